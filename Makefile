@@ -1,0 +1,88 @@
+# The commands of this checkout; `make` lists them. Nothing here is needed to use the package on
+# a robot: there it is an ament_python package like any other.
+
+PYTHON ?= python3
+VENV := .venv
+CONFORMANCE_VENV := .venv-lerobot
+# CONFORMANCE=0 tests without the real LeRobot, for a first look on a slow line.
+CONFORMANCE ?= 1
+# More options for pytest, such as PYTEST_ARGS='-k sync -x'.
+PYTEST_ARGS ?=
+# Where the demo records to; empty: where the demo itself chooses.
+DEMO_ROOT ?=
+
+VENV_PYTHON := $(VENV)/bin/python
+ifeq ($(CONFORMANCE),0)
+CONFORMANCE_ENV := env -u STREAMREC_CONFORMANCE_PYTHON
+else
+CONFORMANCE_ENV := env STREAMREC_CONFORMANCE_PYTHON='$(CURDIR)/$(CONFORMANCE_VENV)/bin/python'
+endif
+
+# The environment brings a ROS of its own. One that the calling shell has sourced must not mix in.
+ifdef AMENT_PREFIX_PATH
+unexport LD_LIBRARY_PATH
+endif
+unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH PYTHONPATH PYTHONHOME
+unexport RMW_IMPLEMENTATION ROS_DISTRO VIRTUAL_ENV _ROS_WHEELS_BOOTSTRAP_COMPLETE
+
+# Two of these at once would write the same folders.
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: env
+env: ## make or update the development environment in .venv
+	@$(PYTHON) tools/environment.py $(VENV)
+
+.PHONY: conformance-env
+conformance-env:
+ifeq ($(CONFORMANCE),0)
+	@echo '********************************************************************************'
+	@echo '** CONFORMANCE=0: nothing of this run is checked against the real LeRobot.     **'
+	@echo '********************************************************************************'
+else
+	@$(PYTHON) test/conformance/build_environment.py $(CONFORMANCE_VENV) || { \
+	  echo 'make: no environment with the real LeRobot in $(CONFORMANCE_VENV), see above.' >&2; \
+	  echo 'make: to test without it: make test CONFORMANCE=0' >&2; \
+	  exit 1; }
+endif
+
+.PHONY: test
+test: env conformance-env ## run all tests, linters and the real LeRobot included
+	@$(CONFORMANCE_ENV) $(VENV_PYTHON) -m pytest $(PYTEST_ARGS)
+
+.PHONY: test-fast
+test-fast: env ## run the tests that take no more than a few seconds each
+	@$(VENV_PYTHON) -m pytest -m 'not slow' $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: env ## run ruff and mypy alone
+	@$(VENV_PYTHON) -m ruff check .
+	@$(VENV_PYTHON) -m mypy
+
+.PHONY: demo
+ifneq ($(DEMO_ROOT),)
+demo: export DEMO_ROOT := $(DEMO_ROOT)
+endif
+demo: env ## record a simulated arm (DEMO_ROOT=folder: to there)
+	@$(VENV_PYTHON) -m examples.demo
+
+.PHONY: bench
+bench: env ## measure what recording costs on this machine
+	@$(VENV_PYTHON) benchmarks/record.py
+
+.PHONY: build
+build: env ## colcon build into ./build and ./install
+	@$(VENV)/bin/colcon --log-base log build --base-paths . --build-base build --install-base install
+
+.PHONY: clean
+clean: ## remove what builds, tests and linters left; the environments stay
+	@rm -rf build install log dist .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	@find . -name '.?*' -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: clean-env
+clean-env: ## remove the environments too
+	@rm -rf $(VENV) $(VENV).old-* $(VENV).lock $(CONFORMANCE_VENV)*

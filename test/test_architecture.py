@@ -1,0 +1,308 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+The floors of docs/architecture.md: what may import what, and how large a piece may grow.
+
+Reads source, imports nothing. Each checker takes source text, so that the checkers themselves
+are tested on small snippets at the end of this file.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+import re
+import sys
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = 'lerobot_streamrec'
+
+_BELOW_ALL = {'errors', 'frame'}
+_BELOW_RECORDING = _BELOW_ALL | {'sync', 'stats', 'video', 'dataset'}
+_BELOW_SHELLS = _BELOW_RECORDING | {'conversions', 'recording'}
+
+# The units directly below the package, and which others each of them may import.
+FLOORS: dict[str, set[str]] = {
+    'errors': set(),
+    'frame': {'errors'},
+    'sync': _BELOW_ALL,
+    'stats': _BELOW_ALL,
+    'video': _BELOW_ALL,
+    'conversions': _BELOW_ALL,
+    'dataset': _BELOW_ALL | {'stats', 'video'},
+    'recording': _BELOW_RECORDING,
+    'nodes': _BELOW_SHELLS,
+    'cli': _BELOW_SHELLS,
+    'console': _BELOW_SHELLS,
+    # The package's own __init__, which every import of a part of it executes.
+    '__init__': set(),
+}
+
+# Distributions that one unit hides from all others.
+OWNERS = (
+    (re.compile(r'av'), 'video'),
+    (re.compile(r'pyarrow'), 'dataset'),
+    (
+        re.compile(
+            r'rclpy|rosidl\w*|launch\w*|ament_index_python|cv_bridge|sensor_msgs_py'
+            r'|\w+_(msgs|srvs|interfaces)'
+        ),
+        'nodes',
+    ),
+)
+
+# Units that get along with the standard library and these.
+PURE: dict[str, set[str]] = {
+    '__init__': set(),
+    'errors': set(),
+    'sync': set(),
+    'stats': {'numpy'},
+}
+
+# The composition root chooses what a process loads, after it has read its command line.
+LATE_IMPORTS = PurePosixPath(PACKAGE, 'nodes', 'record_main.py')
+
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 60
+
+LICENCE = """\
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+HEADER = re.compile(
+    r'(#!.*\n)?# Copyright 20\d\d(-20\d\d)? lerobot_streamrec contributors\n' + re.escape(LICENCE)
+)
+
+NOT_SOURCE = {'build', 'install', 'log', 'dist', '__pycache__'}
+
+
+class Import(NamedTuple):
+    """One imported module, by its full name, and where it is imported."""
+
+    module: str
+    line: int
+    in_function: bool
+    level: int
+
+
+def imports_of(tree: ast.Module) -> Iterator[Import]:
+    """Yield every import of a file, those by importlib with a literal name included."""
+    pending: list[tuple[ast.AST, bool]] = [(tree, False)]
+    while pending:
+        node, inside = pending.pop()
+        deeper = inside or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        pending.extend((child, deeper) for child in ast.iter_child_nodes(node))
+        for module, level in _imported_by(node):
+            yield Import(module, node.lineno, inside, level)
+
+
+def _imported_by(node: ast.AST) -> Iterator[tuple[str, int]]:
+    match node:
+        case ast.Import(names=names):
+            yield from ((name.name, 0) for name in names)
+        case ast.ImportFrom(module=str(module), names=names, level=0) if module == PACKAGE:
+            yield from ((f'{module}.{name.name}', 0) for name in names)
+        case ast.ImportFrom(module=module, level=level):
+            yield module or '', level
+        case ast.Call(
+            func=ast.Attribute(attr='import_module') | ast.Name(id='import_module' | '__import__'),
+            args=[ast.Constant(value=str(module)), *_],
+        ):
+            yield module, 0
+
+
+def unit_of(path: PurePosixPath) -> str:
+    """Name the unit below the package that a file belongs to."""
+    return PurePosixPath(path.parts[1]).stem
+
+
+def check_imports(path: PurePosixPath, source: str) -> Iterator[str]:
+    """Yield what is wrong with the imports of a file of the package."""
+    unit = unit_of(path)
+    if unit not in FLOORS:
+        yield f'{path}:1: {unit} stands on no floor: add it to FLOORS in {Path(__file__).name}'
+        return
+    for item in imports_of(ast.parse(source)):
+        for problem in _import_problems(path, unit, item):
+            yield f'{path}:{item.line}: {problem}'
+
+
+def _import_problems(path: PurePosixPath, unit: str, item: Import) -> Iterator[str]:
+    top, _, rest = item.module.partition('.')
+    if item.level:
+        yield 'relative import: write the whole name'
+    elif top == PACKAGE:
+        target = rest.partition('.')[0]
+        if item.in_function and path != LATE_IMPORTS:
+            yield f'imports {item.module} inside a function: a cycle to resolve, not to dodge'
+        if target not in ('', '__version__', unit) and target not in FLOORS[unit]:
+            allowed = ', '.join(sorted(FLOORS[unit])) or 'nothing of the package'
+            yield f'{unit} imports {target}, but may import only {allowed}'
+    else:
+        yield from (
+            f'{unit} imports {top}, which only {owner} may'
+            for pattern, owner in OWNERS
+            if pattern.fullmatch(top) and owner != unit
+        )
+        if unit in PURE and top not in sys.stdlib_module_names | PURE[unit]:
+            allowed = ' and '.join(['the standard library', *sorted(PURE[unit])])
+            yield f'{unit} imports {top}, but has to get along with {allowed}'
+
+
+def check_size(path: PurePosixPath, source: str) -> Iterator[str]:
+    """Yield what of a file is larger than the budget."""
+    num_lines = len(source.splitlines())
+    if num_lines > MAX_FILE_LINES:
+        yield f'{path}:{MAX_FILE_LINES}: {num_lines} lines, the budget is {MAX_FILE_LINES}'
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            num_lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            if num_lines > MAX_FUNCTION_LINES:
+                yield (
+                    f'{path}:{node.lineno}: {node.name} has {num_lines} lines, '
+                    f'the budget is {MAX_FUNCTION_LINES}'
+                )
+
+
+def check_header(path: PurePosixPath, source: str) -> Iterator[str]:
+    """Yield a complaint if a file does not begin with the licence header."""
+    if not HEADER.match(source):
+        yield f'{path}:1: does not begin with the licence header, see {PACKAGE}/__init__.py'
+
+
+def source_files() -> dict[PurePosixPath, str]:
+    """Read every Python file of the checkout, by its path below the root."""
+    found: list[Path] = []
+    for entry in ROOT.iterdir():
+        if entry.is_dir() and not entry.name.startswith('.') and entry.name not in NOT_SOURCE:
+            found.extend(entry.rglob('*.py'))
+        elif entry.suffix == '.py':
+            found.append(entry)
+    return {
+        PurePosixPath(path.relative_to(ROOT).as_posix()): path.read_text(encoding='utf-8')
+        for path in sorted(found)
+    }
+
+
+FILES = source_files()
+OF_PACKAGE = {path: source for path, source in FILES.items() if path.parts[0] == PACKAGE}
+# Tables of cases make a test long without making it hard to read.
+OF_BUDGET = {path: source for path, source in FILES.items() if path.parts[0] != 'test'}
+
+
+def offenders(checker, files):
+    return [problem for path, source in files.items() for problem in checker(path, source)]
+
+
+def test_the_checkers_see_the_package():
+    assert len(OF_PACKAGE) > 10, 'the rules below would hold of nothing'
+    missing = {'errors', 'sync', 'stats', 'video', 'dataset'} - set(map(unit_of, OF_PACKAGE))
+    assert not missing
+
+
+@pytest.mark.parametrize(
+    ('checker', 'files'),
+    [(check_imports, OF_PACKAGE), (check_size, OF_BUDGET), (check_header, FILES)],
+    ids=['imports', 'size', 'header'],
+)
+def test_the_checkout_keeps_the_rules(checker, files):
+    found = offenders(checker, files)
+    assert not found, '\n'.join(['', *found])
+
+
+@pytest.mark.parametrize(
+    ('path', 'source', 'complaint'),
+    [
+        ('errors.py', f'from {PACKAGE}.frame import Frame', 'errors imports frame'),
+        ('frame.py', f'import {PACKAGE}.sync', 'frame imports sync'),
+        ('sync/grid.py', f'from {PACKAGE}.stats import X', 'sync imports stats'),
+        ('sync/grid.py', f'from {PACKAGE} import video', 'sync imports video'),
+        ('sync/grid.py', 'import numpy as np', 'sync imports numpy, but has to get along'),
+        ('stats/a.py', 'import pandas.core', 'with the standard library and numpy'),
+        ('conversions/a.py', f'from {PACKAGE}.video.a import X', 'conversions imports video'),
+        ('dataset/a.py', f'from {PACKAGE}.recording import X', 'dataset imports recording'),
+        ('dataset/a.py', f'from {PACKAGE}.sync import X', 'dataset imports sync'),
+        ('recording/a.py', f'from {PACKAGE}.conversions import X', 'recording imports conv'),
+        ('recording/a.py', f'from {PACKAGE}.nodes import X', 'recording imports nodes'),
+        ('cli/main.py', f'from {PACKAGE}.nodes import X', 'cli imports nodes'),
+        ('nodes/a.py', f'from {PACKAGE}.console import X', 'nodes imports console'),
+        ('dataset/a.py', 'import av.container', 'dataset imports av, which only video may'),
+        ('recording/a.py', 'from pyarrow import parquet', 'which only dataset may'),
+        ('recording/a.py', 'from rclpy.node import Node', 'which only nodes may'),
+        ('conversions/a.py', 'from sensor_msgs.msg import Image', 'which only nodes may'),
+        ('cli/a.py', 'import importlib\nimportlib.import_module("std_srvs.srv")', 'a.py:2: '),
+        ('video/a.py', 'if True:\n    from . import codec', 'a.py:2: relative import'),
+        ('video/a.py', 'from ..errors import X', 'relative import'),
+        ('video/a.py', f'def f():\n    import {PACKAGE}.errors', 'a.py:2: imports lerobot'),
+        ('__init__.py', f'from {PACKAGE}.errors import X', '__init__ imports errors'),
+        ('helpers.py', '', 'helpers stands on no floor'),
+    ],
+)
+def test_a_wrong_import_is_found(path, source, complaint):
+    (found,) = check_imports(PurePosixPath(PACKAGE, path), source)
+    assert complaint in found
+    assert found.startswith(f'{PACKAGE}/{path}:')
+
+
+@pytest.mark.parametrize(
+    ('path', 'source'),
+    [
+        ('sync/grid.py', f'import math\nfrom {PACKAGE}.errors import X'),
+        ('sync/grid.py', f'import {PACKAGE}.sync.buffer\nfrom {PACKAGE} import __version__'),
+        ('stats/a.py', 'import numpy.typing as npt'),
+        ('video/a.py', f'import av\nfrom {PACKAGE} import errors, frame'),
+        ('dataset/a.py', f'import pyarrow as pa\nfrom {PACKAGE}.video import probe'),
+        ('recording/a.py', f'from {PACKAGE}.dataset import X\nimport {PACKAGE}.sync.grid'),
+        ('nodes/record_main.py', f'def main():\n    from {PACKAGE}.nodes import run'),
+        ('nodes/a.py', f'import rclpy, std_srvs.srv\nfrom {PACKAGE}.conversions import X'),
+        ('video/a.py', 'def f():\n    import statistics'),
+    ],
+)
+def test_a_right_import_is_left_alone(path, source):
+    assert list(check_imports(PurePosixPath(PACKAGE, path), source)) == []
+
+
+def test_what_is_too_large_is_found():
+    path = PurePosixPath(PACKAGE, 'errors.py')
+    body = '    pass\n' * MAX_FUNCTION_LINES
+    (found,) = check_size(path, f'x = 1\nasync def long():\n{body}')
+    assert found == f'{path}:2: long has 61 lines, the budget is 60'
+    (found,) = check_size(path, 'x = 1\n' * (MAX_FILE_LINES + 1))
+    assert found == f'{path}:400: 401 lines, the budget is 400'
+    fits = body.removesuffix('    pass\n')
+    assert list(check_size(path, f'def f():\n{fits}' + 'x = 1\n' * 340)) == []
+
+
+def test_a_missing_header_is_found():
+    path = PurePosixPath('tools', 'a.py')
+    header = '\n'.join(Path(__file__).read_text(encoding='utf-8').splitlines()[:13])
+    assert list(check_header(path, f'{header}\n"""Words."""\n')) == []
+    assert list(check_header(path, f'#!/usr/bin/env python3\n{header}\n')) == []
+    for wrong in ('', '"""Words."""\n', f'\n{header}\n', header.replace('express', 'explicit')):
+        (found,) = check_header(path, f'{wrong}\n')
+        assert found.startswith('tools/a.py:1: does not begin with the licence header')

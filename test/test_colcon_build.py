@@ -1,0 +1,150 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+The package as its users get it: built by colcon, run from the install tree.
+
+What is easily forgotten shows only there: a sub-package that setup.py does not find, a launch or
+configuration file that is not installed, an executable that ROS does not look for.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = 'lerobot_streamrec'
+BUILD_TIMEOUT_S = 240
+
+pytestmark = [pytest.mark.slow, pytest.mark.ros, pytest.mark.timeout(300)]
+
+
+def checkout_files():
+    listed = subprocess.run(
+        ['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode != 0:
+        pytest.skip(f'git does not tell what belongs to the checkout: {listed.stderr.strip()}')
+    files = (Path(name) for name in sorted(set(listed.stdout.split('\0'))) if name)
+    # A file that was deleted, but not yet for git, is still listed.
+    return [path for path in files if (ROOT / path).is_file()]
+
+
+def clean_environment():
+    """Leave out what a sourced workspace or the user's own colcon settings would mix in."""
+    mixing = ('AMENT_', 'CMAKE_PREFIX_PATH', 'COLCON_', 'PYTHONPATH', 'PYTHONWARNINGS')
+    return {name: value for name, value in os.environ.items() if not name.startswith(mixing)}
+
+
+@pytest.fixture(scope='session')
+def colcon_install(tmp_path_factory):
+    """Build a copy of the checkout once; return the package's prefix in the install tree."""
+    colcon = Path(sys.executable).with_name('colcon')
+    if not colcon.exists():
+        pytest.skip(f'no colcon beside {sys.executable}: requirements/dev.txt has it')
+    workspace = tmp_path_factory.mktemp('colcon')
+    for path in checkout_files():
+        target = workspace / 'src' / PACKAGE / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / path, target)
+    build = subprocess.run(
+        [colcon, 'build', '--base-paths', 'src', '--event-handlers', 'console_cohesion+'],
+        cwd=workspace,
+        env={**clean_environment(), 'COLCON_HOME': str(workspace / 'home')},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=BUILD_TIMEOUT_S,
+        check=False,
+    )
+    if build.returncode != 0:
+        pytest.fail(f'colcon build failed:\n{build.stdout}', pytrace=False)
+    return workspace / 'install' / PACKAGE
+
+
+def site_packages_of(prefix):
+    (site_packages,) = prefix.glob('lib/python3*/site-packages')
+    return site_packages
+
+
+def run_installed(prefix, *command):
+    """Run a command as a shell does that has sourced the install tree."""
+    return subprocess.run(
+        [str(part) for part in command],
+        # Not in the checkout, whose modules would be found first.
+        cwd=prefix,
+        env={**clean_environment(), 'PYTHONPATH': str(site_packages_of(prefix))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_every_module_is_installed(colcon_install):
+    source = {path for path in checkout_files() if path.parts[0] == PACKAGE}
+    site_packages = site_packages_of(colcon_install)
+    installed = {
+        path.relative_to(site_packages)
+        for path in (site_packages / PACKAGE).rglob('*')
+        if path.is_file() and path.suffix != '.pyc'
+    }
+    assert Path(PACKAGE, 'py.typed') in installed
+    assert installed == source
+
+
+def test_nothing_else_becomes_importable(colcon_install):
+    packages = {path.name for path in site_packages_of(colcon_install).iterdir()}
+    assert {name for name in packages if not name.endswith(('.egg-info', '.dist-info'))} == {
+        PACKAGE
+    }
+
+
+def test_launch_and_configuration_files_are_installed(colcon_install):
+    share = colcon_install / 'share' / PACKAGE
+    assert (share / 'package.xml').is_file()
+    assert (share / 'launch' / 'record.launch.py').is_file()
+    wanted = {path for path in checkout_files() if path.parts[0] in ('launch', 'config')}
+    assert any(path.parts[0] == 'config' for path in wanted)
+    missing = sorted(str(path) for path in wanted if not (share / path).is_file())
+    assert not missing
+
+
+def test_ament_finds_the_package(colcon_install):
+    index = colcon_install / 'share' / 'ament_index' / 'resource_index' / 'packages'
+    assert (index / PACKAGE).is_file()
+
+
+def test_the_modules_run_from_the_install_tree(colcon_install):
+    code = f'import {PACKAGE}; print({PACKAGE}.__file__)'
+    run = run_installed(colcon_install, sys.executable, '-c', code)
+    assert Path(run.stdout.strip()).is_relative_to(colcon_install), run.stdout
+
+
+def test_record_tells_how_it_is_used(colcon_install):
+    executable = colcon_install / 'lib' / PACKAGE / 'record'
+    assert os.access(executable, os.X_OK)
+    run = run_installed(colcon_install, executable, '--help')
+    assert run.returncode == 0, run.stdout
+    assert '--ros-args' in run.stdout
