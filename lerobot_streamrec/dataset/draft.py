@@ -1,0 +1,83 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What an episode is before it is on disk, and what is known of it after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class VideoDraft:
+    """
+    One camera's finished video.
+
+    :param path: MP4 on the dataset's file system; it will be moved
+    :param num_frames: must equal the episode's rows
+    :param height: in pixels
+    :param width: in pixels
+    :param encoder_info: the encoder's settings, as LeRobot stores them
+    :param statistics: of its pictures
+    """
+
+    path: Path
+    num_frames: int
+    height: int
+    width: int
+    encoder_info: Mapping[str, object]
+    statistics: FeatureStatistics
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeDraft:
+    """
+    An episode that is ready to be committed.
+
+    :param num_rows: rows, and frames of every video
+    :param task: what the robot was to do
+    :param vectors: per key ``(num_rows, d)`` float32
+    :param videos: per video key
+    :param record: what the recorder itself keeps of the episode, as JSON
+    """
+
+    num_rows: int
+    task: str
+    vectors: Mapping[str, npt.NDArray[np.float32]]
+    videos: Mapping[str, VideoDraft]
+    record: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SavedEpisode:
+    """
+    An episode that is durable.
+
+    :param episode_index: its number in the dataset
+    :param num_rows: its rows
+    :param num_videos: its videos
+    :param size_bytes: of everything it added
+    :param commit_s: how long making it durable took
+    """
+
+    episode_index: int
+    num_rows: int
+    num_videos: int
+    size_bytes: int
+    commit_s: float

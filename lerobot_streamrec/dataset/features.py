@@ -1,0 +1,172 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The columns of a dataset: what info.json says of them and their Arrow types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+import json
+import re
+from typing import Any
+
+from lerobot_streamrec.errors import ConfigError
+import pyarrow as pa
+
+CAMERA_NAMES = ('height', 'width', 'channels')
+
+_KEY = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]*')
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpec:
+    """
+    One feature.
+
+    :param dtype: numpy's name, or ``video``
+    :param shape: ``(d,)``, or ``(height, width, channels)`` of a camera; None: not known yet
+    :param names: one per element of a vector; None for scalars
+    :param info: of a camera: codec and encoder settings
+    """
+
+    dtype: str
+    shape: tuple[int, ...] | None
+    names: tuple[str, ...] | None = None
+    info: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def is_video(self) -> bool:
+        """Whether the feature's frames stand in MP4 files instead of a column."""
+        return self.dtype == 'video'
+
+    def as_json(self) -> dict[str, object]:
+        """Return what info.json says."""
+        entry: dict[str, object] = {
+            'dtype': self.dtype,
+            'shape': list(self.shape or ()),
+            'names': None if self.names is None else list(self.names),
+        }
+        if self.info:
+            entry['info'] = dict(self.info)
+        return entry
+
+
+def camera_feature(
+    height: int | None = None,
+    width: int | None = None,
+    info: Mapping[str, object] | None = None,
+) -> FeatureSpec:
+    """Describe an RGB camera; without a size until its first picture is seen."""
+    shape = None if height is None or width is None else (height, width, 3)
+    return FeatureSpec('video', shape, CAMERA_NAMES, info or {})
+
+
+def vector_feature(names: tuple[str, ...]) -> FeatureSpec:
+    """Describe a vector of float32."""
+    return FeatureSpec('float32', (len(names),), names)
+
+
+DEFAULT_FEATURES: dict[str, FeatureSpec] = {
+    'timestamp': FeatureSpec('float32', (1,)),
+    'frame_index': FeatureSpec('int64', (1,)),
+    'episode_index': FeatureSpec('int64', (1,)),
+    'index': FeatureSpec('int64', (1,)),
+    'task_index': FeatureSpec('int64', (1,)),
+}
+"""LeRobot adds these to every dataset; a user may not bring them."""
+
+
+def check_feature_key(name: str, key: str) -> str:
+    """
+    Refuse what cannot be a feature: the key becomes a folder's name.
+
+    :param name: the setting that the key came from
+    :param key: such as ``observation.images.front``
+    :return: the key
+    :raise ConfigError: if it has other characters than letters, digits, ``_``, ``.`` and ``-``
+    """
+    if key in DEFAULT_FEATURES or not _KEY.fullmatch(key) or '..' in key:
+        raise ConfigError(
+            name,
+            key,
+            'letters, digits, _, - and single dots are allowed, and not one of '
+            f'{", ".join(DEFAULT_FEATURES)}',
+        )
+    return key
+
+
+def with_info(spec: FeatureSpec, info: Mapping[str, object]) -> FeatureSpec:
+    """Return a camera's feature with what its first video says of itself."""
+    return replace(spec, info=info)
+
+
+def arrow_type(spec: FeatureSpec) -> pa.DataType:
+    """Return the Arrow type of a feature's column."""
+    assert spec.shape is not None
+    element = pa.from_numpy_dtype(spec.dtype)
+    return element if spec.shape == (1,) else pa.list_(element, spec.shape[0])
+
+
+def data_schema(features: Mapping[str, FeatureSpec]) -> pa.Schema:
+    """
+    Return the schema of the data files, in the order of the features.
+
+    The metadata is what ``datasets.load_dataset`` and the viewer of the Hub look for.
+    """
+    columns = {key: spec for key, spec in features.items() if not spec.is_video}
+    described = {key: _hugging_face_feature(spec) for key, spec in columns.items()}
+    metadata = {'huggingface': json.dumps({'info': {'features': described}})}
+    fields = [pa.field(key, arrow_type(spec)) for key, spec in columns.items()]
+    return pa.schema(fields, metadata=metadata)
+
+
+def _hugging_face_feature(spec: FeatureSpec) -> dict[str, Any]:
+    value = {'dtype': spec.dtype, '_type': 'Value'}
+    if pa.types.is_fixed_size_list(arrow_type(spec)):
+        assert spec.shape is not None
+        return {'feature': value, 'length': spec.shape[0], '_type': 'List'}
+    return value
+
+
+def differences(
+    wanted: Mapping[str, FeatureSpec], present: Mapping[str, FeatureSpec]
+) -> list[str]:
+    """
+    Compare what is to be recorded with what a dataset holds; default features left out.
+
+    :return: per difference a text with both sides; sizes not known yet differ from nothing
+    """
+    found = []
+    for key in [*wanted, *(key for key in present if key not in wanted)]:
+        if key in DEFAULT_FEATURES:
+            continue
+        ours, theirs = wanted.get(key), present.get(key)
+        if ours is None or theirs is None:
+            found.append(f'feature {key} is {_is_recorded(ours)} and {_is_in_dataset(theirs)}')
+            continue
+        if ours.dtype != theirs.dtype:
+            found.append(f'{key} has dtype {theirs.dtype} in the dataset, {ours.dtype} now')
+        elif ours.shape is not None and ours.shape != theirs.shape:
+            found.append(f'{key} has shape {theirs.shape} in the dataset, {ours.shape} now')
+        elif not ours.is_video and ours.names != theirs.names:
+            found.append(f'{key} has names {theirs.names} in the dataset, {ours.names} now')
+    return found
+
+
+def _is_recorded(spec: FeatureSpec | None) -> str:
+    return 'not recorded now' if spec is None else 'recorded now'
+
+
+def _is_in_dataset(spec: FeatureSpec | None) -> str:
+    return 'not in the dataset' if spec is None else 'in the dataset'

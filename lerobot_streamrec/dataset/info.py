@@ -1,0 +1,152 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""meta/info.json: what the dataset is, and the point at which an episode is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+import json
+from typing import Any
+
+from lerobot_streamrec.dataset.features import DEFAULT_FEATURES, FeatureSpec
+from lerobot_streamrec.dataset.layout import CHUNKS_SIZE, DATA_PATH, VIDEO_PATH
+from lerobot_streamrec.errors import DatasetCorruptError, DatasetMismatchError
+
+CODEBASE_VERSION = 'v3.0'
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInfo:
+    """
+    The whole of info.json; frozen, so that any thread may look at a snapshot.
+
+    :param fps: rows per second
+    :param robot_type: free text, or None
+    :param features: all of them in order, the default ones last
+    :param total_episodes: committed episodes
+    :param total_frames: committed rows
+    :param total_tasks: rows of tasks.parquet
+    :param chunks_size: files per chunk folder
+    :param extra: keys that are not ours, kept as they were
+    """
+
+    fps: int
+    robot_type: str | None
+    features: Mapping[str, FeatureSpec]
+    total_episodes: int = 0
+    total_frames: int = 0
+    total_tasks: int = 0
+    chunks_size: int = CHUNKS_SIZE
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    def as_bytes(self) -> bytes:
+        """Return the file's content."""
+        has_videos = any(spec.is_video for spec in self.features.values())
+        content: dict[str, object] = {
+            'codebase_version': CODEBASE_VERSION,
+            'fps': self.fps,
+            'features': {key: spec.as_json() for key, spec in self.features.items()},
+            'total_episodes': self.total_episodes,
+            'total_frames': self.total_frames,
+            'total_tasks': self.total_tasks,
+            'chunks_size': self.chunks_size,
+            'data_files_size_in_mb': 100,
+            'video_files_size_in_mb': 200,
+            'data_path': DATA_PATH,
+            'video_path': VIDEO_PATH if has_videos else None,
+            'robot_type': self.robot_type,
+            'splits': {'train': f'0:{self.total_episodes}'} if self.total_episodes else {},
+        }
+        content.update({key: value for key, value in self.extra.items() if key not in _REWRITTEN})
+        return (json.dumps(content, indent=4, ensure_ascii=False) + '\n').encode()
+
+    def after(self, num_rows: int, total_tasks: int) -> DatasetInfo:
+        """Return what the file says when one more episode is committed."""
+        return replace(
+            self,
+            total_episodes=self.total_episodes + 1,
+            total_frames=self.total_frames + num_rows,
+            total_tasks=total_tasks,
+        )
+
+    @property
+    def video_keys(self) -> tuple[str, ...]:
+        """Features whose frames stand in MP4 files."""
+        return tuple(key for key, spec in self.features.items() if spec.is_video)
+
+
+# What this recorder decides; sizes, splits of a user's own and further keys stay as found.
+_REWRITTEN = {
+    'codebase_version',
+    'fps',
+    'features',
+    'total_episodes',
+    'total_frames',
+    'total_tasks',
+    'chunks_size',
+    'robot_type',
+    'splits',
+}
+
+
+def with_defaults(features: Mapping[str, FeatureSpec]) -> dict[str, FeatureSpec]:
+    """Append LeRobot's own five features."""
+    return {**features, **DEFAULT_FEATURES}
+
+
+def parse_info(content: bytes, where: object) -> DatasetInfo:
+    """
+    Read info.json.
+
+    :param content: of the file
+    :param where: the dataset's root, for messages
+    :raise DatasetCorruptError: if it is not what the format says
+    :raise DatasetMismatchError: if it is another version of the format
+    """
+    try:
+        raw: dict[str, Any] = json.loads(content)
+        version = raw['codebase_version']
+        if version != CODEBASE_VERSION:
+            raise DatasetMismatchError(
+                where, [f'codebase_version is {version!r}, this recorder writes v3.0']
+            )
+        for key, template in (('data_path', DATA_PATH), ('video_path', VIDEO_PATH)):
+            if raw.get(key) not in (template, None):
+                raise DatasetMismatchError(
+                    where, [f'{key} is {raw[key]!r}, this recorder writes {template!r}']
+                )
+        features = {key: _parse_feature(entry) for key, entry in raw['features'].items()}
+        return DatasetInfo(
+            fps=int(raw['fps']),
+            robot_type=raw.get('robot_type'),
+            features=features,
+            total_episodes=int(raw['total_episodes']),
+            total_frames=int(raw['total_frames']),
+            total_tasks=int(raw['total_tasks']),
+            chunks_size=int(raw.get('chunks_size', CHUNKS_SIZE)),
+            extra={key: value for key, value in raw.items() if key not in _REWRITTEN},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DatasetCorruptError(f'{where}/meta/info.json cannot be read: {error!r}') from error
+
+
+def _parse_feature(entry: Mapping[str, Any]) -> FeatureSpec:
+    names = entry.get('names')
+    return FeatureSpec(
+        dtype=entry['dtype'],
+        shape=tuple(entry['shape']),
+        names=tuple(names) if isinstance(names, list) else None,
+        info=entry.get('info') or {},
+    )

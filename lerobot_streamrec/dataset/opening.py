@@ -1,0 +1,123 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Opening a root: a new dataset, or one to append to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+import logging
+from pathlib import Path
+
+from lerobot_streamrec.dataset.features import FeatureSpec
+from lerobot_streamrec.dataset.files import Files
+from lerobot_streamrec.dataset.info import DatasetInfo, parse_info, with_defaults
+from lerobot_streamrec.dataset.layout import INFO, OWN, STAGING
+from lerobot_streamrec.dataset.lock import DatasetLock
+from lerobot_streamrec.dataset.resuming import refuse_another_kind, resumed_state
+from lerobot_streamrec.dataset.state import DatasetState
+from lerobot_streamrec.dataset.writer import DatasetWriter
+from lerobot_streamrec.errors import ConfigError, DatasetExistsError
+
+_log = logging.getLogger(__name__)
+
+# What a first commit that was interrupted leaves, without info.json.
+_UNFINISHED = {'data', 'videos', 'meta'}
+
+
+def open_dataset(
+    root: Path,
+    *,
+    fps: int,
+    robot_type: str | None,
+    features: Mapping[str, FeatureSpec],
+    resume: bool,
+) -> DatasetWriter:
+    """
+    Open a root for recording, and lock it; what a crash left goes to the quarantine folder.
+
+    A new dataset leaves nothing for readers to see before its first episode is saved.
+
+    :param root: the dataset's folder, made if it is not there
+    :param fps: rows per second
+    :param robot_type: free text, or None
+    :param features: what will be recorded, default features left out
+    :param resume: whether a dataset that is there may be appended to
+    :raise ConfigError: if the root cannot be written to
+    :raise DatasetExistsError: if something else is there, or appending was not asked for
+    :raise DatasetLockedError: if another recorder writes there
+    :raise DatasetMismatchError: if the dataset there is of another kind
+    :raise DatasetCorruptError: if the dataset there is not whole
+    """
+    try:
+        unfinished = _unfinished_folders(root)
+        (root / OWN).mkdir(parents=True, exist_ok=True)
+        lock = DatasetLock(root)
+    except OSError as error:
+        raise ConfigError(
+            'root', str(root), f'{error.strerror or error}; choose a folder that can be written to'
+        ) from error
+    files = Files(root)
+    try:
+        for folder in unfinished:
+            _quarantine(files, folder, 'uncommitted')
+        if files.path(STAGING).is_dir() and any(files.path(STAGING).iterdir()):
+            _quarantine(files, files.path(STAGING), 'interrupted')
+        state = _state(files, fps, robot_type, features, resume)
+    except BaseException:
+        lock.release()
+        raise
+    return DatasetWriter(files, state, lock)
+
+
+def _state(
+    files: Files,
+    fps: int,
+    robot_type: str | None,
+    features: Mapping[str, FeatureSpec],
+    resume: bool,
+) -> DatasetState:
+    root = files.root
+    if not files.path(INFO).is_file():
+        return DatasetState(DatasetInfo(fps, robot_type, with_defaults(features)))
+    info = parse_info(files.path(INFO).read_bytes(), root)
+    if not resume:
+        raise DatasetExistsError(
+            f'{root} holds a dataset of {info.total_episodes} episodes; '
+            'set resume to true to append to it, or choose another root'
+        )
+    refuse_another_kind(root, info, fps, robot_type, features)
+    return resumed_state(files, info)
+
+
+def _unfinished_folders(root: Path) -> list[Path]:
+    """
+    List what an interrupted first commit left.
+
+    :raise DatasetExistsError: if there is anything in the root that is not ours
+    """
+    if not root.exists() or (root / INFO).is_file():
+        return []
+    present = sorted(one for one in root.iterdir() if one.name != OWN.name)
+    names = {one.name for one in present}
+    if names and not ((root / OWN).is_dir() and names <= _UNFINISHED):
+        raise DatasetExistsError(
+            f'{root} is not empty and holds no LeRobot dataset (there is '
+            f'{", ".join(sorted(names)[:5])}); choose another root'
+        )
+    return present
+
+
+def _quarantine(files: Files, path: Path, reason: str) -> None:
+    moved = files.quarantine(path, reason)
+    _log.warning('%s was left behind (%s); moved to %s', path, reason, moved)

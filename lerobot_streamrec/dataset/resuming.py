@@ -1,0 +1,143 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Going on in a dataset that is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+import logging
+from pathlib import Path
+import re
+
+from lerobot_streamrec.dataset.episode_table import committed_files, CommittedFiles
+from lerobot_streamrec.dataset.features import differences, FeatureSpec
+from lerobot_streamrec.dataset.files import Files
+from lerobot_streamrec.dataset.info import DatasetInfo
+from lerobot_streamrec.dataset.layout import FileIndex, STATS, TASKS
+from lerobot_streamrec.dataset.state import DatasetState
+from lerobot_streamrec.dataset.statistics_file import (
+    AllStatistics,
+    parse_sidecar,
+    parse_stats_json,
+    sidecar_path,
+    stats_json,
+)
+from lerobot_streamrec.dataset.tasks import parse_tasks, TaskTable
+from lerobot_streamrec.errors import DatasetCorruptError, DatasetMismatchError
+
+_log = logging.getLogger(__name__)
+
+_FILE = re.compile(r'chunk-(\d{3,})/file-(\d{3,})\.(parquet|mp4)')
+
+
+def refuse_another_kind(
+    root: Path,
+    info: DatasetInfo,
+    fps: int,
+    robot_type: str | None,
+    features: Mapping[str, FeatureSpec],
+) -> None:
+    """
+    Compare what is to be recorded with what a dataset is.
+
+    :raise DatasetMismatchError: naming each difference with both values
+    """
+    found = []
+    if info.fps != fps:
+        found.append(f'fps is {info.fps} in the dataset, {fps} now')
+    if info.robot_type != robot_type:
+        found.append(f'robot_type is {info.robot_type!r} in the dataset, {robot_type!r} now')
+    found += differences(features, info.features)
+    if found:
+        raise DatasetMismatchError(root, found)
+
+
+def resumed_state(files: Files, info: DatasetInfo) -> DatasetState:
+    """
+    Say how to go on in a dataset, and move away what a crash left in it.
+
+    :raise DatasetCorruptError: if it is not whole
+    """
+    meta = _numbered(files.path('meta/episodes'))
+    paths = [meta[number] for number in sorted(meta)]
+    committed = committed_files(paths, info.total_episodes, info.video_keys)
+    if committed.num_rows != info.total_frames:
+        raise DatasetCorruptError(
+            f'{files.root}: info.json counts {info.total_frames} rows, the episodes '
+            f'have {committed.num_rows}'
+        )
+    _quarantine_uncommitted(files, committed)
+    size = info.chunks_size
+    return DatasetState(
+        info=info,
+        tasks=_tasks(files, info),
+        statistics=_statistics(files, info),
+        next_data=_next(_numbered(files.path('data')), size),
+        next_meta=_next(_numbered(files.path('meta/episodes')), size),
+        next_video={
+            key: _next(_numbered(files.path(f'videos/{key}')), size) for key in info.video_keys
+        },
+    )
+
+
+def _tasks(files: Files, info: DatasetInfo) -> TaskTable:
+    path = files.path(TASKS)
+    if not path.is_file():
+        if info.total_tasks:
+            raise DatasetCorruptError(f'{path} is missing')
+        return TaskTable()
+    return parse_tasks(path.read_bytes(), info.total_tasks, files.root)
+
+
+def _statistics(files: Files, info: DatasetInfo) -> AllStatistics | None:
+    if not info.total_episodes:
+        return None
+    sidecar = files.path(sidecar_path(info.total_episodes))
+    if sidecar.is_file():
+        statistics = parse_sidecar(sidecar.read_bytes(), sidecar)
+        # A crash between stats.json and info.json leaves one episode too many in the former.
+        if files.path(STATS).read_bytes() != stats_json(statistics):
+            files.replace(STATS, stats_json(statistics))
+        return statistics
+    path = files.path(STATS)
+    if not path.is_file():
+        raise DatasetCorruptError(f'{path} is missing')
+    return parse_stats_json(path.read_bytes(), files.root)
+
+
+def _quarantine_uncommitted(files: Files, committed: CommittedFiles) -> None:
+    """Move away what a crash between two steps of a commit left, lest readers see it."""
+    for folder, numbers in (
+        ('meta/episodes', committed.meta),
+        ('data', committed.data),
+        *((f'videos/{key}', numbers) for key, numbers in committed.videos.items()),
+    ):
+        for number, path in _numbered(files.path(folder)).items():
+            if number not in numbers:
+                moved = files.quarantine(path, 'uncommitted')
+                _log.warning('%s belongs to no saved episode; moved to %s', path, moved)
+
+
+def _numbered(folder: Path) -> dict[FileIndex, Path]:
+    found = {}
+    for path in folder.glob('chunk-*/file-*'):
+        match = _FILE.fullmatch(path.relative_to(folder).as_posix())
+        if match:
+            found[FileIndex(int(match[1]), int(match[2]))] = path
+    return found
+
+
+def _next(numbers: Iterable[FileIndex], chunks_size: int) -> FileIndex:
+    last = max(numbers, default=None)
+    return FileIndex() if last is None else last.following(chunks_size)

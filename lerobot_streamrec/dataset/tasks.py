@@ -1,0 +1,111 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""meta/tasks.parquet: the task of every task_index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+import json
+
+from lerobot_streamrec.dataset.parquet import to_bytes
+from lerobot_streamrec.errors import DatasetCorruptError
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+def _pandas_column(name: str, pandas_type: str, numpy_type: str) -> dict[str, object]:
+    return {
+        'name': name,
+        'field_name': name,
+        'pandas_type': pandas_type,
+        'numpy_type': numpy_type,
+        'metadata': None,
+    }
+
+
+# LeRobot reads the file with pandas and takes the task from the frame's index: without this
+# metadata it gets a number instead of the text, and says nothing.
+_PANDAS_METADATA = {
+    'index_columns': ['task'],
+    'column_indexes': [
+        {
+            'name': None,
+            'field_name': None,
+            'pandas_type': 'unicode',
+            'numpy_type': 'object',
+            'metadata': {'encoding': 'UTF-8'},
+        }
+    ],
+    'columns': [
+        _pandas_column('task_index', 'int64', 'int64'),
+        _pandas_column('task', 'unicode', 'object'),
+    ],
+    'creator': {'library': 'pyarrow', 'version': pa.__version__},
+    'pandas_version': '2.2.0',
+}
+
+_SCHEMA = pa.schema(
+    [pa.field('task_index', pa.int64()), pa.field('task', pa.string())],
+    metadata={'pandas': json.dumps(_PANDAS_METADATA)},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskTable:
+    """
+    Tasks in the order in which they were first used; the place of a task is its task_index.
+
+    :param tasks: all different
+    """
+
+    tasks: tuple[str, ...] = ()
+
+    def with_task(self, task: str) -> TaskTable:
+        """Return a table that has the task; this one if it does already."""
+        return self if task in self.tasks else TaskTable((*self.tasks, task))
+
+    def index(self, task: str) -> int:
+        """Return the task_index of a task that is there."""
+        return self.tasks.index(task)
+
+    def as_bytes(self) -> bytes:
+        """Return the file's content."""
+        columns: Sequence[Sequence[object]] = [range(len(self.tasks)), self.tasks]
+        return to_bytes(pa.table([list(column) for column in columns], schema=_SCHEMA))
+
+
+def parse_tasks(content: bytes, total_tasks: int, where: object) -> TaskTable:
+    """
+    Read tasks.parquet.
+
+    :param content: of the file
+    :param total_tasks: what info.json says; rows beyond belong to no committed episode
+    :param where: the dataset's root, for messages
+    :raise DatasetCorruptError: if it is not what the format says
+    """
+    try:
+        table = pq.read_table(pa.BufferReader(content))
+        # Unnamed indices of old datasets come under pandas' own name for them.
+        name = 'task' if 'task' in table.column_names else '__index_level_0__'
+        indices = table.column('task_index').to_pylist()
+        tasks = table.column(name).to_pylist()
+    except (pa.ArrowException, KeyError) as error:
+        raise DatasetCorruptError(f'{where}/meta/tasks.parquet cannot be read: {error}') from error
+    if indices != list(range(len(indices))) or len(indices) < total_tasks:
+        raise DatasetCorruptError(
+            f'{where}/meta/tasks.parquet holds the task indices {indices}, '
+            f'info.json counts {total_tasks} tasks'
+        )
+    return TaskTable(tuple(tasks[:total_tasks]))

@@ -1,0 +1,171 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+Every exception that this package raises on purpose.
+
+::
+
+    StreamrecError
+    |- ConfigError              a setting that the user can mend; raised before recording begins
+    |  `- CodecError            an encoder setting that this machine or codec does not accept
+    |- DatasetError             the dataset on disk
+    |  |- DatasetExistsError    something is at the root, and appending was not asked for
+    |  |- DatasetMismatchError  the dataset at the root is not of the same kind
+    |  |- DatasetLockedError    another recorder writes there
+    |  |- DatasetCorruptError   what stands at the root is not whole
+    |  `- CommitError           an episode was not made durable; its staging folder is kept
+    |- EpisodeError             a verb that cannot be carried out now
+    |  |- EpisodeStateError     not in this state
+    |  |- StreamsNotReadyError  topics that are missing or stale
+    |  `- EmptyEpisodeError     nothing to save
+    |- EncoderError             an encoder thread
+    |  |- BrokenEncoderError    it died; the reason stands in __cause__
+    |  `- EncoderTimeoutError   it did not finish by its deadline
+    `- MessageError             a message that cannot be recorded
+       |- UnsupportedEncodingError
+       |- FrameShapeError       sizes that do not fit the data, or that changed
+       |- VectorError           names or numbers that a state or action message lacks
+       `- StampError            a stamp that cannot be an instant
+
+Each message says what, the offending value, what is allowed, and what to do. Late, repeated and
+stale samples are counters, not exceptions.
+"""
+
+
+class StreamrecError(Exception):
+    """Root of all errors of this package."""
+
+
+class ConfigError(StreamrecError, ValueError):
+    """
+    A setting that cannot be used.
+
+    :param name: the setting, as the user wrote it
+    :param value: what it was set to
+    :param allowed: what it may be, and what to do
+    """
+
+    def __init__(self, name: str, value: object, allowed: str) -> None:
+        super().__init__(f'{name} is {value!r}: {allowed}')
+        self.name = name
+        self.value = value
+        self.allowed = allowed
+
+
+class CodecError(ConfigError):
+    """An encoder setting that the codec or this machine does not accept."""
+
+
+class DatasetError(StreamrecError):
+    """The dataset on disk cannot be used as asked."""
+
+
+class DatasetExistsError(DatasetError):
+    """Something stands at the root already, and appending was not asked for."""
+
+
+class DatasetMismatchError(DatasetError):
+    """
+    The dataset at the root differs from what is to be recorded.
+
+    :param root: the dataset's folder
+    :param differences: per line: what differs, both values
+    """
+
+    def __init__(self, root: object, differences: list[str]) -> None:
+        lines = '; '.join(differences)
+        super().__init__(
+            f'the dataset at {root} cannot be appended to: {lines}. '
+            'Use the same settings, or record to another root.'
+        )
+        self.differences = differences
+
+
+class DatasetLockedError(DatasetError):
+    """Another recorder has the dataset open."""
+
+
+class DatasetCorruptError(DatasetError):
+    """A file of the dataset is missing, unreadable or contradicts another one."""
+
+
+class CommitError(DatasetError):
+    """An episode could not be made durable."""
+
+
+class EpisodeError(StreamrecError):
+    """An episode verb that cannot be carried out now."""
+
+
+class EpisodeStateError(EpisodeError):
+    """The verb is not allowed in the recorder's present state."""
+
+
+class StreamsNotReadyError(EpisodeError):
+    """
+    Streams that an episode needs have no fresh sample.
+
+    :param problems: per stream: its key, topic and what is wrong
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__('not every stream is ready: ' + '; '.join(problems))
+        self.problems = problems
+
+
+class EmptyEpisodeError(EpisodeError):
+    """The episode has no row yet."""
+
+
+class EncoderError(StreamrecError):
+    """An encoder thread could not do its work."""
+
+
+class BrokenEncoderError(EncoderError):
+    """An encoder thread died; the reason is its __cause__."""
+
+
+class EncoderTimeoutError(EncoderError):
+    """An encoder thread did not finish by its deadline."""
+
+
+class MessageError(StreamrecError, ValueError):
+    """A message that cannot be recorded."""
+
+
+class UnsupportedEncodingError(MessageError):
+    """
+    An image encoding that is not known here.
+
+    :param encoding: what the message says
+    :param supported: the encodings that are
+    """
+
+    def __init__(self, encoding: str, supported: list[str]) -> None:
+        super().__init__(
+            f'image encoding {encoding!r} is not supported; supported are {", ".join(supported)}'
+        )
+        self.encoding = encoding
+
+
+class FrameShapeError(MessageError):
+    """An image whose sizes do not fit its data, or changed inside an episode."""
+
+
+class VectorError(MessageError):
+    """A state or action message that lacks a name or a number."""
+
+
+class StampError(MessageError):
+    """A stamp that cannot be an instant."""

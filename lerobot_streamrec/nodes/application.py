@@ -1,0 +1,145 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Nodes, recorder and executor of one process, from start to orderly end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import threading
+import time
+from typing import Any
+
+from lerobot_streamrec.errors import StreamrecError
+from lerobot_streamrec.nodes.allocator import keep_large_buffers
+from lerobot_streamrec.nodes.episode_node import EpisodeServices, NODE_NAME
+from lerobot_streamrec.nodes.logging_bridge import install
+from lerobot_streamrec.nodes.parameters import ParameterReader
+from lerobot_streamrec.nodes.settings import read_settings, Settings
+from lerobot_streamrec.nodes.stop_signals import StopSignals
+from lerobot_streamrec.nodes.subscribers import subscribe
+from lerobot_streamrec.recording.recorder import Recorder
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+EXIT_OK = 0
+EXIT_LOST = 1
+EXIT_CONFIG = 2
+EXIT_BUG = 3
+
+# Together below the 10 s that launch and service managers grant before they kill.
+_END_TIMEOUT_S = 7.0
+_STOP_TIMEOUT_S = 1.0
+_POLL_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """
+    How a run ended.
+
+    :param exit_status: for the process
+    :param is_thread_left: whether a thread could not be ended
+    """
+
+    exit_status: int
+    is_thread_left: bool = False
+
+
+def run(arguments: list[str], stop: StopSignals) -> Outcome:
+    """
+    Record until asked to stop.
+
+    :param arguments: command line with `--ros-args`
+    :param stop: tells when
+    """
+    keep_large_buffers()
+    # Signals are ours: rclpy would tear its context down under a save.
+    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        node = Node(NODE_NAME, automatically_declare_parameters_from_overrides=True)
+        install(node.get_logger())
+        try:
+            settings = read_settings(ParameterReader(node))
+            recorder = Recorder(settings.recorder)
+        except StreamrecError as error:
+            node.get_logger().fatal(f'cannot start: {error}')
+            return Outcome(EXIT_CONFIG)
+        return _Application(node, settings, recorder).run(stop)
+    finally:
+        rclpy.try_shutdown()
+
+
+class _Application:
+    """The running process. The recorder belongs to the executor's thread while that runs."""
+
+    def __init__(self, node: Node, settings: Settings, recorder: Recorder) -> None:
+        self._node = node
+        self._log: Any = node.get_logger()
+        self._recorder = recorder
+        self._executor = SingleThreadedExecutor()
+        self._services = EpisodeServices(node, settings, recorder)
+        self._subscribers = [subscribe(source, recorder) for source in settings.sources]
+        for one in (node, *(subscriber.node for subscriber in self._subscribers)):
+            self._executor.add_node(one)
+        self._error: BaseException | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._spin, name='executor', daemon=False)
+        keys = ', '.join(source.stream.key for source in settings.sources)
+        self._log.info(f'ready to record {keys} to {settings.recorder.root}')
+
+    def run(self, stop: StopSignals) -> Outcome:
+        """Spin until asked to stop, then end everything in order."""
+        self._thread.start()
+        while not stop.wait(_POLL_S):
+            if not self._thread.is_alive():
+                break
+        return self._end()
+
+    def _spin(self) -> None:
+        try:
+            self._executor.spin()
+        # The thread's entry: the main thread ends the process, loudly and in order.
+        except BaseException as error:  # noqa: BLE001
+            self._error = error
+
+    def _end(self) -> Outcome:
+        deadline_s = time.monotonic() + _END_TIMEOUT_S
+        if self._thread.is_alive():
+            # The executor goes on meanwhile, so that a save under way is still answered.
+            self._executor.create_task(self._end_recorder)
+            self._executor.wake()
+            while not self._ended.wait(_POLL_S) and self._thread.is_alive():
+                if time.monotonic() > deadline_s:
+                    break
+        self._executor.shutdown(timeout_sec=_STOP_TIMEOUT_S)
+        self._thread.join(_STOP_TIMEOUT_S)
+        is_complete = self._recorder.close(max(0.5, deadline_s - time.monotonic()))
+        for subscriber in self._subscribers:
+            subscriber.node.destroy_node()
+        if self._error is not None:
+            self._log.fatal(f'unexpected error, please report it: {self._error!r}')
+            exit_status = EXIT_BUG
+        else:
+            exit_status = EXIT_OK if is_complete else EXIT_LOST
+            self._log.info('ended' if is_complete else 'ended, but not every episode was saved')
+        self._node.destroy_node()
+        ours = ('enc:', 'commit', 'executor')
+        left = [one.name for one in threading.enumerate() if one.name.startswith(ours)]
+        return Outcome(exit_status, bool(left))
+
+    async def _end_recorder(self) -> None:
+        await self._services.end()
+        self._ended.set()

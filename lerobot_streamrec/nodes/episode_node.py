@@ -1,0 +1,188 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The node `episode`: services, task, status."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from lerobot_streamrec.errors import StreamrecError, StreamsNotReadyError
+from lerobot_streamrec.nodes.settings import Settings
+from lerobot_streamrec.nodes.status_messages import recorder_message, stream_message
+from lerobot_streamrec.recording.recorder import Recorder
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile
+import rclpy.task
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+
+NODE_NAME = 'episode'
+
+_STATUS_PERIOD_S = 0.5
+_DIAGNOSTICS_EVERY = 2
+
+
+class EpisodeServices:
+    """
+    The operator's side of the recorder. Its callbacks belong to the executor.
+
+    :param node: the node `episode`
+    :param settings: what is recorded
+    :param recorder: carries the verbs out
+    """
+
+    def __init__(self, node: Node, settings: Settings, recorder: Recorder) -> None:
+        self._node = node
+        self._settings = settings
+        self._recorder = recorder
+        self._num_ticks = 0
+        # A save that waits for the disk must not keep other callbacks waiting.
+        group = ReentrantCallbackGroup()
+        for verb, callback in (
+            ('start', self._start),
+            ('save', self._save),
+            ('discard', self._discard),
+            ('finalize', self._finalize),
+        ):
+            node.create_service(Trigger, f'~/{verb}', callback, callback_group=group)
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        # One subscription hears what was latched before us, the other one publishers that do
+        # not latch: a publisher that does not is incompatible with a subscriber that wants it.
+        for qos in (latched, QoSProfile(depth=1)):
+            node.create_subscription(String, '~/task', self._on_task, qos)
+        node.add_on_set_parameters_callback(self._on_parameters)
+        self._status = node.create_publisher(DiagnosticStatus, '~/status', latched)
+        self._diagnostics = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        # The wall goes on when simulated time stands still.
+        node.create_timer(
+            _STATUS_PERIOD_S, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+
+    async def end(self) -> None:
+        """End a running episode as configured, and return when everything is durable."""
+        await self._wait_for(self._recorder.end())
+        self._publish_status()
+
+    # --- services ------------------------------------------------------------------------------
+
+    def _start(self, _request: Any, response: Any) -> Any:
+        try:
+            index = self._recorder.start()
+        except StreamsNotReadyError as error:
+            return self._answer(response, False, f'{error}{self._publisher_hint()}')
+        except StreamrecError as error:
+            return self._answer(response, False, str(error))
+        status = self._recorder.status()
+        return self._answer(response, True, f'recording episode {index}: {status.task}')
+
+    async def _save(self, _request: Any, response: Any) -> Any:
+        try:
+            future = self._recorder.save()
+            self._publish_status()
+            summary = await self._wait_for(future)
+        except StreamrecError as error:
+            return self._answer(response, False, str(error))
+        return self._answer(response, True, str(summary))
+
+    def _discard(self, _request: Any, response: Any) -> Any:
+        try:
+            return self._answer(response, True, self._recorder.discard())
+        except StreamrecError as error:
+            return self._answer(response, False, str(error))
+
+    async def _finalize(self, _request: Any, response: Any) -> Any:
+        try:
+            info = await self._wait_for(self._recorder.finalize())
+        except StreamrecError as error:
+            return self._answer(response, False, str(error))
+        return self._answer(
+            response,
+            True,
+            f'{info.total_episodes} episodes, {info.total_frames} rows, '
+            f'{info.total_tasks} tasks in {self._settings.recorder.root}',
+        )
+
+    def _answer(self, response: Any, success: bool, message: str) -> Any:
+        response.success = success
+        response.message = message
+        if success:
+            self._node.get_logger().info(message)
+        else:
+            self._node.get_logger().error(message)
+        self._publish_status()
+        return response
+
+    async def _wait_for(self, future: Future[Any]) -> Any:
+        """Wait for another thread's result while the executor goes on; raises its error."""
+        executor = self._node.executor
+        assert executor is not None
+        arrived: rclpy.task.Future = rclpy.task.Future(executor=executor)
+
+        def wake(_future: Future[Any]) -> None:
+            arrived.set_result(None)
+            # Without this the executor sleeps on until some other message comes.
+            executor.wake()
+
+        future.add_done_callback(wake)
+        await arrived
+        return future.result()
+
+    def _publisher_hint(self) -> str:
+        """Say how many publishers the topics without messages have."""
+        silent = [
+            f'{topic} has {self._node.count_publishers(topic)} publishers'
+            for topic in (
+                self._node.resolve_topic_name(stream.topic)
+                for stream in self._recorder.status().streams
+                if stream.problem
+            )
+        ]
+        return f' ({"; ".join(silent)})' if silent else ''
+
+    # --- task and status -----------------------------------------------------------------------
+
+    def _on_task(self, message: Any) -> None:
+        self._recorder.set_task(message.data)
+
+    def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
+        for parameter in parameters:
+            if parameter.name == 'task':
+                self._recorder.set_task(parameter.value)
+        return SetParametersResult(successful=True)
+
+    def _tick(self) -> None:
+        self._publish_status()
+        self._num_ticks += 1
+        if self._num_ticks % _DIAGNOSTICS_EVERY == 0:
+            self._publish_diagnostics()
+
+    def _publish_status(self) -> None:
+        self._status.publish(recorder_message(self._recorder.status()))
+
+    def _publish_diagnostics(self) -> None:
+        status = self._recorder.status()
+        message = DiagnosticArray(
+            status=[
+                recorder_message(status),
+                *(stream_message(stream, status.root) for stream in status.streams),
+            ]
+        )
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        self._diagnostics.publish(message)

@@ -1,0 +1,65 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+The executable `record`: reads the parameters, puts everything together, ends in order.
+
+Exit status: 0 if nothing was lost, 1 if an episode that should have been saved was lost, 2 if
+the configuration or the dataset cannot be used, 3 after an error that nobody foresaw.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from lerobot_streamrec.nodes.stop_signals import StopSignals
+
+HELP = """\
+usage: record [--ros-args [-p NAME:=VALUE ...] [--params-file FILE] ...]
+
+Records LeRobot v3.0 datasets from camera, state and action topics. Everything is set by ROS
+parameters of the node `episode`; config/record.yaml of this package describes all of them.
+
+  ros2 run lerobot_streamrec record --ros-args --params-file my_robot.yaml
+  ros2 service call /episode/start std_srvs/srv/Trigger
+  ros2 service call /episode/save std_srvs/srv/Trigger
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """
+    Record until SIGINT or SIGTERM.
+
+    :param arguments: command line without the program's name; None: the process's own
+    :return: exit status, see the top of this module
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] in ('-h', '--help'):
+        print(HELP, end='')
+        return 0
+    stop = StopSignals()
+    # What takes long to import comes after the signals are taken care of.
+    from lerobot_streamrec.nodes.application import run
+
+    status = run(arguments, stop)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if status.is_thread_left:
+        # An encoder that hangs in a library cannot be ended any other way.
+        os._exit(status.exit_status)
+    return status.exit_status
+
+
+if __name__ == '__main__':
+    sys.exit(main())

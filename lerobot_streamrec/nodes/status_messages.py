@@ -1,0 +1,79 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The recorder's status as diagnostic messages: texts for people, a level for machines."""
+
+from __future__ import annotations
+
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from lerobot_streamrec.recording.status import RecorderStatus, StreamStatus
+
+_NAME = 'lerobot_streamrec'
+
+
+def recorder_message(status: RecorderStatus) -> DiagnosticStatus:
+    """Describe the whole recorder."""
+    values: dict[str, object] = {
+        'state': status.state.value,
+        'episode_index': status.episode_index,
+        'rows': status.num_rows,
+        'seconds': f'{status.seconds:.1f}',
+        'task': status.task,
+        'saved_episodes': status.num_saved,
+        'pending_episodes': status.num_pending,
+        'repeated_frames': sum(stream.repeated for stream in status.streams),
+        'last_result': status.last_result,
+        'root': status.root,
+    }
+    problems = [f'{one.key} ({one.topic}) {one.problem}' for one in status.streams if one.problem]
+    if status.failure:
+        level, message = DiagnosticStatus.ERROR, status.failure
+    elif problems:
+        level, message = DiagnosticStatus.WARN, '; '.join(problems)
+    else:
+        level, message = DiagnosticStatus.OK, status.state.value
+    return _message(_NAME, level, message, status.root, values)
+
+
+def stream_message(stream: StreamStatus, root: str) -> DiagnosticStatus:
+    """Describe one stream."""
+    values: dict[str, object] = {
+        'topic': stream.topic,
+        'rate_hz': f'{stream.rate_hz:.1f}',
+        'age_s': 'never' if stream.age_s is None else f'{stream.age_s:.3f}',
+        'received': stream.counts.received,
+        'rejected': stream.counts.rejected,
+        'late': stream.counts.late,
+        'missing': stream.counts.missing,
+        'lost_in_transport': stream.counts.lost_in_transport,
+        'repeated_frames': stream.repeated,
+        'stale_rows': stream.stale,
+        'queued_frames': stream.queue.num_queued,
+        'queued_bytes': stream.queue.size_bytes,
+        'peak_queued_frames': stream.queue.peak_queued,
+    }
+    level = DiagnosticStatus.WARN if stream.problem else DiagnosticStatus.OK
+    message = stream.problem or f'{stream.rate_hz:.1f} Hz'
+    return _message(f'{_NAME}: {stream.key}', level, message, root, values)
+
+
+def _message(
+    name: str, level: bytes, message: str, root: str, values: dict[str, object]
+) -> DiagnosticStatus:
+    return DiagnosticStatus(
+        level=level,
+        name=name,
+        message=message,
+        hardware_id=root,
+        values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+    )

@@ -1,0 +1,74 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""One subscriber per stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lerobot_streamrec.conversions.image import image_frame
+from lerobot_streamrec.conversions.vector import FLOAT64_ARRAY, JOINT_STATE, vector_reader
+from lerobot_streamrec.nodes.settings import Source
+from lerobot_streamrec.nodes.subscriber import node_name, Subscriber
+from lerobot_streamrec.recording.recorder import Recorder
+from rclpy.node import Node
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import Float64MultiArray
+
+_CLASSES = {JOINT_STATE: JointState, FLOAT64_ARRAY: Float64MultiArray}
+
+# History, not latency: what waits here while the executor is busy elsewhere is not lost.
+_IMAGE_DEPTH = 20
+_VECTOR_DEPTH = 500
+
+
+class ImageSubscriber(Subscriber):
+    """
+    A camera topic.
+
+    :param node: a node of its own
+    :param source: what to read, and how
+    :param recorder: takes the pictures
+    """
+
+    def __init__(self, node: Node, source: Source, recorder: Recorder) -> None:
+        super().__init__(node, source, recorder, Image, _IMAGE_DEPTH)
+
+    def _push(self, stamp_ns: int, message: Any) -> None:
+        self._recorder.push_image(self._source.stream.key, stamp_ns, image_frame(message))
+
+
+class VectorSubscriber(Subscriber):
+    """
+    A state or action topic.
+
+    :param node: a node of its own
+    :param source: what to read, and how
+    :param recorder: takes the vectors
+    """
+
+    def __init__(self, node: Node, source: Source, recorder: Recorder) -> None:
+        self._read = vector_reader(
+            f'{source.parameter}.type', source.message_type, source.stream.names, source.field
+        )
+        super().__init__(node, source, recorder, _CLASSES[source.message_type], _VECTOR_DEPTH)
+
+    def _push(self, stamp_ns: int, message: Any) -> None:
+        self._recorder.push_vector(self._source.stream.key, stamp_ns, self._read(message))
+
+
+def subscribe(source: Source, recorder: Recorder) -> Subscriber:
+    """Make the subscriber of a source, on a node of its own."""
+    kind = ImageSubscriber if source.stream.is_camera else VectorSubscriber
+    return kind(Node(node_name(source.parameter)), source, recorder)

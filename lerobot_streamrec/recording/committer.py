@@ -1,0 +1,201 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The one thread that changes files below the root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent import futures
+from concurrent.futures import Future, InvalidStateError
+import contextlib
+import logging
+from pathlib import Path
+import queue
+import threading
+
+from lerobot_streamrec.dataset.draft import EpisodeDraft, VideoDraft
+from lerobot_streamrec.dataset.info import DatasetInfo
+from lerobot_streamrec.dataset.writer import DatasetWriter
+from lerobot_streamrec.errors import (
+    CommitError,
+    DatasetError,
+    EncoderTimeoutError,
+    StreamrecError,
+)
+from lerobot_streamrec.recording.summary import EpisodeSummary, record_of, summarize
+from lerobot_streamrec.recording.take import FinishedTake
+from lerobot_streamrec.video.config import EncoderConfig
+
+_log = logging.getLogger(__name__)
+
+_ABORT_JOIN_S = 5.0
+
+
+class Committer:
+    """
+    Waits for encoders, commits episodes, in the order in which they were submitted.
+
+    Its methods may be called from any one thread and never block, ``close`` apart.
+
+    :param writer: belongs to the commit thread from here on
+    :param encoder: settings that the videos are made with, for info.json
+    :param timeout_s: for all encoders of an episode together
+    """
+
+    def __init__(self, writer: DatasetWriter, encoder: EncoderConfig, timeout_s: float) -> None:
+        self._writer = writer
+        self._encoder = encoder
+        self._timeout_s = timeout_s
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._num_lost = 0
+        self._thread = threading.Thread(target=self._run, name='commit', daemon=False)
+        self._thread.start()
+
+    @property
+    def info(self) -> DatasetInfo:
+        """What is committed, as a frozen snapshot."""
+        return self._writer.info
+
+    @property
+    def root(self) -> Path:
+        """The dataset's folder."""
+        return self._writer.root
+
+    @property
+    def num_lost(self) -> int:
+        """Episodes that should have been saved and were not."""
+        return self._num_lost
+
+    def submit(self, take: FinishedTake) -> Future[EpisodeSummary]:
+        """
+        Save a take.
+
+        :return: done when the episode is durable; or the StreamrecError that prevented it
+        """
+        result: Future[EpisodeSummary] = Future()
+
+        def job() -> None:
+            try:
+                summary = self._commit(take)
+            except StreamrecError as error:
+                self._keep_unsaved(take, error, result)
+            # An error that nobody foresaw must not end the thread that owns the dataset.
+            except Exception as error:  # noqa: BLE001
+                self._keep_unsaved(take, CommitError(f'unexpected: {error!r}'), result, error)
+            else:
+                _settle(result, summary)
+
+        self._jobs.put(job)
+        return result
+
+    def drop(self, take: FinishedTake) -> None:
+        """Delete what a discarded take has written."""
+        self._jobs.put(lambda: self._drop(take))
+
+    def keep(self, take: FinishedTake) -> Future[Path]:
+        """Move a failed take to the quarantine folder; the result is where it lies then."""
+        result: Future[Path] = Future()
+        self._jobs.put(lambda: self._keep(take, result))
+        return result
+
+    def flush(self) -> Future[DatasetInfo]:
+        """Wait for everything submitted so far; the result is what is committed then."""
+        result: Future[DatasetInfo] = Future()
+        self._jobs.put(lambda: _settle(result, self._writer.info))
+        return result
+
+    def close(self, timeout_s: float) -> bool:
+        """
+        Commit what was submitted, end the thread and unlock the dataset. Idempotent.
+
+        :param timeout_s: how long it may take
+        :return: False if it was not done by then
+        """
+        self._jobs.put(None)
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+        self._writer.close()
+
+    def _commit(self, take: FinishedTake) -> EpisodeSummary:
+        _, late = futures.wait(take.videos.values(), timeout=self._timeout_s)
+        videos = {}
+        for key, future in take.videos.items():
+            if future in late:
+                raise EncoderTimeoutError(
+                    f'the encoder of {key} did not finish within {self._timeout_s:g} s'
+                )
+            video = future.result()
+            camera = take.cameras[key]
+            videos[key] = VideoDraft(
+                path=video.path,
+                num_frames=video.num_frames,
+                height=camera.height,
+                width=camera.width,
+                encoder_info=self._encoder.as_info(),
+                statistics=camera.histogram.statistics(),
+            )
+        draft = EpisodeDraft(take.num_rows, take.task, take.vectors, videos, record_of(take))
+        episode = self._writer.commit(draft)
+        self._writer.remove(take.folder)
+        return summarize(take, episode)
+
+    def _keep_unsaved(
+        self,
+        take: FinishedTake,
+        error: StreamrecError,
+        result: Future[EpisodeSummary],
+        cause: BaseException | None = None,
+    ) -> None:
+        self._num_lost += 1
+        message = f'{error}; what there is of it lies in {self._set_aside(take)}'
+        failure = CommitError(message)
+        failure.__cause__ = cause or error
+        _log.error('episode not saved: %s', message, exc_info=cause)
+        _settle_error(result, failure)
+
+    def _keep(self, take: FinishedTake, result: Future[Path]) -> None:
+        _settle(result, self._set_aside(take))
+
+    def _set_aside(self, take: FinishedTake) -> Path:
+        self._end_encoders(take)
+        try:
+            return self._writer.set_aside(take.folder)
+        except DatasetError as error:
+            _log.warning('%s stays where it is: %s', take.folder, error)
+            return take.folder
+
+    def _drop(self, take: FinishedTake) -> None:
+        self._end_encoders(take)
+        self._writer.remove(take.folder)
+
+    def _end_encoders(self, take: FinishedTake) -> None:
+        for key, camera in take.cameras.items():
+            camera.thread.abort()
+            if not camera.thread.join(_ABORT_JOIN_S):
+                _log.error('the encoder of %s does not end', key)
+
+
+def _settle(result: Future, value: object) -> None:  # type: ignore[type-arg]
+    # Whoever waited may have given up.
+    with contextlib.suppress(InvalidStateError):
+        result.set_result(value)
+
+
+def _settle_error(result: Future, error: BaseException) -> None:  # type: ignore[type-arg]
+    with contextlib.suppress(InvalidStateError):
+        result.set_exception(error)

@@ -1,0 +1,371 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The recorder's state machine: idle, recording, closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+import logging
+from pathlib import Path
+import time
+from typing import Any
+
+from lerobot_streamrec.dataset.features import differences
+from lerobot_streamrec.dataset.info import DatasetInfo
+from lerobot_streamrec.dataset.layout import STAGING
+from lerobot_streamrec.dataset.opening import open_dataset
+from lerobot_streamrec.errors import (
+    DatasetMismatchError,
+    EmptyEpisodeError,
+    EpisodeError,
+    EpisodeStateError,
+    StreamsNotReadyError,
+)
+from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.recording.committer import Committer
+from lerobot_streamrec.recording.config import RecorderConfig
+from lerobot_streamrec.recording.readiness import stream_problem
+from lerobot_streamrec.recording.status import RecorderState, RecorderStatus, StreamStatus
+from lerobot_streamrec.recording.stream import Stream
+from lerobot_streamrec.recording.summary import EpisodeSummary
+from lerobot_streamrec.recording.take import Take
+from lerobot_streamrec.sync.grid import Grid
+from lerobot_streamrec.sync.phase import locked_start_ns
+from lerobot_streamrec.video.codecs import check_encoder
+from lerobot_streamrec.video.frame_queue import QueueStatistics
+
+_log = logging.getLogger(__name__)
+
+
+class Recorder:
+    """
+    Takes samples in, and turns them into episodes at the operator's word.
+
+    Every method belongs to one thread (the executor's) and never blocks on an encoder or a disk,
+    ``close`` apart. The dataset is opened, and the encoder tried, at construction.
+
+    :param config: settings
+    :param steady_clock_ns: for how long ago messages arrived; tests bring their own
+    :raise ConfigError: if root or encoder cannot be used
+    :raise DatasetError: if the dataset at the root cannot be used
+    """
+
+    def __init__(
+        self,
+        config: RecorderConfig,
+        steady_clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._config = config
+        self._clock_ns = steady_clock_ns
+        if config.cameras:
+            check_encoder(config.encoder_in_use())
+        writer = open_dataset(
+            config.root,
+            fps=config.fps,
+            robot_type=config.robot_type,
+            features=config.features(),
+            resume=config.resume,
+        )
+        self._committer = Committer(writer, config.encoder_in_use(), config.save_timeout_s)
+        self._streams = {stream.key: Stream(stream) for stream in config.streams}
+        self._take: Take | None = None
+        self._is_closed = False
+        self._task = config.task
+        self._num_takes = 0
+        self._pending: list[Future[EpisodeSummary]] = []
+        self._last_result = ''
+
+    # --- samples -------------------------------------------------------------------------------
+
+    def push_image(self, video_key: str, stamp_ns: int, frame: Frame) -> None:
+        """
+        Take in a picture.
+
+        :param video_key: which camera
+        :param stamp_ns: its instant in the streams' time
+        :param frame: given away: its buffer must not change any more
+        :raise StampError: if the stamp cannot be an instant of the running episode
+        """
+        if self._take is not None:
+            self._take.check_size(video_key, frame)
+        self._push(video_key, stamp_ns, frame)
+
+    def push_vector(self, key: str, stamp_ns: int, values: Any) -> None:
+        """
+        Take in a state or action.
+
+        :param key: which feature
+        :param stamp_ns: its instant in the streams' time
+        :param values: ``(d,)`` float64
+        :raise StampError: if the stamp cannot be an instant of the running episode
+        """
+        self._push(key, stamp_ns, values)
+
+    def _push(self, key: str, stamp_ns: int, value: Any) -> None:
+        if self._is_closed:
+            return
+        stream, take = self._streams[key], self._take
+        if take is not None:
+            stream.check_stamp(stamp_ns, self._newest_ns())
+        stream.push(stamp_ns, value, self._clock_ns(), is_recording=take is not None)
+        if take is not None:
+            take.advance()
+
+    def reject(self, key: str, reason: str) -> None:
+        """Take note of a message that could not be turned into a sample, and why."""
+        self._streams[key].reject(reason)
+
+    def lose(self, key: str, num_messages: int) -> None:
+        """Take note of messages that the middleware lost."""
+        self._streams[key].lose(num_messages)
+
+    def _newest_ns(self) -> int | None:
+        stamps = [stream.newest_ns for stream in self._streams.values()]
+        return max((stamp for stamp in stamps if stamp is not None), default=None)
+
+    # --- verbs ---------------------------------------------------------------------------------
+
+    def set_task(self, task: str) -> None:
+        """Set the task of the episodes that start from now on."""
+        self._task = task.strip()
+
+    def start(self) -> int:
+        """
+        Begin an episode. Its first row is less than a row's period from now.
+
+        :return: the index that the episode will have
+        :raise EpisodeStateError: if one is running, or too many are on their way to the disk
+        :raise StreamsNotReadyError: if a stream is missing or stale
+        :raise EpisodeError: if there is no task
+        :raise DatasetMismatchError: if a camera's size is not the dataset's
+        """
+        self._refuse_if_closed()
+        if self._take is not None:
+            raise EpisodeStateError(
+                f'episode {self._episode_index()} is being recorded already '
+                f'({self._take.num_rows} rows): save or discard it first'
+            )
+        num_pending = self._num_pending()
+        if num_pending >= self._config.max_pending_episodes:
+            raise EpisodeStateError(
+                f'{num_pending} episodes are still being written (max_pending_episodes is '
+                f'{self._config.max_pending_episodes}): wait for a save to be answered'
+            )
+        if not self._task:
+            raise EpisodeError(
+                'there is no task: set the parameter task, or publish it on the task topic'
+            )
+        self._refuse_unready_streams()
+        self._refuse_other_sizes()
+        newest_ns = self._newest_ns()
+        assert newest_ns is not None
+        cameras = [stream for stream in self._streams.values() if stream.config.is_camera]
+        stamps_ns = [stamp for camera in cameras for stamp in camera.recent_stamps_ns]
+        start_ns = locked_start_ns(newest_ns, stamps_ns, self._config.fps)
+        self._take = Take(
+            self._config,
+            tuple(self._streams.values()),
+            Grid(start_ns, self._config.fps),
+            task=self._task,
+            folder=self._next_folder(),
+        )
+        return self._episode_index()
+
+    def save(self) -> Future[EpisodeSummary]:
+        """
+        End the running episode and make it durable; another may start at once.
+
+        :return: done when it is durable; or the CommitError that prevented it
+        :raise EpisodeStateError: if none is running
+        :raise EmptyEpisodeError: if no row is complete yet; the episode goes on
+        :raise EpisodeError: if the episode failed; it is set aside, and the recorder is idle
+        """
+        take = self._running()
+        if take.failure is not None:
+            self._take = None
+            self._committer.keep(take.abort())
+            self._last_result = f'episode not saved: {take.failure}'
+            raise EpisodeError(
+                f'the episode cannot be saved: {take.failure}. What there is of it goes to '
+                f'{self._config.root}/.streamrec/quarantine'
+            )
+        if not take.num_rows:
+            raise EmptyEpisodeError(
+                'the episode has no complete row yet: wait a moment, or discard it'
+            )
+        self._take = None
+        future = self._committer.submit(take.finish())
+        self._pending.append(future)
+        return future
+
+    def discard(self) -> str:
+        """
+        End the running episode and delete it.
+
+        :return: what was discarded, in a sentence
+        :raise EpisodeStateError: if none is running
+        """
+        take = self._running()
+        self._take = None
+        self._committer.drop(take.abort())
+        self._last_result = (
+            f'discarded {take.num_rows} rows, {take.grid.seconds(take.num_rows):.1f} s'
+        )
+        return self._last_result
+
+    def finalize(self) -> Future[DatasetInfo]:
+        """
+        Wait until everything is durable; recording may go on afterwards.
+
+        :return: what the dataset holds then
+        :raise EpisodeStateError: if an episode is running
+        """
+        self._refuse_if_closed()
+        if self._take is not None:
+            raise EpisodeStateError('an episode is being recorded: save or discard it first')
+        return self._committer.flush()
+
+    def end(self) -> Future[DatasetInfo]:
+        """
+        Save or discard a running episode as configured; every verb is refused from now on.
+
+        :return: done when everything is durable
+        """
+        if self._take is not None:
+            if self._config.on_shutdown == 'save':
+                self._save_at_end()
+            else:
+                _log.info('shutdown: %s', self.discard())
+        self._is_closed = True
+        return self._committer.flush()
+
+    def close(self, timeout_s: float) -> bool:
+        """
+        End if that was not done yet, wait for the disk and unlock the dataset. Idempotent.
+
+        :param timeout_s: how long all of it may take
+        :return: whether nothing that should have been saved was lost
+        """
+        if not self._is_closed:
+            self.end()
+        if not self._committer.close(timeout_s):
+            _log.error('the dataset was not written within %.1f s', timeout_s)
+            return False
+        self._collect_results()
+        return self._committer.num_lost == 0
+
+    def _save_at_end(self) -> None:
+        try:
+            self.save()
+        except EmptyEpisodeError:
+            _log.info('shutdown: %s', self.discard())
+        except EpisodeError as error:
+            _log.error('shutdown: %s', error)
+
+    # --- what is going on ----------------------------------------------------------------------
+
+    def status(self) -> RecorderStatus:
+        """Return a snapshot."""
+        self._collect_results()
+        take = self._take
+        state = RecorderState.IDLE if take is None else RecorderState.RECORDING
+        return RecorderStatus(
+            state=RecorderState.CLOSED if self._is_closed else state,
+            episode_index=self._episode_index(),
+            num_saved=self._committer.info.total_episodes,
+            num_pending=self._num_pending(),
+            num_rows=take.num_rows if take else 0,
+            seconds=take.grid.seconds(take.num_rows) if take else 0.0,
+            task=take.task if take else self._task,
+            failure=(take.failure or '') if take else '',
+            last_result=self._last_result,
+            root=str(self._config.root),
+            streams=tuple(self._stream_status(stream) for stream in self._streams.values()),
+        )
+
+    def _stream_status(self, stream: Stream) -> StreamStatus:
+        take, key = self._take, stream.config.key
+        rows = take.rows[key] if take else None
+        camera = take.cameras.get(key) if take else None
+        now_ns = self._clock_ns()
+        return StreamStatus(
+            key=key,
+            topic=stream.config.topic,
+            rate_hz=stream.rate_hz,
+            age_s=stream.age_s(now_ns),
+            counts=take.counts(stream) if take else stream.counts(),
+            repeated=rows.repeated + rows.overloaded if rows else 0,
+            stale=rows.stale if rows else 0,
+            queue=camera.thread.statistics() if camera else QueueStatistics(),
+            problem=stream_problem(stream, now_ns, self._newest_ns()),
+        )
+
+    def _collect_results(self) -> None:
+        for future in [one for one in self._pending if one.done()]:
+            self._pending.remove(future)
+            error = future.exception()
+            self._last_result = str(error) if error else f'saved {future.result()}'
+
+    def _num_pending(self) -> int:
+        self._collect_results()
+        return len(self._pending)
+
+    def _episode_index(self) -> int:
+        return self._committer.info.total_episodes + len(
+            [one for one in self._pending if not one.done()]
+        )
+
+    # --- checks --------------------------------------------------------------------------------
+
+    def _running(self) -> Take:
+        self._refuse_if_closed()
+        if self._take is None:
+            raise EpisodeStateError('no episode is being recorded: call start first')
+        return self._take
+
+    def _refuse_if_closed(self) -> None:
+        if self._is_closed:
+            raise EpisodeStateError('the recorder is closed: start it again')
+
+    def _refuse_unready_streams(self) -> None:
+        now_ns, newest_ns = self._clock_ns(), self._newest_ns()
+        problems = [
+            f'{stream.config.key} ({stream.config.topic}) {problem}'
+            for stream in self._streams.values()
+            if (problem := stream_problem(stream, now_ns, newest_ns))
+        ]
+        if problems:
+            raise StreamsNotReadyError(problems)
+
+    def _refuse_other_sizes(self) -> None:
+        wanted = {
+            stream.config.key: stream.config.feature(_size(stream))
+            for stream in self._streams.values()
+        }
+        present = {key: spec for key, spec in self._committer.info.features.items() if spec.shape}
+        found = differences({key: spec for key, spec in wanted.items() if key in present}, present)
+        if found:
+            raise DatasetMismatchError(self._config.root, found)
+
+    def _next_folder(self) -> Path:
+        self._num_takes += 1
+        return self._config.root / STAGING / f'take-{self._num_takes:06d}'
+
+
+def _size(stream: Stream) -> tuple[int, int] | None:
+    if not stream.config.is_camera:
+        return None
+    frame: Frame = stream.newest_value
+    return frame.height, frame.width

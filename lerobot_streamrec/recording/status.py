@@ -1,0 +1,88 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Frozen snapshots of what the recorder is doing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from lerobot_streamrec.recording.stream import StreamCounts
+from lerobot_streamrec.video.frame_queue import QueueStatistics
+
+
+class RecorderState(Enum):
+    """What the recorder is doing."""
+
+    IDLE = 'idle'
+    RECORDING = 'recording'
+    CLOSED = 'closed'
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """
+    One stream now.
+
+    :param key: feature
+    :param topic: where it comes from
+    :param rate_hz: messages per second by their stamps
+    :param age_s: since the last message arrived; None without any
+    :param counts: of the running take, otherwise since the beginning
+    :param repeated: frames of the running take that repeat the one before
+    :param stale: rows of the running take that show too old a sample
+    :param queue: what waits for the encoder
+    :param problem: what keeps an episode from starting; empty if nothing does
+    """
+
+    key: str
+    topic: str
+    rate_hz: float
+    age_s: float | None
+    counts: StreamCounts
+    repeated: int
+    stale: int
+    queue: QueueStatistics
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderStatus:
+    """
+    The recorder now.
+
+    :param state: what it is doing
+    :param episode_index: of the running or the next episode
+    :param num_saved: episodes in the dataset
+    :param num_pending: episodes on their way to the disk
+    :param num_rows: of the running episode
+    :param seconds: of the running episode
+    :param task: of the running or the next episode
+    :param failure: why the running episode cannot be saved; empty if it can
+    :param last_result: the last thing that was finished or failed, in a sentence
+    :param root: where the dataset is
+    :param streams: all of them
+    """
+
+    state: RecorderState
+    episode_index: int
+    num_saved: int
+    num_pending: int
+    num_rows: int
+    seconds: float
+    task: str
+    failure: str
+    last_result: str
+    root: str
+    streams: tuple[StreamStatus, ...]

@@ -1,0 +1,183 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""One topic's recent samples, and the account of what came and what did not."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lerobot_streamrec.errors import StampError
+from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.sync.gaps import GapCounter
+from lerobot_streamrec.sync.grid import NS_PER_S
+from lerobot_streamrec.sync.sample_buffer import PushResult, Sample, SampleBuffer
+
+JUMP_NS = 10 * NS_PER_S
+"""A stamp so far ahead of all streams, or behind its own, is another clock's."""
+
+_PHASE_STAMPS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class StreamCounts:
+    """
+    What happened to a stream's messages; grows while the recorder lives.
+
+    :param received: messages that came
+    :param rejected: of these, could not be recorded at all
+    :param late: of these, came after rows that should have shown them were closed
+    :param missing: did not come, told from the stamps of those that did
+    :param lost_in_transport: of the missing, what the middleware says it lost
+    """
+
+    received: int = 0
+    rejected: int = 0
+    late: int = 0
+    missing: int = 0
+    lost_in_transport: int = 0
+
+    def since(self, before: StreamCounts) -> StreamCounts:
+        """Return what was added since an earlier snapshot."""
+        return StreamCounts(
+            self.received - before.received,
+            self.rejected - before.rejected,
+            self.late - before.late,
+            self.missing - before.missing,
+            self.lost_in_transport - before.lost_in_transport,
+        )
+
+
+class Stream:
+    """
+    Owned by the executor's thread.
+
+    :param config: what it is
+    """
+
+    def __init__(self, config: StreamConfig) -> None:
+        self.config = config
+        self._buffer: SampleBuffer[Any] = SampleBuffer()
+        self._gaps = GapCounter()
+        self._counts = StreamCounts()
+        self._arrived_ns: int | None = None
+        self._recent_ns: deque[int] = deque(maxlen=_PHASE_STAMPS)
+        self.last_rejection = ''
+
+    @property
+    def newest_ns(self) -> int | None:
+        """Stamp of the newest sample."""
+        return self._buffer.newest_ns
+
+    @property
+    def newest_value(self) -> Any:
+        """Value of the newest sample."""
+        return self._buffer.newest_value
+
+    @property
+    def recent_stamps_ns(self) -> tuple[int, ...]:
+        """The last stamps, from which the phase is told."""
+        return tuple(self._recent_ns)
+
+    @property
+    def rate_hz(self) -> float:
+        """Messages per second by their stamps; 0 until it is known."""
+        return self._gaps.rate_hz
+
+    def counts(self) -> StreamCounts:
+        """Return a snapshot."""
+        return replace(self._counts, missing=self._gaps.num_missing)
+
+    def age_s(self, now_ns: int) -> float | None:
+        """
+        Return how long ago the last sample arrived, in seconds; None without any.
+
+        :param now_ns: steady clock
+        """
+        return None if self._arrived_ns is None else (now_ns - self._arrived_ns) / NS_PER_S
+
+    def push(self, stamp_ns: int, value: Any, now_ns: int, *, is_recording: bool) -> None:
+        """
+        Take in a sample.
+
+        :param stamp_ns: its instant in the streams' time
+        :param value: frame or vector
+        :param now_ns: steady clock
+        :param is_recording: whether rows are being closed
+        """
+        newest_ns = self.newest_ns
+        if newest_ns is not None and stamp_ns < newest_ns - JUMP_NS and not is_recording:
+            # The clock was set back, or a simulation began anew.
+            self._buffer.clear()
+            self._gaps.clear()
+            self._recent_ns.clear()
+        self._arrived_ns = now_ns
+        self.last_rejection = ''
+        self._recent_ns.append(stamp_ns)
+        self._gaps.push(stamp_ns)
+        result = self._buffer.push(stamp_ns, value)
+        self._counts = replace(
+            self._counts,
+            received=self._counts.received + 1,
+            late=self._counts.late + (result is not PushResult.ACCEPTED),
+        )
+        if not is_recording:
+            self.forget_past()
+
+    def reject(self, reason: str) -> None:
+        """Take note of a message that cannot be recorded, and why."""
+        self.last_rejection = reason
+        self._counts = replace(
+            self._counts,
+            received=self._counts.received + 1,
+            rejected=self._counts.rejected + 1,
+        )
+
+    def lose(self, num_messages: int) -> None:
+        """Take note of what the middleware lost before us."""
+        lost = self._counts.lost_in_transport + num_messages
+        self._counts = replace(self._counts, lost_in_transport=lost)
+
+    def check_stamp(self, stamp_ns: int, newest_of_all_ns: int | None) -> None:
+        """
+        Refuse a stamp that would close rows that no message is for.
+
+        :raise StampError: if it is far ahead of every stream
+        """
+        if newest_of_all_ns is not None and stamp_ns > newest_of_all_ns + JUMP_NS:
+            ahead_s = (stamp_ns - newest_of_all_ns) / NS_PER_S
+            raise StampError(
+                f'stamp {stamp_ns} ns is {ahead_s:.1f} s ahead of every other stream; '
+                f'allowed during an episode is {JUMP_NS / NS_PER_S:.0f} s'
+            )
+
+    def hold(self, stamp_ns: int) -> Sample[Any] | None:
+        """Return what is newest at an instant."""
+        return self._buffer.hold(stamp_ns)
+
+    def close_until(self, stamp_ns: int) -> None:
+        """Forget what no later row can show."""
+        self._buffer.close_until(stamp_ns)
+
+    def forget_past(self) -> None:
+        """Keep the newest sample alone; no row is closed."""
+        newest_ns = self.newest_ns
+        if newest_ns is not None:
+            self._buffer.close_until(newest_ns)
+        self._buffer.reopen()
+
+    def reopen(self) -> None:
+        """Forget which rows were closed: the next take has its own."""
+        self._buffer.reopen()

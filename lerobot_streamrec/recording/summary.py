@@ -1,0 +1,116 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What is told of an episode: to the operator in a sentence, to the records in full."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+
+from lerobot_streamrec.dataset.draft import SavedEpisode
+from lerobot_streamrec.recording.config import MIB
+from lerobot_streamrec.recording.take import FinishedTake, RowCounts
+from lerobot_streamrec.sync.grid import NS_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeSummary:
+    """
+    A durable episode and what there is to say of it.
+
+    :param episode: as committed
+    :param num_repeated: frames that repeat the one before, for whatever reason, all cameras
+    :param seconds: how long it lasts
+    :param remarks: what the operator should know, most serious first
+    """
+
+    episode: SavedEpisode
+    num_repeated: int
+    seconds: float
+    remarks: tuple[str, ...]
+
+    def __str__(self) -> str:
+        episode = self.episode
+        sentence = (
+            f'episode {episode.episode_index}: {episode.num_rows} rows, {self.seconds:.1f} s, '
+            f'{_count(episode.num_videos, "video")}, {episode.size_bytes / MIB:.1f} MB, '
+            f'{_count(self.num_repeated, "repeated frame")}'
+        )
+        return '; '.join((sentence, *self.remarks))
+
+
+def summarize(take: FinishedTake, episode: SavedEpisode) -> EpisodeSummary:
+    """Say what became of a take."""
+    remarks = [remark for key in take.rows for remark in _remarks(take, key)]
+    return EpisodeSummary(
+        episode=episode,
+        num_repeated=sum(
+            take.rows[key].repeated + take.rows[key].overloaded for key in take.cameras
+        ),
+        seconds=take.grid.seconds(take.num_rows),
+        remarks=tuple(remarks),
+    )
+
+
+def _remarks(take: FinishedTake, key: str) -> list[str]:
+    rows, counts = take.rows[key], take.counts[key]
+    found = []
+    if rows.stale:
+        found.append(
+            f'{key} was stale in {_count(rows.stale, "row")} '
+            f'(oldest sample {rows.max_age_ns / NS_PER_S:.2f} s)'
+        )
+    if rows.overloaded:
+        found.append(
+            f'{key}: {_count(rows.overloaded, "frame")} repeated because its encoder '
+            'was too slow (choose a quicker encoder.preset or a smaller picture)'
+        )
+    if counts.lost_in_transport:
+        found.append(
+            f'{key}: {_count(counts.lost_in_transport, "message")} lost in transport '
+            '(export config/fastdds_images.xml for the publisher)'
+        )
+    ours = counts.missing - counts.lost_in_transport
+    if key in take.cameras and ours > 0:
+        found.append(f'{key}: {_count(ours, "picture")} missing in the stream of stamps')
+    if counts.late:
+        found.append(f'{key}: {_count(counts.late, "message")} came too late for its row')
+    if counts.rejected:
+        found.append(f'{key}: {_count(counts.rejected, "message")} rejected')
+    return found
+
+
+def record_of(take: FinishedTake) -> dict[str, object]:
+    """Return what the recorder keeps of an episode for itself, as JSON."""
+    return {
+        'fps': take.grid.fps,
+        'start_stamp_ns': take.grid.start_ns,
+        'task': take.task,
+        'saved_at': datetime.now(timezone.utc).isoformat(timespec='milliseconds'),
+        'streams': {
+            key: {**_row_counts(rows), **asdict(take.counts[key])}
+            for key, rows in take.rows.items()
+        },
+    }
+
+
+def _row_counts(rows: RowCounts) -> dict[str, object]:
+    return {
+        f'rows_{name}' if name != 'max_age_ns' else name: value
+        for name, value in asdict(rows).items()
+    }
+
+
+def _count(number: int, noun: str) -> str:
+    return f'{number} {noun}' if number == 1 else f'{number} {noun}s'

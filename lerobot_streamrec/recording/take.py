@@ -1,0 +1,274 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""One episode while it is recorded: rows are closed one by one, for all streams at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.recording.config import RecorderConfig
+from lerobot_streamrec.recording.stream import Stream, StreamCounts
+from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
+from lerobot_streamrec.sync.grid import Grid, NS_PER_S
+from lerobot_streamrec.video.encoder_thread import EncoderThread
+from lerobot_streamrec.video.mp4_encoder import EncodedVideo, Mp4Encoder
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(slots=True)
+class RowCounts:
+    """
+    What an episode's rows show of one stream.
+
+    :param repeated: rows with the same sample as the row before, though pictures should be new
+    :param overloaded: rows whose picture was replaced by a repeat, because its encoder was behind
+    :param stale: rows whose sample was older than ``max_age_s``
+    :param max_age_ns: age of the oldest sample that a row shows
+    """
+
+    repeated: int = 0
+    overloaded: int = 0
+    stale: int = 0
+    max_age_ns: int = 0
+
+
+@dataclass(slots=True)
+class CameraTake:
+    """
+    A camera's part of a take.
+
+    :param thread: encodes its frames
+    :param histogram: belongs to the thread until that has finished
+    :param height: of every frame
+    :param width: of every frame
+    """
+
+    thread: EncoderThread
+    histogram: ImageHistogram
+    height: int
+    width: int
+    last_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedTake:
+    """
+    A take that gets no more rows; its encoders may still be at work.
+
+    :param task: what the robot was to do
+    :param grid: instants of the rows
+    :param num_rows: rows
+    :param vectors: per key ``(num_rows, d)`` float32
+    :param cameras: per video key
+    :param videos: per video key, the encoders' results
+    :param rows: per stream
+    :param counts: per stream, of this take alone
+    :param folder: in staging, holds the videos
+    """
+
+    task: str
+    grid: Grid
+    num_rows: int
+    vectors: Mapping[str, npt.NDArray[np.float32]]
+    cameras: Mapping[str, CameraTake]
+    videos: Mapping[str, Future[EncodedVideo]]
+    rows: Mapping[str, RowCounts]
+    counts: Mapping[str, StreamCounts]
+    folder: Path
+
+
+class Take:
+    """
+    Closes row k once every live stream has passed its instant. Owned by the executor's thread.
+
+    Closing a row appends one value to every vector and pushes one frame to every encoder, in one
+    place and nowhere else: that is why the frames of a video are its rows.
+
+    :param config: settings
+    :param streams: all of them; each has a sample at or before the grid's start
+    :param grid: instants of the rows
+    :param task: what the robot is to do
+    :param folder: for the videos, in staging
+    """
+
+    def __init__(
+        self,
+        config: RecorderConfig,
+        streams: Sequence[Stream],
+        grid: Grid,
+        *,
+        task: str,
+        folder: Path,
+    ) -> None:
+        self._config = config
+        self._streams = streams
+        self._grid = grid
+        self._folder = folder
+        self.task = task
+        self._num_rows = 0
+        self._failure: str | None = None
+        self._vectors: dict[str, list[npt.NDArray[np.float64]]] = {
+            stream.config.key: [] for stream in streams if not stream.config.is_camera
+        }
+        self._rows = {stream.config.key: RowCounts() for stream in streams}
+        self._before = {stream.config.key: stream.counts() for stream in streams}
+        self._cameras = {
+            stream.config.key: self._open_camera(stream)
+            for stream in streams
+            if stream.config.is_camera
+        }
+
+    def _open_camera(self, stream: Stream) -> CameraTake:
+        frame: Frame = stream.newest_value
+        height, width = frame.height, frame.width
+        encoder = self._config.encoder_in_use()
+        path = self._folder / f'{stream.config.key}.mp4'
+        histogram = ImageHistogram()
+
+        def open_encoder() -> Mp4Encoder:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return Mp4Encoder(path, encoder, fps=self._config.fps, width=width, height=height)
+
+        thread = EncoderThread(
+            stream.config.key,
+            open_encoder,
+            histogram,
+            stride=lattice_stride(height, width),
+            max_queue_bytes=self._config.queue_bytes_per_camera,
+        )
+        return CameraTake(thread, histogram, height, width)
+
+    @property
+    def num_rows(self) -> int:
+        """Rows closed so far."""
+        return self._num_rows
+
+    @property
+    def grid(self) -> Grid:
+        """Instants of the rows."""
+        return self._grid
+
+    @property
+    def rows(self) -> Mapping[str, RowCounts]:
+        """What the rows closed so far show, per stream."""
+        return self._rows
+
+    @property
+    def cameras(self) -> Mapping[str, CameraTake]:
+        """The cameras' parts."""
+        return self._cameras
+
+    @property
+    def failure(self) -> str | None:
+        """Why this take cannot be saved; None if it can. The first reason stays."""
+        if self._failure is None:
+            for camera in self._cameras.values():
+                if camera.thread.error is not None:
+                    self._failure = str(camera.thread.error)
+                    break
+        return self._failure
+
+    def fail(self, reason: str) -> None:
+        """Say why this take cannot be saved."""
+        self._failure = self._failure or reason
+
+    def counts(self, stream: Stream) -> StreamCounts:
+        """Return what happened to a stream's messages since the take began."""
+        return stream.counts().since(self._before[stream.config.key])
+
+    def check_size(self, key: str, frame: Frame) -> None:
+        """Fail the take if a camera's pictures have another size than at its start."""
+        camera = self._cameras[key]
+        if (frame.height, frame.width) != (camera.height, camera.width):
+            self.fail(
+                f'{key} changed from {camera.width}x{camera.height} to '
+                f'{frame.width}x{frame.height} pixels after {self._num_rows} rows; a video has '
+                'one size. Discard this episode and start another'
+            )
+
+    def advance(self) -> None:
+        """Close every row that all live streams have passed."""
+        if self._failure is not None:
+            self._forget()
+            return
+        stamps_ns = [stream.newest_ns for stream in self._streams]
+        present_ns = [stamp for stamp in stamps_ns if stamp is not None]
+        live_from_ns = max(present_ns) - self._config.max_lateness_ns
+        # A stream that stays behind holds rows up for so long and no longer.
+        watermark_ns = min(max(stamp, live_from_ns) for stamp in present_ns)
+        while self._grid.stamp_ns(self._num_rows) <= watermark_ns:
+            self._close_row(self._grid.stamp_ns(self._num_rows))
+            self._num_rows += 1
+
+    def _forget(self) -> None:
+        for stream in self._streams:
+            stream.forget_past()
+
+    def _close_row(self, stamp_ns: int) -> None:
+        for stream in self._streams:
+            key = stream.config.key
+            sample = stream.hold(stamp_ns)
+            # Every stream had a sample before row 0, and the held one is never forgotten.
+            assert sample is not None
+            self._count_age(stream, stamp_ns - sample.stamp_ns)
+            if key in self._cameras:
+                self._push_frame(key, sample.stamp_ns, sample.value)
+            else:
+                self._vectors[key].append(sample.value)
+            stream.close_until(stamp_ns)
+
+    def _count_age(self, stream: Stream, age_ns: int) -> None:
+        rows = self._rows[stream.config.key]
+        rows.max_age_ns = max(rows.max_age_ns, age_ns)
+        if stream.config.max_age_s and age_ns > stream.config.max_age_s * NS_PER_S:
+            rows.stale += 1
+
+    def _push_frame(self, key: str, stamp_ns: int, frame: Frame) -> None:
+        camera, rows = self._cameras[key], self._rows[key]
+        if stamp_ns == camera.last_ns:
+            rows.repeated += 1
+            camera.thread.push_repeat()
+        elif not camera.thread.push(frame):
+            rows.overloaded += 1
+        camera.last_ns = stamp_ns
+
+    def finish(self) -> FinishedTake:
+        """Close no more rows; the encoders go on to their ends. Never blocks."""
+        for stream in self._streams:
+            stream.reopen()
+        return FinishedTake(
+            task=self.task,
+            grid=self._grid,
+            num_rows=self._num_rows,
+            vectors={
+                key: np.stack(values).astype(np.float32) if values else np.empty((0, 0), 'f4')
+                for key, values in self._vectors.items()
+            },
+            cameras=self._cameras,
+            videos={key: camera.thread.finish() for key, camera in self._cameras.items()},
+            rows=self._rows,
+            counts={stream.config.key: self.counts(stream) for stream in self._streams},
+            folder=self._folder,
+        )
+
+    def abort(self) -> FinishedTake:
+        """Close no more rows and leave what is not encoded yet. Never blocks."""
+        for camera in self._cameras.values():
+            camera.thread.abort()
+        return self.finish()

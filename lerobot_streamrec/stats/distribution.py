@@ -1,0 +1,117 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Counts of values in bins that merge without error, for quantiles of a whole dataset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+MAX_SPAN_BINS = 8192
+"""Beyond so many bins between the lowest and the highest, pairs of bins become one."""
+
+# A double holds 53 bits: finer bins would tell apart what cannot be told apart.
+_MANTISSA_BITS = 50
+_FINEST_EXPONENT = -40
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Distribution:
+    """
+    How many values fell into ``[index * 2**exponent, (index + 1) * 2**exponent)``.
+
+    Bins of a coarser exponent are unions of finer ones, so merging two distributions, in any
+    order and any number of times, gives what counting all values at once would have given. The
+    range is cut into at least half of MAX_SPAN_BINS bins unless the values need no more; whole
+    numbers in a range below MAX_SPAN_BINS are counted exactly.
+
+    :param exponent: of the bins' width
+    :param indices: ``(bins,)`` int64, ascending, only bins that are not empty
+    :param counts: ``(bins,)`` int64, positive
+    """
+
+    exponent: int
+    indices: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, values: npt.ArrayLike) -> Distribution:
+        """
+        Count values.
+
+        :param values: ``(n,)`` finite numbers, n > 0
+        """
+        array = np.asarray(values, dtype=np.float64)
+        largest = float(np.abs(array).max())
+        exponent = _FINEST_EXPONENT
+        if largest > 0:
+            exponent = max(exponent, math.frexp(largest)[1] - _MANTISSA_BITS)
+        indices, counts = np.unique(
+            np.floor(np.ldexp(array, -exponent)).astype(np.int64), return_counts=True
+        )
+        return cls(exponent, indices, counts.astype(np.int64))._fitted()
+
+    @classmethod
+    def of_counts(cls, counts: npt.NDArray[np.int64]) -> Distribution:
+        """
+        Take over counts of the whole numbers 0, 1, 2, ...
+
+        :param counts: ``(n,)``, how often each number was seen; at least one positive
+        """
+        indices = np.flatnonzero(counts).astype(np.int64)
+        return cls(0, indices, counts[indices].astype(np.int64))
+
+    def merged(self, other: Distribution) -> Distribution:
+        """Count the values of both."""
+        exponent = max(self.exponent, other.exponent)
+        pair = (self._coarsened(exponent), other._coarsened(exponent))
+        return _sum(
+            exponent,
+            np.concatenate([one.indices for one in pair]),
+            np.concatenate([one.counts for one in pair]),
+        )._fitted()
+
+    def quantile(self, fraction: float) -> float:
+        """Return the lower edge of the bin in which the cumulated count reaches a fraction."""
+        cumulated = np.cumsum(self.counts)
+        at = int(np.searchsorted(cumulated, fraction * cumulated[-1], side='left'))
+        return math.ldexp(float(self.indices[at]), self.exponent)
+
+    def _fitted(self) -> Distribution:
+        span = int(self.indices[-1] - self.indices[0])
+        exponent = self.exponent
+        while span >= MAX_SPAN_BINS:
+            exponent += 1
+            shift = exponent - self.exponent
+            span = int((self.indices[-1] >> shift) - (self.indices[0] >> shift))
+        return self._coarsened(exponent)
+
+    def _coarsened(self, exponent: int) -> Distribution:
+        if exponent == self.exponent:
+            return self
+        # A shift to the right rounds down, below zero as well: bins stay nested.
+        return _sum(exponent, self.indices >> (exponent - self.exponent), self.counts)
+
+
+def _sum(
+    exponent: int, indices: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]
+) -> Distribution:
+    """Add up the counts of equal indices, which may stand in any order."""
+    unique, place = np.unique(indices, return_inverse=True)
+    sums = np.zeros(len(unique), dtype=np.int64)
+    np.add.at(sums, place, counts)
+    return Distribution(exponent, unique, sums)

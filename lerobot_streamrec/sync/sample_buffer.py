@@ -1,0 +1,122 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The recent samples of one stream, in the order of their stamps."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from enum import auto, Enum
+from typing import Generic, TypeVar
+
+T = TypeVar('T')
+
+
+class PushResult(Enum):
+    """What became of a pushed sample."""
+
+    ACCEPTED = auto()
+    """It stands in the buffer."""
+    LATE = auto()
+    """It stands in the buffer, but rows that should have shown it are closed already."""
+    TOO_LATE = auto()
+    """It is older than what the last closed row shows, and of no use any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample(Generic[T]):
+    """
+    A value and its instant.
+
+    :param stamp_ns: instant in the streams' time, in nanoseconds
+    :param value: whatever was measured then
+    """
+
+    stamp_ns: int
+    value: T
+
+
+class SampleBuffer(Generic[T]):
+    """
+    Samples by stamp, looked up by ``hold``: what was newest at an instant.
+
+    Owned by one thread. Messages may come out of order: the buffer sorts them.
+    """
+
+    def __init__(self) -> None:
+        self._stamps_ns: list[int] = []
+        self._values: list[T] = []
+        self._closed_until_ns: int | None = None
+
+    def __len__(self) -> int:
+        return len(self._stamps_ns)
+
+    @property
+    def newest_ns(self) -> int | None:
+        """Stamp of the newest sample; None without any."""
+        return self._stamps_ns[-1] if self._stamps_ns else None
+
+    @property
+    def newest_value(self) -> T:
+        """
+        Value of the newest sample.
+
+        :raise IndexError: if there is none
+        """
+        return self._values[-1]
+
+    def push(self, stamp_ns: int, value: T) -> PushResult:
+        """
+        Take a sample in; never blocks. One with a stamp that is there already replaces it.
+
+        :param stamp_ns: its instant
+        :param value: what to keep
+        """
+        if self._closed_until_ns is not None and stamp_ns <= self._closed_until_ns:
+            if self._stamps_ns and stamp_ns < self._stamps_ns[0]:
+                return PushResult.TOO_LATE
+            self._insert(stamp_ns, value)
+            return PushResult.LATE
+        self._insert(stamp_ns, value)
+        return PushResult.ACCEPTED
+
+    def _insert(self, stamp_ns: int, value: T) -> None:
+        at = bisect_right(self._stamps_ns, stamp_ns)
+        if at and self._stamps_ns[at - 1] == stamp_ns:
+            self._values[at - 1] = value
+            return
+        self._stamps_ns.insert(at, stamp_ns)
+        self._values.insert(at, value)
+
+    def hold(self, stamp_ns: int) -> Sample[T] | None:
+        """Return the newest sample at or before an instant; None if all are later."""
+        at = bisect_right(self._stamps_ns, stamp_ns)
+        return Sample(self._stamps_ns[at - 1], self._values[at - 1]) if at else None
+
+    def close_until(self, stamp_ns: int) -> None:
+        """Forget what no instant after ``stamp_ns`` can show; what is held at it stays."""
+        self._closed_until_ns = stamp_ns
+        keep_from = max(bisect_right(self._stamps_ns, stamp_ns) - 1, 0)
+        del self._stamps_ns[:keep_from]
+        del self._values[:keep_from]
+
+    def reopen(self) -> None:
+        """Forget which rows were closed: the next episode has its own."""
+        self._closed_until_ns = None
+
+    def clear(self) -> None:
+        """Forget everything, as when the clock jumped back."""
+        self._stamps_ns.clear()
+        self._values.clear()
+        self._closed_until_ns = None

@@ -1,0 +1,156 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""One thread for one camera and episode: frames in, a finished MP4 out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+import threading
+from typing import Protocol
+
+from lerobot_streamrec.errors import BrokenEncoderError, EncoderError
+from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.video.frame_queue import FrameQueue, Mark, QueueStatistics
+from lerobot_streamrec.video.mp4_encoder import EncodedVideo
+from lerobot_streamrec.video.pixels import rgb_pixels
+import numpy as np
+import numpy.typing as npt
+
+
+class VideoEncoder(Protocol):
+    """What encodes; Mp4Encoder, or a fake in tests."""
+
+    def encode(self, frame: Frame) -> None:
+        """Encode a picture as the next frame."""
+
+    def repeat(self) -> None:
+        """Encode the last picture once more."""
+
+    def finish(self) -> EncodedVideo:
+        """Close the file and say what is in it."""
+
+    def abort(self) -> None:
+        """Give up; never raises."""
+
+
+class PictureCounter(Protocol):
+    """What sees every picture that is encoded, such as a histogram."""
+
+    def push(self, pixels: npt.NDArray[np.uint8]) -> None:
+        """Count a picture, ``(h, w, 3)`` RGB."""
+
+    def push_again(self) -> None:
+        """Count the last picture once more."""
+
+
+class EncoderThread:
+    """
+    Encodes exactly one frame for each push, in the order of the pushes.
+
+    ``push``, ``push_repeat``, ``finish`` and ``abort`` belong to one thread (the executor's) and
+    never block; the encoder and the counter belong to the encoder thread from here on.
+
+    :param video_key: names the thread, ``enc:<video_key>``
+    :param open_encoder: makes the encoder, called in the thread
+    :param counter: sees every encoded picture
+    :param stride: the counter sees every stride-th pixel in both directions
+    :param max_queue_bytes: bound on the memory of waiting frames
+    """
+
+    def __init__(
+        self,
+        video_key: str,
+        open_encoder: Callable[[], VideoEncoder],
+        counter: PictureCounter,
+        *,
+        stride: int,
+        max_queue_bytes: int,
+    ) -> None:
+        self._video_key = video_key
+        self._open_encoder = open_encoder
+        self._counter = counter
+        self._stride = stride
+        self._queue = FrameQueue(max_queue_bytes)
+        self._result: Future[EncodedVideo] = Future()
+        self._thread = threading.Thread(target=self._run, name=f'enc:{video_key}', daemon=False)
+        self._thread.start()
+
+    def push(self, frame: Frame) -> bool:
+        """Encode a picture as the next frame; False if it became a repeat (queue full)."""
+        return self._queue.push(frame)
+
+    def push_repeat(self) -> None:
+        """Encode the last picture once more as the next frame."""
+        self._queue.push_repeat()
+
+    def finish(self) -> Future[EncodedVideo]:
+        """
+        Say that no more frames come.
+
+        :return: the video, or BrokenEncoderError with the reason as its cause
+        """
+        self._queue.close()
+        return self._result
+
+    def abort(self) -> None:
+        """Leave everything that was not encoded yet; never raises."""
+        self._queue.abort()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the thread's end; False if it still runs after so many seconds."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    @property
+    def error(self) -> BaseException | None:
+        """What the thread died of; None while it lives or after a good end."""
+        return self._result.exception() if self._result.done() else None
+
+    def statistics(self) -> QueueStatistics:
+        """Return a snapshot of the queue; any thread."""
+        return self._queue.statistics()
+
+    def _run(self) -> None:
+        try:
+            video = self._encode_all()
+        # The thread's entry: whatever happens must reach the one who waits for the result.
+        except BaseException as error:  # noqa: BLE001
+            broken = BrokenEncoderError(f'encoder of {self._video_key}: {error}')
+            broken.__cause__ = error
+            # Frees what waits; later pushes fall into an aborted queue.
+            self._queue.abort()
+            self._result.set_exception(broken)
+        else:
+            self._result.set_result(video)
+
+    def _encode_all(self) -> EncodedVideo:
+        encoder = self._open_encoder()
+        try:
+            while (item := self._queue.pop()) is not Mark.END:
+                if item is Mark.ABORT:
+                    raise EncoderError('aborted')
+                self._encode_one(encoder, item)
+            return encoder.finish()
+        except BaseException:
+            encoder.abort()
+            raise
+
+    def _encode_one(self, encoder: VideoEncoder, item: Frame | Mark) -> None:
+        if isinstance(item, Frame):
+            encoder.encode(item)
+            self._counter.push(rgb_pixels(item, self._stride))
+        else:
+            encoder.repeat()
+            self._counter.push_again()

@@ -1,0 +1,164 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""One camera's episode into one MP4 file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from lerobot_streamrec.errors import EncoderError
+from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.video.codecs import codec_options, ffmpeg_encoder
+from lerobot_streamrec.video.config import EncoderConfig
+
+# AVColorSpace AVCOL_SPC_SMPTE170M and AVColorRange AVCOL_RANGE_MPEG: what the scaler is told to
+# make is what the file says. LeRobot's own files are the same, but say nothing.
+_MATRIX_BT601 = 6
+_RANGE_LIMITED = 1
+
+# While the file grows, it is cut into fragments that can be read if the process is killed;
+# closing turns it into an ordinary MP4 in place.
+_CONTAINER_OPTIONS = {'movflags': 'hybrid_fragmented', 'flush_packets': '1'}
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedVideo:
+    """
+    A closed video file.
+
+    :param path: the file
+    :param num_frames: frames in it
+    :param size_bytes: its size
+    """
+
+    path: Path
+    num_frames: int
+    size_bytes: int
+
+
+class Mp4Encoder:
+    """
+    Encodes frames 0, 1, 2, ... at ``k / fps``, one for each call of ``encode`` or ``repeat``.
+
+    Owned by one thread. The camera's pixel format goes through libav's scaler straight to the
+    codec's.
+
+    :param path: file to make; its folder exists
+    :param config: encoder settings, checked before
+    :param fps: frames per second
+    :param width: of every frame, in pixels
+    :param height: of every frame, in pixels
+    :raise EncoderError: if file or codec cannot be opened
+    """
+
+    def __init__(
+        self, path: Path, config: EncoderConfig, *, fps: int, width: int, height: int
+    ) -> None:
+        self._path = path
+        self._fps = fps
+        self._pix_fmt = config.pix_fmt
+        self._scaler = VideoReformatter()
+        self._num_frames = 0
+        self._num_packets = 0
+        self._last: VideoFrame | None = None
+        try:
+            self._container = av.open(
+                str(path), 'w', format='mp4', container_options=dict(_CONTAINER_OPTIONS)
+            )
+            stream = self._container.add_stream(
+                ffmpeg_encoder(config), rate=fps, options=codec_options(config)
+            )
+        except (av.FFmpegError, OSError) as error:
+            raise EncoderError(f'cannot begin {path}: {error}') from error
+        assert isinstance(stream, av.VideoStream)
+        self._stream = stream
+        stream.width = width
+        stream.height = height
+        stream.pix_fmt = config.pix_fmt
+        stream.time_base = Fraction(1, fps)
+        stream.codec_context.colorspace = _MATRIX_BT601
+        stream.codec_context.color_range = _RANGE_LIMITED
+
+    @property
+    def num_frames(self) -> int:
+        """Frames given to the codec so far."""
+        return self._num_frames
+
+    def encode(self, frame: Frame) -> None:
+        """
+        Encode a picture as the next frame.
+
+        :raise av.FFmpegError: whatever the codec or the disk says
+        """
+        source = VideoFrame.from_numpy_buffer(frame.pixels, format=frame.pix_fmt)
+        self._last = self._scaler.reformat(
+            source,
+            format=self._pix_fmt,
+            dst_colorspace=Colorspace.ITU601,
+            dst_color_range=ColorRange.MPEG,
+        )
+        self._encode_last()
+
+    def repeat(self) -> None:
+        """
+        Encode the last picture once more as the next frame.
+
+        :raise EncoderError: if there was none
+        """
+        if self._last is None:
+            raise EncoderError('there is no frame to repeat')
+        self._encode_last()
+
+    def _encode_last(self) -> None:
+        assert self._last is not None
+        self._last.pts = self._num_frames
+        self._last.time_base = Fraction(1, self._fps)
+        self._mux(self._last)
+        self._num_frames += 1
+
+    def _mux(self, frame: VideoFrame | None) -> None:
+        for packet in self._stream.encode(frame):
+            # Without a duration, the last frame of an AV1 file lasts no time, and readers drop it.
+            packet.duration = 1
+            self._container.mux(packet)
+            self._num_packets += 1
+
+    def finish(self) -> EncodedVideo:
+        """
+        Write what the codec still holds, and close the file.
+
+        :raise EncoderError: if the codec did not return a packet for every frame
+        """
+        if self._num_frames:
+            self._mux(None)
+        self._container.close()
+        if self._num_packets != self._num_frames:
+            raise EncoderError(
+                f'{self._path}: the codec made {self._num_packets} packets '
+                f'of {self._num_frames} frames'
+            )
+        return EncodedVideo(self._path, self._num_frames, self._path.stat().st_size)
+
+    def abort(self) -> None:
+        """Close the file as it is; never raises. What was muxed stays readable."""
+        try:
+            self._container.close()
+        except (av.FFmpegError, OSError, ValueError):
+            # Nothing to be saved here, and the first error is already on its way.
+            return
