@@ -21,10 +21,9 @@ from itertools import pairwise
 import math
 from typing import Any
 
-import numpy as np
-
 from examples.demo.drawing import NUMBERS
 from examples.demo.numbered_video import MISSING, UNREADABLE
+import numpy as np
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageDraw, ImageFont
-
 from examples.demo.dataset_files import Clip, DatasetFiles, decode
+from PIL import Image, ImageDraw, ImageFont
 
 THUMBNAIL_WIDTH = 160
 MAX_THUMBNAILS = 12

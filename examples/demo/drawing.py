@@ -24,20 +24,20 @@ from collections.abc import Sequence
 import math
 from typing import NamedTuple
 
-import numpy as np
-
 from examples.demo.painting import make_texture, paint_link, Picture
+import numpy as np
 
 BITS = 20
 # Smaller squares do not survive: SVT-AV1 at preset 12 leaves small details of a moving picture as
 # they were in the frame before, so that every other frame shows the number of its predecessor.
 CELL = 30
+CELL_HEIGHT = 48
 X = 8
 Y = 8
 NUMBERS = 1 << BITS
 """How many frame numbers there are; whoever counts further starts again at 0."""
 MIN_WIDTH = 2 * X + BITS * CELL
-MIN_HEIGHT = 2 * Y + CELL
+MIN_HEIGHT = 2 * Y + CELL_HEIGHT
 
 VIEWS = ('front', 'top', 'wrist')
 
@@ -66,8 +66,9 @@ def write_frame_number(picture: Picture, number: int) -> None:
         raise ValueError(f'frame number must be in 0..{NUMBERS - 1}, got {number}')
     bits = (number >> np.arange(BITS - 1, -1, -1)) & 1
     row = np.repeat((bits * 255).astype(np.uint8), CELL)
-    picture[:MIN_HEIGHT, :MIN_WIDTH] = _MARGIN
-    picture[Y : Y + CELL, X : X + BITS * CELL] = row[None, :, None]
+    # The whole width, and a whole block of 64 rows of the codec: nothing moves beside the number.
+    picture[:MIN_HEIGHT] = _MARGIN
+    picture[Y : Y + CELL_HEIGHT, X : X + BITS * CELL] = row[None, :, None]
 
 
 def read_frame_number(picture: Picture) -> int:
@@ -78,7 +79,8 @@ def read_frame_number(picture: Picture) -> int:
     :raises ValueError: if a square is neither black nor white, as in a blend of two pictures
     """
     quarter = CELL // 4
-    squares = picture[Y : Y + CELL, X : X + BITS * CELL].reshape(CELL, BITS, CELL, 3)
+    squares = picture[Y : Y + CELL_HEIGHT, X : X + BITS * CELL]
+    squares = squares.reshape(CELL_HEIGHT, BITS, CELL, 3)
     inner = squares[quarter:-quarter, :, quarter:-quarter].mean(axis=(0, 2, 3))
     if np.any((inner > 80) & (inner < 175)):
         raise ValueError('no readable frame number: a square is neither black nor white')

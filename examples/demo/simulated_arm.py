@@ -29,6 +29,10 @@ import sys
 import time
 
 from builtin_interfaces.msg import Time
+from examples.demo.drawing import CameraView, NUMBERS, VIEWS
+from examples.demo.motion import JOINT_NAMES, Motion
+from examples.demo.stop_flag import StopFlag
+from examples.demo.truth import TruthWriter
 import numpy as np
 import rclpy
 from rclpy.node import Node
@@ -37,11 +41,6 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Float64MultiArray, Header
-
-from examples.demo.drawing import CameraView, NUMBERS, VIEWS
-from examples.demo.motion import JOINT_NAMES, Motion
-from examples.demo.stop_flag import StopFlag
-from examples.demo.truth import TruthWriter
 
 JOINT_STATE_HZ = 100
 LEADER_HZ = 50

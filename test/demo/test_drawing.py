@@ -16,9 +16,6 @@
 from __future__ import annotations
 
 import av
-import numpy as np
-import pytest
-
 from examples.demo.drawing import (
     CameraView,
     MIN_HEIGHT,
@@ -29,6 +26,8 @@ from examples.demo.drawing import (
     write_frame_number,
 )
 from examples.demo.motion import Motion
+import numpy as np
+import pytest
 
 WIDTH, HEIGHT = 640, 480
 # Neighbours that differ in many cells are the hardest for a codec that predicts from the past.

@@ -24,11 +24,10 @@ import subprocess
 import sys
 import time
 
-import numpy as np
-import pytest
-
 from examples.demo.drawing import read_frame_number
 from examples.demo.truth import read_truth
+import numpy as np
+import pytest
 
 rclpy = pytest.importorskip('rclpy')
 

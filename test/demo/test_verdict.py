@@ -24,15 +24,14 @@ from dataclasses import dataclass, field
 import json
 
 import av
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-import pytest
-
 from examples.demo.drawing import MIN_HEIGHT, MIN_WIDTH, write_frame_number
 from examples.demo.report import format_verdict
 from examples.demo.truth import TruthWriter
 from examples.demo.verdict import judge
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 
 FPS = 10
 PERIOD_NS = 10**9 // FPS
