@@ -28,8 +28,8 @@ from examples.demo.painting import make_texture, paint_link, Picture
 import numpy as np
 
 BITS = 20
-# Smaller squares do not survive: SVT-AV1 at preset 12 leaves small details of a moving picture as
-# they were in the frame before, so that every other frame shows the number of its predecessor.
+# Large squares: some encoders leave small details of a moving picture as they were in the frame
+# before, and a frame would show the number of its predecessor though it is in its place.
 CELL = 30
 CELL_HEIGHT = 48
 X = 8

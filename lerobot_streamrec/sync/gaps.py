@@ -18,8 +18,11 @@ from __future__ import annotations
 from collections import deque
 from statistics import median_low
 
-_INTERVALS_KEPT = 31
-_INTERVALS_NEEDED = 8
+_STAMPS_KEPT = 33
+_STAMPS_NEEDED = 9
+# Of so many intervals together: jitter between neighbours cancels out.
+_SPAN = 4
+_UPDATE_EVERY = 8
 
 
 # A gap that is made good within so many samples was no gap but a late stamp.
@@ -31,15 +34,16 @@ class GapCounter:
     """
     Learns a stream's period and counts the samples missing in it.
 
-    The period is the median of the last intervals, so that neither jitter nor a few gaps move it.
-    Samples are put on a grid of that period which follows them slowly: a stamp that is late by
-    more than half a period leaves a place empty, and the next one, if it comes early, fills it.
-    Owned by one thread.
+    The period is the median over spans of a few intervals, so that neither jitter nor a few gaps
+    move it. Samples are put on a grid of that period which follows them slowly: a stamp that is
+    late by more than half a period leaves a place empty, and the next one, if it comes early,
+    fills it. Owned by one thread.
     """
 
     def __init__(self) -> None:
-        self._intervals_ns: deque[int] = deque(maxlen=_INTERVALS_KEPT)
-        self._last_ns: int | None = None
+        self._stamps_ns: deque[int] = deque(maxlen=_STAMPS_KEPT)
+        self._period_ns: int | None = None
+        self._num_pushed = 0
         self._place_ns = 0
         self._num_missing = 0
         self._num_open = 0
@@ -53,29 +57,31 @@ class GapCounter:
     @property
     def period_ns(self) -> int | None:
         """The stream's period; None until enough samples were seen."""
-        if len(self._intervals_ns) < _INTERVALS_NEEDED:
-            return None
-        return median_low(self._intervals_ns)
+        return self._period_ns
 
     @property
     def rate_hz(self) -> float:
         """Samples per second; 0 until enough samples were seen."""
-        period_ns = self.period_ns
-        return 1e9 / period_ns if period_ns else 0.0
+        return 1e9 / self._period_ns if self._period_ns else 0.0
 
     def push(self, stamp_ns: int) -> None:
         """Take note of a sample. One that is not later than the last is left out."""
-        last_ns = self._last_ns
-        if last_ns is not None and stamp_ns <= last_ns:
+        if self._stamps_ns and stamp_ns <= self._stamps_ns[-1]:
             return
-        self._last_ns = stamp_ns
-        period_ns = self.period_ns
-        if last_ns is not None:
-            self._intervals_ns.append(stamp_ns - last_ns)
-        if period_ns is None:
+        if self._period_ns is None:
             self._place_ns = stamp_ns
         else:
-            self._count(stamp_ns, period_ns)
+            self._count(stamp_ns, self._period_ns)
+        self._stamps_ns.append(stamp_ns)
+        self._num_pushed += 1
+        if self._period_ns is None or self._num_pushed % _UPDATE_EVERY == 0:
+            self._learn()
+
+    def _learn(self) -> None:
+        if len(self._stamps_ns) >= _STAMPS_NEEDED:
+            stamps = list(self._stamps_ns)
+            spans = [end - begin for begin, end in zip(stamps, stamps[_SPAN:], strict=False)]
+            self._period_ns = max(1, median_low(spans) // _SPAN)
 
     def _count(self, stamp_ns: int, period_ns: int) -> None:
         steps = (stamp_ns - self._place_ns + period_ns // 2) // period_ns
@@ -94,6 +100,6 @@ class GapCounter:
 
     def clear(self) -> None:
         """Forget the last stamp, as when the clock jumped back; the counts stay."""
-        self._last_ns = None
-        self._intervals_ns.clear()
+        self._stamps_ns.clear()
+        self._period_ns = None
         self._num_open = 0
