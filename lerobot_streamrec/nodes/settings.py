@@ -276,7 +276,8 @@ def _encoder(reader: ParameterReader) -> EncoderConfig:
 
 def _options(pairs: list[str]) -> dict[str, str]:
     options = {}
-    for pair in pairs:
+    # Parameter files cannot hold an empty list; a list of one empty text stands for it.
+    for pair in filter(None, pairs):
         name, equals, value = pair.partition('=')
         if not equals or not name:
             raise ConfigError('encoder.extra_options', pair, 'write each as name=value')

@@ -123,7 +123,7 @@ def _encode_two_frames(config: EncoderConfig, name: str) -> None:
     except (av.FFmpegError, ValueError) as error:
         raise CodecError(
             'encoder',
-            codec_options(config),
+            ' '.join(f'{key}={value}' for key, value in codec_options(config).items()),
             f'{name} does not start with these options ({error}); '
             'see encoder.preset and encoder.extra_options',
         ) from error
