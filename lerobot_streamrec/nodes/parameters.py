@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 import difflib
 from typing import Any
 
@@ -41,6 +41,11 @@ _WORDS = {
 
 # Declared by rclpy itself.
 _FOREIGN = ('use_sim_time', 'start_type_description_service', 'qos_overrides.')
+
+
+def defaults_of(config: type) -> dict[str, Any]:
+    """Return the defaults of a configuration class: they stand there and nowhere else."""
+    return {one.name: one.default for one in fields(config)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from typing import Any
 
 from lerobot_streamrec.conversions.stamp import header_stamp_ns
 from lerobot_streamrec.errors import MessageError
-from lerobot_streamrec.nodes.settings import RECEIVE, Source
+from lerobot_streamrec.nodes.stream_settings import RECEIVE, Source
 from lerobot_streamrec.recording.recorder import Recorder
 from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.node import Node

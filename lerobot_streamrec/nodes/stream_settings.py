@@ -1,0 +1,134 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""From ROS parameters to streams: cameras, state and action."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lerobot_streamrec.conversions.vector import JOINT_FIELDS, JOINT_STATE, MESSAGE_TYPES
+from lerobot_streamrec.dataset.features import check_feature_key
+from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.nodes.parameters import defaults_of, ParameterReader, Spec
+from lerobot_streamrec.recording.config import StreamConfig
+
+HEADER = 'header'
+RECEIVE = 'receive'
+_STAMPS = (HEADER, RECEIVE)
+
+_STREAM = defaults_of(StreamConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """
+    How a stream's messages are read.
+
+    :param parameter: prefix of its parameters, such as ``camera.front``
+    :param stream: what becomes of them
+    :param stamp: ``header`` or ``receive``
+    :param message_type: of a vector
+    :param field: of a joint state
+    """
+
+    parameter: str
+    stream: StreamConfig
+    stamp: str
+    message_type: str = ''
+    field: str = ''
+
+
+def read_sources(reader: ParameterReader) -> tuple[Source, ...]:
+    """
+    Read the parameters of all streams, cameras first.
+
+    :raise ConfigError: naming the first that cannot be used
+    """
+    names = reader.read(Spec('cameras', [], 'Names of the cameras; see camera.<name>.topic'))
+    vectors = [_vector(reader, prefix) for prefix in ('state', 'action')]
+    return (*(_camera(reader, name) for name in names), *filter(None, vectors))
+
+
+def _camera(reader: ParameterReader, name: str) -> Source:
+    key = check_feature_key('cameras', f'observation.images.{name}')
+    prefix = f'camera.{name}'
+    topic = reader.read(Spec(f'{prefix}.topic', '', 'Topic of sensor_msgs/msg/Image'))
+    if not topic:
+        raise ConfigError(f'{prefix}.topic', topic, f'the camera {name} needs a topic')
+    return Source(
+        prefix, StreamConfig(key, topic, (), _max_age(reader, prefix)), _stamp(reader, prefix)
+    )
+
+
+def _vector(reader: ParameterReader, prefix: str) -> Source | None:
+    key = {'state': 'observation.state', 'action': 'action'}[prefix]
+    topic = reader.read(Spec(f'{prefix}.topic', '', f'Topic of {key}; empty: not recorded'))
+    message_type = reader.read(
+        Spec(f'{prefix}.type', JOINT_STATE, f'Type of its messages: {" or ".join(MESSAGE_TYPES)}')
+    )
+    names = reader.read(
+        Spec(f'{prefix}.names', [], 'Joints to select, in order; names of the numbers of an array')
+    )
+    field = reader.read(
+        Spec(
+            f'{prefix}.field',
+            JOINT_FIELDS[0],
+            f'Which numbers of a joint state: {", ".join(JOINT_FIELDS)}',
+        )
+    )
+    max_age_s, stamp = _max_age(reader, prefix), _stamp(reader, prefix)
+    if not topic:
+        return None
+    if message_type not in MESSAGE_TYPES:
+        raise ConfigError(
+            f'{prefix}.type', message_type, f'allowed are {", ".join(MESSAGE_TYPES)}'
+        )
+    if not names:
+        raise ConfigError(
+            f'{prefix}.names', names, f'name the joints or numbers that {topic} brings, in order'
+        )
+    if len(set(names)) < len(names):
+        raise ConfigError(f'{prefix}.names', names, 'every name may stand once')
+    if field not in JOINT_FIELDS:
+        raise ConfigError(f'{prefix}.field', field, f'allowed are {", ".join(JOINT_FIELDS)}')
+    if message_type != JOINT_STATE:
+        if stamp == HEADER and reader.is_given(f'{prefix}.stamp'):
+            raise ConfigError(f'{prefix}.stamp', stamp, f'{message_type} has no header: receive')
+        stamp = RECEIVE
+    return Source(
+        prefix, StreamConfig(key, topic, tuple(names), max_age_s), stamp, message_type, field
+    )
+
+
+def _max_age(reader: ParameterReader, prefix: str) -> float:
+    value: float = reader.read(
+        Spec(
+            f'{prefix}.max_age_s',
+            _STREAM['max_age_s'],
+            'Age at which a sample counts as stale, seconds; 0: never',
+            0.0,
+            1e6,
+        )
+    )
+    return value
+
+
+def _stamp(reader: ParameterReader, prefix: str) -> str:
+    name = f'{prefix}.stamp'
+    value: str = reader.read(
+        Spec(name, HEADER, f"A message's instant: {HEADER} (its stamp) or {RECEIVE} (its arrival)")
+    )
+    if value not in _STAMPS:
+        raise ConfigError(name, value, f'allowed are {", ".join(_STAMPS)}')
+    return value
