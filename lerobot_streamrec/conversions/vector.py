@@ -16,7 +16,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-import math
 from typing import Any, Protocol
 
 from lerobot_streamrec.errors import ConfigError, VectorError
@@ -26,6 +25,9 @@ import numpy.typing as npt
 Vector = npt.NDArray[np.float64]
 
 JOINT_FIELDS = ('position', 'velocity', 'effort')
+
+# Vectors are stored as float32, where what is larger becomes infinite.
+_LIMIT = float(np.finfo(np.float32).max)
 
 
 class JointStateMessage(Protocol):
@@ -63,7 +65,7 @@ class JointStateReader:
         """
         Return the joints' numbers, ``(d,)`` float64.
 
-        :raise VectorError: if a joint or a number is missing, or a number is not finite
+        :raise VectorError: if a joint or a number is missing, or a number cannot be stored
         """
         seen = tuple(message.name)
         if seen != self._seen or not self._places.size:
@@ -75,7 +77,7 @@ class JointStateReader:
                 f'joint state names {len(seen)} joints but has {values.size} values of '
                 f'{self._field}'
             )
-        return _finite(values[self._places], self._names)
+        return _storable(values[self._places], self._names)
 
     def _find(self, seen: tuple[str, ...]) -> npt.NDArray[np.intp]:
         missing = [name for name in self._names if name not in seen]
@@ -100,7 +102,7 @@ class ArrayReader:
         """
         Return the numbers, ``(d,)`` float64.
 
-        :raise VectorError: if there are more or fewer than names, or one is not finite
+        :raise VectorError: if there are more or fewer than names, or one cannot be stored
         """
         values = np.array(message.data, dtype=np.float64)
         if values.shape != (len(self._names),):
@@ -108,7 +110,7 @@ class ArrayReader:
                 f'array has {values.size} numbers, {len(self._names)} are named: '
                 f'{", ".join(self._names)}'
             )
-        return _finite(values, self._names)
+        return _storable(values, self._names)
 
 
 def vector_reader(
@@ -136,15 +138,15 @@ MESSAGE_TYPES = (JOINT_STATE, FLOAT64_ARRAY)
 """Message types that can be state or action."""
 
 
-def _finite(values: Vector, names: tuple[str, ...]) -> Vector:
-    # A sum is quicker than a look at each number, and no less exact about NaN and infinity.
-    if math.isfinite(values.sum()):
+def _storable(values: Vector, names: tuple[str, ...]) -> Vector:
+    # The largest of all tells of NaN and infinity as well: neither is at most the limit.
+    if np.abs(values).max(initial=0.0) <= _LIMIT:
         return values
     bad = [
         f'{name} = {value}'
         for name, value in zip(names, values, strict=True)
-        if not math.isfinite(value)
+        if not abs(value) <= _LIMIT
     ]
-    if not bad:
-        return values
-    raise VectorError(f'not a finite number: {", ".join(bad)}')
+    raise VectorError(
+        f'not a number that a dataset can hold (finite, at most {_LIMIT:.3g}): {", ".join(bad)}'
+    )

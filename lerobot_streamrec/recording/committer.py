@@ -58,7 +58,10 @@ class Committer:
         self._encoder = encoder
         self._timeout_s = timeout_s
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
         self._num_lost = 0
+        self._num_saved = writer.info.total_episodes
+        self._num_waiting = 0
         self._thread = threading.Thread(target=self._run, name='commit', daemon=False)
         self._thread.start()
 
@@ -77,6 +80,12 @@ class Committer:
         """Episodes that should have been saved and were not."""
         return self._num_lost
 
+    @property
+    def next_index(self) -> int:
+        """The index of an episode that is submitted now, if all before it can be saved."""
+        with self._lock:
+            return self._num_saved + self._num_waiting
+
     def submit(self, take: FinishedTake) -> Future[EpisodeSummary]:
         """
         Save a take.
@@ -84,6 +93,8 @@ class Committer:
         :return: done when the episode is durable; or the StreamrecError that prevented it
         """
         result: Future[EpisodeSummary] = Future()
+        with self._lock:
+            self._num_waiting += 1
 
         def job() -> None:
             try:
@@ -94,6 +105,7 @@ class Committer:
             except Exception as error:  # noqa: BLE001
                 self._keep_unsaved(take, CommitError(f'unexpected: {error!r}'), result, error)
             else:
+                self._count_end(is_saved=True)
                 _settle(result, summary)
 
         self._jobs.put(job)
@@ -104,8 +116,14 @@ class Committer:
         self._jobs.put(lambda: self._drop(take))
 
     def keep(self, take: FinishedTake) -> Future[Path]:
-        """Move a failed take to the quarantine folder; the result is where it lies then."""
+        """
+        Move a take that should have been saved, and cannot be, to the quarantine folder.
+
+        :return: where it lies then
+        """
         result: Future[Path] = Future()
+        with self._lock:
+            self._num_lost += 1
         self._jobs.put(lambda: self._keep(take, result))
         return result
 
@@ -161,12 +179,18 @@ class Committer:
         result: Future[EpisodeSummary],
         cause: BaseException | None = None,
     ) -> None:
-        self._num_lost += 1
+        self._count_end(is_saved=False)
         message = f'{error}; what there is of it lies in {self._set_aside(take)}'
         failure = CommitError(message)
         failure.__cause__ = cause or error
         _log.error('episode not saved: %s', message, exc_info=cause)
         _settle_error(result, failure)
+
+    def _count_end(self, *, is_saved: bool) -> None:
+        with self._lock:
+            self._num_waiting -= 1
+            self._num_saved += is_saved
+            self._num_lost += not is_saved
 
     def _keep(self, take: FinishedTake, result: Future[Path]) -> None:
         _settle(result, self._set_aside(take))

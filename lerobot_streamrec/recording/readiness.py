@@ -11,12 +11,20 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Whether a stream is fit for an episode to start, and if not, why."""
+"""Whether the streams are fit for an episode to start, and if not, why."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from lerobot_streamrec.dataset.features import differences
+from lerobot_streamrec.dataset.info import DatasetInfo
+from lerobot_streamrec.errors import DatasetMismatchError, StreamsNotReadyError
+from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.stream import Stream
 from lerobot_streamrec.sync.grid import NS_PER_S
+from lerobot_streamrec.video.checks import check_picture_size
 
 
 def stream_problem(stream: Stream, now_ns: int, newest_of_all_ns: int | None) -> str:
@@ -45,3 +53,48 @@ def stream_problem(stream: Stream, now_ns: int, newest_of_all_ns: int | None) ->
             f'stamp parameter to receive{why}'
         )
     return ''
+
+
+def refuse_unready_streams(
+    streams: Iterable[Stream], now_ns: int, newest_of_all_ns: int | None
+) -> None:
+    """
+    Refuse to start while a stream has no fresh sample.
+
+    :param streams: all of them
+    :param now_ns: steady clock
+    :param newest_of_all_ns: newest stamp of all streams
+    :raise StreamsNotReadyError: naming each stream and what is wrong with it
+    """
+    problems = [
+        f'{stream.config.key} ({stream.config.topic}) {problem}'
+        for stream in streams
+        if (problem := stream_problem(stream, now_ns, newest_of_all_ns))
+    ]
+    if problems:
+        raise StreamsNotReadyError(problems)
+
+
+def refuse_picture_sizes(
+    streams: Iterable[Stream], config: RecorderConfig, info: DatasetInfo
+) -> None:
+    """
+    Refuse to start with pictures that the codec or the dataset cannot take.
+
+    :param streams: all of them, each with a sample
+    :param config: settings
+    :param info: what is committed
+    :raise CodecError: if the codec cannot take a camera's size
+    :raise DatasetMismatchError: if a camera's size is not the dataset's
+    """
+    wanted = {}
+    for stream in streams:
+        if stream.config.is_camera:
+            frame: Frame = stream.newest_value
+            key, height, width = stream.config.key, frame.height, frame.width
+            check_picture_size(key, config.encoder, height=height, width=width)
+            wanted[key] = stream.config.feature((height, width))
+    present = {key: info.features[key] for key in wanted if info.features[key].shape}
+    found = differences({key: wanted[key] for key in present}, present)
+    if found:
+        raise DatasetMismatchError(config.root, found)

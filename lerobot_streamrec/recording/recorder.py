@@ -22,28 +22,29 @@ from pathlib import Path
 import time
 from typing import Any
 
-from lerobot_streamrec.dataset.features import differences
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.dataset.layout import STAGING
 from lerobot_streamrec.dataset.opening import open_dataset
 from lerobot_streamrec.errors import (
-    DatasetMismatchError,
     EmptyEpisodeError,
     EpisodeError,
     EpisodeStateError,
-    StreamsNotReadyError,
 )
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.recording.committer import Committer
 from lerobot_streamrec.recording.config import RecorderConfig
-from lerobot_streamrec.recording.readiness import stream_problem
+from lerobot_streamrec.recording.readiness import (
+    refuse_picture_sizes,
+    refuse_unready_streams,
+    stream_problem,
+)
 from lerobot_streamrec.recording.status import RecorderState, RecorderStatus, StreamStatus
 from lerobot_streamrec.recording.stream import Stream
 from lerobot_streamrec.recording.summary import EpisodeSummary
 from lerobot_streamrec.recording.take import Take
 from lerobot_streamrec.sync.grid import Grid
 from lerobot_streamrec.sync.phase import locked_start_ns
-from lerobot_streamrec.video.codecs import check_encoder
+from lerobot_streamrec.video.checks import check_encoder
 from lerobot_streamrec.video.frame_queue import QueueStatistics
 
 _log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ class Recorder:
         self._config = config
         self._clock_ns = steady_clock_ns
         if config.cameras:
-            check_encoder(config.encoder_in_use())
+            check_encoder(config.encoder_in_use(), config.fps)
         writer = open_dataset(
             config.root,
             fps=config.fps,
@@ -149,12 +150,13 @@ class Recorder:
         :raise EpisodeStateError: if one is running, or too many are on their way to the disk
         :raise StreamsNotReadyError: if a stream is missing or stale
         :raise EpisodeError: if there is no task
+        :raise CodecError: if the codec cannot take the size of a camera's pictures
         :raise DatasetMismatchError: if a camera's size is not the dataset's
         """
         self._refuse_if_closed()
         if self._take is not None:
             raise EpisodeStateError(
-                f'episode {self._episode_index()} is being recorded already '
+                f'episode {self._committer.next_index} is being recorded already '
                 f'({self._take.num_rows} rows): save or discard it first'
             )
         num_pending = self._num_pending()
@@ -167,21 +169,21 @@ class Recorder:
             raise EpisodeError(
                 'there is no task: set the parameter task, or publish it on the task topic'
             )
-        self._refuse_unready_streams()
-        self._refuse_other_sizes()
-        newest_ns = self._newest_ns()
+        streams, newest_ns = tuple(self._streams.values()), self._newest_ns()
+        refuse_unready_streams(streams, self._clock_ns(), newest_ns)
+        refuse_picture_sizes(streams, self._config, self._committer.info)
         assert newest_ns is not None
-        cameras = [stream for stream in self._streams.values() if stream.config.is_camera]
+        cameras = [stream for stream in streams if stream.config.is_camera]
         stamps_ns = [stamp for camera in cameras for stamp in camera.recent_stamps_ns]
         start_ns = locked_start_ns(newest_ns, stamps_ns, self._config.fps)
         self._take = Take(
             self._config,
-            tuple(self._streams.values()),
+            streams,
             Grid(start_ns, self._config.fps),
             task=self._task,
             folder=self._next_folder(),
         )
-        return self._episode_index()
+        return self._committer.next_index
 
     def save(self) -> Future[EpisodeSummary]:
         """
@@ -283,7 +285,7 @@ class Recorder:
         state = RecorderState.IDLE if take is None else RecorderState.RECORDING
         return RecorderStatus(
             state=RecorderState.CLOSED if self._is_closed else state,
-            episode_index=self._episode_index(),
+            episode_index=self._committer.next_index,
             num_saved=self._committer.info.total_episodes,
             num_pending=self._num_pending(),
             num_rows=take.num_rows if take else 0,
@@ -322,11 +324,6 @@ class Recorder:
         self._collect_results()
         return len(self._pending)
 
-    def _episode_index(self) -> int:
-        return self._committer.info.total_episodes + len(
-            [one for one in self._pending if not one.done()]
-        )
-
     # --- checks --------------------------------------------------------------------------------
 
     def _running(self) -> Take:
@@ -339,33 +336,6 @@ class Recorder:
         if self._is_closed:
             raise EpisodeStateError('the recorder is closed: start it again')
 
-    def _refuse_unready_streams(self) -> None:
-        now_ns, newest_ns = self._clock_ns(), self._newest_ns()
-        problems = [
-            f'{stream.config.key} ({stream.config.topic}) {problem}'
-            for stream in self._streams.values()
-            if (problem := stream_problem(stream, now_ns, newest_ns))
-        ]
-        if problems:
-            raise StreamsNotReadyError(problems)
-
-    def _refuse_other_sizes(self) -> None:
-        wanted = {
-            stream.config.key: stream.config.feature(_size(stream))
-            for stream in self._streams.values()
-        }
-        present = {key: spec for key, spec in self._committer.info.features.items() if spec.shape}
-        found = differences({key: spec for key, spec in wanted.items() if key in present}, present)
-        if found:
-            raise DatasetMismatchError(self._config.root, found)
-
     def _next_folder(self) -> Path:
         self._num_takes += 1
         return self._config.root / STAGING / f'take-{self._num_takes:06d}'
-
-
-def _size(stream: Stream) -> tuple[int, int] | None:
-    if not stream.config.is_camera:
-        return None
-    frame: Frame = stream.newest_value
-    return frame.height, frame.width

@@ -28,7 +28,8 @@ from lerobot_streamrec.sync.sample_buffer import PushResult, Sample, SampleBuffe
 JUMP_NS = 10 * NS_PER_S
 """A stamp so far ahead of all streams, or behind its own, is another clock's."""
 
-_PHASE_STAMPS = 10
+# With fewer, a camera whose stamps jitter shows too little of how far they spread.
+_PHASE_STAMPS = 100
 
 
 @dataclass(frozen=True, slots=True)

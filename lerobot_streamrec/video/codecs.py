@@ -11,24 +11,18 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""From encoder settings to FFmpeg's options, and whether this machine accepts them."""
+"""From encoder settings to FFmpeg's options."""
 
 from __future__ import annotations
 
-from fractions import Fraction
 import os
 
-import av
-from av.codec.codec import UnknownCodecError
-from lerobot_streamrec.errors import CodecError
 from lerobot_streamrec.video.config import EncoderConfig
 
 # SVT-AV1 prints a page about itself for every episode and camera; 1 leaves it errors only.
 os.environ.setdefault('SVT_LOG', '1')
 
 _FFMPEG_NAMES = {'libsvtav1': 'libsvtav1', 'h264': 'libx264', 'hevc': 'libx265'}
-_CRF_RANGES = {'libsvtav1': (0, 63), 'h264': (0, 51), 'hevc': (0, 51)}
-_PROBE_SIZE = 128
 
 # SVT-AV1 3, which LeRobot's own environment has, takes preset 12 and encodes with preset 10. From
 # SVT-AV1 4 on, presets 11 and above are encoders of their own, and wrong here: in key frame
@@ -75,57 +69,3 @@ def codec_options(config: EncoderConfig) -> dict[str, str]:
         theirs = options.get('x265-params')
         options['x265-params'] = f'{ours}:{theirs}' if theirs else ours
     return options
-
-
-def check_encoder(config: EncoderConfig) -> None:
-    """
-    Encode two frames, to know before an episode that the settings work on this machine.
-
-    :raise CodecError: naming the setting and what is allowed
-    """
-    name = ffmpeg_encoder(config)
-    try:
-        codec = av.Codec(name, 'w')
-    except UnknownCodecError as error:
-        raise CodecError(
-            'encoder.vcodec',
-            config.vcodec,
-            f'this build of FFmpeg has no encoder {name}; choose another of '
-            f'{", ".join(_FFMPEG_NAMES)} or install a PyAV that has it',
-        ) from error
-    formats = [one.name for one in codec.video_formats or ()]
-    if formats and config.pix_fmt not in formats:
-        allowed = f'{name} accepts {", ".join(formats)}'
-        raise CodecError('encoder.pix_fmt', config.pix_fmt, allowed)
-    low, high = _CRF_RANGES[config.vcodec]
-    if not low <= config.crf <= high:
-        raise CodecError('encoder.crf', config.crf, f'{name} accepts {low} to {high}')
-    if config.vcodec == 'libsvtav1' and not float(config.crf).is_integer():
-        raise CodecError('encoder.crf', config.crf, f'{name} accepts whole numbers')
-    _encode_two_frames(config, name)
-
-
-def _encode_two_frames(config: EncoderConfig, name: str) -> None:
-    context = av.CodecContext.create(name, 'w')
-    assert isinstance(context, av.VideoCodecContext)
-    context.width = context.height = _PROBE_SIZE
-    context.pix_fmt = config.pix_fmt
-    context.time_base = Fraction(1, 30)
-    context.framerate = Fraction(30)
-    context.options = codec_options(config)
-    num_packets = 0
-    try:
-        for pts in range(2):
-            frame = av.VideoFrame(_PROBE_SIZE, _PROBE_SIZE, config.pix_fmt)
-            frame.pts = pts
-            num_packets += len(context.encode(frame))
-        num_packets += len(context.encode(None))
-    except (av.FFmpegError, ValueError) as error:
-        raise CodecError(
-            'encoder',
-            ' '.join(f'{key}={value}' for key, value in codec_options(config).items()),
-            f'{name} does not start with these options ({error}); '
-            'see encoder.preset and encoder.extra_options',
-        ) from error
-    if num_packets != 2:
-        raise CodecError('encoder.vcodec', config.vcodec, f'{name} lost frames in a trial')

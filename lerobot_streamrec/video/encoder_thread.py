@@ -25,6 +25,7 @@ from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.frame_queue import FrameQueue, Mark, QueueStatistics
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.pixels import rgb_pixels
+from lerobot_streamrec.video.real_time import renounce_real_time
 import numpy as np
 import numpy.typing as npt
 
@@ -123,6 +124,7 @@ class EncoderThread:
         return self._queue.statistics()
 
     def _run(self) -> None:
+        renounce_real_time()
         try:
             video = self._encode_all()
         # The thread's entry: whatever happens must reach the one who waits for the result.

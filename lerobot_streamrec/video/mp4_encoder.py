@@ -21,7 +21,7 @@ from pathlib import Path
 
 import av
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs import codec_options, ffmpeg_encoder
@@ -31,6 +31,9 @@ from lerobot_streamrec.video.config import EncoderConfig
 # make is what the file says. LeRobot's own files are the same, but say nothing.
 _MATRIX_BT601 = 6
 _RANGE_LIMITED = 1
+
+# Without accurate rounding, the scaler's quick path for bgr24 is up to four levels too dark.
+_SCALER_FLAGS = Interpolation.BICUBIC | Interpolation.ACCURATE_RND
 
 # While the file grows, it is cut into fragments that can be read if the process is killed;
 # closing turns it into an ordinary MP4 in place.
@@ -112,6 +115,7 @@ class Mp4Encoder:
             format=self._pix_fmt,
             dst_colorspace=Colorspace.ITU601,
             dst_color_range=ColorRange.MPEG,
+            interpolation=_SCALER_FLAGS,
         )
         self._encode_last()
 

@@ -1,0 +1,149 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Whether this machine can encode what is asked for, found out before an episode begins."""
+
+from __future__ import annotations
+
+from concurrent import futures
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+
+import av
+from av.codec.codec import UnknownCodecError
+from lerobot_streamrec.errors import CodecError, ConfigError
+from lerobot_streamrec.video.codecs import codec_options, ffmpeg_encoder
+from lerobot_streamrec.video.config import EncoderConfig, VCODECS
+from lerobot_streamrec.video.real_time import renounce_real_time
+
+THREAD_NAME = 'try-encoder'
+
+_CRF_RANGES = {'libsvtav1': (0, 63), 'h264': (0, 51), 'hevc': (0, 51)}
+_SVT_PRESETS = range(-2, 14)
+_TRIAL_SIZE = 128
+_TRIAL_FPS = 30
+_TRIAL_TIMEOUT_S = 20.0
+
+# SVT-AV1 writes beyond its buffers when a side is 8 pixels or less; x265 refuses less than 16.
+_MIN_SIDE = 16
+_MAX_SIDE = 16384
+# SVT-AV1 rounds an odd side up by itself; the others refuse what chroma cannot halve.
+_TAKES_ODD_SIZES = ('libsvtav1',)
+
+
+def check_encoder(config: EncoderConfig, fps: int = _TRIAL_FPS) -> None:
+    """
+    Encode two frames, to know before an episode that the settings work on this machine.
+
+    :param fps: frames per second of the videos to come
+    :raise CodecError: naming the setting and what is allowed
+    :raise ConfigError: if the codec does not go at this rate
+    """
+    name = ffmpeg_encoder(config)
+    _check_known(config, name)
+    options = codec_options(config)
+    problem = _trial(config, name, fps)
+    if not problem:
+        return
+    if fps != _TRIAL_FPS and not _trial(config, name, _TRIAL_FPS):
+        raise ConfigError(
+            'fps', fps, f'{name} does not take this rate ({problem}); take another encoder.vcodec'
+        )
+    raise CodecError(
+        'encoder',
+        ' '.join(f'{key}={value}' for key, value in options.items()),
+        f'{name} does not start with these options ({problem}); '
+        'see encoder.preset and encoder.extra_options',
+    )
+
+
+def _check_known(config: EncoderConfig, name: str) -> None:
+    """Refuse what is known to be wrong without a trial, or what a trial would let pass."""
+    try:
+        codec = av.Codec(name, 'w')
+    except UnknownCodecError as error:
+        raise CodecError(
+            'encoder.vcodec',
+            config.vcodec,
+            f'this build of FFmpeg has no encoder {name}; choose another of '
+            f'{", ".join(VCODECS)} or install a PyAV that has it',
+        ) from error
+    formats = [one.name for one in codec.video_formats or ()]
+    if formats and config.pix_fmt not in formats:
+        allowed = f'{name} accepts {", ".join(formats)}'
+        raise CodecError('encoder.pix_fmt', config.pix_fmt, allowed)
+    low, high = _CRF_RANGES[config.vcodec]
+    if not low <= config.crf <= high:
+        raise CodecError('encoder.crf', config.crf, f'{name} accepts {low} to {high}')
+    if config.vcodec == 'libsvtav1':
+        if not float(config.crf).is_integer():
+            raise CodecError('encoder.crf', config.crf, f'{name} accepts whole numbers')
+        if config.preset not in _SVT_PRESETS:
+            raise CodecError('encoder.preset', config.preset, f'{name} accepts -2 to 13')
+
+
+def _trial(config: EncoderConfig, name: str, fps: int) -> str:
+    """Encode in a thread of its own; empty, or what is wrong."""
+    pool = ThreadPoolExecutor(1, THREAD_NAME, initializer=renounce_real_time)
+    try:
+        num_packets = pool.submit(_encode_two_frames, config, name, fps).result(_TRIAL_TIMEOUT_S)
+    except futures.TimeoutError:
+        return f'two frames took more than {_TRIAL_TIMEOUT_S:g} s'
+    except (av.FFmpegError, ValueError) as error:
+        return str(error)
+    finally:
+        pool.shutdown(wait=False)
+    return '' if num_packets == 2 else f'two frames became {num_packets}'
+
+
+def _encode_two_frames(config: EncoderConfig, name: str, fps: int) -> int:
+    context = av.CodecContext.create(name, 'w')
+    assert isinstance(context, av.VideoCodecContext)
+    context.width = context.height = _TRIAL_SIZE
+    context.pix_fmt = config.pix_fmt
+    context.time_base = Fraction(1, fps)
+    context.framerate = Fraction(fps)
+    context.options = codec_options(config)
+    num_packets = 0
+    for pts in range(2):
+        frame = av.VideoFrame(_TRIAL_SIZE, _TRIAL_SIZE, config.pix_fmt)
+        frame.pts = pts
+        num_packets += len(context.encode(frame))
+    return num_packets + len(context.encode(None))
+
+
+def check_picture_size(video_key: str, config: EncoderConfig, *, height: int, width: int) -> None:
+    """
+    Refuse pictures that the codec cannot take.
+
+    :param video_key: whose pictures
+    :param config: settings that passed ``check_encoder``
+    :param height: in pixels
+    :param width: in pixels
+    :raise CodecError: naming the camera, the size and what is allowed
+    """
+    name = f'picture size of {video_key}'
+    size = f'{width}x{height}'
+    if not all(_MIN_SIDE <= side <= _MAX_SIDE for side in (height, width)):
+        raise CodecError(name, size, f'allowed is {_MIN_SIDE} to {_MAX_SIDE} pixels a side')
+    if config.vcodec in _TAKES_ODD_SIZES:
+        return
+    chroma = av.VideoFormat(config.pix_fmt, _MAX_SIDE, _MAX_SIDE)
+    step_w, step_h = _MAX_SIDE // chroma.chroma_width(), _MAX_SIDE // chroma.chroma_height()
+    if width % step_w or height % step_h:
+        raise CodecError(
+            name,
+            size,
+            f'{config.vcodec} with {config.pix_fmt} takes widths that are multiples of {step_w} '
+            f'and heights that are multiples of {step_h}; take libsvtav1 or another camera mode',
+        )

@@ -1,0 +1,218 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What tests of several folders use: a reader of datasets, and a watch on threads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from fractions import Fraction
+from functools import cached_property
+import json
+from pathlib import Path
+import shutil
+import threading
+import time
+
+import av
+import hypothesis
+from lerobot_streamrec.video.real_time import renounce_real_time
+import numpy as np
+import pandas as pd
+import pytest
+
+# Tests that encode in the main thread would make it, and all that it starts, a real-time thread.
+renounce_real_time()
+
+# A run is the same every time, and a slow machine fails no test.
+hypothesis.settings.register_profile('repeatable', derandomize=True, deadline=None)
+hypothesis.settings.load_profile('repeatable')
+
+STATISTICS = {'min', 'max', 'mean', 'std', 'count', 'q01', 'q10', 'q50', 'q90', 'q99'}
+_END_TIMEOUT_S = 10.0
+
+
+def _worker_threads():
+    return [
+        one for one in threading.enumerate() if one.name.startswith('enc:') or one.name == 'commit'
+    ]
+
+
+@pytest.fixture
+def no_thread_left():
+    """Encoder and commit threads have ended when the test has; a folder's conftest uses it."""
+    yield
+    deadline_s = time.monotonic() + _END_TIMEOUT_S
+    for thread in _worker_threads():
+        thread.join(max(0.0, deadline_s - time.monotonic()))
+    left = [thread.name for thread in _worker_threads()]
+    assert not left, f'threads that did not end: {left}'
+
+
+@pytest.fixture(scope='session')
+def kept_datasets(tmp_path_factory):
+    """Hold the datasets that test_conformance.py shows to the real LeRobot, by name."""
+    return {}, tmp_path_factory.mktemp('kept')
+
+
+@pytest.fixture
+def keep_dataset(kept_datasets, request):
+    """Copy a finished dataset for test_conformance.py, which comes last."""
+    kept, folder = kept_datasets
+
+    def keep(root):
+        copy = folder / f'{len(kept):02d}_{request.node.originalname}'
+        shutil.copytree(root, copy)
+        kept[copy.name] = copy
+        return copy
+
+    return keep
+
+
+@pytest.fixture(scope='session')
+def read_dataset():
+    """Read a dataset's files by pandas and PyAV alone, after checking that they agree."""
+
+    def read(root, *, with_statistics=True):
+        dataset = WrittenDataset(Path(root))
+        dataset.check()
+        if with_statistics:
+            dataset.check_statistics()
+        return dataset
+
+    return read
+
+
+class WrittenDataset:
+    """What any reader of LeRobot v3.0 finds below a root (sections of its format's text)."""
+
+    def __init__(self, root):
+        self.root = root
+
+    @cached_property
+    def info(self):
+        return json.loads((self.root / 'meta/info.json').read_text(encoding='utf-8'))
+
+    @cached_property
+    def stats(self):
+        return json.loads((self.root / 'meta/stats.json').read_text(encoding='utf-8'))
+
+    @cached_property
+    def tasks(self):
+        return pd.read_parquet(self.root / 'meta/tasks.parquet')
+
+    @cached_property
+    def rows(self):
+        return pd.concat(map(pd.read_parquet, sorted(self.root.glob('data/*/*.parquet'))))
+
+    @cached_property
+    def episodes(self):
+        paths = sorted(self.root.glob('meta/episodes/*/*.parquet'))
+        return pd.concat(map(pd.read_parquet, paths), ignore_index=True)
+
+    @property
+    def cameras(self):
+        return [key for key, spec in self.info['features'].items() if spec['dtype'] == 'video']
+
+    @property
+    def columns(self):
+        return [key for key, spec in self.info['features'].items() if spec['dtype'] != 'video']
+
+    def vectors(self, key, episode_index):
+        """Return an episode's rows of a feature, ``(n, d)``."""
+        rows = self.rows[self.rows['episode_index'] == episode_index]
+        return np.stack([np.atleast_1d(value) for value in rows[key]])
+
+    def video_path(self, key, episode_index):
+        row = self.episodes.loc[episode_index]
+        return self.root / self.info['video_path'].format(
+            video_key=key,
+            chunk_index=row[f'videos/{key}/chunk_index'],
+            file_index=row[f'videos/{key}/file_index'],
+        )
+
+    def pictures(self, key, episode_index):
+        """Decode an episode's frames, which begin its file."""
+        with av.open(str(self.video_path(key, episode_index))) as container:
+            frames = [frame.to_ndarray(format='rgb24') for frame in container.decode(video=0)]
+        return frames[: int(self.episodes.loc[episode_index, 'length'])]
+
+    def check(self):
+        """Fail if one file contradicts another; what each of them says is for the tests."""
+        assert self.info['codebase_version'] == 'v3.0'
+        self._check_rows()
+        self._check_episodes()
+        self._check_videos()
+
+    def _check_rows(self):
+        info, rows = self.info, self.rows
+        assert list(rows.columns) == self.columns
+        assert rows['index'].tolist() == list(range(info['total_frames']))
+        expected = (rows['frame_index'] / info['fps']).astype(np.float32)
+        np.testing.assert_array_equal(rows['timestamp'], expected)
+        assert self.tasks['task_index'].tolist() == list(range(len(self.tasks)))
+        assert len(self.tasks) >= info['total_tasks']
+        assert rows['task_index'].max() < info['total_tasks']
+
+    def _check_episodes(self):
+        info, episodes = self.info, self.episodes
+        assert len(episodes) == info['total_episodes']
+        assert episodes['episode_index'].tolist() == list(range(len(episodes)))
+        assert info['splits'] == {'train': f'0:{len(episodes)}'}
+        begin = 0
+        for index, row in episodes.iterrows():
+            end = begin + row['length']
+            assert (row['dataset_from_index'], row['dataset_to_index']) == (begin, end)
+            numbers = {part: row[f'data/{part}'] for part in ('chunk_index', 'file_index')}
+            rows = pd.read_parquet(self.root / info['data_path'].format(**numbers))
+            rows = rows[rows['episode_index'] == index]
+            assert rows['index'].tolist() == list(range(begin, end))
+            assert rows['frame_index'].tolist() == list(range(row['length']))
+            tasks = self.tasks.index[rows['task_index']]
+            assert set(tasks) == set(row['tasks'])
+            begin = end
+
+    def _check_videos(self):
+        for key in self.cameras:
+            lengths, fps = Counter(), self.info['fps']
+            for index, row in self.episodes.iterrows():
+                path = self.video_path(key, index)
+                assert row[f'videos/{key}/from_timestamp'] == lengths[path] / fps
+                lengths[path] += int(row['length'])
+                assert row[f'videos/{key}/to_timestamp'] == lengths[path] / fps
+            assert set(self.root.glob(f'videos/{key}/*/*')) == set(lengths)
+            for path, length in lengths.items():
+                with av.open(str(path)) as container:
+                    stamps = sorted(
+                        packet.pts * packet.time_base
+                        for packet in container.demux(video=0)
+                        if packet.pts is not None
+                    )
+                assert stamps == [Fraction(k, fps) for k in range(length)], path
+
+    def check_statistics(self):
+        assert set(self.stats) == set(self.info['features'])
+        for key, stats in self.stats.items():
+            spec = self.info['features'][key]
+            assert set(stats) == STATISTICS, key
+            shape = (3, 1, 1) if key in self.cameras else tuple(spec['shape'])
+            for name in STATISTICS - {'count'}:
+                values = np.array(stats[name])
+                assert values.shape == shape, (key, name)
+                assert np.isfinite(values).all(), (key, name)
+            if key in self.columns:
+                assert stats['count'] == [self.info['total_frames']]
+                values = np.stack([np.atleast_1d(value) for value in self.rows[key]])
+                for name in ('min', 'max', 'mean', 'std'):
+                    expected = getattr(values.astype(np.float64), name)(axis=0)
+                    np.testing.assert_allclose(stats[name], expected, rtol=1e-6, atol=1e-6)

@@ -1,0 +1,249 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+A recorder without ROS: hand-made messages, a clock that stands still, numbered pictures.
+
+The naive model of what rows must show stands in ``Rig.check``: for each row, the newest of all
+messages sent that is not after the row's instant.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import replace
+import json
+import threading
+
+from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
+import numpy as np
+import pytest
+
+FPS = 10
+SECOND_NS = 10**9
+BEGIN_NS = 1_800_000_000 * SECOND_NS
+FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'
+BLOCK = 16
+HEIGHT, WIDTH = 3 * BLOCK, 4 * BLOCK
+WAIT_S = 30
+STREAMS = (
+    StreamConfig(FRONT, '/front/image_raw'),
+    StreamConfig(TOP, '/top/image_raw'),
+    StreamConfig(STATE, '/joint_states', names=('number', 'twice')),
+)
+# Per stream: nanoseconds from one message to the next, and to the first.
+TRAINS = {
+    FRONT: (SECOND_NS // 10, 11_000_000),
+    TOP: (SECOND_NS // 10, 38_000_000),
+    STATE: (SECOND_NS // 50, 3_000_000),
+}
+
+
+@pytest.fixture(autouse=True)
+def _threads_end(no_thread_left):
+    """No recorder leaves a thread behind."""
+
+
+def numbered_frame(number, height=HEIGHT, width=WIDTH, pix_fmt='rgb24'):
+    """Draw a number below 4096 in black and white blocks."""
+    bits = np.array([(number >> bit) & 1 for bit in range(12)], np.uint8).reshape(3, 4)
+    blocks = np.kron(bits * 255, np.ones((BLOCK, BLOCK), np.uint8))
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[: min(height, HEIGHT), : min(width, WIDTH)] = blocks[:height, :width, None]
+    return Frame(pixels, pix_fmt)
+
+
+def number_in(pixels):
+    middles = pixels[BLOCK // 2 : HEIGHT : BLOCK, BLOCK // 2 : WIDTH : BLOCK].mean(axis=2)
+    return sum(1 << bit for bit, level in enumerate(middles.ravel()) if level > 127)
+
+
+class Rig:
+    """A recorder, its topics, and an account of what was sent."""
+
+    def __init__(self, config):
+        self.now_ns = BEGIN_NS
+        self.steady_ns = 5_000
+        self.trains = {stream.key: TRAINS[stream.key] for stream in config.streams}
+        self.sent = {stream.key: [] for stream in config.streams}
+        self.config = config
+        self.recorder = Recorder(config, lambda: self.steady_ns)
+
+    def push(self, key, stamp_ns, **changes):
+        """Send one message; its content is its number."""
+        number = len(self.sent[key])
+        if key == STATE:
+            self.recorder.push_vector(key, stamp_ns, np.array([number, 2.0 * number]))
+        else:
+            self.recorder.push_image(key, stamp_ns, numbered_frame(number, **changes))
+        self.sent[key].append((stamp_ns, number))
+
+    def stamps(self, key, until_ns):
+        period_ns, phase_ns = self.trains[key]
+        first = -(-(self.now_ns - BEGIN_NS - phase_ns) // period_ns)
+        stamp_ns = BEGIN_NS + phase_ns + first * period_ns
+        while stamp_ns < until_ns:
+            yield stamp_ns
+            stamp_ns += period_ns
+
+    def events(self, seconds, without=()):
+        """Return the messages of the next seconds, by stamp."""
+        until_ns = self.now_ns + round(seconds * SECOND_NS)
+        keys = [key for key in self.trains if key not in without]
+        found = sorted((stamp, key) for key in keys for stamp in self.stamps(key, until_ns))
+        self.now_ns = until_ns
+        return found
+
+    def run(self, seconds, without=()):
+        """Let time go by: every stream brings its messages at once and without jitter."""
+        until_ns = self.now_ns + round(seconds * SECOND_NS)
+        for stamp_ns, key in self.events(seconds, without):
+            self.steady_ns = stamp_ns - BEGIN_NS
+            self.push(key, stamp_ns)
+        self.steady_ns = until_ns - BEGIN_NS
+
+    def save(self):
+        return self.recorder.save().result(WAIT_S)
+
+    def stream(self, key):
+        """Return the status of one stream."""
+        return next(one for one in self.recorder.status().streams if one.key == key)
+
+    def record_of(self, episode_index):
+        path = f'.streamrec/episodes/episode-{episode_index:06d}.json'
+        return json.loads((self.config.root / path).read_text())
+
+    def instants(self, dataset, episode_index):
+        """Return the instants of an episode's rows."""
+        start_ns = self.record_of(episode_index)['start_stamp_ns']
+        length = dataset.episodes.loc[episode_index, 'length']
+        return [start_ns + row * SECOND_NS // self.config.fps for row in range(length)]
+
+    def shown(self, dataset, episode_index, key):
+        """Return the numbers that an episode's rows show."""
+        if key == STATE:
+            rows = dataset.vectors(key, episode_index)
+            assert (rows[:, 1] == 2 * rows[:, 0]).all()
+            return rows[:, 0].astype(int).tolist()
+        return [number_in(pixels) for pixels in dataset.pictures(key, episode_index)]
+
+    def check(self, dataset, episode_index):
+        """Compare every row with the naive model."""
+        instants = self.instants(dataset, episode_index)
+        for key, sent in self.sent.items():
+            expected = [max(one for one in sent if one[0] <= at)[1] for at in instants]
+            assert self.shown(dataset, episode_index, key) == expected, key
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / 'dataset'
+
+
+@pytest.fixture
+def make_rig(root):
+    """Start a recorder of two cameras and a state; it is closed when the test has ended."""
+    made = []
+
+    def make(streams=STREAMS, **changes):
+        settings = {
+            'root': root,
+            'streams': streams,
+            'fps': FPS,
+            'task': 'pick the cube',
+            'encoder': EncoderConfig(vcodec='h264', preset='ultrafast', encoder_threads=1),
+            'save_timeout_s': WAIT_S,
+            **changes,
+        }
+        made.append(Rig(RecorderConfig(**settings)))
+        return made[-1]
+
+    yield make
+    for rig in made:
+        rig.recorder.close(WAIT_S)
+
+
+@pytest.fixture
+def rig(make_rig):
+    """A recorder whose streams have been running for a second."""
+    rig = make_rig()
+    rig.run(1)
+    return rig
+
+
+@pytest.fixture
+def with_stream():
+    """Change the settings of one of the three streams."""
+
+    def change(key, **changes):
+        return tuple(replace(one, **changes) if one.key == key else one for one in STREAMS)
+
+    return change
+
+
+class EncoderControl:
+    """Holds encoders up, or lets them fail, by video key; they are real otherwise."""
+
+    def __init__(self):
+        self.gates = defaultdict(list)
+        self.is_shut = set()
+        self.errors = {}
+        self.num_encoded = Counter()
+        self._changed = threading.Condition()
+
+    def count(self, key):
+        with self._changed:
+            self.num_encoded[key] += 1
+            self._changed.notify_all()
+
+    def wait_for(self, key, num_frames):
+        """Wait until so many pictures of a camera were encoded since the beginning."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.num_encoded[key] >= num_frames, WAIT_S)
+
+    def open(self):
+        """Let everything through that is held up now or later."""
+        self.is_shut.clear()
+        for gates in self.gates.values():
+            for gate in gates:
+                gate.set()
+
+
+@pytest.fixture
+def encoders(monkeypatch, make_rig):
+    """Take control of the encoders; all gates are open when the recorders are closed."""
+    control = EncoderControl()
+
+    class ControlledEncoder(Mp4Encoder):
+        def __init__(self, path, *arguments, **settings):
+            super().__init__(path, *arguments, **settings)
+            self._key = path.stem
+            self._gate = threading.Event()
+            control.gates[self._key].append(self._gate)
+            if self._key not in control.is_shut:
+                self._gate.set()
+
+        def encode(self, frame):
+            assert self._gate.wait(WAIT_S), 'the test never opened the gate'
+            if self._key in control.errors:
+                raise control.errors[self._key]
+            super().encode(frame)
+            control.count(self._key)
+
+    monkeypatch.setattr('lerobot_streamrec.recording.take.Mp4Encoder', ControlledEncoder)
+    yield control
+    control.open()

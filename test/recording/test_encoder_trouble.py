@@ -1,0 +1,161 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+Encoders that are slow, hang or die cost pictures or an episode, never the alignment of rows.
+
+Guards promise 1 under overload and promise 5 after a failure: the reason that the operator is
+told is the encoder's own, and the next episode is recorded as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from lerobot_streamrec.errors import CommitError, EpisodeError
+from lerobot_streamrec.recording.status import RecorderState
+import pytest
+
+FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'
+FRAME_BYTES = 48 * 64 * 3
+MIB = 1024 * 1024
+WAIT_S = 30
+
+
+def quarantined_takes(rig):
+    return sorted(path.name for path in (rig.config.root / '.streamrec/quarantine').iterdir())
+
+
+def test_overload_repeats_pictures_and_keeps_every_row(
+    make_rig, with_stream, encoders, read_dataset
+):
+    rig = make_rig(streams=with_stream(TOP)[1:], queue_mib=1)
+    rig.run(1)
+    encoders.is_shut.add(TOP)
+    rig.recorder.start()
+    rig.run(20)
+    fitting = MIB // FRAME_BYTES
+    queue = rig.stream(TOP).queue
+    assert queue.size_bytes <= queue.peak_bytes == fitting * FRAME_BYTES
+    assert queue.num_queued >= rig.recorder.status().num_rows - 1
+    encoders.open()
+    summary = rig.save()
+    overloaded = rig.record_of(0)['streams'][TOP]['rows_overloaded']
+    # One more than fits may have been in the encoder's hands.
+    assert summary.episode.num_rows - overloaded in (fitting, fitting + 1)
+    assert summary.num_repeated == overloaded
+    (remark,) = summary.remarks
+    assert remark.startswith(f'{TOP}: {overloaded} frames repeated because its encoder was too')
+    dataset = read_dataset(rig.config.root)
+    shown = rig.shown(dataset, 0, TOP)
+    assert len(set(shown)) == len(shown) - overloaded
+    assert shown == sorted(shown)
+    states = rig.shown(dataset, 0, STATE)
+    assert len(set(states)) == len(states), 'what needs no encoder lost nothing'
+
+
+def test_callbacks_go_on_while_an_encoder_hangs(rig, encoders):
+    encoders.is_shut |= {FRONT, TOP}
+    rig.recorder.start()
+    rig.run(30)
+    assert rig.recorder.status().num_rows == 299
+    encoders.open()
+    assert rig.save().num_repeated == 0
+
+
+def test_an_encoder_that_dies_while_recording_fails_the_save_with_its_reason(
+    rig, encoders, read_dataset
+):
+    encoders.errors[TOP] = OSError('no space left on device')
+    rig.recorder.start()
+    rig.run(1)
+    wait_for_threads(f'enc:{TOP}')
+    rig.run(1)
+    reason = f'encoder of {TOP}: no space left on device'
+    assert reason in rig.recorder.status().failure
+    with pytest.raises(EpisodeError, match=reason):
+        rig.recorder.save()
+    assert reason in rig.recorder.status().last_result
+    assert rig.recorder.status().state is RecorderState.IDLE
+    encoders.errors.clear()
+    assert rig.recorder.start() == 0
+    rig.run(1)
+    rig.save()
+    rig.check(read_dataset(rig.config.root), 0)
+    assert quarantined_takes(rig) == ['unsaved-.streamrec-staging-take-000001']
+
+
+def wait_for_threads(name):
+    """Join the threads of a name that are running now."""
+    for thread in [one for one in threading.enumerate() if one.name == name]:
+        thread.join(WAIT_S)
+        assert not thread.is_alive()
+
+
+def test_an_encoder_that_dies_after_the_save_fails_it_with_its_reason(rig, encoders, read_dataset):
+    error = OSError('no space left on device')
+    encoders.is_shut.add(TOP)
+    encoders.errors[TOP] = error
+    rig.recorder.start()
+    rig.run(1)
+    future = rig.recorder.save()
+    encoders.open()
+    with pytest.raises(CommitError, match=r'no space left on device.*lies in') as caught:
+        future.result(WAIT_S)
+    assert caught.value.__cause__.__cause__ is error
+    assert str(caught.value) == rig.recorder.status().last_result
+    encoders.errors.clear()
+    assert rig.recorder.start() == 0
+    rig.run(1)
+    rig.save()
+    rig.check(read_dataset(rig.config.root), 0)
+    assert quarantined_takes(rig) == ['unsaved-.streamrec-staging-take-000001']
+    assert rig.recorder.close(WAIT_S) is False, 'an episode was lost'
+
+
+def test_an_encoder_that_does_not_finish_fails_the_save_and_not_the_next(
+    make_rig, encoders, monkeypatch, read_dataset
+):
+    monkeypatch.setattr('lerobot_streamrec.recording.committer._ABORT_JOIN_S', 0.05)
+    rig = make_rig(save_timeout_s=2)
+    rig.run(1)
+    encoders.is_shut.add(FRONT)
+    rig.recorder.start()
+    rig.run(1)
+    with pytest.raises(CommitError, match=f'encoder of {FRONT} did not finish within 2 s'):
+        rig.save()
+    encoders.open()
+    wait_for_threads(f'enc:{FRONT}')
+    assert encoders.num_encoded[FRONT] <= 1, 'what it was at, and nothing after'
+    rig.recorder.start()
+    rig.run(1)
+    assert rig.save().episode.episode_index == 0
+    rig.check(read_dataset(rig.config.root), 0)
+
+
+def test_an_encoder_that_cannot_be_opened_fails_the_save_with_its_reason(
+    rig, monkeypatch, read_dataset
+):
+    def refuse(*arguments, **settings):
+        raise PermissionError('permission denied')
+
+    with monkeypatch.context() as context:
+        context.setattr('lerobot_streamrec.recording.take.Mp4Encoder', refuse)
+        rig.recorder.start()
+        rig.run(1)
+        with pytest.raises((EpisodeError, CommitError), match='permission denied'):
+            rig.save()
+    rig.recorder.start()
+    rig.run(1)
+    rig.save()
+    rig.check(read_dataset(rig.config.root), 0)

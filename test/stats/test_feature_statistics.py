@@ -1,0 +1,146 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+Statistics are what numpy says of all rows, however many episodes they came in.
+
+Guards meta/stats.json: training divides by it, so that an error there is an error everywhere.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+
+from lerobot_streamrec.stats.distribution import MAX_SPAN_BINS
+from lerobot_streamrec.stats.feature_statistics import (
+    FeatureStatistics,
+    QUANTILES,
+    STATISTICS,
+    vector_statistics,
+)
+import numpy as np
+import pytest
+
+EXACT = ('min', 'max')
+MOMENTS = ('mean', 'std')
+
+
+def rows_of(kind, num_rows=997):
+    """Rows of two or three columns that are hard in one way or another."""
+    chance = np.random.default_rng(5)
+    return {
+        'joints': chance.normal(0, 1, (num_rows, 3)).astype(np.float32),
+        'far_from_zero': 1e6 + chance.normal(0, 1e-2, (num_rows, 2)),
+        'lopsided': chance.exponential(1, (num_rows, 2)) ** 4,
+        'counter': np.stack([np.arange(num_rows), -np.arange(num_rows)], axis=1),
+        'constant': np.full((num_rows, 2), -0.1),
+        'bool': chance.integers(0, 2, (num_rows, 2)).astype(bool),
+    }[kind]
+
+
+KINDS = ('joints', 'far_from_zero', 'lopsided', 'counter', 'constant', 'bool')
+
+
+def numpy_says(rows):
+    rows = np.asarray(rows, dtype=np.float64)
+    return {
+        'min': rows.min(axis=0),
+        'max': rows.max(axis=0),
+        'mean': rows.mean(axis=0),
+        'std': rows.std(axis=0),
+        **{
+            name: np.quantile(rows, fraction, axis=0, method='inverted_cdf')
+            for name, fraction in QUANTILES.items()
+        },
+    }
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_an_episode_has_exactly_numpys_statistics(kind):
+    rows = rows_of(kind)
+    statistics = vector_statistics(rows)
+    assert statistics.count == len(rows)
+    expected = numpy_says(rows)
+    for name in STATISTICS:
+        if name != 'count':
+            np.testing.assert_array_equal(statistics.values[name], expected[name], name)
+
+
+@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('cuts', [(500,), (1, 2, 3), (100, 101, 400, 900)])
+def test_merged_episodes_have_the_statistics_of_all_rows(kind, cuts):
+    rows = np.asarray(rows_of(kind), dtype=np.float64)
+    parts = [vector_statistics(part) for part in np.split(rows, cuts)]
+    merged = functools.reduce(FeatureStatistics.merged, parts)
+    expected = numpy_says(rows)
+    assert merged.count == len(rows)
+    for name in EXACT:
+        np.testing.assert_array_equal(merged.values[name], expected[name])
+    largest = np.abs(rows).max()
+    for name in MOMENTS:
+        # What is left of digits when numbers far from zero are taken from each other.
+        atol = 1e-12 * largest if name == 'mean' else 1e-12 * max(1.0, largest)
+        np.testing.assert_allclose(merged.values[name], expected[name], rtol=1e-12, atol=atol)
+    widths = np.maximum(4 * (expected['max'] - expected['min']) / MAX_SPAN_BINS, 1e-12 * largest)
+    for name in QUANTILES:
+        assert np.all(np.abs(merged.values[name] - expected[name]) <= widths)
+        assert np.all(merged.values['min'] <= merged.values[name])
+        assert np.all(merged.values[name] <= merged.values['max'])
+
+
+def test_the_quantile_of_a_counter_over_episodes_is_its_middle():
+    # LeRobot 0.6.2 says 17 here, and 0.6.1 a mean of quantiles.
+    index = np.arange(96)
+    parts = [vector_statistics(part) for part in np.split(index, [36, 66])]
+    merged = functools.reduce(FeatureStatistics.merged, parts)
+    assert merged.values['q50'].tolist() == [47.0]
+    assert merged.values['q99'].tolist() == [95.0]
+
+
+def test_one_row_is_all_its_statistics_and_deviates_by_nothing():
+    statistics = vector_statistics(np.array([[0.1, -2.5]], dtype=np.float32))
+    for name in STATISTICS:
+        expected = [0.0, 0.0] if name == 'std' else np.float32([0.1, -2.5]).tolist()
+        if name != 'count':
+            assert statistics.values[name].tolist() == expected
+
+
+def test_scalars_have_one_element():
+    lists = vector_statistics(np.arange(10)).as_lists()
+    assert set(lists) == set(STATISTICS)
+    assert lists['count'] == [10]
+    assert (lists['min'], lists['max'], lists['mean']) == ([0.0], [9.0], [4.5])
+
+
+def test_what_others_wrote_merges_as_far_as_it_can():
+    rows = rows_of('joints')
+    ours = vector_statistics(rows[:300])
+    lists = json.loads(json.dumps(vector_statistics(rows[300:]).as_lists()))
+    theirs = FeatureStatistics.from_lists(lists)
+    for merged in (theirs.merged(ours), ours.merged(theirs)):
+        assert merged.count == len(rows)
+        assert merged.distributions is None
+        expected = numpy_says(rows)
+        for name in (*EXACT, *MOMENTS):
+            np.testing.assert_allclose(merged.values[name], expected[name], rtol=1e-9)
+        weighted = (300 * ours.values['q10'] + 697 * theirs.values['q10']) / 997
+        np.testing.assert_allclose(merged.values['q10'], weighted, rtol=1e-12)
+
+
+@pytest.mark.parametrize('missing', STATISTICS)
+def test_a_missing_statistic_is_an_error(missing):
+    lists = vector_statistics(np.arange(10)).as_lists()
+    del lists[missing]
+    with pytest.raises(KeyError, match=missing):
+        FeatureStatistics.from_lists(lists)

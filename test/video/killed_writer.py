@@ -1,0 +1,47 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+Encodes frames until it is killed: ``killed_writer.py PATH VCODEC NUM_FRAMES``.
+
+Says ``ready`` when the frames are encoded, and then waits. Frame k has the gray level
+``k % 200``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+import signal
+import sys
+
+from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
+import numpy as np
+
+FPS = 30
+
+
+def main():
+    path, vcodec, num_frames = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    # The more threads an encoder has, the more frames it holds back.
+    config = EncoderConfig(vcodec=vcodec, encoder_threads=2)
+    encoder = Mp4Encoder(path, config, fps=FPS, width=64, height=48)
+    for index in range(num_frames):
+        encoder.encode(Frame(np.full((48, 64), index % 200, np.uint8), 'gray'))
+    print('ready', flush=True)
+    signal.pause()
+
+
+if __name__ == '__main__':
+    main()
