@@ -114,48 +114,56 @@ class CommittedFiles:
     What the committed episodes refer to.
 
     :param num_rows: rows of all of them
+    :param tasks: of all of them
     :param meta: episodes files with at least one committed episode
     :param data: data files
     :param videos: per video key
     """
 
     num_rows: int
+    tasks: frozenset[str]
     meta: frozenset[FileIndex]
     data: frozenset[FileIndex]
     videos: Mapping[str, frozenset[FileIndex]]
 
 
 def committed_files(
-    paths: list[Path], total_episodes: int, video_keys: tuple[str, ...]
+    paths: Mapping[FileIndex, Path], total_episodes: int, video_keys: tuple[str, ...]
 ) -> CommittedFiles:
     """
     Read which files the first ``total_episodes`` episodes refer to.
 
-    :param paths: all episodes files, in the readers' order
+    :param paths: all episodes files
     :param total_episodes: what info.json says
     :param video_keys: features with videos
     :raise DatasetCorruptError: if episodes are missing or out of order
     """
-    prefixes = ['meta/episodes', 'data', *(f'videos/{key}' for key in video_keys)]
+    prefixes = ['data', *(f'videos/{key}' for key in video_keys)]
     columns = [f'{prefix}/{part}_index' for prefix in prefixes for part in ('chunk', 'file')]
     rows: list[dict[str, Any]] = []
-    for path in paths:
+    meta: set[FileIndex] = set()
+    for number in sorted(paths):
         try:
-            table = pq.read_table(path, columns=['episode_index', 'length', *columns])
+            table = pq.read_table(
+                paths[number], columns=['episode_index', 'tasks', 'length', *columns]
+            )
         except (pa.ArrowException, OSError) as error:
-            raise DatasetCorruptError(f'{path} cannot be read: {error}') from error
+            raise DatasetCorruptError(f'{paths[number]} cannot be read: {error}') from error
+        if len(rows) < total_episodes:
+            meta.add(number)
         rows += table.to_pylist()
-    indices = [row['episode_index'] for row in rows[:total_episodes]]
+    committed = rows[:total_episodes]
+    indices = [row['episode_index'] for row in committed]
     if indices != list(range(total_episodes)):
         raise DatasetCorruptError(
             f'info.json counts {total_episodes} episodes, but meta/episodes holds '
             f'{len(rows)}: {indices[:5]}...'
         )
-    committed = rows[:total_episodes]
     files = {prefix: _files_of(committed, prefix) for prefix in prefixes}
     return CommittedFiles(
         num_rows=sum(row['length'] for row in committed),
-        meta=files['meta/episodes'],
+        tasks=frozenset(task for row in committed for task in row['tasks']),
+        meta=frozenset(meta),
         data=files['data'],
         videos={key: files[f'videos/{key}'] for key in video_keys},
     )

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+import errno
 import os
 from pathlib import Path, PurePosixPath
 import shutil
@@ -68,6 +69,33 @@ class Files:
         """
         with self._explaining(relative):
             self._settle(source, self.path(relative))
+
+    def content(self, relative: PurePosixPath) -> bytes | None:
+        """
+        Read a small file; None if there is none.
+
+        :raise DatasetError: if it cannot be read
+        """
+        try:
+            return self.path(relative).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise DatasetError(
+                f'cannot read {self.path(relative)}: {error.strerror or error}'
+            ) from error
+
+    def remove(self, relative: PurePosixPath) -> None:
+        """
+        Delete one file; it may be missing.
+
+        :raise DatasetError: naming the file and what the system says
+        """
+        path = self.path(relative)
+        with self._explaining(relative):
+            path.unlink(missing_ok=True)
+            if path.parent.is_dir():
+                _sync_folder(path.parent)
 
     def quarantine(self, source: Path, reason: str) -> Path:
         """
@@ -126,5 +154,9 @@ def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        # Some network and FUSE file systems do not know this for folders; others really fail.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)

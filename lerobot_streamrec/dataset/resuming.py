@@ -24,7 +24,7 @@ from lerobot_streamrec.dataset.episode_table import committed_files, CommittedFi
 from lerobot_streamrec.dataset.features import differences, FeatureSpec
 from lerobot_streamrec.dataset.files import Files
 from lerobot_streamrec.dataset.info import DatasetInfo
-from lerobot_streamrec.dataset.layout import FileIndex, STATS, TASKS
+from lerobot_streamrec.dataset.layout import DATA_PATH, FileIndex, STATS, TASKS, VIDEO_PATH
 from lerobot_streamrec.dataset.state import DatasetState
 from lerobot_streamrec.dataset.statistics_file import (
     AllStatistics,
@@ -70,50 +70,78 @@ def resumed_state(files: Files, info: DatasetInfo) -> DatasetState:
     :raise DatasetCorruptError: if it is not whole
     """
     meta = _numbered(files.path('meta/episodes'))
-    paths = [meta[number] for number in sorted(meta)]
-    committed = committed_files(paths, info.total_episodes, info.video_keys)
+    committed = committed_files(meta, info.total_episodes, info.video_keys)
     if committed.num_rows != info.total_frames:
         raise DatasetCorruptError(
             f'{files.root}: info.json counts {info.total_frames} rows, the episodes '
             f'have {committed.num_rows}'
         )
+    _refuse_missing_files(files.root, committed)
+    tasks = _tasks(files, info, committed)
+    statistics = _statistics(files, info)
     _quarantine_uncommitted(files, committed)
     size = info.chunks_size
     return DatasetState(
         info=info,
-        tasks=_tasks(files, info),
-        statistics=_statistics(files, info),
-        next_data=_next(_numbered(files.path('data')), size),
-        next_meta=_next(_numbered(files.path('meta/episodes')), size),
-        next_video={
-            key: _next(_numbered(files.path(f'videos/{key}')), size) for key in info.video_keys
-        },
+        tasks=tasks,
+        statistics=statistics,
+        next_data=_next(committed.data, size),
+        next_meta=_next(committed.meta, size),
+        next_video={key: _next(numbers, size) for key, numbers in committed.videos.items()},
     )
 
 
-def _tasks(files: Files, info: DatasetInfo) -> TaskTable:
-    path = files.path(TASKS)
-    if not path.is_file():
+def _refuse_missing_files(root: Path, committed: CommittedFiles) -> None:
+    """
+    Refuse a dataset whose episodes refer to files that are gone.
+
+    Their numbers would be given to the next episode, and old rows would show its content.
+    """
+    for template, key, numbers in (
+        (DATA_PATH, '', committed.data),
+        *((VIDEO_PATH, key, numbers) for key, numbers in committed.videos.items()),
+    ):
+        for number in sorted(numbers):
+            path = root / number.path(template, key)
+            if not path.is_file():
+                raise DatasetCorruptError(f'{path} is missing, and episodes refer to it')
+
+
+def _tasks(files: Files, info: DatasetInfo, committed: CommittedFiles) -> TaskTable:
+    content = files.content(TASKS)
+    if content is None:
         if info.total_tasks:
-            raise DatasetCorruptError(f'{path} is missing')
+            raise DatasetCorruptError(f'{files.path(TASKS)} is missing')
         return TaskTable()
-    return parse_tasks(path.read_bytes(), info.total_tasks, files.root)
+    present = parse_tasks(content, files.root)
+    tasks = TaskTable(present.tasks[: info.total_tasks])
+    lost = committed.tasks - set(tasks.tasks)
+    if lost or len(tasks.tasks) < info.total_tasks:
+        raise DatasetCorruptError(
+            f'{files.path(TASKS)} holds {len(present.tasks)} tasks, info.json counts '
+            f'{info.total_tasks}; of the tasks that episodes have are missing: '
+            f'{sorted(lost) or "none"}'
+        )
+    if len(present.tasks) > info.total_tasks:
+        # A crash between tasks.parquet and info.json leaves one too many.
+        files.replace(TASKS, tasks.as_bytes())
+    return tasks
 
 
 def _statistics(files: Files, info: DatasetInfo) -> AllStatistics | None:
     if not info.total_episodes:
         return None
-    sidecar = files.path(sidecar_path(info.total_episodes))
-    if sidecar.is_file():
-        statistics = parse_sidecar(sidecar.read_bytes(), sidecar)
+    relative = sidecar_path(info.total_episodes)
+    sidecar, content = files.content(relative), files.content(STATS)
+    if sidecar is not None:
+        statistics = parse_sidecar(sidecar, files.path(relative))
         # A crash between stats.json and info.json leaves one episode too many in the former.
-        if files.path(STATS).read_bytes() != stats_json(statistics):
+        if content != stats_json(statistics):
             files.replace(STATS, stats_json(statistics))
         return statistics
-    path = files.path(STATS)
-    if not path.is_file():
-        raise DatasetCorruptError(f'{path} is missing')
-    return parse_stats_json(path.read_bytes(), files.root)
+    if content is None:
+        raise DatasetCorruptError(f'{files.path(STATS)} is missing')
+    return parse_stats_json(content, files.root)
 
 
 def _quarantine_uncommitted(files: Files, committed: CommittedFiles) -> None:

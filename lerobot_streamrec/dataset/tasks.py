@@ -86,12 +86,11 @@ class TaskTable:
         return to_bytes(pa.table([list(column) for column in columns], schema=_SCHEMA))
 
 
-def parse_tasks(content: bytes, total_tasks: int, where: object) -> TaskTable:
+def parse_tasks(content: bytes, where: object) -> TaskTable:
     """
     Read tasks.parquet.
 
     :param content: of the file
-    :param total_tasks: what info.json says; rows beyond belong to no committed episode
     :param where: the dataset's root, for messages
     :raise DatasetCorruptError: if it is not what the format says
     """
@@ -103,9 +102,8 @@ def parse_tasks(content: bytes, total_tasks: int, where: object) -> TaskTable:
         tasks = table.column(name).to_pylist()
     except (pa.ArrowException, KeyError) as error:
         raise DatasetCorruptError(f'{where}/meta/tasks.parquet cannot be read: {error}') from error
-    if indices != list(range(len(indices))) or len(indices) < total_tasks:
+    if indices != list(range(len(indices))):
         raise DatasetCorruptError(
-            f'{where}/meta/tasks.parquet holds the task indices {indices}, '
-            f'info.json counts {total_tasks} tasks'
+            f'{where}/meta/tasks.parquet holds the task indices {indices}: they must be 0, 1, ...'
         )
-    return TaskTable(tuple(tasks[:total_tasks]))
+    return TaskTable(tuple(tasks))

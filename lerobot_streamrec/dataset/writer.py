@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 import json
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 import time
 
 from lerobot_streamrec.dataset.data_rows import Columns, default_columns, rows_table
@@ -54,9 +54,12 @@ from lerobot_streamrec.dataset.statistics_file import (
     sidecar_path,
     stats_json,
 )
-from lerobot_streamrec.errors import CommitError, DatasetError, DatasetMismatchError
+from lerobot_streamrec.dataset.transaction import Transaction
+from lerobot_streamrec.errors import CommitError, DatasetMismatchError
 from lerobot_streamrec.stats.feature_statistics import vector_statistics
 from lerobot_streamrec.video.probe import probe_video
+
+_REOPEN = 'End the recorder, look after the disk, and start it again.'
 
 
 class DatasetWriter:
@@ -75,6 +78,7 @@ class DatasetWriter:
         self._files = files
         self._state = state
         self._lock = lock
+        self._doubt = ''
 
     @property
     def root(self) -> Path:
@@ -93,16 +97,29 @@ class DatasetWriter:
         :raise DatasetMismatchError: if the episode does not fit the dataset
         :raise CommitError: if it could not be written; the dataset is as it was
         """
+        if self._doubt:
+            raise CommitError(f'nothing can be saved any more since {self._doubt}. {_REOPEN}')
         begin_s = time.monotonic()
-        info = self._info_for(draft)
-        placed: list[PurePosixPath] = []
+        transaction = Transaction(self._files)
         try:
-            size_bytes = self._write(draft, info, placed)
-        except DatasetError as error:
-            self._take_back(placed)
+            info = self._info_for(draft)
+            size_bytes, state = self._write(draft, info, transaction)
+        except DatasetMismatchError:
+            raise
+        # Whatever it was: what is on disk must be put in order before anybody hears of it.
+        except Exception as error:
+            if not transaction.take_back():
+                self._doubt = str(error)
+                raise CommitError(
+                    f'whether the episode is saved cannot be told: {error}. {_REOPEN}'
+                ) from error
             raise CommitError(f'the episode was not saved: {error}') from error
+        before, self._state = self._state, state
+        # Nothing needs it any more, and the episode is saved whether or not it can be deleted.
+        with suppress(OSError):
+            self._files.path(sidecar_path(before.info.total_episodes)).unlink(missing_ok=True)
         return SavedEpisode(
-            episode_index=self._state.info.total_episodes - 1,
+            episode_index=before.info.total_episodes,
             num_rows=draft.num_rows,
             num_videos=len(draft.videos),
             size_bytes=size_bytes,
@@ -116,14 +133,20 @@ class DatasetWriter:
         for key, video in draft.videos.items():
             if video.num_frames != draft.num_rows:
                 raise CommitError(
-                    f'{key} has {video.num_frames} frames for {draft.num_rows} rows: not saved'
+                    f'{key} has {video.num_frames} frames for {draft.num_rows} rows'
                 )
+            if not video.path.is_file():
+                raise CommitError(f'{key} has no video: {video.path} is gone')
         recorded: dict[str, FeatureSpec] = {
             key: camera_feature(video.height, video.width) for key, video in draft.videos.items()
         }
         for key, rows in draft.vectors.items():
-            names = info.features[key].names if key in info.features else None
-            recorded[key] = vector_feature(names or tuple(map(str, range(rows.shape[1]))))
+            names = (info.features[key].names if key in info.features else None) or ()
+            width = rows.shape[1]
+            # Messages were read by these names; their number is all that can differ here.
+            recorded[key] = vector_feature(
+                names if len(names) == width else tuple(map(str, range(width)))
+            )
         present = {
             key: spec if spec.shape else recorded.get(key, spec)
             for key, spec in info.features.items()
@@ -164,16 +187,11 @@ class DatasetWriter:
         """Let other recorders in. Idempotent."""
         self._lock.release()
 
-    def _take_back(self, placed: list[PurePosixPath]) -> None:
-        """Move what a failed commit has placed out of the readers' sight."""
-        for relative in placed:
-            path = self._files.path(relative)
-            with suppress(DatasetError):
-                if path.exists():
-                    self._files.quarantine(path, 'uncommitted')
-
-    def _write(self, draft: EpisodeDraft, info: DatasetInfo, placed: list[PurePosixPath]) -> int:
-        state, files = self._state, self._files
+    def _write(
+        self, draft: EpisodeDraft, info: DatasetInfo, transaction: Transaction
+    ) -> tuple[int, DatasetState]:
+        """Write everything, info.json last; returns the bytes written and what is there then."""
+        state = self._state
         tasks = state.tasks.with_task(draft.task)
         columns = self._columns(draft, tasks.index(draft.task))
         statistics: AllStatistics = {
@@ -187,21 +205,16 @@ class DatasetWriter:
         size_bytes = len(data) + sum(v.path.stat().st_size for v in draft.videos.values())
 
         for key, video in draft.videos.items():
-            placed.append(row.videos[key].file.path(VIDEO_PATH, key))
-            files.adopt(video.path, placed[-1])
-        placed += [row.data_file.path(DATA_PATH), row.meta_file.path(EPISODES_PATH)]
-        files.replace(placed[-2], data)
-        files.replace(placed[-1], to_bytes(row.as_table()))
+            transaction.adopt(video.path, row.videos[key].file.path(VIDEO_PATH, key))
+        transaction.create(row.data_file.path(DATA_PATH), data)
+        transaction.create(row.meta_file.path(EPISODES_PATH), to_bytes(row.as_table()))
         if tasks is not state.tasks:
-            files.replace(TASKS, tasks.as_bytes())
-        files.replace(sidecar_path(new_info.total_episodes), sidecar_bytes(total))
-        files.replace(STATS, stats_json(total))
-        files.replace(record_path(row.episode_index), _record(draft, row))
-        files.replace(INFO, new_info.as_bytes())
-
-        files.path(sidecar_path(info.total_episodes)).unlink(missing_ok=True)
-        self._state = state.after(new_info, tasks, total, row)
-        return size_bytes
+            transaction.replace(TASKS, tasks.as_bytes())
+        transaction.replace(sidecar_path(new_info.total_episodes), sidecar_bytes(total))
+        transaction.replace(STATS, stats_json(total))
+        transaction.replace(record_path(row.episode_index), _record(draft, row))
+        transaction.commit(INFO, new_info.as_bytes())
+        return size_bytes, state.after(new_info, tasks, total, row)
 
     def _columns(self, draft: EpisodeDraft, task_index: int) -> Columns:
         info = self._state.info

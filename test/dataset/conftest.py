@@ -1,0 +1,137 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Writers, and episodes ready to be committed, with real videos."""
+
+from __future__ import annotations
+
+import itertools
+
+from lerobot_streamrec.dataset.draft import EpisodeDraft, VideoDraft
+from lerobot_streamrec.dataset.features import camera_feature, vector_feature
+from lerobot_streamrec.dataset.layout import STAGING
+from lerobot_streamrec.dataset.opening import open_dataset
+from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.stats.image_histogram import ImageHistogram
+from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
+import numpy as np
+import pytest
+
+FPS = 20
+FRONT, TOP = 'observation.images.front', 'observation.images.top'
+HEIGHT, WIDTH = 48, 64
+ENCODER = EncoderConfig(vcodec='h264', preset='ultrafast')
+
+
+@pytest.fixture(scope='session')
+def features():
+    """Two cameras of unknown size, two vectors and a scalar."""
+    return {
+        FRONT: camera_feature(),
+        'observation.state': vector_feature(('shoulder', 'elbow', 'wrist')),
+        TOP: camera_feature(),
+        'action': vector_feature(('shoulder', 'elbow', 'wrist')),
+        'observation.gripper': vector_feature(('gripper',)),
+    }
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / 'dataset'
+
+
+@pytest.fixture
+def open_writer(root, features):
+    """Open the dataset; whatever is open at the end of the test is closed."""
+    opened = []
+
+    def open_one(**changes):
+        arguments = {
+            'fps': FPS,
+            'robot_type': 'so101',
+            'features': features,
+            'resume': True,
+            **changes,
+        }
+        opened.append(open_dataset(arguments.pop('root', root), **arguments))
+        return opened[-1]
+
+    yield open_one
+    for writer in opened:
+        writer.close()
+
+
+def _encode(path, num_frames, height, seed):
+    """Encode gray pictures that get brighter, and count their pixels."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    encoder = Mp4Encoder(path, ENCODER, fps=FPS, width=WIDTH, height=height)
+    histogram = ImageHistogram()
+    for index in range(num_frames):
+        pixels = np.full((height, WIDTH, 3), (10 * seed + 5 * index) % 256, np.uint8)
+        encoder.encode(Frame(pixels, 'rgb24'))
+        histogram.push(pixels)
+    encoder.finish()
+    return histogram.statistics()
+
+
+@pytest.fixture
+def make_draft(root):
+    """Make an episode, its videos in the staging folder: open the dataset first."""
+    numbers = itertools.count(1)
+
+    def make(num_rows=5, task='pick the cube', *, num_frames=None, height=HEIGHT):
+        number = next(numbers)
+        folder = root / STAGING / f'take-{number:06d}'
+        videos = {}
+        for seed, key in enumerate((FRONT, TOP), start=number):
+            path = folder / f'{key}.mp4'
+            count = num_rows if num_frames is None else num_frames
+            statistics = _encode(path, count, height, seed)
+            videos[key] = VideoDraft(path, count, height, WIDTH, ENCODER.as_info(), statistics)
+        chance = np.random.default_rng(number)
+        vectors = {
+            'observation.state': chance.normal(size=(num_rows, 3)).astype(np.float32),
+            'action': chance.normal(size=(num_rows, 3)).astype(np.float32),
+            'observation.gripper': chance.random((num_rows, 1)).astype(np.float32),
+        }
+        return EpisodeDraft(num_rows, task, vectors, videos, {'number': number})
+
+    return make
+
+
+@pytest.fixture
+def snapshot(root):
+    """Return what readers of the dataset see: every file that is not ours, and its content."""
+
+    def take():
+        return {
+            path.relative_to(root).as_posix(): path.read_bytes()
+            for path in sorted(root.rglob('*'))
+            if path.is_file() and '.streamrec' not in path.relative_to(root).parts
+        }
+
+    return take
+
+
+@pytest.fixture
+def quarantined(root):
+    """Return the names of all files in the quarantine folder, however deep."""
+
+    def names():
+        folder = root / '.streamrec/quarantine'
+        return sorted(
+            path.relative_to(folder).as_posix() for path in folder.rglob('*') if path.is_file()
+        )
+
+    return names

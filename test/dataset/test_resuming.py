@@ -1,0 +1,201 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+A dataset goes on where it ended, whoever began it and whatever a crash left in it.
+
+Guards against names that are used twice, against files that readers would take for episodes,
+and against deleting anything that might be somebody's data.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+
+from lerobot_streamrec.dataset.layout import FileIndex
+import pandas as pd
+import pytest
+
+FRONT, TOP = 'observation.images.front', 'observation.images.top'
+
+
+@pytest.fixture
+def record(open_writer, make_draft):
+    """Commit episodes after opening the dataset anew."""
+
+    def commit(num_episodes=1, tasks=('pick the cube',)):
+        writer = open_writer()
+        for task in itertools.islice(itertools.cycle(tasks), num_episodes):
+            draft = make_draft(task=task)
+            writer.commit(draft)
+            writer.remove(draft.videos[FRONT].path.parent)
+        writer.close()
+        return writer.root
+
+    return commit
+
+
+def edit_info(root, **changes):
+    path = root / 'meta/info.json'
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_file_numbers_go_on_in_the_next_chunk_when_one_is_full(record, read_dataset):
+    edit_info(record(), chunks_size=2)
+    record()
+    dataset = read_dataset(record(3))
+    names = ['chunk-000/file-000', 'chunk-000/file-001', 'chunk-001/file-000']
+    names += ['chunk-001/file-001', 'chunk-002/file-000']
+    for folder, suffix in [
+        ('data', 'parquet'),
+        ('meta/episodes', 'parquet'),
+        (f'videos/{FRONT}', 'mp4'),
+        (f'videos/{TOP}', 'mp4'),
+    ]:
+        found = sorted((dataset.root / folder).glob('*/*'))
+        expected = [dataset.root / folder / f'{name}.{suffix}' for name in names]
+        assert found == expected
+    assert dataset.info['chunks_size'] == 2
+
+
+def test_a_chunk_holds_a_thousand_files():
+    assert FileIndex(0, 998).following() == FileIndex(0, 999)
+    assert FileIndex(0, 999).following() == FileIndex(1, 0)
+    template = 'videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4'
+    path = FileIndex(1, 2).path(template, FRONT)
+    assert path.as_posix() == f'videos/{FRONT}/chunk-001/file-002.mp4'
+
+
+def test_known_tasks_keep_their_numbers_over_restarts(record, read_dataset):
+    record(3, ['a', 'b'])
+    dataset = read_dataset(record(3, ['c', 'b', 'a']))
+    assert dataset.tasks.index.tolist() == ['a', 'b', 'c']
+    assert dataset.episodes['tasks'].str.join('').tolist() == ['a', 'b', 'a', 'c', 'b', 'a']
+
+
+def test_the_description_of_a_camera_is_written_once(record, read_dataset):
+    before = read_dataset(record()).info['features']
+    assert read_dataset(record()).info['features'] == before
+
+
+def test_keys_of_others_in_info_json_stay(record, read_dataset):
+    edit_info(record(), data_files_size_in_mb=7, tools=[{'type': 'function'}])
+    info = read_dataset(record()).info
+    assert info['data_files_size_in_mb'] == 7
+    assert info['tools'] == [{'type': 'function'}]
+    assert info['total_episodes'] == 2
+
+
+def test_a_dataset_that_others_began_goes_on(record, read_dataset):
+    root = record(2, ['a', 'b'])
+    # Nothing of ours is there, and pandas has written the tasks.
+    shutil.rmtree(root / '.streamrec')
+    tasks = root / 'meta/tasks.parquet'
+    pd.read_parquet(tasks).rename_axis(None).to_parquet(tasks)
+    assert read_dataset(root).stats['index']['q50'] == [4.0]
+    dataset = read_dataset(record(1, ['b']))
+    assert dataset.info['total_episodes'] == 3
+    assert dataset.tasks.index.tolist() == ['a', 'b']
+    # LeRobot 0.6.1's mean of quantiles is all that can be had, of 10 rows and of 5.
+    assert dataset.stats['index']['q50'] == pytest.approx([(4.0 * 10 + 12.0 * 5) / 15])
+    assert dataset.stats['index']['max'] == [14.0]
+
+
+def test_episodes_that_share_files_are_left_as_they_are(record, read_dataset):
+    root = record(2)
+    merge_files(root)
+    dataset = read_dataset(record())
+    assert sorted(path.name for path in root.glob('data/*/*')) == [
+        'file-000.parquet',
+        'file-001.parquet',
+    ]
+    assert dataset.episodes['data/file_index'].tolist() == [0, 0, 1]
+
+
+def merge_files(root):
+    """Put two episodes into one data file and one episodes file, as LeRobot does."""
+    episodes = sorted(root.glob('meta/episodes/*/*'))
+    merged = pd.concat(map(pd.read_parquet, episodes))
+    merged[['data/file_index', 'meta/episodes/file_index']] = 0
+    data = sorted(root.glob('data/*/*'))
+    rows = pd.concat(map(pd.read_parquet, data))
+    for table, (first, second) in ((merged, episodes), (rows, data)):
+        table.to_parquet(first, index=False)
+        second.unlink()
+
+
+def test_files_beyond_the_last_episode_are_moved_out_of_sight(
+    record, open_writer, quarantined, snapshot, read_dataset
+):
+    root = record()
+    before = snapshot()
+    for path in [root / name for name in before if 'file-000' in name]:
+        shutil.copy(path, path.with_name(path.name.replace('file-000', 'file-001')))
+    open_writer().close()
+    assert snapshot() == before
+    assert quarantined() == [
+        'uncommitted-data-chunk-000-file-001.parquet',
+        'uncommitted-episodes-chunk-000-file-001.parquet',
+        f'uncommitted-{FRONT}-chunk-000-file-001.mp4',
+        f'uncommitted-{TOP}-chunk-000-file-001.mp4',
+    ]
+    dataset = read_dataset(record())
+    assert dataset.video_path(FRONT, 1).name == 'file-001.mp4'
+
+
+def test_what_is_quarantined_twice_under_one_name_is_kept_twice(record, open_writer, quarantined):
+    data = record() / 'data/chunk-000'
+    for content in (b'first', b'second'):
+        (data / 'file-001.parquet').write_bytes(content)
+        open_writer().close()
+    assert quarantined() == [
+        'uncommitted-data-chunk-000-file-001.parquet',
+        'uncommitted-data-chunk-000-file-001.parquet.2',
+    ]
+
+
+def test_takes_that_a_crash_left_are_kept_for_who_wants_them(
+    record, open_writer, make_draft, quarantined, snapshot
+):
+    record()
+    before = snapshot()
+    open_writer().close()
+    make_draft()
+    open_writer().close()
+    assert quarantined() == [
+        f'interrupted-.streamrec-staging/take-000002/{FRONT}.mp4',
+        f'interrupted-.streamrec-staging/take-000002/{TOP}.mp4',
+    ]
+    assert snapshot() == before
+
+
+def test_an_interrupted_first_commit_is_moved_out_of_sight(
+    record, open_writer, root, quarantined, snapshot, read_dataset
+):
+    record()
+    (root / 'meta/info.json').unlink()
+    open_writer(resume=False).close()
+    assert snapshot() == {}
+    assert len(quarantined()) == 6
+    assert read_dataset(record()).info['total_episodes'] == 1
+
+
+def test_statistics_ahead_of_the_last_episode_are_put_right(record, open_writer, root):
+    record()
+    path = root / 'meta/stats.json'
+    before = path.read_bytes()
+    path.write_bytes(before.replace(b'5', b'6'))
+    open_writer().close()
+    assert path.read_bytes() == before
