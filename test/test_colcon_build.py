@@ -20,17 +20,28 @@ configuration file that is not installed, an executable that ROS does not look f
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+import json
 import os
 from pathlib import Path
 import shutil
 import subprocess
 import sys
 
+from examples.demo.child import Child
+from examples.demo.settings import ros_environment
 import pytest
+
+pytest.importorskip('rclpy', reason='the installed package needs rclpy')
+
+from examples.demo.episode_client import EpisodeClient
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = 'lerobot_streamrec'
 BUILD_TIMEOUT_S = 240
+UP_TIMEOUT_S = 20.0
+SAVE_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 15.0
 
 pytestmark = [pytest.mark.slow, pytest.mark.ros, pytest.mark.timeout(300)]
 
@@ -148,3 +159,71 @@ def test_record_tells_how_it_is_used(colcon_install):
     run = run_installed(colcon_install, executable, '--help')
     assert run.returncode == 0, run.stdout
     assert '--ros-args' in run.stdout
+
+
+def installed_environment(prefix):
+    """Return what a shell has that has sourced the install tree, in a ROS domain of its own."""
+    # Whoever starts the recorder by the launch file gets this profile.
+    profile = str(prefix / 'share' / PACKAGE / 'config' / 'fastdds_images.xml')
+    profiles = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+    return {
+        **clean_environment(),
+        **ros_environment(dict.fromkeys(profiles, profile)),
+        'PYTHONPATH': str(site_packages_of(prefix)),
+    }
+
+
+def test_the_installed_recorder_records(colcon_install, tmp_path, monkeypatch):
+    """With the installed parameter file, which fits the simulated arm."""
+    root = tmp_path / 'dataset'
+    environment = installed_environment(colcon_install)
+    environment['ROS_LOG_DIR'] = str(tmp_path)
+    # The operator is in this process.
+    for name in (name for name in environment if name.startswith(('ROS_', 'FAST'))):
+        monkeypatch.setenv(name, environment[name])
+    executable = colcon_install / 'lib' / PACKAGE / 'record'
+    parameters = colcon_install / 'share' / PACKAGE / 'config' / 'record.yaml'
+    wanted = ['-p', f'root:={root}', '-p', 'task:=Try the installed recorder']
+    arm = [sys.executable, '-m', 'examples.demo.simulated_arm']
+    # The least that holds a frame number.
+    small = ['--cameras', 'front', '--width', '616', '--height', '64', '--duration', '90']
+    commands = {
+        'arm': ([*arm, *small], ROOT),
+        # Not in the checkout, whose modules would be found first.
+        'recorder': (
+            [str(executable), '--ros-args', '--params-file', str(parameters), *wanted],
+            colcon_install,
+        ),
+    }
+    with ExitStack() as ends:
+        children = {}
+        for name, (command, folder) in commands.items():
+            child = Child(
+                name,
+                command,
+                log_path=tmp_path / f'{name}.log',
+                folder=folder,
+                environment=environment,
+            )
+            children[name] = child
+            ends.callback(child.stop, STOP_TIMEOUT_S)
+
+        def check():
+            for child in children.values():
+                assert child.is_running, child.log_tail()
+
+        client = EpisodeClient(check, print)
+        ends.callback(client.close)
+        client.wait_for_recorder(UP_TIMEOUT_S)
+        client.start(UP_TIMEOUT_S)
+        client.spin(1.0)
+        client.finish(client.call('save'), SAVE_TIMEOUT_S)
+        # By SIGINT, while the arm still publishes.
+        assert children['recorder'].stop(STOP_TIMEOUT_S) == 0
+    assert children['arm'].exit_status == 0
+    assert 'Traceback' not in children['recorder'].log_path.read_text()
+    info = json.loads((root / 'meta' / 'info.json').read_text())
+    assert info['total_episodes'] == 1
+    assert info['total_frames'] > 15
+    assert set(info['features']) > {'observation.images.front', 'observation.state', 'action'}
+    assert (root / 'videos/observation.images.front/chunk-000/file-000.mp4').stat().st_size > 1000

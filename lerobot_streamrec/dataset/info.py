@@ -87,7 +87,7 @@ class DatasetInfo:
         return tuple(key for key, spec in self.features.items() if spec.is_video)
 
 
-# What this recorder decides; sizes, splits of a user's own and further keys stay as found.
+# What this recorder decides; file sizes and further keys stay as found.
 _REWRITTEN = {
     'codebase_version',
     'fps',

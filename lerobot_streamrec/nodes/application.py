@@ -29,8 +29,10 @@ from lerobot_streamrec.nodes.settings import read_settings, Settings
 from lerobot_streamrec.nodes.stop_signals import StopSignals
 from lerobot_streamrec.nodes.subscribers import subscribe
 from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.video.checks import THREAD_NAME as TRIAL_THREAD
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
@@ -66,20 +68,42 @@ def run(arguments: list[str], stop: StopSignals) -> Outcome:
     :param stop: tells when
     """
     keep_large_buffers()
-    # Signals are ours: rclpy would tear its context down under a save.
-    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        # Signals are ours: rclpy would tear its context down under a save.
+        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:
+        # RCLError and its kin: a parameter file that is missing or no YAML, an unknown argument.
+        get_logger(NODE_NAME).fatal(f'cannot start: {error}')
+        return Outcome(EXIT_CONFIG)
     try:
         node = Node(NODE_NAME, automatically_declare_parameters_from_overrides=True)
-        install(node.get_logger())
-        try:
-            settings = read_settings(ParameterReader(node))
-            recorder = Recorder(settings.recorder)
-        except StreamrecError as error:
-            node.get_logger().fatal(f'cannot start: {error}')
-            return Outcome(EXIT_CONFIG)
-        return _Application(node, settings, recorder).run(stop)
+        return _run_node(node, stop)
     finally:
         rclpy.try_shutdown()
+
+
+def _run_node(node: Node, stop: StopSignals) -> Outcome:
+    log: Any = node.get_logger()
+    install(log)
+    try:
+        settings = read_settings(ParameterReader(node))
+        recorder = Recorder(settings.recorder)
+    except StreamrecError as error:
+        log.fatal(f'cannot start: {error}')
+        return Outcome(EXIT_CONFIG, _is_thread_left())
+    try:
+        application = _Application(node, settings, recorder)
+    # The dataset is open and a thread waits for episodes: without this the process would not end.
+    except Exception as error:  # noqa: BLE001
+        recorder.close(_STOP_TIMEOUT_S)
+        log.fatal(f'cannot start, please report it: {error!r}')
+        return Outcome(EXIT_BUG, _is_thread_left())
+    return application.run(stop)
+
+
+def _is_thread_left() -> bool:
+    ours = ('enc:', 'commit', 'executor', TRIAL_THREAD)
+    return any(one.name.startswith(ours) for one in threading.enumerate())
 
 
 class _Application:
@@ -136,9 +160,7 @@ class _Application:
             exit_status = EXIT_OK if is_complete else EXIT_LOST
             self._log.info('ended' if is_complete else 'ended, but not every episode was saved')
         self._node.destroy_node()
-        ours = ('enc:', 'commit', 'executor')
-        left = [one.name for one in threading.enumerate() if one.name.startswith(ours)]
-        return Outcome(exit_status, bool(left))
+        return Outcome(exit_status, _is_thread_left())
 
     async def _end_recorder(self) -> None:
         await self._services.end()

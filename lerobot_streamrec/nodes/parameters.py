@@ -39,8 +39,9 @@ _WORDS = {
     list: 'a list of texts',
 }
 
+USE_SIM_TIME = 'use_sim_time'
 # Declared by rclpy itself.
-_FOREIGN = ('use_sim_time', 'start_type_description_service', 'qos_overrides.')
+_FOREIGN = (USE_SIM_TIME, 'start_type_description_service', 'qos_overrides.')
 
 
 def defaults_of(config: type) -> dict[str, Any]:
@@ -92,6 +93,9 @@ class Spec:
                 ]
         return descriptor
 
+    def _number(self, limit: float) -> str:
+        return str(int(limit)) if self.kind is int else f'{limit:g}'
+
     def checked(self, value: Any) -> Any:
         """
         Return a value in this parameter's type.
@@ -113,7 +117,8 @@ class Spec:
             raise ConfigError(
                 self.name,
                 value,
-                f'allowed is {self.low:g} to {self.high:g} ({self.description})',
+                f'allowed is {self._number(self.low)} to {self._number(self.high)} '
+                f'({self.description})',
             )
         return value
 
@@ -165,9 +170,12 @@ class ParameterReader:
         """
         Refuse parameters that nothing reads: a mistyped name must not become a default.
 
-        :raise ConfigError: naming the first one and the nearest known name
+        :raise ConfigError: naming the first one and the nearest known name; or use_sim_time, which
+            rclpy lets pass with a wrong type
         """
         for name, value in self._given.items():
+            if name == USE_SIM_TIME and not isinstance(value, bool):
+                raise ConfigError(name, value, 'true or false is needed')
             if name in self._known or name.startswith(_FOREIGN):
                 continue
             near = difflib.get_close_matches(name, self._known, n=1, cutoff=0.6)

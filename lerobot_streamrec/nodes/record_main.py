@@ -53,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     from lerobot_streamrec.nodes.application import run
 
     status = run(arguments, stop)
+    stop.ignore()
     sys.stdout.flush()
     sys.stderr.flush()
     if status.is_thread_left:

@@ -41,6 +41,12 @@ class StopSignals:
         """Whether the process should end."""
         return self._asked.is_set()
 
+    @staticmethod
+    def ignore() -> None:
+        """Let no signal kill the process while it leaves; Python would restore the defaults."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+
     def wait(self, timeout_s: float) -> bool:
         """Wait for a signal; whether the process should end."""
         return self._asked.wait(timeout_s)

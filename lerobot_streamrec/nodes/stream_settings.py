@@ -22,6 +22,8 @@ from lerobot_streamrec.dataset.features import check_feature_key
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.parameters import defaults_of, ParameterReader, Spec
 from lerobot_streamrec.recording.config import StreamConfig
+from rclpy.exceptions import InvalidTopicNameException
+from rclpy.validate_topic_name import validate_topic_name
 
 HEADER = 'header'
 RECEIVE = 'receive'
@@ -63,7 +65,7 @@ def read_sources(reader: ParameterReader) -> tuple[Source, ...]:
 def _camera(reader: ParameterReader, name: str) -> Source:
     key = check_feature_key('cameras', f'observation.images.{name}')
     prefix = f'camera.{name}'
-    topic = reader.read(Spec(f'{prefix}.topic', '', 'Topic of sensor_msgs/msg/Image'))
+    topic = _topic(reader, prefix, 'Topic of sensor_msgs/msg/Image')
     if not topic:
         raise ConfigError(f'{prefix}.topic', topic, f'the camera {name} needs a topic')
     return Source(
@@ -73,7 +75,7 @@ def _camera(reader: ParameterReader, name: str) -> Source:
 
 def _vector(reader: ParameterReader, prefix: str) -> Source | None:
     key = {'state': 'observation.state', 'action': 'action'}[prefix]
-    topic = reader.read(Spec(f'{prefix}.topic', '', f'Topic of {key}; empty: not recorded'))
+    topic = _topic(reader, prefix, f'Topic of {key}; empty: not recorded')
     message_type = reader.read(
         Spec(f'{prefix}.type', JOINT_STATE, f'Type of its messages: {" or ".join(MESSAGE_TYPES)}')
     )
@@ -109,6 +111,19 @@ def _vector(reader: ParameterReader, prefix: str) -> Source | None:
     return Source(
         prefix, StreamConfig(key, topic, tuple(names), max_age_s), stamp, message_type, field
     )
+
+
+def _topic(reader: ParameterReader, prefix: str, description: str) -> str:
+    name = f'{prefix}.topic'
+    topic: str = reader.read(Spec(name, '', description))
+    if topic:
+        try:
+            validate_topic_name(topic)
+        except InvalidTopicNameException as error:
+            # rclpy shows the place in a second and third line.
+            why = str(error).partition('\n')[0]
+            raise ConfigError(name, topic, why[:1].lower() + why[1:].rstrip(':')) from error
+    return topic
 
 
 def _max_age(reader: ParameterReader, prefix: str) -> float:

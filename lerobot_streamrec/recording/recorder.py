@@ -117,10 +117,13 @@ class Recorder:
     def _push(self, key: str, stamp_ns: int, value: Any) -> None:
         if self._is_closed:
             return
-        stream, take = self._streams[key], self._take
+        stream, take, now_ns = self._streams[key], self._take, self._clock_ns()
         if take is not None:
-            stream.check_stamp(stamp_ns, self._newest_ns())
-        stream.push(stamp_ns, value, self._clock_ns(), is_recording=take is not None)
+            arrivals_ns = [one.arrived_ns for one in self._streams.values()]
+            # An episode starts with a sample of every stream.
+            quiet_ns = now_ns - max(at for at in arrivals_ns if at is not None)
+            stream.check_stamp(stamp_ns, self._newest_ns(), quiet_ns)
+        stream.push(stamp_ns, value, now_ns, is_recording=take is not None)
         if take is not None:
             take.advance()
 

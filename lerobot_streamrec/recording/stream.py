@@ -27,6 +27,10 @@ from lerobot_streamrec.sync.sample_buffer import PushResult, Sample, SampleBuffe
 
 JUMP_NS = 10 * NS_PER_S
 """A stamp so far ahead of all streams, or behind its own, is another clock's."""
+AHEAD_NS = NS_PER_S
+"""How far ahead of all streams a stamp may be while messages keep coming."""
+MAX_TIME_FACTOR = 10
+"""How many times faster than the steady clock simulated time may go."""
 
 # With fewer, a camera whose stamps jitter shows too little of how far they spread.
 _PHASE_STAMPS = 100
@@ -81,6 +85,11 @@ class Stream:
     def newest_ns(self) -> int | None:
         """Stamp of the newest sample."""
         return self._buffer.newest_ns
+
+    @property
+    def arrived_ns(self) -> int | None:
+        """When the last sample arrived, steady clock; None without any."""
+        return self._arrived_ns
 
     @property
     def newest_value(self) -> Any:
@@ -151,17 +160,25 @@ class Stream:
         lost = self._counts.lost_in_transport + num_messages
         self._counts = replace(self._counts, lost_in_transport=lost)
 
-    def check_stamp(self, stamp_ns: int, newest_of_all_ns: int | None) -> None:
+    def check_stamp(self, stamp_ns: int, newest_of_all_ns: int | None, quiet_ns: int) -> None:
         """
         Refuse a stamp that would close rows that no message is for.
 
+        After a pause of all streams stamps may be ahead by as much, and more in simulated time.
+        While messages keep coming, one that is ahead of all of them has a wrong stamp.
+
+        :param stamp_ns: of the message
+        :param newest_of_all_ns: newest stamp of all streams
+        :param quiet_ns: how long ago the last message of any stream arrived, steady clock
         :raise StampError: if it is far ahead of every stream
         """
-        if newest_of_all_ns is not None and stamp_ns > newest_of_all_ns + JUMP_NS:
-            ahead_s = (stamp_ns - newest_of_all_ns) / NS_PER_S
+        if newest_of_all_ns is None:
+            return
+        allowed_ns = min(AHEAD_NS + MAX_TIME_FACTOR * quiet_ns, JUMP_NS)
+        if stamp_ns > newest_of_all_ns + allowed_ns:
             raise StampError(
-                f'stamp {stamp_ns} ns is {ahead_s:.1f} s ahead of every other stream; '
-                f'allowed during an episode is {JUMP_NS / NS_PER_S:.0f} s'
+                f'stamp {stamp_ns} ns is {(stamp_ns - newest_of_all_ns) / NS_PER_S:.1f} s ahead '
+                f'of every stream; allowed now is {allowed_ns / NS_PER_S:.1f} s'
             )
 
     def hold(self, stamp_ns: int) -> Sample[Any] | None:

@@ -24,7 +24,6 @@ _STAMPS_NEEDED = 9
 _SPAN = 4
 _UPDATE_EVERY = 8
 
-
 # A gap that is made good within so many samples was no gap but a late stamp.
 _PATIENCE = 3
 _DRIFT_SHARE = 8
@@ -37,7 +36,7 @@ class GapCounter:
     The period is the median over spans of a few intervals, so that neither jitter nor a few gaps
     move it. Samples are put on a grid of that period which follows them slowly: a stamp that is
     late by more than half a period leaves a place empty, and the next one, if it comes early,
-    fills it. Owned by one thread.
+    fills it, as does one that comes after its successor. Owned by one thread.
     """
 
     def __init__(self) -> None:
@@ -65,8 +64,10 @@ class GapCounter:
         return 1e9 / self._period_ns if self._period_ns else 0.0
 
     def push(self, stamp_ns: int) -> None:
-        """Take note of a sample. One that is not later than the last is left out."""
+        """Take note of a sample. One that comes after a later one can only fill a gap."""
         if self._stamps_ns and stamp_ns <= self._stamps_ns[-1]:
+            if self._num_open and stamp_ns not in self._stamps_ns:
+                self._fill()
             return
         if self._period_ns is None:
             self._place_ns = stamp_ns
@@ -95,8 +96,11 @@ class GapCounter:
             self._num_open += steps - 1
             self._num_since = 0
         elif steps < 1 and self._num_open:
-            self._num_missing -= 1
-            self._num_open -= 1
+            self._fill()
+
+    def _fill(self) -> None:
+        self._num_missing -= 1
+        self._num_open -= 1
 
     def clear(self) -> None:
         """Forget the last stamp, as when the clock jumped back; the counts stay."""

@@ -60,14 +60,14 @@ class Mp4Encoder:
     Encodes frames 0, 1, 2, ... at ``k / fps``, one for each call of ``encode`` or ``repeat``.
 
     Owned by one thread. The camera's pixel format goes through libav's scaler straight to the
-    codec's.
+    codec's. The codec is opened by the first frame, and the file made by the first packet.
 
     :param path: file to make; its folder exists
     :param config: encoder settings, checked before
     :param fps: frames per second
     :param width: of every frame, in pixels
     :param height: of every frame, in pixels
-    :raise EncoderError: if file or codec cannot be opened
+    :raise EncoderError: if there is no such codec
     """
 
     def __init__(
@@ -147,10 +147,12 @@ class Mp4Encoder:
         """
         Write what the codec still holds, and close the file.
 
-        :raise EncoderError: if the codec did not return a packet for every frame
+        :raise EncoderError: if there was no frame, or the codec did not return a packet for each
         """
-        if self._num_frames:
-            self._mux(None)
+        if not self._num_frames:
+            self.abort()
+            raise EncoderError(f'{self._path}: there was no frame to encode')
+        self._mux(None)
         self._container.close()
         if self._num_packets != self._num_frames:
             raise EncoderError(

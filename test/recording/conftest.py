@@ -112,9 +112,10 @@ class Rig:
         """Let time go by: every stream brings its messages at once and without jitter."""
         until_ns = self.now_ns + round(seconds * SECOND_NS)
         for stamp_ns, key in self.events(seconds, without):
-            self.steady_ns = stamp_ns - BEGIN_NS
+            # Stamps may go back, this clock never does.
+            self.steady_ns = max(self.steady_ns, stamp_ns - BEGIN_NS)
             self.push(key, stamp_ns)
-        self.steady_ns = until_ns - BEGIN_NS
+        self.steady_ns = max(self.steady_ns, until_ns - BEGIN_NS)
 
     def save(self):
         return self.recorder.save().result(WAIT_S)

@@ -102,6 +102,30 @@ def test_a_stamp_an_hour_ahead_closes_no_row(key, rig, read_dataset):
     rig.check(read_dataset(rig.config.root), 0)
 
 
+@pytest.mark.parametrize('key', [FRONT, STATE])
+def test_a_stamp_seconds_ahead_of_streams_that_go_on_closes_no_row(key, rig, read_dataset):
+    rig.recorder.start()
+    rig.run(1)
+    rows = rig.recorder.status().num_rows
+    with pytest.raises(StampError, match=r'4\.\d s ahead'):
+        rig.push(key, rig.now_ns + 4 * SECOND_NS)
+    assert rig.recorder.status().num_rows == rows
+    rig.run(1)
+    assert rig.save().episode.num_rows == rows + 10
+    rig.check(read_dataset(rig.config.root), 0)
+
+
+def test_a_pause_of_all_streams_is_recorded_and_told(rig, read_dataset):
+    rig.recorder.start()
+    rig.run(1)
+    rig.now_ns += 4 * SECOND_NS
+    rig.run(1)
+    summary = rig.save()
+    assert summary.episode.num_rows == 59
+    assert any('stale' in remark for remark in summary.remarks)
+    rig.check(read_dataset(rig.config.root), 0)
+
+
 def test_a_stamp_an_hour_behind_is_late_and_shown_in_no_row(rig, read_dataset):
     rig.recorder.start()
     rig.run(1)

@@ -90,6 +90,13 @@ def test_samples_that_come_twice_or_out_of_order_count_nothing(counter):
     assert counter.num_missing == 0
 
 
+def test_samples_that_have_overtaken_each_other_count_nothing(counter):
+    push_all(counter, [*range(50), 51, 50, 52, 54, 53, 55, 58, 56, 57, *range(59, 80)])
+    assert counter.num_missing == 0
+    push_all(counter, [82, 81, *range(83, 90)])
+    assert counter.num_missing == 1
+
+
 def test_nothing_is_said_before_the_period_is_known(counter):
     push_all(counter, [0, 1, 2, 30, 31])
     assert (counter.num_missing, counter.period_ns, counter.rate_hz) == (0, None, 0.0)

@@ -1,0 +1,27 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Whole jobs, through real DDS and into the real LeRobot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+import sys
+
+# With --import-mode=importlib the folder of a module is not on the path.
+sys.path.insert(0, str(Path(__file__).parents[1] / 'nodes'))
+
+
+def pytest_collection_modifyitems(items):
+    """Put last what looks at the datasets that all other tests have written."""
+    items.sort(key=lambda item: item.path.name == 'test_conformance.py')

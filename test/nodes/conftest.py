@@ -1,0 +1,132 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A ROS domain of our own, a robot in this process, and the recorder as a process beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+import sys
+
+import pytest
+
+pytest.importorskip('rclpy', reason='the tests of nodes need rclpy')
+
+# With --import-mode=importlib the folder of a test is not on the path.
+sys.path.insert(0, str(Path(__file__).parent))
+
+import rclpy
+from recorder_rig.operator import Operator
+from recorder_rig.parameters import COMMON, FRONT_TOPIC, JOINTS, STATE_TOPIC
+from recorder_rig.pictures import Picture, quadrants
+from recorder_rig.process import RecorderProcess, ros_arguments
+from recorder_rig.robot import Robot
+from recorder_rig.surroundings import own_environment
+
+_RIGS = []
+
+
+class Rig:
+    """Makes robots, recorders and operators, and ends them all."""
+
+    def __init__(self, context, folder):
+        self.folder = folder
+        self.root = folder / 'dataset'
+        self._context = context
+        _RIGS.append(self)
+        self._robots = []
+        self.recorders = []
+        self._operators = []
+
+    def robot(self, truth_path=None, **options):
+        """Return a robot that still lacks its topics."""
+        robot = Robot(self._context, truth_path, **options)
+        self._robots.append(robot)
+        return robot
+
+    def small_robot(self, truth_path=None, picture=None, **options):
+        """Start a robot with one camera and joints; return it and the camera."""
+        robot = self.robot(truth_path, **options)
+        camera = robot.add_camera(FRONT_TOPIC, picture or Picture(quadrants()))
+        robot.add_joints(STATE_TOPIC, JOINTS)
+        robot.start()
+        return robot, camera
+
+    def launch(self, parameters: Mapping[str, object], *more: str, root: Path | None = None):
+        """Start the recorder's process and do not wait for it."""
+        # All recorders of a session have the same services.
+        others = [one for rig in _RIGS if rig is not self for one in rig.recorders]
+        assert not any(one.is_running for one in others), 'another recorder runs'
+        wanted = {'root': str(root or self.root), **COMMON, **parameters}
+        log_path = self.folder / f'recorder-{len(self.recorders)}.log'
+        # Of two values for a parameter the last one holds.
+        arguments = [*more, *ros_arguments(wanted)]
+        recorder = RecorderProcess(arguments, log_path, self.folder)
+        self.recorders.append(recorder)
+        return recorder
+
+    def recorder(self, parameters: Mapping[str, object], *more: str, root: Path | None = None):
+        """Start a recorder, and wait until it can record."""
+        recorder = self.launch(parameters, *more, root=root)
+        recorder.wait_until_ready()
+        return recorder
+
+    def operator(self, root: Path | None = None):
+        """Return an operator who has found the running recorder."""
+        operator = Operator(self._context, root or self.root)
+        self._operators.append(operator)
+        operator.wait_for_recorder()
+        return operator
+
+    def close(self):
+        """End everything; no recorder may have shown its user an error of the code."""
+        # The recorder first, while the robot still publishes.
+        for one in (*self.recorders, *self._operators, *self._robots):
+            one.close()
+        for recorder in self.recorders:
+            assert not recorder.complaints(), recorder.log
+
+
+@pytest.fixture(scope='session')
+def ros_surroundings(tmp_path_factory):
+    """Keep this session apart from every other ROS, and its logs out of the user's home."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in own_environment().items():
+            patch.setenv(name, value)
+        patch.setenv('ROS_LOG_DIR', str(tmp_path_factory.mktemp('ros_log')))
+        yield
+
+
+@pytest.fixture(scope='session')
+def ros_context(ros_surroundings):
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    yield context
+    rclpy.shutdown(context=context)
+
+
+@pytest.fixture
+def rig(ros_context, tmp_path):
+    """Make robots, recorders and operators for one test."""
+    rig = Rig(ros_context, tmp_path)
+    yield rig
+    rig.close()
+
+
+@pytest.fixture(scope='module')
+def shared_rig(ros_context, tmp_path_factory):
+    """Make robots, recorders and operators for all tests of a file."""
+    rig = Rig(ros_context, tmp_path_factory.mktemp('shared'))
+    yield rig
+    rig.close()

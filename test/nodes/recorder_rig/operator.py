@@ -1,0 +1,283 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The operator: a node that calls the recorder's services and listens to what it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+import threading
+import time
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rcl_interfaces.msg import Parameter
+from rcl_interfaces.srv import (
+    DescribeParameters,
+    GetParameters,
+    ListParameters,
+    SetParameters,
+)
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter as RclpyParameter
+from rclpy.parameter import parameter_value_to_python
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.task import Future
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+
+from recorder_rig.surroundings import DISCOVERY_TIMEOUT_S, NODE_OPTIONS, wait_until
+
+VERBS = ('start', 'save', 'discard', 'finalize')
+ANSWER_TIMEOUT_S = 30.0
+STREAMS_TIMEOUT_S = 15.0
+
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+_DEPTH = 100
+
+
+@dataclass(frozen=True)
+class Status:
+    """
+    One message of /episode/status or /diagnostics.
+
+    :param arrived_s: monotonic clock
+    """
+
+    arrived_s: float
+    level: int
+    name: str
+    message: str
+    root: str
+    values: dict[str, str]
+
+    @classmethod
+    def of(cls, message: DiagnosticStatus) -> Status:
+        """Take a message apart."""
+        return cls(
+            time.monotonic(),
+            message.level[0],
+            message.name,
+            message.message,
+            message.hardware_id,
+            {pair.key: pair.value for pair in message.values},
+        )
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request that is under way."""
+
+    verb: str
+    sent_s: float
+    future: Future
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the answer has come."""
+        return self.future.done()
+
+    def answer(self, timeout_s: float = ANSWER_TIMEOUT_S) -> Trigger.Response:
+        """Wait for the answer, be it success or not."""
+        wait_until(self.future.done, timeout_s, f'an answer of /episode/{self.verb}')
+        return self.future.result()
+
+    def succeed(self, timeout_s: float = ANSWER_TIMEOUT_S) -> str:
+        """Wait for the answer, which must be success, and return its message."""
+        answer = self.answer(timeout_s)
+        assert answer.success, f'/episode/{self.verb}: {answer.message}'
+        return answer.message
+
+    def fail(self, timeout_s: float = ANSWER_TIMEOUT_S) -> str:
+        """Wait for the answer, which must not be success, and return its message."""
+        answer = self.answer(timeout_s)
+        assert not answer.success, f'/episode/{self.verb}: {answer.message}'
+        return answer.message
+
+
+class Operator:
+    """
+    Spins in a thread of its own. Whoever makes one calls ``close``.
+
+    :param context: of the session
+    :param root: of the dataset; statuses of another recorder are left out
+    """
+
+    def __init__(self, context: Context, root: Path) -> None:
+        self._root = str(root)
+        self.statuses: list[Status] = []
+        self.diagnostics: list[list[Status]] = []
+        self.node = Node('test_operator', context=context, **NODE_OPTIONS)
+        self._clients = {verb: self.client(Trigger, verb) for verb in VERBS}
+        self.node.create_subscription(DiagnosticStatus, '/episode/status', self._hear, _DEPTH)
+        self.node.create_subscription(DiagnosticArray, '/diagnostics', self._hear_all, _DEPTH)
+        self._executor = SingleThreadedExecutor(context=context)
+        self._executor.add_node(self.node)
+        self._thread = threading.Thread(target=self._spin, name='test_operator', daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Leave the graph."""
+        self._executor.shutdown()
+        self._thread.join()
+        self.node.destroy_node()
+
+    def _spin(self) -> None:
+        self._executor.spin()
+
+    def _hear(self, message: DiagnosticStatus) -> None:
+        status = Status.of(message)
+        if status.root == self._root:
+            self.statuses.append(status)
+
+    def _hear_all(self, message: DiagnosticArray) -> None:
+        statuses = [Status.of(one) for one in message.status]
+        if statuses and statuses[0].root == self._root:
+            self.diagnostics.append(statuses)
+
+    # --- what the recorder tells ---------------------------------------------------------------
+
+    @property
+    def status(self) -> Status:
+        """The newest status."""
+        assert self.statuses, 'no status has come yet'
+        return self.statuses[-1]
+
+    def wait_for_recorder(self) -> None:
+        """Wait until the recorder's services are there, and a status of it has come."""
+        clients = self._clients.values()
+        wait_until(
+            lambda: self.statuses and all(one.service_is_ready() for one in clients),
+            DISCOVERY_TIMEOUT_S,
+            f'the services of the recorder, and a status for {self._root}',
+        )
+
+    def wait_for_streams(self) -> None:
+        """Wait until the recorder has fresh samples of every stream."""
+        self.wait_for_status(lambda one: one.level == 0, 'every stream is ready')
+
+    def wait_for_rows(self, num_rows: int) -> None:
+        """Wait until the running episode has so many rows."""
+        self.wait_for_status(
+            lambda one: one.values['state'] == 'recording'
+            and int(one.values['rows']) >= num_rows,
+            f'{num_rows} rows',
+        )
+
+    def wait_for_status(
+        self,
+        condition: Callable[[Status], object],
+        what: str,
+        timeout_s: float = STREAMS_TIMEOUT_S,
+    ) -> Status:
+        """Wait for a status that comes from now on, and return it."""
+        heard = len(self.statuses)
+        found: list[Status] = []
+
+        def look() -> bool:
+            found.extend(one for one in self.statuses[heard:] if condition(one))
+            return bool(found)
+
+        wait_until(look, timeout_s, lambda: f'{what}; the last status: {self.statuses[-1:]}')
+        return found[0]
+
+    # --- verbs ---------------------------------------------------------------------------------
+
+    def send(self, verb: str, on_answer: Callable[[], None] | None = None) -> Call:
+        """
+        Send a request.
+
+        :param verb: one of VERBS
+        :param on_answer: called at once when the answer arrives
+        """
+        sent_s = time.monotonic()
+        future = self._clients[verb].call_async(Trigger.Request())
+        if on_answer is not None:
+            future.add_done_callback(lambda _: on_answer())
+        return Call(verb, sent_s, future)
+
+    def start(self) -> str:
+        """Start an episode once every stream is there."""
+        self.wait_for_streams()
+        return self.send('start').succeed()
+
+    def save(self, timeout_s: float = ANSWER_TIMEOUT_S) -> str:
+        """Save the running episode, and wait until it is durable."""
+        return self.send('save').succeed(timeout_s)
+
+    def record(self, num_rows: int) -> str:
+        """Record an episode of at least so many rows, and return what the save answered."""
+        self.start()
+        self.wait_for_rows(num_rows)
+        return self.save()
+
+    # --- task and parameters -------------------------------------------------------------------
+
+    def client(self, kind: Any, name: str) -> Any:
+        """Make a client of one of the recorder's services."""
+        return self.node.create_client(kind, f'/episode/{name}')
+
+    def ask(self, kind: Any, name: str, request: Any) -> Any:
+        """Call any service of the recorder, and wait for the answer."""
+        client = self.client(kind, name)
+        wait_until(client.service_is_ready, DISCOVERY_TIMEOUT_S, f'the service /episode/{name}')
+        future = client.call_async(request)
+        wait_until(future.done, ANSWER_TIMEOUT_S, f'an answer of /episode/{name}')
+        self.node.destroy_client(client)
+        return future.result()
+
+    def set_parameter(self, name: str, value: Any) -> Any:
+        """Set a parameter, and return whether it was set, and why not."""
+        parameter: Parameter = RclpyParameter(name, value=value).to_parameter_msg()
+        request = SetParameters.Request(parameters=[parameter])
+        return self.ask(SetParameters, 'set_parameters', request).results[0]
+
+    def parameter_names(self) -> list[str]:
+        """Return the names of all parameters."""
+        request = ListParameters.Request(depth=ListParameters.Request.DEPTH_RECURSIVE)
+        return list(self.ask(ListParameters, 'list_parameters', request).result.names)
+
+    def get_parameters(self, names: list[str]) -> dict[str, Any]:
+        """Return the values of parameters."""
+        values = self.ask(GetParameters, 'get_parameters', GetParameters.Request(names=names))
+        found = [parameter_value_to_python(value) for value in values.values]
+        # Lists come as arrays.
+        return {
+            name: value if isinstance(value, str | int | float | None) else list(value)
+            for name, value in zip(names, found, strict=True)
+        }
+
+    def describe_parameters(self, names: list[str]) -> list[Any]:
+        """Return the descriptors of parameters."""
+        request = DescribeParameters.Request(names=names)
+        return list(self.ask(DescribeParameters, 'describe_parameters', request).descriptors)
+
+    def publish_task(self, task: str, qos: QoSProfile) -> Any:
+        """
+        Publish a task.
+
+        :param qos: latched: at once; otherwise when the recorder listens
+        :return: the publisher
+        """
+        publisher = self.node.create_publisher(String, '/episode/task', qos)
+        if qos.durability != DurabilityPolicy.TRANSIENT_LOCAL:
+            wait_until(
+                publisher.get_subscription_count, DISCOVERY_TIMEOUT_S, 'a reader of the task'
+            )
+        publisher.publish(String(data=task))
+        return publisher
+

@@ -1,0 +1,38 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Parameters that most tests start the recorder with."""
+
+from __future__ import annotations
+
+JOINTS = ('shoulder', 'elbow', 'gripper')
+FRONT_TOPIC = '/front/image_raw'
+STATE_TOPIC = '/joint_states'
+FRONT_KEY = 'observation.images.front'
+STATE_KEY = 'observation.state'
+TOPICS = {FRONT_KEY: FRONT_TOPIC, STATE_KEY: STATE_TOPIC}
+
+FRONT = {'cameras': ['front'], 'camera.front.topic': FRONT_TOPIC}
+STATE = {'state.topic': STATE_TOPIC, 'state.names': list(JOINTS)}
+SMALL = {**FRONT, **STATE}
+"""One camera and the joints."""
+
+# h264 is the quickest; what is tested here does not depend on the codec.
+COMMON = {'task': 'Pick up the cube', 'encoder.vcodec': 'h264'}
+
+SLOW_ENCODER = {
+    'encoder.vcodec': 'hevc',
+    'encoder.preset': 'veryslow',
+    'encoder.encoder_threads': 1,
+}
+"""Encodes noisy NumberedPictures several times more slowly than they come."""

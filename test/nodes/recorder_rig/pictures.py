@@ -1,0 +1,119 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Small pictures as messages, in every encoding."""
+
+from __future__ import annotations
+
+import array
+
+from examples.demo.drawing import MIN_HEIGHT, MIN_WIDTH, write_frame_number
+import numpy as np
+import numpy.typing as npt
+from sensor_msgs.msg import Image
+
+Rgb = npt.NDArray[np.uint8]
+
+WIDTH, HEIGHT = 64, 48
+QUADRANTS = ((220, 30, 40), (30, 180, 60), (40, 60, 210), (200, 200, 60))
+"""Colours of the picture's quarters: top left, top right, bottom left, bottom right."""
+
+_CHANNELS = {
+    'rgb8': (0, 1, 2),
+    'bgr8': (2, 1, 0),
+    'rgba8': (0, 1, 2, 3),
+    'bgra8': (2, 1, 0, 3),
+}
+
+
+def quadrants(width: int = WIDTH, height: int = HEIGHT) -> Rgb:
+    """Draw a picture of four colours."""
+    rgb = np.empty((height, width, 3), np.uint8)
+    half_height, half_width = height // 2, width // 2
+    rgb[:half_height, :half_width] = QUADRANTS[0]
+    rgb[:half_height, half_width:] = QUADRANTS[1]
+    rgb[half_height:, :half_width] = QUADRANTS[2]
+    rgb[half_height:, half_width:] = QUADRANTS[3]
+    return rgb
+
+
+def quarters(rgb: Rgb) -> list[list[float]]:
+    """Return the mean colour in the middle of each quarter, in the order of QUADRANTS."""
+    height, width = rgb.shape[:2]
+    means = []
+    for row in (height // 4, 3 * height // 4):
+        for column in (width // 4, 3 * width // 4):
+            patch = rgb[row - 4 : row + 4, column - 4 : column + 4]
+            means.append([float(mean) for mean in patch.mean(axis=(0, 1))])
+    return means
+
+
+class Picture:
+    """
+    A picture that is published again and again; belongs to the thread that publishes.
+
+    :param rgb: its pixels
+    :param encoding: of the message
+    :param padding: bytes after each row, of a value that would be seen
+    :param is_bigendian: what the message says
+    """
+
+    def __init__(
+        self, rgb: Rgb, encoding: str = 'rgb8', *, padding: int = 0, is_bigendian: int = 0
+    ) -> None:
+        pixels = _encoded(rgb, encoding)
+        height, width = rgb.shape[:2]
+        row_bytes = pixels.reshape(height, -1)
+        padded = np.pad(row_bytes, ((0, 0), (0, padding)), constant_values=255)
+        self.message = Image(
+            height=height,
+            width=width,
+            encoding=encoding,
+            is_bigendian=is_bigendian,
+            step=padded.shape[1],
+        )
+        self.message.data = array.array('B', padded.tobytes())
+
+    def draw(self, number: int) -> None:
+        """Change the picture before it is published for the n-th time."""
+
+
+class NumberedPicture(Picture):
+    """
+    Shows its number; as small as a readable number can be.
+
+    :param noise: whether the rest of the picture is hard to encode
+    :param height: at least MIN_HEIGHT
+    """
+
+    def __init__(self, *, noise: bool = False, height: int = MIN_HEIGHT) -> None:
+        rgb = np.full((height, MIN_WIDTH, 3), 90, np.uint8)
+        super().__init__(rgb)
+        pixels = np.frombuffer(self.message.data, np.uint8)
+        self._canvas = pixels.reshape(rgb.shape)
+        self._noise = np.random.default_rng(0) if noise else None
+
+    def draw(self, number: int) -> None:
+        """Paint the number, and new noise below it."""
+        if self._noise is not None:
+            below = self._canvas[MIN_HEIGHT:]
+            below[:] = self._noise.integers(0, 256, below.shape, np.uint8)
+        write_frame_number(self._canvas, number)
+
+
+def _encoded(rgb: Rgb, encoding: str) -> Rgb:
+    if encoding == 'mono8':
+        return rgb.mean(axis=2).round().astype(np.uint8)
+    opaque = np.concatenate([rgb, np.full((*rgb.shape[:2], 1), 255, np.uint8)], axis=2)
+    # An unknown encoding carries the pixels as they are.
+    return np.ascontiguousarray(opaque[..., list(_CHANNELS.get(encoding, (0, 1, 2)))])

@@ -1,0 +1,208 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A robot inside the test process: small pictures and joint states from a thread of its own."""
+
+from __future__ import annotations
+
+import array
+from collections.abc import Callable, Sequence
+from pathlib import Path
+import threading
+import time
+from typing import Any
+
+from builtin_interfaces.msg import Time
+from examples.demo.simulated_arm import Ticker
+from examples.demo.truth import TruthWriter
+from rclpy.context import Context
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import Float64MultiArray, Header
+
+from recorder_rig.pictures import Picture
+from recorder_rig.surroundings import DISCOVERY_TIMEOUT_S, NODE_OPTIONS, wait_until
+
+CAMERA_HZ = 30
+JOINTS_HZ = 60
+ARRAY_HZ = 30
+CLOCK_HZ = 100
+# Each camera counts from a number of its own, so that swapped cameras cannot look right.
+_NUMBERS_PER_CAMERA = 100_003
+
+_SECOND_NS = 10**9
+_NAP_S = 0.02
+_QOS = QoSProfile(depth=5)
+
+
+class Camera:
+    """
+    One camera of a robot.
+
+    :param robot: whose
+    :param topic: where its pictures go
+    :param picture: what it sees; may be replaced at any time
+    :param first_number: of its first picture
+    """
+
+    def __init__(self, robot: Robot, topic: str, picture: Picture, first_number: int) -> None:
+        self.topic = topic
+        self.picture = picture
+        self.is_stalled = False
+        self._robot = robot
+        self._number = first_number
+        self._publisher = robot.publisher(Image, topic)
+
+    def publish(self) -> None:
+        """Take a picture, unless the camera is stalled."""
+        if self.is_stalled:
+            return
+        stamp_ns, picture = self._robot.now_ns(), self.picture
+        picture.draw(self._number)
+        picture.message.header = _header(stamp_ns)
+        self._publisher.publish(picture.message)
+        self._robot.truth.add_image(self.topic, stamp_ns, self._number)
+        self._number += 1
+
+
+class Robot:
+    """
+    Publishes until it is closed. What it publishes stands in a truth file when it is.
+
+    :param context: of the session
+    :param truth_path: the truth file; None: no truth
+    :param now_ns: its clock
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        truth_path: Path | None = None,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.now_ns = now_ns
+        self.truth = TruthWriter(truth_path)
+        self._node = Node('test_robot', context=context, **NODE_OPTIONS)
+        self._publishers: list[Any] = []
+        self._tickers: list[Ticker] = []
+        self._num_cameras = 0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name='test_robot', daemon=True)
+
+    def publisher(self, kind: type, topic: str, qos: QoSProfile = _QOS) -> Any:
+        """Make a publisher that ``wait_for_recorder`` looks at."""
+        publisher = self._node.create_publisher(kind, topic, qos)
+        self._publishers.append(publisher)
+        return publisher
+
+    def add_camera(self, topic: str, picture: Picture, hz: int = CAMERA_HZ) -> Camera:
+        """Add a camera."""
+        camera = Camera(self, topic, picture, self._num_cameras * _NUMBERS_PER_CAMERA)
+        self._num_cameras += 1
+        self._add(hz, camera.publish)
+        return camera
+
+    def add_joints(
+        self,
+        topic: str,
+        names: Sequence[str],
+        recorded: Sequence[str] | None = None,
+        hz: int = JOINTS_HZ,
+    ) -> None:
+        """
+        Add joint states; no two of them are equal.
+
+        :param names: as they stand in the message
+        :param recorded: those that stand in the truth, in this order; None: all
+        """
+        publisher = self.publisher(JointState, topic)
+        wanted = [list(names).index(name) for name in recorded or names]
+
+        def publish() -> None:
+            stamp_ns = self.now_ns()
+            values = _values(stamp_ns, len(names))
+            publisher.publish(
+                JointState(header=_header(stamp_ns), name=list(names), position=values)
+            )
+            self.truth.add_values(topic, stamp_ns, [values[place] for place in wanted])
+
+        self._add(hz, publish)
+
+    def add_array(self, topic: str, size: int, hz: int = ARRAY_HZ) -> None:
+        """Add arrays of numbers, which have no stamps; no two of them are equal."""
+        publisher = self.publisher(Float64MultiArray, topic)
+
+        def publish() -> None:
+            stamp_ns = self.now_ns()
+            values = _values(stamp_ns, size)
+            publisher.publish(Float64MultiArray(data=array.array('d', values)))
+            self.truth.add_values(topic, stamp_ns, values)
+
+        self._add(hz, publish)
+
+    def add_clock(self) -> None:
+        """Publish the robot's own clock on /clock."""
+        publisher = self._node.create_publisher(Clock, '/clock', _QOS)
+
+        def publish() -> None:
+            publisher.publish(Clock(clock=_header(self.now_ns()).stamp))
+
+        self._add(CLOCK_HZ, publish)
+
+    def start(self) -> None:
+        """Begin to publish."""
+        self._thread.start()
+
+    def wait_for_recorder(self) -> None:
+        """Wait until something has subscribed to every topic."""
+        wait_until(
+            lambda: all(one.get_subscription_count() for one in self._publishers),
+            DISCOVERY_TIMEOUT_S,
+            'a subscriber for every topic of the robot',
+        )
+
+    def close(self) -> None:
+        """Stop, leave the graph and write the truth. Idempotent."""
+        if self._end.is_set():
+            return
+        self._end.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._node.destroy_node()
+        self.truth.close()
+
+    def _add(self, hz: int, action: Callable[[], None]) -> None:
+        # Phases are spread: nothing is published together with something else.
+        offset_ns = len(self._tickers) * 2_700_000
+        self._tickers.append(Ticker(hz, time.monotonic_ns() + offset_ns, action))
+
+    def _run(self) -> None:
+        while not self._end.is_set():
+            ticker = min(self._tickers, key=lambda one: one.due_ns)
+            now_ns = time.monotonic_ns()
+            if ticker.due_ns > now_ns:
+                time.sleep(min((ticker.due_ns - now_ns) / _SECOND_NS, _NAP_S))
+            else:
+                ticker.run(now_ns)
+
+
+def _values(stamp_ns: int, size: int) -> list[float]:
+    """Return numbers that tell their instant: the first ones of two instants always differ."""
+    return [stamp_ns / _SECOND_NS % 1000.0 + 10_000.0 * place for place in range(size)]
+
+
+def _header(stamp_ns: int) -> Header:
+    seconds, nanoseconds = divmod(stamp_ns, _SECOND_NS)
+    return Header(stamp=Time(sec=seconds, nanosec=nanoseconds))

@@ -1,0 +1,164 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""SIGINT and SIGTERM, once or twice, early or late: the recorder ends by itself, in order."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+import re
+import signal
+import time
+
+from examples.demo.drawing import MIN_HEIGHT
+import pytest
+from recorder_rig.datasets import assert_whole, total_episodes
+from recorder_rig.parameters import SLOW_ENCODER, SMALL
+from recorder_rig.pictures import NumberedPicture
+from recorder_rig.surroundings import wait_until
+
+pytestmark = [pytest.mark.ros, pytest.mark.slow]
+
+BOTH = pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM], ids=['INT', 'TERM'])
+# What launch and service managers grant before they kill.
+GRACE_S = 10.0
+EXIT_LOST = 1
+
+
+def begin_episode(rig, parameters=SMALL, num_rows=10, picture=None):
+    """Record without an end; return the recorder and the operator."""
+    rig.small_robot(picture=picture)
+    recorder = rig.recorder(parameters)
+    operator = rig.operator()
+    operator.start()
+    operator.wait_for_rows(num_rows)
+    return recorder, operator
+
+
+def noisy_picture():
+    return NumberedPicture(noise=True, height=MIN_HEIGHT + 64)
+
+
+@BOTH
+def test_a_running_episode_is_saved(rig, number, keep_dataset):
+    recorder, _ = begin_episode(rig)
+    recorder.send(number)
+    assert recorder.wait(GRACE_S) == 0
+    assert_whole(rig.root, num_episodes=1)
+    assert recorder.log.rstrip().endswith('ended')
+    assert not list((rig.root / '.streamrec' / 'staging').iterdir())
+    keep_dataset(rig.root)
+
+
+@BOTH
+def test_a_running_episode_is_discarded_if_wanted(rig, number):
+    recorder, _ = begin_episode(rig, {**SMALL, 'on_shutdown': 'discard'})
+    recorder.send(number)
+    assert recorder.wait(GRACE_S) == 0
+    assert total_episodes(rig.root) == 0
+    assert re.search(r'shutdown: discarded \d+ rows', recorder.log)
+    assert not list((rig.root / '.streamrec' / 'staging').iterdir())
+
+
+@pytest.mark.parametrize('apart_s', [0.0, 0.1])
+def test_a_second_signal_changes_nothing(rig, apart_s):
+    recorder, _ = begin_episode(rig)
+    for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM):
+        if recorder.is_running:
+            recorder.send(number)
+        time.sleep(apart_s)
+    assert recorder.wait(GRACE_S) == 0
+    assert_whole(rig.root, num_episodes=1)
+
+
+def test_signals_to_the_very_end_change_nothing(rig):
+    """Python puts the default handlers back when it leaves: a signal then must not kill."""
+    recorder, _ = begin_episode(rig)
+    deadline_s = time.monotonic() + GRACE_S
+    while recorder.is_running and time.monotonic() < deadline_s:
+        recorder.send(signal.SIGTERM)
+        time.sleep(0.002)
+    assert recorder.wait(1.0) == 0
+    assert_whole(rig.root, num_episodes=1)
+
+
+@pytest.mark.parametrize('after_s', [0.0, 0.15, 0.3, 0.45])
+def test_a_signal_while_the_recorder_starts(rig, after_s):
+    """The earliest instant is when its first lines have run; most modules are loaded after."""
+    recorder = rig.launch(SMALL)
+    # Python has a handler for SIGINT of its own, but none for SIGTERM.
+    wait_until(lambda: recorder.catches(signal.SIGTERM), 10.0, 'the recorder handles signals')
+    time.sleep(after_s)
+    recorder.send(signal.SIGINT)
+    assert recorder.wait(GRACE_S) == 0
+    assert not (rig.root / 'meta').exists()
+    assert not recorder.complaints(), recorder.log
+
+
+def test_the_idle_recorder_ends(rig):
+    recorder = rig.recorder(SMALL)
+    begin_s = time.monotonic()
+    assert recorder.end() == 0
+    assert time.monotonic() - begin_s < 3.0
+    assert not (rig.root / 'meta').exists()
+    # The folder is free for the next one.
+    assert rig.recorder(SMALL).end() == 0
+
+
+def test_a_pending_save_is_finished_and_answered(rig):
+    recorder, operator = begin_episode(
+        rig, {**SMALL, **SLOW_ENCODER}, num_rows=15, picture=noisy_picture()
+    )
+    saving = operator.send('save')
+    operator.wait_for_status(
+        lambda one: one.values['pending_episodes'] == '1', 'an episode is pending', 5.0
+    )
+    assert not saving.is_answered, 'the encoder is too quick for this test'
+    recorder.send(signal.SIGINT)
+    assert recorder.wait(GRACE_S) == 0
+    assert saving.succeed(1.0).startswith('episode 0: ')
+    assert_whole(rig.root, num_episodes=1)
+
+
+def test_what_cannot_be_saved_in_time_is_told_by_the_exit_status(rig):
+    """An encoder that needs minutes: the process ends all the same, and says what is lost."""
+    parameters = {**SMALL, 'encoder.vcodec': 'libsvtav1', 'encoder.preset': '0'}
+    recorder, _ = begin_episode(rig, parameters, num_rows=45, picture=noisy_picture())
+    recorder.send(signal.SIGINT)
+    assert recorder.wait(GRACE_S) == EXIT_LOST
+    assert 'not every episode was saved' in recorder.log
+    assert total_episodes(rig.root) == 0
+    # What there is of it is still there for whoever comes next.
+    second = rig.recorder(SMALL)
+    assert second.end() == 0
+    assert list((rig.root / '.streamrec' / 'quarantine').iterdir())
+
+
+def test_no_process_leaves_shared_memory(rig):
+    # No node is in this process yet: what the recorder has mapped is its own.
+    recorder = rig.recorder(SMALL)
+    segments = recorder.segments()
+    assert segments
+    assert recorder.end() == 0
+    assert not [path for path in segments if path.exists()]
+
+
+def test_no_thread_takes_precedence_over_the_robot(rig):
+    """As root, SVT-AV1 gives its threads real-time priority: the camera drivers would starve."""
+    parameters = {**SMALL, 'encoder.vcodec': 'libsvtav1'}
+    recorder, _ = begin_episode(rig, parameters)
+    threads = [int(entry.name) for entry in Path(f'/proc/{recorder.pid}/task').iterdir()]
+    ordinary = (os.SCHED_OTHER, os.SCHED_BATCH, os.SCHED_IDLE)
+    hasty = [one for one in threads if os.sched_getscheduler(one) not in ordinary]
+    assert not hasty, f'{len(hasty)} of {len(threads)} threads are scheduled in real time'

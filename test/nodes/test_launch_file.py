@@ -1,0 +1,242 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+launch/record.launch.py: its arguments, and what of them reaches the recorder.
+
+launch and launch_ros are not on the package index. Where a ROS installation has them, the file is
+loaded by the real ones. The other tests here run everywhere, against STAND-INS of a few lines:
+they show what the file asks launch for, not that launch understands it.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+from pathlib import Path
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+pytestmark = [pytest.mark.ros]
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+LAUNCH_FILE = CHECKOUT / 'launch' / 'record.launch.py'
+ARGUMENTS = {
+    'params_file',
+    'root',
+    'repo_id',
+    'task',
+    'fps',
+    'use_sim_time',
+    'log_level',
+    'fastdds_profile',
+}
+PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+
+
+def is_there(module):
+    # The checkout's own folder launch/ is a namespace package of that name.
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ImportError:
+        return False
+
+
+# --- with the real launch ----------------------------------------------------------------------
+
+
+def test_the_real_launch_loads_the_file():
+    for module in ('launch.actions', 'launch_ros.actions', 'ament_index_python.packages'):
+        if not is_there(module):
+            pytest.skip(f'{module} is not installed: only a ROS installation has it')
+    from launch import LaunchContext
+    from launch.launch_description_sources import get_launch_description_from_python_launch_file
+
+    try:
+        description = get_launch_description_from_python_launch_file(str(LAUNCH_FILE))
+    except LookupError as error:
+        pytest.skip(f'the package is not installed in this ROS workspace: {error}')
+    arguments = {one.name for one in description.get_launch_arguments()}
+    assert arguments == ARGUMENTS
+    context = LaunchContext()
+    for entity in description.entities:
+        entity.visit(context)
+
+
+# --- with stand-ins ----------------------------------------------------------------------------
+
+
+class StandInContext(dict):
+    """Stands in for launch.LaunchContext: the arguments' values."""
+
+
+class StandInConfiguration:
+    """Stands in for launch.substitutions.LaunchConfiguration."""
+
+    def __init__(self, name):
+        self._name = name
+
+    def perform(self, context):
+        return context[self._name]
+
+
+class Recorded:
+    """Stands in for an action or a description: keeps what it was made with."""
+
+    def __init__(self, *positional, **named):
+        self.positional = positional
+        self.named = named
+
+
+def stand_ins(share):
+    """Return stand-ins for all modules that the file imports of ROS."""
+    actions = {'DeclareLaunchArgument': Recorded, 'OpaqueFunction': Recorded}
+    return {
+        'launch': {'LaunchContext': StandInContext, 'LaunchDescription': Recorded},
+        'launch.actions': actions,
+        'launch.substitutions': {'LaunchConfiguration': StandInConfiguration},
+        'launch_ros': {},
+        'launch_ros.actions': {'Node': Recorded},
+        'ament_index_python': {},
+        'ament_index_python.packages': {'get_package_share_directory': lambda _: str(share)},
+    }
+
+
+@pytest.fixture
+def launch_file(monkeypatch):
+    """Run the file against the stand-ins; return how to launch it."""
+    for name in PROFILES:
+        monkeypatch.delenv(name, raising=False)
+    # The checkout has the folders of an installed package.
+    share = CHECKOUT
+    for name, content in stand_ins(share).items():
+        module = ModuleType(name)
+        vars(module).update(content)
+        monkeypatch.setitem(sys.modules, name, module)
+
+    def run():
+        names = {'__name__': 'record_launch', '__file__': str(LAUNCH_FILE)}
+        exec(compile(LAUNCH_FILE.read_text(), str(LAUNCH_FILE), 'exec'), names)
+        (entities,) = names['generate_launch_description']().positional
+        declared = {one.positional[0]: one.named for one in entities[:-1]}
+
+        def launch(**arguments):
+            values = {name: one['default_value'] for name, one in declared.items()}
+            assert set(arguments) <= set(values)
+            (node,) = entities[-1].named['function'](StandInContext(values | arguments))
+            return SimpleNamespace(**node.named)
+
+        return SimpleNamespace(declared=declared, launch=launch)
+
+    return run
+
+
+def test_the_file_imports_nothing_else_of_ros():
+    """So the stand-ins cover it; what they do not name would fail to import."""
+    imported = set()
+    for node in ast.walk(ast.parse(LAUNCH_FILE.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            imported |= {(node.module, name.name) for name in node.names}
+        elif isinstance(node, ast.Import):
+            imported |= {(name.name, None) for name in node.names}
+    modules = {module for module, _ in imported}
+    ours = stand_ins(CHECKOUT)
+    assert modules - {'__future__', 'os', 'typing'} <= set(ours)
+    assert all(name in ours[module] for module, name in imported if module in ours)
+
+
+def test_every_argument_is_declared_and_described_stand_in(launch_file):
+    declared = launch_file().declared
+    assert set(declared) == ARGUMENTS
+    for name, options in declared.items():
+        # launch takes texts only, and asks for what has no default.
+        assert isinstance(options['default_value'], str), name
+        assert len(options['description']) > 5, name
+
+
+def test_the_defaults_are_files_of_the_package_stand_in(launch_file):
+    declared = launch_file().declared
+    for name, file in (('params_file', 'record.yaml'), ('fastdds_profile', 'fastdds_images.xml')):
+        path = Path(declared[name]['default_value'])
+        assert path == CHECKOUT / 'config' / file
+        assert path.is_file()
+
+
+def test_only_given_arguments_become_parameters_stand_in(launch_file):
+    node = launch_file().launch()
+    assert node.package == 'lerobot_streamrec'
+    assert node.executable == 'record'
+    assert node.parameters == [
+        str(CHECKOUT / 'config' / 'record.yaml'),
+        {'use_sim_time': False},
+    ]
+
+
+def test_given_arguments_have_the_types_of_their_parameters_stand_in(launch_file):
+    node = launch_file().launch(
+        params_file='mine.yaml',
+        root='/data/cubes',
+        repo_id='me/cubes',
+        task='Stack: 3 cubes',
+        fps='15',
+        use_sim_time='true',
+        log_level='debug',
+    )
+    first, *overrides = node.parameters
+    assert first == 'mine.yaml'
+    values = {name: value for one in overrides for name, value in one.items()}
+    assert len(values) == len(overrides) == 5
+    assert values == {
+        'root': '/data/cubes',
+        'repo_id': 'me/cubes',
+        'task': 'Stack: 3 cubes',
+        'fps': 15,
+        'use_sim_time': True,
+    }
+    assert type(values['fps']) is int
+    assert values['use_sim_time'] is True
+    assert node.arguments == ['--ros-args', '--log-level', 'debug']
+
+
+@pytest.mark.parametrize(
+    ('text', 'value'), [('false', False), ('False', False), ('True', True), ('1', True)]
+)
+def test_use_sim_time_in_all_spellings_stand_in(launch_file, text, value):
+    node = launch_file().launch(use_sim_time=text)
+    assert {'use_sim_time': value} in node.parameters
+
+
+def test_the_profile_is_set_for_old_and_new_fast_dds_stand_in(launch_file):
+    node = launch_file().launch(fastdds_profile='/etc/profile.xml')
+    assert node.additional_env == dict.fromkeys(PROFILES, '/etc/profile.xml')
+    assert launch_file().launch(fastdds_profile='').additional_env == {}
+
+
+def test_a_profile_of_the_user_is_kept_stand_in(launch_file, monkeypatch):
+    monkeypatch.setenv(PROFILES[1], '/home/me/profile.xml')
+    assert launch_file().launch().additional_env == dict.fromkeys(
+        PROFILES, '/home/me/profile.xml'
+    )
+
+
+def test_launch_waits_longer_than_the_recorder_takes_stand_in(launch_file):
+    node = launch_file().launch()
+    assert float(node.sigterm_timeout) > 10.0
+    assert node.output == 'screen'
+
+
+def test_the_file_is_executable_python_of_this_version():
+    compile(LAUNCH_FILE.read_text(), os.fspath(LAUNCH_FILE), 'exec')

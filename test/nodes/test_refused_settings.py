@@ -1,0 +1,210 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+A setting that cannot be used ends the recorder at once: status 2, and one line that helps.
+
+The line names the parameter, what it was set to, and what is allowed.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from recorder_rig.parameters import FRONT, STATE
+
+pytestmark = [pytest.mark.ros]
+
+EXIT_CONFIG = 2
+
+
+def only_complaint(recorder, of_codec=''):
+    """
+    Return what the recorder says of the settings, which has to be one line and no more.
+
+    :param of_codec: how lines begin that a codec library prints by itself
+    """
+    status = recorder.wait(8.0)
+    lines = [line for line in recorder.log.splitlines() if line.strip()]
+    if of_codec:
+        lines = [line for line in lines if not line.startswith(of_codec)]
+    assert len(lines) == 1, recorder.log
+    assert status == EXIT_CONFIG, recorder.log
+    return re.sub(r'^\[FATAL\] \[[0-9.]+\] \[episode\]: ', '', lines[0])
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'words'),
+    [
+        ({'fps': 'thirty'}, ["fps is 'thirty'", 'a whole number']),
+        ({'resume': 1}, ['resume is 1', 'true or false']),
+        ({'cameras': [1, 2]}, ['cameras is [1, 2]', 'a list of texts']),
+        ({'encoder.crf': 'low'}, ["encoder.crf is 'low'", 'a number']),
+        ({'task': 5}, ['task is 5', 'a text']),
+    ],
+    ids=lambda value: '-'.join(value) if isinstance(value, dict) else '',
+)
+def test_a_wrong_type(rig, parameters, words):
+    complaint = only_complaint(rig.launch({**STATE, **parameters}))
+    assert all(word in complaint for word in words), complaint
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'words'),
+    [
+        ({'fps': 0}, ['fps is 0', '1 to 1000']),
+        ({**FRONT, 'encoder.crf': 60.0}, ['encoder.crf is 60', '0 to 51']),
+        ({'queue_mib': 0}, ['queue_mib is 0', '1 to 1048576', 'MiB']),
+        ({'state.max_age_s': -1.0}, ['state.max_age_s is -1', '0 to 1e+06']),
+        ({'on_shutdown': 'keep'}, ["on_shutdown is 'keep'", 'save, discard']),
+        ({'state.stamp': 'arrival'}, ["state.stamp is 'arrival'", 'header, receive']),
+        (
+            {'state.type': 'sensor_msgs/msg/Imu'},
+            ["state.type is 'sensor_msgs/msg/Imu'", 'sensor_msgs/msg/JointState'],
+        ),
+        ({'encoder.vcodec': 'vp9'}, ["encoder.vcodec is 'vp9'", 'libsvtav1, h264, hevc']),
+        (
+            {**FRONT, 'encoder.pix_fmt': 'rgb565'},
+            ["encoder.pix_fmt is 'rgb565'", 'libx264 accepts yuv420p'],
+        ),
+        ({'encoder.extra_options': ['crf']}, ["encoder.extra_options is 'crf'", 'name=value']),
+    ],
+    ids=lambda value: '-'.join(value) if isinstance(value, dict) else '',
+)
+def test_a_value_that_is_not_allowed(rig, parameters, words):
+    complaint = only_complaint(rig.launch({**STATE, **parameters}))
+    assert all(word in complaint for word in words), complaint
+
+
+def test_a_preset_that_the_codec_does_not_know(rig):
+    recorder = rig.launch({**FRONT, 'encoder.preset': 'warp'})
+    complaint = only_complaint(recorder, of_codec='x264 ')
+    assert all(word in complaint for word in ('encoder is', 'warp', 'encoder.preset'))
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'words'),
+    [
+        ({'fpz': 30}, ['fpz is 30', 'no such parameter', 'did you mean fps?']),
+        ({'encoder.codec': 'h264'}, ['encoder.codec is', 'did you mean encoder.vcodec?']),
+        (
+            {**FRONT, 'camera.frnt.topic': '/x'},
+            ['camera.frnt.topic is', 'did you mean camera.front.topic?'],
+        ),
+        ({'zzz': 1}, ['zzz is 1', 'no such parameter', 'known are', 'fps', 'root']),
+    ],
+    ids=lambda value: '-'.join(value) if isinstance(value, dict) else '',
+)
+def test_an_unknown_name(rig, parameters, words):
+    complaint = only_complaint(rig.launch({**STATE, **parameters}))
+    assert all(word in complaint for word in words), complaint
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'words'),
+    [
+        ({'cameras': ['front']}, ["camera.front.topic is ''", 'front needs a topic']),
+        ({'cameras': ['a b']}, ['a b', 'letters, digits']),
+        ({'state.names': ['a', 'a']}, ["state.names is ['a', 'a']", 'once']),
+        ({'action.topic': '/command'}, ['action.names is []', '/command']),
+        (
+            {
+                'action.topic': '/command',
+                'action.names': ['a'],
+                'action.type': 'std_msgs/msg/Float64MultiArray',
+                'action.stamp': 'header',
+            },
+            ["action.stamp is 'header'", 'receive'],
+        ),
+        ({'state.topic': 'joint states'}, ['state.topic', 'joint states']),
+        ({'state.topic': '/joint_states/'}, ['state.topic', '/joint_states/', 'slash']),
+    ],
+    ids=[
+        'camera-without-topic',
+        'camera-name',
+        'names-twice',
+        'no-names',
+        'no-header',
+        'topic-name',
+        'topic-name-with-an-end',
+    ],
+)
+def test_what_cannot_be_recorded(rig, parameters, words):
+    complaint = only_complaint(rig.launch({**STATE, **parameters}))
+    assert all(word in complaint for word in words), complaint
+
+
+def test_nothing_to_record(rig):
+    complaint = only_complaint(rig.launch({}))
+    assert all(word in complaint for word in ('cameras', 'state.topic', 'action.topic'))
+
+
+def test_neither_root_nor_repo_id(rig):
+    complaint = only_complaint(rig.launch({**STATE, 'root': ''}))
+    assert all(word in complaint for word in ("root is ''", 'folder', 'repo_id', 'owner/name'))
+
+
+def test_a_repo_id_that_leads_elsewhere(rig):
+    complaint = only_complaint(rig.launch({**STATE, 'root': '', 'repo_id': '../outside'}))
+    assert all(word in complaint for word in ("repo_id is '../outside'", 'owner/name'))
+
+
+def test_a_root_that_cannot_be_written_to(rig, tmp_path):
+    file = tmp_path / 'file'
+    file.write_text('not a folder')
+    for root in (file, file / 'dataset'):
+        complaint = only_complaint(rig.launch({**STATE, 'root': str(root)}))
+        assert f"root is '{root}'" in complaint
+        assert 'Not a directory' in complaint
+        assert 'choose a folder that can be written to' in complaint
+    assert file.read_text() == 'not a folder'
+
+
+def test_a_root_with_foreign_files(rig):
+    rig.root.mkdir()
+    (rig.root / 'holiday.jpg').write_bytes(b'precious')
+    complaint = only_complaint(rig.launch(STATE))
+    assert all(word in complaint for word in (str(rig.root), 'holiday.jpg', 'another root'))
+    assert [path.name for path in rig.root.iterdir()] == ['holiday.jpg']
+
+
+def last_complaint(recorder):
+    """Return what we say, where ROS has said something of its own before it."""
+    assert recorder.wait(8.0) == EXIT_CONFIG, recorder.log
+    assert 'Traceback' not in recorder.log
+    return recorder.log.partition('cannot start: ')[2]
+
+
+def test_a_parameter_file_that_is_not_there(rig, tmp_path):
+    missing = tmp_path / 'nowhere.yaml'
+    recorder = rig.launch(STATE, '--ros-args', '--params-file', str(missing))
+    assert str(missing) in last_complaint(recorder)
+
+
+@pytest.mark.parametrize('text', ['a: [', '- 1', '/**:\n  ros__parameters: 5\n'])
+def test_a_parameter_file_that_is_none(rig, tmp_path, text):
+    broken = tmp_path / 'broken.yaml'
+    broken.write_text(text)
+    recorder = rig.launch(STATE, '--ros-args', '--params-file', str(broken))
+    assert str(broken) in last_complaint(recorder)
+
+
+def test_use_sim_time_of_a_wrong_type(rig):
+    complaint = last_complaint(rig.launch({**STATE, 'use_sim_time': 5}))
+    assert 'use_sim_time is 5: true or false' in complaint
+
+
+def test_refused_settings_leave_nothing_behind(rig):
+    only_complaint(rig.launch({**STATE, 'fps': 0}))
+    assert not rig.root.exists()

@@ -1,0 +1,85 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""With use_sim_time nothing follows the wall: half as fast a clock makes half as many rows."""
+
+from __future__ import annotations
+
+import time
+
+from examples.demo.dataset_files import read_instants
+import pytest
+from recorder_rig.datasets import assert_whole, columns
+from recorder_rig.parameters import SMALL
+
+pytestmark = [pytest.mark.ros]
+
+PACE = 0.5
+FPS = 30
+WALL_S = 3.0
+BEGIN_NS = 1_000_000_000_000
+
+
+class SlowClock:
+    """Goes at half the pace of the wall, as a simulator on a slow machine."""
+
+    def __init__(self):
+        self._first_ns = time.monotonic_ns()
+
+    def __call__(self):
+        return BEGIN_NS + int((time.monotonic_ns() - self._first_ns) * PACE)
+
+
+def test_rows_follow_the_simulation(rig, keep_dataset):
+    clock = SlowClock()
+    robot = rig.robot(now_ns=clock)
+    robot.add_clock()
+    robot.add_array('/command', size=2)
+    robot.start()
+    recorder = rig.recorder(
+        {
+            'fps': FPS,
+            'use_sim_time': True,
+            'action.topic': '/command',
+            'action.type': 'std_msgs/msg/Float64MultiArray',
+            'action.names': ['x', 'y'],
+        }
+    )
+    operator = rig.operator()
+    operator.start()
+    begin_ns = clock()
+    time.sleep(WALL_S)
+    end_ns = clock()
+    operator.save()
+    assert recorder.end() == 0
+
+    assert_whole(rig.root, num_episodes=1)
+    instants = read_instants(rig.root, 0)
+    simulated_s = (end_ns - begin_ns) / 1e9
+    assert len(instants) == pytest.approx(simulated_s * FPS, abs=6)
+    assert begin_ns - 0.2e9 < instants[0] < instants[-1] < end_ns + 0.2e9
+    # An array is as old as its arrival by the simulation's clock: its first number is its instant.
+    for value, instant_ns in zip(columns(rig.root, 0)['action'], instants, strict=True):
+        assert value[0] == pytest.approx(instant_ns / 1e9 % 1000, abs=0.2)
+    keep_dataset(rig.root)
+
+
+def test_without_a_clock_header_stamps_still_serve(rig):
+    """The state's own stamps are simulated time too, whoever publishes /clock."""
+    rig.small_robot(now_ns=SlowClock())
+    recorder = rig.recorder({**SMALL, 'use_sim_time': True})
+    operator = rig.operator()
+    # Statuses come though the simulation stands still.
+    operator.record(num_rows=10)
+    assert recorder.end() == 0
+    assert_whole(rig.root, num_episodes=1)

@@ -1,0 +1,115 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What the recorder tells without being asked, and how it is told the task."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+import time
+
+from diagnostic_msgs.msg import DiagnosticStatus
+import pytest
+from rclpy.qos import QoSProfile
+from recorder_rig.operator import LATCHED, Status
+from recorder_rig.parameters import FRONT_KEY, FRONT_TOPIC, SMALL, STATE_KEY, STATE_TOPIC
+from recorder_rig.surroundings import DISCOVERY_TIMEOUT_S, wait_until
+
+pytestmark = [pytest.mark.ros]
+
+TOPIC_OF = {FRONT_KEY: FRONT_TOPIC, STATE_KEY: STATE_TOPIC}
+
+
+@pytest.fixture(scope='module')
+def operator(shared_rig):
+    shared_rig.small_robot()
+    shared_rig.recorder(SMALL)
+    operator = shared_rig.operator()
+    operator.wait_for_streams()
+    return operator
+
+
+def test_the_status_is_latched(operator):
+    heard = []
+    # Whoever asks for what was said before is matched only by a publisher that keeps it.
+    subscription = operator.node.create_subscription(
+        DiagnosticStatus,
+        '/episode/status',
+        lambda message: heard.append(Status.of(message)),
+        LATCHED,
+    )
+    try:
+        wait_until(lambda: heard, DISCOVERY_TIMEOUT_S, 'a latched status')
+    finally:
+        operator.node.destroy_subscription(subscription)
+    assert heard[0].values['state'] == 'idle'
+
+
+def test_the_state_is_told_when_it_changes(operator, shared_rig):
+    assert operator.status.values['state'] == 'idle'
+    heard = len(operator.statuses)
+    operator.start()
+    operator.wait_for_rows(10)
+    running = operator.status
+    assert running.message == 'recording'
+    assert running.values['task'] == 'Pick up the cube'
+    assert running.values['root'] == running.root == str(shared_rig.root)
+    index = int(running.values['episode_index'])
+    assert float(running.values['seconds']) == pytest.approx(
+        int(running.values['rows']) / 30, abs=0.06
+    )
+    answer = operator.save()
+    done = operator.wait_for_status(
+        lambda one: one.values['state'] == 'idle' and one.values['pending_episodes'] == '0',
+        'the recorder is idle again',
+    )
+    assert done.values['saved_episodes'] == str(index + 1)
+    assert done.values['last_result'] == f'saved {answer}'
+    assert done.values['rows'] == '0'
+    states = [one.values['state'] for one in operator.statuses[heard:]]
+    changes = [after for before, after in pairwise(['idle', *states]) if after != before]
+    assert changes == ['recording', 'idle']
+
+
+def test_diagnostics_have_one_status_for_each_stream(operator):
+    heard = len(operator.diagnostics)
+    begin_s = time.monotonic()
+    wait_until(lambda: len(operator.diagnostics) >= heard + 3, 10.0, 'three diagnostics')
+    assert time.monotonic() - begin_s == pytest.approx(2.5, abs=1.5)
+    whole, *streams = operator.diagnostics[-1]
+    assert whole.name == 'lerobot_streamrec'
+    assert [one.name for one in streams] == [f'lerobot_streamrec: {key}' for key in TOPIC_OF]
+    for one, topic in zip(streams, TOPIC_OF.values(), strict=True):
+        assert one.level == 0
+        assert one.message.endswith(' Hz')
+        assert one.values['topic'] == topic
+        assert int(one.values['received']) > 10
+        assert one.values['rejected'] == one.values['late'] == '0'
+    front, joints = (float(one.values['rate_hz']) for one in streams)
+    assert front == pytest.approx(30, rel=0.15)
+    assert joints == pytest.approx(60, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ('qos', 'task'),
+    [(LATCHED, 'Open the drawer'), (QoSProfile(depth=1), 'Close the drawer')],
+    ids=['latched', 'volatile'],
+)
+def test_the_task_comes_from_a_topic(operator, qos, task):
+    publisher = operator.publish_task(task, qos)
+    try:
+        operator.wait_for_status(lambda one: one.values['task'] == task, 'the task')
+        assert operator.start().endswith(f': {task}')
+        operator.send('discard').succeed()
+    finally:
+        operator.node.destroy_publisher(publisher)
