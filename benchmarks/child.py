@@ -1,0 +1,106 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The processes that a benchmark starts, each in a process group of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+import os
+from pathlib import Path
+import sys
+import time
+
+from examples.demo.child import Child
+from examples.demo.settings import CHECKOUT
+
+Check = Callable[[], None]
+"""Called several times a second while waiting; raises to end the wait."""
+
+_POLL_S = 0.05
+_STOP_TIMEOUT_S = 20.0
+
+
+class BenchmarkError(Exception):
+    """Something cannot be measured; the message says why."""
+
+
+class ModuleChild(Child):
+    """A Python module of the checkout in a process that does not outlive this one."""
+
+    def __init__(
+        self, module: str, arguments: list[str], *, folder: Path, environment: Mapping[str, str]
+    ) -> None:
+        """
+        Start the module.
+
+        :param module: dotted name
+        :param arguments: its command line
+        :param folder: for its log
+        :param environment: added to this process's own
+        """
+        name = module.rpartition('.')[2]
+        command = [sys.executable, '-m', 'benchmarks.tethered', str(os.getpid()), module]
+        super().__init__(
+            name,
+            [*command, *arguments],
+            log_path=folder / f'{name}.log',
+            folder=CHECKOUT,
+            environment={**os.environ, **environment},
+        )
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    def wait(self, check: Check, timeout_s: float) -> None:
+        """
+        Wait until the process has ended by itself.
+
+        :raises BenchmarkError: if it takes too long, or ends with another status than 0
+        """
+        deadline_s = time.monotonic() + timeout_s
+        while self.is_running:
+            check()
+            if time.monotonic() > deadline_s:
+                raise BenchmarkError(f'the {self.name} did not end within {timeout_s:.0f} s')
+            time.sleep(_POLL_S)
+        if self.exit_status != 0:
+            raise BenchmarkError(
+                f'the {self.name} ended with status {self.exit_status}:\n{self.log_tail()}'
+            )
+
+
+@contextmanager
+def running(child: ModuleChild) -> Iterator[ModuleChild]:
+    """End a child in the end, whatever happens."""
+    try:
+        yield child
+    finally:
+        child.stop(_STOP_TIMEOUT_S)
+
+
+def still_running(check: Check, *children: ModuleChild) -> Check:
+    """Return a check that also raises if one of the children has ended."""
+
+    def both() -> None:
+        check()
+        for child in children:
+            if not child.is_running:
+                raise BenchmarkError(
+                    f'the {child.name} ended with status {child.exit_status}:\n{child.log_tail()}'
+                )
+
+    return both

@@ -1,0 +1,232 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+Measures how long the recorder holds the thread that brings it samples.
+
+``python benchmarks/push_latency.py``: three cameras 640x480 at 30 Hz, a state at 100 Hz and an
+action at 50 Hz are pushed when they are due, without ROS, while the encoders run. Exit status
+as of benchmarks/record.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, field
+import json
+from pathlib import Path
+import sys
+import tempfile
+import time
+
+from examples.demo.motion import JOINT_NAMES
+from examples.demo.simulated_arm import JOINT_STATE_HZ, LEADER_HZ, run, Ticker
+from examples.demo.stop_flag import StopFlag
+from lerobot_streamrec.errors import StreamrecError
+from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.recording.summary import EpisodeSummary
+from lerobot_streamrec.video.config import EncoderConfig, VCODECS
+import numpy as np
+
+from benchmarks.machine import Machine, this_machine
+from benchmarks.pictures import find_photo, make_ring, PhotoMissingError, Ring
+from benchmarks.recording_setup import FPS, Scenario
+from benchmarks.tethered import renounce_real_time
+
+WIDTH, HEIGHT, NUM_CAMERAS = 640, 480, 3
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+_SECOND_NS = 10**9
+_SETTLE_S = 0.5
+_SAVE_TIMEOUT_S = 120.0
+_CLOSE_TIMEOUT_S = 30.0
+
+
+@dataclass
+class Pushes:
+    """
+    Pushes the samples of one kind, and notes how long each push took.
+
+    :param name: of what is pushed
+    """
+
+    name: str
+    took_ns: list[int] = field(default_factory=list)
+
+    def tick(self, push: Callable[[int], None]) -> Callable[[], None]:
+        """Return what a ticker does: one timed push, stamped with now."""
+
+        def act() -> None:
+            stamp_ns = time.time_ns()
+            begin_ns = time.perf_counter_ns()
+            push(stamp_ns)
+            self.took_ns.append(time.perf_counter_ns() - begin_ns)
+
+        return act
+
+    def summary(self) -> dict[str, float]:
+        """Return the figures in microseconds."""
+        took_us = np.array(self.took_ns) / 1000.0
+        return {
+            'pushes': len(took_us),
+            'median_us': float(np.median(took_us)),
+            'p99_us': float(np.percentile(took_us, 99)),
+            'max_us': float(took_us.max()),
+        }
+
+
+def make_tickers(
+    recorder: Recorder, scenario: Scenario, ring: Ring
+) -> list[tuple[Pushes, Ticker]]:
+    """Return everything that is pushed, at the instants of the simulated arm."""
+    images, vectors = Pushes('push_image'), Pushes('push_vector')
+    start_ns = time.monotonic_ns() + _SECOND_NS // 20
+    tickers = []
+    for number, name in enumerate(scenario.cameras):
+        first_ns = start_ns + 1_000_000 + number * _SECOND_NS // (FPS * NUM_CAMERAS)
+        push = _image_pusher(recorder, f'observation.images.{name}', ring, 25 * number)
+        tickers.append((images, Ticker(FPS, first_ns, images.tick(push))))
+    for key, rate_hz, offset_ns in (
+        ('observation.state', JOINT_STATE_HZ, 0),
+        ('action', LEADER_HZ, 5_000_000),
+    ):
+        push = _vector_pusher(recorder, key)
+        tickers.append((vectors, Ticker(rate_hz, start_ns + offset_ns, vectors.tick(push))))
+    return tickers
+
+
+def _image_pusher(recorder: Recorder, key: str, ring: Ring, place: int) -> Callable[[int], None]:
+    frames = [Frame(picture, 'rgb24') for picture in ring]
+    number = place
+
+    def push(stamp_ns: int) -> None:
+        nonlocal number
+        number += 1
+        recorder.push_image(key, stamp_ns, frames[number % len(frames)])
+
+    return push
+
+
+def _vector_pusher(recorder: Recorder, key: str) -> Callable[[int], None]:
+    def push(stamp_ns: int) -> None:
+        recorder.push_vector(key, stamp_ns, np.full(len(JOINT_NAMES), stamp_ns % 1000 / 1000.0))
+
+    return push
+
+
+def record(
+    scenario: Scenario, ring: Ring, root: Path, seconds: float, stop: StopFlag
+) -> tuple[list[Pushes], EpisodeSummary]:
+    """Record one episode; return what its pushes took, and what became of it."""
+    recorder = Recorder(scenario.recorder_config(root))
+    try:
+        pairs = make_tickers(recorder, scenario, ring)
+        kinds = list({id(pushes): pushes for pushes, _ in pairs}.values())
+        tickers = [ticker for _, ticker in pairs]
+        run(tickers, stop, _SETTLE_S)
+        recorder.start()
+        for pushes in kinds:
+            pushes.took_ns.clear()
+        run(tickers, stop, seconds)
+        if stop.is_raised:
+            raise KeyboardInterrupt
+        return kinds, recorder.save().result(_SAVE_TIMEOUT_S)
+    finally:
+        recorder.close(_CLOSE_TIMEOUT_S)
+
+
+def parse_options() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        prog='benchmarks/push_latency.py', description='How long a push holds its caller.'
+    )
+    parser.add_argument('--seconds', type=float, default=10.0, metavar='S', help='of the episode')
+    parser.add_argument('--codec', choices=VCODECS, default=EncoderConfig().vcodec)
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write everything there too')
+    parser.add_argument('--quick', action='store_true', help='2 s: whether it works')
+    options = parser.parse_args()
+    if options.quick:
+        options.seconds = 2.0
+    if not 1.0 <= options.seconds <= 3600.0:
+        parser.error('--seconds: allowed is 1 to 3600')
+    return options
+
+
+def report(
+    options: argparse.Namespace, machine: Machine, kinds: list[Pushes], summary: EpisodeSummary
+) -> None:
+    """Print the table, and write the JSON file."""
+    print(f'{options.codec}, {NUM_CAMERAS} cameras {WIDTH}x{HEIGHT}; {summary}\n')
+    print('|     function | pushes | median us |  p99 us |  max us |')
+    print('| -----------: | -----: | --------: | ------: | ------: |')
+    figures = {pushes.name: pushes.summary() for pushes in kinds}
+    for name, one in figures.items():
+        print(
+            f'| {name:>12} | {one["pushes"]:6} | {one["median_us"]:9.1f} '
+            f'| {one["p99_us"]:7.1f} | {one["max_us"]:7.1f} |'
+        )
+    if options.json is not None:
+        content = {
+            'machine': machine.as_json(),
+            'warning': machine.warning,
+            'options': {'seconds': options.seconds, 'codec': options.codec},
+            'episode': str(summary),
+            'functions': figures,
+        }
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
+
+
+def main() -> int:
+    """Run the benchmark and return its exit status."""
+    options = parse_options()
+    try:
+        photo_path = find_photo()
+    except PhotoMissingError as error:
+        print(f'benchmark: {error}', file=sys.stderr)
+        return EXIT_USAGE
+    machine = this_machine()
+    print(machine)
+    if machine.warning:
+        print(machine.warning)
+    renounce_real_time()
+    ring = make_ring(photo_path, WIDTH, HEIGHT)
+    scenario = Scenario(NUM_CAMERAS, WIDTH, HEIGHT, options.codec)
+    stop = StopFlag()
+    with tempfile.TemporaryDirectory(prefix='push_latency-') as folder:
+        try:
+            kinds, summary = record(
+                scenario, ring, Path(folder) / 'dataset', options.seconds, stop
+            )
+        except FutureTimeoutError:
+            print(f'benchmark: not saved within {_SAVE_TIMEOUT_S:.0f} s', file=sys.stderr)
+            return EXIT_FAILED
+        except StreamrecError as error:
+            print(f'benchmark: {error}', file=sys.stderr)
+            return EXIT_FAILED
+        except KeyboardInterrupt:
+            print('benchmark: interrupted', file=sys.stderr)
+            return EXIT_INTERRUPTED
+    report(options, machine, kinds, summary)
+    return EXIT_OK
+
+
+if __name__ == '__main__':
+    sys.exit(main())
