@@ -24,6 +24,7 @@ from lerobot_streamrec.dataset.files import Files
 from lerobot_streamrec.dataset.info import DatasetInfo, parse_info, with_defaults
 from lerobot_streamrec.dataset.layout import INFO, OWN, STAGING
 from lerobot_streamrec.dataset.lock import DatasetLock
+from lerobot_streamrec.dataset.parquet import warm_up
 from lerobot_streamrec.dataset.resuming import refuse_another_kind, resumed_state
 from lerobot_streamrec.dataset.state import DatasetState
 from lerobot_streamrec.dataset.writer import DatasetWriter
@@ -59,6 +60,7 @@ def open_dataset(
     :raise DatasetMismatchError: if the dataset there is of another kind
     :raise DatasetCorruptError: if the dataset there is not whole
     """
+    warm_up()
     try:
         unfinished = _unfinished_folders(root)
         (root / OWN).mkdir(parents=True, exist_ok=True)

@@ -24,3 +24,12 @@ def to_bytes(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression='snappy', use_dictionary=True)
     return bytes(sink.getvalue().to_pybytes())
+
+
+def warm_up() -> None:
+    """
+    Make pyarrow load everything that it loads for the first table, pandas above all.
+
+    The first save would do it otherwise, for a third of a second, beside a moving robot.
+    """
+    to_bytes(pa.table({'number': [0]}))
