@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import os
 from typing import Any
 
@@ -23,15 +24,28 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 
 SHARE = get_package_share_directory('lerobot_streamrec')
 
+
+def verbatim(text: str) -> ParameterValue:
+    """Keep a text as it is: launch reads texts as YAML, and a task may hold a colon."""
+    return ParameterValue(text, value_type=str)
+
+
+def flag(text: str) -> bool:
+    """Read a launch argument that is true or false."""
+    return text.lower() in ('true', '1')
+
+
 # Passed on as parameters if set: what the parameter file says holds otherwise.
-OVERRIDES: dict[str, tuple[type, str]] = {
-    'root': (str, "Folder of the dataset; LeRobot's own place for repo_id if not set"),
-    'repo_id': (str, 'Name of the dataset on the Hub, owner/name'),
-    'task': (str, 'What the robot is to do, in a sentence'),
+OVERRIDES: dict[str, tuple[Callable[[str], Any], str]] = {
+    'root': (verbatim, "Folder of the dataset; LeRobot's own place for repo_id if not set"),
+    'repo_id': (verbatim, 'Name of the dataset on the Hub, owner/name'),
+    'task': (verbatim, 'What the robot is to do, in a sentence'),
     'fps': (int, 'Rows and frames per second'),
+    'use_sim_time': (flag, 'Whether to follow /clock: true or false'),
 }
 
 
@@ -43,9 +57,8 @@ def recorder(context: LaunchContext) -> list[Any]:
 
     parameters: list[Any] = [argument('params_file')]
     parameters += [
-        {name: kind(argument(name))} for name, (kind, _) in OVERRIDES.items() if argument(name)
+        {name: read(argument(name))} for name, (read, _) in OVERRIDES.items() if argument(name)
     ]
-    parameters.append({'use_sim_time': argument('use_sim_time').lower() in ('true', '1')})
     profile = argument('fastdds_profile')
     # Both names: Fast DDS 3 (Kilted and later) and Fast DDS 2 (Jazzy and earlier).
     environment = {
@@ -75,7 +88,6 @@ def generate_launch_description() -> LaunchDescription:
             default_value=os.path.join(SHARE, 'config', 'record.yaml'),  # noqa: PTH118
             description='Parameters of the node episode: cameras, state, action, encoder',
         ),
-        DeclareLaunchArgument('use_sim_time', default_value='false', description='Follow /clock'),
         DeclareLaunchArgument('log_level', default_value='info', description='Of the recorder'),
         DeclareLaunchArgument(
             'fastdds_profile',

@@ -108,9 +108,7 @@ def test_a_signal_while_the_recorder_starts(rig, after_s):
 
 def test_the_idle_recorder_ends(rig):
     recorder = rig.recorder(SMALL)
-    begin_s = time.monotonic()
     assert recorder.end() == 0
-    assert time.monotonic() - begin_s < 3.0
     assert not (rig.root / 'meta').exists()
     # The folder is free for the next one.
     assert rig.recorder(SMALL).end() == 0

@@ -16,7 +16,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-import time
 
 from diagnostic_msgs.msg import DiagnosticStatus
 import pytest
@@ -83,9 +82,7 @@ def test_the_state_is_told_when_it_changes(operator, shared_rig):
 
 def test_diagnostics_have_one_status_for_each_stream(operator):
     heard = len(operator.diagnostics)
-    begin_s = time.monotonic()
     wait_until(lambda: len(operator.diagnostics) >= heard + 3, 10.0, 'three diagnostics')
-    assert time.monotonic() - begin_s == pytest.approx(2.5, abs=1.5)
     whole, *streams = operator.diagnostics[-1]
     assert whole.name == 'lerobot_streamrec'
     assert [one.name for one in streams] == [f'lerobot_streamrec: {key}' for key in TOPIC_OF]
