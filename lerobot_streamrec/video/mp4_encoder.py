@@ -21,7 +21,7 @@ from pathlib import Path
 
 import av
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs import codec_options, ffmpeg_encoder
@@ -32,8 +32,9 @@ from lerobot_streamrec.video.config import EncoderConfig
 _MATRIX_BT601 = 6
 _RANGE_LIMITED = 1
 
-# Without accurate rounding, the scaler's quick path for bgr24 is up to four levels too dark.
-_SCALER_FLAGS = Interpolation.BICUBIC | Interpolation.ACCURATE_RND
+# libswscale's SWS_BICUBIC and SWS_ACCURATE_RND, of which PyAV before 18 names only the first.
+# Without accurate rounding, the quick path for bgr24 is up to four levels too dark.
+_SCALER_FLAGS = 0x4 | 0x40000
 
 # While the file grows, it is cut into fragments that can be read if the process is killed;
 # closing turns it into an ordinary MP4 in place.

@@ -27,6 +27,7 @@ import sys
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).parent / 'encode_and_list_threads.py'
 
 
@@ -35,6 +36,7 @@ def threads(tmp_path_factory):
     path = tmp_path_factory.mktemp('threads') / 'video.mp4'
     run = subprocess.run(
         [sys.executable, str(SCRIPT), str(path)],
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
         check=True,
         capture_output=True,
         text=True,
