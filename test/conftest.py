@@ -19,6 +19,7 @@ from collections import Counter
 from fractions import Fraction
 from functools import cached_property
 import json
+import os
 from pathlib import Path
 import shutil
 import threading
@@ -59,28 +60,59 @@ def no_thread_left():
     assert not left, f'threads that did not end: {left}'
 
 
+class KeptDatasets:
+    """
+    Copies of the datasets that tests have written, which test_conformance.py shows to LeRobot.
+
+    :param folder: for the copies
+    """
+
+    def __init__(self, folder):
+        self._folder = folder
+        self.named = {}
+        """Kept by name, by tests whose dataset is a kind of its own; LeRobot appends to these."""
+        self.others = {}
+        """All others that held an episode and were whole, by their root."""
+
+    def add(self, name, root):
+        copy = self._copy(root, f'{len(self.named):02d}_{name}')
+        self.named[copy.name] = copy
+        self._drop_other(root)
+
+    def add_other(self, root):
+        """Keep what a dataset is now; what it was before is forgotten."""
+        if not (Path(root) / 'meta/info.json').is_file():
+            return
+        number = len(self.others)
+        if (before := self._drop_other(root)) is not None:
+            number = int(before.name.partition('_')[0])
+        self.others[Path(root)] = self._copy(root, f'{number:03d}_{Path(root).parent.name}')
+
+    def _drop_other(self, root):
+        before = self.others.pop(Path(root), None)
+        if before is not None:
+            shutil.rmtree(before)
+        return before
+
+    def _copy(self, root, name):
+        # Files of a dataset are replaced, never changed: links are as good as copies.
+        return shutil.copytree(root, self._folder / name, copy_function=os.link)
+
+
 @pytest.fixture(scope='session')
 def kept_datasets(tmp_path_factory):
-    """Hold the datasets that test_conformance.py shows to the real LeRobot, by name."""
-    return {}, tmp_path_factory.mktemp('kept')
+    """Hold the datasets that test_conformance.py, which comes last, shows to LeRobot."""
+    return KeptDatasets(tmp_path_factory.mktemp('kept'))
 
 
 @pytest.fixture
 def keep_dataset(kept_datasets, request):
-    """Copy a finished dataset for test_conformance.py, which comes last."""
-    kept, folder = kept_datasets
-
-    def keep(root):
-        copy = folder / f'{len(kept):02d}_{request.node.originalname}'
-        shutil.copytree(root, copy)
-        kept[copy.name] = copy
-        return copy
-
-    return keep
+    """Keep a finished dataset by the test's name."""
+    return lambda root: kept_datasets.add(request.node.originalname, root)
 
 
 @pytest.fixture(scope='session')
-def read_dataset():
+def read_dataset(kept_datasets):
     """Read a dataset's files by pandas and PyAV alone, after checking that they agree."""
 
     def read(root, *, with_statistics=True):
@@ -88,6 +120,7 @@ def read_dataset():
         dataset.check()
         if with_statistics:
             dataset.check_statistics()
+            kept_datasets.add_other(root)
         return dataset
 
     return read

@@ -32,6 +32,7 @@ from findings import DatasetError, Findings
 from lerobot.configs.video import encoder_config_from_video_info
 from lerobot.datasets.depth_utils import dequantize_depth
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
@@ -123,8 +124,7 @@ def read_files(root: Path) -> DatasetFiles:
     if not info_path.is_file():
         raise DatasetError('meta/info.json is missing')
     info = json.loads(info_path.read_text())
-    tasks = _columns(root, 'meta/tasks.parquet', ['task', 'task_index'])
-    by_index = dict(zip(tasks['task_index'], tasks['task'], strict=True))
+    by_index = _tasks(root)
     videos = [k for k, f in info['features'].items() if f['dtype'] == 'video']
     names = [*EPISODE_COLUMNS, *(f'videos/{k}/{c}' for k in videos for c in VIDEO_COLUMNS)]
     episodes = _columns(root, 'meta/episodes/*/*.parquet', names)
@@ -137,6 +137,20 @@ def read_files(root: Path) -> DatasetFiles:
         [dict(zip(episodes, row, strict=True)) for row in zip(*episodes.values(), strict=True)],
         {k: np.asarray(data[k], dtype=object if f['dtype'] == 'string' else f['dtype'])
          for k, f in wanted.items()})
+
+
+def _tasks(root: Path) -> dict[int, str]:
+    path = root / 'meta' / 'tasks.parquet'
+    try:
+        table = pd.read_parquet(path)
+        by_index = dict(zip(table['task_index'].tolist(), table.index.tolist(), strict=True))
+    except (OSError, ValueError, KeyError) as error:
+        raise DatasetError(f'meta/tasks.parquet cannot be read: {error}') from error
+    # LeRobot takes the tasks from the index, which is numbers if the file does not say what it is.
+    wrong = [task for task in by_index.values() if not isinstance(task, str)]
+    if wrong:
+        raise DatasetError(f'meta/tasks.parquet: tasks {wrong} of the index are no texts')
+    return by_index
 
 
 def _columns(root: Path, pattern: str, names: list[str],

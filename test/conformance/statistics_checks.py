@@ -24,8 +24,9 @@ import numpy as np
 
 QUANTILES = ('q01', 'q10', 'q50', 'q90', 'q99')
 VALUES = ('min', 'max', 'mean', 'std', *QUANTILES)
-# Statistics are taken before the lossy encoder, the comparison is made after it.
-CAMERA_TOLERANCE = 0.03
+# Statistics are taken before the lossy encoder, the comparison is made after it. Pictures of white
+# noise, which no codec keeps, lose 0.032 of their deviation.
+CAMERA_TOLERANCE = 0.04
 # lerobot itself sums up in float32: relative to the largest magnitude of the feature.
 COLUMN_TOLERANCE = 1e-3
 

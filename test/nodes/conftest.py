@@ -117,16 +117,18 @@ def ros_context(ros_surroundings):
 
 
 @pytest.fixture
-def rig(ros_context, tmp_path):
+def rig(ros_context, tmp_path, kept_datasets):
     """Make robots, recorders and operators for one test."""
     rig = Rig(ros_context, tmp_path)
     yield rig
     rig.close()
+    kept_datasets.add_other(rig.root)
 
 
 @pytest.fixture(scope='module')
-def shared_rig(ros_context, tmp_path_factory):
+def shared_rig(ros_context, tmp_path_factory, kept_datasets):
     """Make robots, recorders and operators for all tests of a file."""
     rig = Rig(ros_context, tmp_path_factory.mktemp('shared'))
     yield rig
     rig.close()
+    kept_datasets.add_other(rig.root)
