@@ -60,12 +60,15 @@ setup(
         'av>=15',
         'pyarrow>=17',
         'filelock>=3.12',
+        'click>=8.1',
+        'rich>=13',
     ],
     extras_require={'test': ['pytest']},
     zip_safe=True,
     entry_points={
         'console_scripts': [
             'record = lerobot_streamrec.nodes.record_main:main',
+            'streamrec = lerobot_streamrec.cli.main:main',
         ],
     },
 )

@@ -1,0 +1,53 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""streamrec: tools for a dataset on disk. They need no ROS, and no recorder that runs."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+from lerobot_streamrec.errors import StreamrecError
+
+EXIT_PROBLEM = 1
+"""What a command found is not as it should be, or what it was to do could not be done."""
+
+
+@click.group(context_settings={'help_option_names': ['-h', '--help']})
+def streamrec() -> None:
+    """Look after LeRobot v3.0 datasets: check, repair, compact, merge, delete."""
+
+
+def main() -> int:
+    """
+    Run the command line.
+
+    :return: exit status: 0 done, 1 a problem was found or nothing could be done, 2 wrong usage
+    """
+    try:
+        # Click ends the process itself for help and wrong usage.
+        return int(streamrec.main(prog_name='streamrec', standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        click.echo('aborted', err=True)
+        return EXIT_PROBLEM
+    except StreamrecError as error:
+        click.echo(f'streamrec: {error}', err=True)
+        return EXIT_PROBLEM
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,41 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The command line as such: help, wrong usage, errors in a sentence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def streamrec(*arguments):
+    return subprocess.run(
+        [sys.executable, '-m', 'lerobot_streamrec.cli', *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_help_lists_the_commands():
+    done = streamrec('--help')
+    assert done.returncode == 0
+    assert done.stdout.startswith('Usage: streamrec')
+
+
+def test_an_unknown_command_is_wrong_usage():
+    done = streamrec('embellish')
+    assert done.returncode == 2
+    assert "No such command 'embellish'" in done.stderr
