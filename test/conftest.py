@@ -45,7 +45,9 @@ _END_TIMEOUT_S = 10.0
 
 def _worker_threads():
     return [
-        one for one in threading.enumerate() if one.name.startswith('enc:') or one.name == 'commit'
+        one
+        for one in threading.enumerate()
+        if one.name.startswith('enc:') or one.name in ('commit', 'journal')
     ]
 
 

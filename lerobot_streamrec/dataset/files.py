@@ -26,6 +26,8 @@ from lerobot_streamrec.dataset.layout import QUARANTINE, STAGING
 from lerobot_streamrec.errors import DatasetError
 
 FILE_MODE = 0o644
+ASIDE = '.new'
+"""How the name of a file ends that is not at its place yet."""
 
 
 class Files:
@@ -49,13 +51,17 @@ class Files:
         """Return the full path of a file below the root."""
         return self._root / relative
 
+    def relative(self, path: Path) -> PurePosixPath:
+        """Return where a file below the root is, seen from the root."""
+        return PurePosixPath(path.relative_to(self._root).as_posix())
+
     def replace(self, relative: PurePosixPath, content: bytes) -> None:
         """
         Make a file, or put another content in its place.
 
         :raise DatasetError: naming the file and what the system says
         """
-        aside = self.path(STAGING / f'.{relative.name}.new')
+        aside = self.path(STAGING / f'.{relative.name}{ASIDE}')
         with self._explaining(relative):
             aside.parent.mkdir(parents=True, exist_ok=True)
             aside.write_bytes(content)
@@ -95,7 +101,7 @@ class Files:
         with self._explaining(relative):
             path.unlink(missing_ok=True)
             if path.parent.is_dir():
-                _sync_folder(path.parent)
+                sync_folder(path.parent)
 
     def quarantine(self, source: Path, reason: str) -> Path:
         """
@@ -108,15 +114,15 @@ class Files:
         folder = self.path(QUARANTINE)
         with self._explaining(QUARANTINE):
             folder.mkdir(parents=True, exist_ok=True)
-            stem = f'{reason}-{"-".join(source.relative_to(self._root).parts[-3:])}'
+            stem = '-'.join((reason, *_telling_parts(self.relative(source))))
             target = folder / stem
             number = 1
             while target.exists():
                 number += 1
                 target = folder / f'{stem}.{number}'
             source.rename(target)
-            _sync_folder(folder)
-            _sync_folder(source.parent)
+            sync_folder(folder)
+            sync_folder(source.parent)
         return target
 
     def remove_tree(self, folder: Path) -> None:
@@ -129,7 +135,7 @@ class Files:
             os.fsync(opened.fileno())
         _make_folders(target.parent)
         source.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
 
     @contextmanager
     def _explaining(self, relative: PurePosixPath) -> Iterator[None]:
@@ -142,15 +148,23 @@ class Files:
             ) from error
 
 
+def _telling_parts(relative: PurePosixPath) -> tuple[str, ...]:
+    """Return what of a path is worth being part of a name in the quarantine folder."""
+    if relative.is_relative_to(STAGING):
+        relative = relative.relative_to(STAGING)
+    return relative.parts[-3:]
+
+
 def _make_folders(folder: Path) -> None:
     """Make a folder so that it is there after a power loss as well."""
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     for one in reversed(missing):
         one.mkdir(exist_ok=True)
-        _sync_folder(one.parent)
+        sync_folder(one.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's entries to the disk; raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -16,21 +16,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-import logging
 from pathlib import Path
 
 from lerobot_streamrec.dataset.features import FeatureSpec
 from lerobot_streamrec.dataset.files import Files
 from lerobot_streamrec.dataset.info import DatasetInfo, parse_info, with_defaults
-from lerobot_streamrec.dataset.layout import INFO, OWN, STAGING
+from lerobot_streamrec.dataset.layout import INFO, OWN
+from lerobot_streamrec.dataset.leftovers import quarantine_all, return_videos
 from lerobot_streamrec.dataset.lock import DatasetLock
 from lerobot_streamrec.dataset.parquet import warm_up
 from lerobot_streamrec.dataset.resuming import refuse_another_kind, resumed_state
+from lerobot_streamrec.dataset.salvage import salvage_takes, SAVE
 from lerobot_streamrec.dataset.state import DatasetState
 from lerobot_streamrec.dataset.writer import DatasetWriter
 from lerobot_streamrec.errors import ConfigError, DatasetExistsError
-
-_log = logging.getLogger(__name__)
 
 # What a first commit that was interrupted leaves, without info.json.
 _UNFINISHED = {'data', 'videos', 'meta'}
@@ -43,9 +42,10 @@ def open_dataset(
     robot_type: str | None,
     features: Mapping[str, FeatureSpec],
     resume: bool,
-) -> DatasetWriter:
+    recovery: str = SAVE,
+) -> tuple[DatasetWriter, list[str]]:
     """
-    Open a root for recording, and lock it; what a crash left goes to the quarantine folder.
+    Open a root for recording, and lock it; deal with what a crash left.
 
     A new dataset leaves nothing for readers to see before its first episode is saved.
 
@@ -54,6 +54,8 @@ def open_dataset(
     :param robot_type: free text, or None
     :param features: what will be recorded, default features left out
     :param resume: whether a dataset that is there may be appended to
+    :param recovery: what becomes of takes that a crash interrupted, one of ``RECOVERIES``
+    :return: the writer, and a sentence for each such take
     :raise ConfigError: if the root cannot be written to
     :raise DatasetExistsError: if something else is there, or appending was not asked for
     :raise DatasetLockedError: if another recorder writes there
@@ -71,15 +73,15 @@ def open_dataset(
         ) from error
     files = Files(root)
     try:
-        for folder in unfinished:
-            _quarantine(files, folder, 'uncommitted')
-        if files.path(STAGING).is_dir() and any(files.path(STAGING).iterdir()):
-            _quarantine(files, files.path(STAGING), 'interrupted')
-        state = _state(files, fps, robot_type, features, resume)
+        if unfinished:
+            return_videos(files, 0, {})
+            quarantine_all(files, unfinished)
+        writer = DatasetWriter(files, _state(files, fps, robot_type, features, resume), lock)
+        recovered = salvage_takes(writer, files, recovery)
     except BaseException:
         lock.release()
         raise
-    return DatasetWriter(files, state, lock)
+    return writer, recovered
 
 
 def _state(
@@ -119,7 +121,3 @@ def _unfinished_folders(root: Path) -> list[Path]:
         )
     return present
 
-
-def _quarantine(files: Files, path: Path, reason: str) -> None:
-    moved = files.quarantine(path, reason)
-    _log.warning('%s was left behind (%s); moved to %s', path, reason, moved)

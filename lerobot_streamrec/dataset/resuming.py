@@ -16,15 +16,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-import logging
 from pathlib import Path
-import re
 
 from lerobot_streamrec.dataset.episode_table import committed_files, CommittedFiles
 from lerobot_streamrec.dataset.features import differences, FeatureSpec
 from lerobot_streamrec.dataset.files import Files
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.dataset.layout import DATA_PATH, FileIndex, STATS, TASKS, VIDEO_PATH
+from lerobot_streamrec.dataset.leftovers import (
+    numbered_files,
+    quarantine_uncommitted,
+    return_videos,
+)
 from lerobot_streamrec.dataset.state import DatasetState
 from lerobot_streamrec.dataset.statistics_file import (
     AllStatistics,
@@ -35,10 +38,6 @@ from lerobot_streamrec.dataset.statistics_file import (
 )
 from lerobot_streamrec.dataset.tasks import parse_tasks, TaskTable
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetMismatchError
-
-_log = logging.getLogger(__name__)
-
-_FILE = re.compile(r'chunk-(\d{3,})/file-(\d{3,})\.(parquet|mp4)')
 
 
 def refuse_another_kind(
@@ -69,7 +68,7 @@ def resumed_state(files: Files, info: DatasetInfo) -> DatasetState:
 
     :raise DatasetCorruptError: if it is not whole
     """
-    meta = _numbered(files.path('meta/episodes'))
+    meta = numbered_files(files.path('meta/episodes'))
     committed = committed_files(meta, info.total_episodes, info.video_keys)
     if committed.num_rows != info.total_frames:
         raise DatasetCorruptError(
@@ -79,7 +78,8 @@ def resumed_state(files: Files, info: DatasetInfo) -> DatasetState:
     _refuse_missing_files(files.root, committed)
     tasks = _tasks(files, info, committed)
     statistics = _statistics(files, info)
-    _quarantine_uncommitted(files, committed)
+    return_videos(files, info.total_episodes, committed.videos)
+    quarantine_uncommitted(files, committed)
     size = info.chunks_size
     return DatasetState(
         info=info,
@@ -142,28 +142,6 @@ def _statistics(files: Files, info: DatasetInfo) -> AllStatistics | None:
     if content is None:
         raise DatasetCorruptError(f'{files.path(STATS)} is missing')
     return parse_stats_json(content, files.root)
-
-
-def _quarantine_uncommitted(files: Files, committed: CommittedFiles) -> None:
-    """Move away what a crash between two steps of a commit left, lest readers see it."""
-    for folder, numbers in (
-        ('meta/episodes', committed.meta),
-        ('data', committed.data),
-        *((f'videos/{key}', numbers) for key, numbers in committed.videos.items()),
-    ):
-        for number, path in _numbered(files.path(folder)).items():
-            if number not in numbers:
-                moved = files.quarantine(path, 'uncommitted')
-                _log.warning('%s belongs to no saved episode; moved to %s', path, moved)
-
-
-def _numbered(folder: Path) -> dict[FileIndex, Path]:
-    found = {}
-    for path in folder.glob('chunk-*/file-*'):
-        match = _FILE.fullmatch(path.relative_to(folder).as_posix())
-        if match:
-            found[FileIndex(int(match[1]), int(match[2]))] = path
-    return found
 
 
 def _next(numbers: Iterable[FileIndex], chunks_size: int) -> FileIndex:

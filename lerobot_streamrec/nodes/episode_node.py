@@ -101,11 +101,12 @@ class EpisodeServices:
             return self._answer(response, False, str(error))
         return self._answer(response, True, str(summary))
 
-    def _discard(self, _request: Any, response: Any) -> Any:
+    async def _discard(self, _request: Any, response: Any) -> Any:
         try:
-            return self._answer(response, True, self._recorder.discard())
+            discarded = await self._wait_for(self._recorder.discard())
         except StreamrecError as error:
             return self._answer(response, False, str(error))
+        return self._answer(response, True, discarded)
 
     async def _finalize(self, _request: Any, response: Any) -> Any:
         try:

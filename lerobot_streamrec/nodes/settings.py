@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import os
 from pathlib import Path
 
+from lerobot_streamrec.dataset.salvage import RECOVERIES
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.encoder_settings import read_encoder
 from lerobot_streamrec.nodes.parameters import defaults_of, ParameterReader, Spec
@@ -67,6 +68,11 @@ _OPTIONS = {
         'on_shutdown',
         _RECORDER['on_shutdown'],
         f'What becomes of a running episode at the end: {" or ".join(ON_SHUTDOWN)}',
+    ),
+    'recovery': Spec(
+        'recovery',
+        _RECORDER['recovery'],
+        f'What becomes of an episode that a crash interrupted: {", ".join(RECOVERIES)}',
     ),
 }
 _REPO_ID = Spec('repo_id', '', 'Name of the dataset on the Hub, owner/name')

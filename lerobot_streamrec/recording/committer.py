@@ -168,6 +168,7 @@ class Committer:
                 statistics=camera.histogram.statistics(),
             )
         draft = EpisodeDraft(take.num_rows, take.task, take.vectors, videos, record_of(take))
+        self._end_journal(take)
         episode = self._writer.commit(draft)
         self._writer.remove(take.folder)
         return summarize(take, episode)
@@ -207,7 +208,12 @@ class Committer:
         self._end_encoders(take)
         self._writer.remove(take.folder)
 
+    def _end_journal(self, take: FinishedTake) -> None:
+        if not take.journal.join(_ABORT_JOIN_S):
+            _log.error('the journal in %s does not end', take.folder)
+
     def _end_encoders(self, take: FinishedTake) -> None:
+        self._end_journal(take)
         for key, camera in take.cameras.items():
             camera.thread.abort()
             if not camera.thread.join(_ABORT_JOIN_S):

@@ -20,6 +20,7 @@ import os
 from pathlib import Path
 
 from lerobot_streamrec.dataset.features import camera_feature, FeatureSpec, vector_feature
+from lerobot_streamrec.dataset.salvage import RECOVERIES, SAVE
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.video.config import EncoderConfig
@@ -77,6 +78,7 @@ class RecorderConfig:
     :param max_pending_episodes: saved episodes that may be on their way to the disk at once
     :param save_timeout_s: how long encoders may take to finish after a save
     :param on_shutdown: what becomes of a running episode, one of ``ON_SHUTDOWN``
+    :param recovery: what becomes of one that a crash interrupted, one of ``RECOVERIES``
     :raise ConfigError: at construction, if a value is not allowed
     """
 
@@ -92,6 +94,7 @@ class RecorderConfig:
     max_pending_episodes: int = 3
     save_timeout_s: float = 60.0
     on_shutdown: str = 'save'
+    recovery: str = SAVE
 
     def __post_init__(self) -> None:
         if not 1 <= self.fps <= 1000:
@@ -108,6 +111,8 @@ class RecorderConfig:
             raise ConfigError(
                 'on_shutdown', self.on_shutdown, f'allowed are {", ".join(ON_SHUTDOWN)}'
             )
+        if self.recovery not in RECOVERIES:
+            raise ConfigError('recovery', self.recovery, f'allowed are {", ".join(RECOVERIES)}')
 
     @property
     def cameras(self) -> tuple[StreamConfig, ...]:

@@ -72,12 +72,13 @@ class Recorder:
         self._clock_ns = steady_clock_ns
         if config.cameras:
             check_encoder(config.encoder_in_use(), config.fps)
-        writer = open_dataset(
+        writer, recovered = open_dataset(
             config.root,
             fps=config.fps,
             robot_type=config.robot_type,
             features=config.features(),
             resume=config.resume,
+            recovery=config.recovery,
         )
         self._committer = Committer(writer, config.encoder_in_use(), config.save_timeout_s)
         self._streams = {stream.key: Stream(stream) for stream in config.streams}
@@ -86,7 +87,7 @@ class Recorder:
         self._task = config.task
         self._num_takes = 0
         self._pending: list[Future[EpisodeSummary]] = []
-        self._last_result = ''
+        self._last_result = '; '.join(recovered)
 
     # --- samples -------------------------------------------------------------------------------
 
@@ -215,20 +216,22 @@ class Recorder:
         self._pending.append(future)
         return future
 
-    def discard(self) -> str:
+    def discard(self) -> Future[str]:
         """
         End the running episode and delete it.
 
-        :return: what was discarded, in a sentence
+        :return: done when not even a crash can bring it back: what was discarded, in a sentence
         :raise EpisodeStateError: if none is running
         """
         take = self._running()
         self._take = None
-        self._committer.drop(take.abort())
-        self._last_result = (
-            f'discarded {take.num_rows} rows, {take.grid.seconds(take.num_rows):.1f} s'
-        )
-        return self._last_result
+        sentence = f'discarded {take.num_rows} rows, {take.grid.seconds(take.num_rows):.1f} s'
+        self._last_result = sentence
+        finished = take.discard()
+        self._committer.drop(finished)
+        answer: Future[str] = Future()
+        finished.journal.ended.add_done_callback(lambda _: answer.set_result(sentence))
+        return answer
 
     def finalize(self) -> Future[DatasetInfo]:
         """
@@ -252,7 +255,7 @@ class Recorder:
             if self._config.on_shutdown == 'save':
                 self._save_at_end()
             else:
-                _log.info('shutdown: %s', self.discard())
+                self._discard_at_end()
         self._is_closed = True
         return self._committer.flush()
 
@@ -275,9 +278,13 @@ class Recorder:
         try:
             self.save()
         except EmptyEpisodeError:
-            _log.info('shutdown: %s', self.discard())
+            self._discard_at_end()
         except EpisodeError as error:
             _log.error('shutdown: %s', error)
+
+    def _discard_at_end(self) -> None:
+        self.discard()
+        _log.info('shutdown: %s', self._last_result)
 
     # --- what is going on ----------------------------------------------------------------------
 
@@ -340,5 +347,9 @@ class Recorder:
             raise EpisodeStateError('the recorder is closed: start it again')
 
     def _next_folder(self) -> Path:
-        self._num_takes += 1
-        return self._config.root / STAGING / f'take-{self._num_takes:06d}'
+        while True:
+            self._num_takes += 1
+            folder = self._config.root / STAGING / f'take-{self._num_takes:06d}'
+            # What a crash left there, and could not be moved away, stays as it is.
+            if not folder.exists():
+                return folder

@@ -97,6 +97,7 @@ def record_of(take: FinishedTake) -> dict[str, object]:
         'fps': take.grid.fps,
         'start_stamp_ns': take.grid.start_ns,
         'task': take.task,
+        'take_id': take.take_id,
         'saved_at': datetime.now(timezone.utc).isoformat(timespec='milliseconds'),
         'streams': {
             key: {**_row_counts(rows), **asdict(take.counts[key])}

@@ -20,8 +20,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
+from lerobot_streamrec.dataset.journal import Journal
+from lerobot_streamrec.dataset.take_record import TakeRecord, video_name
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.recording.config import RecorderConfig
+from lerobot_streamrec.recording.journal_thread import JournalThread
 from lerobot_streamrec.recording.stream import Stream, StreamCounts
 from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
 from lerobot_streamrec.sync.grid import Grid, NS_PER_S
@@ -79,7 +82,9 @@ class FinishedTake:
     :param videos: per video key, the encoders' results
     :param rows: per stream
     :param counts: per stream, of this take alone
-    :param folder: in staging, holds the videos
+    :param folder: in staging, holds the videos and the journal
+    :param journal: writes the rows down; it may still be at work
+    :param take_id: unlike that of any other take
     """
 
     task: str
@@ -91,6 +96,8 @@ class FinishedTake:
     rows: Mapping[str, RowCounts]
     counts: Mapping[str, StreamCounts]
     folder: Path
+    journal: JournalThread
+    take_id: str
 
 
 class Take:
@@ -104,7 +111,7 @@ class Take:
     :param streams: all of them; each has a sample at or before the grid's start
     :param grid: instants of the rows
     :param task: what the robot is to do
-    :param folder: for the videos, in staging
+    :param folder: for the videos and the journal, in staging
     """
 
     def __init__(
@@ -133,12 +140,28 @@ class Take:
             for stream in streams
             if stream.config.is_camera
         }
+        self._record = self._describe()
+        self._journal = JournalThread(lambda: Journal(folder, self._record))
+
+    def _describe(self) -> TakeRecord:
+        return TakeRecord(
+            task=self.task,
+            fps=self._config.fps,
+            start_stamp_ns=self._grid.start_ns,
+            cameras={key: (one.height, one.width) for key, one in self._cameras.items()},
+            vectors={
+                stream.config.key: stream.config.names
+                for stream in self._streams
+                if not stream.config.is_camera
+            },
+            encoder_info=self._config.encoder_in_use().as_info(),
+        )
 
     def _open_camera(self, stream: Stream) -> CameraTake:
         frame: Frame = stream.newest_value
         height, width = frame.height, frame.width
         encoder = self._config.encoder_in_use()
-        path = self._folder / f'{stream.config.key}.mp4'
+        path = self._folder / video_name(stream.config.key)
         histogram = ImageHistogram()
 
         def open_encoder() -> Mp4Encoder:
@@ -184,6 +207,11 @@ class Take:
                     break
         return self._failure
 
+    @property
+    def exposure(self) -> str:
+        """Why a crash now would take more than the last second; empty if it would not."""
+        return self._journal.error
+
     def fail(self, reason: str) -> None:
         """Say why this take cannot be saved."""
         self._failure = self._failure or reason
@@ -221,6 +249,7 @@ class Take:
             stream.forget_past()
 
     def _close_row(self, stamp_ns: int) -> None:
+        row = {}
         for stream in self._streams:
             key = stream.config.key
             sample = stream.hold(stamp_ns)
@@ -231,7 +260,9 @@ class Take:
                 self._push_frame(key, sample.stamp_ns, sample.value)
             else:
                 self._vectors[key].append(sample.value)
+                row[key] = sample.value
             stream.close_until(stamp_ns)
+        self._journal.push(row)
 
     def _count_age(self, stream: Stream, age_ns: int) -> None:
         rows = self._rows[stream.config.key]
@@ -252,6 +283,7 @@ class Take:
         """Close no more rows; the encoders go on to their ends. Never blocks."""
         for stream in self._streams:
             stream.reopen()
+        self._journal.finish()
         return FinishedTake(
             task=self.task,
             grid=self._grid,
@@ -265,7 +297,14 @@ class Take:
             rows=self._rows,
             counts={stream.config.key: self.counts(stream) for stream in self._streams},
             folder=self._folder,
+            journal=self._journal,
+            take_id=self._record.take_id,
         )
+
+    def discard(self) -> FinishedTake:
+        """Abort, and see to it that not even a crash brings the take back. Never blocks."""
+        self._journal.discard()
+        return self.abort()
 
     def abort(self) -> FinishedTake:
         """Close no more rows and leave what is not encoded yet. Never blocks."""

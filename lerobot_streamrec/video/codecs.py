@@ -65,7 +65,9 @@ def codec_options(config: EncoderConfig) -> dict[str, str]:
     if config.vcodec == 'h264':
         options.setdefault('bf', '0')
     if config.vcodec == 'hevc':
-        ours = 'log-level=error:open-gop=0:bframes=0'
+        # With key frames so close, looking further ahead gains nothing, and what the codec holds
+        # back is lost in a crash: up to 30 frames with its own 20.
+        ours = 'log-level=error:open-gop=0:bframes=0:rc-lookahead=10'
         theirs = options.get('x265-params')
         options['x265-params'] = f'{ours}:{theirs}' if theirs else ours
     return options

@@ -64,7 +64,8 @@ def open_writer(root, features):
             'resume': True,
             **changes,
         }
-        opened.append(open_dataset(arguments.pop('root', root), **arguments))
+        writer, open_one.said = open_dataset(arguments.pop('root', root), **arguments)
+        opened.append(writer)
         return opened[-1]
 
     yield open_one

@@ -175,8 +175,8 @@ def test_takes_that_a_crash_left_are_kept_for_who_wants_them(
     make_draft()
     open_writer().close()
     assert quarantined() == [
-        f'interrupted-.streamrec-staging/take-000002/{FRONT}.mp4',
-        f'interrupted-.streamrec-staging/take-000002/{TOP}.mp4',
+        f'interrupted-take-000002/{FRONT}.mp4',
+        f'interrupted-take-000002/{TOP}.mp4',
     ]
     assert snapshot() == before
 

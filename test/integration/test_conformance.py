@@ -92,7 +92,7 @@ def write_one_row(root):
     """Write an episode of a single row, as the dataset's floor takes it."""
     encoder = EncoderConfig(encoder_threads=1)
     path = root / '.streamrec' / 'staging' / 'front.mp4'
-    writer = open_dataset(
+    writer, _ = open_dataset(
         root,
         fps=FPS,
         robot_type=None,

@@ -92,7 +92,7 @@ def test_an_encoder_that_dies_while_recording_fails_the_save_with_its_reason(
     rig.run(1)
     rig.save()
     rig.check(read_dataset(rig.config.root), 0)
-    assert quarantined_takes(rig) == ['unsaved-.streamrec-staging-take-000001']
+    assert quarantined_takes(rig) == ['unsaved-take-000001']
 
 
 def wait_for_threads(name):
@@ -119,7 +119,7 @@ def test_an_encoder_that_dies_after_the_save_fails_it_with_its_reason(rig, encod
     rig.run(1)
     rig.save()
     rig.check(read_dataset(rig.config.root), 0)
-    assert quarantined_takes(rig) == ['unsaved-.streamrec-staging-take-000001']
+    assert quarantined_takes(rig) == ['unsaved-take-000001']
     assert rig.recorder.close(WAIT_S) is False, 'an episode was lost'
 
 

@@ -52,7 +52,8 @@ def test_a_discarded_episode_leaves_nothing(rig, read_dataset):
     rig.recorder.start()
     rig.run(2)
     rows = rig.recorder.status().num_rows
-    assert rig.recorder.discard() == f'discarded {rows} rows, {rows / 10:.1f} s'
+    discarded = rig.recorder.discard().result(WAIT_S)
+    assert discarded == f'discarded {rows} rows, {rows / 10:.1f} s'
     info = rig.recorder.finalize().result(WAIT_S)
     assert info.total_episodes == 0
     left = [path for path in rig.config.root.rglob('*') if path.suffix in ('.mp4', '.parquet')]
@@ -65,7 +66,7 @@ def test_a_discarded_episode_leaves_nothing(rig, read_dataset):
 
 def test_an_episode_without_a_row_can_be_discarded(rig):
     rig.recorder.start()
-    rig.recorder.discard()
+    rig.recorder.discard().result(WAIT_S)
     rig.recorder.finalize().result(WAIT_S)
     assert list((rig.config.root / '.streamrec/staging').glob('*')) == []
 

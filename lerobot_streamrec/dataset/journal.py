@@ -1,0 +1,176 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""rows.arrows: the rows of a running take, on disk as they are closed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+import os
+from pathlib import Path
+
+from lerobot_streamrec.dataset.files import sync_folder
+from lerobot_streamrec.dataset.take_record import (
+    DISCARDED,
+    RECORD,
+    ROWS,
+    TakeRecord,
+    video_name,
+)
+from lerobot_streamrec.errors import DatasetError
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Row = Mapping[str, npt.NDArray[np.floating]]
+
+# Rows of a take without vectors are counted by this.
+_NUMBER = 'row'
+
+
+class Journal:
+    """
+    Appends rows so that a process that is killed leaves all of them but the last.
+
+    An Arrow IPC stream: every batch stands by itself, and a reader stops at the first one that
+    is not whole. Owned by one thread.
+
+    :param folder: of the take, in staging; made if it is not there
+    :param record: what the take is
+    :raise DatasetError: if it cannot be written
+    """
+
+    def __init__(self, folder: Path, record: TakeRecord) -> None:
+        self._folder = folder
+        self._record = record
+        self._num_rows = 0
+        self._schema = _schema(record)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            # Without a buffer of Python's: what is written survives the process.
+            self._file = (folder / ROWS).open('wb', buffering=0)
+            self._write(self._schema.serialize())
+            (folder / RECORD).write_bytes(record.as_bytes())
+        except OSError as error:
+            raise _explained(folder, error) from error
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """
+        Append rows as one batch.
+
+        :param rows: each with all vectors, ``(d,)``
+        :raise DatasetError: if they cannot be written; then none of them is, and the next call
+            may go better
+        """
+        numbers = np.arange(self._num_rows, self._num_rows + len(rows))
+        columns: list[pa.Array] = [pa.array(numbers)]
+        for key in self._record.vectors:
+            values = np.concatenate([row[key] for row in rows]).astype(np.float32)
+            columns.append(
+                pa.FixedSizeListArray.from_arrays(
+                    pa.array(values), type=self._schema.field(key).type
+                )
+            )
+        try:
+            self._write(pa.record_batch(columns, schema=self._schema).serialize())
+        except OSError as error:
+            raise _explained(self._folder, error) from error
+        self._num_rows += len(rows)
+
+    def sync(self) -> None:
+        """
+        Bring rows and videos to the disk, so that they survive a power loss as well.
+
+        :raise DatasetError: if the disk refuses
+        """
+        try:
+            os.fsync(self._file.fileno())
+            for key in self._record.cameras:
+                path = self._folder / video_name(key)
+                # An encoder makes its file with its first packet, and a commit moves it away.
+                if path.is_file():
+                    with path.open('rb') as opened:
+                        os.fsync(opened.fileno())
+            sync_folder(self._folder)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _explained(self._folder, error) from error
+
+    def _write(self, message: pa.Buffer) -> None:
+        """Write a message as a whole; take back what there is of it if that fails."""
+        begin, rest = self._file.tell(), memoryview(message)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError:
+            with suppress(OSError):
+                self._file.seek(begin)
+                self._file.truncate()
+            raise
+
+    def discard(self) -> None:
+        """
+        Say for good that the take is not wanted, even if deleting it is interrupted.
+
+        :raise DatasetError: if the disk refuses
+        """
+        try:
+            (self._folder / RECORD).replace(self._folder / DISCARDED)
+            sync_folder(self._folder)
+        except OSError as error:
+            raise _explained(self._folder, error) from error
+
+    def close(self) -> None:
+        """Close the file; never raises. Idempotent."""
+        with suppress(OSError):
+            self._file.close()
+
+
+def read_journal(
+    folder: Path, record: TakeRecord
+) -> tuple[int, dict[str, npt.NDArray[np.float32]]]:
+    """
+    Read the rows of a take, up to the first batch that is not whole.
+
+    :param folder: of the take
+    :param record: what the take is
+    :return: number of rows, and per vector key ``(rows, d)`` float32
+    """
+    batches = []
+    try:
+        with pa.ipc.open_stream((folder / ROWS).read_bytes()) as stream:
+            if stream.schema == _schema(record):
+                for batch in stream:
+                    batches.append(batch)  # noqa: PERF402 (the ones before a broken one count)
+    except (OSError, pa.ArrowException):
+        # Cut short: what was read so far is whole.
+        pass
+    table = pa.Table.from_batches(batches, _schema(record))
+    vectors = {}
+    for key, names in record.vectors.items():
+        flat = table[key].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        vectors[key] = np.asarray(flat, dtype=np.float32).reshape(-1, len(names))
+    return table.num_rows, vectors
+
+
+def _schema(record: TakeRecord) -> pa.Schema:
+    vectors = [
+        pa.field(key, pa.list_(pa.float32(), len(names))) for key, names in record.vectors.items()
+    ]
+    return pa.schema([pa.field(_NUMBER, pa.int64()), *vectors])
+
+
+def _explained(folder: Path, error: OSError) -> DatasetError:
+    return DatasetError(f'cannot write the journal in {folder}: {error.strerror or error}')

@@ -1,0 +1,86 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""take.json: what must be known of a running take to make an episode of what a crash leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+import json
+import uuid
+
+from lerobot_streamrec.dataset.features import check_feature_key
+from lerobot_streamrec.errors import DatasetCorruptError
+
+RECORD = 'take.json'
+DISCARDED = 'discarded.json'
+"""Name of the same file once the operator has discarded the take."""
+ROWS = 'rows.arrows'
+
+
+def video_name(video_key: str) -> str:
+    """Return the name of a camera's video in the take's folder."""
+    return f'{video_key}.mp4'
+
+
+@dataclass(frozen=True, slots=True)
+class TakeRecord:
+    """
+    Written once, when a take begins.
+
+    :param task: what the robot is to do
+    :param fps: rows per second
+    :param start_stamp_ns: instant of row 0, in the streams' time
+    :param cameras: per video key height and width in pixels
+    :param vectors: per key the names of its elements
+    :param encoder_info: the encoder's settings, as LeRobot stores them
+    :param take_id: unlike that of any other take
+    """
+
+    task: str
+    fps: int
+    start_stamp_ns: int
+    cameras: Mapping[str, tuple[int, int]]
+    vectors: Mapping[str, tuple[str, ...]]
+    encoder_info: Mapping[str, object]
+    take_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def as_bytes(self) -> bytes:
+        """Return the file's content."""
+        return (json.dumps(asdict(self), indent=2, ensure_ascii=False) + '\n').encode()
+
+
+def parse_take_record(content: bytes, where: object) -> TakeRecord:
+    """
+    Read take.json.
+
+    :param content: of the file
+    :param where: its path, for messages
+    :raise DatasetCorruptError: if it is not whole
+    """
+    try:
+        raw = json.loads(content)
+        for key in (*raw['cameras'], *raw['vectors']):
+            check_feature_key(RECORD, key)
+        return TakeRecord(
+            task=str(raw['task']),
+            fps=int(raw['fps']),
+            start_stamp_ns=int(raw['start_stamp_ns']),
+            cameras={key: (int(size[0]), int(size[1])) for key, size in raw['cameras'].items()},
+            vectors={key: tuple(map(str, names)) for key, names in raw['vectors'].items()},
+            encoder_info=dict(raw['encoder_info']),
+            take_id=str(raw['take_id']),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise DatasetCorruptError(f'{where} cannot be read: {error!r}') from error

@@ -1,0 +1,147 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""One thread per take writes its rows down, so that a crash loses no more than the last ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+import logging
+import threading
+import time
+
+from lerobot_streamrec.dataset.journal import Journal, Row
+from lerobot_streamrec.errors import DatasetError
+
+THREAD_NAME = 'journal'
+
+# A power loss takes what was not synced: together with an encoder's delay, less than a second.
+_SYNC_PERIOD_S = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+class JournalThread:
+    """
+    Appends rows to a journal. A disk that refuses is tried again; recording goes on meanwhile.
+
+    ``push``, ``finish`` and ``discard`` belong to one thread (the executor's) and never block;
+    the journal belongs to this thread from here on.
+
+    :param open_journal: makes the journal, called in the thread
+    """
+
+    def __init__(self, open_journal: Callable[[], Journal]) -> None:
+        self._open_journal = open_journal
+        self._journal: Journal | None = None
+        self._changed = threading.Condition()
+        self._rows: list[Row] = []
+        self._is_finished = False
+        self._is_discarded = False
+        self._error = ''
+        self._sync_due_s = 0.0
+        self._result: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=False)
+        self._thread.start()
+
+    @property
+    def error(self) -> str:
+        """Why rows cannot be written down now; empty if they can. Any thread."""
+        return self._error
+
+    def push(self, row: Row) -> None:
+        """Append a row, soon."""
+        with self._changed:
+            self._rows.append(row)
+            self._changed.notify()
+
+    def finish(self) -> None:
+        """Say that no more rows come. Idempotent."""
+        with self._changed:
+            self._is_finished = True
+            self._changed.notify()
+
+    def discard(self) -> None:
+        """Say that no more rows come and that the take is not wanted. Before ``finish``."""
+        with self._changed:
+            self._is_discarded = True
+            self._is_finished = True
+            self._changed.notify()
+
+    @property
+    def ended(self) -> Future[None]:
+        """Done when everything is written down, or could not be."""
+        return self._result
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the thread's end; False if it still runs after so many seconds."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            is_finished = False
+            while not is_finished:
+                is_finished = self._wait()
+                self._attempt(self._discard if self._is_discarded else self._write)
+        # The thread's entry: recording does not end because of this.
+        except Exception as error:  # noqa: BLE001
+            self._say(f'unexpected: {error!r}')
+        finally:
+            if self._journal is not None:
+                self._journal.close()
+            self._result.set_result(None)
+
+    def _wait(self) -> bool:
+        """Wait until there is something to do; whether it is the last thing."""
+        with self._changed:
+            if self._error:
+                # However many rows come, the disk gets its time before the next attempt.
+                self._changed.wait_for(lambda: self._is_finished, _SYNC_PERIOD_S)
+            else:
+                due_in_s = max(0.0, self._sync_due_s - time.monotonic())
+                self._changed.wait_for(lambda: self._rows or self._is_finished, due_in_s)
+            return self._is_finished
+
+    def _attempt(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except DatasetError as error:
+            self._say(str(error))
+        else:
+            if self._error:
+                _log.warning('the running episode is protected against a crash again')
+            self._error = ''
+
+    def _say(self, error: str) -> None:
+        if not self._error:
+            _log.error('the running episode is not protected against a crash: %s', error)
+        self._error = error
+
+    def _write(self) -> None:
+        if self._journal is None:
+            self._journal = self._open_journal()
+        with self._changed:
+            rows = list(self._rows)
+        if rows:
+            self._journal.append(rows)
+            with self._changed:
+                del self._rows[: len(rows)]
+        if time.monotonic() >= self._sync_due_s:
+            self._journal.sync()
+            self._sync_due_s = time.monotonic() + _SYNC_PERIOD_S
+
+    def _discard(self) -> None:
+        if self._journal is not None:
+            self._journal.discard()

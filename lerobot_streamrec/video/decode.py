@@ -1,0 +1,51 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Frames back out of an MP4, as far as they can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+
+def count_frames(path: Path) -> int:
+    """
+    Decode a video, and count the frames before its end or the first one that is not whole.
+
+    :param path: an MP4 file; one that is no video, or is missing, has no frames
+    """
+    return sum(1 for _ in _decode(path))
+
+
+def decode_rgb(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
+    """
+    Decode a video from its beginning until its end, or until the first frame that is not whole.
+
+    :param path: an MP4 file; one that is no video, or is missing, has no frames
+    :return: pictures ``(height, width, 3)`` uint8 RGB, one at a time
+    """
+    for frame in _decode(path):
+        yield frame.to_ndarray(format='rgb24').astype(np.uint8, copy=False)
+
+
+def _decode(path: Path) -> Iterator[av.VideoFrame]:
+    try:
+        with av.open(str(path)) as container:
+            yield from container.decode(video=0)
+    except (av.FFmpegError, IndexError, OSError):
+        return
