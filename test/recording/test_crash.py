@@ -27,6 +27,7 @@ import time
 
 from lerobot_streamrec.dataset.journal import Journal, read_journal
 from lerobot_streamrec.dataset.take_record import parse_take_record
+from lerobot_streamrec.dataset.writer import DatasetWriter
 from lerobot_streamrec.errors import DatasetError
 from lerobot_streamrec.recording.journal_thread import JournalThread
 import pytest
@@ -94,13 +95,16 @@ def test_a_running_episode_is_there_after_a_crash(
     assert again.recorder.start() == num_before + 1
 
 
-def test_a_discarded_episode_does_not_come_back(rig, make_rig, tmp_path):
+def test_a_discarded_episode_does_not_come_back(rig, make_rig, tmp_path, monkeypatch):
     """The answer comes before everything is deleted, but not before it is sure to be."""
+    monkeypatch.setattr(DatasetWriter, 'remove', lambda writer, folder: None)
     rig.recorder.start()
     rig.run(2)
     crashed_copy(rig, tmp_path / 'before')
     rig.recorder.discard().result(WAIT_S)
     shutil.copytree(rig.config.root, tmp_path / 'after')
+    assert (tmp_path / 'after/.streamrec/staging/take-000001/discarded.json').is_file()
+    monkeypatch.undo()
     assert make_rig(root=tmp_path / 'after').recorder.status().num_saved == 0
     assert make_rig(root=tmp_path / 'before', resume=True).recorder.status().num_saved == 1
 
