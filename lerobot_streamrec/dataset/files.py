@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 import errno
 import os
@@ -111,18 +111,40 @@ class Files:
         :param reason: becomes part of the name
         :return: where it lies now
         """
-        folder = self.path(QUARANTINE)
         with self._explaining(QUARANTINE):
-            folder.mkdir(parents=True, exist_ok=True)
-            stem = '-'.join((reason, *_telling_parts(self.relative(source))))
-            target = folder / stem
-            number = 1
-            while target.exists():
-                number += 1
-                target = folder / f'{stem}.{number}'
+            target = self._free_name('-'.join((reason, *_telling_parts(self.relative(source)))))
             source.rename(target)
-            sync_folder(folder)
+            sync_folder(target.parent)
             sync_folder(source.parent)
+        return target
+
+    def quarantine_together(self, name: str, sources: Mapping[str, Path]) -> Path:
+        """
+        Move several files to a folder of their own, out of the readers' sight.
+
+        :param name: of the folder
+        :param sources: what to move, by the names that the files get
+        :return: the folder
+        :raise DatasetError: if one cannot be moved; those before it are
+        """
+        with self._explaining(QUARANTINE):
+            folder = self._free_name(name)
+            folder.mkdir()
+            for target, source in sources.items():
+                source.rename(folder / target)
+                sync_folder(source.parent)
+            sync_folder(folder)
+            sync_folder(folder.parent)
+        return folder
+
+    def _free_name(self, stem: str) -> Path:
+        """Return a path in the quarantine folder that nothing has yet."""
+        folder = self.path(QUARANTINE)
+        folder.mkdir(parents=True, exist_ok=True)
+        target, number = folder / stem, 1
+        while target.exists() or target.is_symlink():
+            number += 1
+            target = folder / f'{stem}.{number}'
         return target
 
     def remove_tree(self, folder: Path) -> None:

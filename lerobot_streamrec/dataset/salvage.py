@@ -152,6 +152,7 @@ def _draft(writer: DatasetWriter, folder: Path, record: TakeRecord) -> EpisodeDr
             'start_stamp_ns': record.start_stamp_ns,
             'task': record.task,
             'take_id': record.take_id,
+            'metadata': dict(record.metadata),
             'recovered': True,
         },
     )

@@ -45,6 +45,7 @@ class TakeRecord:
     :param cameras: per video key height and width in pixels
     :param vectors: per key the names of its elements
     :param encoder_info: the encoder's settings, as LeRobot stores them
+    :param metadata: what was said of it before it began
     :param take_id: unlike that of any other take
     """
 
@@ -54,6 +55,7 @@ class TakeRecord:
     cameras: Mapping[str, tuple[int, int]]
     vectors: Mapping[str, tuple[str, ...]]
     encoder_info: Mapping[str, object]
+    metadata: Mapping[str, str] = field(default_factory=dict)
     take_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def as_bytes(self) -> bytes:
@@ -80,6 +82,7 @@ def parse_take_record(content: bytes, where: object) -> TakeRecord:
             cameras={key: (int(size[0]), int(size[1])) for key, size in raw['cameras'].items()},
             vectors={key: tuple(map(str, names)) for key, names in raw['vectors'].items()},
             encoder_info=dict(raw['encoder_info']),
+            metadata={str(key): str(text) for key, text in raw['metadata'].items()},
             take_id=str(raw['take_id']),
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:

@@ -75,6 +75,15 @@ class Transaction:
         self._point = relative, self._files.content(relative)
         self._files.replace(relative, content)
 
+    def withdraw(self, relative: PurePosixPath) -> None:
+        """
+        Delete the one file that makes all the others count.
+
+        :raise DatasetError: if it cannot be read or deleted
+        """
+        self._point = relative, self._files.content(relative)
+        self._files.remove(relative)
+
     def take_back(self) -> bool:
         """
         Take everything back, the last change first; what was placed goes to the quarantine folder.

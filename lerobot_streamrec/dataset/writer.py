@@ -15,8 +15,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 import json
 from pathlib import Path
@@ -55,9 +55,18 @@ from lerobot_streamrec.dataset.statistics_file import (
     stats_json,
 )
 from lerobot_streamrec.dataset.transaction import Transaction
-from lerobot_streamrec.errors import CommitError, DatasetMismatchError
+from lerobot_streamrec.dataset.undo import undo_last, UndoneEpisode
+from lerobot_streamrec.errors import (
+    CommitError,
+    DatasetCorruptError,
+    DatasetMismatchError,
+    EpisodeStateError,
+)
 from lerobot_streamrec.stats.feature_statistics import vector_statistics
 from lerobot_streamrec.video.probe import probe_video
+
+# Of so many episodes before the last the statistics are kept, so that they can be undone.
+_UNDO_DEPTH = 16
 
 _REOPEN = 'End the recorder, look after the disk, and start it again.'
 
@@ -97,27 +106,15 @@ class DatasetWriter:
         :raise DatasetMismatchError: if the episode does not fit the dataset
         :raise CommitError: if it could not be written; the dataset is as it was
         """
-        if self._doubt:
-            raise CommitError(f'nothing can be saved any more since {self._doubt}. {_REOPEN}')
         begin_s = time.monotonic()
-        transaction = Transaction(self._files)
-        try:
+        with self._transaction('saved') as transaction:
             info = self._info_for(draft)
             size_bytes, state = self._write(draft, info, transaction)
-        except DatasetMismatchError:
-            raise
-        # Whatever it was: what is on disk must be put in order before anybody hears of it.
-        except Exception as error:
-            if not transaction.take_back():
-                self._doubt = str(error)
-                raise CommitError(
-                    f'whether the episode is saved cannot be told: {error}. {_REOPEN}'
-                ) from error
-            raise CommitError(f'the episode was not saved: {error}') from error
         before, self._state = self._state, state
-        # Nothing needs it any more, and the episode is saved whether or not it can be deleted.
+        # Undoing needs the last ones, and the episode is saved whether or not it can be deleted.
         with suppress(OSError):
-            self._files.path(sidecar_path(before.info.total_episodes)).unlink(missing_ok=True)
+            old = sidecar_path(state.info.total_episodes - _UNDO_DEPTH - 1)
+            self._files.path(old).unlink(missing_ok=True)
         return SavedEpisode(
             episode_index=before.info.total_episodes,
             num_rows=draft.num_rows,
@@ -125,6 +122,59 @@ class DatasetWriter:
             size_bytes=size_bytes,
             commit_s=time.monotonic() - begin_s,
         )
+
+    def undo(self) -> UndoneEpisode:
+        """
+        Take the last episode out of the dataset; its files go to the quarantine folder.
+
+        :raise EpisodeStateError: if there is none, or it shares files with others
+        :raise CommitError: if it could not be done; the dataset is as it was
+        """
+        with self._transaction('undone') as transaction:
+            self._state, undone = undo_last(self._files, self._state, transaction)
+        return undone
+
+    def annotate(self, metadata: Mapping[str, str]) -> int:
+        """
+        Add to what is said of the last episode in the recorder's own record of it.
+
+        :param metadata: text by name; an empty one takes back what was said
+        :return: the episode's index
+        :raise EpisodeStateError: if there is no episode
+        :raise DatasetError: if it cannot be written
+        """
+        index = self._state.info.total_episodes - 1
+        if index < 0:
+            raise EpisodeStateError('there is no saved episode to say anything of')
+        relative = record_path(index)
+        try:
+            record = dict(json.loads(self._files.content(relative) or b'{}'))
+        except (ValueError, TypeError) as error:
+            raise DatasetCorruptError(
+                f'{self._files.path(relative)} cannot be read: {error}'
+            ) from error
+        said = {**record.get('metadata', {}), **metadata}
+        record['metadata'] = {name: text for name, text in said.items() if text}
+        self._files.replace(relative, _json_bytes(record))
+        return index
+
+    @contextmanager
+    def _transaction(self, done: str) -> Iterator[Transaction]:
+        if self._doubt:
+            raise CommitError(f'nothing can be saved any more since {self._doubt}. {_REOPEN}')
+        transaction = Transaction(self._files)
+        try:
+            yield transaction
+        except (DatasetMismatchError, EpisodeStateError):
+            raise
+        # Whatever it was: what is on disk must be put in order before anybody hears of it.
+        except Exception as error:
+            if not transaction.take_back():
+                self._doubt = str(error)
+                raise CommitError(
+                    f'whether the episode is {done} cannot be told: {error}. {_REOPEN}'
+                ) from error
+            raise CommitError(f'the episode was not {done}: {error}') from error
 
     def _info_for(self, draft: EpisodeDraft) -> DatasetInfo:
         """Check that the episode is whole and fits; complete what the first one decides."""
@@ -212,7 +262,7 @@ class DatasetWriter:
             transaction.replace(TASKS, tasks.as_bytes())
         transaction.replace(sidecar_path(new_info.total_episodes), sidecar_bytes(total))
         transaction.replace(STATS, stats_json(total))
-        transaction.replace(record_path(row.episode_index), _record(draft, row))
+        transaction.replace(record_path(row.episode_index), _record(draft, row, new_info))
         transaction.commit(INFO, new_info.as_bytes())
         return size_bytes, state.after(new_info, tasks, total, row)
 
@@ -247,6 +297,16 @@ class DatasetWriter:
         )
 
 
-def _record(draft: EpisodeDraft, row: EpisodeRow) -> bytes:
-    content = {'episode_index': row.episode_index, 'length': row.length, **draft.record}
+def _record(draft: EpisodeDraft, row: EpisodeRow, info: DatasetInfo) -> bytes:
+    content = {
+        'episode_index': row.episode_index,
+        'length': row.length,
+        # Undoing the next episode needs to know which tasks that one brought.
+        'total_tasks': info.total_tasks,
+        **draft.record,
+    }
+    return _json_bytes(content)
+
+
+def _json_bytes(content: Mapping[str, object]) -> bytes:
     return (json.dumps(content, indent=2, ensure_ascii=False) + '\n').encode()

@@ -16,12 +16,14 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lerobot_streamrec.errors import StreamrecError, StreamsNotReadyError
 from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.status_messages import recorder_message, stream_message
+from lerobot_streamrec.recording.metadata import NOTES, VERDICT
 from lerobot_streamrec.recording.recorder import Recorder
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -36,6 +38,7 @@ from std_srvs.srv import Trigger
 NODE_NAME = 'episode'
 
 _STATUS_PERIOD_S = 0.5
+_SAID_QOS = QoSProfile(depth=10)
 _DIAGNOSTICS_EVERY = 2
 
 
@@ -50,6 +53,7 @@ class EpisodeServices:
 
     def __init__(self, node: Node, settings: Settings, recorder: Recorder) -> None:
         self._node = node
+        self._log: Any = node.get_logger()
         self._settings = settings
         self._recorder = recorder
         self._num_ticks = 0
@@ -59,6 +63,7 @@ class EpisodeServices:
             ('start', self._start),
             ('save', self._save),
             ('discard', self._discard),
+            ('undo', self._undo),
             ('finalize', self._finalize),
         ):
             node.create_service(Trigger, f'~/{verb}', callback, callback_group=group)
@@ -67,6 +72,10 @@ class EpisodeServices:
         # not latch: a publisher that does not is incompatible with a subscriber that wants it.
         for qos in (latched, QoSProfile(depth=1)):
             node.create_subscription(String, '~/task', self._on_task, qos)
+        # What was said before this recorder was started is of other episodes: nothing latched.
+        for name in (VERDICT, NOTES):
+            on_said: Any = partial(self._on_said, name)
+            node.create_subscription(String, f'~/{name}', on_said, _SAID_QOS)
         node.add_on_set_parameters_callback(self._on_parameters)
         self._status = node.create_publisher(DiagnosticStatus, '~/status', latched)
         self._diagnostics = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
@@ -108,6 +117,13 @@ class EpisodeServices:
             return self._answer(response, False, str(error))
         return self._answer(response, True, discarded)
 
+    async def _undo(self, _request: Any, response: Any) -> Any:
+        try:
+            undone = await self._wait_for(self._recorder.undo())
+        except StreamrecError as error:
+            return self._answer(response, False, str(error))
+        return self._answer(response, True, undone)
+
     async def _finalize(self, _request: Any, response: Any) -> Any:
         try:
             info = await self._wait_for(self._recorder.finalize())
@@ -124,9 +140,9 @@ class EpisodeServices:
         response.success = success
         response.message = message
         if success:
-            self._node.get_logger().info(message)
+            self._log.info(message)
         else:
-            self._node.get_logger().error(message)
+            self._log.error(message)
         self._publish_status()
         return response
 
@@ -162,10 +178,18 @@ class EpisodeServices:
     def _on_task(self, message: Any) -> None:
         self._recorder.set_task(message.data)
 
+    async def _on_said(self, name: str, message: Any) -> None:
+        try:
+            self._log.info(await self._wait_for(self._recorder.annotate(name, message.data)))
+        except StreamrecError as error:
+            self._log.error(str(error))
+
     def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         for parameter in parameters:
             if parameter.name == 'task':
                 self._recorder.set_task(parameter.value)
+            elif parameter.name == 'operator':
+                self._recorder.set_operator(parameter.value)
         return SetParametersResult(successful=True)
 
     def _tick(self) -> None:

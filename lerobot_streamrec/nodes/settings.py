@@ -33,6 +33,9 @@ _OPTIONS = {
     'task': Spec(
         'task', _RECORDER['task'], 'What the robot is to do, in a sentence', read_only=False
     ),
+    'operator': Spec(
+        'operator', _RECORDER['operator'], 'Who teaches, free text', read_only=False
+    ),
     'resume': Spec(
         'resume', _RECORDER['resume'], 'Append to the dataset at root if there is one'
     ),

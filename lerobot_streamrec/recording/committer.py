@@ -15,17 +15,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent import futures
-from concurrent.futures import Future, InvalidStateError
-import contextlib
+from concurrent.futures import Future
 import logging
 from pathlib import Path
 import queue
 import threading
+from typing import TypeVar
 
 from lerobot_streamrec.dataset.draft import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.info import DatasetInfo
+from lerobot_streamrec.dataset.undo import UndoneEpisode
 from lerobot_streamrec.dataset.writer import DatasetWriter
 from lerobot_streamrec.errors import (
     CommitError,
@@ -33,6 +34,7 @@ from lerobot_streamrec.errors import (
     EncoderTimeoutError,
     StreamrecError,
 )
+from lerobot_streamrec.recording.futures import settle, settle_error
 from lerobot_streamrec.recording.summary import EpisodeSummary, record_of, summarize
 from lerobot_streamrec.recording.take import FinishedTake
 from lerobot_streamrec.video.config import EncoderConfig
@@ -40,6 +42,8 @@ from lerobot_streamrec.video.config import EncoderConfig
 _log = logging.getLogger(__name__)
 
 _ABORT_JOIN_S = 5.0
+
+_T = TypeVar('_T')
 
 
 class Committer:
@@ -106,7 +110,7 @@ class Committer:
                 self._keep_unsaved(take, CommitError(f'unexpected: {error!r}'), result, error)
             else:
                 self._count_end(is_saved=True)
-                _settle(result, summary)
+                settle(result, summary)
 
         self._jobs.put(job)
         return result
@@ -127,10 +131,50 @@ class Committer:
         self._jobs.put(lambda: self._keep(take, result))
         return result
 
+    def undo(self) -> Future[UndoneEpisode]:
+        """
+        Take the last episode out, once everything submitted so far is saved.
+
+        :return: what was undone; or the StreamrecError that prevented it
+        """
+
+        def undo() -> UndoneEpisode:
+            undone = self._writer.undo()
+            with self._lock:
+                self._num_saved -= 1
+            return undone
+
+        return self._do(undo)
+
+    def annotate(self, metadata: Mapping[str, str]) -> Future[int]:
+        """
+        Say something of the last episode, once everything submitted so far is saved.
+
+        :param metadata: text by name
+        :return: the episode's index; or the StreamrecError that prevented it
+        """
+        return self._do(lambda: self._writer.annotate(metadata))
+
+    def _do(self, act: Callable[[], _T]) -> Future[_T]:
+        result: Future[_T] = Future()
+
+        def job() -> None:
+            try:
+                settle(result, act())
+            except StreamrecError as error:
+                settle_error(result, error)
+            # An error that nobody foresaw must not end the thread that owns the dataset.
+            except Exception as error:  # noqa: BLE001
+                _log.error('unexpected', exc_info=error)
+                settle_error(result, CommitError(f'unexpected: {error!r}'))
+
+        self._jobs.put(job)
+        return result
+
     def flush(self) -> Future[DatasetInfo]:
         """Wait for everything submitted so far; the result is what is committed then."""
         result: Future[DatasetInfo] = Future()
-        self._jobs.put(lambda: _settle(result, self._writer.info))
+        self._jobs.put(lambda: settle(result, self._writer.info))
         return result
 
     def close(self, timeout_s: float) -> bool:
@@ -185,7 +229,7 @@ class Committer:
         failure = CommitError(message)
         failure.__cause__ = cause or error
         _log.error('episode not saved: %s', message, exc_info=cause)
-        _settle_error(result, failure)
+        settle_error(result, failure)
 
     def _count_end(self, *, is_saved: bool) -> None:
         with self._lock:
@@ -194,7 +238,7 @@ class Committer:
             self._num_lost += not is_saved
 
     def _keep(self, take: FinishedTake, result: Future[Path]) -> None:
-        _settle(result, self._set_aside(take))
+        settle(result, self._set_aside(take))
 
     def _set_aside(self, take: FinishedTake) -> Path:
         self._end_encoders(take)
@@ -219,13 +263,3 @@ class Committer:
             if not camera.thread.join(_ABORT_JOIN_S):
                 _log.error('the encoder of %s does not end', key)
 
-
-def _settle(result: Future, value: object) -> None:  # type: ignore[type-arg]
-    # Whoever waited may have given up.
-    with contextlib.suppress(InvalidStateError):
-        result.set_result(value)
-
-
-def _settle_error(result: Future, error: BaseException) -> None:  # type: ignore[type-arg]
-    with contextlib.suppress(InvalidStateError):
-        result.set_exception(error)

@@ -69,6 +69,7 @@ class RecorderConfig:
     :param fps: rows per second
     :param robot_type: free text; None: unknown
     :param task: of every episode, until another is set
+    :param operator: who teaches, until another is set; empty: not said
     :param resume: whether a dataset that is there may be appended to
     :param streams: cameras and vectors
     :param encoder: of all cameras
@@ -87,6 +88,7 @@ class RecorderConfig:
     fps: int = 30
     robot_type: str | None = None
     task: str = ''
+    operator: str = ''
     resume: bool = False
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     max_lateness_s: float = 0.5

@@ -25,6 +25,7 @@ from typing import Any
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.dataset.layout import STAGING
 from lerobot_streamrec.dataset.opening import open_dataset
+from lerobot_streamrec.dataset.undo import UndoneEpisode
 from lerobot_streamrec.errors import (
     EmptyEpisodeError,
     EpisodeError,
@@ -33,6 +34,9 @@ from lerobot_streamrec.errors import (
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.recording.committer import Committer
 from lerobot_streamrec.recording.config import RecorderConfig
+from lerobot_streamrec.recording.futures import then
+from lerobot_streamrec.recording.metadata import checked_metadata, OPERATOR
+from lerobot_streamrec.recording.outcomes import Outcomes
 from lerobot_streamrec.recording.readiness import (
     refuse_picture_sizes,
     refuse_unready_streams,
@@ -40,6 +44,7 @@ from lerobot_streamrec.recording.readiness import (
 )
 from lerobot_streamrec.recording.status import RecorderState, RecorderStatus, StreamStatus
 from lerobot_streamrec.recording.stream import Stream
+from lerobot_streamrec.recording.streams import Streams
 from lerobot_streamrec.recording.summary import EpisodeSummary
 from lerobot_streamrec.recording.take import Take
 from lerobot_streamrec.sync.grid import Grid
@@ -81,13 +86,13 @@ class Recorder:
             recovery=config.recovery,
         )
         self._committer = Committer(writer, config.encoder_in_use(), config.save_timeout_s)
-        self._streams = {stream.key: Stream(stream) for stream in config.streams}
+        self._streams = Streams(config.streams, steady_clock_ns)
         self._take: Take | None = None
         self._is_closed = False
         self._task = config.task
+        self._operator = config.operator
         self._num_takes = 0
-        self._pending: list[Future[EpisodeSummary]] = []
-        self._last_result = '; '.join(recovered)
+        self._outcomes = Outcomes('; '.join(recovered))
 
     # --- samples -------------------------------------------------------------------------------
 
@@ -118,15 +123,9 @@ class Recorder:
     def _push(self, key: str, stamp_ns: int, value: Any) -> None:
         if self._is_closed:
             return
-        stream, take, now_ns = self._streams[key], self._take, self._clock_ns()
-        if take is not None:
-            arrivals_ns = [one.arrived_ns for one in self._streams.values()]
-            # An episode starts with a sample of every stream.
-            quiet_ns = now_ns - max(at for at in arrivals_ns if at is not None)
-            stream.check_stamp(stamp_ns, self._newest_ns(), quiet_ns)
-        stream.push(stamp_ns, value, now_ns, is_recording=take is not None)
-        if take is not None:
-            take.advance()
+        self._streams.push(key, stamp_ns, value, is_recording=self._take is not None)
+        if self._take is not None:
+            self._take.advance()
 
     def reject(self, key: str, reason: str) -> None:
         """Take note of a message that could not be turned into a sample, and why."""
@@ -136,15 +135,36 @@ class Recorder:
         """Take note of messages that the middleware lost."""
         self._streams[key].lose(num_messages)
 
-    def _newest_ns(self) -> int | None:
-        stamps = [stream.newest_ns for stream in self._streams.values()]
-        return max((stamp for stamp in stamps if stamp is not None), default=None)
-
     # --- verbs ---------------------------------------------------------------------------------
 
     def set_task(self, task: str) -> None:
         """Set the task of the episodes that start from now on."""
         self._task = task.strip()
+
+    def set_operator(self, operator: str) -> None:
+        """Set who teaches, for the episodes that start from now on."""
+        self._operator = operator.strip()
+
+    def annotate(self, name: str, text: str) -> Future[str]:
+        """
+        Say something of the running episode, or of the last one if none is running.
+
+        :param name: ``VERDICT`` or ``NOTES``
+        :param text: empty: take back what was said before
+        :return: what was said of which episode, in a sentence; or the error that prevented it
+        :raise EpisodeError: if the text is not allowed, or the recorder is closed
+        """
+        self._refuse_if_closed()
+        text = checked_metadata(name, text)
+        if self._take is not None:
+            self._take.metadata[name] = text
+            answer: Future[str] = Future()
+            answer.set_result(f'{name} of episode {self._committer.next_index}: {text!r}')
+            return answer
+        return then(
+            self._committer.annotate({name: text}),
+            lambda index: f'{name} of episode {index}: {text!r}',
+        )
 
     def start(self) -> int:
         """
@@ -163,7 +183,7 @@ class Recorder:
                 f'episode {self._committer.next_index} is being recorded already '
                 f'({self._take.num_rows} rows): save or discard it first'
             )
-        num_pending = self._num_pending()
+        num_pending = self._outcomes.num_saving
         if num_pending >= self._config.max_pending_episodes:
             raise EpisodeStateError(
                 f'{num_pending} episodes are still being written (max_pending_episodes is '
@@ -173,7 +193,7 @@ class Recorder:
             raise EpisodeError(
                 'there is no task: set the parameter task, or publish it on the task topic'
             )
-        streams, newest_ns = tuple(self._streams.values()), self._newest_ns()
+        streams, newest_ns = self._streams.all, self._streams.newest_ns
         refuse_unready_streams(streams, self._clock_ns(), newest_ns)
         refuse_picture_sizes(streams, self._config, self._committer.info)
         assert newest_ns is not None
@@ -186,6 +206,7 @@ class Recorder:
             Grid(start_ns, self._config.fps),
             task=self._task,
             folder=self._next_folder(),
+            metadata={OPERATOR: self._operator},
         )
         return self._committer.next_index
 
@@ -202,7 +223,7 @@ class Recorder:
         if take.failure is not None:
             self._take = None
             self._committer.keep(take.abort())
-            self._last_result = f'episode not saved: {take.failure}'
+            self._outcomes.note(f'episode not saved: {take.failure}')
             raise EpisodeError(
                 f'the episode cannot be saved: {take.failure}. What there is of it goes to '
                 f'{self._config.root}/.streamrec/quarantine'
@@ -213,7 +234,7 @@ class Recorder:
             )
         self._take = None
         future = self._committer.submit(take.finish())
-        self._pending.append(future)
+        self._outcomes.expect_save(future)
         return future
 
     def discard(self) -> Future[str]:
@@ -226,12 +247,31 @@ class Recorder:
         take = self._running()
         self._take = None
         sentence = f'discarded {take.num_rows} rows, {take.grid.seconds(take.num_rows):.1f} s'
-        self._last_result = sentence
+        self._outcomes.note(sentence)
         finished = take.discard()
         self._committer.drop(finished)
-        answer: Future[str] = Future()
-        finished.journal.ended.add_done_callback(lambda _: answer.set_result(sentence))
+        return then(finished.journal.ended, lambda _: sentence)
+
+    def undo(self) -> Future[str]:
+        """
+        Take the last saved episode out of the dataset; it is kept in quarantine until finalize.
+
+        :return: what was undone, in a sentence; or the StreamrecError that prevented it
+        :raise EpisodeStateError: if an episode is running
+        """
+        self._refuse_if_closed()
+        if self._take is not None:
+            raise EpisodeStateError('an episode is being recorded: save or discard it first')
+        answer = then(self._committer.undo(), self._undone)
+        self._outcomes.expect(answer)
         return answer
+
+    def _undone(self, undone: UndoneEpisode) -> str:
+        seconds = undone.num_rows / self._config.fps
+        where = f'; it is kept in {undone.folder}' if undone.folder else ''
+        return (
+            f'undid episode {undone.episode_index}: {undone.num_rows} rows, {seconds:.1f} s{where}'
+        )
 
     def finalize(self) -> Future[DatasetInfo]:
         """
@@ -271,7 +311,6 @@ class Recorder:
         if not self._committer.close(timeout_s):
             _log.error('the dataset was not written within %.1f s', timeout_s)
             return False
-        self._collect_results()
         return self._committer.num_lost == 0
 
     def _save_at_end(self) -> None:
@@ -284,27 +323,26 @@ class Recorder:
 
     def _discard_at_end(self) -> None:
         self.discard()
-        _log.info('shutdown: %s', self._last_result)
+        _log.info('shutdown: %s', self._outcomes.last)
 
     # --- what is going on ----------------------------------------------------------------------
 
     def status(self) -> RecorderStatus:
         """Return a snapshot."""
-        self._collect_results()
         take = self._take
         state = RecorderState.IDLE if take is None else RecorderState.RECORDING
         return RecorderStatus(
             state=RecorderState.CLOSED if self._is_closed else state,
             episode_index=self._committer.next_index,
             num_saved=self._committer.info.total_episodes,
-            num_pending=self._num_pending(),
+            num_pending=self._outcomes.num_saving,
             num_rows=take.num_rows if take else 0,
             seconds=take.grid.seconds(take.num_rows) if take else 0.0,
             task=take.task if take else self._task,
             failure=(take.failure or '') if take else '',
-            last_result=self._last_result,
+            last_result=self._outcomes.last,
             root=str(self._config.root),
-            streams=tuple(self._stream_status(stream) for stream in self._streams.values()),
+            streams=tuple(self._stream_status(stream) for stream in self._streams.all),
         )
 
     def _stream_status(self, stream: Stream) -> StreamStatus:
@@ -321,18 +359,8 @@ class Recorder:
             repeated=rows.repeated + rows.overloaded if rows else 0,
             stale=rows.stale if rows else 0,
             queue=camera.thread.statistics() if camera else QueueStatistics(),
-            problem=stream_problem(stream, now_ns, self._newest_ns()),
+            problem=stream_problem(stream, now_ns, self._streams.newest_ns),
         )
-
-    def _collect_results(self) -> None:
-        for future in [one for one in self._pending if one.done()]:
-            self._pending.remove(future)
-            error = future.exception()
-            self._last_result = str(error) if error else f'saved {future.result()}'
-
-    def _num_pending(self) -> int:
-        self._collect_results()
-        return len(self._pending)
 
     # --- checks --------------------------------------------------------------------------------
 
@@ -353,3 +381,4 @@ class Recorder:
             # What a crash left there, and could not be moved away, stays as it is.
             if not folder.exists():
                 return folder
+

@@ -98,6 +98,7 @@ def record_of(take: FinishedTake) -> dict[str, object]:
         'start_stamp_ns': take.grid.start_ns,
         'task': take.task,
         'take_id': take.take_id,
+        'metadata': {name: text for name, text in take.metadata.items() if text},
         'saved_at': datetime.now(timezone.utc).isoformat(timespec='milliseconds'),
         'streams': {
             key: {**_row_counts(rows), **asdict(take.counts[key])}

@@ -85,6 +85,7 @@ class FinishedTake:
     :param folder: in staging, holds the videos and the journal
     :param journal: writes the rows down; it may still be at work
     :param take_id: unlike that of any other take
+    :param metadata: what was said of it
     """
 
     task: str
@@ -98,6 +99,7 @@ class FinishedTake:
     folder: Path
     journal: JournalThread
     take_id: str
+    metadata: Mapping[str, str]
 
 
 class Take:
@@ -112,6 +114,7 @@ class Take:
     :param grid: instants of the rows
     :param task: what the robot is to do
     :param folder: for the videos and the journal, in staging
+    :param metadata: what is said of it before it begins
     """
 
     def __init__(
@@ -122,12 +125,14 @@ class Take:
         *,
         task: str,
         folder: Path,
+        metadata: Mapping[str, str],
     ) -> None:
         self._config = config
         self._streams = streams
         self._grid = grid
         self._folder = folder
         self.task = task
+        self.metadata = dict(metadata)
         self._num_rows = 0
         self._failure: str | None = None
         self._vectors: dict[str, list[npt.NDArray[np.float64]]] = {
@@ -155,6 +160,7 @@ class Take:
                 if not stream.config.is_camera
             },
             encoder_info=self._config.encoder_in_use().as_info(),
+            metadata=dict(self.metadata),
         )
 
     def _open_camera(self, stream: Stream) -> CameraTake:
@@ -299,6 +305,7 @@ class Take:
             folder=self._folder,
             journal=self._journal,
             take_id=self._record.take_id,
+            metadata=self.metadata,
         )
 
     def discard(self) -> FinishedTake:

@@ -73,11 +73,11 @@ def test_ranges_are_told(operator):
     assert (number.from_value, number.to_value) == (0.0, 63.0)
 
 
-def test_all_but_the_task_are_fixed_while_the_recorder_runs(operator):
+def test_all_but_the_task_and_the_operator_are_fixed_while_the_recorder_runs(operator):
     names = own_names(operator)
     descriptors = operator.describe_parameters(names)
     free = [one.name for one in descriptors if not one.read_only]
-    assert free == ['task']
+    assert free == ['task', 'operator']
     result = operator.set_parameter('fps', 15)
     assert not result.successful
     assert 'read-only' in result.reason or 'read only' in result.reason

@@ -42,7 +42,7 @@ from std_srvs.srv import Trigger
 
 from recorder_rig.surroundings import DISCOVERY_TIMEOUT_S, NODE_OPTIONS, wait_until
 
-VERBS = ('start', 'save', 'discard', 'finalize')
+VERBS = ('start', 'save', 'discard', 'undo', 'finalize')
 ANSWER_TIMEOUT_S = 30.0
 STREAMS_TIMEOUT_S = 15.0
 
@@ -267,17 +267,19 @@ class Operator:
         return list(self.ask(DescribeParameters, 'describe_parameters', request).descriptors)
 
     def publish_task(self, task: str, qos: QoSProfile) -> Any:
-        """
-        Publish a task.
+        """Publish a task, see ``publish_text``."""
+        return self.publish_text('task', task, qos)
 
-        :param qos: latched: at once; otherwise when the recorder listens
-        :return: the publisher
+    def publish_text(self, name: str, text: str, qos: QoSProfile) -> Any:
         """
-        publisher = self.node.create_publisher(String, '/episode/task', qos)
+        Publish a text on one of the episode node's topics: latched, or when somebody listens.
+
+        :return: the publisher; what is latched is gone with it
+        """
+        publisher = self.node.create_publisher(String, f'/episode/{name}', qos)
         if qos.durability != DurabilityPolicy.TRANSIENT_LOCAL:
             wait_until(
-                publisher.get_subscription_count, DISCOVERY_TIMEOUT_S, 'a reader of the task'
+                publisher.get_subscription_count, DISCOVERY_TIMEOUT_S, f'a reader of {name}'
             )
-        publisher.publish(String(data=task))
+        publisher.publish(String(data=text))
         return publisher
-

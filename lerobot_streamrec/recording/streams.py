@@ -1,0 +1,67 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""All topics together: what one stream's stamps mean is told by those of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.recording.stream import Stream
+
+
+class Streams:
+    """
+    Owned by the executor's thread.
+
+    :param configs: one for each stream
+    :param clock_ns: steady clock, for when messages arrived
+    """
+
+    def __init__(self, configs: Iterable[StreamConfig], clock_ns: Callable[[], int]) -> None:
+        self._streams = {config.key: Stream(config) for config in configs}
+        self._clock_ns = clock_ns
+
+    def __getitem__(self, key: str) -> Stream:
+        return self._streams[key]
+
+    @property
+    def all(self) -> tuple[Stream, ...]:
+        """Return every stream, in the order of the settings."""
+        return tuple(self._streams.values())
+
+    @property
+    def newest_ns(self) -> int | None:
+        """Newest stamp of all streams; None without any."""
+        stamps = [stream.newest_ns for stream in self._streams.values()]
+        return max((stamp for stamp in stamps if stamp is not None), default=None)
+
+    def push(self, key: str, stamp_ns: int, value: Any, *, is_recording: bool) -> None:
+        """
+        Take in a sample.
+
+        :param key: of its stream
+        :param stamp_ns: its instant in the streams' time
+        :param value: frame or vector
+        :param is_recording: whether rows are being closed
+        :raise StampError: if the stamp cannot be an instant of the running episode
+        """
+        stream, now_ns = self._streams[key], self._clock_ns()
+        if is_recording:
+            arrivals_ns = [one.arrived_ns for one in self._streams.values()]
+            # An episode starts with a sample of every stream.
+            quiet_ns = now_ns - max(at for at in arrivals_ns if at is not None)
+            stream.check_stamp(stamp_ns, self.newest_ns, quiet_ns)
+        stream.push(stamp_ns, value, now_ns, is_recording=is_recording)
