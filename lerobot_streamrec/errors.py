@@ -28,7 +28,8 @@ Every exception that this package raises on purpose.
     |- EpisodeError             a verb that cannot be carried out now
     |  |- EpisodeStateError     not in this state
     |  |- StreamsNotReadyError  topics that are missing or stale
-    |  `- EmptyEpisodeError     nothing to save
+    |  |- EmptyEpisodeError     nothing to save
+    |  `- DiskFullError         too little room on the disk to begin
     |- EncoderError             an encoder thread
     |  |- BrokenEncoderError    it died; the reason stands in __cause__
     |  `- EncoderTimeoutError   it did not finish by its deadline
@@ -126,6 +127,10 @@ class StreamsNotReadyError(EpisodeError):
 
 class EmptyEpisodeError(EpisodeError):
     """The episode has no row yet."""
+
+
+class DiskFullError(EpisodeError):
+    """The disk has too little room for an episode to start."""
 
 
 class EncoderError(StreamrecError):

@@ -60,9 +60,13 @@ class Journal:
             folder.mkdir(parents=True, exist_ok=True)
             # Without a buffer of Python's: what is written survives the process.
             self._file = (folder / ROWS).open('wb', buffering=0)
+        except OSError as error:
+            raise _explained(folder, error) from error
+        try:
             self._write(self._schema.serialize())
             (folder / RECORD).write_bytes(record.as_bytes())
         except OSError as error:
+            self.close()
             raise _explained(folder, error) from error
 
     def append(self, rows: Sequence[Row]) -> None:

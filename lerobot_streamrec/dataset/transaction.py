@@ -35,7 +35,8 @@ class Transaction:
 
     def __init__(self, files: Files) -> None:
         self._files = files
-        self._placed: list[PurePosixPath] = []
+        self._created: list[PurePosixPath] = []
+        self._adopted: list[tuple[Path, PurePosixPath]] = []
         self._replaced: list[tuple[PurePosixPath, bytes | None]] = []
         self._point: tuple[PurePosixPath, bytes | None] | None = None
 
@@ -45,7 +46,7 @@ class Transaction:
 
         :raise DatasetError: if it cannot be moved
         """
-        self._placed.append(relative)
+        self._adopted.append((source, relative))
         self._files.adopt(source, relative)
 
     def create(self, relative: PurePosixPath, content: bytes) -> None:
@@ -54,7 +55,7 @@ class Transaction:
 
         :raise DatasetError: if it cannot be written
         """
-        self._placed.append(relative)
+        self._created.append(relative)
         self._files.replace(relative, content)
 
     def replace(self, relative: PurePosixPath, content: bytes) -> None:
@@ -86,7 +87,9 @@ class Transaction:
 
     def take_back(self) -> bool:
         """
-        Take everything back, the last change first; what was placed goes to the quarantine folder.
+        Take everything back, the last change first.
+
+        What was adopted goes back where it was, what was created to the quarantine folder.
 
         What cannot be taken back before the commit point is logged: opening the dataset again
         mends it, and readers take no notice.
@@ -97,14 +100,28 @@ class Transaction:
             return False
         for relative, content in reversed(self._replaced):
             self._restore(relative, content)
-        for relative in self._placed:
-            path = self._files.path(relative)
-            try:
-                if path.exists():
-                    self._files.quarantine(path, 'uncommitted')
-            except (DatasetError, OSError) as error:
-                _log.warning('%s stays where it is: %s', path, error)
+        for relative in self._created:
+            self._remove(relative)
+        for source, relative in self._adopted:
+            self._return(source, relative)
         return True
+
+    def _remove(self, relative: PurePosixPath) -> None:
+        path = self._files.path(relative)
+        try:
+            if path.exists():
+                self._files.quarantine(path, 'uncommitted')
+        except (DatasetError, OSError) as error:
+            _log.warning('%s stays where it is: %s', path, error)
+
+    def _return(self, source: Path, relative: PurePosixPath) -> None:
+        path = self._files.path(relative)
+        try:
+            if path.exists() and not source.exists():
+                self._files.adopt(path, self._files.relative(source))
+        except (DatasetError, OSError) as error:
+            _log.warning('%s stays where it is: %s', path, error)
+            self._remove(relative)
 
     def _restore(self, relative: PurePosixPath, content: bytes | None) -> bool:
         try:

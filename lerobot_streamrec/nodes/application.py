@@ -28,6 +28,7 @@ from lerobot_streamrec.nodes.parameters import ParameterReader
 from lerobot_streamrec.nodes.settings import read_settings, Settings
 from lerobot_streamrec.nodes.stop_signals import StopSignals
 from lerobot_streamrec.nodes.subscribers import subscribe
+from lerobot_streamrec.recording.disk_watch import THREAD_NAME as DISK_THREAD
 from lerobot_streamrec.recording.journal_thread import THREAD_NAME as JOURNAL_THREAD
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.video.checks import THREAD_NAME as TRIAL_THREAD
@@ -103,7 +104,7 @@ def _run_node(node: Node, stop: StopSignals) -> Outcome:
 
 
 def _is_thread_left() -> bool:
-    ours = ('enc:', 'commit', 'executor', JOURNAL_THREAD, TRIAL_THREAD)
+    ours = ('enc:', 'commit', 'executor', JOURNAL_THREAD, DISK_THREAD, TRIAL_THREAD)
     return any(one.name.startswith(ours) for one in threading.enumerate())
 
 

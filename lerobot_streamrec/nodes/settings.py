@@ -24,7 +24,7 @@ from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.encoder_settings import read_encoder
 from lerobot_streamrec.nodes.parameters import defaults_of, ParameterReader, Spec
 from lerobot_streamrec.nodes.stream_settings import read_sources, Source
-from lerobot_streamrec.recording.config import ON_SHUTDOWN, RecorderConfig
+from lerobot_streamrec.recording.config import DiskConfig, ON_SHUTDOWN, RecorderConfig
 
 _RECORDER = defaults_of(RecorderConfig)
 
@@ -78,6 +78,30 @@ _OPTIONS = {
         f'What becomes of an episode that a crash interrupted: {", ".join(RECOVERIES)}',
     ),
 }
+_DISK = defaults_of(DiskConfig)
+_DISK_OPTIONS = {
+    'reserve_mib': Spec(
+        'disk.reserve_mib',
+        _DISK['reserve_mib'],
+        'Never recorded into: a running episode is saved when no more is left, MiB',
+        1,
+        1 << 30,
+    ),
+    'min_start_s': Spec(
+        'disk.min_start_s',
+        _DISK['min_start_s'],
+        'An episode does not start if the disk lasts for less, seconds',
+        0.0,
+        86400.0,
+    ),
+    'warn_minutes': Spec(
+        'disk.warn_minutes',
+        _DISK['warn_minutes'],
+        'Warn if the disk lasts for less, minutes',
+        0.0,
+        100_000.0,
+    ),
+}
 _REPO_ID = Spec('repo_id', '', 'Name of the dataset on the Hub, owner/name')
 _ROOT = Spec('root', '', "Folder of the dataset; empty: LeRobot's own place for repo_id")
 _ROBOT_TYPE = Spec('robot_type', '', 'Kind of robot, free text')
@@ -107,12 +131,14 @@ def read_settings(reader: ParameterReader) -> Settings:
     repo_id, root = reader.read(_REPO_ID), reader.read(_ROOT)
     robot_type = reader.read(_ROBOT_TYPE) or None
     options = {name: reader.read(spec) for name, spec in _OPTIONS.items()}
+    disk = {name: reader.read(spec) for name, spec in _DISK_OPTIONS.items()}
     reader.refuse_unknown()
     recorder = RecorderConfig(
         root=_root(root, repo_id),
         streams=tuple(source.stream for source in sources),
         robot_type=robot_type,
         encoder=encoder,
+        disk=DiskConfig(**disk),
         **options,
     )
     return Settings(recorder, sources)

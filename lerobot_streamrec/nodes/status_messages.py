@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from lerobot_streamrec.recording.config import MIB
 from lerobot_streamrec.recording.status import RecorderStatus, StreamStatus
 
 _NAME = 'lerobot_streamrec'
@@ -34,8 +35,13 @@ def recorder_message(status: RecorderStatus) -> DiagnosticStatus:
         'repeated_frames': sum(stream.repeated for stream in status.streams),
         'last_result': status.last_result,
         'root': status.root,
+        'disk_free_mib': _mib(status.disk.free_bytes),
+        'disk_minutes_left': _minutes(status.disk.seconds_left),
     }
-    problems = [f'{one.key} ({one.topic}) {one.problem}' for one in status.streams if one.problem]
+    problems = [text for text in (status.disk.problem or status.disk.warning,) if text]
+    if status.exposure:
+        problems.append(f'a crash would lose the running episode: {status.exposure}')
+    problems += [f'{one.key} ({one.topic}) {one.problem}' for one in status.streams if one.problem]
     if status.failure:
         level, message = DiagnosticStatus.ERROR, status.failure
     elif problems:
@@ -65,6 +71,14 @@ def stream_message(stream: StreamStatus, root: str) -> DiagnosticStatus:
     level = DiagnosticStatus.WARN if stream.problem else DiagnosticStatus.OK
     message = stream.problem or f'{stream.rate_hz:.1f} Hz'
     return _message(f'{_NAME}: {stream.key}', level, message, root, values)
+
+
+def _mib(size_bytes: int | None) -> str:
+    return 'unknown' if size_bytes is None else f'{size_bytes / MIB:.0f}'
+
+
+def _minutes(seconds: float | None) -> str:
+    return 'unknown' if seconds is None else f'{seconds / 60:.1f}'
 
 
 def _message(

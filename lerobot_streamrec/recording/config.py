@@ -61,6 +61,21 @@ class StreamConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskConfig:
+    """
+    When the disk counts as full.
+
+    :param reserve_mib: never recorded into: a running episode is saved when no more is left
+    :param min_start_s: an episode does not start if the disk lasts for less, seconds
+    :param warn_minutes: the operator is warned if the disk lasts for less
+    """
+
+    reserve_mib: int = 512
+    min_start_s: float = 60.0
+    warn_minutes: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
 class RecorderConfig:
     """
     What to record, and where to.
@@ -73,6 +88,7 @@ class RecorderConfig:
     :param resume: whether a dataset that is there may be appended to
     :param streams: cameras and vectors
     :param encoder: of all cameras
+    :param disk: when the disk counts as full
     :param max_lateness_s: how far a stream may stay behind the newest before rows no longer
         wait for it
     :param queue_mib: memory for pictures that wait for an encoder, of all cameras together
@@ -91,6 +107,7 @@ class RecorderConfig:
     operator: str = ''
     resume: bool = False
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    disk: DiskConfig = field(default_factory=DiskConfig)
     max_lateness_s: float = 0.5
     queue_mib: int = 256
     max_pending_episodes: int = 3

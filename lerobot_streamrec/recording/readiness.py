@@ -15,16 +15,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from lerobot_streamrec.dataset.features import differences
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.errors import DatasetMismatchError, StreamsNotReadyError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.recording.config import RecorderConfig
+from lerobot_streamrec.recording.status import StreamStatus
 from lerobot_streamrec.recording.stream import Stream
+from lerobot_streamrec.recording.take import Take
 from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.video.checks import check_picture_size
+from lerobot_streamrec.video.frame_queue import QueueStatistics
 
 
 def stream_problem(stream: Stream, now_ns: int, newest_of_all_ns: int | None) -> str:
@@ -73,6 +76,39 @@ def refuse_unready_streams(
     ]
     if problems:
         raise StreamsNotReadyError(problems)
+
+
+def stream_statuses(
+    streams: Sequence[Stream], take: Take | None, now_ns: int
+) -> tuple[StreamStatus, ...]:
+    """
+    Describe every stream.
+
+    :param streams: all of them
+    :param take: the running one
+    :param now_ns: steady clock
+    """
+    newest_ns = max((one.newest_ns for one in streams if one.newest_ns is not None), default=None)
+    return tuple(_status(stream, take, now_ns, newest_ns) for stream in streams)
+
+
+def _status(
+    stream: Stream, take: Take | None, now_ns: int, newest_ns: int | None
+) -> StreamStatus:
+    key = stream.config.key
+    rows = take.rows[key] if take else None
+    camera = take.cameras.get(key) if take else None
+    return StreamStatus(
+        key=key,
+        topic=stream.config.topic,
+        rate_hz=stream.rate_hz,
+        age_s=stream.age_s(now_ns),
+        counts=take.counts(stream) if take else stream.counts(),
+        repeated=rows.repeated + rows.overloaded if rows else 0,
+        stale=rows.stale if rows else 0,
+        queue=camera.thread.statistics() if camera else QueueStatistics(),
+        problem=stream_problem(stream, now_ns, newest_ns),
+    )
 
 
 def refuse_picture_sizes(

@@ -27,6 +27,7 @@ from lerobot_streamrec.dataset.layout import STAGING
 from lerobot_streamrec.dataset.opening import open_dataset
 from lerobot_streamrec.dataset.undo import UndoneEpisode
 from lerobot_streamrec.errors import (
+    DiskFullError,
     EmptyEpisodeError,
     EpisodeError,
     EpisodeStateError,
@@ -34,23 +35,22 @@ from lerobot_streamrec.errors import (
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.recording.committer import Committer
 from lerobot_streamrec.recording.config import RecorderConfig
+from lerobot_streamrec.recording.disk_watch import DiskWatch
 from lerobot_streamrec.recording.futures import then
 from lerobot_streamrec.recording.metadata import checked_metadata, OPERATOR
 from lerobot_streamrec.recording.outcomes import Outcomes
 from lerobot_streamrec.recording.readiness import (
     refuse_picture_sizes,
     refuse_unready_streams,
-    stream_problem,
+    stream_statuses,
 )
-from lerobot_streamrec.recording.status import RecorderState, RecorderStatus, StreamStatus
-from lerobot_streamrec.recording.stream import Stream
+from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
 from lerobot_streamrec.recording.streams import Streams
 from lerobot_streamrec.recording.summary import EpisodeSummary
 from lerobot_streamrec.recording.take import Take
 from lerobot_streamrec.sync.grid import Grid
 from lerobot_streamrec.sync.phase import locked_start_ns
 from lerobot_streamrec.video.checks import check_encoder
-from lerobot_streamrec.video.frame_queue import QueueStatistics
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +86,7 @@ class Recorder:
             recovery=config.recovery,
         )
         self._committer = Committer(writer, config.encoder_in_use(), config.save_timeout_s)
+        self._disk = DiskWatch(config.root, config.disk)
         self._streams = Streams(config.streams, steady_clock_ns)
         self._take: Take | None = None
         self._is_closed = False
@@ -126,6 +127,20 @@ class Recorder:
         self._streams.push(key, stamp_ns, value, is_recording=self._take is not None)
         if self._take is not None:
             self._take.advance()
+            if self._disk.status.is_at_reserve:
+                self._save_what_there_is()
+
+    def _save_what_there_is(self) -> None:
+        """End the running episode while there is still room to save it."""
+        index, problem = self._committer.next_index, self._disk.status.problem
+        try:
+            self.save()
+            _log.error('episode %d was ended: %s', index, problem)
+        except EmptyEpisodeError:
+            self.discard()
+            _log.error('an episode without a row was ended: %s', problem)
+        except EpisodeError as error:
+            _log.error('%s; %s', error, problem)
 
     def reject(self, key: str, reason: str) -> None:
         """Take note of a message that could not be turned into a sample, and why."""
@@ -176,6 +191,7 @@ class Recorder:
         :raise EpisodeError: if there is no task
         :raise CodecError: if the codec cannot take the size of a camera's pictures
         :raise DatasetMismatchError: if a camera's size is not the dataset's
+        :raise DiskFullError: if the disk has too little room
         """
         self._refuse_if_closed()
         if self._take is not None:
@@ -193,6 +209,8 @@ class Recorder:
             raise EpisodeError(
                 'there is no task: set the parameter task, or publish it on the task topic'
             )
+        if self._disk.status.problem:
+            raise DiskFullError(self._disk.status.problem)
         streams, newest_ns = self._streams.all, self._streams.newest_ns
         refuse_unready_streams(streams, self._clock_ns(), newest_ns)
         refuse_picture_sizes(streams, self._config, self._committer.info)
@@ -208,6 +226,7 @@ class Recorder:
             folder=self._next_folder(),
             metadata={OPERATOR: self._operator},
         )
+        self._disk.follow(self._take)
         return self._committer.next_index
 
     def save(self) -> Future[EpisodeSummary]:
@@ -246,7 +265,7 @@ class Recorder:
         """
         take = self._running()
         self._take = None
-        sentence = f'discarded {take.num_rows} rows, {take.grid.seconds(take.num_rows):.1f} s'
+        sentence = f'discarded {take.num_rows} rows, {take.seconds:.1f} s'
         self._outcomes.note(sentence)
         finished = take.discard()
         self._committer.drop(finished)
@@ -308,6 +327,7 @@ class Recorder:
         """
         if not self._is_closed:
             self.end()
+        self._disk.close()
         if not self._committer.close(timeout_s):
             _log.error('the dataset was not written within %.1f s', timeout_s)
             return False
@@ -337,29 +357,14 @@ class Recorder:
             num_saved=self._committer.info.total_episodes,
             num_pending=self._outcomes.num_saving,
             num_rows=take.num_rows if take else 0,
-            seconds=take.grid.seconds(take.num_rows) if take else 0.0,
+            seconds=take.seconds if take else 0.0,
             task=take.task if take else self._task,
             failure=(take.failure or '') if take else '',
             last_result=self._outcomes.last,
             root=str(self._config.root),
-            streams=tuple(self._stream_status(stream) for stream in self._streams.all),
-        )
-
-    def _stream_status(self, stream: Stream) -> StreamStatus:
-        take, key = self._take, stream.config.key
-        rows = take.rows[key] if take else None
-        camera = take.cameras.get(key) if take else None
-        now_ns = self._clock_ns()
-        return StreamStatus(
-            key=key,
-            topic=stream.config.topic,
-            rate_hz=stream.rate_hz,
-            age_s=stream.age_s(now_ns),
-            counts=take.counts(stream) if take else stream.counts(),
-            repeated=rows.repeated + rows.overloaded if rows else 0,
-            stale=rows.stale if rows else 0,
-            queue=camera.thread.statistics() if camera else QueueStatistics(),
-            problem=stream_problem(stream, now_ns, self._streams.newest_ns),
+            disk=self._disk.status,
+            exposure=take.exposure if take else '',
+            streams=stream_statuses(self._streams.all, take, self._clock_ns()),
         )
 
     # --- checks --------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from lerobot_streamrec.recording.disk_watch import DiskStatus
 from lerobot_streamrec.recording.stream import StreamCounts
 from lerobot_streamrec.video.frame_queue import QueueStatistics
 
@@ -72,6 +73,8 @@ class RecorderStatus:
     :param failure: why the running episode cannot be saved; empty if it can
     :param last_result: the last thing that was finished or failed, in a sentence
     :param root: where the dataset is
+    :param disk: how much longer it lasts
+    :param exposure: why a crash now would take more than the last second; empty if it would not
     :param streams: all of them
     """
 
@@ -85,4 +88,6 @@ class RecorderStatus:
     failure: str
     last_result: str
     root: str
+    disk: DiskStatus
+    exposure: str
     streams: tuple[StreamStatus, ...]

@@ -189,6 +189,16 @@ class Take:
         return self._num_rows
 
     @property
+    def seconds(self) -> float:
+        """Length of the rows closed so far; any thread."""
+        return self._grid.seconds(self._num_rows)
+
+    @property
+    def folder(self) -> Path:
+        """Where its files grow; any thread."""
+        return self._folder
+
+    @property
     def grid(self) -> Grid:
         """Instants of the rows."""
         return self._grid

@@ -1,0 +1,159 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""How much longer the disk lasts, told before it is full."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+import logging
+from pathlib import Path
+import shutil
+import threading
+from typing import Protocol
+
+from lerobot_streamrec.recording.config import DiskConfig, MIB
+
+THREAD_NAME = 'disk'
+
+_PERIOD_S = 0.5
+# A take shorter than this tells too little of how much a second takes.
+_MIN_SECONDS = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DiskStatus:
+    """
+    A snapshot.
+
+    :param free_bytes: what this user may still write; None: the disk does not say
+    :param bytes_per_s: what recording takes, measured; 0: not known yet
+    :param seconds_left: of recording until the reserve begins; None: not known
+    :param problem: why no episode may start; empty if one may
+    :param warning: what the operator should know; empty if there is nothing
+    :param is_at_reserve: whether a running episode must end now
+    """
+
+    free_bytes: int | None = None
+    bytes_per_s: float = 0.0
+    seconds_left: float | None = None
+    problem: str = ''
+    warning: str = ''
+    is_at_reserve: bool = False
+
+
+class Followed(Protocol):
+    """A running take, seen by another thread."""
+
+    @property
+    def folder(self) -> Path:
+        """Where its files grow."""
+
+    @property
+    def seconds(self) -> float:
+        """How much of it is recorded."""
+
+
+def free_bytes(root: Path) -> int:
+    """Return what may still be written below a folder, or where it will be made; OSError."""
+    while not root.exists() and root != root.parent:
+        root = root.parent
+    return shutil.disk_usage(root).free
+
+
+class DiskWatch:
+    """
+    Looks at the disk in a thread of its own, since a file system may keep whoever asks waiting.
+
+    Other threads call ``follow`` and read ``status``; neither blocks.
+
+    :param root: the dataset's folder
+    :param config: thresholds
+    :param ask: how much is free; tests bring their own
+    """
+
+    def __init__(
+        self, root: Path, config: DiskConfig, ask: Callable[[Path], int] = free_bytes
+    ) -> None:
+        self._root = root
+        self._config = config
+        self._ask = ask
+        self._status = DiskStatus()
+        self._bytes_per_s = 0.0
+        self._error = ''
+        self._take: Followed | None = None
+        self._closed = threading.Event()
+        self._look()
+        self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=False)
+        self._thread.start()
+
+    @property
+    def status(self) -> DiskStatus:
+        """What was found at the last look, half a second ago at most."""
+        return self._status
+
+    def follow(self, take: Followed) -> None:
+        """Measure from now on how much room a take needs, until the next one is followed."""
+        self._take = take
+
+    def close(self) -> None:
+        """End the thread, which waits for nothing but the disk. Idempotent."""
+        self._closed.set()
+        self._thread.join(_PERIOD_S)
+
+    def _run(self) -> None:
+        while not self._closed.wait(_PERIOD_S):
+            self._look()
+
+    def _look(self) -> None:
+        self._measure()
+        try:
+            free = self._ask(self._root)
+        except OSError as error:
+            if str(error) != self._error:
+                self._error = str(error)
+                _log.warning('how much room the disk has cannot be told: %s', error)
+            self._status = DiskStatus(bytes_per_s=self._bytes_per_s)
+            return
+        self._error = ''
+        self._status = self._judge(free)
+
+    def _measure(self) -> None:
+        take = self._take
+        if take is None:
+            return
+        seconds = take.seconds
+        with suppress(OSError):
+            # Once the take is saved, its folder is gone: what was found last stays.
+            size_bytes = sum(path.stat().st_size for path in take.folder.glob('*'))
+            if size_bytes and seconds >= _MIN_SECONDS:
+                self._bytes_per_s = size_bytes / seconds
+
+    def _judge(self, free: int) -> DiskStatus:
+        config, rate = self._config, self._bytes_per_s
+        room = max(0, free - config.reserve_mib * MIB)
+        seconds_left = room / rate if rate else None
+        told = f'{free / MIB:.0f} MiB are free on the disk of {self._root}'
+        if seconds_left is not None:
+            told += f', enough for {seconds_left / 60:.1f} min of recording'
+        problem = warning = ''
+        if not room or (seconds_left is not None and seconds_left < config.min_start_s):
+            kept = f'disk.reserve_mib is {config.reserve_mib}'
+            problem = f'{told} ({kept}): free some space, or record to another disk'
+        elif seconds_left is not None and seconds_left < config.warn_minutes * 60:
+            warning = f'{told}: free some space soon'
+        return DiskStatus(free, rate, seconds_left, problem, warning, is_at_reserve=not room)
