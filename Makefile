@@ -8,6 +8,8 @@ CONFORMANCE_VENV := .venv-lerobot
 CONFORMANCE ?= 1
 # More options for pytest, such as PYTEST_ARGS='-k sync -x'.
 PYTEST_ARGS ?=
+# Options of the soak, such as SOAK_ARGS='--kills 20 --seed 7'.
+SOAK_ARGS ?=
 # Options of the benchmark, such as BENCH_ARGS='--codec h264'.
 BENCH_ARGS ?=
 # Where the demo records to; empty: where the demo itself chooses.
@@ -76,6 +78,10 @@ demo: env ## record a simulated arm (DEMO_ROOT=folder: to there)
 bench: env ## measure what recording costs on this machine
 	@$(VENV_PYTHON) -m pip install --quiet --no-deps -r requirements/bench.txt
 	@$(VENV_PYTHON) benchmarks/record.py $(BENCH_ARGS)
+
+.PHONY: soak
+soak: env conformance-env ## kill the recorder 200 times (SOAK_ARGS='--kills 20')
+	@$(CONFORMANCE_ENV) $(VENV_PYTHON) test/kills/soak.py $(SOAK_ARGS)
 
 .PHONY: build
 build: env ## colcon build into ./build and ./install

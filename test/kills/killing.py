@@ -1,0 +1,279 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Kills recorders, and holds what is left against what they had said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+import json
+import os
+from pathlib import Path
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+
+import av
+from lerobot_streamrec.dataset.opening import open_dataset
+import pandas as pd
+import victim
+
+ROOT = Path(__file__).parents[2]
+READER = Path(__file__).with_name('lerobot_reader.py')
+READ_TIMEOUT_S = 1800
+MARKERS = (None, None, 'saving', 'saving', 'starting', 'discarding', 'undoing', 'finalizeing')
+END_S = 12.0
+MAX_LOST_ROWS = victim.FPS
+"""One second."""
+
+
+@dataclass
+class Account:
+    """
+    What a recorder has answered since the dataset was empty.
+
+    :ivar lengths: rows of every saved episode
+    :ivar saving: rows are not known: a save was asked for and not answered
+    :ivar running: rows that the running episode had when it last said so; None: none runs
+    :ivar doing: a verb that was asked for and not answered
+    """
+
+    lengths: list[int] = field(default_factory=list)
+    saving: bool = False
+    running: int | None = None
+    doing: str = ''
+
+    def hear(self, line):
+        word, _, rest = line.partition(' ')
+        if word == 'saving':
+            self.saving, self.running = True, None
+        elif word == 'saved':
+            self.saving = False
+            self.lengths.append(int(rest))
+        elif word == 'started':
+            self.running = 0
+        elif word == 'rows' and self.running is not None:
+            self.running = int(rest)
+        elif word in ('undoing', 'discarding', 'finalizeing'):
+            self.doing = word
+        elif word in ('undoed', 'discarded', 'finalizeed', 'undo_refused'):
+            self.doing = ''
+            if word == 'undoed':
+                self.lengths.pop()
+            if word == 'discarded':
+                self.running = None
+
+    def allowed_lengths(self):
+        """Return what readers may see: what was answered, or also what was being done."""
+        allowed = [self.lengths]
+        if self.doing == 'undoing':
+            allowed.append(self.lengths[:-1])
+        if self.saving:
+            allowed.append([*self.lengths, None])
+        return allowed
+
+
+@dataclass
+class Killed:
+    """
+    One kill.
+
+    :ivar at: what the recorder was doing, as it said
+    :ivar lost_rows: of the running episode; None: none was running
+    :ivar problems: what is not as it must be
+    """
+
+    at: str
+    lost_rows: int | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+def live_and_die(root, seed, number, account, marker, delay_s, after_markers):
+    """
+    Start a recorder, and kill it after a marker has come so often.
+
+    :return: what it said last, and the number that the next life begins with
+    """
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+    command = [sys.executable, str(Path(victim.__file__)), str(root), str(seed), str(number)]
+    last, num_markers, num_rows = 'opening', 0, 0
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        give_up = threading.Timer(END_S, process.kill)
+        give_up.start()
+        kill = None
+        try:
+            for line in process.stdout:
+                account.hear(line.strip())
+                num_rows += line.startswith('rows')
+                if not line.startswith('rows'):
+                    last = line.split()[0]
+                is_due = line.split()[0] == marker or (marker is None and line == 'ready\n')
+                num_markers += is_due
+                if is_due and num_markers == after_markers and kill is None:
+                    kill = threading.Timer(delay_s, process.kill)
+                    kill.start()
+        finally:
+            process.kill()
+            give_up.cancel()
+            if kill is not None:
+                kill.join()
+        said = process.stderr.read()
+    if process.returncode != -signal.SIGKILL:
+        raise AssertionError(f'the recorder ended by itself: {process.returncode}\n{said}')
+    return last, number + num_rows + 1
+
+
+def readers_view(root):
+    """
+    Read what info.json says is there, as LeRobot does; problems in sentences.
+
+    :return: lengths of the episodes, and problems
+    """
+    if not (root / 'meta/info.json').is_file():
+        return [], []
+    info = pd.read_json(root / 'meta/info.json', typ='series')
+    total, num_rows = info['total_episodes'], info['total_frames']
+    episodes = pd.concat(map(pd.read_parquet, sorted(root.glob('meta/episodes/*/*.parquet'))))
+    rows = pd.concat(map(pd.read_parquet, sorted(root.glob('data/*/*.parquet'))))[:num_rows]
+    problems = []
+    if rows['index'].tolist() != list(range(num_rows)):
+        problems.append(f'rows are not 0 to {num_rows - 1}')
+    episodes = episodes[:total]
+    if episodes['episode_index'].tolist() != list(range(total)):
+        problems.append(f'episodes are not 0 to {total - 1}')
+    for _, episode in episodes.iterrows():
+        problems += _episode_problems(root, info, episode, rows)
+    return episodes['length'].tolist(), problems
+
+
+def _episode_problems(root, info, episode, rows):
+    index, key = episode['episode_index'], victim.FRONT
+    own = rows[rows['episode_index'] == index]
+    numbers = [int(value) for value in own[victim.STATE]]
+    if len(numbers) != episode['length']:
+        return [f'episode {index} has {len(numbers)} of {episode["length"]} rows']
+    path = root / info['video_path'].format(
+        video_key=key,
+        chunk_index=episode[f'videos/{key}/chunk_index'],
+        file_index=episode[f'videos/{key}/file_index'],
+    )
+    first = round(episode[f'videos/{key}/from_timestamp'] * victim.FPS)
+    shown = _numbers_shown(path)[first : first + len(numbers)]
+    problems = []
+    if shown != [number % 4096 for number in numbers]:
+        problems.append(f'episode {index} shows {shown}, its rows are {numbers}')
+    if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+        problems.append(f'episode {index} has rows that are not one after the other: {numbers}')
+    return problems
+
+
+def _numbers_shown(path):
+    half, block = victim.BLOCK // 2, victim.BLOCK
+    with av.open(str(path)) as container:
+        return [
+            sum(
+                1 << bit
+                for bit, level in enumerate(
+                    frame.to_ndarray(format='gray')[half : 3 * block : block, half::block].ravel()
+                )
+                if level > 127
+            )
+            for frame in container.decode(video=0)
+        ]
+
+
+def recover(root):
+    """Open the dataset as the next recorder does; what was said of interrupted takes."""
+    settings = victim.config(root)
+    writer, said = open_dataset(
+        root, fps=settings.fps, robot_type=None, features=settings.features(), resume=True
+    )
+    writer.close()
+    return said
+
+
+def kill_once(root, random, number, account, copy_to=None):
+    """
+    Let a recorder live for some seconds, kill it, and look at what is left.
+
+    :param account: of the lives before; becomes what is there after recovery
+    :param copy_to: keeps what the kill left, before anything was repaired
+    :return: the kill, and the number that the next life begins with
+    """
+    marker = random.choice(MARKERS)
+    delay_s = random.uniform(0.3, 2.5) if marker is None else random.uniform(0.0, 0.06)
+    seed = random.randrange(1 << 30)
+    last, number = live_and_die(
+        root, seed, number, account, marker, delay_s, random.randint(1, 2)
+    )
+    killed = Killed(last)
+    if copy_to is not None:
+        shutil.copytree(root, copy_to)
+    seen, problems = readers_view(root)
+    killed.problems += [f'before recovery: {problem}' for problem in problems]
+    if not any(_is_like(seen, allowed) for allowed in account.allowed_lengths()):
+        killed.problems.append(
+            f'readers see episodes of {seen} rows before recovery, answered were {account}'
+        )
+    recover(root)
+    after, problems = readers_view(root)
+    killed.problems += [f'after recovery: {problem}' for problem in problems]
+    _judge_recovery(killed, account, seen, after)
+    account.lengths[:] = after
+    account.saving, account.running, account.doing = False, None, ''
+    return killed, number
+
+
+def _judge_recovery(killed, account, seen, after):
+    if after[: len(seen)] != seen:
+        killed.problems.append(f'recovery made {after} of {seen}')
+    added = after[len(seen) :]
+    is_saved = len(seen) > len(account.lengths)
+    if account.saving and not is_saved:
+        if not added:
+            killed.problems.append('the episode that was being saved is lost')
+        added = added[1:]
+    if account.running is None or account.doing == 'discarding':
+        return
+    killed.lost_rows = max(0, account.running - sum(added))
+    if killed.lost_rows > MAX_LOST_ROWS:
+        killed.problems.append(f'{killed.lost_rows} rows of the running episode are lost')
+
+
+def _is_like(lengths, allowed):
+    return len(lengths) == len(allowed) and all(
+        one is None or length == one for length, one in zip(lengths, allowed, strict=True)
+    )
+
+
+def read_with_lerobot(python, roots):
+    """
+    Open datasets with LeRobot's own loader, and read every item.
+
+    :param python: of an environment with the real LeRobot
+    :param roots: folders
+    :return: by root the lengths of its episodes as the loader has them, or what it said instead
+    """
+    done = subprocess.run(
+        [python, str(READER), *map(str, roots)],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=READ_TIMEOUT_S,
+        check=True,
+    )
+    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{')]
+    return {Path(one['root']): one['lengths'] or one['error'] for one in found}

@@ -1,0 +1,47 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+A recorder that is killed at any instant loses no saved episode.
+
+The short form of `make soak`: the same kills, fewer of them.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+
+from killing import Account, kill_once, read_with_lerobot, readers_view
+import pytest
+
+SEEDS = (1, 2)
+KILLS_PER_SEED = 4
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
+
+
+def test_nothing_that_was_saved_is_lost_at_any_kill(tmp_path):
+    copies = []
+    for seed in SEEDS:
+        account, number, chance = Account(), 0, random.Random(seed)
+        for kill in range(KILLS_PER_SEED):
+            copies.append(tmp_path / f'killed_{seed}_{kill}')
+            root = tmp_path / f'dataset_{seed}'
+            killed, number = kill_once(root, chance, number, account, copies[-1])
+            assert killed.problems == [], f'kill {kill} of seed {seed}, while {killed.at}'
+        assert account.lengths, 'nothing was saved at all'
+    python = os.environ.get('STREAMREC_CONFORMANCE_PYTHON')
+    if python:
+        expected = {copy: lengths for copy in copies if (lengths := readers_view(copy)[0])}
+        assert read_with_lerobot(python, expected) == expected

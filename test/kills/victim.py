@@ -1,0 +1,124 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+Records in real time until it is killed: ``victim.py ROOT SEED FIRST_NUMBER``.
+
+Message number n is shown by the picture and by the state at the same stamp, n / 30 s. What is
+done is said, a line each, before and after: whoever kills this process knows what was answered.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+import random
+import sys
+import time
+
+from lerobot_streamrec.errors import StreamrecError
+from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.recording.config import DiskConfig, RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.video.config import EncoderConfig
+import numpy as np
+
+FPS = 30
+FRONT, STATE = 'observation.images.front', 'observation.state'
+BLOCK = 16
+VERBS = ('discard', 'undo', 'finalize')
+WAIT_S = 60
+
+
+def config(root):
+    """Return the settings, the same in every life."""
+    return RecorderConfig(
+        root=root,
+        streams=(StreamConfig(FRONT, 'front'), StreamConfig(STATE, 'state', names=('number',))),
+        fps=FPS,
+        task='count',
+        resume=True,
+        encoder=EncoderConfig(vcodec='h264', encoder_threads=1),
+        disk=DiskConfig(reserve_mib=1, min_start_s=0, warn_minutes=0),
+    )
+
+
+def picture(number):
+    """Draw a number below 4096 in black and white blocks."""
+    bits = np.array([(number >> bit) & 1 for bit in range(12)], np.uint8).reshape(3, 4)
+    return np.kron(bits * 255, np.ones((BLOCK, BLOCK), np.uint8))
+
+
+class Victim:
+    """A recorder and its two topics, which bring a message 30 times a second."""
+
+    def __init__(self, root, seed, number):
+        self._random = random.Random(seed)
+        self._number = number
+        self._recorder = Recorder(config(root))
+        self._due_s = time.monotonic()
+
+    def run(self):
+        say('ready')
+        self.let_pass(0.2)
+        while True:
+            say('starting')
+            say('started', self._recorder.start())
+            self.let_pass(self._random.uniform(0.3, 1.5))
+            if self._random.random() < 0.2:
+                self._finish('discard')
+                continue
+            self._save()
+            if self._random.random() < 0.5:
+                self._finish(self._random.choice(VERBS[1:]))
+
+    def let_pass(self, seconds):
+        """Bring messages for so long, each at its time."""
+        end_s = self._due_s + seconds
+        while self._due_s < end_s:
+            time.sleep(max(0.0, self._due_s - time.monotonic()))
+            self._due_s += 1 / FPS
+            stamp_ns = 1_800_000_000 * 10**9 + self._number * 10**9 // FPS
+            self._recorder.push_image(FRONT, stamp_ns, Frame(picture(self._number), 'gray'))
+            self._recorder.push_vector(STATE, stamp_ns, np.array([self._number], np.float64))
+            self._number += 1
+            say('rows', self._recorder.status().num_rows)
+
+    def _save(self):
+        say('saving')
+        save = self._recorder.save()
+        if self._random.random() < 0.3:
+            # The next episode starts while this one is being written.
+            say('starting')
+            say('started', self._recorder.start())
+            self.let_pass(0.3)
+            say('saved', save.result(WAIT_S).episode.num_rows)
+            say('saving')
+            save = self._recorder.save()
+        say('saved', save.result(WAIT_S).episode.num_rows)
+
+    def _finish(self, verb):
+        say(f'{verb}ing')
+        try:
+            getattr(self._recorder, verb)().result(WAIT_S)
+        except StreamrecError as error:
+            say(f'{verb}_refused', error)
+        else:
+            say(f'{verb}ed')
+
+
+def say(*words):
+    print(*words, flush=True)
+
+
+if __name__ == '__main__':
+    Victim(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])).run()
