@@ -23,6 +23,7 @@ from lerobot_streamrec.dataset.files import Files
 from lerobot_streamrec.dataset.info import DatasetInfo, parse_info, with_defaults
 from lerobot_streamrec.dataset.layout import INFO, OWN
 from lerobot_streamrec.dataset.leftovers import quarantine_all, return_videos
+from lerobot_streamrec.dataset.links import refuse_links
 from lerobot_streamrec.dataset.lock import DatasetLock
 from lerobot_streamrec.dataset.parquet import warm_up
 from lerobot_streamrec.dataset.resuming import refuse_another_kind, resumed_state
@@ -64,6 +65,7 @@ def open_dataset(
     """
     warm_up()
     try:
+        refuse_links(root)
         unfinished = _unfinished_folders(root)
         (root / OWN).mkdir(parents=True, exist_ok=True)
         lock = DatasetLock(root)

@@ -106,8 +106,6 @@ class Recorder:
         :param frame: given away: its buffer must not change any more
         :raise StampError: if the stamp cannot be an instant of the running episode
         """
-        if self._take is not None:
-            self._take.check_size(video_key, frame)
         self._push(video_key, stamp_ns, frame)
 
     def push_vector(self, key: str, stamp_ns: int, values: Any) -> None:
@@ -124,9 +122,14 @@ class Recorder:
     def _push(self, key: str, stamp_ns: int, value: Any) -> None:
         if self._is_closed:
             return
-        self._streams.push(key, stamp_ns, value, is_recording=self._take is not None)
-        if self._take is not None:
-            self._take.advance()
+        take = self._take
+        if take is not None:
+            self._streams.check_stamp(key, stamp_ns)
+            if isinstance(value, Frame):
+                take.check_size(key, value)
+        self._streams.push(key, stamp_ns, value, is_recording=take is not None)
+        if take is not None:
+            take.advance()
             if self._disk.status.is_at_reserve:
                 self._save_what_there_is()
 

@@ -48,6 +48,19 @@ class Streams:
         stamps = [stream.newest_ns for stream in self._streams.values()]
         return max((stamp for stamp in stamps if stamp is not None), default=None)
 
+    def check_stamp(self, key: str, stamp_ns: int) -> None:
+        """
+        Refuse a stamp that cannot be an instant of the running episode.
+
+        :param key: of its stream
+        :param stamp_ns: of the message
+        :raise StampError: if it is far ahead of every stream
+        """
+        arrivals_ns = [one.arrived_ns for one in self._streams.values()]
+        # An episode starts with a sample of every stream.
+        quiet_ns = self._clock_ns() - max(at for at in arrivals_ns if at is not None)
+        self._streams[key].check_stamp(stamp_ns, self.newest_ns, quiet_ns)
+
     def push(self, key: str, stamp_ns: int, value: Any, *, is_recording: bool) -> None:
         """
         Take in a sample.
@@ -56,12 +69,5 @@ class Streams:
         :param stamp_ns: its instant in the streams' time
         :param value: frame or vector
         :param is_recording: whether rows are being closed
-        :raise StampError: if the stamp cannot be an instant of the running episode
         """
-        stream, now_ns = self._streams[key], self._clock_ns()
-        if is_recording:
-            arrivals_ns = [one.arrived_ns for one in self._streams.values()]
-            # An episode starts with a sample of every stream.
-            quiet_ns = now_ns - max(at for at in arrivals_ns if at is not None)
-            stream.check_stamp(stamp_ns, self.newest_ns, quiet_ns)
-        stream.push(stamp_ns, value, now_ns, is_recording=is_recording)
+        self._streams[key].push(stamp_ns, value, self._clock_ns(), is_recording=is_recording)

@@ -1,0 +1,48 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Symbolic links below a root, which would lead what is written somewhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from lerobot_streamrec.dataset.layout import OWN
+from lerobot_streamrec.errors import DatasetError
+
+# Folders that files are put into, and the recorder's own files.
+_PATTERNS = ('*', '*/*', 'videos/*/*', 'meta/episodes/*', f'{OWN}', f'{OWN}/*', f'{OWN}/*/*')
+
+
+def refuse_links(root: Path) -> None:
+    """
+    Refuse a dataset of which a part lies elsewhere; the root itself may be a link.
+
+    A file that is a link does no harm: files are replaced, never written into.
+
+    :raise DatasetError: naming the link and where it leads
+    """
+    for path in _links(root):
+        raise DatasetError(
+            f'{path} is a symbolic link to {path.readlink()}: nothing is written outside of the '
+            'root. Put the folder itself there, or make the root the link.'
+        )
+
+
+def _links(root: Path) -> Iterator[Path]:
+    for pattern in _PATTERNS:
+        for path in sorted(root.glob(pattern)):
+            is_ours = path.is_relative_to(root / OWN)
+            if path.is_symlink() and (is_ours or not path.is_file()):
+                yield path
