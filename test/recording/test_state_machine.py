@@ -1,0 +1,301 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+Random verbs and faults, in any order: the five promises hold after each of them.
+
+Hypothesis looks for the shortest sequence that breaks one. What must be there is told by a model
+of a few lines: the lengths of the saved episodes, and every message that was sent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import suppress
+import itertools
+import shutil
+import threading
+import time
+
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import (
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    RuleBasedStateMachine,
+    run_state_machine_as_test,
+)
+import hypothesis.strategies as st
+from lerobot_streamrec.dataset.files import Files
+from lerobot_streamrec.dataset.journal import read_journal
+from lerobot_streamrec.dataset.take_record import parse_take_record
+from lerobot_streamrec.errors import DatasetCorruptError, DatasetError, EpisodeError, StampError, StreamrecError
+from lerobot_streamrec.recording.status import RecorderState
+import pytest
+
+FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'
+SECOND_NS = 10**9
+WAIT_S = 30
+HELD_BACK = 5
+EXAMPLES, STEPS = 70, 30
+
+
+class FaultyDisk:
+    """Refuses the n-th file that is written from now on."""
+
+    def __init__(self, monkeypatch):
+        self.countdown = None
+        disk = self
+
+        class FaultyFiles(Files):
+            def replace(self, relative, content):
+                disk.count()
+                super().replace(relative, content)
+
+            def adopt(self, source, relative):
+                disk.count()
+                super().adopt(source, relative)
+
+        monkeypatch.setattr('lerobot_streamrec.dataset.opening.Files', FaultyFiles)
+
+    def count(self):
+        if self.countdown is not None:
+            self.countdown -= 1
+            if self.countdown < 0:
+                self.countdown = None
+                raise DatasetError('no space left on device')
+
+
+class Machine(RuleBasedStateMachine):
+    """One recorder after the other, on one dataset."""
+
+    def __init__(self, make_rig, new_root, read_dataset, disk, doing):
+        super().__init__()
+        self._make_rig, self._new_root, self._read = make_rig, new_root, read_dataset
+        self._disk = disk
+        self.rig = None
+        self.saved = []
+        self.doing = doing
+
+    @initialize()
+    def begin(self):
+        self.rig = self._make_rig(root=self._new_root())
+        self.rig.run(1)
+
+    @property
+    def recorder(self):
+        return self.rig.recorder
+
+    @property
+    def is_recording(self):
+        return self.rig is not None and self.recorder.status().state is RecorderState.RECORDING
+
+    # --- time and messages ---------------------------------------------------------------------
+
+    @rule(tenths=st.integers(1, 15))
+    def let_pass(self, tenths):
+        self.rig.run(tenths / 10)
+
+    @rule(key=st.sampled_from([FRONT, STATE]), tenths=st.integers(1, 20))
+    def lose_a_stream(self, key, tenths):
+        self.rig.run(tenths / 10, without=[key])
+
+    @rule(key=st.sampled_from([FRONT, TOP, STATE]))
+    def bring_a_stamp_of_another_clock(self, key):
+        if self.is_recording:
+            with pytest.raises(StampError):
+                self.rig.push(key, self.rig.now_ns + 3600 * SECOND_NS)
+        # Undo the account: it was refused.
+        assert all(stamp < self.rig.now_ns for stamp, _ in self.rig.sent[key])
+
+    # --- verbs ---------------------------------------------------------------------------------
+
+    @rule()
+    @precondition(lambda self: not self.is_recording)
+    def start(self):
+        # A stream that was silent for long is a reason not to start.
+        with suppress(EpisodeError):
+            assert self.recorder.start() == len(self.saved)
+
+    @rule(tenths=st.integers(2, 20))
+    @precondition(lambda self: not self.is_recording)
+    def record(self, tenths):
+        self.rig.run(0.5)
+        assert self.recorder.start() == len(self.saved)
+        self.rig.run(tenths / 10)
+
+    @rule()
+    def ask_for_what_makes_no_sense(self):
+        verbs = ('start', 'undo', 'finalize') if self.is_recording else ('save', 'discard')
+        for verb in verbs:
+            with pytest.raises(EpisodeError):
+                getattr(self.recorder, verb)()
+
+    @rule()
+    @precondition(lambda self: self.is_recording)
+    def save_well(self):
+        self.save(None)
+
+    @rule(fails_at=st.integers(0, 8))
+    @precondition(lambda self: self.is_recording)
+    def save_badly(self, fails_at):
+        self.save(fails_at)
+
+    def save(self, fails_at):
+        rows = self.recorder.status().num_rows
+        self._disk.countdown = fails_at
+        try:
+            summary = self.rig.save()
+        except StreamrecError:
+            return
+        finally:
+            self._disk.countdown = None
+        self.doing['saves'] += 1
+        assert summary.episode.episode_index == len(self.saved)
+        assert summary.episode.num_rows == rows
+        self.saved.append(rows)
+
+    @rule()
+    @precondition(lambda self: self.is_recording)
+    def discard(self):
+        self.recorder.discard().result(WAIT_S)
+
+    @rule(fails_at=st.none() | st.integers(0, 2))
+    @precondition(lambda self: self.saved and not self.is_recording)
+    def undo(self, fails_at):
+        self._disk.countdown = fails_at
+        try:
+            self.recorder.undo().result(WAIT_S)
+        except StreamrecError:
+            return
+        finally:
+            self._disk.countdown = None
+        self.saved.pop()
+        self.doing['undos'] += 1
+
+    @rule(verdict=st.sampled_from(['success', 'failure', 'whatever', '']))
+    def say_something(self, verdict):
+        try:
+            self.recorder.annotate('verdict', verdict).result(WAIT_S)
+        except StreamrecError:
+            return
+        assert verdict != 'whatever'
+
+    @rule()
+    @precondition(lambda self: not self.is_recording)
+    def finalize(self):
+        info = self.recorder.finalize().result(WAIT_S)
+        assert info.total_episodes == len(self.saved)
+
+    # --- the end of a process ------------------------------------------------------------------
+
+    @rule()
+    def end_and_begin_again(self):
+        rows = self.recorder.status().num_rows
+        failure = self.recorder.status().failure
+        self.recorder.close(WAIT_S)
+        if rows and not failure:
+            self.saved.append(rows)
+        self._go_on(self.rig.config.root)
+
+    @rule()
+    def crash(self):
+        """What is on the disk at any moment is what a kill leaves."""
+        status, root = self.recorder.status(), self._new_root()
+        if status.num_rows:
+            self._wait_for_the_journal(status.num_rows)
+        # A folder that is being deleted cannot be copied.
+        self.recorder._committer.flush().result(WAIT_S)
+        shutil.copytree(self.rig.config.root, root)
+        before = self.rig
+        self._go_on(root)
+        before.recorder.close(WAIT_S)
+        num_saved = self.recorder.status().num_saved
+        if num_saved == len(self.saved):
+            assert status.num_rows <= HELD_BACK, 'the running episode is lost'
+            return
+        assert num_saved == len(self.saved) + 1
+        self.doing['recoveries'] += 1
+        self.saved.append(int(self._read(root).episodes['length'].iloc[-1]))
+        assert status.num_rows - HELD_BACK <= self.saved[-1] <= status.num_rows
+
+    def _wait_for_the_journal(self, rows):
+        folder = max((self.rig.config.root / '.streamrec/staging').glob('take-*'))
+        deadline_s = time.monotonic() + WAIT_S
+        while not self._is_written(folder, rows):
+            assert time.monotonic() < deadline_s
+            threading.Event().wait(0.01)
+
+    def _is_written(self, folder, rows):
+        if not (folder / 'take.json').is_file():
+            return False
+        try:
+            record = parse_take_record((folder / 'take.json').read_bytes(), folder)
+        except DatasetCorruptError:
+            # It is being written right now.
+            return False
+        waiting = sum(one.queue.num_queued for one in self.recorder.status().streams)
+        return read_journal(folder, record)[0] == rows and not waiting
+
+    def _go_on(self, root):
+        before = self.rig
+        self.rig = self._make_rig(root=root, resume=(root / 'meta/info.json').is_file())
+        self.rig.sent, self.rig.now_ns = before.sent, before.now_ns
+        self.rig.run(1)
+
+    # --- what must hold ------------------------------------------------------------------------
+
+    @invariant()
+    def the_recorder_tells_the_truth(self):
+        if self.rig is None:
+            return
+        status = self.recorder.status()
+        assert status.num_saved == len(self.saved)
+        assert status.num_pending == 0
+        assert status.episode_index == len(self.saved)
+
+    def teardown(self):
+        if self.rig is None:
+            return
+        root = self.rig.config.root
+        if self.is_recording:
+            self.recorder.discard()
+        self.recorder.close(WAIT_S)
+        if not self.saved:
+            assert not (root / 'meta/info.json').exists()
+            return
+        dataset = self._read(root)
+        assert dataset.episodes['length'].tolist() == self.saved
+        for index in range(len(self.saved)):
+            self.rig.check(dataset, index)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(280)
+def test_the_promises_hold_whatever_happens(make_rig, tmp_path, read_dataset, monkeypatch):
+    numbers, disk, doing = itertools.count(), FaultyDisk(monkeypatch), Counter()
+
+    def new_root():
+        return tmp_path / f'{next(numbers)}' / 'dataset'
+
+    run_state_machine_as_test(
+        lambda: Machine(make_rig, new_root, read_dataset, disk, doing),
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    # A machine that does nothing breaks nothing.
+    assert all(doing[name] for name in ('saves', 'undos', 'recoveries')), doing
