@@ -40,7 +40,13 @@ import hypothesis.strategies as st
 from lerobot_streamrec.dataset.files import Files
 from lerobot_streamrec.dataset.journal import read_journal
 from lerobot_streamrec.dataset.take_record import parse_take_record
-from lerobot_streamrec.errors import DatasetCorruptError, DatasetError, EpisodeError, StampError, StreamrecError
+from lerobot_streamrec.errors import (
+    DatasetCorruptError,
+    DatasetError,
+    EpisodeError,
+    StampError,
+    StreamrecError,
+)
 from lerobot_streamrec.recording.status import RecorderState
 import pytest
 
