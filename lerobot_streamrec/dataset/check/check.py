@@ -20,11 +20,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from lerobot_streamrec.dataset.check.dataset_statistics import check_dataset_statistics
 from lerobot_streamrec.dataset.check.episode_order import (
     check_order,
     check_spans,
     committed_episodes,
 )
+from lerobot_streamrec.dataset.check.episode_statistics import check_episode_statistics
 from lerobot_streamrec.dataset.check.episodes import EpisodeTable, read_episodes
 from lerobot_streamrec.dataset.check.findings import Finding, Findings
 from lerobot_streamrec.dataset.check.info import check_info, CheckedInfo
@@ -32,10 +34,6 @@ from lerobot_streamrec.dataset.check.kinds import CHANGED_MEANWHILE, RECORDER_RU
 from lerobot_streamrec.dataset.check.orphans import check_leftovers, check_links, check_orphans
 from lerobot_streamrec.dataset.check.report import CheckReport, EpisodeHealth, Progress
 from lerobot_streamrec.dataset.check.rows import RowCheck, RowFacts
-from lerobot_streamrec.dataset.check.statistics import (
-    check_dataset_statistics,
-    check_episode_statistics,
-)
 from lerobot_streamrec.dataset.check.tasks import check_tasks
 from lerobot_streamrec.dataset.check.videos import VideoCheck, VideoFindings
 from lerobot_streamrec.dataset.layout import INFO, LOCK

@@ -15,10 +15,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lerobot_streamrec.dataset.check.findings import Kind
+from lerobot_streamrec.dataset.check.findings import Findings, Kind
+from lerobot_streamrec.dataset.check.info import CheckedInfo, is_depth
 from lerobot_streamrec.dataset.check.kinds import (
     WRONG_CAMERA_STATISTICS,
     WRONG_NUMBERING_STATISTICS,
@@ -27,7 +28,8 @@ from lerobot_streamrec.dataset.check.kinds import (
 )
 from lerobot_streamrec.dataset.check.moments import MOMENTS
 from lerobot_streamrec.dataset.check.reading import Floats, Ints
-from lerobot_streamrec.stats.feature_statistics import QUANTILES
+from lerobot_streamrec.dataset.features import DEFAULT_FEATURES
+from lerobot_streamrec.stats.feature_statistics import QUANTILES, STATISTICS
 import numpy as np
 import numpy.typing as npt
 
@@ -40,6 +42,9 @@ _TOLERANCES = {'min': 1e-5, 'max': 1e-5, 'mean': 1e-3, 'std': 1e-3}
 # LeRobot's quantiles are edges of a histogram, which stand a little outside of min and max.
 _QUANTILE_TOLERANCE = 1e-3
 _ABSOLUTE = 1e-9
+
+REQUIRED = tuple(name for name in STATISTICS if name not in QUANTILES)
+"""Statistics that every release of the format has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,29 +68,36 @@ class Judged:
     of_pictures: bool
 
 
+def statistics_shape(info: CheckedInfo, key: str) -> tuple[int, ...]:
+    """Return the shape of a feature's statistics: leading dimensions are put together."""
+    shape = info.features[key].shape or (1,)
+    if key not in info.cameras:
+        return shape[-1:]
+    channels = shape[-1] if shape[-1] in (1, 3, 4) else shape[0]
+    return (channels, 1, 1)
+
+
 def judge(
+    info: CheckedInfo,
+    key: str,
     values: Mapping[str, Floats],
     truth: Mapping[str, Floats] | None,
     count: Ints | None,
-    *,
-    is_camera: bool,
-    is_depth: bool,
-    is_numbering: bool,
 ) -> list[Judged]:
     """
     Compare statistics of one feature; all arrays have one row per episode.
 
+    :param info: what is usable of info.json
+    :param key: the feature
     :param values: what is said, per name ``(n, d)``
     :param truth: what is so, per name of ``MOMENTS`` ``(n, d)``, NaN where not known; or None
-    :param count: rows, ``(n,)``, 0 where not known; None if it may be of anything
-    :param is_camera: whether it is about pictures; quantiles and extremes do not survive codecs
-    :param is_depth: whether pictures are in a unit of their own
-    :param is_numbering: whether the feature is one of LeRobot's own
+    :param count: rows, ``(n,)``, 0 where not known; None if that is not known at all
     """
+    is_camera = key in info.cameras
     kind = WRONG_STATISTICS
     if is_camera:
         kind = WRONG_CAMERA_STATISTICS
-    elif is_numbering:
+    elif key in DEFAULT_FEATURES:
         kind = WRONG_NUMBERING_STATISTICS
     judging = _Judging(values, kind, is_camera)
     for name, said in values.items():
@@ -93,12 +105,13 @@ def judge(
     if judging.found:
         return judging.found
     judging.add('count', values['count'] < 1)
-    if count is not None:
+    # Of cameras it is frames or pixels, by who recorded them.
+    if count is not None and not is_camera:
         expected = count[:, None].astype(np.float64)
         judging.add('count', (values['count'] != expected) & (expected > 0), expected)
     if truth is not None:
         judging.compare(truth)
-    if is_camera and not is_depth:
+    if is_camera and not is_depth(info.features[key]):
         for name in sorted(set(values) - {'count'}):
             outside = (values[name] < -_ABSOLUTE) | (values[name] > 1 + _QUANTILE_TOLERANCE)
             judging.add(name, outside)
@@ -166,3 +179,34 @@ def _quantiles(values: Mapping[str, Floats], *, of_pictures: bool) -> list[Judge
 def _text(numbers: Floats) -> str:
     text = ', '.join(f'{number:.6g}' for number in numbers[:4].tolist())
     return f'[{text}{", ..." if len(numbers) > 4 else ""}]'
+
+
+def add_judged(
+    judged: Sequence[Judged],
+    key: str,
+    path: str,
+    episodes: Sequence[int] | None,
+    findings: Findings,
+) -> None:
+    """
+    Take down what was judged wrong, one finding for all that is wrong with a feature.
+
+    :param episodes: episode_index per row that was compared; None: it was the whole dataset
+    """
+    grouped: dict[tuple[Kind, int], list[Judged]] = {}
+    for one in judged:
+        grouped.setdefault((one.kind, one.row), []).append(one)
+    for (kind, row), group in grouped.items():
+        first, names = group[0], ', '.join(dict.fromkeys(one.name for one in group))
+        truth = 'pictures' if first.of_pictures else 'rows'
+        findings.add(
+            kind,
+            path,
+            f'Statistics of {key} are not those of the {truth} ({names})'
+            if first.expected
+            else f'Statistics of {key} cannot be so ({names})',
+            found=f'{first.name} {first.found}',
+            expected=first.expected,
+            episode=None if episodes is None else episodes[row],
+            feature=key,
+        )

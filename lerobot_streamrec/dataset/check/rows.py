@@ -34,6 +34,7 @@ from lerobot_streamrec.dataset.check.kinds import (
 )
 from lerobot_streamrec.dataset.check.moments import Moments
 from lerobot_streamrec.dataset.check.numbering import check_numbering, Numbering
+from lerobot_streamrec.dataset.check.pictures import Stretch
 from lerobot_streamrec.dataset.check.reading import (
     floats,
     integers,
@@ -43,7 +44,7 @@ from lerobot_streamrec.dataset.check.reading import (
     runs,
     UNREADABLE,
 )
-from lerobot_streamrec.dataset.check.values import check_values, Stretch
+from lerobot_streamrec.dataset.check.values import check_values
 from lerobot_streamrec.dataset.features import DEFAULT_FEATURES
 import numpy as np
 import numpy.typing as npt

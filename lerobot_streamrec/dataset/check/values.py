@@ -16,44 +16,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from lerobot_streamrec.dataset.check.columns import Columns, numbers
-from lerobot_streamrec.dataset.check.findings import Findings
-from lerobot_streamrec.dataset.check.info import is_depth
-from lerobot_streamrec.dataset.check.kinds import (
-    MISSING_VALUE,
-    NOT_FINITE,
-    UNREADABLE_PICTURE,
-    WRONG_COLUMN_TYPE,
-    WRONG_PICTURE_SIZE,
-)
+from lerobot_streamrec.dataset.check.findings import Findings, Kind
+from lerobot_streamrec.dataset.check.kinds import MISSING_VALUE, NOT_FINITE, WRONG_COLUMN_TYPE
 from lerobot_streamrec.dataset.check.moments import Moments
+from lerobot_streamrec.dataset.check.pictures import Pictures, Stretch
 from lerobot_streamrec.dataset.check.reading import ProblemError
 from lerobot_streamrec.dataset.features import FeatureSpec
-from lerobot_streamrec.errors import DatasetCorruptError
-from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
-from lerobot_streamrec.video.inspect import decode_picture, InspectedFrame
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """
-    Rows of one episode that stand together in a file.
-
-    :param begin: first row in the file
-    :param end: row after the last one
-    :param row: the episode's place in meta/episodes; below 0: its values are not kept
-    :param episode_index: as the rows say
-    """
-
-    begin: int
-    end: int
-    row: int
-    episode_index: int
 
 
 def check_values(
@@ -79,31 +52,19 @@ def check_values(
         return False
     missing = np.asarray(column.is_null().to_numpy(), dtype=np.bool_)
     if missing.any():
-        for stretch, count in _per_stretch(missing, stretches):
-            findings.add(
-                MISSING_VALUE,
-                path,
-                f'{count} rows have no {key}',
-                episode=stretch.episode_index,
-                feature=key,
-            )
+        what = f'There is no {key}'
+        _add_rows(MISSING_VALUE, key, path, what, missing, stretches, findings)
         return True
     try:
         if spec.dtype == 'image' and moments is not None:
-            _Pictures(key, spec, moments, path, findings, decode).check(column, stretches)
+            Pictures(key, spec, moments, path, findings, decode).check(column, stretches)
         elif spec.dtype == 'string':
             _check_strings(column)
         elif moments is not None and len(column):
             values = numbers(column, spec)
-            finite = np.isfinite(values).all(axis=(1, 2))
-            for stretch, count in _per_stretch(~finite, stretches):
-                findings.add(
-                    NOT_FINITE,
-                    path,
-                    f'{key} is NaN or infinite in {count} rows',
-                    episode=stretch.episode_index,
-                    feature=key,
-                )
+            wrong = ~np.isfinite(values).all(axis=(1, 2))
+            what = f'{key} is NaN or infinite'
+            _add_rows(NOT_FINITE, key, path, what, wrong, stretches, findings)
             rows = [stretch.row for stretch in stretches]
             moments.put(rows, [*(one.begin for one in stretches), len(values)], values)
     except ProblemError as problem:
@@ -119,105 +80,32 @@ def check_values(
     return True
 
 
-def _per_stretch(
-    wrong: npt.NDArray[np.bool_], stretches: Sequence[Stretch]
-) -> list[tuple[Stretch, int]]:
-    """Count the rows that are wrong; stretches without one are left out."""
+def _add_rows(
+    kind: Kind,
+    key: str,
+    path: str,
+    what: str,
+    wrong: npt.NDArray[np.bool_],
+    stretches: Sequence[Stretch],
+    findings: Findings,
+) -> None:
+    """Take down, for each episode, how many of its rows are wrong."""
     if not wrong.any():
-        return []
+        return
     counts = np.add.reduceat(wrong.astype(np.int64), [one.begin for one in stretches])
-    return [
-        (stretch, count)
-        for stretch, count in zip(stretches, counts.tolist(), strict=True)
-        if count
-    ]
+    for stretch, count in zip(stretches, counts.tolist(), strict=True):
+        if count:
+            first = int(np.argmax(wrong[stretch.begin : stretch.end]))
+            findings.add(
+                kind,
+                path,
+                what,
+                found=f'{count} such rows, the first is row {first} of the episode',
+                episode=stretch.episode_index,
+                feature=key,
+            )
 
 
 def _check_strings(column: pa.ChunkedArray) -> None:
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         raise ProblemError(WRONG_COLUMN_TYPE, column.type, 'string')
-
-
-@dataclass(frozen=True, slots=True)
-class _Pictures:
-    """Pictures that stand in a column as the bytes of image files."""
-
-    key: str
-    spec: FeatureSpec
-    moments: Moments
-    path: str
-    findings: Findings
-    decode: bool
-
-    def check(self, column: pa.ChunkedArray, stretches: Sequence[Stretch]) -> None:
-        """Look at every picture, one episode at a time."""
-        if not pa.types.is_struct(column.type) or column.type.get_field_index('bytes') < 0:
-            raise ProblemError(WRONG_COLUMN_TYPE, column.type, 'struct<bytes, path>')
-        for stretch in stretches:
-            contents = column.slice(stretch.begin, stretch.end - stretch.begin)
-            self._check_stretch(contents, stretch)
-
-    def _check_stretch(self, contents: pa.ChunkedArray, stretch: Stretch) -> None:
-        histogram = ImageHistogram()
-        broken: dict[int, str] = {}
-        sizes: dict[tuple[int, ...], int] = {}
-        for number, one in enumerate(contents):
-            content = one['bytes'].as_buffer()
-            if content is None or not content.size:
-                broken[number] = 'no bytes'
-            elif self.decode:
-                try:
-                    size = self._count(content.to_pybytes(), histogram)
-                except DatasetCorruptError as error:
-                    broken[number] = str(error)
-                else:
-                    sizes.setdefault(size, number)
-        self._add(broken, sizes, stretch)
-        if self.decode and not broken and stretch.row >= 0 and not is_depth(self.spec):
-            put_histogram(self.moments, stretch.row, histogram)
-
-    def _count(self, content: bytes, histogram: ImageHistogram) -> tuple[int, ...]:
-        frame = decode_picture(content)
-        if not is_depth(self.spec):
-            stride = lattice_stride(frame.height, frame.width)
-            histogram.push(InspectedFrame(0.0, frame).rgb(stride))
-        return frame.height, frame.width
-
-    def _add(
-        self, broken: dict[int, str], sizes: dict[tuple[int, ...], int], stretch: Stretch
-    ) -> None:
-        assert self.spec.shape is not None
-        if broken:
-            first = min(broken)
-            self.findings.add(
-                UNREADABLE_PICTURE,
-                self.path,
-                f'{len(broken)} pictures of {self.key} cannot be read',
-                found=f'{broken[first]} (row {first} of the episode)',
-                episode=stretch.episode_index,
-                feature=self.key,
-            )
-        expected = self.spec.shape[:2]
-        # Older datasets say (channels, height, width).
-        for size in sizes:
-            if size not in (expected, self.spec.shape[1:]):
-                self.findings.add(
-                    WRONG_PICTURE_SIZE,
-                    self.path,
-                    f'Pictures of {self.key} have another size than info.json says',
-                    found=f'{size[1]}x{size[0]} (row {sizes[size]} of the episode)',
-                    expected=f'{expected[1]}x{expected[0]}',
-                    episode=stretch.episode_index,
-                    feature=self.key,
-                )
-
-
-def put_histogram(moments: Moments, row: int, histogram: ImageHistogram) -> None:
-    """Take down what an episode's pictures are."""
-    try:
-        statistics = histogram.statistics()
-    except ValueError:
-        return
-    for name, values in moments.values.items():
-        values[row] = statistics.values[name].reshape(-1)
-    moments.count[row] = statistics.count

@@ -36,8 +36,8 @@ from lerobot_streamrec.dataset.check.kinds import (
     WRONG_VIDEO_INFO,
 )
 from lerobot_streamrec.dataset.check.moments import Moments
+from lerobot_streamrec.dataset.check.pictures import put_histogram
 from lerobot_streamrec.dataset.check.reading import Floats
-from lerobot_streamrec.dataset.check.values import put_histogram
 from lerobot_streamrec.dataset.layout import INFO
 from lerobot_streamrec.errors import DatasetCorruptError
 from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
@@ -126,10 +126,12 @@ class VideoCheck:
 
     def _check_file(self, key: str, path: str, rows: list[int]) -> None:
         spans = self._table.videos[key]
+        num_rows = len(rows)
         rows = sorted(
             (row for row in rows if np.isfinite(spans.begin[row])), key=lambda r: spans.begin[r]
         )
         full = self._root / path
+        is_known = len(rows) == num_rows
         if not full.is_file():
             self._add(MISSING_FILE, key, path, 'The video is missing', '', 'an MP4 file')
             return
@@ -146,8 +148,12 @@ class VideoCheck:
             return
         self._check_facts(key, path, facts, len(frames.times))
         self._check_frames(key, path, rows, frames)
+        # Where spans are not known or frames are missing, others are nobody's for that reason.
+        if is_known and self._result.present[key][rows].all():
+            self._check_surplus(key, path, rows, frames)
         for number, histogram in histograms.items():
-            put_histogram(self._result.moments[key], rows[number], histogram)
+            if self._result.present[key][rows[number]]:
+                put_histogram(self._result.moments[key], rows[number], histogram)
 
     def _lengths(self, rows: list[int]) -> list[int]:
         return [int(self._table.length[row]) for row in rows]
@@ -228,7 +234,6 @@ class VideoCheck:
                     episode=int(self._table.index[row]),
                     feature=key,
                 )
-        self._check_surplus(key, path, rows, frames)
 
     def _check_surplus(self, key: str, path: str, rows: list[int], frames: _Frames) -> None:
         """Look for frames that no row is for; behind an episode they throw doubt on it."""
@@ -318,9 +323,7 @@ class _Frames:
 
 def _sampled(length: int) -> frozenset[int]:
     """Choose frames from all over an episode."""
-    return frozenset(
-        np.linspace(0, max(length - 1, 0), min(max(length, 1), _SAMPLED_FRAMES))
-        .round()
-        .astype(int)
-        .tolist()
-    )
+    if length <= 0:
+        return frozenset()
+    chosen = np.linspace(0, length - 1, min(length, _SAMPLED_FRAMES)).round()
+    return frozenset(chosen.astype(np.int64).tolist())
