@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+import struct
 
 import av
 from av.video.frame import VideoFrame
@@ -29,8 +30,23 @@ import numpy.typing as npt
 # A frame that was decoded around an error is not the frame that was recorded.
 _DECODER_OPTIONS = {'err_detect': 'crccheck+bitstream+buffer+explode'}
 
-# What a broken file makes PyAV raise: its own errors, and those of attributes without a value.
-_ERRORS = (av.FFmpegError, OSError, ValueError, IndexError, AssertionError, MemoryError)
+# Size, type, and the size of a box that is larger than 4 GiB.
+_BOX = struct.Struct('>I4sQ')
+_BOX_HEADER = 8
+
+# What a broken file makes PyAV raise: its own errors, and those of values that are not there,
+# such as the width of a stream that no decoder was found for.
+_ERRORS = (
+    av.FFmpegError,
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    MemoryError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +113,32 @@ def video_facts(path: Path) -> VideoFacts:
             )
     except _ERRORS as error:
         raise DatasetCorruptError(f'it cannot be read as a video: {_reason(error)}') from error
+
+
+def bytes_missing(path: Path) -> int:
+    """
+    Tell how many bytes an MP4 lacks at its end, by the sizes of its outermost boxes.
+
+    :return: 0 if it is whole, or if it is no MP4
+    :raise DatasetCorruptError: if it cannot be read
+    """
+    place = 0
+    try:
+        size = path.stat().st_size
+        with path.open('rb') as file:
+            while place + _BOX.size <= size:
+                file.seek(place)
+                length, kind, large = _BOX.unpack(file.read(_BOX.size))
+                if place == 0 and kind != b'ftyp':
+                    return 0
+                # 1: the size follows the type; 0: the box takes the rest of the file.
+                length = large if length == 1 else length
+                if length < _BOX_HEADER:
+                    return 0
+                place += length
+    except (OSError, struct.error) as error:
+        raise DatasetCorruptError(f'it cannot be read: {error}') from error
+    return max(0, place - size)
 
 
 def packet_times(path: Path) -> npt.NDArray[np.float64]:

@@ -74,8 +74,9 @@ def _check_table(
     findings: Findings,
 ) -> None:
     lacking = []
+    present = set(stats.column_names)
     for key in (*info.numeric, *info.cameras):
-        names = [name for name in STATISTICS if f'stats/{key}/{name}' in stats.column_names]
+        names = [name for name in STATISTICS if f'stats/{key}/{name}' in present]
         if any(name not in names for name in REQUIRED):
             lacking.append(key)
             continue

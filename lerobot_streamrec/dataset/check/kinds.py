@@ -132,6 +132,9 @@ UNREADABLE_PICTURE = Kind('unreadable-picture', _E, f'{_TAKE_OUT}.', True)
 
 # Videos
 FRAME_COUNT = Kind('frame-count', _E, f'{_TAKE_OUT}.', True)
+TRUNCATED_VIDEO = Kind(
+    'truncated-video', _E, 'Restore it from a copy; frames that are there can be kept.'
+)
 BROKEN_FRAMES = Kind('broken-frames', _E, f'{_TAKE_OUT}.', True)
 FRAMES_OFF_GRID = Kind('frames-off-grid', _E, f'Readers do not find them. {_TAKE_OUT}.', True)
 SURPLUS_FRAMES = Kind(

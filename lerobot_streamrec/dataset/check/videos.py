@@ -29,6 +29,7 @@ from lerobot_streamrec.dataset.check.kinds import (
     FRAMES_OFF_GRID,
     MISSING_FILE,
     SURPLUS_FRAMES,
+    TRUNCATED_VIDEO,
     UNREADABLE_VIDEO,
     VIDEO_TOO_LONG,
     WRONG_FRAME_RATE,
@@ -42,6 +43,7 @@ from lerobot_streamrec.dataset.layout import INFO
 from lerobot_streamrec.errors import DatasetCorruptError
 from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
 from lerobot_streamrec.video.inspect import (
+    bytes_missing,
     inspect_frames,
     InspectedFrame,
     packet_times,
@@ -146,6 +148,10 @@ class VideoCheck:
         except DatasetCorruptError as error:
             self._add(UNREADABLE_VIDEO, key, path, 'The video cannot be read', error)
             return
+        missing_bytes = bytes_missing(full)
+        if missing_bytes:
+            what = 'The file ends before its last part does'
+            self._add(TRUNCATED_VIDEO, key, path, what, f'{missing_bytes} bytes less', 'all')
         self._check_facts(key, path, facts, len(frames.times))
         self._check_frames(key, path, rows, frames)
         # Where spans are not known or frames are missing, others are nobody's for that reason.

@@ -78,6 +78,17 @@ def test_garbage_in_place_of_a_video_is_found(dataset, decode):
     assert report.sound_episodes() == (0, 1)
 
 
+@pytest.mark.parametrize('decode', [True, False], ids=['decoded', 'fast'])
+def test_a_video_that_lacks_its_last_bytes_is_found(dataset, decode):
+    """Whatever was there; here all frames are."""
+    path = dataset.path(VIDEO)
+    path.write_bytes(path.read_bytes()[:-5])
+    report = dataset.check(decode=decode)
+    (finding,) = report.findings
+    assert (finding.kind.code, finding.found) == ('truncated-video', '5 bytes less')
+    assert all(one.is_complete for one in report.episodes)
+
+
 def test_a_frame_that_cannot_be_decoded_is_found_by_decoding(dataset):
     """Half of the pictures' data are overwritten; all that says how many there are stays."""
     path = dataset.path(VIDEO)
