@@ -30,7 +30,11 @@ from lerobot_streamrec.dataset.check.episode_statistics import check_episode_sta
 from lerobot_streamrec.dataset.check.episodes import EpisodeTable, read_episodes
 from lerobot_streamrec.dataset.check.findings import Finding, Findings
 from lerobot_streamrec.dataset.check.info import check_info, CheckedInfo
-from lerobot_streamrec.dataset.check.kinds import CHANGED_MEANWHILE, RECORDER_RUNS
+from lerobot_streamrec.dataset.check.kinds import (
+    BROKEN_FRAMES,
+    CHANGED_MEANWHILE,
+    RECORDER_RUNS,
+)
 from lerobot_streamrec.dataset.check.orphans import check_leftovers, check_links, check_orphans
 from lerobot_streamrec.dataset.check.report import CheckReport, EpisodeHealth, Progress
 from lerobot_streamrec.dataset.check.rows import RowCheck, RowFacts
@@ -142,17 +146,24 @@ class _Check:
         self, info: CheckedInfo, table: EpisodeTable, rows: RowFacts, videos: VideoFindings
     ) -> CheckReport:
         of_episode: dict[int, list[Finding]] = defaultdict(list)
+        of_file: dict[str, list[Finding]] = defaultdict(list)
         findings = self._findings.sorted()
         for finding in findings:
             if finding.episode_index is not None:
                 of_episode[finding.episode_index].append(finding)
+            # Which episodes lack the frames that broke is told of each of them.
+            elif finding.kind.harms_content and finding.kind is not BROKEN_FRAMES:
+                of_file[finding.path].append(finding)
         episodes = tuple(
             EpisodeHealth(
                 index,
                 length,
                 bool(rows.readable[row]),
                 {key: bool(present[row]) for key, present in videos.present.items()},
-                tuple(of_episode.get(index, ())),
+                (
+                    *of_episode.get(index, ()),
+                    *(one for path in _files_of(table, row) for one in of_file.get(path, ())),
+                ),
             )
             for row, (index, length) in enumerate(
                 zip(table.index.tolist(), table.length.tolist(), strict=True)
@@ -161,6 +172,11 @@ class _Check:
         return CheckReport(
             self._root, self._decode, rows.num_rows, info.video_keys, findings, episodes
         )
+
+
+def _files_of(table: EpisodeTable, row: int) -> tuple[str, ...]:
+    videos = (spans.files[row] for spans in table.videos.values())
+    return (table.data_files[row], table.meta_files[row], *videos)
 
 
 def _files(table: EpisodeTable) -> set[str]:

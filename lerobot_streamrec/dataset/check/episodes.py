@@ -23,7 +23,7 @@ from typing import TypeVar
 
 from lerobot_streamrec.dataset.check.findings import Findings, some
 from lerobot_streamrec.dataset.check.info import CheckedInfo
-from lerobot_streamrec.dataset.check.kinds import MISSING_COLUMN, UNREADABLE_FILE
+from lerobot_streamrec.dataset.check.kinds import MISSING_COLUMN, MISSING_FILE, UNREADABLE_FILE
 from lerobot_streamrec.dataset.check.reading import (
     Floats,
     floats,
@@ -129,6 +129,11 @@ def read_episodes(
     """
     paths = parquet_below(root, FOLDER)
     parts = _Parts(info)
+    if not paths and info.totals.get('episodes'):
+        # LeRobot writes the last episodes' rows when it ends, not when it is killed.
+        what = 'No file says where the rows and videos of episodes are'
+        findings.add(MISSING_FILE, FOLDER, what, expected=f'{FOLDER}/*/*.parquet')
+        parts.is_complete = False
     for number, path in enumerate(paths):
         done(number, len(paths))
         file = open_parquet(root, path, findings)

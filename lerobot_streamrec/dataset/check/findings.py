@@ -155,7 +155,8 @@ _MAX_SHOWN = 200
 def shown(value: object) -> str:
     """Return a value as a short text of one line."""
     text = value if isinstance(value, str) else str(value)
-    text = ' '.join(text.split())
+    # It becomes a part of a sentence, which brings its own full stop.
+    text = ' '.join(text.split()).rstrip('.')
     return text if len(text) <= _MAX_SHOWN else f'{text[: _MAX_SHOWN - 3]}...'
 
 

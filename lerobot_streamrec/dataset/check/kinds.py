@@ -35,6 +35,9 @@ UNREADABLE_VIDEO = Kind('unreadable-video', _E, f'{_RESTORE}.', True)
 ORPHAN_ROWS = Kind(
     'orphan-rows', _E, f'Readers read it with the others, which shifts their rows. {_AWAY}.'
 )
+STRAY_FILE = Kind(
+    'stray-file', _E, f'Readers read every parquet file that stands there, and fail. {_AWAY}.'
+)
 ORPHAN_FILE = Kind('orphan-file', _W, f'It only takes room. {_AWAY}.')
 LEFTOVER_IMAGES = Kind(
     'leftover-images', _W, 'They are of a recording that was interrupted. Delete the folder.'

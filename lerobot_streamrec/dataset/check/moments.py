@@ -69,9 +69,17 @@ class Moments:
             }
         at = np.asarray(rows)
         kept = at >= 0
+        broken = ~np.isfinite(mean).all(axis=1)
         for name, moments in found.items():
+            moments[broken] = np.nan
             self.values[name][at[kept]] = moments[kept]
         self.count[at[kept]] = counts[kept]
+
+    def forget(self, row: int) -> None:
+        """Make one episode's moments unknown, whose rows are not what they were."""
+        for values in self.values.values():
+            values[row] = np.nan
+        self.count[row] = 0
 
     def together(self) -> dict[str, Floats] | None:
         """

@@ -20,18 +20,19 @@ import os
 from pathlib import Path, PurePosixPath
 
 from lerobot_streamrec.dataset.check.episodes import FOLDER as EPISODES
-from lerobot_streamrec.dataset.check.findings import Findings
+from lerobot_streamrec.dataset.check.findings import Findings, some
 from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.check.kinds import (
-    EXTRA_COLUMN,
     LEFTOVER_IMAGES,
     LINK_OUT_OF_ROOT,
     ORPHAN_FILE,
     ORPHAN_ROWS,
+    STRAY_FILE,
     UNFINISHED_TAKE,
 )
-from lerobot_streamrec.dataset.check.reading import open_parquet
+from lerobot_streamrec.dataset.check.reading import UNREADABLE
 from lerobot_streamrec.dataset.layout import STAGING
+import pyarrow.parquet as pq
 
 _IMAGES = 'images'
 
@@ -97,15 +98,17 @@ def check_orphans(
 def _check_rows(
     root: Path, relative: str, last: str, info: CheckedInfo, findings: Findings
 ) -> None:
-    file = open_parquet(root, relative, findings)
-    if file is None:
+    try:
+        with pq.ParquetFile(root / relative) as file:
+            names, num_rows = file.schema_arrow.names, file.metadata.num_rows
+    except UNREADABLE as error:
+        what = 'No episode refers to the file, and it cannot be read'
+        findings.add(STRAY_FILE, relative, what, found=error)
         return
-    with file:
-        names, num_rows = file.schema_arrow.names, file.metadata.num_rows
     extra = [name for name in names if name not in info.columns]
     if extra:
-        what = 'There are columns that are no features'
-        findings.add(EXTRA_COLUMN, relative, what, found=extra)
+        what = 'No episode refers to the file, and it has columns that are no features'
+        findings.add(STRAY_FILE, relative, what, found=some(extra))
     elif num_rows and relative < last:
         what = 'No episode refers to the file, and others follow it'
         findings.add(ORPHAN_ROWS, relative, what, found=f'{num_rows} rows')

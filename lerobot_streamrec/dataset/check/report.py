@@ -46,7 +46,7 @@ class EpisodeHealth:
     :param num_rows: as meta/episodes says
     :param rows_readable: whether all its rows were found and read
     :param frames_present: per video key, whether there was a frame for each row
-    :param findings: about this episode
+    :param findings: about this episode, or about a whole file that it needs
     """
 
     episode_index: int

@@ -274,6 +274,9 @@ class RowCheck:
             if seen == length or not self._facts.readable[row]:
                 continue
             self._facts.readable[row] = False
+            # Statistics are of the rows that there were.
+            for moments in self._facts.moments.values():
+                moments.forget(row)
             self._findings.add(
                 ROW_COUNT,
                 path,

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from lerobot_streamrec.dataset.check.episode_order import TOLERANCE_S
@@ -151,7 +152,7 @@ class VideoCheck:
         missing_bytes = bytes_missing(full)
         if missing_bytes:
             what = 'The file ends before its last part does'
-            self._add(TRUNCATED_VIDEO, key, path, what, f'{missing_bytes} bytes less', 'all')
+            self._add(TRUNCATED_VIDEO, key, path, what, f'{missing_bytes} bytes less')
         self._check_facts(key, path, facts, len(frames.times))
         self._check_frames(key, path, rows, frames)
         # Where spans are not known or frames are missing, others are nobody's for that reason.
@@ -245,6 +246,9 @@ class VideoCheck:
         """Look for frames that no row is for; behind an episode they throw doubt on it."""
         behind, before = 0, -1
         bounds = [*frames.bounds, (len(frames.times), len(frames.times))]
+        # Frames that two episodes share are a finding, and make others look like nobody's.
+        if any(begin < end for (_, end), (begin, _) in pairwise(bounds)):
+            return
         for place, (begin, end) in enumerate(bounds):
             if begin > behind:
                 self._findings.add(

@@ -46,6 +46,14 @@ def test_a_file_that_is_missing_is_found(dataset, relative, lost):
     assert set(report.sound_episodes()) == {0, 1, 2} - lost
 
 
+def test_a_recording_whose_episodes_were_never_written_is_found(dataset):
+    shutil.rmtree(dataset.path('meta/episodes'))
+    report = dataset.check()
+    (finding,) = report.findings
+    assert (finding.kind.code, finding.path) == ('missing-file', 'meta/episodes')
+    assert report.episodes == ()
+
+
 @pytest.mark.parametrize('relative', [VIDEO, DATA])
 def test_a_folder_in_a_file_s_place_is_found(dataset, relative):
     dataset.path(relative).unlink()
@@ -93,13 +101,13 @@ def test_a_stray_file_that_stops_readers_is_an_error(dataset):
     dataset.path('data/chunk-000/tmp.parquet').write_bytes(b'x')
     report = dataset.check()
     (finding,) = report.errors
-    assert (finding.kind.code, finding.path) == ('unreadable-file', 'data/chunk-000/tmp.parquet')
+    assert (finding.kind.code, finding.path) == ('stray-file', 'data/chunk-000/tmp.parquet')
     assert report.sound_episodes() == (0, 1, 2)
 
 
 def test_a_stray_file_of_other_columns_is_an_error(dataset):
     dataset.write('data/chunk-000/more.parquet', dataset_table(dataset).rename_columns(['a', 'b']))
-    assert dataset.codes() == {'extra-column'}
+    assert dataset.codes() == {'stray-file'}
 
 
 def dataset_table(dataset):

@@ -19,7 +19,7 @@ from pathlib import Path
 import re
 
 from lerobot_streamrec.dataset.check import kinds
-from lerobot_streamrec.dataset.check.findings import Kind
+from lerobot_streamrec.dataset.check.findings import Kind, Severity
 from lerobot_streamrec.dataset.check.report import Progress
 import pytest
 
@@ -124,3 +124,13 @@ def test_every_kind_of_finding_has_a_test():
     sources = (path.read_text(encoding='utf-8') for path in tests)
     named = {code for source in sources for code in re.findall(r"'([a-z]+(?:-[a-z]+)+)'", source)}
     assert codes - named == set()
+
+
+@pytest.mark.parametrize('severity', list(Severity))
+def test_every_kind_of_finding_is_described(severity):
+    text = (Path(__file__).parents[3] / 'docs/check.md').read_text(encoding='utf-8')
+    errors, _, warnings = text.partition('## Warnings')
+    part = errors if severity is Severity.ERROR else warnings
+    described = re.findall(r'^\| `(.+?)`', part, re.MULTILINE)
+    everything = [one for one in vars(kinds).values() if isinstance(one, Kind)]
+    assert described == [one.code for one in everything if one.severity is severity]
