@@ -102,6 +102,7 @@ def test_what_rounding_does_to_statistics_is_no_finding(dataset):
         stats[STATE]['mean'] = [value * (1 + 1e-5) for value in stats[STATE]['mean']]
         stats[STATE]['q01'] = [value - 1e-6 for value in stats[STATE]['min']]
         stats[FRONT]['mean'] = [[[value[0][0] + 0.02]] for value in stats[FRONT]['mean']]
+        stats[FRONT]['std'] = [[[value[0][0] * 1.4]] for value in stats[FRONT]['std']]
         stats[FRONT]['count'] = [14]
 
     dataset.json(STATS, change)
