@@ -18,6 +18,7 @@ from __future__ import annotations
 import sys
 
 import click
+from lerobot_streamrec.cli.check import check
 from lerobot_streamrec.errors import StreamrecError
 
 EXIT_PROBLEM = 1
@@ -27,6 +28,9 @@ EXIT_PROBLEM = 1
 @click.group(context_settings={'help_option_names': ['-h', '--help']})
 def streamrec() -> None:
     """Look after LeRobot v3.0 datasets: check, repair, compact, merge, delete."""
+
+
+streamrec.add_command(check)
 
 
 def main() -> int:

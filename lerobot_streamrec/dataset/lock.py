@@ -25,6 +25,8 @@ from filelock import FileLock, Timeout
 from lerobot_streamrec.dataset.layout import LOCK, OWNER
 from lerobot_streamrec.errors import DatasetLockedError
 
+_LOCKS = Path('/proc/locks')
+
 
 class DatasetLock:
     """
@@ -56,6 +58,25 @@ class DatasetLock:
             return f'process {owner["pid"]} on {owner["host"]}, since {owner["since"]}'
         except (OSError, ValueError, KeyError, TypeError):
             return 'another process'
+
+def lock_holder(root: Path) -> str | None:
+    """
+    Name the process that holds a dataset's lock, without touching the lock.
+
+    :return: None if there is none, or if the system does not tell
+    """
+    try:
+        found = (root / LOCK).stat()
+        locks = _LOCKS.read_text()
+    except OSError:
+        return None
+    place = f'{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}'
+    for line in locks.splitlines():
+        # Such as "1: FLOCK  ADVISORY  WRITE 474 fe:00:2286470 0 EOF".
+        fields = line.split()
+        if place in fields:
+            return f'process {fields[fields.index(place) - 1]}'
+    return None
 
 
 def _this_process() -> dict[str, object]:

@@ -1,0 +1,184 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Checks a whole dataset."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from lerobot_streamrec.dataset.check.dataset_statistics import check_dataset_statistics
+from lerobot_streamrec.dataset.check.episode_order import (
+    check_order,
+    check_spans,
+    committed_episodes,
+)
+from lerobot_streamrec.dataset.check.episode_statistics import check_episode_statistics
+from lerobot_streamrec.dataset.check.episodes import EpisodeTable, read_episodes
+from lerobot_streamrec.dataset.check.findings import Finding, Findings
+from lerobot_streamrec.dataset.check.info import check_info, CheckedInfo
+from lerobot_streamrec.dataset.check.kinds import (
+    BROKEN_FRAMES,
+    CHANGED_MEANWHILE,
+    RECORDER_RUNS,
+)
+from lerobot_streamrec.dataset.check.orphans import check_leftovers, check_links, check_orphans
+from lerobot_streamrec.dataset.check.report import CheckReport, EpisodeHealth, Progress
+from lerobot_streamrec.dataset.check.rows import RowCheck, RowFacts
+from lerobot_streamrec.dataset.check.tasks import check_tasks
+from lerobot_streamrec.dataset.check.videos import VideoCheck, VideoFindings
+from lerobot_streamrec.dataset.layout import INFO, LOCK
+from lerobot_streamrec.dataset.lock import lock_holder
+from lerobot_streamrec.errors import ConfigError
+
+_FOLDERS = ('meta', 'data', 'videos')
+
+Watcher = Callable[[Progress], None]
+
+
+def check_dataset(
+    root: Path, *, decode: bool = True, progress: Watcher | None = None
+) -> CheckReport:
+    """
+    Look for everything that is wrong with a LeRobot v3.0 dataset, whoever wrote it.
+
+    Reads only: takes no lock, and writes nothing below the root. Whatever a file holds becomes a
+    finding. Blocks as long as decoding all videos takes, or without it, reading all other files;
+    one data file, or one column of a large one, is in memory at a time.
+
+    :param root: the dataset's folder
+    :param decode: decode all pictures; else the packets of videos are counted
+    :param progress: called in this thread, before each file
+    :raise ConfigError: if the root is no folder, or nothing in it is of a dataset
+    """
+    if not root.is_dir():
+        raise ConfigError('ROOT', str(root), 'it is no folder; give the folder of a dataset')
+    if not any((root / name).exists() for name in _FOLDERS):
+        raise ConfigError(
+            'ROOT', str(root), 'it holds no LeRobot dataset; give the folder that meta stands in'
+        )
+    return _Check(root, decode, progress).run()
+
+
+class _Check:
+    """One check, from the smallest file to the largest."""
+
+    def __init__(self, root: Path, decode: bool, progress: Watcher | None) -> None:
+        self._root = root
+        self._decode = decode
+        self._progress = progress
+        self._findings = Findings()
+
+    def run(self) -> CheckReport:
+        """Check everything."""
+        holder = lock_holder(self._root)
+        if holder is not None:
+            what = 'A recorder has the dataset open'
+            self._findings.add(RECORDER_RUNS, str(LOCK), what, found=holder)
+        before = self._info_bytes()
+        check_links(self._root, self._findings)
+        check_leftovers(self._root, is_recording=holder is not None, findings=self._findings)
+        info = check_info(self._root, self._findings)
+        if info is None:
+            return CheckReport(self._root, self._decode, findings=self._findings.sorted())
+        report = self._check(info)
+        if self._info_bytes() == before:
+            return report
+        what = 'The dataset was written to while it was checked'
+        self._findings.add(CHANGED_MEANWHILE, str(INFO), what)
+        return CheckReport(
+            self._root,
+            self._decode,
+            report.num_rows,
+            report.video_keys,
+            self._findings.sorted(),
+            report.episodes,
+        )
+
+    def _info_bytes(self) -> bytes:
+        try:
+            return (self._root / INFO).read_bytes()
+        except OSError:
+            return b''
+
+    def _step(self, step: str, done: int, total: int) -> None:
+        if self._progress is not None:
+            self._progress(Progress(step, done, total))
+
+    def _check(self, info: CheckedInfo) -> CheckReport:
+        root, findings = self._root, self._findings
+        tasks = check_tasks(root, info.totals.get('tasks'), findings)
+        everything = read_episodes(root, info, findings, partial(self._step, 'episodes'))
+        table = committed_episodes(everything, info, findings)
+        check_order(table, findings)
+        check_spans(table, info.fps, findings)
+        row_check = RowCheck(root, info, table, tasks, findings, decode=self._decode)
+        rows = row_check.run(partial(self._step, 'rows'))
+        video_check = VideoCheck(root, info, table, findings, decode=self._decode)
+        videos = video_check.run(partial(self._step, 'videos'))
+        moments = {**rows.moments, **videos.moments}
+        step = partial(self._step, 'statistics')
+        check_episode_statistics(root, info, table, moments, findings, step)
+        if len(table):
+            # A recorder that was interrupted leaves statistics of one episode more.
+            compare = table.is_complete and len(table) == len(everything)
+            check_dataset_statistics(root, info, moments, findings, compare=compare)
+        # What is referred to is not known if a part of meta/episodes cannot be read.
+        if table.is_complete:
+            known = _files(everything) - _files(table)
+            check_orphans(root, info, _files(table), known, findings)
+        return self._report(info, table, rows, videos)
+
+    def _report(
+        self, info: CheckedInfo, table: EpisodeTable, rows: RowFacts, videos: VideoFindings
+    ) -> CheckReport:
+        of_episode: dict[int, list[Finding]] = defaultdict(list)
+        of_file: dict[str, list[Finding]] = defaultdict(list)
+        findings = self._findings.sorted()
+        for finding in findings:
+            if finding.episode_index is not None:
+                of_episode[finding.episode_index].append(finding)
+            # Which episodes lack the frames that broke is told of each of them.
+            elif finding.kind.harms_content and finding.kind is not BROKEN_FRAMES:
+                of_file[finding.path].append(finding)
+        episodes = tuple(
+            EpisodeHealth(
+                index,
+                length,
+                bool(rows.readable[row]),
+                {key: bool(present[row]) for key, present in videos.present.items()},
+                (
+                    *of_episode.get(index, ()),
+                    *(one for path in _files_of(table, row) for one in of_file.get(path, ())),
+                ),
+            )
+            for row, (index, length) in enumerate(
+                zip(table.index.tolist(), table.length.tolist(), strict=True)
+            )
+        )
+        return CheckReport(
+            self._root, self._decode, rows.num_rows, info.video_keys, findings, episodes
+        )
+
+
+def _files_of(table: EpisodeTable, row: int) -> tuple[str, ...]:
+    videos = (spans.files[row] for spans in table.videos.values())
+    return (table.data_files[row], table.meta_files[row], *videos)
+
+
+def _files(table: EpisodeTable) -> set[str]:
+    videos = (path for spans in table.videos.values() for path in spans.files)
+    return {*table.data_files, *table.meta_files, *videos}

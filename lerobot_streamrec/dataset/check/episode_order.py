@@ -1,0 +1,190 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Checks that the rows of meta/episodes follow from each other, and agree with info.json."""
+
+from __future__ import annotations
+
+from lerobot_streamrec.dataset.check.episodes import EpisodeTable, FOLDER
+from lerobot_streamrec.dataset.check.findings import Findings, some
+from lerobot_streamrec.dataset.check.info import CheckedInfo
+from lerobot_streamrec.dataset.check.kinds import (
+    DUPLICATE_EPISODE,
+    EMPTY_EPISODE,
+    MISPLACED_EPISODE,
+    MISSING_EPISODE,
+    UNCOMMITTED_EPISODE,
+    WRONG_META_FILE,
+    WRONG_ROW_RANGE,
+    WRONG_TIMESTAMPS,
+    WRONG_TOTAL,
+)
+from lerobot_streamrec.dataset.layout import INFO
+import numpy as np
+
+TOLERANCE_S = 1e-4
+"""How far from its place LeRobot finds a frame."""
+
+SPAN_TOLERANCE_S = 1e-3
+"""Durations are sums of what containers say, in ticks of down to 1e-4 s."""
+
+
+def committed_episodes(table: EpisodeTable, info: CheckedInfo, findings: Findings) -> EpisodeTable:
+    """
+    Compare the totals, and leave out what an interrupted save has left behind.
+
+    :return: the episodes that count
+    """
+    total, frames = info.totals.get('episodes'), info.totals.get('frames')
+    if total is not None and len(table) > total and _rest_is_uncommitted(table, total, frames):
+        for row in range(total, len(table)):
+            findings.add(
+                UNCOMMITTED_EPISODE,
+                table.meta_files[row],
+                f'info.json does not count episode {table.index[row]} yet',
+                episode=int(table.index[row]),
+            )
+        return table.first(total)
+    if not table.is_complete:
+        return table
+    num_rows = int(table.length.sum())
+    for name, said, counted in (
+        ('total_episodes', total, len(table)),
+        ('total_frames', frames, num_rows),
+    ):
+        if said is not None and said != counted:
+            findings.add(
+                WRONG_TOTAL,
+                str(INFO),
+                f'{name} is not what the episodes sum up to',
+                found=said,
+                expected=counted,
+            )
+    return table
+
+
+def _rest_is_uncommitted(table: EpisodeTable, total: int, frames: int | None) -> bool:
+    """Tell an interrupted save, whose files are its own, from a wrong total."""
+    shared = {
+        *table.data_files[:total],
+        *table.meta_files[:total],
+    } & {*table.data_files[total:], *table.meta_files[total:]}
+    return int(table.length[:total].sum()) == frames and not shared
+
+
+def check_order(table: EpisodeTable, findings: Findings) -> None:
+    """Check that episodes stand in order, without gaps, and their rows likewise."""
+    _check_indices(table, findings)
+    for row in np.flatnonzero(table.length <= 0).tolist():
+        findings.add(
+            EMPTY_EPISODE,
+            table.meta_files[row],
+            'The episode has no rows',
+            found=f'length {table.length[row]}',
+            expected='1 or more',
+            episode=int(table.index[row]),
+        )
+    wrong = table.to_index - table.from_index != table.length
+    before = np.concatenate(([0], table.to_index[:-1])) if len(table) else table.to_index
+    # What stands before an unreadable file's rows is not known.
+    if table.is_complete:
+        wrong |= table.from_index != before
+    for row in np.flatnonzero(wrong).tolist():
+        findings.add(
+            WRONG_ROW_RANGE,
+            table.meta_files[row],
+            'dataset_from_index and dataset_to_index do not follow from the episodes before',
+            found=f'{table.from_index[row]} to {table.to_index[row]}',
+            expected=f'{before[row]} to {before[row] + table.length[row]}',
+            episode=int(table.index[row]),
+        )
+    for row, (said, path) in enumerate(zip(table.said_meta_files, table.meta_files, strict=True)):
+        if said and said != path:
+            findings.add(
+                WRONG_META_FILE,
+                path,
+                'The row names another file as its own',
+                found=said,
+                expected=path,
+                episode=int(table.index[row]),
+            )
+
+
+def _check_indices(table: EpisodeTable, findings: Findings) -> None:
+    index = table.index
+    values, counts = np.unique(index, return_counts=True)
+    for value in values[counts > 1].tolist():
+        rows = np.flatnonzero(index == value).tolist()
+        findings.add(
+            DUPLICATE_EPISODE,
+            table.meta_files[rows[-1]],
+            f'The episode stands there {len(rows)} times',
+            found=f'rows {some(rows)} of meta/episodes',
+            expected='one row',
+            episode=value,
+        )
+    if table.is_complete and len(values) and len(values) != values[-1] + 1:
+        missing = _missing(values.tolist())
+        findings.add(
+            MISSING_EPISODE,
+            FOLDER,
+            'Numbers of episodes are left out, and those after them stand at the wrong place',
+            found=f'no episode {missing}',
+            expected=f'0 to {values[-1]}',
+        )
+    order = np.sort(index)
+    for row in np.flatnonzero(index != order).tolist():
+        findings.add(
+            MISPLACED_EPISODE,
+            table.meta_files[row],
+            f'Row {row} of meta/episodes holds another episode',
+            found=index[row],
+            expected=order[row],
+            episode=int(index[row]),
+        )
+
+
+def _missing(values: list[int]) -> str:
+    """List the gaps in ascending numbers, without counting through them."""
+    gaps = []
+    following = 0
+    for value in values:
+        if value > following:
+            gaps.append(str(following) if value == following + 1 else f'{following}..{value - 1}')
+        following = value + 1
+    return some(gaps) if gaps else 'with a number below 0'
+
+
+def check_spans(table: EpisodeTable, fps: float, findings: Findings) -> None:
+    """Check from_timestamp and to_timestamp against the rows and against each other."""
+    for key, spans in table.videos.items():
+        behind: dict[str, float] = {}
+        for row, path in enumerate(spans.files):
+            begin, end = float(spans.begin[row]), float(spans.end[row])
+            duration = int(table.length[row]) / fps
+            expected = behind.get(path, 0.0)
+            sound = np.isfinite([begin, end]).all() and begin >= -TOLERANCE_S
+            # Frames between two episodes harm nobody; those that two episodes share do.
+            sound = sound and abs(end - begin - duration) < SPAN_TOLERANCE_S
+            if not sound or begin < expected - 0.5 / fps:
+                findings.add(
+                    WRONG_TIMESTAMPS,
+                    table.meta_files[row],
+                    f'from_timestamp and to_timestamp of {key} do not fit the rows',
+                    found=f'{begin:.6g} to {end:.6g} s of {path or "no file"}',
+                    expected=f'{expected:.6g} to {expected + duration:.6g} s',
+                    episode=int(table.index[row]),
+                    feature=key,
+                )
+            if np.isfinite(begin):
+                behind[path] = max(begin + duration, expected)

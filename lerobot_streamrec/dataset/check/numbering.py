@@ -1,0 +1,161 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Checks the columns that number an episode's rows: LeRobot's five own features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lerobot_streamrec.dataset.check.episode_order import TOLERANCE_S
+from lerobot_streamrec.dataset.check.episodes import EpisodeTable
+from lerobot_streamrec.dataset.check.findings import Findings, Kind, some
+from lerobot_streamrec.dataset.check.kinds import (
+    DUPLICATE_ROW,
+    FRAME_INDEX_GAP,
+    ROWS_OUT_OF_ORDER,
+    TASK_INDEX_OUT_OF_RANGE,
+    TIMESTAMP_OFF_GRID,
+    WRONG_EPISODE_TASKS,
+    WRONG_INDEX,
+)
+from lerobot_streamrec.dataset.check.reading import Floats, Ints
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Numbering:
+    """
+    The numbers of some rows.
+
+    :param whole: per name of a feature ``(n,)``
+    :param timestamp: seconds into the episode, ``(n,)``
+    """
+
+    whole: Mapping[str, Ints]
+    timestamp: Floats
+
+    def part(self, begin: int, end: int) -> Numbering:
+        """Return those of the rows from begin to before end."""
+        whole = {name: values[begin:end] for name, values in self.whole.items()}
+        return Numbering(whole, self.timestamp[begin:end])
+
+
+@dataclass(frozen=True, slots=True)
+class _Episode:
+    """An episode's identity, for findings."""
+
+    findings: Findings
+    path: str
+    index: int
+
+    def add(self, kind: Kind, what: str, found: object, expected: object = '') -> None:
+        self.findings.add(
+            kind, self.path, what, found=found, expected=expected, episode=self.index
+        )
+
+
+def check_numbering(
+    rows: Numbering,
+    *,
+    path: str,
+    table: EpisodeTable,
+    row: int,
+    begin: int,
+    fps: float,
+    tasks: list[str] | None,
+    findings: Findings,
+) -> None:
+    """
+    Check the numbers of one episode's rows.
+
+    :param rows: all rows of the episode that stand together
+    :param path: the file they stand in
+    :param table: the episodes
+    :param row: the episode's place in it
+    :param begin: rows of all episodes before
+    :param fps: rows per second
+    :param tasks: by task_index; None if not known
+    """
+    episode = _Episode(findings, path, int(table.index[row]))
+    _check_frame_index(rows, {begin, int(table.from_index[row])}, episode)
+    _check_timestamps(rows, fps, episode)
+    if tasks is not None:
+        indices = np.unique(rows.whole['task_index']).tolist()
+        _check_tasks(indices, tasks, table.tasks[row], episode)
+
+
+def _check_frame_index(rows: Numbering, begins: set[int], episode: _Episode) -> None:
+    """
+    Check frame_index, and index against it.
+
+    :param begins: what index may begin with; more than one if meta/episodes contradicts itself,
+        which is a finding of its own
+    """
+    frame_index, index = rows.whole['frame_index'], rows.whole['index']
+    expected = np.arange(len(frame_index))
+    wrong = np.flatnonzero(frame_index != expected)
+    if len(wrong):
+        found = f'{frame_index[wrong[0]]} in row {wrong[0]} of the episode'
+        if len(np.unique(frame_index)) < len(frame_index):
+            episode.add(DUPLICATE_ROW, 'frame_index comes more than once', found, wrong[0])
+        elif (np.diff(frame_index) < 0).any():
+            episode.add(ROWS_OUT_OF_ORDER, 'frame_index does not ascend', found, wrong[0])
+        else:
+            episode.add(FRAME_INDEX_GAP, 'frame_index leaves out numbers', found, wrong[0])
+    # A row that is lost or doubled takes its index along.
+    candidates = [begin + numbers for begin in begins for numbers in (expected, frame_index)]
+    if not any((index == candidate).all() for candidate in candidates):
+        off = np.flatnonzero(index != candidates[0])[0]
+        episode.add(
+            WRONG_INDEX,
+            'index does not count the rows of the dataset',
+            f'{index[off]} in row {off} of the episode',
+            candidates[0][off],
+        )
+
+
+def _check_timestamps(rows: Numbering, fps: float, episode: _Episode) -> None:
+    expected = rows.whole['frame_index'] / fps
+    # Single precision is coarser than the readers' tolerance after 1024 s.
+    tolerance = np.maximum(TOLERANCE_S, np.abs(expected) * 2.0**-23)
+    with np.errstate(invalid='ignore'):
+        off = np.flatnonzero(~(np.abs(rows.timestamp - expected) <= tolerance))
+    if len(off):
+        episode.add(
+            TIMESTAMP_OFF_GRID,
+            f'timestamp of {len(off)} rows is not frame_index / fps',
+            f'{rows.timestamp[off[0]]:.6f} s in row {off[0]} of the episode',
+            f'{expected[off[0]]:.6f} s',
+        )
+
+
+def _check_tasks(
+    indices: list[int], tasks: list[str], said: object, episode: _Episode
+) -> None:
+    unknown = [index for index in indices if not 0 <= index < len(tasks)]
+    if unknown:
+        episode.add(
+            TASK_INDEX_OUT_OF_RANGE,
+            'task_index has no row in meta/tasks.parquet',
+            some(unknown),
+            f'0 to {len(tasks) - 1}',
+        )
+    elif isinstance(said, list) and {str(task) for task in said} != {tasks[i] for i in indices}:
+        episode.add(
+            WRONG_EPISODE_TASKS,
+            'meta/episodes names other tasks than the rows have',
+            some(said),
+            some(tasks[index] for index in indices),
+        )

@@ -1,0 +1,131 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Looks for what stands below the root and belongs to no episode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+import os
+from pathlib import Path, PurePosixPath
+
+from lerobot_streamrec.dataset.check.episodes import FOLDER as EPISODES
+from lerobot_streamrec.dataset.check.findings import Findings, some
+from lerobot_streamrec.dataset.check.info import CheckedInfo
+from lerobot_streamrec.dataset.check.kinds import (
+    LEFTOVER_IMAGES,
+    LINK_OUT_OF_ROOT,
+    ORPHAN_FILE,
+    ORPHAN_ROWS,
+    STRAY_FILE,
+    UNFINISHED_TAKE,
+)
+from lerobot_streamrec.dataset.check.reading import UNREADABLE
+from lerobot_streamrec.dataset.layout import STAGING
+import pyarrow.parquet as pq
+
+_IMAGES = 'images'
+
+
+def check_links(root: Path, findings: Findings) -> None:
+    """Find symbolic links to what is not below the root, and dangling ones."""
+    inside = root.resolve()
+    for relative in _entries(root, links=True):
+        try:
+            target = (root / relative).resolve()
+        except (OSError, RuntimeError):
+            continue
+        if not target.is_relative_to(inside):
+            findings.add(
+                LINK_OUT_OF_ROOT,
+                relative,
+                'A symbolic link leads out of the dataset',
+                found=target,
+                expected='a place below the root',
+            )
+
+
+def check_leftovers(root: Path, *, is_recording: bool, findings: Findings) -> None:
+    """Find what interrupted recordings left, their own and LeRobot's."""
+    staging = root / STAGING
+    if not is_recording and staging.is_dir() and any(staging.iterdir()):
+        what = 'A take was never finished'
+        findings.add(UNFINISHED_TAKE, str(STAGING), what)
+    pictures = sum(1 for _ in _entries(root / _IMAGES))
+    if pictures:
+        what = 'Single pictures were left behind'
+        findings.add(LEFTOVER_IMAGES, _IMAGES, what, found=f'{pictures} files')
+    for path in sorted(root.glob('tmp*')):
+        what = 'A temporary folder or file was left behind'
+        findings.add(ORPHAN_FILE, path.name, what)
+
+
+def check_orphans(
+    root: Path, info: CheckedInfo, referenced: set[str], known: set[str], findings: Findings
+) -> None:
+    """
+    Find files that no episode refers to.
+
+    :param referenced: files of the episodes
+    :param known: files whose findings are made already
+    """
+    last = max((path for path in referenced if path.startswith('data/')), default='')
+    for folder in ('data', 'videos', EPISODES):
+        for below in _entries(root / folder):
+            relative = f'{folder}/{below}'
+            if relative in referenced or relative in known:
+                continue
+            path = PurePosixPath(relative)
+            # Every parquet file one folder deep is read by readers.
+            if path.suffix == '.parquet' and len(path.parts) == len(folder.split('/')) + 2:
+                if folder == 'data':
+                    _check_rows(root, relative, last, info, findings)
+                continue
+            what = 'No episode refers to the file'
+            findings.add(ORPHAN_FILE, relative, what)
+
+
+def _check_rows(
+    root: Path, relative: str, last: str, info: CheckedInfo, findings: Findings
+) -> None:
+    try:
+        with pq.ParquetFile(root / relative) as file:
+            names, num_rows = file.schema_arrow.names, file.metadata.num_rows
+    except UNREADABLE as error:
+        what = 'No episode refers to the file, and it cannot be read'
+        findings.add(STRAY_FILE, relative, what, found=error)
+        return
+    extra = [name for name in names if name not in info.columns]
+    if extra:
+        what = 'No episode refers to the file, and it has columns that are no features'
+        findings.add(STRAY_FILE, relative, what, found=some(extra))
+    elif num_rows and relative < last:
+        what = 'No episode refers to the file, and others follow it'
+        findings.add(ORPHAN_ROWS, relative, what, found=f'{num_rows} rows')
+    else:
+        what = 'No episode refers to the file, and readers read it after the others'
+        findings.add(ORPHAN_FILE, relative, what, found=f'{num_rows} rows')
+
+
+def _entries(folder: Path, *, links: bool = False) -> Iterator[str]:
+    """
+    List files below a folder, relative to it, in order; hidden folders are somebody else's.
+
+    :param links: list symbolic links, to folders as well, instead of files
+    """
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith('.'))
+        for name in sorted([*folders, *files] if links else files):
+            path = Path(parent, name)
+            if not links or path.is_symlink():
+                yield path.relative_to(folder).as_posix()

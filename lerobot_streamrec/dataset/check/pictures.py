@@ -1,0 +1,136 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Checks pictures that stand in a column of the data files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lerobot_streamrec.dataset.check.findings import Findings
+from lerobot_streamrec.dataset.check.info import is_depth
+from lerobot_streamrec.dataset.check.kinds import (
+    UNREADABLE_PICTURE,
+    WRONG_COLUMN_TYPE,
+    WRONG_PICTURE_SIZE,
+)
+from lerobot_streamrec.dataset.check.moments import Moments
+from lerobot_streamrec.dataset.check.reading import ProblemError
+from lerobot_streamrec.dataset.features import FeatureSpec
+from lerobot_streamrec.errors import DatasetCorruptError
+from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
+from lerobot_streamrec.video.inspect import decode_picture, InspectedFrame
+import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """
+    Rows of one episode that stand together in a file.
+
+    :param begin: first row in the file
+    :param end: row after the last one
+    :param row: the episode's place in meta/episodes; below 0: its values are not kept
+    :param episode_index: as the rows say
+    """
+
+    begin: int
+    end: int
+    row: int
+    episode_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Pictures that stand in a column as the bytes of image files."""
+
+    key: str
+    spec: FeatureSpec
+    moments: Moments
+    path: str
+    findings: Findings
+    decode: bool
+
+    def check(self, column: pa.ChunkedArray, stretches: Sequence[Stretch]) -> None:
+        """Look at every picture, one episode at a time."""
+        if not pa.types.is_struct(column.type) or column.type.get_field_index('bytes') < 0:
+            raise ProblemError(WRONG_COLUMN_TYPE, column.type, 'struct<bytes, path>')
+        for stretch in stretches:
+            contents = column.slice(stretch.begin, stretch.end - stretch.begin)
+            self._check_stretch(contents, stretch)
+
+    def _check_stretch(self, contents: pa.ChunkedArray, stretch: Stretch) -> None:
+        histogram = ImageHistogram()
+        broken: dict[int, str] = {}
+        sizes: dict[tuple[int, ...], int] = {}
+        for number, one in enumerate(contents):
+            content = one['bytes'].as_buffer()
+            if content is None or not content.size:
+                broken[number] = 'no bytes'
+            elif self.decode:
+                try:
+                    size = self._count(content.to_pybytes(), histogram)
+                except DatasetCorruptError as error:
+                    broken[number] = str(error)
+                else:
+                    sizes.setdefault(size, number)
+        self._add(broken, sizes, stretch)
+        if self.decode and not broken and stretch.row >= 0 and not is_depth(self.spec):
+            put_histogram(self.moments, stretch.row, histogram)
+
+    def _count(self, content: bytes, histogram: ImageHistogram) -> tuple[int, ...]:
+        frame = decode_picture(content)
+        if not is_depth(self.spec):
+            stride = lattice_stride(frame.height, frame.width)
+            histogram.push(InspectedFrame(0.0, frame).rgb(stride))
+        return frame.height, frame.width
+
+    def _add(
+        self, broken: dict[int, str], sizes: dict[tuple[int, ...], int], stretch: Stretch
+    ) -> None:
+        assert self.spec.shape is not None
+        if broken:
+            first = min(broken)
+            self.findings.add(
+                UNREADABLE_PICTURE,
+                self.path,
+                f'{len(broken)} pictures of {self.key} cannot be read',
+                found=f'{broken[first]} (row {first} of the episode)',
+                episode=stretch.episode_index,
+                feature=self.key,
+            )
+        expected = self.spec.shape[:2]
+        # Older datasets say (channels, height, width).
+        for size in sizes:
+            if size not in (expected, self.spec.shape[1:]):
+                self.findings.add(
+                    WRONG_PICTURE_SIZE,
+                    self.path,
+                    f'Pictures of {self.key} have another size than info.json says',
+                    found=f'{size[1]}x{size[0]} (row {sizes[size]} of the episode)',
+                    expected=f'{expected[1]}x{expected[0]}',
+                    episode=stretch.episode_index,
+                    feature=self.key,
+                )
+
+
+def put_histogram(moments: Moments, row: int, histogram: ImageHistogram) -> None:
+    """Take down what an episode's pictures are."""
+    try:
+        statistics = histogram.statistics()
+    except ValueError:
+        return
+    for name, values in moments.values.items():
+        values[row] = statistics.values[name].reshape(-1)
+    moments.count[row] = statistics.count

@@ -1,0 +1,139 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Reading files that may hold anything: what cannot be read becomes a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+import json
+from pathlib import Path, PurePosixPath
+
+from lerobot_streamrec.dataset.check.findings import Findings, Kind
+from lerobot_streamrec.dataset.check.kinds import MISSING_FILE, UNREADABLE_FILE, WRONG_COLUMN_TYPE
+from lerobot_streamrec.errors import DatasetCorruptError
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+UNREADABLE = (
+    DatasetCorruptError,
+    pa.ArrowException,
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    MemoryError,
+    RecursionError,
+    NotImplementedError,
+)
+"""What reading and converting a broken file may raise."""
+
+
+class ProblemError(Exception):
+    """
+    Something about one file's part, on its way to becoming a finding.
+
+    :param kind: what kind of finding
+    :param found: what there is
+    :param expected: what there should be
+    """
+
+    def __init__(self, kind: Kind, found: object = '', expected: object = '') -> None:
+        super().__init__(f'{kind.code}: found {found}, expected {expected}')
+        self.kind = kind
+        self.found = found
+        self.expected = expected
+
+
+def read_json(root: Path, relative: PurePosixPath, findings: Findings) -> dict[str, object] | None:
+    """Read an object of JSON; None if there is none, which is a finding then."""
+    try:
+        content = json.loads((root / relative).read_bytes())
+    except FileNotFoundError:
+        findings.add(MISSING_FILE, str(relative), 'The file is missing')
+        return None
+    except UNREADABLE as error:
+        findings.add(UNREADABLE_FILE, str(relative), 'The file cannot be read', found=error)
+        return None
+    if not isinstance(content, dict):
+        findings.add(
+            UNREADABLE_FILE,
+            str(relative),
+            'The file holds something else',
+            found=type(content).__name__,
+            expected='an object',
+        )
+        return None
+    return content
+
+
+def open_parquet(root: Path, relative: str, findings: Findings) -> pq.ParquetFile | None:
+    """Open a file; None if it cannot be read, which is a finding then. The caller closes it."""
+    path = root / relative
+    if not path.is_file():
+        findings.add(MISSING_FILE, relative, 'The file is missing, and readers look for it')
+        return None
+    try:
+        return pq.ParquetFile(path)
+    except UNREADABLE as error:
+        findings.add(UNREADABLE_FILE, relative, 'The file is no whole parquet file', found=error)
+        return None
+
+
+def parquet_below(root: Path, folder: str) -> list[str]:
+    """List what readers read of data or meta/episodes, in their order, relative to the root."""
+    try:
+        found = [path.relative_to(root).as_posix() for path in root.glob(f'{folder}/*/*.parquet')]
+    except OSError:
+        return []
+    return sorted(found)
+
+
+def integers(column: pa.ChunkedArray) -> Ints:
+    """
+    Return a column of whole numbers.
+
+    :raise ProblemError: if it is of another type, or has holes
+    """
+    if not pa.types.is_integer(column.type) or column.null_count:
+        found = f'{column.type} with {column.null_count} missing values'
+        raise ProblemError(WRONG_COLUMN_TYPE, found, 'int64 without missing values')
+    return np.asarray(column.to_numpy(), dtype=np.int64)
+
+
+def floats(column: pa.ChunkedArray) -> Floats:
+    """
+    Return a column of numbers.
+
+    :raise ProblemError: if it is of another type, or has holes
+    """
+    kind = column.type
+    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)) or column.null_count:
+        found = f'{kind} with {column.null_count} missing values'
+        raise ProblemError(WRONG_COLUMN_TYPE, found, 'double without missing values')
+    return np.asarray(column.to_numpy(), dtype=np.float64)
+
+
+def runs(values: Ints) -> Iterator[tuple[int, int]]:
+    """Yield begin and end of each stretch of equal values."""
+    if len(values):
+        bounds = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
+        yield from pairwise(bounds)

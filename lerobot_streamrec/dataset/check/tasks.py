@@ -1,0 +1,130 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Checks meta/tasks.parquet."""
+
+from __future__ import annotations
+
+from collections import Counter
+import json
+from pathlib import Path
+
+from lerobot_streamrec.dataset.check.findings import Findings, some
+from lerobot_streamrec.dataset.check.kinds import (
+    DUPLICATE_TASK,
+    MISSING_COLUMN,
+    TASKS_OUT_OF_ORDER,
+    TASKS_WITHOUT_INDEX,
+    UNCOMMITTED_TASK,
+    UNREADABLE_FILE,
+    WRONG_TASK,
+    WRONG_TOTAL,
+)
+from lerobot_streamrec.dataset.check.reading import open_parquet, UNREADABLE
+from lerobot_streamrec.dataset.layout import INFO, TASKS
+import pyarrow as pa
+
+_WHERE = str(TASKS)
+# Pandas' own name for an index without one, which older releases wrote.
+_INDEX_COLUMNS = ('task', '__index_level_0__')
+
+
+def check_tasks(root: Path, total_tasks: int | None, findings: Findings) -> list[str] | None:
+    """
+    Check the table of tasks.
+
+    :param total_tasks: what info.json says; None if that is not known
+    :return: the tasks by task_index; None if they cannot be known
+    """
+    if total_tasks == 0 and not (root / TASKS).exists():
+        return []
+    file = open_parquet(root, _WHERE, findings)
+    if file is None:
+        return None
+    try:
+        with file:
+            table = file.read()
+    except UNREADABLE as error:
+        findings.add(UNREADABLE_FILE, _WHERE, 'The file cannot be read', found=error)
+        return None
+    names = [name for name in _INDEX_COLUMNS if name in table.column_names]
+    if not names or 'task_index' not in table.column_names:
+        findings.add(
+            MISSING_COLUMN,
+            _WHERE,
+            'The columns are others',
+            found=some(table.column_names),
+            expected='task_index and task',
+        )
+        return None
+    _check_index(table.schema, names[0], findings)
+    indices = table.column('task_index').to_pylist()
+    tasks = table.column(names[0]).to_pylist()
+    _check_content(indices, tasks, findings)
+    _check_total(len(tasks), total_tasks, findings)
+    return [str(task) for task in tasks]
+
+
+def _check_index(schema: pa.Schema, name: str, findings: Findings) -> None:
+    try:
+        index = json.loads((schema.metadata or {}).get(b'pandas', b'{}')).get('index_columns')
+    except UNREADABLE:
+        index = None
+    if index != [name]:
+        findings.add(
+            TASKS_WITHOUT_INDEX,
+            _WHERE,
+            'Metadata of pandas do not make the tasks the index',
+            found=index or 'none',
+            expected=[name],
+        )
+
+
+def _check_content(indices: list[object], tasks: list[object], findings: Findings) -> None:
+    if indices != list(range(len(indices))):
+        findings.add(
+            TASKS_OUT_OF_ORDER,
+            _WHERE,
+            'task_index is not the place of the row',
+            found=some(indices),
+            expected=f'0 to {len(indices) - 1} in order',
+        )
+    wrong = [task for task in tasks if not isinstance(task, str)]
+    if wrong:
+        findings.add(
+            WRONG_TASK, _WHERE, 'Some tasks are no text', found=some(wrong), expected='texts'
+        )
+    elif len(set(tasks)) < len(tasks):
+        twice = [str(task) for task, count in Counter(tasks).items() if count > 1]
+        findings.add(DUPLICATE_TASK, _WHERE, 'Tasks stand there more than once', found=some(twice))
+
+
+def _check_total(num_tasks: int, total_tasks: int | None, findings: Findings) -> None:
+    if total_tasks is None or num_tasks == total_tasks:
+        return
+    if total_tasks and num_tasks > total_tasks:
+        findings.add(
+            UNCOMMITTED_TASK,
+            _WHERE,
+            'There are more tasks than info.json counts',
+            found=num_tasks,
+            expected=total_tasks,
+        )
+        return
+    findings.add(
+        WRONG_TOTAL,
+        str(INFO),
+        'total_tasks is not the number of tasks',
+        found=total_tasks,
+        expected=num_tasks,
+    )

@@ -1,0 +1,111 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Checks the values of one feature in one data file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lerobot_streamrec.dataset.check.columns import Columns, numbers
+from lerobot_streamrec.dataset.check.findings import Findings, Kind
+from lerobot_streamrec.dataset.check.kinds import MISSING_VALUE, NOT_FINITE, WRONG_COLUMN_TYPE
+from lerobot_streamrec.dataset.check.moments import Moments
+from lerobot_streamrec.dataset.check.pictures import Pictures, Stretch
+from lerobot_streamrec.dataset.check.reading import ProblemError
+from lerobot_streamrec.dataset.features import FeatureSpec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+
+def check_values(
+    key: str,
+    spec: FeatureSpec,
+    columns: Columns,
+    stretches: Sequence[Stretch],
+    moments: Moments | None,
+    path: str,
+    findings: Findings,
+    *,
+    decode: bool,
+) -> bool:
+    """
+    Check a feature's column, and take down its moments.
+
+    :return: False if the column cannot be read; what is wrong with single rows is a finding alone
+    """
+    try:
+        column = columns.column(key)
+    except ProblemError:
+        # Of all columns that are missing there is one finding.
+        return False
+    missing = np.asarray(column.is_null().to_numpy(), dtype=np.bool_)
+    if missing.any():
+        what = f'There is no {key}'
+        _add_rows(MISSING_VALUE, key, path, what, missing, stretches, findings)
+        return True
+    try:
+        if spec.dtype == 'image' and moments is not None:
+            Pictures(key, spec, moments, path, findings, decode).check(column, stretches)
+        elif spec.dtype == 'string':
+            _check_strings(column)
+        elif moments is not None and len(column):
+            values = numbers(column, spec)
+            wrong = ~np.isfinite(values).all(axis=(1, 2))
+            what = f'{key} is NaN or infinite'
+            _add_rows(NOT_FINITE, key, path, what, wrong, stretches, findings)
+            rows = [stretch.row for stretch in stretches]
+            moments.put(rows, [*(one.begin for one in stretches), len(values)], values)
+    except ProblemError as problem:
+        findings.add(
+            problem.kind,
+            path,
+            f'The column {key} is not what info.json says',
+            found=problem.found,
+            expected=problem.expected,
+            feature=key,
+        )
+        return False
+    return True
+
+
+def _add_rows(
+    kind: Kind,
+    key: str,
+    path: str,
+    what: str,
+    wrong: npt.NDArray[np.bool_],
+    stretches: Sequence[Stretch],
+    findings: Findings,
+) -> None:
+    """Take down, for each episode, how many of its rows are wrong."""
+    if not wrong.any():
+        return
+    counts = np.add.reduceat(wrong.astype(np.int64), [one.begin for one in stretches])
+    for stretch, count in zip(stretches, counts.tolist(), strict=True):
+        if count:
+            first = int(np.argmax(wrong[stretch.begin : stretch.end]))
+            findings.add(
+                kind,
+                path,
+                what,
+                found=f'{count} such rows, the first is row {first} of the episode',
+                episode=stretch.episode_index,
+                feature=key,
+            )
+
+
+def _check_strings(column: pa.ChunkedArray) -> None:
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        raise ProblemError(WRONG_COLUMN_TYPE, column.type, 'string')

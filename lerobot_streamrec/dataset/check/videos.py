@@ -1,0 +1,339 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Checks the cameras' files: a frame for every row, at its time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from lerobot_streamrec.dataset.check.episode_order import TOLERANCE_S
+from lerobot_streamrec.dataset.check.episodes import EpisodeTable
+from lerobot_streamrec.dataset.check.findings import Findings, Kind
+from lerobot_streamrec.dataset.check.info import CheckedInfo, is_depth
+from lerobot_streamrec.dataset.check.kinds import (
+    BROKEN_FRAMES,
+    FRAME_COUNT,
+    FRAMES_OFF_GRID,
+    MISSING_FILE,
+    SURPLUS_FRAMES,
+    TRUNCATED_VIDEO,
+    UNREADABLE_VIDEO,
+    VIDEO_TOO_LONG,
+    WRONG_FRAME_RATE,
+    WRONG_PICTURE_SIZE,
+    WRONG_VIDEO_INFO,
+)
+from lerobot_streamrec.dataset.check.moments import Moments
+from lerobot_streamrec.dataset.check.pictures import put_histogram
+from lerobot_streamrec.dataset.check.reading import Floats
+from lerobot_streamrec.dataset.layout import INFO
+from lerobot_streamrec.errors import DatasetCorruptError
+from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
+from lerobot_streamrec.video.inspect import (
+    bytes_missing,
+    inspect_frames,
+    InspectedFrame,
+    packet_times,
+    video_facts,
+    VideoFacts,
+)
+import numpy as np
+import numpy.typing as npt
+
+# Statistics of an episode are compared by no more frames than LeRobot takes of a short one.
+_SAMPLED_FRAMES = 100
+
+_MAX_DURATION_S = 1024.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VideoFindings:
+    """
+    What became of the videos.
+
+    :param present: per video key and episode, whether there is a frame for each row
+    :param moments: per video key with RGB pictures; unknown if nothing was decoded
+    """
+
+    present: dict[str, npt.NDArray[np.bool_]]
+    moments: dict[str, Moments]
+
+
+class VideoCheck:
+    """
+    Goes through the videos, one camera and one file after the other.
+
+    :param root: the dataset's folder
+    :param info: what is usable of info.json
+    :param table: the episodes
+    :param findings: takes down what is wrong
+    :param decode: whether to decode all frames, or to count packets
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        info: CheckedInfo,
+        table: EpisodeTable,
+        findings: Findings,
+        *,
+        decode: bool,
+    ) -> None:
+        self._root = root
+        self._info = info
+        self._table = table
+        self._findings = findings
+        self._decode = decode
+        self._described: set[str] = set()
+        keys, count = info.video_keys, len(table)
+        self._result = VideoFindings(
+            {key: np.zeros(count, np.bool_) for key in keys},
+            {key: Moments.unknown(count, 3) for key in keys if not is_depth(info.features[key])},
+        )
+
+    def run(self, done: Callable[[int, int], None]) -> VideoFindings:
+        """
+        Check all files.
+
+        :param done: told how many files of how many were read
+        """
+        files: dict[tuple[str, str], list[int]] = {}
+        for key in self._info.video_keys:
+            for row, path in enumerate(self._table.videos[key].files):
+                # Of episodes that name no file there is a finding already.
+                if path:
+                    files.setdefault((key, path), []).append(row)
+        for number, ((key, path), rows) in enumerate(files.items()):
+            done(number, len(files))
+            self._check_file(key, path, rows)
+        return self._result
+
+    def _add(
+        self, kind: Kind, key: str, path: str, what: str, found: object, expected: object = ''
+    ) -> None:
+        self._findings.add(kind, path, what, found=found, expected=expected, feature=key)
+
+    def _check_file(self, key: str, path: str, rows: list[int]) -> None:
+        spans = self._table.videos[key]
+        num_rows = len(rows)
+        rows = sorted(
+            (row for row in rows if np.isfinite(spans.begin[row])), key=lambda r: spans.begin[r]
+        )
+        full = self._root / path
+        is_known = len(rows) == num_rows
+        if not full.is_file():
+            self._add(MISSING_FILE, key, path, 'The video is missing', '', 'an MP4 file')
+            return
+        try:
+            facts = video_facts(full)
+            frames = _Frames(full, facts, self._info.fps, spans.begin[rows], self._lengths(rows))
+            if self._decode:
+                histograms = frames.decode(with_statistics=key in self._result.moments)
+            else:
+                frames.count()
+                histograms = {}
+        except DatasetCorruptError as error:
+            self._add(UNREADABLE_VIDEO, key, path, 'The video cannot be read', error)
+            return
+        missing_bytes = bytes_missing(full)
+        if missing_bytes:
+            what = 'The file ends before its last part does'
+            self._add(TRUNCATED_VIDEO, key, path, what, f'{missing_bytes} bytes less')
+        self._check_facts(key, path, facts, len(frames.times))
+        self._check_frames(key, path, rows, frames)
+        # Where spans are not known or frames are missing, others are nobody's for that reason.
+        if is_known and self._result.present[key][rows].all():
+            self._check_surplus(key, path, rows, frames)
+        for number, histogram in histograms.items():
+            if self._result.present[key][rows[number]]:
+                put_histogram(self._result.moments[key], rows[number], histogram)
+
+    def _lengths(self, rows: list[int]) -> list[int]:
+        return [int(self._table.length[row]) for row in rows]
+
+    def _check_facts(self, key: str, path: str, facts: VideoFacts, num_frames: int) -> None:
+        spec, fps = self._info.features[key], self._info.fps
+        assert spec.shape is not None
+        size = (facts.height, facts.width)
+        # Older datasets say (channels, height, width).
+        if size not in (spec.shape[:2], spec.shape[1:]):
+            self._add(
+                WRONG_PICTURE_SIZE,
+                key,
+                path,
+                'Pictures have another size than info.json says',
+                f'{facts.width}x{facts.height}',
+                f'{spec.shape[1]}x{spec.shape[0]}',
+            )
+        # The rate of a single frame is anything.
+        if num_frames > 1 and abs(facts.fps - fps) > 1e-3 * fps:
+            what = 'The video has another frame rate than the dataset'
+            self._add(WRONG_FRAME_RATE, key, path, what, f'{facts.fps:g}', f'{fps:g}')
+        self._check_described(key, path, facts)
+
+    def _check_described(self, key: str, path: str, facts: VideoFacts) -> None:
+        """Compare with the feature's info, which is about all files of the camera."""
+        said = self._info.features[key].info
+        real = {
+            'video.height': facts.height,
+            'video.width': facts.width,
+            'video.codec': facts.codec,
+            'video.pix_fmt': facts.pix_fmt,
+            'video.fps': int(facts.fps),
+        }
+        wrong = [name for name, value in real.items() if said.get(name, value) != value]
+        if wrong and key not in self._described:
+            self._described.add(key)
+            self._add(
+                WRONG_VIDEO_INFO,
+                key,
+                str(INFO),
+                f'The info of {key} does not describe {path}',
+                ', '.join(f'{name} {said[name]}' for name in wrong),
+                ', '.join(f'{name} {real[name]}' for name in wrong),
+            )
+
+    def _check_frames(self, key: str, path: str, rows: list[int], frames: _Frames) -> None:
+        if frames.num_broken:
+            what, found = 'Frames cannot be decoded', f'{frames.num_broken} broken packets'
+            self._add(BROKEN_FRAMES, key, path, what, found, 'none')
+        if len(frames.times) and frames.times[-1] > _MAX_DURATION_S:
+            what = 'The video is long'
+            self._add(VIDEO_TOO_LONG, key, path, what, f'{frames.times[-1]:.0f} s', '1024 s')
+        for row, (begin, end) in zip(rows, frames.bounds, strict=True):
+            length = int(self._table.length[row])
+            if end - begin != length:
+                self._findings.add(
+                    FRAME_COUNT,
+                    path,
+                    f'The episode has another number of frames of {key} than rows',
+                    found=end - begin,
+                    expected=length,
+                    episode=int(self._table.index[row]),
+                    feature=key,
+                )
+                continue
+            self._result.present[key][row] = True
+            expected = self._table.videos[key].begin[row] + np.arange(length) / self._info.fps
+            off = np.abs(frames.times[begin:end] - expected)
+            if length and off.max() > TOLERANCE_S:
+                first = int(np.argmax(off > TOLERANCE_S))
+                self._findings.add(
+                    FRAMES_OFF_GRID,
+                    path,
+                    f'Frames of {key} are not at from_timestamp + frame_index / fps',
+                    found=f'{frames.times[begin + first]:.6f} s',
+                    expected=f'{expected[first]:.6f} s',
+                    episode=int(self._table.index[row]),
+                    feature=key,
+                )
+
+    def _check_surplus(self, key: str, path: str, rows: list[int], frames: _Frames) -> None:
+        """Look for frames that no row is for; behind an episode they throw doubt on it."""
+        behind, before = 0, -1
+        bounds = [*frames.bounds, (len(frames.times), len(frames.times))]
+        # Frames that two episodes share are a finding, and make others look like nobody's.
+        if any(begin < end for (_, end), (begin, _) in pairwise(bounds)):
+            return
+        for place, (begin, end) in enumerate(bounds):
+            if begin > behind:
+                self._findings.add(
+                    SURPLUS_FRAMES,
+                    path,
+                    f'There are more frames of {key} than rows',
+                    found=f'{begin - behind} frames from {frames.times[behind]:.3f} s on',
+                    expected='a row for every frame',
+                    episode=int(self._table.index[rows[before]]) if before >= 0 else None,
+                    feature=key,
+                )
+            behind, before = max(behind, end), place
+
+
+class _Frames:
+    """
+    The frames of one file, and which of them are whose.
+
+    :param path: the file
+    :param facts: what it says of itself
+    :param fps: of the dataset
+    :param begins: of its episodes, in seconds, ascending
+    :param lengths: of its episodes, in rows
+    """
+
+    def __init__(
+        self, path: Path, facts: VideoFacts, fps: float, begins: Floats, lengths: Sequence[int]
+    ) -> None:
+        self._path = path
+        self._stride = lattice_stride(facts.height, facts.width)
+        self._fps = fps
+        # Half a period earlier, so that no rounding moves a frame to the neighbour.
+        self._begins = begins - 0.5 / fps
+        self._lengths = lengths
+        self._sampled = [_sampled(length) for length in lengths]
+        self.times: Floats = np.zeros(0)
+        self.num_broken = 0
+
+    @property
+    def bounds(self) -> list[tuple[int, int]]:
+        """Per episode the first of its frames, and the one after the last."""
+        ends = self._begins + np.asarray(self._lengths, dtype=np.float64) / self._fps
+        first = np.searchsorted(self.times, self._begins)
+        last = np.searchsorted(self.times, ends)
+        return list(zip(first.tolist(), last.tolist(), strict=True))
+
+    def count(self) -> None:
+        """
+        Find the frames by their packets.
+
+        :raise DatasetCorruptError: if the file cannot be read as a video
+        """
+        self.times = packet_times(self._path)
+
+    def decode(self, *, with_statistics: bool) -> dict[int, ImageHistogram]:
+        """
+        Find the frames by decoding them.
+
+        :return: per place of an episode in the file, pictures from all over it
+        :raise DatasetCorruptError: if the file cannot be read as a video
+        """
+        times = []
+        histograms: dict[int, ImageHistogram] = {}
+        for frame in inspect_frames(self._path):
+            if frame.frame is None:
+                self.num_broken += 1
+                continue
+            times.append(frame.time_s)
+            if with_statistics:
+                self._count_levels(frame, histograms)
+        self.times = np.sort(np.array(times, dtype=np.float64))
+        return histograms
+
+    def _count_levels(self, frame: InspectedFrame, histograms: dict[int, ImageHistogram]) -> None:
+        place = int(np.searchsorted(self._begins, frame.time_s, side='right')) - 1
+        if place >= 0:
+            number = int((frame.time_s - self._begins[place]) * self._fps)
+            if number in self._sampled[place]:
+                histogram = histograms.setdefault(place, ImageHistogram())
+                histogram.push(frame.rgb(self._stride))
+
+
+def _sampled(length: int) -> frozenset[int]:
+    """Choose frames from all over an episode."""
+    if length <= 0:
+        return frozenset()
+    chosen = np.linspace(0, length - 1, min(length, _SAMPLED_FRAMES)).round()
+    return frozenset(chosen.astype(np.int64).tolist())
