@@ -95,7 +95,7 @@ class Files:
         with self._explaining(relative):
             path.unlink(missing_ok=True)
             if path.parent.is_dir():
-                _sync_folder(path.parent)
+                sync_folder(path.parent)
 
     def quarantine(self, source: Path, reason: str) -> Path:
         """
@@ -115,8 +115,8 @@ class Files:
                 number += 1
                 target = folder / f'{stem}.{number}'
             source.rename(target)
-            _sync_folder(folder)
-            _sync_folder(source.parent)
+            sync_folder(folder)
+            sync_folder(source.parent)
         return target
 
     def remove_tree(self, folder: Path) -> None:
@@ -129,7 +129,7 @@ class Files:
             os.fsync(opened.fileno())
         _make_folders(target.parent)
         source.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
 
     @contextmanager
     def _explaining(self, relative: PurePosixPath) -> Iterator[None]:
@@ -147,10 +147,11 @@ def _make_folders(folder: Path) -> None:
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     for one in reversed(missing):
         one.mkdir(exist_ok=True)
-        _sync_folder(one.parent)
+        sync_folder(one.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's entries to the disk; raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -33,6 +33,7 @@ from lerobot_streamrec.dataset.features import (
     with_info,
 )
 from lerobot_streamrec.dataset.files import Files
+from lerobot_streamrec.dataset.histograms import histograms_json
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.dataset.layout import (
     DATA_PATH,
@@ -248,5 +249,11 @@ class DatasetWriter:
 
 
 def _record(draft: EpisodeDraft, row: EpisodeRow) -> bytes:
-    content = {'episode_index': row.episode_index, 'length': row.length, **draft.record}
+    cameras = {key: video.statistics for key, video in draft.videos.items()}
+    content = {
+        'episode_index': row.episode_index,
+        'length': row.length,
+        **draft.record,
+        'histograms': histograms_json(cameras),
+    }
     return (json.dumps(content, indent=2, ensure_ascii=False) + '\n').encode()
