@@ -18,6 +18,9 @@ from __future__ import annotations
 import sys
 
 import click
+from lerobot_streamrec.cli.compact import compact
+from lerobot_streamrec.cli.delete import delete
+from lerobot_streamrec.cli.merge import merge
 from lerobot_streamrec.errors import StreamrecError
 
 EXIT_PROBLEM = 1
@@ -27,6 +30,10 @@ EXIT_PROBLEM = 1
 @click.group(context_settings={'help_option_names': ['-h', '--help']})
 def streamrec() -> None:
     """Look after LeRobot v3.0 datasets: check, repair, compact, merge, delete."""
+
+
+for _command in (compact, delete, merge):
+    streamrec.add_command(_command)
 
 
 def main() -> int:

@@ -31,7 +31,7 @@ class UnifiedTasks:
     """
     Tasks of a new dataset, and what the numbers of the old ones become.
 
-    :param table: in order of their first appearance
+    :param table: dataset by dataset, each one's in the order they had there
     :param numbers: per dataset: the new number of each old one, -1 where no episode has it
     """
 
