@@ -130,7 +130,8 @@ def carry_over(root: Path, tree: NewTree) -> None:
 
     :raise RebuildError: if a file cannot be linked or copied
     """
-    (tree.place(STAGING / 'x')).parent.mkdir(exist_ok=True)
+    if (root / STAGING).is_dir():
+        tree.place(STAGING / 'x')
     if (root / LOCK).exists():
         tree.link(root / LOCK, LOCK, or_copy=False)
     if (root / OWNER).exists():

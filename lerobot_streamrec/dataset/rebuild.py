@@ -79,6 +79,7 @@ def rebuilding(root: Path, disk: Disk) -> Iterator[NewTree]:
         tree = NewTree(beside, disk)
         carry_over(root, tree)
         yield tree
+        disk.give_to_owner_of(root, beside)
         disk.sync_folders(beside)
         disk.exchange(beside, root)
     except (Exception, KeyboardInterrupt) as error:
@@ -148,6 +149,8 @@ def _rescue(beside: Path, root: Path, disk: Disk) -> None:
         if not os.path.lexists(root / relative):
             disk.make_folder((root / relative).parent)
             disk.move(beside / relative, root / relative)
+    if (beside / QUARANTINE).is_dir() and not (root / QUARANTINE).exists():
+        disk.move(beside / QUARANTINE, root / QUARANTINE)
     for folder in (QUARANTINE, STAGING):
         kept = beside / folder
         # Names that begin with a dot are of files that were never at their place.

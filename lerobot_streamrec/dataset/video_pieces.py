@@ -21,7 +21,13 @@ from pathlib import Path
 from lerobot_streamrec.dataset.pieces import Kept, Piece
 from lerobot_streamrec.errors import VideoError
 from lerobot_streamrec.video.concat import Segment
-from lerobot_streamrec.video.survey import compatibility, cut_problem, survey_video, VideoSurvey
+from lerobot_streamrec.video.survey import (
+    cut_problem,
+    difference,
+    read_traits,
+    survey_video,
+    VideoSurvey,
+)
 
 
 def first_frame(video_key: str, episode: Kept) -> int:
@@ -39,6 +45,7 @@ class VideoSurveys:
 
     remarks: list[str] = field(default_factory=list)
     _known: dict[Path, VideoSurvey | str] = field(default_factory=dict)
+    _traits: dict[Path, dict[str, object]] = field(default_factory=dict)
 
     def segments(self, video_key: str, piece: Piece) -> list[Segment]:
         """
@@ -62,15 +69,22 @@ class VideoSurveys:
     def can_join(self, video_key: str, one: Piece, other: Piece) -> bool:
         """Tell whether two pieces may stand in one file; why not becomes a remark."""
         try:
-            pair = [self.segments(video_key, piece)[0].video for piece in (one, other)]
-            problem = compatibility(*pair)
+            # Whole files are read only if nothing at their beginning speaks against it.
+            problem = difference(*(self._traits_of(piece) for piece in (one, other)))
             if problem:
                 raise VideoError(f'{other.path} is not joined to the file before it: {problem}')
+            for piece in (one, other):
+                self.segments(video_key, piece)
         except VideoError as error:
             if str(error) not in self.remarks:
                 self.remarks.append(str(error))
             return False
         return True
+
+    def _traits_of(self, piece: Piece) -> dict[str, object]:
+        if piece.path not in self._traits:
+            self._traits[piece.path] = read_traits(piece.path)
+        return self._traits[piece.path]
 
     def _survey(self, piece: Piece) -> VideoSurvey:
         known = self._known.get(piece.path)

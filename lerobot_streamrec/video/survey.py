@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -80,6 +81,19 @@ def survey_video(path: Path, fps: int) -> VideoSurvey:
     return VideoSurvey(path, fps, traits, tuple(order), frozenset(keys))
 
 
+def read_traits(path: Path) -> dict[str, object]:
+    """
+    Read what must be equal for two files to be joined; looks at the beginning of the file only.
+
+    :raise VideoError: if it cannot be read
+    """
+    try:
+        with av.open(str(path)) as container:
+            return _traits(container.streams.video[0], len(container.streams))
+    except (av.FFmpegError, IndexError, OSError) as error:
+        raise VideoError(f'{path} cannot be read as a video: {error}') from error
+
+
 def _frame_of(packet: av.Packet[av.VideoStream], path: Path, fps: int) -> int:
     if packet.pts is None or packet.time_base is None:
         raise VideoError(f'{path} has a frame without a timestamp')
@@ -107,14 +121,19 @@ def _traits(stream: av.VideoStream, num_streams: int) -> dict[str, object]:
 
 def compatibility(one: VideoSurvey, other: VideoSurvey) -> str:
     """Return why two videos cannot stand in one file; empty if they can."""
-    for name, ours in one.traits.items():
-        theirs = other.traits[name]
+    if one.fps != other.fps:
+        return f'their rates differ: {one.fps} and {other.fps} frames per second'
+    return difference(one.traits, other.traits)
+
+
+def difference(traits: Mapping[str, object], others: Mapping[str, object]) -> str:
+    """Return in what the traits of two videos differ; empty if they do not."""
+    for name, ours in traits.items():
+        theirs = others[name]
         if ours != theirs:
             if isinstance(ours, bytes):
                 return f'their {name}s differ: they were encoded with other settings'
             return f'their {name} differs: {ours} and {theirs}'
-    if one.fps != other.fps:
-        return f'their rates differ: {one.fps} and {other.fps} frames per second'
     return ''
 
 

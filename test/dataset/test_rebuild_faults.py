@@ -41,6 +41,7 @@ METHODS = (
     'link',
     'write',
     'settle',
+    'give_to_owner_of',
     'sync_folders',
     'exchange',
     'move',
@@ -366,3 +367,13 @@ def test_a_merge_that_fails_leaves_nothing(record, tmp_path):
         with pytest.raises(DatasetError):
             merge_datasets(out, [source], disk=FaultyDisk(step, full))
         assert sorted(one.name for one in tmp_path.iterdir()) == ['dataset', 'first']
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='only root can give files away')
+def test_what_root_makes_belongs_to_the_owner_of_the_dataset(record, read_dataset):
+    root = record('a', 'b')
+    for path in (root, *root.rglob('*')):
+        os.chown(path, 4321, 4321)
+    compact_dataset(root)
+    assert {path.stat().st_uid for path in (root, *root.rglob('*'))} == {4321}
+    assert_whole(root, read_dataset, ([2, 3],))
