@@ -24,6 +24,8 @@ Every exception that this package raises on purpose.
     |  |- DatasetMismatchError  the dataset at the root is not of the same kind
     |  |- DatasetLockedError    another recorder writes there
     |  |- DatasetCorruptError   what stands at the root is not whole
+    |  |- DatasetsDifferError   datasets that are to become one are not of the same kind
+    |  |- RebuildError          a dataset's files could not be exchanged for new ones
     |  `- CommitError           an episode was not made durable; its staging folder is kept
     |- EpisodeError             a verb that cannot be carried out now
     |  |- EpisodeStateError     not in this state
@@ -33,6 +35,7 @@ Every exception that this package raises on purpose.
     |- EncoderError             an encoder thread
     |  |- BrokenEncoderError    it died; the reason stands in __cause__
     |  `- EncoderTimeoutError   it did not finish by its deadline
+    |- VideoError               a video whose packets cannot be copied as asked
     `- MessageError             a message that cannot be recorded
        |- UnsupportedEncodingError
        |- FrameShapeError       sizes that do not fit the data, or that changed
@@ -101,6 +104,25 @@ class DatasetCorruptError(DatasetError):
     """A file of the dataset is missing, unreadable or contradicts another one."""
 
 
+class DatasetsDifferError(DatasetError):
+    """
+    Datasets that are to become one are not of the same kind.
+
+    :param differences: per line: which dataset, what differs, both values
+    """
+
+    def __init__(self, differences: list[str]) -> None:
+        super().__init__(
+            f'the datasets cannot be merged: {"; ".join(differences)}. '
+            'Only datasets with the same fps, robot_type and features can become one.'
+        )
+        self.differences = differences
+
+
+class RebuildError(DatasetError):
+    """A dataset's files could not be exchanged for new ones; nothing has changed."""
+
+
 class CommitError(DatasetError):
     """An episode could not be made durable."""
 
@@ -143,6 +165,10 @@ class BrokenEncoderError(EncoderError):
 
 class EncoderTimeoutError(EncoderError):
     """An encoder thread did not finish by its deadline."""
+
+
+class VideoError(StreamrecError):
+    """A video whose packets cannot be copied as asked."""
 
 
 class MessageError(StreamrecError, ValueError):

@@ -184,10 +184,12 @@ class WrittenDataset:
         )
 
     def pictures(self, key, episode_index):
-        """Decode an episode's frames, which begin its file."""
+        """Decode an episode's frames, wherever in its file they stand."""
+        row = self.episodes.loc[episode_index]
+        begin = round(row[f'videos/{key}/from_timestamp'] * self.info['fps'])
         with av.open(str(self.video_path(key, episode_index))) as container:
             frames = [frame.to_ndarray(format='rgb24') for frame in container.decode(video=0)]
-        return frames[: int(self.episodes.loc[episode_index, 'length'])]
+        return frames[begin : begin + int(row['length'])]
 
     def check(self):
         """Fail if one file contradicts another; what each of them says is for the tests."""

@@ -19,6 +19,9 @@ import sys
 
 import click
 from lerobot_streamrec.cli.check import check
+from lerobot_streamrec.cli.compact import compact
+from lerobot_streamrec.cli.delete import delete
+from lerobot_streamrec.cli.merge import merge
 from lerobot_streamrec.errors import StreamrecError
 
 EXIT_PROBLEM = 1
@@ -30,7 +33,8 @@ def streamrec() -> None:
     """Look after LeRobot v3.0 datasets: check, repair, compact, merge, delete."""
 
 
-streamrec.add_command(check)
+for _command in (check, compact, delete, merge):
+    streamrec.add_command(_command)
 
 
 def main() -> int:

@@ -34,6 +34,8 @@ RECORDS = OWN / 'episodes'
 STATISTICS = OWN / 'statistics'
 LOCK = OWN / 'lock'
 OWNER = OWN / 'owner.json'
+REBUILD = OWN / 'rebuild.json'
+"""Marks a tree that is to take a dataset's place, until what it replaced is removed."""
 
 CHUNKS_SIZE = 1000
 """Files in a chunk folder."""

@@ -33,6 +33,7 @@ from lerobot_streamrec.dataset.features import (
     with_info,
 )
 from lerobot_streamrec.dataset.files import Files
+from lerobot_streamrec.dataset.histograms import histograms_json
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.dataset.layout import (
     DATA_PATH,
@@ -298,12 +299,14 @@ class DatasetWriter:
 
 
 def _record(draft: EpisodeDraft, row: EpisodeRow, info: DatasetInfo) -> bytes:
+    cameras = {key: video.statistics for key, video in draft.videos.items()}
     content = {
         'episode_index': row.episode_index,
         'length': row.length,
         # Undoing the next episode needs to know which tasks that one brought.
         'total_tasks': info.total_tasks,
         **draft.record,
+        'histograms': histograms_json(cameras),
     }
     return _json_bytes(content)
 

@@ -73,10 +73,10 @@ def open_writer(root, features):
         writer.close()
 
 
-def _encode(path, num_frames, height, seed):
+def _encode(path, num_frames, height, seed, config):
     """Encode gray pictures that get brighter, and count their pixels."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    encoder = Mp4Encoder(path, ENCODER, fps=FPS, width=WIDTH, height=height)
+    encoder = Mp4Encoder(path, config, fps=FPS, width=WIDTH, height=height)
     histogram = ImageHistogram()
     for index in range(num_frames):
         pixels = np.full((height, WIDTH, 3), (10 * seed + 5 * index) % 256, np.uint8)
@@ -91,15 +91,15 @@ def make_draft(root):
     """Make an episode, its videos in the staging folder: open the dataset first."""
     numbers = itertools.count(1)
 
-    def make(num_rows=5, task='pick the cube', *, num_frames=None, height=HEIGHT):
+    def make(num_rows=5, task='pick the cube', *, num_frames=None, height=HEIGHT, encoder=ENCODER):
         number = next(numbers)
         folder = root / STAGING / f'take-{number:06d}'
         videos = {}
         for seed, key in enumerate((FRONT, TOP), start=number):
             path = folder / f'{key}.mp4'
             count = num_rows if num_frames is None else num_frames
-            statistics = _encode(path, count, height, seed)
-            videos[key] = VideoDraft(path, count, height, WIDTH, ENCODER.as_info(), statistics)
+            statistics = _encode(path, count, height, seed, encoder)
+            videos[key] = VideoDraft(path, count, height, WIDTH, encoder.as_info(), statistics)
         chance = np.random.default_rng(number)
         vectors = {
             'observation.state': chance.normal(size=(num_rows, 3)).astype(np.float32),

@@ -1,0 +1,78 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""streamrec delete: a dataset without some of its episodes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+import re
+
+import click
+from lerobot_streamrec.cli.progress import (
+    count_text,
+    DatasetPath,
+    measure_text,
+    progress_bar,
+    show_plan,
+    show_remarks,
+)
+from lerobot_streamrec.dataset.catalog import read_catalog
+from lerobot_streamrec.dataset.delete import delete_episodes, plan_deletion
+
+_RANGE = re.compile(r'(\d{1,6})(?:-(\d{1,6}))?')
+
+
+def _episodes(_: click.Context, option: click.Parameter, value: str) -> frozenset[int]:
+    """Read episodes as people write them: ``3,7,10-14``."""
+    found: set[int] = set()
+    for part in value.split(','):
+        match = _RANGE.fullmatch(part.strip())
+        first = int(match[1]) if match else 0
+        last = int(match[2] or first) if match else -1
+        if last < first:
+            text = f'{part!r} is neither a number nor a range; write them like 3,7,10-14'
+            raise click.BadParameter(text, param=option)
+        found.update(range(first, last + 1))
+    return frozenset(found)
+
+
+@click.command()
+@click.argument('root', type=DatasetPath)
+@click.option('--episodes', required=True, callback=_episodes, help='Such as 3,7,10-14.')
+@click.option('--yes', is_flag=True, help='Do not ask.')
+@click.option('--dry-run', is_flag=True, help='Say what would be done, and change nothing.')
+def delete(root: Path, episodes: frozenset[int], yes: bool, dry_run: bool) -> None:
+    """
+    Delete episodes of the dataset ROOT for good; those after them get lower numbers.
+
+    Videos are not encoded again. Interrupted at any time, the dataset is whole.
+    """
+    plan = plan_deletion(read_catalog(root), episodes)
+    num_rows = sum(one.source.length for one in plan.kept)
+    what = f'{count_text(len(episodes), "episode")} of {root}'
+    left = f'{count_text(len(plan.kept), "episode")} with {count_text(num_rows, "row")}'
+    if dry_run:
+        click.echo(f'would delete {what}, leaving {left}:')
+        show_plan(plan)
+        return
+    if not yes:
+        click.confirm(f'Delete {what} for good, leaving {left}?', abort=True, err=True)
+    with progress_bar('deleting') as progress:
+        change = delete_episodes(root, episodes, progress=progress)
+    show_remarks(change)
+    click.echo(
+        f'deleted {what}: {count_text(change.num_episodes, "episode")} left, '
+        f'{measure_text(change.before)} became {measure_text(change.after)} '
+        f'in {change.seconds:.1f} s'
+    )

@@ -1,0 +1,81 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""How a command says what it does and what it has done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from lerobot_streamrec.dataset.assemble import Progress
+from lerobot_streamrec.dataset.changing import Change, Measure
+from lerobot_streamrec.dataset.plan import Plan
+from rich import progress
+from rich.console import Console
+
+DatasetPath = click.Path(exists=True, file_okay=False, path_type=Path)
+"""A folder on the command line, which has to be there."""
+
+
+@contextmanager
+def progress_bar(text: str) -> Iterator[Progress | None]:
+    """Show a bar on a terminal; None where stderr is none."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (
+        progress.TextColumn(text),
+        progress.BarColumn(),
+        progress.DownloadColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=console, transient=True) as bars:
+        task = bars.add_task(text, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+def size_text(size_bytes: int) -> str:
+    """Return a size as people read it."""
+    size = float(size_bytes)
+    for unit in ('B', 'kB', 'MB'):
+        if size < 1000:
+            return f'{size:.3g} {unit}'
+        size /= 1000
+    return f'{size:.3g} GB'
+
+
+def count_text(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f'{number} {noun}{"" if number == 1 else "s"}'
+
+
+def measure_text(measure: Measure) -> str:
+    """Return how large a dataset is."""
+    return f'{count_text(measure.num_files, "file")} of {size_text(measure.size_bytes)}'
+
+
+def show_remarks(change: Change | Plan) -> None:
+    """Say on stderr what stayed as it was, and why."""
+    for remark in change.remarks:
+        click.echo(f'note: {remark}', err=True)
+
+
+def show_plan(plan: Plan) -> None:
+    """Say which files there would be."""
+    for kind, groups in plan.kinds.items():
+        before = len({piece.path for group in groups for piece in group})
+        click.echo(f'  {kind}: {count_text(before, "file")} -> {len(groups)}')

@@ -1,0 +1,162 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A whole dataset out of episodes of existing ones, into an empty tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+import json
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from lerobot_streamrec.dataset.data_files import write_data_files
+from lerobot_streamrec.dataset.layout import FileIndex, INFO, record_path, STATS, TASKS
+from lerobot_streamrec.dataset.meta_files import NewPlaces, write_meta_files
+from lerobot_streamrec.dataset.new_statistics import new_statistics, NewStatistics
+from lerobot_streamrec.dataset.new_tree import NewTree
+from lerobot_streamrec.dataset.pieces import Kept, Piece
+from lerobot_streamrec.dataset.plan import file_index, Groups, Plan
+from lerobot_streamrec.dataset.statistics_file import sidecar_bytes, sidecar_path, stats_json
+from lerobot_streamrec.dataset.unified_tasks import same_tasks, unified_tasks, UnifiedTasks
+from lerobot_streamrec.dataset.video_files import write_video_files
+
+Progress = Callable[[int, int], None]
+"""Is told the bytes done, and those to do."""
+
+
+class Steps:
+    """
+    Adds up what is done.
+
+    :param total_bytes: all that will be done
+    :param progress: is told of it
+    """
+
+    def __init__(self, total_bytes: int, progress: Progress | None) -> None:
+        self._total_bytes = total_bytes
+        self._progress = progress
+        self._done_bytes = 0
+
+    def done(self, size_bytes: int) -> None:
+        """Count what was just done; sizes are estimates, and never seem to be too much."""
+        self._done_bytes = min(self._done_bytes + size_bytes, self._total_bytes)
+        if self._progress:
+            self._progress(self._done_bytes, self._total_bytes)
+
+
+def assemble_same(plan: Plan, tree: NewTree, progress: Progress | None = None) -> None:
+    """
+    Fill a tree with all episodes of one dataset, in other files.
+
+    :raise DatasetError: if a file cannot be read or written
+    :raise VideoError: if a video cannot be read or written
+    """
+    catalog = plan.kept[0].catalog
+    steps = Steps(plan.size_bytes, progress)
+    _write_files(plan, tree, same_tasks(catalog), NewStatistics(), steps)
+    sidecar = sidecar_path(len(plan.kept))
+    for relative in (INFO, TASKS, STATS, sidecar):
+        if (catalog.root / relative).exists():
+            tree.link(catalog.root / relative, relative)
+    _write_records(plan.kept, tree)
+
+
+def assemble_chosen(
+    plan: Plan, tree: NewTree, raw_info: Mapping[str, Any], progress: Progress | None = None
+) -> list[str]:
+    """
+    Fill a tree with a choice of episodes, whose numbers and statistics become others.
+
+    :param raw_info: what info.json is to say, counts left out
+    :return: what could not be done exactly, each a sentence
+    :raise DatasetError: if a file cannot be read or written
+    :raise VideoError: if a video cannot be read or written
+    """
+    tasks = unified_tasks(plan.kept)
+    pieces = list(chain.from_iterable(plan.data))
+    # Every data file is read twice, for its numbers first.
+    to_read = sum(one.size_bytes for one in pieces)
+    steps = Steps(plan.size_bytes + to_read, progress)
+    statistics = new_statistics(plan.kept, pieces, tasks, steps.done)
+    _write_files(plan, tree, tasks, statistics, steps)
+    tree.write(TASKS, tasks.table.as_bytes())
+    tree.write(sidecar_path(len(plan.kept)), sidecar_bytes(statistics.features))
+    tree.write(STATS, stats_json(statistics.features))
+    _write_records(plan.kept, tree)
+    tree.write(INFO, _info_bytes(raw_info, plan.kept, len(tasks.table.tasks)))
+    return statistics.remarks
+
+
+def _write_files(
+    plan: Plan, tree: NewTree, tasks: UnifiedTasks, statistics: NewStatistics, steps: Steps
+) -> None:
+    size = plan.kept[0].catalog.info.chunks_size
+    data, meta = _numbers(plan.data, size), _numbers(plan.meta, size)
+    videos = {
+        key: write_video_files(
+            key, groups, _numbers(groups, size), tree, plan.surveys, steps.done
+        )
+        for key, groups in plan.videos.items()
+    }
+    write_data_files(plan.data, data, tree, tasks, steps.done)
+    places = NewPlaces(
+        data=_places(plan.data, data),
+        meta=_places(plan.meta, meta),
+        videos=videos,
+        task_numbers=statistics.task_numbers,
+    )
+    write_meta_files(plan.meta, meta, tree, places, steps.done)
+
+
+def _numbers(groups: Groups, chunks_size: int) -> list[FileIndex]:
+    return [file_index(number, chunks_size) for number in range(len(groups))]
+
+
+def _places(
+    groups: Sequence[Sequence[Piece]], files: Sequence[FileIndex]
+) -> dict[Kept, FileIndex]:
+    return {
+        episode: file
+        for group, file in zip(groups, files, strict=True)
+        for piece in group
+        for episode in piece.episodes
+    }
+
+
+def _write_records(kept: Sequence[Kept], tree: NewTree) -> None:
+    """Carry over what the recorder keeps of its episodes, under their new numbers."""
+    for one in kept:
+        source: Path = one.catalog.root / record_path(one.source.episode_index)
+        target: PurePosixPath = record_path(one.episode_index)
+        if not source.is_file():
+            continue
+        record = one.catalog.record_of(one.source.episode_index)
+        if one.episode_index == one.source.episode_index or record is None:
+            tree.link(source, target)
+        else:
+            content = {**record, 'episode_index': one.episode_index}
+            text = json.dumps(content, indent=2, ensure_ascii=False) + '\n'
+            tree.write(target, text.encode())
+
+
+def _info_bytes(raw_info: Mapping[str, Any], kept: Sequence[Kept], total_tasks: int) -> bytes:
+    content = {
+        **raw_info,
+        'total_episodes': len(kept),
+        'total_frames': sum(one.source.length for one in kept),
+        'total_tasks': total_tasks,
+        'splits': {'train': f'0:{len(kept)}'},
+    }
+    return (json.dumps(content, indent=4, ensure_ascii=False) + '\n').encode()

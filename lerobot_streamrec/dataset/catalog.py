@@ -1,0 +1,183 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""All that a dataset says of itself, read and checked, for tools that make another out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+import json
+from pathlib import Path
+from typing import Any
+
+from lerobot_streamrec.dataset.episode_reader import read_episodes, read_parquet
+from lerobot_streamrec.dataset.episode_table import EpisodeRow
+from lerobot_streamrec.dataset.info import DatasetInfo, parse_info
+from lerobot_streamrec.dataset.layout import (
+    DATA_PATH,
+    EPISODES_PATH,
+    FileIndex,
+    INFO,
+    record_path,
+    STATS,
+    TASKS,
+    VIDEO_PATH,
+)
+from lerobot_streamrec.dataset.statistics_file import (
+    AllStatistics,
+    parse_sidecar,
+    parse_stats_json,
+    sidecar_path,
+)
+from lerobot_streamrec.dataset.tasks import parse_tasks
+from lerobot_streamrec.errors import DatasetCorruptError
+from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, STATISTICS
+import pyarrow as pa
+
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Catalog:
+    """
+    One dataset; ``episodes`` are without their statistics, which ``statistics_of`` reads.
+
+    :param root: its folder
+    :param info: of info.json, what this package knows
+    :param raw_info: all of info.json
+    :param tasks: in the order of their numbers
+    :param statistics: of the dataset; None if there is neither stats.json nor a file of ours
+    :param episodes: in order
+    :param meta_counts: per episodes file: its episodes
+    """
+
+    root: Path
+    info: DatasetInfo
+    raw_info: Mapping[str, Any]
+    tasks: tuple[str, ...]
+    statistics: AllStatistics | None
+    episodes: tuple[EpisodeRow, ...]
+    _tables: dict[FileIndex, pa.Table] = field(default_factory=dict, repr=False)
+
+    @property
+    def data_limit_bytes(self) -> int:
+        """How large a data or episodes file may become, by the dataset's own word."""
+        return int(float(self.raw_info.get('data_files_size_in_mb') or 100) * _MIB)
+
+    @property
+    def video_limit_bytes(self) -> int:
+        """How large an MP4 may become."""
+        return int(float(self.raw_info.get('video_files_size_in_mb') or 200) * _MIB)
+
+    def data_path(self, file: FileIndex) -> Path:
+        """Return where a data file is."""
+        return self.root / file.path(DATA_PATH)
+
+    def meta_path(self, file: FileIndex) -> Path:
+        """Return where an episodes file is."""
+        return self.root / file.path(EPISODES_PATH)
+
+    def video_path(self, video_key: str, file: FileIndex) -> Path:
+        """Return where an MP4 is."""
+        return self.root / file.path(VIDEO_PATH, video_key)
+
+    def meta_table(self, file: FileIndex) -> pa.Table:
+        """
+        Read an episodes file with all its columns; the last one read is kept.
+
+        :raise DatasetCorruptError: if it cannot be read
+        """
+        if file not in self._tables:
+            self._tables.clear()
+            self._tables[file] = read_parquet(self.meta_path(file))
+        return self._tables[file]
+
+    def statistics_of(self, episode: EpisodeRow, keys: Sequence[str]) -> AllStatistics:
+        """
+        Read an episode's own statistics.
+
+        :param keys: of features; what the file lacks is left out
+        """
+        table = self.meta_table(episode.meta_file)
+        numbers = table.column('episode_index').to_pylist()
+        row = table.slice(numbers.index(episode.episode_index), 1)
+        found = {}
+        for key in keys:
+            columns = {name: f'stats/{key}/{name}' for name in STATISTICS}
+            if all(column in table.column_names for column in columns.values()):
+                lists = {name: row.column(column)[0].as_py() for name, column in columns.items()}
+                if all(value is not None for value in lists.values()):
+                    found[key] = FeatureStatistics.from_lists(lists)
+        return found
+
+    def record_of(self, episode_index: int) -> dict[str, Any] | None:
+        """Read what the recorder kept of an episode; None if it kept nothing that is whole."""
+        try:
+            content = json.loads((self.root / record_path(episode_index)).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return content if isinstance(content, dict) else None
+
+
+def read_catalog(root: Path) -> Catalog:
+    """
+    Read a dataset; only committed episodes are looked at.
+
+    :raise DatasetCorruptError: if a file is missing, cannot be read or contradicts another one
+    :raise DatasetMismatchError: if it is of another version of the format
+    """
+    root = root.resolve()
+    content = _content(root, INFO)
+    if content is None:
+        raise DatasetCorruptError(f'{root} holds no LeRobot dataset: there is no {INFO}')
+    info = parse_info(content, root)
+    tasks_content = _content(root, TASKS)
+    if tasks_content is None and info.total_tasks:
+        raise DatasetCorruptError(f'{root / TASKS} is missing')
+    tasks = parse_tasks(tasks_content, root).tasks if tasks_content is not None else ()
+    if len(tasks) < info.total_tasks:
+        raise DatasetCorruptError(
+            f'{root / TASKS} holds {len(tasks)} tasks, info.json counts {info.total_tasks}'
+        )
+    episodes = read_episodes(root, info)
+    num_rows = sum(one.length for one in episodes)
+    if num_rows != info.total_frames:
+        raise DatasetCorruptError(
+            f'{root}: info.json counts {info.total_frames} rows, the episodes have {num_rows}'
+        )
+    return Catalog(
+        root=root,
+        info=info,
+        raw_info=json.loads(content),
+        tasks=tasks[: info.total_tasks],
+        statistics=_statistics(root, info),
+        episodes=episodes,
+    )
+
+
+def _content(root: Path, relative: Any) -> bytes | None:
+    try:
+        return bytes((root / relative).read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DatasetCorruptError(f'{root / relative} cannot be read: {error}') from error
+
+
+def _statistics(root: Path, info: DatasetInfo) -> AllStatistics | None:
+    relative = sidecar_path(info.total_episodes)
+    if (content := _content(root, relative)) is not None:
+        return parse_sidecar(content, root / relative)
+    content = _content(root, STATS)
+    return None if content is None else parse_stats_json(content, root)

@@ -1,0 +1,119 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A dataset that a tool changes: locked, whole, and without a recording that goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from lerobot_streamrec.dataset.disk import Disk
+from lerobot_streamrec.dataset.files import Files
+from lerobot_streamrec.dataset.info import parse_info
+from lerobot_streamrec.dataset.layout import INFO, OWN, STAGING
+from lerobot_streamrec.dataset.lock import DatasetLock
+from lerobot_streamrec.dataset.rebuild import finish_rebuild
+from lerobot_streamrec.dataset.resuming import resumed_state
+from lerobot_streamrec.errors import DatasetCorruptError, RebuildError
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """
+    How large a dataset is.
+
+    :param num_files: its data, episodes and video files
+    :param size_bytes: of them
+    """
+
+    num_files: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """
+    What a tool has done.
+
+    :param num_episodes: episodes of the dataset now
+    :param before: what it was made of
+    :param after: what it is now
+    :param seconds: how long it took
+    :param remarks: what stayed as it was and why, what could not be exact; each a sentence
+    """
+
+    num_episodes: int
+    before: Measure
+    after: Measure
+    seconds: float
+    remarks: tuple[str, ...] = ()
+
+
+def measured(*roots: Path) -> Measure:
+    """Count the files of datasets, and add up their sizes."""
+    patterns = ('data/*/*.parquet', 'meta/episodes/*/*.parquet', 'videos/*/*/*.mp4')
+    found = chain.from_iterable(root.glob(one) for root in roots for one in patterns)
+    sizes = [path.stat().st_size for path in found]
+    return Measure(len(sizes), sum(sizes))
+
+
+@contextmanager
+def changing(root: Path, disk: Disk) -> Iterator[Path]:
+    """
+    Lock a dataset, and bring to an end what a crash interrupted in it.
+
+    :param root: its folder
+    :return: the folder, without symbolic links
+    :raise DatasetLockedError: if a recorder or another tool writes there
+    :raise DatasetCorruptError: if there is no dataset, or it is not whole
+    :raise RebuildError: if it cannot be written to, or holds an episode that is not finished
+    """
+    root = root.resolve()
+    if not (root / INFO).is_file():
+        raise DatasetCorruptError(f'{root} holds no LeRobot dataset: there is no {INFO}')
+    try:
+        (root / OWN).mkdir(exist_ok=True)
+        lock = DatasetLock(root)
+    except OSError as error:
+        raise RebuildError(
+            f'{root} cannot be written to: {error.strerror or error}. Nothing has changed.'
+        ) from error
+    try:
+        finish_rebuild(root, disk)
+        refuse_unfinished_takes(root)
+        files = Files(root)
+        resumed_state(files, parse_info(files.path(INFO).read_bytes(), root))
+        yield root
+    finally:
+        lock.release()
+
+
+def refuse_unfinished_takes(root: Path) -> None:
+    """
+    Refuse a dataset with an episode that is being recorded, or that a crash interrupted.
+
+    :raise RebuildError: naming what is there
+    """
+    staging = root / STAGING
+    # Names that begin with a dot are of files that were never at their place.
+    takes = [one.name for one in staging.iterdir()] if staging.is_dir() else []
+    takes = sorted(name for name in takes if not name.startswith('.'))
+    if takes:
+        raise RebuildError(
+            f'{staging} holds an episode that is not finished ({", ".join(takes[:3])}). End it, '
+            'or start the recorder on this dataset once: it recovers what a crash interrupted.'
+        )

@@ -1,0 +1,88 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Small files become few large ones: no row, timestamp, statistic or picture changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+import time
+
+from lerobot_streamrec.dataset.assemble import assemble_same, Progress
+from lerobot_streamrec.dataset.catalog import Catalog, read_catalog
+from lerobot_streamrec.dataset.changing import Change, changing, measured, refuse_unfinished_takes
+from lerobot_streamrec.dataset.disk import Disk
+from lerobot_streamrec.dataset.pieces import kept_episodes
+from lerobot_streamrec.dataset.plan import make_plan, Plan
+from lerobot_streamrec.dataset.rebuild import rebuilding
+
+
+def plan_compaction(catalog: Catalog) -> Plan | None:
+    """
+    Find neighbouring files that fit into one, by the limits that info.json names.
+
+    :return: what ``joins`` nothing if there are none; None: there is no episode
+    :raise DatasetCorruptError: if a file is missing or cannot be read
+    """
+    if not catalog.episodes:
+        return None
+    return make_plan(kept_episodes((catalog, one) for one in catalog.episodes), pack=True)
+
+
+def compact_dataset(
+    root: Path, *, progress: Progress | None = None, disk: Disk | None = None
+) -> Change:
+    """
+    Compact a dataset that nobody else writes; takes its lock.
+
+    :param root: its folder
+    :param progress: is told the bytes done and to do
+    :param disk: the way to the disk
+    :raise DatasetError: if that cannot be done; the dataset is as it was
+    :raise VideoError: if a video cannot be read or written; the dataset is as it was
+    """
+    disk = disk or Disk()
+    with changing(root, disk) as locked:
+        return compact(locked, progress=progress, disk=disk)
+
+
+def compact(root: Path, *, progress: Progress | None = None, disk: Disk | None = None) -> Change:
+    """
+    Compact a dataset whose lock the caller holds; ``resumed_state`` tells how to go on in it.
+
+    Blocks for as long as copying what is not in a full file takes. If there is nothing to do,
+    nothing on disk is touched.
+
+    :raise DatasetError: if that cannot be done; the dataset is as it was
+    :raise VideoError: if a video cannot be read or written; the dataset is as it was
+    """
+    begin_s = time.monotonic()
+    disk = disk or Disk()
+    refuse_unfinished_takes(root)
+    before = measured(root)
+    while True:
+        catalog = read_catalog(root)
+        plan = plan_compaction(catalog)
+        if plan is None or not plan.joins:
+            break
+        # What was joined may be smaller than its parts, and fit to its neighbour now.
+        with rebuilding(root, disk) as tree:
+            assemble_same(plan, tree, progress)
+    return Change(
+        num_episodes=len(catalog.episodes),
+        before=before,
+        after=measured(root),
+        seconds=time.monotonic() - begin_s,
+        # The last plan joins nothing, and knows of every pair of files why.
+        remarks=tuple(plan.remarks) if plan else (),
+    )

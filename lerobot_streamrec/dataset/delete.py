@@ -1,0 +1,95 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A dataset without some of its episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+import time
+
+from lerobot_streamrec.dataset.assemble import assemble_chosen, Progress
+from lerobot_streamrec.dataset.catalog import Catalog, read_catalog
+from lerobot_streamrec.dataset.changing import Change, changing, measured
+from lerobot_streamrec.dataset.disk import Disk
+from lerobot_streamrec.dataset.pieces import kept_episodes
+from lerobot_streamrec.dataset.plan import make_plan, Plan
+from lerobot_streamrec.dataset.rebuild import rebuilding
+from lerobot_streamrec.errors import ConfigError
+
+
+def plan_deletion(catalog: Catalog, indices: Collection[int]) -> Plan:
+    """
+    Find the files of a dataset without some episodes; they are not joined to each other.
+
+    :param indices: of the episodes to delete
+    :raise ConfigError: if there is no such episode, or if none would be left
+    :raise DatasetCorruptError: if a file is missing or cannot be read
+    """
+    total = len(catalog.episodes)
+    unknown = sorted(set(indices) - set(range(total)))
+    if unknown or not indices:
+        raise ConfigError(
+            'episodes',
+            ','.join(map(str, unknown)),
+            f'{catalog.root} has the episodes 0 to {total - 1}; name those to delete'
+            if total
+            else f'{catalog.root} has no episode',
+        )
+    if len(set(indices)) == total:
+        raise ConfigError(
+            'episodes',
+            ','.join(map(str, sorted(set(indices)))),
+            f'these are all episodes of {catalog.root}; delete the folder instead',
+        )
+    chosen = (one for one in catalog.episodes if one.episode_index not in set(indices))
+    return make_plan(kept_episodes((catalog, one) for one in chosen), pack=False)
+
+
+def delete_episodes(
+    root: Path,
+    indices: Collection[int],
+    *,
+    progress: Progress | None = None,
+    disk: Disk | None = None,
+) -> Change:
+    """
+    Delete episodes for good; those after them get lower numbers. Takes the dataset's lock.
+
+    Files without a deleted episode before or in them stay as they are. A video that cannot be cut
+    without encoding it again is kept whole: the deleted episode's pictures stay in it, unseen.
+
+    :param root: the dataset's folder
+    :param indices: of the episodes
+    :param progress: is told the bytes done and to do
+    :param disk: the way to the disk
+    :raise ConfigError: if there is no such episode, or if none would be left
+    :raise DatasetError: if that cannot be done; the dataset is as it was
+    :raise VideoError: if a video cannot be read or written; the dataset is as it was
+    """
+    begin_s = time.monotonic()
+    disk = disk or Disk()
+    with changing(root, disk) as locked:
+        catalog = read_catalog(locked)
+        plan = plan_deletion(catalog, indices)
+        before = measured(locked)
+        with rebuilding(locked, disk) as tree:
+            remarks = assemble_chosen(plan, tree, catalog.raw_info, progress)
+        return Change(
+            num_episodes=len(plan.kept),
+            before=before,
+            after=measured(locked),
+            seconds=time.monotonic() - begin_s,
+            remarks=(*plan.remarks, *remarks),
+        )

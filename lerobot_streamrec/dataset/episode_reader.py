@@ -1,0 +1,126 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Where the episodes of any dataset are: meta/episodes, read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lerobot_streamrec.dataset.episode_table import EpisodeRow, VideoPlace
+from lerobot_streamrec.dataset.info import DatasetInfo
+from lerobot_streamrec.dataset.layout import FileIndex
+from lerobot_streamrec.errors import DatasetCorruptError
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """
+    Read one parquet file.
+
+    :raise DatasetCorruptError: naming the file
+    """
+    try:
+        # By a file object: a path would be searched for partitions in the names of its folders.
+        with path.open('rb') as opened:
+            return pq.read_table(opened, columns=columns)
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise DatasetCorruptError(f'{path} cannot be read: {error}') from error
+
+
+def read_schema(path: Path) -> pa.Schema:
+    """
+    Read which columns a parquet file has.
+
+    :raise DatasetCorruptError: naming the file
+    """
+    try:
+        return pq.read_schema(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetCorruptError(f'{path} cannot be read: {error}') from error
+
+
+def read_episodes(root: Path, info: DatasetInfo) -> tuple[EpisodeRow, ...]:
+    """
+    Read the committed episodes, without their statistics.
+
+    :param root: the dataset's folder
+    :param info: says how many are committed
+    :raise DatasetCorruptError: if they are not whole, or not in order
+    """
+    found: list[EpisodeRow] = []
+    for path in sorted((root / 'meta/episodes').glob('*/*.parquet')):
+        meta_file = _number(path)
+        names = read_schema(path).names
+        table = read_parquet(path, [name for name in names if not name.startswith('stats/')])
+        try:
+            found += [_episode(row, meta_file, info) for row in table.to_pylist()]
+        except (KeyError, TypeError) as error:
+            raise DatasetCorruptError(f'{path} lacks a column or a value: {error}') from error
+    committed = found[: info.total_episodes]
+    _check_order(root, info, committed)
+    return tuple(committed)
+
+
+def _number(path: Path) -> FileIndex:
+    chunk, file = path.parent.name, path.stem
+    try:
+        return FileIndex(int(chunk.removeprefix('chunk-')), int(file.removeprefix('file-')))
+    except ValueError as error:
+        raise DatasetCorruptError(
+            f'{path} does not belong there, and readers of the format read it'
+        ) from error
+
+
+def _episode(row: Mapping[str, Any], meta_file: FileIndex, info: DatasetInfo) -> EpisodeRow:
+    videos = {
+        key: VideoPlace(
+            _file(row, f'videos/{key}'),
+            float(row[f'videos/{key}/from_timestamp']),
+            float(row[f'videos/{key}/to_timestamp']),
+        )
+        for key in info.video_keys
+    }
+    return EpisodeRow(
+        episode_index=int(row['episode_index']),
+        tasks=tuple(row['tasks']),
+        length=int(row['length']),
+        from_index=int(row['dataset_from_index']),
+        data_file=_file(row, 'data'),
+        meta_file=meta_file,
+        videos=videos,
+        statistics={},
+    )
+
+
+def _file(row: Mapping[str, Any], prefix: str) -> FileIndex:
+    return FileIndex(int(row[f'{prefix}/chunk_index']), int(row[f'{prefix}/file_index']))
+
+
+def _check_order(root: Path, info: DatasetInfo, episodes: Sequence[EpisodeRow]) -> None:
+    if [one.episode_index for one in episodes] != list(range(info.total_episodes)):
+        raise DatasetCorruptError(
+            f'{root}: info.json counts {info.total_episodes} episodes, meta/episodes holds '
+            f'{len(episodes)}, or not in order'
+        )
+    begin = 0
+    for one in episodes:
+        if one.from_index != begin or one.length < 1:
+            raise DatasetCorruptError(
+                f'{root}: episode {one.episode_index} begins at row {one.from_index} and has '
+                f'{one.length} rows; it must begin at {begin}'
+            )
+        begin += one.length

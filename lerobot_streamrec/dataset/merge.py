@@ -1,0 +1,118 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""One dataset out of several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+import time
+
+from lerobot_streamrec.dataset.assemble import assemble_chosen, Progress
+from lerobot_streamrec.dataset.catalog import Catalog, read_catalog
+from lerobot_streamrec.dataset.changing import Change, measured
+from lerobot_streamrec.dataset.disk import Disk
+from lerobot_streamrec.dataset.layout import OWN
+from lerobot_streamrec.dataset.lock import DatasetLock
+from lerobot_streamrec.dataset.merged_features import merged_info
+from lerobot_streamrec.dataset.new_root import building
+from lerobot_streamrec.dataset.pieces import kept_episodes
+from lerobot_streamrec.dataset.plan import make_plan, Plan
+from lerobot_streamrec.errors import ConfigError, DatasetExistsError
+
+
+def plan_merge(catalogs: Sequence[Catalog]) -> Plan:
+    """
+    Find the files of a dataset that holds all episodes of others, in the order given.
+
+    :raise ConfigError: if there is no episode
+    :raise DatasetsDifferError: if the datasets are not of the same kind
+    :raise DatasetCorruptError: if a file is missing or cannot be read
+    """
+    merged_info(catalogs)
+    kept = kept_episodes((catalog, one) for catalog in catalogs for one in catalog.episodes)
+    if not kept:
+        raise ConfigError('roots', [str(one.root) for one in catalogs], 'none has an episode')
+    return make_plan(kept, pack=True)
+
+
+def check_roots(out: Path, roots: Sequence[Path]) -> None:
+    """
+    Refuse to merge datasets into themselves.
+
+    :raise ConfigError: naming the root
+    :raise DatasetExistsError: if the target is not empty
+    """
+    seen: set[Path] = set()
+    for root in (one.resolve() for one in roots):
+        if root in seen:
+            raise ConfigError('roots', str(root), 'it is named twice; name each dataset once')
+        if out.resolve() == root or root in out.resolve().parents:
+            raise ConfigError('out', str(out), f'it must not be in the dataset {root}')
+        seen.add(root)
+    if out.is_dir() and not any(out.iterdir()):
+        return
+    if out.exists() or out.is_symlink():
+        raise DatasetExistsError(f'{out} is there already; merge to a folder that is not')
+
+
+def merge_datasets(
+    out: Path,
+    roots: Sequence[Path],
+    *,
+    progress: Progress | None = None,
+    disk: Disk | None = None,
+) -> Change:
+    """
+    Make a dataset of all episodes of others, which stay as they are.
+
+    Files that stay the same are linked where the file system allows it, not copied. The new
+    dataset appears whole, or not at all.
+
+    :param out: its folder, which is empty or not there
+    :param roots: folders of the others
+    :param progress: is told the bytes done and to do
+    :param disk: the way to the disk
+    :raise ConfigError: if a root is named twice, or there is nothing to merge
+    :raise DatasetExistsError: if ``out`` is not empty
+    :raise DatasetLockedError: if one of them is being written
+    :raise DatasetsDifferError: if they are not of the same kind
+    :raise DatasetError: if a file cannot be read or written; nothing is left at ``out`` then
+    """
+    begin_s = time.monotonic()
+    check_roots(out, roots)
+    with ExitStack() as stack:
+        for root in roots:
+            _keep_writers_out(root, stack)
+        catalogs = [read_catalog(root) for root in roots]
+        plan = plan_merge(catalogs)
+        with building(out, disk or Disk()) as tree:
+            remarks = assemble_chosen(plan, tree, merged_info(catalogs), progress)
+        return Change(
+            num_episodes=len(plan.kept),
+            before=measured(*(one.root for one in catalogs)),
+            after=measured(out),
+            seconds=time.monotonic() - begin_s,
+            remarks=(*plan.remarks, *remarks),
+        )
+
+
+def _keep_writers_out(root: Path, stack: ExitStack) -> None:
+    """Lock a dataset that recorders of ours write to; others, and what is read only, as it is."""
+    if (root / OWN).is_dir():
+        try:
+            stack.callback(DatasetLock(root).release)
+        except OSError:
+            return

@@ -1,0 +1,173 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Episodes files of a new dataset: rows of existing ones that say where things stand now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lerobot_streamrec.dataset.episode_reader import read_schema
+from lerobot_streamrec.dataset.episode_table import VideoPlace
+from lerobot_streamrec.dataset.layout import EPISODES_PATH, FileIndex
+from lerobot_streamrec.dataset.new_tree import NewTree
+from lerobot_streamrec.dataset.pieces import Kept, Piece
+from lerobot_streamrec.errors import RebuildError
+from lerobot_streamrec.stats.feature_statistics import STATISTICS, vector_statistics
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+Row = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class NewPlaces:
+    """
+    Where the episodes of a new dataset stand.
+
+    :param data: data file of each
+    :param meta: episodes file of each
+    :param videos: per video key
+    :param task_numbers: of each episode's rows, where they or its number changed
+    """
+
+    data: Mapping[Kept, FileIndex]
+    meta: Mapping[Kept, FileIndex]
+    videos: Mapping[str, Mapping[Kept, VideoPlace]]
+    task_numbers: Mapping[Kept, npt.NDArray[np.int64]]
+
+    def is_unchanged(self, episode: Kept) -> bool:
+        """Whether an episode's metadata stay as they are."""
+        source = episode.source
+        return (
+            episode.is_at_its_place
+            and episode not in self.task_numbers
+            and self.data[episode] == source.data_file
+            and self.meta[episode] == source.meta_file
+            and all(places[episode] == source.videos[key] for key, places in self.videos.items())
+        )
+
+
+def write_meta_files(
+    groups: Sequence[Sequence[Piece]],
+    files: Sequence[FileIndex],
+    tree: NewTree,
+    places: NewPlaces,
+    on_bytes: Callable[[int], None],
+) -> None:
+    """
+    Fill the episodes files of a new tree: linked where nothing changes, written otherwise.
+
+    Columns that are not ours are kept; of several datasets, those that all of them have.
+
+    :raise DatasetCorruptError: if a file cannot be read
+    :raise RebuildError: if one cannot be written
+    """
+    schema = _common_schema(piece for group in groups for piece in group)
+    for group, file in zip(groups, files, strict=True):
+        target = file.path(EPISODES_PATH)
+        if len(group) == 1 and _may_stay(group[0], places, schema):
+            tree.link(group[0].path, target)
+            on_bytes(group[0].size_bytes)
+            continue
+        path = tree.place(target)
+        try:
+            with pq.ParquetWriter(path, schema, compression='snappy') as writer:
+                for piece in group:
+                    writer.write_table(_rewritten(piece, places, schema))
+                    on_bytes(piece.size_bytes)
+        except (pa.ArrowException, OSError) as error:
+            raise RebuildError(f'cannot write {path}: {error}. Nothing has changed.') from error
+        tree.settle(path)
+
+
+def _common_schema(pieces: Iterable[Piece]) -> pa.Schema:
+    common: dict[str, pa.Field] | None = None
+    seen: set[tuple[str, ...]] = set()
+    for piece in pieces:
+        schema = read_schema(piece.path)
+        if common is None:
+            common = {field.name: field for field in schema}
+        if tuple(schema.names) not in seen:
+            seen.add(tuple(schema.names))
+            common = {name: one for name, one in common.items() if name in schema.names}
+    # What others wrote may say in metadata how pandas is to read it, which is no longer so.
+    return pa.schema(list((common or {}).values()))
+
+
+def _may_stay(piece: Piece, places: NewPlaces, schema: pa.Schema) -> bool:
+    return (
+        piece.is_whole
+        and all(map(places.is_unchanged, piece.episodes))
+        and set(read_schema(piece.path).names) == set(schema.names)
+    )
+
+
+def _rewritten(piece: Piece, places: NewPlaces, schema: pa.Schema) -> pa.Table:
+    table = piece.catalog.meta_table(piece.file)
+    at_index = {index: at for at, index in enumerate(table.column('episode_index').to_pylist())}
+    at = [at_index[one.source.episode_index] for one in piece.episodes]
+    table = table.select(schema.names).take(at).cast(schema)
+    cells: dict[str, dict[int, object]] = {}
+    for place, episode in enumerate(piece.episodes):
+        for name, value in _cells(episode, places).items():
+            cells.setdefault(name, {})[place] = value
+    for name, changed in cells.items():
+        column = schema.get_field_index(name)
+        if column >= 0:
+            old = table.column(column).to_pylist() if len(changed) < len(table) else []
+            values = [changed[row] if row in changed else old[row] for row in range(len(table))]
+            array = pa.array(values, type=schema.field(column).type)
+            table = table.set_column(column, schema.field(column), array)
+    return table
+
+
+def _cells(episode: Kept, places: NewPlaces) -> Row:
+    """Return what an episode's row says otherwise now."""
+    cells: Row = {
+        'episode_index': episode.episode_index,
+        'dataset_from_index': episode.from_index,
+        'dataset_to_index': episode.from_index + episode.source.length,
+        **_file_cells('data', places.data[episode]),
+        **_file_cells('meta/episodes', places.meta[episode]),
+    }
+    for key, videos in places.videos.items():
+        place = videos[episode]
+        cells.update(_file_cells(f'videos/{key}', place.file))
+        cells[f'videos/{key}/from_timestamp'] = place.from_timestamp
+        cells[f'videos/{key}/to_timestamp'] = place.to_timestamp
+    if episode in places.task_numbers:
+        cells.update(_statistics_cells(episode, places.task_numbers[episode]))
+    return cells
+
+
+def _file_cells(prefix: str, file: FileIndex) -> Row:
+    return {f'{prefix}/chunk_index': file.chunk_index, f'{prefix}/file_index': file.file_index}
+
+
+def _statistics_cells(episode: Kept, task_numbers: npt.NDArray[np.int64]) -> Row:
+    """Return the statistics of the columns whose numbers changed."""
+    length = episode.source.length
+    columns = {
+        'episode_index': np.full(length, episode.episode_index),
+        'index': episode.from_index + np.arange(length),
+        'task_index': task_numbers,
+    }
+    cells: Row = {}
+    for key, values in columns.items():
+        lists = vector_statistics(values).as_lists()
+        cells.update({f'stats/{key}/{name}': lists[name] for name in STATISTICS})
+    return cells

@@ -1,0 +1,188 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+Statistics of a choice of episodes.
+
+Numbers are computed anew from the rows, exactly. Pictures are not decoded for it: where all of a
+dataset's episodes are taken, its own statistics count; otherwise those of the episodes are added
+up, with exact quantiles if the episodes' histograms are known (dataset/histograms.py).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from lerobot_streamrec.dataset.catalog import Catalog
+from lerobot_streamrec.dataset.data_files import rows_of, task_numbers
+from lerobot_streamrec.dataset.features import FeatureSpec
+from lerobot_streamrec.dataset.histograms import with_histograms
+from lerobot_streamrec.dataset.pieces import Kept, Piece
+from lerobot_streamrec.dataset.statistics_file import AllStatistics
+from lerobot_streamrec.dataset.unified_tasks import UnifiedTasks
+from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, vector_statistics
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+_NO_NUMBERS = {'video', 'image', 'string', 'language'}
+_NO_STATISTICS = {'string', 'language'}
+
+# Adding up distributions costs the same for few rows as for many.
+_ROWS_AT_ONCE = 50_000
+
+
+@dataclass(slots=True)
+class NewStatistics:
+    """
+    What is known of the rows of a new dataset.
+
+    :param features: statistics of each
+    :param task_numbers: of the rows of every episode whose numbers change
+    :param remarks: what could not be computed exactly, each a sentence
+    """
+
+    features: AllStatistics = field(default_factory=dict)
+    task_numbers: dict[Kept, npt.NDArray[np.int64]] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+
+def new_statistics(
+    kept: Sequence[Kept],
+    pieces: Sequence[Piece],
+    tasks: UnifiedTasks,
+    on_bytes: Callable[[int], None],
+) -> NewStatistics:
+    """
+    Compute the statistics of a new dataset.
+
+    :param kept: its episodes
+    :param pieces: the data files that they stand in
+    :param on_bytes: is told the size of what is read
+    :raise DatasetCorruptError: if rows are missing or cannot be read
+    """
+    specs = kept[0].catalog.info.features
+    found = NewStatistics()
+    sums = _Sums({key: spec for key, spec in specs.items() if spec.dtype not in _NO_NUMBERS})
+    for piece in pieces:
+        for episode, rows in rows_of(piece, [*sums.specs]):
+            new_tasks = tasks.renumbered(episode, task_numbers(rows))
+            if not (episode.is_at_its_place and tasks.keeps_numbers(episode)):
+                found.task_numbers[episode] = new_tasks
+            sums.add(episode, rows, new_tasks)
+        on_bytes(piece.size_bytes)
+    numbers = sums.finish()
+    features = {}
+    for key, spec in specs.items():
+        if spec.dtype in _NO_STATISTICS:
+            continue
+        one = numbers[key] if key in numbers else _from_episodes(kept, key, found.remarks)
+        if one is not None:
+            features[key] = one
+    found.features = features
+    return found
+
+
+class _Sums:
+    """Statistics of numeric features, batch by batch."""
+
+    def __init__(self, specs: dict[str, FeatureSpec]) -> None:
+        self.specs = specs
+        self._waiting: dict[str, list[npt.NDArray[np.float64]]] = defaultdict(list)
+        self._num_waiting = 0
+        self._totals: dict[str, FeatureStatistics] = {}
+        self._not_finite: set[str] = set()
+
+    def add(self, episode: Kept, rows: pa.Table, new_tasks: npt.NDArray[np.int64]) -> None:
+        """Take the rows of an episode, by its new numbers."""
+        length = episode.source.length
+        frame_index = _values(rows, 'frame_index', 1)
+        new = {
+            # The column is rounded to float32; LeRobot's statistics are of what it stands for.
+            'timestamp': frame_index / episode.catalog.info.fps,
+            'episode_index': np.full(length, episode.episode_index),
+            'index': episode.from_index + np.arange(length),
+            'task_index': new_tasks,
+        }
+        for key, spec in self.specs.items():
+            width = (spec.shape or (1,))[-1]
+            values = new[key] if key in new else _values(rows, key, width)
+            self._waiting[key].append(np.asarray(values, np.float64).reshape(-1, width))
+        self._num_waiting += length
+        if self._num_waiting >= _ROWS_AT_ONCE:
+            self._flush()
+
+    def finish(self) -> dict[str, FeatureStatistics]:
+        """Return the statistics of all features whose numbers are finite."""
+        if self._num_waiting:
+            self._flush()
+        return {key: one for key, one in self._totals.items() if key not in self._not_finite}
+
+    def _flush(self) -> None:
+        for key, arrays in self._waiting.items():
+            values = np.concatenate(arrays)
+            if not np.isfinite(values).all():
+                self._not_finite.add(key)
+            if key in self._not_finite:
+                continue
+            # Of matrices, LeRobot pools all dimensions but the last, and counts rows.
+            one = replace(vector_statistics(values), count=self._num_waiting)
+            self._totals[key] = self._totals[key].merged(one) if key in self._totals else one
+        self._waiting.clear()
+        self._num_waiting = 0
+
+
+def _values(rows: pa.Table, key: str, width: int) -> npt.NDArray[np.float64]:
+    array = rows.column(key).combine_chunks()
+    while isinstance(array, pa.ChunkedArray | pa.ExtensionArray):
+        array = array.storage if isinstance(array, pa.ExtensionArray) else array.chunk(0)
+    while pa.types.is_nested(array.type):
+        array = array.flatten()
+    return np.asarray(array.to_numpy(zero_copy_only=False), np.float64).reshape(-1, width)
+
+
+def _from_episodes(kept: Sequence[Kept], key: str, remarks: list[str]) -> FeatureStatistics | None:
+    """Add up what is known of a feature, dataset by dataset."""
+    chosen: dict[Catalog, list[Kept]] = defaultdict(list)
+    for one in kept:
+        chosen[one.catalog].append(one)
+    total: FeatureStatistics | None = None
+    for catalog, episodes in chosen.items():
+        whole = (catalog.statistics or {}).get(key)
+        parts: list[FeatureStatistics] | None = None if whole is None else [whole]
+        if whole is None or len(episodes) < len(catalog.episodes):
+            parts = _each_episode(episodes, key) or parts
+            if parts is None:
+                remarks.append(f'{catalog.root} has no statistics of {key}; so has the new one')
+                return None
+            if parts == [whole]:
+                remarks.append(
+                    f'{catalog.root}: not every episode has statistics of {key}; those of the '
+                    'whole dataset are kept'
+                )
+        for part in parts or ():
+            total = part if total is None else total.merged(part)
+    return total
+
+
+def _each_episode(episodes: Sequence[Kept], key: str) -> list[FeatureStatistics] | None:
+    found = []
+    for one in episodes:
+        statistics = one.catalog.statistics_of(one.source, [key]).get(key)
+        if statistics is None:
+            return None
+        record = one.catalog.record_of(one.source.episode_index)
+        found.append(with_histograms(statistics, record, key))
+    return found

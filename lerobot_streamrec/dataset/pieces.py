@@ -1,0 +1,146 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Episodes of existing datasets on their way into another one, and the files they stand in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from lerobot_streamrec.dataset.catalog import Catalog
+from lerobot_streamrec.dataset.episode_table import EpisodeRow
+from lerobot_streamrec.dataset.layout import FileIndex
+from lerobot_streamrec.errors import DatasetCorruptError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """
+    One episode of the new dataset.
+
+    :param catalog: the dataset it comes from
+    :param source: what that says of it
+    :param episode_index: its number now
+    :param from_index: global number of its first row now
+    """
+
+    catalog: Catalog
+    source: EpisodeRow
+    episode_index: int
+    from_index: int
+
+    @property
+    def is_at_its_place(self) -> bool:
+        """Whether the numbers in its rows stay as they are."""
+        return (self.episode_index, self.from_index) == (
+            self.source.episode_index,
+            self.source.from_index,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """
+    Consecutive episodes that stand in one file.
+
+    :param path: the file
+    :param file: its number in the dataset it comes from
+    :param episodes: not empty
+    :param is_whole: whether no other episode stands in the file
+    :param size_bytes: of the file, or of their share of it
+    """
+
+    path: Path
+    file: FileIndex
+    episodes: tuple[Kept, ...]
+    is_whole: bool
+    size_bytes: int
+
+    @property
+    def catalog(self) -> Catalog:
+        """The dataset that the file belongs to."""
+        return self.episodes[0].catalog
+
+    @property
+    def seconds(self) -> float:
+        """How long the episodes last together."""
+        return sum(one.source.length for one in self.episodes) / self.catalog.info.fps
+
+
+def kept_episodes(chosen: Iterable[tuple[Catalog, EpisodeRow]]) -> tuple[Kept, ...]:
+    """Give the episodes of a new dataset their numbers, in this order."""
+    kept: list[Kept] = []
+    from_index = 0
+    for catalog, source in chosen:
+        kept.append(Kept(catalog, source, len(kept), from_index))
+        from_index += source.length
+    return tuple(kept)
+
+
+def pieces_of(
+    kept: Sequence[Kept],
+    file_of: Callable[[EpisodeRow], FileIndex],
+    path_of: Callable[[Catalog, FileIndex], Path],
+) -> list[Piece]:
+    """
+    Gather episodes that follow each other and stand in one file.
+
+    :param file_of: the file of one kind that an episode stands in
+    :param path_of: where it is
+    :raise DatasetCorruptError: if there is no such file
+    """
+    counts = {
+        catalog: Counter(map(file_of, catalog.episodes))
+        for catalog in dict.fromkeys(one.catalog for one in kept)
+    }
+    found = []
+    for (catalog, file), group in groupby(kept, lambda one: (one.catalog, file_of(one.source))):
+        episodes, path = tuple(group), path_of(catalog, file)
+        if not path.is_file():
+            raise DatasetCorruptError(f'{path} is missing, and episodes refer to it')
+        total = counts[catalog][file]
+        size_bytes = path.stat().st_size * len(episodes) // total
+        found.append(Piece(path, file, episodes, len(episodes) == total, size_bytes))
+    return found
+
+
+def packed(
+    pieces: Sequence[Piece],
+    can_join: Callable[[Piece, Piece], bool],
+    *,
+    limit_bytes: int,
+    limit_s: float = float('inf'),
+) -> list[list[Piece]]:
+    """
+    Put neighbours together as long as a file does not become too large.
+
+    :param can_join: asked only where two neighbours would fit into one file
+    :param limit_bytes: of a file; what is larger already stays as it is
+    :param limit_s: how long a file may last
+    :return: the pieces of each new file
+    """
+    groups: list[list[Piece]] = []
+    size_bytes, seconds = 0, 0.0
+    for piece in pieces:
+        fits = size_bytes + piece.size_bytes <= limit_bytes and seconds + piece.seconds <= limit_s
+        if groups and fits and can_join(groups[-1][-1], piece):
+            groups[-1].append(piece)
+            size_bytes, seconds = size_bytes + piece.size_bytes, seconds + piece.seconds
+        else:
+            groups.append([piece])
+            size_bytes, seconds = piece.size_bytes, piece.seconds
+    return groups

@@ -1,0 +1,241 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+A whole dataset exchanged for another in one step.
+
+Readers look at every parquet file below ``data`` and ``meta/episodes``, so that changing several
+files one after the other would show them a dataset that never was. Therefore the new files are
+put together in a hidden folder beside the dataset, and the two folders change names at once.
+
+A marker tells, after a crash at any instant, which of the two is which: in the folder beside, it
+was never exchanged; in the dataset, it was, and what the folder beside holds is the past.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+import errno
+import json
+import logging
+import os
+from pathlib import Path
+import shutil
+import uuid
+
+from lerobot_streamrec.dataset.disk import Disk
+from lerobot_streamrec.dataset.layout import LOCK, OWN, OWNER, QUARANTINE, REBUILD, STAGING
+from lerobot_streamrec.dataset.new_tree import (
+    carry_over,
+    foreign_files,
+    NewTree,
+    refuse_linked_folders,
+)
+from lerobot_streamrec.errors import DatasetError, RebuildError
+
+_log = logging.getLogger(__name__)
+
+_ELSEWHERE = 'Copy the dataset to another file system, or merge it to another root.'
+
+
+def folder_beside(root: Path) -> Path:
+    """Return where the tree that is to replace a dataset is put together."""
+    return root.parent / f'.{root.name}.streamrec-rebuild'
+
+
+@contextmanager
+def rebuilding(root: Path, disk: Disk) -> Iterator[NewTree]:
+    """
+    Put together a new tree for a dataset; it takes the dataset's place at the end of the block.
+
+    The caller holds the dataset's lock. What is no part of the dataset is carried over. If the
+    block raises, the dataset is as it was.
+
+    :param root: the dataset's folder
+    :param disk: the way to the disk
+    :raise RebuildError: if it cannot be done here; nothing has changed then
+    """
+    root = root.resolve()
+    finish_rebuild(root, disk)
+    refuse_linked_folders(root)
+    beside = folder_beside(root)
+    try:
+        if root.stat().st_dev != root.parent.stat().st_dev:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        begin_tree(beside, disk)
+        shutil.copymode(root, beside)
+        _try_exchange(beside, disk)
+        tree = NewTree(beside, disk)
+        carry_over(root, tree)
+        yield tree
+        disk.give_to_owner_of(root, beside)
+        disk.sync_folders(beside)
+        disk.exchange(beside, root)
+    except (Exception, KeyboardInterrupt) as error:
+        if not (root / REBUILD).exists():
+            _give_up(beside, disk)
+            if isinstance(error, OSError):
+                raise RebuildError(_why_not(root, error)) from error
+            raise
+        # The exchange has happened, and only bringing it to the disk at once has failed.
+        if not isinstance(error, OSError):
+            raise
+        _log.warning('%s: %s', root, error)
+    try:
+        finish_rebuild(root, disk)
+    except DatasetError as error:
+        # The exchange is done and whole; opening the dataset again removes the rest.
+        _log.warning('%s', error)
+
+
+def begin_tree(beside: Path, disk: Disk) -> None:
+    """Make the folder and its marker; raises OSError."""
+    disk.make_folder(beside / OWN)
+    content = json.dumps({'id': uuid.uuid4().hex}).encode()
+    disk.write(beside / REBUILD, content)
+
+
+def finish_rebuild(root: Path, disk: Disk | None = None) -> str:
+    """
+    Bring to an end what a crash interrupted. The caller holds the lock of the dataset.
+
+    :param root: the dataset's folder
+    :param disk: the way to the disk
+    :return: a sentence on what was done; empty if there was nothing to do
+    :raise DatasetError: if files cannot be moved or removed, or are not what they should be
+    """
+    root = root.resolve()
+    disk = disk or Disk()
+    beside = folder_beside(root)
+    is_marked = (root / REBUILD).exists()
+    if not is_marked and not beside.exists():
+        return ''
+    try:
+        if not is_marked:
+            refuse_unknown(beside, root)
+            throw_away(beside, disk)
+            return f'{root} is as it was before a rebuild that was interrupted'
+        if (beside / REBUILD).exists():
+            raise RebuildError(
+                f'{root} and {beside} both hold {REBUILD}: which of them is the dataset cannot be '
+                'told. Look after them by hand and delete one.'
+            )
+        if beside.exists():
+            _rescue(beside, root, disk)
+            disk.remove_tree(beside)
+        disk.remove(root / REBUILD)
+    except OSError as error:
+        raise DatasetError(
+            f'the rebuild of {root} is done, but {error.filename or beside} cannot be removed: '
+            f'{error.strerror or error}. Check that the folder is writable.'
+        ) from error
+    return f'the rebuild of {root}, which was interrupted, is finished'
+
+
+def _rescue(beside: Path, root: Path, disk: Disk) -> None:
+    """Move what only the old tree has: the quarantine folder, and files that came late."""
+    for relative in list(foreign_files(beside)):
+        if not os.path.lexists(root / relative):
+            disk.make_folder((root / relative).parent)
+            disk.move(beside / relative, root / relative)
+    if (beside / QUARANTINE).is_dir() and not (root / QUARANTINE).exists():
+        disk.move(beside / QUARANTINE, root / QUARANTINE)
+    for folder in (QUARANTINE, STAGING):
+        kept = beside / folder
+        # Names that begin with a dot are of files that were never at their place.
+        names = [one.name for one in kept.iterdir()] if kept.is_dir() else []
+        for name in sorted(name for name in names if not name.startswith('.')):
+            disk.make_folder(root / QUARANTINE)
+            disk.move(kept / name, _free_name(root / QUARANTINE / name))
+
+
+def _free_name(path: Path) -> Path:
+    target, number = path, 1
+    while target.exists():
+        number += 1
+        target = path.with_name(f'{path.name}.{number}')
+    return target
+
+
+def throw_away(beside: Path, disk: Disk, *, keep: frozenset[str] = frozenset()) -> None:
+    """
+    Remove a tree that never took a dataset's place, its marker last.
+
+    :param keep: names in its own folder that stay, and the folder with them
+    """
+    if beside.is_dir():
+        for one in sorted(beside.iterdir()):
+            if one.name != OWN.name:
+                _remove(one, disk)
+        own = beside / OWN
+        for one in sorted(own.iterdir() if own.is_dir() else ()):
+            if one.name != REBUILD.name and one.name not in keep:
+                _remove(one, disk)
+        if own.is_dir() and not keep:
+            disk.remove(beside / REBUILD)
+    if not keep:
+        disk.remove_tree(beside)
+
+
+def _remove(path: Path, disk: Disk) -> None:
+    if path.is_dir() and not path.is_symlink():
+        disk.remove_tree(path)
+    else:
+        disk.remove(path)
+
+
+def _give_up(beside: Path, disk: Disk) -> None:
+    try:
+        throw_away(beside, disk)
+    except OSError as error:
+        _log.warning('%s stays where it is: %s', beside, error)
+
+
+def refuse_unknown(beside: Path, root: Path) -> None:
+    """
+    Refuse to delete a folder of our name that no rebuild made.
+
+    :raise RebuildError: naming it
+    """
+    if (beside / REBUILD).exists():
+        return
+    harmless = {LOCK.name, OWNER.name}
+    if any(set(names) - harmless for _, _, names in os.walk(beside)):
+        raise RebuildError(
+            f'{beside} is in the way of rebuilding {root}, and was not made by a rebuild. '
+            'Move it elsewhere.'
+        )
+
+
+def _try_exchange(beside: Path, disk: Disk) -> None:
+    """Find out whether folders can be exchanged here before hours of work; raises OSError."""
+    pair = (beside / 'trial-a', beside / 'trial-b')
+    for one in pair:
+        disk.make_folder(one)
+    disk.exchange(*pair)
+    for one in pair:
+        disk.remove_tree(one)
+
+
+def _why_not(root: Path, error: OSError) -> str:
+    reason = f'{error.strerror or error}. {_ELSEWHERE}'
+    if error.errno in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP):
+        reason = f'this file system cannot exchange two folders in one step. {_ELSEWHERE}'
+    elif error.errno in (errno.EXDEV, errno.EBUSY):
+        reason = f'it is a mount point, which cannot be renamed. {_ELSEWHERE}'
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        reason = f'{root.parent} cannot be written to. Make it writable. {_ELSEWHERE}'
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+        reason = 'the disk is full. Make room, and try again.'
+    return f'the files of {root} cannot be exchanged for new ones, nothing has changed: {reason}'

@@ -1,0 +1,171 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What must be known of a video before its packets are copied into another file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from lerobot_streamrec.errors import VideoError
+
+_TOLERANCE_S = Fraction(1, 10_000)
+"""LeRobot's: a frame further from its instant is not found by readers."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoSurvey:
+    """
+    One video, packet by packet; ``order[i]`` is the frame that the i-th packet of the file holds.
+
+    :param path: the file
+    :param fps: frames per second, what the frames stand on
+    :param traits: what must be equal for two files to be joined, by its name
+    :param order: frame of each packet, in the order of the file
+    :param key_packets: places in ``order`` where decoding can begin
+    """
+
+    path: Path
+    fps: int
+    traits: dict[str, object]
+    order: tuple[int, ...] = field(repr=False)
+    key_packets: frozenset[int] = field(repr=False)
+
+    @property
+    def num_frames(self) -> int:
+        """How many frames the file has."""
+        return len(self.order)
+
+
+def survey_video(path: Path, fps: int) -> VideoSurvey:
+    """
+    Read all packets of a video; nothing is decoded.
+
+    :param path: an MP4
+    :param fps: frames per second of the dataset
+    :raise VideoError: if it cannot be read, or if its frames do not stand at ``k / fps``, each of
+        them once
+    """
+    order: list[int] = []
+    keys: set[int] = set()
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            for packet in container.demux(stream):
+                if packet.size:
+                    if packet.is_keyframe:
+                        keys.add(len(order))
+                    order.append(_frame_of(packet, path, fps))
+            traits = _traits(stream, len(container.streams))
+    except (av.FFmpegError, IndexError, OSError) as error:
+        raise VideoError(f'{path} cannot be read as a video: {error}') from error
+    if sorted(order) != list(range(len(order))):
+        raise VideoError(
+            f'{path} has {len(order)} frames, and they are not at 0, 1/{fps}, 2/{fps} ... s, '
+            'each once'
+        )
+    return VideoSurvey(path, fps, traits, tuple(order), frozenset(keys))
+
+
+def read_traits(path: Path) -> dict[str, object]:
+    """
+    Read what must be equal for two files to be joined; looks at the beginning of the file only.
+
+    :raise VideoError: if it cannot be read
+    """
+    try:
+        with av.open(str(path)) as container:
+            return _traits(container.streams.video[0], len(container.streams))
+    except (av.FFmpegError, IndexError, OSError) as error:
+        raise VideoError(f'{path} cannot be read as a video: {error}') from error
+
+
+def _frame_of(packet: av.Packet[av.VideoStream], path: Path, fps: int) -> int:
+    if packet.pts is None or packet.time_base is None:
+        raise VideoError(f'{path} has a frame without a timestamp')
+    if packet.is_discard:
+        raise VideoError(f'{path} has frames that its edit list hides')
+    at_s = packet.pts * packet.time_base
+    frame = round(at_s * fps)
+    if abs(at_s - Fraction(frame, fps)) >= _TOLERANCE_S:
+        raise VideoError(f'{path} has a frame at {float(at_s):.6f} s, which is no k / {fps} s')
+    return frame
+
+
+def _traits(stream: av.VideoStream, num_streams: int) -> dict[str, object]:
+    context = stream.codec_context
+    return {
+        'codec': context.codec.canonical_name,
+        'size': f'{context.width}x{context.height}',
+        'pixel format': context.pix_fmt,
+        'colour matrix': int(context.colorspace),
+        'colour range': int(context.color_range),
+        'number of streams': num_streams,
+        'codec header': context.extradata or b'',
+    }
+
+
+def compatibility(one: VideoSurvey, other: VideoSurvey) -> str:
+    """Return why two videos cannot stand in one file; empty if they can."""
+    if one.fps != other.fps:
+        return f'their rates differ: {one.fps} and {other.fps} frames per second'
+    return difference(one.traits, other.traits)
+
+
+def difference(traits: Mapping[str, object], others: Mapping[str, object]) -> str:
+    """Return in what the traits of two videos differ; empty if they do not."""
+    for name, ours in traits.items():
+        theirs = others[name]
+        if ours != theirs:
+            if isinstance(ours, bytes):
+                return f'their {name}s differ: they were encoded with other settings'
+            return f'their {name} differs: {ours} and {theirs}'
+    return ''
+
+
+def packets_of(video: VideoSurvey, first_frame: int, num_frames: int) -> range:
+    """
+    Find the packets of some frames.
+
+    :return: their places in the file
+    :raise VideoError: if they do not stand together, or if decoding cannot begin there
+    """
+    frames = range(first_frame, first_frame + num_frames)
+    if not frames or first_frame < 0 or frames[-1] >= video.num_frames:
+        raise VideoError(
+            f'{video.path} has {video.num_frames} frames; {first_frame} to '
+            f'{first_frame + num_frames - 1} were asked for'
+        )
+    begin = video.order.index(first_frame)
+    if begin not in video.key_packets:
+        raise VideoError(f'{video.path} cannot be cut before frame {first_frame}: no key frame')
+    found = range(begin, begin + num_frames)
+    if set(video.order[begin : found.stop]) != set(frames):
+        raise VideoError(
+            f'{video.path} cannot be cut at frames {first_frame} and {frames.stop}: '
+            'frames there lean on others beyond the cut'
+        )
+    return found
+
+
+def cut_problem(video: VideoSurvey, first_frame: int, num_frames: int) -> str:
+    """Return why some frames cannot be copied by themselves; empty if they can."""
+    try:
+        packets_of(video, first_frame, num_frames)
+    except VideoError as error:
+        return str(error)
+    return ''
