@@ -58,7 +58,8 @@ def delete(root: Path, episodes: frozenset[int], yes: bool, dry_run: bool) -> No
 
     Videos are not encoded again. Interrupted at any time, the dataset is whole.
     """
-    plan = plan_deletion(read_catalog(root), episodes)
+    catalog = read_catalog(root)
+    plan = plan_deletion(catalog, episodes)
     num_rows = sum(one.source.length for one in plan.kept)
     what = f'{count_text(len(episodes), "episode")} of {root}'
     left = f'{count_text(len(plan.kept), "episode")} with {count_text(num_rows, "row")}'
@@ -69,7 +70,7 @@ def delete(root: Path, episodes: frozenset[int], yes: bool, dry_run: bool) -> No
     if not yes:
         click.confirm(f'Delete {what} for good, leaving {left}?', abort=True, err=True)
     with progress_bar('deleting') as progress:
-        change = delete_episodes(root, episodes, progress=progress)
+        change = delete_episodes(root, episodes, seen=catalog, progress=progress)
     show_remarks(change)
     click.echo(
         f'deleted {what}: {count_text(change.num_episodes, "episode")} left, '

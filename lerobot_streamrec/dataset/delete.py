@@ -26,7 +26,7 @@ from lerobot_streamrec.dataset.disk import Disk
 from lerobot_streamrec.dataset.pieces import kept_episodes
 from lerobot_streamrec.dataset.plan import make_plan, Plan
 from lerobot_streamrec.dataset.rebuild import rebuilding
-from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.errors import ConfigError, RebuildError
 
 
 def plan_deletion(catalog: Catalog, indices: Collection[int]) -> Plan:
@@ -61,6 +61,7 @@ def delete_episodes(
     root: Path,
     indices: Collection[int],
     *,
+    seen: Catalog | None = None,
     progress: Progress | None = None,
     disk: Disk | None = None,
 ) -> Change:
@@ -72,6 +73,7 @@ def delete_episodes(
 
     :param root: the dataset's folder
     :param indices: of the episodes
+    :param seen: what somebody looked at when choosing them; None: nobody did
     :param progress: is told the bytes done and to do
     :param disk: the way to the disk
     :raise ConfigError: if there is no such episode, or if none would be left
@@ -83,6 +85,11 @@ def delete_episodes(
     with changing(root, disk) as locked:
         catalog = read_catalog(locked)
         plan = plan_deletion(catalog, indices)
+        if seen and any(catalog.episodes[one] != seen.episodes[one] for one in indices):
+            raise RebuildError(
+                f'{locked} has changed since the episodes were chosen; nothing was deleted. '
+                'Look at it and choose again.'
+            )
         before = measured(locked)
         with rebuilding(locked, disk) as tree:
             remarks = assemble_chosen(plan, tree, catalog.raw_info, progress)

@@ -18,9 +18,10 @@ from __future__ import annotations
 import json
 
 import av
+from lerobot_streamrec.dataset.catalog import read_catalog
 from lerobot_streamrec.dataset.compact import compact_dataset
 from lerobot_streamrec.dataset.delete import delete_episodes
-from lerobot_streamrec.errors import ConfigError, DatasetCorruptError
+from lerobot_streamrec.errors import ConfigError, DatasetCorruptError, RebuildError
 from lerobot_streamrec.stats.image_histogram import ImageHistogram
 import numpy as np
 import pandas as pd
@@ -231,6 +232,16 @@ def test_what_cannot_be_deleted_is_named_and_nothing_changes(
     before = snapshot()
     with pytest.raises(ConfigError, match=complaint):
         delete_episodes(root, indices)
+    assert snapshot() == before
+
+
+def test_episodes_that_became_others_are_not_deleted(record, snapshot, root):
+    record()
+    seen = read_catalog(root)
+    delete_episodes(root, [0], seen=seen)
+    before = snapshot()
+    with pytest.raises(RebuildError, match='has changed since the episodes were chosen'):
+        delete_episodes(root, [1], seen=seen)
     assert snapshot() == before
 
 
