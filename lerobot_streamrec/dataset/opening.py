@@ -26,6 +26,7 @@ from lerobot_streamrec.dataset.leftovers import quarantine_all, return_videos
 from lerobot_streamrec.dataset.links import refuse_links
 from lerobot_streamrec.dataset.lock import DatasetLock
 from lerobot_streamrec.dataset.parquet import warm_up
+from lerobot_streamrec.dataset.rebuild import finish_rebuild
 from lerobot_streamrec.dataset.resuming import refuse_another_kind, resumed_state
 from lerobot_streamrec.dataset.salvage import salvage_takes, SAVE
 from lerobot_streamrec.dataset.state import DatasetState
@@ -56,7 +57,7 @@ def open_dataset(
     :param features: what will be recorded, default features left out
     :param resume: whether a dataset that is there may be appended to
     :param recovery: what becomes of takes that a crash interrupted, one of ``RECOVERIES``
-    :return: the writer, and a sentence for each such take
+    :return: the writer, and sentences on what an interruption had left
     :raise ConfigError: if the root cannot be written to
     :raise DatasetExistsError: if something else is there, or appending was not asked for
     :raise DatasetLockedError: if another recorder writes there
@@ -75,6 +76,7 @@ def open_dataset(
         ) from error
     files = Files(root)
     try:
+        rebuilt = finish_rebuild(root)
         if unfinished:
             return_videos(files, 0, {})
             quarantine_all(files, unfinished)
@@ -83,7 +85,7 @@ def open_dataset(
     except BaseException:
         lock.release()
         raise
-    return writer, recovered
+    return writer, [*([rebuilt] if rebuilt else []), *recovered]
 
 
 def _state(

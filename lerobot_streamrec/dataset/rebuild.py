@@ -36,6 +36,7 @@ import uuid
 
 from lerobot_streamrec.dataset.disk import Disk
 from lerobot_streamrec.dataset.layout import LOCK, OWN, OWNER, QUARANTINE, REBUILD, STAGING
+from lerobot_streamrec.dataset.lock import DatasetLock
 from lerobot_streamrec.dataset.new_tree import (
     carry_over,
     foreign_files,
@@ -114,6 +115,7 @@ def finish_rebuild(root: Path, disk: Disk | None = None) -> str:
     :param disk: the way to the disk
     :return: a sentence on what was done; empty if there was nothing to do
     :raise DatasetError: if files cannot be moved or removed, or are not what they should be
+    :raise DatasetLockedError: if another process makes a dataset for this root
     """
     root = root.resolve()
     disk = disk or Disk()
@@ -124,6 +126,7 @@ def finish_rebuild(root: Path, disk: Disk | None = None) -> str:
     try:
         if not is_marked:
             refuse_unknown(beside, root)
+            _refuse_being_built(beside, root)
             throw_away(beside, disk)
             return f'{root} is as it was before a rebuild that was interrupted'
         if (beside / REBUILD).exists():
@@ -141,6 +144,18 @@ def finish_rebuild(root: Path, disk: Disk | None = None) -> str:
             f'{error.strerror or error}. Check that the folder is writable.'
         ) from error
     return f'the rebuild of {root}, which was interrupted, is finished'
+
+
+def _refuse_being_built(beside: Path, root: Path) -> None:
+    """
+    Refuse to throw away what another process is putting together for the same root, as a merge.
+
+    :raise DatasetLockedError: naming it
+    """
+    lock = beside / LOCK
+    # A tree that is to take the place of this dataset has the lock that the caller holds.
+    if lock.exists() and not ((root / LOCK).exists() and lock.samefile(root / LOCK)):
+        DatasetLock(beside).release()
 
 
 def _rescue(beside: Path, root: Path, disk: Disk) -> None:

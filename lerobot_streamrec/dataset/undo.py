@@ -28,6 +28,7 @@ from lerobot_streamrec.dataset.layout import (
     EPISODES_PATH,
     FileIndex,
     INFO,
+    QUARANTINE,
     record_path,
     STATS,
     TASKS,
@@ -55,12 +56,21 @@ class UndoneEpisode:
 
     :param episode_index: the number it had
     :param num_rows: its rows
+    :param seconds: how long it lasts
     :param folder: where its files lie; None if they could not be moved there
     """
 
     episode_index: int
     num_rows: int
+    seconds: float
     folder: Path | None
+
+    def __str__(self) -> str:
+        where = f'; it is kept in {self.folder} until finalize' if self.folder else ''
+        return (
+            f'undid episode {self.episode_index}: {self.num_rows} rows, {self.seconds:.1f} s'
+            f'{where}'
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +115,14 @@ def undo_last(
         folder = files.quarantine_together(f'{UNDONE}-{index:06d}', _paths(files, before, last))
     except DatasetError as error:
         _log.warning('the files of the undone episode %d stay where they are: %s', index, error)
-    return before, UndoneEpisode(index, last.length, folder)
+    seconds = last.length / state.info.fps
+    return before, UndoneEpisode(index, last.length, seconds, folder)
+
+
+def purge_undone(files: Files) -> None:
+    """Delete undone episodes for good: the operator has said that the dataset is finished."""
+    for folder in files.path(QUARANTINE).glob(f'{UNDONE}-*'):
+        files.remove_tree(folder)
 
 
 def _last_episode(files: Files, state: DatasetState) -> _LastEpisode:

@@ -22,6 +22,9 @@ import json
 from pathlib import Path
 import time
 
+from lerobot_streamrec.dataset.assemble import Progress
+from lerobot_streamrec.dataset.changing import Change, measured
+from lerobot_streamrec.dataset.compact import compact
 from lerobot_streamrec.dataset.data_rows import Columns, default_columns, rows_table
 from lerobot_streamrec.dataset.draft import EpisodeDraft, SavedEpisode
 from lerobot_streamrec.dataset.episode_table import EpisodeRow, VideoPlace
@@ -34,7 +37,7 @@ from lerobot_streamrec.dataset.features import (
 )
 from lerobot_streamrec.dataset.files import Files
 from lerobot_streamrec.dataset.histograms import histograms_json
-from lerobot_streamrec.dataset.info import DatasetInfo
+from lerobot_streamrec.dataset.info import DatasetInfo, parse_info
 from lerobot_streamrec.dataset.layout import (
     DATA_PATH,
     EPISODES_PATH,
@@ -47,6 +50,7 @@ from lerobot_streamrec.dataset.layout import (
 )
 from lerobot_streamrec.dataset.lock import DatasetLock
 from lerobot_streamrec.dataset.parquet import to_bytes
+from lerobot_streamrec.dataset.resuming import resumed_state
 from lerobot_streamrec.dataset.state import DatasetState
 from lerobot_streamrec.dataset.statistics_file import (
     AllStatistics,
@@ -56,7 +60,7 @@ from lerobot_streamrec.dataset.statistics_file import (
     stats_json,
 )
 from lerobot_streamrec.dataset.transaction import Transaction
-from lerobot_streamrec.dataset.undo import undo_last, UndoneEpisode
+from lerobot_streamrec.dataset.undo import purge_undone, undo_last, UndoneEpisode
 from lerobot_streamrec.errors import (
     CommitError,
     DatasetCorruptError,
@@ -134,6 +138,29 @@ class DatasetWriter:
         with self._transaction('undone') as transaction:
             self._state, undone = undo_last(self._files, self._state, transaction)
         return undone
+
+    def compact(self, progress: Progress | None = None) -> Change:
+        """
+        Merge small files up to LeRobot's sizes, and delete what was undone.
+
+        Blocks for as long as copying what is not in a full file takes.
+
+        :param progress: is told the bytes done and to do; what it raises ends the work
+        :raise DatasetError: if that cannot be done; the dataset is as it was
+        :raise VideoError: if a video cannot be read or written; the dataset is as it was
+        """
+        if self._doubt:
+            raise CommitError(f'nothing can be saved any more since {self._doubt}. {_REOPEN}')
+        purge_undone(self._files)
+        if not self._state.info.total_episodes:
+            nothing = measured(self.root)
+            return Change(0, nothing, nothing, 0.0)
+        try:
+            return compact(self.root, progress=progress)
+        finally:
+            # The files have other numbers now.
+            info = parse_info(self._files.path(INFO).read_bytes(), self.root)
+            self._state = resumed_state(self._files, info)
 
     def annotate(self, metadata: Mapping[str, str]) -> int:
         """

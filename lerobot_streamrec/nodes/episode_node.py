@@ -126,15 +126,10 @@ class EpisodeServices:
 
     async def _finalize(self, _request: Any, response: Any) -> Any:
         try:
-            info = await self._wait_for(self._recorder.finalize())
+            finalized = await self._wait_for(self._recorder.finalize())
         except StreamrecError as error:
             return self._answer(response, False, str(error))
-        return self._answer(
-            response,
-            True,
-            f'{info.total_episodes} episodes, {info.total_frames} rows, '
-            f'{info.total_tasks} tasks in {self._settings.recorder.root}',
-        )
+        return self._answer(response, True, f'{finalized}, in {self._settings.recorder.root}')
 
     def _answer(self, response: Any, success: bool, message: str) -> Any:
         response.success = success

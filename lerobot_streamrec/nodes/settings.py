@@ -72,6 +72,11 @@ _OPTIONS = {
         _RECORDER['on_shutdown'],
         f'What becomes of a running episode at the end: {" or ".join(ON_SHUTDOWN)}',
     ),
+    'compact_at_finalize': Spec(
+        'compact_at_finalize',
+        _RECORDER['compact_at_finalize'],
+        "Merge small files up to LeRobot's sizes when the dataset is finalized",
+    ),
     'recovery': Spec(
         'recovery',
         _RECORDER['recovery'],

@@ -47,7 +47,7 @@ def recorder_message(status: RecorderStatus) -> DiagnosticStatus:
     elif problems:
         level, message = DiagnosticStatus.WARN, '; '.join(problems)
     else:
-        level, message = DiagnosticStatus.OK, status.state.value
+        level, message = DiagnosticStatus.OK, status.activity or status.state.value
     return _message(_NAME, level, message, status.root, values)
 
 

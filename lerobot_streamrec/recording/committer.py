@@ -32,10 +32,17 @@ from lerobot_streamrec.errors import (
     CommitError,
     DatasetError,
     EncoderTimeoutError,
+    InterruptedWorkError,
     StreamrecError,
+    VideoError,
 )
 from lerobot_streamrec.recording.futures import settle, settle_error
-from lerobot_streamrec.recording.summary import EpisodeSummary, record_of, summarize
+from lerobot_streamrec.recording.summary import (
+    EpisodeSummary,
+    Finalized,
+    record_of,
+    summarize,
+)
 from lerobot_streamrec.recording.take import FinishedTake
 from lerobot_streamrec.video.config import EncoderConfig
 
@@ -64,6 +71,8 @@ class Committer:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._num_lost = 0
+        self._activity = ''
+        self._is_closing = threading.Event()
         self._num_saved = writer.info.total_episodes
         self._num_waiting = 0
         self._thread = threading.Thread(target=self._run, name='commit', daemon=False)
@@ -171,6 +180,35 @@ class Committer:
         self._jobs.put(job)
         return result
 
+    def finalize(self, *, is_compacting: bool) -> Future[Finalized]:
+        """
+        Merge small files once everything submitted so far is saved.
+
+        :param is_compacting: False: only wait
+        :return: what the dataset holds then; files that could not be merged are a remark
+        """
+        return self._do(lambda: self._finalize() if is_compacting else Finalized(self.info))
+
+    def _finalize(self) -> Finalized:
+        try:
+            change = self._writer.compact(self._note_progress)
+        except (DatasetError, VideoError) as error:
+            _log.warning('files were not merged: %s', error)
+            return Finalized(self.info, remark=f'files were not merged: {error}')
+        finally:
+            self._activity = ''
+        return Finalized(self.info, change, '; '.join(change.remarks))
+
+    def _note_progress(self, done: int, total: int) -> None:
+        if self._is_closing.is_set():
+            raise InterruptedWorkError('the recorder is ending; finalize the next time')
+        self._activity = f'merging files: {100 * done // max(1, total)} %'
+
+    @property
+    def activity(self) -> str:
+        """What long work is going on; empty: none. Any thread."""
+        return self._activity
+
     def flush(self) -> Future[DatasetInfo]:
         """Wait for everything submitted so far; the result is what is committed then."""
         result: Future[DatasetInfo] = Future()
@@ -184,6 +222,7 @@ class Committer:
         :param timeout_s: how long it may take
         :return: False if it was not done by then
         """
+        self._is_closing.set()
         self._jobs.put(None)
         self._thread.join(timeout_s)
         return not self._thread.is_alive()

@@ -95,6 +95,7 @@ class RecorderConfig:
     :param max_pending_episodes: saved episodes that may be on their way to the disk at once
     :param save_timeout_s: how long encoders may take to finish after a save
     :param on_shutdown: what becomes of a running episode, one of ``ON_SHUTDOWN``
+    :param compact_at_finalize: whether finalizing merges small files
     :param recovery: what becomes of one that a crash interrupted, one of ``RECOVERIES``
     :raise ConfigError: at construction, if a value is not allowed
     """
@@ -114,6 +115,7 @@ class RecorderConfig:
     save_timeout_s: float = 60.0
     on_shutdown: str = 'save'
     recovery: str = SAVE
+    compact_at_finalize: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.fps <= 1000:

@@ -36,6 +36,13 @@ def settle_error(future: Future[_T], error: BaseException) -> None:
         future.set_exception(error)
 
 
+def settled(value: _T) -> Future[_T]:
+    """Return a result that is there already."""
+    future: Future[_T] = Future()
+    future.set_result(value)
+    return future
+
+
 def then(done: Future[_T], make: Callable[[_T], _U]) -> Future[_U]:
     """
     Make something else of a result when it comes; an error stays what it is.

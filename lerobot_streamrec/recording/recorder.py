@@ -25,7 +25,6 @@ from typing import Any
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.dataset.layout import STAGING
 from lerobot_streamrec.dataset.opening import open_dataset
-from lerobot_streamrec.dataset.undo import UndoneEpisode
 from lerobot_streamrec.errors import (
     DiskFullError,
     EmptyEpisodeError,
@@ -36,7 +35,7 @@ from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.recording.committer import Committer
 from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.disk_watch import DiskWatch
-from lerobot_streamrec.recording.futures import then
+from lerobot_streamrec.recording.futures import settled, then
 from lerobot_streamrec.recording.metadata import checked_metadata, OPERATOR
 from lerobot_streamrec.recording.outcomes import Outcomes
 from lerobot_streamrec.recording.readiness import (
@@ -46,7 +45,7 @@ from lerobot_streamrec.recording.readiness import (
 )
 from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
 from lerobot_streamrec.recording.streams import Streams
-from lerobot_streamrec.recording.summary import EpisodeSummary
+from lerobot_streamrec.recording.summary import EpisodeSummary, Finalized
 from lerobot_streamrec.recording.take import Take
 from lerobot_streamrec.sync.grid import Grid
 from lerobot_streamrec.sync.phase import locked_start_ns
@@ -93,6 +92,7 @@ class Recorder:
         self._task = config.task
         self._operator = config.operator
         self._num_takes = 0
+        self._finalizing: Future[Finalized] = settled(Finalized(writer.info))
         self._outcomes = Outcomes('; '.join(recovered))
 
     # --- samples -------------------------------------------------------------------------------
@@ -212,6 +212,11 @@ class Recorder:
             raise EpisodeError(
                 'there is no task: set the parameter task, or publish it on the task topic'
             )
+        if not self._finalizing.done():
+            raise EpisodeStateError(
+                f'the dataset is being finalized ({self._committer.activity or "saving"}): wait '
+                'for the answer'
+            )
         if self._disk.status.problem:
             raise DiskFullError(self._disk.status.problem)
         streams, newest_ns = self._streams.all, self._streams.newest_ns
@@ -284,20 +289,13 @@ class Recorder:
         self._refuse_if_closed()
         if self._take is not None:
             raise EpisodeStateError('an episode is being recorded: save or discard it first')
-        answer = then(self._committer.undo(), self._undone)
+        answer = then(self._committer.undo(), str)
         self._outcomes.expect(answer)
         return answer
 
-    def _undone(self, undone: UndoneEpisode) -> str:
-        seconds = undone.num_rows / self._config.fps
-        where = f'; it is kept in {undone.folder}' if undone.folder else ''
-        return (
-            f'undid episode {undone.episode_index}: {undone.num_rows} rows, {seconds:.1f} s{where}'
-        )
-
-    def finalize(self) -> Future[DatasetInfo]:
+    def finalize(self) -> Future[Finalized]:
         """
-        Wait until everything is durable; recording may go on afterwards.
+        Wait until everything is durable, and merge small files; recording may go on afterwards.
 
         :return: what the dataset holds then
         :raise EpisodeStateError: if an episode is running
@@ -305,7 +303,11 @@ class Recorder:
         self._refuse_if_closed()
         if self._take is not None:
             raise EpisodeStateError('an episode is being recorded: save or discard it first')
-        return self._committer.flush()
+        self._finalizing = self._committer.finalize(
+            is_compacting=self._config.compact_at_finalize
+        )
+        self._outcomes.expect(then(self._finalizing, lambda done: f'finalized: {done}'))
+        return self._finalizing
 
     def end(self) -> Future[DatasetInfo]:
         """
@@ -367,6 +369,7 @@ class Recorder:
             root=str(self._config.root),
             disk=self._disk.status,
             exposure=take.exposure if take else '',
+            activity=self._committer.activity,
             streams=stream_statuses(self._streams.all, take, self._clock_ns()),
         )
 

@@ -75,6 +75,7 @@ class RecorderStatus:
     :param root: where the dataset is
     :param disk: how much longer it lasts
     :param exposure: why a crash now would take more than the last second; empty if it would not
+    :param activity: what long work on the dataset goes on; empty: none
     :param streams: all of them
     """
 
@@ -90,4 +91,5 @@ class RecorderStatus:
     root: str
     disk: DiskStatus
     exposure: str
+    activity: str
     streams: tuple[StreamStatus, ...]

@@ -18,7 +18,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 
+from lerobot_streamrec.dataset.changing import Change
 from lerobot_streamrec.dataset.draft import SavedEpisode
+from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.recording.config import MIB
 from lerobot_streamrec.recording.take import FinishedTake, RowCounts
 from lerobot_streamrec.sync.grid import NS_PER_S
@@ -48,6 +50,34 @@ class EpisodeSummary:
             f'{_count(self.num_repeated, "repeated frame")}'
         )
         return '; '.join((sentence, *self.remarks))
+
+
+@dataclass(frozen=True, slots=True)
+class Finalized:
+    """
+    What finalizing has come to.
+
+    :param info: what the dataset holds
+    :param change: what merging files has changed; None: it was not asked for, or not possible
+    :param remark: what the operator should know of that
+    """
+
+    info: DatasetInfo
+    change: Change | None = None
+    remark: str = ''
+
+    def __str__(self) -> str:
+        info, change = self.info, self.change
+        sentence = (
+            f'{_count(info.total_episodes, "episode")}, {_count(info.total_frames, "row")}, '
+            f'{_count(info.total_tasks, "task")}'
+        )
+        if change is not None and change.before.num_files != change.after.num_files:
+            sentence += (
+                f'; {change.before.num_files} files became {change.after.num_files} '
+                f'in {change.seconds:.1f} s'
+            )
+        return f'{sentence}; {self.remark}' if self.remark else sentence
 
 
 def summarize(take: FinishedTake, episode: SavedEpisode) -> EpisodeSummary:

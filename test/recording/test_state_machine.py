@@ -201,7 +201,7 @@ class Machine(RuleBasedStateMachine):
     @rule()
     @precondition(lambda self: not self.is_recording)
     def finalize(self):
-        info = self.recorder.finalize().result(WAIT_S)
+        info = self.recorder.finalize().result(WAIT_S).info
         assert info.total_episodes == len(self.saved)
 
     # --- the end of a process ------------------------------------------------------------------

@@ -54,7 +54,7 @@ def test_a_discarded_episode_leaves_nothing(rig, read_dataset):
     rows = rig.recorder.status().num_rows
     discarded = rig.recorder.discard().result(WAIT_S)
     assert discarded == f'discarded {rows} rows, {rows / 10:.1f} s'
-    info = rig.recorder.finalize().result(WAIT_S)
+    info = rig.recorder.finalize().result(WAIT_S).info
     assert info.total_episodes == 0
     left = [path for path in rig.config.root.rglob('*') if path.suffix in ('.mp4', '.parquet')]
     assert left == []
@@ -77,7 +77,7 @@ def test_finalize_waits_for_all_that_was_saved_and_recording_may_go_on(rig, read
         rig.recorder.start()
         rig.run(1)
         futures.append(rig.recorder.save())
-    info = rig.recorder.finalize().result(WAIT_S)
+    info = rig.recorder.finalize().result(WAIT_S).info
     assert all(future.done() for future in futures)
     assert (info.total_episodes, rig.recorder.status().num_pending) == (3, 0)
     assert rig.recorder.start() == 3
