@@ -215,7 +215,7 @@ def test_a_disk_that_cannot_be_written_to_is_told_before_anything_is_recorded(
 
 
 def test_an_episode_that_the_disk_had_no_room_for_is_kept_as_a_whole(
-    disk, start_rig, read_dataset
+    disk, start_rig, read_dataset, make_rig
 ):
     """Videos that were placed already are with the rest of it again."""
     rig = start_rig(reserve_mib=1)
@@ -235,7 +235,42 @@ def test_an_episode_that_the_disk_had_no_room_for_is_kept_as_a_whole(
     record = parse_take_record((folder / 'take.json').read_bytes(), folder)
     kept_rows, _ = read_journal(folder, record)
     frames = [count_frames(folder / video_name(key)) for key in record.cameras]
-    assert min(kept_rows, *frames) > rows // 2
+    num_whole = min(kept_rows, *frames)
+    assert num_whole > rows // 2
+    # Back in the staging folder, the next recorder makes an episode of it.
+    disk.free()
+    rig.recorder.close(WAIT_S)
+    folder.rename(disk.root / '.streamrec/staging/unsaved')
+    again = make_rig(root=disk.root, resume=True)
+    assert 'recovered episode 1' in again.recorder.status().last_result
+    dataset = read_dataset(disk.root)
+    assert dataset.episodes['length'].tolist()[1] == num_whole
+    rig.check(dataset, 1)
+
+
+def test_files_that_the_disk_has_no_room_to_merge_stay_as_they_are(
+    disk, start_rig, read_dataset
+):
+    rig = start_rig(reserve_mib=1)
+    rig.run(1)
+    rig.recorder.start()
+    rig.run(1)
+    rig.save()
+    disk.fill()
+    finalized = rig.recorder.finalize().result(WAIT_S)
+    assert 'files were not merged' in finalized.remark
+    assert 'No space left' in finalized.remark or 'the disk is full' in finalized.remark
+    check_saved(rig, read_dataset, 2)
+    assert sorted(path.name for path in disk.folder.iterdir()) == ['ballast', 'dataset']
+    disk.free()
+    assert rig.recorder.finalize().result(WAIT_S).remark == ''
+    check_saved(rig, read_dataset, 2)
+    wait_for(lambda: not rig.recorder.status().disk.problem)
+    rig.run(1)
+    rig.recorder.start()
+    rig.run(1)
+    rig.save()
+    check_saved(rig, read_dataset, 3)
 
 
 class FakeDisk:

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 import json
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,14 @@ def assert_whole(root: Path, num_episodes: int) -> None:
     assert files.info['total_episodes'] == len(files.episodes) == num_episodes
     lengths = [episode['length'] for episode in files.episodes]
     assert files.info['total_frames'] == sum(lengths)
+    expected: Counter[Path] = Counter()
     for episode in files.episodes:
         assert files.rows(episode).num_rows == episode['length'] > 0
         for key in files.video_keys:
             clip = files.clip(episode, key)
-            assert sum(1 for _ in decode(clip.path)) == episode['length'], f'{clip.path}'
+            assert clip.positions == range(
+                expected[clip.path], expected[clip.path] + episode['length']
+            )
+            expected[clip.path] += episode['length']
+    for path, num_frames in expected.items():
+        assert sum(1 for _ in decode(path)) == num_frames, f'{path}'
