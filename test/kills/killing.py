@@ -34,7 +34,8 @@ ROOT = Path(__file__).parents[2]
 READER = Path(__file__).with_name('lerobot_reader.py')
 READ_TIMEOUT_S = 1800
 MARKERS = (None, None, 'saving', 'saving', 'starting', 'discarding', 'undoing', 'finalizeing')
-END_S = 12.0
+END_S = 5.0
+OFTEN = ('saving', 'starting')
 MAX_LOST_ROWS = victim.FPS
 """One second."""
 
@@ -215,10 +216,10 @@ def kill_once(root, random, number, account, copy_to=None):
     :return: the kill, and the number that the next life begins with
     """
     marker = random.choice(MARKERS)
-    delay_s = random.uniform(0.3, 2.5) if marker is None else random.uniform(0.0, 0.06)
+    delay_s = random.uniform(0.3, 2.0) if marker is None else random.uniform(0.0, 0.06)
     seed = random.randrange(1 << 30)
     last, number = live_and_die(
-        root, seed, number, account, marker, delay_s, random.randint(1, 2)
+        root, seed, number, account, marker, delay_s, random.randint(1, 1 + (marker in OFTEN))
     )
     killed = Killed(last)
     if copy_to is not None:
