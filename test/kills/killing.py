@@ -118,6 +118,9 @@ def live_and_die(root, seed, number, account, marker, delay_s, after_markers):
         kill = None
         try:
             for line in process.stdout:
+                if not line.endswith('\n'):
+                    # The kill came in the middle of a word.
+                    break
                 account.hear(line.strip())
                 num_rows += line.startswith('rows')
                 if not line.startswith('rows'):
