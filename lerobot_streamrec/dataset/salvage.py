@@ -39,7 +39,7 @@ from lerobot_streamrec.errors import (
     EncoderError,
 )
 from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
-from lerobot_streamrec.video.decode import count_frames, decode_rgb
+from lerobot_streamrec.video.decode import count_packets, decode_rgb
 from lerobot_streamrec.video.remux import copy_frames
 
 SAVE = 'save'
@@ -56,6 +56,7 @@ class _Salvaged:
     """A camera's frames of an interrupted take, and their statistics."""
 
     path: Path
+    num_frames: int
     histogram: ImageHistogram
 
 
@@ -128,20 +129,36 @@ def _draft(writer: DatasetWriter, folder: Path, record: TakeRecord) -> EpisodeDr
     _refuse_another_kind(writer, record)
     num_rows, vectors = read_journal(folder, record)
     for key in record.cameras:
-        num_rows = min(num_rows, count_frames(folder / video_name(key)))
+        num_rows = min(num_rows, count_packets(folder / video_name(key)))
+    if num_rows and record.cameras:
+        _log.warning(
+            'recovering an interrupted take of %r: the videos of %d cameras, %.0f s long, are '
+            'read to their ends',
+            record.task,
+            len(record.cameras),
+            num_rows / record.fps,
+        )
+    cut: dict[str, _Salvaged] = {}
+    while num_rows:
+        cut = {key: _cut(folder, key, num_rows, record) for key in record.cameras}
+        num_whole = min([num_rows, *(one.num_frames for one in cut.values())])
+        if num_whole == num_rows:
+            break
+        # A packet that was cut short decodes to nothing.
+        num_rows = num_whole
     if not num_rows:
         return None
-    videos = {}
-    for key, (height, width) in record.cameras.items():
-        salvaged = _cut(folder, key, num_rows, record)
-        videos[key] = VideoDraft(
-            path=salvaged.path,
+    videos = {
+        key: VideoDraft(
+            path=cut[key].path,
             num_frames=num_rows,
             height=height,
             width=width,
             encoder_info=record.encoder_info,
-            statistics=salvaged.histogram.statistics(),
+            statistics=cut[key].histogram.statistics(),
         )
+        for key, (height, width) in record.cameras.items()
+    }
     return EpisodeDraft(
         num_rows=num_rows,
         task=record.task,
@@ -180,9 +197,7 @@ def _cut(folder: Path, video_key: str, num_rows: int, record: TakeRecord) -> _Sa
     for pixels in decode_rgb(target):
         histogram.push(pixels[::stride, ::stride])
         num_frames += 1
-    if num_frames != num_rows:
-        raise EncoderError(f'{target} shows {num_frames} of {num_rows} frames')
-    return _Salvaged(target, histogram)
+    return _Salvaged(target, num_frames, histogram)
 
 
 def _set_aside(files: Files, path: Path) -> str:

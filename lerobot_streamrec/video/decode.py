@@ -23,13 +23,24 @@ import numpy as np
 import numpy.typing as npt
 
 
-def count_frames(path: Path) -> int:
+def count_packets(path: Path) -> int:
     """
-    Decode a video, and count the frames before its end or the first one that is not whole.
+    Count the encoded frames before a video's end, or before what cannot be read; quick.
 
-    :param path: an MP4 file; one that is no video, or is missing, has no frames
+    :param path: an MP4 file; one that is no video, or is missing, has none
     """
-    return sum(1 for _ in _decode(path))
+    num_packets = 0
+    try:
+        with av.open(str(path)) as container:
+            for packet in container.demux(container.streams.video[0]):
+                if packet.is_corrupt:
+                    # Of this one, the file holds the beginning.
+                    break
+                # The last one says that there are no more.
+                num_packets += packet.size > 0
+    except (av.FFmpegError, IndexError, OSError):
+        pass
+    return num_packets
 
 
 def decode_rgb(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
@@ -39,13 +50,27 @@ def decode_rgb(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
     :param path: an MP4 file; one that is no video, or is missing, has no frames
     :return: pictures ``(height, width, 3)`` uint8 RGB, one at a time
     """
-    for frame in _decode(path):
+    for frame in _frames(path):
         yield frame.to_ndarray(format='rgb24').astype(np.uint8, copy=False)
 
 
-def _decode(path: Path) -> Iterator[av.VideoFrame]:
+def _frames(path: Path) -> Iterator[av.VideoFrame]:
     try:
         with av.open(str(path)) as container:
-            yield from container.decode(video=0)
+            stream = container.streams.video[0]
+            if stream.codec_context is None:
+                # Cut so short that not even the codec is known.
+                return
+            try:
+                for packet in container.demux(stream):
+                    if packet.is_corrupt:
+                        break
+                    yield from packet.decode()
+                else:
+                    return
+            except av.FFmpegError:
+                pass
+            # Decoders with several threads still hold whole frames from before.
+            yield from stream.codec_context.decode(None)
     except (av.FFmpegError, IndexError, OSError):
         return

@@ -21,7 +21,7 @@ import av
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.decode import count_frames, decode_rgb
+from lerobot_streamrec.video.decode import count_packets, decode_rgb
 from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
 from lerobot_streamrec.video.remux import copy_frames
 import numpy as np
@@ -47,7 +47,7 @@ def test_copied_frames_are_the_same_at_their_instants(vcodec, fps, tmp_path):
     write_video(source, vcodec, fps)
     copy_frames(source, target, 15, fps)
     before, after = list(decode_rgb(source)), list(decode_rgb(target))
-    assert len(after) == count_frames(target) == 15
+    assert len(after) == count_packets(target) == 15
     np.testing.assert_array_equal(after, before[:15])
     with av.open(str(target)) as container:
         stream = container.streams.video[0]
@@ -71,15 +71,15 @@ def test_a_file_cut_anywhere_shows_whole_frames_alone(vcodec, tmp_path):
     for size in range(0, len(content), max(1, len(content) // 25)):
         cut.write_bytes(content[:size])
         levels = [pixels.mean() for pixels in decode_rgb(cut)]
-        assert count_frames(cut) == len(levels)
+        assert count_packets(cut) == len(levels)
         np.testing.assert_allclose(levels, 3.0 * np.arange(len(levels)), atol=4)
     assert levels
 
 
 def test_what_is_no_video_has_no_frames(tmp_path):
     (tmp_path / 'a.mp4').write_bytes(b'nothing of the kind' * 100)
-    assert count_frames(tmp_path / 'a.mp4') == 0
-    assert count_frames(tmp_path / 'missing.mp4') == 0
+    assert count_packets(tmp_path / 'a.mp4') == 0
+    assert count_packets(tmp_path / 'missing.mp4') == 0
     assert list(decode_rgb(tmp_path / 'missing.mp4')) == []
 
 
