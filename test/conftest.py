@@ -73,31 +73,41 @@ class KeptDatasets:
         self._folder = folder
         self.named = {}
         """Kept by name, by tests whose dataset is a kind of its own; LeRobot appends to these."""
-        self.others = {}
-        """All others that held an episode and were whole, by their root."""
+        self._others = {}
+        self._num_others = 0
+
+    @property
+    def others(self):
+        """The last dataset of every other test that held an episode and was whole."""
+        return [copy for _, copy in self._others.values()]
 
     def add(self, name, root):
         copy = self._copy(root, f'{len(self.named):02d}_{name}')
         self.named[copy.name] = copy
-        self._drop_other(root)
+        self._drop(_this_test(), root)
 
     def add_other(self, root):
-        """Keep what a dataset is now; what it was before is forgotten."""
+        """Keep what a dataset is now; what the test had kept before is forgotten."""
         if not (Path(root) / 'meta/info.json').is_file():
             return
-        number = len(self.others)
-        if (before := self._drop_other(root)) is not None:
-            number = int(before.name.partition('_')[0])
-        self.others[Path(root)] = self._copy(root, f'{number:03d}_{Path(root).parent.name}')
+        # Of a test with parameters one dataset is enough: LeRobot takes its time with each.
+        test = _this_test()
+        self._drop(test, root)
+        self._num_others += 1
+        name = f'{self._num_others:04d}_{test.rpartition("::")[2]}'
+        self._others[test] = (Path(root), self._copy(root, name[:100]))
 
-    def _drop_other(self, root):
-        before = self.others.pop(Path(root), None)
-        if before is not None:
-            shutil.rmtree(before)
-        return before
+    def _drop(self, test, root):
+        for one in [key for key, kept in self._others.items() if key == test or kept[0] == root]:
+            shutil.rmtree(self._others.pop(one)[1])
 
     def _copy(self, root, name):
         return shutil.copytree(root, self._folder / name, copy_function=_link_or_copy)
+
+
+def _this_test():
+    """Return the running test, without its parameters and phase."""
+    return os.environ['PYTEST_CURRENT_TEST'].partition(' ')[0].partition('[')[0]
 
 
 def _link_or_copy(source, target):

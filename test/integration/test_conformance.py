@@ -153,7 +153,7 @@ def check(python, roots, *options):
 def test_the_real_lerobot_reads_and_continues_every_dataset(written, kept_datasets):
     python = os.environ.get(VARIABLE)
     named = {**written, **kept_datasets.named}
-    others = {path.name: path for path in kept_datasets.others.values()}
+    others = {path.name: path for path in kept_datasets.others}
     assert len(named) >= len(written) == 6
     if not python:
         pytest.skip(
