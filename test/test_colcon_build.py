@@ -161,6 +161,14 @@ def test_record_tells_how_it_is_used(colcon_install):
     assert '--ros-args' in run.stdout
 
 
+def test_the_tools_tell_how_they_are_used(colcon_install):
+    executable = colcon_install / 'lib' / PACKAGE / 'streamrec'
+    assert os.access(executable, os.X_OK)
+    run = run_installed(colcon_install, executable, '--help')
+    assert run.returncode == 0, run.stdout
+    assert all(name in run.stdout for name in ('check', 'compact', 'delete', 'merge')), run.stdout
+
+
 def installed_environment(prefix):
     """Return what a shell has that has sourced the install tree, in a ROS domain of its own."""
     # Whoever starts the recorder by the launch file gets this profile.
@@ -227,3 +235,6 @@ def test_the_installed_recorder_records(colcon_install, tmp_path, monkeypatch):
     assert info['total_frames'] > 15
     assert set(info['features']) > {'observation.images.front', 'observation.state', 'action'}
     assert (root / 'videos/observation.images.front/chunk-000/file-000.mp4').stat().st_size > 1000
+    tools = colcon_install / 'lib' / PACKAGE / 'streamrec'
+    checked = run_installed(colcon_install, tools, 'check', root)
+    assert checked.returncode == 0, checked.stdout
