@@ -26,7 +26,7 @@ from lerobot_streamrec.cli.progress import (
     show_remarks,
 )
 from lerobot_streamrec.dataset.catalog import read_catalog
-from lerobot_streamrec.dataset.compact import compact_dataset, plan_compaction
+from lerobot_streamrec.dataset.rebuild.compact import compact_dataset, plan_compaction
 
 
 @click.command()

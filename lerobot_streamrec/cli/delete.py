@@ -28,7 +28,7 @@ from lerobot_streamrec.cli.progress import (
     show_remarks,
 )
 from lerobot_streamrec.dataset.catalog import read_catalog
-from lerobot_streamrec.dataset.delete import delete_episodes, plan_deletion
+from lerobot_streamrec.dataset.rebuild.delete import delete_episodes, plan_deletion
 
 _RANGE = re.compile(r'(\d{1,6})(?:-(\d{1,6}))?')
 
@@ -47,7 +47,7 @@ def _episodes(_: click.Context, option: click.Parameter, value: str) -> frozense
     return frozenset(found)
 
 
-@click.command()
+@click.command(short_help='Delete episodes; those after them get lower numbers.')
 @click.argument('root', type=DatasetPath)
 @click.option('--episodes', required=True, callback=_episodes, help='Such as 3,7,10-14.')
 @click.option('--yes', is_flag=True, help='Do not ask.')

@@ -27,10 +27,10 @@ from lerobot_streamrec.cli.progress import (
     show_remarks,
 )
 from lerobot_streamrec.dataset.catalog import read_catalog
-from lerobot_streamrec.dataset.merge import check_roots, merge_datasets, plan_merge
+from lerobot_streamrec.dataset.rebuild.merge import check_roots, merge_datasets, plan_merge
 
 
-@click.command()
+@click.command(short_help='Make one dataset of all episodes of several.')
 @click.argument('out', type=click.Path(path_type=Path))
 @click.argument('roots', type=DatasetPath, nargs=-1, required=True)
 @click.option('--dry-run', is_flag=True, help='Say what would be done, and change nothing.')

@@ -20,9 +20,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from lerobot_streamrec.dataset.assemble import Progress
-from lerobot_streamrec.dataset.changing import Change, Measure
-from lerobot_streamrec.dataset.plan import Plan
+from lerobot_streamrec.dataset.rebuild.assemble import Progress
+from lerobot_streamrec.dataset.rebuild.changing import Change, Measure
+from lerobot_streamrec.dataset.rebuild.plan import Plan
 from rich import progress
 from rich.console import Console
 

@@ -22,14 +22,14 @@ from lerobot_streamrec.dataset.features import FeatureSpec
 from lerobot_streamrec.dataset.files import Files
 from lerobot_streamrec.dataset.info import DatasetInfo, parse_info, with_defaults
 from lerobot_streamrec.dataset.layout import INFO, OWN
-from lerobot_streamrec.dataset.leftovers import quarantine_all, return_videos
 from lerobot_streamrec.dataset.links import refuse_links
 from lerobot_streamrec.dataset.lock import DatasetLock
 from lerobot_streamrec.dataset.parquet import warm_up
-from lerobot_streamrec.dataset.rebuild import finish_rebuild
+from lerobot_streamrec.dataset.rebuild.exchange import finish_rebuild
 from lerobot_streamrec.dataset.resuming import refuse_another_kind, resumed_state
-from lerobot_streamrec.dataset.salvage import salvage_takes, SAVE
 from lerobot_streamrec.dataset.state import DatasetState
+from lerobot_streamrec.dataset.takes.leftovers import quarantine_all, return_videos
+from lerobot_streamrec.dataset.takes.salvage import salvage_takes, SAVE
 from lerobot_streamrec.dataset.writer import DatasetWriter
 from lerobot_streamrec.errors import ConfigError, DatasetExistsError
 

@@ -23,11 +23,6 @@ from lerobot_streamrec.dataset.features import differences, FeatureSpec
 from lerobot_streamrec.dataset.files import Files
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.dataset.layout import DATA_PATH, FileIndex, STATS, TASKS, VIDEO_PATH
-from lerobot_streamrec.dataset.leftovers import (
-    numbered_files,
-    quarantine_uncommitted,
-    return_videos,
-)
 from lerobot_streamrec.dataset.state import DatasetState
 from lerobot_streamrec.dataset.statistics_file import (
     AllStatistics,
@@ -35,6 +30,11 @@ from lerobot_streamrec.dataset.statistics_file import (
     parse_stats_json,
     sidecar_path,
     stats_json,
+)
+from lerobot_streamrec.dataset.takes.leftovers import (
+    numbered_files,
+    quarantine_uncommitted,
+    return_videos,
 )
 from lerobot_streamrec.dataset.tasks import parse_tasks, TaskTable
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetMismatchError

@@ -34,9 +34,9 @@ from lerobot_streamrec.dataset.layout import (
     TASKS,
     VIDEO_PATH,
 )
-from lerobot_streamrec.dataset.leftovers import numbered_files
 from lerobot_streamrec.dataset.state import DatasetState
 from lerobot_streamrec.dataset.statistics_file import parse_sidecar, sidecar_path, stats_json
+from lerobot_streamrec.dataset.takes.leftovers import numbered_files
 from lerobot_streamrec.dataset.tasks import TaskTable
 from lerobot_streamrec.dataset.transaction import Transaction
 from lerobot_streamrec.errors import DatasetError, EpisodeStateError

@@ -22,9 +22,6 @@ import json
 from pathlib import Path
 import time
 
-from lerobot_streamrec.dataset.assemble import Progress
-from lerobot_streamrec.dataset.changing import Change, measured
-from lerobot_streamrec.dataset.compact import compact
 from lerobot_streamrec.dataset.data_rows import Columns, default_columns, rows_table
 from lerobot_streamrec.dataset.draft import EpisodeDraft, SavedEpisode
 from lerobot_streamrec.dataset.episode_table import EpisodeRow, VideoPlace
@@ -50,6 +47,9 @@ from lerobot_streamrec.dataset.layout import (
 )
 from lerobot_streamrec.dataset.lock import DatasetLock
 from lerobot_streamrec.dataset.parquet import to_bytes
+from lerobot_streamrec.dataset.rebuild.assemble import Progress
+from lerobot_streamrec.dataset.rebuild.changing import Change, measured
+from lerobot_streamrec.dataset.rebuild.compact import compact
 from lerobot_streamrec.dataset.resuming import resumed_state
 from lerobot_streamrec.dataset.state import DatasetState
 from lerobot_streamrec.dataset.statistics_file import (

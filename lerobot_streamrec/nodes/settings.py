@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import os
 from pathlib import Path
 
-from lerobot_streamrec.dataset.salvage import RECOVERIES
+from lerobot_streamrec.dataset.takes.salvage import RECOVERIES
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.encoder_settings import read_encoder
 from lerobot_streamrec.nodes.parameters import defaults_of, ParameterReader, Spec

@@ -20,7 +20,7 @@ import os
 from pathlib import Path
 
 from lerobot_streamrec.dataset.features import camera_feature, FeatureSpec, vector_feature
-from lerobot_streamrec.dataset.salvage import RECOVERIES, SAVE
+from lerobot_streamrec.dataset.takes.salvage import RECOVERIES, SAVE
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.video.config import EncoderConfig

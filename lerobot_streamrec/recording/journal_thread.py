@@ -21,7 +21,7 @@ import logging
 import threading
 import time
 
-from lerobot_streamrec.dataset.journal import Journal, Row
+from lerobot_streamrec.dataset.takes.journal import Journal, Row
 from lerobot_streamrec.errors import DatasetError
 
 THREAD_NAME = 'journal'

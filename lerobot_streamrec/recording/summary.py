@@ -18,9 +18,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 
-from lerobot_streamrec.dataset.changing import Change
 from lerobot_streamrec.dataset.draft import SavedEpisode
 from lerobot_streamrec.dataset.info import DatasetInfo
+from lerobot_streamrec.dataset.rebuild.changing import Change
 from lerobot_streamrec.recording.config import MIB
 from lerobot_streamrec.recording.take import FinishedTake, RowCounts
 from lerobot_streamrec.sync.grid import NS_PER_S

@@ -20,8 +20,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from lerobot_streamrec.dataset.journal import Journal
-from lerobot_streamrec.dataset.take_record import TakeRecord, video_name
+from lerobot_streamrec.dataset.takes.journal import Journal
+from lerobot_streamrec.dataset.takes.take_record import TakeRecord, video_name
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.journal_thread import JournalThread

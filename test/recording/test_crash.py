@@ -25,8 +25,8 @@ import shutil
 import threading
 import time
 
-from lerobot_streamrec.dataset.journal import Journal, read_journal
-from lerobot_streamrec.dataset.take_record import parse_take_record
+from lerobot_streamrec.dataset.takes.journal import Journal, read_journal
+from lerobot_streamrec.dataset.takes.take_record import parse_take_record
 from lerobot_streamrec.dataset.writer import DatasetWriter
 from lerobot_streamrec.errors import DatasetError
 from lerobot_streamrec.recording.journal_thread import JournalThread

@@ -27,8 +27,8 @@ import subprocess
 import threading
 import time
 
-from lerobot_streamrec.dataset.journal import read_journal
-from lerobot_streamrec.dataset.take_record import parse_take_record, video_name
+from lerobot_streamrec.dataset.takes.journal import read_journal
+from lerobot_streamrec.dataset.takes.take_record import parse_take_record, video_name
 from lerobot_streamrec.errors import CommitError, ConfigError, DiskFullError, EpisodeError
 from lerobot_streamrec.recording.config import DiskConfig, MIB
 from lerobot_streamrec.recording.disk_watch import DiskWatch

@@ -38,8 +38,8 @@ from hypothesis.stateful import (
 )
 import hypothesis.strategies as st
 from lerobot_streamrec.dataset.files import Files
-from lerobot_streamrec.dataset.journal import read_journal
-from lerobot_streamrec.dataset.take_record import parse_take_record
+from lerobot_streamrec.dataset.takes.journal import read_journal
+from lerobot_streamrec.dataset.takes.take_record import parse_take_record
 from lerobot_streamrec.errors import (
     DatasetCorruptError,
     DatasetError,

@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 
 from lerobot_streamrec.dataset.lock import DatasetLock
-from lerobot_streamrec.dataset.merge import merge_datasets
+from lerobot_streamrec.dataset.rebuild.merge import merge_datasets
 from lerobot_streamrec.errors import (
     ConfigError,
     DatasetExistsError,

@@ -19,9 +19,9 @@ import json
 import shutil
 
 from lerobot_streamrec.dataset.catalog import read_catalog
-from lerobot_streamrec.dataset.compact import compact_dataset
-from lerobot_streamrec.dataset.delete import delete_episodes
-from lerobot_streamrec.dataset.merge import merge_datasets
+from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
+from lerobot_streamrec.dataset.rebuild.delete import delete_episodes
+from lerobot_streamrec.dataset.rebuild.merge import merge_datasets
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetMismatchError
 import numpy as np
 import pyarrow as pa

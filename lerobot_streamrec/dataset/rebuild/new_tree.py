@@ -21,7 +21,6 @@ import os
 from pathlib import Path, PurePosixPath
 import re
 
-from lerobot_streamrec.dataset.disk import Disk
 from lerobot_streamrec.dataset.layout import (
     INFO,
     LOCK,
@@ -35,6 +34,7 @@ from lerobot_streamrec.dataset.layout import (
     STATS,
     TASKS,
 )
+from lerobot_streamrec.dataset.rebuild.disk import Disk
 from lerobot_streamrec.errors import RebuildError
 
 _OF_DATASET = {str(one) for one in (INFO, STATS, TASKS, LOCK, OWNER, REBUILD)}

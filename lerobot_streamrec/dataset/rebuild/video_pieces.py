@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lerobot_streamrec.dataset.pieces import Kept, Piece
+from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.errors import VideoError
 from lerobot_streamrec.video.concat import Segment
 from lerobot_streamrec.video.survey import (

@@ -19,9 +19,9 @@ from collections.abc import Callable, Sequence
 
 from lerobot_streamrec.dataset.episode_table import VideoPlace
 from lerobot_streamrec.dataset.layout import FileIndex, VIDEO_PATH
-from lerobot_streamrec.dataset.new_tree import NewTree
-from lerobot_streamrec.dataset.pieces import Kept, Piece
-from lerobot_streamrec.dataset.video_pieces import VideoSurveys
+from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
+from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
+from lerobot_streamrec.dataset.rebuild.video_pieces import VideoSurveys
 from lerobot_streamrec.errors import VideoError
 from lerobot_streamrec.video.concat import concatenate, Segment
 

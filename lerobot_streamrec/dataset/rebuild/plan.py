@@ -23,8 +23,8 @@ from lerobot_streamrec.dataset.catalog import Catalog
 from lerobot_streamrec.dataset.episode_reader import read_schema
 from lerobot_streamrec.dataset.episode_table import EpisodeRow
 from lerobot_streamrec.dataset.layout import FileIndex
-from lerobot_streamrec.dataset.pieces import Kept, packed, Piece, pieces_of
-from lerobot_streamrec.dataset.video_pieces import VideoSurveys
+from lerobot_streamrec.dataset.rebuild.pieces import Kept, packed, Piece, pieces_of
+from lerobot_streamrec.dataset.rebuild.video_pieces import VideoSurveys
 
 MAX_VIDEO_S = 900.0
 """Beyond 1024 s, LeRobot's reader does not find every frame: it counts seconds in float32."""

@@ -19,16 +19,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lerobot_streamrec.dataset.disk import Disk
 from lerobot_streamrec.dataset.layout import LOCK, OWN, OWNER, REBUILD
 from lerobot_streamrec.dataset.lock import DatasetLock
-from lerobot_streamrec.dataset.new_tree import NewTree
-from lerobot_streamrec.dataset.rebuild import (
+from lerobot_streamrec.dataset.rebuild.disk import Disk
+from lerobot_streamrec.dataset.rebuild.exchange import (
     begin_tree,
     folder_beside,
     refuse_unknown,
     throw_away,
 )
+from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
 from lerobot_streamrec.errors import RebuildError
 
 _LOCKED = frozenset({LOCK.name, OWNER.name})

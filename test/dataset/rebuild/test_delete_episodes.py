@@ -19,8 +19,8 @@ import json
 
 import av
 from lerobot_streamrec.dataset.catalog import read_catalog
-from lerobot_streamrec.dataset.compact import compact_dataset
-from lerobot_streamrec.dataset.delete import delete_episodes
+from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
+from lerobot_streamrec.dataset.rebuild.delete import delete_episodes
 from lerobot_streamrec.errors import ConfigError, DatasetCorruptError, RebuildError
 from lerobot_streamrec.stats.image_histogram import ImageHistogram
 import numpy as np

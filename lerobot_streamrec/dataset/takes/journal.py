@@ -21,7 +21,7 @@ import os
 from pathlib import Path
 
 from lerobot_streamrec.dataset.files import sync_folder
-from lerobot_streamrec.dataset.take_record import (
+from lerobot_streamrec.dataset.takes.take_record import (
     DISCARDED,
     RECORD,
     ROWS,

@@ -19,13 +19,13 @@ from collections.abc import Collection
 from pathlib import Path
 import time
 
-from lerobot_streamrec.dataset.assemble import assemble_chosen, Progress
 from lerobot_streamrec.dataset.catalog import Catalog, read_catalog
-from lerobot_streamrec.dataset.changing import Change, changing, measured
-from lerobot_streamrec.dataset.disk import Disk
-from lerobot_streamrec.dataset.pieces import kept_episodes
-from lerobot_streamrec.dataset.plan import make_plan, Plan
-from lerobot_streamrec.dataset.rebuild import rebuilding
+from lerobot_streamrec.dataset.rebuild.assemble import assemble_chosen, Progress
+from lerobot_streamrec.dataset.rebuild.changing import Change, changing, measured
+from lerobot_streamrec.dataset.rebuild.disk import Disk
+from lerobot_streamrec.dataset.rebuild.exchange import rebuilding
+from lerobot_streamrec.dataset.rebuild.pieces import kept_episodes
+from lerobot_streamrec.dataset.rebuild.plan import make_plan, Plan
 from lerobot_streamrec.errors import ConfigError, RebuildError
 
 

@@ -21,16 +21,16 @@ import json
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from lerobot_streamrec.dataset.data_files import write_data_files
 from lerobot_streamrec.dataset.layout import FileIndex, INFO, record_path, STATS, TASKS
-from lerobot_streamrec.dataset.meta_files import NewPlaces, write_meta_files
-from lerobot_streamrec.dataset.new_statistics import new_statistics, NewStatistics
-from lerobot_streamrec.dataset.new_tree import NewTree
-from lerobot_streamrec.dataset.pieces import Kept, Piece
-from lerobot_streamrec.dataset.plan import file_index, Groups, Plan
+from lerobot_streamrec.dataset.rebuild.data_files import write_data_files
+from lerobot_streamrec.dataset.rebuild.meta_files import NewPlaces, write_meta_files
+from lerobot_streamrec.dataset.rebuild.new_statistics import new_statistics, NewStatistics
+from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
+from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
+from lerobot_streamrec.dataset.rebuild.plan import file_index, Groups, Plan
+from lerobot_streamrec.dataset.rebuild.unified_tasks import same_tasks, unified_tasks, UnifiedTasks
+from lerobot_streamrec.dataset.rebuild.video_files import write_video_files
 from lerobot_streamrec.dataset.statistics_file import sidecar_bytes, sidecar_path, stats_json
-from lerobot_streamrec.dataset.unified_tasks import same_tasks, unified_tasks, UnifiedTasks
-from lerobot_streamrec.dataset.video_files import write_video_files
 
 Progress = Callable[[int, int], None]
 """Is told the bytes done, and those to do."""

@@ -23,8 +23,8 @@ from dataclasses import replace
 import json
 
 from lerobot_streamrec.dataset.files import Files
-from lerobot_streamrec.dataset.journal import Journal
-from lerobot_streamrec.dataset.take_record import TakeRecord
+from lerobot_streamrec.dataset.takes.journal import Journal
+from lerobot_streamrec.dataset.takes.take_record import TakeRecord
 import numpy as np
 import pytest
 

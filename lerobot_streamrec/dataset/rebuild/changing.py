@@ -21,12 +21,12 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from lerobot_streamrec.dataset.disk import Disk
 from lerobot_streamrec.dataset.files import Files
 from lerobot_streamrec.dataset.info import parse_info
 from lerobot_streamrec.dataset.layout import INFO, OWN, STAGING
 from lerobot_streamrec.dataset.lock import DatasetLock
-from lerobot_streamrec.dataset.rebuild import finish_rebuild
+from lerobot_streamrec.dataset.rebuild.disk import Disk
+from lerobot_streamrec.dataset.rebuild.exchange import finish_rebuild
 from lerobot_streamrec.dataset.resuming import resumed_state
 from lerobot_streamrec.errors import DatasetCorruptError, RebuildError
 

@@ -26,12 +26,12 @@ import errno
 import os
 import subprocess
 
-from lerobot_streamrec.dataset.compact import compact, compact_dataset
-from lerobot_streamrec.dataset.delete import delete_episodes
-from lerobot_streamrec.dataset.disk import Disk
 from lerobot_streamrec.dataset.lock import DatasetLock
-from lerobot_streamrec.dataset.merge import merge_datasets
-from lerobot_streamrec.dataset.rebuild import finish_rebuild, folder_beside
+from lerobot_streamrec.dataset.rebuild.compact import compact, compact_dataset
+from lerobot_streamrec.dataset.rebuild.delete import delete_episodes
+from lerobot_streamrec.dataset.rebuild.disk import Disk
+from lerobot_streamrec.dataset.rebuild.exchange import finish_rebuild, folder_beside
+from lerobot_streamrec.dataset.rebuild.merge import merge_datasets
 from lerobot_streamrec.errors import DatasetError, DatasetLockedError, RebuildError
 import pytest
 

@@ -25,7 +25,7 @@ import re
 from lerobot_streamrec.dataset.episode_table import CommittedFiles
 from lerobot_streamrec.dataset.files import Files
 from lerobot_streamrec.dataset.layout import FileIndex, record_path, STAGING
-from lerobot_streamrec.dataset.take_record import parse_take_record, RECORD, video_name
+from lerobot_streamrec.dataset.takes.take_record import parse_take_record, RECORD, video_name
 from lerobot_streamrec.errors import DatasetCorruptError
 
 _log = logging.getLogger(__name__)

@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import errno
 
-from lerobot_streamrec.dataset.journal import Journal, read_journal
-from lerobot_streamrec.dataset.take_record import parse_take_record, TakeRecord
+from lerobot_streamrec.dataset.takes.journal import Journal, read_journal
+from lerobot_streamrec.dataset.takes.take_record import parse_take_record, TakeRecord
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetError
 import numpy as np
 import pytest

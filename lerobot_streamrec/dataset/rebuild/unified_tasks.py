@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lerobot_streamrec.dataset.catalog import Catalog
-from lerobot_streamrec.dataset.pieces import Kept
+from lerobot_streamrec.dataset.rebuild.pieces import Kept
 from lerobot_streamrec.dataset.tasks import TaskTable
 from lerobot_streamrec.errors import DatasetCorruptError
 import numpy as np

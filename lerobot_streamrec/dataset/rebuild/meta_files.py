@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from lerobot_streamrec.dataset.episode_reader import read_schema
 from lerobot_streamrec.dataset.episode_table import VideoPlace
 from lerobot_streamrec.dataset.layout import EPISODES_PATH, FileIndex
-from lerobot_streamrec.dataset.new_tree import NewTree
-from lerobot_streamrec.dataset.pieces import Kept, Piece
+from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
+from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.errors import RebuildError
 from lerobot_streamrec.stats.feature_statistics import STATISTICS, vector_statistics
 import numpy as np

@@ -19,9 +19,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from lerobot_streamrec.dataset.episode_reader import read_parquet
 from lerobot_streamrec.dataset.layout import DATA_PATH, FileIndex
-from lerobot_streamrec.dataset.new_tree import NewTree
-from lerobot_streamrec.dataset.pieces import Kept, Piece
-from lerobot_streamrec.dataset.unified_tasks import UnifiedTasks
+from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
+from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
+from lerobot_streamrec.dataset.rebuild.unified_tasks import UnifiedTasks
 from lerobot_streamrec.errors import DatasetCorruptError, RebuildError
 import numpy as np
 import numpy.typing as npt

@@ -21,10 +21,10 @@ from pathlib import Path
 
 from lerobot_streamrec.dataset.draft import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.files import ASIDE, Files
-from lerobot_streamrec.dataset.journal import read_journal
 from lerobot_streamrec.dataset.layout import STAGING
-from lerobot_streamrec.dataset.leftovers import saved_take_ids
-from lerobot_streamrec.dataset.take_record import (
+from lerobot_streamrec.dataset.takes.journal import read_journal
+from lerobot_streamrec.dataset.takes.leftovers import saved_take_ids
+from lerobot_streamrec.dataset.takes.take_record import (
     DISCARDED,
     parse_take_record,
     RECORD,

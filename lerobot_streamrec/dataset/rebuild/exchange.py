@@ -34,10 +34,10 @@ from pathlib import Path
 import shutil
 import uuid
 
-from lerobot_streamrec.dataset.disk import Disk
 from lerobot_streamrec.dataset.layout import LOCK, OWN, OWNER, QUARANTINE, REBUILD, STAGING
 from lerobot_streamrec.dataset.lock import DatasetLock
-from lerobot_streamrec.dataset.new_tree import (
+from lerobot_streamrec.dataset.rebuild.disk import Disk
+from lerobot_streamrec.dataset.rebuild.new_tree import (
     carry_over,
     foreign_files,
     NewTree,

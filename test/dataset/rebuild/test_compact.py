@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import json
 
-from lerobot_streamrec.dataset.compact import compact_dataset
-from lerobot_streamrec.dataset.pieces import packed
+from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
+from lerobot_streamrec.dataset.rebuild.pieces import packed
 from lerobot_streamrec.errors import DatasetLockedError, RebuildError
 from lerobot_streamrec.video.config import EncoderConfig
 import numpy as np

@@ -26,12 +26,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from lerobot_streamrec.dataset.catalog import Catalog
-from lerobot_streamrec.dataset.data_files import rows_of, task_numbers
 from lerobot_streamrec.dataset.features import FeatureSpec
 from lerobot_streamrec.dataset.histograms import with_histograms
-from lerobot_streamrec.dataset.pieces import Kept, Piece
+from lerobot_streamrec.dataset.rebuild.data_files import rows_of, task_numbers
+from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
+from lerobot_streamrec.dataset.rebuild.unified_tasks import UnifiedTasks
 from lerobot_streamrec.dataset.statistics_file import AllStatistics
-from lerobot_streamrec.dataset.unified_tasks import UnifiedTasks
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, vector_statistics
 import numpy as np
 import numpy.typing as npt

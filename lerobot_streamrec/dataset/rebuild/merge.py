@@ -20,16 +20,16 @@ from contextlib import ExitStack
 from pathlib import Path
 import time
 
-from lerobot_streamrec.dataset.assemble import assemble_chosen, Progress
 from lerobot_streamrec.dataset.catalog import Catalog, read_catalog
-from lerobot_streamrec.dataset.changing import Change, measured
-from lerobot_streamrec.dataset.disk import Disk
 from lerobot_streamrec.dataset.layout import OWN
 from lerobot_streamrec.dataset.lock import DatasetLock
-from lerobot_streamrec.dataset.merged_features import merged_info
-from lerobot_streamrec.dataset.new_root import building
-from lerobot_streamrec.dataset.pieces import kept_episodes
-from lerobot_streamrec.dataset.plan import make_plan, Plan
+from lerobot_streamrec.dataset.rebuild.assemble import assemble_chosen, Progress
+from lerobot_streamrec.dataset.rebuild.changing import Change, measured
+from lerobot_streamrec.dataset.rebuild.disk import Disk
+from lerobot_streamrec.dataset.rebuild.merged_features import merged_info
+from lerobot_streamrec.dataset.rebuild.new_root import building
+from lerobot_streamrec.dataset.rebuild.pieces import kept_episodes
+from lerobot_streamrec.dataset.rebuild.plan import make_plan, Plan
 from lerobot_streamrec.errors import ConfigError, DatasetExistsError
 
 
