@@ -33,7 +33,15 @@ import victim
 ROOT = Path(__file__).parents[2]
 READER = Path(__file__).with_name('lerobot_reader.py')
 READ_TIMEOUT_S = 1800
-MARKERS = (None, None, 'saving', 'saving', 'starting', 'discarding', 'undoing', 'finalizeing')
+AIMS = {
+    'any time': ('save', (0.3, 2.5)),
+    'starting': ('save', (0.0, 0.02)),
+    'saving': ('save', (0.0, 0.06)),
+    'discarding': ('discard', (0.0, 0.01)),
+    'undoing': ('undo', (0.0, 0.03)),
+    'finalizing': ('finalize', (0.0, 0.15)),
+}
+"""What a kill is to interrupt: the verb that is done more often for it, and seconds after."""
 END_S = 5.0
 OFTEN = ('saving', 'starting')
 MAX_LOST_ROWS = victim.FPS
@@ -67,13 +75,13 @@ class Account:
             self.running = 0
         elif word == 'rows' and self.running is not None:
             self.running = int(rest)
-        elif word in ('undoing', 'discarding', 'finalizeing'):
+        elif word in ('undoing', 'discarding', 'finalizing'):
             self.doing = word
-        elif word in ('undoed', 'discarded', 'finalizeed', 'undo_refused'):
+        elif word in ('done', 'refused'):
             self.doing = ''
-            if word == 'undoed':
+            if line == 'done undo':
                 self.lengths.pop()
-            if word == 'discarded':
+            if line == 'done discard':
                 self.running = None
 
     def allowed_lengths(self):
@@ -91,25 +99,28 @@ class Killed:
     """
     One kill.
 
-    :ivar at: what the recorder was doing, as it said
+    :ivar aim: what it was to interrupt
+    :ivar at: what the recorder had said last
     :ivar lost_rows: of the running episode; None: none was running
     :ivar problems: what is not as it must be
     """
 
+    aim: str
     at: str
     lost_rows: int | None = None
     problems: list[str] = field(default_factory=list)
 
 
-def live_and_die(root, seed, number, account, marker, delay_s, after_markers):
+def live_and_die(root, seed, number, account, aim, delay_s, after_times):
     """
-    Start a recorder, and kill it after a marker has come so often.
+    Start a recorder, and kill it after it has begun so often what the kill aims at.
 
     :return: what it said last, and the number that the next life begins with
     """
     environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
     command = [sys.executable, str(Path(victim.__file__)), str(root), str(seed), str(number)]
-    last, num_markers, num_rows = 'opening', 0, 0
+    command.append(AIMS[aim][0])
+    last, num_times, num_rows = 'opening', 0, 0
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -125,9 +136,9 @@ def live_and_die(root, seed, number, account, marker, delay_s, after_markers):
                 num_rows += line.startswith('rows')
                 if not line.startswith('rows'):
                     last = line.split()[0]
-                is_due = line.split()[0] == marker or (marker is None and line == 'ready\n')
-                num_markers += is_due
-                if is_due and num_markers == after_markers and kill is None:
+                is_due = line.split()[0] == ('ready' if aim == 'any time' else aim)
+                num_times += is_due
+                if is_due and num_times == after_times and kill is None:
                     kill = threading.Timer(delay_s, process.kill)
                     kill.start()
         finally:
@@ -218,13 +229,13 @@ def kill_once(root, random, number, account, copy_to=None):
     :param copy_to: keeps what the kill left, before anything was repaired
     :return: the kill, and the number that the next life begins with
     """
-    marker = random.choice(MARKERS)
-    delay_s = random.uniform(0.3, 2.0) if marker is None else random.uniform(0.0, 0.06)
+    aim = random.choice(list(AIMS))
+    delay_s = random.uniform(*AIMS[aim][1])
     seed = random.randrange(1 << 30)
     last, number = live_and_die(
-        root, seed, number, account, marker, delay_s, random.randint(1, 1 + (marker in OFTEN))
+        root, seed, number, account, aim, delay_s, random.randint(1, 1 + (aim in OFTEN))
     )
-    killed = Killed(last)
+    killed = Killed(aim, last)
     if copy_to is not None:
         shutil.copytree(root, copy_to)
     seen, problems = readers_view(root)

@@ -20,7 +20,7 @@ Prints a table for docs/reliability.md. Exit status 1 if anything was lost that 
 from __future__ import annotations
 
 import argparse
-from collections import defaultdict
+from collections import Counter, defaultdict
 import os
 from pathlib import Path
 import random
@@ -28,7 +28,7 @@ import sys
 import tempfile
 import time
 
-from killing import Account, kill_once, read_with_lerobot, readers_view
+from killing import Account, AIMS, kill_once, read_with_lerobot, readers_view
 
 # A new dataset so often: its first episode is a case of its own, and checks stay quick.
 KILLS_PER_DATASET = 10
@@ -73,15 +73,17 @@ def print_table(kills, seed):
     """Print how often what was interrupted, and what it cost."""
     groups = defaultdict(list)
     for kill in kills:
-        groups[kill.at].append(kill)
+        groups[kill.aim].append(kill)
     print(f'{len(kills)} kills, seed {seed}\n')
-    print('| last said before the kill | kills | problems | rows lost of a running episode |')
-    print('|---|---|---|---|')
-    for at, group in sorted(groups.items()):
+    print('| aimed at | kills | last said | problems | rows lost of a running episode |')
+    print('|---|---|---|---|---|')
+    for aim in AIMS:
+        group = groups[aim]
         lost = [kill.lost_rows for kill in group if kill.lost_rows is not None]
-        cost = f'{max(lost)} at most' if lost else 'none ran'
+        said = ', '.join(f'{at} {n}' for at, n in Counter(kill.at for kill in group).most_common())
+        cost = f'{max(lost)} at most, of {len(lost)}' if lost else 'none ran'
         bad = sum(bool(kill.problems) for kill in group)
-        print(f'| {at} | {len(group)} | {bad} | {cost} |')
+        print(f'| {aim} | {len(group)} | {said} | {bad} | {cost} |')
 
 
 if __name__ == '__main__':

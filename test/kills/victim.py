@@ -12,7 +12,9 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Records in real time until it is killed: ``victim.py ROOT SEED FIRST_NUMBER``.
+Records in real time until it is killed: ``victim.py ROOT SEED FIRST_NUMBER VERB``.
+
+The verb is done more often than others: ``discard``, ``undo``, ``finalize`` or ``save``.
 
 Message number n is shown by the picture and by the state at the same stamp, n / 30 s. What is
 done is said, a line each, before and after: whoever kills this process knows what was answered.
@@ -35,7 +37,7 @@ import numpy as np
 FPS = 30
 FRONT, STATE = 'observation.images.front', 'observation.state'
 BLOCK = 16
-VERBS = ('discard', 'undo', 'finalize')
+DOING = {'discard': 'discarding', 'undo': 'undoing', 'finalize': 'finalizing'}
 WAIT_S = 60
 
 
@@ -61,7 +63,8 @@ def picture(number):
 class Victim:
     """A recorder and its two topics, which bring a message 30 times a second."""
 
-    def __init__(self, root, seed, number):
+    def __init__(self, root, seed, number, favourite):
+        self._favourite = favourite
         self._random = random.Random(seed)
         self._number = number
         self._recorder = Recorder(config(root))
@@ -74,12 +77,16 @@ class Victim:
             say('starting')
             say('started', self._recorder.start())
             self.let_pass(self._random.uniform(0.3, 1.5))
-            if self._random.random() < 0.2:
+            if self._is_due('discard'):
                 self._finish('discard')
                 continue
             self._save()
-            if self._random.random() < 0.5:
-                self._finish(self._random.choice(VERBS[1:]))
+            for verb in ('undo', 'finalize'):
+                if self._is_due(verb):
+                    self._finish(verb)
+
+    def _is_due(self, verb):
+        return self._random.random() < (0.7 if verb == self._favourite else 0.15)
 
     def let_pass(self, seconds):
         """Bring messages for so long, each at its time."""
@@ -107,13 +114,13 @@ class Victim:
         say('saved', save.result(WAIT_S).episode.num_rows)
 
     def _finish(self, verb):
-        say(f'{verb}ing')
+        say(DOING[verb])
         try:
             getattr(self._recorder, verb)().result(WAIT_S)
         except StreamrecError as error:
-            say(f'{verb}_refused', error)
+            say('refused', verb, error)
         else:
-            say(f'{verb}ed')
+            say('done', verb)
 
 
 def say(*words):
@@ -121,4 +128,4 @@ def say(*words):
 
 
 if __name__ == '__main__':
-    Victim(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])).run()
+    Victim(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]).run()
