@@ -215,6 +215,10 @@ class Committer:
         self._jobs.put(lambda: settle(result, self._writer.info))
         return result
 
+    def give_up_long_work(self) -> None:
+        """End the merging of files as soon as it can be; the dataset is what it was. Idempotent."""
+        self._is_closing.set()
+
     def close(self, timeout_s: float) -> bool:
         """
         Commit what was submitted, end the thread and unlock the dataset. Idempotent.
@@ -222,7 +226,7 @@ class Committer:
         :param timeout_s: how long it may take
         :return: False if it was not done by then
         """
-        self._is_closing.set()
+        self.give_up_long_work()
         self._jobs.put(None)
         self._thread.join(timeout_s)
         return not self._thread.is_alive()

@@ -321,6 +321,7 @@ class Recorder:
             else:
                 self._discard_at_end()
         self._is_closed = True
+        self._committer.give_up_long_work()
         return self._committer.flush()
 
     def close(self, timeout_s: float) -> bool:
