@@ -216,7 +216,7 @@ class Committer:
         return result
 
     def give_up_long_work(self) -> None:
-        """End the merging of files as soon as it can be; the dataset is what it was. Idempotent."""
+        """End the merging of files soon; the dataset stays as it was. Idempotent."""
         self._is_closing.set()
 
     def close(self, timeout_s: float) -> bool:
