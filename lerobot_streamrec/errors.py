@@ -26,6 +26,7 @@ Every exception that this package raises on purpose.
     |  |- DatasetCorruptError   what stands at the root is not whole
     |  |- DatasetsDifferError   datasets that are to become one are not of the same kind
     |  |- RebuildError          a dataset's files could not be exchanged for new ones
+    |  |- RepairError           a broken dataset of which nothing whole can be made
     |  `- CommitError           an episode was not made durable; its staging folder is kept
     |- EpisodeError             a verb that cannot be carried out now
     |  |- EpisodeStateError     not in this state
@@ -121,6 +122,10 @@ class DatasetsDifferError(DatasetError):
 
 class RebuildError(DatasetError):
     """A dataset's files could not be exchanged for new ones; nothing has changed."""
+
+
+class RepairError(DatasetError):
+    """A broken dataset of which nothing whole can be made; nothing has changed."""
 
 
 class CommitError(DatasetError):

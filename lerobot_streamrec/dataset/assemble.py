@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 import json
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 from lerobot_streamrec.dataset.data_files import write_data_files
@@ -137,18 +138,28 @@ def places_of(
     }
 
 
-def write_records(kept: Sequence[Kept], tree: NewTree) -> None:
-    """Carry over what the recorder keeps of its episodes, under their new numbers."""
+def write_records(
+    kept: Sequence[Kept],
+    tree: NewTree,
+    changes: Mapping[Kept, Mapping[str, object]] = MappingProxyType({}),
+) -> None:
+    """
+    Carry over what the recorder keeps of its episodes, under their new numbers.
+
+    :param changes: what records say otherwise now
+    """
     for one in kept:
         source: Path = one.catalog.root / record_path(one.source.episode_index)
         target: PurePosixPath = record_path(one.episode_index)
         if not source.is_file():
             continue
         record = one.catalog.record_of(one.source.episode_index)
-        if one.episode_index == one.source.episode_index or record is None:
+        is_same = one.episode_index == one.source.episode_index and one not in changes
+        if is_same or record is None:
             tree.link(source, target)
         else:
-            content = {**record, 'episode_index': one.episode_index}
+            said = changes.get(one, {})
+            content = {**record, **said, 'episode_index': one.episode_index}
             text = json.dumps(content, indent=2, ensure_ascii=False) + '\n'
             tree.write(target, text.encode())
 
