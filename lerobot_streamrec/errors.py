@@ -27,6 +27,7 @@ Every exception that this package raises on purpose.
     |  |- DatasetsDifferError   datasets that are to become one are not of the same kind
     |  |- RebuildError          a dataset's files could not be exchanged for new ones
     |  |- InterruptedWorkError  work on the dataset was given up because the recorder ends
+    |  |- RepairError           a broken dataset of which nothing whole can be made
     |  `- CommitError           an episode was not made durable; its staging folder is kept
     |- EpisodeError             a verb that cannot be carried out now
     |  |- EpisodeStateError     not in this state
@@ -126,6 +127,10 @@ class RebuildError(DatasetError):
 
 class InterruptedWorkError(DatasetError):
     """Long work on the dataset was given up because the recorder ends; nothing has changed."""
+
+
+class RepairError(DatasetError):
+    """A broken dataset of which nothing whole can be made; nothing has changed."""
 
 
 class CommitError(DatasetError):

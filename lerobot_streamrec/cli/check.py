@@ -15,37 +15,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 import json
 from pathlib import Path
 
 import click
+from lerobot_streamrec.cli.check_progress import check_bar
 from lerobot_streamrec.cli.check_report import render
-from lerobot_streamrec.dataset.check.check import check_dataset, Watcher
-from lerobot_streamrec.dataset.check.report import Progress
+from lerobot_streamrec.cli.repair import EXIT_ERRORS, EXIT_SOUND, repair, RepairOptions
+from lerobot_streamrec.dataset.check.check import check_dataset
+from lerobot_streamrec.dataset.repair.repair import MIN_SECONDS
 from lerobot_streamrec.errors import ConfigError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-from rich.progress import Progress as Bar
-
-EXIT_SOUND = 0
-EXIT_ERRORS = 1
 
 
 @click.command()
 @click.argument('root', type=click.Path(path_type=Path))
 @click.option('--json', 'as_json', is_flag=True, help='Print the whole report as JSON.')
 @click.option('--fast', is_flag=True, help='Do not decode pictures; count packets of videos.')
-def check(root: Path, as_json: bool, fast: bool) -> int:
+@click.option(
+    '--repair', 'is_repair', is_flag=True, help='Keep what is verified, set the rest aside.'
+)
+@click.option('--dry-run', is_flag=True, help='With --repair: say what would be done.')
+@click.option('--yes', is_flag=True, help='With --repair: do not ask.')
+@click.option(
+    '--min-seconds',
+    type=click.FloatRange(min=0),
+    default=MIN_SECONDS,
+    show_default=True,
+    help='With --repair: an episode that is shorter after being cut is set aside.',
+)
+def check(
+    root: Path,
+    as_json: bool,
+    fast: bool,
+    is_repair: bool,
+    dry_run: bool,
+    yes: bool,
+    min_seconds: float,
+) -> int:
     """
     Check the LeRobot v3.0 dataset in ROOT, whoever wrote it.
 
-    Nothing in ROOT is changed. Exit status: 0 if readers get along with the dataset, 1 if not, 2
-    if there is none.
+    Nothing in ROOT is changed without --repair. Exit status: 0 if readers get along with the
+    dataset, 1 if not, 2 if there is none.
     """
+    if is_repair:
+        if fast:
+            raise click.UsageError('--fast does not look at pictures, which --repair has to')
+        return repair(root, RepairOptions(dry_run, yes, as_json, min_seconds))
+    if dry_run or yes:
+        raise click.UsageError('--dry-run and --yes go with --repair')
     try:
-        with _progress_bar(Console(stderr=True)) as watch:
+        with check_bar(Console(stderr=True)) as watch:
             report = check_dataset(root, decode=not fast, progress=watch)
     except ConfigError as error:
         raise click.UsageError(str(error)) from error
@@ -54,28 +75,3 @@ def check(root: Path, as_json: bool, fast: bool) -> int:
     else:
         render(report, Console())
     return EXIT_SOUND if report.is_whole else EXIT_ERRORS
-
-
-@contextmanager
-def _progress_bar(console: Console) -> Iterator[Watcher]:
-    """Show progress on a terminal, and nothing elsewhere."""
-    bar = Bar(
-        TextColumn('{task.description:10}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    with bar:
-        task = bar.add_task('', total=None)
-
-        def watch(progress: Progress) -> None:
-            bar.update(
-                task,
-                description=progress.step,
-                completed=progress.done,
-                total=progress.total,
-            )
-
-        yield watch

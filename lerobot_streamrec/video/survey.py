@@ -15,12 +15,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.container import InputContainer
 from lerobot_streamrec.errors import VideoError
 
 _TOLERANCE_S = Fraction(1, 10_000)
@@ -51,34 +52,54 @@ class VideoSurvey:
         return len(self.order)
 
 
-def survey_video(path: Path, fps: int) -> VideoSurvey:
+def survey_video(path: Path, fps: int, *, to_first_error: bool = False) -> VideoSurvey:
     """
     Read all packets of a video; nothing is decoded.
 
     :param path: an MP4
     :param fps: frames per second of the dataset
+    :param to_first_error: of a file that breaks off, take the packets before; frames need only be
+        nearer to their place than to any other, and may be missing
     :raise VideoError: if it cannot be read, or if its frames do not stand at ``k / fps``, each of
         them once
     """
     order: list[int] = []
     keys: set[int] = set()
+    tolerance_s = Fraction(1, 4 * fps) if to_first_error else _TOLERANCE_S
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
-            for packet in container.demux(stream):
-                if packet.size:
-                    if packet.is_keyframe:
-                        keys.add(len(order))
-                    order.append(_frame_of(packet, path, fps))
+            for packet in _demuxed(container, stream, to_first_error=to_first_error):
+                if packet.is_keyframe:
+                    keys.add(len(order))
+                order.append(_frame_of(packet, path, fps, tolerance_s))
             traits = _traits(stream, len(container.streams))
     except (av.FFmpegError, IndexError, OSError) as error:
         raise VideoError(f'{path} cannot be read as a video: {error}') from error
-    if sorted(order) != list(range(len(order))):
+    frames = sorted(set(order)) if to_first_error else range(len(order))
+    if sorted(order) != list(frames):
         raise VideoError(
             f'{path} has {len(order)} frames, and they are not at 0, 1/{fps}, 2/{fps} ... s, '
             'each once'
         )
     return VideoSurvey(path, fps, traits, tuple(order), frozenset(keys))
+
+
+def _demuxed(
+    container: InputContainer, stream: av.VideoStream, *, to_first_error: bool
+) -> Iterator[av.Packet[av.VideoStream]]:
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except (av.FFmpegError, OSError):
+            if not to_first_error:
+                raise
+            return
+        if packet is None or (to_first_error and packet.is_corrupt):
+            return
+        if packet.size:
+            yield packet
 
 
 def read_traits(path: Path) -> dict[str, object]:
@@ -94,14 +115,16 @@ def read_traits(path: Path) -> dict[str, object]:
         raise VideoError(f'{path} cannot be read as a video: {error}') from error
 
 
-def _frame_of(packet: av.Packet[av.VideoStream], path: Path, fps: int) -> int:
+def _frame_of(
+    packet: av.Packet[av.VideoStream], path: Path, fps: int, tolerance_s: Fraction
+) -> int:
     if packet.pts is None or packet.time_base is None:
         raise VideoError(f'{path} has a frame without a timestamp')
     if packet.is_discard:
         raise VideoError(f'{path} has frames that its edit list hides')
     at_s = packet.pts * packet.time_base
     frame = round(at_s * fps)
-    if abs(at_s - Fraction(frame, fps)) >= _TOLERANCE_S:
+    if abs(at_s - Fraction(frame, fps)) >= tolerance_s:
         raise VideoError(f'{path} has a frame at {float(at_s):.6f} s, which is no k / {fps} s')
     return frame
 
@@ -145,7 +168,7 @@ def packets_of(video: VideoSurvey, first_frame: int, num_frames: int) -> range:
     :raise VideoError: if they do not stand together, or if decoding cannot begin there
     """
     frames = range(first_frame, first_frame + num_frames)
-    if not frames or first_frame < 0 or frames[-1] >= video.num_frames:
+    if not frames or not set(frames) <= set(video.order):
         raise VideoError(
             f'{video.path} has {video.num_frames} frames; {first_frame} to '
             f'{first_frame + num_frames - 1} were asked for'

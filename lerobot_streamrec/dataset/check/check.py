@@ -50,7 +50,11 @@ Watcher = Callable[[Progress], None]
 
 
 def check_dataset(
-    root: Path, *, decode: bool = True, progress: Watcher | None = None
+    root: Path,
+    *,
+    decode: bool = True,
+    progress: Watcher | None = None,
+    is_locked: bool = False,
 ) -> CheckReport:
     """
     Look for everything that is wrong with a LeRobot v3.0 dataset, whoever wrote it.
@@ -62,6 +66,7 @@ def check_dataset(
     :param root: the dataset's folder
     :param decode: decode all pictures; else the packets of videos are counted
     :param progress: called in this thread, before each file
+    :param is_locked: whether the caller holds the dataset's lock, so that no recorder runs
     :raise ConfigError: if the root is no folder, or nothing in it is of a dataset
     """
     if not root.is_dir():
@@ -70,21 +75,24 @@ def check_dataset(
         raise ConfigError(
             'ROOT', str(root), 'it holds no LeRobot dataset; give the folder that meta stands in'
         )
-    return _Check(root, decode, progress).run()
+    return _Check(root, decode, progress, is_locked).run()
 
 
 class _Check:
     """One check, from the smallest file to the largest."""
 
-    def __init__(self, root: Path, decode: bool, progress: Watcher | None) -> None:
+    def __init__(
+        self, root: Path, decode: bool, progress: Watcher | None, is_locked: bool
+    ) -> None:
         self._root = root
         self._decode = decode
         self._progress = progress
+        self._is_locked = is_locked
         self._findings = Findings()
 
     def run(self) -> CheckReport:
         """Check everything."""
-        holder = lock_holder(self._root)
+        holder = None if self._is_locked else lock_holder(self._root)
         if holder is not None:
             what = 'A recorder has the dataset open'
             self._findings.add(RECORDER_RUNS, str(LOCK), what, found=holder)

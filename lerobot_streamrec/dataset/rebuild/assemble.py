@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 import json
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 from lerobot_streamrec.dataset.layout import FileIndex, INFO, record_path, STATS, TASKS
@@ -70,7 +71,7 @@ def assemble_same(plan: Plan, tree: NewTree, progress: Progress | None = None) -
     for relative in (INFO, TASKS, STATS, sidecar):
         if (catalog.root / relative).exists():
             tree.link(catalog.root / relative, relative)
-    _write_records(plan.kept, tree)
+    write_records(plan.kept, tree)
 
 
 def assemble_chosen(
@@ -94,7 +95,7 @@ def assemble_chosen(
     tree.write(TASKS, tasks.table.as_bytes())
     tree.write(sidecar_path(len(plan.kept)), sidecar_bytes(statistics.features))
     tree.write(STATS, stats_json(statistics.features))
-    _write_records(plan.kept, tree)
+    write_records(plan.kept, tree)
     tree.write(INFO, _info_bytes(raw_info, plan.kept, len(tasks.table.tasks)))
     return statistics.remarks
 
@@ -103,30 +104,32 @@ def _write_files(
     plan: Plan, tree: NewTree, tasks: UnifiedTasks, statistics: NewStatistics, steps: Steps
 ) -> None:
     size = plan.kept[0].catalog.info.chunks_size
-    data, meta = _numbers(plan.data, size), _numbers(plan.meta, size)
+    data, meta = file_numbers(plan.data, size), file_numbers(plan.meta, size)
     videos = {
         key: write_video_files(
-            key, groups, _numbers(groups, size), tree, plan.surveys, steps.done
+            key, groups, file_numbers(groups, size), tree, plan.surveys, steps.done
         )
         for key, groups in plan.videos.items()
     }
     write_data_files(plan.data, data, tree, tasks, steps.done)
     places = NewPlaces(
-        data=_places(plan.data, data),
-        meta=_places(plan.meta, meta),
+        data=places_of(plan.data, data),
+        meta=places_of(plan.meta, meta),
         videos=videos,
         task_numbers=statistics.task_numbers,
     )
     write_meta_files(plan.meta, meta, tree, places, steps.done)
 
 
-def _numbers(groups: Groups, chunks_size: int) -> list[FileIndex]:
+def file_numbers(groups: Groups, chunks_size: int) -> list[FileIndex]:
+    """Return the number of each new file of a kind."""
     return [file_index(number, chunks_size) for number in range(len(groups))]
 
 
-def _places(
+def places_of(
     groups: Sequence[Sequence[Piece]], files: Sequence[FileIndex]
 ) -> dict[Kept, FileIndex]:
+    """Return which of the new files each episode stands in."""
     return {
         episode: file
         for group, file in zip(groups, files, strict=True)
@@ -135,18 +138,28 @@ def _places(
     }
 
 
-def _write_records(kept: Sequence[Kept], tree: NewTree) -> None:
-    """Carry over what the recorder keeps of its episodes, under their new numbers."""
+def write_records(
+    kept: Sequence[Kept],
+    tree: NewTree,
+    changes: Mapping[Kept, Mapping[str, object]] = MappingProxyType({}),
+) -> None:
+    """
+    Carry over what the recorder keeps of its episodes, under their new numbers.
+
+    :param changes: what records say otherwise now
+    """
     for one in kept:
         source: Path = one.catalog.root / record_path(one.source.episode_index)
         target: PurePosixPath = record_path(one.episode_index)
         if not source.is_file():
             continue
         record = one.catalog.record_of(one.source.episode_index)
-        if one.episode_index == one.source.episode_index or record is None:
+        is_same = one.episode_index == one.source.episode_index and one not in changes
+        if is_same or record is None:
             tree.link(source, target)
         else:
-            content = {**record, 'episode_index': one.episode_index}
+            said = changes.get(one, {})
+            content = {**record, **said, 'episode_index': one.episode_index}
             text = json.dumps(content, indent=2, ensure_ascii=False) + '\n'
             tree.write(target, text.encode())
 

@@ -72,15 +72,15 @@ def measured(*roots: Path) -> Measure:
 
 
 @contextmanager
-def changing(root: Path, disk: Disk) -> Iterator[Path]:
+def locked(root: Path, disk: Disk) -> Iterator[Path]:
     """
-    Lock a dataset, and bring to an end what a crash interrupted in it.
+    Lock a dataset, broken or not, and bring to an end a rebuild that a crash interrupted.
 
     :param root: its folder
     :return: the folder, without symbolic links
     :raise DatasetLockedError: if a recorder or another tool writes there
-    :raise DatasetCorruptError: if there is no dataset, or it is not whole
-    :raise RebuildError: if it cannot be written to, or holds an episode that is not finished
+    :raise DatasetCorruptError: if there is no dataset
+    :raise RebuildError: if it cannot be written to
     """
     root = root.resolve()
     if not (root / INFO).is_file():
@@ -94,12 +94,27 @@ def changing(root: Path, disk: Disk) -> Iterator[Path]:
         ) from error
     try:
         finish_rebuild(root, disk)
-        refuse_unfinished_takes(root)
-        files = Files(root)
-        resumed_state(files, parse_info(files.path(INFO).read_bytes(), root))
         yield root
     finally:
         lock.release()
+
+
+@contextmanager
+def changing(root: Path, disk: Disk) -> Iterator[Path]:
+    """
+    Lock a dataset, and bring to an end what a crash interrupted in it.
+
+    :param root: its folder
+    :return: the folder, without symbolic links
+    :raise DatasetLockedError: if a recorder or another tool writes there
+    :raise DatasetCorruptError: if there is no dataset, or it is not whole
+    :raise RebuildError: if it cannot be written to, or holds an episode that is not finished
+    """
+    with locked(root, disk) as folder:
+        refuse_unfinished_takes(folder)
+        files = Files(folder)
+        resumed_state(files, parse_info(files.path(INFO).read_bytes(), folder))
+        yield folder
 
 
 def refuse_unfinished_takes(root: Path) -> None:

@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 
 from lerobot_streamrec.dataset.episode_reader import read_parquet
 from lerobot_streamrec.dataset.layout import DATA_PATH, FileIndex
@@ -29,6 +30,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 OnBytes = Callable[[int], None]
+RowsOf = Callable[[Piece, list[str] | None], Iterator[tuple[Kept, pa.Table]]]
+"""Reads some columns, or all, of a data file, episode by episode."""
 
 
 def rows_of(piece: Piece, columns: list[str] | None = None) -> Iterator[tuple[Kept, pa.Table]]:
@@ -62,6 +65,7 @@ def write_data_files(
     tree: NewTree,
     tasks: UnifiedTasks,
     on_bytes: OnBytes,
+    read: RowsOf = rows_of,
 ) -> None:
     """
     Fill the data files of a new tree: linked where no number changes, written otherwise.
@@ -69,6 +73,7 @@ def write_data_files(
     :param groups: what each file is made of
     :param files: their numbers
     :param on_bytes: is told the size of what is done
+    :param read: of what is not linked
     :raise DatasetCorruptError: if rows are missing
     :raise RebuildError: if a file cannot be written
     """
@@ -80,9 +85,12 @@ def write_data_files(
             continue
         path = tree.place(target)
         try:
-            with _writer_like(group[0], path) as writer:
+            with ExitStack() as stack:
+                writer: pq.ParquetWriter | None = None
                 for piece in group:
-                    for episode, rows in rows_of(piece):
+                    for episode, rows in read(piece, None):
+                        if writer is None:
+                            writer = stack.enter_context(_writer_like(piece, path, rows.schema))
                         new = _renumbered(episode, rows, tasks)
                         writer.write_table(new.cast(writer.schema), row_group_size=len(new))
                     on_bytes(piece.size_bytes)
@@ -97,13 +105,13 @@ def _is_unchanged(piece: Piece, tasks: UnifiedTasks) -> bool:
     )
 
 
-def _writer_like(piece: Piece, path: object) -> pq.ParquetWriter:
-    """Open a file with the columns, the metadata and the compression of another."""
+def _writer_like(piece: Piece, path: object, schema: pa.Schema) -> pq.ParquetWriter:
+    """Open a file with some columns and their metadata, and the compression of another file."""
     with pq.ParquetFile(piece.path) as file:
         compression = file.metadata.row_group(0).column(0).compression.lower()
         return pq.ParquetWriter(
             path,
-            file.schema_arrow,
+            schema,
             compression='none' if compression == 'uncompressed' else compression,
             use_dictionary=True,
         )

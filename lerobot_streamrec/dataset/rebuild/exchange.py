@@ -24,7 +24,7 @@ was never exchanged; in the dataset, it was, and what the folder beside holds is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 import errno
 import json
@@ -56,7 +56,9 @@ def folder_beside(root: Path) -> Path:
 
 
 @contextmanager
-def rebuilding(root: Path, disk: Disk) -> Iterator[NewTree]:
+def rebuilding(
+    root: Path, disk: Disk, *, left_out: Collection[str] = ()
+) -> Iterator[NewTree]:
     """
     Put together a new tree for a dataset; it takes the dataset's place at the end of the block.
 
@@ -65,6 +67,8 @@ def rebuilding(root: Path, disk: Disk) -> Iterator[NewTree]:
 
     :param root: the dataset's folder
     :param disk: the way to the disk
+    :param left_out: files below the root that are not carried over, though no part of the
+        dataset; the block may link them elsewhere
     :raise RebuildError: if it cannot be done here; nothing has changed then
     """
     root = root.resolve()
@@ -74,11 +78,11 @@ def rebuilding(root: Path, disk: Disk) -> Iterator[NewTree]:
     try:
         if root.stat().st_dev != root.parent.stat().st_dev:
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-        begin_tree(beside, disk)
+        begin_tree(beside, disk, left_out)
         shutil.copymode(root, beside)
         _try_exchange(beside, disk)
         tree = NewTree(beside, disk)
-        carry_over(root, tree)
+        carry_over(root, tree, left_out)
         yield tree
         disk.give_to_owner_of(root, beside)
         disk.sync_folders(beside)
@@ -100,10 +104,14 @@ def rebuilding(root: Path, disk: Disk) -> Iterator[NewTree]:
         _log.warning('%s', error)
 
 
-def begin_tree(beside: Path, disk: Disk) -> None:
-    """Make the folder and its marker; raises OSError."""
+def begin_tree(beside: Path, disk: Disk, left_out: Collection[str] = ()) -> None:
+    """
+    Make the folder and its marker; raises OSError.
+
+    :param left_out: what is not to be rescued from the old tree; a crash must not forget it
+    """
     disk.make_folder(beside / OWN)
-    content = json.dumps({'id': uuid.uuid4().hex}).encode()
+    content = json.dumps({'id': uuid.uuid4().hex, 'left_out': sorted(left_out)}).encode()
     disk.write(beside / REBUILD, content)
 
 
@@ -160,8 +168,9 @@ def _refuse_being_built(beside: Path, root: Path) -> None:
 
 def _rescue(beside: Path, root: Path, disk: Disk) -> None:
     """Move what only the old tree has: the quarantine folder, and files that came late."""
+    left_out = _left_out(root)
     for relative in list(foreign_files(beside)):
-        if not os.path.lexists(root / relative):
+        if relative not in left_out and not os.path.lexists(root / relative):
             disk.make_folder((root / relative).parent)
             disk.move(beside / relative, root / relative)
     if (beside / QUARANTINE).is_dir() and not (root / QUARANTINE).exists():
@@ -173,6 +182,14 @@ def _rescue(beside: Path, root: Path, disk: Disk) -> None:
         for name in sorted(name for name in names if not name.startswith('.')):
             disk.make_folder(root / QUARANTINE)
             disk.move(kept / name, _free_name(root / QUARANTINE / name))
+
+
+def _left_out(root: Path) -> frozenset[str]:
+    """Read from the marker what was left out on purpose; a marker of before says nothing of it."""
+    try:
+        return frozenset(json.loads((root / REBUILD).read_bytes()).get('left_out', ()))
+    except (ValueError, AttributeError, TypeError):
+        return frozenset()
 
 
 def _free_name(path: Path) -> Path:

@@ -22,7 +22,7 @@ up, with exact quantiles if the episodes' histograms are known (dataset/histogra
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lerobot_streamrec.dataset.catalog import Catalog
@@ -75,7 +75,7 @@ def new_statistics(
     """
     specs = kept[0].catalog.info.features
     found = NewStatistics()
-    sums = _Sums({key: spec for key, spec in specs.items() if spec.dtype not in _NO_NUMBERS})
+    sums = Sums(specs)
     for piece in pieces:
         for episode, rows in rows_of(piece, [*sums.specs]):
             new_tasks = tasks.renumbered(episode, task_numbers(rows))
@@ -95,11 +95,44 @@ def new_statistics(
     return found
 
 
-class _Sums:
-    """Statistics of numeric features, batch by batch."""
+def episode_values(
+    episode: Kept,
+    rows: pa.Table,
+    new_tasks: npt.NDArray[np.int64],
+    specs: Mapping[str, FeatureSpec],
+) -> dict[str, npt.NDArray[np.float64]]:
+    """
+    Return the numbers of an episode's rows, as they will be.
 
-    def __init__(self, specs: dict[str, FeatureSpec]) -> None:
-        self.specs = specs
+    :param new_tasks: of its rows
+    :param specs: of numeric features
+    :return: per feature ``(n, last dimension)``, n the rows times all other dimensions
+    """
+    length = episode.source.length
+    new = {
+        # The column is rounded to float32; LeRobot's statistics are of what it stands for.
+        'timestamp': _values(rows, 'frame_index', 1) / episode.catalog.info.fps,
+        'episode_index': np.full(length, episode.episode_index),
+        'index': episode.from_index + np.arange(length),
+        'task_index': new_tasks,
+    }
+    found = {}
+    for key, spec in specs.items():
+        width = (spec.shape or (1,))[-1]
+        values = new[key] if key in new else _values(rows, key, width)
+        found[key] = np.asarray(values, np.float64).reshape(-1, width)
+    return found
+
+
+class Sums:
+    """
+    Statistics of numeric features, batch by batch.
+
+    :param specs: of all features
+    """
+
+    def __init__(self, specs: Mapping[str, FeatureSpec]) -> None:
+        self.specs = {key: one for key, one in specs.items() if one.dtype not in _NO_NUMBERS}
         self._waiting: dict[str, list[npt.NDArray[np.float64]]] = defaultdict(list)
         self._num_waiting = 0
         self._totals: dict[str, FeatureStatistics] = {}
@@ -107,20 +140,15 @@ class _Sums:
 
     def add(self, episode: Kept, rows: pa.Table, new_tasks: npt.NDArray[np.int64]) -> None:
         """Take the rows of an episode, by its new numbers."""
-        length = episode.source.length
-        frame_index = _values(rows, 'frame_index', 1)
-        new = {
-            # The column is rounded to float32; LeRobot's statistics are of what it stands for.
-            'timestamp': frame_index / episode.catalog.info.fps,
-            'episode_index': np.full(length, episode.episode_index),
-            'index': episode.from_index + np.arange(length),
-            'task_index': new_tasks,
-        }
-        for key, spec in self.specs.items():
-            width = (spec.shape or (1,))[-1]
-            values = new[key] if key in new else _values(rows, key, width)
-            self._waiting[key].append(np.asarray(values, np.float64).reshape(-1, width))
-        self._num_waiting += length
+        self.add_values(episode_values(episode, rows, new_tasks, self.specs), len(rows))
+
+    def add_values(
+        self, values: Mapping[str, npt.NDArray[np.float64]], num_rows: int
+    ) -> None:
+        """Take what ``episode_values`` returned."""
+        for key, one in values.items():
+            self._waiting[key].append(one)
+        self._num_waiting += num_rows
         if self._num_waiting >= _ROWS_AT_ONCE:
             self._flush()
 

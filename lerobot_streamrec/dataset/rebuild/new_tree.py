@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 import os
 from pathlib import Path, PurePosixPath
@@ -75,6 +75,8 @@ class NewTree:
         self.folder = folder
         self._disk = disk
         self._folders: set[Path] = set()
+        self.sources: dict[str, Path] = {}
+        """Per path below the folder: the file that was taken over there as it is."""
 
     def link(self, source: Path, relative: PurePosixPath | str, *, or_copy: bool = True) -> None:
         """
@@ -88,6 +90,7 @@ class NewTree:
                 target.symlink_to(source.readlink())
             else:
                 self._disk.link(source, target, or_copy=or_copy)
+        self.sources[str(relative)] = source
 
     def write(self, relative: PurePosixPath, content: bytes) -> None:
         """
@@ -124,10 +127,11 @@ class NewTree:
             ) from error
 
 
-def carry_over(root: Path, tree: NewTree) -> None:
+def carry_over(root: Path, tree: NewTree, left_out: Collection[str] = ()) -> None:
     """
     Take over what is no part of the dataset, and the lock, which goes on excluding others.
 
+    :param left_out: what is not taken over
     :raise RebuildError: if a file cannot be linked or copied
     """
     if (root / STAGING).is_dir():
@@ -137,7 +141,7 @@ def carry_over(root: Path, tree: NewTree) -> None:
     if (root / OWNER).exists():
         tree.link(root / OWNER, OWNER)
     for relative in foreign_files(root):
-        if (root / relative).exists():
+        if relative not in left_out and (root / relative).exists():
             tree.link(root / relative, relative)
 
 

@@ -41,9 +41,12 @@ class VideoSurveys:
     What is known of the videos of a plan; each is read once.
 
     :param remarks: why files were left as they are, each a sentence
+    :param to_first_error: whether files may end in the middle, or have frames a little off their
+        places
     """
 
     remarks: list[str] = field(default_factory=list)
+    to_first_error: bool = False
     _known: dict[Path, VideoSurvey | str] = field(default_factory=dict)
     _traits: dict[Path, dict[str, object]] = field(default_factory=dict)
 
@@ -90,7 +93,9 @@ class VideoSurveys:
         known = self._known.get(piece.path)
         if known is None:
             try:
-                known = survey_video(piece.path, piece.catalog.info.fps)
+                known = survey_video(
+                    piece.path, piece.catalog.info.fps, to_first_error=self.to_first_error
+                )
             except VideoError as error:
                 known = str(error)
             self._known[piece.path] = known

@@ -1,0 +1,86 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Fills the tree that takes a broken dataset's place."""
+
+from __future__ import annotations
+
+from lerobot_streamrec.dataset.layout import INFO, STATS, TASKS
+from lerobot_streamrec.dataset.rebuild.assemble import (
+    file_numbers,
+    places_of,
+    Progress,
+    Steps,
+    write_records,
+)
+from lerobot_streamrec.dataset.rebuild.data_files import write_data_files
+from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
+from lerobot_streamrec.dataset.rebuild.pieces import Piece
+from lerobot_streamrec.dataset.rebuild.unified_tasks import UnifiedTasks
+from lerobot_streamrec.dataset.rebuild.video_files import write_video_files
+from lerobot_streamrec.dataset.rebuild.video_pieces import VideoSurveys
+from lerobot_streamrec.dataset.repair.meta_writing import info_bytes, used_tasks, write_episodes
+from lerobot_streamrec.dataset.repair.plan import RepairPlan
+from lerobot_streamrec.dataset.repair.row_reader import RowReader
+from lerobot_streamrec.dataset.repair.statistics import repaired_statistics
+from lerobot_streamrec.dataset.statistics_file import sidecar_bytes, sidecar_path, stats_json
+from lerobot_streamrec.dataset.tasks import TaskTable
+import numpy as np
+
+
+def assemble_repaired(
+    plan: RepairPlan, tree: NewTree, progress: Progress | None = None
+) -> list[str]:
+    """
+    Write everything that is not linked, and link the rest.
+
+    :return: what could not be done exactly, each a sentence
+    :raise DatasetError: if a file cannot be read or written
+    :raise VideoError: if a video cannot be read or written
+    """
+    size = plan.kept[0].catalog.info.chunks_size
+    pieces = [*plan.data, *(one for group in plan.videos.values() for one in group)]
+    # Every data file is read twice, for its numbers first.
+    steps = Steps(_size_bytes(pieces) + _size_bytes(plan.data), progress)
+    tasks = _tasks(plan)
+    statistics = repaired_statistics(plan, tasks, steps.done)
+    surveys = VideoSurveys(to_first_error=True)
+    videos = {}
+    for key, group in plan.videos.items():
+        groups = [[one] for one in group]
+        numbers = file_numbers(groups, size)
+        videos[key] = write_video_files(key, groups, numbers, tree, surveys, steps.done)
+    groups = [[one] for one in plan.data]
+    numbers = file_numbers(groups, size)
+    write_data_files(groups, numbers, tree, tasks, steps.done, RowReader(plan))
+    data = places_of(groups, numbers)
+    write_episodes(plan, tree, data, videos, statistics.episodes)
+    tree.write(TASKS, tasks.table.as_bytes())
+    tree.write(sidecar_path(len(plan.kept)), sidecar_bytes(statistics.features))
+    tree.write(STATS, stats_json(statistics.features))
+    write_records(plan.kept, tree, statistics.records)
+    tree.write(INFO, info_bytes(plan, len(tasks.table.tasks)))
+    return [*surveys.remarks, *statistics.remarks]
+
+
+def _size_bytes(pieces: list[Piece] | tuple[Piece, ...]) -> int:
+    return sum(one.size_bytes for one in pieces)
+
+
+def _tasks(plan: RepairPlan) -> UnifiedTasks:
+    """Keep the tasks in their order; those that stand there twice become one."""
+    texts, table = plan.sources.tasks, TaskTable()
+    for number in used_tasks(plan):
+        table = table.with_task(texts[number] or '')
+    numbers = [table.index(text) if text in table.tasks else -1 for text in texts]
+    return UnifiedTasks(table, {plan.kept[0].catalog: np.array(numbers, dtype=np.int64)})

@@ -1,0 +1,144 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+Which videos stay as they are, and where others can be cut without encoding them again.
+
+Decoding begins at key frames, and a frame may lean on later ones. Where a cut is not possible, an
+episode loses a few rows more, or is set aside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from lerobot_streamrec.dataset.check.kinds import TRUNCATED_VIDEO
+from lerobot_streamrec.dataset.repair.matching import rows_in_table
+from lerobot_streamrec.dataset.repair.sources import Sources
+from lerobot_streamrec.dataset.repair.verdicts import Verdict
+from lerobot_streamrec.errors import VideoError
+from lerobot_streamrec.video.survey import cut_problem, survey_video, VideoSurvey
+
+
+class Cutting:
+    """
+    Plans the cuts of a dataset's videos.
+
+    :param sources: the dataset
+    :param verdicts: of its episodes, which may lose more rows
+    :param min_rows: what is shorter after being cut is not kept at all
+    """
+
+    def __init__(self, sources: Sources, verdicts: Sequence[Verdict], min_rows: int) -> None:
+        self._sources = sources
+        self._verdicts = verdicts
+        self._min_rows = min_rows
+        self._places = rows_in_table(sources.table)
+        self._surveys: dict[str, VideoSurvey | str] = {}
+        findings = sources.report.findings
+        self._truncated = {one.path for one in findings if one.kind is TRUNCATED_VIDEO}
+
+    def settle(self) -> None:
+        """Take from the episodes what keeps the others from being cut out."""
+        is_settled = False
+        while not is_settled:
+            is_settled = True
+            for key in self._sources.info.video_keys:
+                for path, group in self.files(key):
+                    if not self.stays(key, path, group) and self._shorten(key, path, group):
+                        is_settled = False
+
+    def files(self, key: str) -> Iterator[tuple[str, list[Verdict]]]:
+        """Yield one camera's files with the episodes to keep, in the order of the episodes."""
+        kept = (one for one in self._verdicts if one.is_kept)
+        for path, group in groupby(kept, lambda one: one.source.shots[key].path):
+            yield path, list(group)
+
+    def stays(self, key: str, path: str, group: Sequence[Verdict]) -> bool:
+        """Tell whether a file has the frames of its episodes, all at their places, and no more."""
+        frames = self._sources.reader.frames(key, path)
+        end = 0
+        for one in group:
+            if one.source.shots[key].first != end:
+                return False
+            end += one.num_kept
+        if end != len(frames) or path in self._truncated:
+            return False
+        return frames.is_exact or all(self.stated_s(key, path, one) is not None for one in group)
+
+    def stated_s(self, key: str, path: str, verdict: Verdict) -> float | None:
+        """
+        Return when an episode begins by meta/episodes, if a check found it so.
+
+        Frames of others may all stand a little beside their places.
+        """
+        row = self._places.get(verdict.source.episode_index)
+        if row is None or not self._sources.reader.is_trusted(path):
+            return None
+        begin_s = float(self._sources.table.videos[key].begin[row])
+        is_there = round(begin_s * self._sources.fps) == verdict.source.shots[key].first
+        return begin_s if is_there else None
+
+    def _shorten(self, key: str, path: str, group: Sequence[Verdict]) -> bool:
+        """Make one run of frames fit for being cut out; False if all are."""
+        survey = self._survey(path)
+        if isinstance(survey, str):
+            for one in group:
+                one.limit(0, 0, survey)
+            return True
+        for run in _runs(key, group):
+            begin = run[0].source.shots[key].first
+            before = sum(one.num_kept for one in run[:-1])
+            last = run[-1]
+            problem = cut_problem(survey, begin, before + last.num_kept)
+            if not problem:
+                continue
+            if begin not in _beginnings(survey):
+                run[0].limit(0, 0, f'no key frame of {key} begins it, and it cannot be cut out')
+                return True
+            for num_kept in range(last.num_kept - 1, 0, -1):
+                if not cut_problem(survey, begin, before + num_kept):
+                    last.limit(num_kept, self._min_rows, f'{key} cannot be cut later')
+                    return True
+            last.limit(0, 0, f'{key} cannot be cut there: {problem}')
+            return True
+        return False
+
+    def _survey(self, path: str) -> VideoSurvey | str:
+        if path not in self._surveys:
+            try:
+                self._surveys[path] = survey_video(
+                    self._sources.root / path, self._sources.fps, to_first_error=True
+                )
+            except VideoError as error:
+                self._surveys[path] = str(error)
+        return self._surveys[path]
+
+
+def _runs(key: str, group: Sequence[Verdict]) -> list[list[Verdict]]:
+    """Gather episodes whose frames follow each other."""
+    runs: list[list[Verdict]] = []
+    end = -1
+    for one in group:
+        first = one.source.shots[key].first
+        if runs and first == end:
+            runs[-1].append(one)
+        else:
+            runs.append([one])
+        end = first + one.num_kept
+    return runs
+
+
+def _beginnings(survey: VideoSurvey) -> set[int]:
+    return {survey.order[place] for place in survey.key_packets}

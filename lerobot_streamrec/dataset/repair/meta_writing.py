@@ -1,0 +1,151 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Writes meta anew: the episodes with all that is said of them, tasks, statistics, info.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+import json
+from typing import Any
+
+from lerobot_streamrec.dataset.check.kinds import WRONG_FEATURE, WRONG_VIDEO_INFO
+from lerobot_streamrec.dataset.episode_table import VideoPlace
+from lerobot_streamrec.dataset.features import DEFAULT_FEATURES
+from lerobot_streamrec.dataset.layout import (
+    DATA_PATH,
+    EPISODES_PATH,
+    FileIndex,
+    VIDEO_PATH,
+)
+from lerobot_streamrec.dataset.parquet import to_bytes
+from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
+from lerobot_streamrec.dataset.rebuild.pieces import Kept
+from lerobot_streamrec.dataset.rebuild.plan import file_index
+from lerobot_streamrec.dataset.repair.matching import rows_in_table
+from lerobot_streamrec.dataset.repair.plan import RepairPlan
+from lerobot_streamrec.dataset.statistics_file import AllStatistics
+from lerobot_streamrec.errors import DatasetCorruptError
+from lerobot_streamrec.video.inspect import video_facts
+import pyarrow as pa
+
+
+def write_episodes(
+    plan: RepairPlan,
+    tree: NewTree,
+    data: Mapping[Kept, FileIndex],
+    videos: Mapping[str, Mapping[Kept, VideoPlace]],
+    statistics: Mapping[Kept, AllStatistics],
+) -> None:
+    """
+    Write meta/episodes; episodes that shared a file go on to share one.
+
+    :param data: where the rows are now
+    :param videos: per video key, where the frames are now
+    :param statistics: of each
+    :raise RebuildError: if a file cannot be written
+    """
+    table = plan.sources.table
+    rows = rows_in_table(table)
+
+    def file_of(episode: Kept) -> str:
+        row = rows.get(episode.source.episode_index)
+        return '' if row is None else table.meta_files[row]
+
+    for number, (_, group) in enumerate(groupby(plan.kept, file_of)):
+        file = file_index(number, plan.kept[0].catalog.info.chunks_size)
+        tables = [
+            replace(
+                one.source,
+                episode_index=one.episode_index,
+                from_index=one.from_index,
+                data_file=data[one],
+                meta_file=file,
+                videos={key: places[one] for key, places in videos.items()},
+                statistics=statistics[one],
+            ).as_table()
+            for one in group
+        ]
+        # Of depth cameras, statistics may be missing.
+        content = to_bytes(pa.concat_tables(tables, promote_options='default'))
+        tree.write(file.path(EPISODES_PATH), content)
+
+
+def info_bytes(plan: RepairPlan, total_tasks: int) -> bytes:
+    """Return info.json with what was wrong in it made right."""
+    raw = plan.sources.raw_info
+    has_videos = bool(plan.sources.info.video_keys)
+    content = {
+        **raw,
+        'fps': plan.sources.fps,
+        'features': _features(plan),
+        'total_episodes': len(plan.kept),
+        'total_frames': sum(one.source.length for one in plan.kept),
+        'total_tasks': total_tasks,
+        'chunks_size': plan.kept[0].catalog.info.chunks_size,
+        'data_path': DATA_PATH,
+        'video_path': VIDEO_PATH if has_videos else raw.get('video_path'),
+        'splits': _splits(raw.get('splits'), plan),
+    }
+    return (json.dumps(content, indent=4, ensure_ascii=False) + '\n').encode()
+
+
+def _splits(said: object, plan: RepairPlan) -> object:
+    # Splits that somebody has made are right as long as the numbers of episodes are.
+    is_own = isinstance(said, dict) and bool(said) and set(said) != {'train'}
+    same = all(one.episode_index == one.source.episode_index for one in plan.kept)
+    if is_own and same and not plan.set_aside:
+        return said
+    return {'train': f'0:{len(plan.kept)}'}
+
+
+def _features(plan: RepairPlan) -> dict[str, Any]:
+    described = dict(plan.sources.raw_info['features'])
+    findings = plan.sources.report.findings
+    for one in findings:
+        if one.kind is WRONG_FEATURE and one.feature in DEFAULT_FEATURES:
+            described[one.feature] = DEFAULT_FEATURES[one.feature].as_json()
+    for key in {str(one.feature) for one in findings if one.kind is WRONG_VIDEO_INFO}:
+        if plan.videos.get(key):
+            described[key] = _with_video_info(described[key], plan, key)
+    return described
+
+
+def _with_video_info(entry: Mapping[str, Any], plan: RepairPlan, key: str) -> dict[str, Any]:
+    try:
+        facts = video_facts(plan.videos[key][0].path)
+    except DatasetCorruptError:
+        return dict(entry)
+    real = {
+        'video.height': facts.height,
+        'video.width': facts.width,
+        'video.codec': facts.codec,
+        'video.pix_fmt': facts.pix_fmt,
+        'video.fps': int(facts.fps),
+    }
+    name = 'info' if entry.get('info') else 'video_info'
+    said = entry.get(name) or {}
+    return {**entry, name: {**said, **{one: real[one] for one in real if one in said}}}
+
+
+def used_tasks(plan: RepairPlan) -> Sequence[int]:
+    """List the numbers of tasks to keep: those that count, and those that rows have."""
+    total = plan.sources.info.totals.get('tasks', 0)
+    in_rows = {text for one in plan.kept for text in one.source.tasks}
+    return [
+        number
+        for number, text in enumerate(plan.sources.tasks)
+        if text is not None and (number < total or text in in_rows)
+    ]

@@ -1,0 +1,97 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Statistics of cameras from decoded pictures, where what is said of them is wrong or missing."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
+from lerobot_streamrec.dataset.repair.plan import RepairPlan
+from lerobot_streamrec.dataset.repair.row_reader import RowReader
+from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
+from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
+from lerobot_streamrec.video.inspect import decode_picture, inspect_frames, InspectedFrame
+
+
+def of_videos(
+    plan: RepairPlan, key: str, episodes: Sequence[Kept]
+) -> dict[Kept, FeatureStatistics]:
+    """Decode the frames of some episodes; each of their files is read once."""
+    in_file: dict[str, list[Kept]] = defaultdict(list)
+    for one in episodes:
+        in_file[plan.source_of(one).shots[key].path].append(one)
+    found = {}
+    for path, members in in_file.items():
+        histograms = {one: ImageHistogram() for one in members}
+        members.sort(key=lambda one: plan.source_of(one).shots[key].first)
+        begins = [plan.source_of(one).shots[key].first for one in members]
+        for frame in inspect_frames(plan.sources.root / path):
+            if frame.frame is None:
+                continue
+            number = round(frame.time_s * plan.sources.fps)
+            place = bisect_right(begins, number) - 1
+            if place >= 0 and number < begins[place] + members[place].source.length:
+                _push(frame, histograms[members[place]])
+        found.update({one: histogram.statistics() for one, histogram in histograms.items()})
+    return found
+
+
+def of_columns(
+    plan: RepairPlan, key: str, episodes: Sequence[Kept], pieces: Sequence[Piece]
+) -> dict[Kept, FeatureStatistics]:
+    """Decode the pictures of some episodes that stand in a column of their rows."""
+    wanted, read = set(episodes), RowReader(plan)
+    found = {}
+    for piece in pieces:
+        if wanted.isdisjoint(piece.episodes):
+            continue
+        for episode, rows in read(piece, [key]):
+            if episode in wanted:
+                histogram = ImageHistogram()
+                for cell in rows.column(key):
+                    frame = decode_picture(cell['bytes'].as_py())
+                    _push(InspectedFrame(0.0, frame), histogram)
+                found[episode] = histogram.statistics()
+    return found
+
+
+def _push(frame: InspectedFrame, histogram: ImageHistogram) -> None:
+    assert frame.frame is not None
+    histogram.push(frame.rgb(lattice_stride(frame.frame.height, frame.frame.width)))
+
+
+def in_unit_of_others(
+    new: Mapping[Kept, FeatureStatistics], stated: Mapping[Kept, FeatureStatistics]
+) -> dict[Kept, FeatureStatistics]:
+    """
+    Count new statistics as those of the other episodes are counted.
+
+    Recorders count pixels or frames. Weights of episodes would be off by the size of a picture
+    if both stood in one dataset.
+    """
+    if not any(other.count <= one.source.length for one, other in stated.items()):
+        return dict(new)
+    return {
+        one: replace(statistics, count=_num_sampled(one.source.length), distributions=None)
+        for one, statistics in new.items()
+    }
+
+
+def _num_sampled(length: int) -> int:
+    """Return how many frames LeRobot looks at when it does not stream."""
+    return max(min(100, length), min(int(length**0.75), 10_000))

@@ -1,0 +1,82 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Reads rows of broken data files as they must be: with all columns, and these numbered anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lerobot_streamrec.dataset.episode_reader import read_parquet, read_schema
+from lerobot_streamrec.dataset.features import arrow_type, DEFAULT_FEATURES
+from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
+from lerobot_streamrec.dataset.repair.plan import RepairPlan
+import numpy as np
+import pyarrow as pa
+
+
+class RowReader:
+    """
+    Reads the rows that a plan keeps; stands in for ``rows_of``.
+
+    :param plan: what is kept
+    """
+
+    def __init__(self, plan: RepairPlan) -> None:
+        self._plan = plan
+        self._columns = plan.sources.info.columns
+
+    def __call__(
+        self, piece: Piece, columns: list[str] | None
+    ) -> Iterator[tuple[Kept, pa.Table]]:
+        """
+        Read the episodes of a piece, each as long as it is kept.
+
+        :param columns: which of the features; None: all
+        """
+        present = read_schema(piece.path).names
+        wanted = [key for key in self._columns if columns is None or key in columns]
+        # What numbers the rows is needed for the tasks alone, and else made anew.
+        read = [key for key in {*wanted, 'task_index'} if key in present]
+        table = read_parquet(piece.path, read)
+        if set(present) != set(self._columns):
+            # It describes other columns than there will be.
+            table = table.replace_schema_metadata(None)
+        for episode in piece.episodes:
+            rows = self._plan.source_of(episode).rows
+            assert rows is not None
+            kept = table.slice(rows.begin, episode.source.length)
+            yield episode, _numbered(kept, wanted, episode)
+
+
+def _numbered(rows: pa.Table, columns: list[str], episode: Kept) -> pa.Table:
+    """Put columns in order; what numbers the rows within their episode is made anew."""
+    frame_index = np.arange(len(rows), dtype=np.int64)
+    # Numbers within the dataset are not known here: whoever writes the rows puts them in.
+    unknown = np.zeros(len(rows), dtype=np.int64)
+    new = {
+        'timestamp': (frame_index / episode.catalog.info.fps).astype(np.float32),
+        'frame_index': frame_index,
+        'episode_index': unknown,
+        'index': unknown,
+        'task_index': np.asarray(rows.column('task_index').to_numpy(), dtype=np.int64),
+    }
+    fields, arrays = [], []
+    for key in columns:
+        if key in new:
+            fields.append(pa.field(key, arrow_type(DEFAULT_FEATURES[key])))
+            arrays.append(pa.array(new[key]))
+        else:
+            fields.append(rows.schema.field(key))
+            arrays.append(rows.column(key))
+    return pa.table(arrays, schema=pa.schema(fields, metadata=rows.schema.metadata))

@@ -1,0 +1,141 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+Rows of broken data files, by what the rows themselves say.
+
+A stretch is what may be an episode: rows that stand together, with one ``episode_index`` and a
+``frame_index`` that begins once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lerobot_streamrec.dataset.check.columns import Columns
+from lerobot_streamrec.dataset.check.info import CheckedInfo
+from lerobot_streamrec.dataset.check.reading import integers, Ints, ProblemError, runs, UNREADABLE
+from lerobot_streamrec.dataset.repair.row_values import whole_values
+import numpy as np
+import pyarrow.parquet as pq
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """
+    One stretch of rows.
+
+    :param path: the file, below the root
+    :param begin: first row in the file
+    :param length: how many
+    :param num_whole: so many of the first ones are whole, and numbered 0, 1, 2 ...
+    :param episode_index: as the rows say
+    :param from_index: the ``index`` of the first one; -1 if there is none
+    :param task_numbers: of the whole ones
+    """
+
+    path: str
+    begin: int
+    length: int
+    num_whole: int
+    episode_index: int
+    from_index: int
+    task_numbers: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class DataFiles:
+    """
+    All data files.
+
+    :param stretches: in the order of the files
+    :param lost: per file that cannot be used: why
+    """
+
+    stretches: tuple[Rows, ...]
+    lost: dict[str, str]
+
+
+def read_rows(
+    root: Path,
+    info: CheckedInfo,
+    paths: Iterable[str],
+    doubtful: Collection[str],
+) -> DataFiles:
+    """
+    Read the numbers of all rows, and all values of those in doubt.
+
+    :param root: the dataset's folder
+    :param paths: of data files, below the root, in order
+    :param doubtful: files whose values were found wrong
+    """
+    stretches: list[Rows] = []
+    lost: dict[str, str] = {}
+    for path in paths:
+        found = _read(root, path, info, path in doubtful)
+        if isinstance(found, str):
+            lost[path] = found
+        else:
+            stretches += found
+    return DataFiles(tuple(stretches), lost)
+
+
+def _read(root: Path, path: str, info: CheckedInfo, is_doubtful: bool) -> list[Rows] | str:
+    """Read one file; a text says why that cannot be."""
+    try:
+        with pq.ParquetFile(root / path) as file:
+            return _stretches(file, path, info, is_doubtful)
+    except ProblemError as problem:
+        return f'{path} lacks what numbers its rows: {problem.found}'
+    except UNREADABLE as error:
+        text = ' '.join(str(error).split()).rstrip('.')
+        return f'{path} cannot be read, its rows are lost: {text}'
+
+
+def _stretches(
+    file: pq.ParquetFile, path: str, info: CheckedInfo, is_doubtful: bool
+) -> list[Rows]:
+    names = set(file.schema_arrow.names)
+    # Pictures are large, and only looked at where they are in doubt.
+    small = [key for key in info.columns if key in names and key not in info.cameras]
+    columns = Columns(file, small)
+    episodes, frames, tasks = (
+        integers(columns.column(name)) for name in ('episode_index', 'frame_index', 'task_index')
+    )
+    try:
+        index = integers(columns.column('index'))
+    except ProblemError:
+        index = np.full(len(episodes), -1)
+    whole = tasks >= 0
+    if is_doubtful:
+        whole &= whole_values(columns, len(episodes), info)
+    found = []
+    # Another episode begins where the number changes, or where frames are counted anew.
+    number = np.cumsum((np.diff(episodes, prepend=episodes[:1]) != 0) | (frames == 0))
+    for begin, end in runs(number):
+        sound = whole[begin:end] & (frames[begin:end] == np.arange(end - begin))
+        num_whole = int(np.argmin(sound)) if not sound.all() else end - begin
+        found.append(
+            Rows(
+                path,
+                begin,
+                end - begin,
+                num_whole,
+                int(episodes[begin]),
+                int(index[begin]),
+                tasks[begin : begin + num_whole],
+            )
+        )
+    return found

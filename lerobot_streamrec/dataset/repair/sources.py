@@ -1,0 +1,262 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+What there is of every episode of a broken dataset.
+
+Rows and pictures are what counts. What meta/episodes says of them is one witness, their order
+another; info.json alone is needed as it is, apart from its totals.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+import json
+from pathlib import Path
+from typing import Any
+
+from lerobot_streamrec.dataset.check.episodes import EpisodeTable, read_episodes
+from lerobot_streamrec.dataset.check.findings import Findings
+from lerobot_streamrec.dataset.check.info import check_info, CheckedInfo
+from lerobot_streamrec.dataset.check.kinds import UNCOMMITTED_EPISODE, WRONG_FEATURE
+from lerobot_streamrec.dataset.check.reading import parquet_below
+from lerobot_streamrec.dataset.check.report import CheckReport
+from lerobot_streamrec.dataset.features import DEFAULT_FEATURES
+from lerobot_streamrec.dataset.layout import INFO
+from lerobot_streamrec.dataset.repair.frame_places import known_shots, Shot, walked_shots
+from lerobot_streamrec.dataset.repair.frame_reader import FrameReader
+from lerobot_streamrec.dataset.repair.matching import matched_rows, rows_in_table
+from lerobot_streamrec.dataset.repair.row_sources import DataFiles, read_rows, Rows
+from lerobot_streamrec.dataset.repair.task_sources import read_tasks, Tasks
+from lerobot_streamrec.errors import DatasetCorruptError
+import numpy as np
+
+_MAX_UNHEARD_OF = 100_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """
+    What there is of one episode.
+
+    :param episode_index: its number until now
+    :param num_stated: rows that meta/episodes says it has; 0 if it does not know of it
+    :param rows: None if there are none
+    :param shots: per video key; a camera is missing if nothing says where its frames are
+    :param problem: why it cannot be kept whatever there is; empty if it can
+    """
+
+    episode_index: int
+    num_stated: int
+    rows: Rows | None
+    shots: Mapping[str, Shot]
+    problem: str = ''
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sources:
+    """
+    A broken dataset.
+
+    :param report: what is wrong with it
+    :param info: what is usable of info.json
+    :param raw_info: all of it
+    :param table: what could be read of meta/episodes
+    :param tasks: by their numbers
+    :param episodes: in the order of their numbers
+    :param lost: per data file that cannot be used: why
+    :param row_counts: of all rows of each data file
+    :param reader: of its videos
+    """
+
+    report: CheckReport
+    info: CheckedInfo
+    raw_info: Mapping[str, Any]
+    table: EpisodeTable
+    tasks: Tasks
+    episodes: tuple[Source, ...]
+    lost: Mapping[str, str]
+    row_counts: Mapping[str, int]
+    reader: FrameReader
+
+    @property
+    def root(self) -> Path:
+        """Return the dataset's folder."""
+        return self.report.root
+
+    @property
+    def fps(self) -> int:
+        """Rows per second."""
+        return round(self.info.fps)
+
+
+def read_sources(report: CheckReport) -> Sources:
+    """
+    Find the rows and frames of all episodes. Blocks while videos in doubt are decoded.
+
+    :param report: of a check with decoding
+    :raise DatasetCorruptError: if info.json does not say what is needed to read the rest
+    """
+    root = report.root
+    info = _usable_info(report)
+    table = read_episodes(root, info, Findings(), lambda *_: None)
+    wrong = {one.path for one in report.findings if one.kind.harms_content}
+    paths = {*parquet_below(root, 'data'), *table.data_files}
+    paths = {one for one in paths if (root / one).is_file()}
+    # What no episode refers to was not looked at by the check.
+    doubtful = wrong | (paths - set(table.data_files))
+    data = read_rows(root, info, sorted(paths), doubtful)
+    counts: Counter[str] = Counter()
+    for one in data.stretches:
+        counts[one.path] += one.length
+    rows = matched_rows(data.stretches, table)
+    used = {index: np.unique(one.task_numbers).tolist() for index, one in rows.items()}
+    places = rows_in_table(table)
+    named = {index: table.tasks[row] or () for index, row in places.items()}
+    tasks = read_tasks(root, used, named)
+    rows = {index: _with_tasks(one, tasks) for index, one in rows.items()}
+    checked = {path for spans in table.videos.values() for path in spans.files}
+    reader = FrameReader(root, info, checked - {one.path for one in report.findings})
+    shots = _shots(info, table, rows, reader, _rows_lost(info, table, rows, bool(data.lost)))
+    return Sources(
+        report=report,
+        info=info,
+        raw_info=json.loads((root / INFO).read_bytes()),
+        table=table,
+        tasks=tasks,
+        episodes=tuple(
+            Source(
+                index,
+                int(table.length[places[index]]) if index in places else 0,
+                rows.get(index),
+                shots.get(index, {}),
+                _problem(index, report, info, places),
+            )
+            for index in sorted({*rows, *places, *_unheard_of(info, rows, places, data)})
+        ),
+        lost=data.lost,
+        row_counts=counts,
+        reader=reader,
+    )
+
+
+def _usable_info(report: CheckReport) -> CheckedInfo:
+    root = report.root
+    info = check_info(root, Findings())
+    if info is None:
+        reasons = ' '.join(one.fact for one in report.findings if one.path == str(INFO))
+        raise DatasetCorruptError(
+            f'{root / INFO} cannot be used, and nothing else says what the features are: '
+            f'{reasons} Restore it from a copy, or write it by hand.'
+        )
+    for one in report.findings:
+        if one.kind is WRONG_FEATURE and one.feature not in DEFAULT_FEATURES:
+            raise DatasetCorruptError(f'{root / INFO}: {one.message}')
+    if info.fps != round(info.fps):
+        raise DatasetCorruptError(
+            f'{root / INFO}: fps is {info.fps}; a dataset is written anew with whole numbers only'
+        )
+    return info
+
+
+def _with_tasks(rows: Rows, tasks: Tasks) -> Rows:
+    """Take a row of a task without a text for one that is not whole."""
+    known = np.array([text is not None for text in tasks] + [False], np.bool_)
+    sound = known[np.minimum(rows.task_numbers, len(tasks))]
+    if sound.all():
+        return rows
+    num_whole = int(np.argmin(sound))
+    return replace(rows, num_whole=num_whole, task_numbers=rows.task_numbers[:num_whole])
+
+
+def _rows_lost(
+    info: CheckedInfo, table: EpisodeTable, rows: Mapping[int, Rows], is_lost: bool
+) -> int:
+    """Return how many rows info.json counts that are nowhere, if files of them are lost."""
+    total = info.totals.get('frames')
+    if total is None or not is_lost:
+        return 0
+    places = rows_in_table(table)
+    known = sum(int(table.length[row]) for row in places.values())
+    return total - known - sum(one.length for index, one in rows.items() if index not in places)
+
+
+def _unheard_of(
+    info: CheckedInfo, rows: Mapping[int, Rows], places: Mapping[int, int], data: DataFiles
+) -> range:
+    """Return the episodes that info.json counts behind all others, if files of rows are lost."""
+    begin = max([*rows, *places], default=-1) + 1
+    total = info.totals.get('episodes', 0)
+    # A total that is far off is a wrong one.
+    return range(begin, total if data.lost and total < begin + _MAX_UNHEARD_OF else begin)
+
+
+def _problem(
+    index: int, report: CheckReport, info: CheckedInfo, places: Mapping[int, int]
+) -> str:
+    uncommitted = (one for one in report.findings if one.kind is UNCOMMITTED_EPISODE)
+    total = info.totals.get('episodes')
+    if index in {one.episode_index for one in uncommitted}:
+        return 'it was being saved when its recorder was interrupted'
+    if index not in places and total is not None and index >= total:
+        return f'meta/episodes does not know it, and info.json counts {total} episodes'
+    return ''
+
+
+def _shots(
+    info: CheckedInfo,
+    table: EpisodeTable,
+    rows: Mapping[int, Rows],
+    reader: FrameReader,
+    num_lost: int,
+) -> dict[int, dict[str, Shot]]:
+    places = rows_in_table(table)
+    shots: dict[int, dict[str, Shot]] = {}
+    for key in info.video_keys:
+        for index, shot in known_shots(key, table, rows, reader, round(info.fps)).items():
+            shots.setdefault(index, {})[key] = shot
+    total = info.totals.get('episodes')
+    unknown = [
+        index for index in rows if index not in places and (total is None or index < total)
+    ]
+    for run in _runs(unknown):
+        walked = {
+            key: walked_shots(
+                key,
+                {index: rows[index] for index in run},
+                {
+                    index: (shots[index][key], int(table.length[row]))
+                    for index, row in places.items()
+                },
+                reader,
+                num_lost,
+            )
+            for key in info.video_keys
+        }
+        for index in run:
+            # Only where all cameras add up it is known whose frames these are.
+            if all(index in found for found in walked.values()):
+                shots[index] = {key: found[index] for key, found in walked.items()}
+    return shots
+
+
+def _runs(indices: list[int]) -> list[list[int]]:
+    found: list[list[int]] = []
+    for index in indices:
+        if found and found[-1][-1] + 1 == index:
+            found[-1].append(index)
+        else:
+            found.append([index])
+    return found

@@ -1,0 +1,39 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Files that are nobody's, and what is moved out of the way with them."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from lerobot_streamrec.dataset.layout import OWN
+from lerobot_streamrec.dataset.rebuild.new_tree import foreign_files
+
+_FOLDERS = ('data', 'videos', 'meta/episodes', 'images')
+# LeRobot encodes and collects in folders of this name.
+_TEMPORARY = 'tmp'
+
+
+def stray_files(root: Path) -> tuple[str, ...]:
+    """List files that the format has no place for, in its folders or left by a recording."""
+    return tuple(sorted(one for one in foreign_files(root) if _is_stray(PurePosixPath(one))))
+
+
+def _is_stray(path: PurePosixPath) -> bool:
+    # Hidden folders are somebody else's.
+    if path.parts[0] == OWN.name or any(one.startswith('.') for one in path.parts[:-1]):
+        return False
+    return path.parts[0].startswith(_TEMPORARY) or any(
+        path.is_relative_to(folder) for folder in _FOLDERS
+    )
