@@ -13,9 +13,7 @@
 # limitations under the License.
 """`python3 -m lerobot_streamrec.cli`: streamrec where scripts are not on the path."""
 
-import sys
-
-from lerobot_streamrec.cli.main import main
+from lerobot_streamrec.cli.main import run
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run()

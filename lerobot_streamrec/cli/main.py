@@ -15,7 +15,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+import os
 import sys
+from typing import NoReturn
 
 import click
 from lerobot_streamrec.cli.check import check
@@ -57,5 +60,17 @@ def main() -> int:
         return EXIT_PROBLEM
 
 
+def run() -> NoReturn:
+    """Run the command line, and end the process with its exit status."""
+    status = main()
+    with suppress(OSError):
+        # Whoever read what was printed may have gone.
+        sys.stdout.flush()
+        sys.stderr.flush()
+    # Nothing is left to be done, and Arrow's thread pool aborts the process now and then when it is
+    # torn down: that would be the exit status.
+    os._exit(status)
+
+
 if __name__ == '__main__':
-    sys.exit(main())
+    run()
