@@ -67,8 +67,8 @@ def run() -> NoReturn:
         # Whoever read what was printed may have gone.
         sys.stdout.flush()
         sys.stderr.flush()
-    # Nothing is left to be done, and Arrow's thread pool aborts the process now and then when it is
-    # torn down: that would be the exit status.
+    # Nothing is left to be done, and Arrow's thread pool aborts the process now and then when it
+    # is torn down: that would be the exit status.
     os._exit(status)
 
 
