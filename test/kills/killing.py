@@ -111,7 +111,7 @@ class Killed:
     problems: list[str] = field(default_factory=list)
 
 
-def live_and_die(root, seed, number, account, aim, delay_s, after_times):
+def live_and_die(root, seed, number, account, aim, delay_s, after_times, vcodec):
     """
     Start a recorder, and kill it after it has begun so often what the kill aims at.
 
@@ -119,7 +119,7 @@ def live_and_die(root, seed, number, account, aim, delay_s, after_times):
     """
     environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
     command = [sys.executable, str(Path(victim.__file__)), str(root), str(seed), str(number)]
-    command.append(AIMS[aim][0])
+    command += [AIMS[aim][0], vcodec]
     last, num_times, num_rows = 'opening', 0, 0
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -213,7 +213,7 @@ def _numbers_shown(path):
 
 def recover(root):
     """Open the dataset as the next recorder does; what was said of interrupted takes."""
-    settings = victim.config(root)
+    settings = victim.config(root, 'h264')
     writer, said = open_dataset(
         root, fps=settings.fps, robot_type=None, features=settings.features(), resume=True
     )
@@ -221,19 +221,20 @@ def recover(root):
     return said
 
 
-def kill_once(root, random, number, account, copy_to=None):
+def kill_once(root, random, number, account, copy_to=None, vcodec='h264'):
     """
     Let a recorder live for some seconds, kill it, and look at what is left.
 
     :param account: of the lives before; becomes what is there after recovery
     :param copy_to: keeps what the kill left, before anything was repaired
+    :param vcodec: of the recorder's videos
     :return: the kill, and the number that the next life begins with
     """
     aim = random.choice(list(AIMS))
     delay_s = random.uniform(*AIMS[aim][1])
     seed = random.randrange(1 << 30)
     last, number = live_and_die(
-        root, seed, number, account, aim, delay_s, random.randint(1, 1 + (aim in OFTEN))
+        root, seed, number, account, aim, delay_s, random.randint(1, 1 + (aim in OFTEN)), vcodec
     )
     killed = Killed(aim, last)
     if copy_to is not None:

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Kill recorders for as long as it takes: ``soak.py [--kills 200] [--seed 1]``.
+Kill recorders for as long as it takes: ``soak.py [--kills 200] [--seed 1] [--vcodec h264]``.
 
 Prints a table for docs/reliability.md. Exit status 1 if anything was lost that must not be.
 """
@@ -38,6 +38,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--kills', type=int, default=200)
     parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--vcodec', default='h264', choices=('h264', 'hevc', 'libsvtav1'))
     options = parser.parse_args()
     python = os.environ.get('STREAMREC_CONFORMANCE_PYTHON')
     begin_s, chance = time.monotonic(), random.Random(options.seed)
@@ -49,7 +50,9 @@ def main():
                 root = Path(folder, f'dataset_{kill // KILLS_PER_DATASET}')
             copy = Path(folder, f'killed_{kill}')
             num_before = len(account.lengths)
-            killed, number = kill_once(root, chance, number, account, copy)
+            killed, number = kill_once(
+                root, chance, number, account, copy, options.vcodec
+            )
             num_saved += max(0, len(account.lengths) - num_before)
             kills.append(killed)
             problems += [f'kill {kill}, while {killed.at}: {one}' for one in killed.problems]
@@ -60,6 +63,7 @@ def main():
             for copy, found in read_with_lerobot(python, copies).items():
                 if found != copies[copy]:
                     problems.append(f'{copy.name}: LeRobot reads {found}, not {copies[copy]}')
+    print(f'{options.vcodec}, ', end='')
     print_table(kills, options.seed)
     print(f'\n{num_saved} episodes saved in {(time.monotonic() - begin_s) / 60:.0f} min.')
     shown = f'{len(copies)} killed datasets' if python else 'none (no environment with LeRobot)'

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Records in real time until it is killed: ``victim.py ROOT SEED FIRST_NUMBER VERB``.
+Records in real time until it is killed: ``victim.py ROOT SEED FIRST_NUMBER VERB VCODEC``.
 
 The verb is done more often than others: ``discard``, ``undo``, ``finalize`` or ``save``.
 
@@ -41,7 +41,7 @@ DOING = {'discard': 'discarding', 'undo': 'undoing', 'finalize': 'finalizing'}
 WAIT_S = 60
 
 
-def config(root):
+def config(root, vcodec):
     """Return the settings, the same in every life."""
     return RecorderConfig(
         root=root,
@@ -49,7 +49,7 @@ def config(root):
         fps=FPS,
         task='count',
         resume=True,
-        encoder=EncoderConfig(vcodec='h264', encoder_threads=1),
+        encoder=EncoderConfig(vcodec=vcodec, encoder_threads=1),
         disk=DiskConfig(reserve_mib=1, min_start_s=0, warn_minutes=0),
     )
 
@@ -63,11 +63,11 @@ def picture(number):
 class Victim:
     """A recorder and its two topics, which bring a message 30 times a second."""
 
-    def __init__(self, root, seed, number, favourite):
+    def __init__(self, root, seed, number, favourite, vcodec):
         self._favourite = favourite
         self._random = random.Random(seed)
         self._number = number
-        self._recorder = Recorder(config(root))
+        self._recorder = Recorder(config(root, vcodec))
         self._due_s = time.monotonic()
 
     def run(self):
@@ -128,4 +128,4 @@ def say(*words):
 
 
 if __name__ == '__main__':
-    Victim(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]).run()
+    Victim(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:]).run()
