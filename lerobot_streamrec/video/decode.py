@@ -23,26 +23,6 @@ import numpy as np
 import numpy.typing as npt
 
 
-def count_packets(path: Path) -> int:
-    """
-    Count the encoded frames before a video's end, or before what cannot be read; quick.
-
-    :param path: an MP4 file; one that is no video, or is missing, has none
-    """
-    num_packets = 0
-    try:
-        with av.open(str(path)) as container:
-            for packet in container.demux(container.streams.video[0]):
-                if packet.is_corrupt:
-                    # Of this one, the file holds the beginning.
-                    break
-                # The last one says that there are no more.
-                num_packets += packet.size > 0
-    except (av.FFmpegError, IndexError, OSError):
-        pass
-    return num_packets
-
-
 def decode_rgb(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
     """
     Decode a video from its beginning until its end, or until the first frame that is not whole.

@@ -131,6 +131,9 @@ def _frame_of(
 
 def _traits(stream: av.VideoStream, num_streams: int) -> dict[str, object]:
     context = stream.codec_context
+    if context is None:
+        # A file that was cut short may not even name its codec.
+        raise IndexError('its codec is not known')
     return {
         'codec': context.codec.canonical_name,
         'size': f'{context.width}x{context.height}',

@@ -36,11 +36,12 @@ from lerobot_streamrec.errors import (
     DatasetCorruptError,
     DatasetError,
     DatasetMismatchError,
-    EncoderError,
+    VideoError,
 )
 from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
-from lerobot_streamrec.video.decode import count_packets, decode_rgb
-from lerobot_streamrec.video.remux import copy_frames
+from lerobot_streamrec.video.concat import concatenate, Segment
+from lerobot_streamrec.video.decode import decode_rgb
+from lerobot_streamrec.video.survey import survey_video, VideoSurvey
 
 SAVE = 'save'
 QUARANTINE_IT = 'quarantine'
@@ -73,7 +74,7 @@ def salvage_takes(writer: DatasetWriter, files: Files, recovery: str) -> list[st
     for entry in sorted(files.path(STAGING).glob('*')):
         try:
             sentence = _salvage_take(writer, files, entry, recovery)
-        except (DatasetError, EncoderError, OSError) as error:
+        except (DatasetError, VideoError, OSError) as error:
             sentence = f'an interrupted take could not be recovered: {error}'
             sentence += _set_aside(files, entry)
         if sentence:
@@ -128,8 +129,15 @@ def _draft(writer: DatasetWriter, folder: Path, record: TakeRecord) -> EpisodeDr
     """Cut everything to the last instant of which all is whole; None if there is none."""
     _refuse_another_kind(writer, record)
     num_rows, vectors = read_journal(folder, record)
+    surveys = {}
     for key in record.cameras:
-        num_rows = min(num_rows, count_packets(folder / video_name(key)))
+        path = folder / video_name(key)
+        try:
+            surveys[key] = survey_video(path, record.fps, to_first_error=True)
+        except VideoError as error:
+            _log.warning('%s', error)
+            return None
+        num_rows = min(num_rows, surveys[key].num_frames)
     if num_rows and record.cameras:
         _log.warning(
             'recovering an interrupted take of %r: the videos of %d cameras, %.0f s long, are '
@@ -140,7 +148,7 @@ def _draft(writer: DatasetWriter, folder: Path, record: TakeRecord) -> EpisodeDr
         )
     cut: dict[str, _Salvaged] = {}
     while num_rows:
-        cut = {key: _cut(folder, key, num_rows, record) for key in record.cameras}
+        cut = {key: _cut(video, num_rows, record.cameras[key]) for key, video in surveys.items()}
         num_whole = min([num_rows, *(one.num_frames for one in cut.values())])
         if num_whole == num_rows:
             break
@@ -187,13 +195,12 @@ def _refuse_another_kind(writer: DatasetWriter, record: TakeRecord) -> None:
         raise DatasetMismatchError(writer.root, found)
 
 
-def _cut(folder: Path, video_key: str, num_rows: int, record: TakeRecord) -> _Salvaged:
+def _cut(video: VideoSurvey, num_rows: int, size: tuple[int, int]) -> _Salvaged:
     """Copy the whole frames to a file of their own, and count what it shows."""
-    target = folder / f'recovered-{video_name(video_key)}'
-    copy_frames(folder / video_name(video_key), target, num_rows, record.fps)
+    target = video.path.with_name(f'recovered-{video.path.name}')
+    concatenate([Segment(video, 0, num_rows)], target)
     histogram, num_frames = ImageHistogram(), 0
-    height, width = record.cameras[video_key]
-    stride = lattice_stride(height, width)
+    stride = lattice_stride(*size)
     for pixels in decode_rgb(target):
         histogram.push(pixels[::stride, ::stride])
         num_frames += 1
