@@ -36,11 +36,6 @@ class StopSignals:
     def _ask(self, _number: int, _frame: Any) -> None:
         self._asked.set()
 
-    @property
-    def is_asked(self) -> bool:
-        """Whether the process should end."""
-        return self._asked.is_set()
-
     @staticmethod
     def ignore() -> None:
         """Let no signal kill the process while it leaves; Python would restore the defaults."""

@@ -117,6 +117,12 @@ class Rig:
             self.push(key, stamp_ns)
         self.steady_ns = max(self.steady_ns, until_ns - BEGIN_NS)
 
+    def record(self, seconds=1):
+        """Record and save an episode."""
+        self.recorder.start()
+        self.run(seconds)
+        return self.save()
+
     def save(self):
         return self.recorder.save().result(WAIT_S)
 

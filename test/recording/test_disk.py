@@ -98,9 +98,7 @@ def start_rig(disk, make_rig):
             save_timeout_s=WAIT_S,
         )
         rig.run(1)
-        rig.recorder.start()
-        rig.run(1)
-        rig.save()
+        rig.record()
         return rig
 
     return start
@@ -150,9 +148,7 @@ def test_a_save_that_the_disk_refuses_is_told_and_the_next_one_works(
     check_saved(rig, read_dataset, 1)
     disk.free()
     rig.run(1)
-    rig.recorder.start()
-    rig.run(1)
-    rig.save()
+    rig.record()
     check_saved(rig, read_dataset, 2)
 
 
@@ -170,9 +166,7 @@ def test_a_disk_that_is_filled_in_an_episode_costs_no_saved_one(
     check_saved(rig, read_dataset, 1)
     disk.free()
     rig.run(1)
-    rig.recorder.start()
-    rig.run(1)
-    rig.save()
+    rig.record()
     check_saved(rig, read_dataset, 2)
     rig.recorder.close(WAIT_S)
     again = make_rig(root=disk.root, resume=True)
@@ -193,9 +187,7 @@ def test_a_disk_that_is_full_at_the_start_is_told_and_the_next_episode_works(
     check_saved(rig, read_dataset, 1)
     disk.free()
     rig.run(1)
-    rig.recorder.start()
-    rig.run(1)
-    rig.save()
+    rig.record()
     check_saved(rig, read_dataset, 2)
 
 
@@ -253,9 +245,7 @@ def test_files_that_the_disk_has_no_room_to_merge_stay_as_they_are(
 ):
     rig = start_rig(reserve_mib=1)
     rig.run(1)
-    rig.recorder.start()
-    rig.run(1)
-    rig.save()
+    rig.record()
     disk.fill()
     finalized = rig.recorder.finalize().result(WAIT_S)
     assert 'files were not merged' in finalized.remark
@@ -267,9 +257,7 @@ def test_files_that_the_disk_has_no_room_to_merge_stay_as_they_are(
     check_saved(rig, read_dataset, 2)
     wait_for(lambda: not rig.recorder.status().disk.problem)
     rig.run(1)
-    rig.recorder.start()
-    rig.run(1)
-    rig.save()
+    rig.record()
     check_saved(rig, read_dataset, 3)
 
 

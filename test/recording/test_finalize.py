@@ -30,9 +30,7 @@ WAIT_S = 30
 def record(rig):
     def record_some(number):
         for _ in range(number):
-            rig.recorder.start()
-            rig.run(1)
-            rig.save()
+            rig.record()
 
     return record_some
 
@@ -95,9 +93,7 @@ def test_nothing_is_merged_if_that_is_not_wanted(make_rig):
     rig = make_rig(compact_at_finalize=False)
     rig.run(1)
     for _ in range(2):
-        rig.recorder.start()
-        rig.run(1)
-        rig.save()
+        rig.record()
     assert rig.recorder.finalize().result(WAIT_S).change is None
     assert len(files(rig.config.root, 'data/*/*')) == 2
 
@@ -136,9 +132,7 @@ def test_no_episode_starts_while_files_are_merged(rig, record, held_up, read_dat
         rig.recorder.start()
     gate.set()
     future.result(WAIT_S)
-    rig.recorder.start()
-    rig.run(1)
-    rig.save()
+    rig.record()
     check(rig, read_dataset, 3)
 
 

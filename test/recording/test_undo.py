@@ -24,9 +24,7 @@ WAIT_S = 30
 @pytest.fixture
 def record(rig):
     def record_one(seconds=1):
-        rig.recorder.start()
-        rig.run(seconds)
-        return rig.save()
+        return rig.record(seconds)
 
     return record_one
 

@@ -130,10 +130,6 @@ class Findings:
             Finding(kind, path, what, shown(found), shown(expected), episode, feature)
         )
 
-    def has_errors(self, path: str) -> bool:
-        """Tell whether a file has an error already."""
-        return any(one.is_error and one.path == path for one in self._all)
-
     def sorted(self) -> tuple[Finding, ...]:
         """Return all of them, errors first, by code, file and episode."""
         return tuple(
