@@ -16,11 +16,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol, TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+
+class Picture(Protocol):
+    """What a camera's message brings: pixels, or what an encoder thread can make pixels of."""
+
+    @property
+    def height(self) -> int:
+        """Rows of pixels."""
+
+    @property
+    def width(self) -> int:
+        """Pixels per row."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory that the picture holds while it waits, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +47,18 @@ class Frame:
     The view keeps the message's buffer alive. Whoever pushes a frame gives it away: the buffer
     must not be written to afterwards.
 
-    :param pixels: ``(height, width, channels)`` or, for one channel, ``(height, width)`` view,
-        uint8; rows may be padded (the stride between rows is free, pixels are contiguous)
+    :param pixels: ``(height, width, n)`` or, for one number per pixel, ``(height, width)`` view,
+        uint8 or uint16 in the byte order that the pixel format names; for packed 4:2:2, n is the 2
+        bytes of a pixel; rows may be padded (the stride between rows is free, pixels are
+        contiguous)
     :param pix_fmt: FFmpeg's name of the pixel format, such as ``rgb24`` or ``gray``
+    :param chroma: of semi-planar formats, such as ``nv12``, the second plane: ``(rows, columns,
+        2)`` uint8 view
     """
 
-    pixels: npt.NDArray[np.uint8]
+    pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
     pix_fmt: str
+    chroma: npt.NDArray[np.uint8] | None = None
 
     @property
     def height(self) -> int:
@@ -52,4 +73,7 @@ class Frame:
     @property
     def size_bytes(self) -> int:
         """Memory that the picture holds while it waits, in bytes, padding included."""
-        return int(self.pixels.strides[0]) * self.height
+        size_bytes = int(self.pixels.strides[0]) * self.height
+        if self.chroma is not None:
+            size_bytes += int(self.chroma.strides[0]) * int(self.chroma.shape[0])
+        return size_bytes

@@ -52,14 +52,14 @@ class EpisodeDraft:
 
     :param num_rows: rows, and frames of every video
     :param task: what the robot was to do
-    :param vectors: per key ``(num_rows, d)`` float32
+    :param vectors: per key ``(num_rows, d)`` in the dtype of its column
     :param videos: per video key
     :param record: what the recorder itself keeps of the episode, as JSON
     """
 
     num_rows: int
     task: str
-    vectors: Mapping[str, npt.NDArray[np.float32]]
+    vectors: Mapping[str, npt.NDArray[np.generic]]
     videos: Mapping[str, VideoDraft]
     record: Mapping[str, object] = field(default_factory=dict)
 

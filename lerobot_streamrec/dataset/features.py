@@ -72,9 +72,9 @@ def camera_feature(
     return FeatureSpec('video', shape, CAMERA_NAMES, info or {})
 
 
-def vector_feature(names: tuple[str, ...]) -> FeatureSpec:
-    """Describe a vector of float32."""
-    return FeatureSpec('float32', (len(names),), names)
+def vector_feature(names: tuple[str, ...], dtype: str = 'float32') -> FeatureSpec:
+    """Describe a vector."""
+    return FeatureSpec(dtype, (len(names),), names)
 
 
 DEFAULT_FEATURES: dict[str, FeatureSpec] = {

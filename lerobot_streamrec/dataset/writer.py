@@ -223,7 +223,8 @@ class DatasetWriter:
             width = rows.shape[1]
             # Messages were read by these names; their number is all that can differ here.
             recorded[key] = vector_feature(
-                names if len(names) == width else tuple(map(str, range(width)))
+                names if len(names) == width else tuple(map(str, range(width))),
+                rows.dtype.name,
             )
         present = {
             key: spec if spec.shape else recorded.get(key, spec)

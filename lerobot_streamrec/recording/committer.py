@@ -44,7 +44,6 @@ from lerobot_streamrec.recording.summary import (
     summarize,
 )
 from lerobot_streamrec.recording.take import FinishedTake
-from lerobot_streamrec.video.config import EncoderConfig
 
 _log = logging.getLogger(__name__)
 
@@ -60,13 +59,11 @@ class Committer:
     Its methods may be called from any one thread and never block, ``close`` apart.
 
     :param writer: belongs to the commit thread from here on
-    :param encoder: settings that the videos are made with, for info.json
     :param timeout_s: for all encoders of an episode together
     """
 
-    def __init__(self, writer: DatasetWriter, encoder: EncoderConfig, timeout_s: float) -> None:
+    def __init__(self, writer: DatasetWriter, timeout_s: float) -> None:
         self._writer = writer
-        self._encoder = encoder
         self._timeout_s = timeout_s
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -251,8 +248,8 @@ class Committer:
                 num_frames=video.num_frames,
                 height=camera.height,
                 width=camera.width,
-                encoder_info=self._encoder.as_info(),
-                statistics=camera.histogram.statistics(),
+                encoder_info=camera.encoder_info,
+                statistics=camera.counted.statistics(),
             )
         draft = EpisodeDraft(take.num_rows, take.task, take.vectors, videos, record_of(take))
         self._end_journal(take)

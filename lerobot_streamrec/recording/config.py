@@ -27,37 +27,42 @@ from lerobot_streamrec.video.config import EncoderConfig
 
 ON_SHUTDOWN = ('save', 'discard')
 MIB = 1024 * 1024
+DTYPES = ('float32', 'float64', 'int64', 'bool')
+"""What the column of a vector may hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamConfig:
     """
-    One topic that becomes one feature.
+    One topic that becomes a feature, or a part of one.
 
-    :param key: of the feature, such as ``observation.images.front``
+    :param key: unlike that of any other stream: a camera's feature, such as
+        ``observation.images.front``; of a vector, whatever names it in messages
     :param topic: where its messages come from
     :param names: elements of a vector; empty: a camera
     :param max_age_s: a row that shows an older sample counts as stale, and an episode does not
         start while the newest sample is older; 0: no sample is too old
+    :param part_of: feature of a vector; the streams of one are put together in their order;
+        empty: the key
+    :param dtype: of a vector's column, one of ``DTYPES``
     """
 
     key: str
     topic: str
     names: tuple[str, ...] = ()
     max_age_s: float = 1.0
+    part_of: str = ''
+    dtype: str = 'float32'
 
     @property
     def is_camera(self) -> bool:
         """Whether the stream brings pictures."""
         return not self.names
 
-    def feature(self, size: tuple[int, int] | None = None) -> FeatureSpec:
-        """
-        Describe the feature.
-
-        :param size: height and width of a camera's pictures; None: not known yet
-        """
-        return vector_feature(self.names) if self.names else camera_feature(*(size or ()))
+    @property
+    def feature(self) -> str:
+        """Which feature it is, or is a part of."""
+        return self.part_of or self.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,8 @@ class RecorderConfig:
         for key in keys:
             if keys.count(key) > 1:
                 raise ConfigError('cameras', key, 'every camera needs a name of its own')
+        for feature, parts in self.parts().items():
+            _check_parts(feature, parts)
         if self.on_shutdown not in ON_SHUTDOWN:
             raise ConfigError(
                 'on_shutdown', self.on_shutdown, f'allowed are {", ".join(ON_SHUTDOWN)}'
@@ -159,4 +166,34 @@ class RecorderConfig:
 
     def features(self) -> dict[str, FeatureSpec]:
         """Describe all features, without the sizes of cameras."""
-        return {stream.key: stream.feature() for stream in self.streams}
+        return {key: self._feature(parts) for key, parts in self.parts().items()}
+
+    def parts(self) -> dict[str, list[StreamConfig]]:
+        """Return the streams of each feature, in the order of the settings."""
+        parts: dict[str, list[StreamConfig]] = {}
+        for stream in self.streams:
+            parts.setdefault(stream.feature, []).append(stream)
+        return parts
+
+    def _feature(self, parts: list[StreamConfig]) -> FeatureSpec:
+        if parts[0].is_camera:
+            return camera_feature()
+        return vector_feature(tuple(name for one in parts for name in one.names), parts[0].dtype)
+
+
+def _check_parts(feature: str, parts: list[StreamConfig]) -> None:
+    """
+    Refuse streams that cannot be one feature.
+
+    :raise ConfigError: naming the feature
+    """
+    names = [name for one in parts for name in one.names]
+    if len(parts) > 1 and any(one.is_camera for one in parts):
+        raise ConfigError(feature, [one.topic for one in parts], 'a camera is one topic')
+    if len({one.dtype for one in parts}) > 1:
+        raise ConfigError(feature, [one.dtype for one in parts], 'its parts need one dtype')
+    if not parts[0].is_camera and parts[0].dtype not in DTYPES:
+        raise ConfigError(feature, parts[0].dtype, f'allowed are {", ".join(DTYPES)}')
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(feature, name, 'every element needs a name of its own')

@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lerobot_streamrec.dataset.features import differences
+from lerobot_streamrec.dataset.features import camera_feature, differences
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.errors import DatasetMismatchError, StreamsNotReadyError
-from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.status import StreamStatus
 from lerobot_streamrec.recording.stream import Stream
@@ -126,10 +126,10 @@ def refuse_picture_sizes(
     wanted = {}
     for stream in streams:
         if stream.config.is_camera:
-            frame: Frame = stream.newest_value
-            key, height, width = stream.config.key, frame.height, frame.width
+            picture: Picture = stream.newest_value
+            key, height, width = stream.config.key, picture.height, picture.width
             check_picture_size(key, config.encoder, height=height, width=width)
-            wanted[key] = stream.config.feature((height, width))
+            wanted[key] = camera_feature(height, width)
     present = {key: info.features[key] for key in wanted if info.features[key].shape}
     found = differences({key: wanted[key] for key in present}, present)
     if found:

@@ -31,7 +31,7 @@ from lerobot_streamrec.errors import (
     EpisodeError,
     EpisodeStateError,
 )
-from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.committer import Committer
 from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.disk_watch import DiskWatch
@@ -84,7 +84,7 @@ class Recorder:
             resume=config.resume,
             recovery=config.recovery,
         )
-        self._committer = Committer(writer, config.encoder_in_use(), config.save_timeout_s)
+        self._committer = Committer(writer, config.save_timeout_s)
         self._disk = DiskWatch(config.root, config.disk)
         self._streams = Streams(config.streams, steady_clock_ns)
         self._take: Take | None = None
@@ -97,16 +97,16 @@ class Recorder:
 
     # --- samples -------------------------------------------------------------------------------
 
-    def push_image(self, video_key: str, stamp_ns: int, frame: Frame) -> None:
+    def push_image(self, video_key: str, stamp_ns: int, picture: Picture) -> None:
         """
         Take in a picture.
 
         :param video_key: which camera
         :param stamp_ns: its instant in the streams' time
-        :param frame: given away: its buffer must not change any more
+        :param picture: a frame, for instance; given away: its buffer must not change any more
         :raise StampError: if the stamp cannot be an instant of the running episode
         """
-        self._push(video_key, stamp_ns, frame)
+        self._push(video_key, stamp_ns, picture)
 
     def push_vector(self, key: str, stamp_ns: int, values: Any) -> None:
         """
@@ -125,7 +125,7 @@ class Recorder:
         take = self._take
         if take is not None:
             self._streams.check_stamp(key, stamp_ns)
-            if isinstance(value, Frame):
+            if key in take.cameras:
                 take.check_size(key, value)
         self._streams.push(key, stamp_ns, value, is_recording=take is not None)
         if take is not None:

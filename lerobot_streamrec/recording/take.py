@@ -21,15 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lerobot_streamrec.dataset.takes.journal import Journal
-from lerobot_streamrec.dataset.takes.take_record import TakeRecord, video_name
-from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.dataset.takes.take_record import TakenCamera, TakenVector, TakeRecord
+from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.recording.camera_take import CameraTake, open_camera
 from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.journal_thread import JournalThread
 from lerobot_streamrec.recording.stream import Stream, StreamCounts
-from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
 from lerobot_streamrec.sync.grid import Grid, NS_PER_S
-from lerobot_streamrec.video.encoder_thread import EncoderThread
-from lerobot_streamrec.video.mp4_encoder import EncodedVideo, Mp4Encoder
+from lerobot_streamrec.video.mp4_encoder import EncodedVideo
 import numpy as np
 import numpy.typing as npt
 
@@ -51,24 +50,6 @@ class RowCounts:
     max_age_ns: int = 0
 
 
-@dataclass(slots=True)
-class CameraTake:
-    """
-    A camera's part of a take.
-
-    :param thread: encodes its frames
-    :param histogram: belongs to the thread until that has finished
-    :param height: of every frame
-    :param width: of every frame
-    """
-
-    thread: EncoderThread
-    histogram: ImageHistogram
-    height: int
-    width: int
-    last_ns: int | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class FinishedTake:
     """
@@ -77,7 +58,7 @@ class FinishedTake:
     :param task: what the robot was to do
     :param grid: instants of the rows
     :param num_rows: rows
-    :param vectors: per key ``(num_rows, d)`` float32
+    :param vectors: per key ``(num_rows, d)`` in the dtype of its column; none without rows
     :param cameras: per video key
     :param videos: per video key, the encoders' results
     :param rows: per stream
@@ -91,7 +72,7 @@ class FinishedTake:
     task: str
     grid: Grid
     num_rows: int
-    vectors: Mapping[str, npt.NDArray[np.float32]]
+    vectors: Mapping[str, npt.NDArray[np.generic]]
     cameras: Mapping[str, CameraTake]
     videos: Mapping[str, Future[EncodedVideo]]
     rows: Mapping[str, RowCounts]
@@ -135,13 +116,14 @@ class Take:
         self.metadata = dict(metadata)
         self._num_rows = 0
         self._failure: str | None = None
+        # Per feature: the streams of one are put together in every row.
         self._vectors: dict[str, list[npt.NDArray[np.float64]]] = {
-            stream.config.key: [] for stream in streams if not stream.config.is_camera
+            stream.config.feature: [] for stream in streams if not stream.config.is_camera
         }
         self._rows = {stream.config.key: RowCounts() for stream in streams}
         self._before = {stream.config.key: stream.counts() for stream in streams}
         self._cameras = {
-            stream.config.key: self._open_camera(stream)
+            stream.config.key: open_camera(stream.config, stream.newest_value, config, folder)
             for stream in streams
             if stream.config.is_camera
         }
@@ -149,39 +131,22 @@ class Take:
         self._journal = JournalThread(lambda: Journal(folder, self._record))
 
     def _describe(self) -> TakeRecord:
+        features = self._config.features()
         return TakeRecord(
             task=self.task,
             fps=self._config.fps,
             start_stamp_ns=self._grid.start_ns,
-            cameras={key: (one.height, one.width) for key, one in self._cameras.items()},
-            vectors={
-                stream.config.key: stream.config.names
-                for stream in self._streams
-                if not stream.config.is_camera
+            cameras={
+                key: TakenCamera(one.height, one.width, one.encoder_info)
+                for key, one in self._cameras.items()
             },
-            encoder_info=self._config.encoder_in_use().as_info(),
+            vectors={
+                key: TakenVector(spec.names or (), spec.dtype)
+                for key, spec in features.items()
+                if not spec.is_video
+            },
             metadata=dict(self.metadata),
         )
-
-    def _open_camera(self, stream: Stream) -> CameraTake:
-        frame: Frame = stream.newest_value
-        height, width = frame.height, frame.width
-        encoder = self._config.encoder_in_use()
-        path = self._folder / video_name(stream.config.key)
-        histogram = ImageHistogram()
-
-        def open_encoder() -> Mp4Encoder:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            return Mp4Encoder(path, encoder, fps=self._config.fps, width=width, height=height)
-
-        thread = EncoderThread(
-            stream.config.key,
-            open_encoder,
-            histogram,
-            stride=lattice_stride(height, width),
-            max_queue_bytes=self._config.queue_bytes_per_camera,
-        )
-        return CameraTake(thread, histogram, height, width)
 
     @property
     def num_rows(self) -> int:
@@ -236,14 +201,14 @@ class Take:
         """Return what happened to a stream's messages since the take began."""
         return stream.counts().since(self._before[stream.config.key])
 
-    def check_size(self, key: str, frame: Frame) -> None:
+    def check_size(self, key: str, picture: Picture) -> None:
         """Fail the take if a camera's pictures have another size than at its start."""
         camera = self._cameras[key]
-        if (frame.height, frame.width) != (camera.height, camera.width):
+        if (picture.height, picture.width) != (camera.height, camera.width):
             self.fail(
                 f'{key} changed from {camera.width}x{camera.height} to '
-                f'{frame.width}x{frame.height} pixels after {self._num_rows} rows; a video has '
-                'one size. Discard this episode and start another'
+                f'{picture.width}x{picture.height} pixels after {self._num_rows} rows; a '
+                'video has one size. Discard this episode and start another'
             )
 
     def advance(self) -> None:
@@ -265,7 +230,7 @@ class Take:
             stream.forget_past()
 
     def _close_row(self, stamp_ns: int) -> None:
-        row = {}
+        parts: dict[str, list[npt.NDArray[np.float64]]] = {key: [] for key in self._vectors}
         for stream in self._streams:
             key = stream.config.key
             sample = stream.hold(stamp_ns)
@@ -273,11 +238,13 @@ class Take:
             assert sample is not None
             self._count_age(stream, stamp_ns - sample.stamp_ns)
             if key in self._cameras:
-                self._push_frame(key, sample.stamp_ns, sample.value)
+                self._push_picture(key, sample.stamp_ns, sample.value)
             else:
-                self._vectors[key].append(sample.value)
-                row[key] = sample.value
+                parts[stream.config.feature].append(sample.value)
             stream.close_until(stamp_ns)
+        row = {key: np.concatenate(values) for key, values in parts.items()}
+        for key, values in row.items():
+            self._vectors[key].append(values)
         self._journal.push(row)
 
     def _count_age(self, stream: Stream, age_ns: int) -> None:
@@ -286,12 +253,12 @@ class Take:
         if stream.config.max_age_s and age_ns > stream.config.max_age_s * NS_PER_S:
             rows.stale += 1
 
-    def _push_frame(self, key: str, stamp_ns: int, frame: Frame) -> None:
+    def _push_picture(self, key: str, stamp_ns: int, picture: Picture) -> None:
         camera, rows = self._cameras[key], self._rows[key]
         if stamp_ns == camera.last_ns:
             rows.repeated += 1
             camera.thread.push_repeat()
-        elif not camera.thread.push(frame):
+        elif not camera.thread.push(picture):
             rows.overloaded += 1
         camera.last_ns = stamp_ns
 
@@ -305,8 +272,9 @@ class Take:
             grid=self._grid,
             num_rows=self._num_rows,
             vectors={
-                key: np.stack(values).astype(np.float32) if values else np.empty((0, 0), 'f4')
+                key: np.stack(values).astype(self._record.vectors[key].dtype)
                 for key, values in self._vectors.items()
+                if values
             },
             cameras=self._cameras,
             videos={key: camera.thread.finish() for key, camera in self._cameras.items()},

@@ -18,23 +18,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 import threading
-from typing import Protocol
+from typing import Any, Protocol
 
 from lerobot_streamrec.errors import BrokenEncoderError, EncoderError
-from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.video.frame_queue import FrameQueue, Mark, QueueStatistics
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
-from lerobot_streamrec.video.pixels import rgb_pixels
 from lerobot_streamrec.video.real_time import renounce_real_time
-import numpy as np
-import numpy.typing as npt
 
 
 class VideoEncoder(Protocol):
-    """What encodes; Mp4Encoder, or a fake in tests."""
+    """What encodes: Mp4Encoder, or a chain that ends with one, or a fake in tests."""
 
-    def encode(self, frame: Frame) -> None:
-        """Encode a picture as the next frame."""
+    def encode(self, picture: Any) -> None:
+        """Encode a picture as the next frame; which kinds it takes is its own affair."""
 
     def repeat(self) -> None:
         """Encode the last picture once more."""
@@ -46,27 +43,15 @@ class VideoEncoder(Protocol):
         """Give up; never raises."""
 
 
-class PictureCounter(Protocol):
-    """What sees every picture that is encoded, such as a histogram."""
-
-    def push(self, pixels: npt.NDArray[np.uint8]) -> None:
-        """Count a picture, ``(h, w, 3)`` RGB."""
-
-    def push_again(self) -> None:
-        """Count the last picture once more."""
-
-
 class EncoderThread:
     """
     Encodes exactly one frame for each push, in the order of the pushes.
 
     ``push``, ``push_repeat``, ``finish`` and ``abort`` belong to one thread (the executor's) and
-    never block; the encoder and the counter belong to the encoder thread from here on.
+    never block; the encoder belongs to the encoder thread from here on.
 
     :param video_key: names the thread, ``enc:<video_key>``
     :param open_encoder: makes the encoder, called in the thread
-    :param counter: sees every encoded picture
-    :param stride: the counter sees every stride-th pixel in both directions
     :param max_queue_bytes: bound on the memory of waiting frames
     """
 
@@ -74,23 +59,19 @@ class EncoderThread:
         self,
         video_key: str,
         open_encoder: Callable[[], VideoEncoder],
-        counter: PictureCounter,
         *,
-        stride: int,
         max_queue_bytes: int,
     ) -> None:
         self._video_key = video_key
         self._open_encoder = open_encoder
-        self._counter = counter
-        self._stride = stride
         self._queue = FrameQueue(max_queue_bytes)
         self._result: Future[EncodedVideo] = Future()
         self._thread = threading.Thread(target=self._run, name=f'enc:{video_key}', daemon=False)
         self._thread.start()
 
-    def push(self, frame: Frame) -> bool:
+    def push(self, picture: Picture) -> bool:
         """Encode a picture as the next frame; False if it became a repeat (queue full)."""
-        return self._queue.push(frame)
+        return self._queue.push(picture)
 
     def push_repeat(self) -> None:
         """Encode the last picture once more as the next frame."""
@@ -143,16 +124,11 @@ class EncoderThread:
             while (item := self._queue.pop()) is not Mark.END:
                 if item is Mark.ABORT:
                     raise EncoderError('aborted')
-                self._encode_one(encoder, item)
+                if item is Mark.REPEAT:
+                    encoder.repeat()
+                else:
+                    encoder.encode(item)
             return encoder.finish()
         except BaseException:
             encoder.abort()
             raise
-
-    def _encode_one(self, encoder: VideoEncoder, item: Frame | Mark) -> None:
-        if isinstance(item, Frame):
-            encoder.encode(item)
-            self._counter.push(rgb_pixels(item, self._stride))
-        else:
-            encoder.repeat()
-            self._counter.push_again()

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from enum import auto, Enum
 import threading
 
-from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.frame import Picture
 
 
 class Mark(Enum):
@@ -63,7 +63,7 @@ class FrameQueue:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._items: deque[Frame | Mark] = deque()
+        self._items: deque[Picture | Mark] = deque()
         self._size_bytes = 0
         self._peak_queued = 0
         self._peak_bytes = 0
@@ -71,12 +71,12 @@ class FrameQueue:
         self._is_aborted = False
         self._changed = threading.Condition()
 
-    def push(self, frame: Frame) -> bool:
+    def push(self, picture: Picture) -> bool:
         """Append a frame; False if a repeat took its place because the queue is full."""
         with self._changed:
-            size_bytes = frame.size_bytes
+            size_bytes = picture.size_bytes
             fits = not self._items or self._size_bytes + size_bytes <= self._max_bytes
-            self._append(frame if fits else Mark.REPEAT)
+            self._append(picture if fits else Mark.REPEAT)
             return fits
 
     def push_repeat(self) -> None:
@@ -84,11 +84,11 @@ class FrameQueue:
         with self._changed:
             self._append(Mark.REPEAT)
 
-    def _append(self, item: Frame | Mark) -> None:
+    def _append(self, item: Picture | Mark) -> None:
         if self._is_aborted:
             return
         self._items.append(item)
-        if isinstance(item, Frame):
+        if not isinstance(item, Mark):
             self._size_bytes += item.size_bytes
         self._peak_queued = max(self._peak_queued, len(self._items))
         self._peak_bytes = max(self._peak_bytes, self._size_bytes)
@@ -108,7 +108,7 @@ class FrameQueue:
             self._size_bytes = 0
             self._changed.notify()
 
-    def pop(self) -> Frame | Mark:
+    def pop(self) -> Picture | Mark:
         """
         Wait for what comes next; the encoder thread only.
 
@@ -122,7 +122,7 @@ class FrameQueue:
             if not self._items:
                 return Mark.END
             item = self._items.popleft()
-            if isinstance(item, Frame):
+            if not isinstance(item, Mark):
                 self._size_bytes -= item.size_bytes
             return item
 

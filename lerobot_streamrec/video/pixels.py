@@ -39,7 +39,7 @@ def rgb_pixels(frame: Frame, stride: int = 1) -> npt.NDArray[np.uint8]:
     :param stride: 1 for all pixels
     :return: ``(h, w, 3)`` uint8 RGB, a small copy
     """
-    pixels = frame.pixels[::stride, ::stride]
+    pixels = frame.pixels[::stride, ::stride].astype(np.uint8, copy=False)
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     return pixels[..., list(_CHANNELS[frame.pix_fmt])]

@@ -251,6 +251,6 @@ def encoders(monkeypatch, make_rig):
             super().encode(frame)
             control.count(self._key)
 
-    monkeypatch.setattr('lerobot_streamrec.recording.take.Mp4Encoder', ControlledEncoder)
+    monkeypatch.setattr('lerobot_streamrec.recording.camera_take.Mp4Encoder', ControlledEncoder)
     yield control
     control.open()

@@ -27,6 +27,7 @@ import sys
 
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.counting_encoder import CountingEncoder
 from lerobot_streamrec.video.encoder_thread import EncoderThread
 from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
 import numpy as np
@@ -65,9 +66,9 @@ def main():
     before, watch = threads(), Watch()
     thread = EncoderThread(
         'front',
-        lambda: Mp4Encoder(Path(sys.argv[1]), EncoderConfig(), fps=30, width=64, height=48),
-        watch,
-        stride=1,
+        lambda: CountingEncoder(
+            Mp4Encoder(Path(sys.argv[1]), EncoderConfig(), fps=30, width=64, height=48), watch, 1
+        ),
         max_queue_bytes=1 << 24,
     )
     for level in range(8):

@@ -24,6 +24,7 @@ import threading
 from lerobot_streamrec.errors import BrokenEncoderError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.stats.image_histogram import ImageHistogram
+from lerobot_streamrec.video.counting_encoder import CountingEncoder
 from lerobot_streamrec.video.encoder_thread import EncoderThread
 from lerobot_streamrec.video.pixels import PIX_FMTS
 import numpy as np
@@ -53,13 +54,10 @@ def start_thread():
     started = []
 
     def start(open_encoder, counter=None, *, stride=1, max_queue_bytes=PLENTY):
-        thread = EncoderThread(
-            KEY,
-            open_encoder,
-            counter or Counter(),
-            stride=stride,
-            max_queue_bytes=max_queue_bytes,
-        )
+        def open_counted():
+            return CountingEncoder(open_encoder(), counter or Counter(), stride)
+
+        thread = EncoderThread(KEY, open_counted, max_queue_bytes=max_queue_bytes)
         started.append(thread)
         return thread
 

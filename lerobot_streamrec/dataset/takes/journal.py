@@ -33,7 +33,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-Row = Mapping[str, npt.NDArray[np.floating]]
+Row = Mapping[str, npt.NDArray[np.generic]]
 
 # Rows of a take without vectors are counted by this.
 _NUMBER = 'row'
@@ -79,8 +79,8 @@ class Journal:
         """
         numbers = np.arange(self._num_rows, self._num_rows + len(rows))
         columns: list[pa.Array] = [pa.array(numbers)]
-        for key in self._record.vectors:
-            values = np.concatenate([row[key] for row in rows]).astype(np.float32)
+        for key, vector in self._record.vectors.items():
+            values = np.concatenate([row[key] for row in rows]).astype(vector.dtype)
             columns.append(
                 pa.FixedSizeListArray.from_arrays(
                     pa.array(values), type=self._schema.field(key).type
@@ -144,13 +144,13 @@ class Journal:
 
 def read_journal(
     folder: Path, record: TakeRecord
-) -> tuple[int, dict[str, npt.NDArray[np.float32]]]:
+) -> tuple[int, dict[str, npt.NDArray[np.generic]]]:
     """
     Read the rows of a take, up to the first batch that is not whole.
 
     :param folder: of the take
     :param record: what the take is
-    :return: number of rows, and per vector key ``(rows, d)`` float32
+    :return: number of rows, and per vector key ``(rows, d)`` of its dtype
     """
     batches = []
     try:
@@ -163,15 +163,16 @@ def read_journal(
         pass
     table = pa.Table.from_batches(batches, _schema(record))
     vectors = {}
-    for key, names in record.vectors.items():
+    for key, vector in record.vectors.items():
         flat = table[key].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        vectors[key] = np.asarray(flat, dtype=np.float32).reshape(-1, len(names))
+        vectors[key] = np.asarray(flat, dtype=vector.dtype).reshape(-1, len(vector.names))
     return table.num_rows, vectors
 
 
 def _schema(record: TakeRecord) -> pa.Schema:
     vectors = [
-        pa.field(key, pa.list_(pa.float32(), len(names))) for key, names in record.vectors.items()
+        pa.field(key, pa.list_(pa.from_numpy_dtype(vector.dtype), len(vector.names)))
+        for key, vector in record.vectors.items()
     ]
     return pa.schema([pa.field(_NUMBER, pa.int64()), *vectors])
 

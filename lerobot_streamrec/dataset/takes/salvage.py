@@ -28,6 +28,7 @@ from lerobot_streamrec.dataset.takes.take_record import (
     DISCARDED,
     parse_take_record,
     RECORD,
+    TakenCamera,
     TakeRecord,
     video_name,
 )
@@ -160,12 +161,12 @@ def _draft(writer: DatasetWriter, folder: Path, record: TakeRecord) -> EpisodeDr
         key: VideoDraft(
             path=cut[key].path,
             num_frames=num_rows,
-            height=height,
-            width=width,
-            encoder_info=record.encoder_info,
+            height=camera.height,
+            width=camera.width,
+            encoder_info=camera.encoder_info,
             statistics=cut[key].histogram.statistics(),
         )
-        for key, (height, width) in record.cameras.items()
+        for key, camera in record.cameras.items()
     }
     return EpisodeDraft(
         num_rows=num_rows,
@@ -187,20 +188,23 @@ def _refuse_another_kind(writer: DatasetWriter, record: TakeRecord) -> None:
     info, found = writer.info, []
     if record.fps != info.fps:
         found.append(f'fps is {info.fps} in the dataset, {record.fps} in the interrupted take')
-    for key, names in record.vectors.items():
-        theirs = info.features[key].names if key in info.features else None
-        if theirs != names:
-            found.append(f'{key} has names {theirs} in the dataset, {names} in the take')
+    for key, vector in record.vectors.items():
+        theirs = info.features.get(key)
+        if theirs is None or (theirs.names, theirs.dtype) != (vector.names, vector.dtype):
+            found.append(
+                f'{key} is {theirs and theirs.as_json()} in the dataset, {vector.dtype} of '
+                f'{vector.names} in the take'
+            )
     if found:
         raise DatasetMismatchError(writer.root, found)
 
 
-def _cut(video: VideoSurvey, num_rows: int, size: tuple[int, int]) -> _Salvaged:
+def _cut(video: VideoSurvey, num_rows: int, camera: TakenCamera) -> _Salvaged:
     """Copy the whole frames to a file of their own, and count what it shows."""
     target = video.path.with_name(f'recovered-{video.path.name}')
     concatenate([Segment(video, 0, num_rows)], target)
     histogram, num_frames = ImageHistogram(), 0
-    stride = lattice_stride(*size)
+    stride = lattice_stride(camera.height, camera.width)
     for pixels in decode_rgb(target):
         histogram.push(pixels[::stride, ::stride])
         num_frames += 1

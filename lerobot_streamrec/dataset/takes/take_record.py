@@ -18,10 +18,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 import json
+from typing import Any
 import uuid
 
 from lerobot_streamrec.dataset.features import check_feature_key
 from lerobot_streamrec.errors import DatasetCorruptError
+import numpy as np
 
 RECORD = 'take.json'
 DISCARDED = 'discarded.json'
@@ -35,6 +37,34 @@ def video_name(video_key: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenCamera:
+    """
+    A camera's part of a take.
+
+    :param height: of every frame, in pixels
+    :param width: of every frame, in pixels
+    :param encoder_info: its encoder's settings, as LeRobot stores them
+    """
+
+    height: int
+    width: int
+    encoder_info: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenVector:
+    """
+    A vector's part of a take.
+
+    :param names: of its elements
+    :param dtype: of its column, numpy's name
+    """
+
+    names: tuple[str, ...]
+    dtype: str = 'float32'
+
+
+@dataclass(frozen=True, slots=True)
 class TakeRecord:
     """
     Written once, when a take begins.
@@ -42,9 +72,8 @@ class TakeRecord:
     :param task: what the robot is to do
     :param fps: rows per second
     :param start_stamp_ns: instant of row 0, in the streams' time
-    :param cameras: per video key height and width in pixels
-    :param vectors: per key the names of its elements
-    :param encoder_info: the encoder's settings, as LeRobot stores them
+    :param cameras: per video key
+    :param vectors: per key
     :param metadata: what was said of it before it began
     :param take_id: unlike that of any other take
     """
@@ -52,9 +81,8 @@ class TakeRecord:
     task: str
     fps: int
     start_stamp_ns: int
-    cameras: Mapping[str, tuple[int, int]]
-    vectors: Mapping[str, tuple[str, ...]]
-    encoder_info: Mapping[str, object]
+    cameras: Mapping[str, TakenCamera]
+    vectors: Mapping[str, TakenVector]
     metadata: Mapping[str, str] = field(default_factory=dict)
     take_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
@@ -79,11 +107,17 @@ def parse_take_record(content: bytes, where: object) -> TakeRecord:
             task=str(raw['task']),
             fps=int(raw['fps']),
             start_stamp_ns=int(raw['start_stamp_ns']),
-            cameras={key: (int(size[0]), int(size[1])) for key, size in raw['cameras'].items()},
-            vectors={key: tuple(map(str, names)) for key, names in raw['vectors'].items()},
-            encoder_info=dict(raw['encoder_info']),
+            cameras={key: _camera(one) for key, one in raw['cameras'].items()},
+            vectors={
+                key: TakenVector(tuple(map(str, one['names'])), np.dtype(one['dtype']).name)
+                for key, one in raw['vectors'].items()
+            },
             metadata={str(key): str(text) for key, text in raw['metadata'].items()},
             take_id=str(raw['take_id']),
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise DatasetCorruptError(f'{where} cannot be read: {error!r}') from error
+
+
+def _camera(raw: Mapping[str, Any]) -> TakenCamera:
+    return TakenCamera(int(raw['height']), int(raw['width']), dict(raw['encoder_info']))

@@ -18,23 +18,36 @@ from __future__ import annotations
 import errno
 
 from lerobot_streamrec.dataset.takes.journal import Journal, read_journal
-from lerobot_streamrec.dataset.takes.take_record import parse_take_record, TakeRecord
+from lerobot_streamrec.dataset.takes.take_record import (
+    parse_take_record,
+    TakenCamera,
+    TakenVector,
+    TakeRecord,
+)
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetError
 import numpy as np
 import pytest
 
+FRONT = 'observation.images.front'
 RECORD = TakeRecord(
     task='pick “it”',
     fps=30,
     start_stamp_ns=1_800_000_000_123_456_789,
-    cameras={'observation.images.front': (480, 640)},
-    vectors={'action': ('a', 'b'), 'observation.gripper': ('g',)},
-    encoder_info={'video.g': 2, 'video.preset': None},
+    cameras={FRONT: TakenCamera(480, 640, {'video.g': 2, 'video.preset': None})},
+    vectors={
+        'action': TakenVector(('a', 'b')),
+        'observation.gripper': TakenVector(('g',), 'float64'),
+        'next.done': TakenVector(('done',), 'bool'),
+    },
 )
 
 
 def row(number):
-    return {'action': np.array([number, -number / 3]), 'observation.gripper': np.array([0.5])}
+    return {
+        'action': np.array([number, -number / 3]),
+        'observation.gripper': np.array([0.1]),
+        'next.done': np.array([float(number == 2)]),
+    }
 
 
 def write(folder, num_rows, record=RECORD):
@@ -56,11 +69,12 @@ def test_rows_come_back_as_they_were(tmp_path):
     assert num_rows == 3
     expected = np.array([[0, 0], [1, -1 / 3], [2, -2 / 3]], np.float32)
     np.testing.assert_array_equal(vectors['action'], expected)
-    np.testing.assert_array_equal(vectors['observation.gripper'], np.full((3, 1), 0.5, 'f4'))
+    np.testing.assert_array_equal(vectors['observation.gripper'], np.full((3, 1), 0.1))
+    assert vectors['next.done'].tolist() == [[False], [False], [True]]
 
 
 def test_a_take_without_vectors_counts_its_rows(tmp_path):
-    record = TakeRecord('t', 30, 0, {'observation.images.front': (4, 4)}, {}, {})
+    record = TakeRecord('t', 30, 0, {FRONT: TakenCamera(4, 4, {})}, {})
     journal = Journal(tmp_path, record)
     journal.append([{}, {}])
     journal.append([{}])
@@ -82,7 +96,7 @@ def test_a_file_cut_anywhere_holds_the_rows_before_the_cut(tmp_path):
 
 def test_a_journal_of_another_kind_holds_no_row(tmp_path):
     write(tmp_path, 2)
-    other = TakeRecord('t', 30, 0, RECORD.cameras, {'action': ('a',)}, {})
+    other = TakeRecord('t', 30, 0, RECORD.cameras, {'action': TakenVector(('a',))})
     assert read_journal(tmp_path, other)[0] == 0
 
 

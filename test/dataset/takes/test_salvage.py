@@ -24,7 +24,11 @@ import json
 
 from lerobot_streamrec.dataset.files import Files
 from lerobot_streamrec.dataset.takes.journal import Journal
-from lerobot_streamrec.dataset.takes.take_record import TakeRecord
+from lerobot_streamrec.dataset.takes.take_record import (
+    TakenCamera,
+    TakenVector,
+    TakeRecord,
+)
 import numpy as np
 import pytest
 
@@ -48,9 +52,11 @@ def make_take(make_draft, features):
                 'task': task,
                 'fps': FPS,
                 'start_stamp_ns': 123,
-                'cameras': {key: (one.height, one.width) for key, one in draft.videos.items()},
-                'vectors': {key: features[key].names for key in draft.vectors},
-                'encoder_info': draft.videos[FRONT].encoder_info,
+                'cameras': {
+                    key: TakenCamera(one.height, one.width, one.encoder_info)
+                    for key, one in draft.videos.items()
+                },
+                'vectors': {key: TakenVector(features[key].names) for key in draft.vectors},
                 **changes,
             }
         )
@@ -281,7 +287,7 @@ def test_a_take_of_which_nothing_is_whole_is_kept_aside(
     ('change', 'expected'),
     [
         ({'fps': 25}, 'fps is 20 in the dataset, 25 in the interrupted take'),
-        ({'vectors': {'action': ('a', 'b', 'c')}}, 'action has names'),
+        ({'vectors': {'action': TakenVector(('a', 'b', 'c'))}}, 'action is'),
         ({'cameras': {}}, 'observation.images.front is not recorded now'),
     ],
 )

@@ -1,0 +1,89 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""One camera's part of a take: what its pictures go through until they stand in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from lerobot_streamrec.dataset.takes.take_record import video_name
+from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
+from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
+from lerobot_streamrec.video.counting_encoder import CountingEncoder
+from lerobot_streamrec.video.encoder_thread import EncoderThread, VideoEncoder
+from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
+
+
+class PictureStatistics(Protocol):
+    """What has counted a camera's pictures."""
+
+    def statistics(self) -> FeatureStatistics:
+        """
+        Return the statistics of what was counted.
+
+        :raise ValueError: if nothing was counted
+        """
+
+
+@dataclass(slots=True)
+class CameraTake:
+    """
+    A camera's part of a take.
+
+    :param thread: encodes its frames
+    :param counted: belongs to the thread until that has finished
+    :param height: of every frame
+    :param width: of every frame
+    :param encoder_info: the encoder's settings, as LeRobot stores them
+    :param last_ns: stamp of the picture that the last row shows
+    """
+
+    thread: EncoderThread
+    counted: PictureStatistics
+    height: int
+    width: int
+    encoder_info: Mapping[str, object]
+    last_ns: int | None = None
+
+
+def open_camera(
+    stream: StreamConfig, picture: Picture, config: RecorderConfig, folder: Path
+) -> CameraTake:
+    """
+    Start a camera's encoder thread.
+
+    :param stream: which camera
+    :param picture: one of its pictures: all others have to be of that kind and size
+    :param config: settings
+    :param folder: of the take, in staging; made if it is not there
+    """
+    height, width = picture.height, picture.width
+    encoder = config.encoder_in_use()
+    path = folder / video_name(stream.key)
+    histogram = ImageHistogram()
+
+    def open_encoder() -> VideoEncoder:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        video = Mp4Encoder(path, encoder, fps=config.fps, width=width, height=height)
+        return CountingEncoder(video, histogram, lattice_stride(height, width))
+
+    thread = EncoderThread(
+        stream.key, open_encoder, max_queue_bytes=config.queue_bytes_per_camera
+    )
+    return CameraTake(thread, histogram, height, width, encoder.as_info())

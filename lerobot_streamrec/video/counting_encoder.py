@@ -1,0 +1,68 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Counts the pixels of every picture on its way to the encoder."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.video.encoder_thread import VideoEncoder
+from lerobot_streamrec.video.mp4_encoder import EncodedVideo
+from lerobot_streamrec.video.pixels import rgb_pixels
+import numpy as np
+import numpy.typing as npt
+
+
+class PictureCounter(Protocol):
+    """What sees every picture that is encoded, such as a histogram."""
+
+    def push(self, pixels: npt.NDArray[np.uint8]) -> None:
+        """Count a picture, ``(h, w, 3)`` RGB."""
+
+    def push_again(self) -> None:
+        """Count the last picture once more."""
+
+
+class CountingEncoder:
+    """
+    Shows a counter what its encoder encodes. Owned by one thread.
+
+    :param encoder: of frames
+    :param counter: sees every encoded picture
+    :param stride: the counter sees every stride-th pixel in both directions
+    """
+
+    def __init__(self, encoder: VideoEncoder, counter: PictureCounter, stride: int) -> None:
+        self._encoder = encoder
+        self._counter = counter
+        self._stride = stride
+
+    def encode(self, frame: Frame) -> None:
+        """Encode a picture as the next frame, and count it."""
+        self._encoder.encode(frame)
+        self._counter.push(rgb_pixels(frame, self._stride))
+
+    def repeat(self) -> None:
+        """Encode the last picture once more, and count it once more."""
+        self._encoder.repeat()
+        self._counter.push_again()
+
+    def finish(self) -> EncodedVideo:
+        """Close the file and say what is in it."""
+        return self._encoder.finish()
+
+    def abort(self) -> None:
+        """Give up; never raises."""
+        self._encoder.abort()
