@@ -41,6 +41,7 @@ Every exception that this package raises on purpose.
     `- MessageError             a message that cannot be recorded
        |- UnsupportedEncodingError
        |- FrameShapeError       sizes that do not fit the data, or that changed
+       |- UndecodableError      a compressed picture that is not whole
        |- VectorError           names or numbers that a state or action message lacks
        `- StampError            a stamp that cannot be an instant
 
@@ -202,6 +203,10 @@ class UnsupportedEncodingError(MessageError):
 
 class FrameShapeError(MessageError):
     """An image whose sizes do not fit its data, or changed inside an episode."""
+
+
+class UndecodableError(MessageError):
+    """A compressed picture that is not whole, or of another codec than it says."""
 
 
 class VectorError(MessageError):
