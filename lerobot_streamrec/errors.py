@@ -33,6 +33,7 @@ Every exception that this package raises on purpose.
     |  |- EpisodeStateError     not in this state
     |  |- StreamsNotReadyError  topics that are missing or stale
     |  |- EmptyEpisodeError     nothing to save
+    |  |- EpisodeVetoedError    saved, but not good enough by the user's own limits
     |  `- DiskFullError         too little room on the disk to begin
     |- EncoderError             an encoder thread
     |  |- BrokenEncoderError    it died; the reason stands in __cause__
@@ -160,6 +161,10 @@ class StreamsNotReadyError(EpisodeError):
 
 class EmptyEpisodeError(EpisodeError):
     """The episode has no row yet."""
+
+
+class EpisodeVetoedError(EpisodeError):
+    """The episode is beyond the limits that the user has set; it lies in the quarantine folder."""
 
 
 class DiskFullError(EpisodeError):

@@ -41,7 +41,7 @@ class PictureStatistics(Protocol):
         """
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class CameraTake:
     """
     A camera's part of a take.
@@ -51,7 +51,6 @@ class CameraTake:
     :param height: of every frame
     :param width: of every frame
     :param encoder_info: the encoder's settings, as LeRobot stores them
-    :param last_ns: stamp of the picture that the last row shows
     """
 
     thread: EncoderThread
@@ -59,7 +58,6 @@ class CameraTake:
     height: int
     width: int
     encoder_info: Mapping[str, object]
-    last_ns: int | None = None
 
 
 def open_camera(
