@@ -121,7 +121,8 @@ def _remarks(take: FinishedTake, key: str) -> list[str]:
     if key in take.cameras and ours > 0:
         found.append(f'{key}: {_count(ours, "picture")} missing in the stream of stamps')
     if counts.late:
-        found.append(f'{key}: {_count(counts.late, "message")} came too late for its row')
+        rows_of = 'its row' if counts.late == 1 else 'their rows'
+        found.append(f'{key}: {_count(counts.late, "message")} came too late for {rows_of}')
     if counts.rejected:
         found.append(f'{key}: {_count(counts.rejected, "message")} rejected')
     return found
