@@ -94,7 +94,7 @@ class Picks:
             if by_name
             else None
         )
-        self._seen: tuple[tuple[int, ...], int] | None = None
+        self._seen: tuple[tuple[int, ...], tuple[int, ...]] | None = None
         self._places = np.empty(0, dtype=np.intp)
 
     def __call__(self, message: Any) -> Vector:
@@ -110,7 +110,7 @@ class Picks:
             named, num_names = self._finder(message)
             if values.size != num_names:
                 raise unequal(self._finder.text, num_names, self._text, values.size)
-        seen = (named, values.size)
+        seen = (named, values.shape)
         if seen != self._seen:
             self._places = self._find(*seen)
             self._seen = seen
@@ -118,7 +118,9 @@ class Picks:
             _refuse_others([f'{self._text}[{place}]' for place in range(values.size)], array)
         return values[self._places].astype(np.float64, copy=False)
 
-    def _find(self, named: tuple[int, ...], length: int) -> npt.NDArray[np.intp]:
+    def _find(self, named: tuple[int, ...], shape: tuple[int, ...]) -> npt.NDArray[np.intp]:
+        # What is no array of one dimension ends here; the reader then says what it is.
+        (length,) = shape
         found: list[int] = []
         names = iter(named)
         for leaf, count in zip(self._leaves, self._counts, strict=True):

@@ -121,7 +121,7 @@ class SelectorReader:
         # What a message's own shape leaves open is a single thing that has yet to be found.
         counts = tuple(1 if leaf.count is None else leaf.count for leaf in leaves)
         names = self._names or element_names(leaves, counts)
-        if sum(counts) != len(names) or not counts or (self._counts and counts != self._counts):
+        if sum(counts) != len(names) or not names or (self._counts and counts != self._counts):
             raise _other_counts(leaves, counts, names)
         parts = make_parts(leaves, counts, self._cursor)
         # Whatever the parts complain of is no reason to hold on to this message's lengths.
