@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lerobot_streamrec.conversions.vector import JOINT_FIELDS, JOINT_STATE, MESSAGE_TYPES
+from lerobot_streamrec.conversions.message_types import JOINT_FIELDS, JOINT_STATE
+from lerobot_streamrec.conversions.vector import MESSAGE_TYPES
 from lerobot_streamrec.dataset.features import check_feature_key
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.parameters import defaults_of, ParameterReader, Spec

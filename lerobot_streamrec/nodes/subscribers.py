@@ -18,7 +18,8 @@ from __future__ import annotations
 from typing import Any
 
 from lerobot_streamrec.conversions.image import image_frame
-from lerobot_streamrec.conversions.vector import FLOAT64_ARRAY, JOINT_STATE, vector_reader
+from lerobot_streamrec.conversions.message_types import FLOAT64_ARRAY, JOINT_STATE
+from lerobot_streamrec.conversions.vector import vector_reader
 from lerobot_streamrec.nodes.stream_settings import Source
 from lerobot_streamrec.nodes.subscriber import node_name, Subscriber
 from lerobot_streamrec.recording.recorder import Recorder
