@@ -166,6 +166,31 @@ def test_joints_may_come_in_any_order_and_number(orders, data):
         assert read(message).tolist() == [3.0, 1.0]
 
 
+NESTED = SimpleNamespace(
+    data=array('d', range(5)),
+    flag=True,
+    rows=[SimpleNamespace(x=float(row), data=[row + 0.25, row + 0.5]) for row in range(3)],
+    inner=SimpleNamespace(x=9.0, fixed=np.arange(4.0)),
+)
+PLACES = st.integers(-3, 2)
+TEXTS = st.one_of(
+    st.sampled_from(['flag', 'inner.x', 'data', 'inner.fixed', 'data[1:]', 'inner.fixed[:-1]']),
+    st.builds('data[{}]'.format, st.integers(-5, 4)),
+    st.builds('rows[{}].x'.format, PLACES),
+    st.builds('rows[{}].data[{}]'.format, PLACES, st.integers(-2, 1)),
+    st.builds('inner.fixed[{}:{}]'.format, st.integers(0, 1), st.integers(2, 4)),
+)
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=8, unique=True))
+def test_places_and_parts_are_those_of_python(texts):
+    expected = np.hstack([eval(f'NESTED.{text}') for text in texts])
+    names = [str(place) for place in range(len(expected))]
+    read = reader(*texts, names=names)
+    for _ in range(2):
+        assert read(NESTED).tolist() == expected.tolist()
+
+
 def test_elements_of_a_list_of_messages_may_come_in_any_order():
     read = reader('interface_values[elbow].values[position]')
     for _ in range(2):
