@@ -118,8 +118,8 @@ class SelectorReader:
     def _look_closely(self, message: Any) -> tuple[Part, ...]:
         shape = message_shape(message)
         leaves = [leaf for one in self._selectors for leaf in expand(one, shape)]
-        # What a message's own shape leaves open is a single thing that has yet to be found.
-        counts = tuple(1 if leaf.count is None else leaf.count for leaf in leaves)
+        # Only types leave lengths open; a message tells them all.
+        counts = tuple(leaf.count or 0 for leaf in leaves)
         names = self._names or element_names(leaves, counts)
         if sum(counts) != len(names) or not names or (self._counts and counts != self._counts):
             raise _other_counts(leaves, counts, names)

@@ -117,7 +117,8 @@ def test_joints_are_read_by_their_names_without_selectors(field, of_points):
     assert elements.make_reader()(state).tolist() == [3.0, 1.0]
     elements = find(JOINT_TRAJECTORY, names=names, field=field)
     point = SimpleNamespace(**{of_points: values})
-    message = SimpleNamespace(joint_names=state.name, points=[point])
+    later = SimpleNamespace(**{of_points: array('d', [0.0, 0.0, 0.0])})
+    message = SimpleNamespace(joint_names=state.name, points=[point, later])
     assert elements.make_reader()(message).tolist() == [3.0, 1.0]
 
 
@@ -163,6 +164,7 @@ def test_names_are_enough_for_a_type_that_is_not_known():
         ('names', JOY, {'names': ['x']}, 'at least 2 names are needed, for axes, buttons'),
         ('names', IMU, {'names': ['x']}, '10 names are needed, for orientation.x, orientation.y'),
         ('names', ARRAY, {'selectors': ['data[2:]']}, 'how many numbers stand in data[2:]'),
+        ('names', ARRAY, {'selectors': ['data[1:-1]']}, 'how many numbers stand in data[1:-1]'),
         ('names', 'my_msgs/msg/Grip', {'selectors': ['width']}, 'how many numbers stand in width'),
         ('selectors', 'my_msgs/msg/Hand', {}, 'not among the types that are read without'),
         ('selectors', IMU, {'selectors': ['orientatio']}, 'no field orientatio; it has header'),

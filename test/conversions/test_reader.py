@@ -146,8 +146,8 @@ def test_names_are_looked_up_in_the_message_itself_first():
     inner = SimpleNamespace(names=['b', 'a'], values=[1.0, 2.0])
     both = SimpleNamespace(name=['a', 'b'], inner=inner, values=[3.0, 4.0])
     assert read(both, 'inner.values[a]', 'values[a]') == [2.0, 3.0]
-    # A name of its own is no list of names.
-    inner = SimpleNamespace(name='arm', values=[1.0, 2.0])
+    # A name of its own is no list of names, nor are numbers.
+    inner = SimpleNamespace(name='arm', names=[1, 2], values=[1.0, 2.0])
     assert read(SimpleNamespace(joint_names=['a', 'b'], inner=inner), 'inner.values[b]') == [2.0]
 
 
@@ -164,6 +164,31 @@ def test_joints_may_come_in_any_order_and_number(orders, data):
         dropped = data.draw(st.sampled_from([None, 'b', 'd']))
         message = joints(**{name: values[name] for name in order if name != dropped})
         assert read(message).tolist() == [3.0, 1.0]
+
+
+NESTED = SimpleNamespace(
+    data=array('d', range(5)),
+    flag=True,
+    rows=[SimpleNamespace(x=float(row), data=[row + 0.25, row + 0.5]) for row in range(3)],
+    inner=SimpleNamespace(x=9.0, fixed=np.arange(4.0)),
+)
+PLACES = st.integers(-3, 2)
+TEXTS = st.one_of(
+    st.sampled_from(['flag', 'inner.x', 'data', 'inner.fixed', 'data[1:]', 'inner.fixed[:-1]']),
+    st.builds('data[{}]'.format, st.integers(-5, 4)),
+    st.builds('rows[{}].x'.format, PLACES),
+    st.builds('rows[{}].data[{}]'.format, PLACES, st.integers(-2, 1)),
+    st.builds('inner.fixed[{}:{}]'.format, st.integers(0, 1), st.integers(2, 4)),
+)
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=8, unique=True))
+def test_places_and_parts_are_those_of_python(texts):
+    expected = np.hstack([eval(f'NESTED.{text}') for text in texts])
+    names = [str(place) for place in range(len(expected))]
+    read = reader(*texts, names=names)
+    for _ in range(2):
+        assert read(NESTED).tolist() == expected.tolist()
 
 
 def test_elements_of_a_list_of_messages_may_come_in_any_order():
@@ -332,6 +357,8 @@ def test_what_is_wrong_is_said_at_the_first_message_and_at_every_later_one(messa
         (NUMBERS, SimpleNamespace(data=None), 'data[6]', 'data is no list'),
         (NUMBERS, SimpleNamespace(data=[1.0, 2.0]), 'data', 'data has 2 numbers, 7 are needed'),
         (MIXED, SimpleNamespace(flag='true'), 'flag', 'flag is str, not a number'),
+        (MIXED, SimpleNamespace(flag='1.5'), 'flag', 'flag is str, not a number'),
+        (NUMBERS, SimpleNamespace(data=['1.5'] * 7), 'data', 'data[0] is str, not a number'),
         (MIXED, SimpleNamespace(pose=SimpleNamespace()), 'pose.position', 'pose is'),
         (TREE, SimpleNamespace(transforms=[]), 'transforms[0].transform', 'out of range'),
         (
@@ -363,6 +390,20 @@ def test_two_arrays_keep_the_lengths_of_the_first_message():
     # As many numbers, and each would stand under another one's name.
     with pytest.raises(VectorError, match='axes has 3 numbers, 2 are needed'):
         read(joy(3, 2))
+    with pytest.raises(VectorError, match='selected are axes: 1, buttons: 4'):
+        read(SimpleNamespace(axes=0.5, buttons=[1] * 4))
+
+
+def test_lengths_are_those_of_the_first_message_that_fits():
+    def message(num_left, num_right, name):
+        return SimpleNamespace(
+            left=[1.0] * num_left, right=[2.0] * num_right, name=[name], position=[3.0]
+        )
+
+    read = reader('left', 'right', 'position[elbow]', names=['a', 'b', 'c', 'elbow'])
+    with pytest.raises(VectorError, match='lacks elbow'):
+        read(message(2, 1, 'wrist'))
+    assert read(message(1, 2, 'elbow')).tolist() == [1, 2, 2, 3]
 
 
 def test_a_number_that_is_selected_twice_needs_names():

@@ -157,6 +157,15 @@ def test_rotations_are_refused_before_the_first_message():
     assert find('points[time].transform.translation').is_timed
 
 
+def test_rotations_of_a_type_that_is_not_known_are_refused_by_the_first_message():
+    rotation = SimpleNamespace(x=0.0, y=0.0, z=0.0, w=1.0)
+    start = SimpleNamespace(sec=0, nanosec=0)
+    message = SimpleNamespace(points=[SimpleNamespace(rotation=rotation, time_from_start=start)])
+    elements = find_elements('action', 'my_msgs/msg/Path', ['points[time].rotation'], list('xyzw'))
+    with pytest.raises(VectorError, match=r'rotations cannot be taken by time; use points\[0\]'):
+        elements.make_reader()(message)
+
+
 def test_a_timed_vector_of_large_numbers_does_not_overflow():
     timed = TimedVector((0, 10), (np.array([3e38]), np.array([-3e38])))
     assert timed.at(5).tolist() == [0.0]
