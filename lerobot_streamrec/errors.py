@@ -35,6 +35,7 @@ Every exception that this package raises on purpose.
     |  |- EmptyEpisodeError     nothing to save
     |  |- EpisodeVetoedError    saved, but not good enough by the user's own limits
     |  `- DiskFullError         too little room on the disk to begin
+    |- StartInterruptedError    asked to end before there was anything to record
     |- EncoderError             an encoder thread
     |  |- BrokenEncoderError    it died; the reason stands in __cause__
     |  `- EncoderTimeoutError   it did not finish by its deadline
@@ -169,6 +170,10 @@ class EpisodeVetoedError(EpisodeError):
 
 class DiskFullError(EpisodeError):
     """The disk has too little room for an episode to start."""
+
+
+class StartInterruptedError(StreamrecError):
+    """The process was asked to end before it could record."""
 
 
 class EncoderError(StreamrecError):

@@ -21,11 +21,13 @@ from typing import Any
 
 from lerobot_streamrec.conversions.stamp import header_stamp_ns
 from lerobot_streamrec.errors import MessageError
-from lerobot_streamrec.nodes.stream_settings import RECEIVE, Source
+from lerobot_streamrec.nodes.message_class import load_message_class
+from lerobot_streamrec.nodes.qos import choose_qos, is_same_qos, qos_problems
+from lerobot_streamrec.nodes.stream_settings import Source
+from lerobot_streamrec.nodes.timing_settings import RECEIVE
 from lerobot_streamrec.recording.recorder import Recorder
 from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 
 _LOG_EVERY_S = 5.0
@@ -33,59 +35,96 @@ _LOG_EVERY_S = 5.0
 
 class Subscriber(ABC):
     """
-    Hands the messages of one topic to the recorder. Its callback belongs to the executor.
+    Hands the messages of one topic to the recorder. Its callbacks belong to the executor.
 
-    Best effort and volatile: that is compatible with whatever a publisher offers.
+    It asks for what the publishers offer, and again when others come.
 
     :param node: a node of its own
     :param source: what to read, and how
     :param recorder: takes the samples
-    :param message_class: of the topic
+    :param topic: to subscribe to
+    :param message_type: of the topic, such as ``sensor_msgs/msg/Image``
     :param depth: messages that may wait to be read
     """
 
     def __init__(
-        self, node: Node, source: Source, recorder: Recorder, message_class: type, depth: int
+        self,
+        node: Node,
+        source: Source,
+        recorder: Recorder,
+        *,
+        topic: str,
+        message_type: str,
+        depth: int,
     ) -> None:
         self._node = node
         self._source = source
         self._recorder = recorder
+        self._topic = node.resolve_topic_name(topic)
+        self._message_type = message_type
+        self._class = load_message_class(f'{source.parameter}.type', message_type)
+        self._depth = depth
         self._num_lost = 0
-        qos = QoSProfile(
-            history=HistoryPolicy.KEEP_LAST,
-            depth=depth,
-            reliability=ReliabilityPolicy.BEST_EFFORT,
-            durability=DurabilityPolicy.VOLATILE,
-        )
-        try:
-            self._subscribe(
-                message_class, qos, SubscriptionEventCallbacks(message_lost=self._on_lost)
-            )
-        except UnsupportedEventTypeError:
-            # This middleware does not tell what it loses; the stamps still do.
-            self._subscribe(message_class, qos, None)
+        self._problems: list[str] = []
+        self._outgoing: Any = None
+        self._qos = choose_qos(source.qos, (), depth)
+        self._subscription = self._subscribe()
 
     @property
     def node(self) -> Node:
         """The node that subscribes."""
         return self._node
 
+    @property
+    def key(self) -> str:
+        """Of its stream."""
+        return self._source.stream.key
+
+    @property
+    def hint(self) -> str:
+        """Say what there is to know of a topic from which nothing comes."""
+        counted = f'{self._topic} has {self._node.count_publishers(self._topic)} publishers'
+        return '; '.join((counted, *self._problems))
+
+    def look(self) -> None:
+        """
+        Look who publishes now, and ask for what is offered. Never blocks.
+
+        A new subscription replaces the old one only at the next look: what comes while the two
+        middlewares find each other is not lost, and what comes twice has one stamp.
+        """
+        if self._outgoing is not None:
+            self._node.destroy_subscription(self._outgoing)
+            self._outgoing = None
+        offers = self._node.get_publishers_info_by_topic(self._topic)
+        matching = [offer for offer in offers if offer.topic_type == self._message_type]
+        qos = choose_qos(self._source.qos, matching, self._depth)
+        if matching and not is_same_qos(qos, self._qos):
+            self._qos = qos
+            self._outgoing, self._subscription = self._subscription, self._subscribe()
+        problems = qos_problems(self._qos, self._message_type, offers)
+        if problems != self._problems:
+            self._problems = problems
+            for problem in problems:
+                self._node.get_logger().error(f'{self._topic} cannot be heard: {problem}')
+
     @abstractmethod
     def _push(self, stamp_ns: int, message: Any) -> None:
         """Turn a message into a sample, and hand it over."""
 
-    def _subscribe(
-        self, message_class: type, qos: QoSProfile, events: SubscriptionEventCallbacks | None
-    ) -> None:
+    def _subscribe(self) -> Any:
+        # Who cannot be heard is told by ``look``, with what to do.
+        events = SubscriptionEventCallbacks(
+            message_lost=self._on_lost, use_default_callbacks=False
+        )
         # rclpy passes a message's information to callbacks that take it; its types do not say.
         on_message: Any = self._on_message
-        self._node.create_subscription(
-            message_class,
-            self._source.stream.topic,
-            on_message,
-            qos,
-            event_callbacks=events,
-        )
+        arguments = (self._class, self._topic, on_message, self._qos)
+        try:
+            return self._node.create_subscription(*arguments, event_callbacks=events)
+        except UnsupportedEventTypeError:
+            # This middleware does not tell what it loses; the stamps still do.
+            return self._node.create_subscription(*arguments)
 
     def _on_message(self, message: Any, info: dict[str, Any]) -> None:
         try:
@@ -93,7 +132,7 @@ class Subscriber(ABC):
         except MessageError as error:
             self._recorder.reject(self._source.stream.key, str(error))
             self._node.get_logger().warning(
-                f'{self._source.stream.topic}: {error}', throttle_duration_sec=_LOG_EVERY_S
+                f'{self._topic}: {error}', throttle_duration_sec=_LOG_EVERY_S
             )
 
     def _stamp_ns(self, message: Any, info: dict[str, Any]) -> int:
@@ -110,7 +149,7 @@ class Subscriber(ABC):
     def _on_lost(self, event: Any) -> None:
         self._recorder.lose(self._source.stream.key, event.total_count_change)
         self._node.get_logger().warning(
-            f'{self._source.stream.topic}: {event.total_count} messages lost in transport so far; '
+            f'{self._topic}: {event.total_count} messages lost in transport so far; '
             'for pictures, export config/fastdds_images.xml for the publisher (see README)',
             throttle_duration_sec=_LOG_EVERY_S,
         )

@@ -18,16 +18,10 @@ from __future__ import annotations
 from typing import Any
 
 from lerobot_streamrec.conversions.image import image_frame
-from lerobot_streamrec.conversions.message_types import FLOAT64_ARRAY, JOINT_STATE
-from lerobot_streamrec.conversions.vector import vector_reader
 from lerobot_streamrec.nodes.stream_settings import Source
 from lerobot_streamrec.nodes.subscriber import node_name, Subscriber
 from lerobot_streamrec.recording.recorder import Recorder
 from rclpy.node import Node
-from sensor_msgs.msg import Image, JointState
-from std_msgs.msg import Float64MultiArray
-
-_CLASSES = {JOINT_STATE: JointState, FLOAT64_ARRAY: Float64MultiArray}
 
 # History, not latency: what waits here while the executor is busy elsewhere is not lost.
 _IMAGE_DEPTH = 20
@@ -44,15 +38,22 @@ class ImageSubscriber(Subscriber):
     """
 
     def __init__(self, node: Node, source: Source, recorder: Recorder) -> None:
-        super().__init__(node, source, recorder, Image, _IMAGE_DEPTH)
+        super().__init__(
+            node,
+            source,
+            recorder,
+            topic=source.stream.topic,
+            message_type='sensor_msgs/msg/Image',
+            depth=_IMAGE_DEPTH,
+        )
 
     def _push(self, stamp_ns: int, message: Any) -> None:
-        self._recorder.push_image(self._source.stream.key, stamp_ns, image_frame(message))
+        self._recorder.push_image(self.key, stamp_ns, image_frame(message))
 
 
 class VectorSubscriber(Subscriber):
     """
-    A state or action topic.
+    A topic of numbers.
 
     :param node: a node of its own
     :param source: what to read, and how
@@ -60,13 +61,19 @@ class VectorSubscriber(Subscriber):
     """
 
     def __init__(self, node: Node, source: Source, recorder: Recorder) -> None:
-        self._read = vector_reader(
-            f'{source.parameter}.type', source.message_type, source.stream.names, source.field
+        assert source.elements is not None
+        self._read = source.elements.make_reader()
+        super().__init__(
+            node,
+            source,
+            recorder,
+            topic=source.stream.topic,
+            message_type=source.message_type,
+            depth=_VECTOR_DEPTH,
         )
-        super().__init__(node, source, recorder, _CLASSES[source.message_type], _VECTOR_DEPTH)
 
     def _push(self, stamp_ns: int, message: Any) -> None:
-        self._recorder.push_vector(self._source.stream.key, stamp_ns, self._read(message))
+        self._recorder.push_vector(self.key, stamp_ns, self._read(message))
 
 
 def subscribe(source: Source, recorder: Recorder) -> Subscriber:

@@ -24,9 +24,9 @@ from array import array
 import itertools
 from types import SimpleNamespace
 
+from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.message_types import FLOAT64_ARRAY, JOINT_FIELDS, JOINT_STATE
-from lerobot_streamrec.conversions.vector import MESSAGE_TYPES, vector_reader
-from lerobot_streamrec.errors import ConfigError, MessageError, VectorError
+from lerobot_streamrec.errors import MessageError, VectorError
 import numpy as np
 import pytest
 
@@ -35,11 +35,11 @@ NAN, INF = float('nan'), float('inf')
 
 
 def joint_reader(names, field='position'):
-    return vector_reader('state.type', JOINT_STATE, names, field)
+    return find_elements('state', JOINT_STATE, (), names, field).make_reader()
 
 
 def array_reader(names):
-    return vector_reader('state.type', FLOAT64_ARRAY, names, 'position')
+    return find_elements('state', FLOAT64_ARRAY, (), names).make_reader()
 
 
 def joint_state(names, field='position', values=None):
@@ -132,18 +132,3 @@ def test_an_array_is_taken_as_it_stands():
 def test_an_array_with_another_count_than_the_names_is_refused(values):
     with pytest.raises(VectorError, match=f'{len(values)} numbers, 2 are named: x, y'):
         array_reader(['x', 'y'])(SimpleNamespace(data=array('d', values)))
-
-
-def test_the_type_of_the_message_chooses_the_reader():
-    joints = vector_reader('state.type', JOINT_STATE, ['wrist'], 'effort')
-    assert joints(joint_state(VALUES, 'effort')).tolist() == [3.25]
-    numbers = vector_reader('state.type', FLOAT64_ARRAY, ['x'], 'position')
-    assert numbers(SimpleNamespace(data=array('d', [7.0]))).tolist() == [7.0]
-
-
-def test_an_unknown_type_is_refused_with_those_that_are_known():
-    with pytest.raises(ConfigError) as caught:
-        vector_reader('action.type', 'geometry_msgs/msg/Twist', ['x'], 'position')
-    assert caught.value.name == 'action.type'
-    for known in (*MESSAGE_TYPES, 'geometry_msgs/msg/Twist'):
-        assert known in str(caught.value)
