@@ -46,7 +46,8 @@ class ImageSubscriber(Subscriber):
         super().__init__(node, source, recorder, Image, _IMAGE_DEPTH)
 
     def _push(self, stamp_ns: int, message: Any) -> None:
-        self._recorder.push_image(self._source.stream.key, stamp_ns, image_frame(message))
+        frame = image_frame(message, self._source.parameter)
+        self._recorder.push_image(self._source.stream.key, stamp_ns, frame)
 
 
 class VectorSubscriber(Subscriber):

@@ -46,7 +46,7 @@ class PictureDecoder:
         :raise UndecodableError: if it is not whole, or no picture of this codec
         """
         try:
-            frames = self._context.decode(av.Packet(data))
+            frames = self._context.decode(av.Packet(bytes(data)))
         except (av.FFmpegError, ValueError) as error:
             # What a broken picture left in the decoder must not show in the next one.
             self._context = self._open()
