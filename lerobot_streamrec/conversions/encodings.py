@@ -90,13 +90,25 @@ def layout_of(encoding: str, parameter: str) -> Layout:
     :param parameter: prefix of the camera's parameters, for the message of the error
     :raise UnsupportedEncodingError: if it is not one of ``ENCODINGS``
     """
-    layout = _LAYOUTS.get(encoding)
-    if layout is None:
-        hint = ''
-        if encoding in _DEPTH:
-            hint = (
-                f'is depth by REP 118: set {parameter}.depth: true, or have the camera publish '
-                'mono16 if it is a picture'
-            )
-        raise UnsupportedEncodingError(encoding, list(ENCODINGS), hint)
-    return layout
+    refuse_depth(encoding, parameter)
+    try:
+        return _LAYOUTS[encoding]
+    except KeyError:
+        raise UnsupportedEncodingError(encoding, list(ENCODINGS)) from None
+
+
+def refuse_depth(encoding: str, parameter: str) -> None:
+    """
+    Refuse what is no picture.
+
+    :param encoding: what the message says
+    :param parameter: prefix of the camera's parameters, for the message of the error
+    :raise UnsupportedEncodingError: if it is depth
+    """
+    if encoding in _DEPTH:
+        raise UnsupportedEncodingError(
+            encoding,
+            list(ENCODINGS),
+            f'is depth by REP 118: set {parameter}.depth: true, or have the camera publish '
+            'mono16 if it is a picture',
+        )

@@ -20,7 +20,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.frame import Frame
@@ -46,11 +46,14 @@ class EncodedVideo:
     :param path: the file
     :param num_frames: frames in it
     :param size_bytes: its size
+    :param num_undecodable: of the frames, repeat the one before because what the camera sent could
+        not be decoded
     """
 
     path: Path
     num_frames: int
     size_bytes: int
+    num_undecodable: int = 0
 
 
 class Mp4Encoder:
@@ -119,6 +122,8 @@ class Mp4Encoder:
             dst_color_range=ColorRange.MPEG,
             interpolation=SCALER_FLAGS,
         )
+        # A decoded picture says that it was a key frame, which the codec would take for an order.
+        self._last.pict_type = PictureType.NONE
         self._encode_last()
 
     def repeat(self) -> None:

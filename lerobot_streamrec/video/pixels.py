@@ -53,24 +53,28 @@ _BAYER = tuple(
 )
 # Luma and the two chromas of packed 4:2:2, among the four bytes of two pixels.
 _PACKED = {'uyvy422': (1, 0, 2), 'yuyv422': (0, 1, 3)}
+# What libav decodes JPEG to, in 8 bits and three planes; with a j, in full range.
+_PLANAR = tuple(f'{yuv}{sides}p' for yuv in ('yuv', 'yuvj') for sides in (420, 422, 440, 444))
 
 PIX_FMTS = (*_CHANNELS, *_16_BITS, *YUV_PIX_FMTS, *_BAYER)
 """Pixel formats that a frame may have."""
 
 
 def rgb_pixels(
-    frame: Frame, stride: int = 1, scaler: VideoReformatter | None = None
+    frame: Frame | VideoFrame, stride: int = 1, scaler: VideoReformatter | None = None
 ) -> npt.NDArray[np.uint8]:
     """
     Return every stride-th pixel in both directions.
 
     Colours are converted by libav's scaler, as on the way to the encoder.
 
-    :param frame: a picture in one of ``PIX_FMTS``
+    :param frame: a camera's picture in one of ``PIX_FMTS``, or one that libav decoded
     :param stride: 1 for all pixels
     :param scaler: quicker if it is the same for all pictures of a camera; None: one of its own
     :return: ``(h, w, 3)`` uint8 RGB, a small copy
     """
+    if isinstance(frame, VideoFrame):
+        return _rgb_of_decoded(frame, stride, scaler or VideoReformatter())
     if frame.pix_fmt in _CHANNELS:
         pixels = frame.pixels[::stride, ::stride].astype(np.uint8, copy=False)
         if pixels.ndim == 2:
@@ -84,6 +88,21 @@ def rgb_pixels(
         return _array(rgb_frame(video_frame(Frame(lattice, frame.pix_fmt), scaler), scaler))
     # A Bayer mosaic has its colours in the neighbours: all of it is converted.
     return _array(video_frame(frame, scaler))[::stride, ::stride]
+
+
+def _rgb_of_decoded(
+    frame: VideoFrame, stride: int, scaler: VideoReformatter
+) -> npt.NDArray[np.uint8]:
+    if frame.format.name not in _PLANAR:
+        return _array(rgb_frame(frame, scaler))[::stride, ::stride]
+    planes = []
+    for index, plane in enumerate(frame.planes):
+        rows = _at_chroma(frame.height, plane.height, stride)
+        columns = _at_chroma(frame.width, plane.width, stride)
+        planes.append(plane_array(frame, index)[rows][:, columns])
+    lattice = _yuv_frame(*planes)
+    lattice.colorspace, lattice.color_range = frame.colorspace, frame.color_range
+    return _array(rgb_frame(lattice, scaler))
 
 
 def _yuv_lattice(frame: Frame, stride: int) -> tuple[_Plane, _Plane, _Plane]:
