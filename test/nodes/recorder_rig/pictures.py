@@ -16,12 +16,13 @@
 from __future__ import annotations
 
 import array
+from collections.abc import Callable
 
 from examples.demo.drawing import MIN_HEIGHT, MIN_WIDTH, write_frame_number
 import numpy as np
 import numpy.typing as npt
 import raw_images
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 
 Rgb = npt.NDArray[np.uint8]
 
@@ -79,6 +80,25 @@ class Picture:
 
     def draw(self, number: int) -> None:
         """Change the picture before it is published for the n-th time."""
+
+
+class NumberedFile:
+    """
+    A picture that shows its number, as a compressed file.
+
+    :param make_file: of pixels
+    :param text: what the message says that it is
+    """
+
+    def __init__(self, make_file: Callable[[Rgb], bytes], text: str) -> None:
+        self._make_file = make_file
+        self._canvas = np.full((MIN_HEIGHT, MIN_WIDTH, 3), 90, np.uint8)
+        self.message = CompressedImage(format=text)
+
+    def draw(self, number: int) -> None:
+        """Paint the number, and compress the picture."""
+        write_frame_number(self._canvas, number)
+        self.message.data = array.array('B', self._make_file(self._canvas))
 
 
 class NumberedPicture(Picture):
