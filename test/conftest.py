@@ -22,6 +22,7 @@ import json
 import os
 from pathlib import Path
 import shutil
+import sys
 import threading
 import time
 
@@ -31,6 +32,9 @@ from lerobot_streamrec.video.real_time import renounce_real_time
 import numpy as np
 import pandas as pd
 import pytest
+
+# With --import-mode=importlib the folder of helpers is not on the path.
+sys.path.append(str(Path(__file__).parent / 'helpers'))
 
 # Tests that encode in the main thread would make it, and all that it starts, a real-time thread.
 renounce_real_time()

@@ -21,7 +21,8 @@ from lerobot_streamrec.conversions.elements import Elements
 from lerobot_streamrec.dataset.features import check_feature_key
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.parameters import ParameterReader, Spec
-from lerobot_streamrec.nodes.timing_settings import read_timing, read_topic
+from lerobot_streamrec.nodes.timing_settings import read_choice, read_timing, read_topic
+from lerobot_streamrec.nodes.transport import AUTO, TRANSPORTS
 from lerobot_streamrec.recording.config import StreamConfig
 
 
@@ -36,6 +37,7 @@ class Source:
     :param qos: one of ``QOS_CHOICES``
     :param message_type: of a vector
     :param elements: of a vector
+    :param transport: of a camera, one of ``TRANSPORTS``
     """
 
     parameter: str
@@ -44,6 +46,7 @@ class Source:
     qos: str
     message_type: str = ''
     elements: Elements | None = None
+    transport: str = AUTO
 
 
 def read_cameras(reader: ParameterReader) -> tuple[Source, ...]:
@@ -59,10 +62,17 @@ def read_cameras(reader: ParameterReader) -> tuple[Source, ...]:
 def _camera(reader: ParameterReader, name: str) -> Source:
     key = check_feature_key('cameras', f'observation.images.{name}')
     prefix = f'camera.{name}'
-    topic = read_topic(reader, prefix, 'Topic of sensor_msgs/msg/Image')
+    topic = read_topic(reader, prefix, 'Base topic: sensor_msgs/msg/Image, or CompressedImage')
     if not topic:
         raise ConfigError(f'{prefix}.topic', topic, f'the camera {name} needs a topic')
     timing = read_timing(reader, prefix)
+    transport = read_choice(
+        reader,
+        f'{prefix}.transport',
+        AUTO,
+        TRANSPORTS,
+        f'Pixels or the topic beside them: {", ".join(TRANSPORTS)}',
+    )
     stream = StreamConfig(
         key=key,
         topic=topic,
@@ -70,4 +80,4 @@ def _camera(reader: ParameterReader, name: str) -> Source:
         offset_ms=timing.offset_ms,
         policy=timing.policy,
     )
-    return Source(prefix, stream, timing.stamp, timing.qos)
+    return Source(prefix, stream, timing.stamp, timing.qos, transport=transport)

@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 import re
 from typing import Any
 
@@ -33,6 +34,19 @@ from rclpy.time import Time
 _LOG_EVERY_S = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """
+    What to subscribe to.
+
+    :param topic: its name
+    :param message_type: such as ``sensor_msgs/msg/Image``
+    """
+
+    topic: str
+    message_type: str
+
+
 class Subscriber(ABC):
     """
     Hands the messages of one topic to the recorder. Its callbacks belong to the executor.
@@ -42,32 +56,19 @@ class Subscriber(ABC):
     :param node: a node of its own
     :param source: what to read, and how
     :param recorder: takes the samples
-    :param topic: to subscribe to
-    :param message_type: of the topic, such as ``sensor_msgs/msg/Image``
     :param depth: messages that may wait to be read
     """
 
-    def __init__(
-        self,
-        node: Node,
-        source: Source,
-        recorder: Recorder,
-        *,
-        topic: str,
-        message_type: str,
-        depth: int,
-    ) -> None:
+    def __init__(self, node: Node, source: Source, recorder: Recorder, *, depth: int) -> None:
         self._node = node
         self._source = source
         self._recorder = recorder
-        self._topic = node.resolve_topic_name(topic)
-        self._message_type = message_type
-        self._class = load_message_class(f'{source.parameter}.type', message_type)
         self._depth = depth
-        self._num_lost = 0
+        self._has_heard = False
         self._problems: list[str] = []
         self._outgoing: Any = None
-        self._qos = choose_qos(source.qos, (), depth)
+        self._target = self._choose_target()
+        self._qos = choose_qos(source.qos, self._matching(self._offers()), depth)
         self._subscription = self._subscribe()
 
     @property
@@ -83,8 +84,8 @@ class Subscriber(ABC):
     @property
     def hint(self) -> str:
         """Say what there is to know of a topic from which nothing comes."""
-        counted = f'{self._topic} has {self._node.count_publishers(self._topic)} publishers'
-        return '; '.join((counted, *self._problems))
+        topic = self._node.resolve_topic_name(self._target.topic)
+        return '; '.join((f'{topic} has {len(self._offers())} publishers', *self._problems))
 
     def look(self) -> None:
         """
@@ -96,17 +97,36 @@ class Subscriber(ABC):
         if self._outgoing is not None:
             self._node.destroy_subscription(self._outgoing)
             self._outgoing = None
-        offers = self._node.get_publishers_info_by_topic(self._topic)
-        matching = [offer for offer in offers if offer.topic_type == self._message_type]
+        target = self._target if self._has_heard else self._choose_target()
+        is_other = target != self._target
+        self._target = target
+        offers = self._offers()
+        matching = self._matching(offers)
         qos = choose_qos(self._source.qos, matching, self._depth)
-        if matching and not is_same_qos(qos, self._qos):
+        if is_other or (matching and not is_same_qos(qos, self._qos)):
             self._qos = qos
             self._outgoing, self._subscription = self._subscription, self._subscribe()
-        problems = qos_problems(self._qos, self._message_type, offers)
+        self._tell(qos_problems(self._qos, target.message_type, offers))
+
+    def _tell(self, problems: list[str]) -> None:
         if problems != self._problems:
             self._problems = problems
             for problem in problems:
-                self._node.get_logger().error(f'{self._topic} cannot be heard: {problem}')
+                self._node.get_logger().error(f'{self._target.topic} cannot be heard: {problem}')
+
+    def _offers(self) -> list[Any]:
+        return self.offers_of(self._target.topic)
+
+    def _matching(self, offers: list[Any]) -> list[Any]:
+        return [one for one in offers if one.topic_type == self._target.message_type]
+
+    def offers_of(self, topic: str) -> list[Any]:
+        """Return ``TopicEndpointInfo`` of each of a topic's publishers."""
+        return self._node.get_publishers_info_by_topic(self._node.resolve_topic_name(topic))
+
+    @abstractmethod
+    def _choose_target(self) -> Target:
+        """Choose what to subscribe to, as the graph is now; asked until a message has come."""
 
     @abstractmethod
     def _push(self, stamp_ns: int, message: Any) -> None:
@@ -119,7 +139,10 @@ class Subscriber(ABC):
         )
         # rclpy passes a message's information to callbacks that take it; its types do not say.
         on_message: Any = self._on_message
-        arguments = (self._class, self._topic, on_message, self._qos)
+        message_class = load_message_class(
+            f'{self._source.parameter}.type', self._target.message_type
+        )
+        arguments = (message_class, self._target.topic, on_message, self._qos)
         try:
             return self._node.create_subscription(*arguments, event_callbacks=events)
         except UnsupportedEventTypeError:
@@ -127,12 +150,13 @@ class Subscriber(ABC):
             return self._node.create_subscription(*arguments)
 
     def _on_message(self, message: Any, info: dict[str, Any]) -> None:
+        self._has_heard = True
         try:
             self._push(self._stamp_ns(message, info), message)
         except MessageError as error:
             self._recorder.reject(self._source.stream.key, str(error))
             self._node.get_logger().warning(
-                f'{self._topic}: {error}', throttle_duration_sec=_LOG_EVERY_S
+                f'{self._target.topic}: {error}', throttle_duration_sec=_LOG_EVERY_S
             )
 
     def _stamp_ns(self, message: Any, info: dict[str, Any]) -> int:
@@ -149,7 +173,7 @@ class Subscriber(ABC):
     def _on_lost(self, event: Any) -> None:
         self._recorder.lose(self._source.stream.key, event.total_count_change)
         self._node.get_logger().warning(
-            f'{self._topic}: {event.total_count} messages lost in transport so far; '
+            f'{self._target.topic}: {event.total_count} messages lost in transport so far; '
             'for pictures, export config/fastdds_images.xml for the publisher (see README)',
             throttle_duration_sec=_LOG_EVERY_S,
         )

@@ -17,20 +17,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from lerobot_streamrec.conversions.compressed_image import compressed_picture
 from lerobot_streamrec.conversions.image import image_frame
 from lerobot_streamrec.nodes.stream_settings import Source
-from lerobot_streamrec.nodes.subscriber import node_name, Subscriber
+from lerobot_streamrec.nodes.subscriber import node_name, Subscriber, Target
+from lerobot_streamrec.nodes.transport import choose_topic, COMPRESSED_TYPE, RAW_TYPE
 from lerobot_streamrec.recording.recorder import Recorder
 from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage
 
 # History, not latency: what waits here while the executor is busy elsewhere is not lost.
 _IMAGE_DEPTH = 20
 _VECTOR_DEPTH = 500
 
 
-class ImageSubscriber(Subscriber):
+class CameraSubscriber(Subscriber):
     """
-    A camera topic.
+    A camera's topic: its pixels, or the compressed pictures beside them.
 
     :param node: a node of its own
     :param source: what to read, and how
@@ -38,17 +41,20 @@ class ImageSubscriber(Subscriber):
     """
 
     def __init__(self, node: Node, source: Source, recorder: Recorder) -> None:
-        super().__init__(
-            node,
-            source,
-            recorder,
-            topic=source.stream.topic,
-            message_type='sensor_msgs/msg/Image',
-            depth=_IMAGE_DEPTH,
-        )
+        super().__init__(node, source, recorder, depth=_IMAGE_DEPTH)
+
+    def _choose_target(self) -> Target:
+        chosen = choose_topic(self._source.stream.topic, self._source.transport, self._types_of)
+        return Target(chosen.name, COMPRESSED_TYPE if chosen.is_compressed else RAW_TYPE)
+
+    def _types_of(self, topic: str) -> set[str]:
+        return {offer.topic_type for offer in self.offers_of(topic)}
 
     def _push(self, stamp_ns: int, message: Any) -> None:
-        self._recorder.push_image(self.key, stamp_ns, image_frame(message))
+        convert: Any = (
+            compressed_picture if isinstance(message, CompressedImage) else image_frame
+        )
+        self._recorder.push_image(self.key, stamp_ns, convert(message, self._source.parameter))
 
 
 class VectorSubscriber(Subscriber):
@@ -63,14 +69,10 @@ class VectorSubscriber(Subscriber):
     def __init__(self, node: Node, source: Source, recorder: Recorder) -> None:
         assert source.elements is not None
         self._read = source.elements.make_reader()
-        super().__init__(
-            node,
-            source,
-            recorder,
-            topic=source.stream.topic,
-            message_type=source.message_type,
-            depth=_VECTOR_DEPTH,
-        )
+        super().__init__(node, source, recorder, depth=_VECTOR_DEPTH)
+
+    def _choose_target(self) -> Target:
+        return Target(self._source.stream.topic, self._source.message_type)
 
     def _push(self, stamp_ns: int, message: Any) -> None:
         self._recorder.push_vector(self.key, stamp_ns, self._read(message))
@@ -78,5 +80,5 @@ class VectorSubscriber(Subscriber):
 
 def subscribe(source: Source, recorder: Recorder) -> Subscriber:
     """Make the subscriber of a source, on a node of its own."""
-    kind = ImageSubscriber if source.stream.is_camera else VectorSubscriber
+    kind = CameraSubscriber if source.stream.is_camera else VectorSubscriber
     return kind(Node(node_name(source.parameter)), source, recorder)

@@ -26,6 +26,7 @@ from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
 from lerobot_streamrec.video.counting_encoder import CountingEncoder
+from lerobot_streamrec.video.decoding_encoder import DecodingEncoder
 from lerobot_streamrec.video.encoder_thread import EncoderThread, VideoEncoder
 from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
 
@@ -79,7 +80,8 @@ def open_camera(
     def open_encoder() -> VideoEncoder:
         path.parent.mkdir(parents=True, exist_ok=True)
         video = Mp4Encoder(path, encoder, fps=config.fps, width=width, height=height)
-        return CountingEncoder(video, histogram, lattice_stride(height, width))
+        counting = CountingEncoder(video, histogram, lattice_stride(height, width))
+        return DecodingEncoder(counting, stream.key)
 
     thread = EncoderThread(
         stream.key, open_encoder, max_queue_bytes=config.queue_bytes_per_camera

@@ -101,7 +101,13 @@ def summarize(take: FinishedTake, episode: SavedEpisode) -> EpisodeSummary:
 
 def _remarks(take: FinishedTake, key: str) -> list[str]:
     rows, counts = take.rows[key], take.counts[key]
+    num_undecodable = take.num_undecodable(key)
     found = []
+    if num_undecodable:
+        found.append(
+            f'{key}: {_count(num_undecodable, "frame")} repeated because what the camera sent '
+            'could not be decoded'
+        )
     if rows.stale:
         found.append(
             f'{key} was stale in {_count(rows.stale, "row")} '
@@ -129,7 +135,7 @@ def _remarks(take: FinishedTake, key: str) -> list[str]:
 
 
 def record_of(take: FinishedTake) -> dict[str, object]:
-    """Return what the recorder keeps of an episode for itself, as JSON."""
+    """Return what the recorder keeps of an episode for itself, as JSON; its videos are done."""
     return {
         'fps': take.fps,
         'start_stamp_ns': take.start_ns,
@@ -143,6 +149,7 @@ def record_of(take: FinishedTake) -> dict[str, object]:
                 'policy': stream.policy.value,
                 'offset_ms': stream.offset_ms,
                 **_rows(take.rows[stream.key]),
+                'rows_undecodable': take.num_undecodable(stream.key),
                 **_messages(take.counts[stream.key], take.seconds),
             }
             for stream in take.streams

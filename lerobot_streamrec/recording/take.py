@@ -77,8 +77,13 @@ class FinishedTake:
         return self.num_rows / self.fps
 
     def num_repeated(self, key: str) -> int:
-        """Count the frames of a camera that repeat the one before, for whatever reason."""
-        return self.rows[key].repeated + self.rows[key].overloaded
+        """Count a camera's frames that repeat the one before; its encoder has finished."""
+        rows = self.rows[key]
+        return rows.repeated + rows.overloaded + self.num_undecodable(key)
+
+    def num_undecodable(self, key: str) -> int:
+        """Count a stream's pictures that could not be decoded; its encoder has finished."""
+        return self.videos[key].result().num_undecodable if key in self.videos else 0
 
 
 class Take:
