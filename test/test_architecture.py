@@ -74,8 +74,13 @@ PURE: dict[str, set[str]] = {
     'stats': {'numpy'},
 }
 
-# The composition root chooses what a process loads, after it has read its command line.
-LATE_IMPORTS = PurePosixPath(PACKAGE, 'nodes', 'record_main.py')
+# Composition roots choose what a process loads, after it has read its command line: these files
+# import the package inside of functions, and so reach these units beside those of their floor.
+LATE_IMPORTS: dict[PurePosixPath, set[str]] = {
+    PurePosixPath(PACKAGE, 'nodes', 'record_main.py'): set(),
+    # Tools for datasets run without ROS; those that look at the graph load it when they are called.
+    PurePosixPath(PACKAGE, 'cli', 'ros_command.py'): {'nodes'},
+}
 
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
@@ -158,9 +163,10 @@ def _import_problems(path: PurePosixPath, unit: str, item: Import) -> Iterator[s
         yield 'relative import: write the whole name'
     elif top == PACKAGE:
         target = rest.partition('.')[0]
-        if item.in_function and path != LATE_IMPORTS:
+        if item.in_function and path not in LATE_IMPORTS:
             yield f'imports {item.module} inside a function: a cycle to resolve, not to dodge'
-        if target not in ('', '__version__', unit) and target not in FLOORS[unit]:
+        late = LATE_IMPORTS.get(path, set()) if item.in_function else set()
+        if target not in ('', '__version__', unit) and target not in FLOORS[unit] | late:
             allowed = ', '.join(sorted(FLOORS[unit])) or 'nothing of the package'
             yield f'{unit} imports {target}, but may import only {allowed}'
     else:
@@ -250,6 +256,10 @@ def test_the_checkout_keeps_the_rules(checker, files):
         ('recording/a.py', f'from {PACKAGE}.conversions import X', 'recording imports conv'),
         ('recording/a.py', f'from {PACKAGE}.nodes import X', 'recording imports nodes'),
         ('cli/main.py', f'from {PACKAGE}.nodes import X', 'cli imports nodes'),
+        # What is loaded late must not be loaded with the module, and by nobody else.
+        ('cli/ros_command.py', f'from {PACKAGE}.nodes import X', 'cli imports nodes'),
+        ('cli/ros_command.py', f'def f():\n    import {PACKAGE}.console', 'cli imports console'),
+        ('cli/ros_command.py', 'def f():\n    import rclpy', 'which only nodes may'),
         ('nodes/a.py', f'from {PACKAGE}.console import X', 'nodes imports console'),
         ('dataset/a.py', 'import av.container', 'dataset imports av, which only video may'),
         ('recording/a.py', 'from pyarrow import parquet', 'which only dataset may'),
@@ -269,6 +279,13 @@ def test_a_wrong_import_is_found(path, source, complaint):
     assert found.startswith(f'{PACKAGE}/{path}:')
 
 
+def test_only_composition_roots_reach_another_floor_from_inside_a_function():
+    source = f'def f():\n    from {PACKAGE}.nodes import X'
+    found = list(check_imports(PurePosixPath(PACKAGE, 'cli/main.py'), source))
+    assert any('inside a function' in problem for problem in found)
+    assert any('cli imports nodes' in problem for problem in found)
+
+
 @pytest.mark.parametrize(
     ('path', 'source'),
     [
@@ -279,6 +296,7 @@ def test_a_wrong_import_is_found(path, source, complaint):
         ('dataset/a.py', f'import pyarrow as pa\nfrom {PACKAGE}.video import probe'),
         ('recording/a.py', f'from {PACKAGE}.dataset import X\nimport {PACKAGE}.sync.grid'),
         ('nodes/record_main.py', f'def main():\n    from {PACKAGE}.nodes import run'),
+        ('cli/ros_command.py', f'def f():\n    from {PACKAGE}.nodes import live'),
         ('nodes/a.py', f'import rclpy, std_srvs.srv\nfrom {PACKAGE}.conversions import X'),
         ('video/a.py', 'def f():\n    import statistics'),
     ],

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""streamrec: tools for a dataset on disk. They need no ROS, and no recorder that runs."""
+"""streamrec: parameters for the robot that runs, and tools for a dataset on disk without ROS."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ import click
 from lerobot_streamrec.cli.check import check
 from lerobot_streamrec.cli.compact import compact
 from lerobot_streamrec.cli.delete import delete
+from lerobot_streamrec.cli.init import init
 from lerobot_streamrec.cli.merge import merge
 from lerobot_streamrec.errors import StreamrecError
 
@@ -33,10 +34,14 @@ EXIT_PROBLEM = 1
 
 @click.group(context_settings={'help_option_names': ['-h', '--help']})
 def streamrec() -> None:
-    """Look after LeRobot v3.0 datasets: check, repair, compact, merge, delete."""
+    """
+    Prepare recordings, and look after LeRobot v3.0 datasets.
+
+    init and doctor look at the running ROS graph; all others need no ROS.
+    """
 
 
-for _command in (check, compact, delete, merge):
+for _command in (check, compact, delete, init, merge):
     streamrec.add_command(_command)
 
 

@@ -27,6 +27,7 @@ from lerobot_streamrec.nodes.logging_bridge import install
 from lerobot_streamrec.nodes.parameters import ParameterReader
 from lerobot_streamrec.nodes.settings import read_settings, Settings
 from lerobot_streamrec.nodes.stop_signals import StopSignals
+from lerobot_streamrec.nodes.subscriber import node_name
 from lerobot_streamrec.nodes.subscribers import subscribe
 from lerobot_streamrec.nodes.topic_types import TopicTypes
 from lerobot_streamrec.recording.disk_watch import THREAD_NAME as DISK_THREAD
@@ -124,7 +125,10 @@ class _Application:
         self._log: Any = node.get_logger()
         self._recorder = recorder
         self._executor = SingleThreadedExecutor()
-        self._subscribers = [subscribe(source, recorder) for source in settings.sources]
+        self._subscribers = [
+            subscribe(Node(node_name(source.parameter)), source, recorder)
+            for source in settings.sources
+        ]
         self._services = EpisodeServices(node, settings, recorder, self._subscribers)
         for one in (node, *(subscriber.node for subscriber in self._subscribers)):
             self._executor.add_node(one)

@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 import re
 from typing import Any
@@ -24,11 +25,12 @@ from lerobot_streamrec.conversions.stamp import header_stamp_ns
 from lerobot_streamrec.errors import MessageError
 from lerobot_streamrec.nodes.message_class import load_message_class
 from lerobot_streamrec.nodes.qos import choose_qos, is_same_qos, qos_problems
+from lerobot_streamrec.nodes.sink import Sink
 from lerobot_streamrec.nodes.stream_settings import Source
 from lerobot_streamrec.nodes.timing_settings import RECEIVE
-from lerobot_streamrec.recording.recorder import Recorder
 from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 from rclpy.time import Time
 
 _LOG_EVERY_S = 5.0
@@ -49,7 +51,7 @@ class Target:
 
 class Subscriber(ABC):
     """
-    Hands the messages of one topic to the recorder. Its callbacks belong to the executor.
+    Hands the messages of one topic to a recorder. Its callbacks belong to the executor.
 
     It asks for what the publishers offer, and again when others come.
 
@@ -59,11 +61,12 @@ class Subscriber(ABC):
     :param depth: messages that may wait to be read
     """
 
-    def __init__(self, node: Node, source: Source, recorder: Recorder, *, depth: int) -> None:
+    def __init__(self, node: Node, source: Source, recorder: Sink, *, depth: int) -> None:
         self._node = node
         self._source = source
         self._recorder = recorder
         self._depth = depth
+        self._see: Callable[[Any, int], None] | None = None
         self._has_heard = False
         self._problems: list[str] = []
         self._outgoing: Any = None
@@ -80,6 +83,35 @@ class Subscriber(ABC):
     def key(self) -> str:
         """Of its stream."""
         return self._source.stream.key
+
+    @property
+    def source(self) -> Source:
+        """What is read, and how."""
+        return self._source
+
+    @property
+    def target(self) -> Target:
+        """What is subscribed to now."""
+        return self._target
+
+    @property
+    def qos(self) -> QoSProfile:
+        """What is asked for now."""
+        return self._qos
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Which publishers cannot be heard, and why, as of the last look."""
+        return tuple(self._problems)
+
+    def watch(self, see: Callable[[Any, int], None]) -> None:
+        """
+        Show every message to somebody before it is read.
+
+        :param see: is given the message and when it was received, in nanoseconds of the node's
+            clock
+        """
+        self._see = see
 
     @property
     def hint(self) -> str:
@@ -151,6 +183,8 @@ class Subscriber(ABC):
 
     def _on_message(self, message: Any, info: dict[str, Any]) -> None:
         self._has_heard = True
+        if self._see is not None:
+            self._see(message, self._received_ns(info))
         try:
             self._push(self._stamp_ns(message, info), message)
         except MessageError as error:
@@ -162,6 +196,9 @@ class Subscriber(ABC):
     def _stamp_ns(self, message: Any, info: dict[str, Any]) -> int:
         if self._source.stamp != RECEIVE:
             return header_stamp_ns(message)
+        return self._received_ns(info)
+
+    def _received_ns(self, info: dict[str, Any]) -> int:
         clock: Any = self._node.get_clock()
         received_ns = int(info.get('received_timestamp') or 0)
         if received_ns > 0 and not clock.ros_time_is_active:

@@ -19,10 +19,10 @@ from typing import Any
 
 from lerobot_streamrec.conversions.compressed_image import compressed_picture
 from lerobot_streamrec.conversions.image import image_frame
+from lerobot_streamrec.nodes.sink import Sink
 from lerobot_streamrec.nodes.stream_settings import Source
-from lerobot_streamrec.nodes.subscriber import node_name, Subscriber, Target
+from lerobot_streamrec.nodes.subscriber import Subscriber, Target
 from lerobot_streamrec.nodes.transport import choose_topic, COMPRESSED_TYPE, RAW_TYPE
-from lerobot_streamrec.recording.recorder import Recorder
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage
 
@@ -40,7 +40,7 @@ class CameraSubscriber(Subscriber):
     :param recorder: takes the pictures
     """
 
-    def __init__(self, node: Node, source: Source, recorder: Recorder) -> None:
+    def __init__(self, node: Node, source: Source, recorder: Sink) -> None:
         super().__init__(node, source, recorder, depth=_IMAGE_DEPTH)
 
     def _choose_target(self) -> Target:
@@ -66,7 +66,7 @@ class VectorSubscriber(Subscriber):
     :param recorder: takes the vectors
     """
 
-    def __init__(self, node: Node, source: Source, recorder: Recorder) -> None:
+    def __init__(self, node: Node, source: Source, recorder: Sink) -> None:
         assert source.elements is not None
         self._read = source.elements.make_reader()
         super().__init__(node, source, recorder, depth=_VECTOR_DEPTH)
@@ -78,7 +78,13 @@ class VectorSubscriber(Subscriber):
         self._recorder.push_vector(self.key, stamp_ns, self._read(message))
 
 
-def subscribe(source: Source, recorder: Recorder) -> Subscriber:
-    """Make the subscriber of a source, on a node of its own."""
+def subscribe(node: Node, source: Source, recorder: Sink) -> Subscriber:
+    """
+    Make the subscriber of a source.
+
+    :param node: a node of its own
+    :param source: what to read, and how
+    :param recorder: takes the samples
+    """
     kind = CameraSubscriber if source.stream.is_camera else VectorSubscriber
-    return kind(Node(node_name(source.parameter)), source, recorder)
+    return kind(node, source, recorder)

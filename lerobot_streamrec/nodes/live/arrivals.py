@@ -1,0 +1,150 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""When a topic's messages come, and by which clock they are stamped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from statistics import median
+
+from lerobot_streamrec.sync.gaps import GapCounter
+from lerobot_streamrec.sync.grid import NS_PER_S
+
+# Clocks of two computers that are kept together differ by less.
+_AHEAD_S = 0.05
+# So long no driver keeps a message back.
+_BEHIND_S = 10.0
+_LATE_S = 0.5
+
+
+class Stamps(Enum):
+    """What a topic's header stamps are."""
+
+    NONE = 'no header'
+    ZERO = 'zero'
+    GOOD = 'good'
+    LATE = 'late'
+    FOREIGN = 'of another clock'
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """
+    What is known of a topic's messages.
+
+    :param num_messages: that came
+    :param rate_hz: messages per second; 0: too few came
+    :param num_missing: did not come, told from the stamps of those that did
+    :param num_zero: came with a stamp of zero
+    :param delay_s: receipt minus header stamp, median, seconds; None: there are no stamps
+    :param max_delay_s: the same, the largest
+    """
+
+    num_messages: int = 0
+    rate_hz: float = 0.0
+    num_missing: int = 0
+    num_zero: int = 0
+    delay_s: float | None = None
+    max_delay_s: float | None = None
+
+    @property
+    def stamps(self) -> Stamps:
+        """What the header stamps are."""
+        if self.num_zero:
+            return Stamps.ZERO
+        if self.delay_s is None:
+            return Stamps.NONE
+        if not -_AHEAD_S <= self.delay_s <= _BEHIND_S:
+            return Stamps.FOREIGN
+        return Stamps.LATE if self.delay_s > _LATE_S else Stamps.GOOD
+
+    @property
+    def is_badly_stamped(self) -> bool:
+        """Whether the instants of messages have to be those of their arrival."""
+        return self.stamps in (Stamps.ZERO, Stamps.FOREIGN)
+
+    @property
+    def stamp_trouble(self) -> str:
+        """Say what is wrong with the header stamps; empty if nothing is."""
+        if self.stamps is Stamps.ZERO:
+            return 'its header stamps are zero: the publisher does not set them'
+        if self.stamps is Stamps.FOREIGN:
+            assert self.delay_s is not None
+            side = 'behind' if self.delay_s > 0 else 'ahead of'
+            return (
+                f'its header stamps are {span_text(abs(self.delay_s))} {side} the clock here: '
+                "they are another clock's"
+            )
+        if self.stamps is Stamps.LATE:
+            assert self.delay_s is not None
+            return (
+                f'its messages come {span_text(self.delay_s)} after their header stamps: they are '
+                'delayed, or the clocks differ'
+            )
+        return ''
+
+
+class Arrivals:
+    """Takes note of a topic's messages, one after the other. Owned by one thread."""
+
+    def __init__(self) -> None:
+        self._gaps = GapCounter()
+        self._delays_ns: list[int] = []
+        self._received_ns: list[int] = []
+        self._num_zero = 0
+
+    def push(self, received_ns: int, stamp_ns: int | None) -> None:
+        """
+        Take note of a message.
+
+        :param received_ns: when it came
+        :param stamp_ns: of its header, 0 if that is not set; None: it has no header
+        """
+        self._received_ns.append(received_ns)
+        if stamp_ns == 0:
+            self._num_zero += 1
+        elif stamp_ns is not None:
+            self._delays_ns.append(received_ns - stamp_ns)
+        self._gaps.push(stamp_ns or received_ns)
+
+    @property
+    def heard(self) -> Heard:
+        """What is known by now."""
+        delays_ns = self._delays_ns
+        return Heard(
+            num_messages=len(self._received_ns),
+            rate_hz=self._rate_hz(),
+            num_missing=self._gaps.num_missing,
+            num_zero=self._num_zero,
+            delay_s=median(delays_ns) / NS_PER_S if delays_ns else None,
+            max_delay_s=max(delays_ns) / NS_PER_S if delays_ns else None,
+        )
+
+    def _rate_hz(self) -> float:
+        if self._gaps.rate_hz or len(self._received_ns) < 2:
+            return self._gaps.rate_hz
+        # Too few for a period by stamps.
+        span_ns = self._received_ns[-1] - self._received_ns[0]
+        return (len(self._received_ns) - 1) * NS_PER_S / span_ns if span_ns > 0 else 0.0
+
+
+def span_text(seconds: float) -> str:
+    """Return a span of time as people say it; of less than a second in milliseconds."""
+    if seconds < 1:
+        return f'{seconds * 1e3:.0f} ms'
+    for size_s, unit in ((86_400 * 365.25, 'years'), (86_400, 'days'), (3600, 'h'), (60, 'min')):
+        if seconds >= 2 * size_s:
+            return f'{seconds / size_s:.1f} {unit}'
+    return f'{seconds:.1f} s'

@@ -1,0 +1,63 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What the command line calls: runs it, prints, and returns an exit status."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+import sys
+
+from lerobot_streamrec.errors import ConfigError, StartInterruptedError
+from lerobot_streamrec.nodes.live.init import init as look_and_write
+from lerobot_streamrec.nodes.live.init_report import init_lines
+from lerobot_streamrec.nodes.stop_signals import StopSignals
+from rich.console import Console
+
+EXIT_OK = 0
+EXIT_PROBLEM = 1
+EXIT_CONFIG = 2
+
+
+def init(
+    path: Path, seconds: float, fps: int | None, force: bool, ros_arguments: Sequence[str]
+) -> int:
+    """
+    Run ``streamrec init``.
+
+    :return: exit status: 0 written, 1 nothing to record or interrupted, 2 wrong usage
+    """
+    stop = StopSignals()
+    with Console(stderr=True).status(f'looking at the graph for {seconds:g} s'):
+        try:
+            proposal = look_and_write(
+                path,
+                seconds=seconds,
+                fps=fps,
+                force=force,
+                ros_arguments=ros_arguments,
+                stop=stop,
+            )
+        except StartInterruptedError as error:
+            return _fail(error, EXIT_PROBLEM)
+        except ConfigError as error:
+            return _fail(error, EXIT_CONFIG)
+    for line in init_lines(proposal, path, seconds):
+        print(line)
+    return EXIT_PROBLEM if proposal.is_empty else EXIT_OK
+
+
+def _fail(error: Exception, status: int) -> int:
+    print(f'streamrec: {error}', file=sys.stderr)
+    return status

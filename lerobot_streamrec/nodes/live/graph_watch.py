@@ -1,0 +1,212 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Listens to every topic that could be recorded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from lerobot_streamrec.conversions.compressed_image import compressed_picture
+from lerobot_streamrec.conversions.image import image_frame
+from lerobot_streamrec.conversions.message_types import (
+    FLOAT64_ARRAY,
+    JOINT_FIELDS,
+    JOINT_STATE,
+    JOINT_TRAJECTORY,
+)
+from lerobot_streamrec.errors import ConfigError, MessageError
+from lerobot_streamrec.nodes.live.arrivals import Arrivals
+from lerobot_streamrec.nodes.live.proposal import chosen_picture_topics
+from lerobot_streamrec.nodes.live.seen import (
+    COMPRESSED_IMAGE,
+    IMAGE,
+    IMAGE_TYPES,
+    SeenPicture,
+    SeenTopic,
+    VECTOR_TYPES,
+)
+from lerobot_streamrec.nodes.message_class import load_message_class
+from lerobot_streamrec.nodes.qos import choose_qos, describe_qos, QOS_FROM_PUBLISHER
+from lerobot_streamrec.sync.grid import NS_PER_S
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
+from rclpy.time import Time
+
+CLOCK_TOPIC = '/clock'
+_CLOCK_TYPE = 'rosgraph_msgs/msg/Clock'
+# Enough for what a single-threaded executor reads between two pictures.
+_DEPTH = 50
+
+
+class GraphWatch:
+    """
+    Subscribes to what could be recorded as it appears. Owned by the executor's thread.
+
+    :param node: looks at the graph, and listens
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._listeners: dict[str, _Listener] = {}
+        self._types: dict[str, str] = {}
+        self._sim_ns = 0
+        node.create_subscription(
+            load_message_class(CLOCK_TOPIC, _CLOCK_TYPE),
+            CLOCK_TOPIC,
+            self._on_clock,
+            qos_profile_sensor_data,
+        )
+
+    @property
+    def is_sim_time(self) -> bool:
+        """Whether the graph has a clock of its own."""
+        return self._sim_ns > 0
+
+    def look(self) -> None:
+        """Look who is there, and listen to what is new. Never blocks."""
+        for name, types in self._node.get_topic_names_and_types():
+            if len(types) == 1:
+                self._types[name] = types[0]
+        published = {name: kind for name, kind in self._types.items() if self._offers(name)}
+        wanted = chosen_picture_topics(
+            {name: kind for name, kind in published.items() if kind in IMAGE_TYPES}
+        ) | {name for name, kind in published.items() if kind in VECTOR_TYPES}
+        for name in wanted - self._listeners.keys():
+            self._listen(name, published[name])
+        for name in self._listeners.keys() - wanted:
+            # A better transport of the same camera has appeared.
+            self._node.destroy_subscription(self._listeners.pop(name).subscription)
+
+    def topics(self) -> list[SeenTopic]:
+        """Return all that was seen by now."""
+        return [self._seen(name, kind) for name, kind in sorted(self._types.items())]
+
+    def _offers(self, name: str) -> list[Any]:
+        return self._node.get_publishers_info_by_topic(name)
+
+    def _seen(self, name: str, kind: str) -> SeenTopic:
+        offered = Counter(describe_qos(one.qos_profile) for one in self._offers(name))
+        qos = ' and '.join(offered)
+        if offered.total() > 1:
+            qos += f', {offered.total()} publishers'
+        listener = self._listeners.get(name)
+        if listener is None:
+            return SeenTopic(name, kind, qos)
+        return listener.seen(qos)
+
+    def _listen(self, name: str, kind: str) -> None:
+        try:
+            message_class = load_message_class(name, kind)
+        except ConfigError:
+            # Its name and type are all that can be told of it.
+            return
+        listener = _Listener(name, kind, self._received_ns)
+        qos = choose_qos(QOS_FROM_PUBLISHER, self._offers(name), _DEPTH)
+        # rclpy passes a message's information to callbacks that take it; its types do not say.
+        on_message: Any = listener.on_message
+        listener.subscription = self._node.create_subscription(
+            message_class, name, on_message, qos
+        )
+        self._listeners[name] = listener
+
+    def _on_clock(self, message: Any) -> None:
+        self._sim_ns = message.clock.sec * NS_PER_S + message.clock.nanosec
+
+    def _received_ns(self, info: dict[str, Any]) -> int:
+        if self._sim_ns:
+            return self._sim_ns
+        received_ns = int(info.get('received_timestamp') or 0)
+        if received_ns > 0:
+            return received_ns
+        now: Time = self._node.get_clock().now()
+        return int(now.nanoseconds)
+
+
+class _Listener:
+    """
+    One topic's messages.
+
+    :param name: of the topic
+    :param kind: its type
+    :param received_ns: tells when a message came
+    """
+
+    def __init__(
+        self, name: str, kind: str, received_ns: Callable[[dict[str, Any]], int]
+    ) -> None:
+        self.subscription: Any = None
+        self._name = name
+        self._kind = kind
+        self._received_ns = received_ns
+        self._arrivals = Arrivals()
+        self._traits: dict[str, Any] = {}
+
+    def on_message(self, message: Any, info: dict[str, Any]) -> None:
+        self._arrivals.push(self._received_ns(info), stamp_of(message))
+        # Joints that are told first may be of a part of the robot, as controllers come up.
+        if not self._traits or self._kind in VECTOR_TYPES:
+            self._traits = _LOOKS.get(self._kind, _look_at_nothing)(message)
+
+    def seen(self, qos: str) -> SeenTopic:
+        return SeenTopic(self._name, self._kind, qos, self._arrivals.heard, **self._traits)
+
+
+def stamp_of(message: Any) -> int | None:
+    """Return a message's header stamp in nanoseconds; None: it has no header."""
+    stamp = getattr(getattr(message, 'header', None), 'stamp', None)
+    return None if stamp is None else int(stamp.sec) * NS_PER_S + int(stamp.nanosec)
+
+
+def _look_at_picture(convert: Callable[..., Any], of: str, message: Any) -> dict[str, Any]:
+    text = getattr(message, of)
+    width, height, problem = 0, 0, ''
+    if not SeenPicture(text).is_depth:
+        try:
+            picture = convert(message)
+            width, height = picture.width, picture.height
+        except MessageError as error:
+            problem = str(error)
+    return {'picture': SeenPicture(text, width, height, problem)}
+
+
+def _look_at_joints(message: Any) -> dict[str, Any]:
+    names = tuple(message.name)
+    fields = [one for one in JOINT_FIELDS if len(getattr(message, one)) == len(names)]
+    if not fields or len(set(names)) < len(names):
+        return {}
+    return {'names': names, 'field': fields[0]}
+
+
+def _look_at_trajectory(message: Any) -> dict[str, Any]:
+    return {'names': tuple(message.joint_names)} if message.points else {}
+
+
+def _look_at_array(message: Any) -> dict[str, Any]:
+    return {'size': len(message.data)}
+
+
+def _look_at_nothing(_message: Any) -> dict[str, Any]:
+    return {}
+
+
+_LOOKS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    IMAGE: partial(_look_at_picture, image_frame, 'encoding'),
+    COMPRESSED_IMAGE: partial(_look_at_picture, compressed_picture, 'format'),
+    JOINT_STATE: _look_at_joints,
+    JOINT_TRAJECTORY: _look_at_trajectory,
+    FLOAT64_ARRAY: _look_at_array,
+}

@@ -1,0 +1,92 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Puts a text into a file, at once or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+import errno
+import os
+from pathlib import Path
+import tempfile
+
+from lerobot_streamrec.errors import ConfigError
+
+# File systems without hard links, such as those of memory cards.
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
+
+
+def refuse_existing(path: Path, *, force: bool) -> None:
+    """
+    Refuse a place that cannot be written to, or must not be.
+
+    :param force: whether a file that is there may be replaced
+    :raise ConfigError: saying why
+    """
+    if path.is_dir():
+        raise ConfigError('OUTPUT', str(path), 'it is a folder; name a file')
+    if path.exists() and not force:
+        raise ConfigError('OUTPUT', str(path), 'it exists already; add --force to replace it')
+    if not path.parent.is_dir():
+        raise ConfigError('OUTPUT', str(path), f'there is no folder {path.parent}; make it first')
+
+
+def write_checked(path: Path, text: str, check: Callable[[Path], None], *, force: bool) -> None:
+    """
+    Write a file aside, have it checked, and give it its name.
+
+    :param check: raises if the file is of no use
+    :param force: whether a file that is there may be replaced
+    :raise ConfigError: if it cannot be written, or what the check raised
+    """
+    refuse_existing(path, force=force)
+    try:
+        with _file_beside(path) as aside:
+            aside.write_text(text, 'utf-8')
+            check(aside)
+            _move(aside, path, force=force)
+    except OSError as error:
+        raise ConfigError('OUTPUT', str(path), f'{error.strerror or error}') from error
+
+
+@contextmanager
+def _file_beside(path: Path) -> Iterator[Path]:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.stem}-', suffix='.yaml')
+    aside = Path(name)
+    try:
+        # As any new file, not for its owner alone.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.fchmod(handle, 0o666 & ~umask)
+        os.close(handle)
+        yield aside
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _move(aside: Path, path: Path, *, force: bool) -> None:
+    if not force:
+        try:
+            # Unlike renaming, this never replaces what came meanwhile.
+            path.hardlink_to(aside)
+        except FileExistsError:
+            refuse_existing(path, force=False)
+            raise
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+        else:
+            return
+    aside.replace(path)

@@ -1,0 +1,185 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A proposal as a commented parameter file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+import json
+import re
+import textwrap
+
+from lerobot_streamrec.nodes.live.proposal import CameraProposal, Proposal
+from lerobot_streamrec.nodes.live.seen import SeenTopic
+from lerobot_streamrec.nodes.live.vector_proposal import VectorProposal
+
+TASK = 'Say here what the robot is to do'
+ROOT = '~/datasets/my_dataset'
+
+_WIDTH = 99
+_INDENT = ' ' * 4
+# A text that YAML takes for nothing else.
+_PLAIN = re.compile(r'[A-Za-z_][A-Za-z0-9_./-]*')
+_YAML_WORDS = {'true', 'false', 'yes', 'no', 'on', 'off', 'null', 'y', 'n'}
+
+
+def parameter_text(proposal: Proposal, *, file_name: str, when: str, seconds: float) -> str:
+    """
+    Write a parameter file that the recorder starts with.
+
+    :param proposal: not an empty one
+    :param file_name: of the file
+    :param when: it was looked, for people
+    :param seconds: how long it was looked
+    """
+    lines = [
+        *_comment(
+            f'Proposed by `streamrec init` on {when}, from what it saw in {seconds:g} s. '
+            'config/record.yaml of lerobot_streamrec explains every parameter.'
+        ),
+        '#',
+        f'#   streamrec doctor {file_name}         holds this file against the running robot',
+        f'#   ros2 launch lerobot_streamrec record.launch.py params_file:={file_name}',
+        'episode:',
+        '  ros__parameters:',
+        *_indented(_dataset(proposal)),
+        '',
+        *_indented(_cameras(proposal)),
+        '',
+        *_indented(_vector('state', proposal.state, 'JointState topic of a follower or robot')),
+        '',
+        *_indented(
+            _vector('action', proposal.action, 'topic of a leader, a command, target or goal')
+        ),
+    ]
+    return '\n'.join(line.rstrip() for line in lines) + '\n'
+
+
+def quoted(text: str) -> str:
+    """Return a text as YAML."""
+    is_plain = _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS
+    return text if is_plain else json.dumps(text)
+
+
+def _indented(lines: Iterable[str]) -> Iterator[str]:
+    return (f'{_INDENT}{line}' for line in lines)
+
+
+def _comment(text: str, depth: int = 0) -> list[str]:
+    """Wrap a comment, so that it ends before column 99 in the file."""
+    begin = f'{"  " * depth}# '
+    return textwrap.wrap(
+        text,
+        _WIDTH - len(_INDENT),
+        initial_indent=begin,
+        subsequent_indent=begin,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _dataset(proposal: Proposal) -> Iterator[str]:
+    yield from _comment("For you to say: the dataset's folder, and what the robot is to do.")
+    yield f'root: {ROOT}'
+    yield f'task: {TASK}'
+    yield from _comment('Its name on the Hub, and the kind of robot; both may stay empty.')
+    yield "repo_id: ''"
+    yield "robot_type: ''"
+    yield from _comment('Append to the dataset at root, if there is one.')
+    yield 'resume: false'
+    yield ''
+    yield from _comment(f'Rows per second: {proposal.fps_reason}.')
+    yield f'fps: {proposal.fps}'
+    if proposal.is_sim_time:
+        yield ''
+        yield from _comment('/clock is published: stamps are those of a simulation.')
+        yield 'use_sim_time: true'
+
+
+def _cameras(proposal: Proposal) -> Iterator[str]:
+    if not proposal.cameras:
+        yield from _comment('No camera: nobody publishes pictures that can be recorded.')
+        yield '# cameras: [front]'
+        yield '# camera:'
+        yield '#   front: {topic: /front/image_raw}'
+    else:
+        yield f'cameras: [{", ".join(quoted(one.name) for one in proposal.cameras)}]'
+        yield 'camera:'
+    for camera in proposal.cameras:
+        yield from _camera(camera)
+    if proposal.left_out:
+        yield from _comment('Left out:')
+        for reason in proposal.left_out:
+            yield from _comment(f'  {reason}')
+
+
+def _camera(camera: CameraProposal) -> Iterator[str]:
+    yield f'  {quoted(camera.name)}:'
+    yield from _comment(f'{camera.seen.facts}.', 2)
+    for remark in camera.remarks:
+        yield from _comment(remark, 2)
+    yield f'    topic: {camera.topic}'
+    if camera.is_depth:
+        yield '    depth: true'
+    yield from _stamp(camera.seen, is_received=camera.is_received, depth=2)
+    if camera.others:
+        yield from _comment('Of the same camera:', 2)
+        yield from _topics(camera.others, 2)
+
+
+def _stamp(seen: SeenTopic, *, is_received: bool, depth: int) -> Iterator[str]:
+    trouble = seen.heard.stamp_trouble
+    if trouble:
+        yield from _comment(f'{trouble[:1].upper()}{trouble[1:]}.', depth)
+    if is_received:
+        yield f'{"  " * depth}stamp: receive'
+
+
+def _vector(name: str, vector: VectorProposal | None, kind: str) -> Iterator[str]:
+    if vector is None:
+        yield from _comment(f'No {name}: there is no {kind} from which messages came.')
+        yield f'# {name}:'
+        yield '#   topic: /...'
+        yield '#   names: [...]'
+        return
+    yield f'{name}:'
+    yield from _comment(f'{vector.seen.facts}.', 1)
+    yield f'  topic: {vector.seen.name}'
+    yield f'  type: {vector.seen.message_type}'
+    for remark in vector.remarks:
+        yield from _comment(remark, 1)
+    if vector.names:
+        yield from _names(vector.names)
+    if vector.seen.field != 'position':
+        yield f'  field: {vector.seen.field}'
+    yield from _stamp(vector.seen, is_received=vector.is_received, depth=1)
+    if vector.others:
+        yield from _comment('Others that could be it:', 1)
+        yield from _topics(vector.others, 1)
+
+
+def _names(names: Sequence[str]) -> Iterator[str]:
+    texts = [quoted(one) for one in names]
+    line = f'  names: [{", ".join(texts)}]'
+    if len(line) + len(_INDENT) <= _WIDTH:
+        yield line
+        return
+    yield '  names:'
+    yield from (f'    - {text}' for text in texts)
+
+
+def _topics(topics: Sequence[SeenTopic], depth: int) -> Iterator[str]:
+    for one in topics:
+        facts = one.facts if one.qos else 'nobody publishes it now'
+        yield from _comment(f'  {one.name} ({one.message_type}): {facts}', depth)

@@ -1,0 +1,215 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""From what was seen of the graph to what should be recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lerobot_streamrec.nodes.live.camera_names import (
+    base_topic,
+    camera_groups,
+    camera_names,
+    is_read_transport,
+)
+from lerobot_streamrec.nodes.live.seen import COMPRESSED_IMAGE, IMAGE, IMAGE_TYPES, SeenTopic
+from lerobot_streamrec.nodes.live.vector_proposal import propose_vectors, VectorProposal
+
+USUAL_FPS = (10, 15, 20, 24, 25, 30, 50, 60)
+DEFAULT_FPS = 30
+# A rate within this is meant to be the usual one.
+_FPS_TOLERANCE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class CameraProposal:
+    """
+    A camera to record.
+
+    :param name: of the camera
+    :param topic: its base topic, or a compressed one that stands alone
+    :param is_depth: whether its pictures are depth
+    :param seen: the topic that was looked at for it
+    :param others: topics of the same camera
+    :param remarks: what the user should know of it
+    """
+
+    name: str
+    topic: str
+    is_depth: bool
+    seen: SeenTopic
+    others: tuple[SeenTopic, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def is_received(self) -> bool:
+        """Whether the header's stamps are of no use."""
+        return self.seen.heard.is_badly_stamped
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """
+    What to record.
+
+    :param cameras: each with a name of its own
+    :param state: None: nothing fits
+    :param action: None: nothing fits
+    :param fps: rows per second
+    :param fps_reason: why so many
+    :param left_out: topics that bring pictures which cannot be recorded, and why
+    :param is_sim_time: whether the graph has a clock of its own
+    """
+
+    cameras: tuple[CameraProposal, ...]
+    state: VectorProposal | None
+    action: VectorProposal | None
+    fps: int
+    fps_reason: str
+    left_out: tuple[str, ...] = ()
+    is_sim_time: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing at all to record."""
+        return not self.cameras and self.state is None and self.action is None
+
+
+def propose(topics: Sequence[SeenTopic], *, is_sim_time: bool = False) -> Proposal:
+    """
+    Propose what to record.
+
+    :param topics: all that were seen, of types that nobody reads among them
+    :param is_sim_time: whether the graph has a clock of its own
+    """
+    cameras, left_out = _cameras([one for one in topics if one.qos])
+    state, action = propose_vectors(topics)
+    fps, reason = _fps(cameras)
+    return Proposal(cameras, state, action, fps, reason, left_out, is_sim_time)
+
+
+def chosen_picture_topics(types: Mapping[str, str]) -> set[str]:
+    """
+    Tell which topics have to be listened to, so that no driver compresses pictures for nothing.
+
+    :param types: of all topics
+    :return: of each base topic itself, or the one beside it that is published
+    """
+    return {one for one in _readers(types).values() if one}
+
+
+def _readers(types: Mapping[str, str]) -> dict[str, str]:
+    """Return which topic is read, by base topic; empty: none can be."""
+    readers: dict[str, str] = {}
+    for name in sorted(types, key=lambda one: (base_topic(one), len(one))):
+        base = base_topic(name)
+        readers.setdefault(base, '')
+        wanted = IMAGE if name == base else COMPRESSED_IMAGE
+        # A topic of CompressedImage may stand alone, under any name.
+        is_alone = name == base and types[name] == COMPRESSED_IMAGE
+        is_read = name == base or is_read_transport(name)
+        if not readers[base] and is_read and (types[name] == wanted or is_alone):
+            readers[base] = name
+    return readers
+
+
+def _cameras(topics: Sequence[SeenTopic]) -> tuple[tuple[CameraProposal, ...], tuple[str, ...]]:
+    by_name = {one.name: one for one in topics if _brings_pictures(one)}
+    readers = _readers({name: one.message_type for name, one in by_name.items()})
+    read = {base: by_name[reader] for base, reader in readers.items() if reader}
+    groups = [_by_use(group, read) for group in camera_groups(read)]
+    firsts = [group[0] for group in groups if _is_useful(read[group[0]])]
+    depths = {base: _is_depth(read[base]) for base in firsts}
+    names = camera_names(firsts, depths)
+    cameras = tuple(
+        CameraProposal(
+            names[first],
+            first,
+            depths[first],
+            read[first],
+            tuple(read[other] for other in group[1:]),
+            _remarks(first, read[first]),
+        )
+        for group in groups
+        if (first := group[0]) in names
+    )
+    return cameras, tuple(_left_out(by_name, readers, read))
+
+
+def _by_use(group: Sequence[str], read: Mapping[str, SeenTopic]) -> list[str]:
+    """Put topics first from which pictures came that can be recorded; else keep the order."""
+
+    def rank(base: str) -> int:
+        one = read[base]
+        if one.picture is None:
+            return 1
+        return 2 if one.picture.problem else 0
+
+    return sorted(group, key=rank)
+
+
+def _brings_pictures(one: SeenTopic) -> bool:
+    is_transport = base_topic(one.name) != one.name and 'Packet' in one.message_type
+    return one.message_type in IMAGE_TYPES or is_transport or 'Video' in one.message_type
+
+
+def _is_depth(one: SeenTopic) -> bool:
+    return one.name.endswith('/compressedDepth') or (
+        one.picture is not None and one.picture.is_depth
+    )
+
+
+def _is_useful(one: SeenTopic) -> bool:
+    return one.picture is None or not one.picture.problem
+
+
+def _remarks(base: str, one: SeenTopic) -> tuple[str, ...]:
+    remarks = []
+    if one.name != base:
+        remarks.append(f'{base} is not published: {one.name} is read')
+    if one.picture is None:
+        remarks.append('No picture came: it was not looked at. Does the camera run?')
+    return tuple(remarks)
+
+
+def _left_out(
+    by_name: Mapping[str, SeenTopic], readers: Mapping[str, str], read: Mapping[str, SeenTopic]
+) -> list[str]:
+    found = []
+    for name, one in sorted(by_name.items()):
+        base = base_topic(name)
+        if not readers[base]:
+            found.append(f'{name} ({one.message_type}): pictures of this kind are not read')
+        elif base in read and read[base].name == name and not _is_useful(one):
+            assert one.picture is not None
+            found.append(f'{name}: {one.picture.problem}')
+        elif name != readers[base] and not is_read_transport(name):
+            found.append(f'{name} ({one.message_type}): {readers[base]} is read instead')
+    return found
+
+
+def _fps(cameras: Sequence[CameraProposal]) -> tuple[int, str]:
+    rated = [one for one in cameras if one.seen.heard.rate_hz]
+    if not rated:
+        return DEFAULT_FPS, 'no camera told a rate; set what yours has'
+    slowest = min(rated, key=lambda one: one.seen.heard.rate_hz)
+    rate_hz = slowest.seen.heard.rate_hz
+    fps = min(USUAL_FPS, key=lambda one: abs(one - rate_hz))
+    reason = f'{slowest.name} brings {rate_hz:.1f} pictures per second'
+    if len(rated) > 1:
+        reason += ', the fewest'
+    if abs(fps - rate_hz) > _FPS_TOLERANCE * fps:
+        reason += ', which is no usual rate'
+    return fps, reason

@@ -1,0 +1,110 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What was seen of a topic: what proposals are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lerobot_streamrec.conversions.message_types import (
+    FLOAT64_ARRAY,
+    JOINT_STATE,
+    JOINT_TRAJECTORY,
+)
+from lerobot_streamrec.nodes.live.arrivals import Heard
+
+IMAGE = 'sensor_msgs/msg/Image'
+COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
+IMAGE_TYPES = (IMAGE, COMPRESSED_IMAGE)
+
+TWIST = 'geometry_msgs/msg/Twist'
+TWIST_STAMPED = 'geometry_msgs/msg/TwistStamped'
+POSE_STAMPED = 'geometry_msgs/msg/PoseStamped'
+VECTOR_TYPES = (
+    JOINT_STATE,
+    JOINT_TRAJECTORY,
+    FLOAT64_ARRAY,
+    TWIST,
+    TWIST_STAMPED,
+    POSE_STAMPED,
+)
+"""Types that state and action are looked for among."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPicture:
+    """
+    One message of a camera.
+
+    :param encoding: of a raw picture; otherwise what the message says of its format
+    :param width: in pixels; 0: it is not known
+    :param height: in pixels
+    :param problem: why the recorder could not read it; empty if it can
+    """
+
+    encoding: str
+    width: int = 0
+    height: int = 0
+    problem: str = ''
+
+    @property
+    def is_depth(self) -> bool:
+        """Whether it is depth by its encoding (REP 118)."""
+        return self.encoding.partition(';')[0].strip() in ('16UC1', '32FC1')
+
+    def __str__(self) -> str:
+        size = f'{self.width}x{self.height} ' if self.width else ''
+        return f'{size}{self.encoding}'
+
+
+@dataclass(frozen=True, slots=True)
+class SeenTopic:
+    """
+    A topic that somebody publishes.
+
+    :param name: of the topic
+    :param message_type: of its messages
+    :param qos: what its publishers offer; empty: nobody publishes it
+    :param heard: when its messages came
+    :param picture: one of them; None: none came, or it is no camera
+    :param names: joints as one message has them
+    :param size: how many numbers an array has
+    :param field: which numbers of joints the message has
+    """
+
+    name: str
+    message_type: str
+    qos: str = ''
+    heard: Heard = field(default_factory=Heard)
+    picture: SeenPicture | None = None
+    names: tuple[str, ...] = ()
+    size: int = 0
+    field: str = 'position'
+
+    @property
+    def rate_text(self) -> str:
+        """How often its messages come, in words."""
+        if not self.heard.num_messages:
+            return 'no message came'
+        return f'{self.heard.rate_hz:.1f} Hz' if self.heard.rate_hz else 'one message came'
+
+    @property
+    def facts(self) -> str:
+        """All that was measured, for people."""
+        parts = [self.rate_text]
+        if self.picture is not None:
+            parts.append(str(self.picture))
+        if self.qos:
+            parts.append(self.qos)
+        return ', '.join(parts)

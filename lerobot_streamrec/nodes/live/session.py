@@ -1,0 +1,132 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""rclpy for the time of one command, in which every wait ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+import time
+from types import TracebackType
+from typing import Any
+
+from lerobot_streamrec.errors import ConfigError, StartInterruptedError
+from lerobot_streamrec.nodes.episode_node import NODE_NAME
+from lerobot_streamrec.nodes.parameters import ParameterReader
+from lerobot_streamrec.nodes.settings import GivenSettings, read_settings
+from lerobot_streamrec.nodes.stop_signals import StopSignals
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.logging import LoggingSeverity
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
+
+_POLL_S = 0.1
+_STOP_TIMEOUT_S = 1.0
+
+
+class Session:
+    """
+    A context with its nodes and their executor. Owned by the main thread.
+
+    :param arguments: with ``--ros-args``
+    :param stop: ends every wait
+    :raise ConfigError: if rclpy does not take the arguments
+    """
+
+    def __init__(self, arguments: Sequence[str], stop: StopSignals) -> None:
+        self._stop = stop
+        self._context = Context()
+        self._nodes: list[Node] = []
+        try:
+            # Signals are ours: nodes have to leave the graph in order.
+            rclpy.init(
+                args=list(arguments),
+                context=self._context,
+                signal_handler_options=SignalHandlerOptions.NO,
+            )
+        except RuntimeError as error:
+            # RCLError and its kin: a parameter file that is missing or no YAML.
+            raise ConfigError('--ros-args', ' '.join(arguments), str(error)) from error
+        self._executor = SingleThreadedExecutor(context=self._context)
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._executor.shutdown(timeout_sec=_STOP_TIMEOUT_S)
+        for node in self._nodes:
+            node.destroy_node()
+        rclpy.try_shutdown(context=self._context)
+
+    def node(self, name: str) -> Node:
+        """Make a node that is spun; what it logs is for the report to say."""
+        node = Node(
+            name, context=self._context, enable_rosout=False, start_parameter_services=False
+        )
+        node.get_logger().set_level(LoggingSeverity.FATAL)
+        self._nodes.append(node)
+        self._executor.add_node(node)
+        return node
+
+    def read_settings(self) -> GivenSettings:
+        """
+        Read the parameters as the recorder would.
+
+        Their node bears the recorder's name, since files say whose parameters they are. It is in
+        the graph for a moment only, and offers nothing there.
+
+        :raise ConfigError: naming the first that cannot be used
+        """
+        node = Node(
+            NODE_NAME,
+            context=self._context,
+            enable_rosout=False,
+            start_parameter_services=False,
+            automatically_declare_parameters_from_overrides=True,
+            parameter_overrides=[Parameter('start_type_description_service', value=False)],
+        )
+        try:
+            return read_settings(ParameterReader(node))
+        finally:
+            node.destroy_node()
+
+    def spin(
+        self, duration_s: float, look: Callable[[], Any], until: Callable[[], bool] | None = None
+    ) -> None:
+        """
+        Let messages come.
+
+        :param duration_s: how long
+        :param look: called ten times a second
+        :param until: ends it before; None: nothing does
+        :raise StartInterruptedError: if a signal asked to end
+        """
+        end_s = time.monotonic() + duration_s
+        look_s = 0.0
+        while (now_s := time.monotonic()) < end_s:
+            if self._stop.wait(0):
+                raise StartInterruptedError('interrupted')
+            if now_s >= look_s:
+                look()
+                look_s = now_s + _POLL_S
+            if until is not None and until():
+                return
+            self._executor.spin_once(timeout_sec=min(_POLL_S, end_s - now_s))

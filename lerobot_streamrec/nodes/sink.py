@@ -1,0 +1,36 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Who takes what subscribers bring."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from lerobot_streamrec.frame import Picture
+
+
+class Sink(Protocol):
+    """The recorder, or somebody who only looks at what would be recorded."""
+
+    def push_image(self, video_key: str, stamp_ns: int, picture: Picture) -> None:
+        """Take in a picture; a MessageError refuses it."""
+
+    def push_vector(self, key: str, stamp_ns: int, values: Any) -> None:
+        """Take in the numbers of a message; a MessageError refuses them."""
+
+    def reject(self, key: str, reason: str) -> None:
+        """Take note of a message that cannot be recorded, and why."""
+
+    def lose(self, key: str, num_messages: int) -> None:
+        """Take note of what the middleware lost."""
