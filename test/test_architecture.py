@@ -78,7 +78,7 @@ PURE: dict[str, set[str]] = {
 # import the package inside of functions, and so reach these units beside those of their floor.
 LATE_IMPORTS: dict[PurePosixPath, set[str]] = {
     PurePosixPath(PACKAGE, 'nodes', 'record_main.py'): set(),
-    # Tools for datasets run without ROS; those that look at the graph load it when they are called.
+    # Tools for datasets run without ROS; those that look at the graph load it when they run.
     PurePosixPath(PACKAGE, 'cli', 'ros_command.py'): {'nodes'},
 }
 

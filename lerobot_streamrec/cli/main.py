@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from copy import copy
 import os
 import sys
 from typing import NoReturn
@@ -24,6 +25,7 @@ import click
 from lerobot_streamrec.cli.check import check
 from lerobot_streamrec.cli.compact import compact
 from lerobot_streamrec.cli.delete import delete
+from lerobot_streamrec.cli.doctor import doctor
 from lerobot_streamrec.cli.init import init
 from lerobot_streamrec.cli.merge import merge
 from lerobot_streamrec.errors import StreamrecError
@@ -41,8 +43,11 @@ def streamrec() -> None:
     """
 
 
-for _command in (check, compact, delete, init, merge):
+for _command in (check, compact, delete, doctor, init, merge):
     streamrec.add_command(_command)
+_alias = copy(doctor)
+_alias.short_help = 'Another name of doctor.'
+streamrec.add_command(_alias, 'check-config')
 
 
 def main() -> int:

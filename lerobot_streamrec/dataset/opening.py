@@ -67,7 +67,7 @@ def open_dataset(
     warm_up()
     try:
         refuse_links(root)
-        unfinished = _unfinished_folders(root)
+        unfinished = unfinished_folders(root)
         (root / OWN).mkdir(parents=True, exist_ok=True)
         lock = DatasetLock(root)
     except OSError as error:
@@ -108,9 +108,9 @@ def _state(
     return resumed_state(files, info)
 
 
-def _unfinished_folders(root: Path) -> list[Path]:
+def unfinished_folders(root: Path) -> list[Path]:
     """
-    List what an interrupted first commit left.
+    List what an interrupted first commit left; changes nothing.
 
     :raise DatasetExistsError: if there is anything in the root that is not ours
     """

@@ -27,6 +27,8 @@ _AHEAD_S = 0.05
 # So long no driver keeps a message back.
 _BEHIND_S = 10.0
 _LATE_S = 0.5
+_SHORT_S = 0.01
+_UNITS = ((86_400 * 365.25, 'years'), (86_400, 'days'), (3600, 'h'), (60, 'min'))
 
 
 class Stamps(Enum):
@@ -142,9 +144,12 @@ class Arrivals:
 
 def span_text(seconds: float) -> str:
     """Return a span of time as people say it; of less than a second in milliseconds."""
+    if seconds < 0:
+        return f'-{span_text(-seconds)}'
     if seconds < 1:
-        return f'{seconds * 1e3:.0f} ms'
-    for size_s, unit in ((86_400 * 365.25, 'years'), (86_400, 'days'), (3600, 'h'), (60, 'min')):
-        if seconds >= 2 * size_s:
+        return f'{seconds * 1e3:.1f} ms' if seconds < _SHORT_S else f'{seconds * 1e3:.0f} ms'
+    for size_s, unit in _UNITS:
+        # What is almost an hour is not called 60.0 min.
+        if seconds >= 0.99 * size_s:
             return f'{seconds / size_s:.1f} {unit}'
     return f'{seconds:.1f} s'

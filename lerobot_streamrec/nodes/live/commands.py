@@ -16,12 +16,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+import json
 from pathlib import Path
 import sys
 
 from lerobot_streamrec.errors import ConfigError, StartInterruptedError
+from lerobot_streamrec.nodes.live.doctor import diagnose
+from lerobot_streamrec.nodes.live.doctor_report import render, report_console
 from lerobot_streamrec.nodes.live.init import init as look_and_write
 from lerobot_streamrec.nodes.live.init_report import init_lines
+from lerobot_streamrec.nodes.live.verdict import Level
 from lerobot_streamrec.nodes.stop_signals import StopSignals
 from rich.console import Console
 
@@ -56,6 +60,39 @@ def init(
     for line in init_lines(proposal, path, seconds):
         print(line)
     return EXIT_PROBLEM if proposal.is_empty else EXIT_OK
+
+
+def doctor(
+    path: Path,
+    seconds: float,
+    pictures: Path | None,
+    as_json: bool,
+    ros_arguments: Sequence[str],
+) -> int:
+    """
+    Run ``streamrec doctor``.
+
+    :return: exit status: 0 fit to record, 1 not, or interrupted, 2 wrong usage or configuration
+    """
+    stop = StopSignals()
+    with Console(stderr=True).status(f'listening for {seconds:g} s'):
+        try:
+            report = diagnose(
+                path,
+                seconds=seconds,
+                pictures=pictures,
+                ros_arguments=ros_arguments,
+                stop=stop,
+            )
+        except StartInterruptedError as error:
+            return _fail(error, EXIT_PROBLEM)
+        except ConfigError as error:
+            return _fail(error, EXIT_CONFIG)
+    if as_json:
+        print(json.dumps(report.as_json(), indent=2, ensure_ascii=False))
+    else:
+        render(report, report_console())
+    return EXIT_PROBLEM if report.level is Level.PROBLEM else EXIT_OK
 
 
 def _fail(error: Exception, status: int) -> int:

@@ -28,7 +28,7 @@ from lerobot_streamrec.conversions.message_types import (
     JOINT_STATE,
     JOINT_TRAJECTORY,
 )
-from lerobot_streamrec.errors import ConfigError, MessageError
+from lerobot_streamrec.errors import ConfigError, MessageError, UnsupportedEncodingError
 from lerobot_streamrec.nodes.live.arrivals import Arrivals
 from lerobot_streamrec.nodes.live.proposal import chosen_picture_topics
 from lerobot_streamrec.nodes.live.seen import (
@@ -178,6 +178,8 @@ def _look_at_picture(convert: Callable[..., Any], of: str, message: Any) -> dict
         try:
             picture = convert(message)
             width, height = picture.width, picture.height
+        except UnsupportedEncodingError as error:
+            problem = f'image encoding {error.encoding!r} is not supported'
         except MessageError as error:
             problem = str(error)
     return {'picture': SeenPicture(text, width, height, problem)}

@@ -59,7 +59,9 @@ class Session:
             )
         except RuntimeError as error:
             # RCLError and its kin: a parameter file that is missing or no YAML.
-            raise ConfigError('--ros-args', ' '.join(arguments), str(error)) from error
+            # Below its first line rcl says where in its own code that was.
+            why = str(error).partition('\n')[0]
+            raise ConfigError('--ros-args', ' '.join(arguments), why) from error
         self._executor = SingleThreadedExecutor(context=self._context)
 
     def __enter__(self) -> Session:
@@ -109,13 +111,19 @@ class Session:
             node.destroy_node()
 
     def spin(
-        self, duration_s: float, look: Callable[[], Any], until: Callable[[], bool] | None = None
+        self,
+        duration_s: float,
+        look: Callable[[], Any],
+        *,
+        period_s: float = _POLL_S,
+        until: Callable[[], bool] | None = None,
     ) -> None:
         """
         Let messages come.
 
         :param duration_s: how long
-        :param look: called ten times a second
+        :param look: called now and then
+        :param period_s: between two of its calls, seconds
         :param until: ends it before; None: nothing does
         :raise StartInterruptedError: if a signal asked to end
         """
@@ -126,7 +134,7 @@ class Session:
                 raise StartInterruptedError('interrupted')
             if now_s >= look_s:
                 look()
-                look_s = now_s + _POLL_S
+                look_s = now_s + period_s
             if until is not None and until():
                 return
             self._executor.spin_once(timeout_sec=min(_POLL_S, end_s - now_s))

@@ -1,0 +1,141 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""From what was seen of a topic to what is wrong with it, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from lerobot_streamrec.nodes.live.arrivals import Stamps
+from lerobot_streamrec.nodes.live.observation import Observation
+from lerobot_streamrec.nodes.live.verdict import Level, Remark
+from lerobot_streamrec.nodes.timing_settings import HEADER
+
+# Fast DDS shares so much memory per process by default: larger messages are lost.
+_SEGMENT_BYTES = 500_000
+_PROFILE = (
+    "export config/fastdds_images.xml where the camera's driver starts (README, Give pictures "
+    'room)'
+)
+_SLOW = 0.9
+_MISSING_SHARE = 0.01
+_SAME_CLOCK_S = 1.0
+
+
+def judge(seen: Observation, others: Sequence[Observation], fps: int) -> tuple[Remark, ...]:
+    """
+    Say what is wrong with a topic; nothing if it is fit to be recorded.
+
+    :param seen: the topic
+    :param others: the other topics of the file
+    :param fps: rows per second
+    """
+    if not seen.offered:
+        return (Remark(Level.PROBLEM, _nobody(seen)),)
+    remarks = list(_obstacles(seen))
+    if not seen.heard.num_messages:
+        if not remarks:
+            remarks.append(Remark(Level.PROBLEM, _silence(seen)))
+        return tuple(remarks)
+    remarks += _content(seen)
+    remarks += _stamps(seen, others)
+    remarks += _rate(seen, fps)
+    return tuple(remarks)
+
+
+def _nobody(seen: Observation) -> str:
+    text = f'nobody publishes {seen.topic}: start its driver, or mend {seen.parameter}.topic'
+    return f'{text}; did you mean {" or ".join(seen.alike)}?' if seen.alike else text
+
+
+def _obstacles(seen: Observation) -> Iterator[Remark]:
+    if seen.message_type in seen.types:
+        todo = f'set {seen.parameter}.qos: auto'
+    elif seen.is_camera:
+        todo = f'name a topic of pictures in {seen.parameter}.topic'
+    else:
+        todo = f'set {seen.parameter}.type to it, or name another topic'
+    for one in seen.obstacles:
+        yield Remark(Level.PROBLEM, f'cannot be heard: {one}; {todo}')
+
+
+def _silence(seen: Observation) -> str:
+    text = f'{seen.offered[0].partition(":")[0]} publishes {seen.topic}, and no message came'
+    if seen.is_camera:
+        return f'{text}: see whether the camera runs; if it does, pictures are lost: {_PROFILE}'
+    return f'{text}: see whether its driver runs'
+
+
+def _content(seen: Observation) -> Iterator[Remark]:
+    if seen.num_rejected:
+        share = f'{seen.num_rejected} of {seen.heard.num_messages}'
+        text = f'{share} messages cannot be recorded: {seen.rejection}'
+        # Of a zero stamp, the stamps say all there is to say.
+        if seen.heard.stamps is not Stamps.ZERO or seen.stamp != HEADER:
+            yield Remark(Level.PROBLEM, text)
+    elif seen.readiness:
+        yield Remark(Level.PROBLEM, f'an episode would not start: {seen.readiness}')
+    if seen.picture_problem:
+        yield Remark(Level.PROBLEM, seen.picture_problem)
+
+
+def _stamps(seen: Observation, others: Sequence[Observation]) -> Iterator[Remark]:
+    trouble = seen.heard.stamp_trouble
+    if not trouble or seen.stamp != HEADER:
+        return
+    todo = f'set {seen.parameter}.stamp: receive'
+    if seen.heard.stamps is Stamps.ZERO:
+        yield Remark(Level.PROBLEM, f'{trouble}; {todo}')
+    elif seen.heard.stamps is Stamps.LATE:
+        yield Remark(Level.WARNING, f'{trouble}; mend the clocks, or {todo}')
+    elif all(_is_same_clock(seen, other) for other in others):
+        yield Remark(
+            Level.WARNING,
+            f'{trouble}. All topics have that clock, so that rows fit together; of a simulation, '
+            'set use_sim_time: true',
+        )
+    else:
+        yield Remark(Level.PROBLEM, f'{trouble}; mend the clocks, or {todo}')
+
+
+def _is_same_clock(one: Observation, other: Observation) -> bool:
+    """Whether samples of both would stand in the rows that they belong to."""
+    ours, theirs = _row_delay_s(one), _row_delay_s(other)
+    return ours is None or theirs is None or abs(ours - theirs) < _SAME_CLOCK_S
+
+
+def _row_delay_s(seen: Observation) -> float | None:
+    """Return how far its instants are behind the clock here; None: nothing came."""
+    if not seen.heard.num_messages:
+        return None
+    return seen.heard.delay_s if seen.stamp == HEADER and seen.heard.delay_s is not None else 0.0
+
+
+def _rate(seen: Observation, fps: int) -> Iterator[Remark]:
+    heard = seen.heard
+    if 0 < heard.rate_hz < _SLOW * fps:
+        what = 'a picture' if seen.is_camera else 'its numbers'
+        yield Remark(
+            Level.WARNING,
+            f'brings {heard.rate_hz:.1f} messages per second and fps is {fps}: '
+            f'{1 - heard.rate_hz / fps:.0%} of the rows repeat {what} of the row before',
+        )
+    missing = max(heard.num_missing, seen.num_lost)
+    if missing > _MISSING_SHARE * heard.num_messages:
+        text = f'{missing} of {heard.num_messages + missing} messages are missing'
+        if seen.num_lost:
+            text += f', of which {seen.num_lost} were lost in transport'
+        if seen.size_bytes > _SEGMENT_BYTES:
+            text += f'; pictures of {seen.size_bytes / 1e6:.1f} MB need room: {_PROFILE}'
+        yield Remark(Level.WARNING, text)

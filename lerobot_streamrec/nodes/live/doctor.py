@@ -1,0 +1,265 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""`streamrec doctor`: holds a parameter file against the running graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+import difflib
+from pathlib import Path
+import time
+
+from lerobot_streamrec.dataset.info import DatasetInfo
+from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.nodes.live.diagnosis import judge
+from lerobot_streamrec.nodes.live.machine_checks import (
+    Check,
+    check_disk,
+    check_root,
+    check_shared_memory,
+    check_task,
+    try_encoder,
+)
+from lerobot_streamrec.nodes.live.observation import Observation
+from lerobot_streamrec.nodes.live.observing import observe
+from lerobot_streamrec.nodes.live.parameter_text import TASK
+from lerobot_streamrec.nodes.live.report import DoctorReport, TopicReport
+from lerobot_streamrec.nodes.live.session import Session
+from lerobot_streamrec.nodes.live.verdict import Level, Remark
+from lerobot_streamrec.nodes.live.witness import Witness
+from lerobot_streamrec.nodes.settings import GivenSettings, Settings
+from lerobot_streamrec.nodes.stop_signals import StopSignals
+from lerobot_streamrec.nodes.subscriber import node_name, Subscriber
+from lerobot_streamrec.nodes.subscribers import subscribe
+from lerobot_streamrec.nodes.vector_settings import TypeOf, vector_sources, VectorSettings
+from lerobot_streamrec.recording.config import RecorderConfig
+from rclpy.node import Node
+
+NODE_NAME = 'streamrec_doctor'
+
+# Discovery takes up to three seconds.
+_DISCOVERY_S = 3.0
+_LOOK_PERIOD_S = 0.5
+# Longer than a trial of the encoder, which has a limit of its own.
+_TRIAL_TIMEOUT_S = 60.0
+_START_SERVICE = '/episode/start'
+
+
+class _NotPublishedError(ConfigError):
+    """A type that is asked for, of a topic without publishers or with several types."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Untyped:
+    """A topic whose type is not known."""
+
+    settings: VectorSettings
+    reason: str
+
+
+def diagnose(
+    path: Path,
+    *,
+    seconds: float,
+    pictures: Path | None,
+    ros_arguments: Sequence[str],
+    stop: StopSignals,
+) -> DoctorReport:
+    """
+    Check a parameter file, the topics that it names, and this machine.
+
+    :param path: of the file
+    :param seconds: how long to listen
+    :param pictures: folder for the first picture of each camera; None: none is saved
+    :param ros_arguments: for rclpy, beside the file
+    :raise ConfigError: if the recorder would not take the file
+    :raise StartInterruptedError: if a signal asked to end
+    """
+    if not path.is_file():
+        raise ConfigError('PARAMS', str(path), 'there is no such file; `streamrec init` makes one')
+    arguments = ['--ros-args', '--params-file', str(path), '--', *ros_arguments]
+    with Session(arguments, stop) as session:
+        given = session.read_settings()
+        node = session.node(NODE_NAME)
+        _discover(session, node, given, min(seconds, _DISCOVERY_S))
+        settings, untyped = _complete(given, node)
+        trial = try_encoder(settings.recorder) if settings else None
+        witness = Witness(settings.sources if settings else (), time.monotonic_ns)
+        subscribers = _subscribe(session, settings, witness)
+        session.spin(seconds, lambda: _look(subscribers), period_s=_LOOK_PERIOD_S)
+        if trial is not None:
+            session.spin(_TRIAL_TIMEOUT_S, lambda: None, until=trial.done)
+        is_recorder_there = _is_recorder_there(node)
+        checks, info = _checks(settings, trial, is_recorder_there)
+        seen = [
+            *(observe(one, witness, settings, info, pictures) for one in subscribers if settings),
+            *(_untyped_observation(one, node) for one in untyped),
+        ]
+        seen = [replace(one, alike=_alike(one, node)) for one in seen]
+    fps = settings.recorder.fps if settings else given.options['fps']
+    return DoctorReport(
+        str(path), seconds, tuple(_topic_reports(seen, untyped, fps)), tuple(checks)
+    )
+
+
+def _topic_reports(
+    seen: Sequence[Observation], untyped: Sequence[_Untyped], fps: int
+) -> list[TopicReport]:
+    reasons = {one.settings.parameter: one.reason for one in untyped}
+    reports = []
+    for one in seen:
+        if one.offered and one.parameter in reasons:
+            remarks: tuple[Remark, ...] = (Remark(Level.PROBLEM, reasons[one.parameter]),)
+        else:
+            remarks = judge(one, [other for other in seen if other is not one], fps)
+        reports.append(TopicReport(one, remarks))
+    return reports
+
+
+# --- before the messages -----------------------------------------------------------------------
+
+
+def _discover(session: Session, node: Node, given: GivenSettings, seconds: float) -> None:
+    """Wait until every topic of numbers and every camera has somebody who publishes it."""
+    cameras = {source.stream.topic for source in given.cameras}
+    vectors = {one.topic for one in given.vectors}
+
+    def is_there() -> bool:
+        return all(_types(node, topic) for topic in vectors) and all(
+            _types(node, topic) or _beside(node, topic) for topic in cameras
+        )
+
+    session.spin(seconds, lambda: None, until=is_there)
+
+
+def _beside(node: Node, topic: str) -> bool:
+    """Whether a camera is published by another transport."""
+    prefix = f'{node.resolve_topic_name(topic)}/'
+    return any(
+        name.startswith(prefix) and node.count_publishers(name)
+        for name, _ in node.get_topic_names_and_types()
+    )
+
+
+def _types(node: Node, topic: str) -> list[str]:
+    offers = node.get_publishers_info_by_topic(node.resolve_topic_name(topic))
+    return sorted({offer.topic_type for offer in offers})
+
+
+def _complete(given: GivenSettings, node: Node) -> tuple[Settings | None, list[_Untyped]]:
+    """Complete the settings; topics whose type cannot be known now are left out."""
+
+    def type_of(parameter: str, topic: str) -> str:
+        types = _types(node, topic)
+        if len(types) != 1:
+            reason = (
+                f'{topic} is published as {" and as ".join(types)}: set {parameter} to one of them'
+            )
+            raise _NotPublishedError(parameter, '', reason)
+        return types[0]
+
+    typed, untyped = [], []
+    for one in given.vectors:
+        reason = _why_untyped(one, type_of)
+        if reason:
+            untyped.append(_Untyped(one, reason))
+        else:
+            typed.append(one)
+    if untyped and not typed and not given.cameras:
+        return None, untyped
+    return replace(given, vectors=tuple(typed)).complete(type_of), untyped
+
+
+def _why_untyped(one: VectorSettings, type_of: TypeOf) -> str:
+    try:
+        vector_sources([one], type_of)
+    except _NotPublishedError as error:
+        return error.allowed
+    return ''
+
+
+def _subscribe(
+    session: Session, settings: Settings | None, witness: Witness
+) -> list[Subscriber]:
+    found = []
+    for source in settings.sources if settings else ():
+        # Beside a running recorder, whose nodes have the names without ours before them.
+        node = session.node(f'{NODE_NAME}_{node_name(source.parameter)}')
+        subscriber = subscribe(node, source, witness)
+        subscriber.watch(witness.topics[source.stream.key].see)
+        found.append(subscriber)
+    return found
+
+
+def _look(subscribers: Sequence[Subscriber]) -> None:
+    for one in subscribers:
+        one.look()
+
+
+# --- after them --------------------------------------------------------------------------------
+
+
+def _checks(
+    settings: Settings | None, trial: Future[Check] | None, is_recorder_there: bool
+) -> tuple[list[Check], DatasetInfo | None]:
+    checks, info = [], None
+    if settings is not None and trial is not None:
+        config: RecorderConfig = settings.recorder
+        root, info = check_root(config, is_recorder_there=is_recorder_there)
+        checks += [_tried(trial), root, check_disk(config), check_task(config, TASK)]
+    if is_recorder_there:
+        text = f'one is running: {_START_SERVICE} is there; end it before another one starts'
+        checks.append(Check('recorder', Remark(Level.NOTE, text)))
+    checks.append(check_shared_memory())
+    return checks, info
+
+
+def _tried(trial: Future[Check]) -> Check:
+    if not trial.done():
+        text = f'it did not encode two frames within {_TRIAL_TIMEOUT_S:g} s'
+        return Check('encoder', Remark(Level.PROBLEM, text))
+    return trial.result()
+
+
+def _is_recorder_there(node: Node) -> bool:
+    return _START_SERVICE in dict(node.get_service_names_and_types())
+
+
+def _untyped_observation(one: _Untyped, node: Node) -> Observation:
+    vector = one.settings
+    return Observation(
+        parameter=vector.parameter,
+        key=vector.feature,
+        topic=node.resolve_topic_name(vector.topic),
+        message_type='',
+        is_camera=False,
+        stamp=vector.timing.stamp,
+        offered=tuple(_types(node, vector.topic)),
+        types=tuple(_types(node, vector.topic)),
+    )
+
+
+def _alike(seen: Observation, node: Node) -> tuple[str, ...]:
+    """Find topics that the user may have meant."""
+    if seen.offered:
+        return ()
+    found: Mapping[str, list[str]] = dict(node.get_topic_names_and_types())
+    names = [
+        name
+        for name, types in found.items()
+        if seen.message_type in ('', *types) and node.count_publishers(name)
+    ]
+    return tuple(difflib.get_close_matches(seen.topic, names, n=2, cutoff=0.5))

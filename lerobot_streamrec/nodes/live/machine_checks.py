@@ -1,0 +1,139 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What else a recording needs of this machine: an encoder, a root, and room."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+import threading
+
+from lerobot_streamrec.dataset.info import DatasetInfo, with_defaults
+from lerobot_streamrec.dataset.looking import look_at_root
+from lerobot_streamrec.errors import DatasetLockedError, StreamrecError
+from lerobot_streamrec.nodes.live.shared_memory import left_over
+from lerobot_streamrec.nodes.live.verdict import Level, Remark
+from lerobot_streamrec.recording.config import MIB, RecorderConfig
+from lerobot_streamrec.recording.disk_watch import free_bytes
+from lerobot_streamrec.video.checks import check_encoder, THREAD_NAME
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """
+    Something that was checked beside the topics.
+
+    :param name: what
+    :param remark: how it is
+    """
+
+    name: str
+    remark: Remark
+
+
+def try_encoder(config: RecorderConfig) -> Future[Check]:
+    """Try the encoder in a thread of its own: a codec that hangs must not keep the command."""
+    future: Future[Check] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(_encoder(config))
+        # The thread's entry: whoever waits is told.
+        except BaseException as error:  # noqa: BLE001
+            future.set_exception(error)
+
+    threading.Thread(target=run, name=f'{THREAD_NAME}s', daemon=True).start()
+    return future
+
+
+def _encoder(config: RecorderConfig) -> Check:
+    encoder = config.encoder_in_use()
+    if not config.cameras:
+        return Check('encoder', Remark(Level.OK, 'no camera, nothing to encode'))
+    try:
+        check_encoder(encoder, config.fps)
+    except StreamrecError as error:
+        return Check('encoder', Remark(Level.PROBLEM, str(error)))
+    text = f'{encoder.vcodec} works here, at {config.fps} frames per second'
+    return Check('encoder', Remark(Level.OK, text))
+
+
+def check_root(config: RecorderConfig, *, is_recorder_there: bool) -> tuple[Check, DatasetInfo]:
+    """
+    Check the dataset's folder; nothing on disk is changed.
+
+    :param is_recorder_there: whether a recorder runs, which may be the one that has it open
+    :return: and what the dataset is, or will be
+    """
+    features = config.features()
+    info = DatasetInfo(config.fps, config.robot_type, with_defaults(features))
+    try:
+        outlook = look_at_root(
+            config.root,
+            fps=config.fps,
+            robot_type=config.robot_type,
+            features=features,
+            resume=config.resume,
+        )
+    except DatasetLockedError as error:
+        level = Level.NOTE if is_recorder_there else Level.PROBLEM
+        return Check('dataset', Remark(level, str(error))), info
+    except StreamrecError as error:
+        return Check('dataset', Remark(Level.PROBLEM, str(error))), info
+    if outlook.is_new:
+        text = f'{config.root} will be made'
+    else:
+        info = outlook.info
+        text = f'{config.root} holds {info.total_episodes} episodes, and will be appended to'
+    if outlook.num_takes:
+        text += f'; {outlook.num_takes} interrupted takes are there ({config.recovery} at start)'
+    return Check('dataset', Remark(Level.OK, text)), info
+
+
+def check_disk(config: RecorderConfig) -> Check:
+    """Check whether there is room for an episode."""
+    try:
+        free = free_bytes(config.root)
+    except OSError as error:
+        return Check('disk', Remark(Level.WARNING, f'does not say how much is free: {error}'))
+    text = f'{free / 1e9:.1f} GB free'
+    if free < config.disk.reserve_mib * MIB:
+        text += (
+            f', less than disk.reserve_mib ({config.disk.reserve_mib} MiB): no episode would '
+            'start; make room'
+        )
+        return Check('disk', Remark(Level.PROBLEM, text))
+    return Check('disk', Remark(Level.OK, text))
+
+
+def check_shared_memory() -> Check:
+    """Look for what ended processes have left in shared memory."""
+    left = left_over()
+    if not left.num_segments:
+        return Check('shared memory', Remark(Level.OK, 'nothing was left behind'))
+    text = (
+        f'{left.num_segments} segments of processes that were killed take '
+        f'{left.size_bytes / 1e6:.1f} MB in /dev/shm; `fastdds shm clean` removes them'
+    )
+    return Check('shared memory', Remark(Level.NOTE, text))
+
+
+def check_task(config: RecorderConfig, placeholder: str) -> Check:
+    """Check whether a task is set, without which no episode starts."""
+    if not config.task:
+        text = 'none is set: no episode starts before one comes on /episode/task'
+        return Check('task', Remark(Level.NOTE, text))
+    if config.task == placeholder:
+        return Check('task', Remark(Level.WARNING, f'is still {placeholder!r}: set task'))
+    return Check('task', Remark(Level.OK, config.task))

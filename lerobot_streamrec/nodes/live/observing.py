@@ -1,0 +1,105 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""From a subscriber and its messages to an observation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+import time
+
+from lerobot_streamrec.dataset.info import DatasetInfo
+from lerobot_streamrec.errors import StreamrecError
+from lerobot_streamrec.nodes.live.observation import Observation
+from lerobot_streamrec.nodes.live.witness import TopicWitness, Witness
+from lerobot_streamrec.nodes.qos import describe_qos, node_of
+from lerobot_streamrec.nodes.settings import Settings
+from lerobot_streamrec.nodes.subscriber import Subscriber
+from lerobot_streamrec.recording.readiness import refuse_picture_sizes, stream_problem
+from lerobot_streamrec.video.still import png_file
+
+
+def observe(
+    subscriber: Subscriber,
+    witness: Witness,
+    settings: Settings,
+    info: DatasetInfo | None,
+    pictures: Path | None,
+) -> Observation:
+    """
+    Sum up what is known of a topic, and save its first picture.
+
+    :param subscriber: that listened
+    :param witness: that took what it brought
+    :param settings: of the recorder
+    :param info: of the dataset; None: sizes are not compared
+    :param pictures: folder for pictures; None: none is saved
+    """
+    source, topic = subscriber.source, witness.topics[subscriber.key]
+    offers = subscriber.offers_of(subscriber.target.topic)
+    offered = Counter(f'{node_of(one)}: {describe_qos(one.qos_profile)}' for one in offers)
+    counts = topic.stream.counts()
+    problem, file = _picture(topic, settings, info, pictures)
+    picture = topic.first_picture
+    readiness = stream_problem(topic.stream, time.monotonic_ns(), witness.newest_ns())
+    return Observation(
+        parameter=source.parameter,
+        key=subscriber.key,
+        topic=subscriber.node.resolve_topic_name(subscriber.target.topic),
+        message_type=subscriber.target.message_type,
+        is_camera=source.stream.is_camera,
+        stamp=source.stamp,
+        offered=tuple(offered),
+        types=tuple(sorted({one.topic_type for one in offers})),
+        asked=describe_qos(subscriber.qos),
+        obstacles=subscriber.problems,
+        heard=topic.arrivals.heard,
+        num_rejected=counts.rejected,
+        rejection=topic.stream.last_rejection,
+        num_lost=counts.lost_in_transport,
+        # A clock that is another one is told by its stamps, not by those of the others.
+        readiness=readiness if topic.has_clock_of_here else '',
+        encoding=topic.encoding,
+        width=picture.width if picture else 0,
+        height=picture.height if picture else 0,
+        size_bytes=topic.size_bytes,
+        picture_problem=problem,
+        picture_file=file,
+        values=topic.values,
+    )
+
+
+def _picture(
+    topic: TopicWitness, settings: Settings, info: DatasetInfo | None, folder: Path | None
+) -> tuple[str, str]:
+    """Decode and save the first picture; what is wrong with it, and where it is."""
+    picture = topic.first_picture
+    if picture is None:
+        return '', ''
+    try:
+        content = png_file(picture)
+        if info is not None:
+            refuse_picture_sizes([topic.stream], settings.recorder, info)
+    except StreamrecError as error:
+        return str(error), ''
+    if folder is None:
+        return '', ''
+    name = topic.stream.config.key.rpartition('.')[2]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f'{name}.png'
+        path.write_bytes(content)
+    except OSError as error:
+        return f'its picture cannot be saved to {folder}: {error.strerror or error}', ''
+    return '', str(path)

@@ -1,0 +1,109 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Takes what the recorder's own subscribers bring, and remembers what it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from lerobot_streamrec.conversions.trajectory import TimedVector
+from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.nodes.live.arrivals import Arrivals
+from lerobot_streamrec.nodes.live.graph_watch import stamp_of
+from lerobot_streamrec.nodes.stream_settings import Source
+from lerobot_streamrec.nodes.timing_settings import HEADER
+from lerobot_streamrec.recording.stream import Stream
+
+
+class TopicWitness:
+    """
+    One topic's messages.
+
+    :param source: how they are read
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.stream = Stream(source.stream)
+        self._is_header_used = source.stamp == HEADER
+        self.arrivals = Arrivals()
+        self.first_picture: Picture | None = None
+        self.encoding = ''
+        self.size_bytes = 0
+
+    def see(self, message: Any, received_ns: int) -> None:
+        """Look at a message before it is read."""
+        self.arrivals.push(received_ns, stamp_of(message))
+        if self.stream.config.is_camera:
+            self.encoding = getattr(message, 'encoding', '') or getattr(message, 'format', '')
+            self.size_bytes = len(message.data)
+
+    @property
+    def has_clock_of_here(self) -> bool:
+        """Whether its instants are those of the clock here."""
+        return not (self._is_header_used and self.arrivals.heard.is_badly_stamped)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Numbers of the newest message, by name."""
+        if self.stream.config.is_camera or self.stream.newest_ns is None:
+            return {}
+        vector = self.stream.newest_value
+        if isinstance(vector, TimedVector):
+            vector = vector.at(0)
+        names = self.stream.config.names
+        return {name: float(value) for name, value in zip(names, vector, strict=True)}
+
+
+class Witness:
+    """
+    Stands where the recorder would. Owned by the executor's thread.
+
+    :param sources: of all streams
+    :param now_ns: steady clock
+    """
+
+    def __init__(self, sources: Iterable[Source], now_ns: Callable[[], int]) -> None:
+        self.topics = {source.stream.key: TopicWitness(source) for source in sources}
+        self._now_ns = now_ns
+
+    def push_image(self, video_key: str, stamp_ns: int, picture: Picture) -> None:
+        """Take in a picture."""
+        topic = self.topics[video_key]
+        if topic.first_picture is None:
+            topic.first_picture = picture
+        self._push(topic.stream, stamp_ns, picture)
+
+    def push_vector(self, key: str, stamp_ns: int, values: Any) -> None:
+        """Take in the numbers of a message."""
+        self._push(self.topics[key].stream, stamp_ns, values)
+
+    def _push(self, stream: Stream, stamp_ns: int, value: Any) -> None:
+        stamp_ns += stream.config.offset_ns
+        stream.push(stamp_ns, value, self._now_ns(), is_recording=False)
+
+    def reject(self, key: str, reason: str) -> None:
+        """Take note of a message that cannot be recorded, and why."""
+        self.topics[key].stream.reject(reason)
+
+    def lose(self, key: str, num_messages: int) -> None:
+        """Take note of what the middleware lost."""
+        self.topics[key].stream.lose(num_messages)
+
+    def newest_ns(self) -> int | None:
+        """Return the newest stamp of the topics whose clock is the one here, or else of all."""
+        topics = self.topics.values()
+        sound = [one for one in topics if one.has_clock_of_here]
+        stamps = [one.stream.newest_ns for one in sound or topics]
+        return max((stamp for stamp in stamps if stamp is not None), default=None)
