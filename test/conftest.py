@@ -22,6 +22,7 @@ import json
 import os
 from pathlib import Path
 import shutil
+import sys
 import threading
 import time
 
@@ -34,6 +35,9 @@ import pytest
 
 # Tests that encode in the main thread would make it, and all that it starts, a real-time thread.
 renounce_real_time()
+
+# What several folders import: pytest itself puts no folder of tests on the path.
+sys.path.insert(0, str(Path(__file__).parent / 'support'))
 
 # A run is the same every time, and a slow machine fails no test.
 hypothesis.settings.register_profile('repeatable', derandomize=True, deadline=None)

@@ -26,6 +26,8 @@ from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs import codec_options, ffmpeg_encoder
 from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.depth_config import DEPTH_PIX_FMT
+import numpy as np
 
 # AVColorSpace AVCOL_SPC_SMPTE170M and AVColorRange AVCOL_RANGE_MPEG: what the scaler is told to
 # make is what the file says. LeRobot's own files are the same, but say nothing.
@@ -49,11 +51,13 @@ class EncodedVideo:
     :param path: the file
     :param num_frames: frames in it
     :param size_bytes: its size
+    :param num_undecodable: frames that repeat the one before because a picture was damaged
     """
 
     path: Path
     num_frames: int
     size_bytes: int
+    num_undecodable: int = 0
 
 
 class Mp4Encoder:
@@ -61,7 +65,8 @@ class Mp4Encoder:
     Encodes frames 0, 1, 2, ... at ``k / fps``, one for each call of ``encode`` or ``repeat``.
 
     Owned by one thread. The camera's pixel format goes through libav's scaler straight to the
-    codec's. The codec is opened by the first frame, and the file made by the first packet.
+    codec's; codes of depth are no colours, and go to the codec as they are. The codec is opened by
+    the first frame, and the file made by the first packet.
 
     :param path: file to make; its folder exists
     :param config: encoder settings, checked before
@@ -96,8 +101,9 @@ class Mp4Encoder:
         stream.height = height
         stream.pix_fmt = config.pix_fmt
         stream.time_base = Fraction(1, fps)
-        stream.codec_context.colorspace = _MATRIX_BT601
-        stream.codec_context.color_range = _RANGE_LIMITED
+        if config.pix_fmt != DEPTH_PIX_FMT:
+            stream.codec_context.colorspace = _MATRIX_BT601
+            stream.codec_context.color_range = _RANGE_LIMITED
 
     @property
     def num_frames(self) -> int:
@@ -110,6 +116,10 @@ class Mp4Encoder:
 
         :raise av.FFmpegError: whatever the codec or the disk says
         """
+        if frame.pix_fmt == DEPTH_PIX_FMT:
+            self._last = _frame_of_codes(frame)
+            self._encode_last()
+            return
         source = VideoFrame.from_numpy_buffer(frame.pixels, format=frame.pix_fmt)
         self._last = self._scaler.reformat(
             source,
@@ -169,3 +179,12 @@ class Mp4Encoder:
         except (av.FFmpegError, OSError, ValueError):
             # Nothing to be saved here, and the first error is already on its way.
             return
+
+
+def _frame_of_codes(frame: Frame) -> VideoFrame:
+    """Copy codes to where the codec takes them from; nothing scales them."""
+    video_frame = VideoFrame(frame.width, frame.height, frame.pix_fmt)
+    plane = video_frame.planes[0]
+    rows = np.frombuffer(plane, dtype='<u2').reshape(-1, plane.line_size // 2)
+    rows[: frame.height, : frame.width] = frame.pixels
+    return video_frame

@@ -19,6 +19,9 @@ import av
 from av.video.frame import VideoFrame
 from lerobot_streamrec.errors import UndecodableError
 
+# FFmpeg 9 shows nothing of a second png by the same decoder, and says that it is whole.
+_ONE_EACH = ('png',)
+
 
 class PictureDecoder:
     """
@@ -45,6 +48,8 @@ class PictureDecoder:
         :param data: the whole file
         :raise UndecodableError: if it is not whole, or no picture of this codec
         """
+        if self._codec in _ONE_EACH:
+            self._context = self._open()
         try:
             frames = self._context.decode(av.Packet(bytes(data)))
         except (av.FFmpegError, ValueError) as error:
