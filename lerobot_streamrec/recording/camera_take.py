@@ -15,19 +15,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from lerobot_streamrec.dataset.takes.take_record import video_name
+from lerobot_streamrec.depth_frame import depth_unit, METRES
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.stats.depth_histogram import DepthHistogram, DepthMoments
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
 from lerobot_streamrec.video.counting_encoder import CountingEncoder
+from lerobot_streamrec.video.depth_config import DEPTH_UNIT, DepthConfig
+from lerobot_streamrec.video.depth_encoder import DepthEncoder
+from lerobot_streamrec.video.depth_quantisation import DepthQuantiser
 from lerobot_streamrec.video.encoder_thread import EncoderThread, VideoEncoder
 from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
+from lerobot_streamrec.video.repeating_encoder import RepeatingEncoder
 
 
 class PictureStatistics(Protocol):
@@ -50,6 +56,7 @@ class CameraTake:
     :param counted: belongs to the thread until that has finished
     :param height: of every frame
     :param width: of every frame
+    :param depth_unit: of every depth picture; empty: colours
     :param encoder_info: the encoder's settings, as LeRobot stores them
     :param last_ns: stamp of the picture that the last row shows
     """
@@ -58,6 +65,7 @@ class CameraTake:
     counted: PictureStatistics
     height: int
     width: int
+    depth_unit: str
     encoder_info: Mapping[str, object]
     last_ns: int | None = None
 
@@ -73,17 +81,45 @@ def open_camera(
     :param config: settings
     :param folder: of the take, in staging; made if it is not there
     """
-    height, width = picture.height, picture.width
-    encoder = config.encoder_in_use()
+    height, width, unit = picture.height, picture.width, depth_unit(picture)
+    encoder = config.encoder_in_use(stream.depth)
     path = folder / video_name(stream.key)
-    histogram = ImageHistogram()
+    links = _links(stream.depth, unit, lattice_stride(height, width))
 
     def open_encoder() -> VideoEncoder:
         path.parent.mkdir(parents=True, exist_ok=True)
         video = Mp4Encoder(path, encoder, fps=config.fps, width=width, height=height)
-        return CountingEncoder(video, histogram, lattice_stride(height, width))
+        return links.before(video)
 
     thread = EncoderThread(
         stream.key, open_encoder, max_queue_bytes=config.queue_bytes_per_camera
     )
-    return CameraTake(thread, histogram, height, width, encoder.as_info())
+    info = {**encoder.as_info(), **picture_info(stream, picture)}
+    return CameraTake(thread, links.counted, height, width, unit, info)
+
+
+def picture_info(stream: StreamConfig, picture: Picture) -> dict[str, object]:
+    """Return what LeRobot stores of a camera's pictures, encoder settings apart."""
+    if stream.depth is None:
+        return {}
+    return {**stream.depth.as_info(), DEPTH_UNIT: depth_unit(picture)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Links:
+    """What stands before an encoder, and what has counted the pictures that went through."""
+
+    counted: PictureStatistics
+    before: Callable[[VideoEncoder], VideoEncoder]
+
+
+def _links(depth: DepthConfig | None, unit: str, stride: int) -> _Links:
+    if depth is None:
+        histogram = ImageHistogram()
+        return _Links(histogram, lambda video: CountingEncoder(video, histogram, stride))
+    quantiser = DepthQuantiser(depth, unit)
+    counter = DepthMoments(depth.depth_max) if unit == METRES else DepthHistogram()
+    return _Links(
+        counter,
+        lambda video: RepeatingEncoder(DepthEncoder(video, quantiser, counter, stride)),
+    )

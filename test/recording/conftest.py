@@ -37,6 +37,7 @@ FPS = 10
 SECOND_NS = 10**9
 BEGIN_NS = 1_800_000_000 * SECOND_NS
 FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'
+DEPTH = 'observation.images.front_depth'
 BLOCK = 16
 HEIGHT, WIDTH = 3 * BLOCK, 4 * BLOCK
 WAIT_S = 30
@@ -50,6 +51,7 @@ TRAINS = {
     FRONT: (SECOND_NS // 10, 11_000_000),
     TOP: (SECOND_NS // 10, 38_000_000),
     STATE: (SECOND_NS // 50, 3_000_000),
+    DEPTH: (SECOND_NS // 10, 11_000_000),
 }
 
 
@@ -68,7 +70,9 @@ def numbered_frame(number, height=HEIGHT, width=WIDTH, pix_fmt='rgb24'):
 
 
 def number_in(pixels):
-    middles = pixels[BLOCK // 2 : HEIGHT : BLOCK, BLOCK // 2 : WIDTH : BLOCK].mean(axis=2)
+    """Read the number back, from colours or from codes of depth."""
+    middles = pixels[BLOCK // 2 : HEIGHT : BLOCK, BLOCK // 2 : WIDTH : BLOCK]
+    middles = middles.mean(axis=2) if middles.ndim == 3 else middles // 16
     return sum(1 << bit for bit, level in enumerate(middles.ravel()) if level > 127)
 
 
@@ -81,6 +85,8 @@ class Rig:
         self.trains = {stream.key: TRAINS[stream.key] for stream in config.streams}
         self.sent = {stream.key: [] for stream in config.streams}
         self.config = config
+        self.draw = {}
+        """How a camera's pictures are made of their numbers, by key; otherwise in colours."""
         self.recorder = Recorder(config, lambda: self.steady_ns)
 
     def push(self, key, stamp_ns, **changes):
@@ -89,7 +95,8 @@ class Rig:
         if key == STATE:
             self.recorder.push_vector(key, stamp_ns, np.array([number, 2.0 * number]))
         else:
-            self.recorder.push_image(key, stamp_ns, numbered_frame(number, **changes))
+            draw = self.draw.get(key, numbered_frame)
+            self.recorder.push_image(key, stamp_ns, draw(number, **changes))
         self.sent[key].append((stamp_ns, number))
 
     def stamps(self, key, until_ns):
