@@ -192,11 +192,13 @@ class UnsupportedEncodingError(MessageError):
 
     :param encoding: what the message says
     :param supported: the encodings that are
+    :param hint: what it is instead, and what to do; empty: nothing is known of it
     """
 
-    def __init__(self, encoding: str, supported: list[str]) -> None:
+    def __init__(self, encoding: str, supported: list[str], hint: str = '') -> None:
         super().__init__(
-            f'image encoding {encoding!r} is not supported; supported are {", ".join(supported)}'
+            f'image encoding {encoding!r} {hint or "is not supported"}; '
+            f'supported are {", ".join(supported)}'
         )
         self.encoding = encoding
 

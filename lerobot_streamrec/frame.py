@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The picture as it travels from a message to an encoder, without a copy."""
+"""Pictures as they travel from a message to an encoder, without a copy."""
 
 from __future__ import annotations
 
@@ -77,3 +77,27 @@ class Frame:
         if self.chroma is not None:
             size_bytes += int(self.chroma.strides[0]) * int(self.chroma.shape[0])
         return size_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CompressedPicture:
+    """
+    One camera picture in a file format that stands by itself, such as JPEG.
+
+    The view keeps the message's buffer alive; whoever pushes a picture gives it away.
+
+    :param data: the whole file, uint8 view
+    :param codec: FFmpeg's name of its decoder: ``mjpeg`` or ``png``
+    :param height: rows of pixels, as the file's header says
+    :param width: pixels per row, as the file's header says
+    """
+
+    data: npt.NDArray[np.uint8]
+    codec: str
+    height: int
+    width: int
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory that the picture holds while it waits, in bytes."""
+        return int(self.data.size)

@@ -33,11 +33,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+# With --import-mode=importlib the folder of helpers is not on the path.
+sys.path.append(str(Path(__file__).parent / 'helpers'))
+
 # Tests that encode in the main thread would make it, and all that it starts, a real-time thread.
 renounce_real_time()
-
-# What several folders import: pytest itself puts no folder of tests on the path.
-sys.path.insert(0, str(Path(__file__).parent / 'support'))
 
 # A run is the same every time, and a slow machine fails no test.
 hypothesis.settings.register_profile('repeatable', derandomize=True, deadline=None)

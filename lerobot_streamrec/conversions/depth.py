@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import math
 import struct
-from typing import Any, Protocol
 
-from lerobot_streamrec.conversions.image import ImageMessage
+from lerobot_streamrec.conversions.compressed_image import CompressedImageMessage
+from lerobot_streamrec.conversions.image import check_step, data_of, ImageMessage
+from lerobot_streamrec.conversions.picture_header import picture_size, PNG_MAGIC
 from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.errors import (
     FrameShapeError,
@@ -42,100 +43,93 @@ _TRANSPORT = 'compressedDepth'
 _PNG, _RVL = 'png', 'rvl'
 _HEADER = struct.Struct('<iff')
 _RVL_SIZE = struct.Struct('<ii')
-_PNG_BEGIN = b'\x89PNG\r\n\x1a\n'
-# After the signature: length and name of the first chunk, then width and height.
-_PNG_SIZE = struct.Struct('>8s4s4sII')
 _MAX_PIXELS = 1 << 25
 
 
-class CompressedMessage(Protocol):
-    """What is looked at of a sensor_msgs/CompressedImage."""
-
-    format: str
-    data: Any
-
-
-def depth_frame(message: ImageMessage) -> DepthFrame:
+def depth_frame(message: ImageMessage, parameter: str = 'camera.<name>') -> DepthFrame:
     """
     Look at a message's pixels as depth; the frame keeps the message's buffer alive.
 
     :param message: sensor_msgs/Image or alike; its rows may be padded (``step``)
+    :param parameter: prefix of the camera's parameters, for the messages of errors
     :raise UnsupportedEncodingError: if the encoding is not one of ``DEPTH_ENCODINGS``
     :raise FrameShapeError: if the sizes do not fit the data
     """
-    unit, kind = _unit(message.encoding)
+    unit, kind = _unit(message.encoding, parameter)
     dtype = np.dtype(('>' if message.is_bigendian else '<') + kind)
     height, width, step = message.height, message.width, message.step
     if height < 1 or width < 1:
         raise FrameShapeError(f'image of {width}x{height} pixels: both must be positive')
     row_bytes = width * dtype.itemsize
-    if step < row_bytes:
-        raise FrameShapeError(
-            f'image of {width} pixels {message.encoding} with step {step}: '
-            f'a row needs {row_bytes} bytes'
-        )
-    data = np.frombuffer(message.data, dtype=np.uint8)
-    if data.size != step * height:
-        raise FrameShapeError(
-            f'image of {width}x{height} {message.encoding} with step {step} has '
-            f'{data.size} bytes of data: {step * height} are needed'
-        )
-    rows = data.reshape(height, step)[:, :row_bytes]
+    check_step(message, row_bytes)
+    rows = data_of(message, step * height).reshape(height, step)[:, :row_bytes]
     return DepthFrame(rows.view(dtype), unit)
 
 
-def compressed_depth(message: CompressedMessage) -> CompressedDepth:
+def compressed_depth(
+    message: CompressedImageMessage, parameter: str = 'camera.<name>'
+) -> CompressedDepth:
     """
     Look at a message of the compressedDepth transport; it is decoded later.
 
     :param message: sensor_msgs/CompressedImage or alike
+    :param parameter: prefix of the camera's parameters, for the messages of errors
     :raise UnsupportedEncodingError: if it is of another transport, or no depth
     :raise UndecodableError: if it is too short, or its headers are none
-    :raise FrameShapeError: if the picture is too large to be one
+    :raise FrameShapeError: if the picture is empty, or too large to be one
     """
     encoding, _, rest = message.format.partition(';')
+    unit, _ = _unit(encoding.strip(), parameter)
     transport, *codec = rest.split() or ['']
     if transport != _TRANSPORT or codec not in ([], [_PNG], [_RVL]):
         raise UnsupportedEncodingError(
             message.format, [f'{one}; {_TRANSPORT} {_PNG} or {_RVL}' for one in DEPTH_ENCODINGS]
         )
-    unit, _ = _unit(encoding.strip())
     data = memoryview(message.data).cast('B')
     if data.nbytes < _HEADER.size:
         raise UndecodableError(f'{message.format} of {data.nbytes} bytes has no header')
     _, a, b = _HEADER.unpack_from(data)
     if unit == METRES and not (math.isfinite(a) and math.isfinite(b) and a > 0):
         raise UndecodableError(f'{message.format} has parameters {a} and {b} in its header')
+    inverse = (a, b) if unit == METRES else (0.0, 0.0)
     data = data[_HEADER.size :]
     # Publishers of before rvl do not name the codec.
-    read = _rvl if codec == [_RVL] else _png
-    picture = read(data, unit, (a, b) if unit == METRES else (0.0, 0.0))
-    if picture.height < 1 or picture.width < 1 or picture.height * picture.width > _MAX_PIXELS:
-        raise FrameShapeError(
-            f'{message.format} says that it has {picture.width}x{picture.height} pixels; allowed '
-            f'are 1 to {_MAX_PIXELS}'
-        )
-    return picture
+    if codec != [_RVL]:
+        height, width = _png_size(data)
+        return CompressedDepth(data, _PNG, unit, height, width, inverse)
+    height, width = _rvl_size(data)
+    return CompressedDepth(data[_RVL_SIZE.size :], _RVL, unit, height, width, inverse)
 
 
-def _unit(encoding: str) -> tuple[str, str]:
+def _unit(encoding: str, parameter: str) -> tuple[str, str]:
     try:
         return _UNITS[encoding]
     except KeyError:
         raise UnsupportedEncodingError(
-            encoding, [f'{", ".join(DEPTH_ENCODINGS)} on a camera whose parameter depth is true']
+            encoding,
+            list(DEPTH_ENCODINGS),
+            f'is no depth, and {parameter}.depth is true: read the topic of depth, or set that to '
+            'false',
         ) from None
 
 
-def _rvl(data: memoryview, unit: str, inverse: tuple[float, float]) -> CompressedDepth:
+def _png_size(data: memoryview) -> tuple[int, int]:
+    if data[: len(PNG_MAGIC)] != PNG_MAGIC:
+        raise UndecodableError(f'png picture of {data.nbytes} bytes does not begin as one')
+    return _bounded(*picture_size(data, _PNG))
+
+
+def _rvl_size(data: memoryview) -> tuple[int, int]:
     if data.nbytes < _RVL_SIZE.size:
         raise UndecodableError(f'rvl picture of {data.nbytes} bytes has no size')
     width, height = _RVL_SIZE.unpack_from(data)
-    return CompressedDepth(data[_RVL_SIZE.size :], _RVL, unit, height, width, inverse)
+    return _bounded(height, width)
 
 
-def _png(data: memoryview, unit: str, inverse: tuple[float, float]) -> CompressedDepth:
-    if data.nbytes < _PNG_SIZE.size or data[: len(_PNG_BEGIN)] != _PNG_BEGIN:
-        raise UndecodableError(f'png picture of {data.nbytes} bytes does not begin as one')
-    *_, width, height = _PNG_SIZE.unpack_from(data)
-    return CompressedDepth(data, _PNG, unit, height, width, inverse)
+def _bounded(height: int, width: int) -> tuple[int, int]:
+    """Refuse sizes that a few bytes could claim, and no memory holds."""
+    if height < 1 or width < 1 or height * width > _MAX_PIXELS:
+        raise FrameShapeError(
+            f'depth picture of {width}x{height} pixels; allowed are 1 to {_MAX_PIXELS} in all'
+        )
+    return height, width

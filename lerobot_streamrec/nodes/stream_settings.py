@@ -21,6 +21,7 @@ from lerobot_streamrec.conversions.vector import JOINT_FIELDS, JOINT_STATE, MESS
 from lerobot_streamrec.dataset.features import check_feature_key
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.parameters import defaults_of, ParameterReader, Spec
+from lerobot_streamrec.nodes.transport import AUTO, TRANSPORTS
 from lerobot_streamrec.recording.config import StreamConfig
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.validate_topic_name import validate_topic_name
@@ -42,6 +43,7 @@ class Source:
     :param stamp: ``header`` or ``receive``
     :param message_type: of a vector
     :param field: of a joint state
+    :param transport: of a camera, one of ``TRANSPORTS``
     """
 
     parameter: str
@@ -49,6 +51,7 @@ class Source:
     stamp: str
     message_type: str = ''
     field: str = ''
+    transport: str = AUTO
 
 
 def read_sources(reader: ParameterReader) -> tuple[Source, ...]:
@@ -65,12 +68,25 @@ def read_sources(reader: ParameterReader) -> tuple[Source, ...]:
 def _camera(reader: ParameterReader, name: str) -> Source:
     key = check_feature_key('cameras', f'observation.images.{name}')
     prefix = f'camera.{name}'
-    topic = _topic(reader, prefix, 'Topic of sensor_msgs/msg/Image')
+    topic = _topic(reader, prefix, 'Base topic: sensor_msgs/msg/Image, or CompressedImage')
     if not topic:
         raise ConfigError(f'{prefix}.topic', topic, f'the camera {name} needs a topic')
     return Source(
-        prefix, StreamConfig(key, topic, (), _max_age(reader, prefix)), _stamp(reader, prefix)
+        prefix,
+        StreamConfig(key, topic, (), _max_age(reader, prefix)),
+        _stamp(reader, prefix),
+        transport=_transport(reader, prefix),
     )
+
+
+def _transport(reader: ParameterReader, prefix: str) -> str:
+    name = f'{prefix}.transport'
+    value: str = reader.read(
+        Spec(name, AUTO, f'Pixels or the topic beside them: {", ".join(TRANSPORTS)}')
+    )
+    if value not in TRANSPORTS:
+        raise ConfigError(name, value, f'allowed are {", ".join(TRANSPORTS)}')
+    return value
 
 
 def _vector(reader: ParameterReader, prefix: str) -> Source | None:

@@ -42,11 +42,19 @@ class Subscriber(ABC):
     :param recorder: takes the samples
     :param message_class: of the topic
     :param depth: messages that may wait to be read
+    :param topic: which one; None: the source's own
     """
 
     def __init__(
-        self, node: Node, source: Source, recorder: Recorder, message_class: type, depth: int
+        self,
+        node: Node,
+        source: Source,
+        recorder: Recorder,
+        message_class: type,
+        depth: int,
+        topic: str | None = None,
     ) -> None:
+        self._topic = topic or source.stream.topic
         self._node = node
         self._source = source
         self._recorder = recorder
@@ -81,7 +89,7 @@ class Subscriber(ABC):
         on_message: Any = self._on_message
         self._node.create_subscription(
             message_class,
-            self._source.stream.topic,
+            self._topic,
             on_message,
             qos,
             event_callbacks=events,
@@ -93,7 +101,7 @@ class Subscriber(ABC):
         except MessageError as error:
             self._recorder.reject(self._source.stream.key, str(error))
             self._node.get_logger().warning(
-                f'{self._source.stream.topic}: {error}', throttle_duration_sec=_LOG_EVERY_S
+                f'{self._topic}: {error}', throttle_duration_sec=_LOG_EVERY_S
             )
 
     def _stamp_ns(self, message: Any, info: dict[str, Any]) -> int:
@@ -110,7 +118,7 @@ class Subscriber(ABC):
     def _on_lost(self, event: Any) -> None:
         self._recorder.lose(self._source.stream.key, event.total_count_change)
         self._node.get_logger().warning(
-            f'{self._source.stream.topic}: {event.total_count} messages lost in transport so far; '
+            f'{self._topic}: {event.total_count} messages lost in transport so far; '
             'for pictures, export config/fastdds_images.xml for the publisher (see README)',
             throttle_duration_sec=_LOG_EVERY_S,
         )

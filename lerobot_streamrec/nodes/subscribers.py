@@ -17,13 +17,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from lerobot_streamrec.conversions.compressed_image import compressed_picture
 from lerobot_streamrec.conversions.image import image_frame
 from lerobot_streamrec.conversions.vector import FLOAT64_ARRAY, JOINT_STATE, vector_reader
 from lerobot_streamrec.nodes.stream_settings import Source
 from lerobot_streamrec.nodes.subscriber import node_name, Subscriber
+from lerobot_streamrec.nodes.transport import choose_topic
 from lerobot_streamrec.recording.recorder import Recorder
 from rclpy.node import Node
-from sensor_msgs.msg import Image, JointState
+from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import Float64MultiArray
 
 _CLASSES = {JOINT_STATE: JointState, FLOAT64_ARRAY: Float64MultiArray}
@@ -46,7 +48,26 @@ class ImageSubscriber(Subscriber):
         super().__init__(node, source, recorder, Image, _IMAGE_DEPTH)
 
     def _push(self, stamp_ns: int, message: Any) -> None:
-        self._recorder.push_image(self._source.stream.key, stamp_ns, image_frame(message))
+        frame = image_frame(message, self._source.parameter)
+        self._recorder.push_image(self._source.stream.key, stamp_ns, frame)
+
+
+class CompressedImageSubscriber(Subscriber):
+    """
+    A camera topic of compressed pictures.
+
+    :param node: a node of its own
+    :param source: what to read, and how
+    :param recorder: takes the pictures
+    :param topic: which one
+    """
+
+    def __init__(self, node: Node, source: Source, recorder: Recorder, topic: str) -> None:
+        super().__init__(node, source, recorder, CompressedImage, _IMAGE_DEPTH, topic)
+
+    def _push(self, stamp_ns: int, message: Any) -> None:
+        picture = compressed_picture(message, self._source.parameter)
+        self._recorder.push_image(self._source.stream.key, stamp_ns, picture)
 
 
 class VectorSubscriber(Subscriber):
@@ -70,5 +91,15 @@ class VectorSubscriber(Subscriber):
 
 def subscribe(source: Source, recorder: Recorder) -> Subscriber:
     """Make the subscriber of a source, on a node of its own."""
-    kind = ImageSubscriber if source.stream.is_camera else VectorSubscriber
-    return kind(Node(node_name(source.parameter)), source, recorder)
+    node = Node(node_name(source.parameter))
+    if not source.stream.is_camera:
+        return VectorSubscriber(node, source, recorder)
+    topic = choose_topic(source.stream.topic, source.transport, lambda name: _types(node, name))
+    if topic.is_compressed:
+        return CompressedImageSubscriber(node, source, recorder, topic.name)
+    return ImageSubscriber(node, source, recorder)
+
+
+def _types(node: Node, topic: str) -> set[str]:
+    """Return the message types that are published on a topic now."""
+    return {info.topic_type for info in node.get_publishers_info_by_topic(topic)}

@@ -28,12 +28,12 @@ from lerobot_streamrec.stats.depth_histogram import DepthHistogram, DepthMoments
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
 from lerobot_streamrec.video.counting_encoder import CountingEncoder
+from lerobot_streamrec.video.decoding_encoder import DecodingEncoder
 from lerobot_streamrec.video.depth_config import DEPTH_UNIT, DepthConfig
 from lerobot_streamrec.video.depth_encoder import DepthEncoder
 from lerobot_streamrec.video.depth_quantisation import DepthQuantiser
 from lerobot_streamrec.video.encoder_thread import EncoderThread, VideoEncoder
 from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
-from lerobot_streamrec.video.repeating_encoder import RepeatingEncoder
 
 
 class PictureStatistics(Protocol):
@@ -84,18 +84,18 @@ def open_camera(
     height, width, unit = picture.height, picture.width, depth_unit(picture)
     encoder = config.encoder_in_use(stream.depth)
     path = folder / video_name(stream.key)
-    links = _links(stream.depth, unit, lattice_stride(height, width))
+    counting = _counting(stream.depth, unit, lattice_stride(height, width))
 
     def open_encoder() -> VideoEncoder:
         path.parent.mkdir(parents=True, exist_ok=True)
         video = Mp4Encoder(path, encoder, fps=config.fps, width=width, height=height)
-        return links.before(video)
+        return DecodingEncoder(counting.before(video), stream.key)
 
     thread = EncoderThread(
         stream.key, open_encoder, max_queue_bytes=config.queue_bytes_per_camera
     )
     info = {**encoder.as_info(), **picture_info(stream, picture)}
-    return CameraTake(thread, links.counted, height, width, unit, info)
+    return CameraTake(thread, counting.counted, height, width, unit, info)
 
 
 def picture_info(stream: StreamConfig, picture: Picture) -> dict[str, object]:
@@ -106,20 +106,17 @@ def picture_info(stream: StreamConfig, picture: Picture) -> dict[str, object]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Links:
-    """What stands before an encoder, and what has counted the pictures that went through."""
+class _Counting:
+    """What counts pictures, and how it is put before an encoder."""
 
     counted: PictureStatistics
     before: Callable[[VideoEncoder], VideoEncoder]
 
 
-def _links(depth: DepthConfig | None, unit: str, stride: int) -> _Links:
+def _counting(depth: DepthConfig | None, unit: str, stride: int) -> _Counting:
     if depth is None:
         histogram = ImageHistogram()
-        return _Links(histogram, lambda video: CountingEncoder(video, histogram, stride))
+        return _Counting(histogram, lambda video: CountingEncoder(video, histogram, stride))
     quantiser = DepthQuantiser(depth, unit)
     counter = DepthMoments(depth.depth_max) if unit == METRES else DepthHistogram()
-    return _Links(
-        counter,
-        lambda video: RepeatingEncoder(DepthEncoder(video, quantiser, counter, stride)),
-    )
+    return _Counting(counter, lambda video: DepthEncoder(video, quantiser, counter, stride))

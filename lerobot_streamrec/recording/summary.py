@@ -82,20 +82,33 @@ class Finalized:
 
 def summarize(take: FinishedTake, episode: SavedEpisode) -> EpisodeSummary:
     """Say what became of a take."""
-    remarks = [remark for key in take.rows for remark in _remarks(take, key)]
+    undecodable = _undecodable(take)
+    remarks = [remark for key in take.rows for remark in _remarks(take, key, undecodable[key])]
     return EpisodeSummary(
         episode=episode,
         num_repeated=sum(
-            take.rows[key].repeated + take.rows[key].overloaded for key in take.cameras
+            take.rows[key].repeated + take.rows[key].overloaded + undecodable[key]
+            for key in take.cameras
         ),
         seconds=take.grid.seconds(take.num_rows),
         remarks=tuple(remarks),
     )
 
 
-def _remarks(take: FinishedTake, key: str) -> list[str]:
+def _undecodable(take: FinishedTake) -> dict[str, int]:
+    """Return how many pictures of each stream could not be decoded; its encoders have finished."""
+    found = dict.fromkeys(take.rows, 0)
+    return found | {key: video.result().num_undecodable for key, video in take.videos.items()}
+
+
+def _remarks(take: FinishedTake, key: str, num_undecodable: int) -> list[str]:
     rows, counts = take.rows[key], take.counts[key]
     found = []
+    if num_undecodable:
+        found.append(
+            f'{key}: {_count(num_undecodable, "frame")} repeated because what the camera sent '
+            'could not be decoded'
+        )
     if rows.stale:
         found.append(
             f'{key} was stale in {_count(rows.stale, "row")} '
@@ -122,7 +135,8 @@ def _remarks(take: FinishedTake, key: str) -> list[str]:
 
 
 def record_of(take: FinishedTake) -> dict[str, object]:
-    """Return what the recorder keeps of an episode for itself, as JSON."""
+    """Return what the recorder keeps of an episode for itself, as JSON; its videos are done."""
+    undecodable = _undecodable(take)
     return {
         'fps': take.grid.fps,
         'start_stamp_ns': take.grid.start_ns,
@@ -131,7 +145,11 @@ def record_of(take: FinishedTake) -> dict[str, object]:
         'metadata': {name: text for name, text in take.metadata.items() if text},
         'saved_at': datetime.now(timezone.utc).isoformat(timespec='milliseconds'),
         'streams': {
-            key: {**_row_counts(rows), **asdict(take.counts[key])}
+            key: {
+                **_row_counts(rows),
+                'rows_undecodable': undecodable[key],
+                **asdict(take.counts[key]),
+            }
             for key, rows in take.rows.items()
         },
     }

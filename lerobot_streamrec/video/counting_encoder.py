@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.encoder_thread import VideoEncoder
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
@@ -48,11 +50,12 @@ class CountingEncoder:
         self._encoder = encoder
         self._counter = counter
         self._stride = stride
+        self._scaler = VideoReformatter()
 
-    def encode(self, frame: Frame) -> None:
+    def encode(self, picture: Frame | VideoFrame) -> None:
         """Encode a picture as the next frame, and count it."""
-        self._encoder.encode(frame)
-        self._counter.push(rgb_pixels(frame, self._stride))
+        self._encoder.encode(picture)
+        self._counter.push(rgb_pixels(picture, self._stride, self._scaler))
 
     def repeat(self) -> None:
         """Encode the last picture once more, and count it once more."""

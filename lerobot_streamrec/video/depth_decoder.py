@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame, METRES
 from lerobot_streamrec.errors import UndecodableError
+from lerobot_streamrec.frame import CompressedPicture
 from lerobot_streamrec.video.picture_decoder import PictureDecoder
 from lerobot_streamrec.video.rvl import decode_rvl
 import numpy as np
@@ -46,16 +47,14 @@ class DepthDecoder:
         return DepthFrame(levels, picture.unit)
 
     def _decode_png(self, picture: CompressedDepth) -> npt.NDArray[np.uint16]:
-        frame = self._png.decode(bytes(picture.data))
+        data = np.frombuffer(picture.data, dtype=np.uint8)
+        frame = self._png.decode(
+            CompressedPicture(data, 'png', picture.height, picture.width)
+        )
         if frame.format.name != _PNG_OF_16_BITS:
             raise UndecodableError(
                 f'png picture has pixels of kind {frame.format.name}; depth has one channel of 16 '
                 'bits'
-            )
-        if (frame.height, frame.width) != (picture.height, picture.width):
-            raise UndecodableError(
-                f'png picture has {frame.width}x{frame.height} pixels, its header says '
-                f'{picture.width}x{picture.height}'
             )
         plane = frame.planes[0]
         rows = np.frombuffer(plane, dtype='>u2').reshape(-1, plane.line_size // 2)

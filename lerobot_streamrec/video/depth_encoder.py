@@ -11,16 +11,15 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Depth pictures, compressed or not, to the codes that a video holds."""
+"""Depth pictures to the codes that a video holds."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
-from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame
+from lerobot_streamrec.depth_frame import DepthFrame
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.depth_config import DEPTH_PIX_FMT
-from lerobot_streamrec.video.depth_decoder import DepthDecoder
 from lerobot_streamrec.video.depth_quantisation import DepthQuantiser
 from lerobot_streamrec.video.encoder_thread import VideoEncoder
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
@@ -58,16 +57,9 @@ class DepthEncoder:
         self._quantiser = quantiser
         self._counter = counter
         self._stride = stride
-        self._decoder = DepthDecoder()
 
-    def encode(self, picture: DepthFrame | CompressedDepth) -> None:
-        """
-        Encode a picture as the next frame, and count it.
-
-        :raise UndecodableError: if it is compressed and damaged; nothing is encoded then
-        """
-        if isinstance(picture, CompressedDepth):
-            picture = self._decoder.decode(picture)
+    def encode(self, picture: DepthFrame) -> None:
+        """Encode a picture as the next frame, and count it."""
         self._encoder.encode(Frame(self._quantiser.codes(picture), DEPTH_PIX_FMT))
         self._counter.push(picture.values[:: self._stride, :: self._stride])
 

@@ -20,23 +20,19 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs import codec_options, ffmpeg_encoder
 from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.depth_config import DEPTH_PIX_FMT
-import numpy as np
-
-# AVColorSpace AVCOL_SPC_SMPTE170M and AVColorRange AVCOL_RANGE_MPEG: what the scaler is told to
-# make is what the file says. LeRobot's own files are the same, but say nothing.
-_MATRIX_BT601 = 6
-_RANGE_LIMITED = 1
-
-# libswscale's SWS_BICUBIC and SWS_ACCURATE_RND, of which PyAV before 18 names only the first.
-# Without accurate rounding, the quick path for bgr24 is up to four levels too dark.
-_SCALER_FLAGS = 0x4 | 0x40000
+from lerobot_streamrec.video.video_frame import (
+    MATRIX_BT601,
+    RANGE_LIMITED,
+    SCALER_FLAGS,
+    video_frame,
+)
 
 # While the file grows, it is cut into fragments that can be read if the process is killed;
 # closing turns it into an ordinary MP4 in place.
@@ -51,7 +47,8 @@ class EncodedVideo:
     :param path: the file
     :param num_frames: frames in it
     :param size_bytes: its size
-    :param num_undecodable: frames that repeat the one before because a picture was damaged
+    :param num_undecodable: of the frames, repeat the one before because what the camera sent could
+        not be decoded
     """
 
     path: Path
@@ -83,6 +80,7 @@ class Mp4Encoder:
         self._fps = fps
         self._pix_fmt = config.pix_fmt
         self._scaler = VideoReformatter()
+        self._opener = VideoReformatter()
         self._num_frames = 0
         self._num_packets = 0
         self._last: VideoFrame | None = None
@@ -102,33 +100,38 @@ class Mp4Encoder:
         stream.pix_fmt = config.pix_fmt
         stream.time_base = Fraction(1, fps)
         if config.pix_fmt != DEPTH_PIX_FMT:
-            stream.codec_context.colorspace = _MATRIX_BT601
-            stream.codec_context.color_range = _RANGE_LIMITED
+            stream.codec_context.colorspace = MATRIX_BT601
+            stream.codec_context.color_range = RANGE_LIMITED
 
     @property
     def num_frames(self) -> int:
         """Frames given to the codec so far."""
         return self._num_frames
 
-    def encode(self, frame: Frame) -> None:
+    def encode(self, picture: Frame | VideoFrame) -> None:
         """
         Encode a picture as the next frame.
 
+        :param picture: as the camera sent it, or as libav decoded it
         :raise av.FFmpegError: whatever the codec or the disk says
         """
-        if frame.pix_fmt == DEPTH_PIX_FMT:
-            self._last = _frame_of_codes(frame)
-            self._encode_last()
-            return
-        source = VideoFrame.from_numpy_buffer(frame.pixels, format=frame.pix_fmt)
-        self._last = self._scaler.reformat(
+        source = picture
+        if isinstance(source, Frame):
+            source = video_frame(source, self._opener)
+        self._last = source if source.format.name == DEPTH_PIX_FMT else self._scaled(source)
+        self._encode_last()
+
+    def _scaled(self, source: VideoFrame) -> VideoFrame:
+        scaled = self._scaler.reformat(
             source,
             format=self._pix_fmt,
             dst_colorspace=Colorspace.ITU601,
             dst_color_range=ColorRange.MPEG,
-            interpolation=_SCALER_FLAGS,
+            interpolation=SCALER_FLAGS,
         )
-        self._encode_last()
+        # A decoded picture says that it was a key frame, which the codec would take for an order.
+        scaled.pict_type = PictureType.NONE
+        return scaled
 
     def repeat(self) -> None:
         """
@@ -179,12 +182,3 @@ class Mp4Encoder:
         except (av.FFmpegError, OSError, ValueError):
             # Nothing to be saved here, and the first error is already on its way.
             return
-
-
-def _frame_of_codes(frame: Frame) -> VideoFrame:
-    """Copy codes to where the codec takes them from; nothing scales them."""
-    video_frame = VideoFrame(frame.width, frame.height, frame.pix_fmt)
-    plane = video_frame.planes[0]
-    rows = np.frombuffer(plane, dtype='<u2').reshape(-1, plane.line_size // 2)
-    rows[: frame.height, : frame.width] = frame.pixels
-    return video_frame

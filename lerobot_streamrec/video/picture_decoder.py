@@ -18,9 +18,14 @@ from __future__ import annotations
 import av
 from av.video.frame import VideoFrame
 from lerobot_streamrec.errors import UndecodableError
+from lerobot_streamrec.frame import CompressedPicture
 
-# FFmpeg 9 shows nothing of a second png by the same decoder, and says that it is whole.
-_ONE_EACH = ('png',)
+# libav fills up what is missing of a JPEG that was cut short, and says nothing, unless it is told
+# to refuse. PNG has checksums of its own.
+_OPTIONS = {'err_detect': 'crccheck+explode'}
+# What a whole file has behind its last pixels: the end, and what comes before it. Where only that
+# is cut off, the decoders notice nothing; but then nothing tells that the pixels are whole.
+_END = {'mjpeg': (b'\xff\xd9', b'\xff\xda'), 'png': (b'IEND', b'IDAT')}
 
 
 class PictureDecoder:
@@ -39,24 +44,43 @@ class PictureDecoder:
         assert isinstance(context, av.VideoCodecContext)
         # One picture in, one picture out: threads would hold some back.
         context.thread_count = 1
+        context.options = _OPTIONS
         return context
 
-    def decode(self, data: bytes | memoryview) -> VideoFrame:
+    def decode(self, picture: CompressedPicture) -> VideoFrame:
         """
         Decode one picture.
 
-        :param data: the whole file
+        :param picture: of this decoder's codec
+        :return: in the file's own pixel format, of the size that its header says
         :raise UndecodableError: if it is not whole, or no picture of this codec
         """
-        if self._codec in _ONE_EACH:
-            self._context = self._open()
+        data = picture.data.tobytes()
+        end, before = _END[self._codec]
+        if data.rfind(end) < data.rfind(before):
+            raise self._error(picture, 'its end is missing')
+        packet = av.Packet(data)
+        # Otherwise libav takes a PNG for a difference to the one before, and adds the two up.
+        packet.is_keyframe = True
         try:
-            frames = self._context.decode(av.Packet(bytes(data)))
+            frames = self._context.decode(packet)
         except (av.FFmpegError, ValueError) as error:
             # What a broken picture left in the decoder must not show in the next one.
             self._context = self._open()
-            raise UndecodableError(f'{self._codec} picture cannot be decoded: {error}') from error
+            raise self._error(picture, str(error)) from error
         if len(frames) != 1 or frames[0].is_corrupt:
             self._context = self._open()
-            raise UndecodableError(f'{self._codec} picture of {len(data)} bytes is not whole')
-        return frames[0]
+            raise self._error(picture, 'it is not whole')
+        frame = frames[0]
+        if (frame.height, frame.width) != (picture.height, picture.width):
+            raise self._error(
+                picture,
+                f'its header says {picture.width}x{picture.height} pixels, '
+                f'there are {frame.width}x{frame.height}',
+            )
+        return frame
+
+    def _error(self, picture: CompressedPicture, why: str) -> UndecodableError:
+        return UndecodableError(
+            f'{self._codec} picture of {picture.size_bytes} bytes cannot be decoded: {why}'
+        )

@@ -23,11 +23,13 @@ from __future__ import annotations
 from array import array
 from types import SimpleNamespace
 
-from lerobot_streamrec.conversions.image import ENCODINGS, image_frame
+from lerobot_streamrec.conversions.encodings import ENCODINGS
+from lerobot_streamrec.conversions.image import image_frame
 from lerobot_streamrec.errors import FrameShapeError, MessageError, UnsupportedEncodingError
-from lerobot_streamrec.video.pixels import PIX_FMTS
 import numpy as np
 import pytest
+import raw_images
+from raw_images import image_message, MOSAICS, PACKED_YUV
 
 PIX_FMT = {'rgb8': 'rgb24', 'bgr8': 'bgr24', 'mono8': 'gray', 'rgba8': 'rgba', 'bgra8': 'bgra'}
 CHANNELS = {'rgb8': 3, 'bgr8': 3, 'mono8': 1, 'rgba8': 4, 'bgra8': 4}
@@ -53,6 +55,12 @@ def make_message():
     return make
 
 
+@pytest.fixture
+def drawn():
+    """Draw a picture in which no two pixels are alike."""
+    return np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)
+
+
 def expected_pixels(message):
     channels = CHANNELS[message.encoding]
     pixels = [
@@ -76,17 +84,45 @@ def test_every_pixel_is_where_it_belongs(encoding, padding, make_message):
     np.testing.assert_array_equal(frame.pixels, expected_pixels(message))
 
 
-def test_all_encodings_are_known_to_the_encoders():
-    assert set(ENCODINGS) == set(PIX_FMT)
-    assert set(PIX_FMT.values()) <= set(PIX_FMTS)
-
-
 @pytest.mark.parametrize('padding', [0, 13])
-@pytest.mark.parametrize('encoding', PIX_FMT)
-def test_pixels_are_not_copied(encoding, padding, make_message):
-    message = make_message(encoding, padding)
+@pytest.mark.parametrize('encoding', ENCODINGS)
+def test_nothing_is_copied(encoding, padding, drawn):
+    message = image_message(drawn, encoding, padding)
+    data = np.frombuffer(message.data, np.uint8)
     frame = image_frame(message)
-    assert np.shares_memory(frame.pixels, np.frombuffer(message.data, np.uint8))
+    assert (frame.height, frame.width) == drawn.shape[:2]
+    assert frame.size_bytes == len(message.data)
+    assert np.shares_memory(frame.pixels, data)
+    is_semi_planar = encoding in raw_images.SEMI_PLANAR
+    assert (frame.chroma is not None) == is_semi_planar
+    if is_semi_planar:
+        assert np.shares_memory(frame.chroma, data)
+
+
+@pytest.mark.parametrize(
+    ('encoding', 'is_bigendian', 'pix_fmt', 'value'),
+    [
+        ('mono16', 0, 'gray16le', 0x0201),
+        ('mono16', 1, 'gray16be', 0x0102),
+        ('rgb16', 0, 'rgb48le', 0x0201),
+        ('bgra16', 1, 'bgra64be', 0x0102),
+        ('bayer_rggb16', 1, 'bayer_rggb16be', 0x0102),
+    ],
+)
+def test_two_bytes_are_read_in_the_order_of_the_message(encoding, is_bigendian, pix_fmt, value):
+    channels = {'rgb48le': 3, 'bgra64be': 4}.get(pix_fmt, 1)
+    data = bytes([1, 2]) * 2 * channels
+    message = SimpleNamespace(
+        height=1,
+        width=2,
+        encoding=encoding,
+        is_bigendian=is_bigendian,
+        step=len(data),
+        data=data,
+    )
+    frame = image_frame(message)
+    assert frame.pix_fmt == pix_fmt
+    assert (frame.pixels == value).all()
 
 
 def test_the_frame_outlives_the_message(make_message):
@@ -127,7 +163,52 @@ def test_sizes_that_do_not_fit_are_refused(changes, make_message):
         image_frame(message)
 
 
-@pytest.mark.parametrize('encoding', ['', 'RGB8', 'rgb16', '16UC1', '32FC1', 'yuv422', 'jpeg'])
+@pytest.mark.parametrize('encoding', [*PACKED_YUV, *MOSAICS])
+def test_pixels_that_come_in_pairs_need_an_even_width(encoding, drawn):
+    message = image_message(drawn, encoding)
+    message.width -= 1
+    with pytest.raises(FrameShapeError, match=f'{message.width}x.*{encoding}.*must be even'):
+        image_frame(message)
+
+
+@pytest.mark.parametrize('encoding', [*MOSAICS, *PACKED_YUV, *raw_images.SEMI_PLANAR])
+def test_an_odd_height_is_taken(encoding, drawn):
+    assert image_frame(image_message(drawn[1:], encoding)).height == len(drawn) - 1
+
+
+@pytest.mark.parametrize('encoding', raw_images.SEMI_PLANAR)
+def test_the_last_chroma_of_odd_sides_is_there(encoding, drawn):
+    frame = image_frame(image_message(drawn[1:, 1:], encoding))
+    shared = raw_images.SEMI_PLANAR[encoding]
+    assert frame.pixels.shape == (5, 7)
+    assert frame.chroma.shape == (-(-5 // shared), -(-7 // shared), 2)
+
+
+@pytest.mark.parametrize('encoding', raw_images.SEMI_PLANAR)
+@pytest.mark.parametrize(
+    'change',
+    [
+        # Drivers that count the chroma as rows, or its bytes into the step.
+        lambda message: {'height': len(message.data) // message.step},
+        lambda message: {'step': len(message.data) // message.height},
+        lambda message: {'step': message.step - 1},
+        lambda message: {'data': message.data[:-1]},
+        lambda message: {'data': message.data + bytes(message.step)},
+    ],
+    ids=['height', 'step', 'short_rows', 'short', 'long'],
+)
+def test_two_planes_that_do_not_fit_are_refused(encoding, change, drawn):
+    message = image_message(drawn, encoding)
+    for name, value in change(message).items():
+        setattr(message, name, value)
+    with pytest.raises(FrameShapeError, match=encoding):
+        image_frame(message)
+
+
+UNKNOWN = ['', 'RGB8', '8SC1', '8UC2', '32FC3', 'jpeg', 'nv16']
+
+
+@pytest.mark.parametrize('encoding', UNKNOWN)
 def test_unknown_encodings_are_refused_by_name(encoding, make_message):
     with pytest.raises(UnsupportedEncodingError) as caught:
         image_frame(make_message(encoding))
@@ -135,3 +216,11 @@ def test_unknown_encodings_are_refused_by_name(encoding, make_message):
     assert caught.value.encoding == encoding
     assert repr(encoding) in str(caught.value)
     assert all(known in str(caught.value) for known in ENCODINGS)
+
+
+@pytest.mark.parametrize('encoding', ['16UC1', '32FC1'])
+def test_depth_is_refused_with_what_to_set(encoding, make_message):
+    with pytest.raises(UnsupportedEncodingError, match='is depth by REP 118') as caught:
+        image_frame(make_message(encoding), 'camera.wrist')
+    assert 'set camera.wrist.depth: true' in str(caught.value)
+    assert 'mono16' in str(caught.value)

@@ -28,15 +28,16 @@ ERROR = 2
 
 
 def test_an_unknown_encoding_is_named_and_the_recorder_goes_on(rig):
-    _, camera = rig.small_robot(picture=Picture(quadrants(), 'yuv422_yuy2'))
+    _, camera = rig.small_robot(picture=Picture(quadrants(), '32FC1'))
     recorder = rig.recorder(SMALL)
     operator = rig.operator()
-    operator.wait_for_status(lambda one: 'yuv422_yuy2' in one.message, 'the encoding is named')
+    operator.wait_for_status(lambda one: "'32FC1'" in one.message, 'the encoding is named')
     refusal = operator.send('start').fail()
     assert f'{FRONT_KEY} (/front/image_raw) is missing' in refusal
-    assert "image encoding 'yuv422_yuy2' is not supported" in refusal
+    assert "image encoding '32FC1' is depth by REP 118" in refusal
+    assert 'set camera.front.depth: true' in refusal
     assert 'supported are rgb8, bgr8, mono8, rgba8, bgra8' in refusal
-    assert "/front/image_raw: image encoding 'yuv422_yuy2'" in recorder.log
+    assert "/front/image_raw: image encoding '32FC1'" in recorder.log
 
     camera.picture = Picture(quadrants(), 'bgr8')
     operator.record(num_rows=5)
@@ -49,7 +50,7 @@ def test_a_wrong_encoding_inside_an_episode_is_counted(rig):
     operator = rig.operator()
     operator.start()
     operator.wait_for_rows(5)
-    right, camera.picture = camera.picture, Picture(quadrants(), 'bayer_rggb8')
+    right, camera.picture = camera.picture, Picture(quadrants(), '8SC3')
     operator.wait_for_status(lambda one: int(one.values['repeated_frames']) >= 5, 'repeats')
     camera.picture = right
     answer = operator.save()

@@ -21,17 +21,28 @@ from recorder_rig.pictures import HEIGHT, Picture, QUADRANTS, quadrants, quarter
 
 pytestmark = [pytest.mark.ros]
 
+# One of each family; all are tested in test/video/test_encodings.py.
 CASES = {
     'rgb8': {'encoding': 'rgb8'},
     'bgr8': {'encoding': 'bgr8'},
     'mono8': {'encoding': 'mono8'},
-    'rgba8': {'encoding': 'rgba8'},
     'bgra8': {'encoding': 'bgra8'},
+    'typed': {'encoding': '8UC3'},
+    'mono16': {'encoding': 'mono16', 'is_bigendian': 1},
+    'rgb16': {'encoding': 'rgb16', 'padding': 6},
+    'uyvy': {'encoding': 'yuv422'},
+    'yuy2': {'encoding': 'yuv422_yuy2', 'padding': 8},
+    'nv12': {'encoding': 'nv12'},
+    'nv21': {'encoding': 'nv21', 'padding': 64},
+    'nv24': {'encoding': 'nv24'},
+    'bayer': {'encoding': 'bayer_grbg8'},
+    'bayer16': {'encoding': 'bayer_rggb16', 'is_bigendian': 1},
     # Cameras with 32 or 64 byte lines, and a driver on a big-endian machine.
     'padded': {'encoding': 'rgb8', 'padding': 37, 'is_bigendian': 1},
     'padded_mono': {'encoding': 'mono8', 'padding': 64, 'is_bigendian': 1},
 }
 TOLERANCE = 9.0
+FPS = 10
 
 
 @pytest.fixture(scope='module')
@@ -41,10 +52,10 @@ def dataset(shared_rig):
     parameters = {'cameras': list(CASES), 'encoder.crf': 18.0}
     for name, options in CASES.items():
         topic = f'/{name}/image_raw'
-        robot.add_camera(topic, Picture(quadrants(), **options), hz=20)
+        robot.add_camera(topic, Picture(quadrants(), **options), hz=FPS)
         parameters[f'camera.{name}.topic'] = topic
     robot.start()
-    recorder = shared_rig.recorder({**parameters, 'fps': 20})
+    recorder = shared_rig.recorder({**parameters, 'fps': FPS})
     shared_rig.operator().record(num_rows=10)
     assert recorder.end() == 0
     return shared_rig.root

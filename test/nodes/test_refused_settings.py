@@ -68,6 +68,10 @@ def test_a_wrong_type(rig, parameters, words):
         ({'queue_mib': 0}, ['queue_mib is 0', '1 to 1048576', 'MiB']),
         ({'state.max_age_s': -1.0}, ['state.max_age_s is -1', '0 to 1e+06']),
         ({'on_shutdown': 'keep'}, ["on_shutdown is 'keep'", 'save, discard']),
+        (
+            {**FRONT, 'camera.front.transport': 'zipped'},
+            ["camera.front.transport is 'zipped'", 'auto, raw, compressed'],
+        ),
         ({'state.stamp': 'arrival'}, ["state.stamp is 'arrival'", 'header, receive']),
         (
             {'state.type': 'sensor_msgs/msg/Imu'},

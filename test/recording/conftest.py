@@ -84,9 +84,9 @@ class Rig:
         self.steady_ns = 5_000
         self.trains = {stream.key: TRAINS[stream.key] for stream in config.streams}
         self.sent = {stream.key: [] for stream in config.streams}
-        self.config = config
+        # What draws a camera's pictures; by itself numbered_frame.
         self.draw = {}
-        """How a camera's pictures are made of their numbers, by key; otherwise in colours."""
+        self.config = config
         self.recorder = Recorder(config, lambda: self.steady_ns)
 
     def push(self, key, stamp_ns, **changes):
@@ -95,8 +95,8 @@ class Rig:
         if key == STATE:
             self.recorder.push_vector(key, stamp_ns, np.array([number, 2.0 * number]))
         else:
-            draw = self.draw.get(key, numbered_frame)
-            self.recorder.push_image(key, stamp_ns, draw(number, **changes))
+            picture = self.draw.get(key, numbered_frame)(number, **changes)
+            self.recorder.push_image(key, stamp_ns, picture)
         self.sent[key].append((stamp_ns, number))
 
     def stamps(self, key, until_ns):

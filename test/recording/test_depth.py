@@ -255,7 +255,7 @@ def test_an_episode_that_begins_with_a_damaged_picture_says_so(make_depth_rig):
     )
     rig.recorder.start()
     rig.run(1)
-    with pytest.raises((CommitError, EpisodeError), match='the first picture of the episode'):
+    with pytest.raises((CommitError, EpisodeError), match='the first picture'):
         rig.save()
 
 

@@ -26,10 +26,11 @@ from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.stats.image_histogram import ImageHistogram
 from lerobot_streamrec.video.counting_encoder import CountingEncoder
 from lerobot_streamrec.video.encoder_thread import EncoderThread
-from lerobot_streamrec.video.pixels import PIX_FMTS
 import numpy as np
 import pytest
 
+# All others are seen to in test_encodings.py.
+PIX_FMTS = ('rgb24', 'bgr24', 'rgba', 'bgra', 'gray')
 KEY = 'observation.images.front'
 WAIT_S = 30
 PLENTY = 1 << 30

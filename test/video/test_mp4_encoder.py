@@ -25,10 +25,11 @@ from fractions import Fraction
 import av
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.video.config import VCODECS
-from lerobot_streamrec.video.pixels import PIX_FMTS
 import numpy as np
 import pytest
 
+# All others are seen to in test_encodings.py.
+PIX_FMTS = ('rgb24', 'bgr24', 'rgba', 'bgra', 'gray')
 RED, GREEN, BLUE = (200, 20, 20), (20, 200, 20), (20, 20, 200)
 FPS = (1, 10, 15, 24, 25, 30, 50, 60, 240)
 LEVELS_OFF = 3

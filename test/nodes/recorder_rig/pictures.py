@@ -16,24 +16,19 @@
 from __future__ import annotations
 
 import array
+from collections.abc import Callable
 
 from examples.demo.drawing import MIN_HEIGHT, MIN_WIDTH, write_frame_number
 import numpy as np
 import numpy.typing as npt
-from sensor_msgs.msg import Image
+import raw_images
+from sensor_msgs.msg import CompressedImage, Image
 
 Rgb = npt.NDArray[np.uint8]
 
 WIDTH, HEIGHT = 64, 48
 QUADRANTS = ((220, 30, 40), (30, 180, 60), (40, 60, 210), (200, 200, 60))
 """Colours of the picture's quarters: top left, top right, bottom left, bottom right."""
-
-_CHANNELS = {
-    'rgb8': (0, 1, 2),
-    'bgr8': (2, 1, 0),
-    'rgba8': (0, 1, 2, 3),
-    'bgra8': (2, 1, 0, 3),
-}
 
 
 def quadrants(width: int = WIDTH, height: int = HEIGHT) -> Rgb:
@@ -71,21 +66,39 @@ class Picture:
     def __init__(
         self, rgb: Rgb, encoding: str = 'rgb8', *, padding: int = 0, is_bigendian: int = 0
     ) -> None:
-        pixels = _encoded(rgb, encoding)
-        height, width = rgb.shape[:2]
-        row_bytes = pixels.reshape(height, -1)
-        padded = np.pad(row_bytes, ((0, 0), (0, padding)), constant_values=255)
+        # An unknown encoding carries the pixels as they are.
+        known = encoding if encoding in raw_images.ENCODINGS else 'rgb8'
+        made = raw_images.image_message(rgb, known, padding, is_bigendian)
         self.message = Image(
-            height=height,
-            width=width,
+            height=made.height,
+            width=made.width,
             encoding=encoding,
             is_bigendian=is_bigendian,
-            step=padded.shape[1],
+            step=made.step,
         )
-        self.message.data = array.array('B', padded.tobytes())
+        self.message.data = array.array('B', made.data)
 
     def draw(self, number: int) -> None:
         """Change the picture before it is published for the n-th time."""
+
+
+class NumberedFile:
+    """
+    A picture that shows its number, as a compressed file.
+
+    :param make_file: of pixels
+    :param text: what the message says that it is
+    """
+
+    def __init__(self, make_file: Callable[[Rgb], bytes], text: str) -> None:
+        self._make_file = make_file
+        self._canvas = np.full((MIN_HEIGHT, MIN_WIDTH, 3), 90, np.uint8)
+        self.message = CompressedImage(format=text)
+
+    def draw(self, number: int) -> None:
+        """Paint the number, and compress the picture."""
+        write_frame_number(self._canvas, number)
+        self.message.data = array.array('B', self._make_file(self._canvas))
 
 
 class NumberedPicture(Picture):
@@ -109,11 +122,3 @@ class NumberedPicture(Picture):
             below = self._canvas[MIN_HEIGHT:]
             below[:] = self._noise.integers(0, 256, below.shape, np.uint8)
         write_frame_number(self._canvas, number)
-
-
-def _encoded(rgb: Rgb, encoding: str) -> Rgb:
-    if encoding == 'mono8':
-        return rgb.mean(axis=2).round().astype(np.uint8)
-    opaque = np.concatenate([rgb, np.full((*rgb.shape[:2], 1), 255, np.uint8)], axis=2)
-    # An unknown encoding carries the pixels as they are.
-    return np.ascontiguousarray(opaque[..., list(_CHANNELS.get(encoding, (0, 1, 2)))])

@@ -29,10 +29,10 @@ from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import Image, JointState
+from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray, Header
 
-from recorder_rig.pictures import Picture
+from recorder_rig.pictures import NumberedFile, Picture
 from recorder_rig.surroundings import DISCOVERY_TIMEOUT_S, NODE_OPTIONS, wait_until
 
 CAMERA_HZ = 30
@@ -57,13 +57,15 @@ class Camera:
     :param first_number: of its first picture
     """
 
-    def __init__(self, robot: Robot, topic: str, picture: Picture, first_number: int) -> None:
+    def __init__(
+        self, robot: Robot, topic: str, picture: Picture | NumberedFile, first_number: int
+    ) -> None:
         self.topic = topic
         self.picture = picture
         self.is_stalled = False
         self._robot = robot
         self._number = first_number
-        self._publisher = robot.publisher(Image, topic)
+        self._publisher = robot.publisher(type(picture.message), topic)
 
     def publish(self) -> None:
         """Take a picture, unless the camera is stalled."""
@@ -107,7 +109,9 @@ class Robot:
         self._publishers.append(publisher)
         return publisher
 
-    def add_camera(self, topic: str, picture: Picture, hz: int = CAMERA_HZ) -> Camera:
+    def add_camera(
+        self, topic: str, picture: Picture | NumberedFile, hz: int = CAMERA_HZ
+    ) -> Camera:
         """Add a camera."""
         camera = Camera(self, topic, picture, self._num_cameras * _NUMBERS_PER_CAMERA)
         self._num_cameras += 1

@@ -1,0 +1,96 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Decodes compressed pictures on their way to the encoder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+import logging
+
+from av.video.frame import VideoFrame
+from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame
+from lerobot_streamrec.errors import EncoderError, UndecodableError
+from lerobot_streamrec.frame import CompressedPicture, Frame
+from lerobot_streamrec.video.depth_decoder import DepthDecoder
+from lerobot_streamrec.video.encoder_thread import VideoEncoder
+from lerobot_streamrec.video.mp4_encoder import EncodedVideo
+from lerobot_streamrec.video.picture_decoder import PictureDecoder
+
+_log = logging.getLogger(__name__)
+
+
+class DecodingEncoder:
+    """
+    Gives its encoder decoded pictures; others pass as they are. Owned by one thread.
+
+    A picture that cannot be decoded becomes a repeat of the one before it: frames stay rows.
+
+    :param encoder: of frames, both the camera's and libav's, or of depth
+    :param video_key: names the camera in the log
+    """
+
+    def __init__(self, encoder: VideoEncoder, video_key: str) -> None:
+        self._encoder = encoder
+        self._video_key = video_key
+        self._decoders: dict[str, PictureDecoder] = {}
+        self._depth_decoder = DepthDecoder()
+        self._has_picture = False
+        self._num_undecodable = 0
+
+    def encode(
+        self, picture: Frame | DepthFrame | CompressedPicture | CompressedDepth
+    ) -> None:
+        """
+        Encode a picture as the next frame.
+
+        :raise EncoderError: if it is the first one and cannot be decoded
+        """
+        try:
+            decoded = self._decoded(picture)
+        except UndecodableError as error:
+            self._repeat_instead(error)
+        else:
+            self._encoder.encode(decoded)
+        self._has_picture = True
+
+    def _decoded(
+        self, picture: Frame | DepthFrame | CompressedPicture | CompressedDepth
+    ) -> Frame | DepthFrame | VideoFrame:
+        if isinstance(picture, CompressedDepth):
+            return self._depth_decoder.decode(picture)
+        if not isinstance(picture, CompressedPicture):
+            return picture
+        if picture.codec not in self._decoders:
+            self._decoders[picture.codec] = PictureDecoder(picture.codec)
+        return self._decoders[picture.codec].decode(picture)
+
+    def _repeat_instead(self, error: UndecodableError) -> None:
+        if not self._has_picture:
+            raise EncoderError(f'the first picture: {error}') from error
+        if not self._num_undecodable:
+            _log.warning('%s: %s; the one before it is repeated', self._video_key, error)
+        self._num_undecodable += 1
+        self._encoder.repeat()
+
+    def repeat(self) -> None:
+        """Encode the last picture once more."""
+        self._encoder.repeat()
+
+    def finish(self) -> EncodedVideo:
+        """Close the file and say what is in it."""
+        return replace(self._encoder.finish(), num_undecodable=self._num_undecodable)
+
+    def abort(self) -> None:
+        """Give up; never raises."""
+        self._encoder.abort()

@@ -1,0 +1,59 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""JPEG and PNG cameras over real DDS: every row shows the picture that it should."""
+
+from __future__ import annotations
+
+from examples.demo.verdict import judge
+from picture_files import jpeg_file, png_file
+import pytest
+from recorder_rig.parameters import JOINTS, STATE, STATE_KEY, STATE_TOPIC
+from recorder_rig.pictures import NumberedFile
+
+pytestmark = [pytest.mark.ros]
+
+TOPICS = {
+    'observation.images.front': '/front/image_raw/compressed',
+    'observation.images.top': '/top/compressed',
+    STATE_KEY: STATE_TOPIC,
+}
+PARAMETERS = {
+    **STATE,
+    'cameras': ['front', 'top'],
+    'camera.front.topic': '/front/image_raw',
+    'camera.front.transport': 'compressed',
+    # The compressed topic itself.
+    'camera.top.topic': '/top/compressed',
+}
+
+
+def test_numbers_stand_in_their_rows(rig, tmp_path, keep_dataset):
+    truth_path = tmp_path / 'truth.jsonl'
+    robot = rig.robot(truth_path)
+    jpeg = NumberedFile(jpeg_file, 'bgr8; jpeg compressed bgr8')
+    robot.add_camera(TOPICS['observation.images.front'], jpeg)
+    robot.add_camera(TOPICS['observation.images.top'], NumberedFile(png_file, 'rgb8; png'), hz=20)
+    robot.add_joints(STATE_TOPIC, JOINTS)
+    robot.start()
+    recorder = rig.recorder(PARAMETERS)
+    operator = rig.operator()
+    operator.record(num_rows=45)
+    answer = operator.record(num_rows=15)
+    assert 'could not be decoded' not in answer
+    assert recorder.end() == 0
+    robot.close()
+    verdict = judge(rig.root, truth_path, topics=TOPICS)
+    assert verdict.problems == ()
+    assert len(verdict.episodes) == 2
+    keep_dataset(rig.root)
