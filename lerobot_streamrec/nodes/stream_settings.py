@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from lerobot_streamrec.conversions.vector import JOINT_FIELDS, JOINT_STATE, MESSAGE_TYPES
 from lerobot_streamrec.dataset.features import check_feature_key
 from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.nodes.depth_settings import read_depth
 from lerobot_streamrec.nodes.parameters import defaults_of, ParameterReader, Spec
 from lerobot_streamrec.nodes.transport import AUTO, TRANSPORTS
 from lerobot_streamrec.recording.config import StreamConfig
@@ -73,7 +74,9 @@ def _camera(reader: ParameterReader, name: str) -> Source:
         raise ConfigError(f'{prefix}.topic', topic, f'the camera {name} needs a topic')
     return Source(
         prefix,
-        StreamConfig(key, topic, (), _max_age(reader, prefix)),
+        StreamConfig(
+            key, topic, (), _max_age(reader, prefix), depth=read_depth(reader, prefix)
+        ),
         _stamp(reader, prefix),
         transport=_transport(reader, prefix),
     )

@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import Any
 
 from lerobot_streamrec.conversions.compressed_image import compressed_picture
+from lerobot_streamrec.conversions.depth import compressed_depth, depth_frame
 from lerobot_streamrec.conversions.image import image_frame
 from lerobot_streamrec.conversions.vector import FLOAT64_ARRAY, JOINT_STATE, vector_reader
 from lerobot_streamrec.nodes.stream_settings import Source
@@ -48,8 +49,9 @@ class ImageSubscriber(Subscriber):
         super().__init__(node, source, recorder, Image, _IMAGE_DEPTH)
 
     def _push(self, stamp_ns: int, message: Any) -> None:
-        frame = image_frame(message, self._source.parameter)
-        self._recorder.push_image(self._source.stream.key, stamp_ns, frame)
+        look = image_frame if self._source.stream.depth is None else depth_frame
+        picture = look(message, self._source.parameter)
+        self._recorder.push_image(self._source.stream.key, stamp_ns, picture)
 
 
 class CompressedImageSubscriber(Subscriber):
@@ -66,7 +68,8 @@ class CompressedImageSubscriber(Subscriber):
         super().__init__(node, source, recorder, CompressedImage, _IMAGE_DEPTH, topic)
 
     def _push(self, stamp_ns: int, message: Any) -> None:
-        picture = compressed_picture(message, self._source.parameter)
+        look = compressed_picture if self._source.stream.depth is None else compressed_depth
+        picture = look(message, self._source.parameter)
         self._recorder.push_image(self._source.stream.key, stamp_ns, picture)
 
 
@@ -94,7 +97,12 @@ def subscribe(source: Source, recorder: Recorder) -> Subscriber:
     node = Node(node_name(source.parameter))
     if not source.stream.is_camera:
         return VectorSubscriber(node, source, recorder)
-    topic = choose_topic(source.stream.topic, source.transport, lambda name: _types(node, name))
+    topic = choose_topic(
+        source.stream.topic,
+        source.transport,
+        lambda name: _types(node, name),
+        is_depth=source.stream.depth is not None,
+    )
     if topic.is_compressed:
         return CompressedImageSubscriber(node, source, recorder, topic.name)
     return ImageSubscriber(node, source, recorder)
