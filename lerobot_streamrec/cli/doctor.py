@@ -44,8 +44,8 @@ def doctor(
     Hold a parameter file against the running robot.
 
     Reads the topics of PARAMS as the recorder would, and says of each what comes, how often, and
-    what keeps it from being recorded. Tries the encoder, and looks at the dataset's folder; changes
-    nothing. Exit status: 0 if all is fit to record, 1 if not, 2 if PARAMS cannot be used.
+    what keeps it from being recorded. Tries the encoder, and looks at the dataset's folder.
+    Changes nothing. Exit status: 0 if all is fit to record, 1 if not, 2 if PARAMS cannot be used.
     """
     status: int = load_commands().doctor(params, seconds, pictures, as_json, ros_arguments(ctx))
     return status

@@ -218,7 +218,8 @@ class DatasetWriter:
             if not video.path.is_file():
                 raise CommitError(f'{key} has no video: {video.path} is gone')
         recorded: dict[str, FeatureSpec] = {
-            key: camera_feature(video.height, video.width) for key, video in draft.videos.items()
+            key: camera_feature(video.height, video.width, video.encoder_info)
+            for key, video in draft.videos.items()
         }
         for key, rows in draft.vectors.items():
             names = (info.features[key].names if key in info.features else None) or ()
@@ -241,9 +242,10 @@ class DatasetWriter:
         self, draft: EpisodeDraft, features: Mapping[str, FeatureSpec]
     ) -> dict[str, FeatureSpec]:
         """Add what the first episode's videos say of themselves, once."""
+        present = self._state.info.features
         return {
             key: spec
-            if not spec.is_video or spec.info
+            if not spec.is_video or present[key].info
             else with_info(
                 spec, {**probe_video(draft.videos[key].path), **draft.videos[key].encoder_info}
             )

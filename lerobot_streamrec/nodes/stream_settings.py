@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from lerobot_streamrec.conversions.elements import Elements
 from lerobot_streamrec.dataset.features import check_feature_key
 from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.nodes.depth_settings import read_depth
 from lerobot_streamrec.nodes.parameters import ParameterReader, Spec
 from lerobot_streamrec.nodes.timing_settings import read_choice, read_timing, read_topic
 from lerobot_streamrec.nodes.transport import AUTO, TRANSPORTS
@@ -79,5 +80,6 @@ def _camera(reader: ParameterReader, name: str) -> Source:
         max_age_s=timing.max_age_s,
         offset_ms=timing.offset_ms,
         policy=timing.policy,
+        depth=read_depth(reader, prefix),
     )
     return Source(prefix, stream, timing.stamp, timing.qos, transport=transport)

@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import Any
 
 from lerobot_streamrec.conversions.compressed_image import compressed_picture
+from lerobot_streamrec.conversions.depth import compressed_depth, depth_frame
 from lerobot_streamrec.conversions.image import image_frame
 from lerobot_streamrec.nodes.sink import Sink
 from lerobot_streamrec.nodes.stream_settings import Source
@@ -41,20 +42,29 @@ class CameraSubscriber(Subscriber):
     """
 
     def __init__(self, node: Node, source: Source, recorder: Sink) -> None:
+        self._is_depth = source.stream.depth is not None
         super().__init__(node, source, recorder, depth=_IMAGE_DEPTH)
 
     def _choose_target(self) -> Target:
-        chosen = choose_topic(self._source.stream.topic, self._source.transport, self._types_of)
+        chosen = choose_topic(
+            self._source.stream.topic,
+            self._source.transport,
+            self._types_of,
+            is_depth=self._is_depth,
+        )
         return Target(chosen.name, COMPRESSED_TYPE if chosen.is_compressed else RAW_TYPE)
 
     def _types_of(self, topic: str) -> set[str]:
         return {offer.topic_type for offer in self.offers_of(topic)}
 
     def _push(self, stamp_ns: int, message: Any) -> None:
-        convert: Any = (
-            compressed_picture if isinstance(message, CompressedImage) else image_frame
-        )
-        self._recorder.push_image(self.key, stamp_ns, convert(message, self._source.parameter))
+        is_compressed = isinstance(message, CompressedImage)
+        look: Any
+        if self._is_depth:
+            look = compressed_depth if is_compressed else depth_frame
+        else:
+            look = compressed_picture if is_compressed else image_frame
+        self._recorder.push_image(self.key, stamp_ns, look(message, self._source.parameter))
 
 
 class VectorSubscriber(Subscriber):

@@ -25,6 +25,7 @@ from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.sync.policy import Policy
 from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.depth_config import DEPTH_ENCODER, DepthConfig
 
 ON_SHUTDOWN = ('save', 'discard')
 MIB = 1024 * 1024
@@ -51,6 +52,7 @@ class StreamConfig:
     :param part_of: feature of a vector; the streams of one are put together in their order;
         empty: the key
     :param dtype: of a vector's column, one of ``DTYPES``
+    :param depth: of a camera whose pictures are depth: how it is quantised; None: colours
     """
 
     key: str
@@ -62,6 +64,7 @@ class StreamConfig:
     quaternions: tuple[int, ...] = ()
     part_of: str = ''
     dtype: str = 'float32'
+    depth: DepthConfig | None = None
 
     @property
     def is_camera(self) -> bool:
@@ -210,12 +213,17 @@ class RecorderConfig:
         """Bound of one camera's queue."""
         return self.queue_mib * MIB // max(1, len(self.cameras))
 
-    def encoder_in_use(self) -> EncoderConfig:
-        """Return the encoder settings with the cores shared out over the cameras."""
-        if self.encoder.encoder_threads:
-            return self.encoder
+    def encoder_in_use(self, depth: DepthConfig | None = None) -> EncoderConfig:
+        """
+        Return a camera's encoder settings with the cores shared out over the cameras.
+
+        :param depth: of a depth camera; None: of colours
+        """
+        encoder, threads = self.encoder, self.encoder.encoder_threads
+        if depth is not None:
+            encoder = DEPTH_ENCODER
         cores = os.cpu_count() or 1
-        return self.encoder.with_threads(max(1, cores // max(1, len(self.cameras))))
+        return encoder.with_threads(threads or max(1, cores // max(1, len(self.cameras))))
 
     def features(self) -> dict[str, FeatureSpec]:
         """Describe all features, without the sizes of cameras."""
@@ -230,7 +238,8 @@ class RecorderConfig:
 
     def _feature(self, parts: list[StreamConfig]) -> FeatureSpec:
         if parts[0].is_camera:
-            return camera_feature()
+            depth = parts[0].depth
+            return camera_feature(info=depth.as_info() if depth else None)
         return vector_feature(tuple(name for one in parts for name in one.names), parts[0].dtype)
 
 

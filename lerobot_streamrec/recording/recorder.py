@@ -72,8 +72,8 @@ class Recorder:
     ) -> None:
         self._config = config
         self._clock_ns = steady_clock_ns
-        if config.cameras:
-            check_encoder(config.encoder_in_use(), config.fps)
+        for depth in {camera.depth for camera in config.cameras}:
+            check_encoder(config.encoder_in_use(depth), config.fps)
         writer, recovered = open_dataset(
             config.root,
             fps=config.fps,

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from lerobot_streamrec.dataset.takes.journal import Journal
 from lerobot_streamrec.dataset.takes.take_record import TakenCamera, TakenVector, TakeRecord
+from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.camera_take import CameraTake, open_camera
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
@@ -202,13 +203,19 @@ class Take:
         return stream.counts().since(self._before[stream.config.key])
 
     def check_size(self, key: str, picture: Picture) -> None:
-        """Fail the take if a camera's pictures have another size than at its start."""
+        """Fail the take if a camera's pictures have another size or unit than at its start."""
         camera = self._cameras[key]
         if (picture.height, picture.width) != (camera.height, camera.width):
             self.fail(
                 f'{key} changed from {camera.width}x{camera.height} to '
                 f'{picture.width}x{picture.height} pixels after {self._num_rows} rows; a '
                 'video has one size. Discard this episode and start another'
+            )
+        if depth_unit(picture) != camera.depth_unit:
+            self.fail(
+                f'{key} changed from depth in {camera.depth_unit!r} to {depth_unit(picture)!r} '
+                f'after {self._num_rows} rows; a video has one unit. Discard this episode and '
+                'start another'
             )
 
     def advance(self) -> None:

@@ -18,8 +18,11 @@ from __future__ import annotations
 from dataclasses import replace
 import logging
 
+from av.video.frame import VideoFrame
+from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame
 from lerobot_streamrec.errors import EncoderError, UndecodableError
 from lerobot_streamrec.frame import CompressedPicture, Frame
+from lerobot_streamrec.video.depth_decoder import DepthDecoder
 from lerobot_streamrec.video.encoder_thread import VideoEncoder
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.picture_decoder import PictureDecoder
@@ -29,11 +32,11 @@ _log = logging.getLogger(__name__)
 
 class DecodingEncoder:
     """
-    Gives its encoder decoded pictures; frames pass as they are. Owned by one thread.
+    Gives its encoder decoded pictures; others pass as they are. Owned by one thread.
 
     A picture that cannot be decoded becomes a repeat of the one before it: frames stay rows.
 
-    :param encoder: of frames, both the camera's and libav's
+    :param encoder: of frames, both the camera's and libav's, or of depth
     :param video_key: names the camera in the log
     """
 
@@ -41,28 +44,36 @@ class DecodingEncoder:
         self._encoder = encoder
         self._video_key = video_key
         self._decoders: dict[str, PictureDecoder] = {}
+        self._depth_decoder = DepthDecoder()
         self._has_picture = False
         self._num_undecodable = 0
 
-    def encode(self, picture: Frame | CompressedPicture) -> None:
+    def encode(
+        self, picture: Frame | DepthFrame | CompressedPicture | CompressedDepth
+    ) -> None:
         """
         Encode a picture as the next frame.
 
         :raise EncoderError: if it is the first one and cannot be decoded
         """
-        if isinstance(picture, CompressedPicture):
-            try:
-                self._encoder.encode(self._decoder(picture.codec).decode(picture))
-            except UndecodableError as error:
-                self._repeat_instead(error)
+        try:
+            decoded = self._decoded(picture)
+        except UndecodableError as error:
+            self._repeat_instead(error)
         else:
-            self._encoder.encode(picture)
+            self._encoder.encode(decoded)
         self._has_picture = True
 
-    def _decoder(self, codec: str) -> PictureDecoder:
-        if codec not in self._decoders:
-            self._decoders[codec] = PictureDecoder(codec)
-        return self._decoders[codec]
+    def _decoded(
+        self, picture: Frame | DepthFrame | CompressedPicture | CompressedDepth
+    ) -> Frame | DepthFrame | VideoFrame:
+        if isinstance(picture, CompressedDepth):
+            return self._depth_decoder.decode(picture)
+        if not isinstance(picture, CompressedPicture):
+            return picture
+        if picture.codec not in self._decoders:
+            self._decoders[picture.codec] = PictureDecoder(picture.codec)
+        return self._decoders[picture.codec].decode(picture)
 
     def _repeat_instead(self, error: UndecodableError) -> None:
         if not self._has_picture:

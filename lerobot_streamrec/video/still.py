@@ -16,19 +16,25 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import av
+from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame
 from lerobot_streamrec.errors import UndecodableError
 from lerobot_streamrec.frame import CompressedPicture, Frame, Picture
+from lerobot_streamrec.video.depth_decoder import DepthDecoder
 from lerobot_streamrec.video.picture_decoder import PictureDecoder
 from lerobot_streamrec.video.pixels import rgb_pixels
 import numpy as np
 import numpy.typing as npt
 
+# Told apart from what was not measured.
+_NEAREST = 40
+
 
 def png_file(picture: Picture) -> bytes:
     """
-    Return a picture as a PNG, in the colours that a dataset would show.
+    Return a picture as a PNG, in the colours that a dataset would show; depth in shades of gray.
 
     :param picture: as it goes to an encoder
     :raise UndecodableError: if it is compressed and not whole
@@ -37,10 +43,27 @@ def png_file(picture: Picture) -> bytes:
         return _png(rgb_pixels(PictureDecoder(picture.codec).decode(picture)), 'rgb24')
     if isinstance(picture, Frame):
         return _png(rgb_pixels(picture), 'rgb24')
+    if isinstance(picture, CompressedDepth):
+        picture = DepthDecoder().decode(picture)
+    if isinstance(picture, DepthFrame):
+        return _png(_shades(picture.values), 'gray')
     raise UndecodableError(f'{type(picture).__name__}: no picture can be made of it alone')
 
 
-def _png(pixels: npt.NDArray[np.generic], pix_fmt: str) -> bytes:
+def _shades(depth: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Show near as dark and far as bright, and what has no depth as black."""
+    depth = depth.astype(np.float32)
+    is_measured = np.isfinite(depth) & (depth > 0)
+    shades = np.zeros(depth.shape, np.uint8)
+    if is_measured.any():
+        measured = depth[is_measured]
+        low, high = float(measured.min()), float(measured.max())
+        share = (measured - low) / max(high - low, 1e-9)
+        shades[is_measured] = np.rint(_NEAREST + share * (255 - _NEAREST))
+    return shades
+
+
+def _png(pixels: npt.NDArray[np.uint8], pix_fmt: str) -> bytes:
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=pix_fmt)
     context = av.CodecContext.create('png', 'w')
     assert isinstance(context, av.VideoCodecContext)

@@ -72,6 +72,10 @@ def test_a_wrong_type(rig, parameters, words):
             {**FRONT, 'camera.front.transport': 'zipped'},
             ["camera.front.transport is 'zipped'", 'auto, raw, compressed'],
         ),
+        (
+            {**FRONT, 'camera.front.depth': True, 'camera.front.depth_max': 0.005},
+            ['camera.front.depth_max is 0.005', 'above depth_min (0.01 m)'],
+        ),
         ({'state.stamp': 'arrival'}, ["state.stamp is 'arrival'", 'header, receive']),
         (
             {'state.type': 'sensor_msgs/msg/Imago'},

@@ -37,6 +37,7 @@ FPS = 10
 SECOND_NS = 10**9
 BEGIN_NS = 1_800_000_000 * SECOND_NS
 FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'
+DEPTH = 'observation.images.front_depth'
 BLOCK = 16
 HEIGHT, WIDTH = 3 * BLOCK, 4 * BLOCK
 WAIT_S = 30
@@ -52,6 +53,7 @@ TRAINS = {
     FRONT: (SECOND_NS // 10, 11_000_000),
     TOP: (SECOND_NS // 10, 38_000_000),
     STATE: (SECOND_NS // 50, 3_000_000),
+    DEPTH: (SECOND_NS // 10, 11_000_000),
 }
 
 
@@ -70,7 +72,9 @@ def numbered_frame(number, height=HEIGHT, width=WIDTH, pix_fmt='rgb24'):
 
 
 def number_in(pixels):
-    middles = pixels[BLOCK // 2 : HEIGHT : BLOCK, BLOCK // 2 : WIDTH : BLOCK].mean(axis=2)
+    """Read the number back, from colours or from codes of depth."""
+    middles = pixels[BLOCK // 2 : HEIGHT : BLOCK, BLOCK // 2 : WIDTH : BLOCK]
+    middles = middles.mean(axis=2) if middles.ndim == 3 else middles // 16
     return sum(1 << bit for bit, level in enumerate(middles.ravel()) if level > 127)
 
 

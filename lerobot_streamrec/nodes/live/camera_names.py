@@ -21,6 +21,7 @@ import re
 
 _TRANSPORTS = ('compressed', 'compressedDepth', 'theora', 'ffmpeg', 'zstd', 'foxglove')
 _READ = ('compressed', 'compressedDepth')
+DEPTH_SUFFIX = '/compressedDepth'
 
 # What the last word of a camera's topic is, apart from its name: the best to record first.
 _IMAGE = re.compile(r'image(_(raw|rect|rectified|mono|color|colour|rgb|bgr|gray|grey|view))*')
@@ -39,6 +40,16 @@ def base_topic(topic: str) -> str:
 def is_read_transport(topic: str) -> bool:
     """Whether a topic beside a camera's base topic can be recorded."""
     return topic.rpartition('/')[2] in _READ
+
+
+def preference(topic: str) -> tuple[str, int]:
+    """Return a key that sorts the topics of a camera, the best to record first."""
+    base, last = base_topic(topic), topic.rpartition('/')[2]
+    if base == topic:
+        return base, 0
+    # Depth has a transport of its own; in the other one it cannot be read.
+    is_depth = bool(_DEPTH_WORD.search(base.lower()))
+    return base, 1 if (last == 'compressedDepth') == is_depth else 2
 
 
 def camera_groups(bases: Iterable[str]) -> list[list[str]]:

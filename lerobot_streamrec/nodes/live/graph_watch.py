@@ -21,6 +21,7 @@ from functools import partial
 from typing import Any
 
 from lerobot_streamrec.conversions.compressed_image import compressed_picture
+from lerobot_streamrec.conversions.depth import compressed_depth, depth_frame
 from lerobot_streamrec.conversions.image import image_frame
 from lerobot_streamrec.conversions.message_types import (
     FLOAT64_ARRAY,
@@ -30,6 +31,7 @@ from lerobot_streamrec.conversions.message_types import (
 )
 from lerobot_streamrec.errors import ConfigError, MessageError, UnsupportedEncodingError
 from lerobot_streamrec.nodes.live.arrivals import Arrivals
+from lerobot_streamrec.nodes.live.camera_names import DEPTH_SUFFIX
 from lerobot_streamrec.nodes.live.proposal import chosen_picture_topics
 from lerobot_streamrec.nodes.live.seen import (
     COMPRESSED_IMAGE,
@@ -154,12 +156,15 @@ class _Listener:
         self._received_ns = received_ns
         self._arrivals = Arrivals()
         self._traits: dict[str, Any] = {}
+        self._look = _LOOKS.get(kind, _look_at_nothing)
+        if kind == COMPRESSED_IMAGE:
+            self._look = partial(_look_at_compressed, name)
 
     def on_message(self, message: Any, info: dict[str, Any]) -> None:
         self._arrivals.push(self._received_ns(info), stamp_of(message))
         # Joints that are told first may be of a part of the robot, as controllers come up.
         if not self._traits or self._kind in VECTOR_TYPES:
-            self._traits = _LOOKS.get(self._kind, _look_at_nothing)(message)
+            self._traits = self._look(message)
 
     def seen(self, qos: str) -> SeenTopic:
         return SeenTopic(self._name, self._kind, qos, self._arrivals.heard, **self._traits)
@@ -171,18 +176,30 @@ def stamp_of(message: Any) -> int | None:
     return None if stamp is None else int(stamp.sec) * NS_PER_S + int(stamp.nanosec)
 
 
-def _look_at_picture(convert: Callable[..., Any], of: str, message: Any) -> dict[str, Any]:
-    text = getattr(message, of)
+def _look_at_image(message: Any) -> dict[str, Any]:
+    convert = depth_frame if SeenPicture(message.encoding).is_depth else image_frame
+    return _look_at_picture(message, message.encoding, convert)
+
+
+def _look_at_compressed(name: str, message: Any) -> dict[str, Any]:
+    is_depth = name.endswith(DEPTH_SUFFIX)
+    return _look_at_picture(
+        message, message.format, compressed_depth if is_depth else compressed_picture
+    )
+
+
+def _look_at_picture(
+    message: Any, encoding: str, convert: Callable[[Any], Any]
+) -> dict[str, Any]:
     width, height, problem = 0, 0, ''
-    if not SeenPicture(text).is_depth:
-        try:
-            picture = convert(message)
-            width, height = picture.width, picture.height
-        except UnsupportedEncodingError as error:
-            problem = f'image encoding {error.encoding!r} is not supported'
-        except MessageError as error:
-            problem = str(error)
-    return {'picture': SeenPicture(text, width, height, problem)}
+    try:
+        picture = convert(message)
+        width, height = picture.width, picture.height
+    except UnsupportedEncodingError as error:
+        problem = f'image encoding {error.encoding!r} is not supported'
+    except MessageError as error:
+        problem = str(error)
+    return {'picture': SeenPicture(encoding, width, height, problem)}
 
 
 def _look_at_joints(message: Any) -> dict[str, Any]:
@@ -206,8 +223,7 @@ def _look_at_nothing(_message: Any) -> dict[str, Any]:
 
 
 _LOOKS: dict[str, Callable[[Any], dict[str, Any]]] = {
-    IMAGE: partial(_look_at_picture, image_frame, 'encoding'),
-    COMPRESSED_IMAGE: partial(_look_at_picture, compressed_picture, 'format'),
+    IMAGE: _look_at_image,
     JOINT_STATE: _look_at_joints,
     JOINT_TRAJECTORY: _look_at_trajectory,
     FLOAT64_ARRAY: _look_at_array,

@@ -58,14 +58,18 @@ def try_encoder(config: RecorderConfig) -> Future[Check]:
 
 
 def _encoder(config: RecorderConfig) -> Check:
-    encoder = config.encoder_in_use()
     if not config.cameras:
         return Check('encoder', Remark(Level.OK, 'no camera, nothing to encode'))
+    works = []
     try:
-        check_encoder(encoder, config.fps)
+        for depth in {camera.depth for camera in config.cameras}:
+            encoder = config.encoder_in_use(depth)
+            check_encoder(encoder, config.fps)
+            works.append(f'{encoder.vcodec}{" for depth" if depth else ""}')
     except StreamrecError as error:
         return Check('encoder', Remark(Level.PROBLEM, str(error)))
-    text = f'{encoder.vcodec} works here, at {config.fps} frames per second'
+    names = ' and '.join(sorted(set(works)))
+    text = f'encodes here with {names}, at {config.fps} frames per second'
     return Check('encoder', Remark(Level.OK, text))
 
 

@@ -22,7 +22,9 @@ from lerobot_streamrec.nodes.live.camera_names import (
     base_topic,
     camera_groups,
     camera_names,
+    DEPTH_SUFFIX,
     is_read_transport,
+    preference,
 )
 from lerobot_streamrec.nodes.live.seen import COMPRESSED_IMAGE, IMAGE, IMAGE_TYPES, SeenTopic
 from lerobot_streamrec.nodes.live.vector_proposal import propose_vectors, VectorProposal
@@ -113,7 +115,7 @@ def chosen_picture_topics(types: Mapping[str, str]) -> set[str]:
 def _readers(types: Mapping[str, str]) -> dict[str, str]:
     """Return which topic is read, by base topic; empty: none can be."""
     readers: dict[str, str] = {}
-    for name in sorted(types, key=lambda one: (base_topic(one), len(one))):
+    for name in sorted(types, key=preference):
         base = base_topic(name)
         readers.setdefault(base, '')
         wanted = IMAGE if name == base else COMPRESSED_IMAGE
@@ -166,7 +168,7 @@ def _brings_pictures(one: SeenTopic) -> bool:
 
 
 def _is_depth(one: SeenTopic) -> bool:
-    return one.name.endswith('/compressedDepth') or (
+    return one.name.endswith(DEPTH_SUFFIX) or (
         one.picture is not None and one.picture.is_depth
     )
 
