@@ -1,0 +1,168 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Verdicts: each fault of a topic is named, with what to do, and nothing else is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lerobot_streamrec.nodes.live.arrivals import Heard
+from lerobot_streamrec.nodes.live.diagnosis import judge
+from lerobot_streamrec.nodes.live.observation import Observation
+from lerobot_streamrec.nodes.live.verdict import Level, worst
+import pytest
+
+IMAGE = 'sensor_msgs/msg/Image'
+GOOD = Heard(150, 30.0, 0, 0, 0.002, 0.005)
+FRONT = Observation(
+    parameter='camera.front',
+    key='observation.images.front',
+    topic='/front/image_raw',
+    message_type=IMAGE,
+    is_camera=True,
+    stamp='header',
+    offered=('/driver: RELIABLE, VOLATILE',),
+    types=(IMAGE,),
+    asked='RELIABLE, VOLATILE',
+    heard=GOOD,
+    size_bytes=921_600,
+)
+STATE = replace(
+    FRONT,
+    parameter='state',
+    key='observation.state',
+    topic='/joint_states',
+    message_type='sensor_msgs/msg/JointState',
+    types=('sensor_msgs/msg/JointState',),
+    is_camera=False,
+    size_bytes=0,
+)
+AHEAD = replace(GOOD, delay_s=-7200.0)
+
+
+def only(seen, *others, fps=30):
+    (remark,) = judge(seen, others, fps)
+    return remark.level, remark.text
+
+
+def test_a_good_topic_needs_no_words():
+    assert judge(FRONT, [STATE], 30) == ()
+    assert worst(()) is Level.OK
+
+
+@pytest.mark.parametrize(
+    ('changes', 'level', 'words'),
+    [
+        (
+            {'offered': (), 'alike': ('/front/image',)},
+            Level.PROBLEM,
+            ['nobody publishes /front/image_raw', 'camera.front.topic', 'mean /front/image?'],
+        ),
+        (
+            {'heard': Heard()},
+            Level.PROBLEM,
+            ['/driver publishes', 'no message came', 'config/fastdds_images.xml'],
+        ),
+        (
+            {'heard': Heard(), 'obstacles': ('/driver offers less',)},
+            Level.PROBLEM,
+            ['cannot be heard: /driver offers less', 'set camera.front.qos: auto'],
+        ),
+        (
+            {'heard': Heard(), 'obstacles': ('/driver publishes x',), 'types': ('x',)},
+            Level.PROBLEM,
+            ['cannot be heard: /driver publishes x', 'name a topic of pictures'],
+        ),
+        (
+            {'num_rejected': 150, 'rejection': 'encoding is odd', 'readiness': 'is missing'},
+            Level.PROBLEM,
+            ['150 of 150 messages cannot be recorded: encoding is odd'],
+        ),
+        ({'readiness': 'is stale'}, Level.PROBLEM, ['would not start: is stale']),
+        ({'picture_problem': 'too large'}, Level.PROBLEM, ['too large']),
+        (
+            {'heard': replace(GOOD, delay_s=2.0)},
+            Level.WARNING,
+            ['2.0 s after', 'mend the clocks, or set camera.front.stamp: receive'],
+        ),
+        (
+            {
+                'heard': Heard(150, 30.0, 0, 150),
+                'num_rejected': 150,
+                'rejection': 'header.stamp is zero',
+            },
+            Level.PROBLEM,
+            ['stamps are zero', 'set camera.front.stamp: receive'],
+        ),
+        (
+            {'heard': replace(GOOD, rate_hz=15.0)},
+            Level.WARNING,
+            ['15.0 messages per second and fps is 30', '50% of the rows repeat a picture'],
+        ),
+        (
+            {'heard': replace(GOOD, num_missing=50)},
+            Level.WARNING,
+            ['50 of 200 messages are missing', '0.9 MB', 'config/fastdds_images.xml'],
+        ),
+        (
+            {'heard': replace(GOOD, num_missing=50), 'size_bytes': 20_000, 'num_lost': 40},
+            Level.WARNING,
+            ['50 of 200 messages are missing, of which 40 were lost in transport'],
+        ),
+    ],
+)
+def test_a_fault_is_named_once_with_what_to_do(changes, level, words):
+    found = only(replace(FRONT, **changes), STATE)
+    assert found[0] is level
+    assert all(word in found[1] for word in words), found[1]
+
+
+def test_small_messages_need_no_more_room():
+    missing = replace(FRONT, heard=replace(GOOD, num_missing=50), size_bytes=20_000)
+    assert 'fastdds' not in only(missing)[1]
+
+
+@pytest.mark.parametrize(
+    ('seen', 'others', 'level'),
+    [
+        (replace(FRONT, heard=AHEAD), [STATE], Level.PROBLEM),
+        # Recorded data that are played again: one clock, though not ours.
+        (replace(FRONT, heard=AHEAD), [replace(STATE, heard=AHEAD)], Level.WARNING),
+        # Of what never came, nothing is known.
+        (replace(FRONT, heard=AHEAD), [replace(STATE, heard=Heard())], Level.WARNING),
+        # The other one is read by our clock.
+        (
+            replace(FRONT, heard=AHEAD),
+            [replace(STATE, heard=AHEAD, stamp='receive')],
+            Level.PROBLEM,
+        ),
+    ],
+)
+def test_a_clock_is_wrong_if_another_topic_has_another_one(seen, others, level):
+    assert only(seen, *others)[0] is level
+
+
+@pytest.mark.parametrize('delay_s', [-7200.0, 2.0, None])
+def test_stamps_that_are_not_read_may_be_anything(delay_s):
+    seen = replace(FRONT, stamp='receive', heard=replace(GOOD, delay_s=delay_s))
+    assert judge(seen, [STATE], 30) == ()
+
+
+def test_a_type_that_is_another_one_can_be_mended_by_parameter():
+    other = replace(STATE, heard=Heard(), obstacles=('/a publishes b, not c',), types=('b',))
+    assert 'set state.type to it' in only(other)[1]
+
+
+def test_one_lost_message_is_no_warning():
+    assert judge(replace(FRONT, heard=replace(GOOD, num_missing=1)), [STATE], 30) == ()
