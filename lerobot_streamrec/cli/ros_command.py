@@ -33,7 +33,8 @@ class RosCommand(click.Command):
         begin = args.index(ROS_ARGS) if ROS_ARGS in args else len(args)
         end = args.index(_END, begin) if _END in args[begin:] else len(args)
         ctx.meta[_META] = tuple(args[begin:end])
-        return super().parse_args(ctx, args[:begin] + args[end:])
+        # The dashes end what is rclpy's, and mean nothing to click.
+        return super().parse_args(ctx, args[:begin] + args[end + 1 :])
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Show it in the usage."""

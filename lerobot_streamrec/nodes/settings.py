@@ -188,7 +188,9 @@ class GivenSettings:
         :param type_of: tells the types of topics
         :raise ConfigError: naming the first parameter that cannot be used
         """
-        sources = (*self.cameras, *vector_sources(self.vectors, type_of))
+        vectors = vector_sources(self.vectors, type_of)
+        _refuse_two_types(vectors)
+        sources = (*self.cameras, *vectors)
         streams = tuple(source.stream for source in sources)
         return Settings(RecorderConfig(streams=streams, **self.options), sources)
 
@@ -217,6 +219,24 @@ def read_settings(reader: ParameterReader) -> GivenSettings:
     reader.refuse_unknown()
     options['root'] = _root(root, repo_id)
     return GivenSettings(cameras, vectors, options, graph_timeout_s)
+
+
+def _refuse_two_types(vectors: Sequence[Source]) -> None:
+    """
+    Refuse to read a topic as two types: the middleware would end the process.
+
+    :raise ConfigError: naming both
+    """
+    first: dict[str, Source] = {}
+    for one in vectors:
+        other = first.setdefault(one.stream.topic, one)
+        if other.message_type != one.message_type:
+            raise ConfigError(
+                f'{one.parameter}.type',
+                one.message_type,
+                f'{other.parameter} reads {one.stream.topic} as {other.message_type}, and a topic '
+                'has one type',
+            )
 
 
 def _clock(name: str, cameras: Sequence[Source]) -> str:

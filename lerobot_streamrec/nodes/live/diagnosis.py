@@ -29,7 +29,9 @@ _PROFILE = (
     'room)'
 )
 _SLOW = 0.9
-_MISSING_SHARE = 0.01
+# In a few seconds, one late stamp is no trend.
+_MISSING_SHARE = 0.02
+_MISSING_MIN = 2
 _SAME_CLOCK_S = 1.0
 
 
@@ -132,7 +134,7 @@ def _rate(seen: Observation, fps: int) -> Iterator[Remark]:
             f'{1 - heard.rate_hz / fps:.0%} of the rows repeat {what} of the row before',
         )
     missing = max(heard.num_missing, seen.num_lost)
-    if missing > _MISSING_SHARE * heard.num_messages:
+    if missing >= max(_MISSING_MIN, _MISSING_SHARE * heard.num_messages):
         text = f'{missing} of {heard.num_messages + missing} messages are missing'
         if seen.num_lost:
             text += f', of which {seen.num_lost} were lost in transport'

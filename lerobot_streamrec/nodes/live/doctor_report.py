@@ -136,7 +136,7 @@ def _content(seen: Observation) -> str:
     if seen.is_camera:
         size = f'{seen.width}x{seen.height} ' if seen.width else ''
         return f'{size}{seen.encoding}\n{seen.size_bytes / 1e3:,.0f} kB'
-    pairs = [f'{name} {value:.4g}' for name, value in seen.values.items()]
+    pairs = [f'{name}={value:.4g}' for name, value in seen.values.items()]
     more = len(pairs) - _VALUES_SHOWN
     shown = ', '.join(pairs[:_VALUES_SHOWN])
     return f'{shown} and {more} more' if more > 0 else shown

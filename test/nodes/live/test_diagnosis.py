@@ -164,5 +164,10 @@ def test_a_type_that_is_another_one_can_be_mended_by_parameter():
     assert 'set state.type to it' in only(other)[1]
 
 
-def test_one_lost_message_is_no_warning():
-    assert judge(replace(FRONT, heard=replace(GOOD, num_missing=1)), [STATE], 30) == ()
+@pytest.mark.parametrize(
+    ('num_messages', 'num_missing', 'is_said'),
+    [(30, 1, False), (30, 2, True), (150, 2, False), (150, 3, True)],
+)
+def test_a_few_missing_messages_are_no_warning(num_messages, num_missing, is_said):
+    heard = replace(GOOD, num_messages=num_messages, num_missing=num_missing)
+    assert bool(judge(replace(FRONT, heard=heard), [STATE], 30)) == is_said

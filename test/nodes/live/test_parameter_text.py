@@ -36,15 +36,9 @@ from recorder_rig.seen_topics import (
     TRAJECTORY,
     TWIST,
 )
+from recorder_rig.surroundings import NeverStop
 
 pytestmark = [pytest.mark.ros]
-
-
-class NoStop:
-    """Nobody asks to end."""
-
-    def wait(self, _timeout_s):
-        return False
 
 
 def text_of(proposal):
@@ -58,7 +52,7 @@ def read(ros_surroundings, tmp_path):
     def read(proposal):
         path = tmp_path / 'robot.yaml'
         path.write_text(text_of(proposal), 'utf-8')
-        with Session(['--ros-args', '--params-file', str(path)], NoStop()) as session:
+        with Session(['--ros-args', '--params-file', str(path)], NeverStop()) as session:
             given = session.read_settings()
         # The file says all types itself.
         return given.complete(lambda *_: pytest.fail('a type was asked for'))

@@ -110,6 +110,11 @@ class Robot:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name='test_robot', daemon=True)
 
+    @property
+    def node(self) -> Node:
+        """The node that publishes."""
+        return self._node
+
     def publisher(self, kind: type, topic: str, qos: QoSProfile = _QOS) -> Any:
         """Make a publisher that ``wait_for_recorder`` looks at."""
         publisher = self._node.create_publisher(kind, topic, qos)

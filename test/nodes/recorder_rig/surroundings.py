@@ -32,6 +32,14 @@ _DOMAINS = 101
 _POLL_S = 0.01
 
 
+class NeverStop:
+    """Stands for the signals of a process that nobody asks to end."""
+
+    def wait(self, timeout_s: float) -> bool:
+        """Nobody asks, and nobody waits."""
+        return False
+
+
 def own_environment() -> dict[str, str]:
     """Return the variables that keep this session apart from every other ROS on the machine."""
     return ros_environment({'ROS_DOMAIN_ID': str(_free_domain_id())})
