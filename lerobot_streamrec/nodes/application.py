@@ -24,7 +24,7 @@ from lerobot_streamrec.errors import StartInterruptedError, StreamrecError
 from lerobot_streamrec.nodes.allocator import keep_large_buffers
 from lerobot_streamrec.nodes.episode_node import EpisodeServices, NODE_NAME
 from lerobot_streamrec.nodes.logging_bridge import install
-from lerobot_streamrec.nodes.parameters import ParameterReader
+from lerobot_streamrec.nodes.parameters import ParameterReader, USE_SIM_TIME
 from lerobot_streamrec.nodes.settings import read_settings, Settings
 from lerobot_streamrec.nodes.stop_signals import StopSignals
 from lerobot_streamrec.nodes.subscriber import node_name
@@ -125,8 +125,12 @@ class _Application:
         self._log: Any = node.get_logger()
         self._recorder = recorder
         self._executor = SingleThreadedExecutor()
+        # A file may set it for the node `episode` alone, and arrivals are told by these nodes.
+        sim_time = [node.get_parameter(USE_SIM_TIME)]
         self._subscribers = [
-            subscribe(Node(node_name(source.parameter)), source, recorder)
+            subscribe(
+                Node(node_name(source.parameter), parameter_overrides=sim_time), source, recorder
+            )
             for source in settings.sources
         ]
         self._services = EpisodeServices(node, settings, recorder, self._subscribers)

@@ -28,6 +28,7 @@ _AHEAD_S = 0.05
 _BEHIND_S = 10.0
 _LATE_S = 0.5
 _SHORT_S = 0.01
+_LOSSY_SHARE = 0.05
 _UNITS = ((86_400 * 365.25, 'years'), (86_400, 'days'), (3600, 'h'), (60, 'min'))
 
 
@@ -52,6 +53,7 @@ class Heard:
     :param num_zero: came with a stamp of zero
     :param delay_s: receipt minus header stamp, median, seconds; None: there are no stamps
     :param max_delay_s: the same, the largest
+    :param num_lost: messages that the middleware says it lost
     """
 
     num_messages: int = 0
@@ -60,6 +62,12 @@ class Heard:
     num_zero: int = 0
     delay_s: float | None = None
     max_delay_s: float | None = None
+    num_lost: int = 0
+
+    @property
+    def is_lossy(self) -> bool:
+        """Whether so much is lost that its rate cannot be told."""
+        return self.num_lost > _LOSSY_SHARE * self.num_messages
 
     @property
     def stamps(self) -> Stamps:
@@ -106,6 +114,11 @@ class Arrivals:
         self._delays_ns: list[int] = []
         self._received_ns: list[int] = []
         self._num_zero = 0
+        self._num_lost = 0
+
+    def lose(self, num_messages: int) -> None:
+        """Take note of what the middleware lost."""
+        self._num_lost += num_messages
 
     def push(self, received_ns: int, stamp_ns: int | None) -> None:
         """
@@ -132,6 +145,7 @@ class Arrivals:
             num_zero=self._num_zero,
             delay_s=median(delays_ns) / NS_PER_S if delays_ns else None,
             max_delay_s=max(delays_ns) / NS_PER_S if delays_ns else None,
+            num_lost=self._num_lost,
         )
 
     def _rate_hz(self) -> float:

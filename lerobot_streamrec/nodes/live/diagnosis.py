@@ -19,15 +19,12 @@ from collections.abc import Iterator, Sequence
 
 from lerobot_streamrec.nodes.live.arrivals import Stamps
 from lerobot_streamrec.nodes.live.observation import Observation
+from lerobot_streamrec.nodes.live.seen import IMAGES_PROFILE
 from lerobot_streamrec.nodes.live.verdict import Level, Remark
 from lerobot_streamrec.nodes.timing_settings import HEADER
 
 # Fast DDS shares so much memory per process by default: larger messages are lost.
 _SEGMENT_BYTES = 500_000
-_PROFILE = (
-    "export config/fastdds_images.xml where the camera's driver starts (README, Give pictures "
-    'room)'
-)
 _SLOW = 0.9
 # In a few seconds, one late stamp is no trend.
 _MISSING_SHARE = 0.02
@@ -75,7 +72,7 @@ def _obstacles(seen: Observation) -> Iterator[Remark]:
 def _silence(seen: Observation) -> str:
     text = f'{seen.offered[0].partition(":")[0]} publishes {seen.topic}, and no message came'
     if seen.is_camera:
-        return f'{text}: see whether the camera runs; if it does, pictures are lost: {_PROFILE}'
+        return f'{text}: see whether the camera runs, and {IMAGES_PROFILE}'
     return f'{text}: see whether its driver runs'
 
 
@@ -126,18 +123,18 @@ def _row_delay_s(seen: Observation) -> float | None:
 
 def _rate(seen: Observation, fps: int) -> Iterator[Remark]:
     heard = seen.heard
-    if 0 < heard.rate_hz < _SLOW * fps:
+    if 0 < heard.rate_hz < _SLOW * fps and not heard.is_lossy:
         what = 'a picture' if seen.is_camera else 'its numbers'
         yield Remark(
             Level.WARNING,
             f'brings {heard.rate_hz:.1f} messages per second and fps is {fps}: '
             f'{1 - heard.rate_hz / fps:.0%} of the rows repeat {what} of the row before',
         )
-    missing = max(heard.num_missing, seen.num_lost)
+    missing = max(heard.num_missing, heard.num_lost)
     if missing >= max(_MISSING_MIN, _MISSING_SHARE * heard.num_messages):
         text = f'{missing} of {heard.num_messages + missing} messages are missing'
-        if seen.num_lost:
-            text += f', of which {seen.num_lost} were lost in transport'
+        if heard.num_lost:
+            text += f', of which {heard.num_lost} were lost in transport'
         if seen.size_bytes > _SEGMENT_BYTES:
-            text += f'; pictures of {seen.size_bytes / 1e6:.1f} MB need room: {_PROFILE}'
+            text += f'; pictures of {seen.size_bytes / 1e6:.1f} MB need room: {IMAGES_PROFILE}'
         yield Remark(Level.WARNING, text)

@@ -25,8 +25,10 @@ import time
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.live.diagnosis import judge
+from lerobot_streamrec.nodes.live.graph_watch import CLOCK_TOPIC
 from lerobot_streamrec.nodes.live.machine_checks import (
     Check,
+    check_clock,
     check_disk,
     check_root,
     check_shared_memory,
@@ -104,6 +106,7 @@ def diagnose(
             session.spin(_TRIAL_TIMEOUT_S, lambda: None, until=trial.done)
         is_recorder_there = _is_recorder_there(node)
         checks, info = _checks(settings, trial, is_recorder_there)
+        checks += check_clock(session.is_sim_time, node.count_publishers(CLOCK_TOPIC))
         seen = [
             *(observe(one, witness, settings, info, pictures) for one in subscribers if settings),
             *(_untyped_observation(one, node) for one in untyped),

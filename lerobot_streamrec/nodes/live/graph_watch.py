@@ -44,6 +44,7 @@ from lerobot_streamrec.nodes.live.seen import (
 from lerobot_streamrec.nodes.message_class import load_message_class
 from lerobot_streamrec.nodes.qos import choose_qos, describe_qos, QOS_FROM_PUBLISHER
 from lerobot_streamrec.sync.grid import NS_PER_S
+from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.time import Time
@@ -120,9 +121,17 @@ class GraphWatch:
         qos = choose_qos(QOS_FROM_PUBLISHER, self._offers(name), _DEPTH)
         # rclpy passes a message's information to callbacks that take it; its types do not say.
         on_message: Any = listener.on_message
-        listener.subscription = self._node.create_subscription(
-            message_class, name, on_message, qos
+        arguments = (message_class, name, on_message, qos)
+        events = SubscriptionEventCallbacks(
+            message_lost=listener.on_lost, use_default_callbacks=False
         )
+        try:
+            listener.subscription = self._node.create_subscription(
+                *arguments, event_callbacks=events
+            )
+        except UnsupportedEventTypeError:
+            # This middleware does not tell what it loses.
+            listener.subscription = self._node.create_subscription(*arguments)
         self._listeners[name] = listener
 
     def _on_clock(self, message: Any) -> None:
@@ -165,6 +174,9 @@ class _Listener:
         # Joints that are told first may be of a part of the robot, as controllers come up.
         if not self._traits or self._kind in VECTOR_TYPES:
             self._traits = self._look(message)
+
+    def on_lost(self, event: Any) -> None:
+        self._arrivals.lose(event.total_count_change)
 
     def seen(self, qos: str) -> SeenTopic:
         return SeenTopic(self._name, self._kind, qos, self._arrivals.heard, **self._traits)

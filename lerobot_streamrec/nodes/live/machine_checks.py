@@ -133,6 +133,22 @@ def check_shared_memory() -> Check:
     return Check('shared memory', Remark(Level.NOTE, text))
 
 
+def check_clock(is_sim_time: bool, num_clocks: int) -> list[Check]:
+    """
+    Check whether a simulation's clock is used if there is one.
+
+    :param is_sim_time: whether it is to be used
+    :param num_clocks: publishers of /clock
+    """
+    if is_sim_time and not num_clocks:
+        text = 'use_sim_time is true, and nobody publishes /clock: start the simulation'
+        return [Check('clock', Remark(Level.PROBLEM, text))]
+    if num_clocks and not is_sim_time:
+        text = '/clock is published: of a simulation, set use_sim_time: true'
+        return [Check('clock', Remark(Level.NOTE, text))]
+    return []
+
+
 def check_task(config: RecorderConfig, placeholder: str) -> Check:
     """Check whether a task is set, without which no episode starts."""
     if not config.task:

@@ -40,7 +40,6 @@ class Observation:
     :param heard: when its messages came
     :param num_rejected: messages that cannot be recorded
     :param rejection: why the last of them cannot
-    :param num_lost: messages that the middleware says it lost
     :param readiness: what would keep an episode from starting; empty: nothing
     :param encoding: of its pictures
     :param width: of its pictures, in pixels
@@ -65,7 +64,6 @@ class Observation:
     heard: Heard = field(default_factory=Heard)
     num_rejected: int = 0
     rejection: str = ''
-    num_lost: int = 0
     readiness: str = ''
     encoding: str = ''
     width: int = 0

@@ -67,7 +67,6 @@ def observe(
         heard=topic.arrivals.heard,
         num_rejected=counts.rejected,
         rejection=topic.stream.last_rejection,
-        num_lost=counts.lost_in_transport,
         # A clock that is another one is told by its stamps, not by those of the others.
         readiness=readiness if topic.has_clock_of_here else '',
         encoding=topic.encoding,

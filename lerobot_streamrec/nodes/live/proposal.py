@@ -26,7 +26,13 @@ from lerobot_streamrec.nodes.live.camera_names import (
     is_read_transport,
     preference,
 )
-from lerobot_streamrec.nodes.live.seen import COMPRESSED_IMAGE, IMAGE, IMAGE_TYPES, SeenTopic
+from lerobot_streamrec.nodes.live.seen import (
+    COMPRESSED_IMAGE,
+    IMAGE,
+    IMAGE_TYPES,
+    IMAGES_PROFILE,
+    SeenTopic,
+)
 from lerobot_streamrec.nodes.live.vector_proposal import propose_vectors, VectorProposal
 
 USUAL_FPS = (10, 15, 20, 24, 25, 30, 50, 60)
@@ -183,6 +189,8 @@ def _remarks(base: str, one: SeenTopic) -> tuple[str, ...]:
         remarks.append(f'{base} is not published: {one.name} is read')
     if one.picture is None:
         remarks.append('No picture came: it was not looked at. Does the camera run?')
+    if one.heard.is_lossy:
+        remarks.append(f'Its rate is not known. Pictures need room: {IMAGES_PROFILE}.')
     return tuple(remarks)
 
 
@@ -203,14 +211,15 @@ def _left_out(
 
 
 def _fps(cameras: Sequence[CameraProposal]) -> tuple[int, str]:
-    rated = [one for one in cameras if one.seen.heard.rate_hz]
+    # Of what is lost in transport, the rate is not the camera's.
+    rated = [one for one in cameras if one.seen.heard.rate_hz and not one.seen.heard.is_lossy]
     if not rated:
-        return DEFAULT_FPS, 'no camera told a rate; set what yours has'
+        return DEFAULT_FPS, 'no camera told its rate; set what yours has'
     slowest = min(rated, key=lambda one: one.seen.heard.rate_hz)
     rate_hz = slowest.seen.heard.rate_hz
     fps = min(USUAL_FPS, key=lambda one: abs(one - rate_hz))
     reason = f'{slowest.name} brings {rate_hz:.1f} pictures per second'
-    if len(rated) > 1:
+    if max(one.seen.heard.rate_hz for one in rated) > rate_hz * (1 + _FPS_TOLERANCE):
         reason += ', the fewest'
     if abs(fps - rate_hz) > _FPS_TOLERANCE * fps:
         reason += ', which is no usual rate'

@@ -28,6 +28,12 @@ IMAGE = 'sensor_msgs/msg/Image'
 COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
 IMAGE_TYPES = (IMAGE, COMPRESSED_IMAGE)
 
+IMAGES_PROFILE = (
+    "export config/fastdds_images.xml where the camera's driver starts (README, Give pictures "
+    'room)'
+)
+"""What helps against pictures that are lost on the way."""
+
 TWIST = 'geometry_msgs/msg/Twist'
 TWIST_STAMPED = 'geometry_msgs/msg/TwistStamped'
 POSE_STAMPED = 'geometry_msgs/msg/PoseStamped'
@@ -103,6 +109,8 @@ class SeenTopic:
     def facts(self) -> str:
         """All that was measured, for people."""
         parts = [self.rate_text]
+        if self.heard.is_lossy:
+            parts.append(f'{self.heard.num_lost} messages lost in transport')
         if self.picture is not None:
             parts.append(str(self.picture))
         if self.qos:

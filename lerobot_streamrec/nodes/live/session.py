@@ -22,7 +22,7 @@ from typing import Any
 
 from lerobot_streamrec.errors import ConfigError, StartInterruptedError
 from lerobot_streamrec.nodes.episode_node import NODE_NAME
-from lerobot_streamrec.nodes.parameters import ParameterReader
+from lerobot_streamrec.nodes.parameters import ParameterReader, USE_SIM_TIME
 from lerobot_streamrec.nodes.settings import GivenSettings, read_settings
 from lerobot_streamrec.nodes.stop_signals import StopSignals
 import rclpy
@@ -50,6 +50,7 @@ class Session:
         self._stop = stop
         self._context = Context()
         self._nodes: list[Node] = []
+        self._overrides: list[Parameter] = []
         try:
             # Signals are ours: nodes have to leave the graph in order.
             rclpy.init(
@@ -81,7 +82,11 @@ class Session:
     def node(self, name: str) -> Node:
         """Make a node that is spun; what it logs is for the report to say."""
         node = Node(
-            name, context=self._context, enable_rosout=False, start_parameter_services=False
+            name,
+            context=self._context,
+            enable_rosout=False,
+            start_parameter_services=False,
+            parameter_overrides=self._overrides,
         )
         node.get_logger().set_level(LoggingSeverity.FATAL)
         self._nodes.append(node)
@@ -106,9 +111,17 @@ class Session:
             parameter_overrides=[Parameter('start_type_description_service', value=False)],
         )
         try:
-            return read_settings(ParameterReader(node))
+            given = read_settings(ParameterReader(node))
+            # All nodes of the recorder have this in common.
+            self._overrides = [node.get_parameter(USE_SIM_TIME)]
+            return given
         finally:
             node.destroy_node()
+
+    @property
+    def is_sim_time(self) -> bool:
+        """Whether the settings that were read are those of a simulation."""
+        return any(bool(one.value) for one in self._overrides)
 
     def spin(
         self,

@@ -99,7 +99,7 @@ class Witness:
 
     def lose(self, key: str, num_messages: int) -> None:
         """Take note of what the middleware lost."""
-        self.topics[key].stream.lose(num_messages)
+        self.topics[key].arrivals.lose(num_messages)
 
     def newest_ns(self) -> int | None:
         """Return the newest stamp of the topics whose clock is the one here, or else of all."""

@@ -116,7 +116,7 @@ def test_a_good_topic_needs_no_words():
             ['50 of 200 messages are missing', '0.9 MB', 'config/fastdds_images.xml'],
         ),
         (
-            {'heard': replace(GOOD, num_missing=50), 'size_bytes': 20_000, 'num_lost': 40},
+            {'heard': replace(GOOD, num_missing=50, num_lost=40), 'size_bytes': 20_000},
             Level.WARNING,
             ['50 of 200 messages are missing, of which 40 were lost in transport'],
         ),

@@ -28,7 +28,9 @@ import sys
 import time
 
 from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.nodes.live.arrivals import Stamps
 from lerobot_streamrec.nodes.live.doctor import diagnose
+from lerobot_streamrec.nodes.live.init import init as look
 from lerobot_streamrec.nodes.live.verdict import Level
 import numpy as np
 from picture_files import jpeg_file
@@ -68,7 +70,7 @@ def run(folder, *arguments):
 
 def doctor(folder, file, *more):
     """Return a report, and the exit status."""
-    status, output, errors = run(folder, 'doctor', file, '--seconds', 1.5, '--json', *more)
+    status, output, errors = run(folder, 'doctor', file, '--seconds', 1, '--json', *more)
     assert output, errors
     report = json.loads(output)
     return status, report, {one['parameter']: one for one in report['topics']}
@@ -238,6 +240,23 @@ def test_a_file_that_is_not_there(tmp_path):
     status, output, errors = run(tmp_path, 'doctor', 'robot.yaml')
     assert (status, output) == (2, '')
     assert 'there is no such file; `streamrec init` makes one' in errors
+
+
+def test_a_simulation_is_told_by_its_clock(rig, tmp_path):
+    """Its stamps begin at 0, and are right as long as all go by /clock."""
+    begin_ns = time.time_ns() - 100 * 10**9
+    robot = rig.robot(now_ns=lambda: time.time_ns() - begin_ns)
+    robot.add_joints('/joint_states', JOINTS)
+    robot.add_clock()
+    robot.start()
+    file = tmp_path / 'robot.yaml'
+    look(file, seconds=1, fps=None, force=False, ros_arguments=(), stop=NeverStop())
+    assert 'use_sim_time: true' in file.read_text()
+    (state,) = examine(tmp_path, file.read_text(), seconds=1).topics
+    assert state.seen.heard.stamps is Stamps.GOOD
+    wrong = examine(tmp_path, file.read_text().replace('time: true', 'time: false'), seconds=1)
+    assert wrong.topics[0].seen.heard.stamps is Stamps.FOREIGN
+    assert 'set use_sim_time: true' in wrong.topics[0].remarks[0].text
 
 
 def test_a_graph_with_nothing_to_record(ros_surroundings, tmp_path):

@@ -19,6 +19,7 @@ from contextlib import ExitStack
 import fcntl
 
 from lerobot_streamrec.nodes.live.machine_checks import (
+    check_clock,
     check_disk,
     check_root,
     check_task,
@@ -93,6 +94,19 @@ def test_a_disk_without_room(tmp_path):
 )
 def test_a_task_that_was_not_set(tmp_path, task, level):
     assert check_task(config(tmp_path, task=task), 'Say it').remark.level is level
+
+
+@pytest.mark.parametrize(
+    ('is_sim_time', 'num_clocks', 'levels'),
+    [
+        (False, 0, []),
+        (True, 1, []),
+        (True, 0, [Level.PROBLEM]),
+        (False, 1, [Level.NOTE]),
+    ],
+)
+def test_the_clock_of_a_simulation(is_sim_time, num_clocks, levels):
+    assert [one.remark.level for one in check_clock(is_sim_time, num_clocks)] == levels
 
 
 def test_segments_without_an_owner_are_counted(tmp_path):

@@ -164,8 +164,8 @@ def test_no_driver_compresses_pictures_for_nothing():
         ((30.1, 14.8), 15, 'front1 brings 14.8 pictures per second, the fewest'),
         ((59.0,), 60, ''),
         ((5.0,), 10, 'no usual rate'),
-        ((0,), 30, 'no camera told a rate'),
-        ((), 30, 'no camera told a rate'),
+        ((0,), 30, 'no camera told its rate'),
+        ((), 30, 'no camera told its rate'),
     ],
 )
 def test_frames_per_second_are_those_of_the_slowest_camera(rates, fps, words):
@@ -174,6 +174,15 @@ def test_frames_per_second_are_those_of_the_slowest_camera(rates, fps, words):
     )
     assert proposal.fps == fps
     assert words in proposal.fps_reason
+
+
+def test_the_rate_of_a_camera_that_is_not_heard_well_is_not_believed():
+    lossy = camera('/front/image_raw', rate_hz=7.0, num_lost=80)
+    assert propose([lossy, camera('/top/image_raw', rate_hz=25.0)]).fps == 25
+    proposal = propose([lossy])
+    assert proposal.fps == 30
+    assert 'config/fastdds_images.xml' in proposal.cameras[0].remarks[0]
+    assert '80 messages lost in transport' in lossy.facts
 
 
 # --- state and action --------------------------------------------------------------------------
