@@ -66,8 +66,10 @@ def codec_options(config: EncoderConfig) -> dict[str, str]:
         options.setdefault('bf', '0')
     if config.vcodec == 'hevc':
         # With key frames so close, looking further ahead gains nothing, and what the codec holds
-        # back is lost in a crash: up to 30 frames with its own 20.
-        ours = 'log-level=error:open-gop=0:bframes=0:rc-lookahead=10'
-        theirs = options.get('x265-params')
+        # back is lost in a crash: up to 30 frames with its own 20. Without loss there is no rate
+        # to control, and nothing to look for.
+        theirs = options.get('x265-params', '')
+        lookahead = 0 if 'lossless=1' in theirs.split(':') else 10
+        ours = f'log-level=error:open-gop=0:bframes=0:rc-lookahead={lookahead}'
         options['x265-params'] = f'{ours}:{theirs}' if theirs else ours
     return options
