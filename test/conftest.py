@@ -185,7 +185,7 @@ class WrittenDataset:
         return [key for key, spec in self.info['features'].items() if spec['dtype'] != 'video']
 
     def is_depth(self, key):
-        return self.info['features'][key]['info']['is_depth_map']
+        return bool(self.info['features'][key].get('info', {}).get('is_depth_map'))
 
     def vectors(self, key, episode_index):
         """Return an episode's rows of a feature, ``(n, d)``."""
