@@ -29,6 +29,8 @@ from lerobot_streamrec.recording.config import StreamConfig
 from lerobot_streamrec.video.depth_config import DepthConfig
 from lerobot_streamrec.video.depth_quantisation import depth_of_codes, DepthQuantiser
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 FRONT, STATE = 'observation.images.front', 'observation.state'
@@ -166,18 +168,27 @@ def test_statistics_that_are_not_of_the_depth_are_found_and_repaired(
     assert np.ravel(mean) == pytest.approx(np.ravel(before[key]['mean']), rel=1e-6)
 
 
-def test_a_depth_video_that_was_cut_is_repaired_with_its_statistics(recorded, read_dataset):
-    whole = codes(read_dataset(recorded), SENSOR)
-    path = recorded / f'videos/{SENSOR}/chunk-000/file-002.mp4'
-    path.unlink()
-    assert check_dataset(recorded).findings
+@pytest.mark.parametrize('key', UNITS)
+def test_wrong_statistics_of_an_episode_are_counted_anew_from_its_codes(
+    recorded, read_dataset, key
+):
+    before = read_dataset(recorded)
+    path = recorded / 'meta/episodes/chunk-000/file-001.parquet'
+    table, name = pq.read_table(path), f'stats/{key}/mean'
+    column, place = table.schema.field(name), table.column_names.index(name)
+    wrong = 1.5 * np.array(before.stats[key]['mean'])
+    values = pa.array([wrong.tolist()], column.type)
+    pq.write_table(table.set_column(place, column, values), path)
+    (finding,) = check_dataset(recorded).findings
+    assert (finding.feature, finding.episode_index) == (key, 1)
     repair_dataset(recorded)
     assert_clean(recorded)
     repaired = read_dataset(recorded)
-    assert repaired.info['total_episodes'] == 2
-    for shown, sent in zip(codes(repaired, SENSOR), whole, strict=False):
-        np.testing.assert_array_equal(shown, sent)
     assert_statistics(repaired, 0.01)
+    unit, config = UNITS[key]
+    expected = depth_of_codes(config, unit)[codes(repaired, key)[1]].astype(float).mean()
+    stated = np.ravel(repaired.episodes.loc[1, name].item().item())
+    assert stated == pytest.approx(expected, rel=1e-6)
 
 
 def test_what_a_crash_leaves_is_an_episode_with_the_statistics_of_its_depth(
