@@ -47,7 +47,7 @@ class PictureStatistics(Protocol):
         """
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class CameraTake:
     """
     A camera's part of a take.
@@ -58,7 +58,6 @@ class CameraTake:
     :param width: of every frame
     :param depth_unit: of every depth picture; empty: colours
     :param encoder_info: the encoder's settings, as LeRobot stores them
-    :param last_ns: stamp of the picture that the last row shows
     """
 
     thread: EncoderThread
@@ -67,7 +66,6 @@ class CameraTake:
     width: int
     depth_unit: str
     encoder_info: Mapping[str, object]
-    last_ns: int | None = None
 
 
 def open_camera(

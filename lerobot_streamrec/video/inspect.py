@@ -125,7 +125,7 @@ def video_facts(path: Path) -> VideoFacts:
                 width=stream.width,
                 height=stream.height,
                 codec=stream.codec_context.codec.canonical_name,
-                pix_fmt=stream.pix_fmt or 'unknown',
+                pix_fmt=stream.format.name if stream.format else 'unknown',
                 fps=float(stream.base_rate or stream.average_rate or 0),
             )
     except _ERRORS as error:
@@ -218,10 +218,11 @@ def _decoded(
         yield InspectedFrame(float('nan'), None)
         return
     for frame in frames:
-        if frame.is_corrupt or frame.time is None:
+        if frame.is_corrupt or frame.pts is None or stream.time_base is None:
             yield InspectedFrame(float('nan'), None)
         else:
-            yield InspectedFrame(frame.time, frame)
+            # Not by the frame's own time base: PyAV 17 forgets that of a file's last frames.
+            yield InspectedFrame(float(frame.pts * stream.time_base), frame)
 
 
 def decode_picture(content: bytes) -> VideoFrame:

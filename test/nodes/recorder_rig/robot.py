@@ -169,6 +169,34 @@ class Robot:
 
         self._add(hz, publish)
 
+    def add_messages(
+        self,
+        topic: str,
+        kind: type,
+        fill: Callable[[Any, int], Sequence[float]],
+        *,
+        hz: int = JOINTS_HZ,
+        qos: QoSProfile = _QOS,
+    ) -> Any:
+        """
+        Add messages of any type; return the publisher.
+
+        :param fill: is given a new message and its instant, and returns the numbers that are to be
+            recorded of it
+        """
+        publisher = self.publisher(kind, topic, qos)
+
+        def publish() -> None:
+            stamp_ns, message = self.now_ns(), kind()
+            if hasattr(message, 'header'):
+                message.header = _header(stamp_ns)
+            values = fill(message, stamp_ns)
+            publisher.publish(message)
+            self.truth.add_values(topic, stamp_ns, list(values))
+
+        self._add(hz, publish)
+        return publisher
+
     def add_clock(self) -> None:
         """Publish the robot's own clock on /clock."""
         publisher = self._node.create_publisher(Clock, '/clock', _QOS)
