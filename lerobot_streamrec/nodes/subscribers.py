@@ -17,13 +17,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from lerobot_streamrec.conversions.access_unit import access_unit
 from lerobot_streamrec.conversions.compressed_image import compressed_picture
 from lerobot_streamrec.conversions.image import image_frame
 from lerobot_streamrec.conversions.vector import FLOAT64_ARRAY, JOINT_STATE, vector_reader
+from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.nodes.stream_settings import Source
 from lerobot_streamrec.nodes.subscriber import node_name, Subscriber
 from lerobot_streamrec.nodes.transport import choose_topic
 from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.video.packet_stream import PacketStream
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import Float64MultiArray
@@ -54,7 +57,7 @@ class ImageSubscriber(Subscriber):
 
 class CompressedImageSubscriber(Subscriber):
     """
-    A camera topic of compressed pictures.
+    A camera topic of compressed pictures, or of packets of a video codec.
 
     :param node: a node of its own
     :param source: what to read, and how
@@ -63,11 +66,21 @@ class CompressedImageSubscriber(Subscriber):
     """
 
     def __init__(self, node: Node, source: Source, recorder: Recorder, topic: str) -> None:
+        self._packets = PacketStream()
         super().__init__(node, source, recorder, CompressedImage, _IMAGE_DEPTH, topic)
 
     def _push(self, stamp_ns: int, message: Any) -> None:
-        picture = compressed_picture(message, self._source.parameter)
+        unit = access_unit(message)
+        picture: Picture = (
+            compressed_picture(message, self._source.parameter)
+            if unit is None
+            else self._packets.push(unit)
+        )
         self._recorder.push_image(self._source.stream.key, stamp_ns, picture)
+
+    def _on_lost(self, event: Any) -> None:
+        super()._on_lost(event)
+        self._packets.lose()
 
 
 class VectorSubscriber(Subscriber):

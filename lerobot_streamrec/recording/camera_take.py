@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Protocol
 
 from lerobot_streamrec.dataset.takes.take_record import video_name
-from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.frame import EncodedPacket, Picture
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
+from lerobot_streamrec.video.copying_encoder import CopyingEncoder
 from lerobot_streamrec.video.counting_encoder import CountingEncoder
 from lerobot_streamrec.video.decoding_encoder import DecodingEncoder
 from lerobot_streamrec.video.encoder_thread import EncoderThread, VideoEncoder
@@ -76,12 +77,22 @@ def open_camera(
     """
     height, width = picture.height, picture.width
     encoder = config.encoder_in_use()
+    if isinstance(picture, EncodedPacket):
+        # What is not copied has to be of the camera's codec: a feature has one.
+        encoder = encoder.for_codec(picture.codec)
     path = folder / video_name(stream.key)
     histogram = ImageHistogram()
 
+    def open_mp4(target: Path) -> Mp4Encoder:
+        return Mp4Encoder(target, encoder, fps=config.fps, width=width, height=height)
+
     def open_encoder() -> VideoEncoder:
         path.parent.mkdir(parents=True, exist_ok=True)
-        video = Mp4Encoder(path, encoder, fps=config.fps, width=width, height=height)
+        video: VideoEncoder = (
+            CopyingEncoder(path, open_mp4, fps=config.fps)
+            if isinstance(picture, EncodedPacket)
+            else open_mp4(path)
+        )
         counting = CountingEncoder(video, histogram, lattice_stride(height, width))
         return DecodingEncoder(counting, stream.key)
 

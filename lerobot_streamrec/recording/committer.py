@@ -248,7 +248,7 @@ class Committer:
                 num_frames=video.num_frames,
                 height=camera.height,
                 width=camera.width,
-                encoder_info=camera.encoder_info,
+                encoder_info=video.encoder_info or camera.encoder_info,
                 statistics=camera.counted.statistics(),
             )
         draft = EpisodeDraft(take.num_rows, take.task, take.vectors, videos, record_of(take))

@@ -18,10 +18,12 @@ from __future__ import annotations
 from dataclasses import replace
 import logging
 
+from av.video.frame import VideoFrame
 from lerobot_streamrec.errors import EncoderError, UndecodableError
-from lerobot_streamrec.frame import CompressedPicture, Frame
+from lerobot_streamrec.frame import CompressedPicture, EncodedPacket, Frame
 from lerobot_streamrec.video.encoder_thread import VideoEncoder
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
+from lerobot_streamrec.video.packet_decoder import PacketDecoder
 from lerobot_streamrec.video.picture_decoder import PictureDecoder
 
 _log = logging.getLogger(__name__)
@@ -41,28 +43,35 @@ class DecodingEncoder:
         self._encoder = encoder
         self._video_key = video_key
         self._decoders: dict[str, PictureDecoder] = {}
+        self._packet_decoders: dict[str, PacketDecoder] = {}
         self._has_picture = False
         self._num_undecodable = 0
 
-    def encode(self, picture: Frame | CompressedPicture) -> None:
+    def encode(self, picture: Frame | CompressedPicture | EncodedPacket) -> None:
         """
         Encode a picture as the next frame.
 
         :raise EncoderError: if it is the first one and cannot be decoded
         """
-        if isinstance(picture, CompressedPicture):
+        if isinstance(picture, Frame):
+            self._encoder.encode(picture)
+        else:
             try:
-                self._encoder.encode(self._decoder(picture.codec).decode(picture))
+                decoded = self._decode(picture)
             except UndecodableError as error:
                 self._repeat_instead(error)
-        else:
-            self._encoder.encode(picture)
+            else:
+                self._encoder.encode(decoded)
         self._has_picture = True
 
-    def _decoder(self, codec: str) -> PictureDecoder:
-        if codec not in self._decoders:
-            self._decoders[codec] = PictureDecoder(codec)
-        return self._decoders[codec]
+    def _decode(self, picture: CompressedPicture | EncodedPacket) -> VideoFrame:
+        if isinstance(picture, EncodedPacket):
+            if picture.codec not in self._packet_decoders:
+                self._packet_decoders[picture.codec] = PacketDecoder(picture.codec)
+            return self._packet_decoders[picture.codec].decode(picture)
+        if picture.codec not in self._decoders:
+            self._decoders[picture.codec] = PictureDecoder(picture.codec)
+        return self._decoders[picture.codec].decode(picture)
 
     def _repeat_instead(self, error: UndecodableError) -> None:
         if not self._has_picture:

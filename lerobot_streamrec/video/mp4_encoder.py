@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -35,7 +36,7 @@ from lerobot_streamrec.video.video_frame import (
 
 # While the file grows, it is cut into fragments that can be read if the process is killed;
 # closing turns it into an ordinary MP4 in place.
-_CONTAINER_OPTIONS = {'movflags': 'hybrid_fragmented', 'flush_packets': '1'}
+CONTAINER_OPTIONS = {'movflags': 'hybrid_fragmented', 'flush_packets': '1'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,15 @@ class EncodedVideo:
     :param size_bytes: its size
     :param num_undecodable: of the frames, repeat the one before because what the camera sent could
         not be decoded
+    :param encoder_info: the encoder's settings, as LeRobot stores them, if they are not those that
+        were set
     """
 
     path: Path
     num_frames: int
     size_bytes: int
     num_undecodable: int = 0
+    encoder_info: Mapping[str, object] | None = None
 
 
 class Mp4Encoder:
@@ -84,7 +88,7 @@ class Mp4Encoder:
         self._last: VideoFrame | None = None
         try:
             self._container = av.open(
-                str(path), 'w', format='mp4', container_options=dict(_CONTAINER_OPTIONS)
+                str(path), 'w', format='mp4', container_options=dict(CONTAINER_OPTIONS)
             )
             stream = self._container.add_stream(
                 ffmpeg_encoder(config), rate=fps, options=codec_options(config)
@@ -104,6 +108,14 @@ class Mp4Encoder:
     def num_frames(self) -> int:
         """Frames given to the codec so far."""
         return self._num_frames
+
+    def move(self, path: Path) -> None:
+        """
+        Rename the file while it grows.
+
+        :raise OSError: if there is none yet, because the codec holds all frames back
+        """
+        self._path = self._path.replace(path)
 
     def encode(self, picture: Frame | VideoFrame) -> None:
         """
