@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class EncodedPacket:
     codec: str
     height: int
     width: int
-    previous: EncodedPacket | None = None
+    previous: EncodedPacket | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_key(self) -> bool:

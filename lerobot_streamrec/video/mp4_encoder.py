@@ -22,7 +22,7 @@ from pathlib import Path
 
 import av
 from av.video.frame import PictureType, VideoFrame
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.reformatter import ColorRange, VideoReformatter
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs import codec_options, ffmpeg_encoder
@@ -30,7 +30,7 @@ from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.video_frame import (
     MATRIX_BT601,
     RANGE_LIMITED,
-    SCALER_FLAGS,
+    scaled,
     video_frame,
 )
 
@@ -127,13 +127,7 @@ class Mp4Encoder:
         source = picture
         if isinstance(source, Frame):
             source = video_frame(source, self._opener)
-        self._last = self._scaler.reformat(
-            source,
-            format=self._pix_fmt,
-            dst_colorspace=Colorspace.ITU601,
-            dst_color_range=ColorRange.MPEG,
-            interpolation=SCALER_FLAGS,
-        )
+        self._last = scaled(source, self._pix_fmt, ColorRange.MPEG, self._scaler)
         # A decoded picture says that it was a key frame, which the codec would take for an order.
         self._last.pict_type = PictureType.NONE
         self._encode_last()
