@@ -158,6 +158,16 @@ def test_the_copy_has_each_frame_in_its_place(codec, units, open_copying, decode
     assert keys == [number % 8 == 0 for number in range(24)]
 
 
+def test_a_copy_begins_with_a_key_frame(units, open_copying, decode):
+    encoder = open_copying()
+    for frame in decoded(chain(units['h264']))[3:10]:
+        encoder.encode(frame)
+    video = encoder.finish()
+    assert video.encoder_info is None
+    shown = [frame.colour.mean() for frame in decode(video.path)]
+    assert shown == pytest.approx([20 + 5 * number for number in range(3, 10)], abs=4)
+
+
 @pytest.mark.parametrize(('limit', 'is_copied'), [(7, True), (6, False)])
 def test_key_frames_that_are_too_far_apart_are_not_copied(
     limit, is_copied, units, open_copying, decode
