@@ -33,7 +33,9 @@ Every exception that this package raises on purpose.
     |  |- EpisodeStateError     not in this state
     |  |- StreamsNotReadyError  topics that are missing or stale
     |  |- EmptyEpisodeError     nothing to save
+    |  |- EpisodeVetoedError    saved, but not good enough by the user's own limits
     |  `- DiskFullError         too little room on the disk to begin
+    |- StartInterruptedError    asked to end before there was anything to record
     |- EncoderError             an encoder thread
     |  |- BrokenEncoderError    it died; the reason stands in __cause__
     |  `- EncoderTimeoutError   it did not finish by its deadline
@@ -162,8 +164,16 @@ class EmptyEpisodeError(EpisodeError):
     """The episode has no row yet."""
 
 
+class EpisodeVetoedError(EpisodeError):
+    """The episode is beyond the limits that the user has set; it lies in the quarantine folder."""
+
+
 class DiskFullError(EpisodeError):
     """The disk has too little room for an episode to start."""
+
+
+class StartInterruptedError(StreamrecError):
+    """The process was asked to end before it could record."""
 
 
 class EncoderError(StreamrecError):

@@ -184,6 +184,9 @@ class WrittenDataset:
     def columns(self):
         return [key for key, spec in self.info['features'].items() if spec['dtype'] != 'video']
 
+    def is_depth(self, key):
+        return self.info['features'][key]['info']['is_depth_map']
+
     def vectors(self, key, episode_index):
         """Return an episode's rows of a feature, ``(n, d)``."""
         rows = self.rows[self.rows['episode_index'] == episode_index]
@@ -198,11 +201,12 @@ class WrittenDataset:
         )
 
     def pictures(self, key, episode_index):
-        """Decode an episode's frames, wherever in its file they stand."""
+        """Decode an episode's frames, wherever in its file they stand; depth as its codes."""
         row = self.episodes.loc[episode_index]
         begin = round(row[f'videos/{key}/from_timestamp'] * self.info['fps'])
         with av.open(str(self.video_path(key, episode_index))) as container:
-            frames = [frame.to_ndarray(format='rgb24') for frame in container.decode(video=0)]
+            pix_fmt = 'gray12le' if self.is_depth(key) else 'rgb24'
+            frames = [frame.to_ndarray(format=pix_fmt) for frame in container.decode(video=0)]
         return frames[begin : begin + int(row['length'])]
 
     def check(self):
@@ -263,7 +267,7 @@ class WrittenDataset:
         for key, stats in self.stats.items():
             spec = self.info['features'][key]
             assert set(stats) == STATISTICS, key
-            shape = (3, 1, 1) if key in self.cameras else tuple(spec['shape'])
+            shape = (spec['shape'][-1], 1, 1) if key in self.cameras else tuple(spec['shape'])
             for name in STATISTICS - {'count'}:
                 values = np.array(stats[name])
                 assert values.shape == shape, (key, name)

@@ -32,7 +32,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = 'lerobot_streamrec'
 
-_BELOW_ALL = {'errors', 'frame'}
+_BELOW_ALL = {'errors', 'frame', 'depth_frame'}
 _BELOW_RECORDING = _BELOW_ALL | {'sync', 'stats', 'video', 'dataset'}
 _BELOW_SHELLS = _BELOW_RECORDING | {'conversions', 'recording'}
 
@@ -40,6 +40,7 @@ _BELOW_SHELLS = _BELOW_RECORDING | {'conversions', 'recording'}
 FLOORS: dict[str, set[str]] = {
     'errors': set(),
     'frame': {'errors'},
+    'depth_frame': {'errors'},
     'sync': _BELOW_ALL,
     'stats': _BELOW_ALL,
     'video': _BELOW_ALL,

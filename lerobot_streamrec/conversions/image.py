@@ -59,8 +59,8 @@ def image_frame(message: ImageMessage, parameter: str = 'camera.<name>') -> Fram
 def _packed(message: ImageMessage, layout: Layout) -> Frame:
     height, width, step = message.height, message.width, message.step
     row_bytes = width * layout.channels * layout.sample_bytes
-    _check_step(message, row_bytes)
-    data = _data(message, step * height)
+    check_step(message, row_bytes)
+    data = data_of(message, step * height)
     samples: npt.NDArray[Any] = data.reshape(height, step)[:, :row_bytes]
     pix_fmt = layout.pix_fmt
     if layout.sample_bytes == 2:
@@ -81,15 +81,20 @@ def _semi_planar(message: ImageMessage, layout: Layout) -> Frame:
     height, width, step = message.height, message.width, message.step
     rows, columns = -(-height // layout.chroma_step), -(-width // layout.chroma_step)
     chroma_step = 2 * step // layout.chroma_step
-    _check_step(message, max(width, columns * layout.chroma_step))
+    check_step(message, max(width, columns * layout.chroma_step))
     luma_bytes = step * height
-    data = _data(message, luma_bytes + chroma_step * rows)
+    data = data_of(message, luma_bytes + chroma_step * rows)
     luma = data[:luma_bytes].reshape(height, step)[:, :width]
     chroma = data[luma_bytes:].reshape(rows, chroma_step)[:, : 2 * columns]
     return Frame(luma, layout.pix_fmt, chroma.reshape(rows, columns, 2))
 
 
-def _check_step(message: ImageMessage, row_bytes: int) -> None:
+def check_step(message: ImageMessage, row_bytes: int) -> None:
+    """
+    Refuse rows that are too short for their pixels.
+
+    :raise FrameShapeError: naming what a row needs
+    """
     if message.step < row_bytes:
         raise FrameShapeError(
             f'image of {message.width} pixels {message.encoding} with step {message.step}: '
@@ -97,7 +102,12 @@ def _check_step(message: ImageMessage, row_bytes: int) -> None:
         )
 
 
-def _data(message: ImageMessage, size_bytes: int) -> npt.NDArray[np.uint8]:
+def data_of(message: ImageMessage, size_bytes: int) -> npt.NDArray[np.uint8]:
+    """
+    Look at a message's buffer.
+
+    :raise FrameShapeError: if it has another size
+    """
     data = np.frombuffer(message.data, dtype=np.uint8)
     if data.size != size_bytes:
         raise FrameShapeError(

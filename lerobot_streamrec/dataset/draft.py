@@ -55,6 +55,8 @@ class EpisodeDraft:
     :param vectors: per key ``(num_rows, d)`` in the dtype of its column
     :param videos: per video key
     :param record: what the recorder itself keeps of the episode, as JSON
+    :param row_stamps: instants of the rows and of what they show, ``(num_rows,)`` nanoseconds by
+        the column's name; empty: not kept
     """
 
     num_rows: int
@@ -62,6 +64,7 @@ class EpisodeDraft:
     vectors: Mapping[str, npt.NDArray[np.generic]]
     videos: Mapping[str, VideoDraft]
     record: Mapping[str, object] = field(default_factory=dict)
+    row_stamps: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ import re
 from typing import Any
 
 from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.video.depth_config import DEPTH_UNIT, is_depth, IS_DEPTH_MAP, stored_depth
 import pyarrow as pa
 
 CAMERA_NAMES = ('height', 'width', 'channels')
@@ -67,8 +68,9 @@ def camera_feature(
     width: int | None = None,
     info: Mapping[str, object] | None = None,
 ) -> FeatureSpec:
-    """Describe an RGB camera; without a size until its first picture is seen."""
-    shape = None if height is None or width is None else (height, width, 3)
+    """Describe a camera; of colour unless its info says depth, without a size until it is seen."""
+    channels = 1 if is_depth(info or {}) else 3
+    shape = None if height is None or width is None else (height, width, channels)
     return FeatureSpec('video', shape, CAMERA_NAMES, info or {})
 
 
@@ -161,7 +163,29 @@ def differences(
             found.append(f'{key} has shape {theirs.shape} in the dataset, {ours.shape} now')
         elif not ours.is_video and ours.names != theirs.names:
             found.append(f'{key} has names {theirs.names} in the dataset, {ours.names} now')
+        if ours.is_video and theirs.is_video and theirs.shape is not None:
+            found += _depth_differences(key, ours.info, theirs.info)
     return found
+
+
+def _depth_differences(
+    key: str, ours: Mapping[str, object], theirs: Mapping[str, object]
+) -> list[str]:
+    """Compare what pixels mean; a unit that is not known yet differs from nothing."""
+    now, there = _depth_traits(ours), _depth_traits(theirs)
+    return [
+        f'{key} has {name} {there[name]} in the dataset, {now[name]} now'
+        for name in now
+        if name in there and now[name] != there[name]
+    ]
+
+
+def _depth_traits(info: Mapping[str, object]) -> dict[str, object]:
+    stored = stored_depth(info)
+    if stored is None:
+        return {IS_DEPTH_MAP: is_depth(info)}
+    unit = {DEPTH_UNIT: stored.unit} if stored.unit else {}
+    return {**stored.config.as_info(), **unit}
 
 
 def _is_recorded(spec: FeatureSpec | None) -> str:

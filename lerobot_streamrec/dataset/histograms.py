@@ -41,7 +41,9 @@ def histograms_json(statistics: Mapping[str, FeatureStatistics]) -> dict[str, li
     return {
         key: [_packed(one) for one in feature.distributions]
         for key, feature in statistics.items()
-        if feature.distributions and all(map(_is_of_levels, feature.distributions))
+        if feature.scale == SCALE
+        and feature.distributions
+        and all(map(_is_of_levels, feature.distributions))
     }
 
 

@@ -31,6 +31,7 @@ OWN = PurePosixPath('.streamrec')
 STAGING = OWN / 'staging'
 QUARANTINE = OWN / 'quarantine'
 RECORDS = OWN / 'episodes'
+ROW_STAMPS = OWN / 'row_stamps'
 STATISTICS = OWN / 'statistics'
 LOCK = OWN / 'lock'
 OWNER = OWN / 'owner.json'
@@ -71,3 +72,8 @@ class FileIndex:
 def record_path(episode_index: int) -> PurePosixPath:
     """Return where the recorder keeps what LeRobot's format has no place for."""
     return RECORDS / f'episode-{episode_index:06d}.json'
+
+
+def row_stamps_path(episode_index: int) -> PurePosixPath:
+    """Return where the instants of an episode's rows stand, and of what they show."""
+    return ROW_STAMPS / f'episode-{episode_index:06d}.parquet'

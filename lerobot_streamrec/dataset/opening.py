@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from lerobot_streamrec.dataset.features import FeatureSpec
+from lerobot_streamrec.dataset.features import FeatureSpec, with_info
 from lerobot_streamrec.dataset.files import Files
 from lerobot_streamrec.dataset.info import DatasetInfo, parse_info, with_defaults
 from lerobot_streamrec.dataset.layout import INFO, OWN
@@ -97,7 +97,9 @@ def _state(
 ) -> DatasetState:
     root = files.root
     if not files.path(INFO).is_file():
-        return DatasetState(DatasetInfo(fps, robot_type, with_defaults(features)))
+        # What cameras are is written with their first pictures.
+        bare = {key: with_info(spec, {}) for key, spec in features.items()}
+        return DatasetState(DatasetInfo(fps, robot_type, with_defaults(bare)))
     info = parse_info(files.path(INFO).read_bytes(), root)
     if not resume:
         raise DatasetExistsError(

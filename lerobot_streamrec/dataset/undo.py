@@ -30,6 +30,7 @@ from lerobot_streamrec.dataset.layout import (
     INFO,
     QUARANTINE,
     record_path,
+    row_stamps_path,
     STATS,
     TASKS,
     VIDEO_PATH,
@@ -206,6 +207,7 @@ def _paths(files: Files, before: DatasetState, last: _LastEpisode) -> dict[str, 
         'episodes.parquet': last.meta.path(EPISODES_PATH),
         **{f'{key}.mp4': file.path(VIDEO_PATH, key) for key, file in last.videos.items()},
         'episode.json': record_path(before.info.total_episodes),
+        'row_stamps.parquet': row_stamps_path(before.info.total_episodes),
     }
     if not before.info.total_episodes:
         places |= {'tasks.parquet': TASKS, 'stats.json': STATS}

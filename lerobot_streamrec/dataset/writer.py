@@ -41,6 +41,7 @@ from lerobot_streamrec.dataset.layout import (
     FileIndex,
     INFO,
     record_path,
+    row_stamps_path,
     STATS,
     TASKS,
     VIDEO_PATH,
@@ -51,6 +52,7 @@ from lerobot_streamrec.dataset.rebuild.assemble import Progress
 from lerobot_streamrec.dataset.rebuild.changing import Change, measured
 from lerobot_streamrec.dataset.rebuild.compact import compact
 from lerobot_streamrec.dataset.resuming import resumed_state
+from lerobot_streamrec.dataset.row_stamps import row_stamps_table
 from lerobot_streamrec.dataset.state import DatasetState
 from lerobot_streamrec.dataset.statistics_file import (
     AllStatistics,
@@ -216,7 +218,8 @@ class DatasetWriter:
             if not video.path.is_file():
                 raise CommitError(f'{key} has no video: {video.path} is gone')
         recorded: dict[str, FeatureSpec] = {
-            key: camera_feature(video.height, video.width) for key, video in draft.videos.items()
+            key: camera_feature(video.height, video.width, video.encoder_info)
+            for key, video in draft.videos.items()
         }
         for key, rows in draft.vectors.items():
             names = (info.features[key].names if key in info.features else None) or ()
@@ -239,9 +242,10 @@ class DatasetWriter:
         self, draft: EpisodeDraft, features: Mapping[str, FeatureSpec]
     ) -> dict[str, FeatureSpec]:
         """Add what the first episode's videos say of themselves, once."""
+        present = self._state.info.features
         return {
             key: spec
-            if not spec.is_video or spec.info
+            if not spec.is_video or present[key].info
             else with_info(
                 spec, {**probe_video(draft.videos[key].path), **draft.videos[key].encoder_info}
             )
@@ -292,6 +296,9 @@ class DatasetWriter:
         transaction.replace(sidecar_path(new_info.total_episodes), sidecar_bytes(total))
         transaction.replace(STATS, stats_json(total))
         transaction.replace(record_path(row.episode_index), _record(draft, row, new_info))
+        if draft.row_stamps:
+            content = to_bytes(row_stamps_table(draft.row_stamps))
+            transaction.replace(row_stamps_path(row.episode_index), content)
         transaction.commit(INFO, new_info.as_bytes())
         return size_bytes, state.after(new_info, tasks, total, row)
 

@@ -20,7 +20,7 @@ import threading
 import time
 from typing import Any
 
-from lerobot_streamrec.errors import StreamrecError
+from lerobot_streamrec.errors import StartInterruptedError, StreamrecError
 from lerobot_streamrec.nodes.allocator import keep_large_buffers
 from lerobot_streamrec.nodes.episode_node import EpisodeServices, NODE_NAME
 from lerobot_streamrec.nodes.logging_bridge import install
@@ -28,11 +28,13 @@ from lerobot_streamrec.nodes.parameters import ParameterReader
 from lerobot_streamrec.nodes.settings import read_settings, Settings
 from lerobot_streamrec.nodes.stop_signals import StopSignals
 from lerobot_streamrec.nodes.subscribers import subscribe
+from lerobot_streamrec.nodes.topic_types import TopicTypes
 from lerobot_streamrec.recording.disk_watch import THREAD_NAME as DISK_THREAD
 from lerobot_streamrec.recording.journal_thread import THREAD_NAME as JOURNAL_THREAD
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.video.checks import THREAD_NAME as TRIAL_THREAD
 import rclpy
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.node import Node
@@ -47,6 +49,8 @@ EXIT_BUG = 3
 _END_TIMEOUT_S = 7.0
 _STOP_TIMEOUT_S = 1.0
 _POLL_S = 0.2
+# Between looks at who publishes: discovery itself takes up to three seconds.
+_LOOK_PERIOD_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +92,12 @@ def _run_node(node: Node, stop: StopSignals) -> Outcome:
     log: Any = node.get_logger()
     install(log)
     try:
-        settings = read_settings(ParameterReader(node))
+        given = read_settings(ParameterReader(node))
+        settings = given.complete(TopicTypes(node, given.graph_timeout_s, stop))
         recorder = Recorder(settings.recorder)
+    except StartInterruptedError as error:
+        log.info(str(error))
+        return Outcome(EXIT_OK, _is_thread_left())
     except StreamrecError as error:
         log.fatal(f'cannot start: {error}')
         return Outcome(EXIT_CONFIG, _is_thread_left())
@@ -116,15 +124,21 @@ class _Application:
         self._log: Any = node.get_logger()
         self._recorder = recorder
         self._executor = SingleThreadedExecutor()
-        self._services = EpisodeServices(node, settings, recorder)
         self._subscribers = [subscribe(source, recorder) for source in settings.sources]
+        self._services = EpisodeServices(node, settings, recorder, self._subscribers)
         for one in (node, *(subscriber.node for subscriber in self._subscribers)):
             self._executor.add_node(one)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        node.create_timer(_LOOK_PERIOD_S, self._look, clock=steady)
         self._error: BaseException | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._spin, name='executor', daemon=False)
         keys = ', '.join(source.stream.key for source in settings.sources)
         self._log.info(f'ready to record {keys} to {settings.recorder.root}')
+
+    def _look(self) -> None:
+        for subscriber in self._subscribers:
+            subscriber.look()
 
     def run(self, stop: StopSignals) -> Outcome:
         """Spin until asked to stop, then end everything in order."""

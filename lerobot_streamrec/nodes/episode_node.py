@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
@@ -23,6 +24,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lerobot_streamrec.errors import StreamrecError, StreamsNotReadyError
 from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.status_messages import recorder_message, stream_message
+from lerobot_streamrec.nodes.subscriber import Subscriber
 from lerobot_streamrec.recording.metadata import NOTES, VERDICT
 from lerobot_streamrec.recording.recorder import Recorder
 from rcl_interfaces.msg import SetParametersResult
@@ -49,13 +51,21 @@ class EpisodeServices:
     :param node: the node `episode`
     :param settings: what is recorded
     :param recorder: carries the verbs out
+    :param subscribers: one for each stream
     """
 
-    def __init__(self, node: Node, settings: Settings, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        node: Node,
+        settings: Settings,
+        recorder: Recorder,
+        subscribers: Sequence[Subscriber],
+    ) -> None:
         self._node = node
         self._log: Any = node.get_logger()
         self._settings = settings
         self._recorder = recorder
+        self._subscribers = subscribers
         self._num_ticks = 0
         # A save that waits for the disk must not keep other callbacks waiting.
         group = ReentrantCallbackGroup()
@@ -157,16 +167,10 @@ class EpisodeServices:
         return future.result()
 
     def _publisher_hint(self) -> str:
-        """Say how many publishers the topics without messages have."""
-        silent = [
-            f'{topic} has {self._node.count_publishers(topic)} publishers'
-            for topic in (
-                self._node.resolve_topic_name(stream.topic)
-                for stream in self._recorder.status().streams
-                if stream.problem
-            )
-        ]
-        return f' ({"; ".join(silent)})' if silent else ''
+        """Say who publishes the topics without messages, and what keeps them from being heard."""
+        silent = {stream.key for stream in self._recorder.status().streams if stream.problem}
+        hints = [one.hint for one in self._subscribers if one.key in silent]
+        return f' ({"; ".join(hints)})' if hints else ''
 
     # --- task and status -----------------------------------------------------------------------
 

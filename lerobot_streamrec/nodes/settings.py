@@ -15,16 +15,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 import os
 from pathlib import Path
+from typing import Any
 
 from lerobot_streamrec.dataset.takes.salvage import RECOVERIES
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.encoder_settings import read_encoder
 from lerobot_streamrec.nodes.parameters import defaults_of, ParameterReader, Spec
-from lerobot_streamrec.nodes.stream_settings import read_sources, Source
-from lerobot_streamrec.recording.config import DiskConfig, ON_SHUTDOWN, RecorderConfig
+from lerobot_streamrec.nodes.stream_settings import read_cameras, Source
+from lerobot_streamrec.nodes.vector_settings import (
+    read_vectors,
+    TypeOf,
+    vector_sources,
+    VectorSettings,
+)
+from lerobot_streamrec.recording.config import DiskConfig, Limits, ON_SHUTDOWN, RecorderConfig
 
 _RECORDER = defaults_of(RecorderConfig)
 
@@ -107,6 +115,38 @@ _DISK_OPTIONS = {
         100_000.0,
     ),
 }
+_LIMITS = defaults_of(Limits)
+_LIMIT_OPTIONS = {
+    'max_repeated_fraction': Spec(
+        'limits.max_repeated_fraction',
+        _LIMITS['max_repeated_fraction'],
+        "Share of a camera's frames that may repeat the one before; with more, an episode goes to "
+        'quarantine',
+        0.0,
+        1.0,
+    ),
+    'max_skew_ms': Spec(
+        'limits.max_skew_ms',
+        _LIMITS['max_skew_ms'],
+        "How far a sample may be from its row's instant, milliseconds; beyond, an episode goes to "
+        'quarantine; 0: any',
+        0.0,
+        1e6,
+    ),
+}
+_CLOCK = Spec('sync.clock', '', 'Camera whose pictures are the rows; empty: a grid of rows')
+_PER_ROW = Spec(
+    'provenance.per_row',
+    _RECORDER['is_per_row'],
+    'Keep the instant of every row and of what it shows, in .streamrec/row_stamps',
+)
+_GRAPH_TIMEOUT = Spec(
+    'graph_timeout_s',
+    30.0,
+    'How long to wait at start for publishers of topics whose type is not set, seconds',
+    0.0,
+    86400.0,
+)
 _REPO_ID = Spec('repo_id', '', 'Name of the dataset on the Hub, owner/name')
 _ROOT = Spec('root', '', "Folder of the dataset; empty: LeRobot's own place for repo_id")
 _ROBOT_TYPE = Spec('robot_type', '', 'Kind of robot, free text')
@@ -125,28 +165,68 @@ class Settings:
     sources: tuple[Source, ...]
 
 
-def read_settings(reader: ParameterReader) -> Settings:
+@dataclass(frozen=True, slots=True)
+class GivenSettings:
+    """
+    What the parameters say; the types of topics may have to be asked for.
+
+    :param cameras: all of them
+    :param vectors: topics of numbers
+    :param options: of ``RecorderConfig``, streams apart
+    :param graph_timeout_s: how long to wait for publishers whose type must be asked for
+    """
+
+    cameras: tuple[Source, ...]
+    vectors: tuple[VectorSettings, ...]
+    options: Mapping[str, Any]
+    graph_timeout_s: float
+
+    def complete(self, type_of: TypeOf) -> Settings:
+        """
+        Find out what is not said.
+
+        :param type_of: tells the types of topics
+        :raise ConfigError: naming the first parameter that cannot be used
+        """
+        sources = (*self.cameras, *vector_sources(self.vectors, type_of))
+        streams = tuple(source.stream for source in sources)
+        return Settings(RecorderConfig(streams=streams, **self.options), sources)
+
+
+def read_settings(reader: ParameterReader) -> GivenSettings:
     """
     Read every parameter.
 
     :raise ConfigError: naming the first that cannot be used
     """
-    sources = read_sources(reader)
+    cameras, vectors = read_cameras(reader), read_vectors(reader)
     encoder = read_encoder(reader)
     repo_id, root = reader.read(_REPO_ID), reader.read(_ROOT)
-    robot_type = reader.read(_ROBOT_TYPE) or None
     options = {name: reader.read(spec) for name, spec in _OPTIONS.items()}
     disk = {name: reader.read(spec) for name, spec in _DISK_OPTIONS.items()}
+    limits = {name: reader.read(spec) for name, spec in _LIMIT_OPTIONS.items()}
+    options |= {
+        'robot_type': reader.read(_ROBOT_TYPE) or None,
+        'encoder': encoder,
+        'disk': DiskConfig(**disk),
+        'limits': Limits(**limits),
+        'clock': _clock(reader.read(_CLOCK), cameras),
+        'is_per_row': reader.read(_PER_ROW),
+    }
+    graph_timeout_s = reader.read(_GRAPH_TIMEOUT)
     reader.refuse_unknown()
-    recorder = RecorderConfig(
-        root=_root(root, repo_id),
-        streams=tuple(source.stream for source in sources),
-        robot_type=robot_type,
-        encoder=encoder,
-        disk=DiskConfig(**disk),
-        **options,
-    )
-    return Settings(recorder, sources)
+    options['root'] = _root(root, repo_id)
+    return GivenSettings(cameras, vectors, options, graph_timeout_s)
+
+
+def _clock(name: str, cameras: Sequence[Source]) -> str:
+    """Return the key of the camera that is the clock."""
+    if not name:
+        return ''
+    keys = {source.parameter.partition('.')[2]: source.stream.key for source in cameras}
+    if name not in keys:
+        raise ConfigError('sync.clock', name, f'allowed are {", ".join(keys)}, or nothing')
+    return keys[name]
 
 
 def _root(root: str, repo_id: str) -> Path:

@@ -16,92 +16,147 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 import re
 from typing import Any
 
 from lerobot_streamrec.conversions.stamp import header_stamp_ns
 from lerobot_streamrec.errors import MessageError
-from lerobot_streamrec.nodes.stream_settings import RECEIVE, Source
+from lerobot_streamrec.nodes.message_class import load_message_class
+from lerobot_streamrec.nodes.qos import choose_qos, is_same_qos, qos_problems
+from lerobot_streamrec.nodes.stream_settings import Source
+from lerobot_streamrec.nodes.timing_settings import RECEIVE
 from lerobot_streamrec.recording.recorder import Recorder
 from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 
 _LOG_EVERY_S = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """
+    What to subscribe to.
+
+    :param topic: its name
+    :param message_type: such as ``sensor_msgs/msg/Image``
+    """
+
+    topic: str
+    message_type: str
+
+
 class Subscriber(ABC):
     """
-    Hands the messages of one topic to the recorder. Its callback belongs to the executor.
+    Hands the messages of one topic to the recorder. Its callbacks belong to the executor.
 
-    Best effort and volatile: that is compatible with whatever a publisher offers.
+    It asks for what the publishers offer, and again when others come.
 
     :param node: a node of its own
     :param source: what to read, and how
     :param recorder: takes the samples
-    :param message_class: of the topic
     :param depth: messages that may wait to be read
-    :param topic: which one; None: the source's own
     """
 
-    def __init__(
-        self,
-        node: Node,
-        source: Source,
-        recorder: Recorder,
-        message_class: type,
-        depth: int,
-        topic: str | None = None,
-    ) -> None:
-        self._topic = topic or source.stream.topic
+    def __init__(self, node: Node, source: Source, recorder: Recorder, *, depth: int) -> None:
         self._node = node
         self._source = source
         self._recorder = recorder
-        self._num_lost = 0
-        qos = QoSProfile(
-            history=HistoryPolicy.KEEP_LAST,
-            depth=depth,
-            reliability=ReliabilityPolicy.BEST_EFFORT,
-            durability=DurabilityPolicy.VOLATILE,
-        )
-        try:
-            self._subscribe(
-                message_class, qos, SubscriptionEventCallbacks(message_lost=self._on_lost)
-            )
-        except UnsupportedEventTypeError:
-            # This middleware does not tell what it loses; the stamps still do.
-            self._subscribe(message_class, qos, None)
+        self._depth = depth
+        self._has_heard = False
+        self._problems: list[str] = []
+        self._outgoing: Any = None
+        self._target = self._choose_target()
+        self._qos = choose_qos(source.qos, self._matching(self._offers()), depth)
+        self._subscription = self._subscribe()
 
     @property
     def node(self) -> Node:
         """The node that subscribes."""
         return self._node
 
+    @property
+    def key(self) -> str:
+        """Of its stream."""
+        return self._source.stream.key
+
+    @property
+    def hint(self) -> str:
+        """Say what there is to know of a topic from which nothing comes."""
+        topic = self._node.resolve_topic_name(self._target.topic)
+        return '; '.join((f'{topic} has {len(self._offers())} publishers', *self._problems))
+
+    def look(self) -> None:
+        """
+        Look who publishes now, and ask for what is offered. Never blocks.
+
+        A new subscription replaces the old one only at the next look: what comes while the two
+        middlewares find each other is not lost, and what comes twice has one stamp.
+        """
+        if self._outgoing is not None:
+            self._node.destroy_subscription(self._outgoing)
+            self._outgoing = None
+        target = self._target if self._has_heard else self._choose_target()
+        is_other = target != self._target
+        self._target = target
+        offers = self._offers()
+        matching = self._matching(offers)
+        qos = choose_qos(self._source.qos, matching, self._depth)
+        if is_other or (matching and not is_same_qos(qos, self._qos)):
+            self._qos = qos
+            self._outgoing, self._subscription = self._subscription, self._subscribe()
+        self._tell(qos_problems(self._qos, target.message_type, offers))
+
+    def _tell(self, problems: list[str]) -> None:
+        if problems != self._problems:
+            self._problems = problems
+            for problem in problems:
+                self._node.get_logger().error(f'{self._target.topic} cannot be heard: {problem}')
+
+    def _offers(self) -> list[Any]:
+        return self.offers_of(self._target.topic)
+
+    def _matching(self, offers: list[Any]) -> list[Any]:
+        return [one for one in offers if one.topic_type == self._target.message_type]
+
+    def offers_of(self, topic: str) -> list[Any]:
+        """Return ``TopicEndpointInfo`` of each of a topic's publishers."""
+        return self._node.get_publishers_info_by_topic(self._node.resolve_topic_name(topic))
+
+    @abstractmethod
+    def _choose_target(self) -> Target:
+        """Choose what to subscribe to, as the graph is now; asked until a message has come."""
+
     @abstractmethod
     def _push(self, stamp_ns: int, message: Any) -> None:
         """Turn a message into a sample, and hand it over."""
 
-    def _subscribe(
-        self, message_class: type, qos: QoSProfile, events: SubscriptionEventCallbacks | None
-    ) -> None:
+    def _subscribe(self) -> Any:
+        # Who cannot be heard is told by ``look``, with what to do.
+        events = SubscriptionEventCallbacks(
+            message_lost=self._on_lost, use_default_callbacks=False
+        )
         # rclpy passes a message's information to callbacks that take it; its types do not say.
         on_message: Any = self._on_message
-        self._node.create_subscription(
-            message_class,
-            self._topic,
-            on_message,
-            qos,
-            event_callbacks=events,
+        message_class = load_message_class(
+            f'{self._source.parameter}.type', self._target.message_type
         )
+        arguments = (message_class, self._target.topic, on_message, self._qos)
+        try:
+            return self._node.create_subscription(*arguments, event_callbacks=events)
+        except UnsupportedEventTypeError:
+            # This middleware does not tell what it loses; the stamps still do.
+            return self._node.create_subscription(*arguments)
 
     def _on_message(self, message: Any, info: dict[str, Any]) -> None:
+        self._has_heard = True
         try:
             self._push(self._stamp_ns(message, info), message)
         except MessageError as error:
             self._recorder.reject(self._source.stream.key, str(error))
             self._node.get_logger().warning(
-                f'{self._topic}: {error}', throttle_duration_sec=_LOG_EVERY_S
+                f'{self._target.topic}: {error}', throttle_duration_sec=_LOG_EVERY_S
             )
 
     def _stamp_ns(self, message: Any, info: dict[str, Any]) -> int:
@@ -118,7 +173,7 @@ class Subscriber(ABC):
     def _on_lost(self, event: Any) -> None:
         self._recorder.lose(self._source.stream.key, event.total_count_change)
         self._node.get_logger().warning(
-            f'{self._topic}: {event.total_count} messages lost in transport so far; '
+            f'{self._target.topic}: {event.total_count} messages lost in transport so far; '
             'for pictures, export config/fastdds_images.xml for the publisher (see README)',
             throttle_duration_sec=_LOG_EVERY_S,
         )

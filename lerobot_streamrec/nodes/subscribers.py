@@ -19,28 +19,25 @@ from typing import Any
 
 from lerobot_streamrec.conversions.access_unit import access_unit
 from lerobot_streamrec.conversions.compressed_image import compressed_picture
+from lerobot_streamrec.conversions.depth import compressed_depth, depth_frame
 from lerobot_streamrec.conversions.image import image_frame
-from lerobot_streamrec.conversions.vector import FLOAT64_ARRAY, JOINT_STATE, vector_reader
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.nodes.stream_settings import Source
-from lerobot_streamrec.nodes.subscriber import node_name, Subscriber
-from lerobot_streamrec.nodes.transport import choose_topic
+from lerobot_streamrec.nodes.subscriber import node_name, Subscriber, Target
+from lerobot_streamrec.nodes.transport import choose_topic, COMPRESSED_TYPE, RAW_TYPE
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.video.packet_stream import PacketStream
 from rclpy.node import Node
-from sensor_msgs.msg import CompressedImage, Image, JointState
-from std_msgs.msg import Float64MultiArray
-
-_CLASSES = {JOINT_STATE: JointState, FLOAT64_ARRAY: Float64MultiArray}
+from sensor_msgs.msg import CompressedImage
 
 # History, not latency: what waits here while the executor is busy elsewhere is not lost.
 _IMAGE_DEPTH = 20
 _VECTOR_DEPTH = 500
 
 
-class ImageSubscriber(Subscriber):
+class CameraSubscriber(Subscriber):
     """
-    A camera topic.
+    A camera's topic: its pixels, or the compressed pictures beside them.
 
     :param node: a node of its own
     :param source: what to read, and how
@@ -48,35 +45,36 @@ class ImageSubscriber(Subscriber):
     """
 
     def __init__(self, node: Node, source: Source, recorder: Recorder) -> None:
-        super().__init__(node, source, recorder, Image, _IMAGE_DEPTH)
-
-    def _push(self, stamp_ns: int, message: Any) -> None:
-        frame = image_frame(message, self._source.parameter)
-        self._recorder.push_image(self._source.stream.key, stamp_ns, frame)
-
-
-class CompressedImageSubscriber(Subscriber):
-    """
-    A camera topic of compressed pictures, or of packets of a video codec.
-
-    :param node: a node of its own
-    :param source: what to read, and how
-    :param recorder: takes the pictures
-    :param topic: which one
-    """
-
-    def __init__(self, node: Node, source: Source, recorder: Recorder, topic: str) -> None:
+        self._is_depth = source.stream.depth is not None
         self._packets = PacketStream()
-        super().__init__(node, source, recorder, CompressedImage, _IMAGE_DEPTH, topic)
+        super().__init__(node, source, recorder, depth=_IMAGE_DEPTH)
+
+    def _choose_target(self) -> Target:
+        chosen = choose_topic(
+            self._source.stream.topic,
+            self._source.transport,
+            self._types_of,
+            is_depth=self._is_depth,
+        )
+        return Target(chosen.name, COMPRESSED_TYPE if chosen.is_compressed else RAW_TYPE)
+
+    def _types_of(self, topic: str) -> set[str]:
+        return {offer.topic_type for offer in self.offers_of(topic)}
 
     def _push(self, stamp_ns: int, message: Any) -> None:
+        is_compressed = isinstance(message, CompressedImage)
+        look: Any
+        if self._is_depth:
+            look = compressed_depth if is_compressed else depth_frame
+        else:
+            look = self._compressed if is_compressed else image_frame
+        self._recorder.push_image(self.key, stamp_ns, look(message, self._source.parameter))
+
+    def _compressed(self, message: Any, parameter: str) -> Picture:
         unit = access_unit(message)
-        picture: Picture = (
-            compressed_picture(message, self._source.parameter)
-            if unit is None
-            else self._packets.push(unit)
-        )
-        self._recorder.push_image(self._source.stream.key, stamp_ns, picture)
+        if unit is None:
+            return compressed_picture(message, parameter)
+        return self._packets.push(unit)
 
     def _on_lost(self, event: Any) -> None:
         super()._on_lost(event)
@@ -85,7 +83,7 @@ class CompressedImageSubscriber(Subscriber):
 
 class VectorSubscriber(Subscriber):
     """
-    A state or action topic.
+    A topic of numbers.
 
     :param node: a node of its own
     :param source: what to read, and how
@@ -93,26 +91,18 @@ class VectorSubscriber(Subscriber):
     """
 
     def __init__(self, node: Node, source: Source, recorder: Recorder) -> None:
-        self._read = vector_reader(
-            f'{source.parameter}.type', source.message_type, source.stream.names, source.field
-        )
-        super().__init__(node, source, recorder, _CLASSES[source.message_type], _VECTOR_DEPTH)
+        assert source.elements is not None
+        self._read = source.elements.make_reader()
+        super().__init__(node, source, recorder, depth=_VECTOR_DEPTH)
+
+    def _choose_target(self) -> Target:
+        return Target(self._source.stream.topic, self._source.message_type)
 
     def _push(self, stamp_ns: int, message: Any) -> None:
-        self._recorder.push_vector(self._source.stream.key, stamp_ns, self._read(message))
+        self._recorder.push_vector(self.key, stamp_ns, self._read(message))
 
 
 def subscribe(source: Source, recorder: Recorder) -> Subscriber:
     """Make the subscriber of a source, on a node of its own."""
-    node = Node(node_name(source.parameter))
-    if not source.stream.is_camera:
-        return VectorSubscriber(node, source, recorder)
-    topic = choose_topic(source.stream.topic, source.transport, lambda name: _types(node, name))
-    if topic.is_compressed:
-        return CompressedImageSubscriber(node, source, recorder, topic.name)
-    return ImageSubscriber(node, source, recorder)
-
-
-def _types(node: Node, topic: str) -> set[str]:
-    """Return the message types that are published on a topic now."""
-    return {info.topic_type for info in node.get_publishers_info_by_topic(topic)}
+    kind = CameraSubscriber if source.stream.is_camera else VectorSubscriber
+    return kind(Node(node_name(source.parameter)), source, recorder)

@@ -26,6 +26,7 @@ TRANSPORTS = (AUTO, RAW, COMPRESSED)
 COMPRESSED_TYPE = 'sensor_msgs/msg/CompressedImage'
 RAW_TYPE = 'sensor_msgs/msg/Image'
 _SUFFIX = '/compressed'
+_DEPTH_SUFFIX = '/compressedDepth'
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,11 @@ class CameraTopic:
 
 
 def choose_topic(
-    topic: str, transport: str, types_of: Callable[[str], Collection[str]]
+    topic: str,
+    transport: str,
+    types_of: Callable[[str], Collection[str]],
+    *,
+    is_depth: bool = False,
 ) -> CameraTopic:
     """
     Choose what to subscribe to for a camera.
@@ -51,13 +56,15 @@ def choose_topic(
     :param transport: one of ``TRANSPORTS``; auto takes pixels if they are published, else what is
         compressed if that is, and pixels if nothing is published yet
     :param types_of: message types that are published on a topic now
+    :param is_depth: whether it is a depth camera, which has a transport of its own
     """
+    suffix = _DEPTH_SUFFIX if is_depth else _SUFFIX
     itself = CameraTopic(topic, is_compressed=True)
-    beside = CameraTopic(topic + _SUFFIX, is_compressed=True)
+    beside = CameraTopic(topic + suffix, is_compressed=True)
     pixels = CameraTopic(topic, is_compressed=False)
     if transport == RAW:
         return pixels
-    if topic.endswith(_SUFFIX) or COMPRESSED_TYPE in types_of(topic):
+    if topic.endswith(suffix) or COMPRESSED_TYPE in types_of(topic):
         return itself
     if transport == COMPRESSED:
         return beside

@@ -15,19 +15,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from lerobot_streamrec.dataset.takes.take_record import video_name
+from lerobot_streamrec.depth_frame import depth_unit, METRES
 from lerobot_streamrec.frame import EncodedPacket, Picture
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.stats.depth_histogram import DepthHistogram, DepthMoments
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
 from lerobot_streamrec.video.copying_encoder import CopyingEncoder
 from lerobot_streamrec.video.counting_encoder import CountingEncoder
 from lerobot_streamrec.video.decoding_encoder import DecodingEncoder
+from lerobot_streamrec.video.depth_config import DEPTH_UNIT, DepthConfig
+from lerobot_streamrec.video.depth_encoder import DepthEncoder
+from lerobot_streamrec.video.depth_quantisation import DepthQuantiser
 from lerobot_streamrec.video.encoder_thread import EncoderThread, VideoEncoder
 from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
 
@@ -43,7 +48,7 @@ class PictureStatistics(Protocol):
         """
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class CameraTake:
     """
     A camera's part of a take.
@@ -52,16 +57,16 @@ class CameraTake:
     :param counted: belongs to the thread until that has finished
     :param height: of every frame
     :param width: of every frame
+    :param depth_unit: of every depth picture; empty: colours
     :param encoder_info: the encoder's settings, as LeRobot stores them
-    :param last_ns: stamp of the picture that the last row shows
     """
 
     thread: EncoderThread
     counted: PictureStatistics
     height: int
     width: int
+    depth_unit: str
     encoder_info: Mapping[str, object]
-    last_ns: int | None = None
 
 
 def open_camera(
@@ -75,13 +80,13 @@ def open_camera(
     :param config: settings
     :param folder: of the take, in staging; made if it is not there
     """
-    height, width = picture.height, picture.width
-    encoder = config.encoder_in_use()
+    height, width, unit = picture.height, picture.width, depth_unit(picture)
+    encoder = config.encoder_in_use(stream.depth)
     if isinstance(picture, EncodedPacket):
         # What is not copied has to be of the camera's codec: a feature has one.
         encoder = encoder.for_codec(picture.codec)
     path = folder / video_name(stream.key)
-    histogram = ImageHistogram()
+    counting = _counting(stream.depth, unit, lattice_stride(height, width))
 
     def open_mp4(target: Path) -> Mp4Encoder:
         return Mp4Encoder(target, encoder, fps=config.fps, width=width, height=height)
@@ -93,10 +98,34 @@ def open_camera(
             if isinstance(picture, EncodedPacket)
             else open_mp4(path)
         )
-        counting = CountingEncoder(video, histogram, lattice_stride(height, width))
-        return DecodingEncoder(counting, stream.key)
+        return DecodingEncoder(counting.before(video), stream.key)
 
     thread = EncoderThread(
         stream.key, open_encoder, max_queue_bytes=config.queue_bytes_per_camera
     )
-    return CameraTake(thread, histogram, height, width, encoder.as_info())
+    info = {**encoder.as_info(), **picture_info(stream, picture)}
+    return CameraTake(thread, counting.counted, height, width, unit, info)
+
+
+def picture_info(stream: StreamConfig, picture: Picture) -> dict[str, object]:
+    """Return what LeRobot stores of a camera's pictures, encoder settings apart."""
+    if stream.depth is None:
+        return {}
+    return {**stream.depth.as_info(), DEPTH_UNIT: depth_unit(picture)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Counting:
+    """What counts pictures, and how it is put before an encoder."""
+
+    counted: PictureStatistics
+    before: Callable[[VideoEncoder], VideoEncoder]
+
+
+def _counting(depth: DepthConfig | None, unit: str, stride: int) -> _Counting:
+    if depth is None:
+        histogram = ImageHistogram()
+        return _Counting(histogram, lambda video: CountingEncoder(video, histogram, stride))
+    quantiser = DepthQuantiser(depth, unit)
+    counter = DepthMoments(depth.depth_max) if unit == METRES else DepthHistogram()
+    return _Counting(counter, lambda video: DepthEncoder(video, quantiser, counter, stride))

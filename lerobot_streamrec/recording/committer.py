@@ -32,18 +32,22 @@ from lerobot_streamrec.errors import (
     CommitError,
     DatasetError,
     EncoderTimeoutError,
+    EpisodeVetoedError,
     InterruptedWorkError,
     StreamrecError,
     VideoError,
 )
+from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.futures import settle, settle_error
 from lerobot_streamrec.recording.summary import (
     EpisodeSummary,
     Finalized,
     record_of,
+    row_stamps,
     summarize,
 )
 from lerobot_streamrec.recording.take import FinishedTake
+from lerobot_streamrec.recording.veto import veto_of
 
 _log = logging.getLogger(__name__)
 
@@ -59,12 +63,12 @@ class Committer:
     Its methods may be called from any one thread and never block, ``close`` apart.
 
     :param writer: belongs to the commit thread from here on
-    :param timeout_s: for all encoders of an episode together
+    :param config: settings
     """
 
-    def __init__(self, writer: DatasetWriter, timeout_s: float) -> None:
+    def __init__(self, writer: DatasetWriter, config: RecorderConfig) -> None:
         self._writer = writer
-        self._timeout_s = timeout_s
+        self._config = config
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._num_lost = 0
@@ -115,7 +119,7 @@ class Committer:
             except Exception as error:  # noqa: BLE001
                 self._keep_unsaved(take, CommitError(f'unexpected: {error!r}'), result, error)
             else:
-                self._count_end(is_saved=True)
+                self._count_end(num_saved=1)
                 settle(result, summary)
 
         self._jobs.put(job)
@@ -234,12 +238,12 @@ class Committer:
         self._writer.close()
 
     def _commit(self, take: FinishedTake) -> EpisodeSummary:
-        _, late = futures.wait(take.videos.values(), timeout=self._timeout_s)
+        _, late = futures.wait(take.videos.values(), timeout=self._config.save_timeout_s)
         videos = {}
         for key, future in take.videos.items():
             if future in late:
                 raise EncoderTimeoutError(
-                    f'the encoder of {key} did not finish within {self._timeout_s:g} s'
+                    f'the encoder of {key} did not finish within {self._config.save_timeout_s:g} s'
                 )
             video = future.result()
             camera = take.cameras[key]
@@ -251,7 +255,17 @@ class Committer:
                 encoder_info=video.encoder_info or camera.encoder_info,
                 statistics=camera.counted.statistics(),
             )
-        draft = EpisodeDraft(take.num_rows, take.task, take.vectors, videos, record_of(take))
+        veto = veto_of(take, self._config.limits)
+        if veto:
+            raise EpisodeVetoedError(veto)
+        draft = EpisodeDraft(
+            take.num_rows,
+            take.task,
+            take.vectors,
+            videos,
+            record_of(take),
+            row_stamps(take) if self._config.is_per_row else {},
+        )
         self._end_journal(take)
         episode = self._writer.commit(draft)
         self._writer.remove(take.folder)
@@ -264,18 +278,21 @@ class Committer:
         result: Future[EpisodeSummary],
         cause: BaseException | None = None,
     ) -> None:
-        self._count_end(is_saved=False)
-        message = f'{error}; what there is of it lies in {self._set_aside(take)}'
-        failure = CommitError(message)
+        # What the user does not want is not lost.
+        is_veto = isinstance(error, EpisodeVetoedError)
+        self._count_end(num_lost=0 if is_veto else 1)
+        kept = 'it' if is_veto else 'what there is of it'
+        message = f'{error}; {kept} lies in {self._set_aside(take)}'
+        failure = EpisodeVetoedError(message) if is_veto else CommitError(message)
         failure.__cause__ = cause or error
         _log.error('episode not saved: %s', message, exc_info=cause)
         settle_error(result, failure)
 
-    def _count_end(self, *, is_saved: bool) -> None:
+    def _count_end(self, *, num_saved: int = 0, num_lost: int = 0) -> None:
         with self._lock:
             self._num_waiting -= 1
-            self._num_saved += is_saved
-            self._num_lost += not is_saved
+            self._num_saved += num_saved
+            self._num_lost += num_lost
 
     def _keep(self, take: FinishedTake, result: Future[Path]) -> None:
         settle(result, self._set_aside(take))

@@ -23,10 +23,13 @@ from lerobot_streamrec.dataset.features import camera_feature, FeatureSpec, vect
 from lerobot_streamrec.dataset.takes.salvage import RECOVERIES, SAVE
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.sync.grid import NS_PER_S
+from lerobot_streamrec.sync.policy import Policy
 from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.depth_config import DEPTH_ENCODER, DepthConfig
 
 ON_SHUTDOWN = ('save', 'discard')
 MIB = 1024 * 1024
+NS_PER_MS = 1_000_000
 DTYPES = ('float32', 'float64', 'int64', 'bool')
 """What the column of a vector may hold."""
 
@@ -42,22 +45,41 @@ class StreamConfig:
     :param names: elements of a vector; empty: a camera
     :param max_age_s: a row that shows an older sample counts as stale, and an episode does not
         start while the newest sample is older; 0: no sample is too old
+    :param offset_ms: added to every stamp, milliseconds: less than 0 for a camera whose stamps
+        are so much later than its pictures
+    :param policy: which sample a row shows
+    :param quaternions: where four elements of a vector begin that are an orientation x, y, z, w
     :param part_of: feature of a vector; the streams of one are put together in their order;
         empty: the key
     :param dtype: of a vector's column, one of ``DTYPES``
+    :param depth: of a camera whose pictures are depth: how it is quantised; None: colours
     """
 
     key: str
     topic: str
     names: tuple[str, ...] = ()
     max_age_s: float = 1.0
+    offset_ms: float = 0.0
+    policy: Policy = Policy.HOLD
+    quaternions: tuple[int, ...] = ()
     part_of: str = ''
     dtype: str = 'float32'
+    depth: DepthConfig | None = None
 
     @property
     def is_camera(self) -> bool:
         """Whether the stream brings pictures."""
         return not self.names
+
+    @property
+    def offset_ns(self) -> int:
+        """``offset_ms`` in nanoseconds."""
+        return round(self.offset_ms * NS_PER_MS)
+
+    @property
+    def max_age_ns(self) -> int:
+        """``max_age_s`` in nanoseconds."""
+        return round(self.max_age_s * NS_PER_S)
 
     @property
     def feature(self) -> str:
@@ -81,6 +103,27 @@ class DiskConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """
+    When an episode is put into quarantine instead of the dataset.
+
+    :param max_repeated_fraction: share of a camera's frames that may repeat the one before
+    :param max_skew_ms: how far a sample may be from its row's instant, milliseconds; 0: any
+    """
+
+    max_repeated_fraction: float = 1.0
+    max_skew_ms: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.max_repeated_fraction <= 1.0:
+            raise ConfigError(
+                'limits.max_repeated_fraction', self.max_repeated_fraction, 'allowed is 0 to 1'
+            )
+        if not self.max_skew_ms >= 0.0:
+            raise ConfigError('limits.max_skew_ms', self.max_skew_ms, 'allowed is 0 or more')
+
+
+@dataclass(frozen=True, slots=True)
 class RecorderConfig:
     """
     What to record, and where to.
@@ -94,6 +137,9 @@ class RecorderConfig:
     :param streams: cameras and vectors
     :param encoder: of all cameras
     :param disk: when the disk counts as full
+    :param limits: when an episode is not good enough
+    :param clock: video key of the camera whose pictures are the rows; empty: a grid of its own
+    :param is_per_row: whether the instants of all rows and the stamps of what they show are kept
     :param max_lateness_s: how far a stream may stay behind the newest before rows no longer
         wait for it
     :param queue_mib: memory for pictures that wait for an encoder, of all cameras together
@@ -114,6 +160,9 @@ class RecorderConfig:
     resume: bool = False
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     disk: DiskConfig = field(default_factory=DiskConfig)
+    limits: Limits = field(default_factory=Limits)
+    clock: str = ''
+    is_per_row: bool = False
     max_lateness_s: float = 0.5
     queue_mib: int = 256
     max_pending_episodes: int = 3
@@ -135,6 +184,13 @@ class RecorderConfig:
                 raise ConfigError('cameras', key, 'every camera needs a name of its own')
         for feature, parts in self.parts().items():
             _check_parts(feature, parts)
+        for stream in self.streams:
+            _check_policy(stream)
+        cameras = [stream.key for stream in self.cameras]
+        if self.clock and self.clock not in cameras:
+            raise ConfigError(
+                'sync.clock', self.clock, f'name a camera ({", ".join(cameras)}), or nothing'
+            )
         if self.on_shutdown not in ON_SHUTDOWN:
             raise ConfigError(
                 'on_shutdown', self.on_shutdown, f'allowed are {", ".join(ON_SHUTDOWN)}'
@@ -157,12 +213,17 @@ class RecorderConfig:
         """Bound of one camera's queue."""
         return self.queue_mib * MIB // max(1, len(self.cameras))
 
-    def encoder_in_use(self) -> EncoderConfig:
-        """Return the encoder settings with the cores shared out over the cameras."""
-        if self.encoder.encoder_threads:
-            return self.encoder
+    def encoder_in_use(self, depth: DepthConfig | None = None) -> EncoderConfig:
+        """
+        Return a camera's encoder settings with the cores shared out over the cameras.
+
+        :param depth: of a depth camera; None: of colours
+        """
+        encoder, threads = self.encoder, self.encoder.encoder_threads
+        if depth is not None:
+            encoder = DEPTH_ENCODER
         cores = os.cpu_count() or 1
-        return self.encoder.with_threads(max(1, cores // max(1, len(self.cameras))))
+        return encoder.with_threads(threads or max(1, cores // max(1, len(self.cameras))))
 
     def features(self) -> dict[str, FeatureSpec]:
         """Describe all features, without the sizes of cameras."""
@@ -177,7 +238,8 @@ class RecorderConfig:
 
     def _feature(self, parts: list[StreamConfig]) -> FeatureSpec:
         if parts[0].is_camera:
-            return camera_feature()
+            depth = parts[0].depth
+            return camera_feature(info=depth.as_info() if depth else None)
         return vector_feature(tuple(name for one in parts for name in one.names), parts[0].dtype)
 
 
@@ -197,3 +259,18 @@ def _check_parts(feature: str, parts: list[StreamConfig]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(feature, name, 'every element needs a name of its own')
+
+
+def _check_policy(stream: StreamConfig) -> None:
+    """
+    Refuse to interpolate what has nothing in between.
+
+    :raise ConfigError: naming the stream
+    """
+    is_float = not stream.is_camera and stream.dtype.startswith('float')
+    if stream.policy is Policy.INTERPOLATE and not is_float:
+        raise ConfigError(
+            f'policy of {stream.key}',
+            stream.policy.value,
+            'there is nothing between two pictures, whole numbers or flags: take hold or nearest',
+        )

@@ -19,8 +19,10 @@ from collections.abc import Iterable, Sequence
 
 from lerobot_streamrec.dataset.features import camera_feature, differences
 from lerobot_streamrec.dataset.info import DatasetInfo
+from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.errors import DatasetMismatchError, StreamsNotReadyError
 from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.recording.camera_take import picture_info
 from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.status import StreamStatus
 from lerobot_streamrec.recording.stream import Stream
@@ -120,6 +122,7 @@ def refuse_picture_sizes(
     :param streams: all of them, each with a sample
     :param config: settings
     :param info: what is committed
+    :raise StreamsNotReadyError: if a camera brings depth and is one of colours, or otherwise
     :raise CodecError: if the codec cannot take a camera's size
     :raise DatasetMismatchError: if a camera's size is not the dataset's
     """
@@ -128,8 +131,12 @@ def refuse_picture_sizes(
         if stream.config.is_camera:
             picture: Picture = stream.newest_value
             key, height, width = stream.config.key, picture.height, picture.width
-            check_picture_size(key, config.encoder, height=height, width=width)
-            wanted[key] = camera_feature(height, width)
+            if bool(depth_unit(picture)) != (stream.config.depth is not None):
+                kinds = ('colours', 'depth') if stream.config.depth else ('depth', 'colour')
+                raise StreamsNotReadyError(['{} brings {} and is a {} camera'.format(key, *kinds)])
+            encoder = config.encoder_in_use(stream.config.depth)
+            check_picture_size(key, encoder, height=height, width=width)
+            wanted[key] = camera_feature(height, width, picture_info(stream.config, picture))
     present = {key: info.features[key] for key in wanted if info.features[key].shape}
     found = differences({key: wanted[key] for key in present}, present)
     if found:

@@ -47,8 +47,6 @@ from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
 from lerobot_streamrec.recording.streams import Streams
 from lerobot_streamrec.recording.summary import EpisodeSummary, Finalized
 from lerobot_streamrec.recording.take import Take
-from lerobot_streamrec.sync.grid import Grid
-from lerobot_streamrec.sync.phase import locked_start_ns
 from lerobot_streamrec.video.checks import check_encoder
 
 _log = logging.getLogger(__name__)
@@ -74,8 +72,8 @@ class Recorder:
     ) -> None:
         self._config = config
         self._clock_ns = steady_clock_ns
-        if config.cameras:
-            check_encoder(config.encoder_in_use(), config.fps)
+        for depth in {camera.depth for camera in config.cameras}:
+            check_encoder(config.encoder_in_use(depth), config.fps)
         writer, recovered = open_dataset(
             config.root,
             fps=config.fps,
@@ -84,7 +82,7 @@ class Recorder:
             resume=config.resume,
             recovery=config.recovery,
         )
-        self._committer = Committer(writer, config.save_timeout_s)
+        self._committer = Committer(writer, config)
         self._disk = DiskWatch(config.root, config.disk)
         self._streams = Streams(config.streams, steady_clock_ns)
         self._take: Take | None = None
@@ -123,6 +121,7 @@ class Recorder:
         if self._is_closed:
             return
         take = self._take
+        stamp_ns += self._streams[key].config.offset_ns
         if take is not None:
             self._streams.check_stamp(key, stamp_ns)
             if key in take.cameras:
@@ -223,13 +222,10 @@ class Recorder:
         refuse_unready_streams(streams, self._clock_ns(), newest_ns)
         refuse_picture_sizes(streams, self._config, self._committer.info)
         assert newest_ns is not None
-        cameras = [stream for stream in streams if stream.config.is_camera]
-        stamps_ns = [stamp for camera in cameras for stamp in camera.recent_stamps_ns]
-        start_ns = locked_start_ns(newest_ns, stamps_ns, self._config.fps)
         self._take = Take(
             self._config,
             streams,
-            Grid(start_ns, self._config.fps),
+            self._streams.row_clock(newest_ns, self._config),
             task=self._task,
             folder=self._next_folder(),
             metadata={OPERATOR: self._operator},

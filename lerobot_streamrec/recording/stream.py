@@ -21,9 +21,10 @@ from typing import Any
 
 from lerobot_streamrec.errors import StampError
 from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.recording.sampling import Shown, shown_at
 from lerobot_streamrec.sync.gaps import GapCounter
 from lerobot_streamrec.sync.grid import NS_PER_S
-from lerobot_streamrec.sync.sample_buffer import PushResult, Sample, SampleBuffer
+from lerobot_streamrec.sync.sample_buffer import PushResult, SampleBuffer
 
 JUMP_NS = 10 * NS_PER_S
 """A stamp so far ahead of all streams, or behind its own, is another clock's."""
@@ -181,9 +182,14 @@ class Stream:
                 f'of every stream; allowed now is {allowed_ns / NS_PER_S:.1f} s'
             )
 
-    def hold(self, stamp_ns: int) -> Sample[Any] | None:
-        """Return what is newest at an instant."""
-        return self._buffer.hold(stamp_ns)
+    def nearest_ns(self, stamp_ns: int) -> int | None:
+        """Return the stamp that is nearest to an instant; None without any."""
+        nearest = self._buffer.nearest(stamp_ns)
+        return None if nearest is None else nearest.stamp_ns
+
+    def shown_at(self, stamp_ns: int) -> Shown | None:
+        """Return what a row at an instant shows; None without a sample."""
+        return shown_at(self._buffer, stamp_ns, self.config)
 
     def close_until(self, stamp_ns: int) -> None:
         """Forget what no later row can show."""

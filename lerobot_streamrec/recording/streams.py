@@ -18,8 +18,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.stream import Stream
+from lerobot_streamrec.sync.grid import Grid
+from lerobot_streamrec.sync.phase import locked_start_ns
+from lerobot_streamrec.sync.row_clock import FollowingClock, FreeClock, RowClock
 
 
 class Streams:
@@ -71,3 +74,17 @@ class Streams:
         :param is_recording: whether rows are being closed
         """
         self._streams[key].push(stamp_ns, value, self._clock_ns(), is_recording=is_recording)
+
+    def row_clock(self, not_before_ns: int, config: RecorderConfig) -> RowClock:
+        """
+        Make the clock of an episode.
+
+        :param not_before_ns: the earliest instant of row 0
+        :param config: settings
+        """
+        if config.clock:
+            return FollowingClock(self._streams[config.clock], not_before_ns, config.fps)
+        cameras = [stream for stream in self.all if stream.config.is_camera]
+        stamps_ns = [stamp for camera in cameras for stamp in camera.recent_stamps_ns]
+        start_ns = locked_start_ns(not_before_ns, stamps_ns, config.fps)
+        return FreeClock(Grid(start_ns, config.fps))

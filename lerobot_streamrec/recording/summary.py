@@ -21,9 +21,14 @@ from datetime import datetime, timezone
 from lerobot_streamrec.dataset.draft import SavedEpisode
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.dataset.rebuild.changing import Change
+from lerobot_streamrec.dataset.row_stamps import ROW
 from lerobot_streamrec.recording.config import MIB
-from lerobot_streamrec.recording.take import FinishedTake, RowCounts
+from lerobot_streamrec.recording.row_account import RowAccount
+from lerobot_streamrec.recording.stream import StreamCounts
+from lerobot_streamrec.recording.take import FinishedTake
 from lerobot_streamrec.sync.grid import NS_PER_S
+import numpy as np
+import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +39,14 @@ class EpisodeSummary:
     :param episode: as committed
     :param num_repeated: frames that repeat the one before, for whatever reason, all cameras
     :param seconds: how long it lasts
+    :param skew: how far a sample is from its row at most, in words
     :param remarks: what the operator should know, most serious first
     """
 
     episode: SavedEpisode
     num_repeated: int
     seconds: float
+    skew: str
     remarks: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -47,7 +54,7 @@ class EpisodeSummary:
         sentence = (
             f'episode {episode.episode_index}: {episode.num_rows} rows, {self.seconds:.1f} s, '
             f'{_count(episode.num_videos, "video")}, {episode.size_bytes / MIB:.1f} MB, '
-            f'{_count(self.num_repeated, "repeated frame")}'
+            f'{_count(self.num_repeated, "repeated frame")}, {self.skew}'
         )
         return '; '.join((sentence, *self.remarks))
 
@@ -82,27 +89,19 @@ class Finalized:
 
 def summarize(take: FinishedTake, episode: SavedEpisode) -> EpisodeSummary:
     """Say what became of a take."""
-    undecodable = _undecodable(take)
-    remarks = [remark for key in take.rows for remark in _remarks(take, key, undecodable[key])]
+    remarks = [remark for key in take.rows for remark in _remarks(take, key)]
     return EpisodeSummary(
         episode=episode,
-        num_repeated=sum(
-            take.rows[key].repeated + take.rows[key].overloaded + undecodable[key]
-            for key in take.cameras
-        ),
-        seconds=take.grid.seconds(take.num_rows),
+        num_repeated=sum(take.num_repeated(key) for key in take.cameras),
+        seconds=take.seconds,
+        skew=_worst_skew(take),
         remarks=tuple(remarks),
     )
 
 
-def _undecodable(take: FinishedTake) -> dict[str, int]:
-    """Return how many pictures of each stream could not be decoded; its encoders have finished."""
-    found = dict.fromkeys(take.rows, 0)
-    return found | {key: video.result().num_undecodable for key, video in take.videos.items()}
-
-
-def _remarks(take: FinishedTake, key: str, num_undecodable: int) -> list[str]:
+def _remarks(take: FinishedTake, key: str) -> list[str]:
     rows, counts = take.rows[key], take.counts[key]
+    num_undecodable = take.num_undecodable(key)
     found = []
     if num_undecodable:
         found.append(
@@ -128,7 +127,8 @@ def _remarks(take: FinishedTake, key: str, num_undecodable: int) -> list[str]:
     if key in take.cameras and ours > 0:
         found.append(f'{key}: {_count(ours, "picture")} missing in the stream of stamps')
     if counts.late:
-        found.append(f'{key}: {_count(counts.late, "message")} came too late for its row')
+        rows_of = 'its row' if counts.late == 1 else 'their rows'
+        found.append(f'{key}: {_count(counts.late, "message")} came too late for {rows_of}')
     if counts.rejected:
         found.append(f'{key}: {_count(counts.rejected, "message")} rejected')
     return found
@@ -136,30 +136,54 @@ def _remarks(take: FinishedTake, key: str, num_undecodable: int) -> list[str]:
 
 def record_of(take: FinishedTake) -> dict[str, object]:
     """Return what the recorder keeps of an episode for itself, as JSON; its videos are done."""
-    undecodable = _undecodable(take)
     return {
-        'fps': take.grid.fps,
-        'start_stamp_ns': take.grid.start_ns,
+        'fps': take.fps,
+        'start_stamp_ns': take.start_ns,
         'task': take.task,
         'take_id': take.take_id,
         'metadata': {name: text for name, text in take.metadata.items() if text},
         'saved_at': datetime.now(timezone.utc).isoformat(timespec='milliseconds'),
         'streams': {
-            key: {
-                **_row_counts(rows),
-                'rows_undecodable': undecodable[key],
-                **asdict(take.counts[key]),
+            stream.key: {
+                'topic': stream.topic,
+                'policy': stream.policy.value,
+                'offset_ms': stream.offset_ms,
+                **_rows(take.rows[stream.key]),
+                'rows_undecodable': take.num_undecodable(stream.key),
+                **_messages(take.counts[stream.key], take.seconds),
             }
-            for key, rows in take.rows.items()
+            for stream in take.streams
         },
     }
 
 
-def _row_counts(rows: RowCounts) -> dict[str, object]:
+def row_stamps(take: FinishedTake) -> dict[str, npt.NDArray[np.int64]]:
+    """Return the instants of a take's rows, and of what they show, by column."""
+    first = next(iter(take.rows.values()))
+    return {ROW: first.instants_ns, **{key: rows.stamps_ns for key, rows in take.rows.items()}}
+
+
+def _rows(rows: RowAccount) -> dict[str, object]:
     return {
-        f'rows_{name}' if name != 'max_age_ns' else name: value
-        for name, value in asdict(rows).items()
+        'rows_repeated': rows.repeated,
+        'rows_overloaded': rows.overloaded,
+        'rows_stale': rows.stale,
+        'max_age_ns': rows.max_age_ns,
+        'skew_ms': {
+            name.removesuffix('_ms'): round(value, 3)
+            for name, value in asdict(rows.skew()).items()
+        },
     }
+
+
+def _messages(counts: StreamCounts, seconds: float) -> dict[str, object]:
+    return {**asdict(counts), 'messages_per_s': round(counts.received / seconds, 2)}
+
+
+def _worst_skew(take: FinishedTake) -> str:
+    worst_ms = {key: rows.skew().max_ms for key, rows in take.rows.items()}
+    key = max(worst_ms, key=worst_ms.__getitem__)
+    return f'skew at most {worst_ms[key]:.0f} ms ({key})'
 
 
 def _count(number: int, noun: str) -> str:

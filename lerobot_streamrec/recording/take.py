@@ -22,32 +22,18 @@ from pathlib import Path
 
 from lerobot_streamrec.dataset.takes.journal import Journal
 from lerobot_streamrec.dataset.takes.take_record import TakenCamera, TakenVector, TakeRecord
+from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.camera_take import CameraTake, open_camera
-from lerobot_streamrec.recording.config import RecorderConfig
+from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.journal_thread import JournalThread
+from lerobot_streamrec.recording.row_account import RowAccount
+from lerobot_streamrec.recording.sampling import Shown
 from lerobot_streamrec.recording.stream import Stream, StreamCounts
-from lerobot_streamrec.sync.grid import Grid, NS_PER_S
+from lerobot_streamrec.sync.row_clock import RowClock
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
 import numpy as np
 import numpy.typing as npt
-
-
-@dataclass(slots=True)
-class RowCounts:
-    """
-    What an episode's rows show of one stream.
-
-    :param repeated: rows with the same sample as the row before, though pictures should be new
-    :param overloaded: rows whose picture was replaced by a repeat, because its encoder was behind
-    :param stale: rows whose sample was older than ``max_age_s``
-    :param max_age_ns: age of the oldest sample that a row shows
-    """
-
-    repeated: int = 0
-    overloaded: int = 0
-    stale: int = 0
-    max_age_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +42,13 @@ class FinishedTake:
     A take that gets no more rows; its encoders may still be at work.
 
     :param task: what the robot was to do
-    :param grid: instants of the rows
+    :param fps: rows per second
+    :param start_ns: instant of row 0
     :param num_rows: rows
     :param vectors: per key ``(num_rows, d)`` in the dtype of its column; none without rows
     :param cameras: per video key
     :param videos: per video key, the encoders' results
+    :param streams: settings of all of them
     :param rows: per stream
     :param counts: per stream, of this take alone
     :param folder: in staging, holds the videos and the journal
@@ -70,17 +58,33 @@ class FinishedTake:
     """
 
     task: str
-    grid: Grid
+    fps: int
+    start_ns: int
     num_rows: int
     vectors: Mapping[str, npt.NDArray[np.generic]]
     cameras: Mapping[str, CameraTake]
     videos: Mapping[str, Future[EncodedVideo]]
-    rows: Mapping[str, RowCounts]
+    streams: tuple[StreamConfig, ...]
+    rows: Mapping[str, RowAccount]
     counts: Mapping[str, StreamCounts]
     folder: Path
     journal: JournalThread
     take_id: str
     metadata: Mapping[str, str]
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return self.num_rows / self.fps
+
+    def num_repeated(self, key: str) -> int:
+        """Count a camera's frames that repeat the one before; its encoder has finished."""
+        rows = self.rows[key]
+        return rows.repeated + rows.overloaded + self.num_undecodable(key)
+
+    def num_undecodable(self, key: str) -> int:
+        """Count a stream's pictures that could not be decoded; its encoder has finished."""
+        return self.videos[key].result().num_undecodable if key in self.videos else 0
 
 
 class Take:
@@ -92,7 +96,7 @@ class Take:
 
     :param config: settings
     :param streams: all of them; each has a sample at or before the grid's start
-    :param grid: instants of the rows
+    :param clock: tells the instants of the rows
     :param task: what the robot is to do
     :param folder: for the videos and the journal, in staging
     :param metadata: what is said of it before it begins
@@ -102,7 +106,7 @@ class Take:
         self,
         config: RecorderConfig,
         streams: Sequence[Stream],
-        grid: Grid,
+        clock: RowClock,
         *,
         task: str,
         folder: Path,
@@ -110,7 +114,7 @@ class Take:
     ) -> None:
         self._config = config
         self._streams = streams
-        self._grid = grid
+        self._clock = clock
         self._folder = folder
         self.task = task
         self.metadata = dict(metadata)
@@ -120,7 +124,9 @@ class Take:
         self._vectors: dict[str, list[npt.NDArray[np.float64]]] = {
             stream.config.feature: [] for stream in streams if not stream.config.is_camera
         }
-        self._rows = {stream.config.key: RowCounts() for stream in streams}
+        self._rows = {
+            stream.config.key: RowAccount(stream.config.max_age_ns) for stream in streams
+        }
         self._before = {stream.config.key: stream.counts() for stream in streams}
         self._cameras = {
             stream.config.key: open_camera(stream.config, stream.newest_value, config, folder)
@@ -135,7 +141,7 @@ class Take:
         return TakeRecord(
             task=self.task,
             fps=self._config.fps,
-            start_stamp_ns=self._grid.start_ns,
+            start_stamp_ns=self._clock.start_ns,
             cameras={
                 key: TakenCamera(one.height, one.width, one.encoder_info)
                 for key, one in self._cameras.items()
@@ -156,7 +162,7 @@ class Take:
     @property
     def seconds(self) -> float:
         """Length of the rows closed so far; any thread."""
-        return self._grid.seconds(self._num_rows)
+        return self._num_rows / self._config.fps
 
     @property
     def folder(self) -> Path:
@@ -164,12 +170,7 @@ class Take:
         return self._folder
 
     @property
-    def grid(self) -> Grid:
-        """Instants of the rows."""
-        return self._grid
-
-    @property
-    def rows(self) -> Mapping[str, RowCounts]:
+    def rows(self) -> Mapping[str, RowAccount]:
         """What the rows closed so far show, per stream."""
         return self._rows
 
@@ -202,13 +203,19 @@ class Take:
         return stream.counts().since(self._before[stream.config.key])
 
     def check_size(self, key: str, picture: Picture) -> None:
-        """Fail the take if a camera's pictures have another size than at its start."""
+        """Fail the take if a camera's pictures have another size or unit than at its start."""
         camera = self._cameras[key]
         if (picture.height, picture.width) != (camera.height, camera.width):
             self.fail(
                 f'{key} changed from {camera.width}x{camera.height} to '
                 f'{picture.width}x{picture.height} pixels after {self._num_rows} rows; a '
                 'video has one size. Discard this episode and start another'
+            )
+        if depth_unit(picture) != camera.depth_unit:
+            self.fail(
+                f'{key} changed from depth in {camera.depth_unit!r} to {depth_unit(picture)!r} '
+                f'after {self._num_rows} rows; a video has one unit. Discard this episode and '
+                'start another'
             )
 
     def advance(self) -> None:
@@ -221,8 +228,11 @@ class Take:
         live_from_ns = max(present_ns) - self._config.max_lateness_ns
         # A stream that stays behind holds rows up for so long and no longer.
         watermark_ns = min(max(stamp, live_from_ns) for stamp in present_ns)
-        while self._grid.stamp_ns(self._num_rows) <= watermark_ns:
-            self._close_row(self._grid.stamp_ns(self._num_rows))
+        while (instant_ns := self._clock.next_ns(live_from_ns)) is not None:
+            if instant_ns > watermark_ns:
+                break
+            self._close_row(instant_ns)
+            self._clock.advance()
             self._num_rows += 1
 
     def _forget(self) -> None:
@@ -233,34 +243,27 @@ class Take:
         parts: dict[str, list[npt.NDArray[np.float64]]] = {key: [] for key in self._vectors}
         for stream in self._streams:
             key = stream.config.key
-            sample = stream.hold(stamp_ns)
+            shown = stream.shown_at(stamp_ns)
             # Every stream had a sample before row 0, and the held one is never forgotten.
-            assert sample is not None
-            self._count_age(stream, stamp_ns - sample.stamp_ns)
+            assert shown is not None
             if key in self._cameras:
-                self._push_picture(key, sample.stamp_ns, sample.value)
+                self._push_picture(key, shown)
             else:
-                parts[stream.config.feature].append(sample.value)
+                parts[stream.config.feature].append(shown.value)
+            self._rows[key].show(stamp_ns, shown)
             stream.close_until(stamp_ns)
         row = {key: np.concatenate(values) for key, values in parts.items()}
         for key, values in row.items():
             self._vectors[key].append(values)
         self._journal.push(row)
 
-    def _count_age(self, stream: Stream, age_ns: int) -> None:
-        rows = self._rows[stream.config.key]
-        rows.max_age_ns = max(rows.max_age_ns, age_ns)
-        if stream.config.max_age_s and age_ns > stream.config.max_age_s * NS_PER_S:
-            rows.stale += 1
-
-    def _push_picture(self, key: str, stamp_ns: int, picture: Picture) -> None:
-        camera, rows = self._cameras[key], self._rows[key]
-        if stamp_ns == camera.last_ns:
+    def _push_picture(self, key: str, shown: Shown) -> None:
+        thread, rows = self._cameras[key].thread, self._rows[key]
+        if shown.stamp_ns == rows.last_stamp_ns:
             rows.repeated += 1
-            camera.thread.push_repeat()
-        elif not camera.thread.push(picture):
+            thread.push_repeat()
+        elif not thread.push(shown.value):
             rows.overloaded += 1
-        camera.last_ns = stamp_ns
 
     def finish(self) -> FinishedTake:
         """Close no more rows; the encoders go on to their ends. Never blocks."""
@@ -269,7 +272,8 @@ class Take:
         self._journal.finish()
         return FinishedTake(
             task=self.task,
-            grid=self._grid,
+            fps=self._config.fps,
+            start_ns=self._clock.start_ns,
             num_rows=self._num_rows,
             vectors={
                 key: np.stack(values).astype(self._record.vectors[key].dtype)
@@ -278,6 +282,7 @@ class Take:
             },
             cameras=self._cameras,
             videos={key: camera.thread.finish() for key, camera in self._cameras.items()},
+            streams=self._config.streams,
             rows=self._rows,
             counts={stream.config.key: self.counts(stream) for stream in self._streams},
             folder=self._folder,

@@ -55,15 +55,22 @@ class Distribution:
 
         :param values: ``(n,)`` finite numbers, n > 0
         """
-        array = np.asarray(values, dtype=np.float64)
-        largest = float(np.abs(array).max())
-        exponent = _FINEST_EXPONENT
-        if largest > 0:
-            exponent = max(exponent, math.frexp(largest)[1] - _MANTISSA_BITS)
-        indices, counts = np.unique(
-            np.floor(np.ldexp(array, -exponent)).astype(np.int64), return_counts=True
-        )
+        exponent, bins = _finest_bins(np.asarray(values, dtype=np.float64))
+        indices, counts = np.unique(bins, return_counts=True)
         return cls(exponent, indices, counts.astype(np.int64))._fitted()
+
+    @classmethod
+    def of_levels(
+        cls, levels: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]
+    ) -> Distribution:
+        """
+        Count values of which there are few different ones.
+
+        :param levels: ``(n,)`` finite numbers, n > 0
+        :param counts: ``(n,)``, how often each was seen; all positive
+        """
+        exponent, bins = _finest_bins(levels)
+        return _sum(exponent, bins, counts)._fitted()
 
     @classmethod
     def of_counts(cls, counts: npt.NDArray[np.int64]) -> Distribution:
@@ -105,6 +112,15 @@ class Distribution:
             return self
         # A shift to the right rounds down, below zero as well: bins stay nested.
         return _sum(exponent, self.indices >> (exponent - self.exponent), self.counts)
+
+
+def _finest_bins(values: npt.NDArray[np.float64]) -> tuple[int, npt.NDArray[np.int64]]:
+    """Return the exponent of the finest bins, and the bin of each value."""
+    largest = float(np.abs(values).max())
+    exponent = _FINEST_EXPONENT
+    if largest > 0:
+        exponent = max(exponent, math.frexp(largest)[1] - _MANTISSA_BITS)
+    return exponent, np.floor(np.ldexp(values, -exponent)).astype(np.int64)
 
 
 def _sum(

@@ -49,7 +49,7 @@ class Sample(Generic[T]):
 
 class SampleBuffer(Generic[T]):
     """
-    Samples by stamp, looked up by ``hold``: what was newest at an instant.
+    Samples by stamp, looked up by an instant.
 
     Owned by one thread. Messages may come out of order: the buffer sorts them.
     """
@@ -103,6 +103,21 @@ class SampleBuffer(Generic[T]):
         """Return the newest sample at or before an instant; None if all are later."""
         at = bisect_right(self._stamps_ns, stamp_ns)
         return Sample(self._stamps_ns[at - 1], self._values[at - 1]) if at else None
+
+    def after(self, stamp_ns: int) -> Sample[T] | None:
+        """Return the oldest sample after an instant; None if there is none."""
+        at = bisect_right(self._stamps_ns, stamp_ns)
+        if at == len(self._stamps_ns):
+            return None
+        return Sample(self._stamps_ns[at], self._values[at])
+
+    def nearest(self, stamp_ns: int) -> Sample[T] | None:
+        """Return the sample nearest to an instant, of two the earlier; None if there is none."""
+        before, after = self.hold(stamp_ns), self.after(stamp_ns)
+        if before is None or after is None:
+            return before or after
+        is_before = stamp_ns - before.stamp_ns <= after.stamp_ns - stamp_ns
+        return before if is_before else after
 
     def close_until(self, stamp_ns: int) -> None:
         """Forget what no instant after ``stamp_ns`` can show; what is held at it stays."""

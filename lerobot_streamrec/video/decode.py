@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
+from lerobot_streamrec.video.depth_config import DEPTH_PIX_FMT
 import numpy as np
 import numpy.typing as npt
 
@@ -32,6 +33,17 @@ def decode_rgb(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
     """
     for frame in _frames(path):
         yield frame.to_ndarray(format='rgb24').astype(np.uint8, copy=False)
+
+
+def decode_codes(path: Path) -> Iterator[npt.NDArray[np.uint16]]:
+    """
+    Decode a depth video from its beginning until its end, or until a frame that is not whole.
+
+    :param path: an MP4 file; one that is no video, or is missing, has no frames
+    :return: codes ``(height, width)`` uint16, one picture at a time
+    """
+    for frame in _frames(path):
+        yield frame.to_ndarray(format=DEPTH_PIX_FMT).astype(np.uint16, copy=False)
 
 
 def _frames(path: Path) -> Iterator[av.VideoFrame]:

@@ -19,8 +19,10 @@ from dataclasses import replace
 import logging
 
 from av.video.frame import VideoFrame
+from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame
 from lerobot_streamrec.errors import EncoderError, UndecodableError
 from lerobot_streamrec.frame import CompressedPicture, EncodedPacket, Frame
+from lerobot_streamrec.video.depth_decoder import DepthDecoder
 from lerobot_streamrec.video.encoder_thread import VideoEncoder
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.packet_decoder import PacketDecoder
@@ -31,11 +33,11 @@ _log = logging.getLogger(__name__)
 
 class DecodingEncoder:
     """
-    Gives its encoder decoded pictures; frames pass as they are. Owned by one thread.
+    Gives its encoder decoded pictures; others pass as they are. Owned by one thread.
 
     A picture that cannot be decoded becomes a repeat of the one before it: frames stay rows.
 
-    :param encoder: of frames, both the camera's and libav's
+    :param encoder: of frames, both the camera's and libav's, or of depth
     :param video_key: names the camera in the log
     """
 
@@ -44,31 +46,37 @@ class DecodingEncoder:
         self._video_key = video_key
         self._decoders: dict[str, PictureDecoder] = {}
         self._packet_decoders: dict[str, PacketDecoder] = {}
+        self._depth_decoder = DepthDecoder()
         self._has_picture = False
         self._num_undecodable = 0
 
-    def encode(self, picture: Frame | CompressedPicture | EncodedPacket) -> None:
+    def encode(
+        self, picture: Frame | DepthFrame | CompressedPicture | CompressedDepth | EncodedPacket
+    ) -> None:
         """
         Encode a picture as the next frame.
 
         :raise EncoderError: if it is the first one and cannot be decoded
         """
-        if isinstance(picture, Frame):
-            self._encoder.encode(picture)
+        try:
+            decoded = self._decoded(picture)
+        except UndecodableError as error:
+            self._repeat_instead(error)
         else:
-            try:
-                decoded = self._decode(picture)
-            except UndecodableError as error:
-                self._repeat_instead(error)
-            else:
-                self._encoder.encode(decoded)
+            self._encoder.encode(decoded)
         self._has_picture = True
 
-    def _decode(self, picture: CompressedPicture | EncodedPacket) -> VideoFrame:
+    def _decoded(
+        self, picture: Frame | DepthFrame | CompressedPicture | CompressedDepth | EncodedPacket
+    ) -> Frame | DepthFrame | VideoFrame:
+        if isinstance(picture, CompressedDepth):
+            return self._depth_decoder.decode(picture)
         if isinstance(picture, EncodedPacket):
             if picture.codec not in self._packet_decoders:
                 self._packet_decoders[picture.codec] = PacketDecoder(picture.codec)
             return self._packet_decoders[picture.codec].decode(picture)
+        if not isinstance(picture, CompressedPicture):
+            return picture
         if picture.codec not in self._decoders:
             self._decoders[picture.codec] = PictureDecoder(picture.codec)
         return self._decoders[picture.codec].decode(picture)

@@ -24,6 +24,7 @@ import struct
 import av
 from av.video.frame import VideoFrame
 from lerobot_streamrec.errors import DatasetCorruptError
+from lerobot_streamrec.video.depth_config import DEPTH_PIX_FMT
 import numpy as np
 import numpy.typing as npt
 
@@ -93,6 +94,22 @@ class InspectedFrame:
         except _ERRORS as error:
             raise DatasetCorruptError(f'a frame at {self.time_s} s has no RGB: {error}') from error
         return pixels[::stride, ::stride]
+
+    def codes(self, stride: int) -> npt.NDArray[np.uint16]:
+        """
+        Return every stride-th code of depth in both directions.
+
+        :return: ``(h, w)`` uint16
+        :raise DatasetCorruptError: if it cannot be had
+        """
+        assert self.frame is not None
+        if self.frame.format.name != DEPTH_PIX_FMT:
+            raise DatasetCorruptError(
+                f'a frame at {self.time_s} s is {self.frame.format.name}, and depth '
+                f'{DEPTH_PIX_FMT}'
+            )
+        codes = self.frame.to_ndarray().astype(np.uint16, copy=False)
+        return codes[::stride, ::stride]
 
 
 def video_facts(path: Path) -> VideoFacts:

@@ -27,6 +27,7 @@ from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs import codec_options, ffmpeg_encoder
 from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.depth_config import DEPTH_PIX_FMT
 from lerobot_streamrec.video.video_frame import (
     MATRIX_BT601,
     RANGE_LIMITED,
@@ -65,7 +66,8 @@ class Mp4Encoder:
     Encodes frames 0, 1, 2, ... at ``k / fps``, one for each call of ``encode`` or ``repeat``.
 
     Owned by one thread. The camera's pixel format goes through libav's scaler straight to the
-    codec's. The codec is opened by the first frame, and the file made by the first packet.
+    codec's; codes of depth are no colours, and go to the codec as they are. The codec is opened by
+    the first frame, and the file made by the first packet.
 
     :param path: file to make; its folder exists
     :param config: encoder settings, checked before
@@ -101,8 +103,9 @@ class Mp4Encoder:
         stream.height = height
         stream.pix_fmt = config.pix_fmt
         stream.time_base = Fraction(1, fps)
-        stream.codec_context.colorspace = MATRIX_BT601
-        stream.codec_context.color_range = RANGE_LIMITED
+        if config.pix_fmt != DEPTH_PIX_FMT:
+            stream.codec_context.colorspace = MATRIX_BT601
+            stream.codec_context.color_range = RANGE_LIMITED
 
     @property
     def num_frames(self) -> int:
@@ -127,10 +130,14 @@ class Mp4Encoder:
         source = picture
         if isinstance(source, Frame):
             source = video_frame(source, self._opener)
-        self._last = scaled(source, self._pix_fmt, ColorRange.MPEG, self._scaler)
-        # A decoded picture says that it was a key frame, which the codec would take for an order.
-        self._last.pict_type = PictureType.NONE
+        self._last = source if source.format.name == DEPTH_PIX_FMT else self._scaled(source)
         self._encode_last()
+
+    def _scaled(self, source: VideoFrame) -> VideoFrame:
+        made = scaled(source, self._pix_fmt, ColorRange.MPEG, self._scaler)
+        # A decoded picture says that it was a key frame, which the codec would take for an order.
+        made.pict_type = PictureType.NONE
+        return made
 
     def repeat(self) -> None:
         """

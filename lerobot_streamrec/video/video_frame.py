@@ -18,6 +18,7 @@ from __future__ import annotations
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.video.depth_config import DEPTH_PIX_FMT
 import numpy as np
 import numpy.typing as npt
 
@@ -39,7 +40,7 @@ def video_frame(frame: Frame, scaler: VideoReformatter) -> VideoFrame:
     """
     Make libav's frame of a picture, without a copy where PyAV can look at its memory.
 
-    :param frame: a picture in one of ``PIX_FMTS``
+    :param frame: a picture in one of ``PIX_FMTS``, or codes of depth
     :param scaler: for Bayer mosaics; quicker if it is the same every time
     :return: keeps the picture's memory alive; Bayer mosaics are RGB already
     """
@@ -47,6 +48,8 @@ def video_frame(frame: Frame, scaler: VideoReformatter) -> VideoFrame:
         made = _copied(frame)
         made.colorspace, made.color_range = MATRIX_BT601, RANGE_LIMITED
         return made
+    if frame.pix_fmt == DEPTH_PIX_FMT:
+        return _copied(frame)
     made = _view_of(frame) if frame.pixels.flags.aligned else _copied(frame)
     if frame.pix_fmt.startswith('bayer_'):
         return rgb_frame(made, scaler)

@@ -72,10 +72,14 @@ def test_a_wrong_type(rig, parameters, words):
             {**FRONT, 'camera.front.transport': 'zipped'},
             ["camera.front.transport is 'zipped'", 'auto, raw, compressed'],
         ),
+        (
+            {**FRONT, 'camera.front.depth': True, 'camera.front.depth_max': 0.005},
+            ['camera.front.depth_max is 0.005', 'above depth_min (0.01 m)'],
+        ),
         ({'state.stamp': 'arrival'}, ["state.stamp is 'arrival'", 'header, receive']),
         (
-            {'state.type': 'sensor_msgs/msg/Imu'},
-            ["state.type is 'sensor_msgs/msg/Imu'", 'sensor_msgs/msg/JointState'],
+            {'state.type': 'sensor_msgs/msg/Imago'},
+            ["state.type is 'sensor_msgs/msg/Imago'", 'not installed', 'sensor_msgs/msg/JointS'],
         ),
         ({'encoder.vcodec': 'vp9'}, ["encoder.vcodec is 'vp9'", 'libsvtav1, h264, hevc']),
         (
@@ -121,7 +125,17 @@ def test_an_unknown_name(rig, parameters, words):
         ({'cameras': ['front']}, ["camera.front.topic is ''", 'front needs a topic']),
         ({'cameras': ['a b']}, ['a b', 'letters, digits']),
         ({'state.names': ['a', 'a']}, ["state.names is ['a', 'a']", 'once']),
-        ({'action.topic': '/command'}, ['action.names is []', '/command']),
+        (
+            {'action.topic': '/command', 'action.type': 'sensor_msgs/msg/JointState'},
+            ['action.names is []', 'name the joints'],
+        ),
+        (
+            {'action.topic': '/nobody', 'graph_timeout_s': 0.3},
+            ["action.type is ''", 'nobody has published /nobody for 0.3 s'],
+        ),
+        ({'state.parts': ['arm']}, ['state.topic', 'either a topic of its own, or state.parts']),
+        ({'features': ['next.reward']}, ["feature.next.reward.topic is ''", 'needs a topic']),
+        ({**FRONT, 'sync.clock': 'top'}, ["sync.clock is 'top'", 'allowed are front']),
         (
             {
                 'action.topic': '/command',
@@ -139,6 +153,10 @@ def test_an_unknown_name(rig, parameters, words):
         'camera-name',
         'names-twice',
         'no-names',
+        'no-publisher',
+        'parts-and-topic',
+        'feature-without-topic',
+        'clock',
         'no-header',
         'topic-name',
         'topic-name-with-an-end',

@@ -29,6 +29,7 @@ import pytest
 TOPIC, BESIDE = '/cam/image', '/cam/image/compressed'
 PIXELS = CameraTopic(TOPIC, is_compressed=False)
 FILES = CameraTopic(BESIDE, is_compressed=True)
+DEPTH_FILES = CameraTopic('/cam/image/compressedDepth', is_compressed=True)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,22 @@ FILES = CameraTopic(BESIDE, is_compressed=True)
 )
 def test_what_is_subscribed(transport, offered, wanted):
     assert choose_topic(TOPIC, transport, lambda topic: offered.get(topic, set())) == wanted
+
+
+@pytest.mark.parametrize(
+    ('topic', 'transport', 'offered', 'wanted'),
+    [
+        (TOPIC, COMPRESSED, {}, DEPTH_FILES),
+        (TOPIC, AUTO, {BESIDE: {COMPRESSED_TYPE}}, PIXELS),
+        (TOPIC, AUTO, {DEPTH_FILES.name: {COMPRESSED_TYPE}}, DEPTH_FILES),
+        (DEPTH_FILES.name, AUTO, {}, DEPTH_FILES),
+    ],
+)
+def test_depth_has_a_topic_of_its_own(topic, transport, offered, wanted):
+    found = choose_topic(
+        topic, transport, lambda one: offered.get(one, set()), is_depth=True
+    )
+    assert found == wanted
 
 
 @pytest.mark.parametrize('transport', [AUTO, COMPRESSED])

@@ -37,9 +37,12 @@ FPS = 10
 SECOND_NS = 10**9
 BEGIN_NS = 1_800_000_000 * SECOND_NS
 FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'
+DEPTH = 'observation.images.front_depth'
 BLOCK = 16
 HEIGHT, WIDTH = 3 * BLOCK, 4 * BLOCK
 WAIT_S = 30
+MS_NS = 10**6
+QUICK = EncoderConfig(vcodec='h264', preset='ultrafast', encoder_threads=1)
 STREAMS = (
     StreamConfig(FRONT, '/front/image_raw'),
     StreamConfig(TOP, '/top/image_raw'),
@@ -50,6 +53,7 @@ TRAINS = {
     FRONT: (SECOND_NS // 10, 11_000_000),
     TOP: (SECOND_NS // 10, 38_000_000),
     STATE: (SECOND_NS // 50, 3_000_000),
+    DEPTH: (SECOND_NS // 10, 11_000_000),
 }
 
 
@@ -68,7 +72,9 @@ def numbered_frame(number, height=HEIGHT, width=WIDTH, pix_fmt='rgb24'):
 
 
 def number_in(pixels):
-    middles = pixels[BLOCK // 2 : HEIGHT : BLOCK, BLOCK // 2 : WIDTH : BLOCK].mean(axis=2)
+    """Read the number back, from colours or from codes of depth."""
+    middles = pixels[BLOCK // 2 : HEIGHT : BLOCK, BLOCK // 2 : WIDTH : BLOCK]
+    middles = middles.mean(axis=2) if middles.ndim == 3 else middles // 16
     return sum(1 << bit for bit, level in enumerate(middles.ravel()) if level > 127)
 
 
@@ -175,7 +181,7 @@ def make_rig(root):
             'streams': streams,
             'fps': FPS,
             'task': 'pick the cube',
-            'encoder': EncoderConfig(vcodec='h264', preset='ultrafast', encoder_threads=1),
+            'encoder': QUICK,
             'save_timeout_s': WAIT_S,
             **changes,
         }
@@ -203,6 +209,60 @@ def with_stream():
         return tuple(replace(one, **changes) if one.key == key else one for one in STREAMS)
 
     return change
+
+
+class Play:
+    """Plays trains of messages to a recorder; stamps are milliseconds after a common begin."""
+
+    def __init__(self, config):
+        self.config = config
+        self.steady_ns = 0
+        self.recorder = Recorder(config, lambda: self.steady_ns)
+        self.is_camera = {stream.key: stream.is_camera for stream in config.streams}
+
+    def send(self, key, *stamps):
+        """Send messages; each one's content is its stamp, or what is given with it."""
+        for one in stamps:
+            stamp, content = one if isinstance(one, tuple) else (one, one)
+            self.steady_ns = max(self.steady_ns, stamp * MS_NS)
+            stamp_ns = BEGIN_NS + stamp * MS_NS
+            if self.is_camera[key]:
+                self.recorder.push_image(key, stamp_ns, numbered_frame(content))
+            else:
+                values = np.array(content, dtype=np.float64, ndmin=1)
+                self.recorder.push_vector(key, stamp_ns, values)
+
+    def save(self):
+        return self.recorder.save().result(WAIT_S)
+
+
+@pytest.fixture
+def make_play(root):
+    played = []
+
+    def make(*streams, **changes):
+        settings = {'fps': FPS, 'task': 't', 'encoder': QUICK, **changes}
+        config = RecorderConfig(root=root, streams=streams, **settings)
+        played.append(Play(config))
+        return played[-1]
+
+    yield make
+    for play in played:
+        play.recorder.close(WAIT_S)
+
+
+@pytest.fixture
+def shown(root, read_dataset):
+    """Return what the rows of the first episode show."""
+
+    def read(key):
+        dataset = read_dataset(root)
+        if dataset.info['features'][key]['dtype'] == 'video':
+            return [number_in(pixels) for pixels in dataset.pictures(key, 0)]
+        values = dataset.vectors(key, 0)
+        return values[:, 0].tolist() if values.shape[1] == 1 else values.tolist()
+
+    return read
 
 
 class EncoderControl:

@@ -149,7 +149,7 @@ def test_messages_that_come_too_late_for_their_rows_are_counted_and_named(rig, r
     assert summary.episode.num_rows == len(rig.shown(dataset, 0, TOP)) == 35
     late = rig.record_of(0)['streams'][TOP]['late']
     assert late >= 20
-    assert f'{TOP}: {late} messages came too late for its row' in summary.remarks
+    assert f'{TOP}: {late} messages came too late for their rows' in summary.remarks
     shown = rig.shown(dataset, 0, TOP)
     assert shown == sorted(shown)
 

@@ -45,6 +45,20 @@ def test_an_instant_shows_the_newest_sample_at_or_before_it(make_buffer):
     assert buffer.hold(20) == buffer.hold(10**19) == Sample(20, 'at 20')
 
 
+def test_the_oldest_sample_after_an_instant(make_buffer):
+    buffer = make_buffer(10, 20)
+    assert buffer.after(9) == Sample(10, 'at 10')
+    assert buffer.after(10) == Sample(20, 'at 20')
+    assert buffer.after(20) is None
+
+
+def test_the_nearest_sample_of_two_as_near_the_earlier(make_buffer):
+    buffer = make_buffer(10, 20)
+    nearest = [buffer.nearest(at).stamp_ns for at in (-5, 10, 14, 15, 16, 20, 99)]
+    assert nearest == [10, 10, 10, 10, 20, 20, 20]
+    assert SampleBuffer().nearest(5) is None
+
+
 def test_messages_out_of_order_are_put_in_order(make_buffer):
     buffer = make_buffer(30, 10, 20)
     assert [buffer.hold(at).stamp_ns for at in (15, 25, 35)] == [10, 20, 30]

@@ -89,11 +89,6 @@ class CheckedInfo:
         return _filled(self.video_path, chunk_index, file_index, video_key)
 
 
-def is_depth(spec: FeatureSpec) -> bool:
-    """Tell a depth camera; datasets of older releases have other words for it."""
-    return bool(spec.info.get('is_depth_map') or spec.info.get('video.is_depth_map'))
-
-
 def _filled(template: str, chunk_index: int, file_index: int, video_key: str) -> str:
     values: dict[str, int | str] = {
         'chunk_index': chunk_index,

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lerobot_streamrec.dataset.check.findings import Findings, Kind
-from lerobot_streamrec.dataset.check.info import CheckedInfo, is_depth
+from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.check.kinds import (
     WRONG_CAMERA_STATISTICS,
     WRONG_NUMBERING_STATISTICS,
@@ -28,6 +28,7 @@ from lerobot_streamrec.dataset.check.kinds import (
 )
 from lerobot_streamrec.dataset.check.moments import MOMENTS
 from lerobot_streamrec.dataset.check.reading import Floats, Ints
+from lerobot_streamrec.dataset.decoded_camera import DecodedCamera
 from lerobot_streamrec.dataset.features import DEFAULT_FEATURES
 from lerobot_streamrec.stats.feature_statistics import QUANTILES, STATISTICS
 import numpy as np
@@ -101,7 +102,8 @@ def judge(
         kind = WRONG_CAMERA_STATISTICS
     elif key in DEFAULT_FEATURES:
         kind = WRONG_NUMBERING_STATISTICS
-    judging = _Judging(values, kind, is_camera)
+    camera = DecodedCamera(info.features[key].info) if is_camera else None
+    judging = _Judging(values, kind, camera)
     for name, said in values.items():
         judging.add(name, ~np.isfinite(said))
     if judging.found:
@@ -113,7 +115,7 @@ def judge(
         judging.add('count', (values['count'] != expected) & (expected > 0), expected)
     if truth is not None:
         judging.compare(truth)
-    if is_camera and not is_depth(info.features[key]):
+    if camera is not None and not camera.is_depth:
         for name in sorted(set(values) - {'count'}):
             outside = (values[name] < -_ABSOLUTE) | (values[name] > 1 + _QUANTILE_TOLERANCE)
             judging.add(name, outside)
@@ -123,10 +125,12 @@ def judge(
 class _Judging:
     """Collects what is wrong with the statistics of one feature."""
 
-    def __init__(self, values: Mapping[str, Floats], kind: Kind, is_camera: bool) -> None:
+    def __init__(
+        self, values: Mapping[str, Floats], kind: Kind, camera: DecodedCamera | None
+    ) -> None:
         self._values = values
         self._kind = kind
-        self._is_camera = is_camera
+        self._camera = camera
         self.found: list[Judged] = []
 
     def add(
@@ -140,7 +144,7 @@ class _Judging:
                 name,
                 _text(self._values[name][row]),
                 '' if expected is None else _text(expected[row]),
-                self._is_camera,
+                self._camera is not None,
             )
             for row in np.flatnonzero(wrong.reshape(len(wrong), -1).any(axis=1)).tolist()
         )
@@ -148,13 +152,16 @@ class _Judging:
     def compare(self, truth: Mapping[str, Floats]) -> None:
         """Compare moments; extremes of pictures do not survive the codec."""
         scale = np.maximum(np.abs(truth['min']), np.abs(truth['max']))
-        for name in MOMENTS[2:] if self._is_camera else MOMENTS:
+        for name in MOMENTS[2:] if self._camera else MOMENTS:
             tolerance = _TOLERANCES[name] * scale + _ABSOLUTE
-            if self._is_camera:
-                tolerance = np.full_like(scale, _CAMERA_TOLERANCE)
-            if self._is_camera and name == 'std':
+            if self._camera:
+                tolerance = np.full_like(scale, _CAMERA_TOLERANCE * self._camera.extent)
+                # Depth beyond the video's is in the statistics alone.
+                beyond = self._values['max'] > self._camera.extent * (1 + _QUANTILE_TOLERANCE)
+                tolerance[beyond] = np.inf
+            if self._camera and name == 'std':
                 # It is only ever taken away by the codec: what is said may be more, never less.
-                lost = np.maximum(_CAMERA_TOLERANCE, _CODEC_LOSS * self._values[name])
+                lost = np.maximum(tolerance, _CODEC_LOSS * self._values[name])
                 tolerance = np.where(self._values[name] > truth[name], lost, tolerance)
             # What is not known is no number, and differs from nothing.
             wrong = np.abs(self._values[name] - truth[name]) > tolerance

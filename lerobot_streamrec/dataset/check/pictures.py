@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lerobot_streamrec.dataset.check.findings import Findings
-from lerobot_streamrec.dataset.check.info import is_depth
 from lerobot_streamrec.dataset.check.kinds import (
     UNREADABLE_PICTURE,
     WRONG_COLUMN_TYPE,
@@ -27,9 +26,11 @@ from lerobot_streamrec.dataset.check.kinds import (
 )
 from lerobot_streamrec.dataset.check.moments import Moments
 from lerobot_streamrec.dataset.check.reading import ProblemError
+from lerobot_streamrec.dataset.decoded_camera import Histogram
 from lerobot_streamrec.dataset.features import FeatureSpec
 from lerobot_streamrec.errors import DatasetCorruptError
 from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
+from lerobot_streamrec.video.depth_config import is_depth
 from lerobot_streamrec.video.inspect import decode_picture, InspectedFrame
 import pyarrow as pa
 
@@ -86,12 +87,12 @@ class Pictures:
                 else:
                     sizes.setdefault(size, number)
         self._add(broken, sizes, stretch)
-        if self.decode and not broken and stretch.row >= 0 and not is_depth(self.spec):
+        if self.decode and not broken and stretch.row >= 0 and not is_depth(self.spec.info):
             put_histogram(self.moments, stretch.row, histogram)
 
     def _count(self, content: bytes, histogram: ImageHistogram) -> tuple[int, ...]:
         frame = decode_picture(content)
-        if not is_depth(self.spec):
+        if not is_depth(self.spec.info):
             stride = lattice_stride(frame.height, frame.width)
             histogram.push(InspectedFrame(0.0, frame).rgb(stride))
         return frame.height, frame.width
@@ -125,7 +126,7 @@ class Pictures:
                 )
 
 
-def put_histogram(moments: Moments, row: int, histogram: ImageHistogram) -> None:
+def put_histogram(moments: Moments, row: int, histogram: Histogram) -> None:
     """Take down what an episode's pictures are."""
     try:
         statistics = histogram.statistics()

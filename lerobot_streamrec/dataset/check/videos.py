@@ -23,7 +23,7 @@ from pathlib import Path
 from lerobot_streamrec.dataset.check.episode_order import TOLERANCE_S
 from lerobot_streamrec.dataset.check.episodes import EpisodeTable
 from lerobot_streamrec.dataset.check.findings import Findings, Kind
-from lerobot_streamrec.dataset.check.info import CheckedInfo, is_depth
+from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.check.kinds import (
     BROKEN_FRAMES,
     FRAME_COUNT,
@@ -40,9 +40,10 @@ from lerobot_streamrec.dataset.check.kinds import (
 from lerobot_streamrec.dataset.check.moments import Moments
 from lerobot_streamrec.dataset.check.pictures import put_histogram
 from lerobot_streamrec.dataset.check.reading import Floats
+from lerobot_streamrec.dataset.decoded_camera import DecodedCamera, Histogram
 from lerobot_streamrec.dataset.layout import INFO
 from lerobot_streamrec.errors import DatasetCorruptError
-from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
+from lerobot_streamrec.stats.image_histogram import lattice_stride
 from lerobot_streamrec.video.inspect import (
     bytes_missing,
     inspect_frames,
@@ -66,7 +67,8 @@ class VideoFindings:
     What became of the videos.
 
     :param present: per video key and episode, whether there is a frame for each row
-    :param moments: per video key with RGB pictures; unknown if nothing was decoded
+    :param moments: per video key whose pictures mean something known; unknown if nothing was
+        decoded
     """
 
     present: dict[str, npt.NDArray[np.bool_]]
@@ -100,9 +102,14 @@ class VideoCheck:
         self._decode = decode
         self._described: set[str] = set()
         keys, count = info.video_keys, len(table)
+        self._cameras = {key: DecodedCamera(info.features[key].info) for key in keys}
         self._result = VideoFindings(
             {key: np.zeros(count, np.bool_) for key in keys},
-            {key: Moments.unknown(count, 3) for key in keys if not is_depth(info.features[key])},
+            {
+                key: Moments.unknown(count, one.num_channels)
+                for key, one in self._cameras.items()
+                if one.is_known
+            },
         )
 
     def run(self, done: Callable[[int, int], None]) -> VideoFindings:
@@ -142,7 +149,8 @@ class VideoCheck:
             facts = video_facts(full)
             frames = _Frames(full, facts, self._info.fps, spans.begin[rows], self._lengths(rows))
             if self._decode:
-                histograms = frames.decode(with_statistics=key in self._result.moments)
+                camera = self._cameras[key]
+                histograms = frames.decode(camera if camera.is_known else None)
             else:
                 frames.count()
                 histograms = {}
@@ -303,32 +311,36 @@ class _Frames:
         """
         self.times = packet_times(self._path)
 
-    def decode(self, *, with_statistics: bool) -> dict[int, ImageHistogram]:
+    def decode(self, camera: DecodedCamera | None) -> dict[int, Histogram]:
         """
         Find the frames by decoding them.
 
+        :param camera: counts what they show; None: it is not known what that means
         :return: per place of an episode in the file, pictures from all over it
         :raise DatasetCorruptError: if the file cannot be read as a video
         """
         times = []
-        histograms: dict[int, ImageHistogram] = {}
+        histograms: dict[int, Histogram] = {}
         for frame in inspect_frames(self._path):
             if frame.frame is None:
                 self.num_broken += 1
                 continue
             times.append(frame.time_s)
-            if with_statistics:
-                self._count_levels(frame, histograms)
+            if camera is not None:
+                self._count_levels(frame, camera, histograms)
         self.times = np.sort(np.array(times, dtype=np.float64))
         return histograms
 
-    def _count_levels(self, frame: InspectedFrame, histograms: dict[int, ImageHistogram]) -> None:
+    def _count_levels(
+        self, frame: InspectedFrame, camera: DecodedCamera, histograms: dict[int, Histogram]
+    ) -> None:
         place = int(np.searchsorted(self._begins, frame.time_s, side='right')) - 1
         if place >= 0:
             number = int((frame.time_s - self._begins[place]) * self._fps)
             if number in self._sampled[place]:
-                histogram = histograms.setdefault(place, ImageHistogram())
-                histogram.push(frame.rgb(self._stride))
+                if place not in histograms:
+                    histograms[place] = camera.histogram()
+                histograms[place].push(camera.pixels(frame, self._stride))
 
 
 def _sampled(length: int) -> frozenset[int]:

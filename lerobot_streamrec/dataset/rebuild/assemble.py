@@ -22,7 +22,14 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
-from lerobot_streamrec.dataset.layout import FileIndex, INFO, record_path, STATS, TASKS
+from lerobot_streamrec.dataset.layout import (
+    FileIndex,
+    INFO,
+    record_path,
+    row_stamps_path,
+    STATS,
+    TASKS,
+)
 from lerobot_streamrec.dataset.rebuild.data_files import write_data_files
 from lerobot_streamrec.dataset.rebuild.meta_files import NewPlaces, write_meta_files
 from lerobot_streamrec.dataset.rebuild.new_statistics import new_statistics, NewStatistics
@@ -31,6 +38,7 @@ from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.dataset.rebuild.plan import file_index, Groups, Plan
 from lerobot_streamrec.dataset.rebuild.unified_tasks import same_tasks, unified_tasks, UnifiedTasks
 from lerobot_streamrec.dataset.rebuild.video_files import write_video_files
+from lerobot_streamrec.dataset.row_stamps import num_row_stamps
 from lerobot_streamrec.dataset.statistics_file import sidecar_bytes, sidecar_path, stats_json
 
 Progress = Callable[[int, int], None]
@@ -149,6 +157,7 @@ def write_records(
     :param changes: what records say otherwise now
     """
     for one in kept:
+        _link_row_stamps(one, tree)
         source: Path = one.catalog.root / record_path(one.source.episode_index)
         target: PurePosixPath = record_path(one.episode_index)
         if not source.is_file():
@@ -162,6 +171,13 @@ def write_records(
             content = {**record, **said, 'episode_index': one.episode_index}
             text = json.dumps(content, indent=2, ensure_ascii=False) + '\n'
             tree.write(target, text.encode())
+
+
+def _link_row_stamps(one: Kept, tree: NewTree) -> None:
+    """Carry over the instants of an episode's rows, if it has still the rows of then."""
+    source: Path = one.catalog.root / row_stamps_path(one.source.episode_index)
+    if num_row_stamps(source) == one.source.length:
+        tree.link(source, row_stamps_path(one.episode_index))
 
 
 def _info_bytes(raw_info: Mapping[str, Any], kept: Sequence[Kept], total_tasks: int) -> bytes:

@@ -29,6 +29,7 @@ from lerobot_streamrec.dataset.layout import (
     QUARANTINE,
     REBUILD,
     RECORDS,
+    ROW_STAMPS,
     STAGING,
     STATISTICS,
     STATS,
@@ -38,7 +39,9 @@ from lerobot_streamrec.dataset.rebuild.disk import Disk
 from lerobot_streamrec.errors import RebuildError
 
 _OF_DATASET = {str(one) for one in (INFO, STATS, TASKS, LOCK, OWNER, REBUILD)}
-_OF_DATASET_BELOW = tuple(f'{one}/' for one in (STAGING, QUARANTINE, RECORDS, STATISTICS))
+_OF_DATASET_BELOW = tuple(
+    f'{one}/' for one in (STAGING, QUARANTINE, RECORDS, ROW_STAMPS, STATISTICS)
+)
 _NUMBERED = re.compile(
     r'(data|meta/episodes|videos/[^/]+)/chunk-\d{3,}/file-\d{3,}\.(parquet|mp4)'
 )

@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from lerobot_streamrec.dataset.decoded_camera import DecodedCamera
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.dataset.repair.plan import RepairPlan
 from lerobot_streamrec.dataset.repair.row_reader import RowReader
@@ -32,12 +33,13 @@ def of_videos(
     plan: RepairPlan, key: str, episodes: Sequence[Kept]
 ) -> dict[Kept, FeatureStatistics]:
     """Decode the frames of some episodes; each of their files is read once."""
+    camera = DecodedCamera(plan.sources.info.features[key].info)
     in_file: dict[str, list[Kept]] = defaultdict(list)
     for one in episodes:
         in_file[plan.source_of(one).shots[key].path].append(one)
     found = {}
     for path, members in in_file.items():
-        histograms = {one: ImageHistogram() for one in members}
+        histograms = {one: camera.histogram() for one in members}
         members.sort(key=lambda one: plan.source_of(one).shots[key].first)
         begins = [plan.source_of(one).shots[key].first for one in members]
         for frame in inspect_frames(plan.sources.root / path):
@@ -46,7 +48,8 @@ def of_videos(
             number = round(frame.time_s * plan.sources.fps)
             place = bisect_right(begins, number) - 1
             if place >= 0 and number < begins[place] + members[place].source.length:
-                _push(frame, histograms[members[place]])
+                stride = lattice_stride(frame.frame.height, frame.frame.width)
+                histograms[members[place]].push(camera.pixels(frame, stride))
         found.update({one: histogram.statistics() for one, histogram in histograms.items()})
     return found
 
@@ -65,14 +68,10 @@ def of_columns(
                 histogram = ImageHistogram()
                 for cell in rows.column(key):
                     frame = decode_picture(cell['bytes'].as_py())
-                    _push(InspectedFrame(0.0, frame), histogram)
+                    stride = lattice_stride(frame.height, frame.width)
+                    histogram.push(InspectedFrame(0.0, frame).rgb(stride))
                 found[episode] = histogram.statistics()
     return found
-
-
-def _push(frame: InspectedFrame, histogram: ImageHistogram) -> None:
-    assert frame.frame is not None
-    histogram.push(frame.rgb(lattice_stride(frame.frame.height, frame.frame.width)))
 
 
 def in_unit_of_others(

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from lerobot_streamrec.dataset.check.info import is_depth
+from lerobot_streamrec.dataset.decoded_camera import DecodedCamera
 from lerobot_streamrec.dataset.histograms import histograms_json, with_histograms
 from lerobot_streamrec.dataset.rebuild.data_files import task_numbers
 from lerobot_streamrec.dataset.rebuild.new_statistics import episode_values, Sums
@@ -111,8 +111,9 @@ def _add_camera(
     known = {one: statistics for one, statistics in kept.items() if statistics is not None}
     lacking = [one for one in plan.kept if one not in known]
     spec = plan.sources.info.features[key]
-    if lacking and is_depth(spec):
-        # Levels of depth are the codec's own; what is said of the whole episode is near enough.
+    camera = DecodedCamera(spec.info)
+    if lacking and camera.is_depth and not (spec.is_video and camera.is_known):
+        # It is not known what the pictures mean; what is said of the whole episode is near enough.
         near = {one: stated.as_stated(one, key) for one in lacking}
         known.update({one: other for one, other in near.items() if other is not None})
         found.remarks.append(

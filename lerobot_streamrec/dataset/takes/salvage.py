@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import logging
 from pathlib import Path
 
+from lerobot_streamrec.dataset.decoded_camera import DecodedCamera, Histogram
 from lerobot_streamrec.dataset.draft import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.files import ASIDE, Files
 from lerobot_streamrec.dataset.layout import STAGING
@@ -39,9 +40,9 @@ from lerobot_streamrec.errors import (
     DatasetMismatchError,
     VideoError,
 )
-from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
+from lerobot_streamrec.stats.image_histogram import lattice_stride
 from lerobot_streamrec.video.concat import concatenate, Segment
-from lerobot_streamrec.video.decode import decode_rgb
+from lerobot_streamrec.video.decode import decode_codes, decode_rgb
 from lerobot_streamrec.video.survey import survey_video, VideoSurvey
 
 SAVE = 'save'
@@ -59,7 +60,7 @@ class _Salvaged:
 
     path: Path
     num_frames: int
-    histogram: ImageHistogram
+    histogram: Histogram
 
 
 def salvage_takes(writer: DatasetWriter, files: Files, recovery: str) -> list[str]:
@@ -203,9 +204,9 @@ def _cut(video: VideoSurvey, num_rows: int, camera: TakenCamera) -> _Salvaged:
     """Copy the whole frames to a file of their own, and count what it shows."""
     target = video.path.with_name(f'recovered-{video.path.name}')
     concatenate([Segment(video, 0, num_rows)], target)
-    histogram, num_frames = ImageHistogram(), 0
-    stride = lattice_stride(camera.height, camera.width)
-    for pixels in decode_rgb(target):
+    decoded, num_frames = DecodedCamera(camera.encoder_info), 0
+    histogram, stride = decoded.histogram(), lattice_stride(camera.height, camera.width)
+    for pixels in decode_codes(target) if decoded.is_depth else decode_rgb(target):
         histogram.push(pixels[::stride, ::stride])
         num_frames += 1
     return _Salvaged(target, num_frames, histogram)

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import json
 
 import av
@@ -162,6 +163,23 @@ def test_without_histograms_the_moments_are_exact_still(record, read_dataset, ro
     means = rows[f'stats/{FRONT}/mean'].map(lambda one: one[0][0][0])
     assert stats['count'] == [int(weights.sum())]
     np.testing.assert_allclose(stats['mean'][0], np.average(means, weights=weights), atol=1e-12)
+
+
+def test_the_instants_of_rows_go_with_their_episodes(open_writer, make_draft, root):
+    writer = open_writer()
+    for length in LENGTHS:
+        stamps = {'row': np.arange(length) + 1000 * length}
+        draft = replace(make_draft(length), row_stamps=stamps)
+        writer.commit(draft)
+        writer.remove(draft.videos[FRONT].path.parent)
+    # Of another number of rows than its episode: nobody knows which they are.
+    torn = root / '.streamrec/row_stamps/episode-000003.parquet'
+    pd.DataFrame({'row': [1]}).to_parquet(torn)
+    writer.close()
+    delete_episodes(root, [1])
+    files = sorted(root.glob('.streamrec/row_stamps/*'))
+    assert [path.name for path in files] == ['episode-000000.parquet', 'episode-000001.parquet']
+    assert [pd.read_parquet(path)['row'].iloc[0] for path in files] == [5000, 7000]
 
 
 def test_files_before_the_deleted_episode_are_not_written_again(record, root):

@@ -23,7 +23,11 @@ STATE_KEY = 'observation.state'
 TOPICS = {FRONT_KEY: FRONT_TOPIC, STATE_KEY: STATE_TOPIC}
 
 FRONT = {'cameras': ['front'], 'camera.front.topic': FRONT_TOPIC}
-STATE = {'state.topic': STATE_TOPIC, 'state.names': list(JOINTS)}
+STATE = {
+    'state.topic': STATE_TOPIC,
+    'state.type': 'sensor_msgs/msg/JointState',
+    'state.names': list(JOINTS),
+}
 SMALL = {**FRONT, **STATE}
 """One camera and the joints."""
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import array
 from collections.abc import Callable
+from typing import Any
 
 from examples.demo.drawing import MIN_HEIGHT, MIN_WIDTH, write_frame_number
 import numpy as np
@@ -122,3 +123,37 @@ class NumberedPicture(Picture):
             below = self._canvas[MIN_HEIGHT:]
             below[:] = self._noise.integers(0, 256, below.shape, np.uint8)
         write_frame_number(self._canvas, number)
+
+
+class NumberedDepth(Picture):
+    """
+    Shows its number in near and far depth, with no depth in its first column.
+
+    :param encoding: ``16UC1`` or ``32FC1``
+    """
+
+    def __init__(self, encoding: str = '16UC1') -> None:
+        self._canvas = np.full((MIN_HEIGHT, MIN_WIDTH, 3), 90, np.uint8)
+        self._dtype = np.dtype(np.uint16 if encoding == '16UC1' else np.float32)
+        self.message = Image(
+            height=MIN_HEIGHT,
+            width=MIN_WIDTH,
+            encoding=encoding,
+            step=MIN_WIDTH * self._dtype.itemsize,
+        )
+
+    def draw(self, number: int) -> None:
+        """Paint the number."""
+        write_frame_number(self._canvas, number)
+        depth: npt.NDArray[Any] = millimetres(self._canvas)
+        if self._dtype.kind == 'f':
+            depth = (depth / 1000).astype(np.float32)
+            depth[:, 0] = np.nan
+        self.message.data = array.array('B', depth.tobytes())
+
+
+def millimetres(rgb: Rgb) -> npt.NDArray[np.uint16]:
+    """Return depth that is far where a picture is bright; its first column has none."""
+    depth = 100 + 35 * rgb[..., 0].astype(np.uint16)
+    depth[:, 0] = 0
+    return depth

@@ -63,6 +63,7 @@ class Camera:
         self.topic = topic
         self.picture = picture
         self.is_stalled = False
+        self.partners: list[Camera] = []
         self._robot = robot
         self._number = first_number
         self._publisher = robot.publisher(type(picture.message), topic)
@@ -71,7 +72,13 @@ class Camera:
         """Take a picture, unless the camera is stalled."""
         if self.is_stalled:
             return
-        stamp_ns, picture = self._robot.now_ns(), self.picture
+        stamp_ns = self._robot.now_ns()
+        for camera in (self, *self.partners):
+            camera.publish_at(stamp_ns)
+
+    def publish_at(self, stamp_ns: int) -> None:
+        """Take a picture at an instant."""
+        picture = self.picture
         picture.draw(self._number)
         picture.message.header = _header(stamp_ns)
         self._publisher.publish(picture.message)
@@ -118,6 +125,12 @@ class Robot:
         self._add(hz, camera.publish)
         return camera
 
+    def add_partner(self, camera: Camera, topic: str, picture: Picture | NumberedFile) -> None:
+        """Add a camera of the same device: it publishes with the same stamps."""
+        first = self._num_cameras * _NUMBERS_PER_CAMERA
+        self._num_cameras += 1
+        camera.partners.append(Camera(self, topic, picture, first))
+
     def add_joints(
         self,
         topic: str,
@@ -155,6 +168,34 @@ class Robot:
             self.truth.add_values(topic, stamp_ns, values)
 
         self._add(hz, publish)
+
+    def add_messages(
+        self,
+        topic: str,
+        kind: type,
+        fill: Callable[[Any, int], Sequence[float]],
+        *,
+        hz: int = JOINTS_HZ,
+        qos: QoSProfile = _QOS,
+    ) -> Any:
+        """
+        Add messages of any type; return the publisher.
+
+        :param fill: is given a new message and its instant, and returns the numbers that are to be
+            recorded of it
+        """
+        publisher = self.publisher(kind, topic, qos)
+
+        def publish() -> None:
+            stamp_ns, message = self.now_ns(), kind()
+            if hasattr(message, 'header'):
+                message.header = _header(stamp_ns)
+            values = fill(message, stamp_ns)
+            publisher.publish(message)
+            self.truth.add_values(topic, stamp_ns, list(values))
+
+        self._add(hz, publish)
+        return publisher
 
     def add_clock(self) -> None:
         """Publish the robot's own clock on /clock."""

@@ -1,0 +1,253 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""From selectors and the shape of a message to leaves: single numbers, and parts of arrays."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from lerobot_streamrec.conversions.selector import (
+    ByName,
+    ByTime,
+    ByValue,
+    Field,
+    Index,
+    Selector,
+    Slice,
+    Step,
+    Steps,
+    text_of,
+)
+from lerobot_streamrec.conversions.shape import Number, Other, Record, Series, Shape, Unknown
+from lerobot_streamrec.errors import VectorError
+
+NAME_LISTS = ('name', 'names', 'joint_names', 'interface_names')
+"""Fields in which a message names the elements of its lists."""
+
+_HEADER = 'header'
+_TIME_FIELD = 'time_from_start'
+_WHOLE = Slice(None, None)
+_QUATERNION = tuple(map(Field, 'xyzw'))
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """
+    What is read at once: a number, or a part of an array.
+
+    :param base: steps to the number or the array
+    :param pick: which of the array's numbers; None: there is no array
+    :param length: of the array; None: differs from message to message, or is not known
+    :param is_known: whether there are numbers at all, as far as the types are known
+    :param name_lists: per step that looks up a name, by its place in the path: steps to the names
+    """
+
+    base: Steps
+    pick: Index | Slice | ByName | None = None
+    length: int | None = None
+    is_known: bool = True
+    name_lists: Mapping[int, Steps] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return text_of(self.base if self.pick in (None, _WHOLE) else (*self.base, self.pick))
+
+    @property
+    def count(self) -> int | None:
+        """How many numbers it is; None: that depends on the message."""
+        if not self.is_known:
+            return None
+        if not isinstance(self.pick, Slice):
+            return 1
+        start, stop = self.pick.start or 0, self.pick.stop
+        if self.length is not None:
+            return len(range(self.length)[start:stop])
+        if stop is None:
+            return -start if start < 0 else None
+        return stop - start if (start < 0) == (stop < 0) else None
+
+    def names(self, count: int) -> Iterator[tuple[str, str]]:
+        """Yield the short and the long name of each of its numbers."""
+        if isinstance(self.pick, Slice):
+            first = self.pick.start or 0
+            for place in range(first, first + count):
+                name = text_of((*self.base, Index(place)))
+                yield name, name
+        else:
+            name = str(self)
+            yield self.pick.name if isinstance(self.pick, ByName) else name, name
+
+
+def expand(selector: Selector, shape: Shape) -> tuple[Leaf, ...]:
+    """
+    Follow a selector through a message's shape.
+
+    :raise VectorError: if it leads nowhere, or to what is no number
+    """
+    above: list[tuple[Steps, Record]] = []
+    name_lists: dict[int, Steps] = {}
+    for place, step in enumerate(selector.steps):
+        before = selector.steps[:place]
+        if isinstance(shape, Unknown):
+            break
+        if isinstance(step, Field):
+            record = _record(selector, before, shape, step)
+            above.append((before, record))
+            shape = record.field(step.name)
+            continue
+        series = _series(selector, before, shape, step)
+        if isinstance(step, ByName):
+            name_lists[place] = _name_list(selector, before, above)
+        shape = series.element
+        is_last = place + 1 == len(selector.steps)
+        if is_last and isinstance(shape, Number | Unknown):
+            # Only these three stand last: see the parser.
+            pick = step if isinstance(step, Index | Slice | ByName) else None
+            is_known = isinstance(shape, Number) or series.length == 0
+            return (Leaf(before, pick, series.length, is_known, name_lists),)
+        if isinstance(shape, Unknown) and series.length == 0:
+            raise VectorError(f'{selector.text}: {text_of(before)} is empty')
+        if isinstance(step, Slice):
+            raise VectorError(
+                f'{selector.text}: {text_of(before)} is a list of messages, of which a slice '
+                f'cannot be taken; choose one with [0] or [field=value]'
+            )
+    return tuple(_leaves(selector, selector.steps, shape, name_lists))
+
+
+def _leaves(
+    selector: Selector, steps: Steps, shape: Shape, name_lists: Mapping[int, Steps]
+) -> Iterator[Leaf]:
+    match shape:
+        case Number():
+            yield Leaf(steps, name_lists=name_lists)
+        case Unknown():
+            yield Leaf(steps, is_known=False, name_lists=name_lists)
+        case Series(element=Number() | Unknown(), length=length):
+            is_known = isinstance(shape.element, Number) or length == 0
+            yield Leaf(steps, _WHOLE, length, is_known, name_lists)
+        case Record(names=names):
+            inner = [(name, shape.field(name)) for name in names if name != _HEADER]
+            # Texts tell about the numbers; they are none.
+            inner = [(name, one) for name, one in inner if not isinstance(one, Other)]
+            if not inner:
+                raise VectorError(f'{selector.text}: {text_of(steps)} has no numbers')
+            for name, one in inner:
+                yield from _leaves(selector, (*steps, Field(name)), one, name_lists)
+        case Series():
+            raise VectorError(
+                f'{selector.text}: {text_of(steps)} is a list of messages or texts; '
+                f'choose numbers of one element, such as {text_of(steps)}[0].x'
+            )
+        case Other(type_name=type_name):
+            raise VectorError(
+                f'{selector.text}: {text_of(steps)} is {type_name}, not a number; select numbers, '
+                f'bools, arrays of them, or messages that hold them'
+            )
+
+
+def _record(selector: Selector, before: Steps, shape: Shape, step: Field) -> Record:
+    where = text_of(before) or 'the message'
+    if not isinstance(shape, Record):
+        kind = {Number: 'a number', Series: 'a list'}.get(type(shape), 'no message')
+        raise VectorError(f'{selector.text}: {where} is {kind} and has no field {step.name}')
+    if step.name not in shape.names:
+        raise VectorError(
+            f'{selector.text}: {where} has no field {step.name}; it has {", ".join(shape.names)}'
+        )
+    return shape
+
+
+def _series(selector: Selector, before: Steps, shape: Shape, step: Step) -> Series:
+    where = text_of(before)
+    if not isinstance(shape, Series):
+        raise VectorError(f'{selector.text}: {where} is no list, {step} cannot be taken of it')
+    if isinstance(step, Index | Slice) and shape.length is not None:
+        places(step, shape.length, where)
+    if isinstance(step, ByValue | ByTime):
+        element, path = shape.element, step.field if isinstance(step, ByValue) else _TIME_FIELD
+        for name in path.split('.'):
+            if isinstance(element, Unknown):
+                break
+            element = _record(selector, (*before, Index(0)), element, Field(name)).field(name)
+    return shape
+
+
+def places(pick: Index | Slice, length: int, where: str) -> list[int]:
+    """
+    Tell which places of an array are meant.
+
+    :param where: the array, for the error
+    :raise VectorError: if the array is too short
+    """
+    if isinstance(pick, Index):
+        wanted = [pick.place]
+    else:
+        # A slice is not cut short without a word: its ends have to be there.
+        wanted = [] if pick.start is None or pick.start == length else [pick.start]
+        if pick.stop is not None:
+            wanted.append(pick.stop - 1 if pick.stop > 0 else pick.stop)
+    for place in wanted:
+        if not -length <= place < length:
+            raise VectorError(f'{where}{pick} is out of range: {where} has {length} elements')
+    if isinstance(pick, Index):
+        return [pick.place % length]
+    return list(range(length)[pick.start : pick.stop])
+
+
+def _name_list(
+    selector: Selector, before: Steps, above: Sequence[tuple[Steps, Record]]
+) -> Steps:
+    for steps, record in reversed(above):
+        for name in NAME_LISTS:
+            if name in record.names:
+                shape = record.field(name)
+                if isinstance(shape, Series) and isinstance(shape.element, Other | Unknown):
+                    return (*steps, Field(name))
+    raise VectorError(
+        f'{selector.text}: no list of names ({", ".join(NAME_LISTS)}) stands beside '
+        f'{text_of(before)} or above it; choose by number, such as {text_of(before)}[0]'
+    )
+
+
+def element_names(leaves: Sequence[Leaf], counts: Sequence[int]) -> tuple[str, ...]:
+    """
+    Name the numbers of leaves: short where that tells them apart, in full where not.
+
+    :param counts: how many numbers each leaf is
+    :raise VectorError: if a number is selected twice
+    """
+    names = [
+        names for leaf, count in zip(leaves, counts, strict=True) for names in leaf.names(count)
+    ]
+    times = Counter(full for _, full in names)
+    twice = [full for full, count in times.items() if count > 1]
+    if twice:
+        raise VectorError(f'{", ".join(twice)} is selected more than once')
+    short = Counter(short for short, _ in names)
+    return tuple(one if short[one] == 1 else full for one, full in names)
+
+
+def quaternion_offsets(leaves: Sequence[Leaf], counts: Sequence[int]) -> tuple[int, ...]:
+    """Tell where x, y, z, w of one message stand one after the other."""
+    found = []
+    offset = 0
+    for place, count in enumerate(counts):
+        four = leaves[place : place + 4]
+        ends = tuple(one.base[-1] for one in four if one.pick is None)
+        if ends == _QUATERNION and len({one.base[:-1] for one in four}) == 1:
+            found.append(offset)
+        offset += count
+    return tuple(found)

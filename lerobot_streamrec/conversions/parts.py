@@ -1,0 +1,178 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Leaves, compiled to parts: as few looks at a message as there can be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from lerobot_streamrec.conversions.leaves import Leaf, places
+from lerobot_streamrec.conversions.paths import Cursor, NameFinder, path_getter, unequal
+from lerobot_streamrec.conversions.selector import ByName, Field, Steps, text_of
+from lerobot_streamrec.errors import VectorError
+import numpy as np
+import numpy.typing as npt
+
+Vector = npt.NDArray[np.float64]
+Part = Callable[[Any], Vector]
+
+# Kinds of arrays that are numbers: floats, integers, unsigned ones and bools.
+_NUMBERS = 'fiub'
+
+
+class Fields:
+    """
+    Numbers that stand in fields of one message.
+
+    :param leaves: without arrays, with the same steps up to the last one that is no field
+    :param cursor: tells the point of a trajectory
+    """
+
+    def __init__(self, leaves: Sequence[Leaf], cursor: Cursor) -> None:
+        first = leaves[0]
+        num_above = len(_to_last_list(first))
+        self._leaves = tuple(leaves)
+        self._above = path_getter(first.base[:num_above], first.name_lists, cursor)
+        paths = [text_of(leaf.base[num_above:]) for leaf in leaves]
+        self._is_message = not num_above
+        self._get = attrgetter(*paths)
+        self._is_one = len(paths) == 1
+
+    def __call__(self, message: Any) -> Vector:
+        """
+        Return the numbers, ``(d,)`` float64.
+
+        :raise VectorError: if one of them is none
+        """
+        got = self._get(message if self._is_message else self._above(message))
+        values = (got,) if self._is_one else got
+        numbers = np.array(values)
+        if numbers.dtype.kind not in _NUMBERS:
+            _refuse_others([str(leaf) for leaf in self._leaves], values)
+        return numbers.astype(np.float64, copy=False)
+
+
+class Picks:
+    """
+    Numbers of one array.
+
+    Owned by one thread.
+
+    :param leaves: with the same array
+    :param counts: how many numbers each of them is
+    :param cursor: tells the point of a trajectory
+    """
+
+    def __init__(self, leaves: Sequence[Leaf], counts: Sequence[int], cursor: Cursor) -> None:
+        first = leaves[0]
+        self._text = text_of(first.base)
+        self._leaves = tuple(leaves)
+        self._counts = tuple(counts)
+        self._array_of = path_getter(first.base, first.name_lists, cursor)
+        by_name = [leaf for leaf in leaves if isinstance(leaf.pick, ByName)]
+        self._finder = (
+            NameFinder(
+                by_name[0].name_lists[len(first.base)],
+                [leaf.pick.name for leaf in by_name if isinstance(leaf.pick, ByName)],
+                first.name_lists,
+                cursor,
+            )
+            if by_name
+            else None
+        )
+        self._seen: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+        self._places = np.empty(0, dtype=np.intp)
+
+    def __call__(self, message: Any) -> Vector:
+        """
+        Return the numbers, ``(d,)`` float64.
+
+        :raise VectorError: if one is not there, or is none
+        """
+        array = self._array_of(message)
+        values = np.asarray(array)
+        named: tuple[int, ...] = ()
+        if self._finder is not None:
+            named, num_names = self._finder(message)
+            if values.size != num_names:
+                raise unequal(self._finder.text, num_names, self._text, values.size)
+        seen = (named, values.shape)
+        if seen != self._seen:
+            self._places = self._find(*seen)
+            self._seen = seen
+        if values.dtype.kind not in _NUMBERS:
+            _refuse_others([f'{self._text}[{place}]' for place in range(values.size)], array)
+        return values[self._places].astype(np.float64, copy=False)
+
+    def _find(self, named: tuple[int, ...], shape: tuple[int, ...]) -> npt.NDArray[np.intp]:
+        # What is no array of one dimension ends here; the reader then says what it is.
+        (length,) = shape
+        found: list[int] = []
+        names = iter(named)
+        for leaf, count in zip(self._leaves, self._counts, strict=True):
+            if leaf.pick is None or isinstance(leaf.pick, ByName):
+                found.append(next(names))
+                continue
+            chosen = places(leaf.pick, length, self._text)
+            if len(chosen) != count:
+                raise VectorError(f'{leaf} has {len(chosen)} numbers, {count} are needed')
+            found.extend(chosen)
+        return np.array(found, dtype=np.intp)
+
+
+def make_parts(
+    leaves: Sequence[Leaf], counts: Sequence[int], cursor: Cursor
+) -> tuple[Part, ...]:
+    """
+    Group leaves that can be read at once, in their order.
+
+    :param counts: how many numbers each leaf is
+    :param cursor: tells the point of a trajectory
+    """
+    return tuple(_parts(leaves, counts, cursor))
+
+
+def _parts(leaves: Sequence[Leaf], counts: Sequence[int], cursor: Cursor) -> Iterator[Part]:
+    for (is_array, _), group in groupby(zip(leaves, counts, strict=True), _group):
+        one = list(group)
+        if is_array:
+            yield Picks([leaf for leaf, _ in one], [count for _, count in one], cursor)
+        else:
+            yield Fields([leaf for leaf, _ in one], cursor)
+
+
+def _group(one: tuple[Leaf, int]) -> tuple[bool, Steps]:
+    leaf = one[0]
+    return (True, leaf.base) if leaf.pick is not None else (False, _to_last_list(leaf))
+
+
+def _to_last_list(leaf: Leaf) -> Steps:
+    steps = leaf.base
+    while isinstance(steps[-1], Field):
+        steps = steps[:-1]
+        if not steps:
+            break
+    return steps
+
+
+def _refuse_others(texts: Sequence[str], values: Sequence[Any]) -> None:
+    for text, value in zip(texts, values, strict=True):
+        if np.asarray(value).dtype.kind not in _NUMBERS:
+            raise VectorError(
+                f'{text} is {type(value).__name__}, not a number; select numbers, bools, '
+                f'arrays of them, or messages that hold them'
+            )

@@ -1,0 +1,185 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Steps of selectors, compiled to functions that go through a message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+from lerobot_streamrec.conversions.selector import (
+    ByName,
+    ByTime,
+    ByValue,
+    Field,
+    Index,
+    Steps,
+    text_of,
+)
+from lerobot_streamrec.errors import VectorError
+
+Getter = Callable[[Any], Any]
+_Move = Callable[[Any, Any], Any]
+
+
+class Cursor:
+    """
+    Which point of a trajectory is looked at.
+
+    Owned by the thread of the reader.
+    """
+
+    def __init__(self) -> None:
+        self.place = 0
+
+
+class NameFinder:
+    """
+    Looks names up in a message's list of names, once as long as the list stays the same.
+
+    Owned by one thread.
+
+    :param steps: to the list of names
+    :param wanted: in the order in which they are returned
+    :param cursor: of the trajectory, if the list stands in one
+    """
+
+    def __init__(
+        self, steps: Steps, wanted: Sequence[str], name_lists: Mapping[int, Steps], cursor: Cursor
+    ) -> None:
+        self.text = text_of(steps)
+        self._list_of = path_getter(steps, name_lists, cursor)
+        self._wanted = tuple(wanted)
+        self._seen: tuple[str, ...] | None = None
+        self._places: tuple[int, ...] = ()
+
+    def __call__(self, message: Any) -> tuple[tuple[int, ...], int]:
+        """
+        Return the places of the names, and how many names there are.
+
+        :raise VectorError: if a name is not there, or there more than once
+        """
+        seen = tuple(self._list_of(message))
+        if seen != self._seen:
+            self._places = self._find(seen)
+            self._seen = seen
+        return self._places, len(seen)
+
+    def _find(self, seen: tuple[str, ...]) -> tuple[int, ...]:
+        missing = [name for name in self._wanted if name not in seen]
+        if missing:
+            raise VectorError(
+                f'{self.text} lacks {", ".join(missing)}; it has {", ".join(seen) or "no names"}'
+            )
+        twice = [name for name in self._wanted if seen.count(name) > 1]
+        if twice:
+            raise VectorError(
+                f'{self.text} has {", ".join(twice)} more than once: which one is meant?'
+            )
+        return tuple(seen.index(name) for name in self._wanted)
+
+
+def path_getter(steps: Steps, name_lists: Mapping[int, Steps], cursor: Cursor) -> Getter:
+    """
+    Compile steps that end at one thing.
+
+    :param steps: without slices
+    :param name_lists: per step that looks up a name, by its place: steps to the list of names
+    :param cursor: tells the point of a trajectory
+    """
+    if not steps:
+        return lambda message: message
+    if all(isinstance(step, Field) for step in steps):
+        return attrgetter(text_of(steps))
+    moves = _moves(steps, name_lists, cursor)
+
+    def get(message: Any) -> Any:
+        value = message
+        for move in moves:
+            value = move(message, value)
+        return value
+
+    return get
+
+
+def _moves(steps: Steps, name_lists: Mapping[int, Steps], cursor: Cursor) -> list[_Move]:
+    moves: list[_Move] = []
+    for place, step in enumerate(steps):
+        where = text_of(steps[:place])
+        match step:
+            case Field(name=name):
+                moves.append(_of_value(attrgetter(name)))
+            case Index(place=index):
+                moves.append(_by_index(index, where))
+            case ByName(name=name):
+                finder = NameFinder(name_lists[place], [name], name_lists, cursor)
+                moves.append(_by_name(finder, where))
+            case ByValue():
+                moves.append(_of_value(_by_value(step, where)))
+            case ByTime():
+                moves.append(lambda _, values: values[cursor.place])
+    return moves
+
+
+def _of_value(getter: Getter) -> _Move:
+    return lambda _, value: getter(value)
+
+
+def _by_index(index: int, where: str) -> _Move:
+    def move(_: Any, values: Any) -> Any:
+        try:
+            return values[index]
+        except IndexError:
+            raise VectorError(
+                f'{where}[{index}] is out of range: {where} has {len(values)} elements'
+            ) from None
+
+    return move
+
+
+def _by_name(finder: NameFinder, where: str) -> _Move:
+    def move(message: Any, values: Any) -> Any:
+        places, num_names = finder(message)
+        if len(values) != num_names:
+            raise unequal(finder.text, num_names, where, len(values))
+        return values[places[0]]
+
+    return move
+
+
+def _by_value(step: ByValue, where: str) -> Getter:
+    value_of = attrgetter(step.field)
+
+    def get(values: Any) -> Any:
+        there = [str(value_of(one)) for one in values]
+        found = [one for one, text in zip(values, there, strict=True) if text == step.value]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise VectorError(
+                f'{where} has {len(found)} elements whose {step.field} is {step.value}: '
+                f'which one is meant?'
+            )
+        raise VectorError(
+            f'{where} has no element whose {step.field} is {step.value}; '
+            f'there are {", ".join(there) or "none"}'
+        )
+
+    return get
+
+
+def unequal(names: str, num_names: int, values: str, num_values: int) -> VectorError:
+    """Say that a list of names and its array do not have the same length."""
+    return VectorError(f'{names} has {num_names} names but {values} has {num_values} values')

@@ -1,0 +1,208 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Messages to vectors of fixed length and order, as selectors say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+import math
+from operator import attrgetter
+from typing import Any
+
+from lerobot_streamrec.conversions.leaves import (
+    element_names,
+    expand,
+    Leaf,
+    quaternion_offsets,
+)
+from lerobot_streamrec.conversions.parts import make_parts, Part, Vector
+from lerobot_streamrec.conversions.paths import Cursor
+from lerobot_streamrec.conversions.selector import Selector, text_of
+from lerobot_streamrec.conversions.shape import message_shape
+from lerobot_streamrec.conversions.trajectory import point_times, TimedVector
+from lerobot_streamrec.errors import VectorError
+import numpy as np
+
+# Vectors are stored as float32, where what is larger becomes infinite.
+_LIMIT = float(np.finfo(np.float32).max)
+
+_NORM_TOLERANCE = 0.01
+
+# What looking at a message of another make than the first one ends with.
+_MISFITS = (AttributeError, TypeError, ValueError, LookupError)
+
+
+class SelectorReader:
+    """
+    Takes the numbers that selectors say from messages of one type.
+
+    The first message that fits is looked at closely: from then on it is known where things stand.
+    Owned by one thread.
+
+    :param selectors: in the order of the vector
+    :param names: of the numbers; none: derived from the selectors and the first message
+    :param cursor: tells the point of a trajectory, for selectors with ``[time]``
+    """
+
+    def __init__(
+        self,
+        selectors: Sequence[Selector],
+        names: Sequence[str] = (),
+        cursor: Cursor | None = None,
+    ) -> None:
+        self._selectors = tuple(selectors)
+        self._names = tuple(names)
+        self._cursor = cursor or Cursor()
+        self._parts: tuple[Part, ...] = ()
+        self._counts: tuple[int, ...] = ()
+        self._quaternions: tuple[int, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the numbers; none before the first message if they are to be derived."""
+        return self._names
+
+    @property
+    def quaternions(self) -> tuple[int, ...]:
+        """Where x, y, z, w of a quaternion begin in the vector; none before the first message."""
+        return self._quaternions
+
+    def __call__(self, message: Any) -> Vector:
+        """
+        Return the numbers of a message, ``(d,)`` float64.
+
+        :raise VectorError: if one is missing or cannot be stored, or a quaternion is no rotation
+        """
+        try:
+            values = self._read(message)
+        except VectorError:
+            raise
+        except _MISFITS:
+            # It differs from the first one: look closely, which says what is missing.
+            self._parts = ()
+            values = self._read_anew(message)
+        if not np.abs(values).max(initial=0.0) <= _LIMIT:
+            # The largest of all tells of NaN and infinity as well: neither is at most the limit.
+            raise self._not_storable(values)
+        for offset in self._quaternions:
+            norm = math.hypot(*values[offset : offset + 4].tolist())
+            if abs(norm - 1.0) > _NORM_TOLERANCE:
+                raise self._no_rotation(offset, norm)
+        return values
+
+    def _read(self, message: Any) -> Vector:
+        parts = self._parts or self._look_closely(message)
+        if len(parts) == 1:
+            return parts[0](message)
+        return np.concatenate([part(message) for part in parts])
+
+    def _read_anew(self, message: Any) -> Vector:
+        try:
+            return self._read(message)
+        except VectorError:
+            raise
+        except _MISFITS as error:
+            raise VectorError(f'the message cannot be read: {error}') from error
+
+    def _look_closely(self, message: Any) -> tuple[Part, ...]:
+        shape = message_shape(message)
+        leaves = [leaf for one in self._selectors for leaf in expand(one, shape)]
+        # Only types leave lengths open; a message tells them all.
+        counts = tuple(leaf.count or 0 for leaf in leaves)
+        names = self._names or element_names(leaves, counts)
+        if sum(counts) != len(names) or not names or (self._counts and counts != self._counts):
+            raise _other_counts(leaves, counts, names)
+        parts = make_parts(leaves, counts, self._cursor)
+        # Whatever the parts complain of is no reason to hold on to this message's lengths.
+        for part in parts:
+            part(message)
+        self._names, self._counts, self._parts = names, counts, parts
+        self._quaternions = quaternion_offsets(leaves, counts)
+        return parts
+
+    def _not_storable(self, values: Vector) -> VectorError:
+        bad = [
+            f'{name} = {value}'
+            for name, value in zip(self._names, values, strict=True)
+            if not abs(value) <= _LIMIT
+        ]
+        return VectorError(
+            f'not a number that a dataset can hold (finite, at most {_LIMIT:.3g}): '
+            f'{", ".join(bad)}'
+        )
+
+    def _no_rotation(self, offset: int, norm: float) -> VectorError:
+        names = ', '.join(self._names[offset : offset + 4])
+        hint = 'nobody has set it' if norm == 0.0 else 'it is no rotation'
+        return VectorError(
+            f'quaternion {names} has norm {norm:.4g}, 1 ± {_NORM_TOLERANCE} is needed: {hint}; '
+            f'mend its publisher, or select other fields'
+        )
+
+
+class TrajectoryReader:
+    """
+    Takes the numbers of all points of a trajectory, for selectors with ``[time]``.
+
+    Owned by one thread.
+
+    :param selectors: in the order of the vector; at least one has ``[time]``, all behind one list
+    :param names: of the numbers; none: derived from the selectors and the first message
+    """
+
+    def __init__(self, selectors: Sequence[Selector], names: Sequence[str] = ()) -> None:
+        self._cursor = Cursor()
+        self._reader = SelectorReader(selectors, names, self._cursor)
+        self._where = next(text_of(one.trajectory) for one in selectors if one.trajectory)
+        self._points_of = attrgetter(self._where)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the numbers; none before the first message if they are to be derived."""
+        return self._reader.names
+
+    @property
+    def quaternions(self) -> tuple[int, ...]:
+        """Always empty: rotations are not interpolated here."""
+        return ()
+
+    def __call__(self, message: Any) -> TimedVector:
+        """
+        Return the trajectory of a message.
+
+        :raise VectorError: if it has no points, its times do not ascend, or a number is missing
+            or cannot be stored
+        """
+        try:
+            times_ns = point_times(self._points_of(message), self._where)
+        except (AttributeError, TypeError) as error:
+            raise VectorError(f'{self._where}[time]: no trajectory is there: {error}') from error
+        values = []
+        for self._cursor.place in range(len(times_ns)):
+            values.append(self._reader(message))
+        if self._reader.quaternions:
+            raise VectorError(
+                f'{self._where}[time]: rotations cannot be taken by time; use {self._where}[0]'
+            )
+        return TimedVector(times_ns, tuple(values))
+
+
+def _other_counts(
+    leaves: Sequence[Leaf], counts: Sequence[int], names: Sequence[str]
+) -> VectorError:
+    found = ', '.join(f'{leaf}: {count}' for leaf, count in zip(leaves, counts, strict=True))
+    return VectorError(
+        f'message has {sum(counts)} numbers, {len(names)} are named: {", ".join(names)}; '
+        f'selected are {found}'
+    )

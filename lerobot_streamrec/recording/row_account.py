@@ -1,0 +1,97 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What an episode's rows show of one stream, counted and measured."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+
+from lerobot_streamrec.recording.sampling import Shown
+import numpy as np
+import numpy.typing as npt
+
+NS_PER_MS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Skew:
+    """
+    How far the samples shown lie from their rows' instants, either way, in milliseconds.
+
+    :param mean_ms: of all rows
+    :param p95_ms: 95 of 100 rows have less
+    :param max_ms: the worst
+    """
+
+    mean_ms: float = 0.0
+    p95_ms: float = 0.0
+    max_ms: float = 0.0
+
+
+class RowAccount:
+    """
+    Grows by one for every row. Owned by the executor's thread until the take has finished.
+
+    :param max_age_ns: rows whose sample is older count as stale; 0: none
+    """
+
+    def __init__(self, max_age_ns: int) -> None:
+        self._max_age_ns = max_age_ns
+        self._instants_ns = array('q')
+        self._stamps_ns = array('q')
+        self.repeated = 0
+        """Rows with the same picture as the row before, though pictures should be new."""
+        self.overloaded = 0
+        """Rows whose picture was replaced by a repeat, because its encoder was behind."""
+        self.stale = 0
+        """Rows whose sample was older than it may be."""
+        self.max_age_ns = 0
+        """Age of the oldest sample that a row shows."""
+
+    def show(self, instant_ns: int, shown: Shown) -> None:
+        """
+        Take note of a row.
+
+        :param instant_ns: of the row
+        :param shown: what stands in it
+        """
+        self._instants_ns.append(instant_ns)
+        self._stamps_ns.append(shown.stamp_ns)
+        self.max_age_ns = max(self.max_age_ns, shown.age_ns)
+        if self._max_age_ns and shown.age_ns > self._max_age_ns:
+            self.stale += 1
+
+    @property
+    def last_stamp_ns(self) -> int | None:
+        """Stamp of what the last row shows; None before there is a row."""
+        return self._stamps_ns[-1] if self._stamps_ns else None
+
+    @property
+    def instants_ns(self) -> npt.NDArray[np.int64]:
+        """Of the rows, ``(rows,)``."""
+        return np.array(self._instants_ns, dtype=np.int64)
+
+    @property
+    def stamps_ns(self) -> npt.NDArray[np.int64]:
+        """Stamps of what the rows show, ``(rows,)``."""
+        return np.array(self._stamps_ns, dtype=np.int64)
+
+    def skew(self) -> Skew:
+        """Return how far the samples are from their rows."""
+        if not self._stamps_ns:
+            return Skew()
+        away = np.abs(self.instants_ns - self.stamps_ns) / NS_PER_MS
+        p95 = np.quantile(away, 0.95, method='inverted_cdf')
+        return Skew(float(away.mean()), float(p95), float(away.max()))

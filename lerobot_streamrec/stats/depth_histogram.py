@@ -1,0 +1,149 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+Exact statistics of depth pictures, in the unit of their camera.
+
+As LeRobot does, invalid pixels are counted, as depth 0: millimetres have no other word for them.
+Of metres, NaN and what is negative are 0 as well, and what is too far is the depth at which the
+video ends; otherwise no mean would be a number.
+"""
+
+from __future__ import annotations
+
+from lerobot_streamrec.stats.distribution import Distribution
+from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, quantiles_of
+import numpy as np
+import numpy.typing as npt
+
+_PICTURES_AT_ONCE = 16
+
+
+class DepthHistogram:
+    """
+    Counts of depths of which there are few different ones. Owned by one thread.
+
+    :param levels: ``(n,)`` float64, ascending: depth of level 0, 1, ...; by default the 65536
+        millimetres that 16 bits hold
+    """
+
+    def __init__(self, levels: npt.NDArray[np.float64] | None = None) -> None:
+        self._levels = np.arange(1 << 16, dtype=np.float64) if levels is None else levels
+        self._counts = np.zeros(len(self._levels), dtype=np.int64)
+        self._last = self._counts
+
+    def push(self, levels: npt.NDArray[np.uint16]) -> None:
+        """
+        Count a picture.
+
+        :param levels: ``(h, w)`` uint16, any strides and byte order
+        """
+        self._last = np.bincount(levels.ravel(), minlength=len(self._levels))
+        self._counts += self._last
+
+    def push_again(self) -> None:
+        """Count the last picture once more, as when a frame is repeated."""
+        self._counts += self._last
+
+    def statistics(self) -> FeatureStatistics:
+        """
+        Return the statistics of what was counted.
+
+        :raise ValueError: if nothing was counted
+        """
+        seen = np.flatnonzero(self._counts)
+        if not seen.size:
+            raise ValueError('no picture was counted')
+        levels, counts = self._levels[seen], self._counts[seen]
+        num_pixels = int(counts.sum())
+        mean = float(levels @ counts) / num_pixels
+        # Centred on the mean, so that nothing cancels out.
+        variance = float((levels - mean) ** 2 @ counts) / num_pixels
+        extremes = (float(levels.min()), float(levels.max()))
+        distribution = Distribution.of_levels(levels, counts)
+        return _statistics(extremes, mean, variance, distribution, num_pixels)
+
+
+class DepthMoments:
+    """
+    Statistics of depths that may be any number of metres. Owned by one thread.
+
+    :param depth_max: what counts for pixels that are too far to be measured, metres
+    """
+
+    def __init__(self, depth_max: float) -> None:
+        self._depth_max = depth_max
+        self._last: npt.NDArray[np.float64] | None = None
+        self._waiting: list[npt.NDArray[np.float64]] = []
+        self._total: FeatureStatistics | None = None
+
+    def push(self, metres: npt.NDArray[np.float32]) -> None:
+        """
+        Count a picture.
+
+        :param metres: ``(h, w)`` float32, any strides and byte order; may hold NaN and infinity
+        """
+        depth = metres.astype(np.float64).ravel()
+        depth[np.isposinf(depth)] = self._depth_max
+        np.fmax(depth, 0.0, out=depth)
+        self._last = depth
+        self._wait(depth)
+
+    def push_again(self) -> None:
+        """Count the last picture once more, as when a frame is repeated."""
+        if self._last is not None:
+            self._wait(self._last)
+
+    def _wait(self, depth: npt.NDArray[np.float64]) -> None:
+        self._waiting.append(depth)
+        if len(self._waiting) >= _PICTURES_AT_ONCE:
+            self._flush()
+
+    def _flush(self) -> None:
+        depth = np.concatenate(self._waiting)
+        self._waiting.clear()
+        mean = float(depth.mean())
+        added = _statistics(
+            (float(depth.min()), float(depth.max())),
+            mean,
+            float(((depth - mean) ** 2).mean()),
+            Distribution.of(depth),
+            len(depth),
+        )
+        self._total = added if self._total is None else self._total.merged(added)
+
+    def statistics(self) -> FeatureStatistics:
+        """
+        Return the statistics of what was counted.
+
+        :raise ValueError: if nothing was counted
+        """
+        if self._waiting:
+            self._flush()
+        if self._total is None:
+            raise ValueError('no picture was counted')
+        return self._total
+
+
+def _statistics(
+    extremes: tuple[float, float],
+    mean: float,
+    variance: float,
+    distribution: Distribution,
+    num_pixels: int,
+) -> FeatureStatistics:
+    """Give everything the shape that LeRobot wants, ``(1, 1, 1)``."""
+    named = {'min': extremes[0], 'max': extremes[1], 'mean': mean, 'std': variance**0.5}
+    values = {name: np.full((1, 1, 1), value) for name, value in named.items()}
+    values.update(quantiles_of((distribution,), values))
+    return FeatureStatistics(values, num_pixels, (distribution,))

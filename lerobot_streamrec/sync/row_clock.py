@@ -1,0 +1,134 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What tells the instants of an episode's rows: a grid of its own, or a camera."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from lerobot_streamrec.sync.grid import Grid, NS_PER_S
+
+
+class RowClock(Protocol):
+    """Tells one row's instant after the other. Owned by one thread."""
+
+    @property
+    def start_ns(self) -> int:
+        """Instant of row 0; as near as it is known before there is a row."""
+
+    def next_ns(self, given_up_ns: int) -> int | None:
+        """
+        Return the instant of the next row; None if it is not known yet.
+
+        :param given_up_ns: nothing is waited for that is older
+        """
+
+    def advance(self) -> None:
+        """Go on to the row after the one that ``next_ns`` told."""
+
+
+class FreeClock:
+    """
+    Rows at ``start_ns + k / fps``, whatever the streams do.
+
+    :param grid: the instants
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
+        self._row = 0
+
+    @property
+    def start_ns(self) -> int:
+        """Instant of row 0."""
+        return self._grid.start_ns
+
+    def next_ns(self, _given_up_ns: int) -> int:
+        """Return the instant of the next row."""
+        return self._grid.stamp_ns(self._row)
+
+    def advance(self) -> None:
+        """Go on to the next row."""
+        self._row += 1
+
+
+class Stamps(Protocol):
+    """The recent stamps of a stream."""
+
+    @property
+    def newest_ns(self) -> int | None:
+        """Stamp of the newest sample."""
+
+    def nearest_ns(self, stamp_ns: int) -> int | None:
+        """Return the stamp that is nearest to an instant."""
+
+
+class FollowingClock:
+    """
+    Rows at a camera's stamps, so that each of its pictures is one row, however it jitters.
+
+    A row is expected one period after the one before. It stands at the picture nearest to that, if
+    one is less than half a period away; otherwise, as when a picture is missing, where it is
+    expected. Pictures between rows, as of a camera that is faster than the rows, are left out.
+
+    :param stamps: of the camera
+    :param not_before_ns: no row is earlier
+    :param fps: rows per second
+    """
+
+    def __init__(self, stamps: Stamps, not_before_ns: int, fps: int) -> None:
+        self._stamps = stamps
+        self._not_before_ns = not_before_ns
+        self._period_ns = NS_PER_S // fps
+        newest_ns = stamps.newest_ns
+        # As if the newest picture stood in the row before row 0.
+        self._last_ns = not_before_ns if newest_ns is None else newest_ns
+        if self._last_ns >= not_before_ns:
+            self._last_ns -= self._period_ns
+        self._next_ns = self._last_ns
+        self._start_ns: int | None = None
+
+    @property
+    def start_ns(self) -> int:
+        """Instant of row 0; until there is a row, the earliest that is possible."""
+        return self._not_before_ns if self._start_ns is None else self._start_ns
+
+    def next_ns(self, given_up_ns: int) -> int | None:
+        """
+        Return the instant of the next row.
+
+        :param given_up_ns: if the camera has not passed the expected instant, but this has, the
+            row stands where it is expected
+        :return: None if a picture nearer to the expected instant may still come
+        """
+        newest_ns = self._stamps.newest_ns
+        known_ns = given_up_ns if newest_ns is None else max(newest_ns, given_up_ns)
+        while (expected_ns := self._last_ns + self._period_ns) <= known_ns:
+            self._next_ns = self._at(expected_ns)
+            if self._next_ns >= self._not_before_ns:
+                return self._next_ns
+            self._last_ns = self._next_ns
+        return None
+
+    def _at(self, expected_ns: int) -> int:
+        nearest_ns = self._stamps.nearest_ns(expected_ns)
+        if nearest_ns is None or 2 * abs(nearest_ns - expected_ns) >= self._period_ns:
+            return expected_ns
+        return nearest_ns
+
+    def advance(self) -> None:
+        """Go on to the next row."""
+        self._last_ns = self._next_ns
+        if self._start_ns is None:
+            self._start_ns = self._last_ns
