@@ -173,6 +173,33 @@ def test_from_a_row_without_a_packet_of_its_own_on_all_is_encoded(
     assert not list(rig.rig.config.root.rglob('*.again.*'))
 
 
+def follow(make_packet_rig, **settings):
+    """Start between two key frames, with the camera's pictures as the rows."""
+    rig = make_packet_rig(clock=FRONT, **settings)
+    rig.send(5)
+    return rig
+
+
+def test_rows_that_follow_the_camera_can_wait_for_a_key_frame(make_packet_rig, read_dataset):
+    rig = follow(make_packet_rig, is_key_first=True)
+    summary = rig.record((40,))
+    dataset = read_dataset(rig.rig.config.root)
+    assert rig.shown(dataset) == rig.meant(dataset)
+    assert rig.shown(dataset)[:2] == [20, 21]
+    assert summary.num_repeated == 0
+    assert video_info(dataset)['video.g'] == KEY_DISTANCE
+    start_ns = rig.rig.record_of(0)['start_stamp_ns']
+    assert start_ns == next(stamp for stamp, number in rig.sent if number == 20)
+
+
+def test_by_themselves_rows_wait_for_no_key_frame(make_packet_rig, read_dataset):
+    rig = follow(make_packet_rig)
+    rig.record((40,))
+    dataset = read_dataset(rig.rig.config.root)
+    assert rig.shown(dataset)[:2] == [15, 16]
+    assert_encoded(dataset, 'h264')
+
+
 def test_packets_between_those_that_rows_show_are_decoded_as_well(make_packet_rig, read_dataset):
     rig = make_packet_rig()
     summary = rig.record((13,), (26, 20), (10,))
