@@ -56,7 +56,11 @@ endif
 
 .PHONY: test
 test: env conformance-env ## run all tests, linters and the real LeRobot included
+ifneq ($(PYTEST_ARGS),)
 	@$(CONFORMANCE_ENV) $(VENV_PYTHON) -m pytest $(PYTEST_ARGS)
+else
+	@$(CONFORMANCE_ENV) $(VENV_PYTHON) tools/run_tests.py
+endif
 
 .PHONY: test-fast
 test-fast: env ## run the tests that take no more than a few seconds each

@@ -70,24 +70,26 @@ class KeptDatasets:
     """
     Copies of the datasets that tests have written, which test_conformance.py shows to LeRobot.
 
-    :param folder: for the copies
+    :param folder: for the copies, of all processes that run tests
     """
 
     def __init__(self, folder):
-        self._folder = folder
-        self.named = {}
+        self._named, self._others = folder / 'named', folder / 'others'
+        self._kept = {}
+        self._num_kept = 0
+
+    @property
+    def named(self):
         """Kept by name, by tests whose dataset is a kind of its own; LeRobot appends to these."""
-        self._others = {}
-        self._num_others = 0
+        return {path.name: path for path in sorted(self._named.glob('*'))}
 
     @property
     def others(self):
         """The last dataset of every other test that held an episode and was whole."""
-        return [copy for _, copy in self._others.values()]
+        return {path.name: path for path in sorted(self._others.glob('*'))}
 
     def add(self, name, root):
-        copy = self._copy(root, f'{len(self.named):02d}_{name}')
-        self.named[copy.name] = copy
+        self._copy(root, self._named, name)
         self._drop(_this_test(), root)
 
     def add_other(self, root):
@@ -97,16 +99,17 @@ class KeptDatasets:
         # Of a test with parameters one dataset is enough: LeRobot takes its time with each.
         test = _this_test()
         self._drop(test, root)
-        self._num_others += 1
-        name = f'{self._num_others:04d}_{test.rpartition("::")[2]}'
-        self._others[test] = (Path(root), self._copy(root, name[:100]))
+        name = test.rpartition('::')[2][:100]
+        self._kept[test] = (Path(root), self._copy(root, self._others, name))
 
     def _drop(self, test, root):
-        for one in [key for key, kept in self._others.items() if key == test or kept[0] == root]:
-            shutil.rmtree(self._others.pop(one)[1])
+        for one in [key for key, kept in self._kept.items() if key == test or kept[0] == root]:
+            shutil.rmtree(self._kept.pop(one)[1])
 
-    def _copy(self, root, name):
-        return shutil.copytree(root, self._folder / name, copy_function=_link_or_copy)
+    def _copy(self, root, folder, name):
+        self._num_kept += 1
+        target = folder / f'{os.getpid()}_{self._num_kept:04d}_{name}'
+        return shutil.copytree(root, target, copy_function=_link_or_copy)
 
 
 def _this_test():
@@ -125,7 +128,9 @@ def _link_or_copy(source, target):
 @pytest.fixture(scope='session')
 def kept_datasets(tmp_path_factory):
     """Hold the datasets that test_conformance.py, which comes last, shows to LeRobot."""
-    return KeptDatasets(tmp_path_factory.mktemp('kept'))
+    # make test runs the tests in several processes, one after the other.
+    folder = os.environ.get('STREAMREC_KEPT_DATASETS')
+    return KeptDatasets(Path(folder) if folder else tmp_path_factory.mktemp('kept'))
 
 
 @pytest.fixture
@@ -185,7 +190,7 @@ class WrittenDataset:
         return [key for key, spec in self.info['features'].items() if spec['dtype'] != 'video']
 
     def is_depth(self, key):
-        return self.info['features'][key]['info']['is_depth_map']
+        return bool(self.info['features'][key].get('info', {}).get('is_depth_map'))
 
     def vectors(self, key, episode_index):
         """Return an episode's rows of a feature, ``(n, d)``."""

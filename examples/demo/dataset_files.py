@@ -109,10 +109,13 @@ class DatasetFiles:
 
 def read_instants(root: Path, episode_index: int) -> list[int]:
     """
-    Return each row's instant in nanoseconds, from the recorder's own record of the episode.
+    Return each row's instant in nanoseconds, from what the recorder keeps of the episode.
 
     :raises OSError: if there is no record
     """
+    stamps = root / '.streamrec/row_stamps' / f'episode-{episode_index:06d}.parquet'
+    if stamps.is_file():
+        return [int(stamp) for stamp in pq.read_table(stamps)['row'].to_pylist()]
     path = root / '.streamrec/episodes' / f'episode-{episode_index:06d}.json'
     record = json.loads(path.read_text('utf-8'))
     start_ns, fps = record['start_stamp_ns'], record['fps']

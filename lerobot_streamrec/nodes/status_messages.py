@@ -64,6 +64,7 @@ def stream_message(stream: StreamStatus, root: str) -> DiagnosticStatus:
         'lost_in_transport': stream.counts.lost_in_transport,
         'repeated_frames': stream.repeated,
         'stale_rows': stream.stale,
+        'max_skew_ms': f'{stream.max_skew_ms:.1f}',
         'queued_frames': stream.queue.num_queued,
         'queued_bytes': stream.queue.size_bytes,
         'peak_queued_frames': stream.queue.peak_queued,

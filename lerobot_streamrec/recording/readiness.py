@@ -23,7 +23,7 @@ from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.errors import DatasetMismatchError, StreamsNotReadyError
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.camera_take import picture_info
-from lerobot_streamrec.recording.config import RecorderConfig
+from lerobot_streamrec.recording.config import NS_PER_MS, RecorderConfig
 from lerobot_streamrec.recording.status import StreamStatus
 from lerobot_streamrec.recording.stream import Stream
 from lerobot_streamrec.recording.take import Take
@@ -108,6 +108,7 @@ def _status(
         counts=take.counts(stream) if take else stream.counts(),
         repeated=rows.repeated + rows.overloaded if rows else 0,
         stale=rows.stale if rows else 0,
+        max_skew_ms=rows.max_skew_ns / NS_PER_MS if rows else 0.0,
         queue=camera.thread.statistics() if camera else QueueStatistics(),
         problem=stream_problem(stream, now_ns, newest_ns),
     )

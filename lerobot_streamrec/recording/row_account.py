@@ -18,11 +18,10 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 
+from lerobot_streamrec.recording.config import NS_PER_MS
 from lerobot_streamrec.recording.sampling import Shown
 import numpy as np
 import numpy.typing as npt
-
-NS_PER_MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,8 @@ class RowAccount:
         """Rows whose sample was older than it may be."""
         self.max_age_ns = 0
         """Age of the oldest sample that a row shows."""
+        self.max_skew_ns = 0
+        """How far a sample is from its row at most, either way."""
 
     def show(self, instant_ns: int, shown: Shown) -> None:
         """
@@ -70,6 +71,7 @@ class RowAccount:
         self._instants_ns.append(instant_ns)
         self._stamps_ns.append(shown.stamp_ns)
         self.max_age_ns = max(self.max_age_ns, shown.age_ns)
+        self.max_skew_ns = max(self.max_skew_ns, abs(instant_ns - shown.stamp_ns))
         if self._max_age_ns and shown.age_ns > self._max_age_ns:
             self.stale += 1
 

@@ -43,6 +43,7 @@ class StreamStatus:
     :param counts: of the running take, otherwise since the beginning
     :param repeated: frames of the running take that repeat the one before
     :param stale: rows of the running take that show too old a sample
+    :param max_skew_ms: how far a sample of the running take is from its row at most
     :param queue: what waits for the encoder
     :param problem: what keeps an episode from starting; empty if nothing does
     """
@@ -54,6 +55,7 @@ class StreamStatus:
     counts: StreamCounts
     repeated: int
     stale: int
+    max_skew_ms: float
     queue: QueueStatistics
     problem: str
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 
+from builtin_interfaces.msg import Duration
 from examples.demo.dataset_files import DatasetFiles, read_instants
 from examples.demo.truth import read_truth
 from geometry_msgs.msg import PoseStamped, Twist, WrenchStamped
@@ -27,12 +28,14 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from recorder_rig.datasets import columns
 from sensor_msgs.msg import Joy
 from std_msgs.msg import Bool, Float64
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 pytestmark = [pytest.mark.ros]
 
 BEST_EFFORT = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 WEIGHT = 1.25
+HORIZON_S = 0.5
 
 
 def seconds(stamp_ns):
@@ -69,6 +72,16 @@ def fill_joy(message, stamp_ns):
     return float(np.float32(message.axes[1])), 1.0
 
 
+def fill_trajectory(message, stamp_ns):
+    """Go on as the clock does, for as long as the trajectory says."""
+    message.joint_names = ['wrist', 'elbow']
+    for after_s in (0.0, HORIZON_S):
+        point = JointTrajectoryPoint(positions=[7.0, seconds(stamp_ns) + after_s])
+        point.time_from_start = Duration(nanosec=int(after_s * 1e9))
+        message.points.append(point)
+    return (seconds(stamp_ns),)
+
+
 def fill_done(message, stamp_ns):
     message.data = bool(stamp_ns // 10**8 % 2)
     return (float(message.data),)
@@ -81,7 +94,16 @@ PARAMETERS = {
     'state.base.names': ['forward', 'turn'],
     'state.tcp.topic': '/tcp_pose',
     'action.topic': '/cmd_vel',
-    'features': ['observation.force', 'observation.joy', 'next.done', 'observation.weight'],
+    'features': [
+        'observation.force',
+        'observation.joy',
+        'observation.goal',
+        'next.done',
+        'observation.weight',
+    ],
+    'feature.observation.goal.topic': '/goal',
+    'feature.observation.goal.selectors': ['points[time].positions[elbow]'],
+    'feature.observation.goal.dtype': 'float64',
     'feature.observation.force.topic': '/wrench',
     'feature.observation.force.selectors': ['wrench.force.z'],
     'feature.observation.joy.topic': '/joy',
@@ -104,6 +126,7 @@ def recording(shared_rig):
     robot.add_messages('/wrench', WrenchStamped, fill_wrench, qos=BEST_EFFORT)
     robot.add_messages('/joy', Joy, fill_joy)
     robot.add_messages('/done', Bool, fill_done)
+    robot.add_messages('/goal', JointTrajectory, fill_trajectory, hz=10)
     # Once, before anybody listens: who comes later has to ask for what was latched.
     robot.publisher(Float64, '/weight', LATCHED).publish(Float64(data=WEIGHT))
     robot.start()
@@ -158,6 +181,15 @@ def test_messages_without_a_header_stand_in_the_rows_after_they_came(recording):
     assert len(set(places)) > len(places) // 2
     flags = columns(root, 0)['next.done']
     assert set(flags) == {True, False}
+
+
+def test_a_trajectory_says_what_was_to_be_at_each_row(recording):
+    """Between two messages it goes on; only the last one's end holds."""
+    root, truth, _ = recording
+    values = columns(root, 0)['observation.goal']
+    for value, instant_ns in zip(values, read_instants(root, 0), strict=True):
+        (begin,) = truth['/goal'].newest_at(instant_ns)
+        assert value == pytest.approx(min(seconds(instant_ns), begin + HORIZON_S), abs=1e-6)
 
 
 def test_what_was_latched_is_in_every_row(recording):

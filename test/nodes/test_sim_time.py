@@ -83,3 +83,59 @@ def test_without_a_clock_header_stamps_still_serve(rig):
     operator.record(num_rows=10)
     assert recorder.end() == 0
     assert_whole(rig.root, num_episodes=1)
+
+
+class SteeredClock:
+    """Goes as fast as it is told, and jumps."""
+
+    def __init__(self):
+        self._base_ns = BEGIN_NS
+        self._since_ns = time.monotonic_ns()
+        self._pace = 1.0
+
+    def __call__(self):
+        return self._base_ns + int((time.monotonic_ns() - self._since_ns) * self._pace)
+
+    def go(self, pace, jump_s=0.0):
+        now_ns = self()
+        self._since_ns = time.monotonic_ns()
+        self._base_ns, self._pace = now_ns + int(jump_s * 1e9), pace
+
+
+def test_a_clock_that_pauses_hurries_and_jumps(rig):
+    clock = SteeredClock()
+    robot = rig.robot(now_ns=clock)
+    robot.add_clock()
+    robot.add_array('/command', size=2)
+    robot.start()
+    recorder = rig.recorder(
+        {
+            'fps': FPS,
+            'use_sim_time': True,
+            'action.topic': '/command',
+            'action.names': ['x', 'y'],
+            'action.max_age_s': 0.0,
+        }
+    )
+    operator = rig.operator()
+    operator.start()
+    operator.wait_for_rows(FPS)
+    clock.go(0.0)
+    paused = operator.wait_for_status(lambda _: True, 'a status').values['rows']
+    time.sleep(1.0)
+    # What was on its way when the clock stood still, and no more.
+    assert int(operator.status.values['rows']) - int(paused) <= FPS // 5
+    clock.go(3.0)
+    operator.wait_for_rows(int(paused) + FPS)
+    operator.save()
+    # A simulation that begins anew, as simulators do between demonstrations.
+    clock.go(1.0, jump_s=-100.0)
+    operator.record(num_rows=FPS)
+    assert recorder.end() == 0
+    assert_whole(rig.root, num_episodes=2)
+    first, second = read_instants(rig.root, 0), read_instants(rig.root, 1)
+    assert first[-1] - first[0] == (len(first) - 1) * 10**9 // FPS
+    assert second[0] < first[0]
+    for index, instants in enumerate((first, second)):
+        for value, instant_ns in zip(columns(rig.root, index)['action'], instants, strict=True):
+            assert value[0] == pytest.approx(instant_ns / 1e9 % 1000, abs=0.4)

@@ -68,6 +68,14 @@ def test_the_answer_names_the_worst_skew(play_episode):
     )
 
 
+def test_the_status_tells_the_worst_so_far(play_episode):
+    play = play_episode()
+    skews = {one.key: one.max_skew_ms for one in play.recorder.status().streams}
+    assert skews == {FRONT: 250.0, STATE: 80.0}
+    play.save()
+    assert [one.max_skew_ms for one in play.recorder.status().streams] == [0.0, 0.0]
+
+
 def test_the_record_tells_of_every_stream(play_episode, root):
     play_episode().save()
     front, state = (record_of(root)['streams'][key] for key in (FRONT, STATE))

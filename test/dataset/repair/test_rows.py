@@ -69,7 +69,6 @@ def replaced(name, values, kind):
         # The rows, and everything but their number, say whose they are.
         column('episode_index', lambda values: [1] * len(values)),
     ],
-    ids=str,
 )
 def test_what_numbers_the_rows_is_written_anew(dataset, whole, change):
     change(dataset)
@@ -113,7 +112,6 @@ def test_an_episode_is_cut_before_the_first_row_that_is_not_whole(
         lambda dataset: dataset.table(DATA, lambda table: table.drop_columns([STATE])),
         lambda dataset: dataset.table(DATA, lambda table: table.drop_columns(['frame_index'])),
     ],
-    ids=str,
 )
 def test_an_episode_of_which_too_little_is_whole_is_set_aside(dataset, whole, change):
     change(dataset)

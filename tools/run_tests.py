@@ -1,0 +1,55 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+Run all tests: those of the core on all cores, those on DDS one by one, and LeRobot at the end.
+
+The parts are processes of their own: tests on DDS share a domain and a machine's time, and LeRobot
+looks at what all others have written.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+# pytest's own status where a part has no tests.
+NO_TESTS = 5
+PARTS = (
+    ('the core', ['-m', 'not ros and not conformance', '-n', 'auto', '--dist', 'loadfile']),
+    ('nodes on DDS', ['-m', 'ros and not conformance']),
+    ('the real LeRobot', ['-m', 'conformance']),
+)
+
+
+def main() -> int:
+    """Run every part, whatever became of the one before; return pytest's first bad status."""
+    statuses = []
+    with tempfile.TemporaryDirectory(prefix='streamrec-kept-') as folder:
+        environment = {**os.environ, 'STREAMREC_KEPT_DATASETS': folder}
+        for name, options in PARTS:
+            begin_s = time.monotonic()
+            print(f'== {name} ==', flush=True)
+            run = subprocess.run(
+                [sys.executable, '-m', 'pytest', *options], env=environment, check=False
+            )
+            print(f'== {name}: {time.monotonic() - begin_s:.0f} s ==\n', flush=True)
+            statuses.append(run.returncode)
+    return next((status for status in statuses if status not in (0, NO_TESTS)), 0)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
