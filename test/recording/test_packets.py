@@ -21,10 +21,15 @@ the file is what row k shows, and the file decodes by plain PyAV.
 from __future__ import annotations
 
 from itertools import pairwise
+import shutil
+import threading
+import time
 from types import SimpleNamespace
 
 import av
 from lerobot_streamrec.conversions.access_unit import access_unit
+from lerobot_streamrec.dataset.takes.journal import read_journal
+from lerobot_streamrec.dataset.takes.take_record import parse_take_record
 from lerobot_streamrec.recording.config import StreamConfig
 from lerobot_streamrec.video.packet_stream import PacketStream
 import numpy as np
@@ -36,6 +41,9 @@ SECOND_NS = 10**9
 BLOCK = 32
 HEIGHT, WIDTH = 3 * BLOCK, 4 * BLOCK
 KEY_DISTANCE = 10
+WAIT_S = 20
+# Frames that an encoder holds back, and those of a fragment that is not written.
+HELD_BACK = 4
 CAMERA = (StreamConfig(FRONT, '/front/image_raw/compressed'),)
 INFO = ('video.g', 'video.crf', 'video.preset')
 
@@ -243,3 +251,45 @@ def test_statistics_are_those_of_the_pictures_in_either_way(make_packet_rig, rea
     pictures = np.array(copied.pictures(FRONT, 0))
     mean = copied.stats[FRONT]['mean']
     assert np.ravel(mean) == pytest.approx(pictures.mean(axis=(0, 1, 2)) / 255, abs=0.01)
+
+
+def num_on_disk(rig):
+    """Count the rows that are written down."""
+    (take,) = (rig.rig.config.root / '.streamrec/staging').glob('take-*')
+    if not (take / 'take.json').is_file():
+        return 0
+    record = parse_take_record((take / 'take.json').read_bytes(), take)
+    return read_journal(take, record)[0]
+
+
+def wait_until_on_disk(rig):
+    """Wait for what other threads write, which sets no event."""
+    deadline_s = time.monotonic() + WAIT_S
+    while True:
+        status = rig.recorder.status()
+        is_encoded = not any(one.queue.num_queued for one in status.streams)
+        if is_encoded and num_on_disk(rig) == status.num_rows:
+            return
+        assert time.monotonic() < deadline_s, 'it never came about'
+        threading.Event().wait(0.01)
+
+
+@pytest.mark.parametrize('missed', [set(), {29}], ids=['copied', 'encoded'])
+def test_a_crash_costs_no_more_than_with_any_other_camera(
+    missed, make_packet_rig, make_rig, tmp_path, read_dataset
+):
+    rig = make_packet_rig()
+    rig.missed = missed
+    rig.send(KEY_DISTANCE + 1)
+    rig.recorder.start()
+    rig.send(64)
+    wait_until_on_disk(rig)
+    rows = rig.recorder.status().num_rows
+    shutil.copytree(rig.rig.config.root, tmp_path / 'copy')
+    again = make_rig(root=tmp_path / 'copy', streams=CAMERA)
+    assert 'recovered episode 0 after a crash' in again.recorder.status().last_result
+    dataset = read_dataset(tmp_path / 'copy')
+    shown = rig.shown(dataset)
+    wanted = [28 if number in missed else number for number in range(10, 10 + rows)]
+    assert rows - HELD_BACK <= len(shown) <= rows
+    assert shown == wanted[: len(shown)]
