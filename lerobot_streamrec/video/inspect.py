@@ -125,7 +125,7 @@ def video_facts(path: Path) -> VideoFacts:
                 width=stream.width,
                 height=stream.height,
                 codec=stream.codec_context.codec.canonical_name,
-                pix_fmt=stream.pix_fmt or 'unknown',
+                pix_fmt=stream.format.name if stream.format else 'unknown',
                 fps=float(stream.base_rate or stream.average_rate or 0),
             )
     except _ERRORS as error:

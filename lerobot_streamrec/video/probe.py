@@ -37,7 +37,7 @@ def probe_video(path: Path) -> dict[str, object]:
                 'video.height': stream.height,
                 'video.width': stream.width,
                 'video.codec': stream.codec_context.codec.canonical_name,
-                'video.pix_fmt': stream.pix_fmt,
+                'video.pix_fmt': stream.format.name,
                 'video.fps': rate.numerator // rate.denominator,
                 'video.channels': len(stream.format.components),
                 'is_depth_map': False,

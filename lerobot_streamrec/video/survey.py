@@ -137,7 +137,8 @@ def _traits(stream: av.VideoStream, num_streams: int) -> dict[str, object]:
     return {
         'codec': context.codec.canonical_name,
         'size': f'{context.width}x{context.height}',
-        'pixel format': context.pix_fmt,
+        # Of a format that is not known, PyAV 17 reads the name from nowhere: asked for first.
+        'pixel format': context.format.name if context.format else None,
         'colour matrix': int(context.colorspace),
         'colour range': int(context.color_range),
         'number of streams': num_streams,
