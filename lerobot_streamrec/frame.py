@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -100,4 +100,53 @@ class CompressedPicture:
     @property
     def size_bytes(self) -> int:
         """Memory that the picture holds while it waits, in bytes."""
+        return int(self.data.size)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessUnit:
+    """
+    What one message of a video codec brings, before it is known what came before it.
+
+    :param data: Annex B (h264, hevc) or OBUs (av1) of one picture, uint8 view
+    :param codec: ``h264``, ``hevc`` or ``av1``
+    :param is_key: whether decoding can begin with it: a key frame with its parameter sets
+    :param parameters: of a key frame, what tells the decoder the size and the rest
+    """
+
+    data: npt.NDArray[np.uint8]
+    codec: str
+    is_key: bool
+    parameters: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPacket:
+    """
+    One picture of a video stream, which leans on those before it.
+
+    A packet keeps those before it alive, back to the key frame: whatever is dropped, repeated or
+    overtaken on the way, it can be decoded.
+
+    :param data: one access unit, uint8 view
+    :param codec: ``h264``, ``hevc`` or ``av1``
+    :param height: rows of pixels
+    :param width: pixels per row
+    :param previous: the packet before it; None: this is a key frame
+    """
+
+    data: npt.NDArray[np.uint8]
+    codec: str
+    height: int
+    width: int
+    previous: EncodedPacket | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def is_key(self) -> bool:
+        """Whether decoding can begin with it."""
+        return self.previous is None
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory of the packet alone, in bytes."""
         return int(self.data.size)

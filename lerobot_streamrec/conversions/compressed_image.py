@@ -24,7 +24,7 @@ from lerobot_streamrec.frame import CompressedPicture
 import numpy as np
 
 _CODECS = {JPEG_MAGIC: 'mjpeg', PNG_MAGIC: 'png'}
-_NAMES = ['jpeg', 'png']
+_NAMES = ['jpeg', 'png', 'h264', 'h265', 'av1']
 
 
 class CompressedImageMessage(Protocol):

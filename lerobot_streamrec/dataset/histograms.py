@@ -15,8 +15,10 @@
 Every episode's camera histograms, in the record that is kept of it.
 
 With them, the statistics of any choice of episodes are exact; what LeRobot's format keeps of an
-episode has no more than its quantiles. A channel is 256 counts, as little-endian 64-bit integers,
-deflated, in base64: some 400 to 900 characters.
+episode has no more than its quantiles. A channel of colour is 256 counts, as little-endian 64-bit
+integers, deflated, in base64: some 400 to 900 characters. Depth has ``exponent:first:`` before
+that, and as many counts as there are bins of ``2**exponent`` from the first to the last: some
+thousand characters.
 """
 
 from __future__ import annotations
@@ -28,22 +30,26 @@ from dataclasses import replace
 from typing import Any
 import zlib
 
-from lerobot_streamrec.stats.distribution import Distribution
+from lerobot_streamrec.stats.distribution import Distribution, MAX_SPAN_BINS
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 from lerobot_streamrec.stats.image_histogram import LEVELS, SCALE
 import numpy as np
 
 _COUNTS = np.dtype('<i8')
+_DEPTH_SCALE = 1.0
 
 
 def histograms_json(statistics: Mapping[str, FeatureStatistics]) -> dict[str, list[str]]:
-    """Return the histograms of cameras, a text per channel; those of 256 levels only."""
+    """Return the histograms of cameras, a text per channel; those of 256 levels and of depth."""
     return {
         key: [_packed(one) for one in feature.distributions]
-        for key, feature in statistics.items()
         if feature.scale == SCALE
-        and feature.distributions
-        and all(map(_is_of_levels, feature.distributions))
+        else [_packed_depth(one) for one in feature.distributions]
+        for key, feature in statistics.items()
+        # Those of vectors are not kept.
+        if feature.distributions
+        and feature.values['mean'].ndim == 3
+        and (feature.scale == _DEPTH_SCALE or all(map(_is_of_levels, feature.distributions)))
     }
 
 
@@ -61,26 +67,38 @@ def with_histograms(
     try:
         texts = (record or {})['histograms'][video_key]
         distributions = tuple(map(_unpacked, texts))
-    except (KeyError, TypeError, ValueError, binascii.Error, zlib.error):
+        scale = _DEPTH_SCALE if ':' in texts[0] else SCALE
+    except (KeyError, TypeError, ValueError, IndexError, binascii.Error, zlib.error):
         return statistics
     totals = {int(one.counts.sum()) for one in distributions}
     if totals != {statistics.count} or len(distributions) != statistics.values['mean'].size:
         return statistics
-    return replace(statistics, distributions=distributions, scale=SCALE)
+    return replace(statistics, distributions=distributions, scale=scale)
 
 
 def _is_of_levels(one: Distribution) -> bool:
     return one.exponent == 0 and one.indices[0] >= 0 and one.indices[-1] < LEVELS
 
 
-def _packed(one: Distribution) -> str:
-    counts = np.zeros(LEVELS, dtype=_COUNTS)
-    counts[one.indices] = one.counts
+def _packed(one: Distribution, first: int = 0, size: int = LEVELS) -> str:
+    counts = np.zeros(size, dtype=_COUNTS)
+    counts[one.indices - first] = one.counts
     return base64.b64encode(zlib.compress(counts.tobytes(), 9)).decode()
 
 
+def _packed_depth(one: Distribution) -> str:
+    first, size = int(one.indices[0]), int(one.indices[-1] - one.indices[0]) + 1
+    return f'{one.exponent}:{first}:{_packed(one, first, size)}'
+
+
 def _unpacked(text: str) -> Distribution:
-    counts = np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype=_COUNTS)
-    if counts.shape != (LEVELS,) or counts.min() < 0 or not counts.any():
+    *place, packed = text.split(':')
+    counts = np.frombuffer(zlib.decompress(base64.b64decode(packed)), dtype=_COUNTS)
+    is_sized = counts.size <= MAX_SPAN_BINS if place else counts.size == LEVELS
+    if not is_sized or counts.min() < 0 or not counts.any():
         raise ValueError('not a histogram')
-    return Distribution.of_counts(counts.astype(np.int64))
+    distribution = Distribution.of_counts(counts.astype(np.int64))
+    if not place:
+        return distribution
+    exponent, first = map(int, place)
+    return replace(distribution, exponent=exponent, indices=distribution.indices + first)

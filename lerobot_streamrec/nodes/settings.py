@@ -135,6 +135,12 @@ _LIMIT_OPTIONS = {
     ),
 }
 _CLOCK = Spec('sync.clock', '', 'Camera whose pictures are the rows; empty: a grid of rows')
+_KEY_FIRST = Spec(
+    'sync.start_at_key_frame',
+    _RECORDER['is_key_first'],
+    'With a clock that sends H.264, H.265 or AV1: row 0 waits for a key frame, so that packets '
+    'are copied',
+)
 _PER_ROW = Spec(
     'provenance.per_row',
     _RECORDER['is_per_row'],
@@ -213,6 +219,7 @@ def read_settings(reader: ParameterReader) -> GivenSettings:
         'disk': DiskConfig(**disk),
         'limits': Limits(**limits),
         'clock': _clock(reader.read(_CLOCK), cameras),
+        'is_key_first': reader.read(_KEY_FIRST),
         'is_per_row': reader.read(_PER_ROW),
     }
     graph_timeout_s = reader.read(_GRAPH_TIMEOUT)

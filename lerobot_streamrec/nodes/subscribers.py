@@ -17,13 +17,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from lerobot_streamrec.conversions.access_unit import access_unit
 from lerobot_streamrec.conversions.compressed_image import compressed_picture
 from lerobot_streamrec.conversions.depth import compressed_depth, depth_frame
 from lerobot_streamrec.conversions.image import image_frame
+from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.nodes.sink import Sink
 from lerobot_streamrec.nodes.stream_settings import Source
 from lerobot_streamrec.nodes.subscriber import Subscriber, Target
 from lerobot_streamrec.nodes.transport import choose_topic, COMPRESSED_TYPE, RAW_TYPE
+from lerobot_streamrec.video.packet_stream import PacketStream
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage
 
@@ -43,6 +46,7 @@ class CameraSubscriber(Subscriber):
 
     def __init__(self, node: Node, source: Source, recorder: Sink) -> None:
         self._is_depth = source.stream.depth is not None
+        self._packets = PacketStream()
         super().__init__(node, source, recorder, depth=_IMAGE_DEPTH)
 
     def _choose_target(self) -> Target:
@@ -63,8 +67,18 @@ class CameraSubscriber(Subscriber):
         if self._is_depth:
             look = compressed_depth if is_compressed else depth_frame
         else:
-            look = compressed_picture if is_compressed else image_frame
+            look = self._compressed if is_compressed else image_frame
         self._recorder.push_image(self.key, stamp_ns, look(message, self._source.parameter))
+
+    def _compressed(self, message: Any, parameter: str) -> Picture:
+        unit = access_unit(message)
+        if unit is None:
+            return compressed_picture(message, parameter)
+        return self._packets.push(unit)
+
+    def _on_lost(self, event: Any) -> None:
+        super()._on_lost(event)
+        self._packets.lose()
 
 
 class VectorSubscriber(Subscriber):

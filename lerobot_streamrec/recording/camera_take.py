@@ -22,11 +22,12 @@ from typing import Protocol
 
 from lerobot_streamrec.dataset.takes.take_record import video_name
 from lerobot_streamrec.depth_frame import depth_unit, METRES
-from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.frame import EncodedPacket, Picture
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.stats.depth_histogram import DepthHistogram, DepthMoments
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
+from lerobot_streamrec.video.copying_encoder import CopyingEncoder
 from lerobot_streamrec.video.counting_encoder import CountingEncoder
 from lerobot_streamrec.video.decoding_encoder import DecodingEncoder
 from lerobot_streamrec.video.depth_config import DEPTH_UNIT, DepthConfig
@@ -81,12 +82,22 @@ def open_camera(
     """
     height, width, unit = picture.height, picture.width, depth_unit(picture)
     encoder = config.encoder_in_use(stream.depth)
+    if isinstance(picture, EncodedPacket):
+        # What is not copied has to be of the camera's codec: a feature has one.
+        encoder = encoder.for_codec(picture.codec)
     path = folder / video_name(stream.key)
     counting = _counting(stream.depth, unit, lattice_stride(height, width))
 
+    def open_mp4(target: Path) -> Mp4Encoder:
+        return Mp4Encoder(target, encoder, fps=config.fps, width=width, height=height)
+
     def open_encoder() -> VideoEncoder:
         path.parent.mkdir(parents=True, exist_ok=True)
-        video = Mp4Encoder(path, encoder, fps=config.fps, width=width, height=height)
+        video: VideoEncoder = (
+            CopyingEncoder(path, open_mp4, fps=config.fps)
+            if isinstance(picture, EncodedPacket)
+            else open_mp4(path)
+        )
         return DecodingEncoder(counting.before(video), stream.key)
 
     thread = EncoderThread(

@@ -252,7 +252,7 @@ class Committer:
                 num_frames=video.num_frames,
                 height=camera.height,
                 width=camera.width,
-                encoder_info=camera.encoder_info,
+                encoder_info=video.encoder_info or camera.encoder_info,
                 statistics=camera.counted.statistics(),
             )
         veto = veto_of(take, self._config.limits)

@@ -139,6 +139,8 @@ class RecorderConfig:
     :param disk: when the disk counts as full
     :param limits: when an episode is not good enough
     :param clock: video key of the camera whose pictures are the rows; empty: a grid of its own
+    :param is_key_first: whether row 0 waits for a key frame of the clock's camera, if that sends
+        packets of a video codec
     :param is_per_row: whether the instants of all rows and the stamps of what they show are kept
     :param max_lateness_s: how far a stream may stay behind the newest before rows no longer
         wait for it
@@ -162,6 +164,7 @@ class RecorderConfig:
     disk: DiskConfig = field(default_factory=DiskConfig)
     limits: Limits = field(default_factory=Limits)
     clock: str = ''
+    is_key_first: bool = False
     is_per_row: bool = False
     max_lateness_s: float = 0.5
     queue_mib: int = 256

@@ -16,13 +16,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
+from lerobot_streamrec.frame import EncodedPacket
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.stream import Stream
 from lerobot_streamrec.sync.grid import Grid
 from lerobot_streamrec.sync.phase import locked_start_ns
-from lerobot_streamrec.sync.row_clock import FollowingClock, FreeClock, RowClock
+from lerobot_streamrec.sync.row_clock import FollowingClock, FreeClock, RowClock, WaitingClock
+from lerobot_streamrec.video.copying_encoder import MAX_KEY_DISTANCE
 
 
 class Streams:
@@ -83,8 +86,19 @@ class Streams:
         :param config: settings
         """
         if config.clock:
-            return FollowingClock(self._streams[config.clock], not_before_ns, config.fps)
+            leader = self._streams[config.clock]
+            clock = FollowingClock(leader, not_before_ns, config.fps)
+            if not config.is_key_first:
+                return clock
+            return WaitingClock(clock, partial(_shows_key_frame, leader), MAX_KEY_DISTANCE)
         cameras = [stream for stream in self.all if stream.config.is_camera]
         stamps_ns = [stamp for camera in cameras for stamp in camera.recent_stamps_ns]
         start_ns = locked_start_ns(not_before_ns, stamps_ns, config.fps)
         return FreeClock(Grid(start_ns, config.fps))
+
+
+def _shows_key_frame(camera: Stream, stamp_ns: int) -> bool:
+    """Tell whether a video can begin with what a camera shows at an instant."""
+    shown = camera.shown_at(stamp_ns)
+    picture = shown.value if shown is not None else None
+    return not isinstance(picture, EncodedPacket) or picture.is_key

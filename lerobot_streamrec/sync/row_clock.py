@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from lerobot_streamrec.sync.grid import Grid, NS_PER_S
@@ -132,3 +133,44 @@ class FollowingClock:
         self._last_ns = self._next_ns
         if self._start_ns is None:
             self._start_ns = self._last_ns
+
+
+class WaitingClock:
+    """
+    Leaves the first rows of another clock out, until one is fit to be row 0.
+
+    :param clock: tells the instants
+    :param is_fit: whether an instant may be that of row 0
+    :param max_left_out: so many rows are left out at the most
+    """
+
+    def __init__(
+        self, clock: RowClock, is_fit: Callable[[int], bool], max_left_out: int
+    ) -> None:
+        self._clock = clock
+        self._is_fit = is_fit
+        self._num_to_leave_out = max_left_out
+        self._start_ns: int | None = None
+        self._next_ns: int | None = None
+
+    @property
+    def start_ns(self) -> int:
+        """Instant of row 0; until there is a row, the earliest that is possible."""
+        return self._clock.start_ns if self._start_ns is None else self._start_ns
+
+    def next_ns(self, given_up_ns: int) -> int | None:
+        """Return the instant of the next row; None if it is not known yet."""
+        while (instant_ns := self._clock.next_ns(given_up_ns)) is not None:
+            if not self._num_to_leave_out or self._is_fit(instant_ns):
+                break
+            self._clock.advance()
+            self._num_to_leave_out -= 1
+        self._next_ns = instant_ns
+        return instant_ns
+
+    def advance(self) -> None:
+        """Go on to the row after the one that ``next_ns`` told."""
+        self._clock.advance()
+        self._num_to_leave_out = 0
+        if self._start_ns is None:
+            self._start_ns = self._next_ns

@@ -24,6 +24,8 @@ VCODECS = ('libsvtav1', 'h264', 'hevc')
 """What ``vcodec`` may be; ``av1`` is another word for the first."""
 
 _ALIASES = {'av1': 'libsvtav1'}
+# Of h264 and hevc; libsvtav1 goes up to 63.
+_MAX_CRF = 51
 _DEFAULT_PRESETS: dict[str, int] = {'libsvtav1': 12}
 
 
@@ -71,6 +73,18 @@ class EncoderConfig:
     def with_threads(self, encoder_threads: int) -> EncoderConfig:
         """Return the same settings with a number of threads."""
         return replace(self, encoder_threads=encoder_threads)
+
+    def for_codec(self, codec: str) -> EncoderConfig:
+        """
+        Return settings for another codec, with what of these means the same to it.
+
+        :param codec: ``h264``, ``hevc`` or ``av1``
+        """
+        vcodec = _ALIASES.get(codec, codec)
+        if vcodec == self.vcodec:
+            return self
+        crf = self.crf if vcodec == 'libsvtav1' else min(self.crf, _MAX_CRF)
+        return replace(self, vcodec=vcodec, crf=crf, preset=None, extra_options={})
 
     def as_info(self) -> dict[str, object]:
         """Return what LeRobot stores of an encoder in ``features[key]['info']``."""

@@ -21,10 +21,11 @@ import logging
 from av.video.frame import VideoFrame
 from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame
 from lerobot_streamrec.errors import EncoderError, UndecodableError
-from lerobot_streamrec.frame import CompressedPicture, Frame
+from lerobot_streamrec.frame import CompressedPicture, EncodedPacket, Frame
 from lerobot_streamrec.video.depth_decoder import DepthDecoder
 from lerobot_streamrec.video.encoder_thread import VideoEncoder
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
+from lerobot_streamrec.video.packet_decoder import PacketDecoder
 from lerobot_streamrec.video.picture_decoder import PictureDecoder
 
 _log = logging.getLogger(__name__)
@@ -44,12 +45,13 @@ class DecodingEncoder:
         self._encoder = encoder
         self._video_key = video_key
         self._decoders: dict[str, PictureDecoder] = {}
+        self._packet_decoders: dict[str, PacketDecoder] = {}
         self._depth_decoder = DepthDecoder()
         self._has_picture = False
         self._num_undecodable = 0
 
     def encode(
-        self, picture: Frame | DepthFrame | CompressedPicture | CompressedDepth
+        self, picture: Frame | DepthFrame | CompressedPicture | CompressedDepth | EncodedPacket
     ) -> None:
         """
         Encode a picture as the next frame.
@@ -65,10 +67,14 @@ class DecodingEncoder:
         self._has_picture = True
 
     def _decoded(
-        self, picture: Frame | DepthFrame | CompressedPicture | CompressedDepth
+        self, picture: Frame | DepthFrame | CompressedPicture | CompressedDepth | EncodedPacket
     ) -> Frame | DepthFrame | VideoFrame:
         if isinstance(picture, CompressedDepth):
             return self._depth_decoder.decode(picture)
+        if isinstance(picture, EncodedPacket):
+            if picture.codec not in self._packet_decoders:
+                self._packet_decoders[picture.codec] = PacketDecoder(picture.codec)
+            return self._packet_decoders[picture.codec].decode(picture)
         if not isinstance(picture, CompressedPicture):
             return picture
         if picture.codec not in self._decoders:

@@ -28,8 +28,8 @@ DEPTH_PIX_FMT = 'gray12le'
 DEPTH_ENCODER = EncoderConfig(
     vcodec='hevc',
     pix_fmt=DEPTH_PIX_FMT,
-    # Nothing is lost whatever the preset is. LeRobot's own, medium, makes files a third smaller,
-    # and one core does not keep up with 640x480 at 30 frames per second.
+    # Nothing is lost whatever the preset is. LeRobot's own, medium, makes smaller files, and one
+    # core does not keep up with 640x480 at 30 frames per second.
     preset='ultrafast',
     extra_options={'x265-params': 'lossless=1'},
 )

@@ -103,12 +103,13 @@ class InspectedFrame:
         :raise DatasetCorruptError: if it cannot be had
         """
         assert self.frame is not None
-        if self.frame.format.name != DEPTH_PIX_FMT:
+        try:
+            # As LeRobot's reader does, whatever the file holds.
+            codes = self.frame.to_ndarray(format=DEPTH_PIX_FMT).astype(np.uint16, copy=False)
+        except _ERRORS as error:
             raise DatasetCorruptError(
-                f'a frame at {self.time_s} s is {self.frame.format.name}, and depth '
-                f'{DEPTH_PIX_FMT}'
-            )
-        codes = self.frame.to_ndarray().astype(np.uint16, copy=False)
+                f'a frame at {self.time_s} s has no depth: {error}'
+            ) from error
         return codes[::stride, ::stride]
 
 
@@ -218,10 +219,11 @@ def _decoded(
         yield InspectedFrame(float('nan'), None)
         return
     for frame in frames:
-        if frame.is_corrupt or frame.time is None:
+        if frame.is_corrupt or frame.pts is None or stream.time_base is None:
             yield InspectedFrame(float('nan'), None)
         else:
-            yield InspectedFrame(frame.time, frame)
+            # Not by the frame's own time base: PyAV 17 forgets that of a file's last frames.
+            yield InspectedFrame(float(frame.pts * stream.time_base), frame)
 
 
 def decode_picture(content: bytes) -> VideoFrame:

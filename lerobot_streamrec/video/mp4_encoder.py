@@ -15,13 +15,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 from av.video.frame import PictureType, VideoFrame
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.reformatter import ColorRange, VideoReformatter
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs import codec_options, ffmpeg_encoder
@@ -30,13 +31,13 @@ from lerobot_streamrec.video.depth_config import DEPTH_PIX_FMT
 from lerobot_streamrec.video.video_frame import (
     MATRIX_BT601,
     RANGE_LIMITED,
-    SCALER_FLAGS,
+    scaled,
     video_frame,
 )
 
 # While the file grows, it is cut into fragments that can be read if the process is killed;
 # closing turns it into an ordinary MP4 in place.
-_CONTAINER_OPTIONS = {'movflags': 'hybrid_fragmented', 'flush_packets': '1'}
+CONTAINER_OPTIONS = {'movflags': 'hybrid_fragmented', 'flush_packets': '1'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,15 @@ class EncodedVideo:
     :param size_bytes: its size
     :param num_undecodable: of the frames, repeat the one before because what the camera sent could
         not be decoded
+    :param encoder_info: the encoder's settings, as LeRobot stores them, if they are not those that
+        were set
     """
 
     path: Path
     num_frames: int
     size_bytes: int
     num_undecodable: int = 0
+    encoder_info: Mapping[str, object] | None = None
 
 
 class Mp4Encoder:
@@ -86,7 +90,7 @@ class Mp4Encoder:
         self._last: VideoFrame | None = None
         try:
             self._container = av.open(
-                str(path), 'w', format='mp4', container_options=dict(_CONTAINER_OPTIONS)
+                str(path), 'w', format='mp4', container_options=dict(CONTAINER_OPTIONS)
             )
             stream = self._container.add_stream(
                 ffmpeg_encoder(config), rate=fps, options=codec_options(config)
@@ -108,6 +112,14 @@ class Mp4Encoder:
         """Frames given to the codec so far."""
         return self._num_frames
 
+    def move(self, path: Path) -> None:
+        """
+        Rename the file while it grows.
+
+        :raise OSError: if there is none yet, because the codec holds all frames back
+        """
+        self._path = self._path.replace(path)
+
     def encode(self, picture: Frame | VideoFrame) -> None:
         """
         Encode a picture as the next frame.
@@ -122,16 +134,10 @@ class Mp4Encoder:
         self._encode_last()
 
     def _scaled(self, source: VideoFrame) -> VideoFrame:
-        scaled = self._scaler.reformat(
-            source,
-            format=self._pix_fmt,
-            dst_colorspace=Colorspace.ITU601,
-            dst_color_range=ColorRange.MPEG,
-            interpolation=SCALER_FLAGS,
-        )
+        made = scaled(source, self._pix_fmt, ColorRange.MPEG, self._scaler)
         # A decoded picture says that it was a key frame, which the codec would take for an order.
-        scaled.pict_type = PictureType.NONE
-        return scaled
+        made.pict_type = PictureType.NONE
+        return made
 
     def repeat(self) -> None:
         """

@@ -23,6 +23,7 @@ from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.video_frame import (
     MATRIX_BT601,
     plane_array,
+    RANGE_FULL,
     RANGE_LIMITED,
     rgb_frame,
     video_frame,
@@ -100,8 +101,9 @@ def _rgb_of_decoded(
         rows = _at_chroma(frame.height, plane.height, stride)
         columns = _at_chroma(frame.width, plane.width, stride)
         planes.append(plane_array(frame, index)[rows][:, columns])
-    lattice = _yuv_frame(*planes)
-    lattice.colorspace, lattice.color_range = frame.colorspace, frame.color_range
+    is_full = frame.color_range == RANGE_FULL or frame.format.name.startswith('yuvj')
+    lattice = _yuv_frame(*planes, is_full=is_full)
+    lattice.colorspace = frame.colorspace
     return _array(rgb_frame(lattice, scaler))
 
 
@@ -128,10 +130,12 @@ def _at_chroma(num_pixels: int, num_chroma: int, stride: int) -> npt.NDArray[np.
     return np.arange(0, num_pixels, stride, dtype=np.int64) // -(-num_pixels // num_chroma)
 
 
-def _yuv_frame(*planes: _Plane) -> VideoFrame:
+def _yuv_frame(*planes: _Plane, is_full: bool = False) -> VideoFrame:
     height, width = planes[0].shape
-    made = VideoFrame(width, height, 'yuv444p')
-    made.colorspace, made.color_range = MATRIX_BT601, RANGE_LIMITED
+    # The j says that the range is full, also to older PyAV.
+    made = VideoFrame(width, height, 'yuvj444p' if is_full else 'yuv444p')
+    made.colorspace = MATRIX_BT601
+    made.color_range = RANGE_FULL if is_full else RANGE_LIMITED
     for index, plane in enumerate(planes):
         plane_array(made, index)[:height, :width] = plane
     return made

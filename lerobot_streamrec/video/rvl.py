@@ -58,17 +58,23 @@ def _numbers(data: memoryview) -> npt.NDArray[np.int64]:
     """Read all numbers of variable length."""
     words = np.array(data[: data.nbytes // 4 * 4]).view('<u4')
     octets = words.astype('>u4').view(np.uint8)
-    nibbles = np.stack((octets >> 4, octets & 15), axis=1).reshape(-1)
+    nibbles = np.empty(2 * octets.size, dtype=np.uint8)
+    nibbles[0::2], nibbles[1::2] = octets >> 4, octets & 15
     ends = np.flatnonzero(nibbles < _MORE)
     if not ends.size:
         raise _undecodable('holds no number')
-    starts = np.concatenate(([0], ends[:-1] + 1))
-    lengths = ends - starts + 1
-    if lengths.max() > _MAX_NIBBLES:
+    lengths = np.diff(ends, prepend=-1)
+    longest = int(lengths.max())
+    if longest > _MAX_NIBBLES:
         raise _undecodable('holds a number without end')
-    nibbles = nibbles[: ends[-1] + 1]
-    place = np.arange(nibbles.size) - np.repeat(starts, lengths)
-    return np.add.reduceat((nibbles & 7).astype(np.int64) << (3 * place), starts)
+    bits = (nibbles & 7).astype(np.int64)
+    firsts = ends - lengths + 1
+    numbers = bits[firsts]
+    # Few numbers have more than two nibbles.
+    for place in range(1, longest):
+        longer = np.flatnonzero(lengths > place)
+        numbers[longer] |= bits[firsts[longer] + place] << (3 * place)
+    return numbers
 
 
 def _runs(

@@ -21,8 +21,9 @@ from typing import Any
 import av
 from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame
 from lerobot_streamrec.errors import UndecodableError
-from lerobot_streamrec.frame import CompressedPicture, Frame, Picture
+from lerobot_streamrec.frame import CompressedPicture, EncodedPacket, Frame, Picture
 from lerobot_streamrec.video.depth_decoder import DepthDecoder
+from lerobot_streamrec.video.packet_decoder import PacketDecoder
 from lerobot_streamrec.video.picture_decoder import PictureDecoder
 from lerobot_streamrec.video.pixels import rgb_pixels
 import numpy as np
@@ -41,6 +42,8 @@ def png_file(picture: Picture) -> bytes:
     """
     if isinstance(picture, CompressedPicture):
         return _png(rgb_pixels(PictureDecoder(picture.codec).decode(picture)), 'rgb24')
+    if isinstance(picture, EncodedPacket):
+        return _png(rgb_pixels(PacketDecoder(picture.codec).decode(picture)), 'rgb24')
     if isinstance(picture, Frame):
         return _png(rgb_pixels(picture), 'rgb24')
     if isinstance(picture, CompressedDepth):

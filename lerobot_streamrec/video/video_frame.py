@@ -18,7 +18,6 @@ from __future__ import annotations
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.video.depth_config import DEPTH_PIX_FMT
 import numpy as np
 import numpy.typing as npt
 
@@ -48,8 +47,6 @@ def video_frame(frame: Frame, scaler: VideoReformatter) -> VideoFrame:
         made = _copied(frame)
         made.colorspace, made.color_range = MATRIX_BT601, RANGE_LIMITED
         return made
-    if frame.pix_fmt == DEPTH_PIX_FMT:
-        return _copied(frame)
     made = _view_of(frame) if frame.pixels.flags.aligned else _copied(frame)
     if frame.pix_fmt.startswith('bayer_'):
         return rgb_frame(made, scaler)
@@ -63,13 +60,34 @@ def rgb_frame(frame: VideoFrame, scaler: VideoReformatter) -> VideoFrame:
     What libav makes of a Bayer mosaic in one step, without RGB in between, is off by up to 40
     levels.
     """
+    return scaled(frame, 'rgb24', ColorRange.JPEG, scaler)
+
+
+def scaled(
+    frame: VideoFrame, pix_fmt: str, color_range: ColorRange, scaler: VideoReformatter
+) -> VideoFrame:
+    """
+    Convert to another pixel format, by BT.601.
+
+    :param pix_fmt: FFmpeg's name
+    :param color_range: of the result
+    """
     return scaler.reformat(
         frame,
-        format='rgb24',
+        format=pix_fmt,
+        src_color_range=_range_of(frame),
         dst_colorspace=Colorspace.ITU601,
-        dst_color_range=ColorRange.JPEG,
+        dst_color_range=color_range,
         interpolation=SCALER_FLAGS,
     )
+
+
+def _range_of(frame: VideoFrame) -> int:
+    """Return what range a frame has; older PyAV looks at neither its word nor its format."""
+    if frame.color_range in (RANGE_LIMITED, RANGE_FULL):
+        return int(frame.color_range)
+    is_limited = frame.format.name.startswith(('yuv4', 'nv')) or frame.format.name in YUV_PIX_FMTS
+    return RANGE_LIMITED if is_limited else RANGE_FULL
 
 
 def plane_array(frame: VideoFrame, index: int) -> npt.NDArray[np.uint8]:

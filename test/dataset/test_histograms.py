@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 
 from lerobot_streamrec.dataset.histograms import histograms_json, with_histograms
+from lerobot_streamrec.stats.depth_histogram import DepthHistogram, DepthMoments
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, vector_statistics
 from lerobot_streamrec.stats.image_histogram import ImageHistogram
 import numpy as np
@@ -78,3 +79,40 @@ def test_a_histogram_of_other_pictures_is_not_believed(statistics):
     histogram.push(np.zeros((4, 4, 3), np.uint8))
     record = {'histograms': histograms_json({KEY: histogram.statistics()})}
     assert with_histograms(known_from_lists(statistics), record, KEY).distributions is None
+
+
+def depth_statistics(kind, seed):
+    chance = np.random.default_rng(seed)
+    depth = chance.gamma(2.0, 900.0, (60, 80))
+    if kind == 'mm':
+        counter, depth = DepthHistogram(), depth.clip(0, 65535).astype(np.uint16)
+    elif kind == 'near mm':
+        counter, depth = DepthHistogram(), depth.clip(90, 200).astype(np.uint16)
+    else:
+        counter, depth = DepthMoments(10.0), (depth / 1000).astype(np.float32)
+    counter.push(depth)
+    return counter.statistics()
+
+
+@pytest.mark.parametrize('kind', ['mm', 'near mm', 'm'])
+def test_histograms_of_depth_come_back_through_json(kind):
+    one, other = (depth_statistics(kind, seed) for seed in (1, 2))
+    again = []
+    for statistics in (one, other):
+        record = json.loads(json.dumps({'histograms': histograms_json({KEY: statistics})}))
+        assert all(len(text) < 12_000 for text in record['histograms'][KEY])
+        again.append(with_histograms(known_from_lists(statistics), record, KEY))
+    merged, expected = again[0].merged(again[1]), one.merged(other)
+    assert merged.as_lists() == expected.as_lists()
+    np.testing.assert_array_equal(
+        merged.distributions[0].counts, expected.distributions[0].counts
+    )
+
+
+@pytest.mark.parametrize('text', ['x:0:', '0:0:', '0:-5:nonsense', '0:'])
+def test_a_histogram_of_depth_that_is_none_is_not_believed(text):
+    statistics = depth_statistics('mm', 1)
+    packed = histograms_json({KEY: statistics})[KEY][0].rpartition(':')[2]
+    wrong = text + (packed[:-8] if text.endswith(':') else '')
+    again = with_histograms(known_from_lists(statistics), {'histograms': {KEY: [wrong]}}, KEY)
+    assert again.distributions is None

@@ -11,11 +11,12 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""JPEG and PNG cameras over real DDS: every row shows the picture that it should."""
+"""JPEG, PNG and H.264 cameras over real DDS: every row shows the picture that it should."""
 
 from __future__ import annotations
 
 from examples.demo.verdict import judge
+from packets import LivePackets
 from picture_files import jpeg_file, png_file
 import pytest
 from recorder_rig.parameters import JOINTS, STATE, STATE_KEY, STATE_TOPIC
@@ -26,15 +27,17 @@ pytestmark = [pytest.mark.ros]
 TOPICS = {
     'observation.images.front': '/front/image_raw/compressed',
     'observation.images.top': '/top/compressed',
+    'observation.images.wrist': '/wrist/compressed',
     STATE_KEY: STATE_TOPIC,
 }
 PARAMETERS = {
     **STATE,
-    'cameras': ['front', 'top'],
+    'cameras': ['front', 'top', 'wrist'],
     'camera.front.topic': '/front/image_raw',
     'camera.front.transport': 'compressed',
     # The compressed topic itself.
     'camera.top.topic': '/top/compressed',
+    'camera.wrist.topic': '/wrist/compressed',
 }
 
 
@@ -44,6 +47,7 @@ def test_numbers_stand_in_their_rows(rig, tmp_path, keep_dataset):
     jpeg = NumberedFile(jpeg_file, 'bgr8; jpeg compressed bgr8')
     robot.add_camera(TOPICS['observation.images.front'], jpeg)
     robot.add_camera(TOPICS['observation.images.top'], NumberedFile(png_file, 'rgb8; png'), hz=20)
+    robot.add_camera(TOPICS['observation.images.wrist'], NumberedFile(LivePackets(), 'h264'))
     robot.add_joints(STATE_TOPIC, JOINTS)
     robot.start()
     recorder = rig.recorder(PARAMETERS)

@@ -37,7 +37,6 @@ FPS = 10
 SECOND_NS = 10**9
 BEGIN_NS = 1_800_000_000 * SECOND_NS
 FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'
-DEPTH = 'observation.images.front_depth'
 BLOCK = 16
 HEIGHT, WIDTH = 3 * BLOCK, 4 * BLOCK
 WAIT_S = 30
@@ -53,7 +52,6 @@ TRAINS = {
     FRONT: (SECOND_NS // 10, 11_000_000),
     TOP: (SECOND_NS // 10, 38_000_000),
     STATE: (SECOND_NS // 50, 3_000_000),
-    DEPTH: (SECOND_NS // 10, 11_000_000),
 }
 
 
@@ -84,7 +82,8 @@ class Rig:
     def __init__(self, config):
         self.now_ns = BEGIN_NS
         self.steady_ns = 5_000
-        self.trains = {stream.key: TRAINS[stream.key] for stream in config.streams}
+        # Cameras of one device have the same stamps as the front one.
+        self.trains = {one.key: TRAINS.get(one.key, TRAINS[FRONT]) for one in config.streams}
         self.sent = {stream.key: [] for stream in config.streams}
         # What draws a camera's pictures; by itself numbered_frame.
         self.draw = {}

@@ -28,7 +28,7 @@ import time
 from lerobot_streamrec.dataset.takes.journal import Journal, read_journal
 from lerobot_streamrec.dataset.takes.take_record import parse_take_record
 from lerobot_streamrec.dataset.writer import DatasetWriter
-from lerobot_streamrec.errors import DatasetError
+from lerobot_streamrec.errors import DatasetCorruptError, DatasetError
 from lerobot_streamrec.recording.journal_thread import JournalThread
 import pytest
 
@@ -49,9 +49,11 @@ def wait_for(condition):
 
 def journal_rows(root, take='take-000001'):
     folder = root / '.streamrec/staging' / take
-    if not (folder / 'take.json').is_file():
+    try:
+        record = parse_take_record((folder / 'take.json').read_bytes(), folder)
+    except (FileNotFoundError, DatasetCorruptError):
+        # Not there yet, or being written.
         return 0
-    record = parse_take_record((folder / 'take.json').read_bytes(), folder)
     return read_journal(folder, record)[0]
 
 

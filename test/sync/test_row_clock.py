@@ -25,7 +25,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 from lerobot_streamrec.sync.grid import Grid
-from lerobot_streamrec.sync.row_clock import FollowingClock, FreeClock
+from lerobot_streamrec.sync.row_clock import FollowingClock, FreeClock, WaitingClock
 from lerobot_streamrec.sync.sample_buffer import SampleBuffer
 import pytest
 
@@ -158,3 +158,32 @@ def test_the_phase_of_the_clock_is_kept_by_jitter_below_half_a_period(jitter):
     found = rows(clock)
     assert found == [1000, *stamps][: len(found)]
     assert len(found) >= len(stamps)
+
+
+def waiting(camera, fit, max_left_out=10):
+    """Follow a camera from the first of some stamps on, in milliseconds."""
+    clock = FollowingClock(camera, 100 * MS, FPS)
+    return WaitingClock(clock, lambda instant_ns: instant_ns / MS in fit, max_left_out)
+
+
+def test_row_0_can_wait_for_an_instant_that_is_fit():
+    camera = Camera(100)
+    clock = waiting(camera, {410, 602})
+    assert clock.start_ns == 100 * MS
+    camera.push(204, 297)
+    assert rows(clock) == []
+    camera.push(410, 500, 602)
+    assert clock.next_ns(NEVER) == clock.next_ns(NEVER) == 410 * MS
+    assert rows(clock) == [410, 500, 602]
+    assert clock.start_ns == 410 * MS
+    camera.push(705)
+    assert rows(clock) == [705]
+
+
+@pytest.mark.parametrize(('max_left_out', 'first'), [(0, 100), (3, 400)])
+def test_row_0_does_not_wait_for_ever(max_left_out, first):
+    camera = Camera(100)
+    clock = waiting(camera, set(), max_left_out)
+    camera.push(*range(200, 1000, 100))
+    assert rows(clock) == list(range(first, 1000, 100))
+    assert clock.start_ns == first * MS

@@ -159,9 +159,19 @@ def test_garbage_behind_the_end_does_no_harm():
             assert PictureDecoder(codec).decode(picture(data + more, codec)).height == HEIGHT
 
 
+@pytest.mark.parametrize('kind', ['420', '422', '444', 'gray', 'restarts'])
+def test_a_jpeg_with_its_end_and_without_its_middle_is_refused(kind):
+    data = file_of(patches(2), kind)
+    begin = data.rfind(b'\xff\xda') + 14
+    for end in range(begin, len(data) - 40, 23):
+        with pytest.raises(UndecodableError, match='cannot be decoded'):
+            PictureDecoder('mjpeg').decode(picture(data[:end] + data[-2:]))
+
+
 def test_broken_checksums_are_refused():
     data = bytearray(png_file(patches()))
-    data[len(data) // 2] ^= 1
+    # The last byte of the checksum before the end, which has 12.
+    data[-13] ^= 1
     with pytest.raises(UndecodableError, match='cannot be decoded'):
         PictureDecoder('png').decode(picture(bytes(data), 'png'))
 

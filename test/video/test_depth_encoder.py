@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import av
 from depth_pictures import png
 from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame, MILLIMETRES
 from lerobot_streamrec.errors import EncoderError
@@ -30,6 +31,7 @@ import numpy as np
 import pytest
 
 HEIGHT, WIDTH = 24, 32
+UNSPECIFIED = 2
 KEY = 'observation.images.depth'
 
 
@@ -57,6 +59,16 @@ def test_all_codes_come_back_as_they_were(path, height, width):
     probed = probe_video(path)
     assert (probed['video.codec'], probed['video.pix_fmt']) == ('hevc', 'gray12le')
     assert probed['video.channels'] == 1
+    with av.open(str(path)) as container:
+        # As LeRobot's depth: codes are no colours of any kind.
+        assert container.streams.video[0].codec_context.colorspace == UNSPECIFIED
+
+
+def test_no_scaler_touches_codes(path, monkeypatch):
+    monkeypatch.setattr('lerobot_streamrec.video.mp4_encoder.VideoReformatter', lambda: None)
+    encoder = open_mp4(path)
+    encoder.encode(Frame(shade(4095), 'gray12le'))
+    assert encoder.finish().num_frames == 1
 
 
 class Counter:

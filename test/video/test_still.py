@@ -17,11 +17,14 @@ from __future__ import annotations
 
 import io
 
+from lerobot_streamrec.conversions.access_unit import access_unit
 from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.errors import UndecodableError
 from lerobot_streamrec.frame import CompressedPicture, Frame
+from lerobot_streamrec.video.packet_stream import PacketStream
 from lerobot_streamrec.video.still import png_file
 import numpy as np
+from packets import encode_packets
 from picture_files import jpeg_file
 from picture_files import png_file as made_png
 from PIL import Image
@@ -85,6 +88,17 @@ def test_compressed_depth_is_decoded():
     Image.fromarray(levels).save(file, 'PNG')
     picture = CompressedDepth(memoryview(file.getvalue()), 'png', MILLIMETRES, 2, 2)
     np.testing.assert_array_equal(opened(picture), [[0, 40], [148, 255]])
+
+
+@pytest.mark.parametrize('codec', ['h264', 'hevc', 'av1'])
+def test_a_packet_is_decoded_with_those_it_leans_on(codec):
+    stream = PacketStream()
+    messages = encode_packets([RGB[:, ::-1]] * 2 + [RGB], codec)
+    *_, last = (stream.push(access_unit(message)) for message in messages)
+    assert not last.is_key
+    shown = opened(last).astype(int)
+    assert np.abs(shown - RGB)[8:40, 8:24].max() <= 12
+    assert np.abs(shown - RGB)[8:40, 40:56].max() <= 12
 
 
 def test_a_picture_that_is_not_whole_is_refused():

@@ -30,6 +30,7 @@ _SLOW = 0.9
 _MISSING_SHARE = 0.02
 _MISSING_MIN = 2
 _SAME_CLOCK_S = 1.0
+_RARE_SHARE = 0.1
 
 
 def judge(seen: Observation, others: Sequence[Observation], fps: int) -> tuple[Remark, ...]:
@@ -77,13 +78,16 @@ def _silence(seen: Observation) -> str:
 
 
 def _content(seen: Observation) -> Iterator[Remark]:
-    if seen.num_rejected:
+    is_rare = seen.num_rejected <= _RARE_SHARE * seen.heard.num_messages
+    # Of a zero stamp, the stamps say all there is to say.
+    is_zero = seen.heard.stamps is Stamps.ZERO and seen.stamp == HEADER
+    if seen.num_rejected and not is_zero:
         share = f'{seen.num_rejected} of {seen.heard.num_messages}'
-        text = f'{share} messages cannot be recorded: {seen.rejection}'
-        # Of a zero stamp, the stamps say all there is to say.
-        if seen.heard.stamps is not Stamps.ZERO or seen.stamp != HEADER:
-            yield Remark(Level.PROBLEM, text)
-    elif seen.readiness:
+        yield Remark(
+            Level.WARNING if is_rare else Level.PROBLEM,
+            f'{share} messages cannot be recorded: {seen.rejection}',
+        )
+    if seen.readiness and is_rare:
         yield Remark(Level.PROBLEM, f'an episode would not start: {seen.readiness}')
     if seen.picture_problem:
         yield Remark(Level.PROBLEM, seen.picture_problem)

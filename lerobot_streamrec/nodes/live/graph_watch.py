@@ -20,6 +20,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from lerobot_streamrec.conversions.access_unit import access_unit
 from lerobot_streamrec.conversions.compressed_image import compressed_picture
 from lerobot_streamrec.conversions.depth import compressed_depth, depth_frame
 from lerobot_streamrec.conversions.image import image_frame
@@ -44,6 +45,7 @@ from lerobot_streamrec.nodes.live.seen import (
 from lerobot_streamrec.nodes.message_class import load_message_class
 from lerobot_streamrec.nodes.qos import choose_qos, describe_qos, QOS_FROM_PUBLISHER
 from lerobot_streamrec.sync.grid import NS_PER_S
+from lerobot_streamrec.video.packet_stream import PacketStream
 from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
@@ -167,12 +169,15 @@ class _Listener:
         self._traits: dict[str, Any] = {}
         self._look = _LOOKS.get(kind, _look_at_nothing)
         if kind == COMPRESSED_IMAGE:
-            self._look = partial(_look_at_compressed, name)
+            convert = compressed_depth if name.endswith(DEPTH_SUFFIX) else compressed_picture
+            self._look = partial(_look_at_compressed, PacketStream(), convert)
 
     def on_message(self, message: Any, info: dict[str, Any]) -> None:
         self._arrivals.push(self._received_ns(info), stamp_of(message))
-        # Joints that are told first may be of a part of the robot, as controllers come up.
-        if not self._traits or self._kind in VECTOR_TYPES:
+        picture: SeenPicture | None = self._traits.get('picture')
+        # Joints that are told first may be of a part of the robot, as controllers come up; and
+        # a video cannot be read before its first key frame.
+        if picture is None or picture.problem:
             self._traits = self._look(message)
 
     def on_lost(self, event: Any) -> None:
@@ -193,11 +198,13 @@ def _look_at_image(message: Any) -> dict[str, Any]:
     return _look_at_picture(message, message.encoding, convert)
 
 
-def _look_at_compressed(name: str, message: Any) -> dict[str, Any]:
-    is_depth = name.endswith(DEPTH_SUFFIX)
-    return _look_at_picture(
-        message, message.format, compressed_depth if is_depth else compressed_picture
-    )
+def _look_at_compressed(
+    packets: PacketStream, convert: Callable[[Any], Any], message: Any
+) -> dict[str, Any]:
+    unit = access_unit(message)
+    if unit is None:
+        return _look_at_picture(message, message.format, convert)
+    return _look_at_picture(unit, message.format, packets.push)
 
 
 def _look_at_picture(

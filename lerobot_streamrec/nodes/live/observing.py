@@ -49,7 +49,6 @@ def observe(
     source, topic = subscriber.source, witness.topics[subscriber.key]
     offers = subscriber.offers_of(subscriber.target.topic)
     offered = Counter(f'{node_of(one)}: {describe_qos(one.qos_profile)}' for one in offers)
-    counts = topic.stream.counts()
     problem, file = _picture(topic, settings, info, pictures)
     picture = topic.first_picture
     readiness = stream_problem(topic.stream, time.monotonic_ns(), witness.newest_ns())
@@ -65,8 +64,8 @@ def observe(
         asked=describe_qos(subscriber.qos),
         obstacles=subscriber.problems,
         heard=topic.arrivals.heard,
-        num_rejected=counts.rejected,
-        rejection=topic.stream.last_rejection,
+        num_rejected=topic.num_rejected,
+        rejection=topic.rejection,
         # A clock that is another one is told by its stamps, not by those of the others.
         readiness=readiness if topic.has_clock_of_here else '',
         encoding=topic.encoding,

@@ -41,6 +41,22 @@ class TopicWitness:
         self.first_picture: Picture | None = None
         self.encoding = ''
         self.size_bytes = 0
+        self.num_rejected = 0
+        self.rejection = ''
+
+    def push(self, stamp_ns: int, value: Any, now_ns: int) -> None:
+        """Take in a sample."""
+        if self.stream.newest_ns is None:
+            # A video is refused until its first key frame, which is no fault.
+            self.num_rejected, self.rejection = 0, ''
+        stamp_ns += self.stream.config.offset_ns
+        self.stream.push(stamp_ns, value, now_ns, is_recording=False)
+
+    def reject(self, reason: str) -> None:
+        """Take note of a message that cannot be recorded, and why."""
+        self.num_rejected += 1
+        self.rejection = reason
+        self.stream.reject(reason)
 
     def see(self, message: Any, received_ns: int) -> None:
         """Look at a message before it is read."""
@@ -83,19 +99,15 @@ class Witness:
         topic = self.topics[video_key]
         if topic.first_picture is None:
             topic.first_picture = picture
-        self._push(topic.stream, stamp_ns, picture)
+        topic.push(stamp_ns, picture, self._now_ns())
 
     def push_vector(self, key: str, stamp_ns: int, values: Any) -> None:
         """Take in the numbers of a message."""
-        self._push(self.topics[key].stream, stamp_ns, values)
-
-    def _push(self, stream: Stream, stamp_ns: int, value: Any) -> None:
-        stamp_ns += stream.config.offset_ns
-        stream.push(stamp_ns, value, self._now_ns(), is_recording=False)
+        self.topics[key].push(stamp_ns, values, self._now_ns())
 
     def reject(self, key: str, reason: str) -> None:
         """Take note of a message that cannot be recorded, and why."""
-        self.topics[key].stream.reject(reason)
+        self.topics[key].reject(reason)
 
     def lose(self, key: str, num_messages: int) -> None:
         """Take note of what the middleware lost."""

@@ -89,6 +89,11 @@ def test_a_good_topic_needs_no_words():
             Level.PROBLEM,
             ['150 of 150 messages cannot be recorded: encoding is odd'],
         ),
+        (
+            {'num_rejected': 5, 'rejection': 'a key frame was lost'},
+            Level.WARNING,
+            ['5 of 150 messages cannot be recorded: a key frame was lost'],
+        ),
         ({'readiness': 'is stale'}, Level.PROBLEM, ['would not start: is stale']),
         ({'picture_problem': 'too large'}, Level.PROBLEM, ['too large']),
         (
