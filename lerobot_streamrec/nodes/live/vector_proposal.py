@@ -85,10 +85,9 @@ def _may_be_action(one: SeenTopic) -> bool:
     return one.message_type == JOINT_TRAJECTORY or _is_command(one)
 
 
-def _state_rank(one: SeenTopic) -> tuple[bool, bool, bool, int, str]:
+def _state_rank(one: SeenTopic) -> tuple[bool, bool, int, str]:
     return (
         not one.qos,
-        not one.names,
         not _FOLLOWER.search(one.name.lower()),
         # /joint_states is above the topics of single parts.
         one.name.count('/'),

@@ -133,6 +133,11 @@ def test_a_fault_is_named_once_with_what_to_do(changes, level, words):
     assert all(word in found[1] for word in words), found[1]
 
 
+def test_the_rate_of_what_is_lost_is_not_the_cameras():
+    lossy = replace(FRONT, heard=replace(GOOD, rate_hz=4.0, num_missing=50, num_lost=50))
+    assert 'lost in transport' in only(lossy, STATE)[1]
+
+
 def test_small_messages_need_no_more_room():
     missing = replace(FRONT, heard=replace(GOOD, num_missing=50), size_bytes=20_000)
     assert 'fastdds' not in only(missing)[1]

@@ -94,6 +94,13 @@ def test_a_topic_that_brings_nothing_gives_way_to_one_that_does():
     assert front.topic == '/front/image_rect'
 
 
+def test_a_topic_that_cannot_be_read_gives_way_to_one_that_can():
+    odd = camera('/front/image_raw', encoding='8SC1', problem='odd')
+    proposal = propose([odd, camera('/front/image_rect')])
+    assert [one.topic for one in proposal.cameras] == ['/front/image_rect']
+    assert proposal.left_out == ('/front/image_raw: odd',)
+
+
 def test_a_silent_camera_is_proposed_with_a_warning():
     (front,) = cameras_of(silent('/front/image_raw', IMAGE)).values()
     assert 'Does the camera run?' in front.remarks[0]
@@ -230,6 +237,11 @@ def test_the_leader_goes_before_all_other_actions():
         '/arm/commands',
         '/cmd_vel',
     ]
+
+
+def test_a_leader_with_the_joints_of_the_state_goes_before_one_of_a_part():
+    action = action_of(joints('/leader/a', ('gripper',)), joints('/leader/b', JOINTS[::-1]))
+    assert (action.seen.name, action.names) == ('/leader/b', JOINTS[::-1])
 
 
 def test_what_speaks_goes_before_what_does_not():
