@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 import difflib
 from pathlib import Path
 import time
@@ -25,6 +25,7 @@ import time
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.live.diagnosis import judge
+from lerobot_streamrec.nodes.live.given_topics import complete, discover, UntypedTopic
 from lerobot_streamrec.nodes.live.graph_watch import CLOCK_TOPIC
 from lerobot_streamrec.nodes.live.machine_checks import (
     Check,
@@ -42,11 +43,10 @@ from lerobot_streamrec.nodes.live.report import DoctorReport, TopicReport
 from lerobot_streamrec.nodes.live.session import Session
 from lerobot_streamrec.nodes.live.verdict import Level, Remark
 from lerobot_streamrec.nodes.live.witness import Witness
-from lerobot_streamrec.nodes.settings import GivenSettings, Settings
+from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.stop_signals import StopSignals
 from lerobot_streamrec.nodes.subscriber import node_name, Subscriber
 from lerobot_streamrec.nodes.subscribers import subscribe
-from lerobot_streamrec.nodes.vector_settings import TypeOf, vector_sources, VectorSettings
 from lerobot_streamrec.recording.config import RecorderConfig
 from rclpy.node import Node
 
@@ -58,18 +58,6 @@ _LOOK_PERIOD_S = 0.5
 # Longer than a trial of the encoder, which has a limit of its own.
 _TRIAL_TIMEOUT_S = 60.0
 _START_SERVICE = '/episode/start'
-
-
-class _NotPublishedError(ConfigError):
-    """A type that is asked for, of a topic without publishers or with several types."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Untyped:
-    """A topic whose type is not known."""
-
-    settings: VectorSettings
-    reason: str
 
 
 def diagnose(
@@ -96,20 +84,26 @@ def diagnose(
     with Session(arguments, stop) as session:
         given = session.read_settings()
         node = session.node(NODE_NAME)
-        _discover(session, node, given, min(seconds, _DISCOVERY_S))
-        settings, untyped = _complete(given, node)
+        discover(session, node, given, min(seconds, _DISCOVERY_S))
+        settings, untyped = complete(given, node)
         trial = try_encoder(settings.recorder) if settings else None
         witness = Witness(settings.sources if settings else (), time.monotonic_ns)
         subscribers = _subscribe(session, settings, witness)
         session.spin(seconds, lambda: _look(subscribers), period_s=_LOOK_PERIOD_S)
         if trial is not None:
             session.spin(_TRIAL_TIMEOUT_S, lambda: None, until=trial.done)
+        # What comes now takes its time, and nobody listens.
+        now_ns = time.monotonic_ns()
         is_recorder_there = _is_recorder_there(node)
         checks, info = _checks(settings, trial, is_recorder_there)
         checks += check_clock(session.is_sim_time, node.count_publishers(CLOCK_TOPIC))
         seen = [
-            *(observe(one, witness, settings, info, pictures) for one in subscribers if settings),
-            *(_untyped_observation(one, node) for one in untyped),
+            *(
+                observe(one, witness, settings, info, pictures, now_ns)
+                for one in subscribers
+                if settings
+            ),
+            *(one.observation(node) for one in untyped),
         ]
         seen = [replace(one, alike=_alike(one, node)) for one in seen]
     fps = settings.recorder.fps if settings else given.options['fps']
@@ -119,7 +113,7 @@ def diagnose(
 
 
 def _topic_reports(
-    seen: Sequence[Observation], untyped: Sequence[_Untyped], fps: int
+    seen: Sequence[Observation], untyped: Sequence[UntypedTopic], fps: int
 ) -> list[TopicReport]:
     reasons = {one.settings.parameter: one.reason for one in untyped}
     reports = []
@@ -130,68 +124,6 @@ def _topic_reports(
             remarks = judge(one, [other for other in seen if other is not one], fps)
         reports.append(TopicReport(one, remarks))
     return reports
-
-
-# --- before the messages -----------------------------------------------------------------------
-
-
-def _discover(session: Session, node: Node, given: GivenSettings, seconds: float) -> None:
-    """Wait until every topic of numbers and every camera has somebody who publishes it."""
-    cameras = {source.stream.topic for source in given.cameras}
-    vectors = {one.topic for one in given.vectors}
-
-    def is_there() -> bool:
-        return all(_types(node, topic) for topic in vectors) and all(
-            _types(node, topic) or _beside(node, topic) for topic in cameras
-        )
-
-    session.spin(seconds, lambda: None, until=is_there)
-
-
-def _beside(node: Node, topic: str) -> bool:
-    """Whether a camera is published by another transport."""
-    prefix = f'{node.resolve_topic_name(topic)}/'
-    return any(
-        name.startswith(prefix) and node.count_publishers(name)
-        for name, _ in node.get_topic_names_and_types()
-    )
-
-
-def _types(node: Node, topic: str) -> list[str]:
-    offers = node.get_publishers_info_by_topic(node.resolve_topic_name(topic))
-    return sorted({offer.topic_type for offer in offers})
-
-
-def _complete(given: GivenSettings, node: Node) -> tuple[Settings | None, list[_Untyped]]:
-    """Complete the settings; topics whose type cannot be known now are left out."""
-
-    def type_of(parameter: str, topic: str) -> str:
-        types = _types(node, topic)
-        if len(types) != 1:
-            reason = (
-                f'{topic} is published as {" and as ".join(types)}: set {parameter} to one of them'
-            )
-            raise _NotPublishedError(parameter, '', reason)
-        return types[0]
-
-    typed, untyped = [], []
-    for one in given.vectors:
-        reason = _why_untyped(one, type_of)
-        if reason:
-            untyped.append(_Untyped(one, reason))
-        else:
-            typed.append(one)
-    if untyped and not typed and not given.cameras:
-        return None, untyped
-    return replace(given, vectors=tuple(typed)).complete(type_of), untyped
-
-
-def _why_untyped(one: VectorSettings, type_of: TypeOf) -> str:
-    try:
-        vector_sources([one], type_of)
-    except _NotPublishedError as error:
-        return error.allowed
-    return ''
 
 
 def _subscribe(
@@ -210,9 +142,6 @@ def _subscribe(
 def _look(subscribers: Sequence[Subscriber]) -> None:
     for one in subscribers:
         one.look()
-
-
-# --- after them --------------------------------------------------------------------------------
 
 
 def _checks(
@@ -239,20 +168,6 @@ def _tried(trial: Future[Check]) -> Check:
 
 def _is_recorder_there(node: Node) -> bool:
     return _START_SERVICE in dict(node.get_service_names_and_types())
-
-
-def _untyped_observation(one: _Untyped, node: Node) -> Observation:
-    vector = one.settings
-    return Observation(
-        parameter=vector.parameter,
-        key=vector.feature,
-        topic=node.resolve_topic_name(vector.topic),
-        message_type='',
-        is_camera=False,
-        stamp=vector.timing.stamp,
-        offered=tuple(_types(node, vector.topic)),
-        types=tuple(_types(node, vector.topic)),
-    )
 
 
 def _alike(seen: Observation, node: Node) -> tuple[str, ...]:

@@ -15,9 +15,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-import threading
 
 from lerobot_streamrec.dataset.info import DatasetInfo, with_defaults
 from lerobot_streamrec.dataset.looking import look_at_root
@@ -26,7 +25,7 @@ from lerobot_streamrec.nodes.live.shared_memory import left_over
 from lerobot_streamrec.nodes.live.verdict import Level, Remark
 from lerobot_streamrec.recording.config import MIB, RecorderConfig
 from lerobot_streamrec.recording.disk_watch import free_bytes
-from lerobot_streamrec.video.checks import check_encoder, THREAD_NAME
+from lerobot_streamrec.video.checks import check_encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +43,9 @@ class Check:
 
 def try_encoder(config: RecorderConfig) -> Future[Check]:
     """Try the encoder in a thread of its own: a codec that hangs must not keep the command."""
-    future: Future[Check] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(_encoder(config))
-        # The thread's entry: whoever waits is told.
-        except BaseException as error:  # noqa: BLE001
-            future.set_exception(error)
-
-    threading.Thread(target=run, name=f'{THREAD_NAME}s', daemon=True).start()
+    pool = ThreadPoolExecutor(1, 'check-encoder')
+    future = pool.submit(_encoder, config)
+    pool.shutdown(wait=False)
     return future
 
 

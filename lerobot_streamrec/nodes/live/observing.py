@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-import time
 
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.errors import StreamrecError
@@ -36,6 +35,7 @@ def observe(
     settings: Settings,
     info: DatasetInfo | None,
     pictures: Path | None,
+    now_ns: int,
 ) -> Observation:
     """
     Sum up what is known of a topic, and save its first picture.
@@ -45,13 +45,14 @@ def observe(
     :param settings: of the recorder
     :param info: of the dataset; None: sizes are not compared
     :param pictures: folder for pictures; None: none is saved
+    :param now_ns: when it was listened to for the last time, steady clock
     """
     source, topic = subscriber.source, witness.topics[subscriber.key]
     offers = subscriber.offers_of(subscriber.target.topic)
     offered = Counter(f'{node_of(one)}: {describe_qos(one.qos_profile)}' for one in offers)
     problem, file = _picture(topic, settings, info, pictures)
     picture = topic.first_picture
-    readiness = stream_problem(topic.stream, time.monotonic_ns(), witness.newest_ns())
+    readiness = stream_problem(topic.stream, now_ns, witness.newest_ns())
     return Observation(
         parameter=source.parameter,
         key=subscriber.key,

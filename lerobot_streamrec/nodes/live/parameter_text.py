@@ -167,6 +167,9 @@ def _vector(name: str, vector: VectorProposal | None, kind: str) -> Iterator[str
     if vector.others:
         yield from _comment('Others that could be it:', 1)
         yield from _topics(vector.others, 1)
+        if any(one.names and not set(one.names) & set(vector.names) for one in vector.others):
+            where = f'{name}.parts in config/record.yaml'
+            yield from _comment(f'Other joints can be put together with these: {where}.', 1)
 
 
 def _names(names: Sequence[str]) -> Iterator[str]:

@@ -124,6 +124,10 @@ def test_joints_may_have_any_name(read, names):
             ['An array has no names', 'joint_8'],
         ),
         (
+            [joints('/left/joint_states', ('l1',)), joints('/right/joint_states', ('r1',))],
+            ['can be put together with these: state.parts'],
+        ),
+        (
             [joints('/joint_states'), silent('/arm/joint_trajectory', TRAJECTORY)],
             ['No message came', 'no message came'],
         ),
