@@ -29,6 +29,8 @@ _SLOW = 0.9
 # In a few seconds, one late stamp is no trend.
 _MISSING_SHARE = 0.02
 _MISSING_MIN = 2
+# With more gaps than this, rows show little of what happened.
+_UNFIT_SHARE = 0.2
 _SAME_CLOCK_S = 1.0
 _RARE_SHARE = 0.1
 
@@ -141,4 +143,5 @@ def _rate(seen: Observation, fps: int) -> Iterator[Remark]:
             text += f', of which {heard.num_lost} were lost in transport'
         if seen.size_bytes > _SEGMENT_BYTES:
             text += f'; pictures of {seen.size_bytes / 1e6:.1f} MB need room: {IMAGES_PROFILE}'
-        yield Remark(Level.WARNING, text)
+        is_worse = missing > _UNFIT_SHARE * (heard.num_messages + missing)
+        yield Remark(Level.PROBLEM if is_worse else Level.WARNING, text)

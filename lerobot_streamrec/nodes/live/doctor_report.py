@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import sys
 
-from lerobot_streamrec.nodes.live.arrivals import span_text
+from lerobot_streamrec.nodes.live.arrivals import Heard, span_text
 from lerobot_streamrec.nodes.live.observation import Observation
 from lerobot_streamrec.nodes.live.report import DoctorReport
 from lerobot_streamrec.nodes.live.verdict import Level
@@ -87,7 +87,7 @@ def _topics(report: DoctorReport) -> Table:
         table.add_row(
             _word(topic.level),
             Text('\n'.join(filter(None, (seen.parameter, seen.topic, seen.message_type)))),
-            f'{seen.heard.rate_hz:.1f} Hz' if seen.heard.rate_hz else '-',
+            _rate(seen.heard),
             _delay(seen),
             Text(_qos(seen)),
             Text(_content(seen)),
@@ -119,6 +119,11 @@ def _list() -> Table:
 
 def _word(level: Level) -> Text:
     return Text(level.word, _STYLES[level])
+
+
+def _rate(heard: Heard) -> str:
+    is_known = heard.rate_hz and not heard.is_lossy
+    return f'{heard.rate_hz:.1f} Hz' if is_known else '-'
 
 
 def _delay(seen: Observation) -> str:

@@ -187,10 +187,10 @@ def _remarks(base: str, one: SeenTopic) -> tuple[str, ...]:
     remarks = []
     if one.name != base:
         remarks.append(f'{base} is not published: {one.name} is read')
-    if one.picture is None:
-        remarks.append('No picture came: it was not looked at. Does the camera run?')
     if one.heard.is_lossy:
-        remarks.append(f'Its rate is not known. Pictures need room: {IMAGES_PROFILE}.')
+        remarks.append(f'Pictures need room: {IMAGES_PROFILE}.')
+    elif one.picture is None:
+        remarks.append('No picture came: it was not looked at. Does the camera run?')
     return tuple(remarks)
 
 

@@ -101,6 +101,8 @@ class SeenTopic:
     @property
     def rate_text(self) -> str:
         """How often its messages come, in words."""
+        if self.heard.is_lossy:
+            return f'rate not known, {self.heard.num_lost} messages lost in transport'
         if not self.heard.num_messages:
             return 'no message came'
         return f'{self.heard.rate_hz:.1f} Hz' if self.heard.rate_hz else 'one message came'
@@ -109,8 +111,6 @@ class SeenTopic:
     def facts(self) -> str:
         """All that was measured, for people."""
         parts = [self.rate_text]
-        if self.heard.is_lossy:
-            parts.append(f'{self.heard.num_lost} messages lost in transport')
         if self.picture is not None:
             parts.append(str(self.picture))
         if self.qos:

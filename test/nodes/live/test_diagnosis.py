@@ -117,13 +117,13 @@ def test_a_good_topic_needs_no_words():
         ),
         (
             {'heard': replace(GOOD, num_missing=50)},
-            Level.WARNING,
+            Level.PROBLEM,
             ['50 of 200 messages are missing', '0.9 MB', 'config/fastdds_images.xml'],
         ),
         (
-            {'heard': replace(GOOD, num_missing=50, num_lost=40), 'size_bytes': 20_000},
+            {'heard': replace(GOOD, num_missing=20, num_lost=10), 'size_bytes': 20_000},
             Level.WARNING,
-            ['50 of 200 messages are missing, of which 40 were lost in transport'],
+            ['20 of 170 messages are missing, of which 10 were lost in transport'],
         ),
     ],
 )
