@@ -34,6 +34,8 @@ from rclpy.qos import QoSProfile
 from rclpy.time import Time
 
 _LOG_EVERY_S = 5.0
+# Services and other topics wait for no more than so many.
+_READ_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,25 @@ class Subscriber(ABC):
 
     def _on_message(self, message: Any, info: dict[str, Any]) -> None:
         self._has_heard = True
+        self._deliver(message, info)
+        self._read_waiting()
+
+    def _read_waiting(self) -> None:
+        """
+        Read what waits on this topic, now.
+
+        The executor takes one message of each topic in turn. On a busy machine the quickest topic
+        would fall behind the slowest, and rows would be closed before its messages are read.
+        """
+        subscription = self._subscription
+        for _ in range(_READ_AT_ONCE):
+            with subscription.handle:
+                taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
+            if taken is None:
+                return
+            self._deliver(*taken)
+
+    def _deliver(self, message: Any, info: dict[str, Any]) -> None:
         if self._see is not None:
             self._see(message, self._received_ns(info))
         try:
