@@ -12,10 +12,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Run all tests: those of the core on all cores, those on DDS one by one, and LeRobot at the end.
+Run all tests: on all cores, then those that need the machine for themselves, and LeRobot last.
 
-The parts are processes of their own: tests on DDS share a domain and a machine's time, and LeRobot
-looks at what all others have written.
+Each part is a process of its own, or several. Tests on DDS come two at a time, each process in a
+domain of its own: their recorders and robots go at the pace of the wall. LeRobot looks at what all
+others have written.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ import time
 NO_TESTS = 5
 PARTS = (
     ('the core', ['-m', 'not ros and not conformance', '-n', 'auto', '--dist', 'loadfile']),
-    ('nodes on DDS', ['-m', 'ros and not conformance']),
+    ('nodes on DDS', ['-m', 'ros and not alone', '-n', '2', '--dist', 'loadfile']),
+    ('whole jobs', ['-m', 'alone']),
     ('the real LeRobot', ['-m', 'conformance']),
 )
 

@@ -30,7 +30,7 @@ pytest.importorskip('rclpy', reason='the benchmark needs rclpy')
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / 'benchmarks' / 'record.py'
 
-pytestmark = [pytest.mark.ros, pytest.mark.slow]
+pytestmark = [pytest.mark.alone, pytest.mark.ros, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -47,7 +47,12 @@ import itertools
 
 from recorder_rig.surroundings import own_environment
 
-pytestmark = [pytest.mark.ros, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.ros,
+    pytest.mark.alone,
+    pytest.mark.slow,
+    pytest.mark.timeout(180),
+]
 
 EPISODE_S = 10.0
 SAVE_S = 5.0
