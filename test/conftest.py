@@ -143,11 +143,13 @@ def keep_dataset(kept_datasets, request):
 def read_dataset(kept_datasets):
     """Read a dataset's files by pandas and PyAV alone, after checking that they agree."""
 
-    def read(root, *, with_statistics=True):
+    def read(root, *, with_statistics=True, is_kept=True):
         dataset = WrittenDataset(Path(root))
         dataset.check()
         if with_statistics:
             dataset.check_statistics()
+        # What LeRobot makes of it is the same for many that differ in nothing but numbers.
+        if with_statistics and is_kept:
             kept_datasets.add_other(root)
         return dataset
 

@@ -54,7 +54,7 @@ pytestmark = [
     pytest.mark.timeout(180),
 ]
 
-EPISODE_S = 10.0
+EPISODE_S = 6.0
 SAVE_S = 5.0
 FPS = 30
 PERIOD_NS = 10**9 // FPS

@@ -255,7 +255,7 @@ def shown(root, read_dataset):
     """Return what the rows of the first episode show."""
 
     def read(key):
-        dataset = read_dataset(root)
+        dataset = read_dataset(root, is_kept=False)
         if dataset.info['features'][key]['dtype'] == 'video':
             return [number_in(pixels) for pixels in dataset.pictures(key, 0)]
         values = dataset.vectors(key, 0)
