@@ -50,6 +50,7 @@ def judge(seen: Observation, others: Sequence[Observation], fps: int) -> tuple[R
         if not remarks:
             remarks.append(Remark(Level.PROBLEM, _silence(seen)))
         return tuple(remarks)
+    remarks += _publishers(seen)
     remarks += _content(seen)
     remarks += _stamps(seen, others)
     remarks += _rate(seen, fps)
@@ -70,6 +71,16 @@ def _obstacles(seen: Observation) -> Iterator[Remark]:
         todo = f'set {seen.parameter}.type to it, or name another topic'
     for one in seen.obstacles:
         yield Remark(Level.PROBLEM, f'cannot be heard: {one}; {todo}')
+
+
+def _publishers(seen: Observation) -> Iterator[Remark]:
+    if len(seen.offered) > 1:
+        nodes = ', '.join(one.partition(':')[0] for one in seen.offered)
+        yield Remark(
+            Level.WARNING,
+            f'{len(seen.offered)} publishers ({nodes}): rows would show now one and now the '
+            'other; end all but one, or give each a topic of its own',
+        )
 
 
 def _silence(seen: Observation) -> str:

@@ -15,7 +15,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 from lerobot_streamrec.dataset.info import DatasetInfo
@@ -49,7 +48,7 @@ def observe(
     """
     source, topic = subscriber.source, witness.topics[subscriber.key]
     offers = subscriber.offers_of(subscriber.target.topic)
-    offered = Counter(f'{node_of(one)}: {describe_qos(one.qos_profile)}' for one in offers)
+    offered = sorted(f'{node_of(one)}: {describe_qos(one.qos_profile)}' for one in offers)
     problem, file = _picture(topic, settings, info, pictures)
     picture = topic.first_picture
     readiness = stream_problem(topic.stream, now_ns, witness.newest_ns())

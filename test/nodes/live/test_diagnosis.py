@@ -65,6 +65,11 @@ def test_a_good_topic_needs_no_words():
     ('changes', 'level', 'words'),
     [
         (
+            {'offered': ('/arm: RELIABLE, VOLATILE', '/replay: RELIABLE, VOLATILE')},
+            Level.WARNING,
+            ['2 publishers (/arm, /replay)', 'end all but one'],
+        ),
+        (
             {'offered': (), 'alike': ('/front/image',)},
             Level.PROBLEM,
             ['nobody publishes /front/image_raw', 'camera.front.topic', 'mean /front/image?'],
