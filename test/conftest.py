@@ -51,7 +51,7 @@ def _worker_threads():
     return [
         one
         for one in threading.enumerate()
-        if one.name.startswith('enc:') or one.name in ('commit', 'journal', 'disk')
+        if one.name.startswith(('enc:', 'spill:')) or one.name in ('commit', 'journal', 'disk')
     ]
 
 

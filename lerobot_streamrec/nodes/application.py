@@ -113,7 +113,7 @@ def _run_node(node: Node, stop: StopSignals) -> Outcome:
 
 
 def _is_thread_left() -> bool:
-    ours = ('enc:', 'commit', 'executor', JOURNAL_THREAD, DISK_THREAD, TRIAL_THREAD)
+    ours = ('enc:', 'spill:', 'commit', 'executor', JOURNAL_THREAD, DISK_THREAD, TRIAL_THREAD)
     return any(one.name.startswith(ours) for one in threading.enumerate())
 
 

@@ -61,6 +61,13 @@ _OPTIONS = {
         1,
         1 << 20,
     ),
+    'spill_mib': Spec(
+        'spill_mib',
+        _RECORDER['spill_mib'],
+        'Room on the disk for pictures that wait for encoders, all cameras, MiB; 0: none',
+        0,
+        1 << 24,
+    ),
     'max_pending_episodes': Spec(
         'max_pending_episodes',
         _RECORDER['max_pending_episodes'],
@@ -71,7 +78,7 @@ _OPTIONS = {
     'save_timeout_s': Spec(
         'save_timeout_s',
         _RECORDER['save_timeout_s'],
-        'How long the encoders may take to finish after a save, seconds',
+        'How long the encoders may make no progress after a save, seconds',
         1.0,
         86400.0,
     ),

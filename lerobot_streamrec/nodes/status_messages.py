@@ -67,6 +67,8 @@ def stream_message(stream: StreamStatus, root: str) -> DiagnosticStatus:
         'max_skew_ms': f'{stream.max_skew_ms:.1f}',
         'queued_frames': stream.queue.num_queued,
         'queued_bytes': stream.queue.size_bytes,
+        'spilled_frames': stream.queue.num_spilled,
+        'spilled_bytes': stream.queue.spilled_bytes,
         'peak_queued_frames': stream.queue.peak_queued,
     }
     level = DiagnosticStatus.WARN if stream.problem else DiagnosticStatus.OK

@@ -35,6 +35,9 @@ from lerobot_streamrec.video.depth_encoder import DepthEncoder
 from lerobot_streamrec.video.depth_quantisation import DepthQuantiser
 from lerobot_streamrec.video.encoder_thread import EncoderThread, VideoEncoder
 from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
+from lerobot_streamrec.video.spool import Spool
+
+SPOOL_SUFFIX = '.spool'
 
 
 class PictureStatistics(Protocol):
@@ -100,8 +103,14 @@ def open_camera(
         )
         return DecodingEncoder(counting.before(video), stream.key)
 
+    # Packets lean on each other in memory, and are small.
+    is_spilling = config.spill_mib > 0 and not isinstance(picture, EncodedPacket)
     thread = EncoderThread(
-        stream.key, open_encoder, max_queue_bytes=config.queue_bytes_per_camera
+        stream.key,
+        open_encoder,
+        max_queue_bytes=config.queue_bytes_per_camera,
+        spool=Spool(folder / f'{stream.key}{SPOOL_SUFFIX}') if is_spilling else None,
+        max_spool_bytes=config.spool_bytes_per_camera,
     )
     info = {**encoder.as_info(), **picture_info(stream, picture)}
     return CameraTake(thread, counting.counted, height, width, unit, info)

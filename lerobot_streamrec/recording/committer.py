@@ -238,13 +238,9 @@ class Committer:
         self._writer.close()
 
     def _commit(self, take: FinishedTake) -> EpisodeSummary:
-        _, late = futures.wait(take.videos.values(), timeout=self._config.save_timeout_s)
+        self._wait_for_encoders(take)
         videos = {}
         for key, future in take.videos.items():
-            if future in late:
-                raise EncoderTimeoutError(
-                    f'the encoder of {key} did not finish within {self._config.save_timeout_s:g} s'
-                )
             video = future.result()
             camera = take.cameras[key]
             videos[key] = VideoDraft(
@@ -270,6 +266,22 @@ class Committer:
         episode = self._writer.commit(draft)
         self._writer.remove(take.folder)
         return summarize(take, episode)
+
+    def _wait_for_encoders(self, take: FinishedTake) -> None:
+        """
+        Wait until all encoders have finished, however much they are behind.
+
+        :raise EncoderTimeoutError: if one of them does nothing for too long
+        """
+        timeout_s, left = self._config.save_timeout_s, _num_queued(take)
+        while late := futures.wait(take.videos.values(), timeout=timeout_s).not_done:
+            before, left = left, _num_queued(take)
+            for key, future in take.videos.items():
+                if future in late and left[key] >= before[key]:
+                    raise EncoderTimeoutError(
+                        f'the encoder of {key} did not finish within {timeout_s:g} s, and '
+                        f'encoded none of the {left[key]} frames that wait'
+                    )
 
     def _keep_unsaved(
         self,
@@ -320,3 +332,7 @@ class Committer:
             if not camera.thread.join(_ABORT_JOIN_S):
                 _log.error('the encoder of %s does not end', key)
 
+
+
+def _num_queued(take: FinishedTake) -> dict[str, int]:
+    return {key: camera.thread.statistics().num_queued for key, camera in take.cameras.items()}

@@ -145,8 +145,10 @@ class RecorderConfig:
     :param max_lateness_s: how far a stream may stay behind the newest before rows no longer
         wait for it
     :param queue_mib: memory for pictures that wait for an encoder, of all cameras together
+    :param spill_mib: room on the disk for pictures that wait for an encoder, of all cameras
+        together; 0: none
     :param max_pending_episodes: saved episodes that may be on their way to the disk at once
-    :param save_timeout_s: how long encoders may take to finish after a save
+    :param save_timeout_s: how long encoders may make no progress after a save
     :param on_shutdown: what becomes of a running episode, one of ``ON_SHUTDOWN``
     :param compact_at_finalize: whether finalizing merges small files
     :param recovery: what becomes of one that a crash interrupted, one of ``RECOVERIES``
@@ -168,6 +170,7 @@ class RecorderConfig:
     is_per_row: bool = False
     max_lateness_s: float = 0.5
     queue_mib: int = 256
+    spill_mib: int = 8192
     max_pending_episodes: int = 3
     save_timeout_s: float = 60.0
     on_shutdown: str = 'save'
@@ -215,6 +218,11 @@ class RecorderConfig:
     def queue_bytes_per_camera(self) -> int:
         """Bound of one camera's queue."""
         return self.queue_mib * MIB // max(1, len(self.cameras))
+
+    @property
+    def spool_bytes_per_camera(self) -> int:
+        """Bound of one camera's spool."""
+        return self.spill_mib * MIB // max(1, len(self.cameras))
 
     def encoder_in_use(self, depth: DepthConfig | None = None) -> EncoderConfig:
         """

@@ -25,6 +25,9 @@ from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.video.frame_queue import FrameQueue, Mark, QueueStatistics
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.real_time import renounce_real_time
+from lerobot_streamrec.video.spool import Spool
+
+SPILL_THREAD = 'spill'
 
 
 class VideoEncoder(Protocol):
@@ -53,6 +56,9 @@ class EncoderThread:
     :param video_key: names the thread, ``enc:<video_key>``
     :param open_encoder: makes the encoder, called in the thread
     :param max_queue_bytes: bound on the memory of waiting frames
+    :param spool: where frames wait on the disk when there are too many; belongs to this thread
+        from here on
+    :param max_spool_bytes: bound on the spool
     """
 
     def __init__(
@@ -61,10 +67,17 @@ class EncoderThread:
         open_encoder: Callable[[], VideoEncoder],
         *,
         max_queue_bytes: int,
+        spool: Spool | None = None,
+        max_spool_bytes: int = 0,
     ) -> None:
         self._video_key = video_key
         self._open_encoder = open_encoder
-        self._queue = FrameQueue(max_queue_bytes)
+        self._queue = FrameQueue(
+            max_queue_bytes,
+            spool,
+            max_spool_bytes=max_spool_bytes,
+            name=f'{SPILL_THREAD}:{video_key}',
+        )
         self._result: Future[EncodedVideo] = Future()
         self._thread = threading.Thread(target=self._run, name=f'enc:{video_key}', daemon=False)
         self._thread.start()
@@ -113,9 +126,10 @@ class EncoderThread:
             broken = BrokenEncoderError(f'encoder of {self._video_key}: {error}')
             broken.__cause__ = error
             # Frees what waits; later pushes fall into an aborted queue.
-            self._queue.abort()
+            self._queue.release()
             self._result.set_exception(broken)
         else:
+            self._queue.release()
             self._result.set_result(video)
 
     def _encode_all(self) -> EncodedVideo:

@@ -18,9 +18,17 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from enum import auto, Enum
+import logging
 import threading
 
 from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.video.picture_record import to_record
+from lerobot_streamrec.video.spool import Place, Spool
+
+_log = logging.getLogger(__name__)
+
+# The spill thread begins when so much of the memory is taken.
+_SPILL_ABOVE = 0.5
 
 
 class Mark(Enum):
@@ -43,33 +51,74 @@ class QueueStatistics:
     :param size_bytes: memory of the frames waiting now
     :param peak_queued: the most that ever waited
     :param peak_bytes: the most memory that ever waited
+    :param num_spilled: of those waiting now, on the disk
+    :param spilled_bytes: what the file of these takes
+    :param total_spilled: frames that ever waited on the disk
     """
 
     num_queued: int = 0
     size_bytes: int = 0
     peak_queued: int = 0
     peak_bytes: int = 0
+    num_spilled: int = 0
+    spilled_bytes: int = 0
+    total_spilled: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """
+    One frame to come.
+
+    :param number: of the frame
+    :param what: None once it is on the disk
+    :param place: on the disk
+    """
+
+    number: int
+    what: Picture | Mark | None
+    place: Place | None = None
 
 
 class FrameQueue:
     """
     One producer, one consumer; pushing never blocks, and what is pushed always comes out.
 
-    When the frames waiting exceed the bound, a pushed frame becomes a repeat of the one before:
-    the count of frames never changes. A frame is taken if nothing waits, however large it is.
+    When much of the memory is taken, a thread moves what waits to a spool, the oldest first. Only
+    when that cannot keep up, or there is none, and the frames waiting exceed the bound, a pushed
+    frame becomes a repeat of the one before: the count of frames never changes. A frame is taken
+    if nothing waits, however large it is.
 
     :param max_bytes: bound on the memory of waiting frames
+    :param spool: where frames wait on the disk, the queue's from here on; None: nowhere
+    :param max_spool_bytes: bound on the spool
+    :param name: of the spill thread
     """
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(
+        self,
+        max_bytes: int,
+        spool: Spool | None = None,
+        *,
+        max_spool_bytes: int = 0,
+        name: str = 'spill',
+    ) -> None:
         self._max_bytes = max_bytes
-        self._items: deque[Picture | Mark] = deque()
+        self._items: deque[_Waiting] = deque()
+        self._num_pushed = 0
         self._size_bytes = 0
         self._peak_queued = 0
         self._peak_bytes = 0
+        self._num_spilled = 0
+        self._total_spilled = 0
         self._is_closed = False
         self._is_aborted = False
+        self._is_reading = False
         self._changed = threading.Condition()
+        self._spool = spool
+        self._max_spool_bytes = max_spool_bytes
+        self._name = name
+        self._thread: threading.Thread | None = None
 
     def push(self, picture: Picture) -> bool:
         """Append a frame; False if a repeat took its place because the queue is full."""
@@ -84,21 +133,28 @@ class FrameQueue:
         with self._changed:
             self._append(Mark.REPEAT)
 
-    def _append(self, item: Picture | Mark) -> None:
+    def _append(self, what: Picture | Mark) -> None:
         if self._is_aborted:
             return
-        self._items.append(item)
-        if not isinstance(item, Mark):
-            self._size_bytes += item.size_bytes
+        self._items.append(_Waiting(self._num_pushed, what))
+        self._num_pushed += 1
+        if not isinstance(what, Mark):
+            self._size_bytes += what.size_bytes
         self._peak_queued = max(self._peak_queued, len(self._items))
         self._peak_bytes = max(self._peak_bytes, self._size_bytes)
-        self._changed.notify()
+        if self._thread is None and self._is_too_much():
+            self._thread = threading.Thread(target=self._spill, name=self._name, daemon=False)
+            self._thread.start()
+        self._changed.notify_all()
+
+    def _is_too_much(self) -> bool:
+        return self._spool is not None and self._size_bytes > _SPILL_ABOVE * self._max_bytes
 
     def close(self) -> None:
         """Say that nothing more will come. Idempotent; never blocks."""
         with self._changed:
             self._is_closed = True
-            self._changed.notify()
+            self._changed.notify_all()
 
     def abort(self) -> None:
         """Drop what waits, and end the consumer. Idempotent; never blocks."""
@@ -106,13 +162,26 @@ class FrameQueue:
             self._is_aborted = True
             self._items.clear()
             self._size_bytes = 0
-            self._changed.notify()
+            self._num_spilled = 0
+            self._changed.notify_all()
+
+    def release(self) -> None:
+        """End the spill thread and delete the spool; the consumer, when it takes no more."""
+        self.abort()
+        if self._thread is not None:
+            # It ends after the record that it writes.
+            self._thread.join()
+        if self._spool is not None:
+            self._spool.close()
 
     def pop(self) -> Picture | Mark:
         """
         Wait for what comes next; the encoder thread only.
 
         Ends in any case: the producer closes or aborts every queue that it made.
+
+        :raise VideoError: if what was spilled is not there any more
+        :raise OSError: if the disk does not give it back
         """
         with self._changed:
             while not (self._items or self._is_closed or self._is_aborted):
@@ -122,13 +191,78 @@ class FrameQueue:
             if not self._items:
                 return Mark.END
             item = self._items.popleft()
-            if not isinstance(item, Mark):
-                self._size_bytes -= item.size_bytes
-            return item
+            # The spill thread may wait for room, or for the end.
+            self._changed.notify_all()
+            if item.what is not None:
+                if not isinstance(item.what, Mark):
+                    self._size_bytes -= item.what.size_bytes
+                return item.what
+            self._num_spilled -= 1
+            self._is_reading = True
+        try:
+            assert self._spool is not None
+            assert item.place is not None
+            return self._spool.read(item.place) or Mark.REPEAT
+        finally:
+            with self._changed:
+                self._is_reading = False
+                self._changed.notify_all()
+
+    # --- the spill thread ----------------------------------------------------------------------
+
+    def _spill(self) -> None:
+        assert self._spool is not None
+        while (item := self._next_to_spill()) is not None:
+            what = item.what
+            # Nobody but this thread takes a waiting picture's content away.
+            assert what is not None
+            record = None if isinstance(what, Mark) else to_record(what)
+            if record is None and not isinstance(what, Mark):
+                # It leans on others in memory, and is small.
+                return
+            try:
+                place = self._spool.append(item.number, record)
+            except OSError as error:
+                _log.error('%s: pictures cannot wait on the disk: %s', self._name, error)
+                return
+            self._note_spilled(item, place)
+
+    def _next_to_spill(self) -> _Waiting | None:
+        """Wait until something has to go to the disk; None: nothing will any more."""
+        assert self._spool is not None
+        with self._changed:
+            while not self._is_aborted:
+                if not self._num_spilled and not self._is_reading:
+                    self._spool.clear()
+                if self._num_spilled < len(self._items) and self._is_too_much():
+                    if self._spool.size_bytes < self._max_spool_bytes:
+                        return self._items[self._num_spilled]
+                elif self._is_closed:
+                    return None
+                self._changed.wait()
+            return None
+
+    def _note_spilled(self, item: _Waiting, place: Place) -> None:
+        with self._changed:
+            at = self._num_spilled
+            # The consumer may have taken it meanwhile: it had waited at the head.
+            if at >= len(self._items) or self._items[at] is not item:
+                return
+            if item.what is not None and not isinstance(item.what, Mark):
+                self._size_bytes -= item.what.size_bytes
+            item.what, item.place = None, place
+            self._num_spilled += 1
+            self._total_spilled += 1
 
     def statistics(self) -> QueueStatistics:
         """Return a snapshot; any thread."""
         with self._changed:
             return QueueStatistics(
-                len(self._items), self._size_bytes, self._peak_queued, self._peak_bytes
+                len(self._items),
+                self._size_bytes,
+                self._peak_queued,
+                self._peak_bytes,
+                self._num_spilled,
+                self._spool.size_bytes if self._spool and self._num_spilled else 0,
+                self._total_spilled,
             )

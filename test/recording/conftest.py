@@ -24,6 +24,7 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 import json
 import threading
+import time
 
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
@@ -165,6 +166,19 @@ class Rig:
 
 
 @pytest.fixture
+def wait_for():
+    """Wait for what another thread does, which sets no event."""
+
+    def wait(condition):
+        deadline_s = time.monotonic() + WAIT_S
+        while not condition():
+            assert time.monotonic() < deadline_s, 'it never came about'
+            threading.Event().wait(0.005)
+
+    return wait
+
+
+@pytest.fixture
 def root(tmp_path):
     return tmp_path / 'dataset'
 
@@ -272,6 +286,7 @@ class EncoderControl:
         self.is_shut = set()
         self.errors = {}
         self.num_encoded = Counter()
+        self.delay_s = 0.0
         self._changed = threading.Condition()
 
     def count(self, key):
@@ -310,6 +325,8 @@ def encoders(monkeypatch, make_rig):
             assert self._gate.wait(WAIT_S), 'the test never opened the gate'
             if self._key in control.errors:
                 raise control.errors[self._key]
+            # As long as a slow codec would take.
+            time.sleep(control.delay_s)
             super().encode(frame)
             control.count(self._key)
 

@@ -39,7 +39,7 @@ def quarantined_takes(rig):
 def test_overload_repeats_pictures_and_keeps_every_row(
     make_rig, with_stream, encoders, read_dataset
 ):
-    rig = make_rig(streams=with_stream(TOP)[1:], queue_mib=1)
+    rig = make_rig(streams=with_stream(TOP)[1:], queue_mib=1, spill_mib=0)
     rig.run(1)
     encoders.is_shut.add(TOP)
     rig.recorder.start()
@@ -62,6 +62,41 @@ def test_overload_repeats_pictures_and_keeps_every_row(
     assert shown == sorted(shown)
     states = rig.shown(dataset, 0, STATE)
     assert len(set(states)) == len(states), 'what needs no encoder lost nothing'
+
+
+def test_pictures_that_an_encoder_has_no_time_for_wait_on_the_disk(
+    make_rig, with_stream, encoders, read_dataset, wait_for
+):
+    rig = make_rig(streams=with_stream(TOP)[1:], queue_mib=1)
+    rig.run(1)
+    encoders.is_shut.add(TOP)
+    rig.recorder.start()
+    for _ in range(40):
+        rig.run(0.5)
+        # At the pace of a camera the disk keeps up.
+        wait_for(lambda: rig.stream(TOP).queue.size_bytes <= 0.6 * MIB)
+    queue = rig.stream(TOP).queue
+    assert queue.peak_bytes <= MIB
+    assert queue.num_spilled > 100
+    assert list(rig.config.root.glob(f'.streamrec/staging/*/{TOP}.spool'))
+    encoders.open()
+    summary = rig.save()
+    assert (summary.num_repeated, summary.remarks) == (0, ())
+    assert summary.episode.num_rows == 200
+    rig.check(read_dataset(rig.config.root), 0)
+    assert not list(rig.config.root.rglob('*.spool'))
+
+
+def test_a_save_waits_for_an_encoder_that_is_far_behind_but_at_work(
+    make_rig, encoders, read_dataset
+):
+    rig = make_rig(save_timeout_s=0.5)
+    rig.run(1)
+    encoders.delay_s = 0.02
+    rig.recorder.start()
+    rig.run(9)
+    assert rig.save().episode.num_rows == 89
+    rig.check(read_dataset(rig.config.root), 0)
 
 
 def test_callbacks_go_on_while_an_encoder_hangs(rig, encoders):
