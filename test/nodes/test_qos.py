@@ -101,7 +101,8 @@ def test_publishers_may_come_later_and_be_replaced(rig):
     second = rig.robot()
     second.add_messages(STATE_TOPIC, JointState, fill, qos=BEST_EFFORT)
     second.start()
-    # Nothing is stale any more: the new driver is heard.
+    # Only a reader that asks for no more than is offered counts.
+    second.wait_for_recorder()
     operator.record(num_rows=20)
     assert recorder.end() == 0
     for index in range(2):
