@@ -24,7 +24,7 @@ from lerobot_streamrec.errors import BrokenEncoderError, EncoderError
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.video.frame_queue import FrameQueue, Mark, QueueStatistics
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
-from lerobot_streamrec.video.real_time import renounce_real_time
+from lerobot_streamrec.video.real_time import give_way, renounce_real_time
 from lerobot_streamrec.video.spool import Spool
 
 SPILL_THREAD = 'spill'
@@ -119,6 +119,7 @@ class EncoderThread:
 
     def _run(self) -> None:
         renounce_real_time()
+        give_way()
         try:
             video = self._encode_all()
         # The thread's entry: whatever happens must reach the one who waits for the result.

@@ -11,15 +11,21 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Keep a codec from going before the robot's own threads."""
+"""Keep a codec from going before the robot's own threads, and before our callbacks."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 import ctypes
+import os
 import sys
+import threading
 
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAP_SYS_NICE = 1 << 23
+
+ENCODER_NICENESS = 5
+"""Of encoder threads, and of those that their codecs make."""
 
 
 def renounce_real_time() -> bool:
@@ -46,3 +52,19 @@ def renounce_real_time() -> bool:
         return False
     sets[0] &= ~_CAP_SYS_NICE
     return bool(capset(header, sets) == 0)
+
+
+def give_way() -> None:
+    """
+    Let threads of ordinary priority go before the calling one and those that it will make.
+
+    On a busy machine, what an encoder has no time for waits on the disk, but what a callback has
+    no time for comes too late for its row. Linux only, where each thread has a niceness
+    (setpriority(2)); does nothing elsewhere, and leaves a process alone that is nicer already.
+    """
+    if not sys.platform.startswith('linux'):
+        return
+    thread = threading.get_native_id()
+    with suppress(OSError):
+        if os.getpriority(os.PRIO_PROCESS, thread) < ENCODER_NICENESS:
+            os.setpriority(os.PRIO_PROCESS, thread, ENCODER_NICENESS)

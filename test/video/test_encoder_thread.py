@@ -19,6 +19,8 @@ Guards promises 1 and 3 at the thread that stands between the callbacks and a co
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 
 from lerobot_streamrec.errors import BrokenEncoderError
@@ -26,6 +28,7 @@ from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.stats.image_histogram import ImageHistogram
 from lerobot_streamrec.video.counting_encoder import CountingEncoder
 from lerobot_streamrec.video.encoder_thread import EncoderThread
+from lerobot_streamrec.video.real_time import ENCODER_NICENESS
 import numpy as np
 import pytest
 
@@ -223,3 +226,20 @@ def test_an_aborted_thread_without_a_frame_leaves_no_thread(start_thread, open_e
     thread.abort()
     assert thread.join(WAIT_S)
     assert running_threads() == []
+
+
+@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='niceness is of processes')
+def test_callbacks_go_before_an_encoder(start_thread, make_gated_encoder, picture):
+    """Guards promise 3: on a busy machine an encoder waits, and not the callbacks."""
+    seen = []
+
+    def open_encoder():
+        seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return make_gated_encoder(is_open=True)
+
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    thread = start_thread(open_encoder)
+    thread.push(picture((0, 0, 0)))
+    thread.finish().result(WAIT_S)
+    assert seen == [max(before, ENCODER_NICENESS)]
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
