@@ -20,7 +20,6 @@ from typing import Any, Protocol, runtime_checkable
 
 from lerobot_streamrec.recording.config import StreamConfig
 from lerobot_streamrec.recording.interpolation import interpolated, Vector
-from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.sync.policy import Policy
 from lerobot_streamrec.sync.sample_buffer import Sample, SampleBuffer
 
@@ -58,20 +57,25 @@ def shown_at(buffer: SampleBuffer[Any], stamp_ns: int, config: StreamConfig) -> 
     :param config: the stream's policy
     :return: None if there is no sample
     """
-    before = buffer.hold(stamp_ns)
-    after = buffer.after(stamp_ns) if config.policy is not Policy.HOLD else None
-    if before is None or after is None:
-        # A row never waits for good: where nothing came after it, what was before holds.
-        sample = before or after or buffer.after(stamp_ns)
-        return None if sample is None else _held(sample, stamp_ns)
     if config.policy is Policy.NEAREST:
-        is_before = stamp_ns - before.stamp_ns <= after.stamp_ns - stamp_ns
-        return _held(before if is_before else after, stamp_ns)
+        nearest = buffer.nearest(stamp_ns)
+        return None if nearest is None else _held(nearest, stamp_ns)
+    before = buffer.hold(stamp_ns)
+    is_asked = before is None or config.policy is Policy.INTERPOLATE
+    after = buffer.after(stamp_ns) if is_asked else None
+    if before is not None and after is not None and _is_known_between(before, after, config):
+        return _between(before, after, stamp_ns, config)
+    # A row never waits for good: where nothing came after it, what was before holds.
+    held = before or after
+    return None if held is None else _held(held, stamp_ns)
+
+
+def _is_known_between(before: Sample[Any], after: Sample[Any], config: StreamConfig) -> bool:
+    """Whether what was between two samples lies on the line between them."""
+    if isinstance(before.value, Course):
+        return False
     gap_ns = after.stamp_ns - before.stamp_ns
-    if config.max_age_s and gap_ns > config.max_age_s * NS_PER_S:
-        # Nobody knows what was in between.
-        return _held(before, stamp_ns)
-    return _between(before, after, stamp_ns, config)
+    return not config.max_age_ns or gap_ns <= config.max_age_ns
 
 
 def _held(sample: Sample[Any], stamp_ns: int) -> Shown:
@@ -85,8 +89,6 @@ def _held(sample: Sample[Any], stamp_ns: int) -> Shown:
 def _between(
     before: Sample[Any], after: Sample[Any], stamp_ns: int, config: StreamConfig
 ) -> Shown:
-    if isinstance(before.value, Course):
-        return _held(before, stamp_ns)
     gap_ns = after.stamp_ns - before.stamp_ns
     passed_ns = stamp_ns - before.stamp_ns
     nearer = before if 2 * passed_ns <= gap_ns else after

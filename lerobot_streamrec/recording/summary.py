@@ -22,7 +22,7 @@ from lerobot_streamrec.dataset.draft import SavedEpisode
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.dataset.rebuild.changing import Change
 from lerobot_streamrec.dataset.row_stamps import ROW
-from lerobot_streamrec.recording.config import MIB
+from lerobot_streamrec.recording.config import MIB, NS_PER_MS
 from lerobot_streamrec.recording.row_account import RowAccount
 from lerobot_streamrec.recording.stream import StreamCounts
 from lerobot_streamrec.recording.take import FinishedTake
@@ -181,9 +181,8 @@ def _messages(counts: StreamCounts, seconds: float) -> dict[str, object]:
 
 
 def _worst_skew(take: FinishedTake) -> str:
-    worst_ms = {key: rows.skew().max_ms for key, rows in take.rows.items()}
-    key = max(worst_ms, key=worst_ms.__getitem__)
-    return f'skew at most {worst_ms[key]:.0f} ms ({key})'
+    key = max(take.rows, key=lambda one: take.rows[one].max_skew_ns)
+    return f'skew at most {take.rows[key].max_skew_ns / NS_PER_MS:.0f} ms ({key})'
 
 
 def _count(number: int, noun: str) -> str:

@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from lerobot_streamrec.recording.config import Limits
+from lerobot_streamrec.recording.config import Limits, NS_PER_MS
 from lerobot_streamrec.recording.take import FinishedTake
 
 
@@ -36,7 +36,7 @@ def veto_of(take: FinishedTake, limits: Limits) -> str:
                 f'(limits.max_repeated_fraction is {limits.max_repeated_fraction:g})'
             )
     for key, rows in take.rows.items():
-        skew_ms = rows.skew().max_ms
+        skew_ms = rows.max_skew_ns / NS_PER_MS
         if limits.max_skew_ms and skew_ms > limits.max_skew_ms:
             found.append(
                 f'{key} shows a sample {skew_ms:.1f} ms from its row (limits.max_skew_ms is '

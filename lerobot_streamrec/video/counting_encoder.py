@@ -15,31 +15,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.video.encoder_link import CountingLink, PictureCounter
 from lerobot_streamrec.video.encoder_thread import VideoEncoder
-from lerobot_streamrec.video.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.pixels import rgb_pixels
-import numpy as np
-import numpy.typing as npt
 
 
-class PictureCounter(Protocol):
-    """What sees every picture that is encoded, such as a histogram."""
-
-    def push(self, pixels: npt.NDArray[np.uint8]) -> None:
-        """Count a picture, ``(h, w, 3)`` RGB."""
-
-    def push_again(self) -> None:
-        """Count the last picture once more."""
-
-
-class CountingEncoder:
+class CountingEncoder(CountingLink):
     """
-    Shows a counter what its encoder encodes. Owned by one thread.
+    Counts red, green and blue of what its encoder encodes. Owned by one thread.
 
     :param encoder: of frames
     :param counter: sees every encoded picture
@@ -47,25 +33,10 @@ class CountingEncoder:
     """
 
     def __init__(self, encoder: VideoEncoder, counter: PictureCounter, stride: int) -> None:
-        self._encoder = encoder
-        self._counter = counter
-        self._stride = stride
+        super().__init__(encoder, counter, stride)
         self._scaler = VideoReformatter()
 
     def encode(self, picture: Frame | VideoFrame) -> None:
         """Encode a picture as the next frame, and count it."""
         self._encoder.encode(picture)
         self._counter.push(rgb_pixels(picture, self._stride, self._scaler))
-
-    def repeat(self) -> None:
-        """Encode the last picture once more, and count it once more."""
-        self._encoder.repeat()
-        self._counter.push_again()
-
-    def finish(self) -> EncodedVideo:
-        """Close the file and say what is in it."""
-        return self._encoder.finish()
-
-    def abort(self) -> None:
-        """Give up; never raises."""
-        self._encoder.abort()

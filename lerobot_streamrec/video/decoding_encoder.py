@@ -17,12 +17,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 import logging
+from typing import Any
 
 from av.video.frame import VideoFrame
 from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame
 from lerobot_streamrec.errors import EncoderError, UndecodableError
 from lerobot_streamrec.frame import CompressedPicture, EncodedPacket, Frame
 from lerobot_streamrec.video.depth_decoder import DepthDecoder
+from lerobot_streamrec.video.encoder_link import EncoderLink
 from lerobot_streamrec.video.encoder_thread import VideoEncoder
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.packet_decoder import PacketDecoder
@@ -31,7 +33,7 @@ from lerobot_streamrec.video.picture_decoder import PictureDecoder
 _log = logging.getLogger(__name__)
 
 
-class DecodingEncoder:
+class DecodingEncoder(EncoderLink):
     """
     Gives its encoder decoded pictures; others pass as they are. Owned by one thread.
 
@@ -42,11 +44,9 @@ class DecodingEncoder:
     """
 
     def __init__(self, encoder: VideoEncoder, video_key: str) -> None:
-        self._encoder = encoder
+        super().__init__(encoder)
         self._video_key = video_key
-        self._decoders: dict[str, PictureDecoder] = {}
-        self._packet_decoders: dict[str, PacketDecoder] = {}
-        self._depth_decoder = DepthDecoder()
+        self._decoders: dict[str, Any] = {}
         self._has_picture = False
         self._num_undecodable = 0
 
@@ -69,17 +69,13 @@ class DecodingEncoder:
     def _decoded(
         self, picture: Frame | DepthFrame | CompressedPicture | CompressedDepth | EncodedPacket
     ) -> Frame | DepthFrame | VideoFrame:
-        if isinstance(picture, CompressedDepth):
-            return self._depth_decoder.decode(picture)
-        if isinstance(picture, EncodedPacket):
-            if picture.codec not in self._packet_decoders:
-                self._packet_decoders[picture.codec] = PacketDecoder(picture.codec)
-            return self._packet_decoders[picture.codec].decode(picture)
-        if not isinstance(picture, CompressedPicture):
+        if isinstance(picture, Frame | DepthFrame):
             return picture
-        if picture.codec not in self._decoders:
-            self._decoders[picture.codec] = PictureDecoder(picture.codec)
-        return self._decoders[picture.codec].decode(picture)
+        place = 'depth' if isinstance(picture, CompressedDepth) else picture.codec
+        if place not in self._decoders:
+            self._decoders[place] = _decoder_of(picture)
+        decoded: DepthFrame | VideoFrame = self._decoders[place].decode(picture)
+        return decoded
 
     def _repeat_instead(self, error: UndecodableError) -> None:
         if not self._has_picture:
@@ -89,14 +85,16 @@ class DecodingEncoder:
         self._num_undecodable += 1
         self._encoder.repeat()
 
-    def repeat(self) -> None:
-        """Encode the last picture once more."""
-        self._encoder.repeat()
-
     def finish(self) -> EncodedVideo:
         """Close the file and say what is in it."""
-        return replace(self._encoder.finish(), num_undecodable=self._num_undecodable)
+        return replace(super().finish(), num_undecodable=self._num_undecodable)
 
-    def abort(self) -> None:
-        """Give up; never raises."""
-        self._encoder.abort()
+
+def _decoder_of(
+    picture: CompressedPicture | CompressedDepth | EncodedPacket,
+) -> PictureDecoder | PacketDecoder | DepthDecoder:
+    if isinstance(picture, CompressedDepth):
+        return DepthDecoder()
+    if isinstance(picture, EncodedPacket):
+        return PacketDecoder(picture.codec)
+    return PictureDecoder(picture.codec)

@@ -15,6 +15,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame, METRES
 from lerobot_streamrec.errors import UndecodableError
 from lerobot_streamrec.frame import CompressedPicture
@@ -63,9 +65,15 @@ class DepthDecoder:
 
 def _metres(levels: npt.NDArray[np.uint16], a: float, b: float) -> npt.NDArray[np.float32]:
     """Undo the transport's coding of metres by their inverse; level 0 is no depth."""
+    metres: npt.NDArray[np.float32] = _metres_of_levels(a, b)[levels]
+    return metres
+
+
+@lru_cache(maxsize=4)
+def _metres_of_levels(a: float, b: float) -> npt.NDArray[np.float32]:
+    """Return the depth of every level; a camera has the same a and b in all of its pictures."""
     # What a level near b becomes is no depth either, and is told by its sign or size.
     with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
         table = np.float32(a) / (np.arange(1 << 16, dtype=np.float32) - np.float32(b))
     table[0] = np.nan
-    metres: npt.NDArray[np.float32] = table[levels]
-    return metres
+    return table
