@@ -18,18 +18,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from lerobot_streamrec.cli.ros_command import load_commands, ros_arguments, RosCommand
+from lerobot_streamrec.cli.ros_command import (
+    load_commands,
+    ros_arguments,
+    RosCommand,
+    seconds_option,
+)
 
 
 @click.command(cls=RosCommand)
 @click.argument('params', type=click.Path(path_type=Path))
-@click.option(
-    '--seconds',
-    type=click.FloatRange(1, 600),
-    default=5.0,
-    show_default=True,
-    help='How long to listen to the topics.',
-)
+@seconds_option('How long to listen to the topics.')
 @click.option(
     '--pictures',
     type=click.Path(file_okay=False, path_type=Path),

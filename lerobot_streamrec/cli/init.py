@@ -18,20 +18,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from lerobot_streamrec.cli.ros_command import load_commands, ros_arguments, RosCommand
+from lerobot_streamrec.cli.ros_command import (
+    load_commands,
+    ros_arguments,
+    RosCommand,
+    seconds_option,
+)
 
 _MAX_FPS = 1000
 
 
 @click.command(cls=RosCommand)
 @click.argument('output', type=click.Path(path_type=Path), default='my_robot.yaml')
-@click.option(
-    '--seconds',
-    type=click.FloatRange(1, 600),
-    default=5.0,
-    show_default=True,
-    help='How long to look at the graph.',
-)
+@seconds_option('How long to look at the graph.')
 @click.option(
     '--fps', type=click.IntRange(1, _MAX_FPS), help='Rows per second.  [default: by the cameras]'
 )

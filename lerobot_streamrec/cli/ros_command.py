@@ -15,13 +15,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 ROS_ARGS = '--ros-args'
 _END = '--'
+_Function = TypeVar('_Function', bound=Callable[..., Any])
 _META = f'{__name__}.ros_arguments'
 
 
@@ -39,6 +41,17 @@ class RosCommand(click.Command):
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Show it in the usage."""
         return [*super().collect_usage_pieces(ctx), f'[{ROS_ARGS} ...]']
+
+
+def seconds_option(help_text: str) -> Callable[[_Function], _Function]:
+    """Make the option that says how long to look."""
+    return click.option(
+        '--seconds',
+        type=click.FloatRange(1, 600),
+        default=5.0,
+        show_default=True,
+        help=help_text,
+    )
 
 
 def ros_arguments(ctx: click.Context) -> tuple[str, ...]:

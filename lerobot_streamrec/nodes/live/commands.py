@@ -15,10 +15,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 import json
 from pathlib import Path
 import sys
+from typing import ParamSpec
 
 from lerobot_streamrec.errors import ConfigError, StartInterruptedError
 from lerobot_streamrec.nodes.live.doctor import diagnose
@@ -33,7 +35,24 @@ EXIT_OK = 0
 EXIT_PROBLEM = 1
 EXIT_CONFIG = 2
 
+_P = ParamSpec('_P')
 
+
+def _with_status(run: Callable[_P, int]) -> Callable[_P, int]:
+    """Say an error that a command ends with, and return its exit status."""
+
+    @wraps(run)
+    def told(*arguments: _P.args, **options: _P.kwargs) -> int:
+        try:
+            return run(*arguments, **options)
+        except (StartInterruptedError, ConfigError) as error:
+            print(f'streamrec: {error}', file=sys.stderr)
+            return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_PROBLEM
+
+    return told
+
+
+@_with_status
 def init(
     path: Path, seconds: float, fps: int | None, force: bool, ros_arguments: Sequence[str]
 ) -> int:
@@ -44,24 +63,15 @@ def init(
     """
     stop = StopSignals()
     with Console(stderr=True).status(f'looking at the graph for {seconds:g} s'):
-        try:
-            proposal = look_and_write(
-                path,
-                seconds=seconds,
-                fps=fps,
-                force=force,
-                ros_arguments=ros_arguments,
-                stop=stop,
-            )
-        except StartInterruptedError as error:
-            return _fail(error, EXIT_PROBLEM)
-        except ConfigError as error:
-            return _fail(error, EXIT_CONFIG)
+        proposal = look_and_write(
+            path, seconds=seconds, fps=fps, force=force, ros_arguments=ros_arguments, stop=stop
+        )
     for line in init_lines(proposal, path, seconds):
         print(line)
     return EXIT_PROBLEM if proposal.is_empty else EXIT_OK
 
 
+@_with_status
 def doctor(
     path: Path,
     seconds: float,
@@ -76,25 +86,11 @@ def doctor(
     """
     stop = StopSignals()
     with Console(stderr=True).status(f'listening for {seconds:g} s'):
-        try:
-            report = diagnose(
-                path,
-                seconds=seconds,
-                pictures=pictures,
-                ros_arguments=ros_arguments,
-                stop=stop,
-            )
-        except StartInterruptedError as error:
-            return _fail(error, EXIT_PROBLEM)
-        except ConfigError as error:
-            return _fail(error, EXIT_CONFIG)
+        report = diagnose(
+            path, seconds=seconds, pictures=pictures, ros_arguments=ros_arguments, stop=stop
+        )
     if as_json:
         print(json.dumps(report.as_json(), indent=2, ensure_ascii=False))
     else:
         render(report, report_console())
     return EXIT_PROBLEM if report.level is Level.PROBLEM else EXIT_OK
-
-
-def _fail(error: Exception, status: int) -> int:
-    print(f'streamrec: {error}', file=sys.stderr)
-    return status
