@@ -26,6 +26,7 @@ from av.video.frame import VideoFrame
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.frame import EncodedPacket, Frame
 from lerobot_streamrec.video.mp4_encoder import (
+    close_quietly,
     CONTAINER_OPTIONS,
     EncodedVideo,
     Mp4Encoder,
@@ -220,11 +221,7 @@ class _PacketFile:
 
     def abort(self) -> None:
         """Close the file as it is; never raises."""
-        try:
-            self._container.close()
-        except (av.FFmpegError, OSError, ValueError):
-            # Nothing to be saved here, and the first error is already on its way.
-            return
+        close_quietly(self._container)
 
 
 def _frames(path: Path) -> Iterator[VideoFrame]:

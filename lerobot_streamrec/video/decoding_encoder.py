@@ -17,18 +17,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 import logging
-from typing import Any
 
-from av.video.frame import VideoFrame
-from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame
+from lerobot_streamrec.depth_frame import DepthFrame
 from lerobot_streamrec.errors import EncoderError, UndecodableError
-from lerobot_streamrec.frame import CompressedPicture, EncodedPacket, Frame
-from lerobot_streamrec.video.depth_decoder import DepthDecoder
+from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.video.decoders import Coded, Decoders
 from lerobot_streamrec.video.encoder_link import EncoderLink
 from lerobot_streamrec.video.encoder_thread import VideoEncoder
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
-from lerobot_streamrec.video.packet_decoder import PacketDecoder
-from lerobot_streamrec.video.picture_decoder import PictureDecoder
 
 _log = logging.getLogger(__name__)
 
@@ -46,36 +42,24 @@ class DecodingEncoder(EncoderLink):
     def __init__(self, encoder: VideoEncoder, video_key: str) -> None:
         super().__init__(encoder)
         self._video_key = video_key
-        self._decoders: dict[str, Any] = {}
+        self._decoders = Decoders()
         self._has_picture = False
         self._num_undecodable = 0
 
-    def encode(
-        self, picture: Frame | DepthFrame | CompressedPicture | CompressedDepth | EncodedPacket
-    ) -> None:
+    def encode(self, picture: Frame | DepthFrame | Coded) -> None:
         """
         Encode a picture as the next frame.
 
         :raise EncoderError: if it is the first one and cannot be decoded
         """
         try:
-            decoded = self._decoded(picture)
+            if not isinstance(picture, Frame | DepthFrame):
+                picture = self._decoders.decode(picture)
         except UndecodableError as error:
             self._repeat_instead(error)
         else:
-            self._encoder.encode(decoded)
+            self._encoder.encode(picture)
         self._has_picture = True
-
-    def _decoded(
-        self, picture: Frame | DepthFrame | CompressedPicture | CompressedDepth | EncodedPacket
-    ) -> Frame | DepthFrame | VideoFrame:
-        if isinstance(picture, Frame | DepthFrame):
-            return picture
-        place = 'depth' if isinstance(picture, CompressedDepth) else picture.codec
-        if place not in self._decoders:
-            self._decoders[place] = _decoder_of(picture)
-        decoded: DepthFrame | VideoFrame = self._decoders[place].decode(picture)
-        return decoded
 
     def _repeat_instead(self, error: UndecodableError) -> None:
         if not self._has_picture:
@@ -88,13 +72,3 @@ class DecodingEncoder(EncoderLink):
     def finish(self) -> EncodedVideo:
         """Close the file and say what is in it."""
         return replace(super().finish(), num_undecodable=self._num_undecodable)
-
-
-def _decoder_of(
-    picture: CompressedPicture | CompressedDepth | EncodedPacket,
-) -> PictureDecoder | PacketDecoder | DepthDecoder:
-    if isinstance(picture, CompressedDepth):
-        return DepthDecoder()
-    if isinstance(picture, EncodedPacket):
-        return PacketDecoder(picture.codec)
-    return PictureDecoder(picture.codec)

@@ -68,6 +68,16 @@ class VideoFacts:
     pix_fmt: str
     fps: float
 
+    def as_info(self) -> dict[str, object]:
+        """Return what LeRobot stores of it in ``features[key]['info']``."""
+        return {
+            'video.height': self.height,
+            'video.width': self.width,
+            'video.codec': self.codec,
+            'video.pix_fmt': self.pix_fmt,
+            'video.fps': int(self.fps),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class InspectedFrame:

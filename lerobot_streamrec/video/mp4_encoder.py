@@ -16,11 +16,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.container import OutputContainer
 from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 from lerobot_streamrec.errors import EncoderError
@@ -183,8 +185,10 @@ class Mp4Encoder:
 
     def abort(self) -> None:
         """Close the file as it is; never raises. What was muxed stays readable."""
-        try:
-            self._container.close()
-        except (av.FFmpegError, OSError, ValueError):
-            # Nothing to be saved here, and the first error is already on its way.
-            return
+        close_quietly(self._container)
+
+
+def close_quietly(container: OutputContainer) -> None:
+    """Close a file as it is; never raises: the first error is already on its way."""
+    with suppress(av.FFmpegError, OSError, ValueError):
+        container.close()

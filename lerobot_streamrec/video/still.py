@@ -22,9 +22,7 @@ import av
 from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame
 from lerobot_streamrec.errors import UndecodableError
 from lerobot_streamrec.frame import CompressedPicture, EncodedPacket, Frame, Picture
-from lerobot_streamrec.video.depth_decoder import DepthDecoder
-from lerobot_streamrec.video.packet_decoder import PacketDecoder
-from lerobot_streamrec.video.picture_decoder import PictureDecoder
+from lerobot_streamrec.video.decoders import Decoders
 from lerobot_streamrec.video.pixels import rgb_pixels
 import numpy as np
 import numpy.typing as npt
@@ -40,17 +38,14 @@ def png_file(picture: Picture) -> bytes:
     :param picture: as it goes to an encoder
     :raise UndecodableError: if it is compressed and not whole
     """
-    if isinstance(picture, CompressedPicture):
-        return _png(rgb_pixels(PictureDecoder(picture.codec).decode(picture)), 'rgb24')
-    if isinstance(picture, EncodedPacket):
-        return _png(rgb_pixels(PacketDecoder(picture.codec).decode(picture)), 'rgb24')
-    if isinstance(picture, Frame):
-        return _png(rgb_pixels(picture), 'rgb24')
-    if isinstance(picture, CompressedDepth):
-        picture = DepthDecoder().decode(picture)
-    if isinstance(picture, DepthFrame):
-        return _png(_shades(picture.values), 'gray')
-    raise UndecodableError(f'{type(picture).__name__}: no picture can be made of it alone')
+    shown: Any = picture
+    if isinstance(picture, CompressedPicture | CompressedDepth | EncodedPacket):
+        shown = Decoders().decode(picture)
+    elif not isinstance(picture, Frame | DepthFrame):
+        raise UndecodableError(f'{type(picture).__name__}: no picture can be made of it alone')
+    if isinstance(shown, DepthFrame):
+        return _png(_shades(shown.values), 'gray')
+    return _png(rgb_pixels(shown), 'rgb24')
 
 
 def _shades(depth: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

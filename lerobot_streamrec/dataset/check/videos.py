@@ -196,13 +196,7 @@ class VideoCheck:
     def _check_described(self, key: str, path: str, facts: VideoFacts) -> None:
         """Compare with the feature's info, which is about all files of the camera."""
         said = self._info.features[key].info
-        real = {
-            'video.height': facts.height,
-            'video.width': facts.width,
-            'video.codec': facts.codec,
-            'video.pix_fmt': facts.pix_fmt,
-            'video.fps': int(facts.fps),
-        }
+        real = facts.as_info()
         wrong = [name for name, value in real.items() if said.get(name, value) != value]
         if wrong and key not in self._described:
             self._described.add(key)

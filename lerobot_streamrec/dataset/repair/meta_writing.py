@@ -128,13 +128,7 @@ def _with_video_info(entry: Mapping[str, Any], plan: RepairPlan, key: str) -> di
         facts = video_facts(plan.videos[key][0].path)
     except DatasetCorruptError:
         return dict(entry)
-    real = {
-        'video.height': facts.height,
-        'video.width': facts.width,
-        'video.codec': facts.codec,
-        'video.pix_fmt': facts.pix_fmt,
-        'video.fps': int(facts.fps),
-    }
+    real = facts.as_info()
     name = 'info' if entry.get('info') else 'video_info'
     said = entry.get(name) or {}
     return {**entry, name: {**said, **{one: real[one] for one in real if one in said}}}
