@@ -38,7 +38,7 @@ from lerobot_streamrec.errors import StreamrecError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.summary import EpisodeSummary
-from lerobot_streamrec.video.config import EncoderConfig, VCODECS
+from lerobot_streamrec.video.config import BUNDLED_VCODECS, EncoderConfig
 import numpy as np
 
 from benchmarks.machine import Machine, this_machine
@@ -158,7 +158,7 @@ def parse_options() -> argparse.Namespace:
         prog='benchmarks/push_latency.py', description='How long a push holds its caller.'
     )
     parser.add_argument('--seconds', type=float, default=10.0, metavar='S', help='of the episode')
-    parser.add_argument('--codec', choices=VCODECS, default=EncoderConfig().vcodec)
+    parser.add_argument('--codec', choices=BUNDLED_VCODECS, default=EncoderConfig().vcodec)
     parser.add_argument('--json', type=Path, metavar='FILE', help='write everything there too')
     parser.add_argument('--quick', action='store_true', help='2 s: whether it works')
     options = parser.parse_args()

@@ -17,12 +17,12 @@ from __future__ import annotations
 
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.parameters import defaults_of, ParameterReader, Spec
-from lerobot_streamrec.video.config import EncoderConfig, VCODECS
+from lerobot_streamrec.video.config import BUNDLED_VCODECS, EncoderConfig
 
 _ENCODER = defaults_of(EncoderConfig)
 
 _OPTIONS = {
-    'vcodec': Spec('encoder.vcodec', _ENCODER['vcodec'], f'Codec: {", ".join(VCODECS)}'),
+    'vcodec': Spec('encoder.vcodec', _ENCODER['vcodec'], f'Codec: {", ".join(BUNDLED_VCODECS)}'),
     'pix_fmt': Spec(
         'encoder.pix_fmt', _ENCODER['pix_fmt'], "FFmpeg's pixel format of the videos"
     ),

@@ -34,7 +34,7 @@ from lerobot_streamrec.video.depth_config import DEPTH_UNIT, DepthConfig
 from lerobot_streamrec.video.depth_encoder import DepthEncoder
 from lerobot_streamrec.video.depth_quantisation import DepthQuantiser
 from lerobot_streamrec.video.encoder_thread import EncoderThread, VideoEncoder
-from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
+from lerobot_streamrec.video.opening import FileEncoder, open_file_encoder
 from lerobot_streamrec.video.spool import Spool
 
 SPOOL_SUFFIX = '.spool'
@@ -91,8 +91,8 @@ def open_camera(
     path = folder / video_name(stream.key)
     counting = _counting(stream.depth, unit, lattice_stride(height, width))
 
-    def open_mp4(target: Path) -> Mp4Encoder:
-        return Mp4Encoder(target, encoder, fps=config.fps, width=width, height=height)
+    def open_mp4(target: Path) -> FileEncoder:
+        return open_file_encoder(target, encoder, fps=config.fps, width=width, height=height)
 
     def open_encoder() -> VideoEncoder:
         path.parent.mkdir(parents=True, exist_ok=True)

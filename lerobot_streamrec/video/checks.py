@@ -23,7 +23,7 @@ import av
 from av.codec.codec import UnknownCodecError
 from lerobot_streamrec.errors import CodecError, ConfigError
 from lerobot_streamrec.video.codecs import codec_options, ffmpeg_encoder
-from lerobot_streamrec.video.config import EncoderConfig, VCODECS
+from lerobot_streamrec.video.config import BUNDLED_VCODECS, EncoderConfig
 from lerobot_streamrec.video.real_time import renounce_real_time
 
 THREAD_NAME = 'try-encoder'
@@ -76,7 +76,7 @@ def _check_known(config: EncoderConfig, name: str) -> None:
             'encoder.vcodec',
             config.vcodec,
             f'this build of FFmpeg has no encoder {name}; choose another of '
-            f'{", ".join(VCODECS)} or install a PyAV that has it',
+            f'{", ".join(BUNDLED_VCODECS)} or install a PyAV that has it',
         ) from error
     formats = [one.name for one in codec.video_formats or ()]
     if formats and config.pix_fmt not in formats:

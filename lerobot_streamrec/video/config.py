@@ -19,11 +19,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from lerobot_streamrec.errors import CodecError
+from lerobot_streamrec.video.ffmpeg_settings import FfmpegSettings
 
-VCODECS = ('libsvtav1', 'h264', 'hevc')
-"""What ``vcodec`` may be; ``av1`` is another word for the first."""
+BUNDLED_VCODECS = ('libsvtav1', 'h264', 'hevc')
+"""Software encoders that every PyAV on PyPI brings."""
+
+HARDWARE_VCODECS = (
+    'h264_videotoolbox',
+    'hevc_videotoolbox',
+    'h264_nvenc',
+    'hevc_nvenc',
+    'h264_vaapi',
+    'h264_qsv',
+)
+"""Encoders in hardware, in LeRobot's order: ``auto`` is the first of them that works here."""
+
+AUTO = 'auto'
+
+VCODECS = (*BUNDLED_VCODECS, 'libaom-av1', *HARDWARE_VCODECS, AUTO)
+"""What ``vcodec`` may be (LeRobot's names); ``av1`` is another word for the first."""
+
+PYAV = 'pyav'
+FFMPEG = 'ffmpeg'
+BACKENDS = (PYAV, FFMPEG)
+"""What encodes: libav in this process, or an ffmpeg program."""
 
 _ALIASES = {'av1': 'libsvtav1'}
+_CANONICAL = {'libsvtav1': 'av1', 'libaom-av1': 'av1'}
 # Of h264 and hevc; libsvtav1 goes up to 63.
 _MAX_CRF = 51
 _DEFAULT_PRESETS: dict[str, int] = {'libsvtav1': 12}
@@ -42,6 +64,8 @@ class EncoderConfig:
     :param fast_decode: 0 to 2, how much to ease decoding
     :param encoder_threads: threads of one encoder; 0: shared out over the cameras
     :param extra_options: further FFmpeg options; they never replace one that is set above
+    :param backend: one of ``BACKENDS``
+    :param ffmpeg: of the backend ffmpeg: the program
     :raise CodecError: at construction, if a value is not allowed
     """
 
@@ -53,6 +77,8 @@ class EncoderConfig:
     fast_decode: int = 0
     encoder_threads: int = 0
     extra_options: Mapping[str, str] = field(default_factory=dict)
+    backend: str = PYAV
+    ffmpeg: FfmpegSettings = field(default_factory=FfmpegSettings)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, 'vcodec', _ALIASES.get(self.vcodec, self.vcodec))
@@ -69,6 +95,22 @@ class EncoderConfig:
             object.__setattr__(self, 'preset', _DEFAULT_PRESETS.get(self.vcodec))
         elif isinstance(self.preset, str) and self.preset.isdecimal():
             object.__setattr__(self, 'preset', int(self.preset))
+
+    @property
+    def codec(self) -> str:
+        """FFmpeg's name of what the video is: ``av1``, ``h264`` or ``hevc``; not of ``auto``."""
+        return _CANONICAL.get(self.vcodec, self.vcodec.split('_')[0])
+
+    @property
+    def is_hardware(self) -> bool:
+        """Whether the encoder is none that runs everywhere."""
+        return self.vcodec not in (*BUNDLED_VCODECS, 'libaom-av1')
+
+    def in_software(self) -> EncoderConfig:
+        """Return settings for an encoder of the same codec that runs in this process."""
+        if not self.is_hardware and self.backend == PYAV:
+            return self
+        return replace(self.for_codec(self.codec), backend=PYAV)
 
     def with_threads(self, encoder_threads: int) -> EncoderConfig:
         """Return the same settings with a number of threads."""

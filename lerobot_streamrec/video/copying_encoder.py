@@ -29,8 +29,8 @@ from lerobot_streamrec.video.mp4_encoder import (
     close_quietly,
     CONTAINER_OPTIONS,
     EncodedVideo,
-    Mp4Encoder,
 )
+from lerobot_streamrec.video.opening import FileEncoder
 from lerobot_streamrec.video.packet_stream import stream_of
 
 _log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class CopyingEncoder:
     def __init__(
         self,
         path: Path,
-        open_encoder: Callable[[Path], Mp4Encoder],
+        open_encoder: Callable[[Path], FileEncoder],
         *,
         fps: int,
         max_key_distance: int = MAX_KEY_DISTANCE,
@@ -68,7 +68,7 @@ class CopyingEncoder:
         self._fps = fps
         self._max_key_distance = max_key_distance
         self._copy: _PacketFile | None = None
-        self._encoder: Mp4Encoder | None = None
+        self._encoder: FileEncoder | None = None
 
     def encode(self, picture: Frame | VideoFrame) -> None:
         """
@@ -99,7 +99,7 @@ class CopyingEncoder:
         self._encode_instead().repeat()
         self._place()
 
-    def _encode_instead(self) -> Mp4Encoder:
+    def _encode_instead(self) -> FileEncoder:
         if self._encoder is None:
             if self._copy is None:
                 self._encoder = self._open_encoder(self._path)
@@ -107,7 +107,7 @@ class CopyingEncoder:
                 self._encoder = self._encode_again(self._copy)
         return self._encoder
 
-    def _encode_again(self, copy: _PacketFile) -> Mp4Encoder:
+    def _encode_again(self, copy: _PacketFile) -> FileEncoder:
         """Encode what was copied, beside it."""
         copy.close()
         num_copied = copy.num_frames

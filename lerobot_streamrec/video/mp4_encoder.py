@@ -114,6 +114,11 @@ class Mp4Encoder:
         """Frames given to the codec so far."""
         return self._num_frames
 
+    @property
+    def num_written(self) -> int:
+        """Frames that stand in the file; the codec holds back the others."""
+        return self._num_packets
+
     def move(self, path: Path) -> None:
         """
         Rename the file while it grows.

@@ -330,6 +330,8 @@ def encoders(monkeypatch, make_rig):
             super().encode(frame)
             control.count(self._key)
 
-    monkeypatch.setattr('lerobot_streamrec.recording.camera_take.Mp4Encoder', ControlledEncoder)
+    monkeypatch.setattr(
+        'lerobot_streamrec.recording.camera_take.open_file_encoder', ControlledEncoder
+    )
     yield control
     control.open()

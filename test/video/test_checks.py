@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from lerobot_streamrec.errors import CodecError, ConfigError
 from lerobot_streamrec.video.checks import check_encoder, check_picture_size
-from lerobot_streamrec.video.config import EncoderConfig, VCODECS
+from lerobot_streamrec.video.config import BUNDLED_VCODECS, EncoderConfig
 import pytest
 
 
@@ -61,7 +61,7 @@ def test_what_cannot_work_is_refused_by_name(settings, name, allowed):
 @pytest.mark.parametrize(
     'settings',
     [
-        *({'vcodec': vcodec} for vcodec in (*VCODECS, 'av1')),
+        *({'vcodec': vcodec} for vcodec in (*BUNDLED_VCODECS, 'av1')),
         {'preset': 8, 'fast_decode': 1, 'encoder_threads': 2},
         {'vcodec': 'h264', 'crf': 22.5, 'preset': 'ultrafast', 'fast_decode': 1},
         {'vcodec': 'hevc', 'preset': 'ultrafast', 'extra_options': {'x265-params': 'rd=1'}},
@@ -75,7 +75,7 @@ def test_what_works_is_accepted(settings):
     check_encoder(EncoderConfig(**settings))
 
 
-@pytest.mark.parametrize('vcodec', VCODECS)
+@pytest.mark.parametrize('vcodec', BUNDLED_VCODECS)
 @pytest.mark.parametrize('fps', [1, 5, 24, 60, 240])
 def test_usual_rates_are_accepted(vcodec, fps):
     check_encoder(EncoderConfig(vcodec=vcodec), fps)
@@ -89,7 +89,7 @@ def test_a_rate_that_the_codec_does_not_take_is_refused_by_name():
     check_encoder(EncoderConfig(vcodec='h264'), 300)
 
 
-@pytest.mark.parametrize('vcodec', VCODECS)
+@pytest.mark.parametrize('vcodec', BUNDLED_VCODECS)
 @pytest.mark.parametrize(('width', 'height'), [(8, 64), (64, 15), (0, 0), (100_000, 480)])
 def test_sizes_out_of_range_are_refused_for_every_codec(vcodec, width, height):
     config = EncoderConfig(vcodec=vcodec)

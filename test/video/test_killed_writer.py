@@ -26,7 +26,7 @@ import signal
 import subprocess
 import sys
 
-from lerobot_streamrec.video.config import VCODECS
+from lerobot_streamrec.video.config import BUNDLED_VCODECS
 import pytest
 
 FPS = 30
@@ -35,7 +35,7 @@ WRITER = Path(__file__).with_name('killed_writer.py')
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize('vcodec', VCODECS)
+@pytest.mark.parametrize('vcodec', BUNDLED_VCODECS)
 def test_all_but_the_last_second_can_be_read_after_a_kill(vcodec, tmp_path, decode):
     path = tmp_path / 'video.mp4'
     with subprocess.Popen(
