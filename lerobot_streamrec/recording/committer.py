@@ -98,6 +98,11 @@ class Committer:
         return self._counts.num_lost
 
     @property
+    def num_saved(self) -> int:
+        """Episodes in the dataset."""
+        return self._counts.num_saved
+
+    @property
     def num_deferred(self) -> int:
         """Episodes that are saved, and in the dataset when their videos are encoded."""
         return self._counts.num_deferred

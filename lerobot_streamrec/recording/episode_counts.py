@@ -50,6 +50,12 @@ class EpisodeCounts:
             self._num_lost += lost
 
     @property
+    def num_saved(self) -> int:
+        """Episodes in the dataset."""
+        with self._lock:
+            return self._num_saved
+
+    @property
     def num_deferred(self) -> int:
         """Episodes on the disk, and in the dataset when their videos are encoded."""
         with self._lock:

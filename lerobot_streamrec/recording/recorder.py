@@ -358,7 +358,7 @@ class Recorder:
         return RecorderStatus(
             state=RecorderState.CLOSED if self._is_closed else state,
             episode_index=self._committer.next_index,
-            num_saved=self._committer.info.total_episodes,
+            num_saved=self._committer.num_saved,
             num_pending=self._outcomes.num_saving,
             num_deferred=self._committer.num_deferred,
             num_rows=take.num_rows if take else 0,

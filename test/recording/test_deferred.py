@@ -24,6 +24,8 @@ from __future__ import annotations
 import shutil
 import threading
 
+from command_line import streamrec
+from lerobot_streamrec.dataset.check.check import check_dataset
 from lerobot_streamrec.dataset.takes import deferred as deferred_takes
 from lerobot_streamrec.dataset.takes import whole_videos
 from lerobot_streamrec.errors import EncoderError, EpisodeStateError
@@ -270,7 +272,7 @@ def test_one_that_cannot_be_encoded_stays_and_keeps_no_other_from_it(
         context.setattr(late_encoder, 'encode_take', refuse)
         rig.record(1)
         wait_for(lambda: num_saved(rig) == 1)
-    assert staged(rig.config.root) == ['take-000001']
+    wait_for(lambda: staged(rig.config.root) == ['take-000001'])
     assert rig.recorder.close(WAIT_S)
     again = make_rig(resume=True)
     wait_for(lambda: num_saved(again) == 2)
@@ -311,3 +313,51 @@ def test_a_disk_that_refuses_the_pictures_fails_the_save(make_deferring, monkeyp
     wait_for(lambda: rig.recorder.status().failure)
     with pytest.raises(Exception, match='No space left'):
         rig.save()
+
+
+@pytest.mark.parametrize('num_before', [0, 1])
+def test_the_command_line_encodes_what_waits(num_before, make_deferring, read_dataset):
+    """With no episode before, there is not even a dataset yet."""
+    rig = make_deferring(encode_batch_size=0, robot_type='so101')
+    if num_before:
+        rig.record(1)
+        rig.run(0.5)
+        rig.recorder.finalize().result(WAIT_S)
+    rig.record(2)
+    rig.run(0.5)
+    rig.record(1)
+    rig.recorder.close(WAIT_S)
+    root = rig.config.root
+    if num_before:
+        kinds = [one.kind.code for one in check_dataset(root).findings]
+        assert kinds == ['unencoded-episode'] * 2
+        refused = streamrec('compact', root)
+        assert refused.returncode == 1
+        assert 'streamrec encode' in refused.stderr
+    done = streamrec('encode', root)
+    assert (done.returncode, done.stderr) == (0, '')
+    assert f'encoded episode {num_before}: 1' in done.stdout
+    assert f'encoded episode {num_before + 1}: ' in done.stdout
+    dataset = read_dataset(root)
+    for index in range(num_before + 2):
+        rig.check(dataset, index)
+    assert dataset.info['robot_type'] == 'so101'
+    assert list(dataset.info['features'])[:3] == [one.key for one in rig.config.streams]
+    again = streamrec('encode', root)
+    assert (again.returncode, again.stdout) == (0, f'nothing waits in {root}\n')
+
+
+def test_the_command_line_says_what_cannot_be_encoded(make_deferring, tmp_path):
+    nothing = streamrec('encode', tmp_path)
+    assert nothing.returncode == 1
+    assert 'no episode that waits to become one' in nothing.stderr
+    rig = make_deferring(encode_batch_size=0)
+    rig.record(1)
+    rig.recorder.close(WAIT_S)
+    root = rig.config.root
+    (root / f'.streamrec/staging/take-000001/{TOP}.spool').write_bytes(b'')
+    done = streamrec('encode', root)
+    assert done.returncode == 1
+    assert f'0 of {TOP}' in done.stderr
+    assert '1 episode could not be encoded and still waits' in done.stderr
+    assert staged(root) == ['take-000001']

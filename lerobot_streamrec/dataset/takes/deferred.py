@@ -42,7 +42,7 @@ from lerobot_streamrec.dataset.takes.whole_videos import (
 )
 from lerobot_streamrec.dataset.undo import UNDONE, UndoneEpisode
 from lerobot_streamrec.dataset.writer import DatasetWriter
-from lerobot_streamrec.errors import DatasetError
+from lerobot_streamrec.errors import DatasetError, VideoError
 import numpy as np
 import numpy.typing as npt
 
@@ -91,8 +91,13 @@ def encode_take(folder: Path, num_rows: int, tell: Tell = lambda _: None) -> Enc
     """
     record = read_take_record(folder)
     sources = frame_sources(folder, record)
+    if not sources:
+        return EncodedTake(num_rows, {})
     num_whole, videos = whole_videos(sources, num_rows, tell)
-    return EncodedTake(num_whole if record.cameras else num_rows, videos)
+    if not num_whole:
+        there = ', '.join(f'{one.num_frames} of {key}' for key, one in sources.items())
+        raise VideoError(f'not all cameras have a whole frame: there are {there}')
+    return EncodedTake(num_whole, videos)
 
 
 class DeferredTakes:
