@@ -22,7 +22,8 @@ import sys
 import threading
 
 _CAPABILITY_VERSION_3 = 0x20080522
-_CAP_SYS_NICE = 1 << 23
+_CAP_SYS_NICE = 23
+_PR_CAPBSET_DROP = 24
 
 ENCODER_NICENESS = 5
 """Of encoder threads, and of those that their codecs make."""
@@ -34,7 +35,8 @@ def renounce_real_time() -> bool:
 
     SVT-AV1 gives its threads SCHED_FIFO at priority 99 whenever it runs as root, as in most
     containers, and starves drivers and controllers then. Other threads of the process keep what
-    they may. Linux only; does nothing elsewhere, and nothing where the right was never there.
+    they may. Programs that the thread starts do not get it either: to root's, the kernel would
+    give it back. Linux only; does nothing elsewhere, and nothing where the right was never there.
 
     :return: whether it was done (capset(2), of CAP_SYS_NICE, effective set)
     """
@@ -42,7 +44,7 @@ def renounce_real_time() -> bool:
         return False
     try:
         libc = ctypes.CDLL(None, use_errno=True)
-        capget, capset = libc.capget, libc.capset
+        capget, capset, prctl = libc.capget, libc.capset, libc.prctl
     except (OSError, AttributeError):
         return False
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
@@ -50,7 +52,10 @@ def renounce_real_time() -> bool:
     sets = (ctypes.c_uint32 * 6)()
     if capget(header, sets) != 0:
         return False
-    sets[0] &= ~_CAP_SYS_NICE
+    for index in (0, 2):
+        sets[index] &= ~(1 << _CAP_SYS_NICE)
+    # Refused to those who are not root, whose programs do not get the right anyway.
+    prctl(_PR_CAPBSET_DROP, _CAP_SYS_NICE, 0, 0, 0)
     return bool(capset(header, sets) == 0)
 
 
