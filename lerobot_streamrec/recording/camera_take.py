@@ -27,13 +27,16 @@ from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.stats.depth_histogram import DepthHistogram, DepthMoments
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
+from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.copying_encoder import CopyingEncoder
 from lerobot_streamrec.video.counting_encoder import CountingEncoder
 from lerobot_streamrec.video.decoding_encoder import DecodingEncoder
 from lerobot_streamrec.video.depth_config import DEPTH_UNIT, DepthConfig
 from lerobot_streamrec.video.depth_encoder import DepthEncoder
 from lerobot_streamrec.video.depth_quantisation import DepthQuantiser
+from lerobot_streamrec.video.encoder_account import EncoderAccount
 from lerobot_streamrec.video.encoder_thread import EncoderThread, VideoEncoder
+from lerobot_streamrec.video.fallback_encoder import EncoderChoice, FallbackEncoder
 from lerobot_streamrec.video.opening import FileEncoder, open_file_encoder
 from lerobot_streamrec.video.spool import Spool
 
@@ -62,6 +65,7 @@ class CameraTake:
     :param width: of every frame
     :param depth_unit: of every depth picture; empty: colours
     :param encoder_info: the encoder's settings, as LeRobot stores them
+    :param account: what the encoder tells while it is at work
     """
 
     thread: EncoderThread
@@ -70,6 +74,17 @@ class CameraTake:
     width: int
     depth_unit: str
     encoder_info: Mapping[str, object]
+    account: EncoderAccount
+
+    @property
+    def num_queued(self) -> int:
+        """Frames that wait for the encoder; any thread."""
+        return self.thread.statistics().num_queued
+
+    @property
+    def num_left(self) -> int:
+        """Frames that wait, less those encoded once more: falls while the encoder is at work."""
+        return self.num_queued - self.account.num_again
 
 
 def open_camera(
@@ -90,9 +105,19 @@ def open_camera(
         encoder = encoder.for_codec(picture.codec)
     path = folder / video_name(stream.key)
     counting = _counting(stream.depth, unit, lattice_stride(height, width))
+    account = EncoderAccount()
+
+    def choice(settings: EncoderConfig) -> EncoderChoice:
+        size = {'fps': config.fps, 'width': width, 'height': height}
+        return EncoderChoice(settings, lambda target: open_file_encoder(target, settings, **size))
 
     def open_mp4(target: Path) -> FileEncoder:
-        return open_file_encoder(target, encoder, fps=config.fps, width=width, height=height)
+        first, second = choice(encoder), choice(encoder.in_software())
+        # A codec in this process fails of a full memory or disk, and would fail of it again: it
+        # has no second one, and keeps no frames for that.
+        if first.config == second.config:
+            return first.open(target)
+        return FallbackEncoder(target, first, second, fps=config.fps, account=account)
 
     def open_encoder() -> VideoEncoder:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,7 +138,7 @@ def open_camera(
         max_spool_bytes=config.spool_bytes_per_camera,
     )
     info = {**encoder.as_info(), **picture_info(stream, picture)}
-    return CameraTake(thread, counting.counted, height, width, unit, info)
+    return CameraTake(thread, counting.counted, height, width, unit, info, account)
 
 
 def picture_info(stream: StreamConfig, picture: Picture) -> dict[str, object]:
