@@ -243,12 +243,13 @@ class Committer:
         for key, future in take.videos.items():
             video = future.result()
             camera = take.cameras[key]
+            assert video.path is not None
             videos[key] = VideoDraft(
                 path=video.path,
                 num_frames=video.num_frames,
-                height=camera.height,
-                width=camera.width,
-                encoder_info=video.encoder_info or camera.encoder_info,
+                height=camera.taken.height,
+                width=camera.taken.width,
+                encoder_info=video.encoder_info or camera.taken.encoder_info,
                 statistics=camera.counted.statistics(),
             )
         veto = veto_of(take, self._config.limits)
@@ -331,7 +332,6 @@ class Committer:
             camera.thread.abort()
             if not camera.thread.join(_ABORT_JOIN_S):
                 _log.error('the encoder of %s does not end', key)
-
 
 
 def _num_left(take: FinishedTake) -> dict[str, int]:

@@ -31,7 +31,7 @@ from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.encoder_account import EncoderAccount
 from lerobot_streamrec.video.frame_scaler import FrameScaler
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
-from lerobot_streamrec.video.opening import FileEncoder
+from lerobot_streamrec.video.opening import FileEncoder, open_file_encoder
 from lerobot_streamrec.video.replacing_encoder import ReplacingEncoder
 
 _log = logging.getLogger(__name__)
@@ -46,6 +46,40 @@ _MAX_HELD_BACK = 256
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 _FAILURES = (EncoderError, av.FFmpegError, OSError, ValueError)
+
+
+def open_with_fallback(
+    path: Path,
+    config: EncoderConfig,
+    account: EncoderAccount,
+    *,
+    fps: int,
+    width: int,
+    height: int,
+) -> FileEncoder:
+    """
+    Begin a video that survives its encoder, if there is another one for it.
+
+    A codec in this process fails of a full memory or disk, and would fail of it again: it has no
+    second one, and keeps no frames for that.
+
+    :param path: file to make; its folder exists
+    :param config: encoder settings, checked before
+    :param account: is told of a failure
+    :param fps: frames per second
+    :param width: of every frame, in pixels
+    :param height: of every frame, in pixels
+    :raise EncoderError: if that cannot be done
+    """
+
+    def choice(settings: EncoderConfig) -> EncoderChoice:
+        size = {'fps': fps, 'width': width, 'height': height}
+        return EncoderChoice(settings, lambda target: open_file_encoder(target, settings, **size))
+
+    first, second = choice(config), choice(config.in_software())
+    if first.config == second.config:
+        return first.open(path)
+    return FallbackEncoder(path, first, second, fps=fps, account=account)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,11 +35,12 @@ from lerobot_streamrec.video.video_frame import MATRIX_BT601, RANGE_LIMITED
 @dataclass(frozen=True, slots=True)
 class EncodedVideo:
     """
-    A closed video file.
+    A closed video file, or what is to become one.
 
-    :param path: the file
-    :param num_frames: frames in it
-    :param size_bytes: its size
+    :param path: the file; None: there is none yet
+    :param num_frames: frames of the video
+    :param size_bytes: size of the file
+    :param num_spooled: of the frames, the last so many are not in the file but in a spool
     :param num_undecodable: of the frames, repeat the one before because what the camera sent could
         not be decoded
     :param encoder_info: the encoder's settings, as LeRobot stores them, if they are not those that
@@ -47,9 +48,10 @@ class EncodedVideo:
     :param trouble: which encoder failed, and what encoded instead, in a sentence; empty: none did
     """
 
-    path: Path
-    num_frames: int
-    size_bytes: int
+    path: Path | None = None
+    num_frames: int = 0
+    size_bytes: int = 0
+    num_spooled: int = 0
     num_undecodable: int = 0
     encoder_info: Mapping[str, object] | None = None
     trouble: str = ''

@@ -119,6 +119,7 @@ class ReplacingEncoder:
         :raise EncoderError: if not all frames are in it; then the other file keeps its place
         """
         video = self._encoder.finish()
+        assert video.path is not None
         video.path.replace(self._path)
         return replace(video, path=self._path)
 
