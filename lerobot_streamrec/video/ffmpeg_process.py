@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 import fcntl
 import logging
@@ -29,6 +30,7 @@ import threading
 import time
 
 from lerobot_streamrec.errors import EncoderProcessError
+from lerobot_streamrec.video.real_time import renounce_real_time_of_programs
 
 _log = logging.getLogger(__name__)
 
@@ -91,15 +93,7 @@ class FfmpegProcess:
         self._stall_timeout_s = stall_timeout_s
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         try:
-            # Niceness and rights are those of the calling thread.
-            self._process = subprocess.Popen(
-                command,
-                bufsize=0,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
+            self._process = _start(command)
         except OSError as error:
             reason = f'{command[0]} cannot be started ({error.strerror})'
             raise EncoderProcessError(reason, shlex.join(command), '') from error
@@ -221,6 +215,20 @@ class FfmpegProcess:
         for pipe in (self._stdin, self._stdout, self._stderr):
             with suppress(OSError):
                 pipe.close()
+
+
+def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start a program that is as nice as the calling thread, and may not be real-time."""
+    with ThreadPoolExecutor(1, initializer=renounce_real_time_of_programs) as pool:
+        return pool.submit(
+            subprocess.Popen,
+            command,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        ).result()
 
 
 def _how(status: int) -> str:

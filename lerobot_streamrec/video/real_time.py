@@ -35,8 +35,7 @@ def renounce_real_time() -> bool:
 
     SVT-AV1 gives its threads SCHED_FIFO at priority 99 whenever it runs as root, as in most
     containers, and starves drivers and controllers then. Other threads of the process keep what
-    they may. Programs that the thread starts do not get it either: to root's, the kernel would
-    give it back. Linux only; does nothing elsewhere, and nothing where the right was never there.
+    they may. Linux only; does nothing elsewhere, and nothing where the right was never there.
 
     :return: whether it was done (capset(2), of CAP_SYS_NICE, effective set)
     """
@@ -44,7 +43,7 @@ def renounce_real_time() -> bool:
         return False
     try:
         libc = ctypes.CDLL(None, use_errno=True)
-        capget, capset, prctl = libc.capget, libc.capset, libc.prctl
+        capget, capset = libc.capget, libc.capset
     except (OSError, AttributeError):
         return False
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
@@ -52,11 +51,22 @@ def renounce_real_time() -> bool:
     sets = (ctypes.c_uint32 * 6)()
     if capget(header, sets) != 0:
         return False
-    for index in (0, 2):
-        sets[index] &= ~(1 << _CAP_SYS_NICE)
-    # Refused to those who are not root, whose programs do not get the right anyway.
-    prctl(_PR_CAPBSET_DROP, _CAP_SYS_NICE, 0, 0, 0)
+    sets[0] &= ~(1 << _CAP_SYS_NICE)
     return bool(capset(header, sets) == 0)
+
+
+def renounce_real_time_of_programs() -> None:
+    """
+    Give up the right to real-time priority for all programs that the calling thread will start.
+
+    To those of root, the kernel gives back what the thread has given up for itself. This cannot be
+    undone, so let a thread that ends soon do it. Linux only; does nothing elsewhere, and nothing
+    for those who are not root, whose programs have no such right.
+    """
+    if sys.platform.startswith('linux'):
+        with suppress(OSError, AttributeError):
+            # PR_CAPBSET_DROP of prctl(2).
+            ctypes.CDLL(None).prctl(_PR_CAPBSET_DROP, _CAP_SYS_NICE, 0, 0, 0)
 
 
 def give_way() -> None:
