@@ -44,6 +44,7 @@ def recorder_message(status: RecorderStatus) -> DiagnosticStatus:
         problems.append(f'a crash would lose the running episode: {status.exposure}')
     problems += [f'{one.key} ({one.topic}) {one.problem}' for one in status.streams if one.problem]
     problems += [text for one in status.streams if (text := _backlog(one))]
+    problems += [f'{one.key}: {one.trouble}' for one in status.streams if one.trouble]
     if status.failure:
         level, message = DiagnosticStatus.ERROR, status.failure
     elif problems:
@@ -74,8 +75,9 @@ def stream_message(stream: StreamStatus, root: str) -> DiagnosticStatus:
         'spill_minutes_left': _minutes(stream.queue.spill_left_s),
         'peak_queued_frames': stream.queue.peak_queued,
     }
-    level = DiagnosticStatus.WARN if stream.problem else DiagnosticStatus.OK
-    message = stream.problem or f'{stream.rate_hz:.1f} Hz'
+    problem = stream.problem or stream.trouble
+    level = DiagnosticStatus.WARN if problem else DiagnosticStatus.OK
+    message = problem or f'{stream.rate_hz:.1f} Hz'
     return _message(f'{_NAME}: {stream.key}', level, message, root, values)
 
 

@@ -36,11 +36,11 @@ def wait_for_encoders(
     :param is_parking: whether what they have not encoded is to stay on the disk
     :raise EncoderTimeoutError: if one of them does nothing for too long
     """
-    left = _num_queued(take)
+    left = _num_left(take)
     seen_s = dict.fromkeys(left, time.monotonic())
     while late := futures.wait(take.videos.values(), timeout=min(_LOOK_S, timeout_s)).not_done:
         now_s = time.monotonic()
-        before, left = left, _num_queued(take)
+        before, left = left, _num_left(take)
         for key, future in take.videos.items():
             if is_parking():
                 take.cameras[key].thread.park()
@@ -49,9 +49,9 @@ def wait_for_encoders(
             elif now_s - seen_s[key] >= timeout_s:
                 raise EncoderTimeoutError(
                     f'the encoder of {key} did not finish within {timeout_s:g} s, and '
-                    f'encoded none of the {left[key]} frames that wait'
+                    f'encoded none of the {take.cameras[key].num_queued} frames that wait'
                 )
 
 
-def _num_queued(take: FinishedTake) -> dict[str, int]:
-    return {key: camera.thread.statistics().num_queued for key, camera in take.cameras.items()}
+def _num_left(take: FinishedTake) -> dict[str, int]:
+    return {key: camera.num_left for key, camera in take.cameras.items()}

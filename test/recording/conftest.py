@@ -26,11 +26,11 @@ import json
 import threading
 import time
 
-from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
+from numbered_pictures import number_in, numbered_frame
 import numpy as np
 import pytest
 from waiting import wait_for
@@ -39,8 +39,6 @@ FPS = 10
 SECOND_NS = 10**9
 BEGIN_NS = 1_800_000_000 * SECOND_NS
 FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'
-BLOCK = 16
-HEIGHT, WIDTH = 3 * BLOCK, 4 * BLOCK
 WAIT_S = 30
 MS_NS = 10**6
 QUICK = EncoderConfig(vcodec='h264', preset='ultrafast', encoder_threads=1)
@@ -60,22 +58,6 @@ TRAINS = {
 @pytest.fixture(autouse=True)
 def _threads_end(no_thread_left):
     """No recorder leaves a thread behind."""
-
-
-def numbered_frame(number, height=HEIGHT, width=WIDTH, pix_fmt='rgb24'):
-    """Draw a number below 4096 in black and white blocks."""
-    bits = np.array([(number >> bit) & 1 for bit in range(12)], np.uint8).reshape(3, 4)
-    blocks = np.kron(bits * 255, np.ones((BLOCK, BLOCK), np.uint8))
-    pixels = np.zeros((height, width, 3), np.uint8)
-    pixels[: min(height, HEIGHT), : min(width, WIDTH)] = blocks[:height, :width, None]
-    return Frame(pixels, pix_fmt)
-
-
-def number_in(pixels):
-    """Read the number back, from colours or from codes of depth."""
-    middles = pixels[BLOCK // 2 : HEIGHT : BLOCK, BLOCK // 2 : WIDTH : BLOCK]
-    middles = middles.mean(axis=2) if middles.ndim == 3 else middles // 16
-    return sum(1 << bit for bit, level in enumerate(middles.ravel()) if level > 127)
 
 
 class Rig:
@@ -348,7 +330,7 @@ def encoders(monkeypatch, make_rig):
             control.count(self._key)
 
     monkeypatch.setattr(
-        'lerobot_streamrec.recording.camera_take.open_file_encoder', ControlledEncoder
+        'lerobot_streamrec.video.fallback_encoder.open_file_encoder', ControlledEncoder
     )
     yield control
     control.open()

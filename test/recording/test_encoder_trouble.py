@@ -20,10 +20,13 @@ told is the encoder's own, and the next episode is recorded as if nothing had ha
 
 from __future__ import annotations
 
+from dataclasses import replace
 import threading
 
+from ffmpeg_programs import children, ffmpeg_config
 from lerobot_streamrec.errors import CommitError, EpisodeError
 from lerobot_streamrec.recording.status import RecorderState
+from lerobot_streamrec.video.config import EncoderConfig, FFMPEG
 import pytest
 from waiting import wait_for
 
@@ -31,6 +34,7 @@ FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'obser
 FRAME_BYTES = 48 * 64 * 3
 MIB = 1024 * 1024
 WAIT_S = 30
+QUICK = EncoderConfig(vcodec='h264', preset='ultrafast', encoder_threads=1)
 
 
 def quarantined_takes(rig):
@@ -186,7 +190,7 @@ def test_an_encoder_that_cannot_be_opened_fails_the_save_with_its_reason(
         raise PermissionError('permission denied')
 
     with monkeypatch.context() as context:
-        context.setattr('lerobot_streamrec.recording.camera_take.open_file_encoder', refuse)
+        context.setattr('lerobot_streamrec.video.fallback_encoder.open_file_encoder', refuse)
         rig.recorder.start()
         rig.run(1)
         with pytest.raises((EpisodeError, CommitError), match='permission denied'):
@@ -195,3 +199,64 @@ def test_an_encoder_that_cannot_be_opened_fails_the_save_with_its_reason(
     rig.run(1)
     rig.save()
     rig.check(read_dataset(rig.config.root), 0)
+
+
+def test_a_program_that_dies_in_an_episode_costs_it_no_frame(make_rig, read_dataset):
+    rig = make_rig(encoder=ffmpeg_config())
+    rig.run(1)
+    rig.recorder.start()
+    rig.run(5)
+    wait_for(lambda: len(children()) == 2)
+    children()[0].kill()
+
+    def troubles():
+        return {one.key: one.trouble for one in rig.recorder.status().streams if one.trouble}
+
+    while not troubles():
+        rig.run(1)
+    ((key, trouble),) = troubles().items()
+    assert 'was ended by SIGKILL' in trouble
+    assert rig.recorder.status().failure == ''
+    rig.run(1)
+    summary = rig.save()
+    assert (summary.remarks, summary.num_repeated) == ((f'{key}: {trouble}',), 0)
+    assert f'; {key}: h264 (backend ffmpeg) failed at frame' in rig.recorder.status().last_result
+    streams = rig.record_of(0)['streams']
+    assert {one: stream['encoder_trouble'] for one, stream in streams.items()} == {
+        **dict.fromkeys((FRONT, TOP, STATE), ''),
+        key: trouble,
+    }
+    assert not troubles()
+    rig.recorder.start()
+    rig.run(1)
+    assert rig.save().remarks == ()
+    dataset = read_dataset(rig.config.root)
+    rig.check(dataset, 0)
+    rig.check(dataset, 1)
+    assert children() == []
+
+
+def test_a_save_waits_for_what_is_encoded_again(make_rig, encoders, read_dataset):
+    rig = make_rig(encoder=replace(QUICK, backend=FFMPEG), save_timeout_s=0.4)
+    rig.run(1)
+    rig.recorder.start()
+    rig.run(8)
+    encoders.wait_for(TOP, 70)
+    encoders.errors[TOP] = OSError('device lost')
+    encoders.delay_s = 0.02
+    rig.run(1)
+    (remark,) = rig.save().remarks
+    assert 'device lost' in remark
+    rig.check(read_dataset(rig.config.root), 0)
+
+
+def test_an_encoder_that_fails_and_the_next_one_too_fail_the_save_with_both_reasons(
+    make_rig, encoders
+):
+    rig = make_rig(encoder=replace(QUICK, backend=FFMPEG))
+    rig.run(1)
+    encoders.errors |= {TOP: OSError('device lost'), f'{TOP}.again': OSError('no memory')}
+    rig.recorder.start()
+    rig.run(1)
+    with pytest.raises((EpisodeError, CommitError), match=r'no memory; .* failed: device lost'):
+        rig.save()
