@@ -248,6 +248,16 @@ def shown(root, read_dataset):
     return read
 
 
+@pytest.fixture
+def no_spool(monkeypatch):
+    """Let the disk refuse pictures that wait, and nothing else."""
+
+    def refuse(*_):
+        raise OSError('no room for pictures that wait')
+
+    monkeypatch.setattr('os.pwrite', refuse)
+
+
 class EncoderControl:
     """Holds encoders up, or lets them fail, by video key; they are real otherwise."""
 
