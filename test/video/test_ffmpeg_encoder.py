@@ -21,6 +21,7 @@ one that hangs.
 
 from __future__ import annotations
 
+import errno
 from fractions import Fraction
 import os
 from pathlib import Path
@@ -241,6 +242,36 @@ def test_what_a_program_says_takes_little_memory(open_ffmpeg, tmp_path):
     with pytest.raises(EncoderProcessError) as caught:
         encode_numbers(encoder, range(200))
     assert len(str(caught.value)) < 2000
+
+
+def test_a_packet_that_breaks_off_does_not_stand_in_the_file(open_ffmpeg, tmp_path):
+    def sizes(path):
+        with av.open(str(path)) as container:
+            return [packet.size for packet in container.demux(video=0) if packet.size]
+
+    encoder = open_ffmpeg(ffmpeg_config(), name='whole.mp4')
+    encode_numbers(encoder, range(60))
+    whole = sizes(encoder.finish().path)
+    body = (
+        'data = subprocess.run([REAL, *arguments], input=stdin.read(), stdout=-1).stdout\n'
+        'stdout.write(data[:len(data) * 5 // 9]); stdout.flush(); sys.exit(1)'
+    )
+    encoder = open_ffmpeg(ffmpeg_config(executable=fake_program(tmp_path, body)))
+    encode_numbers(encoder, range(60))
+    with pytest.raises(EncoderProcessError, match='exit status 1'):
+        encoder.finish()
+    encoder.abort()
+    found = sizes(tmp_path / 'video.mp4')
+    assert 20 < len(found) < 60
+    assert found == whole[: len(found)]
+
+
+def test_a_full_disk_is_told_as_such_with_one_of_the_next_frames(open_ffmpeg, tmp_path):
+    (tmp_path / 'video.mp4').symlink_to('/dev/full')
+    encoder = open_ffmpeg(ffmpeg_config())
+    with pytest.raises(OSError, match='No space left') as caught:
+        encode_numbers(encoder, range(3000))
+    assert caught.value.errno == errno.ENOSPC
 
 
 def test_a_program_that_hangs_at_its_end_is_an_error(open_ffmpeg):
