@@ -28,6 +28,7 @@ from ffmpeg_programs import children, fake_program, ffmpeg_config, PROGRAMS
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.video.config import BUNDLED_VCODECS, EncoderConfig
 from lerobot_streamrec.video.encoder_account import EncoderAccount
+from lerobot_streamrec.video.encoder_thread import EncoderThread
 from lerobot_streamrec.video.fallback_encoder import (
     EncoderChoice,
     FallbackEncoder,
@@ -35,6 +36,7 @@ from lerobot_streamrec.video.fallback_encoder import (
 )
 from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
 from lerobot_streamrec.video.opening import open_file_encoder
+from lerobot_streamrec.video.spool import read_spool
 from lerobot_streamrec.video.survey import survey_video
 from numbered_pictures import number_in, numbered_frame
 import pytest
@@ -345,3 +347,38 @@ def test_frames_that_the_broken_file_lost_are_counted(open_fakes, tmp_path):
     with pytest.raises(EncoderError, match=r'of (\d+) frames .* the last \1 cannot be decoded'):
         encode_numbers(encoder, range(60))
     assert children() == []
+
+
+@pytest.mark.parametrize('second_fails_at', [0, 10, 33, 38, 50])
+def test_it_knows_how_many_frames_stand_in_the_file_when_both_have_failed(
+    second_fails_at, open_fakes, shown
+):
+    encoder = open_fakes(40, second=lambda path: fake_second(path, second_fails_at))
+    with pytest.raises(EncoderError):
+        encode_numbers(encoder, range(60))
+    encoder.abort()
+    assert encoder.num_written == len(shown())
+
+
+def test_a_recorder_that_ends_parks_the_frames_that_a_program_holds(tmp_path, shown):
+    encoders = []
+
+    def open_encoder():
+        path, account = tmp_path / 'video.mp4', EncoderAccount()
+        size = {'fps': FPS, 'width': WIDTH, 'height': HEIGHT}
+        encoders.append(open_with_fallback(path, ffmpeg_config('hevc'), account, **size))
+        return encoders[0]
+
+    rest = tmp_path / 'rest.spool'
+    thread = EncoderThread('front', open_encoder, max_queue_bytes=1 << 26, rest_path=rest)
+    for number in range(50):
+        thread.push(picture(number))
+    # The program goes on after the last frame was given to it.
+    wait_for(lambda: encoders and encoders[0].num_written >= 30)
+    thread.park()
+    video = thread.finish().result(30)
+    assert video.num_frames == 50
+    in_file = shown()
+    assert in_file == list(range(50 - video.num_spooled))
+    spooled = read_spool(rest, len(in_file))
+    assert [number_in(one.pixels) for _, one in spooled] == list(range(len(in_file), 50))
