@@ -23,6 +23,7 @@ from __future__ import annotations
 import errno
 from fractions import Fraction
 import re
+import threading
 
 from ffmpeg_programs import children, fake_program, ffmpeg_config, PROGRAMS
 from lerobot_streamrec.errors import EncoderError
@@ -36,7 +37,7 @@ from lerobot_streamrec.video.fallback_encoder import (
 )
 from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
 from lerobot_streamrec.video.opening import open_file_encoder
-from lerobot_streamrec.video.spool import read_spool
+from lerobot_streamrec.video.spool import Spool
 from lerobot_streamrec.video.survey import survey_video
 from numbered_pictures import number_in, numbered_frame
 import pytest
@@ -360,25 +361,40 @@ def test_it_knows_how_many_frames_stand_in_the_file_when_both_have_failed(
     assert encoder.num_written == len(shown())
 
 
-def test_a_recorder_that_ends_parks_the_frames_that_a_program_holds(tmp_path, shown):
-    encoders = []
+class FakeProgram(Mp4Encoder):
+    """Tells what it has written when it is given up, and holds a frame up until then."""
 
-    def open_encoder():
-        path, account = tmp_path / 'video.mp4', EncoderAccount()
-        size = {'fps': FPS, 'width': WIDTH, 'height': HEIGHT}
-        encoders.append(open_with_fallback(path, ffmpeg_config('hevc'), account, **size))
-        return encoders[0]
+    def __init__(self, path):
+        super().__init__(path, QUICK, fps=FPS, width=WIDTH, height=HEIGHT)
+        self.is_parked = threading.Event()
+        self._is_given_up = False
 
-    rest = tmp_path / 'rest.spool'
-    thread = EncoderThread('front', open_encoder, max_queue_bytes=1 << 26, rest_path=rest)
+    @property
+    def num_written(self):
+        return super().num_written if self._is_given_up else 0
+
+    def encode(self, frame):
+        super().encode(frame)
+        assert self.num_frames < 30 or self.is_parked.wait(30)
+
+    def abort(self):
+        super().abort()
+        self._is_given_up = True
+
+
+def test_what_a_program_wrote_meanwhile_is_not_parked_as_well(tmp_path, shown):
+    encoder = FakeProgram(tmp_path / 'video.mp4')
+    rest, waiting = tmp_path / 'rest.spool', Spool(tmp_path / 'waiting.spool')
+    thread = EncoderThread(
+        'front', lambda: encoder, max_queue_bytes=1 << 26, spool=waiting, rest_path=rest
+    )
     for number in range(50):
         thread.push(picture(number))
-    # The program goes on after the last frame was given to it.
-    wait_for(lambda: encoders and encoders[0].num_written >= 30)
+    wait_for(lambda: encoder.num_frames == 30)
     thread.park()
-    video = thread.finish().result(30)
-    assert video.num_frames == 50
+    future = thread.finish()
+    encoder.is_parked.set()
+    video = future.result(30)
     in_file = shown()
-    assert in_file == list(range(50 - video.num_spooled))
-    spooled = read_spool(rest, len(in_file))
-    assert [number_in(one.pixels) for _, one in spooled] == list(range(len(in_file), 50))
+    assert in_file == list(range(encoder.num_written))
+    assert (video.num_frames, video.num_spooled) == (50, 50 - len(in_file))
