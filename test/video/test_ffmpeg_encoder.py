@@ -35,7 +35,7 @@ from ffmpeg_programs import BUNDLED, children, fake_program, FASTEST, ffmpeg_con
 from lerobot_streamrec.errors import CodecError, EncoderError, EncoderProcessError
 from lerobot_streamrec.video.concat import concatenate, Segment
 from lerobot_streamrec.video.config import BUNDLED_VCODECS
-from lerobot_streamrec.video.ffmpeg_command import check_ffmpeg
+from lerobot_streamrec.video.ffmpeg_command import check_ffmpeg, encoder_command
 from lerobot_streamrec.video.ffmpeg_settings import FfmpegSettings
 from lerobot_streamrec.video.opening import open_file_encoder
 from lerobot_streamrec.video.survey import survey_video
@@ -182,6 +182,14 @@ def test_filters_and_arguments_before_the_input_reach_the_program(open_ffmpeg, d
     assert command.index('error') < command.index('-i') < command.index('-vf')
     encode_numbers(encoder, range(5))
     assert numbers(decode(encoder.finish().path)) == list(range(5))
+
+
+def test_colours_are_said_of_the_input_and_of_the_output():
+    # The programs of these tests get along with either; ffmpeg 4 does not pass the first one on.
+    command = encoder_command(ffmpeg_config(), fps=FPS, width=WIDTH, height=HEIGHT)
+    said = ['-color_range', 'tv', '-colorspace', 'smpte170m']
+    at = command.index('-i')
+    assert command[at - 4 : at] == said == command[at + 2 : at + 6]
 
 
 def test_the_program_has_a_session_of_its_own_and_gives_way(open_ffmpeg):
