@@ -226,8 +226,10 @@ class EncoderThread:
 
     def _lacks_frames(self) -> bool:
         """Tell whether frames are neither in the file nor in memory: they were too large."""
-        num_written = self._encoder.num_written if self._encoder is not None else 0
-        return self._kept.first > num_written
+        return self._kept.first > self._num_written()
+
+    def _num_written(self) -> int:
+        return self._encoder.num_written if self._encoder is not None else 0
 
     def _may_spool(self, error: BaseException) -> bool:
         # What cannot be decoded now cannot be decoded later.
@@ -262,9 +264,9 @@ class EncoderThread:
         return self._spool_all(self._rest_path)
 
     def _spool_all(self, path: Path) -> EncodedVideo:
-        num_spooled = self._spool_kept(path).finish().num_spooled + self._queue.spill_rest()
-        num_frames = self._kept.first + num_spooled
-        return EncodedVideo(num_frames=num_frames, num_spooled=num_spooled)
+        num_frames = self._spool_kept(path).finish().num_frames + self._queue.spill_rest()
+        # A program has written more since the last frame; what was kept twice does no harm.
+        return EncodedVideo(num_frames=num_frames, num_spooled=num_frames - self._num_written())
 
     def _spool_kept(self, path: Path) -> SpoolingEncoder:
         rest = SpoolingEncoder(path, self._kept.first)

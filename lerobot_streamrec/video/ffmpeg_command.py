@@ -26,6 +26,8 @@ from lerobot_streamrec.video.ffmpeg_settings import FfmpegSettings
 
 _LIST_TIMEOUT_S = 20.0
 
+_COLOURS = ('-color_range', 'tv', '-colorspace', 'smpte170m')
+
 # A row of ``ffmpeg -encoders``: six flags, the first of them V for video, then the name.
 _VIDEO_ENCODER = re.compile(r'^ V[A-Z.]{5} (\S+)', re.MULTILINE)
 
@@ -34,8 +36,9 @@ def encoder_command(config: EncoderConfig, *, fps: int, width: int, height: int)
     """
     Return the program and its arguments: raw frames on stdin, packets in NUT on stdout.
 
-    NUT keeps the borders of packets, tells key frames, and needs no way back in its output. The
-    colours are said of the input, from where they reach the codec in old and new versions alike.
+    NUT keeps the borders of packets, tells key frames, and needs no way back in its output. What
+    the colours are is said of the input and of the output: ffmpeg 4 does not pass it on, and
+    later ones would convert what says otherwise.
 
     :param config: of the backend ffmpeg
     :param fps: frames per second
@@ -51,8 +54,8 @@ def encoder_command(config: EncoderConfig, *, fps: int, width: int, height: int)
         *('-hide_banner', '-nostdin', '-loglevel', 'warning'),
         *settings.input_args,
         *('-f', 'rawvideo', '-pix_fmt', config.pix_fmt, '-video_size', f'{width}x{height}'),
-        *('-framerate', str(fps), '-color_range', 'tv', '-colorspace', 'smpte170m'),
-        *('-i', 'pipe:0'),
+        *('-framerate', str(fps), *_COLOURS),
+        *('-i', 'pipe:0', *_COLOURS),
         *(('-vf', settings.filters) if settings.filters else ()),
         *('-c:v', ffmpeg_encoder(config)),
         *(text for name, value in options.items() for text in (f'-{name}', value)),
