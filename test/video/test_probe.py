@@ -15,9 +15,48 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+import av
 from lerobot_streamrec.errors import DatasetCorruptError
-from lerobot_streamrec.video.probe import probe_video
+from lerobot_streamrec.video.probe import probe_file, probe_video
+import numpy as np
 import pytest
+
+
+@pytest.fixture
+def with_sound(tmp_path):
+    """Make a file with a second of video and as much sound, or with sound alone."""
+
+    def make(name='sound.mp4', *, has_video=True):
+        with av.open(str(tmp_path / name), 'w') as container:
+            streams = []
+            if has_video:
+                video = container.add_stream('libx264', rate=30)
+                video.width, video.height, video.pix_fmt = 64, 48, 'yuv420p'
+                streams.append((video, _pictures()))
+            audio = container.add_stream('aac', rate=44100, layout='stereo')
+            streams.append((audio, [_sound()]))
+            for stream, frames in streams:
+                for frame in (*frames, None):
+                    container.mux(stream.encode(frame))
+        return tmp_path / name
+
+    return make
+
+
+def _pictures():
+    for index in range(30):
+        frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), index, np.uint8), format='rgb24')
+        frame.pts, frame.time_base = index, Fraction(1, 30)
+        yield frame
+
+
+def _sound():
+    samples = np.random.default_rng(1).normal(size=(2, 44100)).astype(np.float32)
+    frame = av.AudioFrame.from_ndarray(samples / 9, format='fltp', layout='stereo')
+    frame.sample_rate, frame.pts = 44100, 0
+    return frame
 
 
 @pytest.mark.parametrize(
@@ -36,6 +75,61 @@ def test_a_video_is_described_as_lerobot_does(vcodec, codec, open_encoder, pictu
         'is_depth_map': False,
         'has_audio': False,
     }
+
+
+def test_sound_is_described_as_lerobot_does(with_sound):
+    info = probe_video(with_sound())
+    bit_rate = info.pop('audio.bit_rate')
+    assert isinstance(bit_rate, int)
+    assert 10_000 < bit_rate < 400_000
+    # What LeRobot 0.6.1's get_video_info says of such a file.
+    assert {key: value for key, value in info.items() if 'audio' in key} == {
+        'has_audio': True,
+        'audio.channels': 2,
+        'audio.codec': 'aac',
+        'audio.sample_rate': 44100,
+        'audio.bit_depth': 32,
+        'audio.channel_layout': 'stereo',
+    }
+    assert info['video.codec'] == 'h264'
+
+
+def test_the_length_of_a_file_is_exact(open_encoder, picture):
+    encoder = open_encoder('h264', fps=30)
+    for level in range(7):
+        encoder.encode(picture((level, 2, 3)))
+    video = encoder.finish()
+    probe = probe_file(video.path)
+    assert (probe.duration_s, probe.num_frames) == (Fraction(7, 30), 7)
+    assert (probe.size_bytes, probe.missing_bytes) == (video.path.stat().st_size, 0)
+    assert probe.as_json()['duration_s'] == 7 / 30
+    assert probe.as_json()['info'] == probe_video(video.path)
+
+
+def test_frames_that_were_cut_off_are_not_counted(with_sound, tmp_path):
+    whole = with_sound()
+    # The table of frames comes first, and promises what is not there any more.
+    moved = tmp_path / 'moved.mp4'
+    with av.open(str(whole)) as source, av.open(
+        str(moved), 'w', container_options={'movflags': 'faststart'}
+    ) as target:
+        stream = target.add_stream_from_template(source.streams.video[0], opaque=True)
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                target.mux(packet)
+    content = moved.read_bytes()
+    moved.write_bytes(content[:-200])
+    probe = probe_file(moved)
+    assert 0 < probe.num_frames < 30
+    assert probe.missing_bytes == 200
+
+
+def test_a_file_with_sound_alone_is_no_video(with_sound):
+    with pytest.raises(DatasetCorruptError, match='there is sound in it and no video'):
+        probe_video(with_sound('sound.m4a', has_video=False))
+    with pytest.raises(DatasetCorruptError, match='there is sound in it and no video'):
+        probe_file(with_sound('sound.m4a', has_video=False))
 
 
 @pytest.mark.parametrize('content', [b'', b'no video at all' * 100])
