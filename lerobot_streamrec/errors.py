@@ -39,7 +39,8 @@ Every exception that this package raises on purpose.
     |- EncoderError             an encoder thread
     |  |- BrokenEncoderError    it died; the reason stands in __cause__
     |  `- EncoderTimeoutError   it did not finish by its deadline
-    |- VideoError               a video whose packets cannot be copied as asked
+    |- VideoError               a video that cannot be read, joined or made as asked
+    |  `- FrameTimestampError   a video has no frame near an instant that was asked for
     `- MessageError             a message that cannot be recorded
        |- UnsupportedEncodingError
        |- FrameShapeError       sizes that do not fit the data, or that changed
@@ -189,7 +190,11 @@ class EncoderTimeoutError(EncoderError):
 
 
 class VideoError(StreamrecError):
-    """A video whose packets cannot be copied as asked."""
+    """A video that cannot be read, joined or made as asked."""
+
+
+class FrameTimestampError(VideoError, ValueError):
+    """A video has no frame near an instant that was asked for."""
 
 
 class MessageError(StreamrecError, ValueError):

@@ -20,43 +20,7 @@ from fractions import Fraction
 import av
 from lerobot_streamrec.errors import DatasetCorruptError
 from lerobot_streamrec.video.probe import probe_file, probe_video
-import numpy as np
 import pytest
-
-
-@pytest.fixture
-def with_sound(tmp_path):
-    """Make a file with a second of video and as much sound, or with sound alone."""
-
-    def make(name='sound.mp4', *, has_video=True):
-        with av.open(str(tmp_path / name), 'w') as container:
-            streams = []
-            if has_video:
-                video = container.add_stream('libx264', rate=30)
-                video.width, video.height, video.pix_fmt = 64, 48, 'yuv420p'
-                streams.append((video, _pictures()))
-            audio = container.add_stream('aac', rate=44100, layout='stereo')
-            streams.append((audio, [_sound()]))
-            for stream, frames in streams:
-                for frame in (*frames, None):
-                    container.mux(stream.encode(frame))
-        return tmp_path / name
-
-    return make
-
-
-def _pictures():
-    for index in range(30):
-        frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), index, np.uint8), format='rgb24')
-        frame.pts, frame.time_base = index, Fraction(1, 30)
-        yield frame
-
-
-def _sound():
-    samples = np.random.default_rng(1).normal(size=(2, 44100)).astype(np.float32)
-    frame = av.AudioFrame.from_ndarray(samples / 9, format='fltp', layout='stereo')
-    frame.sample_rate, frame.pts = 44100, 0
-    return frame
 
 
 @pytest.mark.parametrize(
