@@ -26,7 +26,7 @@ Every exception that this package raises on purpose.
     |  |- DatasetCorruptError   what stands at the root is not whole
     |  |- DatasetsDifferError   datasets that are to become one are not of the same kind
     |  |- RebuildError          a dataset's files could not be exchanged for new ones
-    |  |- InterruptedWorkError  work on the dataset was given up because the recorder ends
+    |  |- InterruptedWorkError  long work was given up because somebody asked for that
     |  |- RepairError           a broken dataset of which nothing whole can be made
     |  `- CommitError           an episode was not made durable; its staging folder is kept
     |- EpisodeError             a verb that cannot be carried out now
@@ -130,7 +130,7 @@ class RebuildError(DatasetError):
 
 
 class InterruptedWorkError(DatasetError):
-    """Long work on the dataset was given up because the recorder ends; nothing has changed."""
+    """Long work was given up, because the recorder ends or a user says so; nothing has changed."""
 
 
 class RepairError(DatasetError):
