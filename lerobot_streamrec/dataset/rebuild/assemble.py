@@ -29,6 +29,7 @@ from lerobot_streamrec.dataset.layout import (
     INFO,
     record_path,
     row_stamps_path,
+    STATISTICS,
     STATS,
     TASKS,
 )
@@ -104,7 +105,11 @@ def assemble_same(
         tree.write(INFO, _as_bytes(new_videos.raw_info))
     else:
         tree.link(catalog.root / INFO, INFO)
-    for relative in (TASKS, STATS, sidecar_path(len(plan.kept))):
+    sidecars = [sidecar_path(len(plan.kept))]
+    if new_videos:
+        # Every episode has still its own files, or not, as before: it can be undone as before.
+        sidecars = [STATISTICS / one.name for one in (catalog.root / STATISTICS).glob('*')]
+    for relative in (TASKS, STATS, *sidecars):
         if (catalog.root / relative).exists():
             tree.link(catalog.root / relative, relative)
     write_records(plan.kept, tree, new_videos.records if new_videos else {})
