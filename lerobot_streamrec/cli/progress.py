@@ -30,9 +30,20 @@ DatasetPath = click.Path(exists=True, file_okay=False, path_type=Path)
 """A folder on the command line, which has to be there."""
 
 
+VideoPath = click.Path(exists=True, dir_okay=False, path_type=Path)
+"""A file on the command line, which has to be there."""
+
+NewPath = click.Path(path_type=Path)
+"""What a command is to make."""
+
+
 @contextmanager
-def progress_bar(text: str) -> Iterator[Progress | None]:
-    """Show a bar on a terminal; None where stderr is none."""
+def progress_bar(text: str, *, of_frames: bool = False) -> Iterator[Progress | None]:
+    """
+    Show a bar on a terminal; None where stderr is none.
+
+    :param of_frames: whether frames are counted, and not bytes
+    """
     console = Console(stderr=True)
     if not console.is_terminal:
         yield None
@@ -40,7 +51,7 @@ def progress_bar(text: str) -> Iterator[Progress | None]:
     columns = (
         progress.TextColumn(text),
         progress.BarColumn(),
-        progress.DownloadColumn(),
+        progress.MofNCompleteColumn() if of_frames else progress.DownloadColumn(),
         progress.TimeRemainingColumn(),
     )
     with progress.Progress(*columns, console=console, transient=True) as bars:

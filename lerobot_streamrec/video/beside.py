@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A file that appears at its name whole, or not at all."""
+"""A file or folder that appears at its name whole, or not at all."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 import os
 from pathlib import Path
+import shutil
 
 from lerobot_streamrec.errors import VideoError
 
@@ -50,6 +51,35 @@ def written_beside(target: Path, *, overwrite: bool) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_written_beside(target: Path) -> Iterator[Path]:
+    """
+    Let a folder be filled under another name beside it; it is renamed at the end.
+
+    :param target: a folder that is empty or not there
+    :return: where to write; deleted with all that is in it if the block raises
+    :raise VideoError: if files are there already, or if the folder above cannot be written to
+    """
+    if not target.parent.is_dir():
+        raise VideoError(f'{target} cannot be made: there is no folder {target.parent}')
+    if os.path.lexists(target) and not target.is_dir():
+        raise VideoError(f'{target} is no folder; name one that is empty or not there')
+    part = target.with_name(f'.{target.name}.{os.getpid()}.part')
+    try:
+        if target.is_dir() and any(target.iterdir()):
+            raise VideoError(
+                f'{target} holds files already, which are not to be mixed with others; name a '
+                'folder that is empty or not there'
+            )
+        part.mkdir()
+        yield part
+        part.replace(target)
+    except OSError as error:
+        raise VideoError(f'{target} cannot be made: {error.strerror or error}') from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def _settle(path: Path) -> None:

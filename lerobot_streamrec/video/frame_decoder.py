@@ -117,6 +117,28 @@ class PyavDecoder:
         """What a frame's ``pts`` counts, in seconds."""
         return self._time_base
 
+    @property
+    def rate(self) -> Fraction:
+        """Frames per second; 1 if the file does not tell."""
+        rate = self._stream.base_rate or self._stream.average_rate
+        return Fraction(rate.numerator, rate.denominator) if rate else Fraction(1)
+
+    @property
+    def duration_s(self) -> Fraction:
+        """How long the video lasts; 0 if the file does not tell."""
+        return (self._stream.duration or 0) * self._time_base
+
+    def pixels(self, frame: VideoFrame) -> Pixels:
+        """
+        Convert one of its frames.
+
+        :return: of this decoder's ``shape``: uint8 RGB, or uint16 codes of depth
+        :raise VideoError: if the frame has another size than the first one
+        """
+        if (frame.height, frame.width) != self._size:
+            raise VideoError(f'{self._path} has frames of several sizes')
+        return self._scaler.reformat(frame, format=self._pix_fmt).to_ndarray()
+
     def read(self, times_s: Sequence[Fraction]) -> Iterator[tuple[Fraction, Pixels]]:
         """
         Find the frame that is nearest to each instant.
@@ -130,7 +152,7 @@ class PyavDecoder:
         for time_s in times_s:
             frame = self._nearest(time_s)
             if frame is not last:
-                pixels, last = self._pixels(frame), frame
+                pixels, last = self.pixels(frame), frame
             assert frame.pts is not None
             yield frame.pts * self._time_base, pixels
 
@@ -238,11 +260,6 @@ class PyavDecoder:
                 distance = packet.pts - self._last_key
                 self._key_distance = max(self._key_distance or 0, distance)
             self._last_key = packet.pts
-
-    def _pixels(self, frame: VideoFrame) -> Pixels:
-        if (frame.height, frame.width) != self._size:
-            raise VideoError(f'{self._path} has frames of several sizes')
-        return self._scaler.reformat(frame, format=self._pix_fmt).to_ndarray()
 
     def _broken(self, error: Exception) -> VideoError:
         last = self._before or self._next

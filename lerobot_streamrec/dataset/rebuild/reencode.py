@@ -24,6 +24,7 @@ import time
 from typing import Any
 
 from lerobot_streamrec.dataset.catalog import Catalog, read_catalog
+from lerobot_streamrec.dataset.extract import video_key_of
 from lerobot_streamrec.dataset.rebuild.assemble import (
     assemble_same,
     file_numbers,
@@ -98,7 +99,8 @@ def plan_encoding(
     """
     if not catalog.episodes:
         raise ConfigError('root', str(catalog.root), 'it has no episode')
-    keys = [_video_key(catalog, one) for one in cameras] or list(catalog.info.video_keys)
+    named = [video_key_of(catalog.info, one, catalog.root) for one in cameras]
+    keys = named or catalog.info.video_keys
     chosen: list[str] = []
     left_alone: list[str] = []
     for key in dict.fromkeys(keys):
@@ -175,15 +177,6 @@ def reencode_dataset(
             seconds=time.monotonic() - begin_s,
             remarks=plan.left_alone,
         )
-
-
-def _video_key(catalog: Catalog, name: str) -> str:
-    keys = catalog.info.video_keys
-    found = [key for key in keys if name in (key, key.rpartition('.')[2])]
-    if len(found) != 1:
-        allowed = f'{catalog.root} has {", ".join(keys) or "no camera"}; name one of them'
-        raise ConfigError('camera', name, allowed)
-    return found[0]
 
 
 def _size(shape: Sequence[int]) -> tuple[int, int]:
