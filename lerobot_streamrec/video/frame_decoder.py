@@ -189,7 +189,10 @@ class PyavDecoder:
         if before is not None and after is not None and goal - _pts(before) <= _pts(after) - goal:
             found = before
         if found is None:
-            raise VideoError(f'{self._path} has no frame that can be decoded')
+            raise VideoError(
+                f'{self._path} cannot be decoded near {float(time_s):.6f} s: there is nothing; '
+                'streamrec probe tells whether the file was cut off'
+            )
         return found
 
     def _is_near(self, goal: int) -> bool:

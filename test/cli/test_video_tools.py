@@ -144,6 +144,8 @@ def test_reencode_changes_a_dataset(streamrec, dataset, read_dataset):
     assert (info['video.codec'], info['video.g'], info['video.crf']) == ('hevc', 4, 20)
     assert info['video.extra_options'] == {'x265-params': 'bframes=0'}
     assert streamrec('check', dataset)[0] == 0
+    status, _, err = streamrec('reencode', dataset, *TO_HEVC, '--camera', 'wrist')
+    assert (status, f'{dataset} has {FRONT}; name one of them' in err) == (1, True)
 
 
 def test_frames_writes_pictures(streamrec, video, dataset, tmp_path):

@@ -152,6 +152,28 @@ def moving_video(tmp_path):
 
 
 @pytest.fixture
+def cut_video(tmp_path):
+    """Cut a video off; its table of frames comes first, and promises what is there no more."""
+
+    def make(source, name='cut.mp4', *, share=0.6):
+        path = tmp_path / name
+        options = {'movflags': 'faststart'}
+        with av.open(str(source)) as read, av.open(
+            str(path), 'w', container_options=options
+        ) as made:
+            stream = made.add_stream_from_template(read.streams.video[0], opaque=True)
+            for packet in read.demux(video=0):
+                if packet.size:
+                    packet.stream = stream
+                    made.mux(packet)
+        content = path.read_bytes()
+        path.write_bytes(content[: int(len(content) * share)])
+        return path
+
+    return make
+
+
+@pytest.fixture
 def with_sound(tmp_path):
     """Make a file with a second of video and as much sound, or with sound alone."""
 

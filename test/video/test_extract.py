@@ -85,7 +85,7 @@ def test_pictures_are_not_mixed_with_files_that_are_there(moving_video, tmp_path
     assert len(pictures_in(folder)) == 3
 
 
-def test_nothing_is_left_of_a_failure(moving_video, tmp_path):
+def test_nothing_is_left_of_a_failure(moving_video, cut_video, tmp_path):
     path, folder = moving_video(), tmp_path / 'frames'
     broken = tmp_path / 'broken.mp4'
     content = bytearray(path.read_bytes())
@@ -95,11 +95,13 @@ def test_nothing_is_left_of_a_failure(moving_video, tmp_path):
     for source, choice, said in (
         (path, Choice(start_s=9), r'moving\.mp4 has no frame from 9 s on'),
         (broken, Choice(), r'broken\.mp4 cannot be decoded'),
+        (cut_video(path), Choice(), r'cut\.mp4 cannot be decoded after 0\.\d+ s'),
         (tmp_path / 'none.mp4', Choice(), r'none\.mp4 cannot be read as a video'),
     ):
         with pytest.raises(VideoError, match=said):
             extract_frames(source, folder, choice)
-    assert sorted(one.name for one in tmp_path.iterdir()) == ['broken.mp4', 'moving.mp4']
+    names = sorted(one.name for one in tmp_path.iterdir())
+    assert names == ['broken.mp4', 'cut.mp4', 'moving.mp4']
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 import threading
 
@@ -134,11 +135,15 @@ def test_colours_of_another_matrix_stay_the_colours_that_they_are(tmp_path, deco
 
 
 def test_codes_of_depth_stay_or_are_refused(moving_video, pixels_of, tmp_path):
-    source, target = moving_video(codec='depth'), tmp_path / 'again.mp4'
-    reencode_video(source, target, DEPTH_ENCODER)
+    source, target = tmp_path / 'source.mp4', tmp_path / 'again.mp4'
+    reencode_video(moving_video(codec='depth'), source, DEPTH_ENCODER)
+    assert len(survey_video(source, 30).key_packets) == 20
+    # Nor do its key frames make others.
+    reencode_video(source, target, replace(DEPTH_ENCODER, g=250))
     np.testing.assert_array_equal(pixels_of(target), pixels_of(source))
+    assert survey_video(target, 30).key_packets == {0}
     for config in (H264, EncoderConfig(vcodec='hevc', pix_fmt='gray12le')):
-        with pytest.raises(ConfigError, match=r'moving\.mp4: its pixels are codes of depth'):
+        with pytest.raises(ConfigError, match=r'source\.mp4: its pixels are codes of depth'):
             reencode_video(source, target, config, overwrite=True)
     with pytest.raises(ConfigError, match='it has colours, which that format does not hold'):
         reencode_video(moving_video('colour.mp4'), target, DEPTH_ENCODER, overwrite=True)
@@ -161,15 +166,17 @@ def test_instants_that_make_no_sense_are_refused(start_s, end_s, said, moving_vi
         )
 
 
-def test_a_failure_leaves_nothing_behind(moving_video, with_sound, tmp_path):
+def test_a_failure_leaves_nothing_behind(moving_video, cut_video, with_sound, tmp_path):
     source, target = moving_video(), tmp_path / 'again.mp4'
-    cut = tmp_path / 'cut.mp4'
-    cut.write_bytes(source.read_bytes()[:-100])
+    cut = cut_video(source)
+    headless = tmp_path / 'headless.mp4'
+    headless.write_bytes(source.read_bytes()[:-100])
     before = {*left_in(tmp_path), 'sound.m4a'}
     for path, span, kind, said in (
         (source, {'start_s': 50}, VideoError, r'no frame from 50 s on$'),
         (source, {'start_s': 0.51, 'end_s': 0.52}, VideoError, 'on and before 0.52 s'),
-        (cut, {}, VideoError, r'cut\.mp4'),
+        (cut, {}, VideoError, r'cut\.mp4 was cut off: it lacks \d+ bytes'),
+        (headless, {}, VideoError, r'headless\.mp4 cannot be read as a video'),
         (tmp_path / 'none.mp4', {}, VideoError, r'none\.mp4 cannot be read'),
         (with_sound('sound.m4a', has_video=False), {}, VideoError, 'no video in it'),
     ):
@@ -222,9 +229,10 @@ def test_sound_is_left_out_and_what_is_there_is_not_replaced(with_sound, tmp_pat
 
 def test_the_first_job_that_fails_ends_the_others():
     cancel = threading.Event()
+    followed = []
 
     def waits():
-        assert cancel.wait(20)
+        followed.append(cancel.wait(20))
         raise InterruptedWorkError('followed')
 
     def fails():
@@ -232,6 +240,7 @@ def test_the_first_job_that_fails_ends_the_others():
 
     with pytest.raises(VideoError, match='broken'):
         run_encoding_jobs([waits, fails, waits], cancel)
+    assert followed[0] is True
     assert run_encoding_jobs([lambda: 1, lambda: 2], threading.Event()) == [1, 2]
 
 
