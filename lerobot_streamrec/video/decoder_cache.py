@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+import os
 from pathlib import Path
 import threading
 from types import TracebackType
@@ -47,7 +48,7 @@ class _Opened:
 
 class DecoderCache:
     """
-    Keeps decoders open between calls. Any thread.
+    Keeps decoders open between calls. Any thread, and any process that was forked from this one.
 
     One thread at a time has a decoder. Another that wants the same file opens one of its own, or
     waits while there are too many. What was not wanted for longest is closed first. A file that
@@ -66,6 +67,8 @@ class DecoderCache:
         self._idle: list[_Opened] = []
         self._num_open = 0
         self._is_closed = False
+        self._process = os.getpid()
+        self._of_parent: list[_Opened] = []
 
     @property
     def num_open(self) -> int:
@@ -129,6 +132,7 @@ class DecoderCache:
     def _take(self, key: _Key, state: _State) -> _Opened | None:
         """Take an open decoder; None: there is room for another now, which the caller opens."""
         to_close: list[_Opened] = []
+        self._leave_to_parent()
         try:
             with self._changed:
                 while True:
@@ -150,6 +154,20 @@ class DecoderCache:
         finally:
             for one in to_close:
                 one.decoder.close()
+
+    def _leave_to_parent(self) -> None:
+        """
+        Forget what a process has open that this one was forked from, such as a data loader's.
+
+        Both would move one place in the file. It is not closed either: its threads are not here,
+        and a codec would wait for them.
+        """
+        if self._process == os.getpid():
+            return
+        self._process = os.getpid()
+        self._changed = threading.Condition()
+        self._of_parent, self._idle = [*self._of_parent, *self._idle], []
+        self._num_open = 0
 
     def _give_back(self, opened: _Opened) -> None:
         with self._changed:

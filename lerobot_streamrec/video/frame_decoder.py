@@ -104,6 +104,7 @@ class PyavDecoder:
         self._key_distance: int | None = None
         self._before: VideoFrame | None = None
         self._next: VideoFrame | None = None
+        self._frames: Iterator[VideoFrame] = iter(())
         self._start()
         self._begin_dts = self._landed
 
@@ -175,6 +176,8 @@ class PyavDecoder:
     def close(self) -> None:
         """Close the file. Idempotent."""
         self._before = self._next = None
+        # It refers to this object: a codec and its threads would live until garbage is collected.
+        self._frames = iter(())
         self._container.close()
 
     def _nearest(self, time_s: Fraction) -> VideoFrame:

@@ -185,6 +185,18 @@ def test_a_decoder_that_failed_is_not_kept(files, opened, lease):
         assert cache.num_open == 1
 
 
+def test_a_forked_process_opens_files_of_its_own(files, opened, lease, monkeypatch):
+    cache = DecoderCache(1)
+    with lease(cache, files[0]):
+        pass
+    monkeypatch.setattr('os.getpid', lambda: 1)
+    for _ in range(2):
+        with lease(cache, files[0]) as decoder:
+            assert decoder is opened[1]
+    cache.close()
+    assert [one.is_closed for one in opened] == [False, True]
+
+
 def test_at_least_one_file_has_to_be_open():
     with pytest.raises(ConfigError, match='max_open is 0'):
         DecoderCache(0)

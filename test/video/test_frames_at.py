@@ -16,8 +16,10 @@
 from __future__ import annotations
 
 from fractions import Fraction
+import gc
 import os
 from types import SimpleNamespace
+import weakref
 
 from lerobot_streamrec.errors import ConfigError, FrameTimestampError, VideoError
 from lerobot_streamrec.video import torchcodec_decoder
@@ -150,6 +152,20 @@ def test_few_packets_are_read_for_frames_that_are_far_apart(codec, moving_video,
         packets.clear()
         frames_at(path, [16 / 30], cache=cache)
     assert len(packets) <= 4
+
+
+def test_a_closed_decoder_is_freed_at_once_with_its_threads(moving_video):
+    decoder = PyavDecoder(moving_video(codec='av1'))
+    list(decoder.read([Fraction(1, 2)]))
+    gone = weakref.ref(decoder)
+    gc.disable()
+    try:
+        decoder.close()
+        decoder.close()
+        del decoder
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 @pytest.fixture
