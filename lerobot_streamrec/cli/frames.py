@@ -52,7 +52,7 @@ def frames(
     if path.is_dir():
         if episode is None:
             raise click.UsageError(f'{path} is a dataset: name an --episode')
-        with progress_bar('writing', of_frames=True) as progress:
+        with progress_bar('writing', is_bytes=False) as progress:
             found = extract_episode(
                 path, episode, output, choice, cameras=cameras, progress=progress
             )
@@ -61,6 +61,6 @@ def frames(
         return
     if episode is not None or cameras:
         raise click.UsageError(f'{path} is a file: --episode and --camera go with a dataset')
-    with progress_bar('writing', of_frames=True) as progress:
+    with progress_bar('writing', is_bytes=False) as progress:
         number = extract_frames(path, output, choice, progress=progress)
     click.echo(f'{output}: {count_text(number, "frame")}')

@@ -27,6 +27,7 @@ from lerobot_streamrec.cli.compact import compact
 from lerobot_streamrec.cli.concat import concat
 from lerobot_streamrec.cli.delete import delete
 from lerobot_streamrec.cli.doctor import doctor
+from lerobot_streamrec.cli.encode import encode
 from lerobot_streamrec.cli.frames import frames
 from lerobot_streamrec.cli.init import init
 from lerobot_streamrec.cli.merge import merge
@@ -53,6 +54,7 @@ _COMMANDS = (
     concat,
     delete,
     doctor,
+    encode,
     frames,
     init,
     merge,

@@ -38,11 +38,12 @@ NewPath = click.Path(path_type=Path)
 
 
 @contextmanager
-def progress_bar(text: str, *, of_frames: bool = False) -> Iterator[Progress | None]:
+def progress_bar(text: str, *, is_bytes: bool = True) -> Iterator[Progress | None]:
     """
     Show a bar on a terminal; None where stderr is none.
 
-    :param of_frames: whether frames are counted, and not bytes
+    :param text: what goes on
+    :param is_bytes: what it is told counts bytes; otherwise frames
     """
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -51,7 +52,7 @@ def progress_bar(text: str, *, of_frames: bool = False) -> Iterator[Progress | N
     columns = (
         progress.TextColumn(text),
         progress.BarColumn(),
-        progress.MofNCompleteColumn() if of_frames else progress.DownloadColumn(),
+        progress.DownloadColumn() if is_bytes else progress.MofNCompleteColumn(),
         progress.TimeRemainingColumn(),
     )
     with progress.Progress(*columns, console=console, transient=True) as bars:

@@ -104,7 +104,7 @@ def reencode(
     if output is None:
         raise click.UsageError(f'{path} is a video: say with --output where the new one goes')
     begin_s, before_bytes = time.monotonic(), path.stat().st_size
-    with progress_bar('encoding', of_frames=True) as progress:
+    with progress_bar('encoding', is_bytes=False) as progress:
         made = reencode_video(
             path,
             output,
@@ -136,7 +136,7 @@ def _reencode_dataset(
         for remark in plan.left_alone:
             click.echo(f'note: {remark}', err=True)
         return
-    with progress_bar('encoding', of_frames=True) as progress:
+    with progress_bar('encoding', is_bytes=False) as progress:
         change = reencode_dataset(root, config, cameras=cameras, progress=progress)
     show_remarks(change)
     click.echo(

@@ -46,6 +46,7 @@ class StreamStatus:
     :param max_skew_ms: how far a sample of the running take is from its row at most
     :param queue: what waits for the encoder
     :param problem: what keeps an episode from starting; empty if nothing does
+    :param trouble: which encoder of the running take failed, and what encodes instead; empty: none
     """
 
     key: str
@@ -58,6 +59,7 @@ class StreamStatus:
     max_skew_ms: float
     queue: QueueStatistics
     problem: str
+    trouble: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class RecorderStatus:
     :param episode_index: of the running or the next episode
     :param num_saved: episodes in the dataset
     :param num_pending: episodes on their way to the disk
+    :param num_deferred: episodes that are saved, and in the dataset when their videos are encoded
     :param num_rows: of the running episode
     :param seconds: of the running episode
     :param task: of the running or the next episode
@@ -85,6 +88,7 @@ class RecorderStatus:
     episode_index: int
     num_saved: int
     num_pending: int
+    num_deferred: int
     num_rows: int
     seconds: float
     task: str

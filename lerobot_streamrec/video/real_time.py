@@ -22,10 +22,14 @@ import sys
 import threading
 
 _CAPABILITY_VERSION_3 = 0x20080522
-_CAP_SYS_NICE = 1 << 23
+_CAP_SYS_NICE = 23
+_PR_CAPBSET_DROP = 24
 
 ENCODER_NICENESS = 5
 """Of encoder threads, and of those that their codecs make."""
+
+LATE_NICENESS = 15
+"""Of who encodes episodes that are saved already: the running one goes before."""
 
 
 def renounce_real_time() -> bool:
@@ -50,21 +54,37 @@ def renounce_real_time() -> bool:
     sets = (ctypes.c_uint32 * 6)()
     if capget(header, sets) != 0:
         return False
-    sets[0] &= ~_CAP_SYS_NICE
+    sets[0] &= ~(1 << _CAP_SYS_NICE)
     return bool(capset(header, sets) == 0)
 
 
-def give_way() -> None:
+def renounce_real_time_of_programs() -> None:
+    """
+    Give up the right to real-time priority for all programs that the calling thread will start.
+
+    To those of root, the kernel gives back what the thread has given up for itself. This cannot be
+    undone, so let a thread that ends soon do it. Linux only; does nothing elsewhere, and nothing
+    for those who are not root, whose programs have no such right.
+    """
+    if sys.platform.startswith('linux'):
+        with suppress(OSError, AttributeError):
+            # PR_CAPBSET_DROP of prctl(2).
+            ctypes.CDLL(None).prctl(_PR_CAPBSET_DROP, _CAP_SYS_NICE, 0, 0, 0)
+
+
+def give_way(niceness: int = ENCODER_NICENESS) -> None:
     """
     Let threads of ordinary priority go before the calling one and those that it will make.
 
     On a busy machine, what an encoder has no time for waits on the disk, but what a callback has
     no time for comes too late for its row. Linux only, where each thread has a niceness
     (setpriority(2)); does nothing elsewhere, and leaves a process alone that is nicer already.
+
+    :param niceness: 0 to 19; the more, the more it gives way
     """
     if not sys.platform.startswith('linux'):
         return
     thread = threading.get_native_id()
     with suppress(OSError):
-        if os.getpriority(os.PRIO_PROCESS, thread) < ENCODER_NICENESS:
-            os.setpriority(os.PRIO_PROCESS, thread, ENCODER_NICENESS)
+        if os.getpriority(os.PRIO_PROCESS, thread) < niceness:
+            os.setpriority(os.PRIO_PROCESS, thread, niceness)
