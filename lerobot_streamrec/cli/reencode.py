@@ -29,7 +29,7 @@ from lerobot_streamrec.cli.progress import (
 )
 from lerobot_streamrec.dataset.catalog import read_catalog
 from lerobot_streamrec.dataset.rebuild.reencode import plan_encoding, reencode_dataset
-from lerobot_streamrec.video.config import AUTO, EncoderConfig, VCODECS
+from lerobot_streamrec.video.config import AUTO, BACKENDS, EncoderConfig, PYAV, VCODECS
 from lerobot_streamrec.video.encoding_jobs import num_workers
 from lerobot_streamrec.video.reencode import reencode_video
 
@@ -61,6 +61,9 @@ def _options(_: click.Context, option: click.Parameter, values: tuple[str, ...])
 @click.option('--pix-fmt', default=_DEFAULTS.pix_fmt, show_default=True)
 @click.option('--fast-decode', type=int, default=_DEFAULTS.fast_decode, show_default=True)
 @click.option('--option', 'options', multiple=True, callback=_options, help='Such as bf=0.')
+@click.option(
+    '--backend', type=click.Choice(BACKENDS), default=PYAV, show_default=True, help='What encodes.'
+)
 @click.option('--threads', type=int, default=0, help='Of one encoder; 0: cores are shared out.')
 @click.option(
     '--camera', 'cameras', multiple=True, help='Of a dataset: such as front; all by default.'
@@ -79,6 +82,7 @@ def reencode(
     pix_fmt: str,
     fast_decode: int,
     options: dict[str, str],
+    backend: str,
     threads: int,
     cameras: tuple[str, ...],
     output: Path | None,
@@ -93,7 +97,7 @@ def reencode(
     A dataset is exchanged for the new one in one step; its rows, timestamps and statistics stay.
     Cameras of depth are left alone unless the encoder loses nothing.
     """
-    config = EncoderConfig(vcodec, pix_fmt, g, crf, preset, fast_decode, threads, options)
+    config = EncoderConfig(vcodec, pix_fmt, g, crf, preset, fast_decode, threads, options, backend)
     if path.is_dir():
         if output or overwrite or start_s is not None or end_s is not None:
             raise click.UsageError('--output, --overwrite, --from and --to go with a video')
