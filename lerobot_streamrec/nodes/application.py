@@ -32,6 +32,7 @@ from lerobot_streamrec.nodes.subscribers import subscribe
 from lerobot_streamrec.nodes.topic_types import TopicTypes
 from lerobot_streamrec.recording.disk_watch import THREAD_NAME as DISK_THREAD
 from lerobot_streamrec.recording.journal_thread import THREAD_NAME as JOURNAL_THREAD
+from lerobot_streamrec.recording.late_encoder import THREAD_NAME as LATE_THREAD
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.video.checks import THREAD_NAME as TRIAL_THREAD
 import rclpy
@@ -113,7 +114,16 @@ def _run_node(node: Node, stop: StopSignals) -> Outcome:
 
 
 def _is_thread_left() -> bool:
-    ours = ('enc:', 'spill:', 'commit', 'executor', JOURNAL_THREAD, DISK_THREAD, TRIAL_THREAD)
+    ours = (
+        'enc:',
+        'spill:',
+        'commit',
+        'executor',
+        JOURNAL_THREAD,
+        DISK_THREAD,
+        LATE_THREAD,
+        TRIAL_THREAD,
+    )
     return any(one.name.startswith(ours) for one in threading.enumerate())
 
 

@@ -58,6 +58,7 @@ _ABORT_JOIN_S = 5.0
 # Of the time that a process gets to end; until then, encoders may catch up.
 _PARK_AFTER_S = 2.0
 _RESCUE_AFTER_S = 3.0
+_LATE_JOIN_S = 1.0
 
 _T = TypeVar('_T')
 
@@ -281,10 +282,11 @@ class Committer:
         """
         deadline_s = time.monotonic() + timeout_s
         self.give_up_long_work()
-        is_ended = self._deferring.join(timeout_s)
+        # One that does not answer is left to itself: what it is at still lies on the disk.
+        self._deferring.join(min(timeout_s, _LATE_JOIN_S))
         self._jobs.put(None)
         self._thread.join(max(0.0, deadline_s - time.monotonic()))
-        return is_ended and not self._thread.is_alive()
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:

@@ -129,17 +129,46 @@ def test_a_pending_save_is_finished_and_answered(rig):
     assert_whole(rig.root, num_episodes=1)
 
 
-def test_what_cannot_be_saved_in_time_is_told_by_the_exit_status(rig):
-    """An encoder that needs minutes: the process ends all the same, and says what is lost."""
+def test_what_there_is_no_time_to_encode_is_saved_all_the_same(rig, keep_dataset):
+    """An encoder that needs minutes: the process ends, and who comes next goes on with it."""
     parameters = {**SMALL, 'encoder.vcodec': 'libsvtav1', 'encoder.preset': '0'}
     recorder, _ = begin_episode(rig, parameters, num_rows=45, picture=noisy_picture())
+    recorder.send(signal.SIGINT)
+    assert recorder.wait(GRACE_S) == 0
+    assert total_episodes(rig.root) == 0
+    take = rig.root / '.streamrec/staging/take-000001'
+    assert (take / 'saved.json').is_file()
+    # The next one is no quicker, and has to end before it is done.
+    second = rig.recorder(SMALL)
+    operator = rig.operator()
+    operator.wait_for_status(
+        lambda one: one.values['unencoded_episodes'] == '1', 'an episode waits', 5.0
+    )
+    assert second.end() == 0
+    record = take / 'take.json'
+    record.write_text(record.read_text().replace('"preset": 0', '"preset": 10'))
+    third = rig.recorder(SMALL)
+    operator.wait_for_status(
+        lambda one: one.values['saved_episodes'] == '1', 'the episode is encoded', 20.0
+    )
+    assert third.end() == 0
+    assert_whole(rig.root, num_episodes=1)
+    keep_dataset(rig.root)
+
+
+def test_what_cannot_be_saved_is_told_by_the_exit_status(rig):
+    _, camera = rig.small_robot()
+    recorder = rig.recorder(SMALL)
+    operator = rig.operator()
+    operator.start()
+    operator.wait_for_rows(5)
+    camera.picture = noisy_picture()
+    operator.wait_for_status(lambda one: 'changed from' in one.message, 'another size is noticed')
     recorder.send(signal.SIGINT)
     assert recorder.wait(GRACE_S) == EXIT_LOST
     assert 'not every episode was saved' in recorder.log
     assert total_episodes(rig.root) == 0
-    # What there is of it is still there for whoever comes next.
-    second = rig.recorder(SMALL)
-    assert second.end() == 0
+    # What there is of it is still there.
     assert list((rig.root / '.streamrec' / 'quarantine').iterdir())
 
 
