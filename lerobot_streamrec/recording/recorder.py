@@ -73,7 +73,7 @@ class Recorder:
         self._config = config
         self._clock_ns = steady_clock_ns
         for depth in {camera.depth for camera in config.cameras}:
-            check_encoder(config.encoder_in_use(depth), config.fps)
+            check_encoder(config.encoder_in_use(depth), config.fps, 1 if depth else 3)
         writer, recovered = open_dataset(
             config.root,
             fps=config.fps,

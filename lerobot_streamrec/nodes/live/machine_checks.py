@@ -56,7 +56,7 @@ def _encoder(config: RecorderConfig) -> Check:
     try:
         for depth in {camera.depth for camera in config.cameras}:
             encoder = config.encoder_in_use(depth)
-            check_encoder(encoder, config.fps)
+            check_encoder(encoder, config.fps, 1 if depth else 3)
             works.append(f'{encoder.vcodec}{" for depth" if depth else ""}')
     except StreamrecError as error:
         return Check('encoder', Remark(Level.PROBLEM, str(error)))
