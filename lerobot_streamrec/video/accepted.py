@@ -124,19 +124,22 @@ def _check_quality(config: EncoderConfig) -> None:
         raise CodecError('encoder.crf', crf, f'{name} accepts whole numbers')
 
 
-def opened(config: EncoderConfig, fps: int, size: int = OPENING_SIZE) -> av.VideoCodecContext:
+def opened(
+    config: EncoderConfig, fps: int, width: int = OPENING_SIZE, height: int = OPENING_SIZE
+) -> av.VideoCodecContext:
     """
-    Open an encoder of the backend pyav for small pictures.
+    Open an encoder of the backend pyav.
 
     :param config: settings
     :param fps: frames per second
-    :param size: of a side, in pixels
+    :param width: of pictures, in pixels
+    :param height: of pictures, in pixels
     :return: its ``options`` are those that it did not know
     :raise av.FFmpegError: if it does not take its settings
     """
     context = av.CodecContext.create(ffmpeg_encoder(config), 'w')
     assert isinstance(context, av.VideoCodecContext)
-    context.width = context.height = size
+    context.width, context.height = width, height
     context.pix_fmt = config.pix_fmt
     context.time_base = Fraction(1, fps)
     context.framerate = Fraction(fps)

@@ -1,0 +1,90 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Moving pictures to try encoders with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Pictures = Callable[[int], npt.NDArray[np.uint8]]
+"""Picture k of a sample: ``(height, width, 3)`` uint8 RGB."""
+
+_PERIOD = 256
+_STEP = 8
+_TEXTURE = 48
+_NOISE = 5
+
+
+def smooth_pictures(width: int, height: int) -> Pictures:
+    """
+    Make colours that move so far with each picture that no two are alike.
+
+    Any encoder shows them well, so that one that shows something else is found out. Views of one
+    array: making a picture costs nothing.
+
+    :param width: in pixels
+    :param height: in pixels
+    """
+    ramp = np.abs(np.arange(-_PERIOD // 2, _PERIOD // 2)) * 255 // (_PERIOD // 2)
+    x = np.arange(width + _PERIOD)
+    y = np.arange(height)[:, None]
+    canvas = np.empty((height, width + _PERIOD, 3), np.uint8)
+    canvas[..., 0] = ramp[x % _PERIOD]
+    canvas[..., 1] = ramp[(y + x) % _PERIOD]
+    canvas[..., 2] = ramp[(2 * y - x) % _PERIOD]
+
+    def picture(index: int) -> npt.NDArray[np.uint8]:
+        first = index * _STEP % _PERIOD
+        return canvas[:, first : first + width]
+
+    return picture
+
+
+def textured_pictures(width: int, height: int) -> Pictures:
+    """
+    Make pictures that cost about as much as a camera's: edges, texture and a sensor's noise.
+
+    :param width: in pixels
+    :param height: in pixels
+    """
+    smooth = smooth_pictures(width, height)
+    random = np.random.default_rng(5)
+    blocks = random.integers(-_TEXTURE, _TEXTURE, (height // 12 + 1, width // 12 + 1, 1))
+    still = blocks.repeat(12, axis=0).repeat(12, axis=1)[:height, :width]
+
+    def picture(index: int) -> npt.NDArray[np.uint8]:
+        noise = random.integers(-_NOISE, _NOISE + 1, (height, width, 3))
+        moving = smooth(index).astype(np.int64) * 3 // 4 + 32
+        return np.clip(moving + still + noise, 0, 255).astype(np.uint8)
+
+    return picture
+
+
+def stored_pictures(path: Path, num_frames: int, width: int, height: int) -> Pictures:
+    """
+    Read raw pictures that stand one after the other in a file.
+
+    :param path: the file
+    :param num_frames: in it
+    :param width: in pixels
+    :param height: in pixels
+    """
+    stored: npt.NDArray[np.uint8] = np.memmap(
+        path, np.uint8, mode='r', shape=(num_frames, height, width, 3)
+    )
+    return stored.__getitem__
