@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from lerobot_streamrec.errors import DatasetCorruptError
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -42,3 +43,19 @@ def num_row_stamps(path: Path) -> int | None:
         return int(pq.read_metadata(path).num_rows)
     except (OSError, pa.ArrowException):
         return None
+
+
+def read_row_stamps(path: Path) -> dict[str, npt.NDArray[np.int64]]:
+    """
+    Read the table of an episode; empty if there is none.
+
+    :return: ``(rows,)`` nanoseconds by column
+    :raise DatasetCorruptError: if it cannot be read
+    """
+    if not path.is_file():
+        return {}
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise DatasetCorruptError(f'{path} cannot be read: {error}') from error
+    return {key: table[key].to_numpy() for key in table.column_names}

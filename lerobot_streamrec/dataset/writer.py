@@ -102,6 +102,11 @@ class DatasetWriter:
         return self._files.root
 
     @property
+    def files(self) -> Files:
+        """The way to the disk."""
+        return self._files
+
+    @property
     def info(self) -> DatasetInfo:
         """What is committed, as info.json says it."""
         return self._state.info

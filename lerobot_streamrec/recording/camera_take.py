@@ -15,40 +15,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from lerobot_streamrec.dataset.takes.take_record import video_name
-from lerobot_streamrec.depth_frame import depth_unit, METRES
+from lerobot_streamrec.dataset.takes.counting import counting_of, PictureStatistics
+from lerobot_streamrec.dataset.takes.take_record import SPOOL_SUFFIX, TakenCamera, video_name
+from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.frame import EncodedPacket, Picture
-from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
-from lerobot_streamrec.stats.depth_histogram import DepthHistogram, DepthMoments
-from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
-from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
+from lerobot_streamrec.recording.config import DEFERRED, PNG, RecorderConfig, StreamConfig
+from lerobot_streamrec.video.config_record import config_record
 from lerobot_streamrec.video.copying_encoder import CopyingEncoder
-from lerobot_streamrec.video.counting_encoder import CountingEncoder
 from lerobot_streamrec.video.decoding_encoder import DecodingEncoder
-from lerobot_streamrec.video.depth_config import DEPTH_UNIT, DepthConfig
-from lerobot_streamrec.video.depth_encoder import DepthEncoder
-from lerobot_streamrec.video.depth_quantisation import DepthQuantiser
+from lerobot_streamrec.video.depth_config import DEPTH_UNIT
 from lerobot_streamrec.video.encoder_thread import EncoderThread, VideoEncoder
 from lerobot_streamrec.video.opening import FileEncoder, open_file_encoder
+from lerobot_streamrec.video.picture_record import packed, unchanged
 from lerobot_streamrec.video.spool import Spool
-
-SPOOL_SUFFIX = '.spool'
-
-
-class PictureStatistics(Protocol):
-    """What has counted a camera's pictures."""
-
-    def statistics(self) -> FeatureStatistics:
-        """
-        Return the statistics of what was counted.
-
-        :raise ValueError: if nothing was counted
-        """
+from lerobot_streamrec.video.spooling_encoder import SpoolingEncoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +41,14 @@ class CameraTake:
 
     :param thread: encodes its frames
     :param counted: belongs to the thread until that has finished
-    :param height: of every frame
-    :param width: of every frame
+    :param taken: what the journal says of it
     :param depth_unit: of every depth picture; empty: colours
-    :param encoder_info: the encoder's settings, as LeRobot stores them
     """
 
     thread: EncoderThread
     counted: PictureStatistics
-    height: int
-    width: int
+    taken: TakenCamera
     depth_unit: str
-    encoder_info: Mapping[str, object]
 
 
 def open_camera(
@@ -89,31 +68,36 @@ def open_camera(
         # What is not copied has to be of the camera's codec: a feature has one.
         encoder = encoder.for_codec(picture.codec)
     path = folder / video_name(stream.key)
-    counting = _counting(stream.depth, unit, lattice_stride(height, width))
+    spool_path = path.with_suffix(SPOOL_SUFFIX)
+    # Packets lean on each other in memory, are small, and to copy them is no work.
+    is_packet = isinstance(picture, EncodedPacket)
+    is_deferred = config.encode == DEFERRED and not is_packet
+    counting = counting_of(stream.depth, unit, height=height, width=width)
 
     def open_mp4(target: Path) -> FileEncoder:
         return open_file_encoder(target, encoder, fps=config.fps, width=width, height=height)
 
     def open_encoder() -> VideoEncoder:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if is_deferred:
+            pack = packed if config.deferred_format == PNG else unchanged
+            return SpoolingEncoder(spool_path, pack=pack)
         video: VideoEncoder = (
-            CopyingEncoder(path, open_mp4, fps=config.fps)
-            if isinstance(picture, EncodedPacket)
-            else open_mp4(path)
+            CopyingEncoder(path, open_mp4, fps=config.fps) if is_packet else open_mp4(path)
         )
         return DecodingEncoder(counting.before(video), stream.key)
 
-    # Packets lean on each other in memory, and are small.
-    is_spilling = config.spill_mib > 0 and not isinstance(picture, EncodedPacket)
     thread = EncoderThread(
         stream.key,
         open_encoder,
         max_queue_bytes=config.queue_bytes_per_camera,
-        spool=Spool(folder / f'{stream.key}{SPOOL_SUFFIX}') if is_spilling else None,
+        # What is written down as it comes has no other place on the disk to wait in.
+        spool=None if is_deferred or is_packet else Spool(spool_path),
         max_spool_bytes=config.spool_bytes_per_camera,
     )
     info = {**encoder.as_info(), **picture_info(stream, picture)}
-    return CameraTake(thread, counting.counted, height, width, unit, info)
+    taken = TakenCamera(height, width, info, config_record(encoder))
+    return CameraTake(thread, counting.counted, taken, unit)
 
 
 def picture_info(stream: StreamConfig, picture: Picture) -> dict[str, object]:
@@ -121,20 +105,3 @@ def picture_info(stream: StreamConfig, picture: Picture) -> dict[str, object]:
     if stream.depth is None:
         return {}
     return {**stream.depth.as_info(), DEPTH_UNIT: depth_unit(picture)}
-
-
-@dataclass(frozen=True, slots=True)
-class _Counting:
-    """What counts pictures, and how it is put before an encoder."""
-
-    counted: PictureStatistics
-    before: Callable[[VideoEncoder], VideoEncoder]
-
-
-def _counting(depth: DepthConfig | None, unit: str, stride: int) -> _Counting:
-    if depth is None:
-        histogram = ImageHistogram()
-        return _Counting(histogram, lambda video: CountingEncoder(video, histogram, stride))
-    quantiser = DepthQuantiser(depth, unit)
-    counter = DepthMoments(depth.depth_max) if unit == METRES else DepthHistogram()
-    return _Counting(counter, lambda video: DepthEncoder(video, quantiser, counter, stride))

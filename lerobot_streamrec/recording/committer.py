@@ -243,12 +243,13 @@ class Committer:
         for key, future in take.videos.items():
             video = future.result()
             camera = take.cameras[key]
+            assert video.path is not None
             videos[key] = VideoDraft(
                 path=video.path,
                 num_frames=video.num_frames,
-                height=camera.height,
-                width=camera.width,
-                encoder_info=video.encoder_info or camera.encoder_info,
+                height=camera.taken.height,
+                width=camera.taken.width,
+                encoder_info=video.encoder_info or camera.taken.encoder_info,
                 statistics=camera.counted.statistics(),
             )
         veto = veto_of(take, self._config.limits)

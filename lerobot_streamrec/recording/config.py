@@ -28,6 +28,14 @@ from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.depth_config import DEPTH_ENCODER, DepthConfig
 
 ON_SHUTDOWN = ('save', 'discard')
+STREAMING = 'streaming'
+DEFERRED = 'deferred'
+ENCODE = (STREAMING, DEFERRED)
+"""When pictures are encoded: as they come, or after the episode."""
+RAW = 'raw'
+PNG = 'png'
+DEFERRED_FORMATS = (RAW, PNG)
+"""How pictures wait that are encoded after the episode."""
 MIB = 1024 * 1024
 NS_PER_MS = 1_000_000
 DTYPES = ('float32', 'float64', 'int64', 'bool')
@@ -147,6 +155,10 @@ class RecorderConfig:
     :param queue_mib: memory for pictures that wait for an encoder, of all cameras together
     :param spill_mib: room on the disk for pictures that wait for an encoder, of all cameras
         together; 0: none
+    :param encode: when pictures are encoded, one of ``ENCODE``
+    :param encode_batch_size: of ``DEFERRED``: as soon as so many episodes wait they are encoded;
+        0: when the dataset is finalized
+    :param deferred_format: of ``DEFERRED``: one of ``DEFERRED_FORMATS``
     :param max_pending_episodes: saved episodes that may be on their way to the disk at once
     :param save_timeout_s: how long encoders may make no progress after a save
     :param on_shutdown: what becomes of a running episode, one of ``ON_SHUTDOWN``
@@ -171,6 +183,9 @@ class RecorderConfig:
     max_lateness_s: float = 0.5
     queue_mib: int = 256
     spill_mib: int = 8192
+    encode: str = STREAMING
+    encode_batch_size: int = 1
+    deferred_format: str = RAW
     max_pending_episodes: int = 3
     save_timeout_s: float = 60.0
     on_shutdown: str = 'save'
@@ -197,12 +212,19 @@ class RecorderConfig:
             raise ConfigError(
                 'sync.clock', self.clock, f'name a camera ({", ".join(cameras)}), or nothing'
             )
-        if self.on_shutdown not in ON_SHUTDOWN:
-            raise ConfigError(
-                'on_shutdown', self.on_shutdown, f'allowed are {", ".join(ON_SHUTDOWN)}'
-            )
-        if self.recovery not in RECOVERIES:
-            raise ConfigError('recovery', self.recovery, f'allowed are {", ".join(RECOVERIES)}')
+        self._check_choices()
+
+    def _check_choices(self) -> None:
+        for name, allowed in (
+            ('on_shutdown', ON_SHUTDOWN),
+            ('recovery', RECOVERIES),
+            ('encode', ENCODE),
+            ('deferred_format', DEFERRED_FORMATS),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ConfigError(name, getattr(self, name), f'allowed are {", ".join(allowed)}')
+        if self.encode_batch_size < 0:
+            raise ConfigError('encode_batch_size', self.encode_batch_size, 'allowed are 0 ...')
 
     @property
     def cameras(self) -> tuple[StreamConfig, ...]:

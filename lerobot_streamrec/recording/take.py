@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lerobot_streamrec.dataset.takes.journal import Journal
-from lerobot_streamrec.dataset.takes.take_record import TakenCamera, TakenVector, TakeRecord
+from lerobot_streamrec.dataset.takes.take_record import TakenVector, TakeRecord
 from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.camera_take import CameraTake, open_camera
@@ -143,8 +143,7 @@ class Take:
             fps=self._config.fps,
             start_stamp_ns=self._clock.start_ns,
             cameras={
-                key: TakenCamera(one.height, one.width, one.encoder_info)
-                for key, one in self._cameras.items()
+                key: one.taken for key, one in self._cameras.items()
             },
             vectors={
                 key: TakenVector(spec.names or (), spec.dtype)
@@ -205,9 +204,9 @@ class Take:
     def check_size(self, key: str, picture: Picture) -> None:
         """Fail the take if a camera's pictures have another size or unit than at its start."""
         camera = self._cameras[key]
-        if (picture.height, picture.width) != (camera.height, camera.width):
+        if (picture.height, picture.width) != (camera.taken.height, camera.taken.width):
             self.fail(
-                f'{key} changed from {camera.width}x{camera.height} to '
+                f'{key} changed from {camera.taken.width}x{camera.taken.height} to '
                 f'{picture.width}x{picture.height} pixels after {self._num_rows} rows; a '
                 'video has one size. Discard this episode and start another'
             )

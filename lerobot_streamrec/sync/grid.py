@@ -45,7 +45,3 @@ class Grid:
         # The last row is the largest k with k * 1e9 // fps <= elapsed.
         elapsed_ns = stamp_ns - self.start_ns
         return ((elapsed_ns + 1) * self.fps - 1) // NS_PER_S + 1
-
-    def seconds(self, num_rows: int) -> float:
-        """Return how long so many rows last, in seconds."""
-        return num_rows / self.fps

@@ -143,6 +143,7 @@ class CopyingEncoder:
         """
         if self._encoder is not None:
             video = self._encoder.finish()
+            assert video.path is not None
             video.path.replace(self._path)
             return replace(video, path=self._path)
         if self._copy is None:

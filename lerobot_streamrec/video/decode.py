@@ -31,7 +31,7 @@ def decode_rgb(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
     :param path: an MP4 file; one that is no video, or is missing, has no frames
     :return: pictures ``(height, width, 3)`` uint8 RGB, one at a time
     """
-    for frame in _frames(path):
+    for frame in decode_frames(path):
         yield frame.to_ndarray(format='rgb24').astype(np.uint8, copy=False)
 
 
@@ -42,11 +42,17 @@ def decode_codes(path: Path) -> Iterator[npt.NDArray[np.uint16]]:
     :param path: an MP4 file; one that is no video, or is missing, has no frames
     :return: codes ``(height, width)`` uint16, one picture at a time
     """
-    for frame in _frames(path):
+    for frame in decode_frames(path):
         yield frame.to_ndarray(format=DEPTH_PIX_FMT).astype(np.uint16, copy=False)
 
 
-def _frames(path: Path) -> Iterator[av.VideoFrame]:
+def decode_frames(path: Path) -> Iterator[av.VideoFrame]:
+    """
+    Decode a video from its beginning until its end, or until the first frame that is not whole.
+
+    :param path: an MP4 file; one that is no video, or is missing, has no frames
+    :return: libav's frames, one at a time
+    """
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]

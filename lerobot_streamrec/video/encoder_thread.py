@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 import threading
 from typing import Any, Protocol
 
@@ -78,6 +79,7 @@ class EncoderThread:
             max_spool_bytes=max_spool_bytes,
             name=f'{SPILL_THREAD}:{video_key}',
         )
+        self._num_encoded = 0
         self._result: Future[EncodedVideo] = Future()
         self._thread = threading.Thread(target=self._run, name=f'enc:{video_key}', daemon=False)
         self._thread.start()
@@ -98,6 +100,15 @@ class EncoderThread:
         """
         self._queue.close()
         return self._result
+
+    def park(self) -> None:
+        """
+        Put on the disk what is not encoded when no more frames come; the result says how many.
+
+        For when the recorder ends before the encoder has caught up. Never blocks; does nothing if
+        there is no spool.
+        """
+        self._queue.park()
 
     def abort(self) -> None:
         """Leave everything that was not encoded yet; never raises."""
@@ -139,11 +150,26 @@ class EncoderThread:
             while (item := self._queue.pop()) is not Mark.END:
                 if item is Mark.ABORT:
                     raise EncoderError('aborted')
+                if item is Mark.PARK:
+                    return self._park(encoder)
                 if item is Mark.REPEAT:
                     encoder.repeat()
                 else:
                     encoder.encode(item)
+                self._num_encoded += 1
             return encoder.finish()
         except BaseException:
             encoder.abort()
             raise
+
+    def _park(self, encoder: VideoEncoder) -> EncodedVideo:
+        if self._num_encoded:
+            video = encoder.finish()
+        else:
+            # There is nothing to make a file of.
+            encoder.abort()
+            video = EncodedVideo()
+        num_spooled = self._queue.spill_rest()
+        return replace(
+            video, num_frames=video.num_frames + num_spooled, num_spooled=num_spooled
+        )

@@ -16,13 +16,16 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import auto, Enum
 import logging
 import threading
+import time
 
+from lerobot_streamrec.errors import VideoError
 from lerobot_streamrec.frame import Picture
-from lerobot_streamrec.video.picture_record import to_record
+from lerobot_streamrec.video.picture_record import PictureRecord, to_record
 from lerobot_streamrec.video.spool import Place, Spool
 
 _log = logging.getLogger(__name__)
@@ -40,6 +43,8 @@ class Mark(Enum):
     """Nothing more will come."""
     ABORT = auto()
     """Leave the rest."""
+    PARK = auto()
+    """Encode no more now: what waits is to be put on the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,8 @@ class QueueStatistics:
     :param num_spilled: of those waiting now, on the disk
     :param spilled_bytes: what the file of these takes
     :param total_spilled: frames that ever waited on the disk
+    :param spill_left_s: how long the room for these lasts, if more come as they came until now;
+        None: none wait there
     """
 
     num_queued: int = 0
@@ -63,6 +70,7 @@ class QueueStatistics:
     num_spilled: int = 0
     spilled_bytes: int = 0
     total_spilled: int = 0
+    spill_left_s: float | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -93,6 +101,7 @@ class FrameQueue:
     :param spool: where frames wait on the disk, the queue's from here on; None: nowhere
     :param max_spool_bytes: bound on the spool
     :param name: of the spill thread
+    :param clock: seconds, for how long the spool lasts; tests bring their own
     """
 
     def __init__(
@@ -102,6 +111,7 @@ class FrameQueue:
         *,
         max_spool_bytes: int = 0,
         name: str = 'spill',
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._max_bytes = max_bytes
         self._items: deque[_Waiting] = deque()
@@ -113,7 +123,10 @@ class FrameQueue:
         self._total_spilled = 0
         self._is_closed = False
         self._is_aborted = False
+        self._is_parked = False
         self._is_reading = False
+        self._clock = clock
+        self._spill_began_s = 0.0
         self._changed = threading.Condition()
         self._spool = spool
         self._max_spool_bytes = max_spool_bytes
@@ -148,12 +161,19 @@ class FrameQueue:
         self._changed.notify_all()
 
     def _is_too_much(self) -> bool:
-        return self._spool is not None and self._size_bytes > _SPILL_ABOVE * self._max_bytes
+        is_spilling = self._spool is not None and self._max_spool_bytes > 0
+        return is_spilling and self._size_bytes > _SPILL_ABOVE * self._max_bytes
 
     def close(self) -> None:
         """Say that nothing more will come. Idempotent; never blocks."""
         with self._changed:
             self._is_closed = True
+            self._changed.notify_all()
+
+    def park(self) -> None:
+        """Let the consumer put on the disk what waits, once no more comes. Never blocks."""
+        with self._changed:
+            self._is_parked = self._spool is not None
             self._changed.notify_all()
 
     def abort(self) -> None:
@@ -174,6 +194,26 @@ class FrameQueue:
         if self._spool is not None:
             self._spool.close()
 
+    def spill_rest(self) -> int:
+        """
+        Put all that waits on the disk, and leave it there; the consumer, after ``Mark.PARK``.
+
+        :return: how many frames these are
+        :raise VideoError: if one of them cannot stand by itself
+        :raise OSError: if the disk refuses
+        """
+        assert self._spool is not None
+        if self._thread is not None:
+            self._thread.join()
+        with self._changed:
+            rest = list(self._items)
+        for item in rest:
+            if item.what is not None:
+                self._spool.append(item.number, _record_of(item.what, item.number))
+        self._spool.sync()
+        self._spool.keep()
+        return len(rest)
+
     def pop(self) -> Picture | Mark:
         """
         Wait for what comes next; the encoder thread only.
@@ -188,6 +228,8 @@ class FrameQueue:
                 self._changed.wait()
             if self._is_aborted:
                 return Mark.ABORT
+            if self._is_parked and self._is_closed and self._items:
+                return Mark.PARK
             if not self._items:
                 return Mark.END
             item = self._items.popleft()
@@ -216,12 +258,11 @@ class FrameQueue:
             what = item.what
             # Nobody but this thread takes a waiting picture's content away.
             assert what is not None
-            record = None if isinstance(what, Mark) else to_record(what)
-            if record is None and not isinstance(what, Mark):
+            try:
+                place = self._spool.append(item.number, _record_of(what, item.number))
+            except VideoError:
                 # It leans on others in memory, and is small.
                 return
-            try:
-                place = self._spool.append(item.number, record)
             except OSError as error:
                 _log.error('%s: pictures cannot wait on the disk: %s', self._name, error)
                 return
@@ -231,9 +272,10 @@ class FrameQueue:
         """Wait until something has to go to the disk; None: nothing will any more."""
         assert self._spool is not None
         with self._changed:
-            while not self._is_aborted:
+            while not (self._is_aborted or self._is_parked):
                 if not self._num_spilled and not self._is_reading:
                     self._spool.clear()
+                    self._spill_began_s = self._clock()
                 if self._num_spilled < len(self._items) and self._is_too_much():
                     if self._spool.size_bytes < self._max_spool_bytes:
                         return self._items[self._num_spilled]
@@ -265,4 +307,22 @@ class FrameQueue:
                 self._num_spilled,
                 self._spool.size_bytes if self._spool and self._num_spilled else 0,
                 self._total_spilled,
+                self._spill_left_s(),
             )
+
+    def _spill_left_s(self) -> float | None:
+        if self._spool is None or not self._num_spilled:
+            return None
+        # The file grows until all of it was read: what was read meanwhile gives no room back.
+        size_bytes, seconds = self._spool.size_bytes, self._clock() - self._spill_began_s
+        return max(0, self._max_spool_bytes - size_bytes) * seconds / max(1, size_bytes)
+
+
+def _record_of(what: Picture | Mark, number: int) -> PictureRecord | None:
+    """Return what stands for a frame on the disk; None: it repeats the one before."""
+    if isinstance(what, Mark):
+        return None
+    record = to_record(what)
+    if record is None:
+        raise VideoError(f'frame {number}: a {type(what).__name__} cannot wait on the disk')
+    return record

@@ -45,20 +45,22 @@ CONTAINER_OPTIONS = {'movflags': 'hybrid_fragmented', 'flush_packets': '1'}
 @dataclass(frozen=True, slots=True)
 class EncodedVideo:
     """
-    A closed video file.
+    A closed video file, or what is to become one.
 
-    :param path: the file
-    :param num_frames: frames in it
-    :param size_bytes: its size
+    :param path: the file; None: there is none yet
+    :param num_frames: frames of the video
+    :param size_bytes: size of the file
+    :param num_spooled: of the frames, the last so many are not in the file but in a spool
     :param num_undecodable: of the frames, repeat the one before because what the camera sent could
         not be decoded
     :param encoder_info: the encoder's settings, as LeRobot stores them, if they are not those that
         were set
     """
 
-    path: Path
-    num_frames: int
-    size_bytes: int
+    path: Path | None = None
+    num_frames: int = 0
+    size_bytes: int = 0
+    num_spooled: int = 0
     num_undecodable: int = 0
     encoder_info: Mapping[str, object] | None = None
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame
 from lerobot_streamrec.frame import CompressedPicture, Frame, Picture
+from lerobot_streamrec.video.png_planes import plane_of_png, png_of_plane
 import numpy as np
 import numpy.typing as npt
 
@@ -80,6 +81,44 @@ def _of_planes(kind: str, planes: Sequence[Pixels], **more: object) -> PictureRe
     return PictureRecord(header, flat)
 
 
+def unchanged(record: PictureRecord) -> PictureRecord:
+    """Leave a record as it is."""
+    return record
+
+
+def packed(record: PictureRecord) -> PictureRecord:
+    """
+    Make a record of pixels smaller, without loss; what is compressed already stays as it is.
+
+    :param record: of ``to_record``
+    """
+    if record.header['kind'] not in ('frame', 'depth'):
+        return record
+    planes, sizes = [], []
+    for plane, one in zip(record.planes, record.header['planes'], strict=True):
+        file = png_of_plane(plane.view(one['dtype']).reshape(one['shape']))
+        planes.append(plane if file is None else np.frombuffer(file, np.uint8))
+        # What could not be packed takes no less than it took.
+        sizes.append(0 if file is None else len(file))
+    return PictureRecord({**record.header, 'packed': sizes}, planes)
+
+
+def _unpacked(header: Mapping[str, Any], payload: bytes) -> bytes:
+    planes, begin = [], 0
+    for size, one in zip(header['packed'], header['planes'], strict=True):
+        if size:
+            planes.append(plane_of_png(payload[begin : begin + size]))
+        else:
+            size = _size_of(one)
+            planes.append(payload[begin : begin + size])
+        begin += size
+    return b''.join(planes)
+
+
+def _size_of(plane: Mapping[str, Any]) -> int:
+    return int(np.prod(plane['shape'], dtype=np.int64) * np.dtype(plane['dtype']).itemsize)
+
+
 def from_record(header: Mapping[str, Any], payload: bytes) -> Picture:
     """
     Put a picture together again.
@@ -89,6 +128,8 @@ def from_record(header: Mapping[str, Any], payload: bytes) -> Picture:
     :raise ValueError: if they do not fit each other
     :raise KeyError: if the header is not whole
     """
+    if 'packed' in header:
+        payload = _unpacked(header, payload)
     planes = _planes(header['planes'], payload)
     kind = header['kind']
     if kind == 'frame':

@@ -22,6 +22,7 @@ import json
 import os
 from pathlib import Path
 import struct
+from typing import BinaryIO
 import zlib
 
 from lerobot_streamrec.errors import VideoError
@@ -126,38 +127,84 @@ class Spool:
             with suppress(OSError):
                 os.ftruncate(self._descriptor, 0)
 
-    def close(self) -> None:
-        """Close and delete the file; never raises. Idempotent."""
+    def sync(self) -> None:
+        """
+        Bring what was appended to the disk, so that it survives a power loss.
+
+        :raise OSError: if the disk refuses
+        """
+        if self._descriptor >= 0:
+            os.fsync(self._descriptor)
+
+    def keep(self) -> None:
+        """Close the file and leave it; never raises. Idempotent."""
         if self._descriptor >= 0:
             with suppress(OSError):
                 os.close(self._descriptor)
             self._descriptor = -1
+
+    def close(self) -> None:
+        """Close and delete the file; never raises. Idempotent, and nothing after ``keep``."""
+        if self._descriptor >= 0:
+            self.keep()
             with suppress(OSError):
                 self._path.unlink(missing_ok=True)
 
 
-def read_spool(path: Path) -> Iterator[tuple[int, Picture | None]]:
+def read_spool(path: Path, first: int = 0) -> Iterator[tuple[int, Picture | None]]:
     """
-    Read what a crash left, up to the first record that is not whole.
+    Read what was left, up to the first record that is not whole.
 
     :param path: of the file; one that is missing holds nothing
+    :param first: number of the first frame that is wanted; those before are not looked at
     :return: number of the frame, and its picture or None for a repeat of the one before
     """
     try:
         with path.open('rb') as file:
-            while head := file.read(_HEAD.size):
-                if len(head) < _HEAD.size:
-                    return
-                _, _, header_length, length, _ = _HEAD.unpack(head)
-                left = path.stat().st_size - file.tell()
-                if header_length + length > left:
-                    return
-                found = _parse(head + file.read(header_length + length))
-                if found is None:
-                    return
-                yield found
+            for record in _records(file):
+                if record.number >= first:
+                    found = _parse(os.pread(file.fileno(), record.size_bytes, record.offset))
+                    if found is None:
+                        return
+                    yield found
     except OSError:
         return
+
+
+def count_spooled(path: Path, first: int) -> int:
+    """
+    Count frames that follow each other in a spool, without reading their pictures.
+
+    :param path: of the file; one that is missing holds nothing
+    :param first: number of the first frame that is wanted
+    """
+    number = first
+    with suppress(OSError), path.open('rb') as file:
+        for record in _records(file):
+            if record.number > number:
+                break
+            if record.number == number:
+                number += 1
+    return number - first
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    number: int
+    offset: int
+    size_bytes: int
+
+
+def _records(file: BinaryIO) -> Iterator[_Record]:
+    """List the records by their heads, up to the first one that is cut short."""
+    offset, size_bytes = 0, os.fstat(file.fileno()).st_size
+    while len(head := os.pread(file.fileno(), _HEAD.size, offset)) == _HEAD.size:
+        magic, number, header_length, length, _ = _HEAD.unpack(head)
+        record = _Record(number, offset, _HEAD.size + header_length + length)
+        offset += record.size_bytes
+        if magic != _MAGIC or offset > size_bytes:
+            return
+        yield record
 
 
 def _parse(content: bytes) -> tuple[int, Picture | None] | None:

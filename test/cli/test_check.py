@@ -17,10 +17,9 @@ from __future__ import annotations
 
 from io import StringIO
 import json
-import subprocess
-import sys
 
 from click.testing import CliRunner
+from command_line import streamrec
 from lerobot_streamrec.cli.check import check
 from lerobot_streamrec.cli.check_report import render
 from lerobot_streamrec.dataset.check.findings import Finding
@@ -41,25 +40,15 @@ def root(tmp_path):
     return tmp_path / 'set'
 
 
-def streamrec(*arguments):
-    return subprocess.run(
-        [sys.executable, '-m', 'lerobot_streamrec.cli', 'check', *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 def test_a_whole_dataset_ends_with_0(root):
-    done = streamrec(root)
+    done = streamrec('check', root)
     assert (done.returncode, done.stderr) == (0, '')
     assert done.stdout == 'whole: 0 episodes, 0 rows, 0 cameras\n'
 
 
 def test_errors_end_with_1(root):
     (root / 'meta/info.json').write_text('{')
-    done = streamrec('--fast', root)
+    done = streamrec('check', '--fast', root)
     assert done.returncode == 1
     assert done.stderr == ''
     assert 'unreadable-file' in done.stdout
@@ -70,7 +59,7 @@ def test_errors_end_with_1(root):
 
 def test_json_is_all_that_stands_on_stdout(root):
     (root / 'tmp123').mkdir()
-    done = streamrec(root, '--json')
+    done = streamrec('check', root, '--json')
     assert (done.returncode, done.stderr) == (0, '')
     report = json.loads(done.stdout)
     assert report['whole'] is True
@@ -93,7 +82,7 @@ def test_json_is_all_that_stands_on_stdout(root):
 
 @pytest.mark.parametrize('name', ['nothing', 'set/meta', 'set/meta/info.json'])
 def test_what_is_no_dataset_is_wrong_usage(root, name):
-    done = streamrec(root.parent / name)
+    done = streamrec('check', root.parent / name)
     assert (done.returncode, done.stdout) == (2, '')
     assert 'Error: ROOT is' in done.stderr
 

@@ -16,9 +16,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-import subprocess
-import sys
 
+from command_line import streamrec
 from lerobot_streamrec.dataset.draft import EpisodeDraft
 from lerobot_streamrec.dataset.features import vector_feature
 from lerobot_streamrec.dataset.opening import open_dataset
@@ -26,17 +25,6 @@ import numpy as np
 import pytest
 
 STATE = 'observation.state'
-
-
-def streamrec(*arguments, answer=''):
-    return subprocess.run(
-        [sys.executable, '-m', 'lerobot_streamrec.cli', *map(str, arguments)],
-        input=answer,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 @pytest.fixture

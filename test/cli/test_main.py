@@ -15,18 +15,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
-
-def streamrec(*arguments):
-    return subprocess.run(
-        [sys.executable, '-m', 'lerobot_streamrec.cli', *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+from command_line import streamrec
 
 
 def test_help_lists_the_commands():

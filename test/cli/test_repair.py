@@ -22,6 +22,7 @@ import pty
 import subprocess
 import sys
 
+from command_line import STREAMREC, streamrec
 from lerobot_streamrec.dataset.draft import EpisodeDraft
 from lerobot_streamrec.dataset.features import vector_feature
 from lerobot_streamrec.dataset.opening import open_dataset
@@ -29,7 +30,6 @@ import numpy as np
 import pytest
 
 STATE = 'observation.state'
-COMMAND = [sys.executable, '-m', 'lerobot_streamrec.cli', 'check']
 
 
 @pytest.fixture
@@ -50,23 +50,12 @@ def root(tmp_path):
     return tmp_path / 'dataset'
 
 
-def streamrec(*arguments):
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 def files(root):
     return {path: path.read_bytes() for path in root.rglob('*') if path.is_file()}
 
 
 def test_repair_says_what_it_did(root, read_dataset):
-    done = streamrec(root, '--repair', '--yes')
+    done = streamrec('check', root, '--repair', '--yes')
     assert (done.returncode, done.stderr) == (0, '')
     assert 'unreadable-file' in done.stdout
     assert 'A repair keeps 2 episodes, 6 rows:' in done.stdout
@@ -77,18 +66,18 @@ def test_repair_says_what_it_did(root, read_dataset):
     assert f'lie in {root}/.streamrec/quarantine/repair-' in last
     np.testing.assert_array_equal(read_dataset(root).vectors(STATE, 1), np.full((3, 2), 2))
     before = files(root)
-    done = streamrec(root, '--repair', '--yes')
+    done = streamrec('check', root, '--repair', '--yes')
     assert (done.returncode, done.stdout) == (0, 'whole: 2 episodes, 6 rows, 0 cameras\n')
     assert files(root) == before
 
 
 def test_a_dry_run_changes_nothing(root):
     before = files(root)
-    done = streamrec(root, '--repair', '--dry-run')
+    done = streamrec('check', root, '--repair', '--dry-run')
     assert done.returncode == 1
     assert 'A repair keeps 2 episodes, 6 rows:' in done.stdout
     assert files(root) == before
-    done = streamrec(root, '--repair', '--dry-run', '--json')
+    done = streamrec('check', root, '--repair', '--dry-run', '--json')
     content = json.loads(done.stdout)
     assert content['whole'] is False
     assert content['repair']['done'] is False
@@ -97,7 +86,7 @@ def test_a_dry_run_changes_nothing(root):
 
 
 def test_json_is_all_that_stands_on_stdout(root):
-    done = streamrec(root, '--repair', '--yes', '--json')
+    done = streamrec('check', root, '--repair', '--yes', '--json')
     assert (done.returncode, done.stderr) == (0, '')
     content = json.loads(done.stdout)
     assert content['whole'] is True
@@ -106,7 +95,7 @@ def test_json_is_all_that_stands_on_stdout(root):
         *(0, None, 1),
     ]
     assert Path(content['repair']['quarantine']).is_dir()
-    done = streamrec(root, '--repair', '--yes', '--json')
+    done = streamrec('check', root, '--repair', '--yes', '--json')
     assert json.loads(done.stdout)['repair'] == {
         'plan': None,
         'done': False,
@@ -129,7 +118,7 @@ def test_json_is_all_that_stands_on_stdout(root):
 )
 def test_wrong_usage_ends_with_2(root, options, hint):
     before = files(root)
-    done = streamrec(root, *options)
+    done = streamrec('check', root, *options)
     assert done.returncode == 2
     assert hint in done.stderr
     assert files(root) == before
@@ -140,7 +129,7 @@ def test_it_asks_on_a_terminal(root, answer, status):
     before = files(root)
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [*COMMAND, str(root), '--repair'],
+        [sys.executable, *STREAMREC, 'check', str(root), '--repair'],
         stdin=theirs,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -159,12 +148,12 @@ def test_what_cannot_be_repaired_ends_with_1(root):
     for path in root.glob('data/*/*'):
         path.write_bytes(b'PAR1')
     before = files(root)
-    done = streamrec(root, '--repair', '--yes')
+    done = streamrec('check', root, '--repair', '--yes')
     assert done.returncode == 1
     assert done.stderr.startswith(f'streamrec: no episode of {root} can be kept: ')
     assert files(root) == before
 
 
 def test_no_dataset_ends_with_2(tmp_path):
-    assert streamrec(tmp_path / 'nothing', '--repair', '--yes').returncode == 2
-    assert streamrec(tmp_path, '--repair', '--yes').returncode == 2
+    assert streamrec('check', tmp_path / 'nothing', '--repair', '--yes').returncode == 2
+    assert streamrec('check', tmp_path, '--repair', '--yes').returncode == 2

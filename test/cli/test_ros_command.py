@@ -15,11 +15,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from functools import partial
 
 import click
 from click.testing import CliRunner
+from command_line import python
 from lerobot_streamrec.cli.ros_command import ros_arguments, RosCommand
 import pytest
 
@@ -31,16 +31,7 @@ from lerobot_streamrec.cli.main import run
 sys.argv = ['streamrec', *sys.argv[1:]]
 run()
 """
-
-
-def streamrec(*arguments):
-    return subprocess.run(
-        [sys.executable, '-c', WITHOUT_ROS, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+streamrec = partial(python, '-c', WITHOUT_ROS)
 
 
 def test_they_are_listed_without_ros():
@@ -72,9 +63,7 @@ def test_other_commands_do_not_load_it():
         'main(); sys.exit(any(name.startswith(("rclpy", "lerobot_streamrec.nodes")) '
         'for name in sys.modules))'
     )
-    done = subprocess.run(
-        [sys.executable, '-c', script], capture_output=True, text=True, timeout=60, check=False
-    )
+    done = python('-c', script)
     assert done.returncode == 0, done.stderr
 
 

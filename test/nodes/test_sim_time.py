@@ -40,21 +40,26 @@ class SlowClock:
         return BEGIN_NS + int((time.monotonic_ns() - self._first_ns) * PACE)
 
 
-def test_rows_follow_the_simulation(rig, keep_dataset):
-    clock = SlowClock()
+def record_commands(rig, clock, changes):
+    """Start a robot that only commands, by the clock of a simulation, and its recorder."""
     robot = rig.robot(now_ns=clock)
     robot.add_clock()
     robot.add_array('/command', size=2)
     robot.start()
-    recorder = rig.recorder(
+    return rig.recorder(
         {
             'fps': FPS,
             'use_sim_time': True,
             'action.topic': '/command',
-            'action.type': 'std_msgs/msg/Float64MultiArray',
             'action.names': ['x', 'y'],
+            **changes,
         }
     )
+
+
+def test_rows_follow_the_simulation(rig, keep_dataset):
+    clock = SlowClock()
+    recorder = record_commands(rig, clock, {'action.type': 'std_msgs/msg/Float64MultiArray'})
     operator = rig.operator()
     operator.start()
     begin_ns = clock()
@@ -104,19 +109,7 @@ class SteeredClock:
 
 def test_a_clock_that_pauses_hurries_and_jumps(rig):
     clock = SteeredClock()
-    robot = rig.robot(now_ns=clock)
-    robot.add_clock()
-    robot.add_array('/command', size=2)
-    robot.start()
-    recorder = rig.recorder(
-        {
-            'fps': FPS,
-            'use_sim_time': True,
-            'action.topic': '/command',
-            'action.names': ['x', 'y'],
-            'action.max_age_s': 0.0,
-        }
-    )
+    recorder = record_commands(rig, clock, {'action.max_age_s': 0.0})
     operator = rig.operator()
     operator.start()
     operator.wait_for_rows(FPS)

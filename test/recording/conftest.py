@@ -166,19 +166,6 @@ class Rig:
 
 
 @pytest.fixture
-def wait_for():
-    """Wait for what another thread does, which sets no event."""
-
-    def wait(condition):
-        deadline_s = time.monotonic() + WAIT_S
-        while not condition():
-            assert time.monotonic() < deadline_s, 'it never came about'
-            threading.Event().wait(0.005)
-
-    return wait
-
-
-@pytest.fixture
 def root(tmp_path):
     return tmp_path / 'dataset'
 

@@ -23,7 +23,6 @@ import os
 from pathlib import Path
 import shutil
 import threading
-import time
 
 from lerobot_streamrec.dataset.takes.journal import Journal, read_journal
 from lerobot_streamrec.dataset.takes.take_record import parse_take_record
@@ -31,20 +30,12 @@ from lerobot_streamrec.dataset.writer import DatasetWriter
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetError
 from lerobot_streamrec.recording.journal_thread import JournalThread
 import pytest
+from waiting import wait_for
 
 FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'
 WAIT_S = 30
-DEADLINE_S = 20
 # Frames that an encoder of these tests holds back, and those of a fragment that is not written.
 HELD_BACK = 4
-
-
-def wait_for(condition):
-    """Wait for what another thread writes to the disk, which sets no event."""
-    deadline_s = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline_s, 'it never came about'
-        threading.Event().wait(0.01)
 
 
 def journal_rows(root, take='take-000001'):

@@ -25,7 +25,6 @@ import os
 import shutil
 import subprocess
 import threading
-import time
 
 from lerobot_streamrec.dataset.takes.journal import read_journal
 from lerobot_streamrec.dataset.takes.take_record import parse_take_record, video_name
@@ -35,16 +34,10 @@ from lerobot_streamrec.recording.disk_watch import DiskWatch
 from lerobot_streamrec.recording.status import RecorderState
 from lerobot_streamrec.video.decode import decode_rgb
 import pytest
+from waiting import wait_for
 
 WAIT_S = 30
 SIZE_MIB = 8
-
-
-def wait_for(condition):
-    deadline_s = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline_s, 'it never came about'
-        threading.Event().wait(0.02)
 
 
 class SmallDisk:

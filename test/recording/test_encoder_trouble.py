@@ -25,6 +25,7 @@ import threading
 from lerobot_streamrec.errors import CommitError, EpisodeError
 from lerobot_streamrec.recording.status import RecorderState
 import pytest
+from waiting import wait_for
 
 FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'
 FRAME_BYTES = 48 * 64 * 3
@@ -65,7 +66,7 @@ def test_overload_repeats_pictures_and_keeps_every_row(
 
 
 def test_pictures_that_an_encoder_has_no_time_for_wait_on_the_disk(
-    make_rig, with_stream, encoders, read_dataset, wait_for
+    make_rig, with_stream, encoders, read_dataset
 ):
     rig = make_rig(streams=with_stream(TOP)[1:], queue_mib=1)
     rig.run(1)

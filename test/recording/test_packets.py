@@ -22,8 +22,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 import shutil
-import threading
-import time
 from types import SimpleNamespace
 
 import av
@@ -35,13 +33,13 @@ from lerobot_streamrec.video.packet_stream import PacketStream
 import numpy as np
 from packets import encode_packets
 import pytest
+from waiting import wait_for
 
 FRONT = 'observation.images.front'
 SECOND_NS = 10**9
 BLOCK = 32
 HEIGHT, WIDTH = 3 * BLOCK, 4 * BLOCK
 KEY_DISTANCE = 10
-WAIT_S = 20
 # Frames that an encoder holds back, and those of a fragment that is not written.
 HELD_BACK = 4
 CAMERA = (StreamConfig(FRONT, '/front/image_raw/compressed'),)
@@ -262,16 +260,11 @@ def num_on_disk(rig):
     return read_journal(take, record)[0]
 
 
-def wait_until_on_disk(rig):
-    """Wait for what other threads write, which sets no event."""
-    deadline_s = time.monotonic() + WAIT_S
-    while True:
-        status = rig.recorder.status()
-        is_encoded = not any(one.queue.num_queued for one in status.streams)
-        if is_encoded and num_on_disk(rig) == status.num_rows:
-            return
-        assert time.monotonic() < deadline_s, 'it never came about'
-        threading.Event().wait(0.01)
+def is_on_disk(rig):
+    """Whether all that was pushed is encoded and written down."""
+    status = rig.recorder.status()
+    is_encoded = not any(one.queue.num_queued for one in status.streams)
+    return is_encoded and num_on_disk(rig) == status.num_rows
 
 
 @pytest.mark.parametrize('missed', [set(), {29}], ids=['copied', 'encoded'])
@@ -283,7 +276,7 @@ def test_a_crash_costs_no_more_than_with_any_other_camera(
     rig.send(KEY_DISTANCE + 1)
     rig.recorder.start()
     rig.send(64)
-    wait_until_on_disk(rig)
+    wait_for(lambda: is_on_disk(rig))
     rows = rig.recorder.status().num_rows
     shutil.copytree(rig.rig.config.root, tmp_path / 'copy')
     again = make_rig(root=tmp_path / 'copy', streams=CAMERA)

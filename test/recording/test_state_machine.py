@@ -24,8 +24,6 @@ from collections import Counter
 from contextlib import suppress
 import itertools
 import shutil
-import threading
-import time
 
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import (
@@ -49,6 +47,7 @@ from lerobot_streamrec.errors import (
 )
 from lerobot_streamrec.recording.status import RecorderState
 import pytest
+from waiting import wait_for
 
 FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'
 SECOND_NS = 10**9
@@ -220,7 +219,8 @@ class Machine(RuleBasedStateMachine):
         """What is on the disk at any moment is what a kill leaves."""
         status, root = self.recorder.status(), self._new_root()
         if status.num_rows:
-            self._wait_for_the_journal(status.num_rows)
+            folder = max((self.rig.config.root / '.streamrec/staging').glob('take-*'))
+            wait_for(lambda: self._is_written(folder, status.num_rows))
         # A folder that is being deleted cannot be copied.
         self.recorder._committer.flush().result(WAIT_S)
         shutil.copytree(self.rig.config.root, root)
@@ -235,13 +235,6 @@ class Machine(RuleBasedStateMachine):
         self.doing['recoveries'] += 1
         self.saved.append(int(self._read(root).episodes['length'].iloc[-1]))
         assert status.num_rows - HELD_BACK <= self.saved[-1] <= status.num_rows
-
-    def _wait_for_the_journal(self, rows):
-        folder = max((self.rig.config.root / '.streamrec/staging').glob('take-*'))
-        deadline_s = time.monotonic() + WAIT_S
-        while not self._is_written(folder, rows):
-            assert time.monotonic() < deadline_s
-            threading.Event().wait(0.01)
 
     def _is_written(self, folder, rows):
         if not (folder / 'take.json').is_file():

@@ -68,4 +68,3 @@ def test_a_day_of_rows_lasts_a_day(fps):
     grid = Grid(TODAY_NS, fps)
     seconds = 24 * 3600
     assert grid.stamp_ns(fps * seconds) == TODAY_NS + seconds * NS_PER_S
-    assert grid.seconds(fps * seconds) == seconds

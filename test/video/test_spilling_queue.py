@@ -23,13 +23,13 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 import errno
 import threading
-import time
 
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.frame_queue import FrameQueue, Mark
 from lerobot_streamrec.video.spool import Spool
 import numpy as np
 import pytest
+from waiting import wait_for
 
 SHAPE = (20, 40)
 SIZE_BYTES = 20 * 40
@@ -67,14 +67,6 @@ def make_queue(tmp_path):
         queue.release()
     assert [one.name for one in threading.enumerate() if one.name == NAME] == []
     assert list(tmp_path.iterdir()) == []
-
-
-def wait_for(condition):
-    """Wait for what the spill thread does."""
-    deadline_s = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline_s, 'it never came about'
-        threading.Event().wait(0.005)
 
 
 def push_slowly(queue, count, room_bytes=PLENTY):

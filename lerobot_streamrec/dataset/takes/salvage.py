@@ -15,23 +15,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 import logging
 from pathlib import Path
 
-from lerobot_streamrec.dataset.decoded_camera import DecodedCamera, Histogram
-from lerobot_streamrec.dataset.draft import EpisodeDraft, VideoDraft
+from lerobot_streamrec.dataset.draft import EpisodeDraft
 from lerobot_streamrec.dataset.files import ASIDE, Files
 from lerobot_streamrec.dataset.layout import STAGING
+from lerobot_streamrec.dataset.takes.deferred import DeferredTakes
+from lerobot_streamrec.dataset.takes.drafting import draft_of
 from lerobot_streamrec.dataset.takes.journal import read_journal
 from lerobot_streamrec.dataset.takes.leftovers import saved_take_ids
-from lerobot_streamrec.dataset.takes.take_record import (
-    DISCARDED,
-    parse_take_record,
-    RECORD,
-    TakenCamera,
-    TakeRecord,
-    video_name,
+from lerobot_streamrec.dataset.takes.saved_take import read_saved_take
+from lerobot_streamrec.dataset.takes.take_record import DISCARDED, read_take_record, TakeRecord
+from lerobot_streamrec.dataset.takes.whole_videos import (
+    frame_sources,
+    FrameSource,
+    whole_videos,
 )
 from lerobot_streamrec.dataset.writer import DatasetWriter
 from lerobot_streamrec.errors import (
@@ -40,10 +40,6 @@ from lerobot_streamrec.errors import (
     DatasetMismatchError,
     VideoError,
 )
-from lerobot_streamrec.stats.image_histogram import lattice_stride
-from lerobot_streamrec.video.concat import concatenate, Segment
-from lerobot_streamrec.video.decode import decode_codes, decode_rgb
-from lerobot_streamrec.video.survey import survey_video, VideoSurvey
 
 SAVE = 'save'
 QUARANTINE_IT = 'quarantine'
@@ -52,15 +48,6 @@ RECOVERIES = (SAVE, QUARANTINE_IT, DISCARD)
 """What may become of a take that a crash interrupted."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Salvaged:
-    """A camera's frames of an interrupted take, and their statistics."""
-
-    path: Path
-    num_frames: int
-    histogram: Histogram
 
 
 def salvage_takes(writer: DatasetWriter, files: Files, recovery: str) -> list[str]:
@@ -97,17 +84,37 @@ def _salvage_take(writer: DatasetWriter, files: Files, folder: Path, recovery: s
         # The operator was told so before everything was deleted.
         files.remove_tree(folder)
         return ''
-    record = _read_record(folder)
+    record = read_take_record(folder)
     if record.take_id in saved_take_ids(files, writer.info.total_episodes):
         # The crash came between the commit and the removal of this folder.
         files.remove_tree(folder)
+        return ''
+    if read_saved_take(folder) is not None:
+        # Encoded later, by who commits.
         return ''
     if recovery == DISCARD:
         files.remove_tree(folder)
         return f'an interrupted take of {record.task!r} was discarded, as the settings say'
     if recovery == QUARANTINE_IT:
         return f'an interrupted take of {record.task!r}{_set_aside(files, folder)}'
-    draft = _draft(writer, folder, record)
+    return _save_interrupted(writer, files, folder, record)
+
+
+def _save_interrupted(
+    writer: DatasetWriter, files: Files, folder: Path, record: TakeRecord
+) -> str:
+    _refuse_another_kind(writer, record)
+    sources = frame_sources(folder, record)
+    num_rows = _whole_rows(folder, record, sources)
+    deferred = DeferredTakes(writer)
+    if num_rows and (deferred.takes or any(one.num_spooled for one in sources.values())):
+        # To encode what waits takes time, and earlier ones become episodes before it.
+        deferred.defer(folder, num_rows, _record_of(record))
+        return (
+            f'an interrupted take of {record.task!r} is saved, {num_rows} rows, '
+            f'{num_rows / record.fps:.1f} s; what waits of its videos is encoded now'
+        )
+    draft = _draft(folder, record, sources, num_rows)
     if draft is None:
         kept = _set_aside(files, folder)
         return f'an interrupted take of {record.task!r} has no whole row{kept}'
@@ -119,27 +126,16 @@ def _salvage_take(writer: DatasetWriter, files: Files, folder: Path, recovery: s
     )
 
 
-def _read_record(folder: Path) -> TakeRecord:
-    path = folder / RECORD
-    try:
-        return parse_take_record(path.read_bytes(), path)
-    except OSError as error:
-        raise DatasetCorruptError(f'{path} cannot be read: {error.strerror or error}') from error
+def _whole_rows(folder: Path, record: TakeRecord, sources: Mapping[str, FrameSource]) -> int:
+    """Count the rows up to the last instant of which all is there."""
+    num_rows, _ = read_journal(folder, record)
+    return min([num_rows, *(one.num_frames for one in sources.values())])
 
 
-def _draft(writer: DatasetWriter, folder: Path, record: TakeRecord) -> EpisodeDraft | None:
+def _draft(
+    folder: Path, record: TakeRecord, sources: Mapping[str, FrameSource], num_rows: int
+) -> EpisodeDraft | None:
     """Cut everything to the last instant of which all is whole; None if there is none."""
-    _refuse_another_kind(writer, record)
-    num_rows, vectors = read_journal(folder, record)
-    surveys = {}
-    for key in record.cameras:
-        path = folder / video_name(key)
-        try:
-            surveys[key] = survey_video(path, record.fps, to_first_error=True)
-        except VideoError as error:
-            _log.warning('%s', error)
-            return None
-        num_rows = min(num_rows, surveys[key].num_frames)
     if num_rows and record.cameras:
         _log.warning(
             'recovering an interrupted take of %r: the videos of %d cameras, %.0f s long, are '
@@ -148,41 +144,24 @@ def _draft(writer: DatasetWriter, folder: Path, record: TakeRecord) -> EpisodeDr
             len(record.cameras),
             num_rows / record.fps,
         )
-    cut: dict[str, _Salvaged] = {}
-    while num_rows:
-        cut = {key: _cut(video, num_rows, record.cameras[key]) for key, video in surveys.items()}
-        num_whole = min([num_rows, *(one.num_frames for one in cut.values())])
-        if num_whole == num_rows:
-            break
-        # A packet that was cut short decodes to nothing.
-        num_rows = num_whole
+    if record.cameras:
+        num_rows, videos = whole_videos(sources, num_rows)
+    else:
+        videos = {}
     if not num_rows:
         return None
-    videos = {
-        key: VideoDraft(
-            path=cut[key].path,
-            num_frames=num_rows,
-            height=camera.height,
-            width=camera.width,
-            encoder_info=camera.encoder_info,
-            statistics=cut[key].histogram.statistics(),
-        )
-        for key, camera in record.cameras.items()
+    return draft_of(folder, record, num_rows, videos, _record_of(record))
+
+
+def _record_of(record: TakeRecord) -> dict[str, object]:
+    return {
+        'fps': record.fps,
+        'start_stamp_ns': record.start_stamp_ns,
+        'task': record.task,
+        'take_id': record.take_id,
+        'metadata': dict(record.metadata),
+        'recovered': True,
     }
-    return EpisodeDraft(
-        num_rows=num_rows,
-        task=record.task,
-        vectors={key: rows[:num_rows] for key, rows in vectors.items()},
-        videos=videos,
-        record={
-            'fps': record.fps,
-            'start_stamp_ns': record.start_stamp_ns,
-            'task': record.task,
-            'take_id': record.take_id,
-            'metadata': dict(record.metadata),
-            'recovered': True,
-        },
-    )
 
 
 def _refuse_another_kind(writer: DatasetWriter, record: TakeRecord) -> None:
@@ -198,18 +177,6 @@ def _refuse_another_kind(writer: DatasetWriter, record: TakeRecord) -> None:
             )
     if found:
         raise DatasetMismatchError(writer.root, found)
-
-
-def _cut(video: VideoSurvey, num_rows: int, camera: TakenCamera) -> _Salvaged:
-    """Copy the whole frames to a file of their own, and count what it shows."""
-    target = video.path.with_name(f'recovered-{video.path.name}')
-    concatenate([Segment(video, 0, num_rows)], target)
-    decoded, num_frames = DecodedCamera(camera.encoder_info), 0
-    histogram, stride = decoded.histogram(), lattice_stride(camera.height, camera.width)
-    for pixels in decode_codes(target) if decoded.is_depth else decode_rgb(target):
-        histogram.push(pixels[::stride, ::stride])
-        num_frames += 1
-    return _Salvaged(target, num_frames, histogram)
 
 
 def _set_aside(files: Files, path: Path) -> str:

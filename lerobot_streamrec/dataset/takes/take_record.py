@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 import json
+from pathlib import Path
 from typing import Any
 import uuid
 
@@ -29,6 +30,12 @@ RECORD = 'take.json'
 DISCARDED = 'discarded.json'
 """Name of the same file once the operator has discarded the take."""
 ROWS = 'rows.arrows'
+
+
+SPOOL_SUFFIX = '.spool'
+"""Ends the name of the file where a camera's pictures wait for its encoder."""
+REST_SUFFIX = '.rest'
+"""Ends the name of the file where they wait since its encoder has failed for good."""
 
 
 def video_name(video_key: str) -> str:
@@ -44,11 +51,13 @@ class TakenCamera:
     :param height: of every frame, in pixels
     :param width: of every frame, in pixels
     :param encoder_info: its encoder's settings, as LeRobot stores them
+    :param encoder: all of them (``config_record``), for who encodes what waits; None: not known
     """
 
     height: int
     width: int
     encoder_info: Mapping[str, object]
+    encoder: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,5 +128,25 @@ def parse_take_record(content: bytes, where: object) -> TakeRecord:
         raise DatasetCorruptError(f'{where} cannot be read: {error!r}') from error
 
 
+def read_take_record(folder: Path) -> TakeRecord:
+    """
+    Read what a take is.
+
+    :param folder: of the take
+    :raise DatasetCorruptError: if that cannot be read
+    """
+    path = folder / RECORD
+    try:
+        return parse_take_record(path.read_bytes(), path)
+    except OSError as error:
+        raise DatasetCorruptError(f'{path} cannot be read: {error.strerror or error}') from error
+
+
 def _camera(raw: Mapping[str, Any]) -> TakenCamera:
-    return TakenCamera(int(raw['height']), int(raw['width']), dict(raw['encoder_info']))
+    encoder = raw.get('encoder')
+    return TakenCamera(
+        int(raw['height']),
+        int(raw['width']),
+        dict(raw['encoder_info']),
+        None if encoder is None else dict(encoder),
+    )

@@ -15,27 +15,12 @@
 
 from __future__ import annotations
 
-from functools import reduce
-import operator
-
+from breakages import meta, put, swapped
 import pyarrow as pa
 import pytest
 
 FRONT = 'observation.images.front'
 INFO, TASKS = 'meta/info.json', 'meta/tasks.parquet'
-
-
-def meta(number):
-    return f'meta/episodes/chunk-000/file-{number:03d}.parquet'
-
-
-def put(*place, value):
-    """Return a change that sets a nested entry."""
-
-    def change(content):
-        reduce(operator.getitem, place[:-1], content)[place[-1]] = value
-
-    return change
 
 
 @pytest.mark.parametrize(
@@ -179,10 +164,7 @@ def test_an_episode_that_is_left_out_is_found(dataset):
 
 
 def test_episodes_at_the_wrong_place_are_found(dataset):
-    first, second = dataset.path(meta(0)), dataset.path(meta(1))
-    content = first.read_bytes()
-    first.write_bytes(second.read_bytes())
-    second.write_bytes(content)
+    swapped(dataset)
     report = dataset.check()
     codes = {one.kind.code for one in report.findings}
     assert codes == {'misplaced-episode', 'wrong-row-range', 'wrong-meta-file'}

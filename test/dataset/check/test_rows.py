@@ -17,27 +17,12 @@ from __future__ import annotations
 
 import math
 
+from breakages import column, DATA, replaced, row, rows, table
 import pyarrow as pa
 import pytest
 
-DATA = 'data/chunk-000/file-002.parquet'
 STATE = 'observation.state'
 ROWS = 8
-
-
-def column(name, change):
-    return lambda dataset: dataset.column(DATA, name, change)
-
-
-def row(name, number, value):
-    """Return a change of one row's value."""
-    return column(name, lambda values: [*values[:number], value, *values[number + 1 :]])
-
-
-def rows(*numbers):
-    """Return a change that takes over some rows, in this order."""
-    taken = pa.array(numbers, pa.int64())
-    return lambda dataset: dataset.table(DATA, lambda table: table.take(taken))
 
 
 @pytest.mark.parametrize(
@@ -130,19 +115,15 @@ def test_a_data_file_that_readers_do_not_find_is_one(dataset):
     assert dataset.codes() == {'misplaced-rows'}
 
 
-def replaced(name, values, kind):
-    def change(table):
-        return table.set_column(table.schema.get_field_index(name), name, pa.array(values, kind))
-
-    return change
-
-
 @pytest.mark.parametrize(
     ('change', 'code'),
     [
-        (lambda table: table.drop_columns([STATE]), 'missing-column'),
-        (lambda table: table.drop_columns(['frame_index']), 'missing-column'),
-        (lambda table: table.append_column('more', pa.array(range(ROWS))), 'extra-column'),
+        (table(DATA, lambda rows: rows.drop_columns([STATE])), 'missing-column'),
+        (table(DATA, lambda rows: rows.drop_columns(['frame_index'])), 'missing-column'),
+        (
+            table(DATA, lambda rows: rows.append_column('more', pa.array(range(ROWS)))),
+            'extra-column',
+        ),
         (replaced(STATE, [[0.0] * 2] * ROWS, pa.list_(pa.float32(), 2)), 'wrong-shape'),
         (replaced(STATE, [[0.0] * 2] * ROWS, pa.list_(pa.float32())), 'wrong-shape'),
         (replaced(STATE, [[0.0]] + [[0.0] * 3] * 7, pa.list_(pa.float32())), 'wrong-shape'),
@@ -155,7 +136,7 @@ def replaced(name, values, kind):
     ],
 )
 def test_a_wrong_column_is_found(dataset, change, code):
-    dataset.table(DATA, change)
+    change(dataset)
     report = dataset.check()
     found = {one.kind.code for one in report.errors}
     assert found <= {code, 'missing-column', 'wrong-statistics'}

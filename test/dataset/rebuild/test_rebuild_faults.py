@@ -26,6 +26,7 @@ import errno
 import os
 import subprocess
 
+from faulty_disk import FaultyDisk, Killed
 from lerobot_streamrec.dataset.lock import DatasetLock
 from lerobot_streamrec.dataset.rebuild.compact import compact, compact_dataset
 from lerobot_streamrec.dataset.rebuild.delete import delete_episodes
@@ -36,63 +37,12 @@ from lerobot_streamrec.errors import DatasetError, DatasetLockedError, RebuildEr
 import pytest
 
 FRONT = 'observation.images.front'
-METHODS = (
-    'make_folder',
-    'link',
-    'write',
-    'settle',
-    'give_to_owner_of',
-    'sync_folders',
-    'exchange',
-    'move',
-    'remove',
-    'remove_tree',
-)
-
-
-class Killed(BaseException):
-    """Ends a rebuild as a SIGKILL would: nothing is done after it."""
-
-
 # Elsewhere, a kill after a step is one before the next.
 TELLING_AFTER = ('exchange', 'move', 'remove', 'remove_tree')
 
 
 def steps_to_kill_at(steps, is_after):
     return [at for at, name in enumerate(steps) if not is_after or name in TELLING_AFTER]
-
-
-class FaultyDisk(Disk):
-    """Lets one step of all fail."""
-
-    def __init__(self, step=None, error=None, *, is_after=False):
-        self.step, self.error, self.is_after = step, error, is_after
-        self.steps = []
-
-    def around(self, name, effect, arguments, options):
-        is_due = len(self.steps) == self.step
-        self.steps.append(name)
-        if is_due and not self.is_after:
-            if name == 'remove_tree' and arguments[0].is_dir():
-                # Half of it is gone.
-                for path in sorted(arguments[0].rglob('*'))[::2]:
-                    if path.is_file():
-                        path.unlink()
-            raise self.error
-        effect(*arguments, **options)
-        if is_due:
-            raise self.error
-
-
-def _faulty(name):
-    def method(self, *arguments, **options):
-        self.around(name, getattr(super(FaultyDisk, self), name), arguments, options)
-
-    return method
-
-
-for _name in METHODS:
-    setattr(FaultyDisk, _name, _faulty(_name))
 
 
 @pytest.fixture

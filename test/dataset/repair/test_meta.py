@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import shutil
 
+from breakages import alike, meta, put, swapped, table
 from lerobot_streamrec.dataset.repair.repair import repair_dataset
 from lerobot_streamrec.errors import RepairError
 import pyarrow as pa
@@ -27,15 +28,6 @@ FRONT = 'observation.images.front'
 STATE = 'observation.state'
 ALL = {0: 5, 1: 1, 2: 8}
 TASKS, STATS = 'meta/tasks.parquet', 'meta/stats.json'
-
-
-def alike(*change):
-    """Mark what others of the list stand for."""
-    return pytest.param(*change, marks=pytest.mark.slow)
-
-
-def meta(number):
-    return f'meta/episodes/chunk-000/file-{number:03d}.parquet'
 
 
 def data(number):
@@ -58,36 +50,16 @@ def info(**values):
     return lambda dataset: dataset.info(lambda content: content.update(values))
 
 
-def nested(*place, value):
-    def change(content):
-        for one in place[:-1]:
-            content = content[one]
-        content[place[-1]] = value
-
-    return change
-
-
 def in_info(*place, value):
-    return lambda dataset: dataset.info(nested(*place, value=value))
+    return lambda dataset: dataset.info(put(*place, value=value))
 
 
 def in_stats(*place, value):
-    return lambda dataset: dataset.json(STATS, nested(*place, value=value))
-
-
-def table(relative, change):
-    return lambda dataset: dataset.table(relative, change)
+    return lambda dataset: dataset.json(STATS, put(*place, value=value))
 
 
 def no(name):
     return lambda dataset: dataset.info(lambda content: content.pop(name))
-
-
-def swapped(dataset):
-    first, second = dataset.path(meta(0)), dataset.path(meta(1))
-    content = first.read_bytes()
-    first.write_bytes(second.read_bytes())
-    second.write_bytes(content)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ import math
 import os
 import subprocess
 
-from lerobot_streamrec.dataset.rebuild.disk import Disk
+from faulty_disk import FaultyDisk, Killed
 from lerobot_streamrec.dataset.rebuild.exchange import finish_rebuild, folder_beside
 from lerobot_streamrec.dataset.repair.repair import examine, repair_dataset
 from lerobot_streamrec.errors import DatasetLockedError, RebuildError, RepairError
@@ -32,41 +32,6 @@ import pytest
 
 STRAY = 'data/chunk-000/tmp.parquet'
 LOST = 'data/chunk-000/file-001.parquet'
-
-
-class Killed(BaseException):
-    """Ends a repair as a SIGKILL would: nothing is done after it."""
-
-
-class FaultyDisk(Disk):
-    """Lets one step of all fail."""
-
-    def __init__(self, step=None, error=None, *, is_after=False):
-        self.step, self.error, self.is_after = step, error, is_after
-        self.steps = []
-
-    def around(self, name, effect, arguments, options):
-        is_due = len(self.steps) == self.step
-        self.steps.append(name)
-        if is_due and not self.is_after:
-            raise self.error
-        effect(*arguments, **options)
-        if is_due:
-            raise self.error
-
-
-def _faulty(name):
-    def method(self, *arguments, **options):
-        self.around(name, getattr(super(FaultyDisk, self), name), arguments, options)
-
-    return method
-
-
-for _name in (
-    *('make_folder', 'link', 'write', 'settle', 'give_to_owner_of', 'sync_folders'),
-    *('exchange', 'move', 'remove', 'remove_tree'),
-):
-    setattr(FaultyDisk, _name, _faulty(_name))
 
 
 @pytest.fixture

@@ -17,40 +17,15 @@ from __future__ import annotations
 
 import math
 
+from breakages import alike, column, DATA, replaced, row, rows, table
 from lerobot_streamrec.dataset.repair.repair import repair_dataset
 from lerobot_streamrec.errors import RepairError
 import pyarrow as pa
 import pytest
 
-DATA = 'data/chunk-000/file-002.parquet'
 STATE = 'observation.state'
 ROWS = 8
 ALL = {0: 5, 1: 1, 2: 8}
-
-
-def alike(*change):
-    """Mark what others of the list stand for."""
-    return pytest.param(*change, marks=pytest.mark.slow)
-
-
-def column(name, change):
-    return lambda dataset: dataset.column(DATA, name, change)
-
-
-def row(name, number, value):
-    return column(name, lambda values: [*values[:number], value, *values[number + 1 :]])
-
-
-def rows(*numbers):
-    taken = pa.array(numbers, pa.int64())
-    return lambda dataset: dataset.table(DATA, lambda table: table.take(taken))
-
-
-def replaced(name, values, kind):
-    def change(table):
-        return table.set_column(table.schema.get_field_index(name), name, pa.array(values, kind))
-
-    return lambda dataset: dataset.table(DATA, change)
 
 
 @pytest.mark.parametrize(
@@ -62,10 +37,8 @@ def replaced(name, values, kind):
         column('index', lambda values: [value + 1 for value in values]),
         alike(replaced('index', [0.5] * ROWS, pa.float64())),
         replaced('timestamp', ['a'] * ROWS, pa.string()),
-        lambda dataset: dataset.table(DATA, lambda table: table.drop_columns(['index'])),
-        lambda dataset: dataset.table(
-            DATA, lambda table: table.append_column('more', pa.array(range(ROWS)))
-        ),
+        table(DATA, lambda rows: rows.drop_columns(['index'])),
+        table(DATA, lambda rows: rows.append_column('more', pa.array(range(ROWS)))),
         # The rows, and everything but their number, say whose they are.
         column('episode_index', lambda values: [1] * len(values)),
     ],
@@ -109,8 +82,8 @@ def test_an_episode_is_cut_before_the_first_row_that_is_not_whole(
         rows(),
         alike(rows(3, 4, 5, 6, 7)),
         alike(replaced(STATE, ['a'] * ROWS, pa.string())),
-        lambda dataset: dataset.table(DATA, lambda table: table.drop_columns([STATE])),
-        lambda dataset: dataset.table(DATA, lambda table: table.drop_columns(['frame_index'])),
+        table(DATA, lambda rows: rows.drop_columns([STATE])),
+        table(DATA, lambda rows: rows.drop_columns(['frame_index'])),
     ],
 )
 def test_an_episode_of_which_too_little_is_whole_is_set_aside(dataset, whole, change):

@@ -1,0 +1,262 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Takes that are saved and become episodes later, when the rest of their videos is encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+import os
+from pathlib import Path
+
+from lerobot_streamrec.dataset.draft import SavedEpisode
+from lerobot_streamrec.dataset.files import Files
+from lerobot_streamrec.dataset.layout import STAGING
+from lerobot_streamrec.dataset.parquet import to_bytes
+from lerobot_streamrec.dataset.row_stamps import read_row_stamps, row_stamps_table
+from lerobot_streamrec.dataset.takes.drafting import draft_of
+from lerobot_streamrec.dataset.takes.journal import Journal, read_journal
+from lerobot_streamrec.dataset.takes.saved_take import (
+    read_saved_take,
+    SAVED,
+    SAVED_STAMPS,
+    SavedTake,
+)
+from lerobot_streamrec.dataset.takes.take_record import read_take_record, TakeRecord
+from lerobot_streamrec.dataset.takes.whole_videos import (
+    frame_sources,
+    Tell,
+    whole_videos,
+    WholeVideo,
+)
+from lerobot_streamrec.dataset.undo import UNDONE, UndoneEpisode
+from lerobot_streamrec.dataset.writer import DatasetWriter
+from lerobot_streamrec.errors import DatasetError
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class DeferredTake:
+    """
+    A saved take whose videos are not whole yet.
+
+    :param folder: in staging
+    :param saved: what is known of it
+    """
+
+    folder: Path
+    saved: SavedTake
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedTake:
+    """
+    Whole videos of a deferred take.
+
+    :param num_rows: frames of each; less than were saved if the disk has lost some
+    :param videos: per video key
+    """
+
+    num_rows: int
+    videos: Mapping[str, WholeVideo]
+
+
+def encode_take(folder: Path, num_rows: int, tell: Tell = lambda _: None) -> EncodedTake:
+    """
+    Encode what waits in a take's folder. Any thread; one at a time.
+
+    Interrupted at any instant, what waits is still there.
+
+    :param folder: of the take
+    :param num_rows: its rows
+    :param tell: is told how many frames are done, those of all cameras together; what it raises
+        ends the work
+    :raise DatasetError: if what the take is cannot be read
+    :raise VideoError: if a file cannot be read or written, or nothing is whole
+    :raise EncoderError: if it cannot be encoded
+    """
+    record = read_take_record(folder)
+    sources = frame_sources(folder, record)
+    num_whole, videos = whole_videos(sources, num_rows, tell)
+    return EncodedTake(num_whole if record.cameras else num_rows, videos)
+
+
+class DeferredTakes:
+    """
+    The deferred takes of a dataset, in their order. Owned by the thread that commits.
+
+    :param writer: of the dataset
+    """
+
+    def __init__(self, writer: DatasetWriter) -> None:
+        self._writer = writer
+        self._files = writer.files
+        self._takes = find_deferred(self._files)
+
+    @property
+    def takes(self) -> tuple[DeferredTake, ...]:
+        """All of them, the oldest first."""
+        return tuple(self._takes)
+
+    def defer(
+        self,
+        folder: Path,
+        num_rows: int,
+        record: Mapping[str, object],
+        vectors: Mapping[str, npt.NDArray[np.generic]] | None = None,
+        row_stamps: Mapping[str, npt.NDArray[np.int64]] | None = None,
+    ) -> DeferredTake:
+        """
+        Make a take durable as it is: from now on it is saved.
+
+        :param folder: of the take, in staging; nobody else writes there any more
+        :param num_rows: its rows
+        :param record: what the recorder itself keeps of the episode, as JSON
+        :param vectors: per key ``(num_rows, d)``; None: as the journal has them
+        :param row_stamps: instants by column, ``(num_rows,)`` nanoseconds; None: not kept
+        :raise DatasetError: if it cannot be written
+        """
+        order = max((one.saved.order for one in self._takes), default=0) + 1
+        saved = SavedTake(order, num_rows, record)
+        defer_take(self._files, folder, saved, vectors or {}, row_stamps or {})
+        take = DeferredTake(folder, saved)
+        self._takes.append(take)
+        return take
+
+    def commit(self, take: DeferredTake, encoded: EncodedTake) -> SavedEpisode:
+        """
+        Make an episode of the first take.
+
+        :param take: the first one
+        :param encoded: its videos
+        :raise CommitError: if nothing of it is whole, or it could not be written
+        :raise DatasetError: if what it is cannot be read
+        """
+        assert take.folder == self._takes[0].folder
+        # What was said of it meanwhile is in the list.
+        saved = self._takes[0].saved
+        draft = draft_of(
+            take.folder,
+            read_take_record(take.folder),
+            encoded.num_rows,
+            encoded.videos,
+            _record(saved, encoded),
+            read_row_stamps(take.folder / SAVED_STAMPS),
+        )
+        episode = self._writer.commit(draft)
+        self._writer.remove(take.folder)
+        del self._takes[0]
+        return episode
+
+    def set_aside(self, take: DeferredTake) -> Path:
+        """
+        Keep a take that cannot become an episode, out of the readers' sight.
+
+        :return: where it lies now
+        :raise DatasetError: if it cannot be moved; it stays where it is, and counts no more
+        """
+        self._takes = [one for one in self._takes if one.folder != take.folder]
+        return self._writer.set_aside(take.folder)
+
+    def undo_last(self) -> UndoneEpisode:
+        """
+        Take the last one back; nobody is encoding it.
+
+        :raise DatasetError: if it cannot be moved
+        """
+        take = self._takes[-1]
+        index = self._writer.info.total_episodes + len(self._takes) - 1
+        target = self._files.quarantine_together(f'{UNDONE}-{index:06d}', {'take': take.folder})
+        del self._takes[-1]
+        return UndoneEpisode(index, take.saved.num_rows, take.saved.seconds, target)
+
+    def annotate_last(self, metadata: Mapping[str, str]) -> int:
+        """
+        Add to what is said of the last one.
+
+        :param metadata: text by name; an empty one takes back what was said
+        :return: the index that its episode will have
+        :raise DatasetError: if it cannot be written
+        """
+        take = self._takes[-1]
+        saved = take.saved.with_metadata(metadata)
+        self._files.replace(self._files.relative(take.folder / SAVED), saved.as_bytes())
+        self._takes[-1] = replace(take, saved=saved)
+        return self._writer.info.total_episodes + len(self._takes) - 1
+
+
+def find_deferred(files: Files) -> list[DeferredTake]:
+    """List what is saved and not in the dataset yet, the oldest first."""
+    folders = [path.parent for path in files.path(STAGING).glob(f'*/{SAVED}')]
+    found = [DeferredTake(one, saved) for one in folders if (saved := read_saved_take(one))]
+    return sorted(found, key=lambda one: one.saved.order)
+
+
+def defer_take(
+    files: Files,
+    folder: Path,
+    saved: SavedTake,
+    vectors: Mapping[str, npt.NDArray[np.generic]],
+    row_stamps: Mapping[str, npt.NDArray[np.int64]],
+) -> None:
+    """
+    Bring all of a take to the disk, and say then that it is saved.
+
+    :raise DatasetError: if it cannot be written
+    """
+    record = read_take_record(folder)
+    if vectors:
+        _complete_journal(folder, record, saved.num_rows, vectors)
+    if row_stamps:
+        content = to_bytes(row_stamps_table(row_stamps))
+        files.replace(files.relative(folder / SAVED_STAMPS), content)
+    try:
+        for path in folder.iterdir():
+            with path.open('rb') as opened:
+                os.fsync(opened.fileno())
+    except OSError as error:
+        raise DatasetError(f'cannot bring {folder} to the disk: {error}') from error
+    files.replace(files.relative(folder / SAVED), saved.as_bytes())
+
+
+def _complete_journal(
+    folder: Path,
+    record: TakeRecord,
+    num_rows: int,
+    vectors: Mapping[str, npt.NDArray[np.generic]],
+) -> None:
+    """Write the rows anew if the journal, which a disk may have refused, has not got them all."""
+    if read_journal(folder, record)[0] == num_rows:
+        return
+    journal = Journal(folder, record)
+    try:
+        journal.append(
+            [{key: rows[row] for key, rows in vectors.items()} for row in range(num_rows)]
+        )
+    finally:
+        journal.close()
+
+
+def _record(saved: SavedTake, encoded: EncodedTake) -> dict[str, object]:
+    record = dict(saved.record)
+    if encoded.num_rows < saved.num_rows:
+        record['recovered'] = True
+        record['rows_lost'] = saved.num_rows - encoded.num_rows
+    streams = {key: dict(one) for key, one in dict(record.get('streams', {})).items()}
+    for key, video in encoded.videos.items():
+        if key in streams:
+            # Not known before it was decoded.
+            streams[key]['rows_undecodable'] = video.num_undecodable
+    return {**record, **({'streams': streams} if streams else {})}

@@ -1,0 +1,71 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""From a take on the disk to an episode that can be committed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from lerobot_streamrec.dataset.draft import EpisodeDraft, VideoDraft
+from lerobot_streamrec.dataset.takes.journal import read_journal
+from lerobot_streamrec.dataset.takes.take_record import TakeRecord
+from lerobot_streamrec.dataset.takes.whole_videos import WholeVideo
+from lerobot_streamrec.errors import CommitError
+import numpy as np
+import numpy.typing as npt
+
+
+def draft_of(
+    folder: Path,
+    take: TakeRecord,
+    num_rows: int,
+    videos: Mapping[str, WholeVideo],
+    record: Mapping[str, object],
+    row_stamps: Mapping[str, npt.NDArray[np.int64]] | None = None,
+) -> EpisodeDraft:
+    """
+    Put an episode together.
+
+    :param folder: of the take, with the journal of its rows
+    :param take: what it is
+    :param num_rows: how many of its rows become the episode
+    :param videos: per video key, each of so many frames
+    :param record: what the recorder itself keeps of the episode, as JSON
+    :param row_stamps: instants by column, ``(at least num_rows,)`` nanoseconds
+    :raise CommitError: if there are fewer rows or frames
+    """
+    num_written, vectors = read_journal(folder, take)
+    counts = {'rows': num_written, **{key: one.num_frames for key, one in videos.items()}}
+    short = {key: count for key, count in counts.items() if count < num_rows}
+    if short or not num_rows:
+        raise CommitError(f'{folder} has not got all of {num_rows} rows: {short}')
+    return EpisodeDraft(
+        num_rows=num_rows,
+        task=take.task,
+        vectors={key: rows[:num_rows] for key, rows in vectors.items()},
+        videos={
+            key: VideoDraft(
+                path=video.path,
+                num_frames=video.num_frames,
+                height=take.cameras[key].height,
+                width=take.cameras[key].width,
+                encoder_info=take.cameras[key].encoder_info,
+                statistics=video.statistics,
+            )
+            for key, video in videos.items()
+        },
+        record=record,
+        row_stamps={key: one[:num_rows] for key, one in (row_stamps or {}).items()},
+    )

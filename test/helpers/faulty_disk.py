@@ -1,0 +1,68 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A disk for rebuilds and repairs of which one step fails, before or after its effect."""
+
+from __future__ import annotations
+
+from lerobot_streamrec.dataset.rebuild.disk import Disk
+
+METHODS = (
+    'make_folder',
+    'link',
+    'write',
+    'settle',
+    'give_to_owner_of',
+    'sync_folders',
+    'exchange',
+    'move',
+    'remove',
+    'remove_tree',
+)
+
+
+class Killed(BaseException):
+    """Ends a tool as a SIGKILL would: nothing is done after it."""
+
+
+class FaultyDisk(Disk):
+    """Lets one step of all fail."""
+
+    def __init__(self, step=None, error=None, *, is_after=False):
+        self.step, self.error, self.is_after = step, error, is_after
+        self.steps = []
+
+    def around(self, name, effect, arguments, options):
+        is_due = len(self.steps) == self.step
+        self.steps.append(name)
+        if is_due and not self.is_after:
+            if name == 'remove_tree' and arguments[0].is_dir():
+                # Half of it is gone.
+                for path in sorted(arguments[0].rglob('*'))[::2]:
+                    if path.is_file():
+                        path.unlink()
+            raise self.error
+        effect(*arguments, **options)
+        if is_due:
+            raise self.error
+
+
+def _faulty(name):
+    def method(self, *arguments, **options):
+        self.around(name, getattr(super(FaultyDisk, self), name), arguments, options)
+
+    return method
+
+
+for _name in METHODS:
+    setattr(FaultyDisk, _name, _faulty(_name))
