@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -27,6 +28,7 @@ from lerobot_streamrec.video.config import (
     FFMPEG,
     max_crf,
     PYAV,
+    SEMI_PLANAR,
 )
 
 OPENING_SIZE = 128
@@ -122,6 +124,15 @@ def _check_quality(config: EncoderConfig) -> None:
     takes_fractions = config.vcodec in ('h264', 'hevc') or config.device == 'videotoolbox'
     if not takes_fractions and crf != int(crf):
         raise CodecError('encoder.crf', crf, f'{name} accepts whole numbers')
+
+
+def with_fitting_pix_fmt(config: EncoderConfig) -> EncoderConfig:
+    """Return settings with the same pixels in the order in memory that the encoder takes."""
+    published = [one.name for one in av.Codec(ffmpeg_encoder(config), 'w').video_formats or ()]
+    other = SEMI_PLANAR.get(config.pix_fmt, '')
+    if config.pix_fmt in published or other not in published:
+        return config
+    return replace(config, pix_fmt=other)
 
 
 def opened(

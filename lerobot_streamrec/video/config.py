@@ -50,14 +50,16 @@ BACKENDS = (PYAV, FFMPEG)
 QUALITY_DEVICES = ('videotoolbox', 'nvenc', 'vaapi', 'qsv')
 """Hardware whose encoders take a quality that ``crf`` can be told to."""
 
+SEMI_PLANAR = {'yuv420p': 'nv12', 'yuv420p10le': 'p010le'}
+"""What hardware calls the same pixels as software: only their order in memory differs."""
+
 _ALIASES = {'av1': 'libsvtav1'}
 _CANONICAL = {'libsvtav1': 'av1', LIBAOM: 'av1'}
 # Of h264 and hevc; the software encoders of AV1 go up to 63.
 _MAX_CRF = 51
 _CRF_LIMITS = {'libsvtav1': 63, LIBAOM: 63}
 _DEFAULT_PRESETS: dict[str, int] = {'libsvtav1': 12}
-# What hardware calls the same pixels as software: only their order in memory differs.
-_PLANAR = {'nv12': 'yuv420p', 'p010le': 'yuv420p10le'}
+_PLANAR = {other: one for one, other in SEMI_PLANAR.items()}
 # Encoders that an ffmpeg program may have beyond LeRobot's list.
 _OF_FFMPEG = re.compile('(h264|hevc|av1)_[a-z0-9]+')
 

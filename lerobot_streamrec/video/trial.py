@@ -34,8 +34,10 @@ import threading
 import time
 
 from lerobot_streamrec.errors import CodecError
-from lerobot_streamrec.video.accepted import check_settings
-from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.accepted import check_settings, refuse_unknown_options
+from lerobot_streamrec.video.codecs import ffmpeg_encoder
+from lerobot_streamrec.video.config import EncoderConfig, FFMPEG
+from lerobot_streamrec.video.ffmpeg_listing import encoders_of, unknown_options
 from lerobot_streamrec.video.trial_task import TrialReport, TrialTask
 
 DEADLINE_S = 15.0
@@ -126,6 +128,8 @@ def try_encoder(
     trial = Trial(config, width, height, fps, num_streams)
     try:
         check_settings(config)
+        if config.backend == FFMPEG:
+            _check_program(config)
     except CodecError as error:
         return _failed(trial, str(error))
     task = TrialTask(config, width, height, fps, num_streams, NUM_FRAMES)
@@ -134,6 +138,21 @@ def try_encoder(
     if report.problem:
         return _failed(trial, report.problem)
     return Trial(config, width, height, fps, num_streams, report.frames_per_s)
+
+
+def _check_program(config: EncoderConfig) -> None:
+    """
+    Refuse what the ffmpeg program would only say at length, or not at all.
+
+    :raise CodecError: naming the setting
+    """
+    name, program = ffmpeg_encoder(config), config.ffmpeg.executable
+    if name not in encoders_of(config.ffmpeg):
+        allowed = f'{program} was built without {name}; `{program} -encoders` lists what it has'
+        raise CodecError('encoder.vcodec', config.vcodec, allowed)
+    refuse_unknown_options(
+        config, {one: config.extra_options[one] for one in unknown_options(config)}
+    )
 
 
 def _failed(trial: Trial, problem: str) -> Trial:

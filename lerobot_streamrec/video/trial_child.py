@@ -30,7 +30,7 @@ def main() -> NoReturn:
     # Libraries of hardware print to stdout: only the report may go there.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), 'w', encoding='utf-8')
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    # What codecs say goes to stderr past Python: two that speak at once can bring its log to a halt.
+    # What codecs say goes to stderr past Python: two that speak at once can halt its log.
     av.logging.set_libav_level(av.logging.ERROR)
     av.logging.restore_default_callback()
     task = TrialTask.from_json(sys.stdin.read())

@@ -161,6 +161,7 @@ def check_video(path: Path, task: TrialTask, pictures: Pictures, *, is_whole: bo
     """
     size = (task.height, task.width)
     num_frames = 0
+    wrong = ''
     for index, shown in enumerate(decode_rgb(path)):
         num_frames += 1
         if shown.shape[:2] != size:
@@ -169,22 +170,20 @@ def check_video(path: Path, task: TrialTask, pictures: Pictures, *, is_whole: bo
                 f'{task.width}x{task.height}'
             )
         is_last = index == task.num_frames - 1
-        if index < task.num_frames and (is_whole or is_last):
-            _check_picture(index, shown, pictures(index))
+        if not wrong and index < task.num_frames and (is_whole or is_last):
+            psnr_db = _psnr_db(shown, pictures(index))
+            if psnr_db < WORST_PSNR_DB:
+                wrong = f'frame {index} shows something else (PSNR {psnr_db:.1f} dB)'
     if num_frames != task.num_frames:
         raise EncoderError(f'{num_frames} of {task.num_frames} frames can be decoded')
+    if wrong:
+        raise EncoderError(wrong)
 
 
-def _check_picture(
-    index: int, shown: npt.NDArray[np.uint8], given: npt.NDArray[np.uint8]
-) -> None:
+def _psnr_db(shown: npt.NDArray[np.uint8], given: npt.NDArray[np.uint8]) -> float:
     apart = shown[::_STRIDE, ::_STRIDE].astype(np.float64) - given[::_STRIDE, ::_STRIDE]
     mean = float((apart**2).mean())
-    psnr_db = 10 * math.log10(255**2 / mean) if mean else math.inf
-    if psnr_db < WORST_PSNR_DB:
-        raise EncoderError(
-            f'frame {index} shows something else than was encoded (PSNR {psnr_db:.1f} dB)'
-        )
+    return 10 * math.log10(255**2 / mean) if mean else math.inf
 
 
 def _refuse_unread_options(task: TrialTask) -> None:

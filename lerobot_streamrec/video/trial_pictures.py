@@ -25,20 +25,23 @@ Pictures = Callable[[int], npt.NDArray[np.uint8]]
 """Picture k of a sample: ``(height, width, 3)`` uint8 RGB."""
 
 _PERIOD = 256
-_STEP = 8
+# So far that each picture is unlike the one before, and as far as things move in a camera's.
+_STEP = 40
+_USUAL_STEP = 4
 _TEXTURE = 48
 _NOISE = 5
 
 
-def smooth_pictures(width: int, height: int) -> Pictures:
+def smooth_pictures(width: int, height: int, step: int = _STEP) -> Pictures:
     """
-    Make colours that move so far with each picture that no two are alike.
+    Make colours that move with each picture.
 
     Any encoder shows them well, so that one that shows something else is found out. Views of one
     array: making a picture costs nothing.
 
     :param width: in pixels
     :param height: in pixels
+    :param step: how far each picture moves, in pixels
     """
     ramp = np.abs(np.arange(-_PERIOD // 2, _PERIOD // 2)) * 255 // (_PERIOD // 2)
     x = np.arange(width + _PERIOD)
@@ -49,7 +52,7 @@ def smooth_pictures(width: int, height: int) -> Pictures:
     canvas[..., 2] = ramp[(2 * y - x) % _PERIOD]
 
     def picture(index: int) -> npt.NDArray[np.uint8]:
-        first = index * _STEP % _PERIOD
+        first = index * step % _PERIOD
         return canvas[:, first : first + width]
 
     return picture
@@ -62,7 +65,7 @@ def textured_pictures(width: int, height: int) -> Pictures:
     :param width: in pixels
     :param height: in pixels
     """
-    smooth = smooth_pictures(width, height)
+    smooth = smooth_pictures(width, height, _USUAL_STEP)
     random = np.random.default_rng(5)
     blocks = random.integers(-_TEXTURE, _TEXTURE, (height // 12 + 1, width // 12 + 1, 1))
     still = blocks.repeat(12, axis=0).repeat(12, axis=1)[:height, :width]

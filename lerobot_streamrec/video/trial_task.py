@@ -18,10 +18,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 import json
 from pathlib import Path
-from typing import Any
 
 from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.ffmpeg_settings import FfmpegSettings
+from lerobot_streamrec.video.config_record import parse_config_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +66,11 @@ class TrialTask:
         values = json.loads(text)
         sample = values.pop('sample')
         return cls(
-            config=_config(values.pop('config')),
+            config=parse_config_record(values.pop('config')),
             sample=Path(sample) if sample else None,
             folder=Path(values.pop('folder')),
             **values,
         )
-
-
-def _config(values: dict[str, Any]) -> EncoderConfig:
-    ffmpeg = values.pop('ffmpeg')
-    ffmpeg['input_args'] = tuple(ffmpeg['input_args'])
-    return EncoderConfig(**values, ffmpeg=FfmpegSettings(**ffmpeg))
 
 
 @dataclass(frozen=True, slots=True)
