@@ -37,6 +37,7 @@ Every exception that this package raises on purpose.
     |  `- DiskFullError         too little room on the disk to begin
     |- StartInterruptedError    asked to end before there was anything to record
     |- EncoderError             an encoder thread
+    |  |- EncoderProcessError   the program that encodes for it
     |  |- BrokenEncoderError    it died; the reason stands in __cause__
     |  `- EncoderTimeoutError   it did not finish by its deadline
     |- VideoError               a video whose packets cannot be copied as asked
@@ -178,6 +179,20 @@ class StartInterruptedError(StreamrecError):
 
 class EncoderError(StreamrecError):
     """An encoder thread could not do its work."""
+
+
+class EncoderProcessError(EncoderError):
+    """
+    A program that encodes has failed.
+
+    :param reason: what happened, in a sentence
+    :param command: how it was called
+    :param said: the last lines of what it wrote to stderr
+    """
+
+    def __init__(self, reason: str, command: str, said: str) -> None:
+        super().__init__(f'{reason}; called as: {command}; it said: {said or "nothing"}')
+        self.reason = f'{reason} ({said.splitlines()[-1]})' if said else reason
 
 
 class BrokenEncoderError(EncoderError):

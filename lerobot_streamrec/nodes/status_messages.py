@@ -42,6 +42,7 @@ def recorder_message(status: RecorderStatus) -> DiagnosticStatus:
     if status.exposure:
         problems.append(f'a crash would lose the running episode: {status.exposure}')
     problems += [f'{one.key} ({one.topic}) {one.problem}' for one in status.streams if one.problem]
+    problems += [f'{one.key}: {one.trouble}' for one in status.streams if one.trouble]
     if status.failure:
         level, message = DiagnosticStatus.ERROR, status.failure
     elif problems:
@@ -71,8 +72,9 @@ def stream_message(stream: StreamStatus, root: str) -> DiagnosticStatus:
         'spilled_bytes': stream.queue.spilled_bytes,
         'peak_queued_frames': stream.queue.peak_queued,
     }
-    level = DiagnosticStatus.WARN if stream.problem else DiagnosticStatus.OK
-    message = stream.problem or f'{stream.rate_hz:.1f} Hz'
+    problem = stream.problem or stream.trouble
+    level = DiagnosticStatus.WARN if problem else DiagnosticStatus.OK
+    message = problem or f'{stream.rate_hz:.1f} Hz'
     return _message(f'{_NAME}: {stream.key}', level, message, root, values)
 
 

@@ -27,8 +27,10 @@ from lerobot_streamrec.video.config_record import config_record
 from lerobot_streamrec.video.copying_encoder import CopyingEncoder
 from lerobot_streamrec.video.decoding_encoder import DecodingEncoder
 from lerobot_streamrec.video.depth_config import DEPTH_UNIT
+from lerobot_streamrec.video.encoder_account import EncoderAccount
 from lerobot_streamrec.video.encoder_thread import EncoderThread, VideoEncoder
-from lerobot_streamrec.video.opening import FileEncoder, open_file_encoder
+from lerobot_streamrec.video.fallback_encoder import open_with_fallback
+from lerobot_streamrec.video.opening import FileEncoder
 from lerobot_streamrec.video.picture_record import packed, unchanged
 from lerobot_streamrec.video.spool import Spool
 from lerobot_streamrec.video.spooling_encoder import SpoolingEncoder
@@ -43,12 +45,24 @@ class CameraTake:
     :param counted: belongs to the thread until that has finished
     :param taken: what the journal says of it
     :param depth_unit: of every depth picture; empty: colours
+    :param account: what the encoder tells while it is at work
     """
 
     thread: EncoderThread
     counted: PictureStatistics
     taken: TakenCamera
     depth_unit: str
+    account: EncoderAccount
+
+    @property
+    def num_queued(self) -> int:
+        """Frames that wait for the encoder; any thread."""
+        return self.thread.statistics().num_queued
+
+    @property
+    def num_left(self) -> int:
+        """Frames that wait, less those encoded once more: falls while the encoder is at work."""
+        return self.num_queued - self.account.num_again
 
 
 def open_camera(
@@ -73,9 +87,11 @@ def open_camera(
     is_packet = isinstance(picture, EncodedPacket)
     is_deferred = config.encode == DEFERRED and not is_packet
     counting = counting_of(stream.depth, unit, height=height, width=width)
+    account = EncoderAccount()
 
     def open_mp4(target: Path) -> FileEncoder:
-        return open_file_encoder(target, encoder, fps=config.fps, width=width, height=height)
+        size = {'height': height, 'width': width}
+        return open_with_fallback(target, encoder, account, fps=config.fps, **size)
 
     def open_encoder() -> VideoEncoder:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +113,7 @@ def open_camera(
     )
     info = {**encoder.as_info(), **picture_info(stream, picture)}
     taken = TakenCamera(height, width, info, config_record(encoder))
-    return CameraTake(thread, counting.counted, taken, unit)
+    return CameraTake(thread, counting.counted, taken, unit, account)
 
 
 def picture_info(stream: StreamConfig, picture: Picture) -> dict[str, object]:

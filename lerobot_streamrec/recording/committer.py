@@ -274,14 +274,14 @@ class Committer:
 
         :raise EncoderTimeoutError: if one of them does nothing for too long
         """
-        timeout_s, left = self._config.save_timeout_s, _num_queued(take)
+        timeout_s, left = self._config.save_timeout_s, _num_left(take)
         while late := futures.wait(take.videos.values(), timeout=timeout_s).not_done:
-            before, left = left, _num_queued(take)
+            before, left = left, _num_left(take)
             for key, future in take.videos.items():
                 if future in late and left[key] >= before[key]:
                     raise EncoderTimeoutError(
                         f'the encoder of {key} did not finish within {timeout_s:g} s, and '
-                        f'encoded none of the {left[key]} frames that wait'
+                        f'encoded none of the {take.cameras[key].num_queued} frames that wait'
                     )
 
     def _keep_unsaved(
@@ -334,6 +334,5 @@ class Committer:
                 _log.error('the encoder of %s does not end', key)
 
 
-
-def _num_queued(take: FinishedTake) -> dict[str, int]:
-    return {key: camera.thread.statistics().num_queued for key, camera in take.cameras.items()}
+def _num_left(take: FinishedTake) -> dict[str, int]:
+    return {key: camera.num_left for key, camera in take.cameras.items()}

@@ -111,6 +111,7 @@ def _status(
         max_skew_ms=rows.max_skew_ns / NS_PER_MS if rows else 0.0,
         queue=camera.thread.statistics() if camera else QueueStatistics(),
         problem=stream_problem(stream, now_ns, newest_ns),
+        trouble=camera.account.trouble if camera else '',
     )
 
 

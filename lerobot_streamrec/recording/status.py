@@ -46,6 +46,7 @@ class StreamStatus:
     :param max_skew_ms: how far a sample of the running take is from its row at most
     :param queue: what waits for the encoder
     :param problem: what keeps an episode from starting; empty if nothing does
+    :param trouble: which encoder of the running take failed, and what encodes instead; empty: none
     """
 
     key: str
@@ -58,6 +59,7 @@ class StreamStatus:
     max_skew_ms: float
     queue: QueueStatistics
     problem: str
+    trouble: str
 
 
 @dataclass(frozen=True, slots=True)

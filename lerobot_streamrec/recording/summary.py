@@ -102,7 +102,8 @@ def summarize(take: FinishedTake, episode: SavedEpisode) -> EpisodeSummary:
 def _remarks(take: FinishedTake, key: str) -> list[str]:
     rows, counts = take.rows[key], take.counts[key]
     num_undecodable = take.num_undecodable(key)
-    found = []
+    trouble = take.encoder_trouble(key)
+    found = [f'{key}: {trouble}'] if trouble else []
     if num_undecodable:
         found.append(
             f'{key}: {_count(num_undecodable, "frame")} repeated because what the camera sent '
@@ -150,6 +151,7 @@ def record_of(take: FinishedTake) -> dict[str, object]:
                 'offset_ms': stream.offset_ms,
                 **_rows(take.rows[stream.key]),
                 'rows_undecodable': take.num_undecodable(stream.key),
+                'encoder_trouble': take.encoder_trouble(stream.key),
                 **_messages(take.counts[stream.key], take.seconds),
             }
             for stream in take.streams

@@ -86,6 +86,10 @@ class FinishedTake:
         """Count a stream's pictures that could not be decoded; its encoder has finished."""
         return self.videos[key].result().num_undecodable if key in self.videos else 0
 
+    def encoder_trouble(self, key: str) -> str:
+        """Say which encoder of a stream failed; its encoder has finished. Empty: none did."""
+        return self.videos[key].result().trouble if key in self.videos else ''
+
 
 class Take:
     """

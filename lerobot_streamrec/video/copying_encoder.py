@@ -15,9 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from fractions import Fraction
+from collections.abc import Callable
 import logging
 from pathlib import Path
 
@@ -25,21 +23,16 @@ import av
 from av.video.frame import VideoFrame
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.frame import EncodedPacket, Frame
-from lerobot_streamrec.video.mp4_encoder import (
-    close_quietly,
-    CONTAINER_OPTIONS,
-    EncodedVideo,
-)
+from lerobot_streamrec.video.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.opening import FileEncoder
+from lerobot_streamrec.video.packet_file import PacketFile
 from lerobot_streamrec.video.packet_stream import stream_of
+from lerobot_streamrec.video.replacing_encoder import ReplacingEncoder
 
 _log = logging.getLogger(__name__)
 
 MAX_KEY_DISTANCE = 60
 """Readers of datasets decode from the key frame before: more frames apart makes training slow."""
-
-# No codec that is used here holds back more (docs/encoding.md).
-_MAX_HELD_BACK = 32
 
 
 class CopyingEncoder:
@@ -67,7 +60,7 @@ class CopyingEncoder:
         self._open_encoder = open_encoder
         self._fps = fps
         self._max_key_distance = max_key_distance
-        self._copy: _PacketFile | None = None
+        self._copy: _Copy | None = None
         self._encoder: FileEncoder | None = None
 
     def encode(self, picture: Frame | VideoFrame) -> None:
@@ -80,7 +73,6 @@ class CopyingEncoder:
         packet = picture.opaque if isinstance(picture, VideoFrame) else None
         if not isinstance(packet, EncodedPacket) or not self._copies(packet):
             self._encode_instead().encode(picture)
-            self._place()
 
     def _copies(self, packet: EncodedPacket) -> bool:
         if self._encoder is not None:
@@ -88,7 +80,7 @@ class CopyingEncoder:
         if self._copy is None:
             if not packet.is_key:
                 return False
-            self._copy = _PacketFile(self._path, packet, self._fps)
+            self._copy = _Copy(self._path, packet, self._fps)
         if self._copy.key_distance(packet) > self._max_key_distance:
             return False
         self._copy.mux(packet)
@@ -97,7 +89,6 @@ class CopyingEncoder:
     def repeat(self) -> None:
         """Put the last picture into the video once more."""
         self._encode_instead().repeat()
-        self._place()
 
     def _encode_instead(self) -> FileEncoder:
         if self._encoder is None:
@@ -107,33 +98,20 @@ class CopyingEncoder:
                 self._encoder = self._encode_again(self._copy)
         return self._encoder
 
-    def _encode_again(self, copy: _PacketFile) -> FileEncoder:
+    def _encode_again(self, copy: _Copy) -> FileEncoder:
         """Encode what was copied, beside it."""
         copy.close()
-        num_copied = copy.num_frames
-        _log.info('%s: %d packets were copied and are encoded now', self._path.stem, num_copied)
-        encoder = self._open_encoder(
-            self._path.with_name(f'{self._path.stem}.again{self._path.suffix}')
+        self._copy = None
+        _log.info(
+            '%s: %d packets were copied and are encoded now', self._path.stem, copy.num_frames
         )
-        try:
-            for frame in _frames(self._path):
-                encoder.encode(frame)
-            if encoder.num_frames != num_copied:
-                raise EncoderError(
-                    f'{self._path}: of {num_copied} copied packets, {encoder.num_frames} decode'
-                )
-        except BaseException:
-            encoder.abort()
-            raise
-        return encoder
-
-    def _place(self) -> None:
-        """Let the encoded file take the copied one's place, once there is more in it."""
-        if self._copy is None or self._encoder is None:
-            return
-        if self._encoder.num_frames > self._copy.num_frames + _MAX_HELD_BACK:
-            self._encoder.move(self._path)
-            self._copy = None
+        return ReplacingEncoder(
+            self._path,
+            self._open_encoder,
+            fps=self._fps,
+            num_frames=copy.num_frames,
+            num_there=copy.num_frames,
+        )
 
     def finish(self) -> EncodedVideo:
         """
@@ -142,10 +120,7 @@ class CopyingEncoder:
         :raise EncoderError: if there was no frame, or not all of them are in it
         """
         if self._encoder is not None:
-            video = self._encoder.finish()
-            assert video.path is not None
-            video.path.replace(self._path)
-            return replace(video, path=self._path)
+            return self._encoder.finish()
         if self._copy is None:
             raise EncoderError(f'{self._path}: there was no frame to encode')
         return self._copy.finish()
@@ -157,7 +132,7 @@ class CopyingEncoder:
                 one.abort()
 
 
-class _PacketFile:
+class _Copy:
     """
     An MP4 of packets that nobody has encoded again; frame k stands at ``k / fps``.
 
@@ -168,19 +143,18 @@ class _PacketFile:
 
     def __init__(self, path: Path, first: EncodedPacket, fps: int) -> None:
         self._path = path
-        self._period = Fraction(1, fps)
-        self.num_frames = 0
         self._last_key = 0
         self._largest_distance = 0
         try:
-            self._container = av.open(
-                str(path), 'w', format='mp4', container_options=dict(CONTAINER_OPTIONS)
-            )
             with stream_of(first.data.tobytes(), first.codec) as stream:
-                self._stream = self._container.add_stream_from_template(stream, opaque=True)
+                self._file = PacketFile(path, stream, fps)
         except (av.FFmpegError, OSError, IndexError) as error:
             raise EncoderError(f'cannot begin {path}: {error}') from error
-        self._stream.time_base = self._period
+
+    @property
+    def num_frames(self) -> int:
+        """Packets in it."""
+        return self._file.num_frames
 
     def key_distance(self, packet: EncodedPacket) -> int:
         """Return how far a packet would stand behind its key frame, in frames."""
@@ -188,22 +162,17 @@ class _PacketFile:
 
     def mux(self, packet: EncodedPacket) -> None:
         """Append a packet as the next frame."""
-        copied = av.Packet(packet.data.tobytes())
-        copied.stream = self._stream
-        copied.time_base = self._period
-        copied.pts = copied.dts = self.num_frames
-        copied.duration = 1
-        copied.is_keyframe = packet.is_key
         if packet.is_key:
             distance = self.num_frames - self._last_key
             self._largest_distance = max(self._largest_distance, distance)
             self._last_key = self.num_frames
-        self._container.mux(copied)
-        self.num_frames += 1
+        copied = av.Packet(packet.data.tobytes())
+        copied.is_keyframe = packet.is_key
+        self._file.mux(copied)
 
     def close(self) -> None:
         """Close the file."""
-        self._container.close()
+        self._file.close()
 
     def finish(self) -> EncodedVideo:
         """Close the file and say what is in it."""
@@ -222,9 +191,4 @@ class _PacketFile:
 
     def abort(self) -> None:
         """Close the file as it is; never raises."""
-        close_quietly(self._container)
-
-
-def _frames(path: Path) -> Iterator[VideoFrame]:
-    with av.open(str(path)) as container:
-        yield from container.decode(video=0)
+        self._file.abort()

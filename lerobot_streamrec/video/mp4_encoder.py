@@ -16,30 +16,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
-from av.container import OutputContainer
-from av.video.frame import PictureType, VideoFrame
-from av.video.reformatter import ColorRange, VideoReformatter
+from av.video.frame import VideoFrame
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs import codec_options, ffmpeg_encoder
 from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.depth_config import DEPTH_PIX_FMT
-from lerobot_streamrec.video.video_frame import (
-    MATRIX_BT601,
-    RANGE_LIMITED,
-    scaled,
-    video_frame,
-)
-
-# While the file grows, it is cut into fragments that can be read if the process is killed;
-# closing turns it into an ordinary MP4 in place.
-CONTAINER_OPTIONS = {'movflags': 'hybrid_fragmented', 'flush_packets': '1'}
+from lerobot_streamrec.video.frame_scaler import FrameScaler
+from lerobot_streamrec.video.packet_file import close_quietly, CONTAINER_OPTIONS
+from lerobot_streamrec.video.video_frame import MATRIX_BT601, RANGE_LIMITED
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +45,7 @@ class EncodedVideo:
         not be decoded
     :param encoder_info: the encoder's settings, as LeRobot stores them, if they are not those that
         were set
+    :param trouble: which encoder failed, and what encoded instead, in a sentence; empty: none did
     """
 
     path: Path | None = None
@@ -63,6 +54,7 @@ class EncodedVideo:
     num_spooled: int = 0
     num_undecodable: int = 0
     encoder_info: Mapping[str, object] | None = None
+    trouble: str = ''
 
 
 class Mp4Encoder:
@@ -86,9 +78,7 @@ class Mp4Encoder:
     ) -> None:
         self._path = path
         self._fps = fps
-        self._pix_fmt = config.pix_fmt
-        self._scaler = VideoReformatter()
-        self._opener = VideoReformatter()
+        self._scaler = FrameScaler(config.pix_fmt)
         self._num_frames = 0
         self._num_packets = 0
         self._last: VideoFrame | None = None
@@ -136,17 +126,8 @@ class Mp4Encoder:
         :param picture: as the camera sent it, or as libav decoded it
         :raise av.FFmpegError: whatever the codec or the disk says
         """
-        source = picture
-        if isinstance(source, Frame):
-            source = video_frame(source, self._opener)
-        self._last = source if source.format.name == DEPTH_PIX_FMT else self._scaled(source)
+        self._last = self._scaler.scale(picture)
         self._encode_last()
-
-    def _scaled(self, source: VideoFrame) -> VideoFrame:
-        made = scaled(source, self._pix_fmt, ColorRange.MPEG, self._scaler)
-        # A decoded picture says that it was a key frame, which the codec would take for an order.
-        made.pict_type = PictureType.NONE
-        return made
 
     def repeat(self) -> None:
         """
@@ -193,9 +174,3 @@ class Mp4Encoder:
     def abort(self) -> None:
         """Close the file as it is; never raises. What was muxed stays readable."""
         close_quietly(self._container)
-
-
-def close_quietly(container: OutputContainer) -> None:
-    """Close a file as it is; never raises: the first error is already on its way."""
-    with suppress(av.FFmpegError, OSError, ValueError):
-        container.close()

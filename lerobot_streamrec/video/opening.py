@@ -18,8 +18,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.config import EncoderConfig, FFMPEG
 from lerobot_streamrec.video.encoder_thread import VideoEncoder
+from lerobot_streamrec.video.ffmpeg_encoder import FfmpegEncoder
 from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
 
 
@@ -55,4 +56,5 @@ def open_file_encoder(
     :param height: of every frame, in pixels
     :raise EncoderError: if that cannot be done
     """
-    return Mp4Encoder(path, config, fps=fps, width=width, height=height)
+    kind = FfmpegEncoder if config.backend == FFMPEG else Mp4Encoder
+    return kind(path, config, fps=fps, width=width, height=height)

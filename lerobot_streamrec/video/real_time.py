@@ -22,7 +22,8 @@ import sys
 import threading
 
 _CAPABILITY_VERSION_3 = 0x20080522
-_CAP_SYS_NICE = 1 << 23
+_CAP_SYS_NICE = 23
+_PR_CAPBSET_DROP = 24
 
 ENCODER_NICENESS = 5
 """Of encoder threads, and of those that their codecs make."""
@@ -50,8 +51,22 @@ def renounce_real_time() -> bool:
     sets = (ctypes.c_uint32 * 6)()
     if capget(header, sets) != 0:
         return False
-    sets[0] &= ~_CAP_SYS_NICE
+    sets[0] &= ~(1 << _CAP_SYS_NICE)
     return bool(capset(header, sets) == 0)
+
+
+def renounce_real_time_of_programs() -> None:
+    """
+    Give up the right to real-time priority for all programs that the calling thread will start.
+
+    To those of root, the kernel gives back what the thread has given up for itself. This cannot be
+    undone, so let a thread that ends soon do it. Linux only; does nothing elsewhere, and nothing
+    for those who are not root, whose programs have no such right.
+    """
+    if sys.platform.startswith('linux'):
+        with suppress(OSError, AttributeError):
+            # PR_CAPBSET_DROP of prctl(2).
+            ctypes.CDLL(None).prctl(_PR_CAPBSET_DROP, _CAP_SYS_NICE, 0, 0, 0)
 
 
 def give_way() -> None:

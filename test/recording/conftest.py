@@ -318,7 +318,7 @@ def encoders(monkeypatch, make_rig):
             control.count(self._key)
 
     monkeypatch.setattr(
-        'lerobot_streamrec.recording.camera_take.open_file_encoder', ControlledEncoder
+        'lerobot_streamrec.video.fallback_encoder.open_file_encoder', ControlledEncoder
     )
     yield control
     control.open()

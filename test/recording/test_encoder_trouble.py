@@ -186,7 +186,7 @@ def test_an_encoder_that_cannot_be_opened_fails_the_save_with_its_reason(
         raise PermissionError('permission denied')
 
     with monkeypatch.context() as context:
-        context.setattr('lerobot_streamrec.recording.camera_take.open_file_encoder', refuse)
+        context.setattr('lerobot_streamrec.video.fallback_encoder.open_file_encoder', refuse)
         rig.recorder.start()
         rig.run(1)
         with pytest.raises((EpisodeError, CommitError), match='permission denied'):

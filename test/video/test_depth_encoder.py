@@ -65,7 +65,7 @@ def test_all_codes_come_back_as_they_were(path, height, width):
 
 
 def test_no_scaler_touches_codes(path, monkeypatch):
-    monkeypatch.setattr('lerobot_streamrec.video.mp4_encoder.VideoReformatter', lambda: None)
+    monkeypatch.setattr('lerobot_streamrec.video.frame_scaler.VideoReformatter', lambda: None)
     encoder = open_mp4(path)
     encoder.encode(Frame(shade(4095), 'gray12le'))
     assert encoder.finish().num_frames == 1

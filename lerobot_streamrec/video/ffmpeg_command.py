@@ -1,0 +1,101 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""How an ffmpeg program is called, to encode and to say what it can."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+
+from lerobot_streamrec.errors import CodecError
+from lerobot_streamrec.video.codecs import codec_options, ffmpeg_encoder
+from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.ffmpeg_settings import FfmpegSettings
+
+_LIST_TIMEOUT_S = 20.0
+
+# A row of ``ffmpeg -encoders``: six flags, the first of them V for video, then the name.
+_VIDEO_ENCODER = re.compile(r'^ V[A-Z.]{5} (\S+)', re.MULTILINE)
+
+
+def encoder_command(config: EncoderConfig, *, fps: int, width: int, height: int) -> list[str]:
+    """
+    Return the program and its arguments: raw frames on stdin, packets in NUT on stdout.
+
+    NUT keeps the borders of packets, tells key frames, and needs no way back in its output. The
+    colours are said of the input, from where they reach the codec in old and new versions alike.
+
+    :param config: of the backend ffmpeg
+    :param fps: frames per second
+    :param width: of every frame, in pixels
+    :param height: of every frame, in pixels
+    """
+    settings, options = config.ffmpeg, codec_options(config)
+    if config.codec != 'av1':
+        # Frame k has to be packet k; encoders in hardware have defaults of their own.
+        options.setdefault('bf', '0')
+    return [
+        settings.executable,
+        *('-hide_banner', '-nostdin', '-loglevel', 'warning'),
+        *settings.input_args,
+        *('-f', 'rawvideo', '-pix_fmt', config.pix_fmt, '-video_size', f'{width}x{height}'),
+        *('-framerate', str(fps), '-color_range', 'tv', '-colorspace', 'smpte170m'),
+        *('-i', 'pipe:0'),
+        *(('-vf', settings.filters) if settings.filters else ()),
+        *('-c:v', ffmpeg_encoder(config)),
+        *(text for name, value in options.items() for text in (f'-{name}', value)),
+        *('-f', 'nut', '-flush_packets', '1', 'pipe:1'),
+    ]
+
+
+def check_ffmpeg(settings: FfmpegSettings, encoder_name: str) -> None:
+    """
+    Ask the program whether it was built with an encoder; whether that works is another question.
+
+    :param settings: the program
+    :param encoder_name: FFmpeg's name
+    :raise CodecError: if there is no such program, or it does not know the encoder
+    """
+    command = [settings.executable, '-hide_banner', '-nostdin', '-encoders']
+    name, told = 'encoder.ffmpeg.executable', settings.executable
+    try:
+        listing = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors='replace',
+            timeout=_LIST_TIMEOUT_S,
+            check=True,
+        ).stdout
+    except OSError as error:
+        raise CodecError(
+            name, told, f'{error.strerror}; install FFmpeg or name a program that can be run'
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        allowed = f'{shlex.join(command)} did not end within {_LIST_TIMEOUT_S:g} s'
+        raise CodecError(name, told, allowed) from error
+    except subprocess.CalledProcessError as error:
+        allowed = f'{shlex.join(command)} failed with {error.returncode}: {error.stderr[-300:]}'
+        raise CodecError(name, told, allowed) from error
+    known = _VIDEO_ENCODER.findall(listing)
+    if encoder_name not in known:
+        kinds = ('264', '265', 'hevc', 'av1')
+        near = [one for one in known if any(kind in one for kind in kinds)]
+        raise CodecError(
+            'encoder.vcodec',
+            encoder_name,
+            f'{told} was built without it; it has {", ".join(near) or "nothing of that kind"}',
+        )
