@@ -128,7 +128,9 @@ class EncoderConfig:
 
     @property
     def codec(self) -> str:
-        """FFmpeg's name of what the video is: ``av1``, ``h264`` or ``hevc``; not of ``auto``."""
+        """FFmpeg's name of what the video is: ``av1``, ``h264`` or ``hevc``; empty of ``auto``."""
+        if self.vcodec == AUTO:
+            return ''
         return _CANONICAL.get(self.vcodec, self.vcodec.split('_')[0])
 
     @property

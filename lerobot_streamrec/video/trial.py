@@ -51,6 +51,8 @@ NUM_FRAMES = 30
 _CHILD = 'lerobot_streamrec.video.trial_child'
 _POLL_S = 0.05
 _MAX_TAIL = 300
+# What stands before the words of an ffmpeg program in errors of it.
+_SAID = 'it said: '
 # Of libav's object that says something.
 _ADDRESS = re.compile(' @ 0x[0-9a-f]+')
 
@@ -87,10 +89,16 @@ class Trial:
         """How many times more frames it encodes than are needed; below 1 it falls behind."""
         return self.frames_per_s / (self.fps * self.num_streams)
 
+    @property
+    def brief(self) -> str:
+        """What is wrong in a line: of an ffmpeg program, the first that it said."""
+        said = self.problem.partition(_SAID)[2] or self.problem
+        return said.partition('\n')[0]
+
     def __str__(self) -> str:
         """Return what is to be known of it, as the end of a sentence."""
         if self.problem:
-            return self.problem
+            return self.brief
         return (
             f'{self.frames_per_s:.0f} frames per second at {self.width}x{self.height} with '
             f'{self.num_streams} at once, {self.headroom:.1f} times what is needed'
@@ -127,9 +135,7 @@ def try_encoder(
     """
     trial = Trial(config, width, height, fps, num_streams)
     try:
-        check_settings(config)
-        if config.backend == FFMPEG:
-            _check_program(config)
+        check_before_trial(config)
     except CodecError as error:
         return _failed(trial, str(error))
     task = TrialTask(config, width, height, fps, num_streams, NUM_FRAMES)
@@ -140,12 +146,16 @@ def try_encoder(
     return Trial(config, width, height, fps, num_streams, report.frames_per_s)
 
 
-def _check_program(config: EncoderConfig) -> None:
+def check_before_trial(config: EncoderConfig) -> None:
     """
-    Refuse what the ffmpeg program would only say at length, or not at all.
+    Refuse what is known to be wrong, and what an ffmpeg program would not say, or at length.
 
-    :raise CodecError: naming the setting
+    :param config: settings, not of ``auto``
+    :raise CodecError: naming the setting and what is allowed
     """
+    check_settings(config)
+    if config.backend != FFMPEG:
+        return
     name, program = ffmpeg_encoder(config), config.ffmpeg.executable
     if name not in encoders_of(config.ffmpeg):
         allowed = f'{program} was built without {name}; `{program} -encoders` lists what it has'
@@ -188,6 +198,9 @@ def run_child(
                 if not report.problem:
                     return report
                 problem = report.problem
+                if task.config.backend == FFMPEG:
+                    # The program's own words are in the error.
+                    return TrialReport(_ADDRESS.sub('', problem))
         return TrialReport(problem + _tail(task.folder / 'stderr'))
 
 

@@ -44,7 +44,7 @@ SIZE = {'width': 96, 'height': 64, 'fps': 30}
 def try_fake(monkeypatch):
     """Try one of the fakes, past the questions to a program that is not theirs."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    monkeypatch.setattr(trial_module, '_check_program', lambda config: None)
+    monkeypatch.setattr(trial_module, 'check_before_trial', lambda config: None)
 
     def attempt(name, **options):
         return try_encoder(HARDWARE, **SIZE, opener=f'fake_hardware:{name}', **options)
