@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import os
 from pathlib import Path
 import re
@@ -51,6 +51,7 @@ NUM_FRAMES = 30
 _CHILD = 'lerobot_streamrec.video.trial_child'
 _POLL_S = 0.05
 _MAX_TAIL = 300
+_LINE_END = ' | '
 # What stands before the words of an ffmpeg program in errors of it.
 _SAID = 'it said: '
 # Of libav's object that says something.
@@ -93,7 +94,7 @@ class Trial:
     def brief(self) -> str:
         """What is wrong in a line: of an ffmpeg program, the first that it said."""
         said = self.problem.partition(_SAID)[2] or self.problem
-        return said.partition('\n')[0]
+        return said.partition(_LINE_END)[0]
 
     def __str__(self) -> str:
         """Return what is to be known of it, as the end of a sentence."""
@@ -143,7 +144,7 @@ def try_encoder(
         report = run_child(task.in_folder(Path(folder)), deadline_s, opener, stop)
     if report.problem:
         return _failed(trial, report.problem)
-    return Trial(config, width, height, fps, num_streams, report.frames_per_s)
+    return replace(trial, frames_per_s=report.frames_per_s)
 
 
 def check_before_trial(config: EncoderConfig) -> None:
@@ -166,9 +167,8 @@ def check_before_trial(config: EncoderConfig) -> None:
 
 
 def _failed(trial: Trial, problem: str) -> Trial:
-    return Trial(
-        trial.config, trial.width, trial.height, trial.fps, trial.num_streams, problem=problem
-    )
+    # Messages of this package are single lines.
+    return replace(trial, problem=_LINE_END.join(problem.splitlines()))
 
 
 def run_child(
