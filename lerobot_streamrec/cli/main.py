@@ -23,6 +23,7 @@ from typing import NoReturn
 
 import click
 from lerobot_streamrec.cli.check import check
+from lerobot_streamrec.cli.codecs import codecs
 from lerobot_streamrec.cli.compact import compact
 from lerobot_streamrec.cli.delete import delete
 from lerobot_streamrec.cli.doctor import doctor
@@ -43,7 +44,7 @@ def streamrec() -> None:
     """
 
 
-for _command in (check, compact, delete, doctor, init, merge):
+for _command in (check, codecs, compact, delete, doctor, init, merge):
     streamrec.add_command(_command)
 _alias = copy(doctor)
 _alias.short_help = 'Another name of doctor.'

@@ -22,7 +22,17 @@ from typing import Protocol
 
 from lerobot_streamrec.errors import CodecError
 from lerobot_streamrec.video.accepted import is_registered, with_fitting_pix_fmt
-from lerobot_streamrec.video.config import AUTO, EncoderConfig, HARDWARE_VCODECS, PYAV
+from lerobot_streamrec.video.codecs import ffmpeg_encoder
+from lerobot_streamrec.video.config import (
+    AUTO,
+    BUNDLED_VCODECS,
+    EncoderConfig,
+    FFMPEG,
+    HARDWARE_VCODECS,
+    LIBAOM,
+    OF_FFMPEG,
+    PYAV,
+)
 from lerobot_streamrec.video.ffmpeg_listing import encoders_of
 from lerobot_streamrec.video.known_trials import known_trial
 from lerobot_streamrec.video.trial import Trial
@@ -116,21 +126,34 @@ def choose_encoder(
     raise CodecError('encoder.vcodec', AUTO, f'no encoder works here: {trials[-1]}')
 
 
+def listed_encoders(config: EncoderConfig) -> list[tuple[EncoderConfig, bool]]:
+    """
+    List settings of every encoder that ``vcodec`` can name, and whether the build has it.
+
+    :param config: settings of ``auto``
+    :raise CodecError: if the ffmpeg program cannot be run
+    """
+    names = [*BUNDLED_VCODECS, LIBAOM, *HARDWARE_VCODECS]
+    if config.backend == FFMPEG:
+        others = sorted(filter(OF_FFMPEG.fullmatch, encoders_of(config.ffmpeg)))
+        names += [one for one in others if one not in names]
+    return [_with_build(config, name) for name in names]
+
+
 def _candidates(
     config: EncoderConfig, codec: str | None
 ) -> Iterator[tuple[EncoderConfig, bool]]:
-    """Yield settings of each encoder, and whether the build has it at all."""
-    built = _built(config)
+    """Yield settings of what may be chosen, and whether the build has it at all."""
     for vcodec in HARDWARE_VCODECS:
-        one = config.with_vcodec(vcodec)
-        if codec in (None, one.codec):
-            is_built = vcodec in built
-            fits = is_built and config.backend == PYAV
-            yield with_fitting_pix_fmt(one) if fits else one, is_built
+        if codec in (None, config.with_vcodec(vcodec).codec):
+            yield _with_build(config, vcodec)
     yield replace(config.with_vcodec(codec or 'av1'), backend=PYAV), True
 
 
-def _built(config: EncoderConfig) -> frozenset[str]:
-    if config.backend == PYAV:
-        return frozenset(filter(is_registered, HARDWARE_VCODECS))
-    return encoders_of(config.ffmpeg)
+def _with_build(config: EncoderConfig, vcodec: str) -> tuple[EncoderConfig, bool]:
+    one = config.with_vcodec(vcodec)
+    name = ffmpeg_encoder(one)
+    if config.backend == FFMPEG:
+        return one, name in encoders_of(config.ffmpeg)
+    is_built = is_registered(name)
+    return with_fitting_pix_fmt(one) if is_built else one, is_built

@@ -47,6 +47,9 @@ FFMPEG = 'ffmpeg'
 BACKENDS = (PYAV, FFMPEG)
 """What encodes: libav in this process, or an ffmpeg program."""
 
+OF_FFMPEG = re.compile('(h264|hevc|av1)_[a-z0-9]+')
+"""Encoders that an ffmpeg program may have beyond LeRobot's list."""
+
 QUALITY_DEVICES = ('videotoolbox', 'nvenc', 'vaapi', 'qsv')
 """Hardware whose encoders take a quality that ``crf`` can be told to."""
 
@@ -60,8 +63,6 @@ _MAX_CRF = 51
 _CRF_LIMITS = {'libsvtav1': 63, LIBAOM: 63}
 _DEFAULT_PRESETS: dict[str, int] = {'libsvtav1': 12}
 _PLANAR = {other: one for one, other in SEMI_PLANAR.items()}
-# Encoders that an ffmpeg program may have beyond LeRobot's list.
-_OF_FFMPEG = re.compile('(h264|hevc|av1)_[a-z0-9]+')
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +211,12 @@ class EncoderConfig:
 
 def _check_vcodec(vcodec: str, backend: str) -> None:
     """Refuse encoders that nobody knows."""
-    if vcodec in VCODECS or (backend == FFMPEG and _OF_FFMPEG.fullmatch(vcodec)):
+    if vcodec in VCODECS or (backend == FFMPEG and OF_FFMPEG.fullmatch(vcodec)):
         return
     allowed = f'allowed are {", ".join(VCODECS)}'
     if backend == FFMPEG:
         allowed += ', and encoders of the ffmpeg program that begin with h264_, hevc_ or av1_'
-    elif _OF_FFMPEG.fullmatch(vcodec):
+    elif OF_FFMPEG.fullmatch(vcodec):
         allowed += f'; others that an ffmpeg program has need encoder.backend {FFMPEG}'
     raise CodecError('encoder.vcodec', vcodec, allowed)
 

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 import re
 import shlex
 import subprocess
@@ -26,12 +27,13 @@ from lerobot_streamrec.video.ffmpeg_settings import FfmpegSettings
 
 _TIMEOUT_S = 20.0
 # A row of ``ffmpeg -encoders``: six flags, the first of them V for video, then the name.
-_VIDEO_ENCODER = re.compile(r'^ V[A-Z.]{5} (\S+)', re.MULTILINE)
+_VIDEO_ENCODER = re.compile(r'^ V[A-Z.]{5} ([^\s=]+)', re.MULTILINE)
 # A row of ``ffmpeg -h``: an option, its type in angle brackets, what it is for.
 _OPTION = re.compile(r'^ +-(\S+) +<[a-z0-9_]+>', re.MULTILINE)
 _TITLE = 'AVCodecContext AVOptions:'
 
 
+@cache
 def encoders_of(settings: FfmpegSettings) -> frozenset[str]:
     """
     Ask a program which video encoders it was built with; that they work is not said.

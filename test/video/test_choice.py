@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from lerobot_streamrec.errors import CodecError
 from lerobot_streamrec.video import choice as choice_module
-from lerobot_streamrec.video.choice import choose_encoder, NOT_BUILT
+from lerobot_streamrec.video.accepted import is_registered
+from lerobot_streamrec.video.choice import choose_encoder, listed_encoders, NOT_BUILT
 from lerobot_streamrec.video.config import EncoderConfig, HARDWARE_VCODECS
 from lerobot_streamrec.video.trial import Trial
 import pytest
@@ -113,3 +114,23 @@ def test_this_machine_gets_an_encoder():
     assert made.config.vcodec != 'auto'
     assert made.trials[-1].works
     assert {one.config.vcodec for one in made.trials} <= {*HARDWARE_VCODECS, 'libsvtav1'}
+
+
+def test_an_ffmpeg_program_lists_more_than_lerobot_knows(monkeypatch):
+    has = frozenset(['libx264', 'h264_v4l2m2m', 'av1_rkmpp', 'h264_nvenc', 'vp9_vaapi', 'libvpx'])
+    monkeypatch.setattr(choice_module, 'encoders_of', lambda settings: has)
+    listed = listed_encoders(EncoderConfig('auto', backend='ffmpeg'))
+    assert [one.vcodec for one, is_built in listed if is_built] == [
+        'h264',
+        'h264_nvenc',
+        'av1_rkmpp',
+        'h264_v4l2m2m',
+    ]
+    assert {one.vcodec for one, _ in listed} > set(HARDWARE_VCODECS)
+
+
+def test_pixels_are_put_in_the_order_that_hardware_takes():
+    if not is_registered('h264_qsv'):
+        pytest.skip('not in this build of libav')
+    listed = {one.vcodec: one for one, _ in listed_encoders(EncoderConfig('auto'))}
+    assert (listed['h264_qsv'].pix_fmt, listed['h264'].pix_fmt) == ('nv12', 'yuv420p')
