@@ -51,7 +51,8 @@ def _worker_threads():
     return [
         one
         for one in threading.enumerate()
-        if one.name.startswith(('enc:', 'spill:')) or one.name in ('commit', 'journal', 'disk')
+        if one.name.startswith(('enc:', 'spill:', 'ffmpeg'))
+        or one.name in ('commit', 'journal', 'disk')
     ]
 
 

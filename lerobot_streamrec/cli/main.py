@@ -27,6 +27,7 @@ from lerobot_streamrec.cli.codecs import codecs
 from lerobot_streamrec.cli.compact import compact
 from lerobot_streamrec.cli.delete import delete
 from lerobot_streamrec.cli.doctor import doctor
+from lerobot_streamrec.cli.encode import encode
 from lerobot_streamrec.cli.init import init
 from lerobot_streamrec.cli.merge import merge
 from lerobot_streamrec.errors import StreamrecError
@@ -44,7 +45,7 @@ def streamrec() -> None:
     """
 
 
-for _command in (check, codecs, compact, delete, doctor, init, merge):
+for _command in (check, codecs, compact, delete, doctor, encode, init, merge):
     streamrec.add_command(_command)
 _alias = copy(doctor)
 _alias.short_help = 'Another name of doctor.'

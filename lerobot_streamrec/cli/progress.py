@@ -31,8 +31,13 @@ DatasetPath = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @contextmanager
-def progress_bar(text: str) -> Iterator[Progress | None]:
-    """Show a bar on a terminal; None where stderr is none."""
+def progress_bar(text: str, *, is_bytes: bool = True) -> Iterator[Progress | None]:
+    """
+    Show a bar on a terminal; None where stderr is none.
+
+    :param text: what goes on
+    :param is_bytes: what it is told counts bytes; otherwise frames
+    """
     console = Console(stderr=True)
     if not console.is_terminal:
         yield None
@@ -40,7 +45,7 @@ def progress_bar(text: str) -> Iterator[Progress | None]:
     columns = (
         progress.TextColumn(text),
         progress.BarColumn(),
-        progress.DownloadColumn(),
+        progress.DownloadColumn() if is_bytes else progress.MofNCompleteColumn(),
         progress.TimeRemainingColumn(),
     )
     with progress.Progress(*columns, console=console, transient=True) as bars:

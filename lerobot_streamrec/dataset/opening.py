@@ -18,10 +18,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from lerobot_streamrec.dataset.features import FeatureSpec, with_info
+from lerobot_streamrec.dataset.features import (
+    camera_feature,
+    FeatureSpec,
+    vector_feature,
+    with_info,
+)
 from lerobot_streamrec.dataset.files import Files
 from lerobot_streamrec.dataset.info import DatasetInfo, parse_info, with_defaults
-from lerobot_streamrec.dataset.layout import INFO, OWN
+from lerobot_streamrec.dataset.layout import INFO, OWN, STAGING
 from lerobot_streamrec.dataset.links import refuse_links
 from lerobot_streamrec.dataset.lock import DatasetLock
 from lerobot_streamrec.dataset.parquet import warm_up
@@ -30,8 +35,10 @@ from lerobot_streamrec.dataset.resuming import refuse_another_kind, resumed_stat
 from lerobot_streamrec.dataset.state import DatasetState
 from lerobot_streamrec.dataset.takes.leftovers import quarantine_all, return_videos
 from lerobot_streamrec.dataset.takes.salvage import salvage_takes, SAVE
+from lerobot_streamrec.dataset.takes.take_record import read_take_record, RECORD, TakeRecord
 from lerobot_streamrec.dataset.writer import DatasetWriter
-from lerobot_streamrec.errors import ConfigError, DatasetExistsError
+from lerobot_streamrec.errors import ConfigError, DatasetCorruptError, DatasetExistsError
+from lerobot_streamrec.video.depth_config import stored_depth
 
 # What a first commit that was interrupted leaves, without info.json.
 _UNFINISHED = {'data', 'videos', 'meta'}
@@ -86,6 +93,51 @@ def open_dataset(
         lock.release()
         raise
     return writer, [*([rebuilt] if rebuilt else []), *recovered]
+
+
+def open_as_it_is(root: Path) -> tuple[DatasetWriter, list[str]]:
+    """
+    Open a root to end what was begun there, whatever was recorded; otherwise as ``open_dataset``.
+
+    :param root: the dataset's folder, or one that is to become a dataset with its first episode
+    :raise DatasetCorruptError: if there is neither a dataset nor an episode that waits
+    """
+    if (root / INFO).is_file():
+        info = parse_info((root / INFO).read_bytes(), root)
+        return open_dataset(
+            root,
+            fps=info.fps,
+            robot_type=info.robot_type,
+            features=info.features,
+            resume=True,
+        )
+    takes = [path.parent for path in sorted((root / STAGING).glob(f'*/{RECORD}'))]
+    if not takes:
+        raise DatasetCorruptError(
+            f'{root} holds no LeRobot dataset, and no episode that waits to become one'
+        )
+    record = read_take_record(takes[0])
+    return open_dataset(
+        root,
+        fps=record.fps,
+        robot_type=record.robot_type,
+        features=features_of(record),
+        resume=False,
+    )
+
+
+def features_of(record: TakeRecord) -> dict[str, FeatureSpec]:
+    """Describe the features that a take was recorded with."""
+    features = {
+        **{key: _camera(one.encoder_info) for key, one in record.cameras.items()},
+        **{key: vector_feature(one.names, one.dtype) for key, one in record.vectors.items()},
+    }
+    return {key: features[key] for key in (record.features or features) if key in features}
+
+
+def _camera(info: Mapping[str, object]) -> FeatureSpec:
+    stored = stored_depth(info)
+    return camera_feature(info=stored.config.as_info() if stored else None)
 
 
 def _state(

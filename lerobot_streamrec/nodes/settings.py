@@ -32,7 +32,13 @@ from lerobot_streamrec.nodes.vector_settings import (
     vector_sources,
     VectorSettings,
 )
-from lerobot_streamrec.recording.config import DiskConfig, Limits, ON_SHUTDOWN, RecorderConfig
+from lerobot_streamrec.recording.config import (
+    DEFERRED_FORMATS,
+    DiskConfig,
+    Limits,
+    ON_SHUTDOWN,
+    RecorderConfig,
+)
 
 _RECORDER = defaults_of(RecorderConfig)
 
@@ -67,6 +73,23 @@ _OPTIONS = {
         'Room on the disk for pictures that wait for encoders, all cameras, MiB; 0: none',
         0,
         1 << 24,
+    ),
+    'encode': Spec(
+        'encode',
+        _RECORDER['encode'],
+        'When pictures are encoded: as they come (streaming) or after the episode (deferred)',
+    ),
+    'encode_batch_size': Spec(
+        'encode_batch_size',
+        _RECORDER['encode_batch_size'],
+        'Deferred: encode as soon as so many episodes wait; 0: when the dataset is finalized',
+        0,
+        1_000_000,
+    ),
+    'deferred_format': Spec(
+        'deferred_format',
+        _RECORDER['deferred_format'],
+        f'Deferred: how pictures wait on the disk, {" or ".join(DEFERRED_FORMATS)}',
     ),
     'max_pending_episodes': Spec(
         'max_pending_episodes',

@@ -32,6 +32,7 @@ def recorder_message(status: RecorderStatus) -> DiagnosticStatus:
         'task': status.task,
         'saved_episodes': status.num_saved,
         'pending_episodes': status.num_pending,
+        'unencoded_episodes': status.num_deferred,
         'repeated_frames': sum(stream.repeated for stream in status.streams),
         'last_result': status.last_result,
         'root': status.root,
@@ -42,6 +43,7 @@ def recorder_message(status: RecorderStatus) -> DiagnosticStatus:
     if status.exposure:
         problems.append(f'a crash would lose the running episode: {status.exposure}')
     problems += [f'{one.key} ({one.topic}) {one.problem}' for one in status.streams if one.problem]
+    problems += [text for one in status.streams if (text := _backlog(one))]
     problems += [f'{one.key}: {one.trouble}' for one in status.streams if one.trouble]
     if status.failure:
         level, message = DiagnosticStatus.ERROR, status.failure
@@ -70,12 +72,24 @@ def stream_message(stream: StreamStatus, root: str) -> DiagnosticStatus:
         'queued_bytes': stream.queue.size_bytes,
         'spilled_frames': stream.queue.num_spilled,
         'spilled_bytes': stream.queue.spilled_bytes,
+        'spill_minutes_left': _minutes(stream.queue.spill_left_s),
         'peak_queued_frames': stream.queue.peak_queued,
     }
     problem = stream.problem or stream.trouble
     level = DiagnosticStatus.WARN if problem else DiagnosticStatus.OK
     message = problem or f'{stream.rate_hz:.1f} Hz'
     return _message(f'{_NAME}: {stream.key}', level, message, root, values)
+
+
+def _backlog(stream: StreamStatus) -> str:
+    """Say that an encoder is behind, and how much longer that can go on; empty if it is not."""
+    queue = stream.queue
+    if not queue.num_spilled or queue.spill_left_s is None:
+        return ''
+    return (
+        f'the encoder of {stream.key} is behind: {queue.num_queued} pictures wait, and the room '
+        f'on the disk for them lasts {_minutes(queue.spill_left_s)} min more'
+    )
 
 
 def _mib(size_bytes: int | None) -> str:

@@ -19,7 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lerobot_streamrec.dataset.takes.counting import counting_of, PictureStatistics
-from lerobot_streamrec.dataset.takes.take_record import SPOOL_SUFFIX, TakenCamera, video_name
+from lerobot_streamrec.dataset.takes.take_record import (
+    REST_SUFFIX,
+    SPOOL_SUFFIX,
+    TakenCamera,
+    video_name,
+)
 from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.frame import EncodedPacket, Picture
 from lerobot_streamrec.recording.config import DEFERRED, PNG, RecorderConfig, StreamConfig
@@ -113,6 +118,7 @@ def open_camera(
         # What is written down as it comes has no other place on the disk to wait in.
         spool=None if is_deferred or is_packet else Spool(spool_path),
         max_spool_bytes=config.spool_bytes_per_camera,
+        rest_path=None if is_deferred or is_packet else path.with_suffix(REST_SUFFIX),
     )
     info = {**encoder.as_info(), **picture_info(stream, picture)}
     taken = TakenCamera(height, width, info, config_record(encoder))

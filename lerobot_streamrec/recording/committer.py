@@ -16,12 +16,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent import futures
 from concurrent.futures import Future
 import logging
 from pathlib import Path
 import queue
 import threading
+import time
 from typing import TypeVar
 
 from lerobot_streamrec.dataset.draft import EpisodeDraft, VideoDraft
@@ -31,14 +31,16 @@ from lerobot_streamrec.dataset.writer import DatasetWriter
 from lerobot_streamrec.errors import (
     CommitError,
     DatasetError,
-    EncoderTimeoutError,
     EpisodeVetoedError,
     InterruptedWorkError,
     StreamrecError,
     VideoError,
 )
 from lerobot_streamrec.recording.config import RecorderConfig
-from lerobot_streamrec.recording.futures import settle, settle_error
+from lerobot_streamrec.recording.deferring import Deferring
+from lerobot_streamrec.recording.encoder_wait import wait_for_encoders
+from lerobot_streamrec.recording.episode_counts import EpisodeCounts
+from lerobot_streamrec.recording.futures import pass_on, settle, settle_error
 from lerobot_streamrec.recording.summary import (
     EpisodeSummary,
     Finalized,
@@ -48,10 +50,13 @@ from lerobot_streamrec.recording.summary import (
 )
 from lerobot_streamrec.recording.take import FinishedTake
 from lerobot_streamrec.recording.veto import veto_of
+from lerobot_streamrec.video.mp4_encoder import EncodedVideo
 
 _log = logging.getLogger(__name__)
 
 _ABORT_JOIN_S = 5.0
+# Of the time that a process gets to end; until then, encoders may catch up.
+_PARK_AFTER_S = 2.0
 
 _T = TypeVar('_T')
 
@@ -70,12 +75,10 @@ class Committer:
         self._writer = writer
         self._config = config
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._num_lost = 0
+        self._counts = EpisodeCounts(writer.info.total_episodes)
         self._activity = ''
-        self._is_closing = threading.Event()
-        self._num_saved = writer.info.total_episodes
-        self._num_waiting = 0
+        self._closing_since_s: float | None = None
+        self._deferring = Deferring(writer, config, self._counts, self._do)
         self._thread = threading.Thread(target=self._run, name='commit', daemon=False)
         self._thread.start()
 
@@ -92,13 +95,26 @@ class Committer:
     @property
     def num_lost(self) -> int:
         """Episodes that should have been saved and were not."""
-        return self._num_lost
+        return self._counts.num_lost
+
+    @property
+    def num_saved(self) -> int:
+        """Episodes in the dataset."""
+        return self._counts.num_saved
+
+    @property
+    def num_deferred(self) -> int:
+        """Episodes that are saved, and in the dataset when their videos are encoded."""
+        return self._counts.num_deferred
 
     @property
     def next_index(self) -> int:
         """The index of an episode that is submitted now, if all before it can be saved."""
-        with self._lock:
-            return self._num_saved + self._num_waiting
+        return self._counts.next_index
+
+    def news(self) -> list[str]:
+        """Return what has become of deferred episodes since this was asked last."""
+        return self._deferring.news()
 
     def submit(self, take: FinishedTake) -> Future[EpisodeSummary]:
         """
@@ -107,8 +123,7 @@ class Committer:
         :return: done when the episode is durable; or the StreamrecError that prevented it
         """
         result: Future[EpisodeSummary] = Future()
-        with self._lock:
-            self._num_waiting += 1
+        self._counts.add(submitted=1)
 
         def job() -> None:
             try:
@@ -119,7 +134,6 @@ class Committer:
             except Exception as error:  # noqa: BLE001
                 self._keep_unsaved(take, CommitError(f'unexpected: {error!r}'), result, error)
             else:
-                self._count_end(num_saved=1)
                 settle(result, summary)
 
         self._jobs.put(job)
@@ -136,8 +150,7 @@ class Committer:
         :return: where it lies then
         """
         result: Future[Path] = Future()
-        with self._lock:
-            self._num_lost += 1
+        self._counts.add(lost=1)
         self._jobs.put(lambda: self._keep(take, result))
         return result
 
@@ -147,14 +160,32 @@ class Committer:
 
         :return: what was undone; or the StreamrecError that prevented it
         """
+        result: Future[UndoneEpisode] = Future()
 
-        def undo() -> UndoneEpisode:
-            undone = self._writer.undo()
-            with self._lock:
-                self._num_saved -= 1
-            return undone
+        def job() -> None:
+            try:
+                undone = self._undo()
+            except StreamrecError as error:
+                settle_error(result, error)
+            # An error that nobody foresaw must not end the thread that owns the dataset.
+            except Exception as error:  # noqa: BLE001
+                settle_error(result, _unforeseen(error))
+            else:
+                if undone is None:
+                    # Once it is an episode, it is undone as one.
+                    self._jobs.put(job)
+                else:
+                    settle(result, undone)
 
-        return self._do(undo)
+        self._jobs.put(job)
+        return result
+
+    def _undo(self) -> UndoneEpisode | None:
+        if not self._deferring.is_empty:
+            return self._deferring.undo_last()
+        undone = self._writer.undo()
+        self._counts.add(saved=-1)
+        return undone
 
     def annotate(self, metadata: Mapping[str, str]) -> Future[int]:
         """
@@ -163,7 +194,12 @@ class Committer:
         :param metadata: text by name
         :return: the episode's index; or the StreamrecError that prevented it
         """
-        return self._do(lambda: self._writer.annotate(metadata))
+        def annotate() -> int:
+            if not self._deferring.is_empty:
+                return self._deferring.annotate_last(metadata)
+            return self._writer.annotate(metadata)
+
+        return self._do(annotate)
 
     def _do(self, act: Callable[[], _T]) -> Future[_T]:
         result: Future[_T] = Future()
@@ -175,8 +211,7 @@ class Committer:
                 settle_error(result, error)
             # An error that nobody foresaw must not end the thread that owns the dataset.
             except Exception as error:  # noqa: BLE001
-                _log.error('unexpected', exc_info=error)
-                settle_error(result, CommitError(f'unexpected: {error!r}'))
+                settle_error(result, _unforeseen(error))
 
         self._jobs.put(job)
         return result
@@ -188,9 +223,19 @@ class Committer:
         :param is_compacting: False: only wait
         :return: what the dataset holds then; files that could not be merged are a remark
         """
-        return self._do(lambda: self._finalize() if is_compacting else Finalized(self.info))
+        result: Future[Finalized] = Future()
 
-    def _finalize(self) -> Finalized:
+        def finalize(_: Future[None]) -> None:
+            done = self._do(lambda: self._finalize(is_compacting=is_compacting))
+            done.add_done_callback(lambda finalized: pass_on(finalized, result))
+
+        # What is being saved now may wait for its encoding then.
+        self._jobs.put(lambda: self._deferring.when_encoded().add_done_callback(finalize))
+        return result
+
+    def _finalize(self, *, is_compacting: bool) -> Finalized:
+        if not is_compacting:
+            return Finalized(self.info)
         try:
             change = self._writer.compact(self._note_progress)
         except (DatasetError, VideoError) as error:
@@ -201,14 +246,14 @@ class Committer:
         return Finalized(self.info, change, '; '.join(change.remarks))
 
     def _note_progress(self, done: int, total: int) -> None:
-        if self._is_closing.is_set():
+        if self._closing_since_s is not None:
             raise InterruptedWorkError('the recorder is ending; finalize the next time')
         self._activity = f'merging files: {100 * done // max(1, total)} %'
 
     @property
     def activity(self) -> str:
         """What long work is going on; empty: none. Any thread."""
-        return self._activity
+        return self._activity or self._deferring.activity
 
     def flush(self) -> Future[DatasetInfo]:
         """Wait for everything submitted so far; the result is what is committed then."""
@@ -217,8 +262,14 @@ class Committer:
         return result
 
     def give_up_long_work(self) -> None:
-        """End the merging of files soon; the dataset stays as it was. Idempotent."""
-        self._is_closing.set()
+        """
+        End soon what takes long: merging files, and encoding what waits on the disk. Idempotent.
+
+        Nothing is lost by that, and the dataset stays as it was.
+        """
+        if self._closing_since_s is None:
+            self._closing_since_s = time.monotonic()
+        self._deferring.stop()
 
     def close(self, timeout_s: float) -> bool:
         """
@@ -227,10 +278,12 @@ class Committer:
         :param timeout_s: how long it may take
         :return: False if it was not done by then
         """
+        deadline_s = time.monotonic() + timeout_s
         self.give_up_long_work()
+        is_ended = self._deferring.join(timeout_s)
         self._jobs.put(None)
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        self._thread.join(max(0.0, deadline_s - time.monotonic()))
+        return is_ended and not self._thread.is_alive()
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -238,10 +291,28 @@ class Committer:
         self._writer.close()
 
     def _commit(self, take: FinishedTake) -> EpisodeSummary:
-        self._wait_for_encoders(take)
+        wait_for_encoders(take, self._config.save_timeout_s, self._is_parking)
+        veto = veto_of(take, self._config.limits)
+        if veto:
+            raise EpisodeVetoedError(veto)
+        self._end_journal(take)
+        videos = {key: video.result() for key, video in take.videos.items()}
+        if self._deferring.is_empty and not any(one.num_spooled for one in videos.values()):
+            episode = self._writer.commit(self._draft(take, videos))
+            self._writer.remove(take.folder)
+            self._counts.add(submitted=-1, saved=1)
+            return summarize(take, episode)
+        summary = self._deferring.defer(take)
+        self._counts.add(submitted=-1)
+        return summary
+
+    def _is_parking(self) -> bool:
+        since_s = self._closing_since_s
+        return since_s is not None and time.monotonic() - since_s >= _PARK_AFTER_S
+
+    def _draft(self, take: FinishedTake, encoded: Mapping[str, EncodedVideo]) -> EpisodeDraft:
         videos = {}
-        for key, future in take.videos.items():
-            video = future.result()
+        for key, video in encoded.items():
             camera = take.cameras[key]
             assert video.path is not None
             videos[key] = VideoDraft(
@@ -252,10 +323,7 @@ class Committer:
                 encoder_info=video.encoder_info or camera.taken.encoder_info,
                 statistics=camera.counted.statistics(),
             )
-        veto = veto_of(take, self._config.limits)
-        if veto:
-            raise EpisodeVetoedError(veto)
-        draft = EpisodeDraft(
+        return EpisodeDraft(
             take.num_rows,
             take.task,
             take.vectors,
@@ -263,26 +331,6 @@ class Committer:
             record_of(take),
             row_stamps(take) if self._config.is_per_row else {},
         )
-        self._end_journal(take)
-        episode = self._writer.commit(draft)
-        self._writer.remove(take.folder)
-        return summarize(take, episode)
-
-    def _wait_for_encoders(self, take: FinishedTake) -> None:
-        """
-        Wait until all encoders have finished, however much they are behind.
-
-        :raise EncoderTimeoutError: if one of them does nothing for too long
-        """
-        timeout_s, left = self._config.save_timeout_s, _num_left(take)
-        while late := futures.wait(take.videos.values(), timeout=timeout_s).not_done:
-            before, left = left, _num_left(take)
-            for key, future in take.videos.items():
-                if future in late and left[key] >= before[key]:
-                    raise EncoderTimeoutError(
-                        f'the encoder of {key} did not finish within {timeout_s:g} s, and '
-                        f'encoded none of the {take.cameras[key].num_queued} frames that wait'
-                    )
 
     def _keep_unsaved(
         self,
@@ -293,19 +341,13 @@ class Committer:
     ) -> None:
         # What the user does not want is not lost.
         is_veto = isinstance(error, EpisodeVetoedError)
-        self._count_end(num_lost=0 if is_veto else 1)
+        self._counts.add(submitted=-1, lost=0 if is_veto else 1)
         kept = 'it' if is_veto else 'what there is of it'
         message = f'{error}; {kept} lies in {self._set_aside(take)}'
         failure = EpisodeVetoedError(message) if is_veto else CommitError(message)
         failure.__cause__ = cause or error
         _log.error('episode not saved: %s', message, exc_info=cause)
         settle_error(result, failure)
-
-    def _count_end(self, *, num_saved: int = 0, num_lost: int = 0) -> None:
-        with self._lock:
-            self._num_waiting -= 1
-            self._num_saved += num_saved
-            self._num_lost += num_lost
 
     def _keep(self, take: FinishedTake, result: Future[Path]) -> None:
         settle(result, self._set_aside(take))
@@ -334,5 +376,6 @@ class Committer:
                 _log.error('the encoder of %s does not end', key)
 
 
-def _num_left(take: FinishedTake) -> dict[str, int]:
-    return {key: camera.num_left for key, camera in take.cameras.items()}
+def _unforeseen(error: Exception) -> CommitError:
+    _log.error('unexpected', exc_info=error)
+    return CommitError(f'unexpected: {error!r}')

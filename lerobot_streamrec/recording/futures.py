@@ -43,6 +43,15 @@ def settled(value: _T) -> Future[_T]:
     return future
 
 
+def pass_on(done: Future[_T], result: Future[_T]) -> None:
+    """Give a result or error that is there to another who waits."""
+    error = done.exception()
+    if error is not None:
+        settle_error(result, error)
+    else:
+        settle(result, done.result())
+
+
 def then(done: Future[_T], make: Callable[[_T], _U]) -> Future[_U]:
     """
     Make something else of a result when it comes; an error stays what it is.

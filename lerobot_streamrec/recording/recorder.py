@@ -356,12 +356,15 @@ class Recorder:
     def status(self) -> RecorderStatus:
         """Return a snapshot."""
         take = self._take
+        for sentence in self._committer.news():
+            self._outcomes.note(sentence)
         state = RecorderState.IDLE if take is None else RecorderState.RECORDING
         return RecorderStatus(
             state=RecorderState.CLOSED if self._is_closed else state,
             episode_index=self._committer.next_index,
-            num_saved=self._committer.info.total_episodes,
+            num_saved=self._committer.num_saved,
             num_pending=self._outcomes.num_saving,
+            num_deferred=self._committer.num_deferred,
             num_rows=take.num_rows if take else 0,
             seconds=take.seconds if take else 0.0,
             task=take.task if take else self._task,

@@ -71,6 +71,7 @@ class RecorderStatus:
     :param episode_index: of the running or the next episode
     :param num_saved: episodes in the dataset
     :param num_pending: episodes on their way to the disk
+    :param num_deferred: episodes that are saved, and in the dataset when their videos are encoded
     :param num_rows: of the running episode
     :param seconds: of the running episode
     :param task: of the running or the next episode
@@ -87,6 +88,7 @@ class RecorderStatus:
     episode_index: int
     num_saved: int
     num_pending: int
+    num_deferred: int
     num_rows: int
     seconds: float
     task: str

@@ -41,6 +41,8 @@ class EpisodeSummary:
     :param seconds: how long it lasts
     :param skew: how far a sample is from its row at most, in words
     :param remarks: what the operator should know, most serious first
+    :param num_deferred: saved episodes whose videos are encoded later, with this one; 0: this one
+        is in the dataset
     """
 
     episode: SavedEpisode
@@ -48,15 +50,22 @@ class EpisodeSummary:
     seconds: float
     skew: str
     remarks: tuple[str, ...]
+    num_deferred: int = 0
 
     def __str__(self) -> str:
         episode = self.episode
+        later = ' to be encoded' if self.num_deferred else ''
         sentence = (
             f'episode {episode.episode_index}: {episode.num_rows} rows, {self.seconds:.1f} s, '
-            f'{_count(episode.num_videos, "video")}, {episode.size_bytes / MIB:.1f} MB, '
+            f'{_count(episode.num_videos, "video")}{later}, {episode.size_bytes / MIB:.1f} MB, '
             f'{_count(self.num_repeated, "repeated frame")}, {self.skew}'
         )
-        return '; '.join((sentence, *self.remarks))
+        waiting = (
+            [f'{_count(self.num_deferred, "saved episode")} not encoded yet']
+            if self.num_deferred
+            else []
+        )
+        return '; '.join((sentence, *waiting, *self.remarks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +96,14 @@ class Finalized:
         return f'{sentence}; {self.remark}' if self.remark else sentence
 
 
-def summarize(take: FinishedTake, episode: SavedEpisode) -> EpisodeSummary:
-    """Say what became of a take."""
+def summarize(
+    take: FinishedTake, episode: SavedEpisode, num_deferred: int = 0
+) -> EpisodeSummary:
+    """
+    Say what became of a take.
+
+    :param num_deferred: saved episodes whose videos are encoded later; 0: it is in the dataset
+    """
     remarks = [remark for key in take.rows for remark in _remarks(take, key)]
     return EpisodeSummary(
         episode=episode,
@@ -96,6 +111,7 @@ def summarize(take: FinishedTake, episode: SavedEpisode) -> EpisodeSummary:
         seconds=take.seconds,
         skew=_worst_skew(take),
         remarks=tuple(remarks),
+        num_deferred=num_deferred,
     )
 
 

@@ -160,6 +160,8 @@ class Take:
                 if not spec.is_video
             },
             metadata=dict(self.metadata),
+            robot_type=self._config.robot_type,
+            features=tuple(features),
         )
 
     @property

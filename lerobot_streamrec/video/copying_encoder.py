@@ -113,6 +113,13 @@ class CopyingEncoder:
             num_there=copy.num_frames,
         )
 
+    @property
+    def num_written(self) -> int:
+        """Frames that stand in the file."""
+        if self._encoder is not None:
+            return self._encoder.num_written
+        return self._copy.num_frames if self._copy is not None else 0
+
     def finish(self) -> EncodedVideo:
         """
         Close the file and say what is in it.

@@ -19,7 +19,7 @@ from dataclasses import replace
 import logging
 
 from lerobot_streamrec.depth_frame import DepthFrame
-from lerobot_streamrec.errors import EncoderError, UndecodableError
+from lerobot_streamrec.errors import UndecodableError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.decoders import Coded, Decoders
 from lerobot_streamrec.video.encoder_link import EncoderLink
@@ -50,7 +50,7 @@ class DecodingEncoder(EncoderLink):
         """
         Encode a picture as the next frame.
 
-        :raise EncoderError: if it is the first one and cannot be decoded
+        :raise UndecodableError: if it is the first one and cannot be decoded
         """
         try:
             if not isinstance(picture, Frame | DepthFrame):
@@ -63,7 +63,7 @@ class DecodingEncoder(EncoderLink):
 
     def _repeat_instead(self, error: UndecodableError) -> None:
         if not self._has_picture:
-            raise EncoderError(f'the first picture: {error}') from error
+            raise UndecodableError(f'the first picture: {error}') from error
         if not self._num_undecodable:
             _log.warning('%s: %s; the one before it is repeated', self._video_key, error)
         self._num_undecodable += 1

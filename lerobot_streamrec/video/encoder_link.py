@@ -36,6 +36,11 @@ class EncoderLink:
         """Encode the last picture once more."""
         self._encoder.repeat()
 
+    @property
+    def num_written(self) -> int:
+        """Frames that stand in the file."""
+        return self._encoder.num_written
+
     def finish(self) -> EncodedVideo:
         """Close the file and say what is in it."""
         return self._encoder.finish()

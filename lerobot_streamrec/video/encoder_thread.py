@@ -18,17 +18,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
+import logging
+from pathlib import Path
 import threading
 from typing import Any, Protocol
 
-from lerobot_streamrec.errors import BrokenEncoderError, EncoderError
+from lerobot_streamrec.errors import (
+    BrokenEncoderError,
+    EncoderError,
+    StreamrecError,
+    UndecodableError,
+)
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.video.frame_queue import FrameQueue, Mark, QueueStatistics
+from lerobot_streamrec.video.kept_frames import KeptFrames
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.real_time import give_way, renounce_real_time
 from lerobot_streamrec.video.spool import Spool
+from lerobot_streamrec.video.spooling_encoder import SpoolingEncoder
 
 SPILL_THREAD = 'spill'
+
+_log = logging.getLogger(__name__)
 
 
 class VideoEncoder(Protocol):
@@ -39,6 +50,10 @@ class VideoEncoder(Protocol):
 
     def repeat(self) -> None:
         """Encode the last picture once more."""
+
+    @property
+    def num_written(self) -> int:
+        """Frames that stand in the file; codecs hold back the others."""
 
     def finish(self) -> EncodedVideo:
         """Close the file and say what is in it."""
@@ -60,6 +75,8 @@ class EncoderThread:
     :param spool: where frames wait on the disk when there are too many; belongs to this thread
         from here on
     :param max_spool_bytes: bound on the spool
+    :param rest_path: where the frames go that are to be encoded later, because the encoder has
+        failed or there is no time for them; None: nowhere
     """
 
     def __init__(
@@ -70,8 +87,11 @@ class EncoderThread:
         max_queue_bytes: int,
         spool: Spool | None = None,
         max_spool_bytes: int = 0,
+        rest_path: Path | None = None,
     ) -> None:
         self._video_key = video_key
+        self._rest_path = rest_path
+        self._kept = KeptFrames(max_queue_bytes)
         self._open_encoder = open_encoder
         self._queue = FrameQueue(
             max_queue_bytes,
@@ -79,7 +99,6 @@ class EncoderThread:
             max_spool_bytes=max_spool_bytes,
             name=f'{SPILL_THREAD}:{video_key}',
         )
-        self._num_encoded = 0
         self._result: Future[EncodedVideo] = Future()
         self._thread = threading.Thread(target=self._run, name=f'enc:{video_key}', daemon=False)
         self._thread.start()
@@ -106,9 +125,10 @@ class EncoderThread:
         Put on the disk what is not encoded when no more frames come; the result says how many.
 
         For when the recorder ends before the encoder has caught up. Never blocks; does nothing if
-        there is no spool.
+        there is no place for it.
         """
-        self._queue.park()
+        if self._rest_path is not None:
+            self._queue.park()
 
     def abort(self) -> None:
         """Leave everything that was not encoded yet; never raises."""
@@ -145,31 +165,94 @@ class EncoderThread:
             self._result.set_result(video)
 
     def _encode_all(self) -> EncodedVideo:
-        encoder = self._open_encoder()
+        encoder: VideoEncoder | None = None
         try:
+            encoder = self._open_encoder()
             while (item := self._queue.pop()) is not Mark.END:
                 if item is Mark.ABORT:
                     raise EncoderError('aborted')
                 if item is Mark.PARK:
                     return self._park(encoder)
-                if item is Mark.REPEAT:
-                    encoder.repeat()
-                else:
-                    encoder.encode(item)
-                self._num_encoded += 1
+                self._encode(encoder, item)
             return encoder.finish()
-        except BaseException:
-            encoder.abort()
-            raise
+        # Whatever it is, the frames that the encoder has not written are whole.
+        except BaseException as error:
+            num_written = 0
+            if encoder is not None:
+                encoder.abort()
+                num_written = encoder.num_written
+            if self._kept.first > num_written or not self._may_spool(error):
+                raise
+            return self._spool_rest(error)
+
+    def _may_spool(self, error: BaseException) -> bool:
+        # What cannot be decoded now cannot be decoded later.
+        is_of_encoder = isinstance(error, Exception) and not isinstance(error, UndecodableError)
+        return is_of_encoder and self._rest_path is not None and not self._queue.is_aborted
+
+    def _encode(self, encoder: VideoEncoder, item: Picture | Mark) -> None:
+        picture = None if isinstance(item, Mark) else item
+        # Before it is tried: who fails at it has not encoded it.
+        self._kept.push(picture)
+        if picture is None:
+            encoder.repeat()
+        else:
+            encoder.encode(picture)
+        self._kept.forget_before(encoder.num_written)
 
     def _park(self, encoder: VideoEncoder) -> EncodedVideo:
-        if self._num_encoded:
+        """
+        Put on the disk what the encoder has taken and not written, and leave there what waits.
+
+        It is not waited for what the codec holds back: that may take longer than there is time.
+        """
+        assert self._rest_path is not None
+        num_written = encoder.num_written
+        if self._kept.first > num_written:
+            # Too large to be kept in memory; then it has to be encoded now.
             video = encoder.finish()
-        else:
-            # There is nothing to make a file of.
-            encoder.abort()
-            video = EncodedVideo()
-        num_spooled = self._queue.spill_rest()
-        return replace(
-            video, num_frames=video.num_frames + num_spooled, num_spooled=num_spooled
+            num_spooled = self._queue.spill_rest()
+            return replace(
+                video, num_frames=video.num_frames + num_spooled, num_spooled=num_spooled
+            )
+        encoder.abort()
+        rest = self._spool_kept(self._rest_path)
+        num_spooled = rest.finish().num_spooled + self._queue.spill_rest()
+        return EncodedVideo(num_frames=num_written + num_spooled, num_spooled=num_spooled)
+
+    def _spool_kept(self, path: Path) -> SpoolingEncoder:
+        rest = SpoolingEncoder(path, self._kept.first)
+        for picture in self._kept.frames:
+            if picture is None:
+                rest.repeat()
+            else:
+                rest.encode(picture)
+        return rest
+
+    def _spool_rest(self, error: BaseException) -> EncodedVideo:
+        """
+        Keep on the disk what an encoder that failed has not written, and all that comes.
+
+        :raise BaseException: the encoder's, if the disk does not take them
+        """
+        assert self._rest_path is not None
+        _log.error(
+            'encoder of %s: %s; what it has not written goes to the disk, and is encoded later',
+            self._video_key,
+            error,
         )
+        try:
+            rest = self._spool_kept(self._rest_path)
+            # All of it goes to one file, what was spilled as well.
+            while (item := self._queue.pop(may_park=False)) is not Mark.END:
+                if item is Mark.ABORT:
+                    raise EncoderError('aborted')
+                if isinstance(item, Mark):
+                    rest.repeat()
+                else:
+                    rest.encode(item)
+            video = rest.finish()
+        except (OSError, StreamrecError) as second:
+            raise error from second
+        later = f'the frames from {self._kept.first} on are encoded later'
+        return replace(video, trouble=f'its encoder failed ({error}); {later}')

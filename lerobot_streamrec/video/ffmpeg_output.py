@@ -48,7 +48,7 @@ class FfmpegOutput:
         # Packets that may have been cut off: the end came while the last of them was read.
         self._doubtful: list[av.Packet[av.VideoStream]] = []
         self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name=f'{path.stem}:out')
+        self._thread = threading.Thread(target=self._run, name=f'ffmpeg:{path.stem}')
         self._thread.start()
 
     @property

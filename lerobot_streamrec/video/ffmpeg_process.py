@@ -112,7 +112,7 @@ class FfmpegProcess:
         self._room = select.poll()
         self._room.register(stdin.fileno(), select.POLLOUT)
         self._progress_s = time.monotonic()
-        self._listener = threading.Thread(target=self._listen, name=f'{name}:err')
+        self._listener = threading.Thread(target=self._listen, name=f'ffmpeg-errors:{name}')
         self._listener.start()
 
     def _listen(self) -> None:

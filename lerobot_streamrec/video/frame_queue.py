@@ -164,6 +164,12 @@ class FrameQueue:
         is_spilling = self._spool is not None and self._max_spool_bytes > 0
         return is_spilling and self._size_bytes > _SPILL_ABOVE * self._max_bytes
 
+    @property
+    def is_aborted(self) -> bool:
+        """Whether what waits is not wanted."""
+        with self._changed:
+            return self._is_aborted
+
     def close(self) -> None:
         """Say that nothing more will come. Idempotent; never blocks."""
         with self._changed:
@@ -214,12 +220,13 @@ class FrameQueue:
         self._spool.keep()
         return len(rest)
 
-    def pop(self) -> Picture | Mark:
+    def pop(self, *, may_park: bool = True) -> Picture | Mark:
         """
         Wait for what comes next; the encoder thread only.
 
         Ends in any case: the producer closes or aborts every queue that it made.
 
+        :param may_park: False: what waits is wanted even if it was to be parked
         :raise VideoError: if what was spilled is not there any more
         :raise OSError: if the disk does not give it back
         """
@@ -228,7 +235,7 @@ class FrameQueue:
                 self._changed.wait()
             if self._is_aborted:
                 return Mark.ABORT
-            if self._is_parked and self._is_closed and self._items:
+            if may_park and self._is_parked and self._is_closed and self._items:
                 return Mark.PARK
             if not self._items:
                 return Mark.END

@@ -28,6 +28,9 @@ _PR_CAPBSET_DROP = 24
 ENCODER_NICENESS = 5
 """Of encoder threads, and of those that their codecs make."""
 
+LATE_NICENESS = 15
+"""Of who encodes episodes that are saved already: the running one goes before."""
+
 
 def renounce_real_time() -> bool:
     """
@@ -69,17 +72,19 @@ def renounce_real_time_of_programs() -> None:
             ctypes.CDLL(None).prctl(_PR_CAPBSET_DROP, _CAP_SYS_NICE, 0, 0, 0)
 
 
-def give_way() -> None:
+def give_way(niceness: int = ENCODER_NICENESS) -> None:
     """
     Let threads of ordinary priority go before the calling one and those that it will make.
 
     On a busy machine, what an encoder has no time for waits on the disk, but what a callback has
     no time for comes too late for its row. Linux only, where each thread has a niceness
     (setpriority(2)); does nothing elsewhere, and leaves a process alone that is nicer already.
+
+    :param niceness: 0 to 19; the more, the more it gives way
     """
     if not sys.platform.startswith('linux'):
         return
     thread = threading.get_native_id()
     with suppress(OSError):
-        if os.getpriority(os.PRIO_PROCESS, thread) < ENCODER_NICENESS:
-            os.setpriority(os.PRIO_PROCESS, thread, ENCODER_NICENESS)
+        if os.getpriority(os.PRIO_PROCESS, thread) < niceness:
+            os.setpriority(os.PRIO_PROCESS, thread, niceness)

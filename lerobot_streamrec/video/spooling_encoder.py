@@ -70,6 +70,11 @@ class SpoolingEncoder:
         self._spool.append(self._number, record)
         self._number += 1
 
+    @property
+    def num_written(self) -> int:
+        """Frames that were written."""
+        return self._number
+
     def finish(self) -> EncodedVideo:
         """
         Bring everything to the disk.

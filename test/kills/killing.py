@@ -27,6 +27,7 @@ import threading
 
 import av
 from lerobot_streamrec.dataset.opening import open_dataset
+from lerobot_streamrec.dataset.takes.deferred import DeferredTakes, encode_take
 import pandas as pd
 import victim
 
@@ -84,8 +85,24 @@ class Account:
             if line == 'done discard':
                 self.running = None
 
-    def allowed_lengths(self):
-        """Return what readers may see: what was answered, or also what was being done."""
+    def allows(self, seen, *, is_deferred):
+        """
+        Tell whether readers may see episodes of these lengths.
+
+        :param is_deferred: what was saved may still wait to be encoded
+        """
+        for allowed in self._allowed_lengths():
+            is_number_right = len(seen) == len(allowed) or (
+                is_deferred and len(seen) < len(allowed)
+            )
+            # What was being saved has rows that nobody has said.
+            pairs = zip(seen, allowed, strict=False)
+            if is_number_right and all(one is None or length == one for length, one in pairs):
+                return True
+        return False
+
+    def _allowed_lengths(self):
+        """Return what may be there: what was answered, or also what was being done."""
         allowed = [self.lengths]
         if self.doing == 'undoing':
             allowed.append(self.lengths[:-1])
@@ -111,15 +128,16 @@ class Killed:
     problems: list[str] = field(default_factory=list)
 
 
-def live_and_die(root, seed, number, account, aim, delay_s, after_times, vcodec):
+def live_and_die(root, seed, number, account, aim, delay_s, after_times, *settings):
     """
     Start a recorder, and kill it after it has begun so often what the kill aims at.
 
+    :param settings: vcodec and encode
     :return: what it said last, and the number that the next life begins with
     """
     environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
     command = [sys.executable, str(Path(victim.__file__)), str(root), str(seed), str(number)]
-    command += [AIMS[aim][0], vcodec]
+    command += [AIMS[aim][0], *settings]
     last, num_times, num_rows = 'opening', 0, 0
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -212,36 +230,46 @@ def _numbers_shown(path):
 
 
 def recover(root):
-    """Open the dataset as the next recorder does; what was said of interrupted takes."""
+    """
+    Open the dataset as the next recorder does, and encode what waits.
+
+    :return: what was said of interrupted takes
+    """
     settings = victim.config(root, 'h264')
     writer, said = open_dataset(
         root, fps=settings.fps, robot_type=None, features=settings.features(), resume=True
     )
+    takes = DeferredTakes(writer)
+    for take in takes.takes:
+        takes.commit(take, encode_take(take.folder, take.saved.num_rows))
     writer.close()
     return said
 
 
-def kill_once(root, random, number, account, copy_to=None, vcodec='h264'):
+def kill_once(root, random, number, account, copy_to=None, vcodec='h264', encode='streaming'):
     """
     Let a recorder live for some seconds, kill it, and look at what is left.
 
     :param account: of the lives before; becomes what is there after recovery
     :param copy_to: keeps what the kill left, before anything was repaired
     :param vcodec: of the recorder's videos
+    :param encode: streaming or deferred
     :return: the kill, and the number that the next life begins with
     """
     aim = random.choice(list(AIMS))
     delay_s = random.uniform(*AIMS[aim][1])
     seed = random.randrange(1 << 30)
+    times = random.randint(1, 1 + (aim in OFTEN))
     last, number = live_and_die(
-        root, seed, number, account, aim, delay_s, random.randint(1, 1 + (aim in OFTEN)), vcodec
+        root, seed, number, account, aim, delay_s, times, vcodec, encode
     )
     killed = Killed(aim, last)
     if copy_to is not None:
         shutil.copytree(root, copy_to)
     seen, problems = readers_view(root)
     killed.problems += [f'before recovery: {problem}' for problem in problems]
-    if not any(_is_like(seen, allowed) for allowed in account.allowed_lengths()):
+    is_deferred = encode == 'deferred'
+    if not account.allows(seen, is_deferred=is_deferred):
         killed.problems.append(
             f'readers see episodes of {seen} rows before recovery, answered were {account}'
         )
@@ -257,7 +285,10 @@ def kill_once(root, random, number, account, copy_to=None, vcodec='h264'):
 def _judge_recovery(killed, account, seen, after):
     if after[: len(seen)] != seen:
         killed.problems.append(f'recovery made {after} of {seen}')
-    added = after[len(seen) :]
+    num_answered = len(account.lengths) - (account.doing == 'undoing')
+    if after[:num_answered] != account.lengths[:num_answered]:
+        killed.problems.append(f'saved were {account.lengths}, and after recovery {after}')
+    added = after[max(len(seen), num_answered) :]
     is_saved = len(seen) > len(account.lengths)
     if account.saving and not is_saved:
         if not added:
@@ -268,12 +299,6 @@ def _judge_recovery(killed, account, seen, after):
     killed.lost_rows = max(0, account.running - sum(added))
     if killed.lost_rows > MAX_LOST_ROWS:
         killed.problems.append(f'{killed.lost_rows} rows of the running episode are lost')
-
-
-def _is_like(lengths, allowed):
-    return len(lengths) == len(allowed) and all(
-        one is None or length == one for length, one in zip(lengths, allowed, strict=True)
-    )
 
 
 def read_with_lerobot(python, roots):

@@ -12,7 +12,8 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Kill recorders for as long as it takes: ``soak.py [--kills 200] [--seed 1] [--vcodec h264]``.
+Kill recorders for as long as it takes: ``soak.py [--kills 200] [--seed 1] [--vcodec h264]
+[--encode streaming]``.
 
 Prints a table for docs/reliability.md. Exit status 1 if anything was lost that must not be.
 """
@@ -39,6 +40,7 @@ def main():
     parser.add_argument('--kills', type=int, default=200)
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--vcodec', default='h264', choices=('h264', 'hevc', 'libsvtav1'))
+    parser.add_argument('--encode', default='streaming', choices=('streaming', 'deferred'))
     options = parser.parse_args()
     python = os.environ.get('STREAMREC_CONFORMANCE_PYTHON')
     begin_s, chance = time.monotonic(), random.Random(options.seed)
@@ -51,7 +53,7 @@ def main():
             copy = Path(folder, f'killed_{kill}')
             num_before = len(account.lengths)
             killed, number = kill_once(
-                root, chance, number, account, copy, options.vcodec
+                root, chance, number, account, copy, options.vcodec, options.encode
             )
             num_saved += max(0, len(account.lengths) - num_before)
             kills.append(killed)
@@ -63,7 +65,7 @@ def main():
             for copy, found in read_with_lerobot(python, copies).items():
                 if found != copies[copy]:
                     problems.append(f'{copy.name}: LeRobot reads {found}, not {copies[copy]}')
-    print(f'{options.vcodec}, ', end='')
+    print(f'{options.vcodec}, {options.encode}, ', end='')
     print_table(kills, options.seed)
     print(f'\n{num_saved} episodes saved in {(time.monotonic() - begin_s) / 60:.0f} min.')
     shown = f'{len(copies)} killed datasets' if python else 'none (no environment with LeRobot)'

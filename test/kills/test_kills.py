@@ -25,7 +25,7 @@ import random
 from killing import Account, kill_once, read_with_lerobot, readers_view
 import pytest
 
-SEEDS = (1, 2)
+SEEDS = {1: 'streaming', 2: 'deferred'}
 KILLS_PER_SEED = 4
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
@@ -33,12 +33,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
 
 def test_nothing_that_was_saved_is_lost_at_any_kill(tmp_path):
     copies = []
-    for seed in SEEDS:
+    for seed, encode in SEEDS.items():
         account, number, chance = Account(), 0, random.Random(seed)
         for kill in range(KILLS_PER_SEED):
             copies.append(tmp_path / f'killed_{seed}_{kill}')
             root = tmp_path / f'dataset_{seed}'
-            killed, number = kill_once(root, chance, number, account, copies[-1])
+            killed, number = kill_once(
+                root, chance, number, account, copies[-1], encode=encode
+            )
             assert killed.problems == [], f'kill {kill} of seed {seed}, while {killed.at}'
         assert account.lengths, 'nothing was saved at all'
     python = os.environ.get('STREAMREC_CONFORMANCE_PYTHON')

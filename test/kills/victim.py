@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Records in real time until it is killed: ``victim.py ROOT SEED FIRST_NUMBER VERB VCODEC``.
+Records in real time until it is killed: ``victim.py ROOT SEED FIRST_NUMBER VERB VCODEC ENCODE``.
 
 The verb is done more often than others: ``discard``, ``undo``, ``finalize`` or ``save``.
 
@@ -41,7 +41,7 @@ DOING = {'discard': 'discarding', 'undo': 'undoing', 'finalize': 'finalizing'}
 WAIT_S = 60
 
 
-def config(root, vcodec):
+def config(root, vcodec, encode='streaming'):
     """Return the settings, the same in every life."""
     return RecorderConfig(
         root=root,
@@ -49,6 +49,8 @@ def config(root, vcodec):
         fps=FPS,
         task='count',
         resume=True,
+        encode=encode,
+        encode_batch_size=2,
         encoder=EncoderConfig(vcodec=vcodec, encoder_threads=1),
         disk=DiskConfig(reserve_mib=1, min_start_s=0, warn_minutes=0),
     )
@@ -63,11 +65,11 @@ def picture(number):
 class Victim:
     """A recorder and its two topics, which bring a message 30 times a second."""
 
-    def __init__(self, root, seed, number, favourite, vcodec):
+    def __init__(self, root, seed, number, favourite, vcodec, encode):
         self._favourite = favourite
         self._random = random.Random(seed)
         self._number = number
-        self._recorder = Recorder(config(root, vcodec))
+        self._recorder = Recorder(config(root, vcodec, encode))
         self._due_s = time.monotonic()
 
     def run(self):

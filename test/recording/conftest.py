@@ -26,20 +26,19 @@ import json
 import threading
 import time
 
-from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
+from numbered_pictures import number_in, numbered_frame
 import numpy as np
 import pytest
+from waiting import wait_for
 
 FPS = 10
 SECOND_NS = 10**9
 BEGIN_NS = 1_800_000_000 * SECOND_NS
 FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'
-BLOCK = 16
-HEIGHT, WIDTH = 3 * BLOCK, 4 * BLOCK
 WAIT_S = 30
 MS_NS = 10**6
 QUICK = EncoderConfig(vcodec='h264', preset='ultrafast', encoder_threads=1)
@@ -59,22 +58,6 @@ TRAINS = {
 @pytest.fixture(autouse=True)
 def _threads_end(no_thread_left):
     """No recorder leaves a thread behind."""
-
-
-def numbered_frame(number, height=HEIGHT, width=WIDTH, pix_fmt='rgb24'):
-    """Draw a number below 4096 in black and white blocks."""
-    bits = np.array([(number >> bit) & 1 for bit in range(12)], np.uint8).reshape(3, 4)
-    blocks = np.kron(bits * 255, np.ones((BLOCK, BLOCK), np.uint8))
-    pixels = np.zeros((height, width, 3), np.uint8)
-    pixels[: min(height, HEIGHT), : min(width, WIDTH)] = blocks[:height, :width, None]
-    return Frame(pixels, pix_fmt)
-
-
-def number_in(pixels):
-    """Read the number back, from colours or from codes of depth."""
-    middles = pixels[BLOCK // 2 : HEIGHT : BLOCK, BLOCK // 2 : WIDTH : BLOCK]
-    middles = middles.mean(axis=2) if middles.ndim == 3 else middles // 16
-    return sum(1 << bit for bit, level in enumerate(middles.ravel()) if level > 127)
 
 
 class Rig:
@@ -265,6 +248,16 @@ def shown(root, read_dataset):
     return read
 
 
+@pytest.fixture
+def no_spool(monkeypatch):
+    """Let the disk refuse pictures that wait, and nothing else."""
+
+    def refuse(*_):
+        raise OSError('no room for pictures that wait')
+
+    monkeypatch.setattr('os.pwrite', refuse)
+
+
 class EncoderControl:
     """Holds encoders up, or lets them fail, by video key; they are real otherwise."""
 
@@ -274,6 +267,7 @@ class EncoderControl:
         self.errors = {}
         self.num_encoded = Counter()
         self.delay_s = 0.0
+        self._num_allowed = None
         self._changed = threading.Condition()
 
     def count(self, key):
@@ -286,9 +280,36 @@ class EncoderControl:
         with self._changed:
             assert self._changed.wait_for(lambda: self.num_encoded[key] >= num_frames, WAIT_S)
 
+    def ration(self):
+        """Let each encoder encode as many pictures as ``allow`` says and no more."""
+        self.is_shut.clear()
+        self._num_allowed = 0
+
+    def allow(self, num_frames):
+        with self._changed:
+            self._num_allowed = num_frames
+            self._changed.notify_all()
+
+    def allow_until(self, condition):
+        """Let encoders do one frame after the other, slowly, until something has come about."""
+
+        def allow_one_more():
+            self.allow(self._num_allowed + 1)
+            return condition()
+
+        wait_for(allow_one_more)
+
+    def await_ration(self, num_frames):
+        """Wait until an encoder may encode so many."""
+        with self._changed:
+            assert self._changed.wait_for(
+                lambda: self._num_allowed is None or num_frames <= self._num_allowed, WAIT_S
+            )
+
     def open(self):
         """Let everything through that is held up now or later."""
         self.is_shut.clear()
+        self.allow(None)
         for gates in self.gates.values():
             for gate in gates:
                 gate.set()
@@ -310,6 +331,7 @@ def encoders(monkeypatch, make_rig):
 
         def encode(self, frame):
             assert self._gate.wait(WAIT_S), 'the test never opened the gate'
+            control.await_ration(self.num_frames + 1)
             if self._key in control.errors:
                 raise control.errors[self._key]
             # As long as a slow codec would take.

@@ -102,7 +102,7 @@ def test_a_discarded_episode_does_not_come_back(rig, make_rig, tmp_path, monkeyp
     assert make_rig(root=tmp_path / 'before', resume=True).recorder.status().num_saved == 1
 
 
-def test_an_episode_in_quarantine_still_tells_what_it_is(rig, encoders):
+def test_an_episode_in_quarantine_still_tells_what_it_is(rig, encoders, no_spool):
     """Whoever wants what a failed save left finds its rows beside its videos."""
     encoders.errors[FRONT] = RuntimeError('the encoder broke')
     rig.recorder.start()

@@ -20,10 +20,13 @@ told is the encoder's own, and the next episode is recorded as if nothing had ha
 
 from __future__ import annotations
 
+from dataclasses import replace
 import threading
 
+from ffmpeg_programs import children, ffmpeg_config
 from lerobot_streamrec.errors import CommitError, EpisodeError
 from lerobot_streamrec.recording.status import RecorderState
+from lerobot_streamrec.video.config import EncoderConfig, FFMPEG
 import pytest
 from waiting import wait_for
 
@@ -31,6 +34,7 @@ FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'obser
 FRAME_BYTES = 48 * 64 * 3
 MIB = 1024 * 1024
 WAIT_S = 30
+QUICK = EncoderConfig(vcodec='h264', preset='ultrafast', encoder_threads=1)
 
 
 def quarantined_takes(rig):
@@ -109,8 +113,40 @@ def test_callbacks_go_on_while_an_encoder_hangs(rig, encoders):
     assert rig.save().num_repeated == 0
 
 
-def test_an_encoder_that_dies_while_recording_fails_the_save_with_its_reason(
-    rig, encoders, read_dataset
+@pytest.mark.parametrize('num_good', [0, 1, 30])
+def test_pictures_whose_encoder_fails_are_kept_and_encoded_later(
+    num_good, rig, encoders, read_dataset
+):
+    encoders.ration()
+    encoders.allow(num_good)
+    rig.recorder.start()
+    rig.run(4)
+    if num_good:
+        encoders.wait_for(TOP, num_good)
+    encoders.errors[TOP] = RuntimeError('device lost')
+    encoders.allow(10**6)
+    wait_for(lambda: not rig.stream(TOP).queue.num_queued)
+    assert rig.recorder.status().failure == ''
+    rig.run(1)
+    summary = rig.save()
+    assert summary.num_deferred == 1
+    (remark,) = summary.remarks
+    assert remark.startswith(f'{TOP}: its encoder failed (device lost); the frames from ')
+    assert summary.num_repeated == 0
+    wait_for(lambda: rig.recorder.status().num_saved == 1)
+    rig.check(read_dataset(rig.config.root), 0)
+    assert 'device lost' in rig.record_of(0)['streams'][TOP]['encoder_trouble']
+    assert rig.record_of(0)['length'] == summary.episode.num_rows
+    # The next one is as if nothing had happened.
+    encoders.errors.clear()
+    rig.recorder.start()
+    rig.run(1)
+    assert rig.save().remarks == ()
+    rig.check(read_dataset(rig.config.root), 1)
+
+
+def test_an_encoder_that_dies_while_recording_fails_the_save_if_the_disk_does_too(
+    rig, encoders, no_spool, read_dataset
 ):
     encoders.errors[TOP] = OSError('no space left on device')
     rig.recorder.start()
@@ -138,7 +174,9 @@ def wait_for_threads(name):
         assert not thread.is_alive()
 
 
-def test_an_encoder_that_dies_after_the_save_fails_it_with_its_reason(rig, encoders, read_dataset):
+def test_an_encoder_that_dies_after_the_save_fails_it_if_the_disk_does_too(
+    rig, encoders, no_spool, read_dataset
+):
     error = OSError('no space left on device')
     encoders.is_shut.add(TOP)
     encoders.errors[TOP] = error
@@ -179,8 +217,8 @@ def test_an_encoder_that_does_not_finish_fails_the_save_and_not_the_next(
     rig.check(read_dataset(rig.config.root), 0)
 
 
-def test_an_encoder_that_cannot_be_opened_fails_the_save_with_its_reason(
-    rig, monkeypatch, read_dataset
+def test_an_encoder_that_cannot_be_opened_fails_the_save_if_the_disk_refuses_pictures(
+    rig, monkeypatch, no_spool, read_dataset
 ):
     def refuse(*arguments, **settings):
         raise PermissionError('permission denied')
@@ -194,4 +232,80 @@ def test_an_encoder_that_cannot_be_opened_fails_the_save_with_its_reason(
     rig.recorder.start()
     rig.run(1)
     rig.save()
+    rig.check(read_dataset(rig.config.root), 0)
+
+
+def test_a_program_that_dies_in_an_episode_costs_it_no_frame(make_rig, read_dataset):
+    rig = make_rig(encoder=ffmpeg_config())
+    rig.run(1)
+    rig.recorder.start()
+    rig.run(5)
+    wait_for(lambda: len(children()) == 2)
+    children()[0].kill()
+
+    def troubles():
+        return {one.key: one.trouble for one in rig.recorder.status().streams if one.trouble}
+
+    while not troubles():
+        rig.run(1)
+    ((key, trouble),) = troubles().items()
+    assert 'was ended by SIGKILL' in trouble
+    assert rig.recorder.status().failure == ''
+    rig.run(1)
+    summary = rig.save()
+    assert (summary.remarks, summary.num_repeated) == ((f'{key}: {trouble}',), 0)
+    assert f'; {key}: h264 (backend ffmpeg) failed at frame' in rig.recorder.status().last_result
+    streams = rig.record_of(0)['streams']
+    assert {one: stream['encoder_trouble'] for one, stream in streams.items()} == {
+        **dict.fromkeys((FRONT, TOP, STATE), ''),
+        key: trouble,
+    }
+    assert not troubles()
+    rig.recorder.start()
+    rig.run(1)
+    assert rig.save().remarks == ()
+    dataset = read_dataset(rig.config.root)
+    rig.check(dataset, 0)
+    rig.check(dataset, 1)
+    assert children() == []
+
+
+def test_a_save_waits_for_what_is_encoded_again(make_rig, encoders, read_dataset):
+    rig = make_rig(encoder=replace(QUICK, backend=FFMPEG), save_timeout_s=0.4)
+    rig.run(1)
+    rig.recorder.start()
+    rig.run(8)
+    encoders.wait_for(TOP, 70)
+    encoders.errors[TOP] = OSError('device lost')
+    encoders.delay_s = 0.02
+    rig.run(1)
+    (remark,) = rig.save().remarks
+    assert 'device lost' in remark
+    rig.check(read_dataset(rig.config.root), 0)
+
+
+def test_an_encoder_that_fails_and_the_next_one_too_fail_the_save_with_both_reasons(
+    make_rig, encoders, no_spool
+):
+    rig = make_rig(encoder=replace(QUICK, backend=FFMPEG))
+    rig.run(1)
+    encoders.errors |= {TOP: OSError('device lost'), f'{TOP}.again': OSError('no memory')}
+    rig.recorder.start()
+    rig.run(1)
+    with pytest.raises((EpisodeError, CommitError), match=r'no memory; .* failed: device lost'):
+        rig.save()
+
+
+def test_when_two_encoders_fail_the_pictures_are_kept(make_rig, encoders, read_dataset):
+    rig = make_rig(encoder=replace(QUICK, backend=FFMPEG))
+    rig.run(1)
+    rig.recorder.start()
+    rig.run(3)
+    encoders.wait_for(TOP, 20)
+    encoders.errors |= {TOP: OSError('device lost'), f'{TOP}.again': OSError('no memory')}
+    rig.run(2)
+    (remark,) = rig.save().remarks
+    assert 'no memory' in remark
+    assert 'device lost' in remark
+    wait_for(lambda: rig.recorder.status().num_saved == 1)
     rig.check(read_dataset(rig.config.root), 0)

@@ -22,6 +22,7 @@ import threading
 from lerobot_streamrec.dataset.writer import DatasetWriter
 from lerobot_streamrec.errors import DatasetLockedError, EpisodeStateError
 import pytest
+from waiting import wait_for
 
 WAIT_S = 30
 
@@ -144,7 +145,7 @@ def test_a_recorder_that_ends_gives_the_work_up(rig, record, held_up, read_datas
     assert reached.wait(WAIT_S)
     closing = threading.Thread(target=rig.recorder.close, args=(WAIT_S,))
     closing.start()
-    assert rig.recorder._committer._is_closing.wait(WAIT_S)
+    wait_for(lambda: rig.recorder._committer._closing_since_s is not None)
     gate.set()
     closing.join(WAIT_S)
     assert 'the recorder is ending' in future.result(WAIT_S).remark

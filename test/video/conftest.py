@@ -129,6 +129,10 @@ class GatedEncoder:
     def repeat(self):
         self._do('repeat')
 
+    @property
+    def num_written(self):
+        return len(self.calls)
+
     def finish(self):
         return EncodedVideo(self._path, len(self.calls), 0)
 

@@ -12,21 +12,24 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Encodes frames until it is killed: ``killed_writer.py PATH VCODEC NUM_FRAMES``.
+Encodes frames until it is killed: ``killed_writer.py PATH VCODEC NUM_FRAMES [FFMPEG]``.
 
-Says ``ready`` when the frames are encoded, and then waits. Frame k has the gray level
-``k % 200``.
+With a program, that encodes. Says ``ready`` when the frames are encoded, and then waits. Frame k
+has the gray level ``k % 200``.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 import signal
 import sys
+import time
 
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
+from lerobot_streamrec.video.config import EncoderConfig, FFMPEG
+from lerobot_streamrec.video.ffmpeg_settings import FfmpegSettings
+from lerobot_streamrec.video.opening import open_file_encoder
 import numpy as np
 
 FPS = 30
@@ -36,9 +39,14 @@ def main():
     path, vcodec, num_frames = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     # The more threads an encoder has, the more frames it holds back.
     config = EncoderConfig(vcodec=vcodec, encoder_threads=2)
-    encoder = Mp4Encoder(path, config, fps=FPS, width=64, height=48)
+    if len(sys.argv) > 4:
+        config = replace(config, backend=FFMPEG, ffmpeg=FfmpegSettings(sys.argv[4]))
+    encoder = open_file_encoder(path, config, fps=FPS, width=64, height=48)
     for index in range(num_frames):
         encoder.encode(Frame(np.full((48, 64), index % 200, np.uint8), 'gray'))
+    deadline_s = time.monotonic() + 20
+    while encoder.num_written < num_frames - FPS and time.monotonic() < deadline_s:
+        time.sleep(0.01)
     print('ready', flush=True)
     signal.pause()
 

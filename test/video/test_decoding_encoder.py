@@ -21,7 +21,7 @@ against levels that are stretched or squeezed between full and limited range.
 from __future__ import annotations
 
 import av
-from lerobot_streamrec.errors import EncoderError, UndecodableError
+from lerobot_streamrec.errors import UndecodableError
 from lerobot_streamrec.frame import CompressedPicture, Frame
 from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.counting_encoder import CountingEncoder
@@ -209,7 +209,7 @@ def test_a_broken_picture_repeats_the_one_before_and_is_counted(open_chain, deco
 
 def test_nothing_can_stand_for_a_first_picture_that_is_broken(open_chain):
     encoder, _ = open_chain()
-    with pytest.raises(EncoderError, match='the first picture: mjpeg picture of'):
+    with pytest.raises(UndecodableError, match='the first picture: mjpeg picture of'):
         encoder.encode(picture(jpeg_file(patches())[:-100]))
     encoder.abort()
 

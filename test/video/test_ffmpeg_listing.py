@@ -15,70 +15,77 @@
 
 from __future__ import annotations
 
-import shutil
+from dataclasses import replace
 
+from ffmpeg_programs import fake_program, ffmpeg_config, PROGRAMS
 from lerobot_streamrec.errors import CodecError
-from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.ffmpeg_listing import encoders_of, unknown_options
 from lerobot_streamrec.video.ffmpeg_settings import FfmpegSettings
 from lerobot_streamrec.video.trial import try_encoder
 import pytest
 
-REAL = shutil.which('ffmpeg')
-needs_ffmpeg = pytest.mark.skipif(REAL is None, reason='needs an ffmpeg program')
 SIZE = {'width': 64, 'height': 48, 'fps': 30}
+LISTING = """Encoders:
+ V..... = Video
+ ------
+ V....D libx264              libx264 H.264 / AVC (codec h264)
+ V..... h264_v4l2m2m         V4L2 mem2mem H.264 encoder wrapper (codec h264)
+ A....D aac                  AAC (Advanced Audio Coding)
+"""
 
 
-@pytest.fixture
-def program(tmp_path):
-    """Make a program that says what it is told to."""
-
-    def make(text, status=0):
-        path = tmp_path / 'ffmpeg'
-        script = f'cat <<"END"\n{text}\nEND\necho "it went wrong" >&2\nexit {status}\n'
-        path.write_text(f'#!/bin/sh\n{script}')
-        path.chmod(0o755)
-        return FfmpegSettings(str(path))
-
-    return make
+@pytest.fixture(params=[name for name, path in PROGRAMS.items() if path])
+def program(request):
+    """Each ffmpeg of this machine."""
+    return PROGRAMS[request.param]
 
 
-def test_video_encoders_are_listed(program):
-    settings = program(
-        'Encoders:\n V..... = Video\n ------\n'
-        ' V....D libx264              libx264 H.264 (codec h264)\n'
-        ' V..... h264_v4l2m2m         V4L2 mem2mem H.264 encoder wrapper (codec h264)\n'
-        ' A....D aac                  AAC (Advanced Audio Coding)\n'
-    )
+def test_video_encoders_are_listed(tmp_path):
+    settings = FfmpegSettings(str(fake_program(tmp_path, f'print({LISTING!r})')))
     assert encoders_of(settings) == {'libx264', 'h264_v4l2m2m'}
 
 
-def test_a_program_that_fails_is_said(program):
-    with pytest.raises(CodecError, match='-encoders failed: it went wrong') as caught:
-        encoders_of(program('', status=3))
+def test_real_programs_list_theirs(program):
+    assert {'libx264', 'libx265', 'libsvtav1'} <= encoders_of(FfmpegSettings(program))
+
+
+@pytest.mark.parametrize(
+    ('body', 'reason'),
+    [
+        ('sys.stderr.write("no licence\\n"); sys.exit(2)', '-encoders failed: no licence'),
+        ('time.sleep(60)', r'did not end within 0\.2 s'),
+    ],
+)
+def test_a_program_that_cannot_say_its_encoders_is_refused(body, reason, tmp_path, monkeypatch):
+    monkeypatch.setattr('lerobot_streamrec.video.ffmpeg_listing._TIMEOUT_S', 0.2)
+    settings = FfmpegSettings(str(fake_program(tmp_path, body)))
+    with pytest.raises(CodecError, match=reason) as caught:
+        encoders_of(settings)
     assert caught.value.name == 'encoder.ffmpeg.executable'
 
 
-@needs_ffmpeg
-def test_options_of_the_encoder_and_of_all_codecs_are_known():
+def test_what_is_no_program_is_refused(tmp_path):
+    (tmp_path / 'ffmpeg').write_text('text')
+    for path, reason in (('ffmpeg', 'Permission denied'), ('none', 'No such file')):
+        with pytest.raises(CodecError, match=f'{reason}.*; install FFmpeg or name a program'):
+            encoders_of(FfmpegSettings(str(tmp_path / path)))
+
+
+def test_options_of_the_encoder_and_of_all_codecs_are_known(program):
     options = {'b': '4M', 'tune': 'film', 'aq-mode': '1', 'bufsize': '1M', 'crff': '3'}
-    config = EncoderConfig('h264', backend='ffmpeg', extra_options=options)
+    config = ffmpeg_config(executable=program, extra_options=options)
     assert unknown_options(config) == ['crff']
 
 
-@needs_ffmpeg
-def test_software_of_a_program_works_and_hardware_it_was_not_built_with_does_not():
-    quick = EncoderConfig('h264', preset='ultrafast', backend='ffmpeg')
-    trial = try_encoder(quick, **SIZE)
+def test_a_program_passes_its_trial_with_the_encoders_that_it_has():
+    trial = try_encoder(ffmpeg_config(), **SIZE)
     assert trial.works, trial.problem
-    absent = try_encoder(EncoderConfig('h264_nosuch', backend='ffmpeg'), **SIZE)
-    assert 'was built without h264_nosuch' in absent.problem
+    absent = replace(ffmpeg_config(), vcodec='h264_nosuch', preset=None)
+    assert 'was built without h264_nosuch' in try_encoder(absent, **SIZE).problem
 
 
-@needs_ffmpeg
 def test_what_a_program_says_of_its_failure_is_one_line():
-    config = EncoderConfig('h264', preset='warp', backend='ffmpeg')
-    trial = try_encoder(config, **SIZE)
+    trial = try_encoder(ffmpeg_config(preset='warp'), **SIZE)
     assert '\n' not in trial.problem
     assert '-preset warp' in trial.problem
     assert trial.brief.startswith(('x264 [error]: invalid preset', '[libx264]'))

@@ -47,6 +47,11 @@ UNFINISHED_TAKE = Kind(
     _W,
     'A recorder was interrupted. Open the dataset with it again: it moves the take away.',
 )
+UNENCODED_EPISODE = Kind(
+    'unencoded-episode',
+    _W,
+    'It is saved, and not in the dataset yet. Run `streamrec encode`, or start the recorder.',
+)
 LINK_OUT_OF_ROOT = Kind(
     'link-out-of-root',
     _W,

@@ -28,10 +28,12 @@ from lerobot_streamrec.dataset.check.kinds import (
     ORPHAN_FILE,
     ORPHAN_ROWS,
     STRAY_FILE,
+    UNENCODED_EPISODE,
     UNFINISHED_TAKE,
 )
 from lerobot_streamrec.dataset.check.reading import UNREADABLE
 from lerobot_streamrec.dataset.layout import STAGING
+from lerobot_streamrec.dataset.takes.saved_take import SAVED
 import pyarrow.parquet as pq
 
 _IMAGES = 'images'
@@ -57,10 +59,13 @@ def check_links(root: Path, findings: Findings) -> None:
 
 def check_leftovers(root: Path, *, is_recording: bool, findings: Findings) -> None:
     """Find what interrupted recordings left, their own and LeRobot's."""
-    staging = root / STAGING
-    if not is_recording and staging.is_dir() and any(staging.iterdir()):
-        what = 'A take was never finished'
-        findings.add(UNFINISHED_TAKE, str(STAGING), what)
+    takes = [] if is_recording else sorted((root / STAGING).glob('*'))
+    saved = [one for one in takes if (one / SAVED).is_file()]
+    if len(takes) > len(saved):
+        findings.add(UNFINISHED_TAKE, str(STAGING), 'A take was never finished')
+    for one in saved:
+        where = one.relative_to(root).as_posix()
+        findings.add(UNENCODED_EPISODE, where, 'An episode waits to be encoded')
     pictures = sum(1 for _ in _entries(root / _IMAGES))
     if pictures:
         what = 'Single pictures were left behind'

@@ -130,5 +130,6 @@ def refuse_unfinished_takes(root: Path) -> None:
     if takes:
         raise RebuildError(
             f'{staging} holds an episode that is not finished ({", ".join(takes[:3])}). End it, '
-            'or start the recorder on this dataset once: it recovers what a crash interrupted.'
+            'or run `streamrec encode` on this dataset, or start the recorder on it once: that '
+            'ends what waits to be encoded, and recovers what a crash interrupted.'
         )

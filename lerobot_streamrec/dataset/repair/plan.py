@@ -47,6 +47,7 @@ _NOT_SAID = {
     kinds.LINK_OUT_OF_ROOT,
     kinds.RECORDER_RUNS,
     kinds.UNCOMMITTED_EPISODE,
+    kinds.UNENCODED_EPISODE,
     kinds.UNFINISHED_TAKE,
     kinds.VIDEO_TOO_LONG,
 }

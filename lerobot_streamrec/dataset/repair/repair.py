@@ -43,6 +43,7 @@ _NOT_MENDED = {
     kinds.CHANGED_MEANWHILE,
     kinds.LINK_OUT_OF_ROOT,
     kinds.RECORDER_RUNS,
+    kinds.UNENCODED_EPISODE,
     kinds.UNFINISHED_TAKE,
     kinds.VIDEO_TOO_LONG,
 }

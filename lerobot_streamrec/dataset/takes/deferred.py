@@ -42,7 +42,7 @@ from lerobot_streamrec.dataset.takes.whole_videos import (
 )
 from lerobot_streamrec.dataset.undo import UNDONE, UndoneEpisode
 from lerobot_streamrec.dataset.writer import DatasetWriter
-from lerobot_streamrec.errors import DatasetError
+from lerobot_streamrec.errors import DatasetError, VideoError
 import numpy as np
 import numpy.typing as npt
 
@@ -54,10 +54,12 @@ class DeferredTake:
 
     :param folder: in staging
     :param saved: what is known of it
+    :param num_videos: that it will have
     """
 
     folder: Path
     saved: SavedTake
+    num_videos: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,13 @@ def encode_take(folder: Path, num_rows: int, tell: Tell = lambda _: None) -> Enc
     """
     record = read_take_record(folder)
     sources = frame_sources(folder, record)
+    if not sources:
+        return EncodedTake(num_rows, {})
     num_whole, videos = whole_videos(sources, num_rows, tell)
-    return EncodedTake(num_whole if record.cameras else num_rows, videos)
+    if not num_whole:
+        there = ', '.join(f'{one.num_frames} of {key}' for key, one in sources.items())
+        raise VideoError(f'not all cameras have a whole frame: there are {there}')
+    return EncodedTake(num_whole, videos)
 
 
 class DeferredTakes:
@@ -131,22 +138,21 @@ class DeferredTakes:
         order = max((one.saved.order for one in self._takes), default=0) + 1
         saved = SavedTake(order, num_rows, record)
         defer_take(self._files, folder, saved, vectors or {}, row_stamps or {})
-        take = DeferredTake(folder, saved)
+        take = _deferred(folder, saved)
         self._takes.append(take)
         return take
 
     def commit(self, take: DeferredTake, encoded: EncodedTake) -> SavedEpisode:
         """
-        Make an episode of the first take.
+        Make an episode of a take.
 
-        :param take: the first one
+        :param take: one of these
         :param encoded: its videos
         :raise CommitError: if nothing of it is whole, or it could not be written
         :raise DatasetError: if what it is cannot be read
         """
-        assert take.folder == self._takes[0].folder
         # What was said of it meanwhile is in the list.
-        saved = self._takes[0].saved
+        saved = next(one.saved for one in self._takes if one.folder == take.folder)
         draft = draft_of(
             take.folder,
             read_take_record(take.folder),
@@ -157,18 +163,12 @@ class DeferredTakes:
         )
         episode = self._writer.commit(draft)
         self._writer.remove(take.folder)
-        del self._takes[0]
+        self.forget(take)
         return episode
 
-    def set_aside(self, take: DeferredTake) -> Path:
-        """
-        Keep a take that cannot become an episode, out of the readers' sight.
-
-        :return: where it lies now
-        :raise DatasetError: if it cannot be moved; it stays where it is, and counts no more
-        """
+    def forget(self, take: DeferredTake) -> None:
+        """Count a take no more; what is on the disk is found the next time."""
         self._takes = [one for one in self._takes if one.folder != take.folder]
-        return self._writer.set_aside(take.folder)
 
     def undo_last(self) -> UndoneEpisode:
         """
@@ -200,8 +200,17 @@ class DeferredTakes:
 def find_deferred(files: Files) -> list[DeferredTake]:
     """List what is saved and not in the dataset yet, the oldest first."""
     folders = [path.parent for path in files.path(STAGING).glob(f'*/{SAVED}')]
-    found = [DeferredTake(one, saved) for one in folders if (saved := read_saved_take(one))]
+    found = [_deferred(one, saved) for one in folders if (saved := read_saved_take(one))]
     return sorted(found, key=lambda one: one.saved.order)
+
+
+def _deferred(folder: Path, saved: SavedTake) -> DeferredTake:
+    try:
+        num_videos = len(read_take_record(folder).cameras)
+    except DatasetError:
+        # Whoever encodes it will say so.
+        num_videos = 0
+    return DeferredTake(folder, saved, num_videos)
 
 
 def defer_take(

@@ -49,7 +49,7 @@ def draft_of(
     num_written, vectors = read_journal(folder, take)
     counts = {'rows': num_written, **{key: one.num_frames for key, one in videos.items()}}
     short = {key: count for key, count in counts.items() if count < num_rows}
-    if short or not num_rows:
+    if short:
         raise CommitError(f'{folder} has not got all of {num_rows} rows: {short}')
     return EpisodeDraft(
         num_rows=num_rows,

@@ -85,6 +85,8 @@ class TakeRecord:
     :param vectors: per key
     :param metadata: what was said of it before it began
     :param take_id: unlike that of any other take
+    :param robot_type: of the dataset: this take may be its first
+    :param features: keys of all features, in the order of the settings
     """
 
     task: str
@@ -94,6 +96,8 @@ class TakeRecord:
     vectors: Mapping[str, TakenVector]
     metadata: Mapping[str, str] = field(default_factory=dict)
     take_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    robot_type: str | None = None
+    features: tuple[str, ...] = ()
 
     def as_bytes(self) -> bytes:
         """Return the file's content."""
@@ -123,6 +127,8 @@ def parse_take_record(content: bytes, where: object) -> TakeRecord:
             },
             metadata={str(key): str(text) for key, text in raw['metadata'].items()},
             take_id=str(raw['take_id']),
+            robot_type=raw.get('robot_type'),
+            features=tuple(map(str, raw.get('features', ()))),
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise DatasetCorruptError(f'{where} cannot be read: {error!r}') from error

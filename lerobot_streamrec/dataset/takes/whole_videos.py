@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,9 +43,10 @@ from lerobot_streamrec.video.config_record import parse_config_record
 from lerobot_streamrec.video.decode import decode_codes, decode_frames, decode_rgb
 from lerobot_streamrec.video.decoding_encoder import DecodingEncoder
 from lerobot_streamrec.video.depth_config import stored_depth
+from lerobot_streamrec.video.encoder_account import EncoderAccount
 from lerobot_streamrec.video.encoder_thread import VideoEncoder
+from lerobot_streamrec.video.fallback_encoder import open_with_fallback
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
-from lerobot_streamrec.video.opening import open_file_encoder
 from lerobot_streamrec.video.spool import count_spooled, read_spool
 from lerobot_streamrec.video.survey import compatibility, survey_video, VideoSurvey
 
@@ -81,19 +83,16 @@ class FrameSource:
     :param camera: which camera
     :param fps: frames per second
     :param survey: of the file; None: it holds no frame
-    :param num_spooled: frames that follow those of the file, on the disk and not encoded
+    :param num_encoded: frames in the file
+    :param num_spooled: frames that follow these, on the disk and not encoded
     """
 
     path: Path
     camera: TakenCamera
     fps: int
     survey: VideoSurvey | None
+    num_encoded: int
     num_spooled: int
-
-    @property
-    def num_encoded(self) -> int:
-        """Frames in the file."""
-        return self.survey.num_frames if self.survey else 0
 
     @property
     def num_frames(self) -> int:
@@ -136,11 +135,14 @@ def _source(path: Path, record: TakeRecord, key: str) -> FrameSource:
             _log.warning('%s', error)
     if survey is not None and not survey.num_frames:
         survey = None
+    camera, spools = record.cameras[key], [one for one in _spools(path) if one.is_file()]
     number = begin = survey.num_frames if survey else 0
-    if record.cameras[key].encoder is not None:
-        for spool in _spools(path):
+    if spools and camera.encoder is not None:
+        # The last packets of an encoder that died need not be whole, and may be replaced.
+        number = begin = min(begin, sum(1 for _ in decode_frames(path)))
+        for spool in spools:
             number += count_spooled(spool, number)
-    return FrameSource(path, record.cameras[key], record.fps, survey, number - begin)
+    return FrameSource(path, camera, record.fps, survey, begin, number - begin)
 
 
 def whole_videos(
@@ -180,7 +182,7 @@ def _whole_video(source: FrameSource, num_frames: int, tell: Tell) -> WholeVideo
         assert source.survey is not None
         concatenate([Segment(source.survey, 0, num_frames)], target)
         return _counted(target, source.camera, tell)
-    if source.survey is None:
+    if source.survey is None or not source.num_encoded:
         return _encoded(source, num_frames, target, tell)
     rest = source.path.with_name(f'rest-{source.path.name}')
     video = _encode_rest(source, num_frames, rest, tell)
@@ -226,7 +228,7 @@ def _open_chain(source: FrameSource, target: Path, config: EncoderConfig) -> _Ch
     depth, unit = (stored.config, stored.unit) if stored else (None, '')
     sizes = {'height': camera.height, 'width': camera.width}
     counting = counting_of(depth, unit, **sizes)
-    file = open_file_encoder(target, config, fps=source.fps, **sizes)
+    file = open_with_fallback(target, config, EncoderAccount(), fps=source.fps, **sizes)
     name = source.path.stem
     return _Chain(file, DecodingEncoder(counting.before(file), name), counting.counted)
 
@@ -251,7 +253,8 @@ def _encode_rest(
         rest = source.rest()
         number, picture = next(rest, (0, None))
         if picture is None:
-            *_, last = decode_frames(source.path)
+            # It repeats the last one of the file.
+            (last,) = deque(decode_frames(source.path), maxlen=1)
             chain.file.encode(last)
         else:
             chain.first.encode(picture)

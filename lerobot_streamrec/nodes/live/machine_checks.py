@@ -94,7 +94,10 @@ def check_root(config: RecorderConfig, *, is_recorder_there: bool) -> tuple[Chec
         info = outlook.info
         text = f'{config.root} holds {info.total_episodes} episodes, and will be appended to'
     if outlook.num_takes:
-        text += f'; {outlook.num_takes} interrupted takes are there ({config.recovery} at start)'
+        text += (
+            f'; {outlook.num_takes} takes are there that a crash interrupted '
+            f'({config.recovery} at start) or that wait to be encoded'
+        )
     return Check('dataset', Remark(Level.OK, text)), info
 
 

@@ -121,6 +121,9 @@ def test_a_take_that_was_interrupted_is_found(dataset):
     folder.mkdir(parents=True)
     (folder / 'front.mp4').write_bytes(b'')
     assert dataset.codes() == {'unfinished-take'}
+    # What is saved is no unfinished business of the dataset's, but it is not there yet.
+    (folder / 'saved.json').write_bytes(b'{}')
+    assert dataset.codes() == {'unencoded-episode'}
 
 
 def test_a_recorder_that_has_it_open_is_named(dataset, open_writer):

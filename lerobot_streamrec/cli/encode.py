@@ -1,0 +1,73 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""`streamrec encode`: ends what a recorder left to be encoded later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from lerobot_streamrec.cli.progress import count_text, DatasetPath, progress_bar, size_text
+from lerobot_streamrec.dataset.opening import open_as_it_is
+from lerobot_streamrec.dataset.takes.deferred import DeferredTake, DeferredTakes, encode_take
+from lerobot_streamrec.errors import StreamrecError
+from lerobot_streamrec.video.real_time import renounce_real_time
+
+
+@click.command()
+@click.argument('root', type=DatasetPath)
+def encode(root: Path) -> None:
+    """
+    Encode the episodes that wait in the dataset ROOT, and make them part of it.
+
+    They were saved with `encode: deferred`, or an encoder had no time for them before the recorder
+    ended, or a crash interrupted them. Interrupted at any time, nothing is lost: what was not
+    encoded still waits.
+    """
+    renounce_real_time()
+    writer, said = open_as_it_is(root)
+    try:
+        for sentence in said:
+            click.echo(sentence)
+        takes = DeferredTakes(writer)
+        if not takes.takes:
+            click.echo(f'nothing waits in {root}')
+        failed = [one for one in takes.takes if not _encode_one(takes, one)]
+    finally:
+        writer.close()
+    if failed:
+        raise click.ClickException(
+            f'{count_text(len(failed), "episode")} could not be encoded and still '
+            f'{"waits" if len(failed) == 1 else "wait"}'
+        )
+
+
+def _encode_one(takes: DeferredTakes, take: DeferredTake) -> bool:
+    saved = take.saved
+    what = f'{saved.num_rows} rows, {saved.seconds:.1f} s of {saved.task!r}'
+    total = saved.num_rows * take.num_videos
+    try:
+        with progress_bar(f'encoding {what}', is_bytes=False) as progress:
+            tell = (lambda done: progress(done, total)) if progress else (lambda _: None)
+            encoded = encode_take(take.folder, saved.num_rows, tell)
+        episode = takes.commit(take, encoded)
+    except StreamrecError as error:
+        takes.forget(take)
+        click.echo(f'{what}: {error}. It stays in {take.folder}', err=True)
+        return False
+    lost = saved.num_rows - episode.num_rows
+    note = f'; {lost} rows were not whole on the disk' if lost else ''
+    size = size_text(episode.size_bytes)
+    click.echo(f'encoded episode {episode.episode_index}: {what}, {size}{note}')
+    return True

@@ -1,0 +1,175 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Saved episodes whose videos are encoded later: from the recorder to the dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+import logging
+import queue
+import time
+
+from lerobot_streamrec.dataset.draft import SavedEpisode
+from lerobot_streamrec.dataset.takes.deferred import DeferredTake, DeferredTakes, EncodedTake
+from lerobot_streamrec.dataset.undo import UndoneEpisode
+from lerobot_streamrec.dataset.writer import DatasetWriter
+from lerobot_streamrec.errors import StreamrecError
+from lerobot_streamrec.recording.config import DEFERRED, MIB, RecorderConfig
+from lerobot_streamrec.recording.episode_counts import EpisodeCounts
+from lerobot_streamrec.recording.late_encoder import LateEncoder
+from lerobot_streamrec.recording.summary import (
+    EpisodeSummary,
+    record_of,
+    row_stamps,
+    summarize,
+)
+from lerobot_streamrec.recording.take import FinishedTake
+
+_log = logging.getLogger(__name__)
+
+Do = Callable[[Callable[[], None]], Future[None]]
+"""Lets the commit thread do something, after what it has to do already."""
+
+
+class Deferring:
+    """
+    Owned by the commit thread, but for what says otherwise.
+
+    What a crash or an earlier run left is encoded from the beginning on.
+
+    :param writer: of the dataset
+    :param config: settings
+    :param counts: of episodes
+    :param do: reaches the commit thread
+    """
+
+    def __init__(
+        self, writer: DatasetWriter, config: RecorderConfig, counts: EpisodeCounts, do: Do
+    ) -> None:
+        self._config = config
+        self._counts = counts
+        self._takes = DeferredTakes(writer)
+        # What a camera's encoder had no time for in an episode is encoded soon after.
+        batch_size = config.encode_batch_size if config.encode == DEFERRED else 1
+        self._late = LateEncoder(
+            lambda take, outcome: do(lambda: self._end(take, outcome)), batch_size
+        )
+        self._news: queue.SimpleQueue[str] = queue.SimpleQueue()
+        for take in self._takes.takes:
+            self._counts.add(deferred=1)
+            self._late.add(take)
+        self._late.want_all()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no episode waits."""
+        return not self._takes.takes
+
+    @property
+    def activity(self) -> str:
+        """What is being encoded; empty: nothing. Any thread."""
+        return self._late.activity
+
+    def news(self) -> list[str]:
+        """Return what has become of episodes since this was asked last. Any one thread."""
+        told = []
+        while not self._news.empty():
+            told.append(self._news.get())
+        return told
+
+    def defer(self, take: FinishedTake) -> EpisodeSummary:
+        """
+        Make a take durable as it is; it becomes an episode after those that wait already.
+
+        :raise DatasetError: if it cannot be written
+        """
+        begin_s = time.monotonic()
+        stamps = row_stamps(take) if self._config.is_per_row else {}
+        deferred = self._takes.defer(
+            take.folder, take.num_rows, record_of(take), take.vectors, stamps
+        )
+        episode = SavedEpisode(
+            episode_index=self._counts.deferred_index,
+            num_rows=take.num_rows,
+            num_videos=len(take.videos),
+            size_bytes=sum(path.stat().st_size for path in take.folder.iterdir()),
+            commit_s=time.monotonic() - begin_s,
+        )
+        self._counts.add(deferred=1)
+        self._late.add(deferred)
+        return summarize(take, episode, self._counts.num_deferred)
+
+    def undo_last(self) -> UndoneEpisode | None:
+        """
+        Take the last one back.
+
+        :return: None: it is encoded already, and an episode in a moment
+        :raise StreamrecError: if it cannot be done
+        """
+        if not self._late.withdraw_last():
+            return None
+        undone = self._takes.undo_last()
+        self._counts.add(deferred=-1)
+        return undone
+
+    def annotate_last(self, metadata: Mapping[str, str]) -> int:
+        """
+        Add to what is said of the last one.
+
+        :return: the index that its episode will have
+        :raise DatasetError: if it cannot be written
+        """
+        return self._takes.annotate_last(metadata)
+
+    def when_encoded(self) -> Future[None]:
+        """Encode all that wait; done when none does, or the recorder ends. Any thread."""
+        return self._late.when_idle()
+
+    def stop(self) -> None:
+        """Leave what is not encoded yet on the disk. Any thread; idempotent."""
+        self._late.stop()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the end of the encoding thread, after ``stop``; not the commit thread."""
+        return self._late.join(timeout_s)
+
+    def _end(self, take: DeferredTake, outcome: EncodedTake | StreamrecError) -> None:
+        try:
+            if isinstance(outcome, StreamrecError):
+                raise outcome
+            episode = self._takes.commit(take, outcome)
+        except StreamrecError as error:
+            self._takes.forget(take)
+            self._counts.add(deferred=-1)
+            sentence = (
+                f'an episode of {take.saved.task!r}, {take.saved.seconds:.1f} s, is saved, but '
+                f'not in the dataset: {error}. It stays in {take.folder}; the next start, or '
+                'streamrec encode, tries again'
+            )
+            _log.error('%s', sentence)
+        else:
+            self._counts.add(deferred=-1, saved=1)
+            sentence = _success(take, episode)
+            _log.info('%s', sentence)
+        self._news.put(sentence)
+
+
+def _success(take: DeferredTake, episode: SavedEpisode) -> str:
+    sentence = (
+        f'encoded episode {episode.episode_index}: {episode.num_rows} rows, '
+        f'{episode.size_bytes / MIB:.1f} MB'
+    )
+    lost = take.saved.num_rows - episode.num_rows
+    return f'{sentence}; {lost} rows were not whole on the disk' if lost else sentence

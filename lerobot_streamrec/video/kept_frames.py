@@ -1,0 +1,61 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Frames that an encoder has taken and not given back: what is lost if it goes."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from lerobot_streamrec.frame import Picture
+
+
+class KeptFrames:
+    """
+    The last frames that were given to an encoder, by number. Owned by one thread.
+
+    :param max_bytes: bound on their memory; the oldest are let go beyond it
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._frames: deque[Picture | None] = deque()
+        self._size_bytes = 0
+        self._first = 0
+
+    @property
+    def first(self) -> int:
+        """Number of the oldest frame that is kept."""
+        return self._first
+
+    @property
+    def frames(self) -> tuple[Picture | None, ...]:
+        """They themselves, the oldest first; None: it repeats the one before."""
+        return tuple(self._frames)
+
+    def push(self, picture: Picture | None) -> None:
+        """Keep one more frame; None: it repeats the one before."""
+        self._frames.append(picture)
+        self._size_bytes += 0 if picture is None else picture.size_bytes
+        while self._size_bytes > self._max_bytes:
+            self._forget_first()
+
+    def forget_before(self, number: int) -> None:
+        """Let frames go that stand in the file."""
+        while self._frames and self._first < number:
+            self._forget_first()
+
+    def _forget_first(self) -> None:
+        picture = self._frames.popleft()
+        self._size_bytes -= 0 if picture is None else picture.size_bytes
+        self._first += 1

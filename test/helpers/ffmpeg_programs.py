@@ -1,0 +1,70 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The real ffmpeg programs of this machine, and fakes that are put before one of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+import shutil
+import sys
+
+import imageio_ffmpeg
+from lerobot_streamrec.video.config import EncoderConfig, FFMPEG
+from lerobot_streamrec.video.ffmpeg_settings import FfmpegSettings
+import psutil
+
+# Of the package index, the same on every machine; the other is the system's, if it has one.
+BUNDLED = imageio_ffmpeg.get_ffmpeg_exe()
+SYSTEM = shutil.which('ffmpeg')
+PROGRAMS = {'bundled': BUNDLED, 'system': SYSTEM}
+FASTEST = {'libsvtav1': None, 'h264': 'ultrafast', 'hevc': 'ultrafast'}
+
+
+def ffmpeg_config(vcodec='h264', executable=BUNDLED, stall_timeout_s=20.0, **changes):
+    """Return settings of the backend ffmpeg that are as quick as the codec can be."""
+    settings = {
+        'vcodec': vcodec,
+        'preset': FASTEST[vcodec],
+        'encoder_threads': 1,
+        'backend': FFMPEG,
+        'ffmpeg': FfmpegSettings(str(executable), stall_timeout_s=stall_timeout_s),
+        **changes,
+    }
+    return EncoderConfig(**settings)
+
+
+def fake_program(folder: Path, body: str) -> Path:
+    """
+    Write a fake ffmpeg: Python code that has ``arguments`` and the path ``REAL`` of a real one.
+
+    :param folder: where to
+    :param body: its lines
+    """
+    path = folder / 'fake-ffmpeg'
+    lines = (
+        f'#!{sys.executable} -S',
+        'import os, subprocess, sys, time',
+        f'REAL = {BUNDLED!r}',
+        'arguments = sys.argv[1:]',
+        'stdin, stdout = sys.stdin.buffer, sys.stdout.buffer',
+        body,
+    )
+    path.write_text('\n'.join(lines))
+    path.chmod(0o755)
+    return path
+
+
+def children():
+    """Return the processes that this one has started and that run, or were not waited for."""
+    return psutil.Process().children(recursive=True)
