@@ -18,7 +18,7 @@ from __future__ import annotations
 import threading
 
 from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.trial import NUM_FRAMES, Trial, try_encoder
+from lerobot_streamrec.video.trial import ENOUGH_S, NUM_FRAMES, Trial, try_encoder
 from lerobot_streamrec.video.trial_task import TrialTask
 
 _known: dict[str, Trial] = {}
@@ -46,7 +46,7 @@ def known_trial(
     :param stop: gives the trial up when it is set
     :raise TrialCancelledError: if it was given up
     """
-    name = TrialTask(config, width, height, fps, num_streams, NUM_FRAMES).as_json()
+    name = TrialTask(config, width, height, fps, num_streams, NUM_FRAMES, ENOUGH_S).as_json()
     with _lock:
         if name not in _known:
             _known[name] = try_encoder(

@@ -47,6 +47,8 @@ OPENER = 'lerobot_streamrec.video.opening:open_file_encoder'
 """What recordings begin their videos with."""
 
 NUM_FRAMES = 30
+ENOUGH_S = 5.0
+"""A trial has so many frames for each stream, or as many as go into so many seconds."""
 
 _CHILD = 'lerobot_streamrec.video.trial_child'
 _POLL_S = 0.05
@@ -139,7 +141,7 @@ def try_encoder(
         check_before_trial(config)
     except CodecError as error:
         return _failed(trial, str(error))
-    task = TrialTask(config, width, height, fps, num_streams, NUM_FRAMES)
+    task = TrialTask(config, width, height, fps, num_streams, NUM_FRAMES, ENOUGH_S)
     with tempfile.TemporaryDirectory(prefix='streamrec-trial-') as folder:
         report = run_child(task.in_folder(Path(folder)), deadline_s, opener, stop)
     if report.problem:

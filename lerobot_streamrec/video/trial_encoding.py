@@ -83,7 +83,8 @@ def carry_out(task: TrialTask, open_encoder: Opener) -> TrialReport:
     try:
         run.encode()
         for stream in range(task.num_streams):
-            check_video(task.video(stream), task, pictures, is_whole=stream == 0)
+            num_frames = run.num_frames[stream]
+            check_video(task.video(stream), task, pictures, num_frames, is_whole=stream == 0)
         _refuse_unread_options(task)
     # Whatever an encoder does is what the trial is to find out.
     except Exception as error:  # noqa: BLE001
@@ -101,6 +102,8 @@ class _Run:
         self._num_first = min(_MAX_WARM_UP, task.num_frames // 2)
         self._barrier = threading.Barrier(task.num_streams, action=self._note_begin)
         self._begin_s = self._begin_cpu_s = 0.0
+        # Of each stream: frames given to its encoder.
+        self.num_frames = [0] * task.num_streams
         self.frames_per_s = 0.0
         self.cpu_ms = 0.0
 
@@ -113,11 +116,12 @@ class _Run:
         for error in sorted(errors, key=lambda one: isinstance(one, threading.BrokenBarrierError)):
             raise error
         seconds = time.perf_counter() - self._begin_s
-        num_frames = num_streams * (self._task.num_frames - self._num_first)
+        num_all = sum(self.num_frames)
+        num_frames = num_all - num_streams * self._num_first
         self.frames_per_s = num_frames / seconds
         own_s = _cpu_s(resource.RUSAGE_SELF) - self._begin_cpu_s
         # Of a process that encodes, nothing is known before it ends.
-        children_s = _cpu_s(resource.RUSAGE_CHILDREN) / (num_streams * self._task.num_frames)
+        children_s = _cpu_s(resource.RUSAGE_CHILDREN) / num_all
         self.cpu_ms = 1000 * (own_s / num_frames + children_s)
 
     def _note_begin(self) -> None:
@@ -134,7 +138,10 @@ class _Run:
                 for index in range(task.num_frames):
                     if index == self._num_first:
                         self._barrier.wait()
+                    elif index > self._num_first and self._is_enough():
+                        break
                     encoder.encode(Frame(self._pictures(index), 'rgb24'))
+                    self.num_frames[stream] += 1
                 encoder.finish()
             except BaseException:
                 encoder.abort()
@@ -144,18 +151,26 @@ class _Run:
             raise
 
 
+    def _is_enough(self) -> bool:
+        enough_s = self._task.enough_s
+        return bool(enough_s) and time.perf_counter() - self._begin_s > enough_s
+
+
 def _cpu_s(who: int) -> float:
     usage = resource.getrusage(who)
     return usage.ru_utime + usage.ru_stime
 
 
-def check_video(path: Path, task: TrialTask, pictures: Pictures, *, is_whole: bool) -> None:
+def check_video(
+    path: Path, task: TrialTask, pictures: Pictures, num_given: int, *, is_whole: bool
+) -> None:
     """
     Refuse a video that is not what was encoded.
 
     :param path: the video
     :param task: what was encoded
     :param pictures: its pictures
+    :param num_given: how many of them were given to the encoder
     :param is_whole: whether every frame is compared, or the last one only
     :raise EncoderError: saying what is wrong
     """
@@ -169,13 +184,13 @@ def check_video(path: Path, task: TrialTask, pictures: Pictures, *, is_whole: bo
                 f'it made pictures of {shown.shape[1]}x{shown.shape[0]} pixels instead of '
                 f'{task.width}x{task.height}'
             )
-        is_last = index == task.num_frames - 1
-        if not wrong and index < task.num_frames and (is_whole or is_last):
+        is_last = index == num_given - 1
+        if not wrong and index < num_given and (is_whole or is_last):
             psnr_db = _psnr_db(shown, pictures(index))
             if psnr_db < WORST_PSNR_DB:
                 wrong = f'frame {index} shows something else (PSNR {psnr_db:.1f} dB)'
-    if num_frames != task.num_frames:
-        raise EncoderError(f'{num_frames} of {task.num_frames} frames can be decoded')
+    if num_frames != num_given:
+        raise EncoderError(f'{num_frames} of {num_given} frames can be decoded')
     if wrong:
         raise EncoderError(wrong)
 

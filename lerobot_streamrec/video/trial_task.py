@@ -34,6 +34,8 @@ class TrialTask:
     :param fps: frames per second of the video
     :param num_streams: encoders that are open at once
     :param num_frames: of each of them
+    :param enough_s: a stream that has encoded so long, the first frames left out, takes no more
+        frames; 0: it takes all
     :param sample: raw pictures, ``(num_frames, height, width, 3)`` uint8 RGB one after the other;
         None: pictures made for it
     :param folder: where the videos are made
@@ -45,6 +47,7 @@ class TrialTask:
     fps: int
     num_streams: int
     num_frames: int
+    enough_s: float = 0.0
     sample: Path | None = None
     folder: Path = Path()
 

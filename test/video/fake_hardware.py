@@ -50,6 +50,14 @@ class Fake(Mp4Encoder):
         super().encode(picture)
 
 
+class Slow(Fake):
+    """Takes a fifth of a second for a frame."""
+
+    def take(self, picture):
+        super().take(picture)
+        threading.Event().wait(0.2)
+
+
 class Talkative(Fake):
     """Prints what it does, as some drivers do, where only the report should go."""
 

@@ -82,6 +82,14 @@ def test_one_that_crashes_or_lies_does_not_count(try_fake, name, problem):
     assert trial.headroom == 0
 
 
+def test_one_that_is_slow_is_not_taken_for_one_that_hangs(try_fake, monkeypatch):
+    monkeypatch.setattr(trial_module, 'ENOUGH_S', 0.6)
+    trial = try_fake('Slow', deadline_s=10.0)
+    assert trial.works, trial.problem
+    assert trial.frames_per_s < 7
+    assert trial.headroom < 0.25
+
+
 def test_sessions_that_are_needed_at_once_are_opened_at_once(try_fake):
     assert try_fake('SecondRefused').works
     assert try_fake('SecondRefused', num_streams=2).problem == 'out of sessions'
@@ -166,7 +174,7 @@ def test_what_is_known_says_enough():
 
 def test_tasks_and_reports_travel_unchanged(tmp_path):
     config = EncoderConfig('h264_vaapi', backend='ffmpeg', extra_options={'b': '4M'})
-    task = TrialTask(config, 64, 48, 30, 2, 30, tmp_path / 'a.rgb', tmp_path)
+    task = TrialTask(config, 64, 48, 30, 2, 30, 5.0, tmp_path / 'a.rgb', tmp_path)
     assert TrialTask.from_json(task.as_json()) == task
     report = TrialReport('', 12.5, 3.5, 1000)
     assert TrialReport.from_json(report.as_json()) == report
