@@ -27,7 +27,11 @@ from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.decode import decode_rgb
 from lerobot_streamrec.video.quality import measure_quality, Quality
 from lerobot_streamrec.video.trial import run_child
-from lerobot_streamrec.video.trial_pictures import stored_pictures, textured_pictures
+from lerobot_streamrec.video.trial_pictures import (
+    STORED_MARGIN_BYTES,
+    stored_pictures,
+    textured_pictures,
+)
 from lerobot_streamrec.video.trial_task import TrialTask
 import numpy as np
 import numpy.typing as npt
@@ -137,6 +141,7 @@ def _stored(
             height, width = picture.shape[:2]
             file.write(np.ascontiguousarray(picture).data)
             num_frames += 1
+        file.write(bytes(STORED_MARGIN_BYTES))
     if num_frames < _MIN_FRAMES:
         raise ConfigError('--source', num_frames, 'it has too few pictures that can be decoded')
     return Sample(path, num_frames, width, height, fps)

@@ -216,6 +216,9 @@ class EncoderThread:
                 video, num_frames=video.num_frames + num_spooled, num_spooled=num_spooled
             )
         encoder.abort()
+        # An encoder beside this thread has written more since the last frame.
+        num_written = encoder.num_written
+        self._kept.forget_before(num_written)
         rest = self._spool_kept(self._rest_path)
         num_spooled = rest.finish().num_spooled + self._queue.spill_rest()
         return EncodedVideo(num_frames=num_written + num_spooled, num_spooled=num_spooled)

@@ -18,13 +18,16 @@ from __future__ import annotations
 from lerobot_streamrec.video.codecs import codec_options, ffmpeg_encoder
 from lerobot_streamrec.video.config import EncoderConfig
 
+_COLOURS = ('-color_range', 'tv', '-colorspace', 'smpte170m')
+
 
 def encoder_command(config: EncoderConfig, *, fps: int, width: int, height: int) -> list[str]:
     """
     Return the program and its arguments: raw frames on stdin, packets in NUT on stdout.
 
-    NUT keeps the borders of packets, tells key frames, and needs no way back in its output. The
-    colours are said of the input, from where they reach the codec in old and new versions alike.
+    NUT keeps the borders of packets, tells key frames, and needs no way back in its output. What
+    the colours are is said of the input and of the output: ffmpeg 4 does not pass it on, and
+    later ones would convert what says otherwise.
 
     :param config: of the backend ffmpeg
     :param fps: frames per second
@@ -40,8 +43,8 @@ def encoder_command(config: EncoderConfig, *, fps: int, width: int, height: int)
         *('-hide_banner', '-nostdin', '-loglevel', 'warning'),
         *settings.input_args,
         *('-f', 'rawvideo', '-pix_fmt', config.pix_fmt, '-video_size', f'{width}x{height}'),
-        *('-framerate', str(fps), '-color_range', 'tv', '-colorspace', 'smpte170m'),
-        *('-i', 'pipe:0'),
+        *('-framerate', str(fps), *_COLOURS),
+        *('-i', 'pipe:0', *_COLOURS),
         *(('-vf', settings.filters) if settings.filters else ()),
         *('-c:v', ffmpeg_encoder(config)),
         *(text for name, value in options.items() for text in (f'-{name}', value)),

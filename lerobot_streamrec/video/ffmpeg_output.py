@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 import threading
@@ -104,23 +105,28 @@ class FfmpegOutput:
 
     def _run(self) -> None:
         try:
+            for packet, stream in self._packets():
+                self._take(packet, stream)
+                self._process.progress()
+        except (EncoderError, av.FFmpegError, OSError) as error:
+            self._error = error
+        # The caller learns of it with its next frame, and must not wait for room until then.
+        while self._process.output.read(_DRAIN_BYTES):
+            pass
+
+    def _packets(self) -> Iterator[tuple[av.Packet[av.VideoStream], av.VideoStream]]:
+        try:
             with av.open(
                 self._process.output, mode='r', format='nut', options=_NUT_OPTIONS
             ) as container:
                 stream = container.streams.video[0]
                 for packet in container.demux(stream):
                     if packet.size:
-                        self._take(packet, stream)
-                        self._process.progress()
+                        yield packet, stream
         except (av.FFmpegError, IndexError, ValueError) as error:
             # A program that says nothing has its own reason, which its exit status tells.
             if not self._process.output.is_at_end:
                 self._error = self._process.error(f'what it wrote cannot be read: {error}')
-        except (EncoderError, OSError) as error:
-            self._error = error
-        # The caller learns of it with its next frame, and must not wait for room until then.
-        while self._process.output.read(_DRAIN_BYTES):
-            pass
 
     def _take(self, packet: av.Packet[av.VideoStream], stream: av.VideoStream) -> None:
         if self._file is None:

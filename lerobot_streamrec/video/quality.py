@@ -78,7 +78,9 @@ def _compare(path: Path, pictures: Pictures, told: Path) -> None:
     shown, given = FrameScaler(_PIX_FMT), FrameScaler(_PIX_FMT)
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        sources, sink = _graph(stream.width, stream.height, told)
+        # Older PyAV frees the filters with the graph, whoever still has them.
+        graph = Graph()
+        sources, sink = _filters(graph, stream.width, stream.height, told)
         for index, decoded in enumerate(container.decode(stream)):
             reference = given.scale(Frame(pictures(index), 'rgb24'))
             for source, frame in zip(
@@ -92,9 +94,10 @@ def _compare(path: Path, pictures: Pictures, told: Path) -> None:
     _drain(sink)
 
 
-def _graph(width: int, height: int, told: Path) -> tuple[list[FilterContext], FilterContext]:
+def _filters(
+    graph: Graph, width: int, height: int, told: Path
+) -> tuple[list[FilterContext], FilterContext]:
     """Return the inputs (what is shown, and twice what was given) and the output."""
-    graph = Graph()
     sources = [
         graph.add_buffer(width=width, height=height, format=_PIX_FMT, time_base=_TIME_BASE)
         for _ in range(3)

@@ -81,8 +81,8 @@ class ReplacingEncoder:
 
     @property
     def num_written(self) -> int:
-        """Frames that the codec has given back."""
-        return self._encoder.num_written
+        """Frames that stand in the file at the path, whichever of the two that is."""
+        return self._encoder.num_written if self._is_placed else self._num_there
 
     def move(self, path: Path) -> None:
         """

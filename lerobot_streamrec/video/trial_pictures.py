@@ -24,6 +24,9 @@ import numpy.typing as npt
 Pictures = Callable[[int], npt.NDArray[np.uint8]]
 """Picture k of a sample: ``(height, width, 3)`` uint8 RGB."""
 
+STORED_MARGIN_BYTES = 4096
+"""At the end of a file of raw pictures: libav's scaler reads on a little behind a picture."""
+
 _PERIOD = 256
 # So far that each picture is unlike the one before, and as far as things move in a camera's.
 _STEP = 40
@@ -82,12 +85,11 @@ def stored_pictures(path: Path, num_frames: int, width: int, height: int) -> Pic
     """
     Read raw pictures that stand one after the other in a file.
 
-    :param path: the file
+    :param path: the file, with a margin of ``STORED_MARGIN_BYTES``
     :param num_frames: in it
     :param width: in pixels
     :param height: in pixels
     """
-    stored: npt.NDArray[np.uint8] = np.memmap(
-        path, np.uint8, mode='r', shape=(num_frames, height, width, 3)
-    )
+    mapped: npt.NDArray[np.uint8] = np.memmap(path, np.uint8, mode='r')
+    stored = mapped[: num_frames * height * width * 3].reshape(num_frames, height, width, 3)
     return stored.__getitem__

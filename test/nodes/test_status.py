@@ -15,9 +15,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 from diagnostic_msgs.msg import DiagnosticStatus
+from lerobot_streamrec.nodes.status_messages import recorder_message, stream_message
+from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.recorder import Recorder
 import pytest
 from rclpy.qos import QoSProfile
 from recorder_rig.operator import LATCHED, Status
@@ -110,3 +114,19 @@ def test_the_task_comes_from_a_topic(operator, qos, task):
         operator.send('discard').succeed()
     finally:
         operator.node.destroy_publisher(publisher)
+
+
+def test_a_camera_whose_encoder_failed_is_a_warning(tmp_path):
+    streams = (StreamConfig(FRONT_KEY, FRONT_TOPIC),)
+    recorder = Recorder(RecorderConfig(tmp_path / 'dataset', streams), lambda: 0)
+    try:
+        status = recorder.status()
+    finally:
+        recorder.close(30.0)
+    sentence = 'h264_nvenc failed at frame 7; the rest with h264'
+    stream = replace(status.streams[0], problem='', trouble=sentence)
+    whole = recorder_message(replace(status, streams=(stream,)))
+    for message in (whole, stream_message(stream, '/root')):
+        assert message.level == DiagnosticStatus.WARN
+    assert f'{FRONT_KEY}: {sentence}' in whole.message
+    assert stream_message(stream, '/root').message == sentence

@@ -23,17 +23,21 @@ from __future__ import annotations
 import errno
 from fractions import Fraction
 import re
+import threading
 
 from ffmpeg_programs import children, fake_program, ffmpeg_config, PROGRAMS
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.video.config import BUNDLED_VCODECS, EncoderConfig
 from lerobot_streamrec.video.encoder_account import EncoderAccount
+from lerobot_streamrec.video.encoder_thread import EncoderThread
 from lerobot_streamrec.video.fallback_encoder import (
     EncoderChoice,
     FallbackEncoder,
     open_with_fallback,
 )
 from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
+from lerobot_streamrec.video.opening import open_file_encoder
+from lerobot_streamrec.video.spool import Spool
 from lerobot_streamrec.video.survey import survey_video
 from numbered_pictures import number_in, numbered_frame
 import pytest
@@ -107,6 +111,8 @@ def test_a_program_that_is_killed_costs_no_frame(name, vcodec, open_safely, show
     encoder, account = open_safely(ffmpeg_config(vcodec, PROGRAMS[name]))
     encode_numbers(encoder, range(80))
     wait_for(lambda: encoder.num_written >= 12)
+    # With the next frame, it forgets those that are written.
+    encoder.encode(picture(80))
     children()[0].kill()
     # The pipe takes some frames as long as not every thread of the program has ended.
     while not account.trouble:
@@ -243,16 +249,16 @@ class FakeDevice(Mp4Encoder):
         return super().finish()
 
 
+def fake_second(path, fail_at=-1):
+    return FakeDevice(path, fail_at, OSError('no memory'))
+
+
 @pytest.fixture
 def open_fakes(tmp_path):
     """Put a fake device before an encoder that may fail as well."""
     made = []
 
-    def make(fail_at, error=None, *, second_fails_at=-1, on_second=lambda: None):
-        def second(path):
-            on_second()
-            return FakeDevice(path, second_fails_at, OSError('no memory'))
-
+    def make(fail_at, error=None, *, second=fake_second):
         encoder = FallbackEncoder(
             tmp_path / 'video.mp4',
             EncoderChoice(
@@ -294,10 +300,10 @@ def test_what_the_trouble_says_is_so(open_fakes):
 
 @pytest.mark.parametrize('code', [errno.ENOSPC, errno.EROFS])
 def test_what_the_disk_says_is_not_the_encoders_fault(code, open_fakes):
-    def refuse():
+    def refuse(path):
         pytest.fail('another encoder has no more room on the disk')
 
-    encoder = open_fakes(5, OSError(code, 'of the disk'), on_second=refuse)
+    encoder = open_fakes(5, OSError(code, 'of the disk'), second=refuse)
     with pytest.raises(OSError, match='of the disk'):
         encode_numbers(encoder, range(60))
 
@@ -306,7 +312,7 @@ def test_what_the_disk_says_is_not_the_encoders_fault(code, open_fakes):
 def test_when_both_fail_both_are_told_and_the_longer_file_stays(
     second_fails_at, fail_in, open_fakes, shown
 ):
-    encoder = open_fakes(40, second_fails_at=second_fails_at)
+    encoder = open_fakes(40, second=lambda path: fake_second(path, second_fails_at))
     with pytest.raises(EncoderError) as caught:
         encode_numbers(encoder, range(60))
     assert re.fullmatch(
@@ -333,12 +339,62 @@ def test_the_new_file_takes_the_place_of_the_old_one_once_there_is_more_in_it(
 
 
 def test_frames_that_the_broken_file_lost_are_counted(open_fakes, tmp_path):
-    path = tmp_path / 'video.mp4'
+    def break_off(path):
+        # As if the device had written nothing whole.
+        (tmp_path / 'video.mp4').write_bytes(b'')
+        return open_file_encoder(path, ffmpeg_config(), fps=FPS, width=WIDTH, height=HEIGHT)
 
-    def break_off():
-        # As if the device had written nothing whole at its end.
-        path.write_bytes(b'')
-
-    encoder = open_fakes(40, on_second=break_off)
-    with pytest.raises(EncoderError, match=r'of 31 frames .* the last 31 cannot be decoded'):
+    encoder = open_fakes(40, second=break_off)
+    with pytest.raises(EncoderError, match=r'of (\d+) frames .* the last \1 cannot be decoded'):
         encode_numbers(encoder, range(60))
+    assert children() == []
+
+
+@pytest.mark.parametrize('second_fails_at', [0, 10, 33, 38, 50])
+def test_it_knows_how_many_frames_stand_in_the_file_when_both_have_failed(
+    second_fails_at, open_fakes, shown
+):
+    encoder = open_fakes(40, second=lambda path: fake_second(path, second_fails_at))
+    with pytest.raises(EncoderError):
+        encode_numbers(encoder, range(60))
+    encoder.abort()
+    assert encoder.num_written == len(shown())
+
+
+class FakeProgram(Mp4Encoder):
+    """Tells what it has written when it is given up, and holds a frame up until then."""
+
+    def __init__(self, path):
+        super().__init__(path, QUICK, fps=FPS, width=WIDTH, height=HEIGHT)
+        self.is_parked = threading.Event()
+        self._is_given_up = False
+
+    @property
+    def num_written(self):
+        return super().num_written if self._is_given_up else 0
+
+    def encode(self, frame):
+        super().encode(frame)
+        assert self.num_frames < 30 or self.is_parked.wait(30)
+
+    def abort(self):
+        super().abort()
+        self._is_given_up = True
+
+
+def test_what_a_program_wrote_meanwhile_is_not_parked_as_well(tmp_path, shown):
+    encoder = FakeProgram(tmp_path / 'video.mp4')
+    rest, waiting = tmp_path / 'rest.spool', Spool(tmp_path / 'waiting.spool')
+    thread = EncoderThread(
+        'front', lambda: encoder, max_queue_bytes=1 << 26, spool=waiting, rest_path=rest
+    )
+    for number in range(50):
+        thread.push(picture(number))
+    wait_for(lambda: encoder.num_frames == 30)
+    thread.park()
+    future = thread.finish()
+    encoder.is_parked.set()
+    video = future.result(30)
+    in_file = shown()
+    assert in_file == list(range(encoder.num_written))
+    assert (video.num_frames, video.num_spooled) == (50, 50 - len(in_file))

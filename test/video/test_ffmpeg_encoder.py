@@ -21,6 +21,7 @@ one that hangs.
 
 from __future__ import annotations
 
+import errno
 from fractions import Fraction
 import os
 from pathlib import Path
@@ -34,6 +35,7 @@ from ffmpeg_programs import BUNDLED, children, fake_program, FASTEST, ffmpeg_con
 from lerobot_streamrec.errors import EncoderError, EncoderProcessError
 from lerobot_streamrec.video.concat import concatenate, Segment
 from lerobot_streamrec.video.config import BUNDLED_VCODECS
+from lerobot_streamrec.video.ffmpeg_command import encoder_command
 from lerobot_streamrec.video.ffmpeg_settings import FfmpegSettings
 from lerobot_streamrec.video.opening import open_file_encoder
 from lerobot_streamrec.video.survey import survey_video
@@ -182,6 +184,14 @@ def test_filters_and_arguments_before_the_input_reach_the_program(open_ffmpeg, d
     assert numbers(decode(encoder.finish().path)) == list(range(5))
 
 
+def test_colours_are_said_of_the_input_and_of_the_output():
+    # The programs of these tests get along with either; ffmpeg 4 does not pass the first one on.
+    command = encoder_command(ffmpeg_config(), fps=FPS, width=WIDTH, height=HEIGHT)
+    said = ['-color_range', 'tv', '-colorspace', 'smpte170m']
+    at = command.index('-i')
+    assert command[at - 4 : at] == said == command[at + 2 : at + 6]
+
+
 def test_the_program_has_a_session_of_its_own_and_gives_way(open_ffmpeg):
     encoder = open_ffmpeg(ffmpeg_config('libsvtav1'))
     encode_numbers(encoder, range(20))
@@ -240,6 +250,36 @@ def test_what_a_program_says_takes_little_memory(open_ffmpeg, tmp_path):
     with pytest.raises(EncoderProcessError) as caught:
         encode_numbers(encoder, range(200))
     assert len(str(caught.value)) < 2000
+
+
+def test_a_packet_that_breaks_off_does_not_stand_in_the_file(open_ffmpeg, tmp_path):
+    def sizes(path):
+        with av.open(str(path)) as container:
+            return [packet.size for packet in container.demux(video=0) if packet.size]
+
+    encoder = open_ffmpeg(ffmpeg_config(), name='whole.mp4')
+    encode_numbers(encoder, range(60))
+    whole = sizes(encoder.finish().path)
+    body = (
+        'data = subprocess.run([REAL, *arguments], input=stdin.read(), stdout=-1).stdout\n'
+        'stdout.write(data[:len(data) * 5 // 9]); stdout.flush(); sys.exit(1)'
+    )
+    encoder = open_ffmpeg(ffmpeg_config(executable=fake_program(tmp_path, body)))
+    encode_numbers(encoder, range(60))
+    with pytest.raises(EncoderProcessError, match='exit status 1'):
+        encoder.finish()
+    encoder.abort()
+    found = sizes(tmp_path / 'video.mp4')
+    assert 20 < len(found) < 60
+    assert found == whole[: len(found)]
+
+
+def test_a_full_disk_is_told_as_such_with_one_of_the_next_frames(open_ffmpeg, tmp_path):
+    (tmp_path / 'video.mp4').symlink_to('/dev/full')
+    encoder = open_ffmpeg(ffmpeg_config())
+    with pytest.raises(OSError, match='No space left') as caught:
+        encode_numbers(encoder, range(3000))
+    assert caught.value.errno == errno.ENOSPC
 
 
 def test_a_program_that_hangs_at_its_end_is_an_error(open_ffmpeg):
