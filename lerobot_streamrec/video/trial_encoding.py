@@ -31,7 +31,7 @@ from lerobot_streamrec.video.config import EncoderConfig, PYAV
 from lerobot_streamrec.video.decode import decode_rgb
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.real_time import renounce_real_time
-from lerobot_streamrec.video.trial_pictures import Pictures, smooth_pictures, stored_pictures
+from lerobot_streamrec.video.trial_pictures import moving_pictures, Pictures, stored_pictures
 from lerobot_streamrec.video.trial_task import TrialReport, TrialTask
 import numpy as np
 import numpy.typing as npt
@@ -77,7 +77,7 @@ def carry_out(task: TrialTask, open_encoder: Opener) -> TrialReport:
     pictures = (
         stored_pictures(task.sample, task.num_frames, task.width, task.height)
         if task.sample
-        else smooth_pictures(task.width, task.height)
+        else moving_pictures(task.width, task.height)
     )
     run = _Run(task, pictures, open_encoder)
     try:

@@ -31,16 +31,19 @@ _PERIOD = 256
 # So far that each picture is unlike the one before, and as far as things move in a camera's.
 _STEP = 40
 _USUAL_STEP = 4
+_SEED = 5
+_FINE = 8
 _TEXTURE = 48
 _NOISE = 5
 
 
-def smooth_pictures(width: int, height: int, step: int = _STEP) -> Pictures:
+def moving_pictures(width: int, height: int, step: int = _STEP) -> Pictures:
     """
-    Make colours that move with each picture.
+    Make colours that move with each picture, with some texture.
 
-    Any encoder shows them well, so that one that shows something else is found out. Views of one
-    array: making a picture costs nothing.
+    Any encoder shows the colours well, so that one that shows something else is found out; without
+    texture, software would seem two times as fast as it is. Views of one array: making a picture
+    costs nothing.
 
     :param width: in pixels
     :param height: in pixels
@@ -49,10 +52,13 @@ def smooth_pictures(width: int, height: int, step: int = _STEP) -> Pictures:
     ramp = np.abs(np.arange(-_PERIOD // 2, _PERIOD // 2)) * 255 // (_PERIOD // 2)
     x = np.arange(width + _PERIOD)
     y = np.arange(height)[:, None]
-    canvas = np.empty((height, width + _PERIOD, 3), np.uint8)
-    canvas[..., 0] = ramp[x % _PERIOD]
-    canvas[..., 1] = ramp[(y + x) % _PERIOD]
-    canvas[..., 2] = ramp[(2 * y - x) % _PERIOD]
+    colours = np.empty((height, width + _PERIOD, 3), np.int16)
+    colours[..., 0] = ramp[x % _PERIOD]
+    colours[..., 1] = ramp[(y + x) % _PERIOD]
+    colours[..., 2] = ramp[(2 * y - x) % _PERIOD]
+    random = np.random.default_rng(_SEED)
+    texture = random.integers(-_FINE, _FINE + 1, (height, width + _PERIOD, 1), np.int16)
+    canvas: npt.NDArray[np.uint8] = np.clip(colours * 7 // 8 + 16 + texture, 0, 255).astype(np.uint8)
 
     def picture(index: int) -> npt.NDArray[np.uint8]:
         first = index * step % _PERIOD
@@ -68,14 +74,14 @@ def textured_pictures(width: int, height: int) -> Pictures:
     :param width: in pixels
     :param height: in pixels
     """
-    smooth = smooth_pictures(width, height, _USUAL_STEP)
-    random = np.random.default_rng(5)
+    colours = moving_pictures(width, height, _USUAL_STEP)
+    random = np.random.default_rng(_SEED)
     blocks = random.integers(-_TEXTURE, _TEXTURE, (height // 12 + 1, width // 12 + 1, 1))
     still = blocks.repeat(12, axis=0).repeat(12, axis=1)[:height, :width]
 
     def picture(index: int) -> npt.NDArray[np.uint8]:
         noise = random.integers(-_NOISE, _NOISE + 1, (height, width, 3))
-        moving = smooth(index).astype(np.int64) * 3 // 4 + 32
+        moving = colours(index).astype(np.int64) * 3 // 4 + 32
         return np.clip(moving + still + noise, 0, 255).astype(np.uint8)
 
     return picture

@@ -21,7 +21,7 @@ from lerobot_streamrec.video.bench import measure_encoder, synthetic_sample, vid
 from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
 from lerobot_streamrec.video.quality import measure_quality
-from lerobot_streamrec.video.trial_pictures import smooth_pictures, stored_pictures
+from lerobot_streamrec.video.trial_pictures import moving_pictures, stored_pictures
 import numpy as np
 import pytest
 
@@ -36,14 +36,14 @@ def encoded(path, pictures, num_frames=8, **settings):
 
 
 def test_without_loss_nothing_is_lost(tmp_path):
-    pictures = smooth_pictures(**SIZE)
+    pictures = moving_pictures(**SIZE)
     path = encoded(tmp_path / 'a.mp4', pictures, crf=0)
     quality = measure_quality(path, pictures)
     assert (quality.psnr_db, quality.ssim) == (float('inf'), 1.0)
 
 
 def test_less_quality_is_told_from_more(tmp_path):
-    pictures = smooth_pictures(**SIZE)
+    pictures = moving_pictures(**SIZE)
     fine, coarse = (
         measure_quality(encoded(tmp_path / f'{crf}.mp4', pictures, crf=crf), pictures)
         for crf in (15, 45)
@@ -66,11 +66,11 @@ def test_what_is_no_video_is_said(tmp_path):
     path = tmp_path / 'a.mp4'
     path.write_bytes(b'nothing')
     with pytest.raises(VideoError, match=r'a\.mp4'):
-        measure_quality(path, smooth_pictures(**SIZE))
+        measure_quality(path, moving_pictures(**SIZE))
 
 
 def test_a_sample_of_a_video_begins_where_it_is_told_to(tmp_path):
-    pictures = smooth_pictures(**SIZE)
+    pictures = moving_pictures(**SIZE)
     path = encoded(tmp_path / 'a.mp4', pictures, crf=1, num_frames=12)
     sample = video_sample(tmp_path, path, fps=30, seconds=0.2, from_s=0.1)
     assert (sample.num_frames, sample.width, sample.height) == (6, 64, 48)
