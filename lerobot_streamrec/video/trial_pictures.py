@@ -58,7 +58,8 @@ def moving_pictures(width: int, height: int, step: int = _STEP) -> Pictures:
     colours[..., 2] = ramp[(2 * y - x) % _PERIOD]
     random = np.random.default_rng(_SEED)
     texture = random.integers(-_FINE, _FINE + 1, (height, width + _PERIOD, 1), np.int16)
-    canvas: npt.NDArray[np.uint8] = np.clip(colours * 7 // 8 + 16 + texture, 0, 255).astype(np.uint8)
+    painted = np.clip(colours * 7 // 8 + 16 + texture, 0, 255)
+    canvas: npt.NDArray[np.uint8] = painted.astype(np.uint8)
 
     def picture(index: int) -> npt.NDArray[np.uint8]:
         first = index * step % _PERIOD
