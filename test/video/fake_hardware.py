@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 
@@ -74,6 +75,16 @@ class Hanging(Fake):
         if self.index == 6:
             threading.Event().wait()
         super().take(picture)
+
+
+class HangingProgram(Fake):
+    """Never comes back, and has started a program that does not either; prints which."""
+
+    def take(self, picture):
+        program = subprocess.Popen(['sleep', '600'])
+        sys.stderr.write(f'program {program.pid}\n')
+        sys.stderr.flush()
+        threading.Event().wait()
 
 
 class HangingAtEnd(Fake):

@@ -33,7 +33,9 @@ from lerobot_streamrec.video.ffmpeg_settings import FfmpegSettings
 from lerobot_streamrec.video.known_trials import known_trial
 from lerobot_streamrec.video.trial import Trial, TrialCancelledError, try_encoder
 from lerobot_streamrec.video.trial_task import TrialReport, TrialTask
+import psutil
 import pytest
+from waiting import wait_for
 
 HARDWARE = EncoderConfig('h264_v4l2m2m', backend='ffmpeg')
 NO_PROGRAM = FfmpegSettings('no-such-program')
@@ -101,6 +103,20 @@ def test_one_that_hangs_is_killed(try_fake, monkeypatch, name):
     trial = try_fake(name, deadline_s=1.0)
     assert trial.problem == 'it did not encode 30 frames within 1 s'
     assert [child.returncode for child in started] == [-9]
+
+
+def test_programs_of_one_that_hangs_are_killed_too(try_fake):
+    trial = try_fake('HangingProgram', deadline_s=1.5)
+    pid = int(re.search(r'program (\d+)', trial.problem)[1])
+    # Killed, and maybe not yet waited for by whoever inherits it.
+    wait_for(lambda: not is_running(pid))
+
+
+def is_running(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_a_trial_can_be_given_up(try_fake, monkeypatch):
