@@ -26,7 +26,7 @@ Every exception that this package raises on purpose.
     |  |- DatasetCorruptError   what stands at the root is not whole
     |  |- DatasetsDifferError   datasets that are to become one are not of the same kind
     |  |- RebuildError          a dataset's files could not be exchanged for new ones
-    |  |- InterruptedWorkError  work on the dataset was given up because the recorder ends
+    |  |- InterruptedWorkError  long work was given up because somebody asked for that
     |  |- RepairError           a broken dataset of which nothing whole can be made
     |  `- CommitError           an episode was not made durable; its staging folder is kept
     |- EpisodeError             a verb that cannot be carried out now
@@ -40,7 +40,8 @@ Every exception that this package raises on purpose.
     |  |- EncoderProcessError   the program that encodes for it
     |  |- BrokenEncoderError    it died; the reason stands in __cause__
     |  `- EncoderTimeoutError   it did not finish by its deadline
-    |- VideoError               a video whose packets cannot be copied as asked
+    |- VideoError               a video that cannot be read, joined or made as asked
+    |  `- FrameTimestampError   a video has no frame near an instant that was asked for
     `- MessageError             a message that cannot be recorded
        |- UnsupportedEncodingError
        |- FrameShapeError       sizes that do not fit the data, or that changed
@@ -130,7 +131,7 @@ class RebuildError(DatasetError):
 
 
 class InterruptedWorkError(DatasetError):
-    """Long work on the dataset was given up because the recorder ends; nothing has changed."""
+    """Long work was given up, because the recorder ends or a user says so; nothing has changed."""
 
 
 class RepairError(DatasetError):
@@ -204,7 +205,11 @@ class EncoderTimeoutError(EncoderError):
 
 
 class VideoError(StreamrecError):
-    """A video whose packets cannot be copied as asked."""
+    """A video that cannot be read, joined or made as asked."""
+
+
+class FrameTimestampError(VideoError, ValueError):
+    """A video has no frame near an instant that was asked for."""
 
 
 class MessageError(StreamrecError, ValueError):

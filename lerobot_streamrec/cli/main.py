@@ -25,11 +25,15 @@ import click
 from lerobot_streamrec.cli.check import check
 from lerobot_streamrec.cli.codecs import codecs
 from lerobot_streamrec.cli.compact import compact
+from lerobot_streamrec.cli.concat import concat
 from lerobot_streamrec.cli.delete import delete
 from lerobot_streamrec.cli.doctor import doctor
 from lerobot_streamrec.cli.encode import encode
+from lerobot_streamrec.cli.frames import frames
 from lerobot_streamrec.cli.init import init
 from lerobot_streamrec.cli.merge import merge
+from lerobot_streamrec.cli.probe import probe
+from lerobot_streamrec.cli.reencode import reencode
 from lerobot_streamrec.errors import StreamrecError
 
 EXIT_PROBLEM = 1
@@ -45,7 +49,21 @@ def streamrec() -> None:
     """
 
 
-for _command in (check, codecs, compact, delete, doctor, encode, init, merge):
+_COMMANDS = (
+    check,
+    codecs,
+    compact,
+    concat,
+    delete,
+    doctor,
+    encode,
+    frames,
+    init,
+    merge,
+    probe,
+    reencode,
+)
+for _command in _COMMANDS:
     streamrec.add_command(_command)
 _alias = copy(doctor)
 _alias.short_help = 'Another name of doctor.'

@@ -30,6 +30,13 @@ DatasetPath = click.Path(exists=True, file_okay=False, path_type=Path)
 """A folder on the command line, which has to be there."""
 
 
+VideoPath = click.Path(exists=True, dir_okay=False, path_type=Path)
+"""A file on the command line, which has to be there."""
+
+NewPath = click.Path(path_type=Path)
+"""What a command is to make."""
+
+
 @contextmanager
 def progress_bar(text: str, *, is_bytes: bool = True) -> Iterator[Progress | None]:
     """

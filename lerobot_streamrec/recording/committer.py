@@ -38,7 +38,7 @@ from lerobot_streamrec.errors import (
 )
 from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.deferring import Deferring
-from lerobot_streamrec.recording.encoder_wait import wait_for_encoders
+from lerobot_streamrec.recording.encoder_wait import Haste, wait_for_encoders
 from lerobot_streamrec.recording.episode_counts import EpisodeCounts
 from lerobot_streamrec.recording.futures import pass_on, settle, settle_error
 from lerobot_streamrec.recording.summary import (
@@ -57,6 +57,7 @@ _log = logging.getLogger(__name__)
 _ABORT_JOIN_S = 5.0
 # Of the time that a process gets to end; until then, encoders may catch up.
 _PARK_AFTER_S = 2.0
+_RESCUE_AFTER_S = 3.0
 
 _T = TypeVar('_T')
 
@@ -291,13 +292,13 @@ class Committer:
         self._writer.close()
 
     def _commit(self, take: FinishedTake) -> EpisodeSummary:
-        wait_for_encoders(take, self._config.save_timeout_s, self._is_parking)
+        wait_for_encoders(take, self._config.save_timeout_s, self._haste)
         veto = veto_of(take, self._config.limits)
         if veto:
             raise EpisodeVetoedError(veto)
         self._end_journal(take)
         videos = {key: video.result() for key, video in take.videos.items()}
-        if self._deferring.is_empty and not any(one.num_spooled for one in videos.values()):
+        if self._deferring.is_empty and all(map(_is_whole, videos.values())):
             episode = self._writer.commit(self._draft(take, videos))
             self._writer.remove(take.folder)
             self._counts.add(submitted=-1, saved=1)
@@ -306,9 +307,13 @@ class Committer:
         self._counts.add(submitted=-1)
         return summary
 
-    def _is_parking(self) -> bool:
-        since_s = self._closing_since_s
-        return since_s is not None and time.monotonic() - since_s >= _PARK_AFTER_S
+    def _haste(self) -> Haste:
+        if self._closing_since_s is None:
+            return Haste.NONE
+        since_s = time.monotonic() - self._closing_since_s
+        if since_s < _PARK_AFTER_S:
+            return Haste.NONE
+        return Haste.PARK if since_s < _RESCUE_AFTER_S else Haste.RESCUE
 
     def _draft(self, take: FinishedTake, encoded: Mapping[str, EncodedVideo]) -> EpisodeDraft:
         videos = {}
@@ -374,6 +379,10 @@ class Committer:
             camera.thread.abort()
             if not camera.thread.join(_ABORT_JOIN_S):
                 _log.error('the encoder of %s does not end', key)
+
+
+def _is_whole(video: EncodedVideo) -> bool:
+    return video.path is not None and not video.num_spooled
 
 
 def _unforeseen(error: Exception) -> CommitError:

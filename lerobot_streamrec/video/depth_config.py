@@ -96,6 +96,13 @@ class StoredDepth:
     unit: str = ''
 
 
+def keeps_codes(config: EncoderConfig) -> bool:
+    """Tell whether an encoder loses no code of depth."""
+    parameters = config.extra_options.get('x265-params', '').split(':')
+    is_lossless = config.vcodec == 'hevc' and 'lossless=1' in parameters
+    return is_lossless and config.pix_fmt == DEPTH_PIX_FMT
+
+
 def is_depth(info: Mapping[str, object]) -> bool:
     """
     Tell a depth camera; datasets of older releases have another word for it.

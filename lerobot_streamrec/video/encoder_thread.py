@@ -20,6 +20,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 import logging
 from pathlib import Path
+import sys
 import threading
 from typing import Any, Protocol
 
@@ -98,7 +99,12 @@ class EncoderThread:
             spool,
             max_spool_bytes=max_spool_bytes,
             name=f'{SPILL_THREAD}:{video_key}',
+            on_pop=self._kept.push,
         )
+        # Held by who brings the thread's work to its end: the thread itself, or a rescuer.
+        self._end = threading.Lock()
+        self._is_mine = False
+        self._encoder: VideoEncoder | None = None
         self._result: Future[EncodedVideo] = Future()
         self._thread = threading.Thread(target=self._run, name=f'enc:{video_key}', daemon=False)
         self._thread.start()
@@ -130,6 +136,31 @@ class EncoderThread:
         if self._rest_path is not None:
             self._queue.park()
 
+    def rescue(self, reason: str) -> bool:
+        """
+        Do what ``park`` does in the place of a thread that does not answer, after ``finish``.
+
+        The result is there then; the thread is left to itself. Blocks for as long as the disk
+        takes; the commit thread.
+
+        :param reason: why that is necessary, for the result
+        :return: False if there is no place for the frames, some are missing, or the thread is at
+            its end
+        """
+        if self._rest_path is None or self._lacks_frames():
+            return False
+        if not self._end.acquire(blocking=False):
+            return False
+        try:
+            self._queue.wait_until_parked()
+            video = self._spool_all(self._rest_path)
+        except (OSError, StreamrecError) as error:
+            self._result.set_exception(self._broken(error))
+        else:
+            trouble = f'{reason}; the frames from {self._kept.first} on are encoded later'
+            self._result.set_result(replace(video, trouble=trouble))
+        return True
+
     def abort(self) -> None:
         """Leave everything that was not encoded yet; never raises."""
         self._queue.abort()
@@ -155,19 +186,29 @@ class EncoderThread:
             video = self._encode_all()
         # The thread's entry: whatever happens must reach the one who waits for the result.
         except BaseException as error:  # noqa: BLE001
-            broken = BrokenEncoderError(f'encoder of {self._video_key}: {error}')
-            broken.__cause__ = error
-            # Frees what waits; later pushes fall into an aborted queue.
-            self._queue.release()
-            self._result.set_exception(broken)
+            if self._may_end():
+                # Frees what waits; later pushes fall into an aborted queue.
+                self._queue.release()
+                self._result.set_exception(self._broken(error))
         else:
-            self._queue.release()
-            self._result.set_result(video)
+            if self._may_end():
+                self._queue.release()
+                self._result.set_result(video)
+
+    def _broken(self, error: BaseException) -> BrokenEncoderError:
+        broken = BrokenEncoderError(f'encoder of {self._video_key}: {error}')
+        broken.__cause__ = error
+        return broken
+
+    def _may_end(self) -> bool:
+        """Tell whether nobody else brings this to its end; nobody else will from now on."""
+        self._is_mine = self._is_mine or self._end.acquire(blocking=False)
+        return self._is_mine
 
     def _encode_all(self) -> EncodedVideo:
         encoder: VideoEncoder | None = None
         try:
-            encoder = self._open_encoder()
+            encoder = self._encoder = self._open_encoder()
             while (item := self._queue.pop()) is not Mark.END:
                 if item is Mark.ABORT:
                     raise EncoderError('aborted')
@@ -177,27 +218,30 @@ class EncoderThread:
             return encoder.finish()
         # Whatever it is, the frames that the encoder has not written are whole.
         except BaseException as error:
-            num_written = 0
             if encoder is not None:
                 encoder.abort()
-                num_written = encoder.num_written
-            if self._kept.first > num_written or not self._may_spool(error):
+            if self._lacks_frames() or not self._may_spool(error):
                 raise
             return self._spool_rest(error)
+
+    def _lacks_frames(self) -> bool:
+        """Tell whether frames are neither in the file nor in memory: they were too large."""
+        return self._kept.first > self._num_written()
+
+    def _num_written(self) -> int:
+        return self._encoder.num_written if self._encoder is not None else 0
 
     def _may_spool(self, error: BaseException) -> bool:
         # What cannot be decoded now cannot be decoded later.
         is_of_encoder = isinstance(error, Exception) and not isinstance(error, UndecodableError)
-        return is_of_encoder and self._rest_path is not None and not self._queue.is_aborted
+        is_wanted = self._rest_path is not None and not self._queue.is_aborted
+        return is_of_encoder and is_wanted and self._may_end()
 
     def _encode(self, encoder: VideoEncoder, item: Picture | Mark) -> None:
-        picture = None if isinstance(item, Mark) else item
-        # Before it is tried: who fails at it has not encoded it.
-        self._kept.push(picture)
-        if picture is None:
+        if isinstance(item, Mark):
             encoder.repeat()
         else:
-            encoder.encode(picture)
+            encoder.encode(item)
         self._kept.forget_before(encoder.num_written)
 
     def _park(self, encoder: VideoEncoder) -> EncodedVideo:
@@ -207,8 +251,9 @@ class EncoderThread:
         It is not waited for what the codec holds back: that may take longer than there is time.
         """
         assert self._rest_path is not None
-        num_written = encoder.num_written
-        if self._kept.first > num_written:
+        if not self._may_end():
+            raise EncoderError('given up')
+        if self._lacks_frames():
             # Too large to be kept in memory; then it has to be encoded now.
             video = encoder.finish()
             num_spooled = self._queue.spill_rest()
@@ -216,12 +261,12 @@ class EncoderThread:
                 video, num_frames=video.num_frames + num_spooled, num_spooled=num_spooled
             )
         encoder.abort()
-        # An encoder beside this thread has written more since the last frame.
-        num_written = encoder.num_written
-        self._kept.forget_before(num_written)
-        rest = self._spool_kept(self._rest_path)
-        num_spooled = rest.finish().num_spooled + self._queue.spill_rest()
-        return EncodedVideo(num_frames=num_written + num_spooled, num_spooled=num_spooled)
+        return self._spool_all(self._rest_path)
+
+    def _spool_all(self, path: Path) -> EncodedVideo:
+        num_frames = self._spool_kept(path).finish().num_frames + self._queue.spill_rest()
+        # A program has written more since the last frame; what was kept twice does no harm.
+        return EncodedVideo(num_frames=num_frames, num_spooled=num_frames - self._num_written())
 
     def _spool_kept(self, path: Path) -> SpoolingEncoder:
         rest = SpoolingEncoder(path, self._kept.first)
@@ -245,9 +290,10 @@ class EncoderThread:
             error,
         )
         try:
-            rest = self._spool_kept(self._rest_path)
+            first, rest = self._kept.first, self._spool_kept(self._rest_path)
             # All of it goes to one file, what was spilled as well.
             while (item := self._queue.pop(may_park=False)) is not Mark.END:
+                self._kept.forget_before(sys.maxsize)
                 if item is Mark.ABORT:
                     raise EncoderError('aborted')
                 if isinstance(item, Mark):
@@ -257,5 +303,5 @@ class EncoderThread:
             video = rest.finish()
         except (OSError, StreamrecError) as second:
             raise error from second
-        later = f'the frames from {self._kept.first} on are encoded later'
+        later = f'the frames from {first} on are encoded later'
         return replace(video, trouble=f'its encoder failed ({error}); {later}')

@@ -101,6 +101,8 @@ class FrameQueue:
     :param spool: where frames wait on the disk, the queue's from here on; None: nowhere
     :param max_spool_bytes: bound on the spool
     :param name: of the spill thread
+    :param on_pop: is told of every frame that leaves the queue, before anybody can see that it
+        has; None: a repeat
     :param clock: seconds, for how long the spool lasts; tests bring their own
     """
 
@@ -111,6 +113,7 @@ class FrameQueue:
         *,
         max_spool_bytes: int = 0,
         name: str = 'spill',
+        on_pop: Callable[[Picture | None], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._max_bytes = max_bytes
@@ -125,6 +128,7 @@ class FrameQueue:
         self._is_aborted = False
         self._is_parked = False
         self._is_reading = False
+        self._on_pop = on_pop
         self._clock = clock
         self._spill_began_s = 0.0
         self._changed = threading.Condition()
@@ -200,9 +204,16 @@ class FrameQueue:
         if self._spool is not None:
             self._spool.close()
 
+    def wait_until_parked(self) -> None:
+        """Park, and wait until the consumer is between two frames."""
+        self.park()
+        with self._changed:
+            while self._is_reading:
+                self._changed.wait()
+
     def spill_rest(self) -> int:
         """
-        Put all that waits on the disk, and leave it there; the consumer, after ``Mark.PARK``.
+        Put all that waits on the disk, and leave it there; for whoever has parked the queue.
 
         :return: how many frames these are
         :raise VideoError: if one of them cannot stand by itself
@@ -243,19 +254,23 @@ class FrameQueue:
             # The spill thread may wait for room, or for the end.
             self._changed.notify_all()
             if item.what is not None:
-                if not isinstance(item.what, Mark):
-                    self._size_bytes -= item.what.size_bytes
+                picture = None if isinstance(item.what, Mark) else item.what
+                self._size_bytes -= 0 if picture is None else picture.size_bytes
+                self._on_pop(picture)
                 return item.what
             self._num_spilled -= 1
             self._is_reading = True
+        picture = None
         try:
             assert self._spool is not None
             assert item.place is not None
-            return self._spool.read(item.place) or Mark.REPEAT
+            picture = self._spool.read(item.place)
         finally:
             with self._changed:
                 self._is_reading = False
+                self._on_pop(picture)
                 self._changed.notify_all()
+        return picture or Mark.REPEAT
 
     # --- the spill thread ----------------------------------------------------------------------
 

@@ -16,19 +16,21 @@
 from __future__ import annotations
 
 from collections import deque
+import threading
 
 from lerobot_streamrec.frame import Picture
 
 
 class KeptFrames:
     """
-    The last frames that were given to an encoder, by number. Owned by one thread.
+    The last frames that were given to an encoder, by number. Any thread.
 
     :param max_bytes: bound on their memory; the oldest are let go beyond it
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
+        self._lock = threading.Lock()
         self._frames: deque[Picture | None] = deque()
         self._size_bytes = 0
         self._first = 0
@@ -41,19 +43,22 @@ class KeptFrames:
     @property
     def frames(self) -> tuple[Picture | None, ...]:
         """They themselves, the oldest first; None: it repeats the one before."""
-        return tuple(self._frames)
+        with self._lock:
+            return tuple(self._frames)
 
     def push(self, picture: Picture | None) -> None:
         """Keep one more frame; None: it repeats the one before."""
-        self._frames.append(picture)
-        self._size_bytes += 0 if picture is None else picture.size_bytes
-        while self._size_bytes > self._max_bytes:
-            self._forget_first()
+        with self._lock:
+            self._frames.append(picture)
+            self._size_bytes += 0 if picture is None else picture.size_bytes
+            while self._size_bytes > self._max_bytes:
+                self._forget_first()
 
     def forget_before(self, number: int) -> None:
         """Let frames go that stand in the file."""
-        while self._frames and self._first < number:
-            self._forget_first()
+        with self._lock:
+            while self._frames and self._first < number:
+                self._forget_first()
 
     def _forget_first(self) -> None:
         picture = self._frames.popleft()

@@ -44,8 +44,24 @@ def png_file(picture: Picture) -> bytes:
     elif not isinstance(picture, Frame | DepthFrame):
         raise UndecodableError(f'{type(picture).__name__}: no picture can be made of it alone')
     if isinstance(shown, DepthFrame):
-        return _png(_shades(shown.values), 'gray')
-    return _png(rgb_pixels(shown), 'rgb24')
+        return png_of_pixels(_shades(shown.values), 'gray')
+    return png_of_pixels(rgb_pixels(shown), 'rgb24')
+
+
+def png_of_pixels(pixels: npt.NDArray[Any], pix_fmt: str) -> bytes:
+    """
+    Return pixels as a PNG.
+
+    :param pixels: ``(h, w, 3)`` uint8, ``(h, w)`` uint8, or ``(h, w)`` uint16
+    :param pix_fmt: FFmpeg's name of what that is: ``rgb24``, ``gray`` or ``gray16be``
+    """
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=pix_fmt)
+    context = av.CodecContext.create('png', 'w')
+    assert isinstance(context, av.VideoCodecContext)
+    context.width, context.height = frame.width, frame.height
+    context.pix_fmt = pix_fmt
+    context.time_base = Fraction(1, 1)
+    return b''.join(bytes(packet) for packet in (*context.encode(frame), *context.encode(None)))
 
 
 def _shades(depth: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -59,13 +75,3 @@ def _shades(depth: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         share = (measured - low) / max(high - low, 1e-9)
         shades[is_measured] = np.rint(_NEAREST + share * (255 - _NEAREST))
     return shades
-
-
-def _png(pixels: npt.NDArray[np.uint8], pix_fmt: str) -> bytes:
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=pix_fmt)
-    context = av.CodecContext.create('png', 'w')
-    assert isinstance(context, av.VideoCodecContext)
-    context.width, context.height = frame.width, frame.height
-    context.pix_fmt = pix_fmt
-    context.time_base = Fraction(1, 1)
-    return b''.join(bytes(packet) for packet in (*context.encode(frame), *context.encode(None)))

@@ -346,6 +346,10 @@ def encoders(monkeypatch, make_rig):
                 self._gate.set()
 
         def encode(self, frame):
+            if self._key.startswith(('whole-', 'rest-')):
+                # What is encoded after the episode has an encoder of its own.
+                super().encode(frame)
+                return
             assert self._gate.wait(WAIT_S), 'the test never opened the gate'
             control.await_ration(self.num_frames + 1)
             if self._key in control.errors:

@@ -105,6 +105,122 @@ def open_encoder(tmp_path):
     return make
 
 
+OTHERS = {
+    'h264': ('libx264', {'g': '10', 'bf': '3', 'b-pyramid': 'normal'}, 'yuv420p'),
+    'hevc': (
+        'libx265',
+        {'x265-params': 'log-level=error:keyint=10:bframes=3:open-gop=0'},
+        'yuv420p',
+    ),
+    # Key frames that frames shown before them lean on, as LeRobot's own hevc files have.
+    'open': (
+        'libx265',
+        {'x265-params': 'log-level=error:keyint=6:min-keyint=6:bframes=3'},
+        'yuv420p',
+    ),
+    'av1': ('libsvtav1', {'g': '10', 'preset': '10'}, 'yuv420p'),
+    'close': ('libx264', {'g': '2', 'bf': '0'}, 'yuv420p'),
+    'depth': ('libx265', {'x265-params': 'log-level=error:lossless=1:bframes=0'}, 'gray12le'),
+}
+
+
+@pytest.fixture
+def moving_video(tmp_path):
+    """Encode moving noise as others do: reordered frames, long distances of key frames."""
+
+    def make(name='moving.mp4', num_frames=40, *, codec='h264', fps=30, seed=0, height=48):
+        path = tmp_path / name
+        encoder, options, pix_fmt = OTHERS[codec]
+        chance = np.random.default_rng(seed)
+        shape = (height, 64 + num_frames, 3)
+        noise = chance.integers(0, 255, shape).astype(np.uint8)
+        if pix_fmt == 'gray12le':
+            noise = chance.integers(0, 4096, shape[:2]).astype(np.uint16)
+        with av.open(str(path), 'w') as container:
+            stream = container.add_stream(encoder, rate=fps, options=options)
+            stream.width, stream.height, stream.pix_fmt = 64, height, pix_fmt
+            for index in range(num_frames):
+                pixels = np.ascontiguousarray(noise[:, index : index + 64])
+                source = 'rgb24' if pixels.ndim == 3 else pix_fmt
+                frame = av.VideoFrame.from_ndarray(pixels, format=source)
+                frame.pts, frame.time_base = index, Fraction(1, fps)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        return path
+
+    return make
+
+
+@pytest.fixture
+def cut_video(tmp_path):
+    """Cut a video off; its table of frames comes first, and promises what is there no more."""
+
+    def make(source, name='cut.mp4', *, share=0.6):
+        path = tmp_path / name
+        options = {'movflags': 'faststart'}
+        with av.open(str(source)) as read, av.open(
+            str(path), 'w', container_options=options
+        ) as made:
+            stream = made.add_stream_from_template(read.streams.video[0], opaque=True)
+            for packet in read.demux(video=0):
+                if packet.size:
+                    packet.stream = stream
+                    made.mux(packet)
+        content = path.read_bytes()
+        path.write_bytes(content[: int(len(content) * share)])
+        return path
+
+    return make
+
+
+@pytest.fixture
+def with_sound(tmp_path):
+    """Make a file with a second of video and as much sound, or with sound alone."""
+
+    def make(name='sound.mp4', *, has_video=True):
+        with av.open(str(tmp_path / name), 'w') as container:
+            streams = []
+            if has_video:
+                video = container.add_stream('libx264', rate=30)
+                video.width, video.height, video.pix_fmt = 64, 48, 'yuv420p'
+                streams.append((video, _pictures()))
+            audio = container.add_stream('aac', rate=44100, layout='stereo')
+            streams.append((audio, [_sound()]))
+            for stream, frames in streams:
+                for frame in (*frames, None):
+                    container.mux(stream.encode(frame))
+        return tmp_path / name
+
+    return make
+
+
+def _pictures():
+    for index in range(30):
+        frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), index, np.uint8), format='rgb24')
+        frame.pts, frame.time_base = index, Fraction(1, 30)
+        yield frame
+
+
+def _sound():
+    samples = np.random.default_rng(1).normal(size=(2, 44100)).astype(np.float32)
+    frame = av.AudioFrame.from_ndarray(samples / 9, format='fltp', layout='stereo')
+    frame.sample_rate, frame.pts = 44100, 0
+    return frame
+
+
+@pytest.fixture(scope='session')
+def pixels_of():
+    """Decode a whole file by plain FFmpeg, from its beginning; codes where it holds depth."""
+
+    def decode_file(path):
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            kind = 'gray12le' if stream.format.name == 'gray12le' else 'rgb24'
+            return [frame.to_ndarray(format=kind) for frame in container.decode(stream)]
+
+    return decode_file
+
+
 class GatedEncoder:
     """Encodes nothing while its gate is shut, and remembers what it was told to do."""
 

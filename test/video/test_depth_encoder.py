@@ -18,7 +18,7 @@ from __future__ import annotations
 import av
 from depth_pictures import png
 from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame, MILLIMETRES
-from lerobot_streamrec.errors import EncoderError
+from lerobot_streamrec.errors import UndecodableError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.decode import decode_codes
 from lerobot_streamrec.video.decoding_encoder import DecodingEncoder
@@ -121,6 +121,6 @@ def test_what_is_counted_is_what_is_encoded(chain, counter, path):
 
 
 def test_nothing_can_stand_in_for_the_first_picture(chain):
-    with pytest.raises(EncoderError, match='the first picture'):
+    with pytest.raises(UndecodableError, match='the first picture'):
         chain.encode(compressed(b'nothing'))
     chain.abort()

@@ -15,8 +15,10 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from lerobot_streamrec.errors import DatasetCorruptError
-from lerobot_streamrec.video.probe import probe_video
+from lerobot_streamrec.video.probe import probe_file, probe_video
 import pytest
 
 
@@ -36,6 +38,49 @@ def test_a_video_is_described_as_lerobot_does(vcodec, codec, open_encoder, pictu
         'is_depth_map': False,
         'has_audio': False,
     }
+
+
+def test_sound_is_described_as_lerobot_does(with_sound):
+    info = probe_video(with_sound())
+    bit_rate = info.pop('audio.bit_rate')
+    assert isinstance(bit_rate, int)
+    assert 10_000 < bit_rate < 400_000
+    # What LeRobot 0.6.1's get_video_info says of such a file.
+    assert {key: value for key, value in info.items() if 'audio' in key} == {
+        'has_audio': True,
+        'audio.channels': 2,
+        'audio.codec': 'aac',
+        'audio.sample_rate': 44100,
+        'audio.bit_depth': 32,
+        'audio.channel_layout': 'stereo',
+    }
+    assert info['video.codec'] == 'h264'
+
+
+def test_the_length_of_a_file_is_exact(open_encoder, picture):
+    encoder = open_encoder('h264', fps=30)
+    for level in range(7):
+        encoder.encode(picture((level, 2, 3)))
+    video = encoder.finish()
+    probe = probe_file(video.path)
+    assert (probe.duration_s, probe.num_frames) == (Fraction(7, 30), 7)
+    assert (probe.size_bytes, probe.missing_bytes) == (video.path.stat().st_size, 0)
+    assert probe.as_json()['duration_s'] == 7 / 30
+    assert probe.as_json()['info'] == probe_video(video.path)
+
+
+def test_frames_that_were_cut_off_are_not_counted(moving_video, cut_video):
+    whole = moving_video()
+    probe = probe_file(cut_video(whole, share=0.9))
+    assert 0 < probe.num_frames < probe_file(whole).num_frames
+    assert 0 < probe.missing_bytes < whole.stat().st_size
+
+
+def test_a_file_with_sound_alone_is_no_video(with_sound):
+    with pytest.raises(DatasetCorruptError, match='there is sound in it and no video'):
+        probe_video(with_sound('sound.m4a', has_video=False))
+    with pytest.raises(DatasetCorruptError, match='there is sound in it and no video'):
+        probe_file(with_sound('sound.m4a', has_video=False))
 
 
 @pytest.mark.parametrize('content', [b'', b'no video at all' * 100])

@@ -16,17 +16,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 import json
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
+from lerobot_streamrec.dataset.episode_table import VideoPlace
 from lerobot_streamrec.dataset.layout import (
     FileIndex,
     INFO,
     record_path,
     row_stamps_path,
+    STATISTICS,
     STATS,
     TASKS,
 )
@@ -65,21 +68,51 @@ class Steps:
             self._progress(self._done_bytes, self._total_bytes)
 
 
-def assemble_same(plan: Plan, tree: NewTree, progress: Progress | None = None) -> None:
+@dataclass(frozen=True, slots=True)
+class NewVideos:
+    """
+    Videos of a tree that stand in it already, because they are others than before.
+
+    :param places: per video key: where each episode stands now
+    :param raw_info: what info.json says now
+    :param records: what the recorder's records of episodes say otherwise now
+    """
+
+    places: Mapping[str, Mapping[Kept, VideoPlace]]
+    raw_info: Mapping[str, Any]
+    records: Mapping[Kept, Mapping[str, object]]
+
+
+def assemble_same(
+    plan: Plan,
+    tree: NewTree,
+    progress: Progress | None = None,
+    *,
+    new_videos: NewVideos | None = None,
+) -> None:
     """
     Fill a tree with all episodes of one dataset, in other files.
 
+    :param new_videos: of some cameras, if they are not those of the dataset
     :raise DatasetError: if a file cannot be read or written
     :raise VideoError: if a video cannot be read or written
     """
     catalog = plan.kept[0].catalog
     steps = Steps(plan.size_bytes, progress)
-    _write_files(plan, tree, same_tasks(catalog), NewStatistics(), steps)
-    sidecar = sidecar_path(len(plan.kept))
-    for relative in (INFO, TASKS, STATS, sidecar):
+    places = new_videos.places if new_videos else {}
+    _write_files(plan, tree, same_tasks(catalog), NewStatistics(), steps, places)
+    if new_videos:
+        tree.write(INFO, _as_bytes(new_videos.raw_info))
+    else:
+        tree.link(catalog.root / INFO, INFO)
+    sidecars = [sidecar_path(len(plan.kept))]
+    if new_videos:
+        # Every episode has still its own files, or not, as before: it can be undone as before.
+        sidecars = [STATISTICS / one.name for one in (catalog.root / STATISTICS).glob('*')]
+    for relative in (TASKS, STATS, *sidecars):
         if (catalog.root / relative).exists():
             tree.link(catalog.root / relative, relative)
-    write_records(plan.kept, tree)
+    write_records(plan.kept, tree, new_videos.records if new_videos else {})
 
 
 def assemble_chosen(
@@ -109,12 +142,19 @@ def assemble_chosen(
 
 
 def _write_files(
-    plan: Plan, tree: NewTree, tasks: UnifiedTasks, statistics: NewStatistics, steps: Steps
+    plan: Plan,
+    tree: NewTree,
+    tasks: UnifiedTasks,
+    statistics: NewStatistics,
+    steps: Steps,
+    places_of_videos: Mapping[str, Mapping[Kept, VideoPlace]] = MappingProxyType({}),
 ) -> None:
     size = plan.kept[0].catalog.info.chunks_size
     data, meta = file_numbers(plan.data, size), file_numbers(plan.meta, size)
     videos = {
-        key: write_video_files(
+        key: places_of_videos[key]
+        if key in places_of_videos
+        else write_video_files(
             key, groups, file_numbers(groups, size), tree, plan.surveys, steps.done
         )
         for key, groups in plan.videos.items()
@@ -188,4 +228,8 @@ def _info_bytes(raw_info: Mapping[str, Any], kept: Sequence[Kept], total_tasks: 
         'total_tasks': total_tasks,
         'splits': {'train': f'0:{len(kept)}'},
     }
+    return _as_bytes(content)
+
+
+def _as_bytes(content: Mapping[str, Any]) -> bytes:
     return (json.dumps(content, indent=4, ensure_ascii=False) + '\n').encode()

@@ -63,7 +63,7 @@ def write_video_files(
             path = tree.place(target)
             concatenate(segments, path, on_bytes)
             tree.settle(path)
-            places.update(_one_after_another(group, file))
+            places.update(one_after_another(group, file))
     return places
 
 
@@ -90,7 +90,8 @@ def _where_they_were(video_key: str, piece: Piece, file: FileIndex) -> Places:
     return found
 
 
-def _one_after_another(group: Sequence[Piece], file: FileIndex) -> Places:
+def one_after_another(group: Sequence[Piece], file: FileIndex) -> Places:
+    """Return where episodes stand in a file that holds them and nothing else."""
     found, frame = {}, 0
     for piece in group:
         fps = piece.catalog.info.fps

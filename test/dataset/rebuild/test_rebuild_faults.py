@@ -33,10 +33,13 @@ from lerobot_streamrec.dataset.rebuild.delete import delete_episodes
 from lerobot_streamrec.dataset.rebuild.disk import Disk
 from lerobot_streamrec.dataset.rebuild.exchange import finish_rebuild, folder_beside
 from lerobot_streamrec.dataset.rebuild.merge import merge_datasets
+from lerobot_streamrec.dataset.rebuild.reencode import reencode_dataset
 from lerobot_streamrec.errors import DatasetError, DatasetLockedError, RebuildError
+from lerobot_streamrec.video.config import EncoderConfig
 import pytest
 
 FRONT = 'observation.images.front'
+AGAIN = EncoderConfig(vcodec='h264', preset='ultrafast', crf=20)
 # Elsewhere, a kill after a step is one before the next.
 TELLING_AFTER = ('exchange', 'move', 'remove', 'remove_tree')
 
@@ -98,6 +101,10 @@ def assert_nothing_is_left(root):
 TOOLS = {
     'compact': (lambda root, disk: compact_dataset(root, disk=disk), ([2, 3],)),
     'delete': (lambda root, disk: delete_episodes(root, [0], disk=disk), ([2, 3], [3])),
+    'reencode': (
+        lambda root, disk: reencode_dataset(root, AGAIN, cameras=['front'], disk=disk),
+        ([2, 3],),
+    ),
 }
 
 

@@ -1,0 +1,234 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A dataset whose cameras are encoded again, with other settings; everything else stays."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+import threading
+import time
+from typing import Any
+
+from lerobot_streamrec.dataset.catalog import Catalog, read_catalog
+from lerobot_streamrec.dataset.extract import video_key_of
+from lerobot_streamrec.dataset.rebuild.assemble import (
+    assemble_same,
+    file_numbers,
+    NewVideos,
+    Progress,
+)
+from lerobot_streamrec.dataset.rebuild.changing import Change, changing, measured
+from lerobot_streamrec.dataset.rebuild.disk import Disk
+from lerobot_streamrec.dataset.rebuild.encoded_files import EncodingJob, write_encoded_files
+from lerobot_streamrec.dataset.rebuild.exchange import rebuilding
+from lerobot_streamrec.dataset.rebuild.pieces import Kept, kept_episodes
+from lerobot_streamrec.dataset.rebuild.plan import make_plan, Plan
+from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.video.checks import check_encoder, check_picture_size
+from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.depth_config import is_depth, IS_DEPTH_MAP
+from lerobot_streamrec.video.probe import probe_video
+from lerobot_streamrec.video.reencode import unsuitable
+
+_RECORD_KEY = 'encoded_again'
+# Of settings, what tells a reader of the record how pictures were encoded before.
+_TOLD = ('video.codec', 'video.pix_fmt', 'video.g', 'video.crf', 'video.preset')
+
+
+@dataclass(frozen=True, slots=True)
+class EncodingPlan:
+    """
+    What is to be encoded again.
+
+    :param files: of the dataset; none is joined to another
+    :param cameras: video keys of those that are encoded
+    :param config: encoder settings
+    :param left_alone: which cameras are not, and why, each a sentence
+    """
+
+    files: Plan
+    cameras: tuple[str, ...]
+    config: EncoderConfig
+    left_alone: tuple[str, ...] = ()
+
+    @property
+    def catalog(self) -> Catalog:
+        """The dataset."""
+        return self.files.kept[0].catalog
+
+    @property
+    def num_frames(self) -> int:
+        """Frames of all cameras that are encoded."""
+        return len(self.cameras) * self.catalog.info.total_frames
+
+    def jobs(self) -> Iterator[EncodingJob]:
+        """Yield one for each new file."""
+        size = self.catalog.info.chunks_size
+        for key in self.cameras:
+            groups = self.files.videos[key]
+            for (piece,), file in zip(groups, file_numbers(groups, size), strict=True):
+                yield EncodingJob(key, piece, file)
+
+
+def plan_encoding(
+    catalog: Catalog, config: EncoderConfig, cameras: Collection[str] = ()
+) -> EncodingPlan:
+    """
+    Find what is to be encoded again. Tries the encoder; changes nothing.
+
+    A camera that the encoder would spoil, as one of depth, is left alone unless it is named.
+
+    :param cameras: video keys, or their last parts; none: all cameras
+    :raise ConfigError: if there is no such camera, nothing to encode, or a camera that is named
+        must not go through this encoder
+    :raise DatasetCorruptError: if a file is missing
+    """
+    if not catalog.episodes:
+        raise ConfigError('root', str(catalog.root), 'it has no episode')
+    named = [video_key_of(catalog.info, one, catalog.root) for one in cameras]
+    keys = named or catalog.info.video_keys
+    chosen: list[str] = []
+    left_alone: list[str] = []
+    for key in dict.fromkeys(keys):
+        spec = catalog.info.features[key]
+        problem = unsuitable(config, is_depth=is_depth(spec.info))
+        if problem and cameras:
+            raise ConfigError('camera', key, problem)
+        if problem:
+            left_alone.append(f'{key} is left as it is: {problem}')
+            continue
+        chosen.append(key)
+    if not chosen:
+        reason = '; '.join(left_alone) or 'it has no camera'
+        raise ConfigError('root', str(catalog.root), f'there is nothing to encode: {reason}')
+    check_encoder(config, catalog.info.fps)
+    for key in chosen:
+        # Older datasets say (channels, height, width).
+        height, width = _size(catalog.info.features[key].shape or (0, 0, 0))
+        check_picture_size(key, config, height=height, width=width)
+    plan = make_plan(kept_episodes((catalog, one) for one in catalog.episodes), pack=False)
+    return EncodingPlan(plan, tuple(chosen), config, tuple(left_alone))
+
+
+def reencode_dataset(
+    root: Path,
+    config: EncoderConfig,
+    *,
+    cameras: Collection[str] = (),
+    progress: Progress | None = None,
+    cancel: threading.Event | None = None,
+    disk: Disk | None = None,
+) -> Change:
+    """
+    Encode cameras of a dataset again. Takes its lock; interrupted at any time, it is whole.
+
+    Rows, tasks and the place of every frame in its episode stay. Statistics stay too: they are of
+    what the cameras saw, exact and before any codec, and are what a policy's input is normalised
+    by; counted again from decoded pictures they would be of the codecs' errors as well.
+
+    Several files are encoded at once, on all cores; each episode begins with a key frame.
+
+    :param root: the dataset's folder
+    :param config: encoder settings
+    :param cameras: video keys, or their last parts; none: all that may be encoded so
+    :param progress: is told the frames done and to do, by any thread
+    :param cancel: is set by another thread to give up
+    :param disk: the way to the disk
+    :raise ConfigError: if a setting or a camera cannot be used
+    :raise InterruptedWorkError: if it was given up; the dataset is as it was
+    :raise DatasetError: if that cannot be done; the dataset is as it was
+    :raise VideoError: if a video cannot be read or written; the dataset is as it was
+    :raise EncoderError: if the codec fails; the dataset is as it was
+    """
+    begin_s = time.monotonic()
+    disk = disk or Disk()
+    with changing(root, disk) as locked:
+        plan = plan_encoding(read_catalog(locked), config, cameras)
+        before = measured(locked)
+        with rebuilding(locked, disk) as tree:
+            jobs = list(plan.jobs())
+            places = write_encoded_files(
+                jobs, tree, config, progress=progress, cancel=cancel or threading.Event()
+            )
+            infos = {
+                key: _info_of(plan, key, _first_file(jobs, key, tree.folder))
+                for key in plan.cameras
+            }
+            new = NewVideos(places, _raw_info(plan, infos), _records(plan, infos))
+            assemble_same(plan.files, tree, new_videos=new)
+        return Change(
+            num_episodes=len(plan.files.kept),
+            before=before,
+            after=measured(locked),
+            seconds=time.monotonic() - begin_s,
+            remarks=plan.left_alone,
+        )
+
+
+def _size(shape: Sequence[int]) -> tuple[int, int]:
+    is_first = shape[0] in (1, 3) and shape[2] not in (1, 3)
+    return (shape[1], shape[2]) if is_first else (shape[0], shape[1])
+
+
+def _first_file(jobs: Sequence[EncodingJob], key: str, folder: Path) -> Path:
+    return next(folder / job.relative for job in jobs if job.video_key == key)
+
+
+def _old_info(catalog: Catalog, key: str) -> dict[str, Any]:
+    entry = catalog.raw_info['features'][key]
+    # Older datasets have another name for it.
+    return {**(entry.get('video_info') or {}), **(entry.get('info') or {})}
+
+
+def _info_of(plan: EncodingPlan, key: str, path: Path) -> dict[str, Any]:
+    """Return what info.json says of a camera now: what its files say, and how they were made."""
+    old = _old_info(plan.catalog, key)
+    # The sound is gone; that a camera is one of depth, and how, is nothing a file tells.
+    kept = {name: value for name, value in old.items() if not name.startswith('audio.')}
+    found = probe_video(path)
+    found[IS_DEPTH_MAP] = is_depth(old)
+    return {**kept, **found, **plan.config.as_info()}
+
+
+def _raw_info(plan: EncodingPlan, infos: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    features = dict(plan.catalog.raw_info['features'])
+    for key, info in infos.items():
+        entry = {name: value for name, value in features[key].items() if name != 'video_info'}
+        features[key] = {**entry, 'info': dict(info)}
+    return {**plan.catalog.raw_info, 'features': features}
+
+
+def _records(
+    plan: EncodingPlan, infos: Mapping[str, Mapping[str, Any]]
+) -> dict[Kept, Mapping[str, object]]:
+    """Keep in every episode's record how its cameras were encoded before, and when no more."""
+    change = {
+        'at': datetime.now(timezone.utc).isoformat(timespec='milliseconds'),
+        'cameras': {
+            key: {'before': _told(_old_info(plan.catalog, key)), 'now': _told(info)}
+            for key, info in infos.items()
+        },
+    }
+    found: dict[Kept, Mapping[str, object]] = {}
+    for one in plan.files.kept:
+        record = one.catalog.record_of(one.source.episode_index) or {}
+        found[one] = {_RECORD_KEY: [*record.get(_RECORD_KEY, ()), change]}
+    return found
+
+
+def _told(info: Mapping[str, Any]) -> dict[str, object]:
+    return {name.removeprefix('video.'): info.get(name) for name in _TOLD}

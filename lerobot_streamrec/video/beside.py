@@ -1,0 +1,88 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A file or folder that appears at its name whole, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+import os
+from pathlib import Path
+import shutil
+
+from lerobot_streamrec.errors import VideoError
+
+
+@contextmanager
+def written_beside(target: Path, *, overwrite: bool) -> Iterator[Path]:
+    """
+    Let a file be written under another name in the same folder; it is renamed at the end.
+
+    :param target: the name that it is to have
+    :param overwrite: whether a file of that name is replaced
+    :return: where to write; whatever is there is deleted if the block raises
+    :raise VideoError: if there is such a file and it is not to be replaced, or if the folder
+        cannot be written to
+    """
+    if target.is_dir():
+        raise VideoError(f'{target} is a folder; name the file that is to be made')
+    if not target.parent.is_dir():
+        raise VideoError(f'{target} cannot be written: there is no folder {target.parent}')
+    if not overwrite and os.path.lexists(target):
+        raise VideoError(f'{target} is there already; name another file, or allow to replace it')
+    part = target.with_name(f'.{target.stem}.{os.getpid()}.part{target.suffix}')
+    try:
+        yield part
+        _settle(part)
+        part.replace(target)
+    except OSError as error:
+        raise VideoError(f'{target} cannot be written: {error.strerror or error}') from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_written_beside(target: Path) -> Iterator[Path]:
+    """
+    Let a folder be filled under another name beside it; it is renamed at the end.
+
+    :param target: a folder that is empty or not there
+    :return: where to write; deleted with all that is in it if the block raises
+    :raise VideoError: if files are there already, or if the folder above cannot be written to
+    """
+    if not target.parent.is_dir():
+        raise VideoError(f'{target} cannot be made: there is no folder {target.parent}')
+    if os.path.lexists(target) and not target.is_dir():
+        raise VideoError(f'{target} is no folder; name one that is empty or not there')
+    part = target.with_name(f'.{target.name}.{os.getpid()}.part')
+    try:
+        if target.is_dir() and any(target.iterdir()):
+            raise VideoError(
+                f'{target} holds files already, which are not to be mixed with others; name a '
+                'folder that is empty or not there'
+            )
+        part.mkdir()
+        yield part
+        part.replace(target)
+    except OSError as error:
+        raise VideoError(f'{target} cannot be made: {error.strerror or error}') from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _settle(path: Path) -> None:
+    """Bring a file to the disk before it gets its name."""
+    with path.open('rb') as opened:
+        os.fsync(opened.fileno())
