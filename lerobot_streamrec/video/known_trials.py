@@ -17,8 +17,17 @@ from __future__ import annotations
 
 import threading
 
+from lerobot_streamrec.errors import CodecError
+from lerobot_streamrec.video.accepted import COLOUR_CHANNELS
+from lerobot_streamrec.video.checks import check_encoder
 from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.trial import ENOUGH_S, NUM_FRAMES, Trial, try_encoder
+from lerobot_streamrec.video.trial import (
+    check_before_trial,
+    ENOUGH_S,
+    NUM_FRAMES,
+    Trial,
+    try_encoder,
+)
 from lerobot_streamrec.video.trial_task import TrialTask
 
 _known: dict[str, Trial] = {}
@@ -53,3 +62,32 @@ def known_trial(
                 config, width=width, height=height, fps=fps, num_streams=num_streams, stop=stop
             )
         return _known[name]
+
+
+def check_at_size(
+    config: EncoderConfig,
+    *,
+    width: int,
+    height: int,
+    fps: int,
+    channels: int = COLOUR_CHANNELS,
+) -> None:
+    """
+    Refuse an encoder that does not work: by two frames if every PyAV has it, else by a trial.
+
+    :param config: settings, not of ``auto``
+    :param width: of the pictures to come, in pixels
+    :param height: of the pictures to come, in pixels
+    :param fps: frames per second of the videos to come
+    :param channels: of a picture: 3 for colours, 1 for depth
+    :raise CodecError: naming the setting and what is allowed
+    :raise ConfigError: if the codec does not go at this rate
+    """
+    if config.is_bundled:
+        check_encoder(config, fps, channels)
+        return
+    check_before_trial(config)
+    trial = known_trial(config, width=width, height=height, fps=fps)
+    if not trial.works:
+        allowed = f'it does not work here with {width}x{height} pixels: {trial.problem}'
+        raise CodecError('encoder.vcodec', config.vcodec, allowed)

@@ -26,11 +26,12 @@ import subprocess
 import sys
 import threading
 
+from lerobot_streamrec.errors import CodecError
 from lerobot_streamrec.video import trial as trial_module
 from lerobot_streamrec.video.accepted import is_registered
 from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.ffmpeg_settings import FfmpegSettings
-from lerobot_streamrec.video.known_trials import known_trial
+from lerobot_streamrec.video.known_trials import check_at_size, known_trial
 from lerobot_streamrec.video.trial import Trial, TrialCancelledError, try_encoder
 from lerobot_streamrec.video.trial_task import TrialReport, TrialTask
 import psutil
@@ -197,3 +198,11 @@ def test_tasks_and_reports_travel_unchanged(tmp_path):
     for text in ('', '{"frames": 3}', '[1, 2]'):
         with pytest.raises(ValueError, match=r'column|argument|mapping'):
             TrialReport.from_json(text)
+
+
+def test_who_encodes_at_once_has_the_right_check_for_each_encoder():
+    check_at_size(EncoderConfig('h264', preset='ultrafast', crf=17), **SIZE)
+    with pytest.raises(CodecError, match='encoder h264_videotoolbox|does not work here with 96x64'):
+        check_at_size(EncoderConfig('h264_videotoolbox'), **SIZE)
+    with pytest.raises(CodecError, match='install FFmpeg'):
+        check_at_size(EncoderConfig('h264', backend='ffmpeg', ffmpeg=NO_PROGRAM), **SIZE)
