@@ -202,7 +202,7 @@ def test_tasks_and_reports_travel_unchanged(tmp_path):
 
 def test_who_encodes_at_once_has_the_right_check_for_each_encoder():
     check_at_size(EncoderConfig('h264', preset='ultrafast', crf=17), **SIZE)
-    with pytest.raises(CodecError, match='encoder h264_videotoolbox|does not work here with 96x64'):
+    with pytest.raises(CodecError, match=r'encoder h264_videotoolbox|does not work here'):
         check_at_size(EncoderConfig('h264_videotoolbox'), **SIZE)
     with pytest.raises(CodecError, match='install FFmpeg'):
         check_at_size(EncoderConfig('h264', backend='ffmpeg', ffmpeg=NO_PROGRAM), **SIZE)
