@@ -93,7 +93,8 @@ def main() -> int:
     ring: Ring = np.load(options.ring)
     scenario = Scenario(options.cameras, ring.shape[2], ring.shape[1], options.codec)
     folder = options.out.parent
-    config = scenario.recorder_config(folder).encoder_in_use()
+    recorder = scenario.recorder_config(folder)
+    config = recorder.encoder_of(recorder.cameras[0])
     episodes = [
         encode_episode(ring, options.cameras, rows, config, folder) for rows in options.rows
     ]

@@ -23,6 +23,7 @@ from typing import NoReturn
 
 import click
 from lerobot_streamrec.cli.check import check
+from lerobot_streamrec.cli.codecs import codecs
 from lerobot_streamrec.cli.compact import compact
 from lerobot_streamrec.cli.concat import concat
 from lerobot_streamrec.cli.delete import delete
@@ -50,6 +51,7 @@ def streamrec() -> None:
 
 _COMMANDS = (
     check,
+    codecs,
     compact,
     concat,
     delete,

@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -58,6 +58,26 @@ def progress_bar(text: str, *, is_bytes: bool = True) -> Iterator[Progress | Non
     with progress.Progress(*columns, console=console, transient=True) as bars:
         task = bars.add_task(text, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+Steps = Callable[[str], None]
+"""Told what is begun now."""
+
+
+@contextmanager
+def steps_bar(num_steps: int) -> Iterator[Steps]:
+    """Show on a terminal what is going on, and how much of it there is; elsewhere nothing."""
+    console = Console(stderr=True)
+    columns = (
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn('{task.description}'),
+    )
+    with progress.Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bars:
+        task, begun = bars.add_task('', total=num_steps), iter(range(num_steps))
+        yield lambda text: bars.update(task, description=text, completed=next(begun, num_steps))
 
 
 def size_text(size_bytes: int) -> str:

@@ -25,6 +25,7 @@ from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.video.depth_config import DEPTH_UNIT, is_depth, IS_DEPTH_MAP, stored_depth
 import pyarrow as pa
 
+VIDEO_CODEC = 'video.codec'
 CAMERA_NAMES = ('height', 'width', 'channels')
 
 _KEY = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]*')
@@ -165,6 +166,7 @@ def differences(
             found.append(f'{key} has names {theirs.names} in the dataset, {ours.names} now')
         if ours.is_video and theirs.is_video and theirs.shape is not None:
             found += _depth_differences(key, ours.info, theirs.info)
+            found += _codec_difference(key, ours.info, theirs.info)
     return found
 
 
@@ -178,6 +180,16 @@ def _depth_differences(
         for name in now
         if name in there and now[name] != there[name]
     ]
+
+
+def _codec_difference(
+    key: str, ours: Mapping[str, object], theirs: Mapping[str, object]
+) -> list[str]:
+    """Compare codecs; one that is not known yet differs from nothing."""
+    now, there = ours.get(VIDEO_CODEC), theirs.get(VIDEO_CODEC)
+    if not now or not there or now == there:
+        return []
+    return [f'{key} has {VIDEO_CODEC} {there} in the dataset, {now} now (encoder.vcodec)']
 
 
 def _depth_traits(info: Mapping[str, object]) -> dict[str, object]:

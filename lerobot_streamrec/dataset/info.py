@@ -18,11 +18,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 import json
+from pathlib import Path
 from typing import Any
 
 from lerobot_streamrec.dataset.features import DEFAULT_FEATURES, FeatureSpec
-from lerobot_streamrec.dataset.layout import CHUNKS_SIZE, DATA_PATH, VIDEO_PATH
-from lerobot_streamrec.errors import DatasetCorruptError, DatasetMismatchError
+from lerobot_streamrec.dataset.layout import CHUNKS_SIZE, DATA_PATH, INFO, VIDEO_PATH
+from lerobot_streamrec.errors import DatasetCorruptError, DatasetError, DatasetMismatchError
 
 CODEBASE_VERSION = 'v3.0'
 
@@ -140,6 +141,19 @@ def parse_info(content: bytes, where: object) -> DatasetInfo:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DatasetCorruptError(f'{where}/meta/info.json cannot be read: {error!r}') from error
+
+
+def known_features(root: Path) -> dict[str, FeatureSpec]:
+    """
+    Read what a dataset says of its features; nothing if there is none, or none that can be read.
+
+    :param root: the dataset's folder
+    """
+    try:
+        return dict(parse_info((root / INFO).read_bytes(), root).features)
+    except (OSError, DatasetError):
+        # Whoever opens the dataset says what is wrong with it.
+        return {}
 
 
 def _parse_feature(entry: Mapping[str, Any]) -> FeatureSpec:

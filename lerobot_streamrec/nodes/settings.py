@@ -237,8 +237,8 @@ def read_settings(reader: ParameterReader) -> GivenSettings:
 
     :raise ConfigError: naming the first that cannot be used
     """
-    cameras, vectors = read_cameras(reader), read_vectors(reader)
     encoder = read_encoder(reader)
+    cameras, vectors = read_cameras(reader, encoder), read_vectors(reader)
     repo_id, root = reader.read(_REPO_ID), reader.read(_ROOT)
     options = {name: reader.read(spec) for name, spec in _OPTIONS.items()}
     disk = {name: reader.read(spec) for name, spec in _DISK_OPTIONS.items()}

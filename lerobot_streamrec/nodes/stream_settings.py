@@ -21,10 +21,12 @@ from lerobot_streamrec.conversions.elements import Elements
 from lerobot_streamrec.dataset.features import check_feature_key
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.depth_settings import read_depth
+from lerobot_streamrec.nodes.encoder_settings import read_camera_encoder
 from lerobot_streamrec.nodes.parameters import ParameterReader, Spec
 from lerobot_streamrec.nodes.timing_settings import read_choice, read_timing, read_topic
 from lerobot_streamrec.nodes.transport import AUTO, TRANSPORTS
 from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.video.config import EncoderConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +52,18 @@ class Source:
     transport: str = AUTO
 
 
-def read_cameras(reader: ParameterReader) -> tuple[Source, ...]:
+def read_cameras(reader: ParameterReader, encoder: EncoderConfig) -> tuple[Source, ...]:
     """
     Read the parameters of all cameras.
 
+    :param encoder: of those that have none of their own
     :raise ConfigError: naming the first that cannot be used
     """
     names = reader.read(Spec('cameras', [], 'Names of the cameras; see camera.<name>.topic'))
-    return tuple(_camera(reader, name) for name in names)
+    return tuple(_camera(reader, name, encoder) for name in names)
 
 
-def _camera(reader: ParameterReader, name: str) -> Source:
+def _camera(reader: ParameterReader, name: str, encoder: EncoderConfig) -> Source:
     key = check_feature_key('cameras', f'observation.images.{name}')
     prefix = f'camera.{name}'
     topic = read_topic(reader, prefix, 'Base topic: sensor_msgs/msg/Image, or CompressedImage')
@@ -81,5 +84,6 @@ def _camera(reader: ParameterReader, name: str) -> Source:
         offset_ms=timing.offset_ms,
         policy=timing.policy,
         depth=read_depth(reader, prefix),
+        encoder=read_camera_encoder(reader, prefix, encoder),
     )
     return Source(prefix, stream, timing.stamp, timing.qos, transport=transport)

@@ -28,6 +28,7 @@ from lerobot_streamrec.dataset.takes.take_record import (
 from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.frame import EncodedPacket, Picture
 from lerobot_streamrec.recording.config import DEFERRED, PNG, RecorderConfig, StreamConfig
+from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.config_record import config_record
 from lerobot_streamrec.video.copying_encoder import CopyingEncoder
 from lerobot_streamrec.video.decoding_encoder import DecodingEncoder
@@ -71,7 +72,11 @@ class CameraTake:
 
 
 def open_camera(
-    stream: StreamConfig, picture: Picture, config: RecorderConfig, folder: Path
+    stream: StreamConfig,
+    picture: Picture,
+    config: RecorderConfig,
+    encoder: EncoderConfig,
+    folder: Path,
 ) -> CameraTake:
     """
     Start a camera's encoder thread.
@@ -79,13 +84,11 @@ def open_camera(
     :param stream: which camera
     :param picture: one of its pictures: all others have to be of that kind and size
     :param config: settings
+    :param encoder: of this camera, never of ``auto``
     :param folder: of the take, in staging; made if it is not there
     """
     height, width, unit = picture.height, picture.width, depth_unit(picture)
-    encoder = config.encoder_in_use(stream.depth)
-    if isinstance(picture, EncodedPacket):
-        # What is not copied has to be of the camera's codec: a feature has one.
-        encoder = encoder.for_codec(picture.codec)
+    encoder = encoder_for(encoder, picture)
     path = folder / video_name(stream.key)
     spool_path = path.with_suffix(SPOOL_SUFFIX)
     # Packets lean on each other in memory, are small, and to copy them is no work.
@@ -120,6 +123,14 @@ def open_camera(
     info = {**encoder.as_info(), **picture_info(stream, picture)}
     taken = TakenCamera(height, width, info, config_record(encoder))
     return CameraTake(thread, counting.counted, taken, unit, account)
+
+
+def encoder_for(encoder: EncoderConfig, picture: Picture) -> EncoderConfig:
+    """Return what encodes a camera's pictures, which may come as packets of a codec."""
+    if not isinstance(picture, EncodedPacket):
+        return encoder
+    # What is not copied has to be of the camera's codec: a feature has one.
+    return encoder.for_codec(picture.codec)
 
 
 def picture_info(stream: StreamConfig, picture: Picture) -> dict[str, object]:

@@ -61,6 +61,7 @@ class StreamConfig:
         empty: the key
     :param dtype: of a vector's column, one of ``DTYPES``
     :param depth: of a camera whose pictures are depth: how it is quantised; None: colours
+    :param encoder: of a camera: what encodes its colours; None: what the recorder is set to
     """
 
     key: str
@@ -73,6 +74,7 @@ class StreamConfig:
     part_of: str = ''
     dtype: str = 'float32'
     depth: DepthConfig | None = None
+    encoder: EncoderConfig | None = None
 
     @property
     def is_camera(self) -> bool:
@@ -143,7 +145,7 @@ class RecorderConfig:
     :param operator: who teaches, until another is set; empty: not said
     :param resume: whether a dataset that is there may be appended to
     :param streams: cameras and vectors
-    :param encoder: of all cameras
+    :param encoder: of cameras that have none of their own
     :param disk: when the disk counts as full
     :param limits: when an episode is not good enough
     :param clock: video key of the camera whose pictures are the rows; empty: a grid of its own
@@ -246,14 +248,15 @@ class RecorderConfig:
         """Bound of one camera's spool."""
         return self.spill_mib * MIB // max(1, len(self.cameras))
 
-    def encoder_in_use(self, depth: DepthConfig | None = None) -> EncoderConfig:
+    def encoder_of(self, stream: StreamConfig) -> EncoderConfig:
         """
         Return a camera's encoder settings with the cores shared out over the cameras.
 
-        :param depth: of a depth camera; None: of colours
+        :param stream: one of the cameras
         """
-        encoder, threads = self.encoder, self.encoder.encoder_threads
-        if depth is not None:
+        encoder = stream.encoder or self.encoder
+        threads = encoder.encoder_threads
+        if stream.depth is not None:
             encoder = DEPTH_ENCODER
         cores = os.cpu_count() or 1
         return encoder.with_threads(threads or max(1, cores // max(1, len(self.cameras))))

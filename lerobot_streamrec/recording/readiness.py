@@ -15,20 +15,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
-from lerobot_streamrec.dataset.features import camera_feature, differences
+from lerobot_streamrec.dataset.features import camera_feature, differences, VIDEO_CODEC
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.errors import DatasetMismatchError, StreamsNotReadyError
 from lerobot_streamrec.frame import Picture
-from lerobot_streamrec.recording.camera_take import picture_info
-from lerobot_streamrec.recording.config import NS_PER_MS, RecorderConfig
+from lerobot_streamrec.recording.camera_take import encoder_for, picture_info
+from lerobot_streamrec.recording.config import NS_PER_MS
 from lerobot_streamrec.recording.status import StreamStatus
 from lerobot_streamrec.recording.stream import Stream
 from lerobot_streamrec.recording.take import Take
 from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.video.checks import check_picture_size
+from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.frame_queue import QueueStatistics
 
 
@@ -116,17 +118,18 @@ def _status(
 
 
 def refuse_picture_sizes(
-    streams: Iterable[Stream], config: RecorderConfig, info: DatasetInfo
+    streams: Iterable[Stream], encoders: Mapping[str, EncoderConfig], root: Path, info: DatasetInfo
 ) -> None:
     """
     Refuse to start with pictures that the codec or the dataset cannot take.
 
     :param streams: all of them, each with a sample
-    :param config: settings
+    :param encoders: of each camera
+    :param root: the dataset's folder
     :param info: what is committed
     :raise StreamsNotReadyError: if a camera brings depth and is one of colours, or otherwise
     :raise CodecError: if the codec cannot take a camera's size
-    :raise DatasetMismatchError: if a camera's size is not the dataset's
+    :raise DatasetMismatchError: if a camera's size or codec is not the dataset's
     """
     wanted = {}
     for stream in streams:
@@ -136,10 +139,11 @@ def refuse_picture_sizes(
             if bool(depth_unit(picture)) != (stream.config.depth is not None):
                 kinds = ('colours', 'depth') if stream.config.depth else ('depth', 'colour')
                 raise StreamsNotReadyError(['{} brings {} and is a {} camera'.format(key, *kinds)])
-            encoder = config.encoder_in_use(stream.config.depth)
+            encoder = encoder_for(encoders[key], picture)
             check_picture_size(key, encoder, height=height, width=width)
-            wanted[key] = camera_feature(height, width, picture_info(stream.config, picture))
+            traits = {**picture_info(stream.config, picture), VIDEO_CODEC: encoder.codec}
+            wanted[key] = camera_feature(height, width, traits)
     present = {key: info.features[key] for key in wanted if info.features[key].shape}
     found = differences({key: wanted[key] for key in present}, present)
     if found:
-        raise DatasetMismatchError(config.root, found)
+        raise DatasetMismatchError(root, found)

@@ -35,6 +35,7 @@ from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.committer import Committer
 from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.disk_watch import DiskWatch
+from lerobot_streamrec.recording.encoder_choice import EncoderChoices
 from lerobot_streamrec.recording.futures import settled, then
 from lerobot_streamrec.recording.metadata import checked_metadata, OPERATOR
 from lerobot_streamrec.recording.outcomes import Outcomes
@@ -47,7 +48,6 @@ from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
 from lerobot_streamrec.recording.streams import Streams
 from lerobot_streamrec.recording.summary import EpisodeSummary, Finalized
 from lerobot_streamrec.recording.take import Take
-from lerobot_streamrec.video.checks import check_encoder
 
 _log = logging.getLogger(__name__)
 
@@ -72,8 +72,7 @@ class Recorder:
     ) -> None:
         self._config = config
         self._clock_ns = steady_clock_ns
-        for depth in {camera.depth for camera in config.cameras}:
-            check_encoder(config.encoder_in_use(depth), config.fps)
+        self._encoders = EncoderChoices(config)
         writer, recovered = open_dataset(
             config.root,
             fps=config.fps,
@@ -104,6 +103,8 @@ class Recorder:
         :param picture: a frame, for instance; given away: its buffer must not change any more
         :raise StampError: if the stamp cannot be an instant of the running episode
         """
+        if self._take is None:
+            self._encoders.note_size(video_key, picture.width, picture.height)
         self._push(video_key, stamp_ns, picture)
 
     def push_vector(self, key: str, stamp_ns: int, values: Any) -> None:
@@ -189,10 +190,10 @@ class Recorder:
 
         :return: the index that the episode will have
         :raise EpisodeStateError: if one is running, or too many are on their way to the disk
-        :raise StreamsNotReadyError: if a stream is missing or stale
+        :raise StreamsNotReadyError: if a stream is missing or stale, or its encoder not tried yet
         :raise EpisodeError: if there is no task
         :raise CodecError: if the codec cannot take the size of a camera's pictures
-        :raise DatasetMismatchError: if a camera's size is not the dataset's
+        :raise DatasetMismatchError: if a camera's size or codec is not the dataset's
         :raise DiskFullError: if the disk has too little room
         """
         self._refuse_if_closed()
@@ -220,12 +221,14 @@ class Recorder:
             raise DiskFullError(self._disk.status.problem)
         streams, newest_ns = self._streams.all, self._streams.newest_ns
         refuse_unready_streams(streams, self._clock_ns(), newest_ns)
-        refuse_picture_sizes(streams, self._config, self._committer.info)
+        encoders = self._encoders.settled(streams)
+        refuse_picture_sizes(streams, encoders, self._config.root, self._committer.info)
         assert newest_ns is not None
         self._take = Take(
             self._config,
             streams,
             self._streams.row_clock(newest_ns, self._config),
+            encoders=encoders,
             task=self._task,
             folder=self._next_folder(),
             metadata={OPERATOR: self._operator},
@@ -329,6 +332,7 @@ class Recorder:
         """
         if not self._is_closed:
             self.end()
+        self._encoders.close(timeout_s)
         self._disk.close()
         if not self._committer.close(timeout_s):
             _log.error('the dataset was not written within %.1f s', timeout_s)

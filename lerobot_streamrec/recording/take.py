@@ -31,6 +31,7 @@ from lerobot_streamrec.recording.row_account import RowAccount
 from lerobot_streamrec.recording.sampling import Shown
 from lerobot_streamrec.recording.stream import Stream, StreamCounts
 from lerobot_streamrec.sync.row_clock import RowClock
+from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
 import numpy as np
 import numpy.typing as npt
@@ -101,6 +102,7 @@ class Take:
     :param config: settings
     :param streams: all of them; each has a sample at or before the grid's start
     :param clock: tells the instants of the rows
+    :param encoders: of each camera
     :param task: what the robot is to do
     :param folder: for the videos and the journal, in staging
     :param metadata: what is said of it before it begins
@@ -112,6 +114,7 @@ class Take:
         streams: Sequence[Stream],
         clock: RowClock,
         *,
+        encoders: Mapping[str, EncoderConfig],
         task: str,
         folder: Path,
         metadata: Mapping[str, str],
@@ -133,7 +136,9 @@ class Take:
         }
         self._before = {stream.config.key: stream.counts() for stream in streams}
         self._cameras = {
-            stream.config.key: open_camera(stream.config, stream.newest_value, config, folder)
+            stream.config.key: open_camera(
+                stream.config, stream.newest_value, config, encoders[stream.config.key], folder
+            )
             for stream in streams
             if stream.config.is_camera
         }

@@ -17,20 +17,23 @@ from __future__ import annotations
 
 from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
-from fractions import Fraction
 
 import av
-from av.codec.codec import UnknownCodecError
 from lerobot_streamrec.errors import CodecError, ConfigError
+from lerobot_streamrec.video.accepted import (
+    check_settings,
+    COLOUR_CHANNELS,
+    guilty_option,
+    opened,
+    refuse_unknown_options,
+    refuse_unread_parameters,
+)
 from lerobot_streamrec.video.codecs import codec_options, ffmpeg_encoder
-from lerobot_streamrec.video.config import BUNDLED_VCODECS, EncoderConfig
+from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.real_time import renounce_real_time
 
 THREAD_NAME = 'try-encoder'
 
-_CRF_RANGES = {'libsvtav1': (0, 63), 'h264': (0, 51), 'hevc': (0, 51)}
-_SVT_PRESETS = range(-2, 14)
-_TRIAL_SIZE = 128
 _TRIAL_FPS = 30
 _TRIAL_TIMEOUT_S = 20.0
 
@@ -41,64 +44,52 @@ _MAX_SIDE = 16384
 _TAKES_ODD_SIZES = ('libsvtav1',)
 
 
-def check_encoder(config: EncoderConfig, fps: int = _TRIAL_FPS) -> None:
+def check_encoder(
+    config: EncoderConfig, fps: int = _TRIAL_FPS, channels: int = COLOUR_CHANNELS
+) -> None:
     """
     Encode two frames, to know before an episode that the settings work on this machine.
 
+    :param config: settings of a software encoder in this process
     :param fps: frames per second of the videos to come
+    :param channels: of a picture: 3 for colours, 1 for depth
     :raise CodecError: naming the setting and what is allowed
     :raise ConfigError: if the codec does not go at this rate
     """
+    check_settings(config, channels)
     name = ffmpeg_encoder(config)
-    _check_known(config, name)
-    options = codec_options(config)
-    problem = _trial(config, name, fps)
+    problem = _trial(config, fps)
     if not problem:
         return
-    if fps != _TRIAL_FPS and not _trial(config, name, _TRIAL_FPS):
+    if fps != _TRIAL_FPS and not _trial(config, _TRIAL_FPS):
         raise ConfigError(
             'fps', fps, f'{name} does not take this rate ({problem}); take another encoder.vcodec'
         )
+    guilty = guilty_option(config, fps)
+    if guilty:
+        raise CodecError(
+            'encoder.extra_options',
+            f'{guilty}={config.extra_options[guilty]}',
+            f'{name} does not take this value ({problem}); '
+            f'`ffmpeg -h encoder={name}` lists what it takes',
+        )
     raise CodecError(
         'encoder',
-        ' '.join(f'{key}={value}' for key, value in options.items()),
+        ' '.join(f'{key}={value}' for key, value in codec_options(config).items()),
         f'{name} does not start with these options ({problem}); '
         'see encoder.preset and encoder.extra_options',
     )
 
 
-def _check_known(config: EncoderConfig, name: str) -> None:
-    """Refuse what is known to be wrong without a trial, or what a trial would let pass."""
-    try:
-        codec = av.Codec(name, 'w')
-    except UnknownCodecError as error:
-        raise CodecError(
-            'encoder.vcodec',
-            config.vcodec,
-            f'this build of FFmpeg has no encoder {name}; choose another of '
-            f'{", ".join(BUNDLED_VCODECS)} or install a PyAV that has it',
-        ) from error
-    formats = [one.name for one in codec.video_formats or ()]
-    if formats and config.pix_fmt not in formats:
-        allowed = f'{name} accepts {", ".join(formats)}'
-        raise CodecError('encoder.pix_fmt', config.pix_fmt, allowed)
-    low, high = _CRF_RANGES[config.vcodec]
-    if not low <= config.crf <= high:
-        raise CodecError('encoder.crf', config.crf, f'{name} accepts {low} to {high}')
-    if config.vcodec == 'libsvtav1':
-        if not float(config.crf).is_integer():
-            raise CodecError('encoder.crf', config.crf, f'{name} accepts whole numbers')
-        if config.preset not in _SVT_PRESETS:
-            raise CodecError('encoder.preset', config.preset, f'{name} accepts -2 to 13')
-
-
-def _trial(config: EncoderConfig, name: str, fps: int) -> str:
+def _trial(config: EncoderConfig, fps: int) -> str:
     """Encode in a thread of its own; empty, or what is wrong."""
     pool = ThreadPoolExecutor(1, THREAD_NAME, initializer=renounce_real_time)
     try:
-        num_packets = pool.submit(_encode_two_frames, config, name, fps).result(_TRIAL_TIMEOUT_S)
+        num_packets = pool.submit(_encode_two_frames, config, fps).result(_TRIAL_TIMEOUT_S)
     except futures.TimeoutError:
         return f'two frames took more than {_TRIAL_TIMEOUT_S:g} s'
+    except CodecError:
+        raise
     except (av.FFmpegError, ValueError) as error:
         return str(error)
     finally:
@@ -106,17 +97,13 @@ def _trial(config: EncoderConfig, name: str, fps: int) -> str:
     return '' if num_packets == 2 else f'two frames became {num_packets}'
 
 
-def _encode_two_frames(config: EncoderConfig, name: str, fps: int) -> int:
-    context = av.CodecContext.create(name, 'w')
-    assert isinstance(context, av.VideoCodecContext)
-    context.width = context.height = _TRIAL_SIZE
-    context.pix_fmt = config.pix_fmt
-    context.time_base = Fraction(1, fps)
-    context.framerate = Fraction(fps)
-    context.options = codec_options(config)
+def _encode_two_frames(config: EncoderConfig, fps: int) -> int:
+    context = opened(config, fps)
+    refuse_unknown_options(config, context.options)
+    refuse_unread_parameters(config, fps)
     num_packets = 0
     for pts in range(2):
-        frame = av.VideoFrame(_TRIAL_SIZE, _TRIAL_SIZE, config.pix_fmt)
+        frame = av.VideoFrame(context.width, context.height, config.pix_fmt)
         frame.pts = pts
         num_packets += len(context.encode(frame))
     return num_packets + len(context.encode(None))

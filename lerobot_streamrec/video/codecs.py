@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import os
 
-from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.config import EncoderConfig, LIBAOM
 
 # SVT-AV1 prints a page about itself for every episode and camera; 1 leaves it errors only.
 os.environ.setdefault('SVT_LOG', '1')
 
-_FFMPEG_NAMES = {'libsvtav1': 'libsvtav1', 'h264': 'libx264', 'hevc': 'libx265'}
+_FFMPEG_NAMES = {'h264': 'libx264', 'hevc': 'libx265'}
 
 # SVT-AV1 3, which LeRobot's own environment has, takes preset 12 and encodes with preset 10. From
 # SVT-AV1 4 on, presets 11 and above are encoders of their own, and wrong here: in key frame
@@ -34,10 +34,15 @@ _FASTEST_SVT_PRESET = 10
 # the time, and make files of depth a little smaller.
 _LOSSLESS = 'rc-lookahead=0:ctu=16:max-tu-size=8:rd=1'
 
+_SVT_PARAMETERS = 'svtav1-params'
+
+# FF_QP2LAMBDA: what -q:v of the ffmpeg program is multiplied by.
+_LAMBDA = 118
+
 
 def ffmpeg_encoder(config: EncoderConfig) -> str:
-    """Return FFmpeg's name of the encoder."""
-    return _FFMPEG_NAMES[config.vcodec]
+    """Return FFmpeg's name of the encoder; there is none of ``auto``."""
+    return _FFMPEG_NAMES.get(config.vcodec, config.vcodec)
 
 
 def codec_options(config: EncoderConfig) -> dict[str, str]:
@@ -48,25 +53,13 @@ def codec_options(config: EncoderConfig) -> dict[str, str]:
     over a key frame, it is told not to: such files cannot be sought in by every reader, nor be
     read when they were cut short.
     """
-    options = {'g': str(config.g), 'crf': f'{config.crf:g}'}
-    preset = config.preset
-    if config.vcodec == 'libsvtav1' and isinstance(preset, int):
-        preset = min(preset, _FASTEST_SVT_PRESET)
-    if preset is not None:
-        options['preset'] = str(preset)
-    if config.vcodec == 'libsvtav1':
-        parameters = [f'fast-decode={config.fast_decode}']
-        if config.encoder_threads:
-            parameters.append(f'lp={config.encoder_threads}')
-        options['svtav1-params'] = ':'.join(parameters)
-    else:
-        if config.fast_decode:
-            options['tune'] = 'fastdecode'
-        if config.encoder_threads:
-            options['threads'] = str(config.encoder_threads)
+    options = {} if config.g is None else {'g': str(config.g)}
+    options |= _of_device(config) if config.is_hardware else _of_software(config)
     for name, value in config.extra_options.items():
+        if name == _SVT_PARAMETERS and name in options:
+            value = _with_theirs(options.pop(name), value)
         options.setdefault(name, value)
-    if config.vcodec == 'h264':
+    if config.vcodec == 'h264' or config.is_hardware:
         options.setdefault('bf', '0')
     if config.vcodec == 'hevc':
         # With key frames so close, looking further ahead gains nothing, and what the codec holds
@@ -76,3 +69,55 @@ def codec_options(config: EncoderConfig) -> dict[str, str]:
         ours = f'log-level=error:open-gop=0:bframes=0:{effort}'
         options['x265-params'] = f'{ours}:{theirs}' if theirs else ours
     return options
+
+
+def _of_software(config: EncoderConfig) -> dict[str, str]:
+    options = {} if config.crf is None else {'crf': f'{config.crf:g}'}
+    preset, threads = config.preset, config.encoder_threads
+    if config.vcodec == 'libsvtav1' and isinstance(preset, int):
+        preset = min(preset, _FASTEST_SVT_PRESET)
+    if preset is not None:
+        # What LeRobot calls preset, libaom does not know by that name, and would not be told.
+        options['cpu-used' if config.vcodec == LIBAOM else 'preset'] = str(preset)
+    if config.vcodec == 'libsvtav1':
+        parameters = [f'fast-decode={config.fast_decode}']
+        if threads:
+            parameters.append(f'lp={threads}')
+        options[_SVT_PARAMETERS] = ':'.join(parameters)
+        return options
+    if config.fast_decode and config.vcodec != LIBAOM:
+        options['tune'] = 'fastdecode'
+    if threads:
+        options['threads'] = str(threads)
+        if config.vcodec == LIBAOM:
+            options['row-mt'] = '1'
+    return options
+
+
+def _with_theirs(ours: str, theirs: str) -> str:
+    """Append parameters of SVT-AV1, but for those that ours set."""
+    names = {one.partition('=')[0] for one in ours.split(':')}
+    added = [one for one in theirs.split(':') if one.partition('=')[0] not in names]
+    return ':'.join([ours, *added])
+
+
+def _of_device(config: EncoderConfig) -> dict[str, str]:
+    options = {}
+    if config.crf is not None and config.has_quality:
+        options = _quality(config.device, config.crf)
+    if config.preset is not None:
+        options['preset'] = str(config.preset)
+    return options
+
+
+def _quality(device: str, crf: float) -> dict[str, str]:
+    level = f'{crf:g}'
+    if device == 'nvenc':
+        return {'rc': '0', 'qp': level}
+    if device == 'qsv':
+        return {'global_quality': level}
+    if device == 'videotoolbox':
+        # LeRobot's q:v, as the codec itself knows it: q:v is a word of the ffmpeg program alone.
+        quality = round(max(1, min(100, 100 - 2 * crf)))
+        return {'flags': '+qscale', 'global_quality': str(quality * _LAMBDA)}
+    return {'qp': level}

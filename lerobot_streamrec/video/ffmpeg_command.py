@@ -15,21 +15,10 @@
 
 from __future__ import annotations
 
-import re
-import shlex
-import subprocess
-
-from lerobot_streamrec.errors import CodecError
 from lerobot_streamrec.video.codecs import codec_options, ffmpeg_encoder
 from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.ffmpeg_settings import FfmpegSettings
-
-_LIST_TIMEOUT_S = 20.0
 
 _COLOURS = ('-color_range', 'tv', '-colorspace', 'smpte170m')
-
-# A row of ``ffmpeg -encoders``: six flags, the first of them V for video, then the name.
-_VIDEO_ENCODER = re.compile(r'^ V[A-Z.]{5} (\S+)', re.MULTILINE)
 
 
 def encoder_command(config: EncoderConfig, *, fps: int, width: int, height: int) -> list[str]:
@@ -61,44 +50,3 @@ def encoder_command(config: EncoderConfig, *, fps: int, width: int, height: int)
         *(text for name, value in options.items() for text in (f'-{name}', value)),
         *('-f', 'nut', '-flush_packets', '1', 'pipe:1'),
     ]
-
-
-def check_ffmpeg(settings: FfmpegSettings, encoder_name: str) -> None:
-    """
-    Ask the program whether it was built with an encoder; whether that works is another question.
-
-    :param settings: the program
-    :param encoder_name: FFmpeg's name
-    :raise CodecError: if there is no such program, or it does not know the encoder
-    """
-    command = [settings.executable, '-hide_banner', '-nostdin', '-encoders']
-    name, told = 'encoder.ffmpeg.executable', settings.executable
-    try:
-        listing = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors='replace',
-            timeout=_LIST_TIMEOUT_S,
-            check=True,
-        ).stdout
-    except OSError as error:
-        raise CodecError(
-            name, told, f'{error.strerror}; install FFmpeg or name a program that can be run'
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        allowed = f'{shlex.join(command)} did not end within {_LIST_TIMEOUT_S:g} s'
-        raise CodecError(name, told, allowed) from error
-    except subprocess.CalledProcessError as error:
-        allowed = f'{shlex.join(command)} failed with {error.returncode}: {error.stderr[-300:]}'
-        raise CodecError(name, told, allowed) from error
-    known = _VIDEO_ENCODER.findall(listing)
-    if encoder_name not in known:
-        kinds = ('264', '265', 'hevc', 'av1')
-        near = [one for one in known if any(kind in one for kind in kinds)]
-        raise CodecError(
-            'encoder.vcodec',
-            encoder_name,
-            f'{told} was built without it; it has {", ".join(near) or "nothing of that kind"}',
-        )

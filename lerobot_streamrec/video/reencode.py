@@ -31,8 +31,9 @@ from lerobot_streamrec.errors import (
     InterruptedWorkError,
     VideoError,
 )
+from lerobot_streamrec.video.accepted import COLOUR_CHANNELS, DEPTH_CHANNELS
 from lerobot_streamrec.video.beside import written_beside
-from lerobot_streamrec.video.checks import check_encoder, check_picture_size
+from lerobot_streamrec.video.checks import check_picture_size
 from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.depth_config import DEPTH_PIX_FMT, keeps_codes
 from lerobot_streamrec.video.encoding_jobs import (
@@ -43,6 +44,7 @@ from lerobot_streamrec.video.encoding_jobs import (
 )
 from lerobot_streamrec.video.frame_decoder import PyavDecoder
 from lerobot_streamrec.video.join import whole_fps
+from lerobot_streamrec.video.known_trials import check_at_size
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.opening import open_file_encoder
 from lerobot_streamrec.video.probe import probe_file, VideoProbe
@@ -194,9 +196,10 @@ def _check(source: Path, config: EncoderConfig, found: VideoProbe, fps: int) -> 
     info = found.info
     if problem := unsuitable(config, is_depth=info['video.pix_fmt'] == DEPTH_PIX_FMT):
         raise ConfigError('encoder.pix_fmt', config.pix_fmt, f'{source}: {problem}')
-    check_encoder(config, fps)
     height, width = int(str(info['video.height'])), int(str(info['video.width']))
     check_picture_size(str(source), config, height=height, width=width)
+    channels = DEPTH_CHANNELS if config.pix_fmt == DEPTH_PIX_FMT else COLOUR_CHANNELS
+    check_at_size(config, width=width, height=height, fps=fps, channels=channels)
 
 
 def _first_frame(time_s: Fraction, fps: int) -> int:

@@ -87,6 +87,14 @@ def test_a_wrong_type(rig, parameters, words):
             ["encoder.pix_fmt is 'rgb565'", 'libx264 accepts yuv420p'],
         ),
         ({'encoder.extra_options': ['crf']}, ["encoder.extra_options is 'crf'", 'name=value']),
+        (
+            {**FRONT, 'encoder.extra_options': ['crff=3']},
+            ["encoder.extra_options is 'crff=3'", 'libx264 has no option crff'],
+        ),
+        (
+            {**FRONT, 'camera.front.encoder.vcodec': 'vp9'},
+            ["camera.front.encoder.vcodec is 'vp9'", 'libsvtav1, h264, hevc'],
+        ),
     ],
     ids=lambda value: '-'.join(value) if isinstance(value, dict) else '',
 )

@@ -26,6 +26,7 @@ import json
 import threading
 import time
 
+from lerobot_streamrec.errors import StreamsNotReadyError
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.video.config import EncoderConfig
@@ -108,6 +109,21 @@ class Rig:
             self.steady_ns = max(self.steady_ns, stamp_ns - BEGIN_NS)
             self.push(key, stamp_ns)
         self.steady_ns = max(self.steady_ns, until_ns - BEGIN_NS)
+
+    def start(self):
+        """Begin an episode as soon as its encoders have been tried at the size of pictures."""
+        started = []
+
+        def start_now():
+            try:
+                started.append(self.recorder.start())
+            except StreamsNotReadyError as error:
+                if 'is still being tried' not in str(error):
+                    raise
+            return started
+
+        wait_for(start_now)
+        return started[0]
 
     def record(self, seconds=1):
         """Record and save an episode."""

@@ -20,13 +20,12 @@ told is the encoder's own, and the next episode is recorded as if nothing had ha
 
 from __future__ import annotations
 
-from dataclasses import replace
 import threading
 
 from ffmpeg_programs import children, ffmpeg_config
 from lerobot_streamrec.errors import CommitError, EpisodeError
 from lerobot_streamrec.recording.status import RecorderState
-from lerobot_streamrec.video.config import EncoderConfig, FFMPEG
+from lerobot_streamrec.video.config import EncoderConfig
 import pytest
 from waiting import wait_for
 
@@ -262,7 +261,7 @@ def test_an_encoder_that_cannot_be_opened_fails_the_save_if_the_disk_refuses_pic
 def test_a_program_that_dies_in_an_episode_costs_it_no_frame(make_rig, read_dataset):
     rig = make_rig(encoder=ffmpeg_config())
     rig.run(1)
-    rig.recorder.start()
+    rig.start()
     rig.run(5)
     wait_for(lambda: len(children()) == 2)
     children()[0].kill()
@@ -295,9 +294,9 @@ def test_a_program_that_dies_in_an_episode_costs_it_no_frame(make_rig, read_data
 
 
 def test_a_save_waits_for_what_is_encoded_again(make_rig, encoders, read_dataset):
-    rig = make_rig(encoder=replace(QUICK, backend=FFMPEG), save_timeout_s=0.4)
+    rig = make_rig(encoder=ffmpeg_config(), save_timeout_s=0.4)
     rig.run(1)
-    rig.recorder.start()
+    rig.start()
     rig.run(8)
     encoders.wait_for(TOP, 70)
     encoders.errors[TOP] = OSError('device lost')
@@ -311,19 +310,19 @@ def test_a_save_waits_for_what_is_encoded_again(make_rig, encoders, read_dataset
 def test_an_encoder_that_fails_and_the_next_one_too_fail_the_save_with_both_reasons(
     make_rig, encoders, no_spool
 ):
-    rig = make_rig(encoder=replace(QUICK, backend=FFMPEG))
+    rig = make_rig(encoder=ffmpeg_config())
     rig.run(1)
     encoders.errors |= {TOP: OSError('device lost'), f'{TOP}.again': OSError('no memory')}
-    rig.recorder.start()
+    rig.start()
     rig.run(1)
     with pytest.raises((EpisodeError, CommitError), match=r'no memory; .* failed: device lost'):
         rig.save()
 
 
 def test_when_two_encoders_fail_the_pictures_are_kept(make_rig, encoders, read_dataset):
-    rig = make_rig(encoder=replace(QUICK, backend=FFMPEG))
+    rig = make_rig(encoder=ffmpeg_config())
     rig.run(1)
-    rig.recorder.start()
+    rig.start()
     rig.run(3)
     encoders.wait_for(TOP, 20)
     encoders.errors |= {TOP: OSError('device lost'), f'{TOP}.again': OSError('no memory')}

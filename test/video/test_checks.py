@@ -24,6 +24,7 @@ from __future__ import annotations
 from lerobot_streamrec.errors import CodecError, ConfigError
 from lerobot_streamrec.video.checks import check_encoder, check_picture_size
 from lerobot_streamrec.video.config import BUNDLED_VCODECS, EncoderConfig
+from lerobot_streamrec.video.depth_config import DEPTH_ENCODER
 import pytest
 
 
@@ -46,6 +47,17 @@ import pytest
         ({'preset': 'veryfast'}, 'encoder.preset', '-2 to 13'),
         ({'preset': -7}, 'encoder.preset', '-2 to 13'),
         ({'preset': 14}, 'encoder.preset', '-2 to 13'),
+        ({'g': True}, 'encoder.g', 'whole number'),
+        ({'g': 2.5}, 'encoder.g', 'whole number'),
+        ({'crf': float('inf')}, 'encoder.crf', '0 to 63'),
+        ({'vcodec': 'h264', 'crf': 60}, 'encoder.crf', '0 to 51'),
+        ({'vcodec': 'h264', 'pix_fmt': 'gray'}, 'encoder.pix_fmt', '1 of the 3 channels'),
+        ({'vcodec': 'hevc', 'pix_fmt': 'gray12le'}, 'encoder.pix_fmt', '1 of the 3 channels'),
+        ({'vcodec': 'h264_nvenc', 'crf': 30.5}, 'encoder.crf', 'whole numbers'),
+        ({'vcodec': 'h264_nvenc', 'crf': 52}, 'encoder.crf', '0 to 51'),
+        ({'vcodec': 'h264_v4l2m2m'}, 'encoder.vcodec', 'encoder.backend ffmpeg'),
+        ({'backend': 'gstreamer'}, 'encoder.backend', 'pyav, ffmpeg'),
+        ({'backend': 'ffmpeg', 'vcodec': 'vp9_vaapi'}, 'encoder.vcodec', 'begin with h264_'),
     ],
     ids=lambda value: ','.join(map(str, value.values())) if isinstance(value, dict) else '',
 )
@@ -59,6 +71,46 @@ def test_what_cannot_work_is_refused_by_name(settings, name, allowed):
 
 
 @pytest.mark.parametrize(
+    ('vcodec', 'name', 'value', 'allowed'),
+    [
+        # FFmpeg leaves these unread without a word.
+        ('libsvtav1', 'quality', '7', 'no option quality'),
+        ('h264', 'crff', '20', 'no option crff'),
+        ('hevc', 'x264-params', 'ref=1', 'no option x264-params'),
+        # Out of the range that the codec publishes, or none of its choices.
+        ('h264', 'aq-mode', '-3', 'does not take this value'),
+        ('h264', 'aq-mode', 'nicely', 'does not take this value'),
+        ('h264', 'tune', 'nice', 'does not take this value'),
+        ('libsvtav1', 'qp', '64', 'does not take this value'),
+        ('hevc', 'b', 'much', 'does not take this value'),
+        ('h264', 'x264-params', 'nonsense', 'does not take this value'),
+        # Of these the codec only warns.
+        ('h264', 'x264-params', 'nonsense=1', 'Error parsing option .nonsense'),
+        ('hevc', 'x265-params', 'nonsense=1', 'Unknown option: nonsense'),
+        ('libsvtav1', 'svtav1-params', 'nonsense=1', 'Error parsing option nonsense'),
+    ],
+)
+def test_options_that_would_be_ignored_or_fail_are_refused(vcodec, name, value, allowed):
+    # One that is right goes along with it.
+    options = {'threads': '1', name: value}
+    with pytest.raises(CodecError, match=allowed) as caught:
+        check_encoder(EncoderConfig(vcodec=vcodec, extra_options=options))
+    assert caught.value.name == 'encoder.extra_options'
+    assert caught.value.value == f'{name}={value}'
+
+
+@pytest.mark.parametrize('vcodec', BUNDLED_VCODECS)
+def test_options_of_every_codec_are_accepted(vcodec):
+    options = {'b': '4M', 'bufsize': '8M', 'qmin': '3', 'threads': '1'}
+    config = EncoderConfig(vcodec=vcodec, crf=None, g=None)
+    check_encoder(config.with_options({**options, 'g': '10'}))
+
+
+def test_depth_may_have_one_channel():
+    check_encoder(DEPTH_ENCODER, channels=1)
+
+
+@pytest.mark.parametrize(
     'settings',
     [
         *({'vcodec': vcodec} for vcodec in (*BUNDLED_VCODECS, 'av1')),
@@ -68,6 +120,10 @@ def test_what_cannot_work_is_refused_by_name(settings, name, allowed):
         {'g': 30, 'crf': 0},
         {'preset': -2},
         {'preset': 13},
+        {'g': None, 'crf': None},
+        {'vcodec': 'h264', 'g': None, 'crf': None, 'extra_options': {'tune': 'film'}},
+        {'extra_options': {'svtav1-params': 'lookahead=0:fast-decode=2'}},
+        {'vcodec': 'h264', 'pix_fmt': 'nv12'},
     ],
     ids=str,
 )

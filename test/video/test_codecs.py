@@ -53,14 +53,50 @@ def test_threads_reach_each_codec_in_its_own_words():
         assert options['threads'] == '3'
 
 
-def test_what_info_json_says_of_an_encoder_can_be_given_to_lerobot():
-    config = EncoderConfig(crf=30.0, preset=8, extra_options={'tune': '0'})
-    assert config.as_info() == {
-        'video.g': 2,
-        'video.crf': 30,
-        'video.preset': 8,
-        'video.fast_decode': 0,
-        'video.video_backend': 'pyav',
-        'video.extra_options': {'tune': '0'},
-    }
-    assert type(config.as_info()['video.crf']) is int
+@pytest.mark.parametrize(
+    ('vcodec', 'expected'),
+    [
+        ('libsvtav1', {'crf': '28', 'preset': '4', 'svtav1-params': 'fast-decode=1:lp=3'}),
+        ('h264', {'crf': '28', 'preset': '4', 'tune': 'fastdecode', 'threads': '3', 'bf': '0'}),
+        ('libaom-av1', {'crf': '28', 'cpu-used': '4', 'threads': '3', 'row-mt': '1'}),
+        ('hevc_nvenc', {'rc': '0', 'qp': '28', 'preset': '4', 'bf': '0'}),
+        ('h264_qsv', {'global_quality': '28', 'preset': '4', 'bf': '0'}),
+    ],
+)
+def test_every_setting_reaches_the_codec(vcodec, expected):
+    config = EncoderConfig(vcodec, g=5, crf=28, preset=4, fast_decode=1, encoder_threads=3)
+    assert codec_options(config) == {'g': '5', **expected}
+
+
+@pytest.mark.parametrize(
+    ('vcodec', 'expected'),
+    [
+        # LeRobot's q:v of 40 and 1: 118 for each.
+        ('h264_videotoolbox', {'flags': '+qscale', 'global_quality': '4720'}),
+        ('h264_vaapi', {'qp': '30'}),
+        ('av1_nvenc', {'rc': '0', 'qp': '30'}),
+        ('hevc_vaapi', {'qp': '30'}),
+        # What there is of quality in these has other names: extra_options.
+        ('h264_v4l2m2m', {}),
+        ('hevc_nvmpi', {}),
+    ],
+)
+def test_hardware_gets_its_own_words_for_quality(vcodec, expected):
+    config = EncoderConfig(vcodec, backend='ffmpeg', fast_decode=2, encoder_threads=2)
+    assert codec_options(config) == {'g': '2', **expected, 'bf': '0'}
+    assert ffmpeg_encoder(config) == vcodec
+
+
+def test_quality_of_videotoolbox_stays_in_its_range():
+    config = EncoderConfig('h264_videotoolbox', crf=51)
+    assert codec_options(config)['global_quality'] == '118'
+
+
+def test_what_is_left_to_the_codec_is_not_said():
+    assert codec_options(EncoderConfig('h264', g=None, crf=None)) == {'bf': '0'}
+
+
+def test_parameters_of_svt_are_added_to_ours():
+    theirs = {'svtav1-params': 'lp=9:tune=0'}
+    options = codec_options(EncoderConfig(encoder_threads=2, extra_options=theirs))
+    assert options['svtav1-params'] == 'fast-decode=0:lp=2:tune=0'

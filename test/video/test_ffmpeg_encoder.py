@@ -32,10 +32,10 @@ import sys
 
 import av
 from ffmpeg_programs import BUNDLED, children, fake_program, FASTEST, ffmpeg_config, PROGRAMS
-from lerobot_streamrec.errors import CodecError, EncoderError, EncoderProcessError
+from lerobot_streamrec.errors import EncoderError, EncoderProcessError
 from lerobot_streamrec.video.concat import concatenate, Segment
 from lerobot_streamrec.video.config import BUNDLED_VCODECS
-from lerobot_streamrec.video.ffmpeg_command import check_ffmpeg, encoder_command
+from lerobot_streamrec.video.ffmpeg_command import encoder_command
 from lerobot_streamrec.video.ffmpeg_settings import FfmpegSettings
 from lerobot_streamrec.video.opening import open_file_encoder
 from lerobot_streamrec.video.survey import survey_video
@@ -361,32 +361,3 @@ def test_what_it_has_given_can_be_read_when_the_recorder_was_killed(vcodec, tmp_
     assert [frame.at for frame in frames] == [Fraction(k, FPS) for k in range(len(frames))]
     shown = [frame.colour.mean() for frame in frames]
     assert shown == pytest.approx(range(len(frames)), abs=4)
-
-
-def test_a_program_is_asked_for_its_encoders(program, tmp_path):
-    for name in ('libx264', 'libx265', 'libsvtav1'):
-        check_ffmpeg(FfmpegSettings(program), name)
-    with pytest.raises(CodecError, match=r"'h264_nvmpi': .* was built without it; it has .*x264"):
-        check_ffmpeg(FfmpegSettings(program), 'h264_nvmpi')
-
-
-@pytest.mark.parametrize(
-    ('body', 'reason'),
-    [
-        ('sys.stderr.write("no licence\\n"); sys.exit(2)', 'failed with 2: no licence'),
-        ('print("Encoders:")', 'it has nothing of that kind'),
-        ('time.sleep(60)', r'did not end within 0\.2 s'),
-    ],
-)
-def test_a_program_that_cannot_say_its_encoders_is_refused(body, reason, tmp_path, monkeypatch):
-    monkeypatch.setattr('lerobot_streamrec.video.ffmpeg_command._LIST_TIMEOUT_S', 0.2)
-    program = fake_program(tmp_path, body)
-    with pytest.raises(CodecError, match=reason):
-        check_ffmpeg(FfmpegSettings(str(program)), 'libx264')
-
-
-def test_what_is_no_program_is_refused(tmp_path):
-    (tmp_path / 'ffmpeg').write_text('text')
-    for path, reason in (('ffmpeg', 'Permission denied'), ('none', 'No such file')):
-        with pytest.raises(CodecError, match=f'{reason}.*; install FFmpeg or name a program'):
-            check_ffmpeg(FfmpegSettings(str(tmp_path / path)), 'libx264')

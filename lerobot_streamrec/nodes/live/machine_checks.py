@@ -25,7 +25,7 @@ from lerobot_streamrec.nodes.live.shared_memory import left_over
 from lerobot_streamrec.nodes.live.verdict import Level, Remark
 from lerobot_streamrec.recording.config import MIB, RecorderConfig
 from lerobot_streamrec.recording.disk_watch import free_bytes
-from lerobot_streamrec.video.checks import check_encoder
+from lerobot_streamrec.recording.encoder_choice import EncoderChoices
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +52,17 @@ def try_encoder(config: RecorderConfig) -> Future[Check]:
 def _encoder(config: RecorderConfig) -> Check:
     if not config.cameras:
         return Check('encoder', Remark(Level.OK, 'no camera, nothing to encode'))
-    works = []
     try:
-        for depth in {camera.depth for camera in config.cameras}:
-            encoder = config.encoder_in_use(depth)
-            check_encoder(encoder, config.fps)
-            works.append(f'{encoder.vcodec}{" for depth" if depth else ""}')
+        choices = EncoderChoices(config)
     except StreamrecError as error:
         return Check('encoder', Remark(Level.PROBLEM, str(error)))
-    names = ' and '.join(sorted(set(works)))
+    works = {
+        f'{choices.encoder(camera.key).vcodec}{" for depth" if camera.depth else ""}'
+        for camera in config.cameras
+    }
+    names = ' and '.join(sorted(works))
     text = f'encodes here with {names}, at {config.fps} frames per second'
+    text = '; '.join([text, *choices.sentences])
     return Check('encoder', Remark(Level.OK, text))
 
 

@@ -88,7 +88,9 @@ def _picture(
     try:
         content = png_file(picture)
         if info is not None:
-            refuse_picture_sizes([topic.stream], settings.recorder, info)
+            stream, recorder = topic.stream.config, settings.recorder
+            encoders = {stream.key: recorder.encoder_of(stream)}
+            refuse_picture_sizes([topic.stream], encoders, recorder.root, info)
     except StreamrecError as error:
         return str(error), ''
     if folder is None:

@@ -1,0 +1,204 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Command ``codecs``: which encoders work on this machine, how fast, and how well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import json
+from pathlib import Path
+import re
+import tempfile
+
+import click
+from lerobot_streamrec.cli.bench_sample import sample_of
+from lerobot_streamrec.cli.codecs_report import (
+    choice_sentence,
+    measured_json,
+    measured_table,
+    trial_json,
+    trial_table,
+)
+from lerobot_streamrec.cli.progress import Steps, steps_bar
+from lerobot_streamrec.errors import CodecError
+from lerobot_streamrec.video.bench import measure_encoder, Measured, Sample
+from lerobot_streamrec.video.choice import Choice, choose_encoder, listed_encoders, NOT_BUILT
+from lerobot_streamrec.video.config import AUTO, BACKENDS, EncoderConfig, FFMPEG, PYAV
+from lerobot_streamrec.video.ffmpeg_settings import FfmpegSettings
+from lerobot_streamrec.video.known_trials import known_trial
+from lerobot_streamrec.video.trial import Trial
+from rich.console import Console
+
+ALL = 'all'
+
+
+def _size(_context: click.Context, _parameter: click.Parameter, text: str) -> tuple[int, int]:
+    match = re.fullmatch(r'(\d+)x(\d+)', text)
+    if match is None or not all(16 <= int(side) <= 16384 for side in match.groups()):
+        raise click.BadParameter(f'{text!r} is no size such as 640x480, 16 to 16384 a side')
+    return int(match[1]), int(match[2])
+
+
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """What encoders are needed for: size in pixels, frames per second, cameras at once."""
+
+    width: int
+    height: int
+    fps: int
+    num_streams: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was found out: trials, what auto takes of each backend, and what a sample became."""
+
+    trials: list[Trial]
+    choices: dict[str, Choice]
+    measured: list[Measured]
+
+
+@click.command()
+@click.option(
+    '--size', callback=_size, default='640x480', show_default=True, help='Of the pictures.'
+)
+@click.option(
+    '--fps', type=click.IntRange(1, 1000), default=30, show_default=True, help='Frames per second.'
+)
+@click.option(
+    '--streams',
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help='Cameras that are encoded at once.',
+)
+@click.option(
+    '--backend',
+    type=click.Choice([*BACKENDS, ALL]),
+    default=PYAV,
+    show_default=True,
+    help='What encodes: libav in the recorder, or an ffmpeg program.',
+)
+@click.option(
+    '--ffmpeg', default='ffmpeg', show_default=True, help='The program of the backend ffmpeg.'
+)
+@click.option('--bench', is_flag=True, help='Encode a sample with each that works, and compare.')
+@click.option(
+    '--source',
+    type=click.Path(exists=True, path_type=Path),
+    help='With --bench: a dataset or an MP4 to take the sample from; its size and rate count.',
+)
+@click.option(
+    '--seconds',
+    type=click.FloatRange(0.1, 600),
+    default=4.0,
+    show_default=True,
+    help='With --bench: length of the sample.',
+)
+@click.option('--json', 'as_json', is_flag=True, help='Print everything as JSON.')
+def codecs(
+    size: tuple[int, int],
+    fps: int,
+    streams: int,
+    backend: str,
+    ffmpeg: str,
+    bench: bool,
+    source: Path | None,
+    seconds: float,
+    as_json: bool,
+) -> None:
+    """
+    Try every encoder on this machine, and say which one encoder.vcodec auto would take.
+
+    Each encodes moving pictures in a process of its own, which may hang or crash, and counts only
+    if what is decoded shows them.
+    """
+    if source is not None and not bench:
+        raise click.UsageError('--source goes with --bench')
+    need, sample = _Need(*size, fps, streams), None
+    with tempfile.TemporaryDirectory(prefix='streamrec-codecs-') as folder:
+        if bench:
+            sample = sample_of(source, Path(folder), size=size, fps=fps, seconds=seconds)
+            need = _Need(sample.width, sample.height, sample.fps, streams)
+        found = _find_out(_listed(backend, FfmpegSettings(ffmpeg)), need, sample)
+    if as_json:
+        told = {
+            'trials': [trial_json(one) for one in found.trials],
+            'auto': {name: one.config.vcodec for name, one in found.choices.items()},
+            'bench': [measured_json(one) for one in found.measured],
+        }
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        return
+    console = Console()
+    console.print(trial_table(found.trials))
+    for name, choice in found.choices.items():
+        console.print(choice_sentence(name, choice), soft_wrap=True)
+    if sample is not None:
+        console.print(measured_table(found.measured, sample))
+
+
+def _listed(
+    backend: str, ffmpeg: FfmpegSettings
+) -> dict[str, list[tuple[EncoderConfig, bool]]]:
+    """
+    List what is to be tried, by backend.
+
+    :raise CodecError: if the ffmpeg program was asked for and cannot be run
+    """
+    if backend != ALL:
+        return {backend: listed_encoders(EncoderConfig(AUTO, backend=backend, ffmpeg=ffmpeg))}
+    listed = {PYAV: listed_encoders(EncoderConfig(AUTO))}
+    try:
+        listed[FFMPEG] = listed_encoders(EncoderConfig(AUTO, backend=FFMPEG, ffmpeg=ffmpeg))
+    except CodecError as error:
+        click.echo(f'note: {error}', err=True)
+    return listed
+
+
+def _find_out(
+    listed: dict[str, list[tuple[EncoderConfig, bool]]], need: _Need, sample: Sample | None
+) -> _Found:
+    trials, choices, measured = [], {}, []
+    num_listed = sum(map(len, listed.values()))
+    with steps_bar(num_listed if sample is None else 2 * num_listed) as steps:
+        for backend, encoders in listed.items():
+            trials += [_trial(config, is_built, need, steps) for config, is_built in encoders]
+            auto = EncoderConfig(AUTO, backend=backend, ffmpeg=encoders[0][0].ffmpeg)
+            choices[backend] = choose_encoder(
+                auto,
+                width=need.width,
+                height=need.height,
+                fps=need.fps,
+                num_streams=need.num_streams,
+            )
+        for trial in trials if sample is not None else ():
+            steps(f'encoding the sample: {_title(trial.config)}')
+            if trial.works and sample is not None:
+                measured.append(measure_encoder(trial.config, sample))
+    return _Found(trials, choices, measured)
+
+
+def _trial(config: EncoderConfig, is_built: bool, need: _Need, steps: Steps) -> Trial:
+    steps(f'trying {_title(config)}')
+    if not is_built:
+        return Trial(
+            config, need.width, need.height, need.fps, need.num_streams, problem=NOT_BUILT
+        )
+    return known_trial(
+        config, width=need.width, height=need.height, fps=need.fps, num_streams=need.num_streams
+    )
+
+
+def _title(config: EncoderConfig) -> str:
+    return f'{config.vcodec} ({config.backend})'

@@ -1,0 +1,125 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What ``codecs`` prints of encoders: trials, the choice, and what a sample became."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+import math
+from typing import Any
+
+from lerobot_streamrec.cli.progress import size_text
+from lerobot_streamrec.video.bench import Measured, Sample
+from lerobot_streamrec.video.choice import Choice
+from lerobot_streamrec.video.codecs import ffmpeg_encoder
+from lerobot_streamrec.video.config import AUTO, EncoderConfig
+from lerobot_streamrec.video.trial import Trial
+from rich.table import Table
+from rich.text import Text
+
+_RIGHT: dict[str, Any] = {'justify': 'right', 'no_wrap': True}
+
+
+def trial_table(trials: list[Trial]) -> Table:
+    """Show how each encoder did."""
+    first = trials[0]
+    cameras = f'{first.num_streams} camera{"" if first.num_streams == 1 else "s"}'
+    table = Table(title=f'{first.width}x{first.height}, {first.fps} fps, {cameras}')
+    table.add_column('vcodec (encoder)', no_wrap=True)
+    table.add_column('backend', no_wrap=True)
+    table.add_column('works', overflow='fold')
+    table.add_column('frames/s', **_RIGHT)
+    table.add_column('head-room', **_RIGHT)
+    for one in trials:
+        table.add_row(
+            _name(one.config),
+            one.config.backend,
+            Text('yes', 'green') if one.works else Text(f'no: {one.brief}', 'red'),
+            f'{one.frames_per_s:.0f}' if one.works else '',
+            _headroom(one) if one.works else '',
+        )
+    return table
+
+
+def _name(config: EncoderConfig) -> str:
+    encoder = ffmpeg_encoder(config)
+    return config.vcodec if encoder == config.vcodec else f'{config.vcodec} ({encoder})'
+
+
+def _headroom(trial: Trial) -> Text:
+    return Text(f'{trial.headroom:.1f}', '' if trial.headroom >= 1 else 'yellow')
+
+
+def choice_sentence(backend: str, choice: Choice) -> str:
+    """Say what ``auto`` would take."""
+    chosen = choice.trials[-1]
+    return f'encoder.vcodec {AUTO} would take {choice.config.vcodec} with {backend}: {chosen}'
+
+
+def trial_json(trial: Trial) -> dict[str, Any]:
+    """Return a trial as JSON."""
+    return {
+        'vcodec': trial.config.vcodec,
+        'encoder': ffmpeg_encoder(trial.config),
+        'backend': trial.config.backend,
+        'works': trial.works,
+        'problem': trial.problem,
+        'frames_per_s': round(trial.frames_per_s, 1),
+        'headroom': round(trial.headroom, 2),
+    }
+
+
+def measured_table(measured: list[Measured], sample: Sample) -> Table:
+    """Show what each encoder made of a sample."""
+    table = Table(
+        title=f'{sample.num_frames} frames of {sample.width}x{sample.height}, defaults of each'
+    )
+    table.add_column('vcodec', no_wrap=True)
+    table.add_column('backend', no_wrap=True)
+    for name in ('fps', 'CPU ms', 'size', 'Mbit/s', 'PSNR dB', 'SSIM'):
+        table.add_column(name, **_RIGHT)
+    for one in measured:
+        cells = (Text(one.problem, 'red'),) if one.quality is None else _cells(one)
+        table.add_row(one.config.vcodec, one.config.backend, *cells)
+    return table
+
+
+def _cells(measured: Measured) -> tuple[str, ...]:
+    assert measured.quality is not None
+    return (
+        f'{measured.frames_per_s:.0f}',
+        f'{measured.cpu_ms:.1f}',
+        size_text(measured.size_bytes),
+        f'{measured.bits_per_s / 1e6:.2f}',
+        f'{measured.quality.psnr_db:.1f}',
+        f'{measured.quality.ssim:.4f}',
+    )
+
+
+def measured_json(measured: Measured) -> dict[str, Any]:
+    """Return what an encoder made of a sample as JSON."""
+    quality = asdict(measured.quality) if measured.quality else {'psnr_db': None, 'ssim': None}
+    if quality['psnr_db'] == math.inf:
+        # JSON has no word for it; no loss at all says ssim 1.
+        quality['psnr_db'] = None
+    return {
+        'vcodec': measured.config.vcodec,
+        'backend': measured.config.backend,
+        'frames_per_s': round(measured.frames_per_s, 1),
+        'cpu_ms_per_frame': round(measured.cpu_ms, 2),
+        'size_bytes': measured.size_bytes,
+        'bits_per_s': round(measured.bits_per_s),
+        **quality,
+        'problem': measured.problem,
+    }

@@ -1,0 +1,170 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""`streamrec codecs` says what really encodes here; the numbers are those of FFmpeg's filters."""
+
+from __future__ import annotations
+
+import io
+import json
+
+from click.testing import CliRunner
+from command_line import streamrec
+from lerobot_streamrec.cli.bench_sample import sample_of
+from lerobot_streamrec.cli.codecs import codecs
+from lerobot_streamrec.cli.codecs_report import choice_sentence, measured_json, trial_table
+from lerobot_streamrec.dataset.draft import EpisodeDraft, VideoDraft
+from lerobot_streamrec.dataset.features import camera_feature
+from lerobot_streamrec.dataset.layout import STAGING
+from lerobot_streamrec.dataset.opening import open_dataset
+from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.stats.image_histogram import ImageHistogram
+from lerobot_streamrec.video.accepted import is_registered
+from lerobot_streamrec.video.bench import Measured
+from lerobot_streamrec.video.choice import Choice
+from lerobot_streamrec.video.config import BUNDLED_VCODECS, EncoderConfig, VCODECS
+from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
+from lerobot_streamrec.video.quality import Quality
+from lerobot_streamrec.video.trial import Trial
+from lerobot_streamrec.video.trial_pictures import stored_pictures
+import numpy as np
+import pytest
+from rich.console import Console
+
+H264 = EncoderConfig('h264', preset='ultrafast', crf=10)
+SMALL = ('--size', '64x48')
+
+
+@pytest.fixture(scope='module')
+def bench():
+    """Try and measure all encoders of this process, once."""
+    done = streamrec('codecs', *SMALL, '--bench', '--seconds', 0.5, '--json')
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_every_name_is_tried(bench):
+    names = [one['vcodec'] for one in bench['trials']]
+    assert names == [one for one in VCODECS if one != 'auto']
+    works = {one['vcodec']: one['works'] for one in bench['trials']}
+    assert all(works[name] for name in BUNDLED_VCODECS)
+    for one in bench['trials']:
+        assert bool(one['problem']) != one['works']
+        assert bool(one['headroom']) == one['works']
+
+
+@pytest.mark.skipif(is_registered('h264_vaapi'), reason='this build of libav has it')
+def test_what_is_not_built_is_told_apart(bench):
+    problems = {one['vcodec']: one['problem'] for one in bench['trials']}
+    assert problems['h264_vaapi'] == 'not in this build of FFmpeg'
+
+
+def test_auto_is_one_that_works(bench):
+    assert bench['auto']['pyav'] in [one['vcodec'] for one in bench['trials'] if one['works']]
+
+
+def test_each_that_works_is_measured(bench):
+    measured = {one['vcodec']: one for one in bench['bench']}
+    assert set(measured) == {one['vcodec'] for one in bench['trials'] if one['works']}
+    for one in measured.values():
+        assert not one['problem']
+        assert one['psnr_db'] > 25
+        assert 0.7 < one['ssim'] < 1
+        assert one['bits_per_s'] == pytest.approx(one['size_bytes'] * 8 / 0.5)
+        assert one['cpu_ms_per_frame'] > 0
+
+
+def test_a_table_fits_the_terminal_and_says_why_not():
+    size = (640, 480, 30, 3)
+    problem = 'ffmpeg ended with exit status 1; it said: no device | and more'
+    trials = [
+        Trial(EncoderConfig('libsvtav1'), *size, frames_per_s=225),
+        Trial(EncoderConfig('h264'), *size, frames_per_s=45),
+        Trial(EncoderConfig('hevc_videotoolbox', backend='ffmpeg'), *size, problem=problem),
+    ]
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(trial_table(trials))
+    console.print(choice_sentence('pyav', Choice(trials[0].config, (trials[2], trials[0]))))
+    told = console.export_text()
+    assert max(map(len, told.splitlines())) <= 80
+    rows = [line.split() for line in told.splitlines()]
+    assert '640x480, 30 fps, 3 cameras' in told
+    assert ['│', 'libsvtav1', '│', 'pyav', '│', 'yes', '│', '225', '│', '2.5', '│'] in rows
+    assert ['│', 'h264', '(libx264)', '│', 'pyav', '│', 'yes', '│', '45', '│', '0.5', '│'] in rows
+    assert 'no: no device' in told
+    assert 'and more' not in told
+    assert 'encoder.vcodec auto would take libsvtav1 with pyav: 225 frames' in told
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (('--size', 'large'), "'large' is no size such as 640x480"),
+        (('--size', '8x480'), 'is no size'),
+        (('--source', '.'), '--source goes with --bench'),
+    ],
+)
+def test_wrong_usage(arguments, words):
+    done = CliRunner().invoke(codecs, arguments)
+    assert done.exit_code == 2
+    assert words in done.output
+
+
+def test_a_program_that_is_not_there():
+    done = streamrec('codecs', '--backend', 'ffmpeg', '--ffmpeg', 'no-such-program')
+    assert done.returncode == 1
+    assert "encoder.ffmpeg.executable is 'no-such-program'" in done.stderr
+    assert 'install FFmpeg' in done.stderr
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """Two episodes of a camera: gray pictures that get brighter."""
+    root = tmp_path / 'dataset'
+    features = {'observation.images.front': camera_feature()}
+    writer, _ = open_dataset(root, fps=10, robot_type=None, features=features, resume=False)
+    for first in (0, 100):
+        path = root / STAGING / f'take-{first}' / 'front.mp4'
+        path.parent.mkdir(parents=True)
+        encoder, histogram = Mp4Encoder(path, H264, fps=10, width=64, height=48), ImageHistogram()
+        for level in range(first, first + 60, 10):
+            pixels = np.full((48, 64, 3), level, np.uint8)
+            encoder.encode(Frame(pixels, 'rgb24'))
+            histogram.push(pixels)
+        encoder.finish()
+        video = VideoDraft(path, 6, 48, 64, H264.as_info(), histogram.statistics())
+        writer.commit(EpisodeDraft(6, 'pick', {}, {'observation.images.front': video}))
+    writer.close()
+    return root
+
+
+def test_a_sample_of_a_dataset_has_its_size_and_rate(dataset, tmp_path):
+    sample = sample_of(dataset, tmp_path, size=(640, 480), fps=30, seconds=0.4)
+    assert (sample.num_frames, sample.width, sample.height, sample.fps) == (4, 64, 48, 10)
+    stored = stored_pictures(sample.path, 4, 64, 48)
+    assert [round(stored(index).mean(), -1) for index in range(4)] == [0, 10, 20, 30]
+    longer = sample_of(dataset, tmp_path, size=(640, 480), fps=30, seconds=60)
+    assert longer.num_frames == 6
+
+
+def test_a_sample_of_a_video_has_its_rate(dataset, tmp_path):
+    (video, *_) = sorted(dataset.rglob('*.mp4'))
+    sample = sample_of(video, tmp_path, size=(640, 480), fps=30, seconds=0.4)
+    assert (sample.num_frames, sample.fps) == (4, 10)
+
+
+def test_no_loss_is_said_in_json_without_an_infinite_number():
+    lossless = Measured(EncoderConfig('h264', crf=0), quality=Quality(float('inf'), 1.0))
+    told = measured_json(lossless)
+    assert (told['psnr_db'], told['ssim']) == (None, 1.0)
+    assert json.loads(json.dumps(told, allow_nan=False)) == told

@@ -1,0 +1,172 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+Encoders that a driver of hardware might be, loaded by the child of a trial.
+
+Fakes all of them: there is no such hardware where tests run. They hang, crash or lie as drivers
+do, and the good one encodes in software.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import av
+from lerobot_streamrec.errors import EncoderError
+from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
+import numpy as np
+
+QUICK = EncoderConfig('h264', preset='ultrafast')
+
+
+class Fake(Mp4Encoder):
+    """Counts its pictures; works."""
+
+    def __init__(self, path, config, **sizes):
+        super().__init__(path, QUICK, **sizes)
+        self.index = -1
+
+    def encode(self, picture):
+        self.index += 1
+        self.take(picture)
+
+    def take(self, picture):
+        super().encode(picture)
+
+
+class Slow(Fake):
+    """Takes a fifth of a second for a frame."""
+
+    def take(self, picture):
+        super().take(picture)
+        threading.Event().wait(0.2)
+
+
+class Talkative(Fake):
+    """Prints what it does, as some drivers do, where only the report should go."""
+
+    def take(self, picture):
+        sys.stdout.write('{"opened": "in blocking mode"}\n')
+        sys.stdout.flush()
+        super().take(picture)
+
+
+class Hanging(Fake):
+    """Never comes back from the seventh frame."""
+
+    def take(self, picture):
+        if self.index == 6:
+            threading.Event().wait()
+        super().take(picture)
+
+
+class HangingProgram(Fake):
+    """Never comes back, and has started a program that does not either; prints which."""
+
+    def take(self, picture):
+        program = subprocess.Popen(['sleep', '600'])
+        sys.stderr.write(f'program {program.pid}\n')
+        sys.stderr.flush()
+        threading.Event().wait()
+
+
+class HangingAtEnd(Fake):
+    """Takes all frames, and never gives the last ones."""
+
+    def finish(self):
+        threading.Event().wait()
+
+
+class Crashing(Fake):
+    """Ends the process with a segmentation fault."""
+
+    def take(self, picture):
+        if self.index == 6:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        super().take(picture)
+
+
+class Aborting(Fake):
+    """Ends the process as a failed assertion in C does."""
+
+    def take(self, picture):
+        sys.stderr.write('NVMAP: assertion failed\n')
+        sys.stderr.flush()
+        os.abort()
+
+
+class Leaving(Fake):
+    """Ends the process as if all were well."""
+
+    def take(self, picture):
+        os._exit(0)
+
+
+class Dropping(Fake):
+    """Loses every fifth frame, and says nothing."""
+
+    def take(self, picture):
+        if self.index % 5 != 4:
+            super().take(picture)
+
+
+class Green(Fake):
+    """Makes a video of nothing."""
+
+    def take(self, picture):
+        super().take(Frame(np.zeros_like(picture.pixels), 'rgb24'))
+
+
+class Late(Fake):
+    """Shows each picture a frame too late."""
+
+    def take(self, picture):
+        before, self.before = getattr(self, 'before', picture), picture
+        super().take(before)
+
+
+class Small(Fake):
+    """Makes a video of another size."""
+
+    def __init__(self, path, config, *, fps, width, height):
+        super().__init__(path, config, fps=fps, width=width // 2, height=height // 2)
+
+    def take(self, picture):
+        super().take(Frame(np.ascontiguousarray(picture.pixels[::2, ::2]), 'rgb24'))
+
+
+class Refusing(Fake):
+    """Says at the second frame that it cannot."""
+
+    def take(self, picture):
+        if self.index == 1:
+            raise EncoderError('no capture buffer') from av.FFmpegError(5, 'ioctl failed')
+        super().take(picture)
+
+
+class SecondRefused(Fake):
+    """Opens once in a process, as hardware with few sessions does."""
+
+    is_open = threading.Lock()
+
+    def __init__(self, path, config, **sizes):
+        if not self.is_open.acquire(blocking=False):
+            raise EncoderError('out of sessions')
+        super().__init__(path, config, **sizes)
