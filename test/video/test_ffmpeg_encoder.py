@@ -357,7 +357,8 @@ def test_what_it_has_given_can_be_read_when_the_recorder_was_killed(vcodec, tmp_
     # Its input has ended.
     program.wait(WAIT_S)
     frames = decode(path)
-    assert 120 - FPS <= len(frames) <= 120
+    # What a program and its codec hold back at most, see the writer.
+    assert 120 - 48 <= len(frames) <= 120
     assert [frame.at for frame in frames] == [Fraction(k, FPS) for k in range(len(frames))]
     shown = [frame.colour.mean() for frame in frames]
     assert shown == pytest.approx(range(len(frames)), abs=4)
