@@ -29,8 +29,10 @@ import time
 
 # pytest's own status where a part has no tests.
 NO_TESTS = 5
+# Tests of the core wait for threads and processes about a third of their time.
+NUM_WORKERS = str((os.cpu_count() or 1) + 1)
 PARTS = (
-    ('the core', ['-m', 'not ros and not conformance', '-n', 'auto', '--dist', 'loadfile']),
+    ('the core', ['-m', 'not ros and not conformance', '-n', NUM_WORKERS, '--dist', 'loadfile']),
     ('nodes on DDS', ['-m', 'ros and not alone', '-n', '2', '--dist', 'loadfile']),
     ('whole jobs', ['-m', 'alone']),
     ('the real LeRobot', ['-m', 'conformance']),

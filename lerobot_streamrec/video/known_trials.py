@@ -20,7 +20,7 @@ import threading
 from lerobot_streamrec.errors import CodecError
 from lerobot_streamrec.video.accepted import COLOUR_CHANNELS
 from lerobot_streamrec.video.checks import check_encoder
-from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.config import AUTO, EncoderConfig
 from lerobot_streamrec.video.trial import (
     check_before_trial,
     ENOUGH_S,
@@ -83,6 +83,10 @@ def check_at_size(
     :raise CodecError: naming the setting and what is allowed
     :raise ConfigError: if the codec does not go at this rate
     """
+    if config.vcodec == AUTO:
+        raise CodecError(
+            'encoder.vcodec', AUTO, 'name an encoder; streamrec codecs says which work here'
+        )
     if config.is_bundled:
         check_encoder(config, fps, channels)
         return

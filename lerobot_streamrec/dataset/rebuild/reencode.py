@@ -38,9 +38,11 @@ from lerobot_streamrec.dataset.rebuild.exchange import rebuilding
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, kept_episodes
 from lerobot_streamrec.dataset.rebuild.plan import make_plan, Plan
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.video.checks import check_encoder, check_picture_size
+from lerobot_streamrec.video.accepted import COLOUR_CHANNELS, DEPTH_CHANNELS
+from lerobot_streamrec.video.checks import check_picture_size
 from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.depth_config import is_depth, IS_DEPTH_MAP
+from lerobot_streamrec.video.depth_config import is_depth, IS_DEPTH_MAP, keeps_codes
+from lerobot_streamrec.video.known_trials import check_at_size
 from lerobot_streamrec.video.probe import probe_video
 from lerobot_streamrec.video.reencode import unsuitable
 
@@ -115,11 +117,13 @@ def plan_encoding(
     if not chosen:
         reason = '; '.join(left_alone) or 'it has no camera'
         raise ConfigError('root', str(catalog.root), f'there is nothing to encode: {reason}')
-    check_encoder(config, catalog.info.fps)
+    channels = DEPTH_CHANNELS if keeps_codes(config) else COLOUR_CHANNELS
     for key in chosen:
         # Older datasets say (channels, height, width).
         height, width = _size(catalog.info.features[key].shape or (0, 0, 0))
         check_picture_size(key, config, height=height, width=width)
+        size = {'height': height, 'width': width}
+        check_at_size(config, **size, fps=catalog.info.fps, channels=channels)
     plan = make_plan(kept_episodes((catalog, one) for one in catalog.episodes), pack=False)
     return EncodingPlan(plan, tuple(chosen), config, tuple(left_alone))
 
