@@ -15,8 +15,9 @@
 Measures how long the recorder holds the thread that brings it samples.
 
 ``python benchmarks/push_latency.py``: three cameras 640x480 at 30 Hz, a state at 100 Hz and an
-action at 50 Hz are pushed when they are due, without ROS, while the encoders run. Exit status
-as of benchmarks/record.py.
+action at 50 Hz are pushed when they are due, without ROS, while the encoders run. With
+``--encoder-fps 10`` each encoder does no more than so many frames per second; with ``--encode
+deferred`` none runs. Exit status as of benchmarks/record.py.
 """
 
 from __future__ import annotations
@@ -24,21 +25,26 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import json
 from pathlib import Path
+import resource
 import sys
 import tempfile
 import time
+from typing import Any
 
 from examples.demo.motion import JOINT_NAMES
 from examples.demo.simulated_arm import JOINT_STATE_HZ, LEADER_HZ, run, Ticker
 from examples.demo.stop_flag import StopFlag
 from lerobot_streamrec.errors import StreamrecError
 from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.recording.config import ENCODE, MIB, RecorderConfig, STREAMING
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.summary import EpisodeSummary
+from lerobot_streamrec.video import fallback_encoder
 from lerobot_streamrec.video.config import BUNDLED_VCODECS, EncoderConfig
+from lerobot_streamrec.video.opening import FileEncoder
 import numpy as np
 
 from benchmarks.machine import Machine, this_machine
@@ -131,11 +137,64 @@ def _vector_pusher(recorder: Recorder, key: str) -> Callable[[int], None]:
     return push
 
 
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """
+    What became of the episode.
+
+    :param kinds: what its pushes took
+    :param summary: the answer of the save
+    :param save_s: how long that took
+    :param backlog: frames that waited when it was saved, all cameras
+    :param spilled_mib: what they took on the disk
+    :param peak_queue_mib: the most memory that frames of one camera took
+    :param peak_rss_mib: the most memory of this process
+    """
+
+    kinds: list[Pushes]
+    summary: EpisodeSummary
+    save_s: float
+    backlog: int
+    spilled_mib: float
+    peak_queue_mib: float
+    peak_rss_mib: float
+
+    def figures(self) -> dict[str, float]:
+        """Return all but the pushes, by name."""
+        return {
+            'rows': self.summary.episode.num_rows,
+            'repeated frames': self.summary.num_repeated,
+            'frames waiting at the save': self.backlog,
+            'on the disk MiB': round(self.spilled_mib),
+            'peak queue of a camera MiB': round(self.peak_queue_mib),
+            'peak RSS MiB': round(self.peak_rss_mib),
+            'save s': round(self.save_s, 2),
+        }
+
+
+def slow_down(encoder_fps: float) -> None:
+    """Let every encoder from now on do so many frames per second and no more."""
+    real = fallback_encoder.open_file_encoder
+
+    def open_slow(*arguments: Any, **settings: Any) -> FileEncoder:
+        encoder = real(*arguments, **settings)
+        encode = encoder.encode
+
+        def encode_slowly(picture: Any) -> None:
+            time.sleep(1 / encoder_fps)
+            encode(picture)
+
+        encoder.encode = encode_slowly  # type: ignore[method-assign]
+        return encoder
+
+    fallback_encoder.open_file_encoder = open_slow
+
+
 def record(
-    scenario: Scenario, ring: Ring, root: Path, seconds: float, stop: StopFlag
-) -> tuple[list[Pushes], EpisodeSummary]:
-    """Record one episode; return what its pushes took, and what became of it."""
-    recorder = Recorder(scenario.recorder_config(root))
+    config: RecorderConfig, scenario: Scenario, ring: Ring, seconds: float, stop: StopFlag
+) -> Episode:
+    """Record one episode."""
+    recorder = Recorder(config)
     try:
         pairs = make_tickers(recorder, scenario, ring)
         kinds = list({id(pushes): pushes for pushes, _ in pairs}.values())
@@ -147,7 +206,18 @@ def record(
         run(tickers, stop, seconds)
         if stop.is_raised:
             raise KeyboardInterrupt
-        return kinds, recorder.save().result(_SAVE_TIMEOUT_S)
+        queues = [one.queue for one in recorder.status().streams]
+        begin_s = time.monotonic()
+        summary = recorder.save().result(_SAVE_TIMEOUT_S + 3 * seconds)
+        return Episode(
+            kinds,
+            summary,
+            time.monotonic() - begin_s,
+            sum(one.num_queued for one in queues),
+            sum(one.spilled_bytes for one in queues) / MIB,
+            max(one.peak_bytes for one in queues) / MIB,
+            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        )
     finally:
         recorder.close(_CLOSE_TIMEOUT_S)
 
@@ -159,6 +229,10 @@ def parse_options() -> argparse.Namespace:
     )
     parser.add_argument('--seconds', type=float, default=10.0, metavar='S', help='of the episode')
     parser.add_argument('--codec', choices=BUNDLED_VCODECS, default=EncoderConfig().vcodec)
+    parser.add_argument(
+        '--encoder-fps', type=float, metavar='N', help='what each encoder does per second at most'
+    )
+    parser.add_argument('--encode', choices=ENCODE, default=STREAMING, help='when')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write everything there too')
     parser.add_argument('--quick', action='store_true', help='2 s: whether it works')
     options = parser.parse_args()
@@ -169,14 +243,15 @@ def parse_options() -> argparse.Namespace:
     return options
 
 
-def report(
-    options: argparse.Namespace, machine: Machine, kinds: list[Pushes], summary: EpisodeSummary
-) -> None:
+def report(options: argparse.Namespace, machine: Machine, episode: Episode) -> None:
     """Print the table, and write the JSON file."""
-    print(f'{options.codec}, {NUM_CAMERAS} cameras {WIDTH}x{HEIGHT}; {summary}\n')
+    print(f'{options.codec}, {NUM_CAMERAS} cameras {WIDTH}x{HEIGHT}; {episode.summary}\n')
+    for name, value in episode.figures().items():
+        print(f'{name}: {value}')
+    print()
     print('|     function | pushes | median us |  p99 us |  max us |')
     print('| -----------: | -----: | --------: | ------: | ------: |')
-    figures = {pushes.name: pushes.summary() for pushes in kinds}
+    figures = {pushes.name: pushes.summary() for pushes in episode.kinds}
     for name, one in figures.items():
         print(
             f'| {name:>12} | {one["pushes"]:6} | {one["median_us"]:9.1f} '
@@ -186,8 +261,13 @@ def report(
         content = {
             'machine': machine.as_json(),
             'warning': machine.warning,
-            'options': {'seconds': options.seconds, 'codec': options.codec},
-            'episode': str(summary),
+            'options': {
+                'seconds': options.seconds,
+                'codec': options.codec,
+                'encoder_fps': options.encoder_fps,
+                'encode': options.encode,
+            },
+            'episode': {'summary': str(episode.summary), **episode.figures()},
             'functions': figures,
         }
         options.json.parent.mkdir(parents=True, exist_ok=True)
@@ -211,10 +291,12 @@ def main() -> int:
     scenario = Scenario(NUM_CAMERAS, WIDTH, HEIGHT, options.codec)
     stop = StopFlag()
     with tempfile.TemporaryDirectory(prefix='push_latency-') as folder:
+        config = scenario.recorder_config(Path(folder) / 'dataset')
+        config = replace(config, encode=options.encode, encode_batch_size=0)
+        if options.encoder_fps:
+            slow_down(options.encoder_fps)
         try:
-            kinds, summary = record(
-                scenario, ring, Path(folder) / 'dataset', options.seconds, stop
-            )
+            episode = record(config, scenario, ring, options.seconds, stop)
         except FutureTimeoutError:
             print(f'benchmark: not saved within {_SAVE_TIMEOUT_S:.0f} s', file=sys.stderr)
             return EXIT_FAILED
@@ -224,7 +306,7 @@ def main() -> int:
         except KeyboardInterrupt:
             print('benchmark: interrupted', file=sys.stderr)
             return EXIT_INTERRUPTED
-    report(options, machine, kinds, summary)
+    report(options, machine, episode)
     return EXIT_OK
 
 
