@@ -25,8 +25,8 @@ import errno
 from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.errors import VideoError
 from lerobot_streamrec.frame import CompressedPicture, EncodedPacket, Frame
-from lerobot_streamrec.video.picture_record import to_record
-from lerobot_streamrec.video.spool import read_spool, Spool
+from lerobot_streamrec.video.picture_record import packed, to_record
+from lerobot_streamrec.video.spool import count_spooled, read_spool, Spool
 import numpy as np
 import pytest
 
@@ -75,6 +75,48 @@ def test_a_picture_comes_back_as_it_was(spool, name):
     place = spool.append(1, to_record(picture))
     spool.append(2, None)
     assert parts(spool.read(place)) == parts(picture)
+
+
+@pytest.mark.parametrize('name', PICTURES)
+def test_a_packed_picture_comes_back_as_it_was(spool, name):
+    picture = PICTURES[name]
+    place = spool.append(0, packed(to_record(picture)))
+    assert parts(spool.read(place)) == parts(picture)
+
+
+@pytest.mark.parametrize(
+    'picture',
+    [
+        Frame(np.full((48, 64, 3), 7, np.uint8), 'bgr24'),
+        Frame(np.full((48, 64, 4), 7, np.uint8), 'rgba'),
+        Frame(np.full((48, 64), 7, np.uint8), 'nv12', np.full((24, 32, 2), 9, np.uint8)),
+        DepthFrame(np.full((48, 64), 700, np.uint16), MILLIMETRES),
+    ],
+    ids=['bgr24', 'rgba', 'nv12', 'depth'],
+)
+def test_a_packed_picture_is_smaller(picture):
+    sizes = [
+        sum(plane.nbytes for plane in one.planes)
+        for one in (to_record(picture), packed(to_record(picture)))
+    ]
+    assert sizes[1] < sizes[0] / 2
+
+
+def test_what_was_read_already_is_not_looked_at(spool, tmp_path):
+    path = tmp_path / 'take' / 'front.spool'
+    places = [spool.append(number, to_record(PICTURES['rgb24'])) for number in range(3, 9)]
+    assert [number for number, _ in read_spool(path, 6)] == [6, 7, 8]
+    with path.open('r+b') as file:
+        file.seek(places[1].offset + places[1].size_bytes - 3)
+        file.write(b'xyz')
+    assert [number for number, _ in read_spool(path, 6)] == [6, 7, 8]
+    assert [number for number, _ in read_spool(path)] == [3]
+    # Those that are counted follow each other, from the one that is wanted.
+    assert [count_spooled(path, first) for first in (2, 3, 6, 8, 9)] == [0, 6, 3, 1, 0]
+    with path.open('r+b') as file:
+        file.truncate(places[4].offset + 10)
+    assert count_spooled(path, 5) == 2
+    assert count_spooled(tmp_path / 'nothing', 0) == 0
 
 
 def test_what_leans_on_others_is_not_taken_apart():

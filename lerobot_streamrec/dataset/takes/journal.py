@@ -25,6 +25,7 @@ from lerobot_streamrec.dataset.takes.take_record import (
     DISCARDED,
     RECORD,
     ROWS,
+    SPOOL_SUFFIX,
     TakeRecord,
     video_name,
 )
@@ -94,18 +95,19 @@ class Journal:
 
     def sync(self) -> None:
         """
-        Bring rows and videos to the disk, so that they survive a power loss as well.
+        Bring rows, videos and what waits to the disk, so that they survive a power loss as well.
 
         :raise DatasetError: if the disk refuses
         """
         try:
             os.fsync(self._file.fileno())
             for key in self._record.cameras:
-                path = self._folder / video_name(key)
-                # An encoder makes its file with its first packet, and a commit moves it away.
-                if path.is_file():
-                    with path.open('rb') as opened:
-                        os.fsync(opened.fileno())
+                video = self._folder / video_name(key)
+                for path in (video, video.with_suffix(SPOOL_SUFFIX)):
+                    # An encoder makes its file with its first packet, and a commit moves it away.
+                    if path.is_file():
+                        with path.open('rb') as opened:
+                            os.fsync(opened.fileno())
             sync_folder(self._folder)
         except FileNotFoundError:
             return

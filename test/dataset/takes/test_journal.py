@@ -16,6 +16,8 @@
 from __future__ import annotations
 
 import errno
+import os
+from pathlib import Path
 
 from lerobot_streamrec.dataset.takes.journal import Journal, read_journal
 from lerobot_streamrec.dataset.takes.take_record import (
@@ -57,6 +59,24 @@ def write(folder, num_rows, record=RECORD):
     journal.sync()
     journal.close()
     return folder / 'rows.arrows'
+
+
+def test_rows_videos_and_what_waits_reach_the_disk(tmp_path, monkeypatch):
+    """A power loss takes what was not synced."""
+    journal = Journal(tmp_path, RECORD)
+    for name in (f'{FRONT}.mp4', f'{FRONT}.spool'):
+        (tmp_path / name).write_bytes(b'x')
+    synced, fsync = [], os.fsync
+
+    def note(descriptor):
+        synced.append(Path(os.readlink(f'/proc/self/fd/{descriptor}')).name)
+        fsync(descriptor)
+
+    monkeypatch.setattr('os.fsync', note)
+    journal.append([row(0)])
+    journal.sync()
+    journal.close()
+    assert set(synced) == {'rows.arrows', f'{FRONT}.mp4', f'{FRONT}.spool', tmp_path.name}
 
 
 def test_rows_come_back_as_they_were(tmp_path):
