@@ -69,7 +69,7 @@ def test_rows_videos_and_what_waits_reach_the_disk(tmp_path, monkeypatch):
     synced, fsync = [], os.fsync
 
     def note(descriptor):
-        synced.append(Path(os.readlink(f'/proc/self/fd/{descriptor}')).name)
+        synced.append(Path(f'/proc/self/fd/{descriptor}').readlink().name)
         fsync(descriptor)
 
     monkeypatch.setattr('os.fsync', note)
