@@ -30,9 +30,8 @@ from lerobot_streamrec.video.depth_quantisation import depth_of_codes
 from lerobot_streamrec.video.encoding_jobs import Progress
 from lerobot_streamrec.video.frame_decoder import Pixels, PyavDecoder
 from lerobot_streamrec.video.still import png_of_pixels
+from lerobot_streamrec.video.survey import TOLERANCE_S
 import numpy as np
-
-_TOLERANCE_S = Fraction(1, 10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,20 +140,13 @@ def _chosen(
     end_s = min([*ends, *([] if episode.end_s is None else [episode.end_s])], default=None)
     rate = decoder.rate
     until_s = decoder.duration_s if end_s is None else min(end_s, decoder.duration_s)
-    total = max(1, math.ceil((until_s - start_s - _TOLERANCE_S) * rate))
-    done, last = 0, -1
-    for frame in decoder.frames_from(start_s):
-        assert frame.pts is not None
-        at_s = frame.pts * decoder.time_base
-        if at_s < start_s - _TOLERANCE_S:
-            continue
-        if end_s is not None and at_s > end_s - _TOLERANCE_S:
-            return
+    total = max(1, math.ceil((until_s - start_s - TOLERANCE_S) * rate))
+    last = -1
+    for done, (at_s, frame) in enumerate(decoder.frames_between(start_s, end_s)):
         # Where frames do not stand evenly, numbers tell their order and no more.
         last = max(last + 1, round((at_s - episode.begin_s) * rate))
-        done += 1
-        progress(min(done, total), total)
-        if (done - 1) % choice.every == 0:
+        progress(min(done + 1, total), total)
+        if done % choice.every == 0:
             yield last, decoder.pixels(frame)
 
 

@@ -25,6 +25,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from lerobot_streamrec.errors import VideoError
 from lerobot_streamrec.video.depth_config import DEPTH_PIX_FMT
+from lerobot_streamrec.video.survey import TOLERANCE_S
 import numpy as np
 import numpy.typing as npt
 
@@ -172,6 +173,24 @@ class PyavDecoder:
         while frame is not None:
             yield frame
             frame = self._advance()
+
+    def frames_between(
+        self, start_s: Fraction, end_s: Fraction | None
+    ) -> Iterator[tuple[Fraction, VideoFrame]]:
+        """
+        Decode the frames of ``[start_s, end_s)``; what is off by less than the tolerance is not.
+
+        :param end_s: None: to the end of the file
+        :return: instants and libav's frames
+        :raise VideoError: if the file cannot be decoded there
+        """
+        for frame in self.frames_from(start_s):
+            at_s = _pts(frame) * self._time_base
+            if at_s < start_s - TOLERANCE_S:
+                continue
+            if end_s is not None and at_s > end_s - TOLERANCE_S:
+                return
+            yield at_s, frame
 
     def close(self) -> None:
         """Close the file. Idempotent."""

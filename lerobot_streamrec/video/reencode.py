@@ -48,9 +48,7 @@ from lerobot_streamrec.video.known_trials import check_at_size
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.opening import open_file_encoder
 from lerobot_streamrec.video.probe import probe_file, VideoProbe
-
-_TOLERANCE_S = Fraction(1, 10_000)
-"""LeRobot's: a frame further from its instant is not found by readers."""
+from lerobot_streamrec.video.survey import TOLERANCE_S
 
 
 def reencode_video(
@@ -172,23 +170,15 @@ def _even_frames(
 ) -> Iterator[VideoFrame]:
     """Decode a span, and refuse frames that do not stand one period after the other."""
     first_s: Fraction | None = None
-    number = 0
-    for frame in decoder.frames_from(start_s):
-        assert frame.pts is not None
-        at_s = frame.pts * decoder.time_base
-        if at_s < start_s - _TOLERANCE_S:
-            continue
-        if end_s is not None and at_s > end_s - _TOLERANCE_S:
-            return
+    for number, (at_s, frame) in enumerate(decoder.frames_between(start_s, end_s)):
         first_s = at_s if first_s is None else first_s
         expected_s = first_s + Fraction(number, fps)
-        if abs(at_s - expected_s) > _TOLERANCE_S:
+        if abs(at_s - expected_s) > TOLERANCE_S:
             raise VideoError(
                 f'{source} has a frame at {float(at_s):.6f} s where one at '
                 f'{float(expected_s):.6f} s is due; only frames that stand evenly can be '
                 'encoded again'
             )
-        number += 1
         yield frame
 
 
@@ -204,7 +194,7 @@ def _check(source: Path, config: EncoderConfig, found: VideoProbe, fps: int) -> 
 
 def _first_frame(time_s: Fraction, fps: int) -> int:
     """Return the number of the first frame that does not stand before an instant."""
-    return math.ceil((time_s - _TOLERANCE_S) * fps)
+    return math.ceil((time_s - TOLERANCE_S) * fps)
 
 
 def _probed(source: Path) -> VideoProbe:

@@ -24,7 +24,7 @@ import av
 from av.container import InputContainer
 from lerobot_streamrec.errors import VideoError
 
-_TOLERANCE_S = Fraction(1, 10_000)
+TOLERANCE_S = Fraction(1, 10_000)
 """LeRobot's: a frame further from its instant is not found by readers."""
 
 
@@ -65,7 +65,7 @@ def survey_video(path: Path, fps: int, *, to_first_error: bool = False) -> Video
     """
     order: list[int] = []
     keys: set[int] = set()
-    tolerance_s = Fraction(1, 4 * fps) if to_first_error else _TOLERANCE_S
+    tolerance_s = Fraction(1, 4 * fps) if to_first_error else TOLERANCE_S
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
