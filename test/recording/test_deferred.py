@@ -124,7 +124,7 @@ def test_a_batch_is_encoded_when_it_is_full(make_deferring, read_dataset):
     assert num_saved(rig) == 0
     rig.record(1)
     wait_for(lambda: num_saved(rig) == 3)
-    dataset = read_dataset(rig.config.root)
+    dataset = read_dataset(rig.config.root, is_kept=False)
     for index in range(3):
         rig.check(dataset, index)
 
@@ -138,7 +138,7 @@ def test_finalizing_encodes_what_waits_and_merges_it(make_deferring, read_datase
     assert finalized.info.total_episodes == 3
     assert finalized.remark == ''
     assert len(list(rig.config.root.glob('videos/*/*/*.mp4'))) == 2
-    dataset = read_dataset(rig.config.root)
+    dataset = read_dataset(rig.config.root, is_kept=False)
     for index in range(3):
         rig.check(dataset, index)
 
@@ -158,7 +158,7 @@ def test_what_is_not_encoded_at_the_end_is_encoded_at_the_next_start(
     assert again.recorder.start() == 2
     again.recorder.discard()
     wait_for(lambda: num_saved(again) == 2)
-    dataset = read_dataset(again.config.root)
+    dataset = read_dataset(again.config.root, is_kept=False)
     again.sent = rig.sent
     again.check(dataset, 0)
     again.check(dataset, 1)
@@ -178,7 +178,7 @@ def test_an_episode_that_is_streamed_comes_after_those_that_wait(
     assert '2 saved episodes not encoded yet' in said
     late.is_open.set()
     wait_for(lambda: num_saved(again) == 2)
-    dataset = read_dataset(again.config.root)
+    dataset = read_dataset(again.config.root, is_kept=False)
     again.check(dataset, 1)
     again.sent = rig.sent
     again.check(dataset, 0)
@@ -242,7 +242,7 @@ def test_the_last_one_is_undone_while_it_is_encoded(make_deferring, late, read_d
     late.is_open.set()
     rig.record(1)
     wait_for(lambda: num_saved(rig) == 1)
-    rig.check(read_dataset(rig.config.root), 0)
+    rig.check(read_dataset(rig.config.root, is_kept=False), 0)
 
 
 def test_what_is_said_of_one_that_waits_stands_in_its_record(make_deferring, late):
@@ -276,7 +276,7 @@ def test_one_that_cannot_be_encoded_stays_and_keeps_no_other_from_it(
     assert rig.recorder.close(WAIT_S)
     again = make_rig(resume=True)
     wait_for(lambda: num_saved(again) == 2)
-    dataset = read_dataset(again.config.root)
+    dataset = read_dataset(again.config.root, is_kept=False)
     # The one that could be encoded came first.
     again.sent = rig.sent
     again.check(dataset, 0)

@@ -133,7 +133,7 @@ def test_pictures_whose_encoder_fails_are_kept_and_encoded_later(
     assert remark.startswith(f'{TOP}: its encoder failed (device lost); the frames from ')
     assert summary.num_repeated == 0
     wait_for(lambda: rig.recorder.status().num_saved == 1)
-    rig.check(read_dataset(rig.config.root), 0)
+    rig.check(read_dataset(rig.config.root, is_kept=False), 0)
     assert 'device lost' in rig.record_of(0)['streams'][TOP]['encoder_trouble']
     assert rig.record_of(0)['length'] == summary.episode.num_rows
     # The next one is as if nothing had happened.
@@ -141,7 +141,7 @@ def test_pictures_whose_encoder_fails_are_kept_and_encoded_later(
     rig.recorder.start()
     rig.run(1)
     assert rig.save().remarks == ()
-    rig.check(read_dataset(rig.config.root), 1)
+    rig.check(read_dataset(rig.config.root, is_kept=False), 1)
 
 
 def test_an_encoder_that_dies_while_recording_fails_the_save_if_the_disk_does_too(
@@ -211,13 +211,13 @@ def test_frames_of_an_encoder_that_hangs_are_encoded_later(
     remark = next(one for one in summary.remarks if one.startswith(FRONT))
     assert f'encoder of {FRONT} did not finish within 0.5 s, and encoded none of the ' in remark
     wait_for(lambda: rig.recorder.status().num_saved == 1)
-    rig.check(read_dataset(rig.config.root), 0)
+    rig.check(read_dataset(rig.config.root, is_kept=False), 0)
     encoders.allow(10**6)
     wait_for_threads(f'enc:{FRONT}')
     rig.recorder.start()
     rig.run(1)
     assert rig.save().remarks == ()
-    rig.check(read_dataset(rig.config.root), 1)
+    rig.check(read_dataset(rig.config.root, is_kept=False), 1)
 
 
 def test_an_encoder_that_hangs_fails_the_save_and_not_the_next_if_the_disk_refuses_pictures(
