@@ -180,7 +180,8 @@ class LateEncoder:
 
     def _may_commit(self) -> bool:
         with self._changed:
-            self._is_committing = not self._is_withdrawn
+            # Nobody commits any more when the recorder ends.
+            self._is_committing = not (self._is_withdrawn or self._is_stopped)
             return self._is_committing
 
     def _end(self, take: DeferredTake) -> None:
@@ -192,8 +193,9 @@ class LateEncoder:
             self._changed.notify_all()
 
     def _forget(self, take: DeferredTake) -> None:
+        if self._waiting.index(take) < self._num_wanted:
+            self._num_wanted -= 1
         self._waiting.remove(take)
-        self._num_wanted = min(self._num_wanted, len(self._waiting))
         self._settle_idle()
 
     def _settle_idle(self) -> None:

@@ -33,7 +33,7 @@ from lerobot_streamrec.dataset.takes.take_record import (
     TakeRecord,
     video_name,
 )
-from lerobot_streamrec.errors import EncoderError, VideoError
+from lerobot_streamrec.errors import EncoderError, StreamrecError, VideoError
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 from lerobot_streamrec.stats.image_histogram import lattice_stride
@@ -237,7 +237,7 @@ def _encoded(source: FrameSource, num_frames: int, target: Path, tell: Tell) -> 
     """Encode everything, which waits in spools, with all cores."""
     config = _config(source).with_threads(os.cpu_count() or 1)
     chain = _open_chain(source, target, config)
-    with _aborting(chain.file):
+    with _aborting(source, chain.file):
         _feed(chain, source.rest(), num_frames, tell)
         video = chain.first.finish()
     statistics = chain.counted.statistics()
@@ -249,7 +249,7 @@ def _encode_rest(
 ) -> EncodedVideo:
     """Encode what follows the file, to be joined with it."""
     chain = _open_chain(source, target, _config(source))
-    with _aborting(chain.file):
+    with _aborting(source, chain.file):
         rest = source.rest()
         number, picture = next(rest, (0, None))
         if picture is None:
@@ -267,7 +267,7 @@ def _encode_all(
 ) -> EncodedVideo:
     """Encode once more what the file shows, and what follows it."""
     chain = _open_chain(source, target, _config(source))
-    with _aborting(chain.file):
+    with _aborting(source, chain.file):
         num_decoded = 0
         for frame in decode_frames(source.path):
             chain.file.encode(frame)
@@ -292,12 +292,15 @@ def _feed(
 
 
 @contextmanager
-def _aborting(encoder: VideoEncoder) -> Iterator[None]:
+def _aborting(source: FrameSource, encoder: VideoEncoder) -> Iterator[None]:
     try:
         yield
-    except BaseException:
+    except BaseException as error:
         encoder.abort()
-        raise
+        if isinstance(error, StreamrecError) or not isinstance(error, Exception):
+            raise
+        # libav's errors have many types.
+        raise EncoderError(f'{source.path.stem} cannot be encoded: {error}') from error
 
 
 def _config(source: FrameSource) -> EncoderConfig:

@@ -25,7 +25,7 @@ from dataclasses import replace
 from lerobot_streamrec.dataset.takes.take_record import TakenCamera, TakeRecord, video_name
 from lerobot_streamrec.dataset.takes.whole_videos import frame_sources, whole_videos
 from lerobot_streamrec.depth_frame import DepthFrame, METRES, MILLIMETRES
-from lerobot_streamrec.errors import EncoderError
+from lerobot_streamrec.errors import EncoderError, InterruptedWorkError
 from lerobot_streamrec.frame import CompressedPicture, Frame
 from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.config_record import config_record
@@ -189,15 +189,12 @@ def test_nothing_is_nothing(take):
 
 
 def test_what_ends_the_work_comes_through_and_it_can_be_begun_anew(take):
-    class EnoughError(Exception):
-        pass
-
     def tell(num_done):
         if num_done == 20:
-            raise EnoughError
+            raise InterruptedWorkError('enough')
 
     take.spool(0, map(colours, range(40)))
-    with pytest.raises(EnoughError):
+    with pytest.raises(InterruptedWorkError):
         whole_videos(take.sources(), 40, tell)
     assert take.whole()[0] == list(range(40))
 
@@ -208,3 +205,10 @@ def test_settings_of_another_release_are_named(take, tmp_path):
     camera = replace(sources[KEY].camera, encoder={'codec': 'h264'})
     with pytest.raises(EncoderError, match='its encoder settings'):
         whole_videos({KEY: replace(sources[KEY], camera=camera)}, 4)
+
+
+def test_what_a_codec_says_is_told_with_the_camera(take):
+    take.spool(0, map(colours, range(4)))
+    take.encoder = replace(QUICK, extra_options={'x264-params': 'no'}, preset='nonsense')
+    with pytest.raises(EncoderError, match=f'{KEY} cannot be encoded: '):
+        take.whole()
