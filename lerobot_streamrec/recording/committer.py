@@ -90,6 +90,11 @@ class Committer:
         return self._writer.info
 
     @property
+    def info_to_come(self) -> DatasetInfo:
+        """What is committed, and what cameras are if the first episode with them still waits."""
+        return self._deferring.info_to_come(self._writer.info)
+
+    @property
     def root(self) -> Path:
         """The dataset's folder."""
         return self._writer.root

@@ -17,11 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 import logging
 import queue
 import time
 
 from lerobot_streamrec.dataset.draft import SavedEpisode
+from lerobot_streamrec.dataset.info import DatasetInfo
+from lerobot_streamrec.dataset.takes.camera_feature import feature_of
 from lerobot_streamrec.dataset.takes.deferred import DeferredTake, DeferredTakes, EncodedTake
 from lerobot_streamrec.dataset.undo import UndoneEpisode
 from lerobot_streamrec.dataset.writer import DatasetWriter
@@ -76,6 +79,20 @@ class Deferring:
     def is_empty(self) -> bool:
         """Whether no episode waits."""
         return not self._takes.takes
+
+    def info_to_come(self, info: DatasetInfo) -> DatasetInfo:
+        """
+        Return what the dataset will be with the first of those that wait. Any thread.
+
+        :param info: what is committed
+        """
+        takes = self._takes.takes
+        waiting = takes[0].cameras if takes else {}
+        features = {
+            key: spec if spec.shape or key not in waiting else feature_of(waiting[key])
+            for key, spec in info.features.items()
+        }
+        return replace(info, features=features)
 
     @property
     def activity(self) -> str:

@@ -222,7 +222,7 @@ class Recorder:
         streams, newest_ns = self._streams.all, self._streams.newest_ns
         refuse_unready_streams(streams, self._clock_ns(), newest_ns)
         encoders = self._encoders.settled(streams)
-        refuse_picture_sizes(streams, encoders, self._config.root, self._committer.info)
+        refuse_picture_sizes(streams, encoders, self._config.root, self._committer.info_to_come)
         assert newest_ns is not None
         self._take = Take(
             self._config,

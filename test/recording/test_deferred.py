@@ -21,6 +21,7 @@ dataset is what an encoder would have made of it at once.
 
 from __future__ import annotations
 
+from functools import partial
 import shutil
 import threading
 
@@ -28,8 +29,9 @@ from command_line import streamrec
 from lerobot_streamrec.dataset.check.check import check_dataset
 from lerobot_streamrec.dataset.takes import deferred as deferred_takes
 from lerobot_streamrec.dataset.takes import whole_videos
-from lerobot_streamrec.errors import EncoderError, EpisodeStateError
+from lerobot_streamrec.errors import DatasetMismatchError, EncoderError, EpisodeStateError
 from lerobot_streamrec.recording import late_encoder
+from numbered_pictures import numbered_frame
 import pytest
 from waiting import wait_for
 
@@ -298,6 +300,23 @@ def test_a_broken_record_costs_what_comes_after_it_and_is_told(make_deferring, m
     record = again.record_of(0)
     assert record['rows_lost'] > 0
     assert 10 <= record['length'] < 20
+
+
+def test_cameras_have_one_size_before_there_is_a_dataset(make_deferring, make_rig):
+    rig = make_deferring(encode_batch_size=0)
+    rig.record(1)
+    rig.draw[TOP] = partial(numbered_frame, height=96)
+    rig.run(1)
+    with pytest.raises(DatasetMismatchError, match=f'{TOP} has shape'):
+        rig.recorder.start()
+    # Once there is no such episode any more, it may be any.
+    rig.recorder.undo().result(WAIT_S)
+    rig.record(1)
+    rig.recorder.close(WAIT_S)
+    again = make_rig()
+    again.run(1)
+    with pytest.raises(DatasetMismatchError, match=f'{TOP} has shape'):
+        again.recorder.start()
 
 
 def test_a_disk_that_refuses_the_pictures_fails_the_save(make_deferring, monkeypatch):

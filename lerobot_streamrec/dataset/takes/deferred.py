@@ -33,7 +33,7 @@ from lerobot_streamrec.dataset.takes.saved_take import (
     SAVED_STAMPS,
     SavedTake,
 )
-from lerobot_streamrec.dataset.takes.take_record import read_take_record, TakeRecord
+from lerobot_streamrec.dataset.takes.take_record import read_take_record, TakenCamera, TakeRecord
 from lerobot_streamrec.dataset.takes.whole_videos import (
     frame_sources,
     Tell,
@@ -54,12 +54,17 @@ class DeferredTake:
 
     :param folder: in staging
     :param saved: what is known of it
-    :param num_videos: that it will have
+    :param cameras: per video key; none: that cannot be read
     """
 
     folder: Path
     saved: SavedTake
-    num_videos: int
+    cameras: Mapping[str, TakenCamera]
+
+    @property
+    def num_videos(self) -> int:
+        """Videos that it will have."""
+        return len(self.cameras)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +211,11 @@ def find_deferred(files: Files) -> list[DeferredTake]:
 
 def _deferred(folder: Path, saved: SavedTake) -> DeferredTake:
     try:
-        num_videos = len(read_take_record(folder).cameras)
+        cameras = read_take_record(folder).cameras
     except DatasetError:
         # Whoever encodes it will say so.
-        num_videos = 0
-    return DeferredTake(folder, saved, num_videos)
+        cameras = {}
+    return DeferredTake(folder, saved, cameras)
 
 
 def defer_take(
