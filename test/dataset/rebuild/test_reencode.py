@@ -116,7 +116,7 @@ def pictures(dataset):
 
 @pytest.mark.parametrize('is_compact', [False, True], ids=['small files', 'compacted'])
 def test_cameras_get_another_codec_and_all_else_stays(
-    is_compact, record, read_dataset, keep_dataset, root
+    is_compact, record, read_dataset, root
 ):
     record()
     if is_compact:
@@ -129,9 +129,9 @@ def test_cameras_get_another_codec_and_all_else_stays(
     assert change.after.num_files == change.before.num_files
     assert told == [(done, 32) for done in range(1, 33)]
     assert others(root) == files
-    dataset_now = read_dataset(root, is_kept=False)
-    if is_compact:
-        keep_dataset(root)
+    # LeRobot reads it, but does not go on with it: half of what it encodes itself as hevc cannot be
+    # sought if key frames are not two frames apart.
+    dataset_now = read_dataset(root, is_kept=is_compact)
     assert_shows_the_same(dataset_now, before, (FRONT, TOP), atol=6)
     for key in (FRONT, TOP):
         info = dataset_now.info['features'][key]['info']
