@@ -129,8 +129,8 @@ def test_cameras_get_another_codec_and_all_else_stays(
     assert change.after.num_files == change.before.num_files
     assert told == [(done, 32) for done in range(1, 33)]
     assert others(root) == files
-    # LeRobot reads it, but does not go on with it: half of what it encodes itself as hevc cannot be
-    # sought if key frames are not two frames apart.
+    # LeRobot reads it, but does not go on with it: half of what it encodes itself as hevc cannot
+    # be sought if key frames are not two frames apart.
     dataset_now = read_dataset(root, is_kept=is_compact)
     assert_shows_the_same(dataset_now, before, (FRONT, TOP), atol=6)
     for key in (FRONT, TOP):
