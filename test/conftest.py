@@ -67,6 +67,9 @@ def no_thread_left():
     assert not left, f'threads that did not end: {left}'
 
 
+MAX_KEPT_PER_FILE = 4
+
+
 class KeptDatasets:
     """
     Copies of the datasets that tests have written, which test_conformance.py shows to LeRobot.
@@ -86,7 +89,7 @@ class KeptDatasets:
 
     @property
     def others(self):
-        """The last dataset of every other test that held an episode and was whole."""
+        """Of every file of tests, the last datasets of some that held an episode and were whole."""
         return {path.name: path for path in sorted(self._others.glob('*'))}
 
     def add(self, name, root):
@@ -97,9 +100,13 @@ class KeptDatasets:
         """Keep what a dataset is now; what the test had kept before is forgotten."""
         if not (Path(root) / 'meta/info.json').is_file():
             return
-        # Of a test with parameters one dataset is enough: LeRobot takes its time with each.
+        # Of a test with parameters one dataset is enough, and of a file a few are: LeRobot takes
+        # its time with each.
         test = _this_test()
         self._drop(test, root)
+        file = test.partition('::')[0]
+        if sum(one.startswith(f'{file}::') for one in self._kept) >= MAX_KEPT_PER_FILE:
+            return
         name = test.rpartition('::')[2][:100]
         self._kept[test] = (Path(root), self._copy(root, self._others, name))
 
