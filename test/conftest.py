@@ -52,7 +52,7 @@ def _worker_threads():
         one
         for one in threading.enumerate()
         if one.name.startswith(('enc:', 'spill:', 'ffmpeg'))
-        or one.name in ('commit', 'journal', 'disk')
+        or one.name in ('commit', 'journal', 'disk', 'encode', 'try-encoder')
     ]
 
 
@@ -89,7 +89,7 @@ class KeptDatasets:
 
     @property
     def others(self):
-        """Of every file of tests, the last datasets of some that held an episode and were whole."""
+        """Of each file of tests, the last datasets of some that held an episode and were whole."""
         return {path.name: path for path in sorted(self._others.glob('*'))}
 
     def add(self, name, root):
