@@ -62,9 +62,12 @@ def _headroom(trial: Trial) -> Text:
 
 
 def choice_sentence(backend: str, choice: Choice) -> str:
-    """Say what ``auto`` would take."""
-    chosen = choice.trials[-1]
-    return f'encoder.vcodec {AUTO} would take {choice.config.vcodec} with {backend}: {chosen}'
+    """Say what ``auto`` would take: of an ffmpeg program, software stays in the recorder."""
+    chosen, taken = choice.trials[-1], choice.config
+    return (
+        f'encoder.vcodec {AUTO} with encoder.backend {backend} would take {taken.vcodec} '
+        f'({taken.backend}): {chosen}'
+    )
 
 
 def trial_json(trial: Trial) -> dict[str, Any]:
