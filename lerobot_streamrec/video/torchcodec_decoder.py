@@ -44,7 +44,7 @@ def torchcodec_problem() -> str:
         import_module('torchcodec.decoders')
     # Whatever a library says that does not fit to this torch or FFmpeg.
     except Exception as error:  # noqa: BLE001
-        return f'it cannot be loaded ({str(error).splitlines()[0]})'
+        return f'it cannot be loaded ({_reason(error)})'
     return ''
 
 

@@ -215,6 +215,15 @@ def test_a_torchcodec_that_is_missing_is_told(moving_video):
         frames_at(moving_video(), [0], backend='torchcodec')
 
 
+def test_a_torchcodec_that_fails_to_load_without_a_word_is_told(monkeypatch):
+    def refuse(name):
+        raise RuntimeError
+
+    monkeypatch.setattr(torchcodec_decoder, 'find_spec', lambda _: object())
+    monkeypatch.setattr(torchcodec_decoder, 'import_module', refuse)
+    assert torchcodec_problem.__wrapped__() == 'it cannot be loaded (RuntimeError)'
+
+
 def test_a_folder_is_no_video(tmp_path):
     with pytest.raises(VideoError, match='cannot be read as a video'):
         frames_at(tmp_path, [0])
