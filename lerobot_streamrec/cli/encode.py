@@ -66,8 +66,6 @@ def _encode_one(takes: DeferredTakes, take: DeferredTake) -> bool:
         takes.forget(take)
         click.echo(f'{what}: {error}. It stays in {take.folder}', err=True)
         return False
-    lost = saved.num_rows - episode.num_rows
-    note = f'; {lost} rows were not whole on the disk' if lost else ''
     size = size_text(episode.size_bytes)
-    click.echo(f'encoded episode {episode.episode_index}: {what}, {size}{note}')
+    click.echo(f'encoded episode {episode.episode_index}: {what}, {size}{take.loss(episode)}')
     return True

@@ -184,9 +184,7 @@ class Deferring:
 
 
 def _success(take: DeferredTake, episode: SavedEpisode) -> str:
-    sentence = (
+    return (
         f'encoded episode {episode.episode_index}: {episode.num_rows} rows, '
-        f'{episode.size_bytes / MIB:.1f} MB'
+        f'{episode.size_bytes / MIB:.1f} MB{take.loss(episode)}'
     )
-    lost = take.saved.num_rows - episode.num_rows
-    return f'{sentence}; {lost} rows were not whole on the disk' if lost else sentence

@@ -15,18 +15,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import av
 from lerobot_streamrec.errors import VideoError
 from lerobot_streamrec.video.beside import written_beside
 from lerobot_streamrec.video.concat import concatenate, Segment
+from lerobot_streamrec.video.encoding_jobs import Progress
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.survey import compatibility, survey_video, VideoSurvey
-
-Progress = Callable[[int, int], None]
-"""Is told how much is done, and how much there is to do."""
 
 
 def whole_fps(path: Path) -> int:

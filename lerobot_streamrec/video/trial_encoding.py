@@ -150,7 +150,6 @@ class _Run:
             self._barrier.abort()
             raise
 
-
     def _is_enough(self) -> bool:
         enough_s = self._task.enough_s
         return bool(enough_s) and time.perf_counter() - self._begin_s > enough_s

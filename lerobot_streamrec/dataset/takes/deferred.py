@@ -66,6 +66,15 @@ class DeferredTake:
         """Videos that it will have."""
         return len(self.cameras)
 
+    def loss(self, episode: SavedEpisode) -> str:
+        """
+        Say what the disk has lost of it, as the end of a sentence; empty: nothing.
+
+        :param episode: what became of it
+        """
+        lost = self.saved.num_rows - episode.num_rows
+        return f'; {lost} rows were not whole on the disk' if lost else ''
+
 
 @dataclass(frozen=True, slots=True)
 class EncodedTake:
