@@ -82,7 +82,7 @@ def look_at_root(
         ) from error
     if not resume:
         raise DatasetExistsError(
-            f'{root} holds a dataset of {info.total_episodes} episodes; '
+            f'{root} holds a dataset of {info.total_episodes} episodes, and resume is false; '
             'set resume to true to append to it, or choose another root'
         )
     refuse_another_kind(root, info, fps, robot_type, features)

@@ -155,7 +155,7 @@ def _state(
     info = parse_info(files.path(INFO).read_bytes(), root)
     if not resume:
         raise DatasetExistsError(
-            f'{root} holds a dataset of {info.total_episodes} episodes; '
+            f'{root} holds a dataset of {info.total_episodes} episodes, and resume is false; '
             'set resume to true to append to it, or choose another root'
         )
     refuse_another_kind(root, info, fps, robot_type, features)

@@ -25,6 +25,7 @@ from lerobot_streamrec.nodes.allocator import keep_large_buffers
 from lerobot_streamrec.nodes.episode_node import EpisodeServices, NODE_NAME
 from lerobot_streamrec.nodes.logging_bridge import install
 from lerobot_streamrec.nodes.parameters import ParameterReader, USE_SIM_TIME
+from lerobot_streamrec.nodes.readiness_log import ReadinessLog
 from lerobot_streamrec.nodes.settings import read_settings, Settings
 from lerobot_streamrec.nodes.stop_signals import StopSignals
 from lerobot_streamrec.nodes.subscriber import node_name
@@ -34,6 +35,7 @@ from lerobot_streamrec.recording.disk_watch import THREAD_NAME as DISK_THREAD
 from lerobot_streamrec.recording.journal_thread import THREAD_NAME as JOURNAL_THREAD
 from lerobot_streamrec.recording.late_encoder import THREAD_NAME as LATE_THREAD
 from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.recording.status import RecorderState
 from lerobot_streamrec.video.checks import THREAD_NAME as TRIAL_THREAD
 import rclpy
 from rclpy.clock import Clock, ClockType
@@ -151,12 +153,19 @@ class _Application:
         self._error: BaseException | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._spin, name='executor', daemon=False)
-        keys = ', '.join(source.stream.key for source in settings.sources)
-        self._log.info(f'ready to record {keys} to {settings.recorder.root}')
+        root = settings.recorder.root
+        self._readiness = ReadinessLog(self._log, root)
+        streams = [source.stream for source in settings.sources]
+        topics = ', '.join(f'{one.key} ({one.topic})' for one in streams)
+        there = recorder.status().num_saved
+        dataset = f'is appended to: it has {there} episodes' if there else 'is new'
+        self._log.info(f'listening to {topics}; the dataset at {root} {dataset}')
 
     def _look(self) -> None:
         for subscriber in self._subscribers:
             subscriber.look()
+        if self._recorder.status().state is RecorderState.IDLE:
+            self._readiness.look(self._recorder.start_problems(), time.monotonic())
 
     def run(self, stop: StopSignals) -> Outcome:
         """Spin until asked to stop, then end everything in order."""

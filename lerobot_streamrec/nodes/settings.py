@@ -51,7 +51,9 @@ _OPTIONS = {
         'operator', _RECORDER['operator'], 'Who teaches, free text', read_only=False
     ),
     'resume': Spec(
-        'resume', _RECORDER['resume'], 'Append to the dataset at root if there is one'
+        'resume',
+        _RECORDER['resume'],
+        'Append to a dataset at root that is of the same kind; false: refuse any dataset there',
     ),
     'max_lateness_s': Spec(
         'sync.max_lateness_s',

@@ -143,7 +143,7 @@ class RecorderConfig:
     :param robot_type: free text; None: unknown
     :param task: of every episode, until another is set
     :param operator: who teaches, until another is set; empty: not said
-    :param resume: whether a dataset that is there may be appended to
+    :param resume: whether a dataset that is there is appended to; otherwise it is refused
     :param streams: cameras and vectors
     :param encoder: of cameras that have none of their own
     :param disk: when the disk counts as full
@@ -175,7 +175,7 @@ class RecorderConfig:
     robot_type: str | None = None
     task: str = ''
     operator: str = ''
-    resume: bool = False
+    resume: bool = True
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     disk: DiskConfig = field(default_factory=DiskConfig)
     limits: Limits = field(default_factory=Limits)

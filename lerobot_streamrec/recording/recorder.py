@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 import logging
 from pathlib import Path
 import time
@@ -25,12 +26,7 @@ from typing import Any
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.dataset.layout import STAGING
 from lerobot_streamrec.dataset.opening import open_dataset
-from lerobot_streamrec.errors import (
-    DiskFullError,
-    EmptyEpisodeError,
-    EpisodeError,
-    EpisodeStateError,
-)
+from lerobot_streamrec.errors import EmptyEpisodeError, EpisodeError, EpisodeStateError
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.committer import Committer
 from lerobot_streamrec.recording.config import RecorderConfig
@@ -39,11 +35,8 @@ from lerobot_streamrec.recording.encoder_choice import EncoderChoices
 from lerobot_streamrec.recording.futures import settled, then
 from lerobot_streamrec.recording.metadata import checked_metadata, OPERATOR
 from lerobot_streamrec.recording.outcomes import Outcomes
-from lerobot_streamrec.recording.readiness import (
-    refuse_picture_sizes,
-    refuse_unready_streams,
-    stream_statuses,
-)
+from lerobot_streamrec.recording.readiness import stream_statuses
+from lerobot_streamrec.recording.start_conditions import StartConditions
 from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
 from lerobot_streamrec.recording.streams import Streams
 from lerobot_streamrec.recording.summary import EpisodeSummary, Finalized
@@ -91,6 +84,15 @@ class Recorder:
         self._num_takes = 0
         self._finalizing: Future[Finalized] = settled(Finalized(writer.info))
         self._outcomes = Outcomes('; '.join(recovered))
+        self._conditions = StartConditions(
+            config,
+            self._streams,
+            self._encoders,
+            disk=self._disk,
+            committer=self._committer,
+            outcomes=self._outcomes,
+            clock_ns=steady_clock_ns,
+        )
 
     # --- samples -------------------------------------------------------------------------------
 
@@ -137,8 +139,9 @@ class Recorder:
         """End the running episode while there is still room to save it."""
         index, problem = self._committer.next_index, self._disk.status.problem
         try:
-            self.save()
+            saving = self.save()
             _log.error('episode %d was ended: %s', index, problem)
+            saving.add_done_callback(partial(_tell_saved, 'full disk'))
         except EmptyEpisodeError:
             self.discard()
             _log.error('an episode without a row was ended: %s', problem)
@@ -189,12 +192,8 @@ class Recorder:
         Begin an episode. Its first row is less than a row's period from now.
 
         :return: the index that the episode will have
-        :raise EpisodeStateError: if one is running, or too many are on their way to the disk
-        :raise StreamsNotReadyError: if a stream is missing or stale, or its encoder not tried yet
-        :raise EpisodeError: if there is no task
-        :raise CodecError: if the codec cannot take the size of a camera's pictures
-        :raise DatasetMismatchError: if a camera's size or codec is not the dataset's
-        :raise DiskFullError: if the disk has too little room
+        :raise EpisodeStateError: if one is running
+        :raise StreamrecError: for the other reasons that ``StartConditions.check`` names
         """
         self._refuse_if_closed()
         if self._take is not None:
@@ -202,31 +201,13 @@ class Recorder:
                 f'episode {self._committer.next_index} is being recorded already '
                 f'({self._take.num_rows} rows): save or discard it first'
             )
-        num_pending = self._outcomes.num_saving
-        if num_pending >= self._config.max_pending_episodes:
-            raise EpisodeStateError(
-                f'{num_pending} episodes are still being written (max_pending_episodes is '
-                f'{self._config.max_pending_episodes}): wait for a save to be answered'
-            )
-        if not self._task:
-            raise EpisodeError(
-                'there is no task: set the parameter task, or publish it on the task topic'
-            )
-        if not self._finalizing.done():
-            raise EpisodeStateError(
-                f'the dataset is being finalized ({self._committer.activity or "saving"}): wait '
-                'for the answer'
-            )
-        if self._disk.status.problem:
-            raise DiskFullError(self._disk.status.problem)
-        streams, newest_ns = self._streams.all, self._streams.newest_ns
-        refuse_unready_streams(streams, self._clock_ns(), newest_ns)
-        encoders = self._encoders.settled(streams)
-        refuse_picture_sizes(streams, encoders, self._config.root, self._committer.info_to_come)
+        is_finalizing = not self._finalizing.done()
+        encoders = self._conditions.check(self._task, is_finalizing=is_finalizing)
+        newest_ns = self._streams.newest_ns
         assert newest_ns is not None
         self._take = Take(
             self._config,
-            streams,
+            self._streams.all,
             self._streams.row_clock(newest_ns, self._config),
             encoders=encoders,
             task=self._task,
@@ -251,8 +232,8 @@ class Recorder:
             self._committer.keep(take.abort())
             self._outcomes.note(f'episode not saved: {take.failure}')
             raise EpisodeError(
-                f'the episode cannot be saved: {take.failure}. What there is of it goes to '
-                f'{self._config.root}/.streamrec/quarantine'
+                f'the episode cannot be saved: {take.failure}. What there is of it '
+                f'({take.num_rows} rows) goes to {self._config.root}/.streamrec/quarantine'
             )
         if not take.num_rows:
             raise EmptyEpisodeError(
@@ -341,17 +322,24 @@ class Recorder:
 
     def _save_at_end(self) -> None:
         try:
-            self.save()
+            saving = self.save()
         except EmptyEpisodeError:
             self._discard_at_end()
         except EpisodeError as error:
             _log.error('shutdown: %s', error)
+        else:
+            saving.add_done_callback(partial(_tell_saved, 'shutdown'))
 
     def _discard_at_end(self) -> None:
         self.discard()
         _log.info('shutdown: %s', self._outcomes.last)
 
     # --- what is going on ----------------------------------------------------------------------
+
+    def start_problems(self) -> list[str]:
+        """Return the reasons for which an idle recorder would refuse to start an episode now."""
+        is_finalizing = not self._finalizing.done()
+        return self._conditions.problems(self._task, is_finalizing=is_finalizing)
 
     def status(self) -> RecorderStatus:
         """Return a snapshot."""
@@ -397,3 +385,8 @@ class Recorder:
             if not folder.exists():
                 return folder
 
+
+def _tell_saved(reason: str, saving: Future[EpisodeSummary]) -> None:
+    """Log that an episode which nobody ended by hand is saved; the committer logs a failure."""
+    if saving.exception() is None:
+        _log.info('%s: saved %s', reason, saving.result())

@@ -23,7 +23,7 @@ import time
 
 from examples.demo.drawing import MIN_HEIGHT
 import pytest
-from recorder_rig.datasets import assert_whole, total_episodes
+from recorder_rig.datasets import assert_whole, columns, total_episodes
 from recorder_rig.parameters import SLOW_ENCODER, SMALL
 from recorder_rig.pictures import NumberedPicture
 from recorder_rig.surroundings import wait_until
@@ -57,6 +57,8 @@ def test_a_running_episode_is_saved(rig, number, keep_dataset):
     assert recorder.wait(GRACE_S) == 0
     assert_whole(rig.root, num_episodes=1)
     assert recorder.log.rstrip().endswith('ended')
+    (num_rows,) = re.findall(r'shutdown: saved episode 0: (\d+) rows', recorder.log)
+    assert int(num_rows) == len(columns(rig.root, 0)['index'])
     assert not list((rig.root / '.streamrec' / 'staging').iterdir())
     keep_dataset(rig.root)
 
@@ -167,6 +169,7 @@ def test_what_cannot_be_saved_is_told_by_the_exit_status(rig):
     recorder.send(signal.SIGINT)
     assert recorder.wait(GRACE_S) == EXIT_LOST
     assert 'not every episode was saved' in recorder.log
+    assert re.search(r'shutdown: the episode cannot be saved: .* \(\d+ rows\)', recorder.log)
     assert total_episodes(rig.root) == 0
     # What there is of it is still there.
     assert list((rig.root / '.streamrec' / 'quarantine').iterdir())

@@ -18,6 +18,7 @@ from __future__ import annotations
 import pytest
 from recorder_rig.operator import LATCHED
 from recorder_rig.parameters import SMALL, STATE
+from recorder_rig.surroundings import wait_until
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
@@ -47,11 +48,27 @@ def test_start_is_refused_while_topics_are_missing(rig):
     assert not (rig.root / 'meta').exists()
 
 
+def test_ready_is_said_when_a_start_would_succeed_and_not_before(rig):
+    robot = rig.robot()
+    robot.add_joints('/joint_states', STATE['state.names'])
+    robot.start()
+    recorder = rig.recorder(SMALL)
+    missing = 'observation.images.front (/front/image_raw) is missing'
+    wait_until(lambda: missing in recorder.log, 15.0, 'the log says what is missing')
+    assert recorder.log.count('not ready to record: ') == 1
+    assert 'ready to record to' not in recorder.log
+    rig.small_robot()
+    wait_until(lambda: 'ready to record to' in recorder.log, 15.0, 'the log says ready')
+    assert rig.operator().send('start').succeed().startswith('recording episode 0')
+    assert recorder.log.count('ready to record to') == 1
+
+
 def test_start_is_refused_without_a_task(rig):
     rig.small_robot()
-    rig.recorder({**SMALL, 'task': ''})
+    recorder = rig.recorder({**SMALL, 'task': ''})
     operator = rig.operator()
     operator.wait_for_streams()
+    assert 'ready to record to' not in recorder.log
     assert 'there is no task' in operator.send('start').fail()
     assert operator.set_parameter('task', 'Stack the blocks').successful
     assert operator.send('start').succeed() == 'recording episode 0: Stack the blocks'

@@ -36,26 +36,25 @@ def test_a_second_recorder_on_the_same_root_is_refused(rig):
     first = rig.recorder(SMALL)
     operator = rig.operator()
     operator.start()
-    complaint = refusal(rig.launch({**SMALL, 'resume': True}))
+    complaint = refusal(rig.launch(SMALL))
     assert f'{rig.root} is being written by process {first.pid} on ' in complaint
     # The first one has not noticed, and frees the root when it ends.
     operator.wait_for_rows(5)
     operator.save()
     assert first.end() == 0
-    assert rig.recorder({**SMALL, 'resume': True}).end() == 0
+    assert rig.recorder(SMALL).end() == 0
     assert_whole(rig.root, num_episodes=1)
 
 
-def test_a_dataset_is_continued_only_when_asked_and_only_by_its_like(rig, keep_dataset):
+def test_a_dataset_is_continued_by_its_like_and_by_nothing_else(rig, keep_dataset):
     rig.small_robot()
     settings = {**SMALL, 'robot_type': 'arm', 'encoder.vcodec': 'hevc'}
     first = rig.recorder(settings)
     rig.operator().record(num_rows=10)
     assert first.end() == 0
 
-    same = {**settings, 'resume': True}
-    complaint = refusal(rig.launch({**same, 'resume': False}))
-    assert f'{rig.root} holds a dataset of 1 episodes; set resume to true' in complaint
+    complaint = refusal(rig.launch({**settings, 'resume': False}))
+    assert f'{rig.root} holds a dataset of 1 episodes, and resume is false' in complaint
     for change, difference in (
         ({'fps': 15}, 'fps is 30 in the dataset, 15 now'),
         (
@@ -67,9 +66,10 @@ def test_a_dataset_is_continued_only_when_asked_and_only_by_its_like(rig, keep_d
             'feature action is recorded now and not in the dataset',
         ),
     ):
-        assert difference in refusal(rig.launch({**same, **change}))
+        assert difference in refusal(rig.launch({**settings, **change}))
 
-    second = rig.recorder({**same, 'task': 'Put the cube back'})
+    second = rig.recorder({**settings, 'task': 'Put the cube back'})
+    assert f'the dataset at {rig.root} is appended to: it has 1 episode' in second.log
     answer = rig.operator().record(num_rows=10)
     assert answer.startswith('episode 1: ')
     assert second.end() == 0

@@ -66,6 +66,18 @@ def test_all_missing_streams_are_named_at_once(make_rig):
     assert [problem.split()[0] for problem in refusal(rig)] == [FRONT, TOP, STATE]
 
 
+def test_all_that_is_missing_is_known_before_a_start(make_rig):
+    rig = make_rig(task='')
+    problems = rig.recorder.start_problems()
+    assert len(problems) == 2
+    assert 'there is no task' in problems[0]
+    assert problems[1].count('is missing') == 3
+    rig.run(1)
+    rig.recorder.set_task('fold the towel')
+    assert not rig.recorder.start_problems()
+    assert rig.recorder.start() == 0
+
+
 def test_a_stale_stream_is_named_with_its_age_and_the_limit(rig):
     rig.run(2, without=[STATE])
     (problem,) = refusal(rig)

@@ -96,8 +96,10 @@ def _dataset(proposal: Proposal) -> Iterator[str]:
     yield from _comment('Its name on the Hub, and the kind of robot; both may stay empty.')
     yield "repo_id: ''"
     yield "robot_type: ''"
-    yield from _comment('Append to the dataset at root, if there is one.')
-    yield 'resume: false'
+    yield from _comment(
+        'Append to the dataset at root if there is one of the same kind; false: refuse any.'
+    )
+    yield 'resume: true'
     yield ''
     yield from _comment(f'Rows per second: {proposal.fps_reason}.')
     yield f'fps: {proposal.fps}'

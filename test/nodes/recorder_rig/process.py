@@ -92,9 +92,9 @@ class RecorderProcess(Child):
             ) from None
 
     def wait_until_ready(self, timeout_s: float = UP_TIMEOUT_S) -> None:
-        """Wait until it says that it can record."""
+        """Wait until it listens to its topics; nobody may publish them yet."""
         wait_until(
-            lambda: 'ready to record' in self.log or not self.is_running,
+            lambda: 'listening to ' in self.log or not self.is_running,
             timeout_s,
             lambda: f'the recorder is up; its log:\n{self.log}',
         )

@@ -1,0 +1,69 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Says in the log whether an episode could start, when that changes and not more often."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+import re
+from typing import Any
+
+_PATIENCE_S = 5.0
+"""How long a problem has to last before it is told: publishers take seconds to be found."""
+_AGAIN_S = 60.0
+"""Between two lines about problems that were told before."""
+_NUMBER = re.compile(r'\d+(\.\d+)?')
+
+
+class ReadinessLog:
+    """
+    Tells an operator who waits that the recorder is ready, or what is missing.
+
+    Owned by the executor's thread.
+
+    :param log: of rclpy
+    :param root: the dataset's folder
+    """
+
+    def __init__(self, log: Any, root: object) -> None:
+        self._log = log
+        self._root = root
+        self._is_ready = False
+        self._since_s: float | None = None
+        self._last_kind = ''
+        self._told_s: dict[str, float] = {}
+
+    def look(self, problems: Sequence[str], now_s: float) -> None:
+        """
+        Take note of how things are.
+
+        :param problems: why no episode could start now; empty: one could
+        :param now_s: steady clock, seconds
+        """
+        if not problems:
+            self._since_s = None
+            if not self._is_ready:
+                self._is_ready, self._last_kind = True, ''
+                self._log.info(f'ready to record to {self._root}')
+            return
+        if self._since_s is None:
+            self._since_s = now_s
+        text = '; '.join(problems)
+        # Ages and counts change from one look to the next; the problem stays the same.
+        kind = _NUMBER.sub('', text)
+        is_old = now_s - self._told_s.get(kind, float('-inf')) < _AGAIN_S
+        if now_s - self._since_s >= _PATIENCE_S and kind != self._last_kind and not is_old:
+            self._is_ready, self._last_kind = False, kind
+            self._told_s[kind] = now_s
+            self._log.warning(f'not ready to record: {text}')

@@ -1,0 +1,137 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What has to hold for an episode to start, and what does not hold yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from lerobot_streamrec.errors import DiskFullError, EpisodeError, EpisodeStateError, StreamrecError
+from lerobot_streamrec.recording.committer import Committer
+from lerobot_streamrec.recording.config import RecorderConfig
+from lerobot_streamrec.recording.disk_watch import DiskWatch
+from lerobot_streamrec.recording.encoder_choice import EncoderChoices
+from lerobot_streamrec.recording.outcomes import Outcomes
+from lerobot_streamrec.recording.readiness import refuse_picture_sizes, refuse_unready_streams
+from lerobot_streamrec.recording.streams import Streams
+from lerobot_streamrec.video.config import EncoderConfig
+
+
+class StartConditions:
+    """
+    Everything that an episode needs, the recorder's own state apart.
+
+    Owned by the executor's thread; nothing here waits or changes what is recorded.
+
+    :param config: settings
+    :param streams: all topics
+    :param encoders: what encodes each camera
+    :param disk: how much room there is
+    :param committer: what is on its way to the disk
+    :param outcomes: how many saves are not answered yet
+    :param clock_ns: steady clock
+    """
+
+    def __init__(
+        self,
+        config: RecorderConfig,
+        streams: Streams,
+        encoders: EncoderChoices,
+        *,
+        disk: DiskWatch,
+        committer: Committer,
+        outcomes: Outcomes,
+        clock_ns: Callable[[], int],
+    ) -> None:
+        self._config = config
+        self._streams = streams
+        self._encoders = encoders
+        self._disk = disk
+        self._committer = committer
+        self._outcomes = outcomes
+        self._clock_ns = clock_ns
+
+    def check(self, task: str, *, is_finalizing: bool) -> Mapping[str, EncoderConfig]:
+        """
+        Refuse to start an episode that could not be recorded.
+
+        :param task: of the episode
+        :param is_finalizing: whether the dataset is being finalized
+        :return: what encodes each camera
+        :raise EpisodeStateError: if too many episodes are on their way to the disk
+        :raise EpisodeError: if there is no task
+        :raise DiskFullError: if the disk has too little room
+        :raise StreamsNotReadyError: if a stream is missing or stale, or its encoder not tried yet
+        :raise CodecError: if the codec cannot take the size of a camera's pictures
+        :raise DatasetMismatchError: if a camera's size or codec is not the dataset's
+        """
+        for check in self._simple_checks(task, is_finalizing=is_finalizing):
+            check()
+        return self._fit_encoders()
+
+    def problems(self, task: str, *, is_finalizing: bool) -> list[str]:
+        """Return every reason for which ``check`` would refuse now; empty: it would not."""
+        checks = self._simple_checks(task, is_finalizing=is_finalizing)
+        return [text for one in (*checks, self._fit_encoders) if (text := _refusal(one))]
+
+    def _simple_checks(
+        self, task: str, *, is_finalizing: bool
+    ) -> tuple[Callable[[], object], ...]:
+        return (
+            self._refuse_a_queue,
+            partial(self._refuse_without_task, task),
+            partial(self._refuse_while_finalizing, is_finalizing),
+            self._refuse_a_full_disk,
+        )
+
+    def _refuse_a_queue(self) -> None:
+        num_pending = self._outcomes.num_saving
+        if num_pending >= self._config.max_pending_episodes:
+            raise EpisodeStateError(
+                f'{num_pending} episodes are still being written (max_pending_episodes is '
+                f'{self._config.max_pending_episodes}): wait for a save to be answered'
+            )
+
+    def _refuse_without_task(self, task: str) -> None:
+        if not task:
+            raise EpisodeError(
+                'there is no task: set the parameter task, or publish it on the task topic'
+            )
+
+    def _refuse_while_finalizing(self, is_finalizing: bool) -> None:
+        if is_finalizing:
+            raise EpisodeStateError(
+                f'the dataset is being finalized ({self._committer.activity or "saving"}): wait '
+                'for the answer'
+            )
+
+    def _refuse_a_full_disk(self) -> None:
+        if self._disk.status.problem:
+            raise DiskFullError(self._disk.status.problem)
+
+    def _fit_encoders(self) -> Mapping[str, EncoderConfig]:
+        streams = self._streams.all
+        refuse_unready_streams(streams, self._clock_ns(), self._streams.newest_ns)
+        encoders = self._encoders.settled(streams)
+        refuse_picture_sizes(streams, encoders, self._config.root, self._committer.info_to_come)
+        return encoders
+
+
+def _refusal(check: Callable[[], object]) -> str:
+    try:
+        check()
+    except StreamrecError as error:
+        return str(error)
+    return ''
