@@ -24,6 +24,7 @@ Every exception that this package raises on purpose.
     |  |- DatasetMismatchError  the dataset at the root is not of the same kind
     |  |- DatasetLockedError    another recorder writes there
     |  |- DatasetCorruptError   what stands at the root is not whole
+    |  |- DatasetUnsupportedError  a kind of dataset that no tool here reads or writes
     |  |- DatasetsDifferError   datasets that are to become one are not of the same kind
     |  |- RebuildError          a dataset's files could not be exchanged for new ones
     |  |- InterruptedWorkError  long work was given up because somebody asked for that
@@ -109,6 +110,10 @@ class DatasetLockedError(DatasetError):
 
 class DatasetCorruptError(DatasetError):
     """A file of the dataset is missing, unreadable or contradicts another one."""
+
+
+class DatasetUnsupportedError(DatasetError):
+    """A dataset of a kind that no tool here reads or writes, though nothing may be wrong."""
 
 
 class DatasetsDifferError(DatasetError):

@@ -40,12 +40,15 @@ class FeatureSpec:
     :param shape: ``(d,)``, or ``(height, width, channels)`` of a camera; None: not known yet
     :param names: one per element of a vector; None for scalars
     :param info: of a camera: codec and encoder settings
+    :param entry: the description in info.json as somebody wrote it, with keys that are not known
+        here; None for a feature that no file describes yet
     """
 
     dtype: str
     shape: tuple[int, ...] | None
     names: tuple[str, ...] | None = None
     info: Mapping[str, object] = field(default_factory=dict)
+    entry: Mapping[str, object] | None = field(default=None, compare=False)
 
     @property
     def is_video(self) -> bool:
@@ -53,7 +56,9 @@ class FeatureSpec:
         return self.dtype == 'video'
 
     def as_json(self) -> dict[str, object]:
-        """Return what info.json says."""
+        """Return what info.json says; a description that was read is given back as it was."""
+        if self.entry is not None:
+            return dict(self.entry)
         entry: dict[str, object] = {
             'dtype': self.dtype,
             'shape': list(self.shape or ()),
@@ -111,7 +116,28 @@ def check_feature_key(name: str, key: str) -> str:
 
 def with_info(spec: FeatureSpec, info: Mapping[str, object]) -> FeatureSpec:
     """Return a camera's feature with what its first video says of itself."""
-    return replace(spec, info=info)
+    entry = None if spec.entry is None else {**spec.entry, 'info': dict(info)}
+    return replace(spec, info=info, entry=entry)
+
+
+def parse_feature(entry: Mapping[str, Any]) -> FeatureSpec:
+    """
+    Read the description of a feature in info.json; raises KeyError or TypeError if it is not one.
+
+    Older releases call the info of a camera ``video_info``, and put the names of a vector into a
+    dictionary of lists.
+    """
+    names = entry.get('names')
+    if isinstance(names, dict):
+        lists = [one for one in names.values() if isinstance(one, list)]
+        names = [name for one in lists for name in one] if len(lists) == len(names) else None
+    return FeatureSpec(
+        dtype=entry['dtype'],
+        shape=tuple(entry['shape']),
+        names=tuple(names) if isinstance(names, list) else None,
+        info={**(entry.get('video_info') or {}), **(entry.get('info') or {})},
+        entry=dict(entry),
+    )
 
 
 def arrow_type(spec: FeatureSpec) -> pa.DataType:

@@ -21,11 +21,19 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lerobot_streamrec.dataset.features import DEFAULT_FEATURES, FeatureSpec
+from lerobot_streamrec.dataset.features import DEFAULT_FEATURES, FeatureSpec, parse_feature
 from lerobot_streamrec.dataset.layout import CHUNKS_SIZE, DATA_PATH, INFO, VIDEO_PATH
-from lerobot_streamrec.errors import DatasetCorruptError, DatasetError, DatasetMismatchError
+from lerobot_streamrec.dataset.splits import grown_splits
+from lerobot_streamrec.errors import (
+    DatasetCorruptError,
+    DatasetError,
+    DatasetMismatchError,
+    DatasetUnsupportedError,
+)
 
 CODEBASE_VERSION = 'v3.0'
+STORAGE_FORMATS = (None, 'lerobot')
+"""Values of ``storage_format`` for rows in parquet files and videos in MP4 files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,7 @@ class DatasetInfo:
     :param total_frames: committed rows
     :param total_tasks: rows of tasks.parquet
     :param chunks_size: files per chunk folder
+    :param splits: as they were found
     :param extra: keys that are not ours, kept as they were
     """
 
@@ -50,6 +59,7 @@ class DatasetInfo:
     total_frames: int = 0
     total_tasks: int = 0
     chunks_size: int = CHUNKS_SIZE
+    splits: object = None
     extra: Mapping[str, object] = field(default_factory=dict)
 
     def as_bytes(self) -> bytes:
@@ -68,7 +78,7 @@ class DatasetInfo:
             'data_path': DATA_PATH,
             'video_path': VIDEO_PATH if has_videos else None,
             'robot_type': self.robot_type,
-            'splits': {'train': f'0:{self.total_episodes}'} if self.total_episodes else {},
+            'splits': grown_splits(self.splits, self.total_episodes),
         }
         content.update({key: value for key, value in self.extra.items() if key not in _REWRITTEN})
         return (json.dumps(content, indent=4, ensure_ascii=False) + '\n').encode()
@@ -128,19 +138,50 @@ def parse_info(content: bytes, where: object) -> DatasetInfo:
                 raise DatasetMismatchError(
                     where, [f'{key} is {raw[key]!r}, this recorder writes {template!r}']
                 )
-        features = {key: _parse_feature(entry) for key, entry in raw['features'].items()}
+        refuse_other_storage(raw.get('storage_format'), where)
+        features = {key: parse_feature(entry) for key, entry in raw['features'].items()}
         return DatasetInfo(
-            fps=int(raw['fps']),
+            fps=whole_fps(raw['fps'], where),
             robot_type=raw.get('robot_type'),
             features=features,
             total_episodes=int(raw['total_episodes']),
             total_frames=int(raw['total_frames']),
             total_tasks=int(raw['total_tasks']),
             chunks_size=int(raw.get('chunks_size', CHUNKS_SIZE)),
+            splits=raw.get('splits'),
             extra={key: value for key, value in raw.items() if key not in _REWRITTEN},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DatasetCorruptError(f'{where}/meta/info.json cannot be read: {error!r}') from error
+
+
+def whole_fps(fps: float, where: object) -> int:
+    """
+    Return the rate of a dataset as the whole number that it must be.
+
+    :raise DatasetUnsupportedError: if it has a fraction, which no writer of the format allows:
+        rounded, all timestamps and videos would be of another rate
+    """
+    if fps != int(fps):
+        raise DatasetUnsupportedError(
+            f'{where}/meta/info.json: fps is {fps!r}; only whole numbers above 0 are allowed. '
+            '`streamrec check` reads the dataset as it is'
+        )
+    return int(fps)
+
+
+def refuse_other_storage(storage_format: object, where: object) -> None:
+    """
+    Refuse a dataset whose rows and pictures stand in files of another kind.
+
+    :param storage_format: the value in info.json; None if there is none
+    :raise DatasetUnsupportedError: naming it
+    """
+    if storage_format not in STORAGE_FORMATS:
+        raise DatasetUnsupportedError(
+            f"{where}/meta/info.json: storage_format is {storage_format!r}; only 'lerobot' "
+            '(parquet and MP4 files) can be read and written here, so convert the dataset first'
+        )
 
 
 def known_features(root: Path) -> dict[str, FeatureSpec]:
@@ -154,13 +195,3 @@ def known_features(root: Path) -> dict[str, FeatureSpec]:
     except (OSError, DatasetError):
         # Whoever opens the dataset says what is wrong with it.
         return {}
-
-
-def _parse_feature(entry: Mapping[str, Any]) -> FeatureSpec:
-    names = entry.get('names')
-    return FeatureSpec(
-        dtype=entry['dtype'],
-        shape=tuple(entry['shape']),
-        names=tuple(names) if isinstance(names, list) else None,
-        info=entry.get('info') or {},
-    )

@@ -26,6 +26,7 @@ from lerobot_streamrec.dataset.layout import DATA_PATH, FileIndex, STATS, TASKS,
 from lerobot_streamrec.dataset.state import DatasetState
 from lerobot_streamrec.dataset.statistics_file import (
     AllStatistics,
+    kept_stats_path,
     parse_sidecar,
     parse_stats_json,
     sidecar_path,
@@ -136,12 +137,18 @@ def _statistics(files: Files, info: DatasetInfo) -> AllStatistics | None:
     if sidecar is not None:
         statistics = parse_sidecar(sidecar, files.path(relative))
         # A crash between stats.json and info.json leaves one episode too many in the former.
-        if content != stats_json(statistics):
-            files.replace(STATS, stats_json(statistics))
+        expected = stats_content(files, info.total_episodes, statistics)
+        if content != expected:
+            files.replace(STATS, expected)
         return statistics
     if content is None:
         raise DatasetCorruptError(f'{files.path(STATS)} is missing')
     return parse_stats_json(content, files.root)
+
+
+def stats_content(files: Files, total_episodes: int, statistics: AllStatistics) -> bytes:
+    """Return what stats.json holds after so many episodes: what others wrote, as they wrote it."""
+    return files.content(kept_stats_path(total_episodes)) or stats_json(statistics)
 
 
 def _next(numbers: Iterable[FileIndex], chunks_size: int) -> FileIndex:

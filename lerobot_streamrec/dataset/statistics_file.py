@@ -53,6 +53,11 @@ def sidecar_path(total_episodes: int) -> PurePosixPath:
     return STATISTICS / f'after-{total_episodes:06d}.parquet'
 
 
+def kept_stats_path(total_episodes: int) -> PurePosixPath:
+    """Return where the stats.json of others is kept, from which we went on recording."""
+    return sidecar_path(total_episodes).with_suffix('.json')
+
+
 def merged_statistics(total: AllStatistics | None, episode: AllStatistics) -> AllStatistics:
     """Add an episode's statistics to the dataset's; None: it is the first one."""
     if total is None:

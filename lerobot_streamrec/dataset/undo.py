@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 import json
 import logging
@@ -35,8 +36,9 @@ from lerobot_streamrec.dataset.layout import (
     TASKS,
     VIDEO_PATH,
 )
+from lerobot_streamrec.dataset.resuming import stats_content
 from lerobot_streamrec.dataset.state import DatasetState
-from lerobot_streamrec.dataset.statistics_file import parse_sidecar, sidecar_path, stats_json
+from lerobot_streamrec.dataset.statistics_file import parse_sidecar, sidecar_path
 from lerobot_streamrec.dataset.takes.leftovers import numbered_files
 from lerobot_streamrec.dataset.tasks import TaskTable
 from lerobot_streamrec.dataset.transaction import Transaction
@@ -101,13 +103,13 @@ def undo_last(
         raise EpisodeStateError('there is no saved episode to undo')
     last = _last_episode(files, state)
     before = _state_before(files, state, last)
+    index, folder = before.info.total_episodes, None
     if before.statistics is None:
         # Without an episode there is nothing for readers to see.
         transaction.withdraw(INFO)
     else:
-        transaction.replace(STATS, stats_json(before.statistics))
+        transaction.replace(STATS, stats_content(files, index, before.statistics))
         transaction.commit(INFO, before.info.as_bytes())
-    index, folder = before.info.total_episodes, None
     # It is undone now. What follows can be done when the dataset is opened again as well: no
     # reader looks at it, and the next episode's files take the places.
     try:
@@ -180,7 +182,7 @@ def _state_before(files: Files, state: DatasetState, last: _LastEpisode) -> Data
             'missing); only the last episodes of this recorder can be undone. End the recorder '
             f'and run: streamrec delete {files.root} --episodes {index}'
         )
-    tasks = TaskTable(state.tasks.tasks[: _num_tasks(files, state, index - 1)])
+    tasks = TaskTable(state.tasks.tasks[: _num_tasks(files, state)])
     info = replace(
         state.info,
         total_episodes=index,
@@ -191,13 +193,14 @@ def _state_before(files: Files, state: DatasetState, last: _LastEpisode) -> Data
     return replace(state, info=info, tasks=tasks, statistics=statistics)
 
 
-def _num_tasks(files: Files, state: DatasetState, episode_index: int) -> int:
-    """Return how many tasks there were after an episode; where nobody tells, all stay."""
-    try:
-        record = json.loads(files.content(record_path(episode_index)) or b'')
-        return int(record['total_tasks'])
-    except (ValueError, KeyError, TypeError):
-        return len(state.tasks.tasks)
+def _num_tasks(files: Files, state: DatasetState) -> int:
+    """Return how many tasks there were before the last episode; where nobody tells, all stay."""
+    last = state.info.total_episodes - 1
+    # Records of older releases tell it in the episode before alone.
+    for index, name in ((last, 'total_tasks_before'), (last - 1, 'total_tasks')):
+        with suppress(ValueError, KeyError, TypeError):
+            return int(json.loads(files.content(record_path(index)) or b'')[name])
+    return len(state.tasks.tasks)
 
 
 def _paths(files: Files, before: DatasetState, last: _LastEpisode) -> dict[str, Path]:

@@ -56,6 +56,7 @@ from lerobot_streamrec.dataset.row_stamps import row_stamps_table
 from lerobot_streamrec.dataset.state import DatasetState
 from lerobot_streamrec.dataset.statistics_file import (
     AllStatistics,
+    kept_stats_path,
     merged_statistics,
     sidecar_bytes,
     sidecar_path,
@@ -125,8 +126,9 @@ class DatasetWriter:
         before, self._state = self._state, state
         # Undoing needs the last ones, and the episode is saved whether or not it can be deleted.
         with suppress(OSError):
-            old = sidecar_path(state.info.total_episodes - _UNDO_DEPTH - 1)
-            self._files.path(old).unlink(missing_ok=True)
+            old = state.info.total_episodes - _UNDO_DEPTH - 1
+            for relative in (sidecar_path(old), kept_stats_path(old)):
+                self._files.path(relative).unlink(missing_ok=True)
         return SavedEpisode(
             episode_index=before.info.total_episodes,
             num_rows=draft.num_rows,
@@ -298,14 +300,27 @@ class DatasetWriter:
         transaction.create(row.meta_file.path(EPISODES_PATH), to_bytes(row.as_table()))
         if tasks is not state.tasks:
             transaction.replace(TASKS, tasks.as_bytes())
+        self._keep_statistics_of_others(transaction)
         transaction.replace(sidecar_path(new_info.total_episodes), sidecar_bytes(total))
         transaction.replace(STATS, stats_json(total))
-        transaction.replace(record_path(row.episode_index), _record(draft, row, new_info))
+        record = _record(draft, row, new_info, len(state.tasks.tasks))
+        transaction.replace(record_path(row.episode_index), record)
         if draft.row_stamps:
             content = to_bytes(row_stamps_table(draft.row_stamps))
             transaction.replace(row_stamps_path(row.episode_index), content)
         transaction.commit(INFO, new_info.as_bytes())
         return size_bytes, state.after(new_info, tasks, total, row)
+
+    def _keep_statistics_of_others(self, transaction: Transaction) -> None:
+        """Keep what undoing needs, before the first episode after those that others recorded."""
+        state = self._state
+        total = state.info.total_episodes
+        if state.statistics is None or self._files.path(sidecar_path(total)).exists():
+            return
+        content = self._files.content(STATS)
+        if content is not None:
+            transaction.replace(kept_stats_path(total), content)
+        transaction.replace(sidecar_path(total), sidecar_bytes(state.statistics))
 
     def _columns(self, draft: EpisodeDraft, task_index: int) -> Columns:
         info = self._state.info
@@ -338,13 +353,16 @@ class DatasetWriter:
         )
 
 
-def _record(draft: EpisodeDraft, row: EpisodeRow, info: DatasetInfo) -> bytes:
+def _record(
+    draft: EpisodeDraft, row: EpisodeRow, info: DatasetInfo, num_tasks_before: int
+) -> bytes:
     cameras = {key: video.statistics for key, video in draft.videos.items()}
     content = {
         'episode_index': row.episode_index,
         'length': row.length,
-        # Undoing the next episode needs to know which tasks that one brought.
+        # Undoing needs to know which tasks the episode brought.
         'total_tasks': info.total_tasks,
+        'total_tasks_before': num_tasks_before,
         **draft.record,
         'histograms': histograms_json(cameras),
     }

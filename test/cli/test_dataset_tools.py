@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from command_line import streamrec
@@ -141,3 +142,38 @@ def test_merge_shows_differences(make_dataset, tmp_path):
 def test_a_missing_root_is_wrong_usage(tmp_path):
     assert streamrec('compact', tmp_path / 'none').returncode == 2
     assert streamrec('merge', tmp_path / 'merged').returncode == 2
+
+
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [('storage_format', 'lance'), pytest.param('fps', 29.97, marks=pytest.mark.slow)],
+    ids=['storage', 'fps'],
+)
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        ('compact',),
+        ('delete', '--yes', '--episodes', '0'),
+        ('merge', 'out'),
+        ('reencode',),
+        ('encode',),
+        ('frames', '--episode', '0', '--output', 'out'),
+        ('check', '--repair', '--yes'),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_dataset_of_another_kind_is_refused_in_a_sentence(
+    arguments, name, value, make_dataset, tmp_path
+):
+    root = make_dataset(num_episodes=2)
+    info = root / 'meta/info.json'
+    content = json.loads(info.read_text())
+    # With something to mend, or else a repair has no reason to look.
+    info.write_text(json.dumps({**content, name: value, 'total_frames': 5}))
+    before = files(tmp_path)
+    where = [tmp_path / one if one == 'out' else one for one in arguments]
+    done = streamrec(*where, root)
+    assert done.returncode == 1
+    sentence = done.stderr.strip().splitlines()[-1]
+    assert sentence.startswith(f'streamrec: {root}/meta/info.json: {name} is {value!r}; only ')
+    assert files(tmp_path) == before

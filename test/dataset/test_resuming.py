@@ -25,6 +25,7 @@ import json
 import shutil
 
 from lerobot_streamrec.dataset.layout import FileIndex
+from lerobot_streamrec.errors import DatasetUnsupportedError
 import pandas as pd
 import pytest
 
@@ -96,6 +97,79 @@ def test_keys_of_others_in_info_json_stay(record, read_dataset):
     assert info['data_files_size_in_mb'] == 7
     assert info['tools'] == [{'type': 'function'}]
     assert info['total_episodes'] == 2
+
+
+def describe(info, key, **changes):
+    info['features'][key] = {**info['features'][key], **changes}
+
+
+def as_others_wrote_it(root):
+    """Take away what is ours, and describe features in words that we do not use."""
+    shutil.rmtree(root / '.streamrec')
+    info = json.loads((root / 'meta/info.json').read_text())
+    names = info['features']['action']['names']
+    describe(info, 'action', names={'motors': names}, fps=20)
+    depth = {'video.is_depth_map': False, 'video.codec': 'h264', 'somebody': 'else'}
+    describe(info, FRONT, video_info=depth)
+    describe(info, TOP, fps=20.0)
+    info['splits'] = {'train': '0:1', 'val': '1:2'}
+    info['tools'] = [{'type': 'function'}]
+    (root / 'meta/info.json').write_text(json.dumps(info))
+    stats = json.loads((root / 'meta/stats.json').read_text())
+    stats['action']['somebody'] = [1, 2, 3]
+    (root / 'meta/stats.json').write_text(json.dumps(stats))
+    return info
+
+
+def test_descriptions_of_features_stay_as_others_wrote_them(record):
+    root = record(2)
+    before = as_others_wrote_it(root)
+    record()
+    info = json.loads((root / 'meta/info.json').read_text())
+    expected = {**before, 'total_episodes': 3, 'total_frames': 15}
+    assert info == expected
+
+
+def test_the_first_episode_after_those_of_others_can_be_undone(record, open_writer):
+    root = record(2, ['a', 'b'])
+    before = as_others_wrote_it(root)
+    stats = (root / 'meta/stats.json').read_bytes()
+    tasks = pd.read_parquet(root / 'meta/tasks.parquet')
+    record(1, ['c'])
+    assert (root / 'meta/stats.json').read_bytes() != stats
+    writer = open_writer()
+    assert writer.undo().episode_index == 2
+    writer.close()
+    for _ in range(2):
+        assert json.loads((root / 'meta/info.json').read_text()) == before
+        assert (root / 'meta/stats.json').read_bytes() == stats
+        pd.testing.assert_frame_equal(pd.read_parquet(root / 'meta/tasks.parquet'), tasks)
+        assert len([*root.glob('meta/episodes/*/*'), *root.glob('data/*/*')]) == 4
+        # Opening the dataset again changes nothing of that.
+        open_writer().close()
+
+
+@pytest.mark.parametrize(
+    ('changes', 'complaint'),
+    [
+        ({'fps': 29.97}, r'fps is 29\.97; only whole numbers above 0 are allowed'),
+        ({'storage_format': 'lance'}, r"storage_format is 'lance'; only 'lerobot'"),
+    ],
+)
+def test_a_dataset_of_another_kind_is_refused(record, changes, complaint, snapshot):
+    root = record()
+    edit_info(root, **changes)
+    before = snapshot()
+    with pytest.raises(DatasetUnsupportedError, match=complaint):
+        record()
+    assert snapshot() == before
+
+
+@pytest.mark.parametrize('changes', [{'fps': 20.0}, {'storage_format': 'lerobot'}])
+def test_another_word_for_the_same_kind_is_not_refused(record, changes, read_dataset):
+    root = record()
+    edit_info(root, **changes)
+    assert read_dataset(record()).info['total_episodes'] == 2
 
 
 def test_a_dataset_that_others_began_goes_on(record, read_dataset):

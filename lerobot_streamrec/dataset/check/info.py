@@ -26,10 +26,12 @@ from lerobot_streamrec.dataset.check.kinds import (
     WRONG_FEATURE,
     WRONG_INFO,
     WRONG_SPLITS,
+    WRONG_STORAGE,
     WRONG_VERSION,
 )
 from lerobot_streamrec.dataset.check.reading import read_json, UNREADABLE
 from lerobot_streamrec.dataset.features import DEFAULT_FEATURES, FeatureSpec
+from lerobot_streamrec.dataset.info import STORAGE_FORMATS
 from lerobot_streamrec.dataset.layout import DATA_PATH, INFO, VIDEO_PATH
 import numpy as np
 
@@ -111,6 +113,12 @@ def check_info(root: Path, findings: Findings) -> CheckedInfo | None:
     if not isinstance(version, str) or not version.startswith('v3.'):
         findings.add(
             WRONG_VERSION, _WHERE, 'codebase_version is another', found=version, expected='v3.0'
+        )
+        return None
+    storage = raw.get('storage_format')
+    if storage not in STORAGE_FORMATS:
+        findings.add(
+            WRONG_STORAGE, _WHERE, 'storage_format is another', found=storage, expected='lerobot'
         )
         return None
     fps, described = raw.get('fps'), raw.get('features')

@@ -79,6 +79,11 @@ WRONG_INFO = Kind('wrong-info', _E, 'Put the right value into meta/info.json.')
 WRONG_VERSION = Kind(
     'wrong-version', _E, "Convert the dataset to v3.0 with LeRobot's own script, and check again."
 )
+WRONG_STORAGE = Kind(
+    'wrong-storage',
+    _E,
+    'Only parquet and MP4 files can be read here. Convert the dataset, and check again.',
+)
 WRONG_TOTAL = Kind('wrong-total', _E, 'Put the right number into meta/info.json.')
 WRONG_SPLITS = Kind('wrong-splits', _W, 'Put the right range into meta/info.json.')
 WRONG_FEATURE = Kind('wrong-feature', _E, 'Describe the feature as it is in meta/info.json.')

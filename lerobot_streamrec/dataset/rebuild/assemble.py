@@ -42,6 +42,7 @@ from lerobot_streamrec.dataset.rebuild.plan import file_index, Groups, Plan
 from lerobot_streamrec.dataset.rebuild.unified_tasks import same_tasks, unified_tasks, UnifiedTasks
 from lerobot_streamrec.dataset.rebuild.video_files import write_video_files
 from lerobot_streamrec.dataset.row_stamps import num_row_stamps
+from lerobot_streamrec.dataset.splits import chosen_splits, grown_splits
 from lerobot_streamrec.dataset.statistics_file import sidecar_bytes, sidecar_path, stats_json
 
 Progress = Callable[[int, int], None]
@@ -226,7 +227,11 @@ def _info_bytes(raw_info: Mapping[str, Any], kept: Sequence[Kept], total_tasks: 
         'total_episodes': len(kept),
         'total_frames': sum(one.source.length for one in kept),
         'total_tasks': total_tasks,
-        'splits': {'train': f'0:{len(kept)}'},
+        'splits': chosen_splits(
+            raw_info.get('splits'), [one.source.episode_index for one in kept]
+        )
+        if len({one.catalog for one in kept}) == 1
+        else grown_splits(None, len(kept)),
     }
     return _as_bytes(content)
 

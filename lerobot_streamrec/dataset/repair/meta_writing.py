@@ -36,6 +36,7 @@ from lerobot_streamrec.dataset.rebuild.pieces import Kept
 from lerobot_streamrec.dataset.rebuild.plan import file_index
 from lerobot_streamrec.dataset.repair.matching import rows_in_table
 from lerobot_streamrec.dataset.repair.plan import RepairPlan
+from lerobot_streamrec.dataset.splits import chosen_splits
 from lerobot_streamrec.dataset.statistics_file import AllStatistics
 from lerobot_streamrec.errors import DatasetCorruptError
 from lerobot_streamrec.video.inspect import video_facts
@@ -97,18 +98,11 @@ def info_bytes(plan: RepairPlan, total_tasks: int) -> bytes:
         'chunks_size': plan.kept[0].catalog.info.chunks_size,
         'data_path': DATA_PATH,
         'video_path': VIDEO_PATH if has_videos else raw.get('video_path'),
-        'splits': _splits(raw.get('splits'), plan),
+        'splits': chosen_splits(
+            raw.get('splits'), [one.source.episode_index for one in plan.kept]
+        ),
     }
     return (json.dumps(content, indent=4, ensure_ascii=False) + '\n').encode()
-
-
-def _splits(said: object, plan: RepairPlan) -> object:
-    # Splits that somebody has made are right as long as the numbers of episodes are.
-    is_own = isinstance(said, dict) and bool(said) and set(said) != {'train'}
-    same = all(one.episode_index == one.source.episode_index for one in plan.kept)
-    if is_own and same and not plan.set_aside:
-        return said
-    return {'train': f'0:{len(plan.kept)}'}
 
 
 def _features(plan: RepairPlan) -> dict[str, Any]:

@@ -31,9 +31,10 @@ from lerobot_streamrec.dataset.check.episodes import EpisodeTable, read_episodes
 from lerobot_streamrec.dataset.check.findings import Findings
 from lerobot_streamrec.dataset.check.info import check_info, CheckedInfo
 from lerobot_streamrec.dataset.check.kinds import UNCOMMITTED_EPISODE, WRONG_FEATURE
-from lerobot_streamrec.dataset.check.reading import parquet_below
+from lerobot_streamrec.dataset.check.reading import parquet_below, read_json
 from lerobot_streamrec.dataset.check.report import CheckReport
 from lerobot_streamrec.dataset.features import DEFAULT_FEATURES
+from lerobot_streamrec.dataset.info import refuse_other_storage, whole_fps
 from lerobot_streamrec.dataset.layout import INFO
 from lerobot_streamrec.dataset.repair.frame_places import known_shots, Shot, walked_shots
 from lerobot_streamrec.dataset.repair.frame_reader import FrameReader
@@ -156,6 +157,8 @@ def _usable_info(report: CheckReport) -> CheckedInfo:
     root = report.root
     info = check_info(root, Findings())
     if info is None:
+        raw = read_json(root, INFO, Findings())
+        refuse_other_storage((raw or {}).get('storage_format'), root)
         reasons = ' '.join(one.fact for one in report.findings if one.path == str(INFO))
         raise DatasetCorruptError(
             f'{root / INFO} cannot be used, and nothing else says what the features are: '
@@ -164,10 +167,7 @@ def _usable_info(report: CheckReport) -> CheckedInfo:
     for one in report.findings:
         if one.kind is WRONG_FEATURE and one.feature not in DEFAULT_FEATURES:
             raise DatasetCorruptError(f'{root / INFO}: {one.message}')
-    if info.fps != round(info.fps):
-        raise DatasetCorruptError(
-            f'{root / INFO}: fps is {info.fps}; a dataset is written anew with whole numbers only'
-        )
+    whole_fps(info.fps, root)
     return info
 
 

@@ -103,6 +103,12 @@ def test_a_task_that_stands_there_twice_is_found(dataset):
     assert dataset.codes() == {'duplicate-task'}
 
 
+@pytest.mark.parametrize(('value', 'codes'), [('lance', {'wrong-storage'}), ('lerobot', set())])
+def test_files_of_another_kind_are_found(dataset, value, codes):
+    dataset.info(put('storage_format', value=value))
+    assert dataset.codes() == codes
+
+
 def column(name, *values):
     return lambda dataset: dataset.column(meta(2), name, lambda _: list(values))
 

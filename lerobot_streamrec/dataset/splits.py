@@ -1,0 +1,56 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The splits of info.json: ranges of episodes such as ``{"train": "0:40", "val": "40:50"}``."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+import re
+
+_RANGE = re.compile(r'(\d+):(\d+)')
+
+
+def is_own(splits: object) -> bool:
+    """Whether somebody has made splits, beside the one of all episodes that every writer makes."""
+    return isinstance(splits, dict) and bool(splits) and set(splits) != {'train'}
+
+
+def grown_splits(splits: object, total_episodes: int) -> object:
+    """
+    Return the splits of a dataset that has so many episodes now, of which the first ones are old.
+
+    :param splits: of before; those that somebody has made stay as they are
+    """
+    if is_own(splits):
+        return splits
+    return {'train': f'0:{total_episodes}'} if total_episodes else {}
+
+
+def chosen_splits(splits: object, kept: Sequence[int]) -> object:
+    """
+    Return the splits of a dataset made of some episodes of one.
+
+    :param splits: of that one; ranges are told in the new numbers, anything else stays
+    :param kept: the old numbers, ascending
+    """
+    if not is_own(splits):
+        return grown_splits(splits, len(kept))
+    assert isinstance(splits, dict)
+    found = {}
+    for name, said in splits.items():
+        match = _RANGE.fullmatch(said) if isinstance(said, str) else None
+        ends = (bisect_left(kept, int(one)) for one in match.groups()) if match else ()
+        found[name] = ':'.join(map(str, ends)) if match else said
+    return found
