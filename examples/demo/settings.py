@@ -89,12 +89,24 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     return Settings(root, episode_s)
 
 
+def only_this_machine(distribution: str) -> dict[str, str]:
+    """
+    Return the variable that keeps ROS on this machine.
+
+    :param distribution: ``ROS_DISTRO``; empty for rclpy from the package index
+    """
+    # Newer ones warn of the variable that Humble knows.
+    if distribution == 'humble':
+        return {'ROS_LOCALHOST_ONLY': '1'}
+    return {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
+
+
 def ros_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that keep the demo apart from other robots and let pictures through."""
     profile = str(CHECKOUT / 'config' / 'fastdds_images.xml')
     wanted = {
         'ROS_DOMAIN_ID': str(1 + os.getpid() % _DOMAINS),
-        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+        **only_this_machine(environment.get('ROS_DISTRO', '')),
         'FASTDDS_DEFAULT_PROFILES_FILE': profile,
         'FASTRTPS_DEFAULT_PROFILES_FILE': profile,
         **_MALLOC,

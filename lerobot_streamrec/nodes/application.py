@@ -22,6 +22,7 @@ from typing import Any
 
 from lerobot_streamrec.errors import StartInterruptedError, StreamrecError
 from lerobot_streamrec.nodes.allocator import keep_large_buffers
+from lerobot_streamrec.nodes.distributions import make_executor
 from lerobot_streamrec.nodes.episode_node import EpisodeServices, NODE_NAME
 from lerobot_streamrec.nodes.logging_bridge import install
 from lerobot_streamrec.nodes.parameters import ParameterReader, USE_SIM_TIME
@@ -39,7 +40,6 @@ from lerobot_streamrec.recording.status import RecorderState
 from lerobot_streamrec.video.checks import THREAD_NAME as TRIAL_THREAD
 import rclpy
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -136,7 +136,7 @@ class _Application:
         self._node = node
         self._log: Any = node.get_logger()
         self._recorder = recorder
-        self._executor = SingleThreadedExecutor()
+        self._executor = make_executor()
         # A file may set it for the node `episode` alone, and arrivals are told by these nodes.
         sim_time = [node.get_parameter(USE_SIM_TIME)]
         self._subscribers = [

@@ -23,12 +23,12 @@ from typing import Any
 
 from lerobot_streamrec.conversions.stamp import header_stamp_ns
 from lerobot_streamrec.errors import MessageError
+from lerobot_streamrec.nodes.distributions import MessageInfo, subscribe_with_info
 from lerobot_streamrec.nodes.message_class import load_message_class
 from lerobot_streamrec.nodes.qos import choose_qos, is_same_qos, qos_problems
 from lerobot_streamrec.nodes.sink import Sink
 from lerobot_streamrec.nodes.stream_settings import Source
 from lerobot_streamrec.nodes.timing_settings import RECEIVE
-from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.time import Time
@@ -167,23 +167,16 @@ class Subscriber(ABC):
         """Turn a message into a sample, and hand it over."""
 
     def _subscribe(self) -> Any:
-        # Who cannot be heard is told by ``look``, with what to do.
-        events = SubscriptionEventCallbacks(
-            message_lost=self._on_lost, use_default_callbacks=False
+        return subscribe_with_info(
+            self._node,
+            load_message_class(f'{self._source.parameter}.type', self._target.message_type),
+            self._target.topic,
+            self._qos,
+            on_message=self._on_message,
+            on_lost=self._on_lost,
         )
-        # rclpy passes a message's information to callbacks that take it; its types do not say.
-        on_message: Any = self._on_message
-        message_class = load_message_class(
-            f'{self._source.parameter}.type', self._target.message_type
-        )
-        arguments = (message_class, self._target.topic, on_message, self._qos)
-        try:
-            return self._node.create_subscription(*arguments, event_callbacks=events)
-        except UnsupportedEventTypeError:
-            # This middleware does not tell what it loses; the stamps still do.
-            return self._node.create_subscription(*arguments)
 
-    def _on_message(self, message: Any, info: dict[str, Any]) -> None:
+    def _on_message(self, message: Any, info: MessageInfo) -> None:
         self._has_heard = True
         self._deliver(message, info)
         self._read_waiting()
@@ -203,7 +196,7 @@ class Subscriber(ABC):
                 return
             self._deliver(*taken)
 
-    def _deliver(self, message: Any, info: dict[str, Any]) -> None:
+    def _deliver(self, message: Any, info: MessageInfo) -> None:
         if self._see is not None:
             self._see(message, self._received_ns(info))
         try:
@@ -214,12 +207,12 @@ class Subscriber(ABC):
                 f'{self._target.topic}: {error}', throttle_duration_sec=_LOG_EVERY_S
             )
 
-    def _stamp_ns(self, message: Any, info: dict[str, Any]) -> int:
+    def _stamp_ns(self, message: Any, info: MessageInfo) -> int:
         if self._source.stamp != RECEIVE:
             return header_stamp_ns(message)
         return self._received_ns(info)
 
-    def _received_ns(self, info: dict[str, Any]) -> int:
+    def _received_ns(self, info: MessageInfo) -> int:
         clock: Any = self._node.get_clock()
         received_ns = int(info.get('received_timestamp') or 0)
         if received_ns > 0 and not clock.ros_time_is_active:

@@ -16,20 +16,21 @@ A subscriber reads all that waits on its topic before others have their turn.
 
 Guards promises 1 and 3 on a machine that is busy: the executor by itself takes one message of
 each topic in turn, so that joints at 500 Hz would fall behind cameras at 30 Hz, and rows would be
-closed before joints that have arrived are read.
+closed before joints that have arrived are read. Receive times and losses are the middleware's.
 """
 
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 
+from lerobot_streamrec.nodes.distributions import make_executor
 from lerobot_streamrec.nodes.stream_settings import Source
 from lerobot_streamrec.nodes.subscribers import subscribe
 from lerobot_streamrec.nodes.vector_settings import read_vectors, vector_sources
 import pytest
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.duration import Duration
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
 from recorder_rig.surroundings import DISCOVERY_TIMEOUT_S, NODE_OPTIONS, wait_until
 from sensor_msgs.msg import JointState
 
@@ -57,9 +58,15 @@ class Taker:
 
     def __init__(self):
         self.numbers = []
+        self.stamps_ns = []
+        self.num_lost = 0
 
-    def push_vector(self, _key, _stamp_ns, values):
+    def push_vector(self, _key, stamp_ns, values):
         self.numbers.append(values[0])
+        self.stamps_ns.append(stamp_ns)
+
+    def lose(self, _key, num_messages):
+        self.num_lost += num_messages
 
     def reject(self, _key, reason):
         raise AssertionError(reason)
@@ -72,31 +79,71 @@ def source() -> Source:
         'state.type': 'sensor_msgs/msg/JointState',
         'state.names': ['elbow'],
         'state.stamp': 'receive',
+        'state.qos': 'reliable',
     }
     settings = read_vectors(GivenParameters(**given))
     return vector_sources(settings, lambda *_: '')[0]
 
 
-def test_what_waits_is_read_at_once(ros_context, source):
-    publishing = Node('test_busy', context=ros_context, **NODE_OPTIONS)
-    publisher = publishing.create_publisher(JointState, TOPIC, QoSProfile(depth=100))
-    node, taker = Node('test_reading', context=ros_context, **NODE_OPTIONS), Taker()
-    subscriber = subscribe(node, source, taker)
-    executor = SingleThreadedExecutor(context=ros_context)
-    executor.add_node(node)
-    try:
-        wait_until(publisher.get_subscription_count, DISCOVERY_TIMEOUT_S, 'the subscriber')
-        for number in range(NUM_MESSAGES):
-            publisher.publish(JointState(name=['elbow'], position=[float(number)]))
+class Wire:
+    """A publisher and a subscriber that have found each other, and the executor between them."""
+
+    def __init__(self, context, source):
+        self._publishing = Node('test_busy', context=context, **NODE_OPTIONS)
+        self.publisher = self._publishing.create_publisher(JointState, TOPIC, 100)
+        self.node, self.taker = Node('test_reading', context=context, **NODE_OPTIONS), Taker()
+        subscribe(self.node, source, self.taker)
+        self._executor = make_executor(context)
+        self._executor.add_node(self.node)
+        wait_until(
+            self.publisher.get_subscription_count, DISCOVERY_TIMEOUT_S, 'the subscriber'
+        )
+
+    def publish(self, number):
+        self.publisher.publish(JointState(name=['elbow'], position=[float(number)]))
+
+    def spin_until(self, count):
+        """Spin until so many messages are taken; return how many were by each turn."""
         turns, deadline_s = [], time.monotonic() + DISCOVERY_TIMEOUT_S
-        while len(taker.numbers) < NUM_MESSAGES and time.monotonic() < deadline_s:
-            before = len(taker.numbers)
-            executor.spin_once(timeout_sec=0.1)
-            turns.append(len(taker.numbers) - before)
-        assert taker.numbers == list(range(NUM_MESSAGES))
-        # Some may still have been on their way.
-        assert max(turns) > NUM_MESSAGES // 4
-    finally:
-        executor.shutdown()
-        subscriber.node.destroy_node()
-        publishing.destroy_node()
+        while len(self.taker.numbers) < count and time.monotonic() < deadline_s:
+            before = len(self.taker.numbers)
+            self._executor.spin_once(timeout_sec=0.1)
+            turns.append(len(self.taker.numbers) - before)
+        return turns
+
+    def close(self):
+        self._executor.shutdown()
+        self.node.destroy_node()
+        self._publishing.destroy_node()
+
+
+@pytest.fixture
+def wire(ros_context, source):
+    wire = Wire(ros_context, source)
+    yield wire
+    wire.close()
+
+
+def test_what_waits_is_read_at_once(wire):
+    for number in range(NUM_MESSAGES):
+        wire.publish(number)
+    turns = wire.spin_until(NUM_MESSAGES)
+    assert wire.taker.numbers == list(range(NUM_MESSAGES))
+    # Some may still have been on their way.
+    assert max(turns) > NUM_MESSAGES // 4
+
+
+def test_a_message_is_stamped_when_it_comes_and_not_when_it_is_read(wire):
+    before_ns = time.time_ns()
+    wire.publish(1)
+    assert wire.publisher.wait_for_all_acked(Duration(seconds=DISCOVERY_TIMEOUT_S))
+    arrived_ns = time.time_ns()
+    wire.spin_until(1)
+    assert before_ns <= wire.taker.stamps_ns[0] <= arrived_ns
+
+
+def test_what_the_middleware_has_lost_is_counted(wire):
+    (subscription,) = [one for one in wire.node.subscriptions if one.topic_name == TOPIC]
+    (handler,) = subscription.event_handlers
+    handler.callback(SimpleNamespace(total_count=5, total_count_change=3))
+    assert wire.taker.num_lost == 3

@@ -31,6 +31,7 @@ from lerobot_streamrec.conversions.message_types import (
     JOINT_TRAJECTORY,
 )
 from lerobot_streamrec.errors import ConfigError, MessageError, UnsupportedEncodingError
+from lerobot_streamrec.nodes.distributions import MessageInfo, subscribe_with_info
 from lerobot_streamrec.nodes.live.arrivals import Arrivals
 from lerobot_streamrec.nodes.live.camera_names import DEPTH_SUFFIX
 from lerobot_streamrec.nodes.live.proposal import chosen_picture_topics
@@ -46,7 +47,6 @@ from lerobot_streamrec.nodes.message_class import load_message_class
 from lerobot_streamrec.nodes.qos import choose_qos, describe_qos, QOS_FROM_PUBLISHER
 from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.video.packet_stream import PacketStream
-from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.time import Time
@@ -121,25 +121,20 @@ class GraphWatch:
             return
         listener = _Listener(name, kind, self._received_ns)
         qos = choose_qos(QOS_FROM_PUBLISHER, self._offers(name), _DEPTH)
-        # rclpy passes a message's information to callbacks that take it; its types do not say.
-        on_message: Any = listener.on_message
-        arguments = (message_class, name, on_message, qos)
-        events = SubscriptionEventCallbacks(
-            message_lost=listener.on_lost, use_default_callbacks=False
+        listener.subscription = subscribe_with_info(
+            self._node,
+            message_class,
+            name,
+            qos,
+            on_message=listener.on_message,
+            on_lost=listener.on_lost,
         )
-        try:
-            listener.subscription = self._node.create_subscription(
-                *arguments, event_callbacks=events
-            )
-        except UnsupportedEventTypeError:
-            # This middleware does not tell what it loses.
-            listener.subscription = self._node.create_subscription(*arguments)
         self._listeners[name] = listener
 
     def _on_clock(self, message: Any) -> None:
         self._sim_ns = message.clock.sec * NS_PER_S + message.clock.nanosec
 
-    def _received_ns(self, info: dict[str, Any]) -> int:
+    def _received_ns(self, info: MessageInfo) -> int:
         if self._sim_ns:
             return self._sim_ns
         received_ns = int(info.get('received_timestamp') or 0)
@@ -159,7 +154,7 @@ class _Listener:
     """
 
     def __init__(
-        self, name: str, kind: str, received_ns: Callable[[dict[str, Any]], int]
+        self, name: str, kind: str, received_ns: Callable[[MessageInfo], int]
     ) -> None:
         self.subscription: Any = None
         self._name = name
@@ -172,7 +167,7 @@ class _Listener:
             convert = compressed_depth if name.endswith(DEPTH_SUFFIX) else compressed_picture
             self._look = partial(_look_at_compressed, PacketStream(), convert)
 
-    def on_message(self, message: Any, info: dict[str, Any]) -> None:
+    def on_message(self, message: Any, info: MessageInfo) -> None:
         self._arrivals.push(self._received_ns(info), stamp_of(message))
         picture: SeenPicture | None = self._traits.get('picture')
         # Joints that are told first may be of a part of the robot, as controllers come up; and

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from lerobot_streamrec.nodes.distributions import DISCOVERY_VARIABLE
 from lerobot_streamrec.nodes.live.parameter_text import ROOT
 from lerobot_streamrec.nodes.live.proposal import Proposal
 from lerobot_streamrec.nodes.live.vector_proposal import VectorProposal
@@ -35,7 +36,7 @@ def init_lines(proposal: Proposal, path: Path, seconds: float) -> Iterator[str]:
         yield f'found nothing to record in {seconds:g} s: {path} was not written.'
         yield (
             'Start the drivers of cameras and joints first; ROS_DOMAIN_ID and '
-            'ROS_AUTOMATIC_DISCOVERY_RANGE must be theirs. `ros2 topic list` shows what is there.'
+            f'{DISCOVERY_VARIABLE} must be theirs. `ros2 topic list` shows what is there.'
         )
         yield from (f'  left out  {one}' for one in proposal.left_out)
         return

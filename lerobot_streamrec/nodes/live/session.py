@@ -21,13 +21,13 @@ from types import TracebackType
 from typing import Any
 
 from lerobot_streamrec.errors import ConfigError, StartInterruptedError
+from lerobot_streamrec.nodes.distributions import make_executor
 from lerobot_streamrec.nodes.episode_node import NODE_NAME
 from lerobot_streamrec.nodes.parameters import ParameterReader, USE_SIM_TIME
 from lerobot_streamrec.nodes.settings import GivenSettings, read_settings
 from lerobot_streamrec.nodes.stop_signals import StopSignals
 import rclpy
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.logging import LoggingSeverity
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -63,7 +63,7 @@ class Session:
             # Below its first line rcl says where in its own code that was.
             why = str(error).partition('\n')[0]
             raise ConfigError('--ros-args', ' '.join(arguments), why) from error
-        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor = make_executor(self._context)
 
     def __enter__(self) -> Session:
         return self

@@ -24,7 +24,6 @@ from functools import partial
 import json
 import signal
 import subprocess
-import sys
 import time
 
 from lerobot_streamrec.errors import ConfigError
@@ -38,6 +37,7 @@ from PIL import Image
 import pytest
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from recorder_rig.datasets import assert_whole, pictures
+from recorder_rig.fake_humble import python_module
 from recorder_rig.parameters import JOINTS
 from recorder_rig.pictures import NumberedFile, Picture, QUADRANTS, quadrants, quarters
 from recorder_rig.surroundings import NeverStop, wait_until
@@ -52,7 +52,7 @@ TIMEOUT_S = 60.0
 
 def command(folder, *arguments):
     return subprocess.Popen(
-        [sys.executable, '-m', 'lerobot_streamrec.cli', *map(str, arguments)],
+        [*python_module('lerobot_streamrec.cli'), *map(str, arguments)],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -23,10 +23,10 @@ from pathlib import Path
 import re
 import signal
 import subprocess
-import sys
 
 from examples.demo.child import Child
 
+from recorder_rig.fake_humble import python_module
 from recorder_rig.surroundings import wait_until
 
 UP_TIMEOUT_S = 20.0
@@ -58,7 +58,7 @@ class RecorderProcess(Child):
         """
         super().__init__(
             'recorder',
-            [sys.executable, '-m', 'lerobot_streamrec.nodes.record_main', *arguments],
+            [*python_module('lerobot_streamrec.nodes.record_main'), *arguments],
             log_path=log_path,
             folder=folder,
             environment=os.environ,
