@@ -153,7 +153,7 @@ _LIMIT_OPTIONS = {
         'limits.max_repeated_fraction',
         _LIMITS['max_repeated_fraction'],
         "Share of a camera's frames that may repeat the one before; with more, an episode goes to "
-        'quarantine',
+        'quarantine; repeats of a camera that is slower than fps do not count',
         0.0,
         1.0,
     ),
@@ -161,7 +161,7 @@ _LIMIT_OPTIONS = {
         'limits.max_skew_ms',
         _LIMITS['max_skew_ms'],
         "How far a sample may be from its row's instant, milliseconds; beyond, an episode goes to "
-        'quarantine; 0: any',
+        'quarantine; 0: any; streams whose max_age_s is 0 are left out',
         0.0,
         1e6,
     ),

@@ -66,6 +66,7 @@ def stream_message(stream: StreamStatus, root: str) -> DiagnosticStatus:
         'missing': stream.counts.missing,
         'lost_in_transport': stream.counts.lost_in_transport,
         'repeated_frames': stream.repeated,
+        'repeated_by_rate': stream.repeated_by_rate,
         'stale_rows': stream.stale,
         'max_skew_ms': f'{stream.max_skew_ms:.1f}',
         'queued_frames': stream.queue.num_queued,

@@ -117,8 +117,10 @@ class Limits:
     """
     When an episode is put into quarantine instead of the dataset.
 
-    :param max_repeated_fraction: share of a camera's frames that may repeat the one before
-    :param max_skew_ms: how far a sample may be from its row's instant, milliseconds; 0: any
+    :param max_repeated_fraction: share of a camera's frames that may repeat the one before, beyond
+        those that the camera's own rate explains
+    :param max_skew_ms: how far a sample may be from its row's instant, milliseconds; 0: any;
+        streams without ``max_age_s`` hold their samples and are left out
     """
 
     max_repeated_fraction: float = 1.0

@@ -109,6 +109,7 @@ def _status(
         age_s=stream.age_s(now_ns),
         counts=take.counts(stream) if take else stream.counts(),
         repeated=rows.repeated + rows.overloaded if rows else 0,
+        repeated_by_rate=rows.repeated_by_rate if rows else 0,
         stale=rows.stale if rows else 0,
         max_skew_ms=rows.max_skew_ns / NS_PER_MS if rows else 0.0,
         queue=camera.thread.statistics() if camera else QueueStatistics(),

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from lerobot_streamrec.recording.config import NS_PER_MS
 from lerobot_streamrec.recording.sampling import Shown
+from lerobot_streamrec.sync.grid import NS_PER_S
 import numpy as np
 import numpy.typing as npt
 
@@ -38,20 +39,32 @@ class Skew:
     p95_ms: float = 0.0
     max_ms: float = 0.0
 
+# A camera that is as quick as the rows, or a little slower by the error of its measured rate.
+_SLOWER = 0.98
+# Pictures of a steady camera are at most one period apart; jitter takes part of another.
+_PERIODS = 1.5
+
 
 class RowAccount:
     """
     Grows by one for every row. Owned by the executor's thread until the take has finished.
 
     :param max_age_ns: rows whose sample is older count as stale; 0: none
+    :param own_rate_hz: messages per second as the episode begins; 0: not known yet
+    :param fps: rows per second; 0: this camera's pictures are the rows
     """
 
-    def __init__(self, max_age_ns: int) -> None:
+    def __init__(self, max_age_ns: int, own_rate_hz: float, fps: int) -> None:
         self._max_age_ns = max_age_ns
+        self._fps = fps
         self._instants_ns = array('q')
         self._stamps_ns = array('q')
+        self.own_rate_hz = own_rate_hz
+        """Messages per second as the episode began, or as soon as that was known."""
         self.repeated = 0
         """Rows with the same picture as the row before, though pictures should be new."""
+        self.repeated_by_rate = 0
+        """Rows with the same picture as the row before, because the camera is that slow."""
         self.overloaded = 0
         """Rows whose picture was replaced by a repeat, because its encoder was behind."""
         self.stale = 0
@@ -74,6 +87,25 @@ class RowAccount:
         self.max_skew_ns = max(self.max_skew_ns, abs(instant_ns - shown.stamp_ns))
         if self._max_age_ns and shown.age_ns > self._max_age_ns:
             self.stale += 1
+
+    def repeat(self, instant_ns: int, shown: Shown, rate_hz: float) -> None:
+        """
+        Count a row that shows the same picture as the row before; ``show`` is called as well.
+
+        A camera that is slower than the rows repeats pictures as long as the next one is not due.
+        What is older than that is missing.
+
+        :param instant_ns: of the row
+        :param shown: what stands in it
+        :param rate_hz: messages per second now, used while the camera's own rate is not known
+        """
+        self.own_rate_hz = self.own_rate_hz or rate_hz
+        is_slow = 0.0 < self.own_rate_hz < _SLOWER * self._fps
+        away_ns = abs(instant_ns - shown.stamp_ns)
+        if is_slow and away_ns * self.own_rate_hz <= _PERIODS * NS_PER_S:
+            self.repeated_by_rate += 1
+        else:
+            self.repeated += 1
 
     @property
     def last_stamp_ns(self) -> int | None:

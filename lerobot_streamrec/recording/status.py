@@ -41,7 +41,8 @@ class StreamStatus:
     :param rate_hz: messages per second by their stamps
     :param age_s: since the last message arrived; None without any
     :param counts: of the running take, otherwise since the beginning
-    :param repeated: frames of the running take that repeat the one before
+    :param repeated: frames of the running take that repeat the one before, though one was due
+    :param repeated_by_rate: frames that repeat the one before because the camera is that slow
     :param stale: rows of the running take that show too old a sample
     :param max_skew_ms: how far a sample of the running take is from its row at most
     :param queue: what waits for the encoder
@@ -55,6 +56,7 @@ class StreamStatus:
     age_s: float | None
     counts: StreamCounts
     repeated: int
+    repeated_by_rate: int
     stale: int
     max_skew_ms: float
     queue: QueueStatistics

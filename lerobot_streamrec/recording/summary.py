@@ -37,7 +37,8 @@ class EpisodeSummary:
     A durable episode and what there is to say of it.
 
     :param episode: as committed
-    :param num_repeated: frames that repeat the one before, for whatever reason, all cameras
+    :param num_repeated: frames of all cameras that repeat the one before although a new picture
+        was due; those that a camera's own rate explains are a remark
     :param seconds: how long it lasts
     :param skew: how far a sample is from its row at most, in words
     :param remarks: what the operator should know, most serious first
@@ -125,6 +126,11 @@ def _remarks(take: FinishedTake, key: str) -> list[str]:
             f'{key}: {_count(num_undecodable, "frame")} repeated because what the camera sent '
             'could not be decoded'
         )
+    if rows.repeated_by_rate:
+        found.append(
+            f'{key} brings {rows.own_rate_hz:.1f} pictures per second and fps is {take.fps}: '
+            f'{_count(rows.repeated_by_rate, "row")} of {take.num_rows} had no new one to show'
+        )
     if rows.stale:
         found.append(
             f'{key} was stale in {_count(rows.stale, "row")} '
@@ -168,7 +174,7 @@ def record_of(take: FinishedTake) -> dict[str, object]:
                 **_rows(take.rows[stream.key]),
                 'rows_undecodable': take.num_undecodable(stream.key),
                 'encoder_trouble': take.encoder_trouble(stream.key),
-                **_messages(take.counts[stream.key], take.seconds),
+                **_messages(take.counts[stream.key], take.counted_s),
             }
             for stream in take.streams
         },
@@ -184,6 +190,7 @@ def row_stamps(take: FinishedTake) -> dict[str, npt.NDArray[np.int64]]:
 def _rows(rows: RowAccount) -> dict[str, object]:
     return {
         'rows_repeated': rows.repeated,
+        'rows_repeated_by_rate': rows.repeated_by_rate,
         'rows_overloaded': rows.overloaded,
         'rows_stale': rows.stale,
         'max_age_ns': rows.max_age_ns,
@@ -194,12 +201,17 @@ def _rows(rows: RowAccount) -> dict[str, object]:
     }
 
 
-def _messages(counts: StreamCounts, seconds: float) -> dict[str, object]:
-    return {**asdict(counts), 'messages_per_s': round(counts.received / seconds, 2)}
+def _messages(counts: StreamCounts, counted_s: float) -> dict[str, object]:
+    per_s = counts.received / counted_s if counted_s else 0.0
+    return {**asdict(counts), 'messages_per_s': round(per_s, 2)}
 
 
 def _worst_skew(take: FinishedTake) -> str:
-    key = max(take.rows, key=lambda one: take.rows[one].max_skew_ns)
+    # A sample that no age makes stale holds until the next one comes: its age is no skew.
+    keys = [stream.key for stream in take.streams if stream.max_age_ns]
+    if not keys:
+        return 'skew not measured (max_age_s is 0 for every stream)'
+    key = max(keys, key=lambda one: take.rows[one].max_skew_ns)
     return f'skew at most {take.rows[key].max_skew_ns / NS_PER_MS:.0f} ms ({key})'
 
 

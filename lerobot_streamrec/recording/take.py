@@ -30,6 +30,7 @@ from lerobot_streamrec.recording.journal_thread import JournalThread
 from lerobot_streamrec.recording.row_account import RowAccount
 from lerobot_streamrec.recording.sampling import Shown
 from lerobot_streamrec.recording.stream import Stream, StreamCounts
+from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.sync.row_clock import RowClock
 from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
@@ -52,6 +53,7 @@ class FinishedTake:
     :param streams: settings of all of them
     :param rows: per stream
     :param counts: per stream, of this take alone
+    :param counted_s: how long messages were counted, seconds of the streams' time
     :param folder: in staging, holds the videos and the journal
     :param journal: writes the rows down; it may still be at work
     :param take_id: unlike that of any other take
@@ -68,6 +70,7 @@ class FinishedTake:
     streams: tuple[StreamConfig, ...]
     rows: Mapping[str, RowAccount]
     counts: Mapping[str, StreamCounts]
+    counted_s: float
     folder: Path
     journal: JournalThread
     take_id: str
@@ -79,7 +82,11 @@ class FinishedTake:
         return self.num_rows / self.fps
 
     def num_repeated(self, key: str) -> int:
-        """Count a camera's frames that repeat the one before; its encoder has finished."""
+        """
+        Count a camera's frames that repeat the one before, though a new picture was due.
+
+        Its encoder has finished.
+        """
         rows = self.rows[key]
         return rows.repeated + rows.overloaded + self.num_undecodable(key)
 
@@ -132,8 +139,13 @@ class Take:
             stream.config.feature: [] for stream in streams if not stream.config.is_camera
         }
         self._rows = {
-            stream.config.key: RowAccount(stream.config.max_age_ns) for stream in streams
+            key: RowAccount(
+                one.config.max_age_ns, one.rate_hz, 0 if key == config.clock else config.fps
+            )
+            for one in streams
+            for key in (one.config.key,)
         }
+        self._counted_from_ns = self._newest_ns
         self._before = {stream.config.key: stream.counts() for stream in streams}
         self._cameras = {
             stream.config.key: open_camera(
@@ -257,7 +269,7 @@ class Take:
             # Every stream had a sample before row 0, and the held one is never forgotten.
             assert shown is not None
             if key in self._cameras:
-                self._push_picture(key, shown)
+                self._push_picture(stream, stamp_ns, shown)
             else:
                 parts[stream.config.feature].append(shown.value)
             self._rows[key].show(stamp_ns, shown)
@@ -267,10 +279,16 @@ class Take:
             self._vectors[key].append(values)
         self._journal.push(row)
 
-    def _push_picture(self, key: str, shown: Shown) -> None:
+    @property
+    def _newest_ns(self) -> int:
+        """Newest stamp of all streams, each of which has a sample."""
+        return max(one.newest_ns for one in self._streams if one.newest_ns is not None)
+
+    def _push_picture(self, stream: Stream, stamp_ns: int, shown: Shown) -> None:
+        key = stream.config.key
         thread, rows = self._cameras[key].thread, self._rows[key]
         if shown.stamp_ns == rows.last_stamp_ns:
-            rows.repeated += 1
+            rows.repeat(stamp_ns, shown, stream.rate_hz)
             thread.push_repeat()
         elif not thread.push(shown.value):
             rows.overloaded += 1
@@ -295,6 +313,7 @@ class Take:
             streams=self._config.streams,
             rows=self._rows,
             counts={stream.config.key: self.counts(stream) for stream in self._streams},
+            counted_s=(self._newest_ns - self._counted_from_ns) / NS_PER_S,
             folder=self._folder,
             journal=self._journal,
             take_id=self._record.take_id,

@@ -35,8 +35,8 @@ def veto_of(take: FinishedTake, limits: Limits) -> str:
                 f'{key} repeats {take.num_repeated(key)} of {take.num_rows} frames '
                 f'(limits.max_repeated_fraction is {limits.max_repeated_fraction:g})'
             )
-    for key, rows in take.rows.items():
-        skew_ms = rows.max_skew_ns / NS_PER_MS
+    for key in (stream.key for stream in take.streams if stream.max_age_ns):
+        skew_ms = take.rows[key].max_skew_ns / NS_PER_MS
         if limits.max_skew_ms and skew_ms > limits.max_skew_ms:
             found.append(
                 f'{key} shows a sample {skew_ms:.1f} ms from its row (limits.max_skew_ms is '

@@ -143,6 +143,57 @@ def test_an_episode_beyond_the_limits_is_kept_out_of_the_dataset(
     assert play.recorder.close(30), 'what the user does not want is nothing lost'
 
 
+def test_rates_are_those_of_the_time_in_which_messages_were_counted(make_play, root):
+    """Rows end before the newest messages: a late stream holds the last ones open."""
+    hand = StreamConfig(ACTION, '/hand', names=('grip',), max_age_s=0.0)
+    play = make_play(StreamConfig(STATE, '/state', names=('x',)), hand, max_lateness_s=2.0)
+    play.send(STATE, 0)
+    play.send(ACTION, 0)
+    play.recorder.start()
+    for stamp in range(10, 3001, 10):
+        play.send(STATE, stamp)
+        if stamp % 1500 == 0:
+            play.send(ACTION, stamp)
+    play.send(STATE, *range(3010, 4001, 10))
+    play.save()
+    streams = record_of(root)['streams']
+    assert streams[STATE]['messages_per_s'] == 100.0
+    assert streams[ACTION]['messages_per_s'] == 0.5
+
+
+def test_a_stream_on_change_has_no_skew(make_play):
+    """Its last sample holds, however old: that is no distance from the row."""
+    hand = StreamConfig(ACTION, '/hand', names=('grip',), max_age_s=0.0)
+    play = make_play(*STREAMS, hand, limits=Limits(max_skew_ms=150))
+    play.send(ACTION, 0)
+    play.send(FRONT, 10)
+    play.send(STATE, 20)
+    play.recorder.start()
+    for stamp in range(110, 1511, 100):
+        play.send(STATE, stamp - 40)
+        play.send(FRONT, stamp)
+    summary = play.save()
+    assert f'skew at most 80 ms ({STATE})' in str(summary)
+
+
+def test_a_skew_of_nothing_is_not_told(make_play):
+    play = make_play(StreamConfig(STATE, '/state', names=('x',), max_age_s=0.0))
+    play.send(STATE, 0)
+    play.recorder.start()
+    play.send(STATE, 500)
+    assert 'skew not measured (max_age_s is 0 for every stream)' in str(play.save())
+
+
+def test_a_limit_of_repeats_leaves_out_what_a_slow_camera_cannot_show(make_play):
+    play = make_play(STREAMS[0], fps=20, limits=Limits(max_repeated_fraction=0.0))
+    play.send(FRONT, *range(0, 2000, 100))
+    play.recorder.start()
+    play.send(FRONT, *range(2000, 4000, 100))
+    summary = play.save()
+    assert summary.num_repeated == 0
+    assert 'brings 10.0 pictures per second and fps is 20' in summary.remarks[0]
+
+
 def test_an_episode_within_the_limits_is_saved(play_episode):
     limits = Limits(max_repeated_fraction=0.2, max_skew_ms=250)
     assert play_episode(limits=limits).save().episode.episode_index == 0

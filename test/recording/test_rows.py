@@ -20,6 +20,7 @@ the finished dataset is compared with a model that knows all messages that were 
 
 from __future__ import annotations
 
+from itertools import pairwise
 import random
 
 import pytest
@@ -194,4 +195,49 @@ def test_rows_may_be_fewer_or_more_than_pictures(fps, make_rig, read_dataset):
     summary = rig.save()
     dataset = read_dataset(rig.config.root)
     rig.check(dataset, 0)
-    assert (summary.num_repeated > 0) == (fps == 30)
+    assert summary.num_repeated == 0
+    for key in (FRONT, TOP):
+        shown = rig.shown(dataset, 0, key)
+        num_same = sum(now == before for before, now in pairwise(shown))
+        assert (num_same > 0) == (fps == 30)
+        assert rig.record_of(0)['streams'][key]['rows_repeated_by_rate'] == num_same
+        told = f'{key} brings 10.0 pictures per second and fps is {fps}: {num_same} rows of '
+        assert any(one.startswith(told) for one in summary.remarks) == (num_same > 0)
+
+
+def test_a_stall_of_a_slow_camera_is_not_taken_for_its_rate(make_rig, read_dataset):
+    rig = make_rig(fps=30)
+    rig.run(1)
+    rig.recorder.start()
+    rig.run(1)
+    rig.run(0.5, without=[TOP])
+    rig.run(1)
+    status = rig.stream(TOP)
+    assert status.repeated > 0
+    assert status.repeated_by_rate > 0
+    summary = rig.save()
+    dataset = read_dataset(rig.config.root)
+    shown, sent = rig.shown(dataset, 0, TOP), rig.sent[TOP]
+    rows = zip(rig.instants(dataset, 0)[1:], pairwise(shown), strict=True)
+    ages_ms = [(at - sent[now][0]) / 1e6 for at, (before, now) in rows if now == before]
+    record = rig.record_of(0)['streams']
+    # Pictures come every 100 ms: until the next one is due and half a period more.
+    assert record[TOP]['rows_repeated_by_rate'] == sum(age <= 150 for age in ages_ms)
+    stalled = sum(age > 150 for age in ages_ms)
+    assert 10 <= stalled <= 16
+    assert record[TOP]['rows_repeated'] == summary.num_repeated == stalled
+    assert record[FRONT]['rows_repeated'] == 0
+
+
+def test_a_camera_that_becomes_slower_in_an_episode_is_not_excused(make_rig):
+    rig = make_rig()
+    rig.run(2)
+    rig.recorder.start()
+    rig.run(1)
+    # As in the dark: every picture is exposed for as long as two.
+    rig.trains[TOP] = (SECOND_NS // 5, 38_000_000)
+    rig.run(6)
+    rig.save()
+    record = rig.record_of(0)['streams']
+    assert record[TOP]['rows_repeated'] >= 28
+    assert record[TOP]['rows_repeated_by_rate'] == 0
