@@ -222,6 +222,17 @@ OF_PACKAGE = {path: source for path, source in FILES.items() if path.parts[0] ==
 OF_BUDGET = {path: source for path, source in FILES.items() if path.parts[0] != 'test'}
 
 
+def same_names(paths):
+    """Yield each test file whose name another one has, for plugins that import by the name."""
+    of_name = {}
+    for path in paths:
+        if path.name.startswith('test_'):
+            of_name.setdefault(path.name, []).append(path)
+    for same in of_name.values():
+        if len(same) > 1:
+            yield f'{" and ".join(map(str, sorted(same)))} have one name'
+
+
 def offenders(checker, files):
     return [problem for path, source in files.items() for problem in checker(path, source)]
 
@@ -325,3 +336,15 @@ def test_a_missing_header_is_found():
     for wrong in ('', '"""Words."""\n', f'\n{header}\n', header.replace('express', 'explicit')):
         (found,) = check_header(path, f'{wrong}\n')
         assert found.startswith('tools/a.py:1: does not begin with the licence header')
+
+
+def test_no_two_test_files_have_one_name():
+    found = list(same_names(FILES))
+    assert not found, '\n'.join(['', *found])
+
+
+def test_two_test_files_with_one_name_are_found():
+    paths = [PurePosixPath('test', folder, 'test_rows.py') for folder in ('b', 'a')]
+    assert list(same_names([*paths, PurePosixPath('test/conftest.py')])) == [
+        'test/a/test_rows.py and test/b/test_rows.py have one name'
+    ]

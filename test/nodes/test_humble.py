@@ -33,7 +33,7 @@ HERE = Path(__file__).parent
 FAKE = Path(fake_humble.__file__)
 TESTS = (
     'test_subscriber.py',
-    'test_verbs.py',
+    'test_services.py',
     'live/test_live_commands.py::test_a_simulation_is_told_by_its_clock',
 )
 TIMEOUT_S = 240
