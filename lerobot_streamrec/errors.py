@@ -24,6 +24,7 @@ Every exception that this package raises on purpose.
     |  |- DatasetMismatchError  the dataset at the root is not of the same kind
     |  |- DatasetLockedError    another recorder writes there
     |  |- DatasetCorruptError   what stands at the root is not whole
+    |  |  `- UnusableDatasetError  a value in it that no tool can work with
     |  |- DatasetUnsupportedError  a kind of dataset that no tool here reads or writes
     |  |- DatasetsDifferError   datasets that are to become one are not of the same kind
     |  |- RebuildError          a dataset's files could not be exchanged for new ones
@@ -53,6 +54,10 @@ Every exception that this package raises on purpose.
 Each message says what, the offending value, what is allowed, and what to do. Late, repeated and
 stale samples are counters, not exceptions.
 """
+
+from __future__ import annotations
+
+import shlex
 
 
 class StreamrecError(Exception):
@@ -110,6 +115,23 @@ class DatasetLockedError(DatasetError):
 
 class DatasetCorruptError(DatasetError):
     """A file of the dataset is missing, unreadable or contradicts another one."""
+
+
+class UnusableDatasetError(DatasetCorruptError):
+    """
+    A file of a dataset says something that no tool can work with; nothing has changed.
+
+    :param root: the dataset's folder
+    :param file: the file, below the root
+    :param problem: the value and the values that are allowed, without a full stop
+    """
+
+    def __init__(self, root: object, file: object, problem: str) -> None:
+        command = f'streamrec check {shlex.quote(str(root))}'
+        super().__init__(
+            f'{root}/{file}: {problem}; `{command}` shows everything that is wrong there'
+        )
+        self.problem = problem
 
 
 class DatasetUnsupportedError(DatasetError):

@@ -23,12 +23,11 @@ from typing import Any
 
 from lerobot_streamrec.dataset.episode_reader import read_episodes, read_parquet
 from lerobot_streamrec.dataset.episode_table import EpisodeRow
-from lerobot_streamrec.dataset.info import DatasetInfo, parse_info
+from lerobot_streamrec.dataset.info import DatasetInfo, info_content, info_of, parse_raw_info
 from lerobot_streamrec.dataset.layout import (
     DATA_PATH,
     EPISODES_PATH,
     FileIndex,
-    INFO,
     record_path,
     STATS,
     TASKS,
@@ -138,10 +137,8 @@ def read_catalog(root: Path) -> Catalog:
     :raise DatasetMismatchError: if it is of another version of the format
     """
     root = root.resolve()
-    content = _content(root, INFO)
-    if content is None:
-        raise DatasetCorruptError(f'{root} holds no LeRobot dataset: there is no {INFO}')
-    info = parse_info(content, root)
+    raw_info = parse_raw_info(info_content(root), root)
+    info = info_of(raw_info, root)
     tasks_content = _content(root, TASKS)
     if tasks_content is None and info.total_tasks:
         raise DatasetCorruptError(f'{root / TASKS} is missing')
@@ -159,7 +156,7 @@ def read_catalog(root: Path) -> Catalog:
     return Catalog(
         root=root,
         info=info,
-        raw_info=json.loads(content),
+        raw_info=raw_info,
         tasks=tasks[: info.total_tasks],
         statistics=_statistics(root, info),
         episodes=episodes,

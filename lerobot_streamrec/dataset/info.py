@@ -17,11 +17,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 import json
 from pathlib import Path
 from typing import Any
 
 from lerobot_streamrec.dataset.features import DEFAULT_FEATURES, FeatureSpec, parse_feature
+from lerobot_streamrec.dataset.info_rules import (
+    info_faults,
+    load_object,
+    read_small_file,
+    shown_value,
+)
 from lerobot_streamrec.dataset.layout import CHUNKS_SIZE, DATA_PATH, INFO, VIDEO_PATH
 from lerobot_streamrec.dataset.splits import grown_splits
 from lerobot_streamrec.errors import (
@@ -29,6 +36,7 @@ from lerobot_streamrec.errors import (
     DatasetError,
     DatasetMismatchError,
     DatasetUnsupportedError,
+    UnusableDatasetError,
 )
 
 CODEBASE_VERSION = 'v3.0'
@@ -123,36 +131,90 @@ def parse_info(content: bytes, where: object) -> DatasetInfo:
 
     :param content: of the file
     :param where: the dataset's root, for messages
-    :raise DatasetCorruptError: if it is not what the format says
+    :raise UnusableDatasetError: naming the first value that the format does not allow
+    :raise DatasetMismatchError: if it is another version of the format
+    """
+    return info_of(parse_raw_info(content, where), where)
+
+
+def parse_raw_info(content: bytes, where: object) -> dict[str, Any]:
+    """
+    Read all of info.json, whose values are such that every tool can work with them.
+
+    :param content: of the file
+    :param where: the dataset's root, for messages
+    :raise UnusableDatasetError: naming the first value that the format does not allow
     :raise DatasetMismatchError: if it is another version of the format
     """
     try:
-        raw: dict[str, Any] = json.loads(content)
-        version = raw['codebase_version']
-        if version != CODEBASE_VERSION:
-            raise DatasetMismatchError(
-                where, [f'codebase_version is {version!r}, this recorder writes v3.0']
-            )
-        for key, template in (('data_path', DATA_PATH), ('video_path', VIDEO_PATH)):
-            if raw.get(key) not in (template, None):
-                raise DatasetMismatchError(
-                    where, [f'{key} is {raw[key]!r}, this recorder writes {template!r}']
-                )
-        refuse_other_storage(raw.get('storage_format'), where)
-        features = {key: parse_feature(entry) for key, entry in raw['features'].items()}
-        return DatasetInfo(
-            fps=whole_fps(raw['fps'], where),
-            robot_type=raw.get('robot_type'),
-            features=features,
-            total_episodes=int(raw['total_episodes']),
-            total_frames=int(raw['total_frames']),
-            total_tasks=int(raw['total_tasks']),
-            chunks_size=int(raw.get('chunks_size', CHUNKS_SIZE)),
-            splits=raw.get('splits'),
-            extra={key: value for key, value in raw.items() if key not in _REWRITTEN},
+        raw, faults = load_object(content)
+    except ValueError as error:
+        raise UnusableDatasetError(where, INFO, f'the file cannot be read ({error})') from error
+    version = raw.get('codebase_version')
+    if isinstance(version, str) and version != CODEBASE_VERSION:
+        raise DatasetMismatchError(
+            where, [f'codebase_version is {version!r}, this recorder writes v3.0']
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DatasetCorruptError(f'{where}/meta/info.json cannot be read: {error!r}') from error
+    if version != CODEBASE_VERSION:
+        problem = f'codebase_version is {shown_value(version)}: {CODEBASE_VERSION!r} is needed'
+        raise UnusableDatasetError(where, INFO, problem)
+    refuse_other_storage(raw.get('storage_format'), where)
+    for fault in chain(faults, info_faults(raw)):
+        raise UnusableDatasetError(where, INFO, str(fault))
+    for key, template in (('data_path', DATA_PATH), ('video_path', VIDEO_PATH)):
+        if raw.get(key) not in (template, None):
+            raise DatasetMismatchError(
+                where, [f'{key} is {raw[key]!r}, this recorder writes {template!r}']
+            )
+    return raw
+
+
+def info_of(raw: Mapping[str, Any], where: object) -> DatasetInfo:
+    """
+    Take from info.json what this package knows.
+
+    :param raw: the content that ``parse_raw_info`` returned
+    :param where: the dataset's root, for messages
+    :raise DatasetUnsupportedError: if the rate has a fraction
+    """
+    features = {key: parse_feature(entry) for key, entry in raw['features'].items()}
+    return DatasetInfo(
+        fps=whole_fps(raw['fps'], where),
+        robot_type=raw.get('robot_type'),
+        features=features,
+        total_episodes=raw['total_episodes'],
+        total_frames=raw['total_frames'],
+        total_tasks=raw['total_tasks'],
+        chunks_size=raw.get('chunks_size', CHUNKS_SIZE),
+        splits=raw.get('splits'),
+        extra={key: value for key, value in raw.items() if key not in _REWRITTEN},
+    )
+
+
+def read_info(root: Path) -> DatasetInfo:
+    """
+    Read a dataset's info.json.
+
+    :param root: the dataset's folder
+    :raise DatasetCorruptError: if the file is missing, or is not as the format says
+    :raise DatasetMismatchError: if it is another version of the format
+    """
+    return parse_info(info_content(root), root)
+
+
+def info_content(root: Path) -> bytes:
+    """
+    Read the bytes of info.json.
+
+    :raise DatasetCorruptError: if the file is missing or cannot be read
+    """
+    try:
+        return read_small_file(root / INFO)
+    except FileNotFoundError as error:
+        problem = f'{root} holds no LeRobot dataset: there is no {INFO}'
+        raise DatasetCorruptError(problem) from error
+    except (OSError, ValueError) as error:
+        raise UnusableDatasetError(root, INFO, f'the file cannot be read ({error})') from error
 
 
 def whole_fps(fps: float, where: object) -> int:
@@ -179,8 +241,9 @@ def refuse_other_storage(storage_format: object, where: object) -> None:
     """
     if storage_format not in STORAGE_FORMATS:
         raise DatasetUnsupportedError(
-            f"{where}/meta/info.json: storage_format is {storage_format!r}; only 'lerobot' "
-            '(parquet and MP4 files) can be read and written here, so convert the dataset first'
+            f'{where}/meta/info.json: storage_format is {shown_value(storage_format)}; only '
+            "'lerobot' (parquet and MP4 files) can be read and written here, so convert the "
+            'dataset first'
         )
 
 
@@ -191,7 +254,7 @@ def known_features(root: Path) -> dict[str, FeatureSpec]:
     :param root: the dataset's folder
     """
     try:
-        return dict(parse_info((root / INFO).read_bytes(), root).features)
-    except (OSError, DatasetError):
+        return dict(read_info(root).features)
+    except DatasetError:
         # Whoever opens the dataset says what is wrong with it.
         return {}

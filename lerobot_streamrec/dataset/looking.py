@@ -21,7 +21,7 @@ import os
 from pathlib import Path
 
 from lerobot_streamrec.dataset.features import FeatureSpec
-from lerobot_streamrec.dataset.info import DatasetInfo, parse_info, with_defaults
+from lerobot_streamrec.dataset.info import DatasetInfo, read_info, with_defaults
 from lerobot_streamrec.dataset.layout import INFO, STAGING
 from lerobot_streamrec.dataset.links import refuse_links
 from lerobot_streamrec.dataset.lock import lock_holder
@@ -75,7 +75,7 @@ def look_at_root(
         if not (root / INFO).is_file():
             new = DatasetInfo(fps, robot_type, with_defaults(features))
             return RootOutlook(new, is_new=True, num_takes=num_takes)
-        info = parse_info((root / INFO).read_bytes(), root)
+        info = read_info(root)
     except OSError as error:
         raise ConfigError(
             'root', str(root), f'{error.strerror or error}; choose a folder that can be written to'

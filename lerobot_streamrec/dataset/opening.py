@@ -25,7 +25,7 @@ from lerobot_streamrec.dataset.features import (
     with_info,
 )
 from lerobot_streamrec.dataset.files import Files
-from lerobot_streamrec.dataset.info import DatasetInfo, parse_info, with_defaults
+from lerobot_streamrec.dataset.info import DatasetInfo, read_info, with_defaults
 from lerobot_streamrec.dataset.layout import INFO, OWN, STAGING
 from lerobot_streamrec.dataset.links import refuse_links
 from lerobot_streamrec.dataset.lock import DatasetLock
@@ -103,7 +103,7 @@ def open_as_it_is(root: Path) -> tuple[DatasetWriter, list[str]]:
     :raise DatasetCorruptError: if there is neither a dataset nor an episode that waits
     """
     if (root / INFO).is_file():
-        info = parse_info((root / INFO).read_bytes(), root)
+        info = read_info(root)
         return open_dataset(
             root,
             fps=info.fps,
@@ -152,7 +152,7 @@ def _state(
         # What cameras are is written with their first pictures.
         bare = {key: with_info(spec, {}) for key, spec in features.items()}
         return DatasetState(DatasetInfo(fps, robot_type, with_defaults(bare)))
-    info = parse_info(files.path(INFO).read_bytes(), root)
+    info = read_info(root)
     if not resume:
         raise DatasetExistsError(
             f'{root} holds a dataset of {info.total_episodes} episodes, and resume is false; '

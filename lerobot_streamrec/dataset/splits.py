@@ -19,7 +19,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 import re
 
-_RANGE = re.compile(r'(\d+):(\d+)')
+_RANGE = re.compile(r'(\d{1,18}):(\d{1,18})')
 
 
 def is_own(splits: object) -> bool:

@@ -34,7 +34,7 @@ from lerobot_streamrec.dataset.features import (
 )
 from lerobot_streamrec.dataset.files import Files
 from lerobot_streamrec.dataset.histograms import histograms_json
-from lerobot_streamrec.dataset.info import DatasetInfo, parse_info
+from lerobot_streamrec.dataset.info import DatasetInfo, read_info
 from lerobot_streamrec.dataset.layout import (
     DATA_PATH,
     EPISODES_PATH,
@@ -168,7 +168,7 @@ class DatasetWriter:
             return compact(self.root, progress=progress)
         finally:
             # The files have other numbers now.
-            info = parse_info(self._files.path(INFO).read_bytes(), self.root)
+            info = read_info(self.root)
             self._state = resumed_state(self._files, info)
 
     def annotate(self, metadata: Mapping[str, str]) -> int:

@@ -22,12 +22,12 @@ from lerobot_streamrec.dataset.looking import look_at_root
 from lerobot_streamrec.dataset.opening import open_dataset
 from lerobot_streamrec.errors import (
     ConfigError,
-    DatasetCorruptError,
     DatasetError,
     DatasetExistsError,
     DatasetLockedError,
     DatasetMismatchError,
     StreamrecError,
+    UnusableDatasetError,
 )
 import numpy as np
 import pytest
@@ -120,7 +120,7 @@ def test_a_file_in_the_way_is_refused(tmp_path):
 
 def test_a_broken_info_is_refused(root):
     (root / 'meta/info.json').write_text('{')
-    assert same_refusal(root) is DatasetCorruptError
+    assert same_refusal(root) is UnusableDatasetError
 
 
 def test_a_link_is_refused(root):

@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 
 from lerobot_streamrec.dataset.check.findings import Findings, Kind
 from lerobot_streamrec.dataset.check.kinds import MISSING_FILE, UNREADABLE_FILE, WRONG_COLUMN_TYPE
+from lerobot_streamrec.dataset.info_rules import read_small_file
 from lerobot_streamrec.errors import DatasetCorruptError
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,8 @@ import pyarrow.parquet as pq
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+
+_MAX_JSON_BYTES = 256 * 2**20
 
 UNREADABLE = (
     DatasetCorruptError,
@@ -66,7 +69,7 @@ class ProblemError(Exception):
 def read_json(root: Path, relative: PurePosixPath, findings: Findings) -> dict[str, object] | None:
     """Read an object of JSON; None if there is none, which is a finding then."""
     try:
-        content = json.loads((root / relative).read_bytes())
+        content = json.loads(read_small_file(root / relative, _MAX_JSON_BYTES))
     except FileNotFoundError:
         findings.add(MISSING_FILE, str(relative), 'The file is missing')
         return None

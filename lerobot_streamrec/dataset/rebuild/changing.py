@@ -22,7 +22,7 @@ from itertools import chain
 from pathlib import Path
 
 from lerobot_streamrec.dataset.files import Files
-from lerobot_streamrec.dataset.info import parse_info
+from lerobot_streamrec.dataset.info import read_info
 from lerobot_streamrec.dataset.layout import INFO, OWN, STAGING
 from lerobot_streamrec.dataset.lock import DatasetLock
 from lerobot_streamrec.dataset.rebuild.disk import Disk
@@ -113,7 +113,7 @@ def changing(root: Path, disk: Disk) -> Iterator[Path]:
     with locked(root, disk) as folder:
         refuse_unfinished_takes(folder)
         files = Files(folder)
-        resumed_state(files, parse_info(files.path(INFO).read_bytes(), folder))
+        resumed_state(files, read_info(folder))
         yield folder
 
 

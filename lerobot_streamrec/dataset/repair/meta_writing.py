@@ -24,6 +24,7 @@ from typing import Any
 from lerobot_streamrec.dataset.check.kinds import WRONG_FEATURE, WRONG_VIDEO_INFO
 from lerobot_streamrec.dataset.episode_table import VideoPlace
 from lerobot_streamrec.dataset.features import DEFAULT_FEATURES
+from lerobot_streamrec.dataset.info_rules import info_faults, REPLACEMENTS
 from lerobot_streamrec.dataset.layout import (
     DATA_PATH,
     EPISODES_PATH,
@@ -87,9 +88,11 @@ def write_episodes(
 def info_bytes(plan: RepairPlan, total_tasks: int) -> bytes:
     """Return info.json with what was wrong in it made right."""
     raw = plan.sources.raw_info
-    has_videos = bool(plan.sources.info.video_keys)
+    faulty = {fault.name for fault in info_faults(raw)}
+    needs_path = bool(plan.sources.info.video_keys) or 'video_path' in faulty
     content = {
         **raw,
+        **{name: value for name, value in REPLACEMENTS.items() if name in faulty},
         'fps': plan.sources.fps,
         'features': _features(plan),
         'total_episodes': len(plan.kept),
@@ -97,7 +100,7 @@ def info_bytes(plan: RepairPlan, total_tasks: int) -> bytes:
         'total_tasks': total_tasks,
         'chunks_size': plan.kept[0].catalog.info.chunks_size,
         'data_path': DATA_PATH,
-        'video_path': VIDEO_PATH if has_videos else raw.get('video_path'),
+        'video_path': VIDEO_PATH if needs_path else raw.get('video_path'),
         'splits': chosen_splits(
             raw.get('splits'), [one.source.episode_index for one in plan.kept]
         ),

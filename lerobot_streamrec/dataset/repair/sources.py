@@ -23,7 +23,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-import json
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,7 @@ from lerobot_streamrec.dataset.check.reading import parquet_below, read_json
 from lerobot_streamrec.dataset.check.report import CheckReport
 from lerobot_streamrec.dataset.features import DEFAULT_FEATURES
 from lerobot_streamrec.dataset.info import refuse_other_storage, whole_fps
+from lerobot_streamrec.dataset.info_rules import load_object, read_small_file
 from lerobot_streamrec.dataset.layout import INFO
 from lerobot_streamrec.dataset.repair.frame_places import known_shots, Shot, walked_shots
 from lerobot_streamrec.dataset.repair.frame_reader import FrameReader
@@ -134,7 +134,7 @@ def read_sources(report: CheckReport) -> Sources:
     return Sources(
         report=report,
         info=info,
-        raw_info=json.loads((root / INFO).read_bytes()),
+        raw_info=load_object(read_small_file(root / INFO))[0],
         table=table,
         tasks=tasks,
         episodes=tuple(
