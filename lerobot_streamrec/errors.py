@@ -49,6 +49,7 @@ Every exception that this package raises on purpose.
        |- FrameShapeError       sizes that do not fit the data, or that changed
        |- UndecodableError      a compressed picture that is not whole
        |- VectorError           names or numbers that a state or action message lacks
+       |  `- ForeignMessageError  it has none of the names: it is meant for somebody else
        `- StampError            a stamp that cannot be an instant
 
 Each message says what, the offending value, what is allowed, and what to do. Late, repeated and
@@ -270,6 +271,10 @@ class UndecodableError(MessageError):
 
 class VectorError(MessageError):
     """A state or action message that lacks a name or a number."""
+
+
+class ForeignMessageError(VectorError):
+    """A message with none of the names that a vector is made of: it is meant for somebody else."""
 
 
 class StampError(MessageError):

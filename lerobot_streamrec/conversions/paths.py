@@ -80,8 +80,14 @@ class NameFinder:
     def _find(self, seen: tuple[str, ...]) -> tuple[int, ...]:
         missing = [name for name in self._wanted if name not in seen]
         if missing:
+            hint = (
+                ': where several publishers share a topic, read each as a part (docs/selectors.md)'
+                if len(missing) < len(self._wanted)
+                else ''
+            )
             raise VectorError(
                 f'{self.text} lacks {", ".join(missing)}; it has {", ".join(seen) or "no names"}'
+                f'{hint}'
             )
         twice = [name for name in self._wanted if seen.count(name) > 1]
         if twice:

@@ -31,7 +31,8 @@ from lerobot_streamrec.conversions.paths import Cursor
 from lerobot_streamrec.conversions.selector import Selector, text_of
 from lerobot_streamrec.conversions.shape import message_shape
 from lerobot_streamrec.conversions.trajectory import point_times, TimedVector
-from lerobot_streamrec.errors import VectorError
+from lerobot_streamrec.conversions.wanted_names import WantedNames
+from lerobot_streamrec.errors import ForeignMessageError, VectorError
 import numpy as np
 
 # Vectors are stored as float32, where what is larger becomes infinite.
@@ -62,6 +63,7 @@ class SelectorReader:
         cursor: Cursor | None = None,
     ) -> None:
         self._selectors = tuple(selectors)
+        self._wanted = WantedNames(selectors)
         self._names = tuple(names)
         self._cursor = cursor or Cursor()
         self._parts: tuple[Part, ...] = ()
@@ -82,8 +84,17 @@ class SelectorReader:
         """
         Return the numbers of a message, ``(d,)`` float64.
 
+        :raise ForeignMessageError: if it has none of the names that are selected
         :raise VectorError: if one is missing or cannot be stored, or a quaternion is no rotation
         """
+        try:
+            return self._numbers(message)
+        except VectorError as error:
+            if self._wanted.are_absent(message):
+                raise ForeignMessageError(str(error)) from error
+            raise
+
+    def _numbers(self, message: Any) -> Vector:
         try:
             values = self._read(message)
         except VectorError:
@@ -163,6 +174,7 @@ class TrajectoryReader:
 
     def __init__(self, selectors: Sequence[Selector], names: Sequence[str] = ()) -> None:
         self._cursor = Cursor()
+        self._wanted = WantedNames(selectors)
         self._reader = SelectorReader(selectors, names, self._cursor)
         self._where = next(text_of(one.trajectory) for one in selectors if one.trajectory)
         self._points_of = attrgetter(self._where)
@@ -181,9 +193,18 @@ class TrajectoryReader:
         """
         Return the trajectory of a message.
 
+        :raise ForeignMessageError: if it has none of the names that are selected
         :raise VectorError: if it has no points, its times do not ascend, or a number is missing
             or cannot be stored
         """
+        try:
+            return self._trajectory(message)
+        except VectorError as error:
+            if self._wanted.are_absent(message):
+                raise ForeignMessageError(str(error)) from error
+            raise
+
+    def _trajectory(self, message: Any) -> TimedVector:
         try:
             times_ns = point_times(self._points_of(message), self._where)
         except (AttributeError, TypeError) as error:

@@ -15,8 +15,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from itertools import count
+from pathlib import Path, PurePosixPath
 
 DATA_PATH = 'data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet'
 VIDEO_PATH = 'videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4'
@@ -67,6 +69,14 @@ class FileIndex:
                 chunk_index=self.chunk_index, file_index=self.file_index, video_key=video_key
             )
         )
+
+
+def take_folders(root: Path) -> Iterator[Path]:
+    """Yield folders for takes; one that a crash left, and that stayed there, is passed over."""
+    for number in count(1):
+        folder = root / STAGING / f'take-{number:06d}'
+        if not folder.exists():
+            yield folder
 
 
 def record_path(episode_index: int) -> PurePosixPath:

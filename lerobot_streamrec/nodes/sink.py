@@ -32,5 +32,11 @@ class Sink(Protocol):
     def reject(self, key: str, reason: str) -> None:
         """Take note of a message that cannot be recorded, and why."""
 
+    def ignore(self, key: str, reason: str) -> None:
+        """Take note of a message that is meant for somebody else, and why."""
+
+    def contest(self, key: str, publishers: str) -> None:
+        """Take note of a message that came while several publishers bring the same in turn."""
+
     def lose(self, key: str, num_messages: int) -> None:
         """Take note of what the middleware lost."""

@@ -18,14 +18,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 import re
+import time
 from typing import Any
 
 from lerobot_streamrec.conversions.stamp import header_stamp_ns
-from lerobot_streamrec.errors import MessageError
+from lerobot_streamrec.errors import ForeignMessageError, MessageError
 from lerobot_streamrec.nodes.distributions import MessageInfo, subscribe_with_info
 from lerobot_streamrec.nodes.message_class import load_message_class
-from lerobot_streamrec.nodes.qos import choose_qos, is_same_qos, qos_problems
+from lerobot_streamrec.nodes.publisher_watch import PublisherWatch
+from lerobot_streamrec.nodes.qos import choose_qos, is_same_qos, node_of, qos_problems
 from lerobot_streamrec.nodes.sink import Sink
 from lerobot_streamrec.nodes.stream_settings import Source
 from lerobot_streamrec.nodes.timing_settings import RECEIVE
@@ -73,7 +76,9 @@ class Subscriber(ABC):
         self._problems: list[str] = []
         self._outgoing: Any = None
         self._target = self._choose_target()
-        self._qos = choose_qos(source.qos, self._matching(self._offers()), depth)
+        self._publishers = self._matching(self._offers())
+        self._qos = choose_qos(source.qos, self._publishers, depth)
+        self._watch = PublisherWatch()
         self._subscription = self._subscribe()
 
     @property
@@ -108,7 +113,7 @@ class Subscriber(ABC):
 
     def watch(self, see: Callable[[Any, int], None]) -> None:
         """
-        Show every message to somebody before it is read.
+        Show every message that is meant for this stream to somebody, after it was read.
 
         :param see: is given the message and when it was received, in nanoseconds of the node's
             clock
@@ -135,9 +140,9 @@ class Subscriber(ABC):
         is_other = target != self._target
         self._target = target
         offers = self._offers()
-        matching = self._matching(offers)
-        qos = choose_qos(self._source.qos, matching, self._depth)
-        if is_other or (matching and not is_same_qos(qos, self._qos)):
+        self._publishers = self._matching(offers)
+        qos = choose_qos(self._source.qos, self._publishers, self._depth)
+        if is_other or (self._publishers and not is_same_qos(qos, self._qos)):
             self._qos = qos
             self._outgoing, self._subscription = self._subscription, self._subscribe()
         self._tell(qos_problems(self._qos, target.message_type, offers))
@@ -163,22 +168,29 @@ class Subscriber(ABC):
         """Choose what to subscribe to, as the graph is now; asked until a message has come."""
 
     @abstractmethod
-    def _push(self, stamp_ns: int, message: Any) -> None:
-        """Turn a message into a sample, and hand it over."""
+    def _push(self, message: Any, info: MessageInfo) -> None:
+        """
+        Turn a message into a sample, and hand it over.
+
+        :raise ForeignMessageError: if it is meant for somebody else
+        :raise MessageError: if it cannot be recorded
+        """
 
     def _subscribe(self) -> Any:
+        # Each subscription has its own: for a moment two of them bring the same messages.
+        self._watch = PublisherWatch()
         return subscribe_with_info(
             self._node,
             load_message_class(f'{self._source.parameter}.type', self._target.message_type),
             self._target.topic,
             self._qos,
-            on_message=self._on_message,
+            on_message=partial(self._on_message, self._watch),
             on_lost=self._on_lost,
         )
 
-    def _on_message(self, message: Any, info: MessageInfo) -> None:
+    def _on_message(self, watch: PublisherWatch, message: Any, info: MessageInfo) -> None:
         self._has_heard = True
-        self._deliver(message, info)
+        self._deliver(watch, message, info)
         self._read_waiting()
 
     def _read_waiting(self) -> None:
@@ -194,18 +206,32 @@ class Subscriber(ABC):
                 taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
             if taken is None:
                 return
-            self._deliver(*taken)
+            self._deliver(self._watch, *taken)
 
-    def _deliver(self, message: Any, info: MessageInfo) -> None:
-        if self._see is not None:
-            self._see(message, self._received_ns(info))
+    def _deliver(self, watch: PublisherWatch, message: Any, info: MessageInfo) -> None:
         try:
-            self._push(self._stamp_ns(message, info), message)
+            self._push(message, info)
+        except ForeignMessageError as error:
+            # Several publishers may share a topic: this message is neither ours nor a fault.
+            self._recorder.ignore(self.key, str(error))
+            return
         except MessageError as error:
-            self._recorder.reject(self._source.stream.key, str(error))
+            self._recorder.reject(self.key, str(error))
             self._node.get_logger().warning(
                 f'{self._target.topic}: {error}', throttle_duration_sec=_LOG_EVERY_S
             )
+        if self._see is not None:
+            self._see(message, self._received_ns(info))
+        if watch.push(info, time.monotonic()) and len(self._publishers) > 1:
+            self._tell_rivals()
+
+    def _tell_rivals(self) -> None:
+        publishers = ', '.join(sorted(map(node_of, self._publishers)))
+        self._recorder.contest(self.key, publishers)
+        self._node.get_logger().warning(
+            f'{self._target.topic}: several publishers ({publishers}) bring the same in turn',
+            throttle_duration_sec=_LOG_EVERY_S,
+        )
 
     def _stamp_ns(self, message: Any, info: MessageInfo) -> int:
         if self._source.stamp != RECEIVE:

@@ -22,6 +22,7 @@ from lerobot_streamrec.conversions.compressed_image import compressed_picture
 from lerobot_streamrec.conversions.depth import compressed_depth, depth_frame
 from lerobot_streamrec.conversions.image import image_frame
 from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.nodes.distributions import MessageInfo
 from lerobot_streamrec.nodes.sink import Sink
 from lerobot_streamrec.nodes.stream_settings import Source
 from lerobot_streamrec.nodes.subscriber import Subscriber, Target
@@ -61,7 +62,8 @@ class CameraSubscriber(Subscriber):
     def _types_of(self, topic: str) -> set[str]:
         return {offer.topic_type for offer in self.offers_of(topic)}
 
-    def _push(self, stamp_ns: int, message: Any) -> None:
+    def _push(self, message: Any, info: MessageInfo) -> None:
+        stamp_ns = self._stamp_ns(message, info)
         is_compressed = isinstance(message, CompressedImage)
         look: Any
         if self._is_depth:
@@ -98,8 +100,10 @@ class VectorSubscriber(Subscriber):
     def _choose_target(self) -> Target:
         return Target(self._source.stream.topic, self._source.message_type)
 
-    def _push(self, stamp_ns: int, message: Any) -> None:
-        self._recorder.push_vector(self.key, stamp_ns, self._read(message))
+    def _push(self, message: Any, info: MessageInfo) -> None:
+        # Of a message that is meant for others, not even the stamp is looked at.
+        values = self._read(message)
+        self._recorder.push_vector(self.key, self._stamp_ns(message, info), values)
 
 
 def subscribe(node: Node, source: Source, recorder: Sink) -> Subscriber:

@@ -44,13 +44,22 @@ def stream_problem(stream: Stream, now_ns: int, newest_of_all_ns: int | None) ->
     :return: empty if nothing does; else a text that goes on after the stream's name
     """
     age_s, newest_ns = stream.age_s(now_ns), stream.newest_ns
-    why = stream.last_rejection and f'; its messages cannot be recorded: {stream.last_rejection}'
+    why = ''
+    if stream.last_rejection:
+        why = f'; its messages cannot be recorded: {stream.last_rejection}'
+    elif stream.last_ignored:
+        why = f'; messages come that have none of its names: {stream.last_ignored}'
     if age_s is None or newest_ns is None:
         return f'is missing{why or ": no message has come yet"}'
     max_age_s = stream.config.max_age_s
     if max_age_s and age_s > max_age_s:
         return (
             f'is stale: its last sample came {age_s:.1f} s ago (max_age_s is {max_age_s:g}){why}'
+        )
+    if rivals := stream.rivals(now_ns):
+        return (
+            f'has several publishers ({rivals}) that bring the same in turn: rows would show now '
+            'one and now the other; end all but one, or give each a topic of its own'
         )
     behind_s = (newest_of_all_ns - newest_ns) / NS_PER_S if newest_of_all_ns is not None else 0.0
     if max_age_s and behind_s > max_age_s:

@@ -19,12 +19,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 import logging
-from pathlib import Path
 import time
 from typing import Any
 
 from lerobot_streamrec.dataset.info import DatasetInfo
-from lerobot_streamrec.dataset.layout import STAGING
+from lerobot_streamrec.dataset.layout import take_folders
 from lerobot_streamrec.dataset.opening import open_dataset
 from lerobot_streamrec.errors import EmptyEpisodeError, EpisodeError, EpisodeStateError
 from lerobot_streamrec.frame import Picture
@@ -81,7 +80,7 @@ class Recorder:
         self._is_closed = False
         self._task = config.task
         self._operator = config.operator
-        self._num_takes = 0
+        self._folders = take_folders(config.root)
         self._finalizing: Future[Finalized] = settled(Finalized(writer.info))
         self._outcomes = Outcomes('; '.join(recovered))
         self._conditions = StartConditions(
@@ -152,6 +151,14 @@ class Recorder:
         """Take note of a message that could not be turned into a sample, and why."""
         self._streams[key].reject(reason)
 
+    def ignore(self, key: str, reason: str) -> None:
+        """Take note of a message that is meant for somebody else, and why."""
+        self._streams[key].ignore(reason)
+
+    def contest(self, key: str, publishers: str) -> None:
+        """Take note of a message that came while several publishers bring the same in turn."""
+        self._streams[key].contest(publishers, self._clock_ns())
+
     def lose(self, key: str, num_messages: int) -> None:
         """Take note of messages that the middleware lost."""
         self._streams[key].lose(num_messages)
@@ -211,7 +218,7 @@ class Recorder:
             self._streams.row_clock(newest_ns, self._config),
             encoders=encoders,
             task=self._task,
-            folder=self._next_folder(),
+            folder=next(self._folders),
             metadata={OPERATOR: self._operator},
         )
         self._disk.follow(self._take)
@@ -376,14 +383,6 @@ class Recorder:
     def _refuse_if_closed(self) -> None:
         if self._is_closed:
             raise EpisodeStateError('the recorder is closed: start it again')
-
-    def _next_folder(self) -> Path:
-        while True:
-            self._num_takes += 1
-            folder = self._config.root / STAGING / f'take-{self._num_takes:06d}'
-            # What a crash left there, and could not be moved away, stays as it is.
-            if not folder.exists():
-                return folder
 
 
 def _tell_saved(reason: str, saving: Future[EpisodeSummary]) -> None:

@@ -33,6 +33,8 @@ AHEAD_NS = NS_PER_S
 MAX_TIME_FACTOR = 10
 """How many times faster than the steady clock simulated time may go."""
 
+# So long after the last sign of several publishers, there are several of them.
+_CONTEST_NS = 5 * NS_PER_S
 # With fewer, a camera whose stamps jitter shows too little of how far they spread.
 _PHASE_STAMPS = 100
 
@@ -47,6 +49,7 @@ class StreamCounts:
     :param late: of these, came after rows that should have shown them were closed
     :param missing: did not come, told from the stamps of those that did
     :param lost_in_transport: of the missing, what the middleware says it lost
+    :param contested: came while several publishers brought the same in turn
     """
 
     received: int = 0
@@ -54,6 +57,7 @@ class StreamCounts:
     late: int = 0
     missing: int = 0
     lost_in_transport: int = 0
+    contested: int = 0
 
     def since(self, before: StreamCounts) -> StreamCounts:
         """Return what was added since an earlier snapshot."""
@@ -63,6 +67,7 @@ class StreamCounts:
             self.late - before.late,
             self.missing - before.missing,
             self.lost_in_transport - before.lost_in_transport,
+            self.contested - before.contested,
         )
 
 
@@ -81,6 +86,9 @@ class Stream:
         self._arrived_ns: int | None = None
         self._recent_ns: deque[int] = deque(maxlen=_PHASE_STAMPS)
         self.last_rejection = ''
+        self.last_ignored = ''
+        self._publishers = ''
+        self._contested_ns: int | None = None
 
     @property
     def newest_ns(self) -> int | None:
@@ -135,7 +143,7 @@ class Stream:
             self._gaps.clear()
             self._recent_ns.clear()
         self._arrived_ns = now_ns
-        self.last_rejection = ''
+        self.last_rejection = self.last_ignored = ''
         self._recent_ns.append(stamp_ns)
         self._gaps.push(stamp_ns)
         result = self._buffer.push(stamp_ns, value)
@@ -155,6 +163,30 @@ class Stream:
             received=self._counts.received + 1,
             rejected=self._counts.rejected + 1,
         )
+
+    def ignore(self, reason: str) -> None:
+        """Take note of a message on the topic that is meant for somebody else, and counts not."""
+        self.last_ignored = reason
+
+    def contest(self, publishers: str, now_ns: int) -> None:
+        """
+        Take note that a message came while several publishers bring the same in turn.
+
+        :param publishers: who publishes, for people
+        :param now_ns: steady clock
+        """
+        self._publishers, self._contested_ns = publishers, now_ns
+        self._counts = replace(self._counts, contested=self._counts.contested + 1)
+
+    def rivals(self, now_ns: int) -> str:
+        """
+        Return which publishers bring the same in turn; empty if none do.
+
+        :param now_ns: steady clock
+        """
+        contested_ns = self._contested_ns
+        is_contested = contested_ns is not None and now_ns - contested_ns <= _CONTEST_NS
+        return self._publishers if is_contested else ''
 
     def lose(self, num_messages: int) -> None:
         """Take note of what the middleware lost before us."""

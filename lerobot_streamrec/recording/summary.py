@@ -152,6 +152,11 @@ def _remarks(take: FinishedTake, key: str) -> list[str]:
     if counts.late:
         rows_of = 'its row' if counts.late == 1 else 'their rows'
         found.append(f'{key}: {_count(counts.late, "message")} came too late for {rows_of}')
+    if counts.contested:
+        found.append(
+            f'{key}: {_count(counts.contested, "message")} came while several publishers brought '
+            'the same in turn: its rows show now one and now the other'
+        )
     if counts.rejected:
         found.append(f'{key}: {_count(counts.rejected, "message")} rejected')
     return found

@@ -124,6 +124,38 @@ def test_why_messages_are_rejected_is_told(make_rig):
     assert rig.recorder.start() == 0
 
 
+def test_messages_for_others_are_told_only_where_ours_are_missing(make_rig):
+    rig = make_rig()
+    rig.run(1, without=[STATE])
+    rig.recorder.ignore(STATE, 'name lacks elbow; it has wheel')
+    (problem,) = refusal(rig)
+    assert 'messages come that have none of its names: name lacks elbow; it has wheel' in problem
+    rig.run(1)
+    rig.recorder.ignore(STATE, 'name lacks elbow; it has wheel')
+    rig.recorder.start()
+    before = rig.recorder.status().streams
+    rig.recorder.ignore(STATE, 'name lacks elbow; it has wheel')
+    assert rig.recorder.status().streams == before
+    rig.run(1)
+    assert 'rejected' not in str(rig.save())
+
+
+def test_publishers_that_bring_the_same_are_refused_while_they_do(make_rig):
+    rig = make_rig()
+    rig.run(1)
+    rig.recorder.contest(STATE, '/driver, /left_over')
+    (problem,) = refusal(rig)
+    assert 'several publishers (/driver, /left_over) that bring the same in turn' in problem
+    rig.run(6)
+    rig.recorder.start()
+    rig.run(1)
+    for _ in range(3):
+        rig.recorder.contest(STATE, '/driver, /left_over')
+    told = {one.key: one.problem for one in rig.recorder.status().streams}
+    assert '/driver, /left_over' in told[STATE]
+    assert f'{STATE}: 3 messages came while several publishers brought the same' in str(rig.save())
+
+
 def test_an_episode_cannot_start_twice(rig):
     rig.recorder.start()
     rig.run(1)

@@ -50,7 +50,7 @@ def judge(seen: Observation, others: Sequence[Observation], fps: int) -> tuple[R
         if not remarks:
             remarks.append(Remark(Level.PROBLEM, _silence(seen)))
         return tuple(remarks)
-    remarks += _publishers(seen)
+    remarks += _sharing(seen)
     remarks += _content(seen)
     remarks += _stamps(seen, others)
     remarks += _rate(seen, fps)
@@ -73,17 +73,23 @@ def _obstacles(seen: Observation) -> Iterator[Remark]:
         yield Remark(Level.PROBLEM, f'cannot be heard: {one}; {todo}')
 
 
-def _publishers(seen: Observation) -> Iterator[Remark]:
-    if len(seen.offered) > 1:
+def _sharing(seen: Observation) -> Iterator[Remark]:
+    # Publishers that bring the same in turn are among the reasons for which no episode starts.
+    if len(seen.offered) > 1 and not seen.readiness:
         nodes = ', '.join(one.partition(':')[0] for one in seen.offered)
         yield Remark(
-            Level.WARNING,
-            f'{len(seen.offered)} publishers ({nodes}): rows would show now one and now the '
-            'other; end all but one, or give each a topic of its own',
+            Level.NOTE,
+            f'{len(seen.offered)} publishers ({nodes}) share the topic; only one of them may '
+            f'bring what {seen.parameter} records',
         )
 
 
 def _silence(seen: Observation) -> str:
+    if seen.ignored:
+        return (
+            f'its messages cannot be recorded: none has any of the names that are wanted '
+            f'({seen.ignored}); mend {seen.parameter}.names, or name another topic'
+        )
     text = f'{seen.offered[0].partition(":")[0]} publishes {seen.topic}, and no message came'
     if seen.is_camera:
         return f'{text}: see whether the camera runs, and {IMAGES_PROFILE}'

@@ -34,6 +34,7 @@ from lerobot_streamrec.errors import ConfigError, MessageError, UnsupportedEncod
 from lerobot_streamrec.nodes.distributions import MessageInfo, subscribe_with_info
 from lerobot_streamrec.nodes.live.arrivals import Arrivals
 from lerobot_streamrec.nodes.live.camera_names import DEPTH_SUFFIX
+from lerobot_streamrec.nodes.live.joint_groups import JointGroups
 from lerobot_streamrec.nodes.live.proposal import chosen_picture_topics
 from lerobot_streamrec.nodes.live.seen import (
     COMPRESSED_IMAGE,
@@ -44,6 +45,7 @@ from lerobot_streamrec.nodes.live.seen import (
     VECTOR_TYPES,
 )
 from lerobot_streamrec.nodes.message_class import load_message_class
+from lerobot_streamrec.nodes.publisher_watch import PublisherWatch
 from lerobot_streamrec.nodes.qos import choose_qos, describe_qos, QOS_FROM_PUBLISHER
 from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.video.packet_stream import PacketStream
@@ -162,16 +164,26 @@ class _Listener:
         self._received_ns = received_ns
         self._arrivals = Arrivals()
         self._traits: dict[str, Any] = {}
+        self._joints = JointGroups()
+        self._joints_of = _JOINTS.get(kind)
+        self._watch = PublisherWatch()
+        self._is_contested = False
         self._look = _LOOKS.get(kind, _look_at_nothing)
         if kind == COMPRESSED_IMAGE:
             convert = compressed_depth if name.endswith(DEPTH_SUFFIX) else compressed_picture
             self._look = partial(_look_at_compressed, PacketStream(), convert)
 
     def on_message(self, message: Any, info: MessageInfo) -> None:
-        self._arrivals.push(self._received_ns(info), stamp_of(message))
+        received_ns, stamp_ns = self._received_ns(info), stamp_of(message)
+        self._arrivals.push(received_ns, stamp_ns)
+        if self._joints_of is not None:
+            # Several publishers may share the topic, each with joints of its own.
+            if found := self._joints_of(message):
+                self._joints.push(*found, received_ns, stamp_ns, info)
+            return
+        self._is_contested |= self._watch.push(info, received_ns / NS_PER_S)
         picture: SeenPicture | None = self._traits.get('picture')
-        # Joints that are told first may be of a part of the robot, as controllers come up; and
-        # a video cannot be read before its first key frame.
+        # A video cannot be read before its first key frame.
         if picture is None or picture.problem:
             self._traits = self._look(message)
 
@@ -179,7 +191,16 @@ class _Listener:
         self._arrivals.lose(event.total_count_change)
 
     def seen(self, qos: str) -> SeenTopic:
-        return SeenTopic(self._name, self._kind, qos, self._arrivals.heard, **self._traits)
+        parts = self._joints.parts
+        return SeenTopic(
+            self._name,
+            self._kind,
+            qos,
+            self._arrivals.heard,
+            parts=parts,
+            is_contested=self._is_contested or any(one.is_contested for one in parts),
+            **self._traits,
+        )
 
 
 def stamp_of(message: Any) -> int | None:
@@ -216,16 +237,18 @@ def _look_at_picture(
     return {'picture': SeenPicture(encoding, width, height, problem)}
 
 
-def _look_at_joints(message: Any) -> dict[str, Any]:
+def _joints_of_state(message: Any) -> tuple[tuple[str, ...], str] | None:
+    """Return the joints of a message and which numbers it has of them; None: it says neither."""
     names = tuple(message.name)
     fields = [one for one in JOINT_FIELDS if len(getattr(message, one)) == len(names)]
-    if not fields or len(set(names)) < len(names):
-        return {}
-    return {'names': names, 'field': fields[0]}
+    if not names or not fields or len(set(names)) < len(names):
+        return None
+    return names, fields[0]
 
 
-def _look_at_trajectory(message: Any) -> dict[str, Any]:
-    return {'names': tuple(message.joint_names)} if message.points else {}
+def _joints_of_trajectory(message: Any) -> tuple[tuple[str, ...], str] | None:
+    names = tuple(message.joint_names)
+    return (names, JOINT_FIELDS[0]) if names and message.points else None
 
 
 def _look_at_array(message: Any) -> dict[str, Any]:
@@ -236,9 +259,11 @@ def _look_at_nothing(_message: Any) -> dict[str, Any]:
     return {}
 
 
+_JOINTS: dict[str, Callable[[Any], tuple[tuple[str, ...], str] | None]] = {
+    JOINT_STATE: _joints_of_state,
+    JOINT_TRAJECTORY: _joints_of_trajectory,
+}
 _LOOKS: dict[str, Callable[[Any], dict[str, Any]]] = {
     IMAGE: _look_at_image,
-    JOINT_STATE: _look_at_joints,
-    JOINT_TRAJECTORY: _look_at_trajectory,
     FLOAT64_ARRAY: _look_at_array,
 }

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lerobot_streamrec.nodes.distributions import DISCOVERY_VARIABLE
+from lerobot_streamrec.nodes.live.joint_groups import part_names
 from lerobot_streamrec.nodes.live.parameter_text import ROOT
 from lerobot_streamrec.nodes.live.proposal import Proposal
 from lerobot_streamrec.nodes.live.vector_proposal import VectorProposal
@@ -54,7 +55,13 @@ def _vector_line(name: str, vector: VectorProposal | None) -> str:
     if vector is None:
         return f'  {name:7} none was found'
     seen = vector.seen
+    names = ', '.join(vector.names)
+    if vector.parts:
+        names = '; '.join(
+            f'{part} ({", ".join(one.names)})'
+            for part, one in zip(part_names(vector.parts), vector.parts, strict=True)
+        )
     return (
         f'  {name:7} {seen.name} ({seen.message_type}), {seen.facts}'
-        f'{": " if vector.names else ""}{", ".join(vector.names)}'
+        f'{": " if names else ""}{names}'
     )

@@ -40,6 +40,8 @@ class Observation:
     :param heard: when its messages came
     :param num_rejected: messages that cannot be recorded
     :param rejection: why the last of them cannot
+    :param ignored: what messages that are meant for others have instead of its names; empty: none
+        came since the last of its own
     :param readiness: what would keep an episode from starting; empty: nothing
     :param encoding: of its pictures
     :param width: of its pictures, in pixels
@@ -64,6 +66,7 @@ class Observation:
     heard: Heard = field(default_factory=Heard)
     num_rejected: int = 0
     rejection: str = ''
+    ignored: str = ''
     readiness: str = ''
     encoding: str = ''
     width: int = 0

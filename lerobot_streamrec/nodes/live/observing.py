@@ -66,6 +66,7 @@ def observe(
         heard=topic.arrivals.heard,
         num_rejected=topic.num_rejected,
         rejection=topic.rejection,
+        ignored=topic.stream.last_ignored,
         # A clock that is another one is told by its stamps, not by those of the others.
         readiness=readiness if topic.has_clock_of_here else '',
         encoding=topic.encoding,

@@ -20,8 +20,10 @@ import json
 import re
 import textwrap
 
+from lerobot_streamrec.nodes.live.arrivals import Heard
+from lerobot_streamrec.nodes.live.joint_groups import part_names
 from lerobot_streamrec.nodes.live.proposal import CameraProposal, Proposal
-from lerobot_streamrec.nodes.live.seen import SeenTopic
+from lerobot_streamrec.nodes.live.seen import SeenPart, SeenTopic
 from lerobot_streamrec.nodes.live.vector_proposal import VectorProposal
 
 TASK = 'Say here what the robot is to do'
@@ -134,17 +136,17 @@ def _camera(camera: CameraProposal) -> Iterator[str]:
     yield f'    topic: {camera.topic}'
     if camera.is_depth:
         yield '    depth: true'
-    yield from _stamp(camera.seen, is_received=camera.is_received, depth=2)
+    yield from _stamp(camera.seen.heard, 2)
     if camera.others:
         yield from _comment('Of the same camera:', 2)
         yield from _topics(camera.others, 2)
 
 
-def _stamp(seen: SeenTopic, *, is_received: bool, depth: int) -> Iterator[str]:
-    trouble = seen.heard.stamp_trouble
+def _stamp(heard: Heard, depth: int) -> Iterator[str]:
+    trouble = heard.stamp_trouble
     if trouble:
         yield from _comment(f'{trouble[:1].upper()}{trouble[1:]}.', depth)
-    if is_received:
+    if heard.is_badly_stamped:
         yield f'{"  " * depth}stamp: receive'
 
 
@@ -157,15 +159,17 @@ def _vector(name: str, vector: VectorProposal | None, kind: str) -> Iterator[str
         return
     yield f'{name}:'
     yield from _comment(f'{vector.seen.facts}.', 1)
-    yield f'  topic: {vector.seen.name}'
-    yield f'  type: {vector.seen.message_type}'
     for remark in vector.remarks:
         yield from _comment(remark, 1)
-    if vector.names:
-        yield from _names(vector.names)
-    if vector.seen.field != 'position':
-        yield f'  field: {vector.seen.field}'
-    yield from _stamp(vector.seen, is_received=vector.is_received, depth=1)
+    if vector.parts:
+        names = part_names(vector.parts)
+        yield f'  parts: [{", ".join(map(quoted, names))}]'
+        for name, part in zip(names, vector.parts, strict=True):
+            yield f'  {quoted(name)}:'
+            yield from _joints(vector.seen, part, part.names, 2)
+    else:
+        part = next(iter(vector.seen.parts), SeenPart((), heard=vector.seen.heard))
+        yield from _joints(vector.seen, part, vector.names, 1)
     if vector.others:
         yield from _comment('Others that could be it:', 1)
         yield from _topics(vector.others, 1)
@@ -174,14 +178,27 @@ def _vector(name: str, vector: VectorProposal | None, kind: str) -> Iterator[str
             yield from _comment(f'Other joints can be put together with these: {where}.', 1)
 
 
-def _names(names: Sequence[str]) -> Iterator[str]:
+def _joints(
+    seen: SeenTopic, part: SeenPart, names: Sequence[str], depth: int
+) -> Iterator[str]:
+    indent = '  ' * depth
+    yield f'{indent}topic: {seen.name}'
+    yield f'{indent}type: {seen.message_type}'
+    if names:
+        yield from _names(names, indent)
+    if part.field != 'position':
+        yield f'{indent}field: {part.field}'
+    yield from _stamp(part.heard, depth)
+
+
+def _names(names: Sequence[str], indent: str) -> Iterator[str]:
     texts = [quoted(one) for one in names]
-    line = f'  names: [{", ".join(texts)}]'
+    line = f'{indent}names: [{", ".join(texts)}]'
     if len(line) + len(_INDENT) <= _WIDTH:
         yield line
         return
-    yield '  names:'
-    yield from (f'    - {text}' for text in texts)
+    yield f'{indent}names:'
+    yield from (f'{indent}  - {text}' for text in texts)
 
 
 def _topics(topics: Sequence[SeenTopic], depth: int) -> Iterator[str]:

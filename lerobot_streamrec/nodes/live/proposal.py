@@ -28,6 +28,7 @@ from lerobot_streamrec.nodes.live.camera_names import (
 )
 from lerobot_streamrec.nodes.live.seen import (
     COMPRESSED_IMAGE,
+    CONTESTED,
     IMAGE,
     IMAGE_TYPES,
     IMAGES_PROFILE,
@@ -60,11 +61,6 @@ class CameraProposal:
     seen: SeenTopic
     others: tuple[SeenTopic, ...] = ()
     remarks: tuple[str, ...] = ()
-
-    @property
-    def is_received(self) -> bool:
-        """Whether the header's stamps are of no use."""
-        return self.seen.heard.is_badly_stamped
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +183,8 @@ def _remarks(base: str, one: SeenTopic) -> tuple[str, ...]:
     remarks = []
     if one.name != base:
         remarks.append(f'{base} is not published: {one.name} is read')
+    if one.is_contested:
+        remarks.append(CONTESTED)
     if one.heard.is_lossy:
         remarks.append(f'Pictures need room: {IMAGES_PROFILE}.')
     elif one.picture is None:

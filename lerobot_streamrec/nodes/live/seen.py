@@ -34,6 +34,11 @@ IMAGES_PROFILE = (
 )
 """What helps against pictures that are lost on the way."""
 
+CONTESTED = (
+    'Several publishers bring the same in turn, and no episode starts like that: end all but one.'
+)
+"""What is said of a topic whose messages cannot all be meant."""
+
 TWIST = 'geometry_msgs/msg/Twist'
 TWIST_STAMPED = 'geometry_msgs/msg/TwistStamped'
 POSE_STAMPED = 'geometry_msgs/msg/PoseStamped'
@@ -75,6 +80,23 @@ class SeenPicture:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenPart:
+    """
+    Joints that come together on a topic.
+
+    :param names: of the joints as one message has them
+    :param heard: when the messages came
+    :param field: which numbers of joints the messages have
+    :param is_contested: whether several publishers bring these joints in turn
+    """
+
+    names: tuple[str, ...]
+    heard: Heard = field(default_factory=Heard)
+    field: str = 'position'
+    is_contested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SeenTopic:
     """
     A topic that somebody publishes.
@@ -84,9 +106,9 @@ class SeenTopic:
     :param qos: what its publishers offer; empty: nobody publishes it
     :param heard: when its messages came
     :param picture: one of them; None: none came, or it is no camera
-    :param names: joints as one message has them
+    :param parts: joints of each publisher; none: they are not known, or it brings none
     :param size: how many numbers an array has
-    :param field: which numbers of joints the message has
+    :param is_contested: whether several publishers bring the same in turn
     """
 
     name: str
@@ -94,9 +116,14 @@ class SeenTopic:
     qos: str = ''
     heard: Heard = field(default_factory=Heard)
     picture: SeenPicture | None = None
-    names: tuple[str, ...] = ()
+    parts: tuple[SeenPart, ...] = ()
     size: int = 0
-    field: str = 'position'
+    is_contested: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All joints, those of each publisher in the order of its messages."""
+        return tuple(name for part in self.parts for name in part.names)
 
     @property
     def rate_text(self) -> str:

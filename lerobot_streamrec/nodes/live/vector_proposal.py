@@ -24,7 +24,7 @@ from lerobot_streamrec.conversions.message_types import (
     JOINT_STATE,
     JOINT_TRAJECTORY,
 )
-from lerobot_streamrec.nodes.live.seen import SeenTopic, VECTOR_TYPES
+from lerobot_streamrec.nodes.live.seen import CONTESTED, SeenPart, SeenTopic, VECTOR_TYPES
 
 _COMMAND = re.compile(r'command|cmd|target|goal|leader|action|teleop|desired|reference|setpoint')
 _LEADER = re.compile(r'leader')
@@ -39,7 +39,7 @@ class VectorProposal:
     State or action.
 
     :param seen: the topic
-    :param names: of its numbers; none: the type's own
+    :param names: of its numbers; none: the type's own. Those of several parts, in their order
     :param others: topics that could be it instead, the best first
     :param remarks: what the user should know of it
     """
@@ -50,9 +50,9 @@ class VectorProposal:
     remarks: tuple[str, ...] = ()
 
     @property
-    def is_received(self) -> bool:
-        """Whether the header's stamps are of no use."""
-        return self.seen.heard.is_badly_stamped
+    def parts(self) -> tuple[SeenPart, ...]:
+        """Joints of each publisher, if several share the topic; none otherwise."""
+        return self.seen.parts if len(self.seen.parts) > 1 else ()
 
 
 def propose_vectors(
@@ -112,7 +112,7 @@ def _state(states: Sequence[SeenTopic]) -> VectorProposal | None:
     if not usable:
         return None
     best = usable[0]
-    return VectorProposal(best, best.names, _others(states, best), _field_remarks(best))
+    return VectorProposal(best, best.names, _others(states, best), _joint_remarks(best))
 
 
 def _action(actions: Sequence[SeenTopic], joints: Sequence[str]) -> VectorProposal | None:
@@ -132,7 +132,7 @@ def _action_names(
     """Return the names of the numbers, and what to know of them."""
     if one.message_type in (JOINT_STATE, JOINT_TRAJECTORY):
         if one.names:
-            return one.names, _field_remarks(one)
+            return one.names, _joint_remarks(one)
         return tuple(joints), (
             ("No message came, so that its joints are not known: these are the state's.",)
             if joints
@@ -157,10 +157,16 @@ def _action_names(
     )
 
 
-def _field_remarks(one: SeenTopic) -> tuple[str, ...]:
-    if one.field == 'position':
-        return ()
-    return (f'Its messages have no positions: {one.field} is taken.',)
+def _joint_remarks(one: SeenTopic) -> tuple[str, ...]:
+    remarks = []
+    if len(one.parts) > 1:
+        remarks.append('Several publishers share this topic, each with joints of its own.')
+    fields = sorted({part.field for part in one.parts} - {'position'})
+    if fields:
+        remarks.append(f'Its messages have no positions: {" and ".join(fields)} is taken.')
+    if one.is_contested:
+        remarks.append(CONTESTED)
+    return tuple(remarks)
 
 
 def _others(candidates: Sequence[SeenTopic], chosen: SeenTopic) -> tuple[SeenTopic, ...]:

@@ -109,6 +109,14 @@ class Witness:
         """Take note of a message that cannot be recorded, and why."""
         self.topics[key].reject(reason)
 
+    def ignore(self, key: str, reason: str) -> None:
+        """Take note of a message that is meant for somebody else, and why."""
+        self.topics[key].stream.ignore(reason)
+
+    def contest(self, key: str, publishers: str) -> None:
+        """Take note of a message that came while several publishers bring the same in turn."""
+        self.topics[key].stream.contest(publishers, self._now_ns())
+
     def lose(self, key: str, num_messages: int) -> None:
         """Take note of what the middleware lost."""
         self.topics[key].arrivals.lose(num_messages)

@@ -66,8 +66,13 @@ def test_a_good_topic_needs_no_words():
     [
         (
             {'offered': ('/arm: RELIABLE, VOLATILE', '/replay: RELIABLE, VOLATILE')},
-            Level.WARNING,
-            ['2 publishers (/arm, /replay)', 'end all but one'],
+            Level.NOTE,
+            ['2 publishers (/arm, /replay) share the topic', 'what camera.front records'],
+        ),
+        (
+            {'heard': Heard(), 'ignored': 'name lacks elbow; it has wheel'},
+            Level.PROBLEM,
+            ['none has any of the names', 'it has wheel', 'mend camera.front.names'],
         ),
         (
             {'offered': (), 'alike': ('/front/image',)},

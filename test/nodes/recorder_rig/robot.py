@@ -93,6 +93,7 @@ class Robot:
     :param context: of the session
     :param truth_path: the truth file; None: no truth
     :param now_ns: its clock
+    :param name: of its node
     """
 
     def __init__(
@@ -100,10 +101,11 @@ class Robot:
         context: Context,
         truth_path: Path | None = None,
         now_ns: Callable[[], int] = time.time_ns,
+        name: str = 'test_robot',
     ) -> None:
         self.now_ns = now_ns
         self.truth = TruthWriter(truth_path)
-        self._node = Node('test_robot', context=context, **NODE_OPTIONS)
+        self._node = Node(name, context=context, **NODE_OPTIONS)
         self._publishers: list[Any] = []
         self._tickers: list[Ticker] = []
         self._num_cameras = 0

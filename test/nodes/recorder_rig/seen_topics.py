@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from lerobot_streamrec.nodes.live.arrivals import Heard
-from lerobot_streamrec.nodes.live.seen import SeenPicture, SeenTopic
+from lerobot_streamrec.nodes.live.seen import SeenPart, SeenPicture, SeenTopic
 
 IMAGE = 'sensor_msgs/msg/Image'
 COMPRESSED = 'sensor_msgs/msg/CompressedImage'
@@ -40,8 +40,9 @@ def camera(name, kind=IMAGE, encoding='rgb8', *, rate_hz=30.0, problem='', **mor
     )
 
 
-def joints(name, names=JOINTS, **more):
-    return SeenTopic(name, JOINT_STATE, RELIABLE, heard(60.0), names=tuple(names), **more)
+def joints(name, names=JOINTS, field='position', **more):
+    part = SeenPart(tuple(names), heard(60.0), field)
+    return SeenTopic(name, JOINT_STATE, RELIABLE, heard(60.0), parts=(part,), **more)
 
 
 def silent(name, kind):

@@ -1,0 +1,79 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Whether several publishers send the same in turn, which nobody says of a single message."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# As many changes from one publisher to another in so short a time are no restart of a driver.
+_TURNS = 3
+_WINDOW_S = 5.0
+
+
+@dataclass(slots=True)
+class _Train:
+    """
+    Messages that are numbered by one publisher.
+
+    :param number: of its last message
+    :param heard_s: when that came, steady clock
+    """
+
+    number: int
+    heard_s: float
+
+
+class PublisherWatch:
+    """
+    Tells publishers apart by how they number their messages.
+
+    rclpy does not say who sent a message. Each publisher numbers its own, though: the numbers of
+    two that send in turn go to and fro, while those of one ascend. A driver that is started anew
+    begins a numbering, and the old one is never taken up again. Owned by one thread, and made for
+    one subscription: another one may bring the same messages once more.
+    """
+
+    def __init__(self) -> None:
+        self._trains: list[_Train] = []
+        self._current: _Train | None = None
+        self._turns_s: deque[float] = deque(maxlen=_TURNS)
+
+    def push(self, info: Mapping[str, Any], now_s: float) -> bool:
+        """
+        Take note of a message, and tell whether several publishers send in turn.
+
+        :param info: what the middleware noted of it; without a number nothing can be told
+        :param now_s: steady clock
+        """
+        number = info.get('publication_sequence_number')
+        if not number:
+            return False
+        self._trains = [one for one in self._trains if now_s - one.heard_s <= _WINDOW_S]
+        before = [one for one in self._trains if one.number < number]
+        # Of two that are as near, the one that sent last: a single publisher stays a single one.
+        train = min(
+            before, key=lambda one: (number - one.number, one is not self._current), default=None
+        )
+        if train is None:
+            train = _Train(number, now_s)
+            self._trains.append(train)
+        elif train is not self._current:
+            self._turns_s.append(now_s)
+        train.number, train.heard_s = number, now_s
+        self._current = train
+        return len(self._turns_s) == _TURNS and now_s - self._turns_s[0] <= _WINDOW_S
