@@ -17,31 +17,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-import json
 from pathlib import Path
 from typing import Any
 
-from lerobot_streamrec.dataset.episode_reader import read_episodes, read_parquet
+from lerobot_streamrec.dataset.episode_reader import (
+    read_episodes,
+    read_parquet,
+    read_record,
+    statistics_in,
+)
 from lerobot_streamrec.dataset.episode_table import EpisodeRow
 from lerobot_streamrec.dataset.info import DatasetInfo, info_content, info_of, parse_raw_info
 from lerobot_streamrec.dataset.layout import (
     DATA_PATH,
     EPISODES_PATH,
     FileIndex,
-    record_path,
     STATS,
     TASKS,
     VIDEO_PATH,
 )
 from lerobot_streamrec.dataset.statistics_file import (
     AllStatistics,
+    DatasetStatistics,
     parse_sidecar,
     parse_stats_json,
     sidecar_path,
+    weighted_by_rows,
 )
 from lerobot_streamrec.dataset.tasks import parse_tasks
 from lerobot_streamrec.errors import DatasetCorruptError
-from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, STATISTICS
 import pyarrow as pa
 
 _MIB = 1024 * 1024
@@ -56,7 +60,7 @@ class Catalog:
     :param info: of info.json, what this package knows
     :param raw_info: all of info.json
     :param tasks: in the order of their numbers
-    :param statistics: of the dataset; None if there is neither stats.json nor a file of ours
+    :param stated: its statistics; None if there is neither stats.json nor a file of ours
     :param episodes: in order
     :param meta_counts: per episodes file: its episodes
     """
@@ -65,9 +69,10 @@ class Catalog:
     info: DatasetInfo
     raw_info: Mapping[str, Any]
     tasks: tuple[str, ...]
-    statistics: AllStatistics | None
+    stated: DatasetStatistics | None
     episodes: tuple[EpisodeRow, ...]
     _tables: dict[FileIndex, pa.Table] = field(default_factory=dict, repr=False)
+    _weighted: list[AllStatistics] = field(default_factory=list, repr=False)
 
     @property
     def data_limit_bytes(self) -> int:
@@ -102,6 +107,17 @@ class Catalog:
             self._tables[file] = read_parquet(self.meta_path(file))
         return self._tables[file]
 
+    def statistics(self) -> AllStatistics:
+        """
+        Return the statistics of the dataset, each episode weighted by its rows; read once.
+
+        :raise DatasetCorruptError: if an episodes file cannot be read
+        """
+        if not self._weighted:
+            found = self.stated and weighted_by_rows(self.root, self.info, self.stated)
+            self._weighted.append(found or {})
+        return self._weighted[0]
+
     def statistics_of(self, episode: EpisodeRow, keys: Sequence[str]) -> AllStatistics:
         """
         Read an episode's own statistics.
@@ -110,23 +126,11 @@ class Catalog:
         """
         table = self.meta_table(episode.meta_file)
         numbers = table.column('episode_index').to_pylist()
-        row = table.slice(numbers.index(episode.episode_index), 1)
-        found = {}
-        for key in keys:
-            columns = {name: f'stats/{key}/{name}' for name in STATISTICS}
-            if all(column in table.column_names for column in columns.values()):
-                lists = {name: row.column(column)[0].as_py() for name, column in columns.items()}
-                if all(value is not None for value in lists.values()):
-                    found[key] = FeatureStatistics.from_lists(lists)
-        return found
+        return statistics_in(table.slice(numbers.index(episode.episode_index), 1), keys)
 
     def record_of(self, episode_index: int) -> dict[str, Any] | None:
         """Read what the recorder kept of an episode; None if it kept nothing that is whole."""
-        try:
-            content = json.loads((self.root / record_path(episode_index)).read_bytes())
-        except (OSError, ValueError):
-            return None
-        return content if isinstance(content, dict) else None
+        return read_record(self.root, episode_index)
 
 
 def read_catalog(root: Path) -> Catalog:
@@ -158,7 +162,7 @@ def read_catalog(root: Path) -> Catalog:
         info=info,
         raw_info=raw_info,
         tasks=tasks[: info.total_tasks],
-        statistics=_statistics(root, info),
+        stated=_statistics(root, info),
         episodes=episodes,
     )
 
@@ -172,9 +176,9 @@ def _content(root: Path, relative: Any) -> bytes | None:
         raise DatasetCorruptError(f'{root / relative} cannot be read: {error}') from error
 
 
-def _statistics(root: Path, info: DatasetInfo) -> AllStatistics | None:
+def _statistics(root: Path, info: DatasetInfo) -> DatasetStatistics | None:
     relative = sidecar_path(info.total_episodes)
     if (content := _content(root, relative)) is not None:
-        return parse_sidecar(content, root / relative)
+        return parse_sidecar(content, root / relative, info.total_frames)
     content = _content(root, STATS)
-    return None if content is None else parse_stats_json(content, root)
+    return None if content is None else parse_stats_json(content, root, info.total_frames)

@@ -15,14 +15,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+import json
 from pathlib import Path
 from typing import Any
 
 from lerobot_streamrec.dataset.episode_table import EpisodeRow, VideoPlace
 from lerobot_streamrec.dataset.info import DatasetInfo
-from lerobot_streamrec.dataset.layout import FileIndex
+from lerobot_streamrec.dataset.layout import FileIndex, record_path
 from lerobot_streamrec.errors import DatasetCorruptError
+from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, STATISTICS
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -73,6 +76,65 @@ def read_episodes(root: Path, info: DatasetInfo) -> tuple[EpisodeRow, ...]:
     committed = found[: info.total_episodes]
     _check_order(root, info, committed)
     return tuple(committed)
+
+
+def read_statistics(
+    root: Path, total_episodes: int, keys: Collection[str]
+) -> Iterator[tuple[int, dict[str, FeatureStatistics]]]:
+    """
+    Read what the committed episodes say of themselves, in order.
+
+    :param root: the dataset's folder
+    :param total_episodes: how many are committed
+    :param keys: of features; an episode that lacks the statistics of one does not have its key
+    :return: each episode's number and statistics
+    :raise DatasetCorruptError: if a file cannot be read
+    """
+    wanted = {statistics_column(key, name) for key in keys for name in STATISTICS}
+    num_read = 0
+    for path in sorted((root / 'meta/episodes').glob('*/*.parquet')):
+        names = [name for name in read_schema(path).names if name in wanted]
+        table = read_parquet(path, ['episode_index', 'length', *names])
+        for at in range(min(len(table), total_episodes - num_read)):
+            row = table.slice(at, 1)
+            yield row.column('episode_index')[0].as_py(), statistics_in(row, keys)
+        num_read += len(table)
+
+
+def statistics_in(row: pa.Table, keys: Collection[str]) -> dict[str, FeatureStatistics]:
+    """
+    Read the statistics in an episode's row of meta/episodes.
+
+    :param row: with its ``length``
+    :param keys: of features; those of which a statistic is missing or no number are left out
+    """
+    length, found = row.column('length')[0].as_py(), {}
+    for key in keys:
+        columns = {name: statistics_column(key, name) for name in STATISTICS}
+        if not all(column in row.column_names for column in columns.values()):
+            continue
+        lists = {name: row.column(column)[0].as_py() for name, column in columns.items()}
+        try:
+            statistics = FeatureStatistics.from_lists(lists, length)
+        except (TypeError, ValueError):
+            continue
+        if all(np.isfinite(values).all() for values in statistics.values.values()):
+            found[key] = statistics
+    return found
+
+
+def statistics_column(key: str, name: str) -> str:
+    """Return the column of meta/episodes that holds a statistic of a feature."""
+    return f'stats/{key}/{name}'
+
+
+def read_record(root: Path, episode_index: int) -> dict[str, Any] | None:
+    """Read what the recorder kept of an episode; None if it kept nothing that is whole."""
+    try:
+        content = json.loads((root / record_path(episode_index)).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def _number(path: Path) -> FileIndex:

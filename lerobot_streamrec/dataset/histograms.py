@@ -27,16 +27,19 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import replace
+import math
 from typing import Any
 import zlib
 
 from lerobot_streamrec.stats.distribution import Distribution, MAX_SPAN_BINS
-from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
+from lerobot_streamrec.stats.feature_statistics import Array, FeatureStatistics
 from lerobot_streamrec.stats.image_histogram import LEVELS, SCALE
 import numpy as np
 
 _COUNTS = np.dtype('<i8')
 _DEPTH_SCALE = 1.0
+# Relative to the width of a bin: statistics are sums of many numbers.
+_ROUNDING = 1e-6
 
 
 def histograms_json(statistics: Mapping[str, FeatureStatistics]) -> dict[str, list[str]]:
@@ -48,7 +51,7 @@ def histograms_json(statistics: Mapping[str, FeatureStatistics]) -> dict[str, li
         for key, feature in statistics.items()
         # Those of vectors are not kept.
         if feature.distributions
-        and feature.values['mean'].ndim == 3
+        and feature.is_of_pictures
         and (feature.scale == _DEPTH_SCALE or all(map(_is_of_levels, feature.distributions)))
     }
 
@@ -70,10 +73,28 @@ def with_histograms(
         scale = _DEPTH_SCALE if ':' in texts[0] else SCALE
     except (KeyError, TypeError, ValueError, IndexError, binascii.Error, zlib.error):
         return statistics
-    totals = {int(one.counts.sum()) for one in distributions}
-    if totals != {statistics.count} or len(distributions) != statistics.values['mean'].size:
+    if not _belong_to(distributions, scale, statistics.values):
         return statistics
     return replace(statistics, distributions=distributions, scale=scale)
+
+
+def _belong_to(
+    distributions: tuple[Distribution, ...], scale: float, values: Mapping[str, Array]
+) -> bool:
+    """Tell whether these are the pictures that have such statistics."""
+    if len(distributions) != values['mean'].size:
+        return False
+    if len({one.total for one in distributions}) > 1:
+        return False
+    for channel, one in enumerate(distributions):
+        # A bin holds what is not below its lower edge; a level of colour stands alone in its bin.
+        width = math.ldexp(scale, one.exponent)
+        slack = _ROUNDING * width if scale == SCALE else (1 + _ROUNDING) * width
+        for name, edge in (('min', one.quantile(0)), ('mean', one.mean), ('max', one.quantile(1))):
+            beyond = values[name].ravel()[channel] - edge * scale
+            if not -_ROUNDING * width <= beyond <= slack:
+                return False
+    return True
 
 
 def _is_of_levels(one: Distribution) -> bool:

@@ -31,6 +31,7 @@ from lerobot_streamrec.dataset.statistics_file import (
     parse_stats_json,
     sidecar_path,
     stats_json,
+    weighted_by_rows,
 )
 from lerobot_streamrec.dataset.takes.leftovers import (
     numbered_files,
@@ -135,7 +136,8 @@ def _statistics(files: Files, info: DatasetInfo) -> AllStatistics | None:
     relative = sidecar_path(info.total_episodes)
     sidecar, content = files.content(relative), files.content(STATS)
     if sidecar is not None:
-        statistics = parse_sidecar(sidecar, files.path(relative))
+        stated = parse_sidecar(sidecar, files.path(relative), info.total_frames)
+        statistics = weighted_by_rows(files.root, info, stated)
         # A crash between stats.json and info.json leaves one episode too many in the former.
         expected = stats_content(files, info.total_episodes, statistics)
         if content != expected:
@@ -143,7 +145,8 @@ def _statistics(files: Files, info: DatasetInfo) -> AllStatistics | None:
         return statistics
     if content is None:
         raise DatasetCorruptError(f'{files.path(STATS)} is missing')
-    return parse_stats_json(content, files.root)
+    stated = parse_stats_json(content, files.root, info.total_frames)
+    return weighted_by_rows(files.root, info, stated)
 
 
 def stats_content(files: Files, total_episodes: int, statistics: AllStatistics) -> bytes:

@@ -17,15 +17,22 @@ Statistics of the whole dataset: meta/stats.json, and what is needed to go on ad
 stats.json holds quantiles, and quantiles cannot be added up. Beside it, under .streamrec, the
 distributions are kept that can. Its name tells after how many episodes it was written, so that
 one left by a crash before info.json is never taken for the present one.
+
+The cameras of stats.json are not believed where others may have written it: they weighted
+episodes by counts of frames or of pixels. Those are added up anew from the episodes' own.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 import json
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
+from lerobot_streamrec.dataset.episode_reader import read_record, read_statistics
+from lerobot_streamrec.dataset.histograms import with_histograms
+from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.dataset.layout import STATISTICS
 from lerobot_streamrec.dataset.parquet import to_bytes
 from lerobot_streamrec.errors import DatasetCorruptError
@@ -46,6 +53,21 @@ _SCHEMA = pa.schema(
     ]
 )
 _METADATA_KEY = b'statistics'
+# Relative to the largest value: LeRobot rounds to single precision, and adds up in another order.
+_SAME = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetStatistics:
+    """
+    Statistics of a dataset as a file states them.
+
+    :param features: of each
+    :param doubtful: cameras whose episodes may have been weighted by something else than rows
+    """
+
+    features: AllStatistics
+    doubtful: frozenset[str]
 
 
 def sidecar_path(total_episodes: int) -> PurePosixPath:
@@ -56,6 +78,11 @@ def sidecar_path(total_episodes: int) -> PurePosixPath:
 def kept_stats_path(total_episodes: int) -> PurePosixPath:
     """Return where the stats.json of others is kept, from which we went on recording."""
     return sidecar_path(total_episodes).with_suffix('.json')
+
+
+def counted_like(total: AllStatistics | None, episode: AllStatistics) -> AllStatistics:
+    """Give an episode's ``count``s the unit of the dataset that it is added to."""
+    return {key: one.counted_like((total or {}).get(key)) for key, one in episode.items()}
 
 
 def merged_statistics(total: AllStatistics | None, episode: AllStatistics) -> AllStatistics:
@@ -73,15 +100,19 @@ def stats_json(statistics: AllStatistics) -> bytes:
     return (json.dumps(lists, indent=4) + '\n').encode()
 
 
-def parse_stats_json(content: bytes, where: object) -> AllStatistics:
+def parse_stats_json(content: bytes, where: object, num_rows: int) -> DatasetStatistics:
     """
     Read meta/stats.json of a dataset that others began; distributions are not known.
 
+    :param num_rows: of the dataset
     :raise DatasetCorruptError: if a statistic is missing
     """
     try:
         raw = json.loads(content)
-        return {key: FeatureStatistics.from_lists(lists) for key, lists in raw.items()}
+        found = {key: FeatureStatistics.from_lists(one, num_rows) for key, one in raw.items()}
+        return DatasetStatistics(
+            found, frozenset(key for key, one in found.items() if one.is_of_pictures)
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DatasetCorruptError(f'{where}/meta/stats.json cannot be read: {error!r}') from error
 
@@ -99,17 +130,21 @@ def sidecar_bytes(statistics: AllStatistics) -> bytes:
         for one in feature.distributions or ()
     ]
     values = {
-        key: {'scale': feature.scale, 'lists': feature.as_lists()}
+        key: {'scale': feature.scale, 'rows': feature.num_rows, 'lists': feature.as_lists()}
         for key, feature in statistics.items()
     }
     schema = _SCHEMA.with_metadata({_METADATA_KEY: json.dumps(values)})
     return to_bytes(pa.Table.from_pylist(rows, schema=schema))
 
 
-def parse_sidecar(content: bytes, where: object) -> AllStatistics:
+def parse_sidecar(content: bytes, where: object, num_rows: int) -> DatasetStatistics:
     """
     Read back what ``sidecar_bytes`` wrote.
 
+    Earlier releases said no rows, and added pixels to what others had counted; where all episodes
+    were of their own, as the distributions show, that was right.
+
+    :param num_rows: of the dataset
     :raise DatasetCorruptError: if it is not whole
     """
     try:
@@ -123,11 +158,75 @@ def parse_sidecar(content: bytes, where: object) -> AllStatistics:
                 np.array(row['counts'], dtype=np.int64),
             )
             found[row['feature']].append(distribution)
-        return {
+        features = {
             key: FeatureStatistics.from_lists(
-                one['lists'], tuple(found[key]) or None, one['scale']
+                one['lists'], num_rows, tuple(found[key]) or None, one['scale']
             )
             for key, one in values.items()
         }
+        doubtful = (
+            key
+            for key, one in features.items()
+            if one.is_of_pictures
+            and one.distributions is None
+            and values[key].get('rows') != num_rows
+        )
+        return DatasetStatistics(features, frozenset(doubtful))
     except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise DatasetCorruptError(f'{where} cannot be read: {error!r}') from error
+
+
+def weighted_by_rows(root: Path, info: DatasetInfo, stated: DatasetStatistics) -> AllStatistics:
+    """
+    Put right what may have been weighted by something else than rows.
+
+    :param root: the dataset's folder, whose episodes' own statistics are read if need be
+    :param info: says how many episodes there are
+    :param stated: of all of them; what no episode says better stays
+    :raise DatasetCorruptError: if an episodes file cannot be read
+    """
+    if not stated.doubtful:
+        return stated.features
+    sums = _sums_of_episodes(root, info, stated.doubtful)
+    return {key: sums.get(key, one) for key, one in stated.features.items()}
+
+
+def mended_stats_json(
+    content: bytes, stated: DatasetStatistics, weighted: AllStatistics
+) -> bytes:
+    """
+    Return stats.json with the cameras put right that others weighted by something else than rows.
+
+    :param content: of stats.json as it is
+    :param stated: what it says
+    :param weighted: what ``weighted_by_rows`` made of that
+    :return: the same bytes if nothing was wrong
+    """
+    wrong = [one for one in stated.doubtful if _differs(stated.features[one], weighted[one])]
+    if not wrong:
+        return content
+    lists = {key: weighted[key].as_lists() for key in wrong}
+    return (json.dumps({**json.loads(content), **lists}, indent=4) + '\n').encode()
+
+
+def _differs(one: FeatureStatistics, other: FeatureStatistics) -> bool:
+    largest = max(float(np.abs(one.values[name]).max()) for name in ('min', 'max'))
+    return one.count != other.count or not all(
+        np.allclose(values, other.values[name], rtol=0, atol=_SAME * max(1.0, largest))
+        for name, values in one.values.items()
+    )
+
+
+def _sums_of_episodes(
+    root: Path, info: DatasetInfo, keys: Collection[str]
+) -> dict[str, FeatureStatistics]:
+    """Add up what each episode says of itself; features that one of them lacks are left out."""
+    totals: dict[str, FeatureStatistics] = {}
+    lacking: set[str] = set()
+    for episode_index, statistics in read_statistics(root, info.total_episodes, keys):
+        lacking.update(key for key in keys if key not in statistics)
+        record = read_record(root, episode_index)
+        for key, one in statistics.items():
+            known = with_histograms(one, record, key)
+            totals[key] = totals[key].merged(known) if key in totals else known
+    return {key: one for key, one in totals.items() if key not in lacking}

@@ -38,7 +38,11 @@ from lerobot_streamrec.dataset.layout import (
 )
 from lerobot_streamrec.dataset.resuming import stats_content
 from lerobot_streamrec.dataset.state import DatasetState
-from lerobot_streamrec.dataset.statistics_file import parse_sidecar, sidecar_path
+from lerobot_streamrec.dataset.statistics_file import (
+    parse_sidecar,
+    sidecar_path,
+    weighted_by_rows,
+)
 from lerobot_streamrec.dataset.takes.leftovers import numbered_files
 from lerobot_streamrec.dataset.tasks import TaskTable
 from lerobot_streamrec.dataset.transaction import Transaction
@@ -189,7 +193,8 @@ def _state_before(files: Files, state: DatasetState, last: _LastEpisode) -> Data
         total_frames=state.info.total_frames - last.length,
         total_tasks=len(tasks.tasks),
     )
-    statistics = parse_sidecar(content, files.path(relative))
+    stated = parse_sidecar(content, files.path(relative), info.total_frames)
+    statistics = weighted_by_rows(files.root, info, stated)
     return replace(state, info=info, tasks=tasks, statistics=statistics)
 
 

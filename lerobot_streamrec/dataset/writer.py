@@ -56,8 +56,11 @@ from lerobot_streamrec.dataset.row_stamps import row_stamps_table
 from lerobot_streamrec.dataset.state import DatasetState
 from lerobot_streamrec.dataset.statistics_file import (
     AllStatistics,
+    counted_like,
     kept_stats_path,
+    mended_stats_json,
     merged_statistics,
+    parse_stats_json,
     sidecar_bytes,
     sidecar_path,
     stats_json,
@@ -284,9 +287,13 @@ class DatasetWriter:
         state = self._state
         tasks = state.tasks.with_task(draft.task)
         columns = self._columns(draft, tasks.index(draft.task))
+        pictures = {
+            key: replace(video.statistics, num_rows=draft.num_rows)
+            for key, video in draft.videos.items()
+        }
         statistics: AllStatistics = {
             **{key: vector_statistics(values) for key, values in columns.items()},
-            **{key: video.statistics for key, video in draft.videos.items()},
+            **counted_like(state.statistics, pictures),
         }
         total = merged_statistics(state.statistics, statistics)
         row = self._episode_row(draft, statistics)
@@ -319,6 +326,8 @@ class DatasetWriter:
             return
         content = self._files.content(STATS)
         if content is not None:
+            stated = parse_stats_json(content, self.root, state.info.total_frames)
+            content = mended_stats_json(content, stated, state.statistics)
             transaction.replace(kept_stats_path(total), content)
         transaction.replace(sidecar_path(total), sidecar_bytes(state.statistics))
 

@@ -41,6 +41,7 @@ class DepthHistogram:
         self._levels = np.arange(1 << 16, dtype=np.float64) if levels is None else levels
         self._counts = np.zeros(len(self._levels), dtype=np.int64)
         self._last = self._counts
+        self._num_pictures = 0
 
     def push(self, levels: npt.NDArray[np.uint16]) -> None:
         """
@@ -49,11 +50,12 @@ class DepthHistogram:
         :param levels: ``(h, w)`` uint16, any strides and byte order
         """
         self._last = np.bincount(levels.ravel(), minlength=len(self._levels))
-        self._counts += self._last
+        self.push_again()
 
     def push_again(self) -> None:
         """Count the last picture once more, as when a frame is repeated."""
         self._counts += self._last
+        self._num_pictures += 1
 
     def statistics(self) -> FeatureStatistics:
         """
@@ -71,7 +73,7 @@ class DepthHistogram:
         variance = float((levels - mean) ** 2 @ counts) / num_pixels
         extremes = (float(levels.min()), float(levels.max()))
         distribution = Distribution.of_levels(levels, counts)
-        return _statistics(extremes, mean, variance, distribution, num_pixels)
+        return _statistics(extremes, mean, variance, distribution, self._num_pictures)
 
 
 class DepthMoments:
@@ -110,7 +112,7 @@ class DepthMoments:
             self._flush()
 
     def _flush(self) -> None:
-        depth = np.concatenate(self._waiting)
+        depth, num_pictures = np.concatenate(self._waiting), len(self._waiting)
         self._waiting.clear()
         mean = float(depth.mean())
         added = _statistics(
@@ -118,7 +120,7 @@ class DepthMoments:
             mean,
             float(((depth - mean) ** 2).mean()),
             Distribution.of(depth),
-            len(depth),
+            num_pictures,
         )
         self._total = added if self._total is None else self._total.merged(added)
 
@@ -140,10 +142,10 @@ def _statistics(
     mean: float,
     variance: float,
     distribution: Distribution,
-    num_pixels: int,
+    num_pictures: int,
 ) -> FeatureStatistics:
     """Give everything the shape that LeRobot wants, ``(1, 1, 1)``."""
     named = {'min': extremes[0], 'max': extremes[1], 'mean': mean, 'std': variance**0.5}
     values = {name: np.full((1, 1, 1), value) for name, value in named.items()}
     values.update(quantiles_of((distribution,), values))
-    return FeatureStatistics(values, num_pixels, (distribution,))
+    return FeatureStatistics(values, num_pictures, (distribution,))

@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import math
 
 import numpy as np
@@ -91,6 +91,20 @@ class Distribution:
             np.concatenate([one.indices for one in pair]),
             np.concatenate([one.counts for one in pair]),
         )._fitted()
+
+    @property
+    def total(self) -> int:
+        """How many values were counted."""
+        return int(self.counts.sum())
+
+    @property
+    def mean(self) -> float:
+        """Mean of the lower edges of the bins that the values fell into."""
+        return math.ldexp(float(self.indices @ self.counts) / self.total, self.exponent)
+
+    def times(self, factor: int) -> Distribution:
+        """Count every value so many times."""
+        return self if factor == 1 else replace(self, counts=self.counts * factor)
 
     def quantile(self, fraction: float) -> float:
         """Return the lower edge of the bin in which the cumulated count reaches a fraction."""

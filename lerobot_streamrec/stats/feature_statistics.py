@@ -15,14 +15,20 @@
 Statistics of one feature, as LeRobot names them, and how those of episodes add up.
 
 Format: min, max, mean, std (population), count, q01, q10, q50, q90, q99. Moments and extremes
-merge exactly. Quantiles do where both sides know their distribution; otherwise they are LeRobot
-0.6.1's count-weighted mean, which is all that can be had from a dataset that others began.
+merge exactly. Quantiles do where both sides know their distribution; otherwise they are the mean
+weighted by rows, which is all that can be had from a dataset that others began.
+
+The weight of an episode is its number of rows, which are the frames of each camera. ``count``
+cannot be that weight: LeRobot's default writer counts the frames of a camera that it sampled, and
+its streaming writer counts pixels. But LeRobot itself weights by ``count`` when it appends or
+merges, so that one dataset must count in one unit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 from lerobot_streamrec.stats.distribution import Distribution
@@ -42,15 +48,32 @@ class FeatureStatistics:
 
     :param values: per name in ``STATISTICS`` except count: ``(d,)`` for a vector,
         ``(channels, 1, 1)`` for a camera, float64
-    :param count: rows of a vector, pixels per channel of a camera
+    :param num_rows: rows of a vector, frames of a camera: the weight of these statistics
     :param distributions: one per element or channel; None if not known
     :param scale: what one unit of the distributions is worth in ``values``
+    :param stated_count: ``count`` as the dataset states it, in a unit of its writer; None: rows
     """
 
     values: Mapping[str, Array]
-    count: int
+    num_rows: int
     distributions: tuple[Distribution, ...] | None = None
     scale: float = 1.0
+    stated_count: int | None = None
+
+    @property
+    def count(self) -> int:
+        """The ``count`` that the dataset states; never a weight of ours."""
+        return self.num_rows if self.stated_count is None else self.stated_count
+
+    @property
+    def counts_pixels(self) -> bool:
+        """Whether ``count`` is in pixels: no writer samples more frames than there are."""
+        return self.count > self.num_rows
+
+    @property
+    def is_of_pictures(self) -> bool:
+        """Whether these are statistics of a camera."""
+        return self.values['mean'].ndim == 3
 
     def as_lists(self) -> dict[str, list[object]]:
         """Return nested lists as they stand in meta/stats.json."""
@@ -61,12 +84,14 @@ class FeatureStatistics:
     def from_lists(
         cls,
         lists: Mapping[str, Any],
+        num_rows: int,
         distributions: tuple[Distribution, ...] | None = None,
         scale: float = 1.0,
     ) -> FeatureStatistics:
         """
         Take over what ``as_lists`` returned.
 
+        :param num_rows: rows of the episode or dataset that these are the statistics of
         :raise KeyError: if a statistic is missing
         :raise ValueError: if one is not made of numbers
         """
@@ -76,12 +101,34 @@ class FeatureStatistics:
             if name != 'count'
         }
         count = int(np.asarray(lists['count'], dtype=np.int64).reshape(-1)[0])
-        return cls(values, count, distributions, scale)
+        found = cls(values, num_rows, distributions, scale, count)
+        # All writers count the rows of what is not a camera.
+        return found if found.is_of_pictures else replace(found, stated_count=None)
+
+    def counted_like(self, others: FeatureStatistics | None) -> FeatureStatistics:
+        """
+        Return the same with a ``count`` in the unit of the dataset that it is added to.
+
+        :param others: statistics of that dataset; None if it has none, and rows are counted
+        """
+        if others is None or others.count == others.num_rows:
+            return replace(self, stated_count=None)
+        return replace(
+            self, stated_count=max(1, round(self.num_rows * others.count / others.num_rows))
+        )
+
+    def counting_rows(self) -> FeatureStatistics:
+        """Return the same with rows for ``count`` where that is in pixels."""
+        return replace(self, stated_count=None) if self.counts_pixels else self
 
     def merged(self, other: FeatureStatistics) -> FeatureStatistics:
-        """Return the statistics of the rows of both."""
-        count = self.count + other.count
-        weights = (self.count / count, other.count / count)
+        """
+        Return the statistics of the rows of both, each weighted by the number of its rows.
+
+        The ``count`` is in pixels if both sides have as many for a row, otherwise in frames.
+        """
+        num_rows = self.num_rows + other.num_rows
+        weights = (self.num_rows / num_rows, other.num_rows / num_rows)
         means = (self.values['mean'], other.values['mean'])
         mean = means[0] * weights[0] + means[1] * weights[1]
         variance = sum(
@@ -100,15 +147,29 @@ class FeatureStatistics:
                 values[name] = self.values[name] * weights[0] + other.values[name] * weights[1]
         else:
             values.update(quantiles_of(distributions, values, self.scale))
-        return FeatureStatistics(values, count, distributions, self.scale)
+        return FeatureStatistics(
+            values, num_rows, distributions, self.scale, self._count_with(other)
+        )
+
+    def _count_with(self, other: FeatureStatistics) -> int:
+        if self.count * other.num_rows == other.count * self.num_rows:
+            return self.count + other.count
+        return self.counting_rows().count + other.counting_rows().count
 
     def _merged_distributions(self, other: FeatureStatistics) -> tuple[Distribution, ...] | None:
         if self.distributions is None or other.distributions is None:
             return None
+        # Pictures of which more pixels were counted must not weigh more than others.
+        ratio = self._values_per_row(self.distributions) / other._values_per_row(
+            other.distributions
+        )
         return tuple(
-            one.merged(another)
+            one.times(ratio.denominator).merged(another.times(ratio.numerator))
             for one, another in zip(self.distributions, other.distributions, strict=True)
         )
+
+    def _values_per_row(self, distributions: tuple[Distribution, ...]) -> Fraction:
+        return Fraction(distributions[0].total, self.num_rows)
 
 
 def quantiles_of(

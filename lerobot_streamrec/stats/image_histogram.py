@@ -17,7 +17,7 @@ Exact statistics of a camera's pictures from one histogram of integers per chann
 LeRobot adds up squares in single precision and loses up to several per cent over long episodes.
 Here every value is counted, so that min, max, mean, std and quantiles are exact for the pixels
 looked at, however many there are. Which pixels: those of LeRobot's own streaming recorder (every
-frame, every n-th pixel in both directions), so that counts mix with its own datasets.
+frame, every n-th pixel in both directions).
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class ImageHistogram:
     def __init__(self, num_channels: int = 3) -> None:
         self._counts = np.zeros((num_channels, LEVELS), dtype=np.int64)
         self._last = self._counts.copy()
+        self._num_pictures = 0
 
     def push(self, pixels: npt.NDArray[np.uint8]) -> None:
         """
@@ -60,11 +61,12 @@ class ImageHistogram:
         """
         for channel in range(len(self._counts)):
             self._last[channel] = np.bincount(pixels[..., channel].ravel(), minlength=LEVELS)
-        self._counts += self._last
+        self.push_again()
 
     def push_again(self) -> None:
         """Count the last picture once more, as when a frame is repeated."""
         self._counts += self._last
+        self._num_pictures += 1
 
     def statistics(self) -> FeatureStatistics:
         """
@@ -88,7 +90,7 @@ class ImageHistogram:
         }
         distributions = tuple(Distribution.of_counts(counts) for counts in self._counts)
         values.update(quantiles_of(distributions, values, SCALE))
-        return FeatureStatistics(values, num_pixels, distributions, SCALE)
+        return FeatureStatistics(values, self._num_pictures, distributions, SCALE)
 
 
 def _per_channel(levels: npt.ArrayLike) -> npt.NDArray[np.float64]:

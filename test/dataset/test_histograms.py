@@ -38,7 +38,7 @@ def statistics():
 
 def known_from_lists(statistics):
     """Return what meta/episodes keeps of statistics."""
-    return FeatureStatistics.from_lists(statistics.as_lists())
+    return FeatureStatistics.from_lists(statistics.as_lists(), statistics.num_rows)
 
 
 def test_histograms_come_back_through_json(statistics):

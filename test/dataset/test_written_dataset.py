@@ -184,7 +184,7 @@ def test_an_episode_carries_the_statistics_of_its_own_rows(dataset, drafts):
                 row[f'stats/action/{name}'], getattr(values, name)(axis=0)
             )
         assert row['stats/action/count'].tolist() == [len(values)]
-        assert row[f'stats/{FRONT}/count'].tolist() == [len(values) * 48 * 64]
+        assert row[f'stats/{FRONT}/count'].tolist() == [len(values)]
         for channel in row[f'stats/{FRONT}/mean']:
             assert [len(line) for line in channel] == [1]
 

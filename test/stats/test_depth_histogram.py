@@ -25,8 +25,8 @@ NUM_PICTURES = 40
 
 
 def check(statistics, values, width):
+    assert statistics.count == statistics.num_rows == len(values)
     values = np.concatenate([one.ravel() for one in values]).astype(np.float64)
-    assert statistics.count == len(values)
     for name in ('min', 'max', 'mean', 'std'):
         assert statistics.values[name].shape == (1, 1, 1)
         expected = getattr(values, name)()

@@ -29,6 +29,7 @@ from lerobot_streamrec.stats.feature_statistics import (
     STATISTICS,
     vector_statistics,
 )
+from lerobot_streamrec.stats.image_histogram import ImageHistogram
 import numpy as np
 import pytest
 
@@ -84,7 +85,7 @@ def test_merged_episodes_have_the_statistics_of_all_rows(kind, cuts):
     parts = [vector_statistics(part) for part in np.split(rows, cuts)]
     merged = functools.reduce(FeatureStatistics.merged, parts)
     expected = numpy_says(rows)
-    assert merged.count == len(rows)
+    assert merged.count == merged.num_rows == len(rows)
     for name in EXACT:
         np.testing.assert_array_equal(merged.values[name], expected[name])
     largest = np.abs(rows).max()
@@ -127,7 +128,7 @@ def test_what_others_wrote_merges_as_far_as_it_can():
     rows = rows_of('joints')
     ours = vector_statistics(rows[:300])
     lists = json.loads(json.dumps(vector_statistics(rows[300:]).as_lists()))
-    theirs = FeatureStatistics.from_lists(lists)
+    theirs = FeatureStatistics.from_lists(lists, 697)
     for merged in (theirs.merged(ours), ours.merged(theirs)):
         assert merged.count == len(rows)
         assert merged.distributions is None
@@ -143,4 +144,80 @@ def test_a_missing_statistic_is_an_error(missing):
     lists = vector_statistics(np.arange(10)).as_lists()
     del lists[missing]
     with pytest.raises(KeyError, match=missing):
-        FeatureStatistics.from_lists(lists)
+        FeatureStatistics.from_lists(lists, 10)
+
+
+PIXELS = 48 * 64
+
+
+def pictures(mean, std, num_rows, count):
+    """Statistics of a camera as other writers store them."""
+    named = {**dict.fromkeys(STATISTICS, mean), 'std': std, 'min': 0.0, 'max': 1.0}
+    lists = {name: np.full((3, 1, 1), value).tolist() for name, value in named.items()}
+    return FeatureStatistics.from_lists({**lists, 'count': [count]}, num_rows)
+
+
+@pytest.mark.parametrize('their_count', [40, 40 * PIXELS, 17])
+@pytest.mark.parametrize('our_count', [20, 20 * PIXELS, 20 * 1200])
+def test_pictures_weigh_as_many_frames_as_they_are_whoever_counted_them(their_count, our_count):
+    theirs, ours = pictures(0.298, 0.1, 40, their_count), pictures(0.980, 0.2, 20, our_count)
+    for merged in (theirs.merged(ours), ours.merged(theirs)):
+        assert merged.num_rows == 60
+        mean = (40 * 0.298 + 20 * 0.980) / 60
+        variance = (40 * (0.1**2 + (0.298 - mean) ** 2) + 20 * (0.2**2 + (0.98 - mean) ** 2)) / 60
+        for name, expected in (('mean', mean), ('q50', mean), ('std', variance**0.5)):
+            assert merged.values[name].ravel() == pytest.approx([expected] * 3, abs=1e-12), name
+
+
+@pytest.mark.parametrize(
+    ('counts', 'expected'),
+    [
+        ((40, 20), 60),
+        # Pixels, as many in all pictures.
+        ((40 * PIXELS, 20 * PIXELS), 60 * PIXELS),
+        # A sum of frames and pixels, or of pixels at two densities, is a number of nothing.
+        ((40, 20 * PIXELS), 60),
+        ((17, 20 * PIXELS), 37),
+        ((40 * PIXELS, 20 * 1200), 60),
+    ],
+)
+def test_a_count_is_in_one_unit(counts, expected):
+    one, other = pictures(0.3, 0.1, 40, counts[0]), pictures(0.9, 0.1, 20, counts[1])
+    assert one.merged(other).count == other.merged(one).count == expected
+
+
+@pytest.mark.parametrize(
+    ('theirs', 'expected'),
+    [
+        (None, 20),
+        (pictures(0.3, 0.1, 40, 40), 20),
+        (pictures(0.3, 0.1, 40, 40 * PIXELS), 20 * PIXELS),
+        # LeRobot's default writer looks at 177 frames of 1000.
+        (pictures(0.3, 0.1, 1000, 177), 4),
+    ],
+)
+def test_an_episode_is_counted_as_the_dataset_it_is_added_to(theirs, expected):
+    ours = pictures(0.9, 0.1, 20, 20)
+    assert ours.counted_like(theirs).count == expected
+    assert ours.counted_like(theirs).num_rows == 20
+
+
+def test_quantiles_do_not_follow_the_side_of_which_more_pixels_were_counted():
+    parts = []
+    for level, side, num_frames in ((10, 40, 30), (20, 20, 10), (30, 10, 20)):
+        histogram = ImageHistogram()
+        histogram.push(np.full((side, side, 3), level, np.uint8))
+        for _ in range(num_frames - 1):
+            histogram.push_again()
+        parts.append(histogram.statistics())
+    for ordered in (parts, parts[::-1]):
+        merged = functools.reduce(FeatureStatistics.merged, ordered)
+        for name, level in (('q01', 10), ('q50', 10), ('q90', 30), ('q99', 30)):
+            assert merged.values[name].ravel() == pytest.approx([level / 255] * 3), name
+        assert merged.values['mean'].ravel() == pytest.approx([(300 + 200 + 600) / 60 / 255] * 3)
+
+
+def test_the_rows_of_a_vector_are_its_weight_whatever_count_is_stated():
+    lists = vector_statistics(np.arange(10)).as_lists()
+    read = FeatureStatistics.from_lists({**lists, 'count': [12345]}, 10)
+    assert (read.count, read.num_rows) == (10, 10)

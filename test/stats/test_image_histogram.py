@@ -67,7 +67,7 @@ def test_statistics_are_numpys_of_all_pixels():
     for picture in pictures:
         histogram.push(picture)
     statistics = histogram.statistics()
-    assert statistics.count == 20 * HEIGHT * WIDTH
+    assert statistics.count == statistics.num_rows == 20
     assert_same(statistics, numpy_says(pictures))
 
 
@@ -79,7 +79,7 @@ def test_twenty_thousand_frames_are_as_exact_as_one():
         for _ in range(999):
             histogram.push_again()
     statistics = histogram.statistics()
-    assert statistics.count == 20_000 * HEIGHT * WIDTH
+    assert statistics.count == 20_000
     assert_same(statistics, numpy_says(pictures))
 
 
@@ -89,7 +89,7 @@ def test_billions_of_pixels_of_one_level_are_counted():
     for _ in range(2999):
         histogram.push_again()
     statistics = histogram.statistics()
-    assert statistics.count == 3 * 10**9
+    assert statistics.count == 3000
     assert statistics.values['mean'].ravel() == pytest.approx([200 / 255] * 3)
 
 
@@ -127,7 +127,7 @@ def test_merged_episodes_have_the_statistics_of_all_pictures():
             histogram.push(picture)
         parts.append(histogram.statistics())
     merged = functools.reduce(FeatureStatistics.merged, parts)
-    assert merged.count == 30 * HEIGHT * WIDTH
+    assert merged.count == 30
     assert_same(merged, numpy_says(pictures))
 
 

@@ -29,7 +29,7 @@ class Moments:
     """
     What the rows of a feature really are, per episode.
 
-    :param count: ``(episodes,)`` rows, or pixels; 0 where it is not known
+    :param count: ``(episodes,)`` rows, of a camera its frames; 0 where it is not known
     :param values: per name in ``MOMENTS`` ``(episodes, d)``; NaN where it is not known
     """
 

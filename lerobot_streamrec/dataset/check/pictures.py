@@ -134,4 +134,4 @@ def put_histogram(moments: Moments, row: int, histogram: Histogram) -> None:
         return
     for name, values in moments.values.items():
         values[row] = statistics.values[name].reshape(-1)
-    moments.count[row] = statistics.count
+    moments.count[row] = statistics.num_rows

@@ -23,6 +23,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
+from lerobot_streamrec.dataset.catalog import Catalog
 from lerobot_streamrec.dataset.episode_table import VideoPlace
 from lerobot_streamrec.dataset.layout import (
     FileIndex,
@@ -43,7 +44,12 @@ from lerobot_streamrec.dataset.rebuild.unified_tasks import same_tasks, unified_
 from lerobot_streamrec.dataset.rebuild.video_files import write_video_files
 from lerobot_streamrec.dataset.row_stamps import num_row_stamps
 from lerobot_streamrec.dataset.splits import chosen_splits, grown_splits
-from lerobot_streamrec.dataset.statistics_file import sidecar_bytes, sidecar_path, stats_json
+from lerobot_streamrec.dataset.statistics_file import (
+    mended_stats_json,
+    sidecar_bytes,
+    sidecar_path,
+    stats_json,
+)
 
 Progress = Callable[[int, int], None]
 """Is told the bytes done, and those to do."""
@@ -110,10 +116,25 @@ def assemble_same(
     if new_videos:
         # Every episode has still its own files, or not, as before: it can be undone as before.
         sidecars = [STATISTICS / one.name for one in (catalog.root / STATISTICS).glob('*')]
-    for relative in (TASKS, STATS, *sidecars):
-        if (catalog.root / relative).exists():
+    for relative in (TASKS, *_mend_statistics(catalog, tree), *sidecars):
+        if (catalog.root / relative).exists() and not (tree.folder / relative).exists():
             tree.link(catalog.root / relative, relative)
     write_records(plan.kept, tree, new_videos.records if new_videos else {})
+
+
+def _mend_statistics(catalog: Catalog, tree: NewTree) -> list[PurePosixPath]:
+    """Write statistics anew if others weighted them wrongly; returns those that may be linked."""
+    path, sidecar = catalog.root / STATS, sidecar_path(len(catalog.episodes))
+    if catalog.stated is None or not path.exists():
+        return [STATS]
+    before = path.read_bytes()
+    content = mended_stats_json(before, catalog.stated, catalog.statistics())
+    if content == before:
+        return [STATS]
+    tree.write(STATS, content)
+    if (catalog.root / sidecar).exists():
+        tree.write(sidecar, sidecar_bytes(catalog.statistics()))
+    return []
 
 
 def assemble_chosen(
@@ -166,6 +187,7 @@ def _write_files(
         meta=places_of(plan.meta, meta),
         videos=videos,
         task_numbers=statistics.task_numbers,
+        counted_in_rows=statistics.counted_in_rows,
     )
     write_meta_files(plan.meta, meta, tree, places, steps.done)
 

@@ -15,10 +15,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lerobot_streamrec.dataset.episode_reader import read_schema
+from lerobot_streamrec.dataset.episode_reader import read_schema, statistics_column
 from lerobot_streamrec.dataset.episode_table import VideoPlace
 from lerobot_streamrec.dataset.layout import EPISODES_PATH, FileIndex
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
@@ -42,12 +42,14 @@ class NewPlaces:
     :param meta: episodes file of each
     :param videos: per video key
     :param task_numbers: of each episode's rows, where they or its number changed
+    :param counted_in_rows: cameras of which a count of pixels becomes one of rows
     """
 
     data: Mapping[Kept, FileIndex]
     meta: Mapping[Kept, FileIndex]
     videos: Mapping[str, Mapping[Kept, VideoPlace]]
     task_numbers: Mapping[Kept, npt.NDArray[np.int64]]
+    counted_in_rows: Collection[str] = ()
 
     def is_unchanged(self, episode: Kept) -> bool:
         """Whether an episode's metadata stay as they are."""
@@ -113,7 +115,23 @@ def _may_stay(piece: Piece, places: NewPlaces, schema: pa.Schema) -> bool:
         piece.is_whole
         and all(map(places.is_unchanged, piece.episodes))
         and set(read_schema(piece.path).names) == set(schema.names)
+        and not _rows_for_pixels(piece.catalog.meta_table(piece.file), places.counted_in_rows)
     )
+
+
+def _rows_for_pixels(
+    table: pa.Table, video_keys: Collection[str]
+) -> dict[str, dict[int, object]]:
+    """Return the counts that are to be rows, and are not: per column by the row's place."""
+    cells: dict[str, dict[int, object]] = {}
+    lengths = table.column('length').to_pylist()
+    for name in (statistics_column(key, 'count') for key in video_keys):
+        counts = table.column(name).to_pylist() if name in table.column_names else []
+        for place, (count, length) in enumerate(zip(counts, lengths, strict=False)):
+            # No writer samples more frames than there are rows.
+            if count and count[0] > length:
+                cells.setdefault(name, {})[place] = [length]
+    return cells
 
 
 def _rewritten(piece: Piece, places: NewPlaces, schema: pa.Schema) -> pa.Table:
@@ -121,7 +139,7 @@ def _rewritten(piece: Piece, places: NewPlaces, schema: pa.Schema) -> pa.Table:
     at_index = {index: at for at, index in enumerate(table.column('episode_index').to_pylist())}
     at = [at_index[one.source.episode_index] for one in piece.episodes]
     table = table.select(schema.names).take(at).cast(schema)
-    cells: dict[str, dict[int, object]] = {}
+    cells = _rows_for_pixels(table, places.counted_in_rows)
     for place, episode in enumerate(piece.episodes):
         for name, value in _cells(episode, places).items():
             cells.setdefault(name, {})[place] = value

@@ -16,7 +16,8 @@ Statistics of a choice of episodes.
 
 Numbers are computed anew from the rows, exactly. Pictures are not decoded for it: where all of a
 dataset's episodes are taken, its own statistics count; otherwise those of the episodes are added
-up, with exact quantiles if the episodes' histograms are known (dataset/histograms.py).
+up, with exact quantiles if the episodes' histograms are known (dataset/histograms.py). Each
+episode and each dataset has the weight of its rows.
 """
 
 from __future__ import annotations
@@ -51,11 +52,14 @@ class NewStatistics:
 
     :param features: statistics of each
     :param task_numbers: of the rows of every episode whose numbers change
+    :param counted_in_rows: cameras of which no episode may state a count of pixels any more,
+        because others count frames
     :param remarks: what could not be computed exactly, each a sentence
     """
 
     features: AllStatistics = field(default_factory=dict)
     task_numbers: dict[Kept, npt.NDArray[np.int64]] = field(default_factory=dict)
+    counted_in_rows: set[str] = field(default_factory=set)
     remarks: list[str] = field(default_factory=list)
 
 
@@ -91,6 +95,8 @@ def new_statistics(
         one = numbers[key] if key in numbers else _from_episodes(kept, key, found.remarks)
         if one is not None:
             features[key] = one
+            if one.is_of_pictures and not one.counts_pixels:
+                found.counted_in_rows.add(key)
     found.features = features
     return found
 
@@ -166,7 +172,7 @@ class Sums:
             if key in self._not_finite:
                 continue
             # Of matrices, LeRobot pools all dimensions but the last, and counts rows.
-            one = replace(vector_statistics(values), count=self._num_waiting)
+            one = replace(vector_statistics(values), num_rows=self._num_waiting)
             self._totals[key] = self._totals[key].merged(one) if key in self._totals else one
         self._waiting.clear()
         self._num_waiting = 0
@@ -188,19 +194,23 @@ def _from_episodes(kept: Sequence[Kept], key: str, remarks: list[str]) -> Featur
         chosen[one.catalog].append(one)
     total: FeatureStatistics | None = None
     for catalog, episodes in chosen.items():
-        whole = (catalog.statistics or {}).get(key)
-        parts: list[FeatureStatistics] | None = None if whole is None else [whole]
-        if whole is None or len(episodes) < len(catalog.episodes):
-            parts = _each_episode(episodes, key) or parts
-            if parts is None:
-                remarks.append(f'{catalog.root} has no statistics of {key}; so has the new one')
-                return None
-            if parts == [whole]:
-                remarks.append(
-                    f'{catalog.root}: not every episode has statistics of {key}; those of the '
-                    'whole dataset are kept'
-                )
-        for part in parts or ():
+        whole = catalog.statistics().get(key)
+        parts: list[FeatureStatistics] | None = None
+        if whole is not None and len(episodes) == len(catalog.episodes):
+            parts = [whole]
+        else:
+            parts = _each_episode(episodes, key)
+        if parts is None and whole is not None:
+            remarks.append(
+                f'{catalog.root}: not every episode has statistics of {key}; those of the '
+                'whole dataset are kept'
+            )
+            num_rows = sum(one.source.length for one in episodes)
+            parts = [replace(whole, num_rows=num_rows, distributions=None).counted_like(whole)]
+        if parts is None:
+            remarks.append(f'{catalog.root} has no statistics of {key}; so has the new one')
+            return None
+        for part in parts:
             total = part if total is None else total.merged(part)
     return total
 

@@ -17,8 +17,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from lerobot_streamrec.dataset.decoded_camera import DecodedCamera
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
@@ -72,25 +71,3 @@ def of_columns(
                     histogram.push(InspectedFrame(0.0, frame).rgb(stride))
                 found[episode] = histogram.statistics()
     return found
-
-
-def in_unit_of_others(
-    new: Mapping[Kept, FeatureStatistics], stated: Mapping[Kept, FeatureStatistics]
-) -> dict[Kept, FeatureStatistics]:
-    """
-    Count new statistics as those of the other episodes are counted.
-
-    Recorders count pixels or frames. Weights of episodes would be off by the size of a picture
-    if both stood in one dataset.
-    """
-    if not any(other.count <= one.source.length for one, other in stated.items()):
-        return dict(new)
-    return {
-        one: replace(statistics, count=_num_sampled(one.source.length), distributions=None)
-        for one, statistics in new.items()
-    }
-
-
-def _num_sampled(length: int) -> int:
-    """Return how many frames LeRobot looks at when it does not stream."""
-    return max(min(100, length), min(int(length**0.75), 10_000))

@@ -19,7 +19,7 @@ from lerobot_streamrec.dataset.check.findings import Kind
 from lerobot_streamrec.dataset.check.judging import statistics_shape
 from lerobot_streamrec.dataset.check.kinds import WRONG_CAMERA_STATISTICS, WRONG_QUANTILES
 from lerobot_streamrec.dataset.check.reading import UNREADABLE
-from lerobot_streamrec.dataset.episode_reader import read_parquet
+from lerobot_streamrec.dataset.episode_reader import read_parquet, statistics_column
 from lerobot_streamrec.dataset.layout import STATS
 from lerobot_streamrec.dataset.rebuild.pieces import Kept
 from lerobot_streamrec.dataset.repair.matching import rows_in_table
@@ -74,9 +74,11 @@ class StatedStatistics:
         try:
             table = self._table(path)
             lists = {
-                name: table.column(f'stats/{key}/{name}')[at].as_py() for name in STATISTICS
+                name: table.column(statistics_column(key, name))[at].as_py()
+                for name in STATISTICS
             }
-            return self._usable(FeatureStatistics.from_lists(lists), key)
+            length = episode.source.length
+            return self._usable(FeatureStatistics.from_lists(lists, length), key)
         except (*UNREADABLE, DatasetCorruptError):
             return None
 
@@ -88,17 +90,17 @@ class StatedStatistics:
             return None
         if not all(one.can_be_kept for one in episodes):
             return None
-        root = self._sources.root
+        root, num_rows = self._sources.root, sum(one.source.length for one in plan.kept)
         for relative, parse in (
             (sidecar_path(len(kept)), parse_sidecar),
             (STATS, parse_stats_json),
         ):
             try:
-                found = parse((root / relative).read_bytes(), root).get(key)
+                read = parse((root / relative).read_bytes(), root, num_rows)
             except (*UNREADABLE, DatasetCorruptError):
                 continue
-            if found is not None:
-                return self._usable(found, key)
+            if key in read.features:
+                return self._usable(read.features[key], key)
         return None
 
     def _table(self, path: str) -> pa.Table:

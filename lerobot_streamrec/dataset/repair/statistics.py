@@ -20,7 +20,7 @@ since they were taken before a lossy codec; others are computed from decoded pic
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from lerobot_streamrec.dataset.decoded_camera import DecodedCamera
@@ -29,11 +29,7 @@ from lerobot_streamrec.dataset.rebuild.data_files import task_numbers
 from lerobot_streamrec.dataset.rebuild.new_statistics import episode_values, Sums
 from lerobot_streamrec.dataset.rebuild.pieces import Kept
 from lerobot_streamrec.dataset.rebuild.unified_tasks import UnifiedTasks
-from lerobot_streamrec.dataset.repair.picture_statistics import (
-    in_unit_of_others,
-    of_columns,
-    of_videos,
-)
+from lerobot_streamrec.dataset.repair.picture_statistics import of_columns, of_videos
 from lerobot_streamrec.dataset.repair.plan import RepairPlan
 from lerobot_streamrec.dataset.repair.row_reader import RowReader
 from lerobot_streamrec.dataset.repair.stated_statistics import StatedStatistics
@@ -98,7 +94,7 @@ def _numbers(
                 # Of matrices, LeRobot pools all dimensions but the last, and counts rows.
                 statistics = vector_statistics(one)
                 found.episodes[episode][key] = replace(
-                    statistics, count=len(rows), distributions=None
+                    statistics, num_rows=len(rows), distributions=None
                 )
         on_bytes(piece.size_bytes)
     return sums.finish()
@@ -112,10 +108,11 @@ def _add_camera(
     lacking = [one for one in plan.kept if one not in known]
     spec = plan.sources.info.features[key]
     camera = DecodedCamera(spec.info)
+    new: dict[Kept, FeatureStatistics] = {}
     if lacking and camera.is_depth and not (spec.is_video and camera.is_known):
         # It is not known what the pictures mean; what is said of the whole episode is near enough.
         near = {one: stated.as_stated(one, key) for one in lacking}
-        known.update({one: other for one, other in near.items() if other is not None})
+        new = {one: other for one, other in near.items() if other is not None}
         found.remarks.append(
             f'statistics of the depth camera {key} were not computed anew for '
             f'{len(lacking)} episodes; those of before stay where there were some'
@@ -126,21 +123,32 @@ def _add_camera(
             if spec.is_video
             else of_columns(plan, key, lacking, plan.data)
         )
-        new = in_unit_of_others(new, known)
-        known.update(new)
         _add_histograms(new, key, found)
+    others = _sum(known, key)
+    known.update({one: statistics.counted_like(others) for one, statistics in new.items()})
+    total = _sum(known, key)
     for one, statistics in known.items():
-        found.episodes[one][key] = statistics
+        is_in_unit = total is None or total.counts_pixels
+        found.episodes[one][key] = statistics if is_in_unit else statistics.counting_rows()
     whole = stated.of_dataset(key)
-    if whole is None:
-        for one in (one for one in plan.kept if one in known):
-            record = one.catalog.record_of(one.source.episode_index)
-            part = known[one]
-            if part.distributions is None:
-                part = with_histograms(part, record, key)
-            whole = part if whole is None else whole.merged(part)
+    # Others may have weighted the episodes by something else than their rows.
+    is_sum_better = len(known) == len(plan.kept) and (whole is None or not whole.distributions)
+    if whole is None or is_sum_better:
+        whole = total
     if whole is not None:
         found.features[key] = whole
+
+
+def _sum(episodes: Mapping[Kept, FeatureStatistics], key: str) -> FeatureStatistics | None:
+    """Add up a camera's statistics, each episode weighted by its rows; None if there are none."""
+    total: FeatureStatistics | None = None
+    for one, statistics in episodes.items():
+        part = statistics
+        if part.distributions is None:
+            record = one.catalog.record_of(one.source.episode_index)
+            part = with_histograms(part, record, key)
+        total = part if total is None else total.merged(part)
+    return total
 
 
 def _add_histograms(
