@@ -234,6 +234,7 @@ class Recorder:
         :raise EpisodeError: if the episode failed; it is set aside, and the recorder is idle
         """
         take = self._running()
+        take.close_last_rows()
         if take.failure is not None:
             self._take = None
             self._committer.keep(take.abort())

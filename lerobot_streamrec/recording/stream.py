@@ -37,6 +37,8 @@ MAX_TIME_FACTOR = 10
 _CONTEST_NS = 5 * NS_PER_S
 # With fewer, a camera whose stamps jitter shows too little of how far they spread.
 _PHASE_STAMPS = 100
+# So many of the last messages tell how late a stream's messages usually are.
+_LAGS_KEPT = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class Stream:
         self._counts = StreamCounts()
         self._arrived_ns: int | None = None
         self._recent_ns: deque[int] = deque(maxlen=_PHASE_STAMPS)
+        self._lags_ns: deque[int] = deque(maxlen=_LAGS_KEPT)
         self.last_rejection = ''
         self.last_ignored = ''
         self._publishers = ''
@@ -127,13 +130,22 @@ class Stream:
         """
         return None if self._arrived_ns is None else (now_ns - self._arrived_ns) / NS_PER_S
 
-    def push(self, stamp_ns: int, value: Any, now_ns: int, *, is_recording: bool) -> None:
+    def push(
+        self,
+        stamp_ns: int,
+        value: Any,
+        now_ns: int,
+        *,
+        newest_of_all_ns: int | None = None,
+        is_recording: bool,
+    ) -> None:
         """
         Take in a sample.
 
         :param stamp_ns: its instant in the streams' time
         :param value: frame or vector
         :param now_ns: steady clock
+        :param newest_of_all_ns: newest stamp of all streams before this one; None without any
         :param is_recording: whether rows are being closed
         """
         newest_ns = self.newest_ns
@@ -142,7 +154,9 @@ class Stream:
             self._buffer.clear()
             self._gaps.clear()
             self._recent_ns.clear()
+            self._lags_ns.clear()
         self._arrived_ns = now_ns
+        self._lags_ns.append(max(0, (newest_of_all_ns or stamp_ns) - stamp_ns))
         self.last_rejection = self.last_ignored = ''
         self._recent_ns.append(stamp_ns)
         self._gaps.push(stamp_ns)
@@ -218,6 +232,27 @@ class Stream:
         """Return the stamp that is nearest to an instant; None without any."""
         nearest = self._buffer.nearest(stamp_ns)
         return None if nearest is None else nearest.stamp_ns
+
+    def settled_until_ns(self, newest_of_all_ns: int, patience_ns: int) -> int:
+        """
+        Return the latest instant for which no sample of this stream is on its way any more.
+
+        A stream whose next sample is not due yet, by its rate, holds the last one. So does a
+        silent stream: its next sample is overdue by more than its messages are usually late. In
+        between, the next sample has been taken and will arrive.
+
+        :param newest_of_all_ns: newest stamp of all streams
+        :param patience_ns: how much later than usual a message may be
+        :return: at most ``newest_of_all_ns``
+        """
+        period_ns, newest_ns = self._gaps.period_ns, self.newest_ns
+        if period_ns is None or newest_ns is None or not self.config.max_age_ns:
+            return newest_of_all_ns
+        due_ns = newest_ns + period_ns
+        overdue_ns = newest_of_all_ns - due_ns
+        if 0 <= overdue_ns <= max(self._lags_ns, default=0) + patience_ns:
+            return due_ns - 1
+        return newest_of_all_ns
 
     def shown_at(self, stamp_ns: int) -> Shown | None:
         """Return what a row at an instant shows; None without a sample."""

@@ -76,7 +76,13 @@ class Streams:
         :param value: frame or vector
         :param is_recording: whether rows are being closed
         """
-        self._streams[key].push(stamp_ns, value, self._clock_ns(), is_recording=is_recording)
+        self._streams[key].push(
+            stamp_ns,
+            value,
+            self._clock_ns(),
+            newest_of_all_ns=self.newest_ns,
+            is_recording=is_recording,
+        )
 
     def row_clock(self, not_before_ns: int, config: RecorderConfig) -> RowClock:
         """

@@ -245,13 +245,32 @@ class Take:
         if self._failure is not None:
             self._forget()
             return
-        stamps_ns = [stream.newest_ns for stream in self._streams]
-        present_ns = [stamp for stamp in stamps_ns if stamp is not None]
-        live_from_ns = max(present_ns) - self._config.max_lateness_ns
+        newest_ns = self._newest_stamps_ns()
+        live_from_ns = max(newest_ns) - self._config.max_lateness_ns
         # A stream that stays behind holds rows up for so long and no longer.
-        watermark_ns = min(max(stamp, live_from_ns) for stamp in present_ns)
-        while (instant_ns := self._clock.next_ns(live_from_ns)) is not None:
-            if instant_ns > watermark_ns:
+        self._close_rows(min(max(stamp, live_from_ns) for stamp in newest_ns), live_from_ns)
+
+    def close_last_rows(self) -> None:
+        """
+        Close rows up to the newest stamp of all streams: no more samples are waited for.
+
+        Silent streams hold their last samples. A row whose sample is still on its way from a live
+        stream is left out, since it would show a sample of another instant.
+        """
+        if self._failure is not None:
+            return
+        newest_ns = max(self._newest_stamps_ns())
+        patience_ns = NS_PER_S // self._config.fps
+        end_ns = min(one.settled_until_ns(newest_ns, patience_ns) for one in self._streams)
+        self._close_rows(end_ns, end_ns)
+
+    def _newest_stamps_ns(self) -> list[int]:
+        stamps_ns = [stream.newest_ns for stream in self._streams]
+        return [stamp for stamp in stamps_ns if stamp is not None]
+
+    def _close_rows(self, until_ns: int, given_up_ns: int) -> None:
+        while (instant_ns := self._clock.next_ns(given_up_ns)) is not None:
+            if instant_ns > until_ns:
                 break
             self._close_row(instant_ns)
             self._clock.advance()

@@ -355,7 +355,7 @@ def test_the_command_line_encodes_what_waits(num_before, make_deferring, read_da
         assert 'streamrec encode' in refused.stderr
     done = streamrec('encode', root)
     assert (done.returncode, done.stderr) == (0, '')
-    assert f'encoded episode {num_before}: 1' in done.stdout
+    assert f'encoded episode {num_before}: 20 rows' in done.stdout
     assert f'encoded episode {num_before + 1}: ' in done.stdout
     dataset = read_dataset(root)
     for index in range(num_before + 2):

@@ -99,7 +99,7 @@ def test_a_save_waits_for_an_encoder_that_is_far_behind_but_at_work(
     encoders.delay_s = 0.02
     rig.recorder.start()
     rig.run(9)
-    assert rig.save().episode.num_rows == 89
+    assert rig.save().episode.num_rows == 90
     rig.check(read_dataset(rig.config.root), 0)
 
 

@@ -33,7 +33,7 @@ def test_the_last_episode_is_taken_out_again(rig, record, read_dataset):
     record()
     record(2)
     answer = rig.recorder.undo().result(WAIT_S)
-    assert answer.startswith('undid episode 1: 19 rows, 1.9 s; it is kept in ')
+    assert answer.startswith('undid episode 1: 20 rows, 2.0 s; it is kept in ')
     status = rig.recorder.status()
     assert status.last_result == answer
     assert status.num_saved == 1

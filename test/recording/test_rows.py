@@ -114,10 +114,10 @@ def test_rows_of_the_others_go_on_without_a_camera_that_stalls(rig, read_dataset
     summary = rig.save()
     dataset = read_dataset(rig.config.root)
     rig.check(dataset, 0)
-    assert summary.num_repeated == rig.record_of(0)['streams'][TOP]['rows_repeated'] == 25
+    assert summary.num_repeated == rig.record_of(0)['streams'][TOP]['rows_repeated'] == 30
     (remark,) = summary.remarks
     assert remark.startswith(f'{TOP} was stale in ')
-    assert rig.shown(dataset, 0, TOP)[-25:] == [rig.shown(dataset, 0, TOP)[-26]] * 25
+    assert rig.shown(dataset, 0, TOP)[-30:] == [rig.shown(dataset, 0, TOP)[-31]] * 30
 
 
 def test_pictures_that_are_missing_are_counted_and_named(rig, read_dataset):

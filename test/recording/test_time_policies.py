@@ -133,7 +133,8 @@ def test_without_a_sample_after_the_row_the_one_before_holds(make_play, shown):
     play.send(STATE, 180)
     play.send(ACTION, 200, 300, 400, 500)
     play.save()
-    assert shown(STATE) == [100, 180, 180]
+    # The last rows stand between the newest sample of the state and that of the action.
+    assert shown(STATE) == [100, 180, 180, 180, 180]
 
 
 @pytest.mark.parametrize(
@@ -260,9 +261,9 @@ def test_one_stream_whose_clock_jumps_back_is_held_and_told(make_play, shown):
         play.send(STATE, stamp - 800)
         play.send(ACTION, stamp)
     summary = play.save()
-    assert shown(STATE) == [1000] * 5
+    assert shown(STATE) == [1000] * 6
     assert summary.remarks == (
-        f'{STATE} was stale in 2 rows (oldest sample 0.40 s)',
+        f'{STATE} was stale in 3 rows (oldest sample 0.50 s)',
         # The first one came before the first row was closed.
         f'{STATE}: 4 messages came too late for their rows',
     )
