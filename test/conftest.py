@@ -44,7 +44,7 @@ hypothesis.settings.register_profile('repeatable', derandomize=True, deadline=No
 hypothesis.settings.load_profile('repeatable')
 
 STATISTICS = {'min', 'max', 'mean', 'std', 'count', 'q01', 'q10', 'q50', 'q90', 'q99'}
-_END_TIMEOUT_S = 10.0
+_END_TIMEOUT_S = 60.0
 
 
 def _worker_threads():

@@ -39,9 +39,9 @@ from examples.demo.episode_client import EpisodeClient
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = 'lerobot_streamrec'
 BUILD_TIMEOUT_S = 240
-UP_TIMEOUT_S = 20.0
-SAVE_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 15.0
+UP_TIMEOUT_S = 90.0
+SAVE_TIMEOUT_S = 90.0
+STOP_TIMEOUT_S = 90.0
 
 pytestmark = [pytest.mark.slow, pytest.mark.ros, pytest.mark.timeout(300)]
 

@@ -96,8 +96,14 @@ class EpisodeServices:
 
     async def end(self) -> None:
         """End a running episode as configured, and return when everything is durable."""
+        self._read_waiting()
         await self._wait_for(self._recorder.end())
         self._publish_status()
+
+    def _read_waiting(self) -> None:
+        """Read the messages that have arrived: they belong to the episode that ends now."""
+        for subscriber in self._subscribers:
+            subscriber.read_waiting()
 
     # --- services ------------------------------------------------------------------------------
 
@@ -112,6 +118,7 @@ class EpisodeServices:
         return self._answer(response, True, f'recording episode {index}: {status.task}')
 
     async def _save(self, _request: Any, response: Any) -> Any:
+        self._read_waiting()
         try:
             future = self._recorder.save()
             self._publish_status()

@@ -191,11 +191,11 @@ class Subscriber(ABC):
     def _on_message(self, watch: PublisherWatch, message: Any, info: MessageInfo) -> None:
         self._has_heard = True
         self._deliver(watch, message, info)
-        self._read_waiting()
+        self.read_waiting()
 
-    def _read_waiting(self) -> None:
+    def read_waiting(self) -> None:
         """
-        Read what waits on this topic, now.
+        Read the messages that wait on this topic, now. Never blocks.
 
         The executor takes one message of each topic in turn. On a busy machine the quickest topic
         would fall behind the slowest, and rows would be closed before its messages are read.

@@ -41,8 +41,8 @@ pytestmark = pytest.mark.ros
 CHECKOUT = Path(__file__).resolve().parents[2]
 PROFILE = CHECKOUT / 'config/fastdds_images.xml'
 CAMERAS = ('front', 'top', 'wrist')
-LISTEN_S = 3.0
-TIMEOUT_S = 20.0
+NUM_PICTURES, NUM_JOINTS = 45, 150
+TIMEOUT_S = 90.0
 
 
 class Listener:
@@ -124,8 +124,13 @@ def test_everything_arrives_in_order_and_stands_in_the_truth(listener, arm, tmp_
     assert arm.stdout.readline() == 'simulated arm is publishing\n'
     listener.listen(lambda: len(listener.received) == len(CAMERAS) + 2)
     listener.received.clear()
-    end_s = time.monotonic() + LISTEN_S
-    listener.listen(lambda: time.monotonic() > end_s)
+    listener.listen(
+        lambda: all(
+            len(received) >= (NUM_PICTURES if 'image' in topic else NUM_JOINTS)
+            for topic, received in listener.received.items()
+        )
+        and len(listener.received) == len(CAMERAS) + 2
+    )
     arm.send_signal(signal.SIGINT)
     arm.send_signal(signal.SIGTERM)
 
@@ -134,9 +139,7 @@ def test_everything_arrives_in_order_and_stands_in_the_truth(listener, arm, tmp_
     for camera in CAMERAS:
         topic = f'/{camera}/image_raw'
         numbers = [number for _, number in listener.received[topic]]
-        assert len(numbers) > 0.5 * LISTEN_S * 30
         assert all(after == before + 1 for before, after in pairwise(numbers))
-    assert len(listener.received['/joint_states']) > 0.5 * LISTEN_S * 100
     for topic, received in listener.received.items():
         published = list(zip(truth[topic].stamps_ns, truth[topic].samples, strict=True))
         first = published.index(received[0])

@@ -19,7 +19,7 @@ import subprocess
 import sys
 
 STREAMREC = ('-m', 'lerobot_streamrec.cli')
-_TIMEOUT_S = 60
+_TIMEOUT_S = 200
 
 
 def python(*arguments, answer=''):

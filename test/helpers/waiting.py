@@ -19,7 +19,7 @@ from collections.abc import Callable
 import threading
 import time
 
-TIMEOUT_S = 30
+TIMEOUT_S = 120
 _POLL_S = 0.005
 
 

@@ -38,7 +38,7 @@ FPS = 30
 FRONT, STATE = 'observation.images.front', 'observation.state'
 BLOCK = 16
 DOING = {'discard': 'discarding', 'undo': 'undoing', 'finalize': 'finalizing'}
-WAIT_S = 60
+WAIT_S = 120
 
 
 def config(root, vcodec, encode='streaming'):

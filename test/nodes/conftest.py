@@ -55,12 +55,13 @@ class Rig:
         self._robots.append(robot)
         return robot
 
-    def small_robot(self, truth_path=None, picture=None, **options):
+    def small_robot(self, truth_path=None, picture=None, *, is_started=True, **options):
         """Start a robot with one camera and joints; return it and the camera."""
         robot = self.robot(truth_path, **options)
         camera = robot.add_camera(FRONT_TOPIC, picture or Picture(quadrants()))
         robot.add_joints(STATE_TOPIC, JOINTS)
-        robot.start()
+        if is_started:
+            robot.start()
         return robot, camera
 
     def launch(self, parameters: Mapping[str, object], *more: str, root: Path | None = None):

@@ -72,5 +72,5 @@ def test_a_recovered_episode_is_kept_aside_if_that_is_wanted(rig):
 
 def test_an_unknown_recovery_is_refused(rig):
     recorder = rig.launch({**SMALL, 'recovery': 'hope'})
-    assert recorder.wait(10.0) == 2
+    assert recorder.wait() == 2
     assert "recovery is 'hope': allowed are save, quarantine, discard" in recorder.log

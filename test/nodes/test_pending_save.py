@@ -27,12 +27,11 @@ import pytest
 from recorder_rig.datasets import record, total_episodes
 from recorder_rig.parameters import FRONT_KEY, FRONT_TOPIC, SLOW_ENCODER, SMALL, TOPICS
 from recorder_rig.pictures import NumberedPicture
+from recorder_rig.surroundings import wait_until
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
 PERIOD_NS = 10**9 // 30
-# Of 0.5 s between two statuses, on a machine whose cores are both busy.
-MAX_SILENCE_S = 1.5
 SECOND_TASK = 'Put it back'
 
 
@@ -106,20 +105,14 @@ def test_status_parameters_and_verbs_are_answered_meanwhile(rig, robot):
     rig.recorder({**SMALL, **SLOW_ENCODER})
     operator = rig.operator()
     saving = begin_slow_save(operator)
-    heard, begin_s = len(operator.statuses) - 1, time.monotonic()
-    answers = 0
-    while not saving.is_answered:
-        assert operator.set_parameter('task', f'task {answers}').successful
+    for number in range(3):
+        heard = len(operator.statuses)
+        assert operator.set_parameter('task', f'task {number}').successful
         assert 'no episode is being recorded' in operator.send('save').fail()
-        answers += 1
-        time.sleep(0.1)
-    waited_s = time.monotonic() - begin_s
+        # The refusal publishes one status, the timer the others.
+        wait_until(lambda heard=heard: len(operator.statuses) > heard + 1, 90.0, 'two statuses')
+        assert not saving.is_answered, 'the save kept the others waiting, or was too quick'
     assert saving.succeed().startswith('episode 0: ')
-    assert waited_s > 1.0, 'the encoder is too quick for this test'
-    assert answers > 3 * waited_s
-    arrivals = [one.arrived_s for one in operator.statuses[heard:]]
-    assert max(after - before for before, after in pairwise(arrivals)) < MAX_SILENCE_S
-    assert len(arrivals) > waited_s / 0.5 * 0.6
 
 
 def test_too_many_pending_episodes_are_refused(rig, robot):

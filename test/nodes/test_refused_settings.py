@@ -35,7 +35,7 @@ def only_complaint(recorder, of_codec=''):
 
     :param of_codec: how lines begin that a codec library prints by itself
     """
-    status = recorder.wait(8.0)
+    status = recorder.wait()
     lines = [line for line in recorder.log.splitlines() if line.strip()]
     if of_codec:
         lines = [line for line in lines if not line.startswith(of_codec)]
@@ -211,7 +211,7 @@ def test_a_root_with_foreign_files(rig):
 
 def last_complaint(recorder):
     """Return what we say, where ROS has said something of its own before it."""
-    assert recorder.wait(8.0) == EXIT_CONFIG, recorder.log
+    assert recorder.wait() == EXIT_CONFIG, recorder.log
     assert 'Traceback' not in recorder.log
     return recorder.log.partition('cannot start: ')[2]
 

@@ -68,7 +68,7 @@ def test_a_discarded_episode_leaves_nothing(operator, root, saved):
     assert re.fullmatch(r'discarded \d+ rows, \d+\.\d s', answer)
     assert total_episodes(root) == saved
     staging = root / '.streamrec' / 'staging'
-    wait_until(lambda: not list(staging.iterdir()), 10.0, 'the staging folder is empty')
+    wait_until(lambda: not list(staging.iterdir()), 90.0, 'the staging folder is empty')
     # Its index is free for the next one.
     assert operator.start() == f'recording episode {saved}: Pick up the cube'
     operator.wait_for_rows(2)
@@ -90,7 +90,7 @@ def test_save_is_answered_when_the_episode_can_be_trained_on(operator, root, sav
     operator.start()
     operator.wait_for_rows(10)
     answer = operator.send('save', on_answer=look).succeed()
-    wait_until(lambda: found, 10.0, 'a look at the dataset')
+    wait_until(lambda: found, 90.0, 'a look at the dataset')
     assert found == [saved + 1]
     told = re.match(
         rf'episode {saved}: (\d+) rows, (\d+\.\d) s, 1 video, \d+\.\d MB, \d+ repeated frames?',

@@ -25,7 +25,7 @@ EXIT_CONFIG = 2
 
 
 def refusal(recorder):
-    status = recorder.wait(15.0)
+    status = recorder.wait()
     assert status == EXIT_CONFIG, recorder.log
     (line,) = recorder.log.splitlines()
     return line

@@ -23,7 +23,7 @@ from recorder_rig.surroundings import wait_until
 
 pytestmark = [pytest.mark.ros]
 
-WAIT_S = 10.0
+WAIT_S = 120
 
 
 @pytest.fixture(scope='module')

@@ -40,7 +40,7 @@ FPS = 10
 SECOND_NS = 10**9
 BEGIN_NS = 1_800_000_000 * SECOND_NS
 FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'
-WAIT_S = 30
+WAIT_S = 120
 MS_NS = 10**6
 QUICK = EncoderConfig(vcodec='h264', preset='ultrafast', encoder_threads=1)
 STREAMS = (

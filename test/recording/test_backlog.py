@@ -32,7 +32,7 @@ FRONT, TOP, WRIST = (f'observation.images.{name}' for name in ('front', 'top', '
 STATE = 'observation.state'
 FRAME_BYTES = 48 * 64 * 3
 MIB = 1024 * 1024
-WAIT_S = 30
+WAIT_S = 120
 SECOND_NS = 10**9
 
 

@@ -24,7 +24,7 @@ from lerobot_streamrec.recording.status import RecorderState
 import pytest
 
 FRONT, TOP = 'observation.images.front', 'observation.images.top'
-WAIT_S = 30
+WAIT_S = 120
 
 
 def test_closing_saves_the_running_episode(rig, read_dataset):

@@ -33,7 +33,7 @@ import pytest
 from waiting import wait_for
 
 FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'
-WAIT_S = 30
+WAIT_S = 120
 # Frames that an encoder of these tests holds back, and those of a fragment that is not written.
 HELD_BACK = 4
 

@@ -36,7 +36,7 @@ import pytest
 from waiting import wait_for
 
 FRONT, TOP = 'observation.images.front', 'observation.images.top'
-WAIT_S = 30
+WAIT_S = 120
 
 
 def num_saved(rig):

@@ -36,7 +36,7 @@ import pytest
 FRONT, STATE = 'observation.images.front', 'observation.state'
 SENSOR, SIMULATED = 'observation.images.sensor', 'observation.images.simulated'
 HEIGHT, WIDTH = 48, 64
-WAIT_S = 30
+WAIT_S = 120
 LINEAR = DepthConfig(0.1, 8.0, use_log=False)
 UNITS = {SENSOR: ('mm', DepthConfig()), SIMULATED: ('m', LINEAR)}
 TENTH_NS = 10**8

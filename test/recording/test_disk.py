@@ -36,7 +36,7 @@ from lerobot_streamrec.video.decode import decode_rgb
 import pytest
 from waiting import wait_for
 
-WAIT_S = 30
+WAIT_S = 120
 SIZE_MIB = 8
 
 

@@ -44,7 +44,7 @@ H264 = EncoderConfig(vcodec='h264', preset='ultrafast', encoder_threads=1)
 AUTO = EncoderConfig('auto', encoder_threads=1)
 NVENC = EncoderConfig('h264_nvenc', encoder_threads=1)
 USUAL, SMALL, LARGE = (640, 480), (64, 48), (1920, 1080)
-WAIT_S = 10
+WAIT_S = 120
 
 
 class Machine:

@@ -32,7 +32,7 @@ from waiting import wait_for
 FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'
 FRAME_BYTES = 48 * 64 * 3
 MIB = 1024 * 1024
-WAIT_S = 30
+WAIT_S = 120
 QUICK = EncoderConfig(vcodec='h264', preset='ultrafast', encoder_threads=1)
 
 

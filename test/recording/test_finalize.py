@@ -24,7 +24,7 @@ from lerobot_streamrec.errors import DatasetLockedError, EpisodeStateError
 import pytest
 from waiting import wait_for
 
-WAIT_S = 30
+WAIT_S = 120
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from __future__ import annotations
 from lerobot_streamrec.errors import EpisodeError, EpisodeStateError
 import pytest
 
-WAIT_S = 30
+WAIT_S = 120
 
 
 @pytest.fixture

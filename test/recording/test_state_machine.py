@@ -51,7 +51,7 @@ from waiting import wait_for
 
 FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'
 SECOND_NS = 10**9
-WAIT_S = 30
+WAIT_S = 120
 HELD_BACK = 5
 EXAMPLES, STEPS = 70, 30
 

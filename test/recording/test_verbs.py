@@ -28,7 +28,7 @@ import pytest
 
 FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'
 SECOND_NS = 10**9
-WAIT_S = 30
+WAIT_S = 120
 
 
 def test_without_an_episode_there_is_nothing_to_save_or_discard(rig):

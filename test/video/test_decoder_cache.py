@@ -123,7 +123,7 @@ def test_whoever_comes_when_all_are_in_use_waits(files, opened, lease):
         with lease(cache, files[0]):
             waiting = pool.submit(want, files[1])
             assert not has_got.wait(0.05)
-        assert waiting.result(10) == files[1]
+        assert waiting.result(120) == files[1]
     assert opened[0].is_closed
     assert cache.num_open == 1
 
@@ -163,7 +163,7 @@ def test_what_is_in_use_is_closed_when_it_is_given_back(files, opened, lease):
     with lease(cache, files[0]) as decoder:
         waiting.start()
         cache.close()
-        waiting.join(10)
+        waiting.join(120)
         assert not decoder.is_closed
     assert opened[0].is_closed
     assert len(refused) == 1

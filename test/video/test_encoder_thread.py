@@ -35,7 +35,7 @@ import pytest
 # All others are seen to in test_encodings.py.
 PIX_FMTS = ('rgb24', 'bgr24', 'rgba', 'bgra', 'gray')
 KEY = 'observation.images.front'
-WAIT_S = 30
+WAIT_S = 120
 PLENTY = 1 << 30
 
 

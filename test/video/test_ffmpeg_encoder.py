@@ -48,7 +48,7 @@ FPS = 30
 HEIGHT, WIDTH = 96, 128
 NUM_FRAMES = 45
 LEVELS_OFF = 3
-WAIT_S = 30
+WAIT_S = 120
 WRITER = Path(__file__).with_name('killed_writer.py')
 ROOT = Path(__file__).parents[2]
 

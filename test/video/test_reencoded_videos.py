@@ -232,7 +232,7 @@ def test_the_first_job_that_fails_ends_the_others():
     followed = []
 
     def waits():
-        followed.append(cancel.wait(20))
+        followed.append(cancel.wait(120))
         raise InterruptedWorkError('followed')
 
     def fails():

@@ -34,7 +34,7 @@ from waiting import wait_for
 SHAPE = (20, 40)
 SIZE_BYTES = 20 * 40
 PLENTY = 1 << 30
-WAIT_S = 30
+WAIT_S = 120
 NAME = 'spill:test'
 
 

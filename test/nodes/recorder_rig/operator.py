@@ -43,8 +43,8 @@ from std_srvs.srv import Trigger
 from recorder_rig.surroundings import DISCOVERY_TIMEOUT_S, NODE_OPTIONS, wait_until
 
 VERBS = ('start', 'save', 'discard', 'undo', 'finalize')
-ANSWER_TIMEOUT_S = 30.0
-STREAMS_TIMEOUT_S = 15.0
+ANSWER_TIMEOUT_S = 90.0
+STREAMS_TIMEOUT_S = 90.0
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _DEPTH = 100

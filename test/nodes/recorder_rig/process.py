@@ -29,9 +29,9 @@ from examples.demo.child import Child
 from recorder_rig.fake_humble import python_module
 from recorder_rig.surroundings import wait_until
 
-UP_TIMEOUT_S = 20.0
-END_TIMEOUT_S = 20.0
-_CLOSE_TIMEOUT_S = 12.0
+UP_TIMEOUT_S = 90.0
+END_TIMEOUT_S = 90.0
+_CLOSE_TIMEOUT_S = 60.0
 
 _SEGMENT = re.compile(r'/dev/shm/fast(?:rtps|dds)_[0-9a-f]{16}\b')
 

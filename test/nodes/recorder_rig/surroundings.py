@@ -22,7 +22,7 @@ import time
 
 from examples.demo.settings import ros_environment
 
-DISCOVERY_TIMEOUT_S = 10.0
+DISCOVERY_TIMEOUT_S = 90.0
 
 NODE_OPTIONS = {'start_parameter_services': False, 'enable_rosout': False}
 """Of nodes in the test process: several of one name may live there."""
