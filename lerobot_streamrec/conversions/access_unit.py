@@ -18,9 +18,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 import re
 
-from lerobot_streamrec.conversions.compressed_image import CompressedImageMessage
+from lerobot_streamrec.conversions.compressed_image import CompressedImageMessage, picture_bytes
 from lerobot_streamrec.frame import AccessUnit
-import numpy as np
 
 # Words of ``format``, which is all that tells these codecs apart.
 _CODECS = {'h264': 'h264', 'h265': 'hevc', 'hevc': 'hevc', 'av1': 'av1'}
@@ -42,12 +41,13 @@ def access_unit(message: CompressedImageMessage) -> AccessUnit | None:
 
     :param message: sensor_msgs/CompressedImage or alike, one picture in each
     :return: None if its format names no video codec
+    :raise UndecodableError: if there are no data
     """
     words = re.findall('[a-z0-9]+', message.format.lower())
     codec = next((_CODECS[word] for word in words if word in _CODECS), None)
     if codec is None:
         return None
-    data = np.frombuffer(message.data, dtype=np.uint8)
+    data = picture_bytes(message)
     raw = data.tobytes()
     is_key, parameters = _av1(raw) if codec == 'av1' else _annex_b(raw, codec)
     return AccessUnit(data, codec, is_key and bool(parameters), parameters)

@@ -19,12 +19,15 @@ from typing import Any, Protocol
 
 from lerobot_streamrec.conversions.encodings import refuse_depth
 from lerobot_streamrec.conversions.picture_header import JPEG_MAGIC, picture_size, PNG_MAGIC
-from lerobot_streamrec.errors import UnsupportedEncodingError
+from lerobot_streamrec.errors import UndecodableError, UnsupportedEncodingError
 from lerobot_streamrec.frame import CompressedPicture
 import numpy as np
+import numpy.typing as npt
 
 _CODECS = {JPEG_MAGIC: 'mjpeg', PNG_MAGIC: 'png'}
 _NAMES = ['jpeg', 'png', 'h264', 'h265', 'av1']
+# Words of formats whose data should have been a picture.
+_SAID = ('jpeg', 'jpg', 'png')
 
 
 class CompressedImageMessage(Protocol):
@@ -46,15 +49,36 @@ def compressed_picture(
 
     :param message: sensor_msgs/CompressedImage or alike
     :param parameter: prefix of the camera's parameters, for the messages of errors
-    :raise UnsupportedEncodingError: if it is neither JPEG nor PNG, or depth as PNG
-    :raise UndecodableError: if the header is not whole
+    :raise UnsupportedEncodingError: if its format is none that is read here, or depth as PNG
+    :raise UndecodableError: if there are no data, they are not what the format says, or the
+        header is not whole
     :raise FrameShapeError: if the header says that the picture is empty
     """
     refuse_depth(message.format.partition(';')[0].strip(), parameter)
-    data = np.frombuffer(message.data, dtype=np.uint8)
+    data = picture_bytes(message)
     begin = bytes(data[: len(PNG_MAGIC)])
     for magic, codec in _CODECS.items():
         if begin.startswith(magic):
             height, width = picture_size(data.data, codec)
             return CompressedPicture(data, codec, height, width)
+    if any(word in message.format.lower() for word in _SAID):
+        raise UndecodableError(
+            f'picture of {len(data)} bytes, format {message.format!r}, begins with '
+            f'{begin.hex(" ")} and is neither JPEG nor PNG'
+        )
     raise UnsupportedEncodingError(message.format, _NAMES)
+
+
+def picture_bytes(message: CompressedImageMessage) -> npt.NDArray[np.uint8]:
+    """
+    Return a message's data without a copy, ``(bytes,)``.
+
+    :raise UndecodableError: if there are none
+    """
+    data = np.frombuffer(message.data, dtype=np.uint8)
+    if not data.size:
+        raise UndecodableError(
+            f'the picture is empty: format is {message.format!r} and there are no data; see why '
+            'the camera sends nothing'
+        )
+    return data

@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 import struct
 
-from lerobot_streamrec.conversions.compressed_image import CompressedImageMessage
+from lerobot_streamrec.conversions.compressed_image import CompressedImageMessage, picture_bytes
 from lerobot_streamrec.conversions.image import check_step, data_of, ImageMessage
 from lerobot_streamrec.conversions.picture_header import picture_size, PNG_MAGIC
 from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame, METRES, MILLIMETRES
@@ -85,7 +85,7 @@ def compressed_depth(
         raise UnsupportedEncodingError(
             message.format, [f'{one}; {_TRANSPORT} {_PNG} or {_RVL}' for one in DEPTH_ENCODINGS]
         )
-    data = memoryview(message.data).cast('B')
+    data = picture_bytes(message).data
     if data.nbytes < _HEADER.size:
         raise UndecodableError(f'{message.format} of {data.nbytes} bytes has no header')
     _, a, b = _HEADER.unpack_from(data)

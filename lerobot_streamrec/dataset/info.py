@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from lerobot_streamrec.dataset.features import DEFAULT_FEATURES, FeatureSpec, parse_feature
+from lerobot_streamrec.dataset.format_version import CODEBASE_VERSION, refuse_other_version
 from lerobot_streamrec.dataset.info_rules import (
     info_faults,
     load_object,
@@ -39,7 +40,6 @@ from lerobot_streamrec.errors import (
     UnusableDatasetError,
 )
 
-CODEBASE_VERSION = 'v3.0'
 STORAGE_FORMATS = (None, 'lerobot')
 """Values of ``storage_format`` for rows in parquet files and videos in MP4 files."""
 
@@ -132,7 +132,7 @@ def parse_info(content: bytes, where: object) -> DatasetInfo:
     :param content: of the file
     :param where: the dataset's root, for messages
     :raise UnusableDatasetError: naming the first value that the format does not allow
-    :raise DatasetMismatchError: if it is another version of the format
+    :raise DatasetUnsupportedError: if it is another version of the format
     """
     return info_of(parse_raw_info(content, where), where)
 
@@ -144,17 +144,15 @@ def parse_raw_info(content: bytes, where: object) -> dict[str, Any]:
     :param content: of the file
     :param where: the dataset's root, for messages
     :raise UnusableDatasetError: naming the first value that the format does not allow
-    :raise DatasetMismatchError: if it is another version of the format
+    :raise DatasetUnsupportedError: if it is another version of the format
     """
     try:
         raw, faults = load_object(content)
     except ValueError as error:
         raise UnusableDatasetError(where, INFO, f'the file cannot be read ({error})') from error
     version = raw.get('codebase_version')
-    if isinstance(version, str) and version != CODEBASE_VERSION:
-        raise DatasetMismatchError(
-            where, [f'codebase_version is {version!r}, this recorder writes v3.0']
-        )
+    if isinstance(version, str):
+        refuse_other_version(version, where)
     if version != CODEBASE_VERSION:
         problem = f'codebase_version is {shown_value(version)}: {CODEBASE_VERSION!r} is needed'
         raise UnusableDatasetError(where, INFO, problem)
@@ -197,7 +195,7 @@ def read_info(root: Path) -> DatasetInfo:
 
     :param root: the dataset's folder
     :raise DatasetCorruptError: if the file is missing, or is not as the format says
-    :raise DatasetMismatchError: if it is another version of the format
+    :raise DatasetUnsupportedError: if it is another version of the format
     """
     return parse_info(info_content(root), root)
 

@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -30,6 +31,8 @@ from lerobot_streamrec.video.depth_config import DEPTH_PIX_FMT
 from lerobot_streamrec.video.frame_scaler import FrameScaler
 from lerobot_streamrec.video.packet_file import close_quietly, CONTAINER_OPTIONS
 from lerobot_streamrec.video.video_frame import MATRIX_BT601, RANGE_LIMITED
+
+_SVT = 'libsvtav1'
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,4 +176,9 @@ class Mp4Encoder:
 
     def abort(self) -> None:
         """Close the file as it is; never raises. What was muxed stays readable."""
+        if self._num_frames and self._stream.codec_context.name == _SVT:
+            # Closed before it has heard of an end, it prints an error of its own: one packet is
+            # enough for that, and the others are left to it.
+            with suppress(av.FFmpegError, OSError, ValueError):
+                next(iter(self._stream.codec_context.encode_lazy(None)), None)
         close_quietly(self._container)

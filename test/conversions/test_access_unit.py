@@ -72,7 +72,7 @@ def test_the_format_tells_the_codec(text, codec):
     assert (unit and unit.codec) == codec
 
 
-@given(st.sampled_from(['h264', 'h265', 'av1']), st.binary(max_size=80), st.booleans())
+@given(st.sampled_from(['h264', 'h265', 'av1']), st.binary(min_size=1, max_size=80), st.booleans())
 def test_garbage_is_no_error(text, data, begins_right):
     begin = {'av1': b'\x0a\x0b'}.get(text, b'\0\0\1') if begins_right else b''
     unit = access_unit(SimpleNamespace(format=text, data=begin + data))

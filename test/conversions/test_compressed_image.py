@@ -24,6 +24,7 @@ from types import SimpleNamespace
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from lerobot_streamrec.conversions.access_unit import access_unit
 from lerobot_streamrec.conversions.compressed_image import compressed_picture
 from lerobot_streamrec.conversions.picture_header import JPEG_MAGIC, PNG_MAGIC
 from lerobot_streamrec.errors import (
@@ -77,11 +78,24 @@ def test_markers_may_be_filled_up_and_stand_alone():
     assert compressed_picture(message(data)).width == WIDTH
 
 
-@pytest.mark.parametrize('data', [b'', b'\xff\xd8', b'GIF89a', b'\0' * 100, PNG[1:], b'RIFF'])
+@pytest.mark.parametrize('data', [b'\xff\xd8', b'GIF89a', b'\0' * 100, PNG[1:], b'RIFF'])
 def test_what_is_neither_is_refused_by_its_text(data):
     supported = 'supported are jpeg, png, h264, h265, av1'
     with pytest.raises(UnsupportedEncodingError, match=f"'webp' is not supported; {supported}"):
         compressed_picture(message(data, 'webp'))
+
+
+@pytest.mark.parametrize('text', ['jpeg', 'bgr8; jpeg compressed bgr8', 'png', 'h264', 'webp', ''])
+def test_a_picture_without_data_is_called_empty(text):
+    with pytest.raises(UndecodableError, match='the picture is empty: format is ') as caught:
+        access_unit(message(b'', text)) or compressed_picture(message(b'', text))
+    assert 'supported' not in str(caught.value)
+
+
+@pytest.mark.parametrize('text', ['jpeg', 'JPG', 'bgr8; jpeg compressed bgr8', 'png'])
+def test_data_that_are_not_what_their_format_says_are_told_so(text):
+    with pytest.raises(UndecodableError, match='begins with 47 49 46 38 39 61 and is neither'):
+        compressed_picture(message(b'GIF89a', text))
 
 
 @pytest.mark.parametrize('text', ['16UC1; png compressed ', '32FC1; png compressed'])
@@ -113,8 +127,7 @@ def frame_header(sof=0xC0, bits=8, height=4, width=6):
     ids=range(11),
 )
 def test_headers_that_cannot_be_used_are_refused(data, why):
-    kind = UndecodableError if why else UnsupportedEncodingError
-    with pytest.raises(kind, match=why or 'jpeg, png'):
+    with pytest.raises(UndecodableError, match=why or 'neither JPEG nor PNG'):
         compressed_picture(message(data))
 
 

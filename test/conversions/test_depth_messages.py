@@ -126,7 +126,8 @@ def test_other_transports_are_refused(text):
 @pytest.mark.parametrize(
     ('text', 'data', 'error', 'said'),
     [
-        ('16UC1; compressedDepth', b'', UndecodableError, '0 bytes has no header'),
+        ('16UC1; compressedDepth', b'', UndecodableError, 'the picture is empty'),
+            ('16UC1; compressedDepth', b'\0', UndecodableError, '1 bytes has no header'),
         ('16UC1; compressedDepth', HEADER, UndecodableError, 'does not begin as one'),
         ('16UC1; compressedDepth', HEADER + RVL * 9, UndecodableError, 'does not begin as one'),
         ('16UC1; compressedDepth rvl', HEADER + RVL[:7], UndecodableError, 'has no size'),

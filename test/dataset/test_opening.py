@@ -33,6 +33,7 @@ from lerobot_streamrec.errors import (
     DatasetExistsError,
     DatasetLockedError,
     DatasetMismatchError,
+    DatasetUnsupportedError,
 )
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -128,7 +129,7 @@ def test_another_version_of_the_format_is_refused(committed, open_writer):
     path = committed / 'meta/info.json'
     info = json.loads(path.read_text())
     path.write_text(json.dumps({**info, 'codebase_version': 'v2.1'}))
-    with pytest.raises(DatasetMismatchError, match=r"'v2\.1'.*v3\.0"):
+    with pytest.raises(DatasetUnsupportedError, match=r"'v2\.1'.*v3\.0"):
         open_writer()
 
 

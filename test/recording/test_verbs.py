@@ -20,10 +20,12 @@ says, and the next episode need not wait for it.
 
 from __future__ import annotations
 
+import gc
 import threading
 
 from lerobot_streamrec.errors import EmptyEpisodeError, EpisodeStateError
 from lerobot_streamrec.recording.status import RecorderState
+from lerobot_streamrec.video.config import EncoderConfig
 import pytest
 
 FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'
@@ -62,6 +64,20 @@ def test_a_discarded_episode_leaves_nothing(rig, read_dataset):
     rig.run(1)
     rig.save()
     rig.check(read_dataset(rig.config.root), 0)
+
+
+@pytest.mark.parametrize('seconds', [0.2, 4])
+def test_a_discarded_episode_is_no_error_of_its_encoder(seconds, make_rig, capfd):
+    """SVT-AV1 prints one, past every log, if it is closed before it was told of an end."""
+    rig = make_rig(encoder=EncoderConfig())
+    rig.run(1)
+    rig.recorder.start()
+    rig.run(seconds)
+    rig.recorder.discard().result(WAIT_S)
+    assert rig.recorder.close(WAIT_S)
+    gc.collect()
+    printed = capfd.readouterr()
+    assert 'Svt[' not in printed.err + printed.out
 
 
 def test_an_episode_without_a_row_can_be_discarded(rig):

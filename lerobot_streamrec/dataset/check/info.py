@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 import re
 from typing import Any
@@ -33,6 +33,7 @@ from lerobot_streamrec.dataset.check.kinds import (
 )
 from lerobot_streamrec.dataset.check.reading import UNREADABLE
 from lerobot_streamrec.dataset.features import DEFAULT_FEATURES, FeatureSpec, parse_feature
+from lerobot_streamrec.dataset.format_version import version_advice
 from lerobot_streamrec.dataset.info import STORAGE_FORMATS
 from lerobot_streamrec.dataset.info_rules import (
     Fault,
@@ -119,9 +120,8 @@ def check_info(root: Path, findings: Findings) -> CheckedInfo | None:
         return None
     version = raw.get('codebase_version')
     if not isinstance(version, str) or not version.startswith('v3.'):
-        findings.add(
-            WRONG_VERSION, _WHERE, 'codebase_version is another', found=version, expected='v3.0'
-        )
+        kind = replace(WRONG_VERSION, advice=version_advice(version, root))
+        findings.add(kind, _WHERE, 'codebase_version is another', found=version, expected='v3.0')
         return None
     storage = raw.get('storage_format')
     if storage not in STORAGE_FORMATS:

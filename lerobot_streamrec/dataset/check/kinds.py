@@ -76,9 +76,7 @@ UNCOMMITTED_TASK = Kind(
 
 # meta/info.json
 WRONG_INFO = Kind('wrong-info', _E, 'Put the right value into meta/info.json.')
-WRONG_VERSION = Kind(
-    'wrong-version', _E, "Convert the dataset to v3.0 with LeRobot's own script, and check again."
-)
+WRONG_VERSION = Kind('wrong-version', _E, 'Convert the dataset to v3.0, and check again.')
 WRONG_STORAGE = Kind(
     'wrong-storage',
     _E,

@@ -22,7 +22,8 @@ from itertools import groupby
 from lerobot_streamrec.dataset.catalog import Catalog
 from lerobot_streamrec.dataset.check import kinds
 from lerobot_streamrec.dataset.episode_table import EpisodeRow, VideoPlace
-from lerobot_streamrec.dataset.info import CODEBASE_VERSION, DatasetInfo
+from lerobot_streamrec.dataset.format_version import CODEBASE_VERSION
+from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.dataset.layout import CHUNKS_SIZE, FileIndex
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, kept_episodes, Piece
 from lerobot_streamrec.dataset.repair.cutting import Cutting

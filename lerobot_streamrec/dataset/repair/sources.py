@@ -29,10 +29,11 @@ from typing import Any
 from lerobot_streamrec.dataset.check.episodes import EpisodeTable, read_episodes
 from lerobot_streamrec.dataset.check.findings import Findings
 from lerobot_streamrec.dataset.check.info import check_info, CheckedInfo
-from lerobot_streamrec.dataset.check.kinds import UNCOMMITTED_EPISODE, WRONG_FEATURE
+from lerobot_streamrec.dataset.check.kinds import UNCOMMITTED_EPISODE, WRONG_FEATURE, WRONG_VERSION
 from lerobot_streamrec.dataset.check.reading import parquet_below, read_json
 from lerobot_streamrec.dataset.check.report import CheckReport
 from lerobot_streamrec.dataset.features import DEFAULT_FEATURES
+from lerobot_streamrec.dataset.format_version import refuse_other_version
 from lerobot_streamrec.dataset.info import refuse_other_storage, whole_fps
 from lerobot_streamrec.dataset.info_rules import load_object, read_small_file
 from lerobot_streamrec.dataset.layout import INFO
@@ -159,6 +160,8 @@ def _usable_info(report: CheckReport) -> CheckedInfo:
     if info is None:
         raw = read_json(root, INFO, Findings())
         refuse_other_storage((raw or {}).get('storage_format'), root)
+        if any(one.kind.code == WRONG_VERSION.code for one in report.findings):
+            refuse_other_version((raw or {}).get('codebase_version'), root)
         reasons = ' '.join(one.fact for one in report.findings if one.path == str(INFO))
         raise DatasetCorruptError(
             f'{root / INFO} cannot be used, and nothing else says what the features are: '

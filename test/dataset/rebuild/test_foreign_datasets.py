@@ -22,7 +22,7 @@ from lerobot_streamrec.dataset.catalog import read_catalog
 from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
 from lerobot_streamrec.dataset.rebuild.delete import delete_episodes
 from lerobot_streamrec.dataset.rebuild.merge import merge_datasets
-from lerobot_streamrec.errors import DatasetCorruptError, DatasetMismatchError
+from lerobot_streamrec.errors import DatasetCorruptError, DatasetUnsupportedError
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -172,5 +172,5 @@ def test_what_is_not_whole_is_refused_by_name(damage, complaint, foreign):
 
 def test_another_version_is_refused(foreign):
     corrupt_info(foreign, codebase_version='v2.1')
-    with pytest.raises(DatasetMismatchError, match=r'v2\.1'):
+    with pytest.raises(DatasetUnsupportedError, match=r'v2\.1'):
         read_catalog(foreign)
