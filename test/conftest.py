@@ -151,9 +151,9 @@ def keep_dataset(kept_datasets, request):
 def read_dataset(kept_datasets):
     """Read a dataset's files by pandas and PyAV alone, after checking that they agree."""
 
-    def read(root, *, with_statistics=True, is_kept=True):
+    def read(root, *, with_statistics=True, is_kept=True, has_unseen_frames=False):
         dataset = WrittenDataset(Path(root))
-        dataset.check()
+        dataset.check(has_unseen_frames=has_unseen_frames)
         if with_statistics:
             dataset.check_statistics()
         # What LeRobot makes of it is the same for many that differ in nothing but numbers.
@@ -224,12 +224,12 @@ class WrittenDataset:
             frames = [frame.to_ndarray(format=pix_fmt) for frame in container.decode(video=0)]
         return frames[begin : begin + int(row['length'])]
 
-    def check(self):
+    def check(self, *, has_unseen_frames=False):
         """Fail if one file contradicts another; what each of them says is for the tests."""
         assert self.info['codebase_version'] == 'v3.0'
         self._check_rows()
         self._check_episodes()
-        self._check_videos()
+        self._check_videos(has_unseen_frames=has_unseen_frames)
 
     def _check_rows(self):
         info, rows = self.info, self.rows
@@ -259,11 +259,15 @@ class WrittenDataset:
             assert set(tasks) == set(row['tasks'])
             begin = end
 
-    def _check_videos(self):
+    def _check_videos(self, *, has_unseen_frames):
         for key in self.cameras:
             lengths, fps = Counter(), self.info['fps']
             for index, row in self.episodes.iterrows():
                 path = self.video_path(key, index)
+                if has_unseen_frames:
+                    begin = round(row[f'videos/{key}/from_timestamp'] * fps)
+                    assert begin >= lengths[path]
+                    lengths[path] = begin
                 assert row[f'videos/{key}/from_timestamp'] == lengths[path] / fps
                 lengths[path] += int(row['length'])
                 assert row[f'videos/{key}/to_timestamp'] == lengths[path] / fps
@@ -275,7 +279,9 @@ class WrittenDataset:
                         for packet in container.demux(video=0)
                         if packet.pts is not None
                     )
-                assert stamps == [Fraction(k, fps) for k in range(length)], path
+                num_frames = len(stamps) if has_unseen_frames else length
+                assert num_frames >= length
+                assert stamps == [Fraction(k, fps) for k in range(num_frames)], path
 
     def check_statistics(self):
         assert set(self.stats) == set(self.info['features'])

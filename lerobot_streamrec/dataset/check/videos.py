@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from lerobot_streamrec.dataset.check.episode_order import TOLERANCE_S
@@ -245,24 +244,29 @@ class VideoCheck:
                 )
 
     def _check_surplus(self, key: str, path: str, rows: list[int], frames: _Frames) -> None:
-        """Look for frames that no row is for; behind an episode they throw doubt on it."""
-        behind, before = 0, -1
-        bounds = [*frames.bounds, (len(frames.times), len(frames.times))]
-        # Frames that two episodes share are a finding, and make others look like nobody's.
-        if any(begin < end for (_, end), (begin, _) in pairwise(bounds)):
-            return
-        for place, (begin, end) in enumerate(bounds):
-            if begin > behind:
+        """
+        Look for frames in an episode's span that no row is for; they throw doubt on it.
+
+        No reader shows frames outside of all spans: they are left where a video could not be cut.
+        """
+        stated_s = self._table.videos[key].end[rows] - 0.5 / self._info.fps
+        ends = np.searchsorted(frames.times, stated_s)
+        bounds = [*frames.bounds, (len(frames.times), 0)]
+        for row, (_, end), (following, _), stated in zip(
+            rows, bounds, bounds[1:], ends, strict=False
+        ):
+            # Where spans overlap, which is a finding, frames are those of the next episode.
+            num_surplus = min(int(stated), following) - end
+            if num_surplus > 0 and np.isfinite(self._table.videos[key].end[row]):
                 self._findings.add(
                     SURPLUS_FRAMES,
                     path,
                     f'There are more frames of {key} than rows',
-                    found=f'{begin - behind} frames from {frames.times[behind]:.3f} s on',
+                    found=f'{num_surplus} frames from {frames.times[end]:.3f} s on',
                     expected='a row for every frame',
-                    episode=int(self._table.index[rows[before]]) if before >= 0 else None,
+                    episode=int(self._table.index[row]),
                     feature=key,
                 )
-            behind, before = max(behind, end), place
 
 
 class _Frames:

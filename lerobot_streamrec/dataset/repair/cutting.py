@@ -14,7 +14,8 @@
 """
 Which videos stay as they are, and where others can be cut without encoding them again.
 
-Decoding begins at key frames, and a frame may lean on later ones. Where a cut is not possible, an
+Decoding begins at key frames, and a frame may lean on later ones. Where a cut is not possible, a
+file stays whole, and some of its frames are shown by no row. If the file itself is broken, an
 episode loses a few rows more, or is set aside.
 """
 
@@ -66,15 +67,27 @@ class Cutting:
             yield path, list(group)
 
     def stays(self, key: str, path: str, group: Sequence[Verdict]) -> bool:
-        """Tell whether a file has the frames of its episodes, all at their places, and no more."""
+        """Tell whether a file stays as it is: it has the frames of its episodes, and no others."""
         frames = self._sources.reader.frames(key, path)
         end = 0
+        is_filled = True
         for one in group:
-            if one.source.shots[key].first != end:
-                return False
+            is_filled = is_filled and one.source.shots[key].first == end
             end += one.num_kept
-        if end != len(frames) or path in self._truncated:
+        is_filled = is_filled and end == len(frames)
+        # Frames that no row shows were left by a tool, which could not cut them out.
+        is_left_so = self._sources.reader.is_trusted(path) and all(
+            one in group and one.num_kept == one.num_rows
+            for one in self._verdicts
+            if (shot := one.source.shots.get(key)) is not None and shot.path == path
+        )
+        return (is_filled or is_left_so) and self._may_stay(key, path, group)
+
+    def _may_stay(self, key: str, path: str, group: Sequence[Verdict]) -> bool:
+        """Tell whether all frames of a file can be shown, those that no row is for as well."""
+        if path in self._truncated:
             return False
+        frames = self._sources.reader.frames(key, path)
         return frames.is_exact or all(self.stated_s(key, path, one) is not None for one in group)
 
     def stated_s(self, key: str, path: str, verdict: Verdict) -> float | None:
@@ -102,7 +115,8 @@ class Cutting:
             before = sum(one.num_kept for one in run[:-1])
             last = run[-1]
             problem = cut_problem(survey, begin, before + last.num_kept)
-            if not problem:
+            # A file that cannot be cut stays whole, as long as nothing is wrong with its frames.
+            if not problem or self._may_stay(key, path, group):
                 continue
             if begin not in _beginnings(survey):
                 run[0].limit(0, 0, f'no key frame of {key} begins it, and it cannot be cut out')

@@ -44,7 +44,6 @@ def encode(path, num_frames, *, fps=20, size=(48, 64), level=30, config=ENCODER)
     ('num_frames', 'options', 'codes'),
     [
         (7, {}, {'frame-count'}),
-        (9, {}, {'surplus-frames'}),
         (8, {'size': (64, 64)}, {'wrong-picture-size', 'wrong-video-info'}),
         (8, {'config': EncoderConfig(vcodec='hevc', preset='ultrafast')}, {'wrong-video-info'}),
         (8, {'fps': 10}, {'frame-count', 'wrong-frame-rate', 'wrong-video-info'}),
@@ -66,6 +65,20 @@ def test_a_video_that_does_not_fit_the_rows_is_found(dataset, num_frames, option
     }
     if codes != {'wrong-video-info'}:
         assert report.sound_episodes() == (0, 1)
+
+
+@pytest.mark.parametrize('decode', [True, False], ids=['decoded', 'fast'])
+@pytest.mark.parametrize(
+    ('end_s', 'codes'), [(0.4, set()), (0.45, {'surplus-frames', 'wrong-timestamps'})]
+)
+def test_a_frame_without_a_row_is_found_in_the_span_of_an_episode(dataset, end_s, codes, decode):
+    """Behind it, no reader shows the frame: tools leave it there if they cannot cut it off."""
+    encode(dataset.path(VIDEO), 9)
+    meta = 'meta/episodes/chunk-000/file-002.parquet'
+    dataset.column(meta, f'videos/{FRONT}/to_timestamp', lambda _: [end_s])
+    report = dataset.check(decode=decode)
+    assert {one.kind.code for one in report.findings} == codes
+    assert {one.episode_index for one in report.findings} == ({2} if codes else set())
 
 
 @pytest.mark.parametrize('decode', [True, False], ids=['decoded', 'fast'])

@@ -20,10 +20,15 @@ import json
 
 import av
 from lerobot_streamrec.dataset.catalog import read_catalog
+from lerobot_streamrec.dataset.check.check import check_dataset
 from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
 from lerobot_streamrec.dataset.rebuild.delete import delete_episodes
+from lerobot_streamrec.dataset.rebuild.merge import merge_datasets
+from lerobot_streamrec.dataset.repair.repair import repair_dataset
 from lerobot_streamrec.errors import ConfigError, DatasetCorruptError, RebuildError
 from lerobot_streamrec.stats.image_histogram import ImageHistogram
+from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.reencode import reencode_video
 import numpy as np
 import pandas as pd
 import pytest
@@ -206,6 +211,30 @@ def test_a_video_that_cannot_be_cut_is_kept_whole_and_told(record, root):
         assert container.streams.video[0].frames == 12
     compact_dataset(root)
     assert place_of_the_only_episode(root) == place
+
+
+@pytest.mark.parametrize('deleted', [[0], [1], [2], [0, 2]])
+def test_a_video_that_was_kept_whole_is_right_for_every_tool(
+    record, root, deleted, tmp_path, read_dataset
+):
+    """All of a camera's frames lean on one key frame, as those of others may."""
+    record([5, 6, 7], ['pick', 'place', 'push'])
+    compact_dataset(root)
+    for path in root.glob('videos/*/*/*'):
+        whole = path.with_name('whole.mp4')
+        reencode_video(path, whole, EncoderConfig(vcodec='h264', preset='ultrafast', g=100))
+        whole.replace(path)
+    lengths = [length for index, length in enumerate((5, 6, 7)) if index not in deleted]
+    expected = read_dataset(root).pictures(FRONT, next(iter({0, 1, 2} - set(deleted))))
+    delete_episodes(root, deleted)
+    merge_datasets(tmp_path / 'merged', [root])
+    compact_dataset(root)
+    for one in (root, tmp_path / 'merged'):
+        assert check_dataset(one).findings == ()
+        assert repair_dataset(one).plan is None
+        dataset = read_dataset(one, has_unseen_frames=True, is_kept=False)
+        assert dataset.episodes['length'].tolist() == lengths
+        np.testing.assert_array_equal(dataset.pictures(FRONT, 0), expected)
 
 
 def shift_by_one(root):

@@ -86,19 +86,22 @@ class Whole:
         rows = dataset.rows[dataset.rows['episode_index'] == index]
         return dataset.tasks.index[rows['task_index']].tolist()
 
-    def repair(self, kept, *, min_seconds=0.1, but_pictures_of=()):
+    def repair(
+        self, kept, *, min_seconds=0.1, but_pictures_of=(), has_unseen_frames=False
+    ):
         """
         Repair it, and see that everything is as promised.
 
         :param kept: per episode that is to be kept, how many rows; or a function that looks
         :param but_pictures_of: episodes whose pictures became others before the repair
+        :param has_unseen_frames: whether videos keep frames that no row shows
         :return: the repair, and the quarantined files by their path below the root
         """
         broken = contents(self.root)
         done = repair_dataset(self.root, min_seconds=min_seconds)
         assert done.plan is not None
         assert done.report.is_whole
-        self._compare(kept, but_pictures_of)
+        self._compare(kept, but_pictures_of, has_unseen_frames)
         quarantined = self._quarantined(done, broken)
         before = states(self.root)
         again = repair_dataset(self.root, min_seconds=min_seconds)
@@ -107,8 +110,12 @@ class Whole:
         assert [one.name for one in self.root.parent.iterdir() if 'rebuild' in one.name] == []
         return done, quarantined
 
-    def _compare(self, kept, but_pictures_of):
-        after = self._read(self.root, with_statistics=self._with_statistics)
+    def _compare(self, kept, but_pictures_of, has_unseen_frames):
+        after = self._read(
+            self.root,
+            with_statistics=self._with_statistics,
+            has_unseen_frames=has_unseen_frames,
+        )
         assert after.episodes['length'].tolist() == list(kept.values())
         for new, (old, length) in enumerate(kept.items()):
             expected = [values[:length] for values in self._rows[old]]

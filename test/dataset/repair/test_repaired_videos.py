@@ -121,6 +121,7 @@ def test_an_episode_with_a_broken_picture_is_cut_before_it(dataset, whole):
 @pytest.mark.parametrize(('num_frames', 'num_kept'), [(7, 7), (9, 8)])
 def test_frames_without_rows_and_rows_without_frames(dataset, whole, num_frames, num_kept):
     encode(dataset.path(VIDEO), num_frames)
+    dataset.column(META, f'videos/{FRONT}/to_timestamp', lambda _: [num_frames / 20])
     done, _ = whole.repair({0: 5, 1: 1, 2: num_kept}, but_pictures_of={2})
     assert bool(done.plan.cut) == (num_frames < 8)
     assert num_frames_in(dataset.path(VIDEO)) == num_kept
@@ -188,15 +189,25 @@ def test_statistics_of_other_pictures_are_computed_from_those_there_are(dataset,
     assert done.plan.mended['wrong-camera-statistics'] == 2
 
 
-def test_an_episode_that_cannot_be_cut_out_of_its_video_is_set_aside(shared):
-    """Its pictures lean on those of an episode that is not kept: there is but one key frame."""
+@pytest.mark.parametrize(
+    ('is_truncated', 'kept'), [(False, {0: 4, 2: 6, 3: 6}), (True, {0: 4})]
+)
+def test_a_video_that_cannot_be_cut_stays_whole_if_it_is_sound(shared, is_truncated, kept):
+    """Pictures lean on those of an episode that is not kept: there is but one key frame."""
     dataset, whole = shared((4, 4, 6, 6))
     encode(dataset.path(SHARED), 20, size=(32, 48), g=50)
     whole = type(whole)(dataset.root, whole._read, with_statistics=False)
+    if is_truncated:
+        path = dataset.path(SHARED)
+        path.write_bytes(path.read_bytes()[:-5])
     dataset.column(
         'data/chunk-000/file-000.parquet',
         'observation.state',
         lambda values: [*values[:4], [math.nan] * 3, *values[5:]],
     )
-    done, _ = whole.repair({0: 4})
-    assert 'no key frame' in done.plan.set_aside[1].reasons[0]
+    done, _ = whole.repair(kept, has_unseen_frames=not is_truncated)
+    if is_truncated:
+        assert 'no key frame' in done.plan.set_aside[1].reasons[0]
+    else:
+        assert num_frames_in(dataset.path(SHARED)) == 20
+        assert 'the file is kept whole' in done.remarks[0]
