@@ -40,13 +40,14 @@ def merge(out: Path, roots: tuple[Path, ...], dry_run: bool) -> None:
 
     They must have the same fps, robot_type and features; what differs is shown. They stay as they
     are, and where the file system allows it, OUT shares with them the files that are the same.
+    Other files, such as README.md, are copied; where names collide, to OUT/merged_from.
     """
     if dry_run:
         check_roots(out, roots)
         plan = plan_merge([read_catalog(root) for root in roots])
         show_remarks(plan)
-        click.echo(f'would merge {count_text(len(plan.kept), "episode")} into {out}:')
-        show_plan(plan)
+        click.echo(f'would merge {count_text(len(plan.files.kept), "episode")} into {out}:')
+        show_plan(plan.files)
         return
     with progress_bar('merging') as progress:
         change = merge_datasets(out, roots, progress=progress)

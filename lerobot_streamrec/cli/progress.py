@@ -22,6 +22,7 @@ from pathlib import Path
 import click
 from lerobot_streamrec.dataset.rebuild.assemble import Progress
 from lerobot_streamrec.dataset.rebuild.changing import Change, Measure
+from lerobot_streamrec.dataset.rebuild.merge import MergePlan
 from lerobot_streamrec.dataset.rebuild.plan import Plan
 from rich import progress
 from rich.console import Console
@@ -100,7 +101,7 @@ def measure_text(measure: Measure) -> str:
     return f'{count_text(measure.num_files, "file")} of {size_text(measure.size_bytes)}'
 
 
-def show_remarks(change: Change | Plan) -> None:
+def show_remarks(change: Change | Plan | MergePlan) -> None:
     """Say on stderr what stayed as it was, and why."""
     for remark in change.remarks:
         click.echo(f'note: {remark}', err=True)

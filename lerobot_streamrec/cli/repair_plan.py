@@ -46,7 +46,8 @@ def plan_lines(examined: Examination) -> Iterator[str]:
         codes = ', '.join(sorted(plan.mended))
         yield f'  written anew from rows and pictures: {codes}'
     if plan.unneeded:
-        yield f'  {count_text(len(plan.unneeded), "file")} that no episode needs: set aside'
+        files = count_text(len(plan.unneeded), 'file')
+        yield f'  {files} that no episode needs, set aside: {some(sorted(plan.unneeded))}'
     yield '  What is not kept is moved to .streamrec/quarantine; nothing is deleted.'
 
 

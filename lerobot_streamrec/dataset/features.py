@@ -188,7 +188,8 @@ def differences(
             found.append(f'{key} has dtype {theirs.dtype} in the dataset, {ours.dtype} now')
         elif ours.shape is not None and ours.shape != theirs.shape:
             found.append(f'{key} has shape {theirs.shape} in the dataset, {ours.shape} now')
-        elif not ours.is_video and ours.names != theirs.names:
+        # A number by itself is the same with a name and without.
+        elif not ours.is_video and ours.names != (theirs.names or _no_names(ours)):
             found.append(f'{key} has names {theirs.names} in the dataset, {ours.names} now')
         if ours.is_video and theirs.is_video and theirs.shape is not None:
             found += _depth_differences(key, ours.info, theirs.info)
@@ -196,11 +197,15 @@ def differences(
     return found
 
 
+def _no_names(spec: FeatureSpec) -> tuple[str, ...] | None:
+    return spec.names if spec.shape == (1,) else None
+
+
 def _depth_differences(
     key: str, ours: Mapping[str, object], theirs: Mapping[str, object]
 ) -> list[str]:
     """Compare what pixels mean; a unit that is not known yet differs from nothing."""
-    now, there = _depth_traits(ours), _depth_traits(theirs)
+    now, there = depth_traits(ours), depth_traits(theirs)
     return [
         f'{key} has {name} {there[name]} in the dataset, {now[name]} now'
         for name in now
@@ -218,7 +223,8 @@ def _codec_difference(
     return [f'{key} has {VIDEO_CODEC} {there} in the dataset, {now} now (encoder.vcodec)']
 
 
-def _depth_traits(info: Mapping[str, object]) -> dict[str, object]:
+def depth_traits(info: Mapping[str, object]) -> dict[str, object]:
+    """Return what decides on the meaning of a camera's pixels, by the names of LeRobot."""
     stored = stored_depth(info)
     if stored is None:
         return {IS_DEPTH_MAP: is_depth(info)}

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path, PurePosixPath
+import re
 
 DATA_PATH = 'data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet'
 VIDEO_PATH = 'videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4'
@@ -42,6 +43,20 @@ REBUILD = OWN / 'rebuild.json'
 
 CHUNKS_SIZE = 1000
 """Files in a chunk folder."""
+
+
+_LEFT_BY_RECORDING = re.compile(
+    r'images/[^/]+/episode[-_]\d+/frame[-_]\d+\.(png|tiff)|tmp[^/]*(/.*)?'
+)
+
+
+def is_left_by_recording(relative: str) -> bool:
+    """
+    Whether LeRobot writes such a file while it records, and deletes it at the end.
+
+    :param relative: path below the root; other files in ``images`` are somebody's own
+    """
+    return _LEFT_BY_RECORDING.fullmatch(relative) is not None
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+import json
 from pathlib import Path
 
 from lerobot_streamrec.dataset.episode_table import committed_files, CommittedFiles
@@ -40,6 +41,7 @@ from lerobot_streamrec.dataset.takes.leftovers import (
 )
 from lerobot_streamrec.dataset.tasks import parse_tasks, TaskTable
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetMismatchError
+from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 
 
 def refuse_another_kind(
@@ -138,6 +140,7 @@ def _statistics(files: Files, info: DatasetInfo) -> AllStatistics | None:
     if sidecar is not None:
         stated = parse_sidecar(sidecar, files.path(relative), info.total_frames)
         statistics = weighted_by_rows(files.root, info, stated)
+        statistics = {**statistics, **_added(content, statistics, info.total_frames)}
         # A crash between stats.json and info.json leaves one episode too many in the former.
         expected = stats_content(files, info.total_episodes, statistics)
         if content != expected:
@@ -147,6 +150,19 @@ def _statistics(files: Files, info: DatasetInfo) -> AllStatistics | None:
         raise DatasetCorruptError(f'{files.path(STATS)} is missing')
     stated = parse_stats_json(content, files.root, info.total_frames)
     return weighted_by_rows(files.root, info, stated)
+
+
+def _added(content: bytes | None, known: AllStatistics, num_rows: int) -> AllStatistics:
+    """Return statistics of features that somebody has added to a dataset since it was written."""
+    try:
+        raw = json.loads(content or b'{}')
+        return {
+            key: FeatureStatistics.from_lists(one, num_rows)
+            for key, one in raw.items()
+            if key not in known
+        }
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
 
 
 def stats_content(files: Files, total_episodes: int, statistics: AllStatistics) -> bytes:

@@ -32,7 +32,7 @@ from lerobot_streamrec.dataset.check.kinds import (
     UNFINISHED_TAKE,
 )
 from lerobot_streamrec.dataset.check.reading import UNREADABLE
-from lerobot_streamrec.dataset.layout import STAGING
+from lerobot_streamrec.dataset.layout import is_left_by_recording, STAGING
 from lerobot_streamrec.dataset.takes.saved_take import SAVED
 import pyarrow.parquet as pq
 
@@ -66,7 +66,7 @@ def check_leftovers(root: Path, *, is_recording: bool, findings: Findings) -> No
     for one in saved:
         where = one.relative_to(root).as_posix()
         findings.add(UNENCODED_EPISODE, where, 'An episode waits to be encoded')
-    pictures = sum(1 for _ in _entries(root / _IMAGES))
+    pictures = sum(is_left_by_recording(f'{_IMAGES}/{one}') for one in _entries(root / _IMAGES))
     if pictures:
         what = 'Single pictures were left behind'
         findings.add(LEFTOVER_IMAGES, _IMAGES, what, found=f'{pictures} files')

@@ -35,6 +35,7 @@ from lerobot_streamrec.dataset.layout import (
     TASKS,
 )
 from lerobot_streamrec.dataset.rebuild.data_files import write_data_files
+from lerobot_streamrec.dataset.rebuild.index_tables import UnitedTable
 from lerobot_streamrec.dataset.rebuild.meta_files import NewPlaces, write_meta_files
 from lerobot_streamrec.dataset.rebuild.new_statistics import new_statistics, NewStatistics
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
@@ -138,17 +139,23 @@ def _mend_statistics(catalog: Catalog, tree: NewTree) -> list[PurePosixPath]:
 
 
 def assemble_chosen(
-    plan: Plan, tree: NewTree, raw_info: Mapping[str, Any], progress: Progress | None = None
+    plan: Plan,
+    tree: NewTree,
+    raw_info: Mapping[str, Any],
+    progress: Progress | None = None,
+    *,
+    tables: Mapping[str, UnitedTable] = MappingProxyType({}),
 ) -> list[str]:
     """
     Fill a tree with a choice of episodes, whose numbers and statistics become others.
 
     :param raw_info: what info.json is to say, counts left out
+    :param tables: other tables than that of tasks that rows refer to, by the columns that do
     :return: what could not be done exactly, each a sentence
     :raise DatasetError: if a file cannot be read or written
     :raise VideoError: if a video cannot be read or written
     """
-    tasks = unified_tasks(plan.kept)
+    tasks = unified_tasks(plan.kept, tables)
     pieces = list(chain.from_iterable(plan.data))
     # Every data file is read twice, for its numbers first.
     to_read = sum(one.size_bytes for one in pieces)
@@ -156,6 +163,8 @@ def assemble_chosen(
     statistics = new_statistics(plan.kept, pieces, tasks, steps.done)
     _write_files(plan, tree, tasks, statistics, steps)
     tree.write(TASKS, tasks.table.as_bytes())
+    for table in tables.values():
+        tree.write(PurePosixPath(table.path), table.content)
     tree.write(sidecar_path(len(plan.kept)), sidecar_bytes(statistics.features))
     tree.write(STATS, stats_json(statistics.features))
     write_records(plan.kept, tree)
@@ -186,7 +195,7 @@ def _write_files(
         data=places_of(plan.data, data),
         meta=places_of(plan.meta, meta),
         videos=videos,
-        task_numbers=statistics.task_numbers,
+        numbers=statistics.numbers,
         counted_in_rows=statistics.counted_in_rows,
     )
     write_meta_files(plan.meta, meta, tree, places, steps.done)
@@ -246,6 +255,7 @@ def _link_row_stamps(one: Kept, tree: NewTree) -> None:
 def _info_bytes(raw_info: Mapping[str, Any], kept: Sequence[Kept], total_tasks: int) -> bytes:
     content = {
         **raw_info,
+        'fps': kept[0].catalog.info.fps,
         'total_episodes': len(kept),
         'total_frames': sum(one.source.length for one in kept),
         'total_tasks': total_tasks,

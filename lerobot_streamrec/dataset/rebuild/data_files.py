@@ -25,7 +25,6 @@ from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.dataset.rebuild.unified_tasks import UnifiedTasks
 from lerobot_streamrec.errors import DatasetCorruptError, RebuildError
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -52,11 +51,6 @@ def rows_of(piece: Piece, columns: list[str] | None = None) -> Iterator[tuple[Ke
                 'one after the other'
             )
         yield episode, table.slice(int(found[0]), length)
-
-
-def task_numbers(rows: pa.Table) -> npt.NDArray[np.int64]:
-    """Return the column ``task_index``."""
-    return np.asarray(rows.column('task_index').to_numpy(), dtype=np.int64)
 
 
 def write_data_files(
@@ -121,7 +115,7 @@ def _renumbered(episode: Kept, rows: pa.Table, tasks: UnifiedTasks) -> pa.Table:
     new = {
         'episode_index': np.full(len(rows), episode.episode_index),
         'index': episode.from_index + np.arange(len(rows)),
-        'task_index': tasks.renumbered(episode, task_numbers(rows)),
+        **tasks.renumbered(episode, rows),
     }
     for name, values in new.items():
         place = rows.schema.get_field_index(name)

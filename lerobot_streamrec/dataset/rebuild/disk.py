@@ -62,8 +62,12 @@ class Disk:
         except OSError as error:
             if not or_copy or error.errno not in _NO_LINK:
                 raise
-            shutil.copyfile(source, target)
-            self.settle(target)
+            self.copy(source, target)
+
+    def copy(self, source: Path, target: Path) -> None:
+        """Make a file with the content of another; it is on the disk when this returns."""
+        shutil.copyfile(source, target)
+        self.settle(target)
 
     def write(self, path: Path, content: bytes) -> None:
         """Make a file that is on the disk when this returns."""

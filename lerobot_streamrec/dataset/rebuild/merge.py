@@ -15,8 +15,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 import time
 
@@ -26,14 +27,42 @@ from lerobot_streamrec.dataset.lock import DatasetLock
 from lerobot_streamrec.dataset.rebuild.assemble import assemble_chosen, Progress
 from lerobot_streamrec.dataset.rebuild.changing import Change, measured
 from lerobot_streamrec.dataset.rebuild.disk import Disk
-from lerobot_streamrec.dataset.rebuild.merged_features import merged_info
+from lerobot_streamrec.dataset.rebuild.foreign_files import find_foreign_files, ForeignFiles
+from lerobot_streamrec.dataset.rebuild.index_tables import (
+    index_tables,
+    united_tables,
+    UnitedTable,
+)
+from lerobot_streamrec.dataset.rebuild.merged_features import merged_info, MergedInfo
 from lerobot_streamrec.dataset.rebuild.new_root import building
 from lerobot_streamrec.dataset.rebuild.pieces import kept_episodes
 from lerobot_streamrec.dataset.rebuild.plan import make_plan, Plan
 from lerobot_streamrec.errors import ConfigError, DatasetExistsError
 
 
-def plan_merge(catalogs: Sequence[Catalog]) -> Plan:
+@dataclass(frozen=True, slots=True)
+class MergePlan:
+    """
+    A dataset that is to be made of others.
+
+    :param files: of the dataset
+    :param info: what info.json is to say
+    :param tables: other tables than that of tasks that rows refer to, by the columns that do
+    :param foreign: files that are no part of a dataset
+    """
+
+    files: Plan
+    info: MergedInfo
+    tables: Mapping[str, UnitedTable]
+    foreign: ForeignFiles
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is kept elsewhere, or left, or not joined; each a sentence."""
+        return (*self.info.remarks, *self.foreign.remarks, *self.files.remarks)
+
+
+def plan_merge(catalogs: Sequence[Catalog]) -> MergePlan:
     """
     Find the files of a dataset that holds all episodes of others, in the order given.
 
@@ -41,11 +70,19 @@ def plan_merge(catalogs: Sequence[Catalog]) -> Plan:
     :raise DatasetsDifferError: if the datasets are not of the same kind
     :raise DatasetCorruptError: if a file is missing or cannot be read
     """
-    merged_info(catalogs)
+    info = merged_info(catalogs)
     kept = kept_episodes((catalog, one) for catalog in catalogs for one in catalog.episodes)
     if not kept:
         raise ConfigError('roots', [str(one.root) for one in catalogs], 'none has an episode')
-    return make_plan(kept, pack=True)
+    tables = united_tables(catalogs)
+    united = {
+        path
+        for one in catalogs
+        for column, path in index_tables(one.root, one.info.features).items()
+        if column in tables
+    }
+    foreign = find_foreign_files(catalogs, united)
+    return MergePlan(make_plan(kept, pack=True), info, tables, foreign)
 
 
 def check_roots(out: Path, roots: Sequence[Path]) -> None:
@@ -78,8 +115,9 @@ def merge_datasets(
     """
     Make a dataset of all episodes of others, which stay as they are.
 
-    Files that stay the same are linked where the file system allows it, not copied. The new
-    dataset appears whole, or not at all.
+    Files that stay the same are linked where the file system allows it, not copied. Files that
+    are no part of a dataset are copied; of those with one name, the first stays at its place and
+    others go to ``merged_from``. The new dataset appears whole, or not at all.
 
     :param out: its folder, which is empty or not there
     :param roots: folders of the others
@@ -99,9 +137,12 @@ def merge_datasets(
         catalogs = [read_catalog(root) for root in roots]
         plan = plan_merge(catalogs)
         with building(out, disk or Disk()) as tree:
-            remarks = assemble_chosen(plan, tree, merged_info(catalogs), progress)
+            remarks = assemble_chosen(
+                plan.files, tree, plan.info.content, progress, tables=plan.tables
+            )
+            plan.foreign.copy(tree)
         return Change(
-            num_episodes=len(plan.kept),
+            num_episodes=len(plan.files.kept),
             before=measured(*(one.root for one in catalogs)),
             after=measured(out),
             seconds=time.monotonic() - begin_s,

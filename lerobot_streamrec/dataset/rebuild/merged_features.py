@@ -11,15 +11,20 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Whether datasets are of the same kind, as LeRobot sees it, and what info.json says of all."""
+"""Whether datasets are of the same kind, as readers see it, and what info.json says of all."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lerobot_streamrec.dataset.catalog import Catalog
-from lerobot_streamrec.errors import DatasetsDifferError
+from lerobot_streamrec.dataset.features import depth_traits
+from lerobot_streamrec.dataset.splits import is_own
+from lerobot_streamrec.errors import DatasetCorruptError, DatasetsDifferError
+from lerobot_streamrec.video.depth_config import IS_DEPTH_MAP
+from lerobot_streamrec.video.inspect import video_facts
 
 # How a camera was encoded may differ: it becomes unknown then.
 _ENCODER_KEYS = (
@@ -32,10 +37,35 @@ _ENCODER_KEYS = (
 )
 _NO_OPTIONS = 'video.extra_options'
 
+# What a file tells of its video, whether or not info.json does.
+_STREAM_KEYS = ('video.height', 'video.width', 'video.codec', 'video.pix_fmt', 'video.fps')
 
-def merged_info(catalogs: Sequence[Catalog]) -> dict[str, Any]:
+_COMPARED = {'dtype', 'shape', 'names', 'info', 'video_info'}
+_COUNTED = {'total_episodes', 'total_frames', 'total_tasks', 'splits'}
+# The words of the first dataset count for these, and nothing is lost.
+_OF_FIRST = {*_COUNTED, 'fps', 'features', 'tools', 'chunks_size'}
+_OF_FIRST |= {'data_files_size_in_mb', 'video_files_size_in_mb'}
+
+
+@dataclass(frozen=True, slots=True)
+class MergedInfo:
     """
-    Return what info.json says of a dataset made of others; its counts are the first one's.
+    The info.json of a dataset made of others.
+
+    :param content: all of it; its counts are those of the first dataset
+    :param remarks: values of others that had to give way, each a sentence
+    """
+
+    content: Mapping[str, Any]
+    remarks: tuple[str, ...]
+
+
+def merged_info(catalogs: Sequence[Catalog]) -> MergedInfo:
+    """
+    Compare datasets, and say in one info.json what each of them says in its own.
+
+    Wording does not count: an older marker of depth, names in a dictionary, and keys that only
+    some of the datasets have, which are all kept.
 
     :raise DatasetsDifferError: naming every difference to the first one
     """
@@ -43,16 +73,72 @@ def merged_info(catalogs: Sequence[Catalog]) -> dict[str, Any]:
     found = [text for other in catalogs[1:] for text in _differences(first, other)]
     if found:
         raise DatasetsDifferError(found)
-    features = dict(first.raw_info['features'])
-    for key in first.info.video_keys:
-        infos = [one.raw_info['features'][key].get('info') or {} for one in catalogs]
-        info = dict(infos[0])
-        for name in _ENCODER_KEYS:
-            if any(one.get(name) != info.get(name) for one in infos):
-                info[name] = {} if name == _NO_OPTIONS else None
+    union = _Union(catalogs)
+    content = union.of('', [one.raw_info for one in catalogs], _OF_FIRST)
+    content['features'] = {
+        key: _merged_feature(union, key, [one.raw_info['features'][key] for one in catalogs])
+        for key in first.raw_info['features']
+    }
+    tools = [tool for one in catalogs for tool in one.raw_info.get('tools') or ()]
+    if tools:
+        content['tools'] = [tool for at, tool in enumerate(tools) if tool not in tools[:at]]
+    if len(catalogs) > 1:
+        union.remarks += [
+            f'the splits of {one.root} are not taken over: {one.raw_info["splits"]}'
+            for one in catalogs
+            if is_own(one.raw_info.get('splits'))
+        ]
+    return MergedInfo(content, tuple(union.remarks))
+
+
+class _Union:
+    """Puts what several datasets say into one; the first one that says a thing is believed."""
+
+    def __init__(self, catalogs: Sequence[Catalog]) -> None:
+        self._catalogs = catalogs
+        self.remarks: list[str] = []
+
+    def of(
+        self, where: str, said: Sequence[Mapping[str, Any]], compared: set[str]
+    ) -> dict[str, Any]:
+        """
+        Return all keys with their values.
+
+        :param where: the feature that it is said of; empty: the dataset
+        :param said: by each dataset
+        :param compared: keys that may differ without a remark
+        """
+        found: dict[str, Any] = {}
+        by: dict[str, Catalog] = {}
+        for catalog, one in zip(self._catalogs, said, strict=True):
+            for name, value in one.items():
+                if name not in found:
+                    found[name], by[name] = value, catalog
+                elif name not in compared and found[name] != value:
+                    self.remarks.append(
+                        f'{name}{f" of {where}" if where else ""} is {found[name]!r} in '
+                        f'{by[name].root} and {value!r} in {catalog.root}; the former is kept'
+                    )
+        return found
+
+
+def _merged_feature(
+    union: _Union, key: str, entries: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    merged = union.of(key, entries, _COMPARED)
+    for name in ('info', 'video_info'):
+        infos = [one.get(name) or {} for one in entries]
+        info = union.of(key, infos, {*_ENCODER_KEYS, *_depth_keys(infos)})
+        for option in _ENCODER_KEYS if name == 'info' and any(infos) else ():
+            if any(one.get(option) != info.get(option) for one in infos):
+                info[option] = {} if option == _NO_OPTIONS else None
         if info:
-            features[key] = {**features[key], 'info': info}
-    return {**first.raw_info, 'features': features}
+            merged[name] = info
+    return merged
+
+
+def _depth_keys(infos: Sequence[Mapping[str, Any]]) -> set[str]:
+    return {name for one in infos for name in one if name.endswith(IS_DEPTH_MAP)}
 
 
 def _differences(first: Catalog, other: Catalog) -> list[str]:
@@ -61,26 +147,45 @@ def _differences(first: Catalog, other: Catalog) -> list[str]:
         ours, theirs = first.raw_info.get(name), other.raw_info.get(name)
         if ours != theirs:
             found.append(f'{name} is {ours!r} in {first.root} and {theirs!r} in {other.root}')
-    features = (first.raw_info['features'], other.raw_info['features'])
-    for key in dict.fromkeys((*features[0], *features[1])):
-        if key not in features[0] or key not in features[1]:
-            has, lacks = (first, other) if key in features[0] else (other, first)
+    specs = (first.info.features, other.info.features)
+    for key in dict.fromkeys((*specs[0], *specs[1])):
+        if key not in specs[0] or key not in specs[1]:
+            has, lacks = (first, other) if key in specs[0] else (other, first)
             found.append(f'feature {key} is in {has.root} and not in {lacks.root}')
             continue
-        ours, theirs = (_traits(one[key]) for one in features)
+        ours, theirs = _traits(first, key), _traits(other, key)
         found += [
-            f'{key} has {name} {ours.get(name)!r} in {first.root} and '
-            f'{theirs.get(name)!r} in {other.root}'
-            for name in dict.fromkeys((*ours, *theirs))
-            if ours.get(name) != theirs.get(name)
+            f'{key} has {name} {ours[name]!r} in {first.root} and '
+            f'{theirs[name]!r} in {other.root}'
+            for name in ours
+            if name in theirs and ours[name] != theirs[name]
         ]
     return found
 
 
-def _traits(feature: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all that must be equal of a feature, by name."""
-    info = feature.get('info') or {}
-    return {
-        **{name: value for name, value in feature.items() if name != 'info'},
-        **{name: value for name, value in info.items() if name not in _ENCODER_KEYS},
-    }
+def _traits(catalog: Catalog, key: str) -> dict[str, Any]:
+    """Return all that must be equal of a feature; a name that is missing differs from nothing."""
+    spec = catalog.info.features[key]
+    traits: dict[str, Any] = {'dtype': spec.dtype, 'shape': list(spec.shape or ())}
+    if spec.dtype in ('video', 'image'):
+        return {**traits, **depth_traits(spec.info), **_stream_traits(catalog, key)}
+    # A number by itself is the same with a name and without.
+    if spec.names is not None or spec.shape != (1,):
+        traits['names'] = None if spec.names is None else list(spec.names)
+    return traits
+
+
+def _stream_traits(catalog: Catalog, key: str) -> dict[str, Any]:
+    """Return what the video of a camera is; info.json is believed where it says so."""
+    spec = catalog.info.features[key]
+    if not spec.is_video:
+        return {}
+    said = {name: spec.info[name] for name in _STREAM_KEYS if spec.info.get(name) is not None}
+    if len(said) < len(_STREAM_KEYS) and catalog.episodes:
+        path = catalog.video_path(key, catalog.episodes[0].videos[key].file)
+        try:
+            said = {**video_facts(path).as_info(), **said}
+        except DatasetCorruptError:
+            # Whoever copies the file says what is wrong with it.
+            return said
+    return {**said, 'has_audio': bool(spec.info.get('has_audio'))}

@@ -21,12 +21,12 @@ from dataclasses import dataclass
 from lerobot_streamrec.dataset.episode_reader import read_schema, statistics_column
 from lerobot_streamrec.dataset.episode_table import VideoPlace
 from lerobot_streamrec.dataset.layout import EPISODES_PATH, FileIndex
+from lerobot_streamrec.dataset.rebuild.index_tables import Numbers
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.errors import RebuildError
 from lerobot_streamrec.stats.feature_statistics import STATISTICS, vector_statistics
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -41,14 +41,14 @@ class NewPlaces:
     :param data: data file of each
     :param meta: episodes file of each
     :param videos: per video key
-    :param task_numbers: of each episode's rows, where they or its number changed
+    :param numbers: of each episode's rows, by their columns, where they or its number changed
     :param counted_in_rows: cameras of which a count of pixels becomes one of rows
     """
 
     data: Mapping[Kept, FileIndex]
     meta: Mapping[Kept, FileIndex]
     videos: Mapping[str, Mapping[Kept, VideoPlace]]
-    task_numbers: Mapping[Kept, npt.NDArray[np.int64]]
+    numbers: Mapping[Kept, Mapping[str, Numbers]]
     counted_in_rows: Collection[str] = ()
 
     def is_unchanged(self, episode: Kept) -> bool:
@@ -56,7 +56,7 @@ class NewPlaces:
         source = episode.source
         return (
             episode.is_at_its_place
-            and episode not in self.task_numbers
+            and episode not in self.numbers
             and self.data[episode] == source.data_file
             and self.meta[episode] == source.meta_file
             and all(places[episode] == source.videos[key] for key, places in self.videos.items())
@@ -73,7 +73,8 @@ def write_meta_files(
     """
     Fill the episodes files of a new tree: linked where nothing changes, written otherwise.
 
-    Columns that are not ours are kept; of several datasets, those that all of them have.
+    Columns that are not the format's are kept, empty where an episode has none: readers need the
+    same columns in all files. Of statistics, those are kept that all episodes have.
 
     :raise DatasetCorruptError: if a file cannot be read
     :raise RebuildError: if one cannot be written
@@ -97,17 +98,22 @@ def write_meta_files(
 
 
 def _common_schema(pieces: Iterable[Piece]) -> pa.Schema:
-    common: dict[str, pa.Field] | None = None
-    seen: set[tuple[str, ...]] = set()
+    schemas: dict[tuple[str, ...], pa.Schema] = {}
     for piece in pieces:
         schema = read_schema(piece.path)
-        if common is None:
-            common = {field.name: field for field in schema}
-        if tuple(schema.names) not in seen:
-            seen.add(tuple(schema.names))
-            common = {name: one for name, one in common.items() if name in schema.names}
+        schemas.setdefault(tuple(schema.names), schema)
+    fields: dict[str, pa.Field] = {}
+    for schema in schemas.values():
+        for one in schema:
+            fields.setdefault(one.name, one)
     # What others wrote may say in metadata how pandas is to read it, which is no longer so.
-    return pa.schema(list((common or {}).values()))
+    return pa.schema(
+        [
+            one
+            for name, one in fields.items()
+            if not name.startswith('stats/') or all(name in names for names in schemas)
+        ]
+    )
 
 
 def _may_stay(piece: Piece, places: NewPlaces, schema: pa.Schema) -> bool:
@@ -138,6 +144,9 @@ def _rewritten(piece: Piece, places: NewPlaces, schema: pa.Schema) -> pa.Table:
     table = piece.catalog.meta_table(piece.file)
     at_index = {index: at for at, index in enumerate(table.column('episode_index').to_pylist())}
     at = [at_index[one.source.episode_index] for one in piece.episodes]
+    for one in schema:
+        if one.name not in table.column_names:
+            table = table.append_column(one.name, pa.nulls(len(table), one.type))
     table = table.select(schema.names).take(at).cast(schema)
     cells = _rows_for_pixels(table, places.counted_in_rows)
     for place, episode in enumerate(piece.episodes):
@@ -167,8 +176,8 @@ def _cells(episode: Kept, places: NewPlaces) -> Row:
         cells.update(_file_cells(f'videos/{key}', place.file))
         cells[f'videos/{key}/from_timestamp'] = place.from_timestamp
         cells[f'videos/{key}/to_timestamp'] = place.to_timestamp
-    if episode in places.task_numbers:
-        cells.update(_statistics_cells(episode, places.task_numbers[episode]))
+    if episode in places.numbers:
+        cells.update(_statistics_cells(episode, places.numbers[episode]))
     return cells
 
 
@@ -176,13 +185,13 @@ def _file_cells(prefix: str, file: FileIndex) -> Row:
     return {f'{prefix}/chunk_index': file.chunk_index, f'{prefix}/file_index': file.file_index}
 
 
-def _statistics_cells(episode: Kept, task_numbers: npt.NDArray[np.int64]) -> Row:
+def _statistics_cells(episode: Kept, numbers: Mapping[str, Numbers]) -> Row:
     """Return the statistics of the columns whose numbers changed."""
     length = episode.source.length
     columns = {
         'episode_index': np.full(length, episode.episode_index),
         'index': episode.from_index + np.arange(length),
-        'task_index': task_numbers,
+        **numbers,
     }
     cells: Row = {}
     for key, values in columns.items():

@@ -29,7 +29,8 @@ from dataclasses import dataclass, field, replace
 from lerobot_streamrec.dataset.catalog import Catalog
 from lerobot_streamrec.dataset.features import FeatureSpec
 from lerobot_streamrec.dataset.histograms import with_histograms
-from lerobot_streamrec.dataset.rebuild.data_files import rows_of, task_numbers
+from lerobot_streamrec.dataset.rebuild.data_files import rows_of
+from lerobot_streamrec.dataset.rebuild.index_tables import Numbers
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.dataset.rebuild.unified_tasks import UnifiedTasks
 from lerobot_streamrec.dataset.statistics_file import AllStatistics
@@ -51,14 +52,14 @@ class NewStatistics:
     What is known of the rows of a new dataset.
 
     :param features: statistics of each
-    :param task_numbers: of the rows of every episode whose numbers change
+    :param numbers: of the rows of every episode whose numbers change, by their columns
     :param counted_in_rows: cameras of which no episode may state a count of pixels any more,
         because others count frames
     :param remarks: what could not be computed exactly, each a sentence
     """
 
     features: AllStatistics = field(default_factory=dict)
-    task_numbers: dict[Kept, npt.NDArray[np.int64]] = field(default_factory=dict)
+    numbers: dict[Kept, dict[str, Numbers]] = field(default_factory=dict)
     counted_in_rows: set[str] = field(default_factory=set)
     remarks: list[str] = field(default_factory=list)
 
@@ -82,10 +83,10 @@ def new_statistics(
     sums = Sums(specs)
     for piece in pieces:
         for episode, rows in rows_of(piece, [*sums.specs]):
-            new_tasks = tasks.renumbered(episode, task_numbers(rows))
+            new = tasks.renumbered(episode, rows)
             if not (episode.is_at_its_place and tasks.keeps_numbers(episode)):
-                found.task_numbers[episode] = new_tasks
-            sums.add(episode, rows, new_tasks)
+                found.numbers[episode] = new
+            sums.add(episode, rows, new)
         on_bytes(piece.size_bytes)
     numbers = sums.finish()
     features = {}
@@ -104,13 +105,13 @@ def new_statistics(
 def episode_values(
     episode: Kept,
     rows: pa.Table,
-    new_tasks: npt.NDArray[np.int64],
+    numbers: Mapping[str, Numbers],
     specs: Mapping[str, FeatureSpec],
 ) -> dict[str, npt.NDArray[np.float64]]:
     """
     Return the numbers of an episode's rows, as they will be.
 
-    :param new_tasks: of its rows
+    :param numbers: the new ones of its rows, by their columns
     :param specs: of numeric features
     :return: per feature ``(n, last dimension)``, n the rows times all other dimensions
     """
@@ -120,7 +121,7 @@ def episode_values(
         'timestamp': _values(rows, 'frame_index', 1) / episode.catalog.info.fps,
         'episode_index': np.full(length, episode.episode_index),
         'index': episode.from_index + np.arange(length),
-        'task_index': new_tasks,
+        **numbers,
     }
     found = {}
     for key, spec in specs.items():
@@ -144,9 +145,9 @@ class Sums:
         self._totals: dict[str, FeatureStatistics] = {}
         self._not_finite: set[str] = set()
 
-    def add(self, episode: Kept, rows: pa.Table, new_tasks: npt.NDArray[np.int64]) -> None:
+    def add(self, episode: Kept, rows: pa.Table, numbers: Mapping[str, Numbers]) -> None:
         """Take the rows of an episode, by its new numbers."""
-        self.add_values(episode_values(episode, rows, new_tasks, self.specs), len(rows))
+        self.add_values(episode_values(episode, rows, numbers, self.specs), len(rows))
 
     def add_values(
         self, values: Mapping[str, npt.NDArray[np.float64]], num_rows: int

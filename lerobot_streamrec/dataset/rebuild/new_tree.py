@@ -21,6 +21,7 @@ import os
 from pathlib import Path, PurePosixPath
 import re
 
+from lerobot_streamrec.dataset.info import known_features
 from lerobot_streamrec.dataset.layout import (
     INFO,
     LOCK,
@@ -58,12 +59,19 @@ def is_of_dataset(relative: str) -> bool:
 
 def foreign_files(root: Path) -> Iterator[str]:
     """Yield the path below the root of every file or symbolic link that is not the dataset's."""
+    features = known_features(root)
     for folder, folders, names in os.walk(root):
         links = [name for name in folders if (Path(folder) / name).is_symlink()]
         for name in (*names, *links):
             relative = (Path(folder) / name).relative_to(root).as_posix()
-            if not is_of_dataset(relative):
+            if not is_of_dataset(relative) or _is_of_no_camera(relative, features):
                 yield relative
+
+
+def _is_of_no_camera(relative: str, features: Collection[str]) -> bool:
+    """Whether a video is of a camera that info.json does not know, if it knows anything."""
+    folder, _, below = relative.partition('/')
+    return folder == 'videos' and bool(features) and below.split('/')[0] not in features
 
 
 class NewTree:
@@ -94,6 +102,16 @@ class NewTree:
             else:
                 self._disk.link(source, target, or_copy=or_copy)
         self.sources[str(relative)] = source
+
+    def copy(self, source: Path, relative: PurePosixPath | str) -> None:
+        """
+        Make a file with the content of another.
+
+        :raise RebuildError: if it cannot be read or the disk is full
+        """
+        target = self.place(relative)
+        with self._explaining(target):
+            self._disk.copy(source, target)
 
     def write(self, relative: PurePosixPath, content: bytes) -> None:
         """

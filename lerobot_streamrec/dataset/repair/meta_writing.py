@@ -15,13 +15,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 import json
 from typing import Any
 
 from lerobot_streamrec.dataset.check.kinds import WRONG_FEATURE, WRONG_VIDEO_INFO
+from lerobot_streamrec.dataset.episode_reader import read_parquet, read_schema
 from lerobot_streamrec.dataset.episode_table import VideoPlace
 from lerobot_streamrec.dataset.features import DEFAULT_FEATURES
 from lerobot_streamrec.dataset.info_rules import info_faults, REPLACEMENTS
@@ -42,6 +43,8 @@ from lerobot_streamrec.dataset.statistics_file import AllStatistics
 from lerobot_streamrec.errors import DatasetCorruptError
 from lerobot_streamrec.video.inspect import video_facts
 import pyarrow as pa
+
+_COLUMNS = {'episode_index', 'tasks', 'length', 'dataset_from_index', 'dataset_to_index'}
 
 
 def write_episodes(
@@ -66,23 +69,65 @@ def write_episodes(
         row = rows.get(episode.source.episode_index)
         return '' if row is None else table.meta_files[row]
 
+    others = _columns_of_others(plan)
+    # Readers need the same columns in all files.
+    fields = {field.name: field for one in others.values() for field in one.schema}
     for number, (_, group) in enumerate(groupby(plan.kept, file_of)):
         file = file_index(number, plan.kept[0].catalog.info.chunks_size)
         tables = [
-            replace(
-                one.source,
-                episode_index=one.episode_index,
-                from_index=one.from_index,
-                data_file=data[one],
-                meta_file=file,
-                videos={key: places[one] for key, places in videos.items()},
-                statistics=statistics[one],
-            ).as_table()
+            _with_columns(
+                replace(
+                    one.source,
+                    episode_index=one.episode_index,
+                    from_index=one.from_index,
+                    data_file=data[one],
+                    meta_file=file,
+                    videos={key: places[one] for key, places in videos.items()},
+                    statistics=statistics[one],
+                ).as_table(),
+                others.get(rows.get(one.source.episode_index, -1)),
+                fields.values(),
+            )
             for one in group
         ]
         # Of depth cameras, statistics may be missing.
         content = to_bytes(pa.concat_tables(tables, promote_options='default'))
         tree.write(file.path(EPISODES_PATH), content)
+
+
+def _columns_of_others(plan: RepairPlan) -> dict[int, pa.Table]:
+    """Read what others say of episodes: per row of meta/episodes, a table of one row."""
+    table = plan.sources.table
+    found: dict[int, pa.Table] = {}
+    for path, group in groupby(range(len(table)), lambda row: table.meta_files[row]):
+        rows = list(group)
+        try:
+            names = read_schema(plan.sources.root / path).names
+            wanted = [name for name in names if not _is_of_format(name)]
+            content = read_parquet(plan.sources.root / path, wanted) if wanted else None
+        except DatasetCorruptError:
+            # What can be read of the file is in the table, and it is a finding.
+            continue
+        if content is not None and len(content) == len(rows):
+            content = content.replace_schema_metadata(None)
+            found.update({row: content.slice(at, 1) for at, row in enumerate(rows)})
+    return found
+
+
+def _is_of_format(column: str) -> bool:
+    return column in _COLUMNS or column.startswith(('stats/', 'videos/', 'data/', 'meta/'))
+
+
+def _with_columns(
+    row: pa.Table, others: pa.Table | None, fields: Iterable[pa.Field]
+) -> pa.Table:
+    for one in fields:
+        # A column of two types is a fault that stays in the quarantine folder.
+        if others is not None and one in list(others.schema):
+            row = row.append_column(one, others.column(one.name))
+        else:
+            row = row.append_column(one, pa.nulls(1, one.type))
+    return row
 
 
 def info_bytes(plan: RepairPlan, total_tasks: int) -> bytes:

@@ -25,7 +25,6 @@ from dataclasses import dataclass, field, replace
 
 from lerobot_streamrec.dataset.decoded_camera import DecodedCamera
 from lerobot_streamrec.dataset.histograms import histograms_json, with_histograms
-from lerobot_streamrec.dataset.rebuild.data_files import task_numbers
 from lerobot_streamrec.dataset.rebuild.new_statistics import episode_values, Sums
 from lerobot_streamrec.dataset.rebuild.pieces import Kept
 from lerobot_streamrec.dataset.rebuild.unified_tasks import UnifiedTasks
@@ -87,8 +86,8 @@ def _numbers(
     sums, read = Sums(plan.sources.info.features), RowReader(plan)
     for piece in plan.data:
         for episode, rows in read(piece, [*sums.specs]):
-            new_tasks = tasks.renumbered(episode, task_numbers(rows))
-            values = episode_values(episode, rows, new_tasks, sums.specs)
+            numbers = tasks.renumbered(episode, rows)
+            values = episode_values(episode, rows, numbers, sums.specs)
             sums.add_values(values, len(rows))
             for key, one in values.items():
                 # Of matrices, LeRobot pools all dimensions but the last, and counts rows.

@@ -17,12 +17,10 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from lerobot_streamrec.dataset.layout import OWN
+from lerobot_streamrec.dataset.layout import is_left_by_recording, OWN
 from lerobot_streamrec.dataset.rebuild.new_tree import foreign_files
 
-_FOLDERS = ('data', 'videos', 'meta/episodes', 'images')
-# LeRobot encodes and collects in folders of this name.
-_TEMPORARY = 'tmp'
+_FOLDERS = ('data', 'videos', 'meta/episodes')
 
 
 def stray_files(root: Path) -> tuple[str, ...]:
@@ -34,6 +32,6 @@ def _is_stray(path: PurePosixPath) -> bool:
     # Hidden folders are somebody else's.
     if path.parts[0] == OWN.name or any(one.startswith('.') for one in path.parts[:-1]):
         return False
-    return path.parts[0].startswith(_TEMPORARY) or any(
+    return is_left_by_recording(path.as_posix()) or any(
         path.is_relative_to(folder) for folder in _FOLDERS
     )

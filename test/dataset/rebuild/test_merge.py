@@ -17,14 +17,19 @@ from __future__ import annotations
 
 import json
 
+from lerobot_streamrec.dataset.catalog import read_catalog
+from lerobot_streamrec.dataset.check.check import check_dataset
 from lerobot_streamrec.dataset.lock import DatasetLock
 from lerobot_streamrec.dataset.rebuild.merge import merge_datasets
+from lerobot_streamrec.dataset.rebuild.merged_features import merged_info
+from lerobot_streamrec.dataset.rebuild.reencode import reencode_dataset
 from lerobot_streamrec.errors import (
     ConfigError,
     DatasetExistsError,
     DatasetLockedError,
     DatasetsDifferError,
 )
+from lerobot_streamrec.video.config import EncoderConfig
 import numpy as np
 import pandas as pd
 import pytest
@@ -203,6 +208,67 @@ def test_how_it_was_encoded_may_differ_and_becomes_unknown(two, read_dataset, tm
     assert info[FRONT]['info']['video.crf'] is None
     assert info[FRONT]['info']['video.extra_options'] == {}
     assert info[TOP]['info']['video.crf'] == 30
+
+
+def test_wording_in_info_json_is_no_difference(two, record, read_dataset, tmp_path):
+    """Older markers and names, keys of other tools, a number that is written with a point."""
+    edit_info(two[0], lambda info: info.update(fps=20.0, made_by='one'))
+    three = record('three', [2], ['pick'])
+
+    def change(info):
+        features = info['features']
+        for key in ('action', 'observation.gripper'):
+            features[key]['fps'] = 20
+        features['action']['names'] = {'motors': features['action']['names']}
+        features['observation.gripper']['names'] = None
+        features[FRONT]['video_info'] = {'video.is_depth_map': False, 'video.codec': 'h264'}
+        features[TOP]['video_info'] = features[TOP].pop('info')
+        features[FRONT]['info'] = {'video.is_depth_map': False, 'camera': 'D405'}
+        info['made_by'] = 'two'
+        info['notes'] = ['night']
+        info['tools'] = [{'name': 'grip'}]
+
+    edit_info(two[1], change)
+    edit_info(three, lambda info: info.update(tools=[{'name': 'grip'}, {'name': 'look'}]))
+    out = tmp_path / 'merged'
+    done = merge_datasets(out, [*two, three])
+    assert done.remarks == (
+        f"made_by is 'one' in {two[0]} and 'two' in {two[1]}; the former is kept",
+    )
+    info = read_dataset(out).info
+    assert (info['made_by'], info['notes']) == ('one', ['night'])
+    assert info['tools'] == [{'name': 'grip'}, {'name': 'look'}]
+    assert info['features']['action']['fps'] == 20
+    assert info['features']['action']['names'] == ['shoulder', 'elbow', 'wrist']
+    assert info['features'][FRONT]['info']['camera'] == 'D405'
+    assert info['features'][FRONT]['info']['video.codec'] == 'h264'
+    assert check_dataset(out).findings == ()
+
+
+def test_what_a_file_is_counts_where_info_json_does_not_say_it(record, tmp_path):
+    one, two = record('one', [2], ['pick']), tmp_path / 'two'
+    merge_datasets(two, [one])
+    reencode_dataset(two, EncoderConfig(vcodec='hevc', preset='ultrafast'))
+    edit_info(two, lambda info: info['features'][FRONT].pop('info'))
+    with pytest.raises(DatasetsDifferError) as caught:
+        merge_datasets(tmp_path / 'merged', [one, two])
+    assert f"{FRONT} has video.codec 'h264' in {one} and 'hevc' in {two}" in str(caught.value)
+
+
+def test_an_older_marker_of_depth_is_as_good_as_a_new_one(record, tmp_path):
+    one, two = record('one', [2], ['pick']), record('two', [2], ['pick'])
+    info = {'is_depth_map': True, 'video.depth_max': 4.0, 'depth_unit': 'mm'}
+    edit_info(one, lambda content: content['features'][FRONT]['info'].update(info))
+    edit_info(
+        two,
+        lambda content: content['features'][FRONT].update(
+            video_info={'video.is_depth_map': True, 'video.depth_max': 4.0}
+        ),
+    )
+    merged_info([read_catalog(root) for root in (one, two)])
+    edit_info(two, lambda content: content['features'][FRONT].pop('video_info'))
+    with pytest.raises(DatasetsDifferError, match=f'{FRONT} has is_depth_map True in'):
+        merged_info([read_catalog(root) for root in (one, two)])
 
 
 def test_wrong_roots_are_named(two, tmp_path):

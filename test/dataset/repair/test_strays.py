@@ -37,8 +37,9 @@ DATA = 'data/chunk-000/file-001.parquet'
 )
 def test_a_file_that_nobody_refers_to(dataset, whole, name, content):
     kept = {'README.md': b'about', 'meta/modality.json': b'{}', 'notes/more.txt': b'text'}
+    kept['images/setup.jpg'] = b'a picture for README.md'
     for other, text in kept.items():
-        dataset.path(other).parent.mkdir(exist_ok=True)
+        dataset.path(other).parent.mkdir(exist_ok=True, parents=True)
         dataset.path(other).write_bytes(text)
     target = dataset.path(name)
     target.parent.mkdir(parents=True, exist_ok=True)
