@@ -100,7 +100,7 @@ def assert_statistics(dataset, slack):
     for key, (unit, config) in UNITS.items():
         shown = depth_of_codes(config, unit)[np.concatenate(codes(dataset, key))]
         stats = dataset.stats[key]
-        assert stats['count'] == [shown.size]
+        assert stats['count'] == [len(shown)]
         for name in ('mean', 'std', 'max'):
             expected = getattr(shown.astype(float), name)()
             assert abs(np.ravel(stats[name])[0] - expected) <= slack * shown.max(), (key, name)
