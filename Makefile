@@ -12,6 +12,8 @@ PYTEST_ARGS ?=
 SOAK_ARGS ?=
 # Options of the benchmark, such as BENCH_ARGS='--codec h264'.
 BENCH_ARGS ?=
+# Platforms of the matrix, such as MATRIX_ARGS='python3.10-* kilted'; --list names them.
+MATRIX_ARGS ?=
 # Where the demo records to; empty: where the demo itself chooses.
 DEMO_ROOT ?=
 
@@ -66,6 +68,10 @@ endif
 test-fast: env ## run the tests that take no more than a few seconds each
 	@$(VENV_PYTHON) -m pytest -m 'not slow' $(PYTEST_ARGS)
 
+.PHONY: test-matrix
+test-matrix: ## test each Python with newest and oldest packages, and Jazzy and Kilted
+	@$(PYTHON) tools/matrix.py $(MATRIX_ARGS)
+
 .PHONY: lint
 lint: env ## run ruff and mypy alone
 	@$(VENV_PYTHON) -m ruff check .
@@ -98,4 +104,4 @@ clean: ## remove what builds, tests and linters left; the environments stay
 
 .PHONY: clean-env
 clean-env: ## remove the environments too
-	@rm -rf $(VENV) $(VENV).old-* $(VENV).lock $(CONFORMANCE_VENV)*
+	@rm -rf $(VENV) $(VENV).old-* $(VENV).lock $(VENV)-matrix-* $(CONFORMANCE_VENV)*

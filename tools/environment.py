@@ -22,7 +22,7 @@ was made from, and is written last, so that an interrupted build is made again.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 import fcntl
@@ -37,7 +37,7 @@ import time
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = tuple(
-    ROOT / 'requirements' / name for name in ('ros.txt', 'runtime.txt', 'dev.txt')
+    ROOT / 'requirements' / name for name in ('ros.txt', 'runtime.txt', 'test.txt', 'dev.txt')
 )
 VERSIONS = ('3.12', '3.11')
 STAMP = 'streamrec-stamp'
@@ -75,24 +75,29 @@ class Interpreter:
     can_make_environments: bool
 
 
-def candidates() -> Iterator[str]:
-    """Yield commands that may start a fitting interpreter, the preferred ones first."""
+def candidates(versions: Sequence[str] = VERSIONS) -> Iterator[str]:
+    """
+    Yield commands that may start a fitting interpreter, the preferred ones first.
+
+    :param versions: such as ``3.12``, the preferred ones first
+    """
     chosen = os.environ.get('STREAMREC_PYTHON')
     if chosen:
         yield chosen
         return
     pyenv = Path(os.environ.get('PYENV_ROOT') or Path.home() / '.pyenv') / 'versions'
-    for version in VERSIONS:
+    for version in versions:
         yield f'python{version}'
-        yield from map(str, sorted(pyenv.glob(f'{version}*/bin/python3'), reverse=True))
+        yield from map(str, sorted(pyenv.glob(f'{version}.*/bin/python3'), reverse=True))
 
 
-def probe(command: str) -> Interpreter | None:
+def probe(command: str, versions: Sequence[str] = VERSIONS) -> Interpreter | None:
     """
     Start a command and ask which Python it is.
 
     :param command: name on the PATH, or path
-    :return: what it said; None if it does not run or is not one of ``VERSIONS``
+    :param versions: such as ``3.12``
+    :return: what it said; None if it does not run or is of another version
     """
     try:
         run = subprocess.run(
@@ -102,19 +107,21 @@ def probe(command: str) -> Interpreter | None:
     except (OSError, ValueError, subprocess.SubprocessError):
         # A pyenv shim of a version that is not switched on is such a command.
         return None
-    return interpreter if interpreter.version.startswith(VERSIONS) else None
+    fits = any(interpreter.version.startswith(f'{version}.') for version in versions)
+    return interpreter if fits else None
 
 
-def find_interpreter() -> Interpreter:
+def find_interpreter(versions: Sequence[str] = VERSIONS) -> Interpreter:
     """
-    Find the interpreter to make the environment with.
+    Find the interpreter to make an environment with.
 
+    :param versions: such as ``3.12``, the preferred ones first
     :return: the first candidate that is able to
     :raises EnvironmentBuildError: if there is none
     """
     incomplete: list[Interpreter] = []
-    for command in candidates():
-        interpreter = probe(command)
+    for command in candidates(versions):
+        interpreter = probe(command, versions)
         if interpreter is None:
             continue
         if interpreter.can_make_environments:
@@ -144,18 +151,19 @@ def _missing_message(incomplete: list[Interpreter]) -> str:
     )
 
 
-def fingerprint(interpreter: Interpreter, target: Path) -> str:
+def fingerprint(interpreter: Interpreter, target: Path, requirements: Sequence[Path]) -> str:
     """
     Describe all that an environment is made from.
 
     :param interpreter: interpreter it is made with
     :param target: its folder; environments cannot be moved
+    :param requirements: files of what it holds
     :return: a hexadecimal digest that changes whenever the environment has to be made anew
     """
     digest = hashlib.sha256()
     parts = [interpreter.executable, interpreter.version, str(target), str(ROOT)]
     digest.update('\0'.join(parts).encode())
-    for path in (*REQUIREMENTS, Path(__file__)):
+    for path in (*requirements, Path(__file__)):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -209,19 +217,20 @@ def call(*command: str | Path) -> None:
         )
 
 
-def build(target: Path, interpreter: Interpreter) -> None:
+def build(target: Path, interpreter: Interpreter, requirements: Sequence[Path]) -> None:
     """
     Make an environment from nothing.
 
     :param target: folder of the environment, which must not exist
     :param interpreter: interpreter to make it with
+    :param requirements: files of what to install, all of it at once
     :raises EnvironmentBuildError: if a step fails
     """
     target.mkdir(parents=True)
     (target / MARKER).write_text('Made by tools/environment.py; make env makes it again.\n')
     call(interpreter.executable, '-m', 'venv', target)
     python = target / 'bin' / 'python'
-    wanted = [word for path in REQUIREMENTS for word in ('--requirement', path)]
+    wanted = [word for path in requirements for word in ('--requirement', path)]
     call(
         python, '-m', 'pip', 'install', '-qq', '--no-input', '--disable-pip-version-check',
         *wanted,
@@ -254,22 +263,25 @@ def exclusive(target: Path) -> Iterator[None]:
         yield
 
 
-def ensure(target: Path) -> None:
+def ensure(
+    target: Path, interpreter: Interpreter, requirements: Sequence[Path] = REQUIREMENTS
+) -> None:
     """
     Make the environment if it is missing, incomplete or out of date.
 
     :param target: folder of the environment
+    :param interpreter: interpreter to make it with
+    :param requirements: files of what it holds
     :raises EnvironmentBuildError: if it cannot be made
     """
-    interpreter = find_interpreter()
-    wanted = fingerprint(interpreter, target)
+    wanted = fingerprint(interpreter, target, requirements)
     with exclusive(target):
         if is_current(target, wanted):
             return
         remove(target)
-        print(f'Making {target} with Python {interpreter.version}: 800 MB.', flush=True)
+        print(f'Making {target} with Python {interpreter.version}, up to 800 MB.', flush=True)
         started = time.monotonic()
-        build(target, interpreter)
+        build(target, interpreter, requirements)
         (target / STAMP).write_text(f'{wanted}\n')
         print(f'{target} is ready after {time.monotonic() - started:.0f} s.', flush=True)
 
@@ -285,7 +297,8 @@ def main() -> int:
         'target', nargs='?', type=Path, default=ROOT / '.venv', help='its folder (%(default)s)'
     )
     try:
-        ensure(Path(os.path.abspath(parser.parse_args().target)))  # noqa: PTH100 (keeps links)
+        target = Path(os.path.abspath(parser.parse_args().target))  # noqa: PTH100 (keeps links)
+        ensure(target, find_interpreter())
     except EnvironmentBuildError as error:
         print(f'make env: {error}', file=sys.stderr)
         return 1

@@ -26,6 +26,12 @@ pytest.importorskip('rclpy', reason='the tests of nodes need rclpy')
 # With --import-mode=importlib the folder of a test is not on the path.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from recorder_rig import fake_humble
+
+if fake_humble.is_wanted():
+    # Before anything of rclpy is imported by name.
+    fake_humble.dress()
+
 import rclpy
 from recorder_rig.operator import Operator
 from recorder_rig.parameters import COMMON, FRONT_TOPIC, JOINTS, STATE_TOPIC

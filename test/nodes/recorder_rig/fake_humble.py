@@ -14,12 +14,13 @@
 """
 A FAKE of Humble: the installed rclpy with the surface of Humble's, for want of the real one.
 
-    python fake_humble.py MODULE [ARGUMENTS]
+rclpy is changed to what nodes/distributions.py has to get along with on Humble: its names of
+modules, an executor that takes and calls in two methods of its own and passes the message alone,
+and no look at how many arguments a callback has. DDS, messages, services and parameters stay those
+of the installed distribution.
 
-runs a module as ``python -m`` does, after rclpy was changed to what nodes/distributions.py
-has to get along with on Humble: its names of modules, an executor that takes and calls in two
-methods of its own and passes the message alone, and no look at how many arguments a callback has.
-DDS, messages, services and parameters stay those of the installed distribution.
+With the variable ``STREAMREC_FAKE_HUMBLE`` all tests of the nodes run on it, and the processes
+that they start: ``python fake_humble.py MODULE [ARGUMENTS]`` runs a module as ``python -m`` does.
 """
 
 from __future__ import annotations
@@ -36,9 +37,14 @@ VARIABLE = 'STREAMREC_FAKE_HUMBLE'
 """Set for all processes of tests that run on the fake."""
 
 
+def is_wanted() -> bool:
+    """Tell whether this process and its children are to run on the fake."""
+    return bool(os.environ.get(VARIABLE))
+
+
 def python_module(name: str) -> list[str]:
     """Return the command that runs a module, on the fake if this process does."""
-    if os.environ.get(VARIABLE):
+    if is_wanted():
         return [sys.executable, str(Path(__file__).resolve()), name]
     return [sys.executable, '-m', name]
 
@@ -53,7 +59,7 @@ class _Hidden(MetaPathFinder):
 
 def dress() -> None:
     """Give the installed rclpy Humble's surface, before anything of ours is imported."""
-    from rclpy import event_handler, executors, node, subscription  # noqa: F401
+    from rclpy import event_handler, executors, node, subscription  # noqa: F401 (read it now)
 
     renamed = ModuleType('rclpy.qos_event')
     renamed.SubscriptionEventCallbacks = event_handler.SubscriptionEventCallbacks
@@ -100,7 +106,6 @@ def _call_with_the_message_alone(executor, subscription):
 
 
 if __name__ == '__main__':
-    os.environ[VARIABLE] = '1'
     dress()
     sys.argv = sys.argv[1:]
     # The folder of this file would hide modules of the same names; a module is run from here.
