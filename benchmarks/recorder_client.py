@@ -171,8 +171,10 @@ class RecorderClient:
         self._executor.spin_once(timeout_sec=min(timeout_s, _SPIN_S))
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        statuses = [status for status in message.status if status.hardware_id == self._root]
-        for status in statuses:
-            values = {pair.key: pair.value for pair in status.values}
+        told = [{pair.key: pair.value for pair in one.values} for one in message.status]
+        # The recorder as a whole comes first, and its streams after it.
+        if not told or told[0].get('root') != self._root:
+            return
+        for values in told:
             self._peak_queued = max(self._peak_queued, int(values.get('peak_queued_frames', 0)))
-        self._num_diagnostics += bool(statuses)
+        self._num_diagnostics += 1

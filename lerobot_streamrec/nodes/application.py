@@ -25,11 +25,10 @@ from lerobot_streamrec.nodes.allocator import keep_large_buffers
 from lerobot_streamrec.nodes.distributions import make_executor
 from lerobot_streamrec.nodes.episode_node import EpisodeServices, NODE_NAME
 from lerobot_streamrec.nodes.logging_bridge import install
-from lerobot_streamrec.nodes.parameters import ParameterReader, USE_SIM_TIME
+from lerobot_streamrec.nodes.parameters import ParameterReader
 from lerobot_streamrec.nodes.readiness_log import ReadinessLog
 from lerobot_streamrec.nodes.settings import read_settings, Settings
 from lerobot_streamrec.nodes.stop_signals import StopSignals
-from lerobot_streamrec.nodes.subscriber import node_name
 from lerobot_streamrec.nodes.subscribers import subscribe
 from lerobot_streamrec.nodes.topic_types import TopicTypes
 from lerobot_streamrec.recording.disk_watch import THREAD_NAME as DISK_THREAD
@@ -137,14 +136,7 @@ class _Application:
         self._log: Any = node.get_logger()
         self._recorder = recorder
         self._executor = make_executor()
-        # A file may set it for the node `episode` alone, and arrivals are told by these nodes.
-        sim_time = [node.get_parameter(USE_SIM_TIME)]
-        self._subscribers = [
-            subscribe(
-                Node(node_name(source.parameter), parameter_overrides=sim_time), source, recorder
-            )
-            for source in settings.sources
-        ]
+        self._subscribers = [subscribe(node, source, recorder) for source in settings.sources]
         self._services = EpisodeServices(node, settings, recorder, self._subscribers)
         for one in (node, *(subscriber.node for subscriber in self._subscribers)):
             self._executor.add_node(one)
@@ -165,7 +157,8 @@ class _Application:
         for subscriber in self._subscribers:
             subscriber.look()
         if self._recorder.status().state is RecorderState.IDLE:
-            self._readiness.look(self._recorder.start_problems(), time.monotonic())
+            problems = [*self._services.start_problems(), *self._recorder.start_problems()]
+            self._readiness.look(problems, time.monotonic())
 
     def run(self, stop: StopSignals) -> Outcome:
         """Spin until asked to stop, then end everything in order."""

@@ -18,13 +18,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
+import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lerobot_streamrec.errors import StreamrecError, StreamsNotReadyError
+from lerobot_streamrec.nodes.namesakes import LATCHED, Namesakes, STATUS_TOPIC
 from lerobot_streamrec.nodes.settings import Settings
-from lerobot_streamrec.nodes.status_messages import recorder_message, stream_message
+from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
 from lerobot_streamrec.nodes.subscriber import Subscriber
+from lerobot_streamrec.nodes.task_topic import TaskTopic
 from lerobot_streamrec.recording.metadata import NOTES, VERDICT
 from lerobot_streamrec.recording.recorder import Recorder
 from rcl_interfaces.msg import SetParametersResult
@@ -32,7 +35,7 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos import QoSProfile
 import rclpy.task
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -77,22 +80,28 @@ class EpisodeServices:
             ('finalize', self._finalize),
         ):
             node.create_service(Trigger, f'~/{verb}', callback, callback_group=group)
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        # One subscription hears what was latched before us, the other one publishers that do
-        # not latch: a publisher that does not is incompatible with a subscriber that wants it.
-        for qos in (latched, QoSProfile(depth=1)):
-            node.create_subscription(String, '~/task', self._on_task, qos)
+        self._task_topic = TaskTopic(node, self._on_task)
+        self._namesakes = Namesakes(node)
+        self._obstacle = ''
+        self._sender = Sender.of(node.get_fully_qualified_name(), self._namesakes.identity)
         # What was said before this recorder was started is of other episodes: nothing latched.
         for name in (VERDICT, NOTES):
             on_said: Any = partial(self._on_said, name)
             node.create_subscription(String, f'~/{name}', on_said, _SAID_QOS)
         node.add_on_set_parameters_callback(self._on_parameters)
-        self._status = node.create_publisher(DiagnosticStatus, '~/status', latched)
+        self._status = node.create_publisher(DiagnosticStatus, STATUS_TOPIC, LATCHED)
         self._diagnostics = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
         # The wall goes on when simulated time stands still.
         node.create_timer(
             _STATUS_PERIOD_S, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
+
+    def start_problems(self) -> list[str]:
+        """Say what keeps an episode from starting, beside what the recorder knows."""
+        before, self._obstacle = self._obstacle, self._namesakes.look()
+        if self._obstacle and self._obstacle != before:
+            self._log.error(self._obstacle)
+        return [self._obstacle] if self._obstacle else []
 
     async def end(self) -> None:
         """End a running episode as configured, and return when everything is durable."""
@@ -108,6 +117,8 @@ class EpisodeServices:
     # --- services ------------------------------------------------------------------------------
 
     def _start(self, _request: Any, response: Any) -> Any:
+        if problems := self.start_problems():
+            return self._answer(response, False, '; '.join(problems))
         try:
             index = self._recorder.start()
         except StreamsNotReadyError as error:
@@ -181,8 +192,9 @@ class EpisodeServices:
 
     # --- task and status -----------------------------------------------------------------------
 
-    def _on_task(self, message: Any) -> None:
-        self._recorder.set_task(message.data)
+    def _on_task(self, task: str) -> None:
+        # The parameter shows it, and tells the recorder.
+        self._node.set_parameters([Parameter('task', value=task.strip())])
 
     async def _on_said(self, name: str, message: Any) -> None:
         try:
@@ -191,28 +203,34 @@ class EpisodeServices:
             self._log.error(str(error))
 
     def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
+        setters = {'task': self._recorder.set_task, 'operator': self._recorder.set_operator}
         for parameter in parameters:
-            if parameter.name == 'task':
-                self._recorder.set_task(parameter.value)
-            elif parameter.name == 'operator':
-                self._recorder.set_operator(parameter.value)
+            if parameter.name in setters:
+                setters[parameter.name](parameter.value)
+                if parameter.value != self._node.get_parameter(parameter.name).value:
+                    self._log.info(
+                        f'{parameter.name} is {parameter.value!r} from the next episode on'
+                    )
         return SetParametersResult(successful=True)
 
     def _tick(self) -> None:
+        self._task_topic.look(time.monotonic())
+        self.start_problems()
         self._publish_status()
         self._num_ticks += 1
         if self._num_ticks % _DIAGNOSTICS_EVERY == 0:
             self._publish_diagnostics()
 
     def _publish_status(self) -> None:
-        self._status.publish(recorder_message(self._recorder.status()))
+        status = self._recorder.status()
+        self._status.publish(recorder_message(status, self._sender, self._obstacle))
 
     def _publish_diagnostics(self) -> None:
         status = self._recorder.status()
         message = DiagnosticArray(
             status=[
-                recorder_message(status),
-                *(stream_message(stream, status.root) for stream in status.streams),
+                recorder_message(status, self._sender, self._obstacle),
+                *(stream_message(stream, self._sender) for stream in status.streams),
             ]
         )
         message.header.stamp = self._node.get_clock().now().to_msg()

@@ -157,13 +157,11 @@ class ParameterReader:
         return value
 
     def _declare(self, spec: Spec, value: Any) -> None:
-        # An empty list by itself would be declared as a list of bytes.
-        typed = Parameter(spec.name, _TYPES[spec.kind], value)
+        # An empty list has no type, in YAML neither: one of an empty text stands for it. Declared
+        # by its type alone it would have no value, and no value could be asked for beside it.
+        typed = Parameter(spec.name, _TYPES[spec.kind], [''] if value == [] else value)
         self._node.declare_parameter(
-            spec.name,
-            typed.value if value != [] else _TYPES[spec.kind],
-            spec.descriptor(),
-            ignore_override=True,
+            spec.name, typed.value, spec.descriptor(), ignore_override=True
         )
 
     def refuse_unknown(self) -> None:

@@ -15,15 +15,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+import socket
+
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from lerobot_streamrec.recording.config import MIB
 from lerobot_streamrec.recording.status import RecorderStatus, StreamStatus
 
-_NAME = 'lerobot_streamrec'
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """
+    Whose statuses they are: nothing of another robot has the same name.
+
+    :param name: full name of the node
+    :param hardware_id: of the robot's computer and the recorder on it
+    :param values: beside what is told of the recorder as a whole
+    """
+
+    name: str
+    hardware_id: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, full_name: str, values: Mapping[str, str]) -> Sender:
+        """
+        Return the sender for a node of this computer.
+
+        :param full_name: of the node
+        :param values: see above
+        """
+        return cls(full_name, f'{socket.gethostname()}{full_name}', values)
 
 
-def recorder_message(status: RecorderStatus) -> DiagnosticStatus:
-    """Describe the whole recorder."""
+def recorder_message(
+    status: RecorderStatus, sender: Sender, obstacle: str = ''
+) -> DiagnosticStatus:
+    """
+    Describe the whole recorder.
+
+    :param status: a snapshot
+    :param sender: whose it is
+    :param obstacle: what keeps an episode from starting beside the streams; empty: nothing
+    """
     values: dict[str, object] = {
         'state': status.state.value,
         'episode_index': status.episode_index,
@@ -38,8 +73,9 @@ def recorder_message(status: RecorderStatus) -> DiagnosticStatus:
         'root': status.root,
         'disk_free_mib': _mib(status.disk.free_bytes),
         'disk_minutes_left': _minutes(status.disk.seconds_left),
+        **sender.values,
     }
-    problems = [text for text in (status.disk.problem or status.disk.warning,) if text]
+    problems = [text for text in (obstacle, status.disk.problem or status.disk.warning) if text]
     if status.exposure:
         problems.append(f'a crash would lose the running episode: {status.exposure}')
     problems += [f'{one.key} ({one.topic}) {one.problem}' for one in status.streams if one.problem]
@@ -51,11 +87,16 @@ def recorder_message(status: RecorderStatus) -> DiagnosticStatus:
         level, message = DiagnosticStatus.WARN, '; '.join(problems)
     else:
         level, message = DiagnosticStatus.OK, status.activity or status.state.value
-    return _message(_NAME, level, message, status.root, values)
+    return _message('recorder', sender, level, message, values)
 
 
-def stream_message(stream: StreamStatus, root: str) -> DiagnosticStatus:
-    """Describe one stream."""
+def stream_message(stream: StreamStatus, sender: Sender) -> DiagnosticStatus:
+    """
+    Describe one stream.
+
+    :param stream: a snapshot
+    :param sender: whose it is
+    """
     values: dict[str, object] = {
         'topic': stream.topic,
         'rate_hz': f'{stream.rate_hz:.1f}',
@@ -79,7 +120,7 @@ def stream_message(stream: StreamStatus, root: str) -> DiagnosticStatus:
     problem = stream.problem or stream.trouble
     level = DiagnosticStatus.WARN if problem else DiagnosticStatus.OK
     message = problem or f'{stream.rate_hz:.1f} Hz'
-    return _message(f'{_NAME}: {stream.key}', level, message, root, values)
+    return _message(stream.key, sender, level, message, values)
 
 
 def _backlog(stream: StreamStatus) -> str:
@@ -102,12 +143,12 @@ def _minutes(seconds: float | None) -> str:
 
 
 def _message(
-    name: str, level: bytes, message: str, root: str, values: dict[str, object]
+    name: str, sender: Sender, level: bytes, message: str, values: dict[str, object]
 ) -> DiagnosticStatus:
     return DiagnosticStatus(
         level=level,
-        name=name,
+        name=f'{sender.name}: {name}',
         message=message,
-        hardware_id=root,
+        hardware_id=sender.hardware_id,
         values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
     )

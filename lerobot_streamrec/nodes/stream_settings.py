@@ -60,7 +60,8 @@ def read_cameras(reader: ParameterReader, encoder: EncoderConfig) -> tuple[Sourc
     :raise ConfigError: naming the first that cannot be used
     """
     names = reader.read(Spec('cameras', [], 'Names of the cameras; see camera.<name>.topic'))
-    return tuple(_camera(reader, name, encoder) for name in names)
+    # A list of one empty text stands for an empty one.
+    return tuple(_camera(reader, name, encoder) for name in filter(None, names))
 
 
 def _camera(reader: ParameterReader, name: str, encoder: EncoderConfig) -> Source:

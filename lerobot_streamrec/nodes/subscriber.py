@@ -19,7 +19,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-import re
 import time
 from typing import Any
 
@@ -63,11 +62,16 @@ class Subscriber(ABC):
     :param node: a node of its own
     :param source: what to read, and how
     :param recorder: takes the samples
+    :param home: the main node, which resolves names, tells the time and logs
     :param depth: messages that may wait to be read
     """
 
-    def __init__(self, node: Node, source: Source, recorder: Sink, *, depth: int) -> None:
+    def __init__(
+        self, node: Node, source: Source, recorder: Sink, home: Node, *, depth: int
+    ) -> None:
         self._node = node
+        self._home = home
+        self._warned_s: dict[str, float] = {}
         self._source = source
         self._recorder = recorder
         self._depth = depth
@@ -102,6 +106,11 @@ class Subscriber(ABC):
         return self._target
 
     @property
+    def topic(self) -> str:
+        """Full name of the topic that is subscribed to now."""
+        return self._home.resolve_topic_name(self._target.topic)
+
+    @property
     def qos(self) -> QoSProfile:
         """What is asked for now."""
         return self._qos
@@ -123,8 +132,7 @@ class Subscriber(ABC):
     @property
     def hint(self) -> str:
         """Say what there is to know of a topic from which nothing comes."""
-        topic = self._node.resolve_topic_name(self._target.topic)
-        return '; '.join((f'{topic} has {len(self._offers())} publishers', *self._problems))
+        return '; '.join((f'{self.topic} has {len(self._offers())} publishers', *self._problems))
 
     def look(self) -> None:
         """
@@ -151,7 +159,14 @@ class Subscriber(ABC):
         if problems != self._problems:
             self._problems = problems
             for problem in problems:
-                self._node.get_logger().error(f'{self._target.topic} cannot be heard: {problem}')
+                self._home.get_logger().error(f'{self.topic} cannot be heard: {problem}')
+
+    def _warn(self, kind: str, text: str) -> None:
+        """Log a warning, unless one of its kind was logged for this topic a moment ago."""
+        now_s = time.monotonic()
+        if now_s - self._warned_s.get(kind, -_LOG_EVERY_S) >= _LOG_EVERY_S:
+            self._warned_s[kind] = now_s
+            self._home.get_logger().warning(f'{self.topic}: {text}')
 
     def _offers(self) -> list[Any]:
         return self.offers_of(self._target.topic)
@@ -161,7 +176,7 @@ class Subscriber(ABC):
 
     def offers_of(self, topic: str) -> list[Any]:
         """Return ``TopicEndpointInfo`` of each of a topic's publishers."""
-        return self._node.get_publishers_info_by_topic(self._node.resolve_topic_name(topic))
+        return self._node.get_publishers_info_by_topic(self._home.resolve_topic_name(topic))
 
     @abstractmethod
     def _choose_target(self) -> Target:
@@ -182,7 +197,7 @@ class Subscriber(ABC):
         return subscribe_with_info(
             self._node,
             load_message_class(f'{self._source.parameter}.type', self._target.message_type),
-            self._target.topic,
+            self.topic,
             self._qos,
             on_message=partial(self._on_message, self._watch),
             on_lost=self._on_lost,
@@ -217,9 +232,7 @@ class Subscriber(ABC):
             return
         except MessageError as error:
             self._recorder.reject(self.key, str(error))
-            self._node.get_logger().warning(
-                f'{self._target.topic}: {error}', throttle_duration_sec=_LOG_EVERY_S
-            )
+            self._warn('rejected', str(error))
         if self._see is not None:
             self._see(message, self._received_ns(info))
         if watch.push(info, time.monotonic()) and len(self._publishers) > 1:
@@ -228,10 +241,7 @@ class Subscriber(ABC):
     def _tell_rivals(self) -> None:
         publishers = ', '.join(sorted(map(node_of, self._publishers)))
         self._recorder.contest(self.key, publishers)
-        self._node.get_logger().warning(
-            f'{self._target.topic}: several publishers ({publishers}) bring the same in turn',
-            throttle_duration_sec=_LOG_EVERY_S,
-        )
+        self._warn('rivals', f'several publishers ({publishers}) bring the same in turn')
 
     def _stamp_ns(self, message: Any, info: MessageInfo) -> int:
         if self._source.stamp != RECEIVE:
@@ -239,7 +249,7 @@ class Subscriber(ABC):
         return self._received_ns(info)
 
     def _received_ns(self, info: MessageInfo) -> int:
-        clock: Any = self._node.get_clock()
+        clock: Any = self._home.get_clock()
         received_ns = int(info.get('received_timestamp') or 0)
         if received_ns > 0 and not clock.ros_time_is_active:
             # What the middleware noted is not delayed by other callbacks.
@@ -249,13 +259,8 @@ class Subscriber(ABC):
 
     def _on_lost(self, event: Any) -> None:
         self._recorder.lose(self._source.stream.key, event.total_count_change)
-        self._node.get_logger().warning(
-            f'{self._target.topic}: {event.total_count} messages lost in transport so far; '
+        self._warn(
+            'lost',
+            f'{event.total_count} messages lost in transport so far; '
             'for pictures, export config/fastdds_images.xml for the publisher (see README)',
-            throttle_duration_sec=_LOG_EVERY_S,
         )
-
-
-def node_name(prefix: str) -> str:
-    """Make a node's name from a source's prefix, such as ``camera_front``."""
-    return re.sub(r'[^A-Za-z0-9_]', '_', prefix)

@@ -23,6 +23,7 @@ from lerobot_streamrec.conversions.depth import compressed_depth, depth_frame
 from lerobot_streamrec.conversions.image import image_frame
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.nodes.distributions import MessageInfo
+from lerobot_streamrec.nodes.helper_node import make_helper
 from lerobot_streamrec.nodes.sink import Sink
 from lerobot_streamrec.nodes.stream_settings import Source
 from lerobot_streamrec.nodes.subscriber import Subscriber, Target
@@ -43,12 +44,13 @@ class CameraSubscriber(Subscriber):
     :param node: a node of its own
     :param source: what to read, and how
     :param recorder: takes the pictures
+    :param home: the main node
     """
 
-    def __init__(self, node: Node, source: Source, recorder: Sink) -> None:
+    def __init__(self, node: Node, source: Source, recorder: Sink, home: Node) -> None:
         self._is_depth = source.stream.depth is not None
         self._packets = PacketStream()
-        super().__init__(node, source, recorder, depth=_IMAGE_DEPTH)
+        super().__init__(node, source, recorder, home, depth=_IMAGE_DEPTH)
 
     def _choose_target(self) -> Target:
         chosen = choose_topic(
@@ -90,12 +92,13 @@ class VectorSubscriber(Subscriber):
     :param node: a node of its own
     :param source: what to read, and how
     :param recorder: takes the vectors
+    :param home: the main node
     """
 
-    def __init__(self, node: Node, source: Source, recorder: Sink) -> None:
+    def __init__(self, node: Node, source: Source, recorder: Sink, home: Node) -> None:
         assert source.elements is not None
         self._read = source.elements.make_reader()
-        super().__init__(node, source, recorder, depth=_VECTOR_DEPTH)
+        super().__init__(node, source, recorder, home, depth=_VECTOR_DEPTH)
 
     def _choose_target(self) -> Target:
         return Target(self._source.stream.topic, self._source.message_type)
@@ -106,13 +109,13 @@ class VectorSubscriber(Subscriber):
         self._recorder.push_vector(self.key, self._stamp_ns(message, info), values)
 
 
-def subscribe(node: Node, source: Source, recorder: Sink) -> Subscriber:
+def subscribe(home: Node, source: Source, recorder: Sink) -> Subscriber:
     """
-    Make the subscriber of a source.
+    Make the subscriber of a source, with a node of its own.
 
-    :param node: a node of its own
+    :param home: the main node
     :param source: what to read, and how
     :param recorder: takes the samples
     """
     kind = CameraSubscriber if source.stream.is_camera else VectorSubscriber
-    return kind(node, source, recorder)
+    return kind(make_helper(home, source.parameter), source, recorder, home)

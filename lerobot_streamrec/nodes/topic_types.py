@@ -73,5 +73,5 @@ class TopicTypes:
         return types[0]
 
     def _types(self, topic: str) -> list[str]:
-        offers = self._node.get_publishers_info_by_topic(self._node.resolve_topic_name(topic))
+        offers = self._node.get_publishers_info_by_topic(topic)
         return sorted({offer.topic_type for offer in offers})

@@ -89,9 +89,9 @@ class Rig:
         recorder.wait_until_ready()
         return recorder
 
-    def operator(self, root: Path | None = None):
+    def operator(self, root: Path | None = None, recorder: str = '/episode'):
         """Return an operator who has found the running recorder."""
-        operator = Operator(self._context, root or self.root)
+        operator = Operator(self._context, root or self.root, recorder)
         self._operators.append(operator)
         operator.wait_for_recorder()
         return operator

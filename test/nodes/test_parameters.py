@@ -50,7 +50,7 @@ def own_names(operator):
 
 
 def test_the_parameter_file_holds_every_parameter_with_its_default(operator, shared_rig):
-    written = flattened(yaml.safe_load(RECORD_YAML.read_text())['episode']['ros__parameters'])
+    written = flattened(yaml.safe_load(RECORD_YAML.read_text())['/**/episode']['ros__parameters'])
     assert set(written) == set(own_names(operator))
     given = {'root': str(shared_rig.root), **COMMON}
     values = operator.get_parameters(list(written))

@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+import socket
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from lerobot_streamrec.nodes.status_messages import recorder_message, stream_message
+from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.recorder import Recorder
 import pytest
@@ -66,7 +67,7 @@ def test_the_state_is_told_when_it_changes(operator, shared_rig):
     running = operator.status
     assert running.message == 'recording'
     assert running.values['task'] == 'Pick up the cube'
-    assert running.values['root'] == running.root == str(shared_rig.root)
+    assert running.values['root'] == str(shared_rig.root)
     index = int(running.values['episode_index'])
     assert float(running.values['seconds']) == pytest.approx(
         int(running.values['rows']) / 30, abs=0.06
@@ -88,8 +89,9 @@ def test_diagnostics_have_one_status_for_each_stream(operator):
     heard = len(operator.diagnostics)
     wait_until(lambda: len(operator.diagnostics) >= heard + 3, 90.0, 'three diagnostics')
     whole, *streams = operator.diagnostics[-1]
-    assert whole.name == 'lerobot_streamrec'
-    assert [one.name for one in streams] == [f'lerobot_streamrec: {key}' for key in TOPIC_OF]
+    assert whole.name == '/episode: recorder'
+    assert [one.name for one in streams] == [f'/episode: {key}' for key in TOPIC_OF]
+    assert {one.hardware_id for one in (whole, *streams)} == {f'{socket.gethostname()}/episode'}
     for one, topic in zip(streams, TOPIC_OF.values(), strict=True):
         assert one.level == 0
         assert one.message.endswith(' Hz')
@@ -125,8 +127,9 @@ def test_a_camera_whose_encoder_failed_is_a_warning(tmp_path):
         recorder.close(30.0)
     sentence = 'h264_nvenc failed at frame 7; the rest with h264'
     stream = replace(status.streams[0], problem='', trouble=sentence)
-    whole = recorder_message(replace(status, streams=(stream,)))
-    for message in (whole, stream_message(stream, '/root')):
+    sender = Sender('/episode', 'arm')
+    whole = recorder_message(replace(status, streams=(stream,)), sender)
+    for message in (whole, stream_message(stream, sender)):
         assert message.level == DiagnosticStatus.WARN
     assert f'{FRONT_KEY}: {sentence}' in whole.message
-    assert stream_message(stream, '/root').message == sentence
+    assert stream_message(stream, sender).message == sentence

@@ -91,8 +91,8 @@ class Wire:
     def __init__(self, context, source):
         self._publishing = Node('test_busy', context=context, **NODE_OPTIONS)
         self.publisher = self._publishing.create_publisher(JointState, TOPIC, 100)
-        self.node, self.taker = Node('test_reading', context=context, **NODE_OPTIONS), Taker()
-        subscribe(self.node, source, self.taker)
+        self._home, self.taker = Node('test_reading', context=context, **NODE_OPTIONS), Taker()
+        self.node = subscribe(self._home, source, self.taker).node
         self._executor = make_executor(context)
         self._executor.add_node(self.node)
         wait_until(
@@ -114,6 +114,7 @@ class Wire:
     def close(self):
         self._executor.shutdown()
         self.node.destroy_node()
+        self._home.destroy_node()
         self._publishing.destroy_node()
 
 

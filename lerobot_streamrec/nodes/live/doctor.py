@@ -45,7 +45,7 @@ from lerobot_streamrec.nodes.live.verdict import Level, Remark
 from lerobot_streamrec.nodes.live.witness import Witness
 from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.stop_signals import StopSignals
-from lerobot_streamrec.nodes.subscriber import node_name, Subscriber
+from lerobot_streamrec.nodes.subscriber import Subscriber
 from lerobot_streamrec.nodes.subscribers import subscribe
 from lerobot_streamrec.recording.config import RecorderConfig
 from rclpy.node import Node
@@ -57,7 +57,6 @@ _DISCOVERY_S = 3.0
 _LOOK_PERIOD_S = 0.5
 # Longer than a trial of the encoder, which has a limit of its own.
 _TRIAL_TIMEOUT_S = 60.0
-_START_SERVICE = '/episode/start'
 
 
 def diagnose(
@@ -88,14 +87,14 @@ def diagnose(
         settings, untyped = complete(given, node)
         trial = try_encoder(settings.recorder) if settings else None
         witness = Witness(settings.sources if settings else (), time.monotonic_ns)
-        subscribers = _subscribe(session, settings, witness)
+        subscribers = _subscribe(session, node, settings, witness)
         session.spin(seconds, lambda: _look(subscribers), period_s=_LOOK_PERIOD_S)
         if trial is not None:
             session.spin(_TRIAL_TIMEOUT_S, lambda: None, until=trial.done)
         # What comes now takes its time, and nobody listens.
         now_ns = time.monotonic_ns()
-        is_recorder_there = _is_recorder_there(node)
-        checks, info = _checks(settings, trial, is_recorder_there)
+        recorder = _running_recorder(node, session.recorder_name)
+        checks, info = _checks(settings, trial, recorder)
         checks += check_clock(session.is_sim_time, node.count_publishers(CLOCK_TOPIC))
         seen = [
             *(
@@ -127,13 +126,12 @@ def _topic_reports(
 
 
 def _subscribe(
-    session: Session, settings: Settings | None, witness: Witness
+    session: Session, node: Node, settings: Settings | None, witness: Witness
 ) -> list[Subscriber]:
     found = []
     for source in settings.sources if settings else ():
-        # Beside a running recorder, whose nodes have the names without ours before them.
-        node = session.node(f'{NODE_NAME}_{node_name(source.parameter)}')
         subscriber = subscribe(node, source, witness)
+        session.adopt(subscriber.node)
         subscriber.watch(witness.topics[source.stream.key].see)
         found.append(subscriber)
     return found
@@ -145,15 +143,15 @@ def _look(subscribers: Sequence[Subscriber]) -> None:
 
 
 def _checks(
-    settings: Settings | None, trial: Future[Check] | None, is_recorder_there: bool
+    settings: Settings | None, trial: Future[Check] | None, recorder: str
 ) -> tuple[list[Check], DatasetInfo | None]:
     checks, info = [], None
     if settings is not None and trial is not None:
         config: RecorderConfig = settings.recorder
-        root, info = check_root(config, is_recorder_there=is_recorder_there)
+        root, info = check_root(config, is_recorder_there=bool(recorder))
         checks += [_tried(trial), root, check_disk(config), check_task(config, TASK)]
-    if is_recorder_there:
-        text = f'one is running: {_START_SERVICE} is there; end it before another one starts'
+    if recorder:
+        text = f'one is running: {recorder}/start is there; end it before another one starts'
         checks.append(Check('recorder', Remark(Level.NOTE, text)))
     checks.append(check_shared_memory())
     return checks, info
@@ -166,8 +164,9 @@ def _tried(trial: Future[Check]) -> Check:
     return trial.result()
 
 
-def _is_recorder_there(node: Node) -> bool:
-    return _START_SERVICE in dict(node.get_service_names_and_types())
+def _running_recorder(node: Node, name: str) -> str:
+    """Return the name of a recorder that runs under the name of the file's one; empty: none."""
+    return name if f'{name}/start' in dict(node.get_service_names_and_types()) else ''
 
 
 def _alike(seen: Observation, node: Node) -> tuple[str, ...]:

@@ -87,7 +87,7 @@ def _beside(node: Node, topic: str) -> bool:
 
 
 def _types(node: Node, topic: str) -> list[str]:
-    offers = node.get_publishers_info_by_topic(node.resolve_topic_name(topic))
+    offers = node.get_publishers_info_by_topic(topic)
     return sorted({offer.topic_type for offer in offers})
 
 

@@ -71,6 +71,8 @@ class GraphWatch:
         self._listeners: dict[str, _Listener] = {}
         self._types: dict[str, str] = {}
         self._sim_ns = 0
+        # Of several robots in one domain, the one whose namespace was asked for.
+        self._prefix = f'{node.get_namespace().rstrip("/")}/'
         node.create_subscription(
             load_message_class(CLOCK_TOPIC, _CLOCK_TYPE),
             CLOCK_TOPIC,
@@ -86,7 +88,7 @@ class GraphWatch:
     def look(self) -> None:
         """Look who is there, and listen to what is new. Never blocks."""
         for name, types in self._node.get_topic_names_and_types():
-            if len(types) == 1:
+            if len(types) == 1 and name.startswith(self._prefix):
                 self._types[name] = types[0]
         published = {name: kind for name, kind in self._types.items() if self._offers(name)}
         wanted = chosen_picture_topics(

@@ -55,7 +55,7 @@ def observe(
     return Observation(
         parameter=source.parameter,
         key=subscriber.key,
-        topic=subscriber.node.resolve_topic_name(subscriber.target.topic),
+        topic=subscriber.topic,
         message_type=subscriber.target.message_type,
         is_camera=source.stream.is_camera,
         stamp=source.stamp,

@@ -33,6 +33,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 
+_NO_DESCRIPTIONS = Parameter('start_type_description_service', value=False)
 _POLL_S = 0.1
 _STOP_TIMEOUT_S = 1.0
 
@@ -51,6 +52,8 @@ class Session:
         self._context = Context()
         self._nodes: list[Node] = []
         self._overrides: list[Parameter] = []
+        self.recorder_name = ''
+        """Full name of the node whose parameters were read."""
         try:
             # Signals are ours: nodes have to leave the graph in order.
             rclpy.init(
@@ -86,12 +89,16 @@ class Session:
             context=self._context,
             enable_rosout=False,
             start_parameter_services=False,
-            parameter_overrides=self._overrides,
+            parameter_overrides=[*self._overrides, _NO_DESCRIPTIONS],
         )
         node.get_logger().set_level(LoggingSeverity.FATAL)
+        self.adopt(node)
+        return node
+
+    def adopt(self, node: Node) -> None:
+        """Spin a node from now on, and destroy it at the end."""
         self._nodes.append(node)
         self._executor.add_node(node)
-        return node
 
     def read_settings(self) -> GivenSettings:
         """
@@ -108,9 +115,10 @@ class Session:
             enable_rosout=False,
             start_parameter_services=False,
             automatically_declare_parameters_from_overrides=True,
-            parameter_overrides=[Parameter('start_type_description_service', value=False)],
+            parameter_overrides=[_NO_DESCRIPTIONS],
         )
         try:
+            self.recorder_name = node.get_fully_qualified_name()
             given = read_settings(ParameterReader(node))
             # All nodes of the recorder have this in common.
             self._overrides = [node.get_parameter(USE_SIM_TIME)]

@@ -62,19 +62,18 @@ class Status:
     level: int
     name: str
     message: str
+    hardware_id: str
     root: str
     values: dict[str, str]
 
     @classmethod
     def of(cls, message: DiagnosticStatus) -> Status:
         """Take a message apart."""
+        values = {pair.key: pair.value for pair in message.values}
+        root, hardware_id = values.get('root', ''), message.hardware_id
+        level = message.level[0]
         return cls(
-            time.monotonic(),
-            message.level[0],
-            message.name,
-            message.message,
-            message.hardware_id,
-            {pair.key: pair.value for pair in message.values},
+            time.monotonic(), level, message.name, message.message, hardware_id, root, values
         )
 
 
@@ -115,15 +114,17 @@ class Operator:
 
     :param context: of the session
     :param root: of the dataset; statuses of another recorder are left out
+    :param recorder: full name of the recorder's node
     """
 
-    def __init__(self, context: Context, root: Path) -> None:
+    def __init__(self, context: Context, root: Path, recorder: str = '/episode') -> None:
         self._root = str(root)
+        self._recorder = recorder
         self.statuses: list[Status] = []
         self.diagnostics: list[list[Status]] = []
         self.node = Node('test_operator', context=context, **NODE_OPTIONS)
         self._clients = {verb: self.client(Trigger, verb) for verb in VERBS}
-        self.node.create_subscription(DiagnosticStatus, '/episode/status', self._hear, _DEPTH)
+        self.node.create_subscription(DiagnosticStatus, f'{recorder}/status', self._hear, _DEPTH)
         self.node.create_subscription(DiagnosticArray, '/diagnostics', self._hear_all, _DEPTH)
         self._executor = SingleThreadedExecutor(context=context)
         self._executor.add_node(self.node)
@@ -229,7 +230,7 @@ class Operator:
 
     def client(self, kind: Any, name: str) -> Any:
         """Make a client of one of the recorder's services."""
-        return self.node.create_client(kind, f'/episode/{name}')
+        return self.node.create_client(kind, f'{self._recorder}/{name}')
 
     def ask(self, kind: Any, name: str, request: Any) -> Any:
         """Call any service of the recorder, and wait for the answer."""
@@ -276,7 +277,7 @@ class Operator:
 
         :return: the publisher; what is latched is gone with it
         """
-        publisher = self.node.create_publisher(String, f'/episode/{name}', qos)
+        publisher = self.node.create_publisher(String, f'{self._recorder}/{name}', qos)
         if qos.durability != DurabilityPolicy.TRANSIENT_LOCAL:
             wait_until(
                 publisher.get_subscription_count, DISCOVERY_TIMEOUT_S, f'a reader of {name}'

@@ -1,0 +1,46 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The nodes beside the main one, of which nobody else should take notice."""
+
+from __future__ import annotations
+
+import re
+
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+
+def make_helper(home: Node, suffix: str) -> Node:
+    """
+    Make a node that only listens, for one stream.
+
+    It is named after the main node and stands in its namespace. It serves no parameters, which
+    could be taken for those of a driver, and logs nothing of its own. Arguments of the process do
+    not reach it: ``__node`` and ``__ns`` are meant for the main node, and topic names are to be
+    resolved by that node, so that remappings hold.
+
+    :param home: the main node
+    :param suffix: what it is for, such as ``camera.front``
+    """
+    name = re.sub(r'[^A-Za-z0-9_]', '_', suffix)
+    return Node(
+        f'{home.get_name()}_{name}',
+        context=home.context,
+        namespace=home.get_namespace(),
+        use_global_arguments=False,
+        enable_rosout=False,
+        start_parameter_services=False,
+        # Unknown on Humble, and ignored there.
+        parameter_overrides=[Parameter('start_type_description_service', value=False)],
+    )

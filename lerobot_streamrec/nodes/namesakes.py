@@ -1,0 +1,100 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Whether another recorder has this one's name: one call of a service would reach both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import os
+import socket
+import time
+import uuid
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from lerobot_streamrec.recording.status import RecorderState
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+
+STATUS_TOPIC = '~/status'
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+"""Of the status: whoever comes later hears the last one."""
+
+_ALL_LATCHED = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+INSTANCE, PROCESS, STATE = 'instance', 'process', 'state'
+
+# A recorder tells its status twice a second; a busy one may be late.
+_HEARD_S = 5.0
+# Whoever is new in the graph is heard by then, or is no recorder that runs.
+_NEW_S = 3.0
+
+
+class Namesakes:
+    """
+    Listens for the statuses of other recorders with the same full name.
+
+    The graph alone would not do: it shows a process that was killed for many seconds more, while a
+    recorder that runs tells its status. Owned by the executor's thread.
+
+    :param node: the main node; it publishes its own status with ``identity`` on the same topic
+    :param clock_s: steady clock
+    """
+
+    def __init__(self, node: Node, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._node = node
+        self._clock_s = clock_s
+        self._name = node.get_fully_qualified_name()
+        self.identity = {
+            INSTANCE: uuid.uuid4().hex,
+            PROCESS: f'{os.getpid()} on {socket.gethostname()}',
+        }
+        """Values of a status that tell whose it is."""
+        self._heard: tuple[str, float] | None = None
+        self._new_s: float | None = None
+        self._num_others = 0
+        node.create_subscription(
+            DiagnosticStatus, STATUS_TOPIC, self._hear, _ALL_LATCHED
+        )
+
+    def _hear(self, message: DiagnosticStatus) -> None:
+        values = {one.key: one.value for one in message.values}
+        if values.get(INSTANCE) == self.identity[INSTANCE]:
+            return
+        if values.get(STATE) == RecorderState.CLOSED.value:
+            self._heard = None
+        else:
+            self._heard = values.get(PROCESS, 'unknown'), self._clock_s()
+
+    def look(self) -> str:
+        """Return why no episode may start; empty if this recorder is the only one of its name."""
+        now_s = self._clock_s()
+        # In the first moments the graph does not even know our own publisher.
+        num_others = max(0, self._node.count_publishers(STATUS_TOPIC) - 1)
+        if num_others > self._num_others:
+            self._new_s = now_s
+        elif self._num_others and not num_others:
+            self._heard = self._new_s = None
+        self._num_others = num_others
+        if self._heard is not None and now_s - self._heard[1] <= _HEARD_S:
+            return (
+                f'another recorder is called {self._name} (process {self._heard[0]}), and both '
+                'would do what one is told: end it, or start one of them with another namespace '
+                '(namespace:=...) or another ROS_DOMAIN_ID'
+            )
+        if self._new_s is not None and now_s - self._new_s <= _NEW_S:
+            return (
+                f'somebody else who tells the status of {self._name} has just appeared: wait '
+                f'{_NEW_S:g} s, until it is clear whether another recorder has this name'
+            )
+        return ''

@@ -1,0 +1,92 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The task as others publish it: latched or not, reliable or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lerobot_streamrec.nodes.distributions import subscribe_with_info
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from std_msgs.msg import String
+
+_TOPIC = '~/task'
+# By then a publisher that keeps its last message has sent it.
+_LATCH_S = 3.0
+
+
+class TaskTopic:
+    """
+    Hears every publisher of the task, and asks none for what it does not offer.
+
+    A subscription that wants latched messages is incompatible with every publisher that does not
+    latch, and both sides say so in their logs. So the lasting subscription wants none. When a
+    publisher that latches is found, a second subscription fetches its last message, and ends.
+    Owned by the executor's thread.
+
+    :param node: the main node
+    :param hear: is given the task
+    """
+
+    def __init__(self, node: Node, hear: Callable[[str], None]) -> None:
+        self._node = node
+        self._hear = hear
+        self._reliability = ReliabilityPolicy.RELIABLE
+        self._lasting = self._subscribe(DurabilityPolicy.VOLATILE)
+        self._fetching: Any = None
+        self._fetch_until_s = 0.0
+        self._fetched: set[bytes] = set()
+
+    def look(self, now_s: float) -> None:
+        """
+        Look who publishes now. Never blocks.
+
+        :param now_s: steady clock
+        """
+        offers = self._node.get_publishers_info_by_topic(_TOPIC)
+        is_best_effort = any(
+            one.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT for one in offers
+        )
+        wanted = ReliabilityPolicy.BEST_EFFORT if is_best_effort else ReliabilityPolicy.RELIABLE
+        # Once it is best effort it hears everybody, and stays like that while somebody is there.
+        if offers and wanted != self._reliability:
+            self._reliability = wanted
+            before, self._lasting = self._lasting, self._subscribe(DurabilityPolicy.VOLATILE)
+            self._node.destroy_subscription(before)
+        latched = {
+            bytes(one.endpoint_gid)
+            for one in offers
+            if one.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL
+        }
+        if latched - self._fetched:
+            if self._fetching is None:
+                self._fetching = self._subscribe(DurabilityPolicy.TRANSIENT_LOCAL)
+            self._fetch_until_s = now_s + _LATCH_S
+        elif self._fetching is not None and now_s > self._fetch_until_s:
+            self._node.destroy_subscription(self._fetching)
+            self._fetching = None
+        self._fetched = latched
+
+    def _subscribe(self, durability: DurabilityPolicy) -> Any:
+        qos = QoSProfile(depth=10, reliability=self._reliability, durability=durability)
+        return subscribe_with_info(
+            self._node,
+            String,
+            _TOPIC,
+            qos,
+            on_message=lambda message, _: self._hear(message.data),
+            on_lost=lambda _: None,
+        )
