@@ -79,6 +79,8 @@ def recorder_message(
     if status.exposure:
         problems.append(f'a crash would lose the running episode: {status.exposure}')
     problems += [f'{one.key} ({one.topic}) {one.problem}' for one in status.streams if one.problem]
+    problems += [f'{one.key} ({one.topic}) {one.clock}' for one in status.streams if one.clock]
+    problems += status.clocks
     problems += [text for one in status.streams if (text := _backlog(one))]
     problems += [f'{one.key}: {one.trouble}' for one in status.streams if one.trouble]
     if status.failure:
@@ -117,7 +119,7 @@ def stream_message(stream: StreamStatus, sender: Sender) -> DiagnosticStatus:
         'spill_minutes_left': _minutes(stream.queue.spill_left_s),
         'peak_queued_frames': stream.queue.peak_queued,
     }
-    problem = stream.problem or stream.trouble
+    problem = stream.problem or stream.clock or stream.trouble
     level = DiagnosticStatus.WARN if problem else DiagnosticStatus.OK
     message = problem or f'{stream.rate_hz:.1f} Hz'
     return _message(stream.key, sender, level, message, values)

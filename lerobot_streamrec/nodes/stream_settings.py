@@ -23,7 +23,12 @@ from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.depth_settings import read_depth
 from lerobot_streamrec.nodes.encoder_settings import read_camera_encoder
 from lerobot_streamrec.nodes.parameters import ParameterReader, Spec
-from lerobot_streamrec.nodes.timing_settings import read_choice, read_timing, read_topic
+from lerobot_streamrec.nodes.timing_settings import (
+    read_choice,
+    read_timing,
+    read_topic,
+    RECEIVE,
+)
 from lerobot_streamrec.nodes.transport import AUTO, TRANSPORTS
 from lerobot_streamrec.recording.config import StreamConfig
 from lerobot_streamrec.video.config import EncoderConfig
@@ -86,5 +91,6 @@ def _camera(reader: ParameterReader, name: str, encoder: EncoderConfig) -> Sourc
         policy=timing.policy,
         depth=read_depth(reader, prefix),
         encoder=read_camera_encoder(reader, prefix, encoder),
+        is_stamped_here=timing.stamp == RECEIVE,
     )
     return Source(prefix, stream, timing.stamp, timing.qos, transport=transport)

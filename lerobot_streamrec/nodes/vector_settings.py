@@ -217,5 +217,6 @@ def _source(settings: VectorSettings, type_of: TypeOf) -> Source:
         quaternions=elements.quaternions,
         part_of=settings.feature,
         dtype=settings.dtype,
+        is_stamped_here=stamp == RECEIVE,
     )
     return Source(prefix, stream, stamp, timing.qos, message_type, elements)

@@ -38,6 +38,7 @@ DEFERRED_FORMATS = (RAW, PNG)
 """How pictures wait that are encoded after the episode."""
 MIB = 1024 * 1024
 NS_PER_MS = 1_000_000
+DEFAULT_MAX_LATENESS_S = 0.5
 DTYPES = ('float32', 'float64', 'int64', 'bool')
 """What the column of a vector may hold."""
 
@@ -62,6 +63,8 @@ class StreamConfig:
     :param dtype: of a vector's column, one of ``DTYPES``
     :param depth: of a camera whose pictures are depth: how it is quantised; None: colours
     :param encoder: of a camera: what encodes its colours; None: what the recorder is set to
+    :param is_stamped_here: whether its stamps are those of the arrival, by the clock of this
+        computer; False: the publisher's
     """
 
     key: str
@@ -75,6 +78,7 @@ class StreamConfig:
     dtype: str = 'float32'
     depth: DepthConfig | None = None
     encoder: EncoderConfig | None = None
+    is_stamped_here: bool = False
 
     @property
     def is_camera(self) -> bool:
@@ -184,7 +188,7 @@ class RecorderConfig:
     clock: str = ''
     is_key_first: bool = False
     is_per_row: bool = False
-    max_lateness_s: float = 0.5
+    max_lateness_s: float = DEFAULT_MAX_LATENESS_S
     queue_mib: int = 256
     spill_mib: int = 8192
     encode: str = STREAMING

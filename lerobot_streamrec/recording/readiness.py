@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lerobot_streamrec.dataset.features import camera_feature, differences, VIDEO_CODEC
@@ -24,9 +24,11 @@ from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.errors import DatasetMismatchError, StreamsNotReadyError
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.camera_take import encoder_for, picture_info
+from lerobot_streamrec.recording.clock_offsets import OffClock
 from lerobot_streamrec.recording.config import NS_PER_MS
 from lerobot_streamrec.recording.status import StreamStatus
 from lerobot_streamrec.recording.stream import Stream
+from lerobot_streamrec.recording.streams import Streams
 from lerobot_streamrec.recording.take import Take
 from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.video.checks import check_picture_size
@@ -34,13 +36,16 @@ from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.frame_queue import QueueStatistics
 
 
-def stream_problem(stream: Stream, now_ns: int, newest_of_all_ns: int | None) -> str:
+def stream_problem(
+    stream: Stream, now_ns: int, newest_of_all_ns: int | None, off: OffClock | None
+) -> str:
     """
     Say what keeps an episode from starting.
 
     :param stream: one of the streams
     :param now_ns: steady clock
     :param newest_of_all_ns: newest stamp of all streams
+    :param off: how its clock is off; None: it is not, as far as that is known
     :return: empty if nothing does; else a text that goes on after the stream's name
     """
     age_s, newest_ns = stream.age_s(now_ns), stream.newest_ns
@@ -54,15 +59,22 @@ def stream_problem(stream: Stream, now_ns: int, newest_of_all_ns: int | None) ->
     max_age_s = stream.config.max_age_s
     if max_age_s and age_s > max_age_s:
         return (
-            f'is stale: its last sample came {age_s:.1f} s ago (max_age_s is {max_age_s:g}){why}'
+            f'is stale: its last sample came {age_s:.1f} s ago (max_age_s is {max_age_s:g}; if it '
+            'is published on change, or less often than that, set its max_age_s parameter to 0 or '
+            f'to more){why}'
         )
     if rivals := stream.rivals(now_ns):
         return (
             f'has several publishers ({rivals}) that bring the same in turn: rows would show now '
             'one and now the other; end all but one, or give each a topic of its own'
         )
+    if off is not None and off.is_unfit:
+        return f'{off.text}{why}'
+    # Its lag tells how its clock stands, if it is known. An old sample alone is no other clock.
+    if stream.lags.steady_ns() is not None:
+        return ''
     behind_s = (newest_of_all_ns - newest_ns) / NS_PER_S if newest_of_all_ns is not None else 0.0
-    if max_age_s and behind_s > max_age_s:
+    if max_age_s and behind_s - age_s > max_age_s:
         return (
             f'has stamps {behind_s:.1f} s behind the newest stream (max_age_s is {max_age_s:g}): '
             'its clock is another one, or its messages are delayed; mend the clocks or set its '
@@ -71,28 +83,26 @@ def stream_problem(stream: Stream, now_ns: int, newest_of_all_ns: int | None) ->
     return ''
 
 
-def refuse_unready_streams(
-    streams: Iterable[Stream], now_ns: int, newest_of_all_ns: int | None
-) -> None:
+def refuse_unready_streams(streams: Streams, now_ns: int) -> None:
     """
     Refuse to start while a stream has no fresh sample.
 
     :param streams: all of them
     :param now_ns: steady clock
-    :param newest_of_all_ns: newest stamp of all streams
     :raise StreamsNotReadyError: naming each stream and what is wrong with it
     """
+    off, newest_ns = streams.off_clocks(), streams.newest_ns
     problems = [
         f'{stream.config.key} ({stream.config.topic}) {problem}'
-        for stream in streams
-        if (problem := stream_problem(stream, now_ns, newest_of_all_ns))
+        for stream in streams.all
+        if (problem := stream_problem(stream, now_ns, newest_ns, off.get(stream.config.key)))
     ]
     if problems:
         raise StreamsNotReadyError(problems)
 
 
 def stream_statuses(
-    streams: Sequence[Stream], take: Take | None, now_ns: int
+    streams: Streams, take: Take | None, now_ns: int
 ) -> tuple[StreamStatus, ...]:
     """
     Describe every stream.
@@ -101,12 +111,18 @@ def stream_statuses(
     :param take: the running one
     :param now_ns: steady clock
     """
-    newest_ns = max((one.newest_ns for one in streams if one.newest_ns is not None), default=None)
-    return tuple(_status(stream, take, now_ns, newest_ns) for stream in streams)
+    off = streams.off_clocks()
+    statuses = []
+    for stream in streams.all:
+        its_clock = off.get(stream.config.key)
+        problem = stream_problem(stream, now_ns, streams.newest_ns, its_clock)
+        clock = its_clock.text if its_clock is not None and not its_clock.is_unfit else ''
+        statuses.append(_status(stream, take, now_ns, problem=problem, clock=clock))
+    return tuple(statuses)
 
 
 def _status(
-    stream: Stream, take: Take | None, now_ns: int, newest_ns: int | None
+    stream: Stream, take: Take | None, now_ns: int, *, problem: str, clock: str
 ) -> StreamStatus:
     key = stream.config.key
     rows = take.rows[key] if take else None
@@ -122,7 +138,8 @@ def _status(
         stale=rows.stale if rows else 0,
         max_skew_ms=rows.max_skew_ns / NS_PER_MS if rows else 0.0,
         queue=camera.thread.statistics() if camera else QueueStatistics(),
-        problem=stream_problem(stream, now_ns, newest_ns),
+        problem=problem,
+        clock=clock,
         trouble=camera.account.trouble if camera else '',
     )
 

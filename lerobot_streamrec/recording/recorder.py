@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from functools import partial
 import logging
@@ -75,7 +75,7 @@ class Recorder:
         )
         self._committer = Committer(writer, config)
         self._disk = DiskWatch(config.root, config.disk)
-        self._streams = Streams(config.streams, steady_clock_ns)
+        self._streams = Streams(config.streams, steady_clock_ns, config.max_lateness_s)
         self._take: Take | None = None
         self._is_closed = False
         self._task = config.task
@@ -102,7 +102,6 @@ class Recorder:
         :param video_key: which camera
         :param stamp_ns: its instant in the streams' time
         :param picture: a frame, for instance; given away: its buffer must not change any more
-        :raise StampError: if the stamp cannot be an instant of the running episode
         """
         if self._take is None:
             self._encoders.note_size(video_key, picture.width, picture.height)
@@ -115,24 +114,25 @@ class Recorder:
         :param key: which feature
         :param stamp_ns: its instant in the streams' time
         :param values: ``(d,)`` float64
-        :raise StampError: if the stamp cannot be an instant of the running episode
         """
         self._push(key, stamp_ns, values)
 
     def _push(self, key: str, stamp_ns: int, value: Any) -> None:
         if self._is_closed:
             return
-        take = self._take
         stamp_ns += self._streams[key].config.offset_ns
-        if take is not None:
-            self._streams.check_stamp(key, stamp_ns)
-            if key in take.cameras:
-                take.check_size(key, value)
-        self._streams.push(key, stamp_ns, value, is_recording=take is not None)
-        if take is not None:
-            take.advance()
-            if self._disk.status.is_at_reserve:
-                self._save_what_there_is()
+        is_recording = self._take is not None
+        self._advance(self._streams.push(key, stamp_ns, value, is_recording=is_recording))
+        if is_recording and self._disk.status.is_at_reserve:
+            self._save_what_there_is()
+
+    def _advance(self, taken_in: Iterator[tuple[str, Any]]) -> None:
+        """Close rows after each sample that a running take has got."""
+        for key, value in taken_in:
+            if self._take is not None:
+                if key in self._take.cameras:
+                    self._take.check_size(key, value)
+                self._take.advance()
 
     def _save_what_there_is(self) -> None:
         """End the running episode while there is still room to save it."""
@@ -209,6 +209,7 @@ class Recorder:
                 f'({self._take.num_rows} rows): save or discard it first'
             )
         is_finalizing = not self._finalizing.done()
+        clocks = self._streams.begin_episode()
         encoders = self._conditions.check(self._task, is_finalizing=is_finalizing)
         newest_ns = self._streams.newest_ns
         assert newest_ns is not None
@@ -220,6 +221,7 @@ class Recorder:
             task=self._task,
             folder=next(self._folders),
             metadata={OPERATOR: self._operator},
+            clocks=clocks,
         )
         self._disk.follow(self._take)
         return self._committer.next_index
@@ -352,6 +354,8 @@ class Recorder:
     def status(self) -> RecorderStatus:
         """Return a snapshot."""
         take = self._take
+        if take is not None:
+            self._streams.tell_stale()
         for sentence in self._committer.news():
             self._outcomes.note(sentence)
         state = RecorderState.IDLE if take is None else RecorderState.RECORDING
@@ -369,8 +373,9 @@ class Recorder:
             root=str(self._config.root),
             disk=self._disk.status,
             exposure=take.exposure if take else '',
+            clocks=take.clock_sentences if take else (),
             activity=self._committer.activity,
-            streams=stream_statuses(self._streams.all, take, self._clock_ns()),
+            streams=stream_statuses(self._streams, take, self._clock_ns()),
         )
 
     # --- checks --------------------------------------------------------------------------------
@@ -379,6 +384,8 @@ class Recorder:
         self._refuse_if_closed()
         if self._take is None:
             raise EpisodeStateError('no episode is being recorded: call start first')
+        self._advance(self._streams.flush(is_recording=True))
+        self._take.clocks.off.update(self._streams.off_clocks())
         return self._take
 
     def _refuse_if_closed(self) -> None:

@@ -123,7 +123,7 @@ class StartConditions:
 
     def _fit_encoders(self) -> Mapping[str, EncoderConfig]:
         streams = self._streams.all
-        refuse_unready_streams(streams, self._clock_ns(), self._streams.newest_ns)
+        refuse_unready_streams(self._streams, self._clock_ns())
         encoders = self._encoders.settled(streams)
         refuse_picture_sizes(streams, encoders, self._config.root, self._committer.info_to_come)
         return encoders

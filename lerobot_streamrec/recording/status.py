@@ -47,6 +47,7 @@ class StreamStatus:
     :param max_skew_ms: how far a sample of the running take is from its row at most
     :param queue: what waits for the encoder
     :param problem: what keeps an episode from starting; empty if nothing does
+    :param clock: how its clock is off, if an episode can start nevertheless; empty: it is not
     :param trouble: which encoder of the running take failed, and what encodes instead; empty: none
     """
 
@@ -61,6 +62,7 @@ class StreamStatus:
     max_skew_ms: float
     queue: QueueStatistics
     problem: str
+    clock: str
     trouble: str
 
 
@@ -82,6 +84,7 @@ class RecorderStatus:
     :param root: where the dataset is
     :param disk: how much longer it lasts
     :param exposure: why a crash now would take more than the last second; empty if it would not
+    :param clocks: what happened to the clocks of the streams in the running episode
     :param activity: what long work on the dataset goes on; empty: none
     :param streams: all of them
     """
@@ -99,5 +102,6 @@ class RecorderStatus:
     root: str
     disk: DiskStatus
     exposure: str
+    clocks: tuple[str, ...]
     activity: str
     streams: tuple[StreamStatus, ...]

@@ -19,19 +19,15 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lerobot_streamrec.errors import StampError
 from lerobot_streamrec.recording.config import StreamConfig
 from lerobot_streamrec.recording.sampling import Shown, shown_at
 from lerobot_streamrec.sync.gaps import GapCounter
 from lerobot_streamrec.sync.grid import NS_PER_S
+from lerobot_streamrec.sync.lags import LagWindow
 from lerobot_streamrec.sync.sample_buffer import PushResult, SampleBuffer
 
 JUMP_NS = 10 * NS_PER_S
-"""A stamp so far ahead of all streams, or behind its own, is another clock's."""
-AHEAD_NS = NS_PER_S
-"""How far ahead of all streams a stamp may be while messages keep coming."""
-MAX_TIME_FACTOR = 10
-"""How many times faster than the steady clock simulated time may go."""
+"""A stamp so far behind its own stream is another clock's."""
 
 # So long after the last sign of several publishers, there are several of them.
 _CONTEST_NS = 5 * NS_PER_S
@@ -87,7 +83,8 @@ class Stream:
         self._counts = StreamCounts()
         self._arrived_ns: int | None = None
         self._recent_ns: deque[int] = deque(maxlen=_PHASE_STAMPS)
-        self._lags_ns: deque[int] = deque(maxlen=_LAGS_KEPT)
+        self._behind_ns: deque[int] = deque(maxlen=_LAGS_KEPT)
+        self.lags = LagWindow()
         self.last_rejection = ''
         self.last_ignored = ''
         self._publishers = ''
@@ -138,6 +135,7 @@ class Stream:
         *,
         newest_of_all_ns: int | None = None,
         is_recording: bool,
+        is_of_clock: bool = True,
     ) -> None:
         """
         Take in a sample.
@@ -147,16 +145,16 @@ class Stream:
         :param now_ns: steady clock
         :param newest_of_all_ns: newest stamp of all streams before this one; None without any
         :param is_recording: whether rows are being closed
+        :param is_of_clock: whether its stamp tells how the stream's clock stands
         """
         newest_ns = self.newest_ns
         if newest_ns is not None and stamp_ns < newest_ns - JUMP_NS and not is_recording:
             # The clock was set back, or a simulation began anew.
-            self._buffer.clear()
-            self._gaps.clear()
-            self._recent_ns.clear()
-            self._lags_ns.clear()
+            self.begin_anew()
         self._arrived_ns = now_ns
-        self._lags_ns.append(max(0, (newest_of_all_ns or stamp_ns) - stamp_ns))
+        if is_of_clock:
+            self.lags.push(stamp_ns, now_ns)
+            self._behind_ns.append(max(0, (newest_of_all_ns or stamp_ns) - stamp_ns))
         self.last_rejection = self.last_ignored = ''
         self._recent_ns.append(stamp_ns)
         self._gaps.push(stamp_ns)
@@ -207,26 +205,28 @@ class Stream:
         lost = self._counts.lost_in_transport + num_messages
         self._counts = replace(self._counts, lost_in_transport=lost)
 
-    def check_stamp(self, stamp_ns: int, newest_of_all_ns: int | None, quiet_ns: int) -> None:
-        """
-        Refuse a stamp that would close rows that no message is for.
+    def begin_anew(self) -> None:
+        """Forget all samples and stamps; the counts stay."""
+        self._buffer.clear()
+        self._gaps.clear()
+        self._recent_ns.clear()
+        self.lags.clear()
+        self._behind_ns.clear()
 
-        After a pause of all streams stamps may be ahead by as much, and more in simulated time.
-        While messages keep coming, one that is ahead of all of them has a wrong stamp.
-
-        :param stamp_ns: of the message
-        :param newest_of_all_ns: newest stamp of all streams
-        :param quiet_ns: how long ago the last message of any stream arrived, steady clock
-        :raise StampError: if it is far ahead of every stream
+    def move(self, by_ns: int) -> None:
         """
-        if newest_of_all_ns is None:
-            return
-        allowed_ns = min(AHEAD_NS + MAX_TIME_FACTOR * quiet_ns, JUMP_NS)
-        if stamp_ns > newest_of_all_ns + allowed_ns:
-            raise StampError(
-                f'stamp {stamp_ns} ns is {(stamp_ns - newest_of_all_ns) / NS_PER_S:.1f} s ahead '
-                f'of every stream; allowed now is {allowed_ns / NS_PER_S:.1f} s'
-            )
+        Give the samples so far later stamps: those that a clock which was set would have given.
+
+        :param by_ns: by how much; less than 0: earlier ones
+        """
+        self._buffer.move(by_ns)
+        self._recent_ns = deque((one + by_ns for one in self._recent_ns), maxlen=_PHASE_STAMPS)
+        self.lags.move(by_ns)
+        self.resume()
+
+    def resume(self) -> None:
+        """Count no sample as missing before the next one: its clock was set."""
+        self._gaps.resume()
 
     def nearest_ns(self, stamp_ns: int) -> int | None:
         """Return the stamp that is nearest to an instant; None without any."""
@@ -250,7 +250,7 @@ class Stream:
             return newest_of_all_ns
         due_ns = newest_ns + period_ns
         overdue_ns = newest_of_all_ns - due_ns
-        if 0 <= overdue_ns <= max(self._lags_ns, default=0) + patience_ns:
+        if 0 <= overdue_ns <= max(self._behind_ns, default=0) + patience_ns:
             return due_ns - 1
         return newest_of_all_ns
 

@@ -15,14 +15,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+import time
 from typing import Any
 
 from lerobot_streamrec.frame import EncodedPacket
+from lerobot_streamrec.recording.clock_account import ClockAccount
+from lerobot_streamrec.recording.clock_offsets import (
+    ClockReading,
+    lag_s,
+    off_clocks,
+    OffClock,
+)
+from lerobot_streamrec.recording.clock_steps import Arrival, ClockSteps
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.stale_log import StaleLog
 from lerobot_streamrec.recording.stream import Stream
 from lerobot_streamrec.sync.grid import Grid
+from lerobot_streamrec.sync.lags import MIN_MESSAGES
 from lerobot_streamrec.sync.phase import locked_start_ns
 from lerobot_streamrec.sync.row_clock import FollowingClock, FreeClock, RowClock, WaitingClock
 from lerobot_streamrec.video.copying_encoder import MAX_KEY_DISTANCE
@@ -34,11 +45,23 @@ class Streams:
 
     :param configs: one for each stream
     :param clock_ns: steady clock, for when messages arrived
+    :param max_lateness_s: as in ``RecorderConfig``
+    :param wall_ns: clock of this computer, to tell whose clock is off; no row depends on it
     """
 
-    def __init__(self, configs: Iterable[StreamConfig], clock_ns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        configs: Iterable[StreamConfig],
+        clock_ns: Callable[[], int],
+        max_lateness_s: float,
+        wall_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
         self._streams = {config.key: Stream(config) for config in configs}
         self._clock_ns = clock_ns
+        self._max_lateness_s = max_lateness_s
+        self._wall_ns = wall_ns
+        self._steps = ClockSteps(self._streams)
+        self._stale_log = StaleLog()
 
     def __getitem__(self, key: str) -> Stream:
         return self._streams[key]
@@ -54,35 +77,62 @@ class Streams:
         stamps = [stream.newest_ns for stream in self._streams.values()]
         return max((stamp for stamp in stamps if stamp is not None), default=None)
 
-    def check_stamp(self, key: str, stamp_ns: int) -> None:
+    def push(
+        self, key: str, stamp_ns: int, value: Any, *, is_recording: bool
+    ) -> Iterator[tuple[str, Any]]:
         """
-        Refuse a stamp that cannot be an instant of the running episode.
+        Take in a sample, and those that waited for what it tells of the clocks.
 
         :param key: of its stream
-        :param stamp_ns: of the message
-        :raise StampError: if it is far ahead of every stream
-        """
-        arrivals_ns = [one.arrived_ns for one in self._streams.values()]
-        # An episode starts with a sample of every stream.
-        quiet_ns = self._clock_ns() - max(at for at in arrivals_ns if at is not None)
-        self._streams[key].check_stamp(stamp_ns, self.newest_ns, quiet_ns)
-
-    def push(self, key: str, stamp_ns: int, value: Any, *, is_recording: bool) -> None:
-        """
-        Take in a sample.
-
-        :param key: of its stream
-        :param stamp_ns: its instant in the streams' time
+        :param stamp_ns: its instant by its clock, ``offset_ms`` included
         :param value: frame or vector
         :param is_recording: whether rows are being closed
+        :return: key and value of each sample, as soon as it was taken in; none if it has to wait
+            or was refused
         """
-        self._streams[key].push(
-            stamp_ns,
-            value,
-            self._clock_ns(),
-            newest_of_all_ns=self.newest_ns,
-            is_recording=is_recording,
-        )
+        arrival = Arrival(key, stamp_ns, value, self._clock_ns())
+        arrivals = self._steps.admit(arrival, is_recording=is_recording)
+        return self._take_in(arrivals, is_recording=is_recording)
+
+    def flush(self, *, is_recording: bool) -> Iterator[tuple[str, Any]]:
+        """Take in or refuse what still waits; returns the same as ``push``."""
+        arrivals = self._steps.flush(self._clock_ns())
+        return self._take_in(arrivals, is_recording=is_recording)
+
+    def _take_in(
+        self, arrivals: Iterator[Arrival], *, is_recording: bool
+    ) -> Iterator[tuple[str, Any]]:
+        for one in arrivals:
+            stream = self._streams[one.key]
+            if is_recording:
+                self._stale_log.come(stream, one.now_ns)
+            stream.push(
+                one.stamp_ns,
+                one.value,
+                one.now_ns,
+                newest_of_all_ns=self.newest_ns,
+                is_recording=is_recording,
+                is_of_clock=one.is_of_clock,
+            )
+            yield one.key, one.value
+
+    def begin_episode(self) -> ClockAccount:
+        """Go over to the time that the clocks have now; return the account of the episode."""
+        for _ in self.flush(is_recording=False):
+            pass
+        self._stale_log.clear()
+        return self._steps.begin_episode()
+
+    def tell_stale(self) -> None:
+        """Log which streams have gone stale in an episode."""
+        for stream in self._streams.values():
+            self._stale_log.look(stream, self._clock_ns())
+
+    def off_clocks(self) -> Mapping[str, OffClock]:
+        """Return the streams whose clock is off from those of the others, by key."""
+        clock_here_ns = self._wall_ns() - self._clock_ns()
+        readings = [_reading(stream, clock_here_ns) for stream in self._streams.values()]
+        return off_clocks(readings, self._max_lateness_s)
 
     def row_clock(self, not_before_ns: int, config: RecorderConfig) -> RowClock:
         """
@@ -108,3 +158,19 @@ def _shows_key_frame(camera: Stream, stamp_ns: int) -> bool:
     shown = camera.shown_at(stamp_ns)
     picture = shown.value if shown is not None else None
     return not isinstance(picture, EncodedPacket) or picture.is_key
+
+
+def _reading(stream: Stream, clock_here_ns: int) -> ClockReading:
+    lags, config = stream.lags, stream.config
+    lag_ns = lags.steady_ns()
+    is_sure = lag_ns is not None
+    if not is_sure and lags.num_messages < MIN_MESSAGES:
+        # One message may be late, but none can be early.
+        lag_ns = lags.least_ns
+    return ClockReading(
+        config.key,
+        lag_s(lag_ns, clock_here_ns),
+        offset_ms=config.offset_ms,
+        is_periodic=config.max_age_s > 0,
+        is_sure=is_sure,
+    )

@@ -105,7 +105,9 @@ def summarize(
 
     :param num_deferred: saved episodes whose videos are encoded later; 0: it is in the dataset
     """
-    remarks = [remark for key in take.rows for remark in _remarks(take, key)]
+    remarks = take.clocks.sentences(take.start_ns)
+    remarks += [f'{key} {one.text}' for key, one in take.clocks.off.items()]
+    remarks += [remark for key in take.rows for remark in _remarks(take, key)]
     return EpisodeSummary(
         episode=episode,
         num_repeated=sum(take.num_repeated(key) for key in take.cameras),
@@ -151,7 +153,9 @@ def _remarks(take: FinishedTake, key: str) -> list[str]:
         found.append(f'{key}: {_count(ours, "picture")} missing in the stream of stamps')
     if counts.late:
         rows_of = 'its row' if counts.late == 1 else 'their rows'
-        found.append(f'{key}: {_count(counts.late, "message")} came too late for {rows_of}')
+        late = f'{key}: {_count(counts.late, "message")} came too late for {rows_of}'
+        ahead = [other for other in take.clocks.ahead if other != key]
+        found.append(f'{late}, which {" and ".join(ahead)} closed early' if ahead else late)
     if counts.contested:
         found.append(
             f'{key}: {_count(counts.contested, "message")} came while several publishers brought '
@@ -170,6 +174,7 @@ def record_of(take: FinishedTake) -> dict[str, object]:
         'task': take.task,
         'take_id': take.take_id,
         'metadata': {name: text for name, text in take.metadata.items() if text},
+        'clock_steps': take.clocks.as_record(),
         'saved_at': datetime.now(timezone.utc).isoformat(timespec='milliseconds'),
         'streams': {
             stream.key: {

@@ -25,6 +25,7 @@ from lerobot_streamrec.dataset.takes.take_record import TakenVector, TakeRecord
 from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.camera_take import CameraTake, open_camera
+from lerobot_streamrec.recording.clock_account import ClockAccount
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.journal_thread import JournalThread
 from lerobot_streamrec.recording.row_account import RowAccount
@@ -58,6 +59,7 @@ class FinishedTake:
     :param journal: writes the rows down; it may still be at work
     :param take_id: unlike that of any other take
     :param metadata: what was said of it
+    :param clocks: what happened to the clocks of the streams
     """
 
     task: str
@@ -75,6 +77,7 @@ class FinishedTake:
     journal: JournalThread
     take_id: str
     metadata: Mapping[str, str]
+    clocks: ClockAccount
 
     @property
     def seconds(self) -> float:
@@ -113,6 +116,7 @@ class Take:
     :param task: what the robot is to do
     :param folder: for the videos and the journal, in staging
     :param metadata: what is said of it before it begins
+    :param clocks: what happens to the clocks of the streams
     """
 
     def __init__(
@@ -125,6 +129,7 @@ class Take:
         task: str,
         folder: Path,
         metadata: Mapping[str, str],
+        clocks: ClockAccount,
     ) -> None:
         self._config = config
         self._streams = streams
@@ -132,6 +137,7 @@ class Take:
         self._folder = folder
         self.task = task
         self.metadata = dict(metadata)
+        self.clocks = clocks
         self._num_rows = 0
         self._failure: str | None = None
         # Per feature: the streams of one are put together in every row.
@@ -215,6 +221,11 @@ class Take:
     def exposure(self) -> str:
         """Why a crash now would take more than the last second; empty if it would not."""
         return self._journal.error
+
+    @property
+    def clock_sentences(self) -> tuple[str, ...]:
+        """What happened to the clocks of the streams so far."""
+        return tuple(self.clocks.sentences(self._clock.start_ns))
 
     def fail(self, reason: str) -> None:
         """Say why this take cannot be saved."""
@@ -337,6 +348,7 @@ class Take:
             journal=self._journal,
             take_id=self._record.take_id,
             metadata=self.metadata,
+            clocks=self.clocks,
         )
 
     def discard(self) -> FinishedTake:

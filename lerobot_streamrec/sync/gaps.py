@@ -47,6 +47,7 @@ class GapCounter:
         self._num_missing = 0
         self._num_open = 0
         self._num_since = 0
+        self._is_resuming = False
 
     @property
     def num_missing(self) -> int:
@@ -69,8 +70,9 @@ class GapCounter:
             if self._num_open and stamp_ns not in self._stamps_ns:
                 self._fill()
             return
-        if self._period_ns is None:
+        if self._period_ns is None or self._is_resuming:
             self._place_ns = stamp_ns
+            self._is_resuming = False
         else:
             self._count(stamp_ns, self._period_ns)
         self._stamps_ns.append(stamp_ns)
@@ -101,6 +103,12 @@ class GapCounter:
     def _fill(self) -> None:
         self._num_missing -= 1
         self._num_open -= 1
+
+    def resume(self) -> None:
+        """Go on at the next stamp, wherever it is; the period and the counts stay."""
+        self._stamps_ns.clear()
+        self._num_open = 0
+        self._is_resuming = True
 
     def clear(self) -> None:
         """Forget the last stamp, as when the clock jumped back; the counts stay."""

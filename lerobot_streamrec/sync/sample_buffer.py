@@ -130,6 +130,16 @@ class SampleBuffer(Generic[T]):
         """Forget which rows were closed: the next episode has its own."""
         self._closed_until_ns = None
 
+    def move(self, by_ns: int) -> None:
+        """
+        Give all samples later stamps, as when the clock was set.
+
+        :param by_ns: by how much; less than 0: earlier ones
+        """
+        self._stamps_ns = [stamp + by_ns for stamp in self._stamps_ns]
+        if self._closed_until_ns is not None:
+            self._closed_until_ns += by_ns
+
     def clear(self) -> None:
         """Forget everything, as when the clock jumped back."""
         self._stamps_ns.clear()

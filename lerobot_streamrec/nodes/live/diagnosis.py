@@ -22,6 +22,8 @@ from lerobot_streamrec.nodes.live.observation import Observation
 from lerobot_streamrec.nodes.live.seen import IMAGES_PROFILE
 from lerobot_streamrec.nodes.live.verdict import Level, Remark
 from lerobot_streamrec.nodes.timing_settings import HEADER
+from lerobot_streamrec.recording.clock_offsets import ClockReading, off_clocks
+from lerobot_streamrec.recording.config import DEFAULT_MAX_LATENESS_S
 
 # Fast DDS shares so much memory per process by default: larger messages are lost.
 _SEGMENT_BYTES = 500_000
@@ -31,17 +33,22 @@ _MISSING_SHARE = 0.02
 _MISSING_MIN = 2
 # With more gaps than this, rows show little of what happened.
 _UNFIT_SHARE = 0.2
-_SAME_CLOCK_S = 1.0
 _RARE_SHARE = 0.1
 
 
-def judge(seen: Observation, others: Sequence[Observation], fps: int) -> tuple[Remark, ...]:
+def judge(
+    seen: Observation,
+    others: Sequence[Observation],
+    fps: int,
+    max_lateness_s: float = DEFAULT_MAX_LATENESS_S,
+) -> tuple[Remark, ...]:
     """
     Say what is wrong with a topic; nothing if it is fit to be recorded.
 
     :param seen: the topic
     :param others: the other topics of the file
     :param fps: rows per second
+    :param max_lateness_s: how long rows wait for a stream
     """
     if not seen.offered:
         return (Remark(Level.PROBLEM, _nobody(seen)),)
@@ -52,7 +59,7 @@ def judge(seen: Observation, others: Sequence[Observation], fps: int) -> tuple[R
         return tuple(remarks)
     remarks += _sharing(seen)
     remarks += _content(seen)
-    remarks += _stamps(seen, others)
+    remarks += _stamps(seen, others, max_lateness_s)
     remarks += _rate(seen, fps)
     return tuple(remarks)
 
@@ -112,36 +119,38 @@ def _content(seen: Observation) -> Iterator[Remark]:
         yield Remark(Level.PROBLEM, seen.picture_problem)
 
 
-def _stamps(seen: Observation, others: Sequence[Observation]) -> Iterator[Remark]:
-    trouble = seen.heard.stamp_trouble
-    if not trouble or seen.stamp != HEADER:
+def _stamps(
+    seen: Observation, others: Sequence[Observation], max_lateness_s: float
+) -> Iterator[Remark]:
+    if seen.stamp != HEADER:
         return
+    trouble = seen.instants.stamp_trouble
+    readings = [ClockReading(one.key, _lag_s(one), one.offset_ms) for one in (seen, *others)]
+    off = off_clocks(readings, max_lateness_s).get(seen.key)
     todo = f'set {seen.parameter}.stamp: receive'
     if seen.heard.stamps is Stamps.ZERO:
         yield Remark(Level.PROBLEM, f'{trouble}; {todo}')
-    elif seen.heard.stamps is Stamps.LATE:
+    elif off is not None:
+        if off.offset_ms is not None:
+            todo = f'set {seen.parameter}.offset_ms: {off.offset_ms}, or {todo}'
+        level = Level.PROBLEM if off.is_unfit else Level.WARNING
+        yield Remark(level, f'{off.trouble}; mend the clocks, or {todo}')
+    elif seen.instants.stamps is Stamps.LATE:
         yield Remark(Level.WARNING, f'{trouble}; mend the clocks, or {todo}')
-    elif all(_is_same_clock(seen, other) for other in others):
+    elif trouble:
         yield Remark(
             Level.WARNING,
             f'{trouble}. All topics have that clock, so that rows fit together; of a simulation, '
             'set use_sim_time: true',
         )
-    else:
-        yield Remark(Level.PROBLEM, f'{trouble}; mend the clocks, or {todo}')
 
 
-def _is_same_clock(one: Observation, other: Observation) -> bool:
-    """Whether samples of both would stand in the rows that they belong to."""
-    ours, theirs = _row_delay_s(one), _row_delay_s(other)
-    return ours is None or theirs is None or abs(ours - theirs) < _SAME_CLOCK_S
-
-
-def _row_delay_s(seen: Observation) -> float | None:
+def _lag_s(seen: Observation) -> float | None:
     """Return how far its instants are behind the clock here; None: nothing came."""
     if not seen.heard.num_messages:
         return None
-    return seen.heard.delay_s if seen.stamp == HEADER and seen.heard.delay_s is not None else 0.0
+    is_stamped = seen.stamp == HEADER and seen.instants.delay_s is not None
+    return seen.instants.delay_s if is_stamped else -seen.offset_ms / 1000
 
 
 def _rate(seen: Observation, fps: int) -> Iterator[Remark]:

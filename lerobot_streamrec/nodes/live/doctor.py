@@ -21,6 +21,7 @@ from dataclasses import replace
 import difflib
 from pathlib import Path
 import time
+from typing import Any
 
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.errors import ConfigError
@@ -105,14 +106,13 @@ def diagnose(
             *(one.observation(node) for one in untyped),
         ]
         seen = [replace(one, alike=_alike(one, node)) for one in seen]
-    fps = settings.recorder.fps if settings else given.options['fps']
     return DoctorReport(
-        str(path), seconds, tuple(_topic_reports(seen, untyped, fps)), tuple(checks)
+        str(path), seconds, tuple(_topic_reports(seen, untyped, given.options)), tuple(checks)
     )
 
 
 def _topic_reports(
-    seen: Sequence[Observation], untyped: Sequence[UntypedTopic], fps: int
+    seen: Sequence[Observation], untyped: Sequence[UntypedTopic], options: Mapping[str, Any]
 ) -> list[TopicReport]:
     reasons = {one.settings.parameter: one.reason for one in untyped}
     reports = []
@@ -120,7 +120,8 @@ def _topic_reports(
         if one.offered and one.parameter in reasons:
             remarks: tuple[Remark, ...] = (Remark(Level.PROBLEM, reasons[one.parameter]),)
         else:
-            remarks = judge(one, [other for other in seen if other is not one], fps)
+            others = [other for other in seen if other is not one]
+            remarks = judge(one, others, options['fps'], options['max_lateness_s'])
         reports.append(TopicReport(one, remarks))
     return reports
 

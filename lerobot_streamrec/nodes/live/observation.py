@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lerobot_streamrec.nodes.live.arrivals import Heard
 
@@ -43,6 +43,7 @@ class Observation:
     :param ignored: what messages that are meant for others have instead of its names; empty: none
         came since the last of its own
     :param readiness: what would keep an episode from starting; empty: nothing
+    :param offset_ms: the setting, which is added to its stamps
     :param encoding: of its pictures
     :param width: of its pictures, in pixels
     :param height: of its pictures, in pixels
@@ -68,6 +69,7 @@ class Observation:
     rejection: str = ''
     ignored: str = ''
     readiness: str = ''
+    offset_ms: float = 0.0
     encoding: str = ''
     width: int = 0
     height: int = 0
@@ -75,3 +77,11 @@ class Observation:
     picture_problem: str = ''
     picture_file: str = ''
     values: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def instants(self) -> Heard:
+        """When its messages came, told from their instants instead of their header stamps."""
+        delay_s = self.heard.delay_s
+        if delay_s is None:
+            return self.heard
+        return replace(self.heard, delay_s=delay_s - self.offset_ms / 1000)

@@ -51,7 +51,8 @@ def observe(
     offered = sorted(f'{node_of(one)}: {describe_qos(one.qos_profile)}' for one in offers)
     problem, file = _picture(topic, settings, info, pictures)
     picture = topic.first_picture
-    readiness = stream_problem(topic.stream, now_ns, witness.newest_ns())
+    # Whether its clock fits is told from the stamps of all topics, by ``judge``.
+    readiness = stream_problem(topic.stream, now_ns, None, None)
     return Observation(
         parameter=source.parameter,
         key=subscriber.key,
@@ -67,8 +68,8 @@ def observe(
         num_rejected=topic.num_rejected,
         rejection=topic.rejection,
         ignored=topic.stream.last_ignored,
-        # A clock that is another one is told by its stamps, not by those of the others.
-        readiness=readiness if topic.has_clock_of_here else '',
+        readiness=readiness,
+        offset_ms=source.stream.offset_ms,
         encoding=topic.encoding,
         width=picture.width if picture else 0,
         height=picture.height if picture else 0,

@@ -23,7 +23,6 @@ from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.nodes.live.arrivals import Arrivals
 from lerobot_streamrec.nodes.live.graph_watch import stamp_of
 from lerobot_streamrec.nodes.stream_settings import Source
-from lerobot_streamrec.nodes.timing_settings import HEADER
 from lerobot_streamrec.recording.stream import Stream
 
 
@@ -36,7 +35,6 @@ class TopicWitness:
 
     def __init__(self, source: Source) -> None:
         self.stream = Stream(source.stream)
-        self._is_header_used = source.stamp == HEADER
         self.arrivals = Arrivals()
         self.first_picture: Picture | None = None
         self.encoding = ''
@@ -64,11 +62,6 @@ class TopicWitness:
         if self.stream.config.is_camera:
             self.encoding = getattr(message, 'encoding', '') or getattr(message, 'format', '')
             self.size_bytes = len(message.data)
-
-    @property
-    def has_clock_of_here(self) -> bool:
-        """Whether its instants are those of the clock here."""
-        return not (self._is_header_used and self.arrivals.heard.is_badly_stamped)
 
     @property
     def values(self) -> dict[str, float]:
@@ -120,10 +113,3 @@ class Witness:
     def lose(self, key: str, num_messages: int) -> None:
         """Take note of what the middleware lost."""
         self.topics[key].arrivals.lose(num_messages)
-
-    def newest_ns(self) -> int | None:
-        """Return the newest stamp of the topics whose clock is the one here, or else of all."""
-        topics = self.topics.values()
-        sound = [one for one in topics if one.has_clock_of_here]
-        stamps = [one.stream.newest_ns for one in sound or topics]
-        return max((stamp for stamp in stamps if stamp is not None), default=None)

@@ -108,8 +108,12 @@ def test_a_good_topic_needs_no_words():
         ({'picture_problem': 'too large'}, Level.PROBLEM, ['too large']),
         (
             {'heard': replace(GOOD, delay_s=2.0)},
-            Level.WARNING,
-            ['2.0 s after', 'mend the clocks, or set camera.front.stamp: receive'],
+            Level.PROBLEM,
+            [
+                'stamps 2.00 s behind the other streams',
+                'mend the clocks, or set camera.front.offset_ms: 1998, or set '
+                'camera.front.stamp: receive',
+            ],
         ),
         (
             {

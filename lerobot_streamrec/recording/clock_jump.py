@@ -1,0 +1,122 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""One clock seems to have jumped: what the messages of all streams say to that."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Set
+
+from lerobot_streamrec.sync.grid import NS_PER_S
+
+NOISE_NS = NS_PER_S // 20
+"""No message comes earlier than expected by more, unless its clock was set."""
+NUM_SURE = 3
+"""A stream without others has jumped if so many messages say so. One wrong stamp is no jump."""
+_SAME_INSTANT_NS = NS_PER_S // 50
+_MAX_TOLERANCE_NS = 5 * NS_PER_S
+# Two streams that jump alike are enough if the others keep silent for so long; one needs longer.
+_WAIT_NS = NS_PER_S // 2
+_WAIT_FOR_ONE_NS = 2 * NS_PER_S
+
+
+class Jump:
+    """
+    A jump of one stream, and how many of the others have made it.
+
+    :param key: of the stream that was the first
+    :param size_ns: by how much its stamps are later than expected; less than 0: earlier
+    :param stamp_ns: when, in the time of the rows
+    :param now_ns: the same, steady clock
+    """
+
+    def __init__(self, key: str, size_ns: int, *, stamp_ns: int, now_ns: int) -> None:
+        self.key = key
+        self.stamp_ns = stamp_ns
+        self._begun_ns = now_ns
+        self.first_ns = size_ns
+        self.sizes = {key: size_ns}
+        """By how much each stream has jumped that has."""
+        self._num_heard: Counter[str] = Counter()
+        self._against: set[str] = set()
+
+    @property
+    def size_ns(self) -> int:
+        """By how much the clock was set. Delays make a jump look smaller, never larger."""
+        return max(self.sizes.values())
+
+    @property
+    def against(self) -> Set[str]:
+        """Streams that have not jumped."""
+        return self._against
+
+    def hear(
+        self, key: str, off_ns: int, *, stamp_ns: int, newest_ns: int | None, gap_ns: int
+    ) -> None:
+        """
+        Take note of a message.
+
+        :param key: of its stream
+        :param off_ns: by how much its stamp is later than expected
+        :param stamp_ns: its stamp, in the time of the rows if its clock has not jumped
+        :param newest_ns: stamp of the newest sample of its stream from before the jump
+        :param gap_ns: how long ago that arrived, steady clock
+        """
+        is_like_it = is_near(off_ns, self.size_ns)
+        if self.size_ns > 0:
+            is_against = off_ns <= NOISE_NS
+        elif newest_ns is not None and gap_ns < -self.size_ns:
+            # Its stamps would go back. A delay looks alike, but lets none go back.
+            is_like_it, is_against = is_like_it and stamp_ns < newest_ns, stamp_ns >= newest_ns
+        else:
+            is_against = not is_like_it and off_ns > self.size_ns
+        if is_like_it:
+            self.sizes[key] = max(off_ns, self.sizes.get(key, off_ns))
+            self._num_heard[key] += 1
+        elif is_against and stamp_ns > self.stamp_ns + _SAME_INSTANT_NS:
+            # What was on its way when the clock jumped has the stamps of before.
+            self._against.add(key)
+
+    def verdict(
+        self, now_ns: int, *, live: Set[str], kind: Set[str], is_last: bool
+    ) -> bool | None:
+        """
+        Tell whether the clock of all streams was set.
+
+        :param now_ns: steady clock
+        :param live: streams whose messages kept coming
+        :param kind: streams with stamps from the same source as the first one: by their
+            publishers, or by the clock of this computer
+        :param is_last: whether no other message will be heard
+        :return: None: that is not known yet
+        """
+        if self._against & kind:
+            return False
+        alike = set(self.sizes) - self._against
+        if live & kind <= alike and len(alike & kind) >= 2:
+            return True
+        is_sure = max(self._num_heard.values(), default=0) >= NUM_SURE
+        if live <= alike and (len(live) >= 2 or is_sure):
+            return True
+        if live & kind <= alike and self._against:
+            return False
+        wait_ns = _WAIT_NS if len(alike) >= 2 else _WAIT_FOR_ONE_NS
+        if not is_last and now_ns - self._begun_ns <= wait_ns:
+            return None
+        return len(alike & kind) >= 2 or (is_sure and not self._against)
+
+
+def is_near(off_ns: int, size_ns: int) -> bool:
+    """Tell whether a message is off by a jump of this size, however much it was delayed."""
+    return abs(off_ns - size_ns) <= min(abs(size_ns) // 2, _MAX_TOLERANCE_NS)

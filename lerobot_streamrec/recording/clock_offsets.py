@@ -1,0 +1,139 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Which stream's clock is off from those of the others, and the ``offset_ms`` that mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median_high
+
+from lerobot_streamrec.sync.grid import NS_PER_S
+
+_SAME_S = 0.05
+"""Clocks of two computers that are kept together differ by less."""
+_MAX_OFFSET_S = 60.0
+"""No larger offset can be set as a parameter."""
+_MS_PER_S = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ClockReading:
+    """
+    How a stream's stamps stand to the clock of this computer.
+
+    :param key: of the stream
+    :param lag_s: arrival by the clock here minus the instant of the sample, which includes
+        ``offset_ms``, seconds: as small as it was in the last seconds; None: it is not known
+    :param offset_ms: the setting
+    :param is_periodic: whether old stamps are not expected of it; False: it is published on
+        change, or was latched
+    :param is_sure: whether there are enough messages; False: all of them may be late
+    """
+
+    key: str
+    lag_s: float | None
+    offset_ms: float = 0.0
+    is_periodic: bool = True
+    is_sure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OffClock:
+    """
+    A stream whose stamps do not fit those of the others.
+
+    :param key: of the stream
+    :param ahead_s: how far it is ahead of the others, seconds; less than 0: behind
+    :param offset_ms: the setting that mends it; None: no setting is so large
+    :param is_unfit: whether rows are closed before their samples have come
+    :param trouble: what is wrong; goes on after the stream's name
+    """
+
+    key: str
+    ahead_s: float
+    offset_ms: int | None
+    is_unfit: bool
+    trouble: str
+
+    @property
+    def text(self) -> str:
+        """What is wrong and what to do; goes on after the stream's name."""
+        todo = 'its stamp parameter to receive'
+        if self.offset_ms is not None:
+            todo = f'its offset_ms parameter to {self.offset_ms}, or {todo}'
+        return f'{self.trouble}; mend the clock, or set {todo}'
+
+
+def off_clocks(
+    readings: Sequence[ClockReading], max_lateness_s: float
+) -> Mapping[str, OffClock]:
+    """
+    Find the streams whose clock is off.
+
+    Where the stamps of some streams are those of the clock here, these are right. Otherwise, as
+    when recorded data are replayed, most streams are; of two, the one that is behind.
+
+    A stream ahead of the others has a clock that is off, since no message comes before it is
+    sent. One that is behind may be delayed as well: up to ``max_lateness_s`` that is waited for.
+
+    :param readings: of all streams
+    :param max_lateness_s: how long rows wait for a stream
+    :return: by key, those that are off; none on a healthy robot
+    """
+    lags = [one.lag_s for one in readings if one.lag_s is not None and one.is_sure]
+    if not lags:
+        return {}
+    right = [lag for lag in lags if -_SAME_S <= lag <= max(max_lateness_s, _SAME_S)]
+    reference_s = min(right) if right else median_high(lags)
+    found = {}
+    for one in readings:
+        if one.lag_s is None:
+            continue
+        ahead_s = reference_s - one.lag_s
+        is_early = bool(right) and ahead_s > _SAME_S and one.lag_s < -_SAME_S
+        is_behind = -ahead_s > max_lateness_s and one.is_periodic and one.is_sure
+        if is_early or ahead_s > max_lateness_s or is_behind:
+            found[one.key] = _off_clock(one, ahead_s, max_lateness_s)
+    return found
+
+
+def _off_clock(one: ClockReading, ahead_s: float, max_lateness_s: float) -> OffClock:
+    offset_ms = round(one.offset_ms - ahead_s * _MS_PER_S)
+    is_unfit = abs(ahead_s) > max_lateness_s
+    if ahead_s > 0:
+        trouble = f'has stamps {ahead_s:.2f} s ahead of the other streams: its clock is ahead'
+        if is_unfit:
+            trouble += (
+                ', and rows are closed before the samples of the others come '
+                f'(sync.max_lateness_s is {max_lateness_s:g})'
+            )
+    else:
+        trouble = (
+            f'has stamps {-ahead_s:.2f} s behind the other streams, and rows wait for '
+            f'{max_lateness_s:g} s (sync.max_lateness_s): its clock is behind, or its messages '
+            'take that long'
+        )
+    is_possible = abs(offset_ms) <= _MAX_OFFSET_S * _MS_PER_S
+    return OffClock(one.key, ahead_s, offset_ms if is_possible else None, is_unfit, trouble)
+
+
+def lag_s(lag_ns: int | None, clock_here_ns: int) -> float | None:
+    """
+    Return a lag by the clock of this computer, in seconds.
+
+    :param lag_ns: by the steady clock; None: it is not known
+    :param clock_here_ns: the clock of this computer minus the steady one
+    """
+    return None if lag_ns is None else (lag_ns + clock_here_ns) / NS_PER_S

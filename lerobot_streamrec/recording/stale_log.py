@@ -1,0 +1,70 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A line in the log for a stream that goes stale in an episode, and one when it comes back."""
+
+from __future__ import annotations
+
+import logging
+
+from lerobot_streamrec.recording.stream import Stream
+from lerobot_streamrec.sync.grid import NS_PER_S
+
+_log = logging.getLogger(__name__)
+
+
+class StaleLog:
+    """Owned by the executor's thread."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def clear(self) -> None:
+        """Forget what was told: another episode begins."""
+        self._told.clear()
+
+    def look(self, stream: Stream, now_ns: int) -> None:
+        """
+        Tell that a stream is stale, once.
+
+        :param now_ns: steady clock
+        """
+        config = stream.config
+        if config.key not in self._told and _is_stale(stream, now_ns):
+            self._told.add(config.key)
+            _log.warning(
+                '%s (%s) is stale: no sample has come for %.1f s (max_age_s is %g)',
+                config.key,
+                config.topic,
+                stream.age_s(now_ns),
+                config.max_age_s,
+            )
+
+    def come(self, stream: Stream, now_ns: int) -> None:
+        """
+        Tell that a stream which was stale comes again; to be called before its sample is taken in.
+
+        :param now_ns: steady clock
+        """
+        self.look(stream, now_ns)
+        config = stream.config
+        if config.key in self._told:
+            self._told.discard(config.key)
+            _log.warning(
+                '%s (%s) comes again after %.1f s', config.key, config.topic, stream.age_s(now_ns)
+            )
+
+
+def _is_stale(stream: Stream, now_ns: int) -> bool:
+    limit_ns, arrived_ns = stream.config.max_age_s * NS_PER_S, stream.arrived_ns
+    return bool(limit_ns) and arrived_ns is not None and now_ns - arrived_ns > limit_ns

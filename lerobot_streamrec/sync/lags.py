@@ -1,0 +1,134 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""How long after their stamps a stream's messages arrive, told by a clock that never jumps."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from lerobot_streamrec.sync.grid import NS_PER_S
+
+_BUCKET_NS = NS_PER_S // 2
+_NUM_BUCKETS = 10
+# An expectation comes from the last ones alone: simulated time changes its pace.
+_NUM_RECENT = 4
+MIN_MESSAGES = 3
+"""Fewer do not tell how a clock stands: any of them may be late."""
+_MAX_DRIFT_NS = NS_PER_S // 10
+# A pace that is so near to that of the steady clock counts as equal.
+_SAME_PACE = 0.1
+
+
+@dataclass(slots=True)
+class _Bucket:
+    begin_ns: int
+    least_ns: int
+    least_at_ns: int
+    num_messages: int
+
+
+class LagWindow:
+    """
+    The least lags of the last seconds, in buckets. Owned by one thread.
+
+    A lag is the arrival by the steady clock minus the stamp. Only differences of lags mean
+    something: between streams, and between now and before. A busy machine and a slow network make
+    lags longer and never shorter, so that the least one tells how the clocks stand.
+    """
+
+    def __init__(self) -> None:
+        self._buckets: deque[_Bucket] = deque(maxlen=_NUM_BUCKETS)
+        self._drift = 0.0
+
+    def push(self, stamp_ns: int, now_ns: int) -> None:
+        """
+        Take note of a message.
+
+        :param stamp_ns: its instant
+        :param now_ns: its arrival, steady clock
+        """
+        lag_ns = now_ns - stamp_ns
+        last = self._buckets[-1] if self._buckets else None
+        if last is None or now_ns >= last.begin_ns + _BUCKET_NS:
+            oldest_ns = now_ns - _NUM_BUCKETS * _BUCKET_NS
+            # The last one stays however old it is: it tells how a rare stream's clock stands.
+            while len(self._buckets) > 1 and self._buckets[0].begin_ns < oldest_ns:
+                self._buckets.popleft()
+            self._buckets.append(_Bucket(now_ns, lag_ns, now_ns, 1))
+            self._drift = self._measure_drift()
+            return
+        last.num_messages += 1
+        if lag_ns <= last.least_ns:
+            last.least_ns, last.least_at_ns = lag_ns, now_ns
+
+    def move(self, stamps_by_ns: int) -> None:
+        """Take all stamps so far for later ones, by so much."""
+        for bucket in self._buckets:
+            bucket.least_ns -= stamps_by_ns
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._buckets.clear()
+        self._drift = 0.0
+
+    def expected_stamp_ns(self, now_ns: int) -> int | None:
+        """
+        Return the stamp of a message that arrives now as early as messages do.
+
+        :param now_ns: steady clock
+        :return: None before there was a message
+        """
+        if not self._buckets:
+            return None
+        recent = list(self._buckets)[-_NUM_RECENT:]
+        least_ns = min(
+            one.least_ns + round(self._drift * (now_ns - one.least_at_ns)) for one in recent
+        )
+        return now_ns - least_ns
+
+    def _measure_drift(self) -> float:
+        """Return by how much lags grow in a second: simulated time has a pace of its own."""
+        slopes = [
+            (after.least_ns - before.least_ns) / (after.least_at_ns - before.least_at_ns)
+            for before, after in pairwise(self._buckets)
+        ]
+        drift = median(slopes) if len(slopes) >= MIN_MESSAGES else 0.0
+        return drift if abs(drift) > _SAME_PACE else 0.0
+
+    @property
+    def least_ns(self) -> int | None:
+        """The least lag of the last seconds, though it may be that of one message; None: none."""
+        return min((one.least_ns for one in self._buckets), default=None)
+
+    @property
+    def num_messages(self) -> int:
+        """Messages of the last seconds."""
+        return sum(one.num_messages for one in self._buckets)
+
+    def steady_ns(self) -> int | None:
+        """
+        Return the least lag of the last seconds if it is one, and not one after the other.
+
+        :return: None if there are too few messages, or the clocks have not the same pace
+        """
+        buckets = list(self._buckets)
+        if self.num_messages < MIN_MESSAGES or len(buckets) < 2:
+            return None
+        half = len(buckets) // 2
+        before = min(one.least_ns for one in buckets[:half])
+        after = min(one.least_ns for one in buckets[half:])
+        return min(before, after) if abs(after - before) <= _MAX_DRIFT_NS else None
