@@ -29,6 +29,7 @@ from lerobot_streamrec.dataset.check.episode_order import (
 from lerobot_streamrec.dataset.check.episode_statistics import check_episode_statistics
 from lerobot_streamrec.dataset.check.episodes import EpisodeTable, read_episodes
 from lerobot_streamrec.dataset.check.findings import Finding, Findings
+from lerobot_streamrec.dataset.check.index_tables import check_index_tables
 from lerobot_streamrec.dataset.check.info import check_info, CheckedInfo
 from lerobot_streamrec.dataset.check.kinds import (
     BROKEN_FRAMES,
@@ -135,6 +136,7 @@ class _Check:
         check_spans(table, info.fps, findings)
         row_check = RowCheck(root, info, table, tasks, findings, decode=self._decode)
         rows = row_check.run(partial(self._step, 'rows'))
+        check_index_tables(root, info, rows.moments, findings)
         video_check = VideoCheck(root, info, table, findings, decode=self._decode)
         videos = video_check.run(partial(self._step, 'videos'))
         moments = {**rows.moments, **videos.moments}

@@ -105,6 +105,18 @@ TASKS_WITHOUT_INDEX = Kind(
 )
 DUPLICATE_TASK = Kind('duplicate-task', _W, 'Give their rows one task_index.')
 
+# Other tables of meta that rows refer to, as those of subtasks
+WRONG_INDEX_TABLE = Kind(
+    'wrong-index-table',
+    _W,
+    'Merging needs it. Write it anew, with the rows at the places that their numbers tell.',
+)
+INDEX_OUT_OF_TABLE = Kind(
+    'index-out-of-table',
+    _W,
+    'Readers that look it up fail, and merging does. Add what is missing to the table.',
+)
+
 # Columns of parquet files
 MISSING_COLUMN = Kind('missing-column', _E, f'{_RESTORE}.', True)
 EXTRA_COLUMN = Kind(

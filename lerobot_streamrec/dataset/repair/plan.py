@@ -45,12 +45,14 @@ _OF_STRAYS = {kinds.LEFTOVER_IMAGES, kinds.ORPHAN_FILE, kinds.ORPHAN_ROWS, kinds
 _NOT_SAID = {
     *_OF_STRAYS,
     kinds.CHANGED_MEANWHILE,
+    kinds.INDEX_OUT_OF_TABLE,
     kinds.LINK_OUT_OF_ROOT,
     kinds.RECORDER_RUNS,
     kinds.UNCOMMITTED_EPISODE,
     kinds.UNENCODED_EPISODE,
     kinds.UNFINISHED_TAKE,
     kinds.VIDEO_TOO_LONG,
+    kinds.WRONG_INDEX_TABLE,
 }
 
 

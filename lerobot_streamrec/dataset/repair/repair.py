@@ -41,11 +41,13 @@ MIN_SECONDS = 1.0
 # What is no fault of the files, or nothing that writing them anew would change.
 _NOT_MENDED = {
     kinds.CHANGED_MEANWHILE,
+    kinds.INDEX_OUT_OF_TABLE,
     kinds.LINK_OUT_OF_ROOT,
     kinds.RECORDER_RUNS,
     kinds.UNENCODED_EPISODE,
     kinds.UNFINISHED_TAKE,
     kinds.VIDEO_TOO_LONG,
+    kinds.WRONG_INDEX_TABLE,
 }
 _SHOWN = 3
 

@@ -15,7 +15,10 @@
 
 from __future__ import annotations
 
+from annotations import annotate
 from breakages import meta, put, swapped
+from lerobot_streamrec.dataset.repair.repair import repair_dataset
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -101,6 +104,23 @@ def test_a_task_that_stands_there_twice_is_found(dataset):
     dataset.column(TASKS, 'task_index', lambda _: [0, 1, 2])
     dataset.info(put('total_tasks', value=3))
     assert dataset.codes() == {'duplicate-task'}
+
+
+def test_a_table_that_rows_refer_to_is_checked(dataset):
+    annotate(dataset.root, ['reach', 'grasp'])
+    assert dataset.codes() == set()
+    path = 'meta/subtasks.parquet'
+    dataset.column(path, 'subtask_index', lambda _: [1, 0])
+    assert dataset.codes() == {'wrong-index-table'}
+    dataset.path(path).write_bytes(b'no parquet')
+    assert dataset.codes() == {'wrong-index-table'}
+    assert repair_dataset(dataset.root).plan is None
+    pd.DataFrame({'subtask_index': [0]}, pd.Index(['reach'], name='subtask')).to_parquet(
+        dataset.path(path)
+    )
+    (finding,) = dataset.check().findings
+    assert (finding.kind.code, finding.found) == ('index-out-of-table', '1')
+    assert (finding.path, finding.feature) == (path, 'subtask_index')
 
 
 @pytest.mark.parametrize(('value', 'codes'), [('lance', {'wrong-storage'}), ('lerobot', set())])

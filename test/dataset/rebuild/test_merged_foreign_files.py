@@ -48,7 +48,7 @@ def two(record):
     return roots
 
 
-def test_rows_of_both_datasets_still_name_their_subtasks(two, tmp_path):
+def test_rows_of_both_datasets_still_name_their_subtasks(two, tmp_path, kept_datasets):
     expected = [one for root in two for one in annotations(root)]
     out = tmp_path / 'merged'
     change = merge_datasets(out, two)
@@ -59,6 +59,7 @@ def test_rows_of_both_datasets_still_name_their_subtasks(two, tmp_path):
     assert foreign_content(out) == foreign_content(two[0])
     assert check_dataset(out).findings == ()
     assert repair_dataset(out).plan is None
+    kept_datasets.add_other(out)
 
 
 def test_files_of_the_same_name_go_to_a_folder_of_their_dataset(two, tmp_path):
