@@ -43,11 +43,13 @@ Every exception that this package raises on purpose.
     |  |- BrokenEncoderError    it died; the reason stands in __cause__
     |  `- EncoderTimeoutError   it did not finish by its deadline
     |- VideoError               a video that cannot be read, joined or made as asked
-    |  `- FrameTimestampError   a video has no frame near an instant that was asked for
+    |  |- FrameTimestampError   a video has no frame near an instant that was asked for
+    |  `- NothingWholeError     a take of which no row is whole
     `- MessageError             a message that cannot be recorded
        |- UnsupportedEncodingError
        |- FrameShapeError       sizes that do not fit the data, or that changed
        |- UndecodableError      a compressed picture that is not whole
+       |  `- ReorderedPacketsError  packets that come in another order than their pictures
        |- VectorError           names or numbers that a state or action message lacks
        |  `- ForeignMessageError  it has none of the names: it is meant for somebody else
        `- StampError            a stamp that cannot be an instant
@@ -240,6 +242,10 @@ class FrameTimestampError(VideoError, ValueError):
     """A video has no frame near an instant that was asked for."""
 
 
+class NothingWholeError(VideoError):
+    """A saved take of which no row is whole: it will never be an episode."""
+
+
 class MessageError(StreamrecError, ValueError):
     """A message that cannot be recorded."""
 
@@ -267,6 +273,10 @@ class FrameShapeError(MessageError):
 
 class UndecodableError(MessageError):
     """A compressed picture that is not whole, or of another codec than it says."""
+
+
+class ReorderedPacketsError(UndecodableError):
+    """A video stream whose packets come in another order than their pictures."""
 
 
 class VectorError(MessageError):

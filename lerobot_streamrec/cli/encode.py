@@ -47,9 +47,10 @@ def encode(root: Path) -> None:
     finally:
         writer.close()
     if failed:
+        num_left = sum(one.folder.exists() for one in failed)
         raise click.ClickException(
-            f'{count_text(len(failed), "episode")} could not be encoded and still '
-            f'{"waits" if len(failed) == 1 else "wait"}'
+            f'{count_text(len(failed), "episode")} could not be encoded'
+            + (f'; {num_left} still wait{"s" if num_left == 1 else ""}' if num_left else '')
         )
 
 
@@ -63,9 +64,8 @@ def _encode_one(takes: DeferredTakes, take: DeferredTake) -> bool:
             encoded = encode_take(take.folder, saved.num_rows, tell)
         episode = takes.commit(take, encoded)
     except StreamrecError as error:
-        takes.forget(take)
-        click.echo(f'{what}: {error}. It stays in {take.folder}', err=True)
+        click.echo(f'{what}: {error}. {takes.fail(take, error)}', err=True)
         return False
     size = size_text(episode.size_bytes)
-    click.echo(f'encoded episode {episode.episode_index}: {what}, {size}{take.loss(episode)}')
+    click.echo(f'encoded episode {episode.episode_index}: {what}, {size}{take.loss(encoded)}')
     return True

@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lerobot_streamrec.dataset.takes.counting import counting_of, PictureStatistics
@@ -31,7 +32,8 @@ from lerobot_streamrec.recording.config import DEFERRED, PNG, RecorderConfig, St
 from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.config_record import config_record
 from lerobot_streamrec.video.copying_encoder import CopyingEncoder
-from lerobot_streamrec.video.decoding_encoder import DecodingEncoder
+from lerobot_streamrec.video.decoders import decoded
+from lerobot_streamrec.video.decoding_encoder import CheckingEncoder, DecodingEncoder
 from lerobot_streamrec.video.depth_config import DEPTH_UNIT
 from lerobot_streamrec.video.encoder_account import EncoderAccount
 from lerobot_streamrec.video.encoder_thread import EncoderThread, VideoEncoder
@@ -82,7 +84,8 @@ def open_camera(
     Start a camera's encoder thread.
 
     :param stream: which camera
-    :param picture: one of its pictures: all others have to be of that kind and size
+    :param picture: from before row 0, and one that decodes: all others have to be of that kind
+        and size, and row 0 shows it if its own one is damaged
     :param config: settings
     :param encoder: of this camera, never of ``auto``
     :param folder: of the take, in staging; made if it is not there
@@ -105,11 +108,15 @@ def open_camera(
         path.parent.mkdir(parents=True, exist_ok=True)
         if is_deferred:
             pack = packed if config.deferred_format == PNG else unchanged
-            return SpoolingEncoder(spool_path, pack=pack)
+            spooling = SpoolingEncoder(spool_path, pack=pack)
+            begin = partial(spooling.encode, picture)
+            return CheckingEncoder(spooling, stream.key, account, begin, every=config.fps)
         video: VideoEncoder = (
             CopyingEncoder(path, open_mp4, fps=config.fps) if is_packet else open_mp4(path)
         )
-        return DecodingEncoder(counting.before(video), stream.key)
+        counted = counting.before(video)
+        begin = partial(_encode_decoded, counted, picture)
+        return DecodingEncoder(counted, stream.key, account, begin)
 
     thread = EncoderThread(
         stream.key,
@@ -123,6 +130,10 @@ def open_camera(
     info = {**encoder.as_info(), **picture_info(stream, picture)}
     taken = TakenCamera(height, width, info, config_record(encoder))
     return CameraTake(thread, counting.counted, taken, unit, account)
+
+
+def _encode_decoded(encoder: VideoEncoder, picture: Picture) -> None:
+    encoder.encode(decoded(picture))
 
 
 def encoder_for(encoder: EncoderConfig, picture: Picture) -> EncoderConfig:

@@ -166,25 +166,24 @@ class Deferring:
         try:
             if isinstance(outcome, StreamrecError):
                 raise outcome
-            episode = self._takes.commit(take, outcome)
+            sentence = _success(take, self._takes.commit(take, outcome), outcome)
         except StreamrecError as error:
-            self._takes.forget(take)
             self._counts.add(deferred=-1)
+            place = self._takes.fail(take, error)
+            again = '; the next start, or streamrec encode, tries again'
             sentence = (
                 f'an episode of {take.saved.task!r}, {take.saved.seconds:.1f} s, is saved, but '
-                f'not in the dataset: {error}. It stays in {take.folder}; the next start, or '
-                'streamrec encode, tries again'
+                f'not in the dataset: {error}. {place}{again if take.folder.exists() else ""}'
             )
             _log.error('%s', sentence)
         else:
             self._counts.add(deferred=-1, saved=1)
-            sentence = _success(take, episode)
             _log.info('%s', sentence)
         self._news.put(sentence)
 
 
-def _success(take: DeferredTake, episode: SavedEpisode) -> str:
+def _success(take: DeferredTake, episode: SavedEpisode, encoded: EncodedTake) -> str:
     return (
         f'encoded episode {episode.episode_index}: {episode.num_rows} rows, '
-        f'{episode.size_bytes / MIB:.1f} MB{take.loss(episode)}'
+        f'{episode.size_bytes / MIB:.1f} MB{take.loss(encoded)}'
     )

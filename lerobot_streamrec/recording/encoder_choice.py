@@ -150,7 +150,7 @@ class EncoderChoices:
         """
         settled, pending = {}, []
         for camera in (one for one in streams if one.config.is_camera):
-            key, picture = camera.config.key, camera.newest_value
+            key, picture = camera.config.key, camera.whole_picture
             if key in self._bundled:
                 settled[key] = self._bundled[key]
                 continue

@@ -22,7 +22,6 @@ from lerobot_streamrec.dataset.features import camera_feature, differences, VIDE
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.errors import DatasetMismatchError, StreamsNotReadyError
-from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.camera_take import encoder_for, picture_info
 from lerobot_streamrec.recording.clock_offsets import OffClock
 from lerobot_streamrec.recording.config import NS_PER_MS
@@ -101,6 +100,22 @@ def refuse_unready_streams(streams: Streams, now_ns: int) -> None:
         raise StreamsNotReadyError(problems)
 
 
+def refuse_undecodable_pictures(streams: Iterable[Stream]) -> None:
+    """
+    Refuse to start with a camera none of whose recent pictures decode.
+
+    :param streams: all of them, each with a sample
+    :raise StreamsNotReadyError: naming each such camera and the reason
+    """
+    problems = [
+        f'{stream.config.key} ({stream.config.topic}) {stream.picture_problem}'
+        for stream in streams
+        if stream.picture_problem
+    ]
+    if problems:
+        raise StreamsNotReadyError(problems)
+
+
 def stream_statuses(
     streams: Streams, take: Take | None, now_ns: int
 ) -> tuple[StreamStatus, ...]:
@@ -127,20 +142,21 @@ def _status(
     key = stream.config.key
     rows = take.rows[key] if take else None
     camera = take.cameras.get(key) if take else None
+    num_repeated = rows.repeated + rows.overloaded if rows else 0
     return StreamStatus(
         key=key,
         topic=stream.config.topic,
         rate_hz=stream.rate_hz,
         age_s=stream.age_s(now_ns),
         counts=take.counts(stream) if take else stream.counts(),
-        repeated=rows.repeated + rows.overloaded if rows else 0,
+        repeated=num_repeated + (camera.account.num_undecodable if camera else 0),
         repeated_by_rate=rows.repeated_by_rate if rows else 0,
         stale=rows.stale if rows else 0,
         max_skew_ms=rows.max_skew_ns / NS_PER_MS if rows else 0.0,
         queue=camera.thread.statistics() if camera else QueueStatistics(),
-        problem=problem,
+        problem=problem or ('' if take else stream.picture_problem),
         clock=clock,
-        trouble=camera.account.trouble if camera else '',
+        trouble=camera.account.undecodable or camera.account.trouble if camera else '',
     )
 
 
@@ -150,7 +166,7 @@ def refuse_picture_sizes(
     """
     Refuse to start with pictures that the codec or the dataset cannot take.
 
-    :param streams: all of them, each with a sample
+    :param streams: all of them; each camera has a picture that decodes
     :param encoders: of each camera
     :param root: the dataset's folder
     :param info: what is committed
@@ -161,7 +177,7 @@ def refuse_picture_sizes(
     wanted = {}
     for stream in streams:
         if stream.config.is_camera:
-            picture: Picture = stream.newest_value
+            picture = stream.whole_picture
             key, height, width = stream.config.key, picture.height, picture.width
             if bool(depth_unit(picture)) != (stream.config.depth is not None):
                 kinds = ('colours', 'depth') if stream.config.depth else ('depth', 'colour')

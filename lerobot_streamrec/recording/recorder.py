@@ -102,6 +102,7 @@ class Recorder:
         :param video_key: which camera
         :param stamp_ns: its instant in the streams' time
         :param picture: a frame, for instance; given away: its buffer must not change any more
+        :raise FrameShapeError: if nothing but its header says that the camera's size has changed
         """
         if self._take is None:
             self._encoders.note_size(video_key, picture.width, picture.height)

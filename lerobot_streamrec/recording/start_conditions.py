@@ -24,7 +24,11 @@ from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.disk_watch import DiskWatch
 from lerobot_streamrec.recording.encoder_choice import EncoderChoices
 from lerobot_streamrec.recording.outcomes import Outcomes
-from lerobot_streamrec.recording.readiness import refuse_picture_sizes, refuse_unready_streams
+from lerobot_streamrec.recording.readiness import (
+    refuse_picture_sizes,
+    refuse_undecodable_pictures,
+    refuse_unready_streams,
+)
 from lerobot_streamrec.recording.streams import Streams
 from lerobot_streamrec.video.config import EncoderConfig
 
@@ -73,16 +77,23 @@ class StartConditions:
         :raise EpisodeStateError: if too many episodes are on their way to the disk
         :raise EpisodeError: if there is no task
         :raise DiskFullError: if the disk has too little room
-        :raise StreamsNotReadyError: if a stream is missing or stale, or its encoder not tried yet
+        :raise StreamsNotReadyError: if a stream is missing or stale, no recent picture of a camera
+            decodes, or an encoder was not tried yet
         :raise CodecError: if the codec cannot take the size of a camera's pictures
         :raise DatasetMismatchError: if a camera's size or codec is not the dataset's
         """
         for check in self._simple_checks(task, is_finalizing=is_finalizing):
             check()
+        for stream in self._streams.all:
+            stream.look_at_pictures()
         return self._fit_encoders()
 
     def problems(self, task: str, *, is_finalizing: bool) -> list[str]:
-        """Return every reason for which ``check`` would refuse now; empty: it would not."""
+        """
+        Return every reason for which ``check`` would refuse now; empty: it would not.
+
+        Pictures are judged by those that were decoded last; none is decoded for this.
+        """
         checks = self._simple_checks(task, is_finalizing=is_finalizing)
         return [text for one in (*checks, self._fit_encoders) if (text := _refusal(one))]
 
@@ -124,6 +135,7 @@ class StartConditions:
     def _fit_encoders(self) -> Mapping[str, EncoderConfig]:
         streams = self._streams.all
         refuse_unready_streams(self._streams, self._clock_ns())
+        refuse_undecodable_pictures(streams)
         encoders = self._encoders.settled(streams)
         refuse_picture_sizes(streams, encoders, self._config.root, self._committer.info_to_come)
         return encoders

@@ -19,12 +19,14 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.config import StreamConfig
 from lerobot_streamrec.recording.sampling import Shown, shown_at
 from lerobot_streamrec.sync.gaps import GapCounter
 from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.sync.lags import LagWindow
 from lerobot_streamrec.sync.sample_buffer import PushResult, SampleBuffer
+from lerobot_streamrec.video.picture_fitness import PictureFitness
 
 JUMP_NS = 10 * NS_PER_S
 """A stamp so far behind its own stream is another clock's."""
@@ -85,6 +87,7 @@ class Stream:
         self._recent_ns: deque[int] = deque(maxlen=_PHASE_STAMPS)
         self._behind_ns: deque[int] = deque(maxlen=_LAGS_KEPT)
         self.lags = LagWindow()
+        self._fitness = PictureFitness()
         self.last_rejection = ''
         self.last_ignored = ''
         self._publishers = ''
@@ -104,6 +107,26 @@ class Stream:
     def newest_value(self) -> Any:
         """Value of the newest sample."""
         return self._buffer.newest_value
+
+    @property
+    def picture_problem(self) -> str:
+        """Why a camera's pictures cannot be recorded, as the end of a sentence; empty: nothing."""
+        return self._fitness.problem
+
+    @property
+    def whole_picture(self) -> Picture:
+        """A camera's newest picture that is known to decode; only while there is no problem."""
+        picture = self._fitness.whole
+        assert picture is not None
+        return picture
+
+    def look_at_pictures(self) -> None:
+        """
+        Decode a camera's newest pictures, if that was not done yet, until one is whole.
+
+        It takes as long as a decoder takes for one picture, or for a few damaged ones.
+        """
+        self._fitness.settle()
 
     @property
     def recent_stamps_ns(self) -> tuple[int, ...]:
@@ -158,6 +181,8 @@ class Stream:
         self.last_rejection = self.last_ignored = ''
         self._recent_ns.append(stamp_ns)
         self._gaps.push(stamp_ns)
+        if self.config.is_camera:
+            self._fitness.push(value, now_ns, may_look=not is_recording)
         result = self._buffer.push(stamp_ns, value)
         self._counts = replace(
             self._counts,

@@ -18,12 +18,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+import logging
 from pathlib import Path
 
 from lerobot_streamrec.dataset.takes.journal import Journal
 from lerobot_streamrec.dataset.takes.take_record import TakenVector, TakeRecord
-from lerobot_streamrec.depth_frame import depth_unit
-from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.depth_frame import depth_unit, DepthFrame
+from lerobot_streamrec.errors import FrameShapeError
+from lerobot_streamrec.frame import Frame, Picture
 from lerobot_streamrec.recording.camera_take import CameraTake, open_camera
 from lerobot_streamrec.recording.clock_account import ClockAccount
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
@@ -37,6 +39,11 @@ from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
 import numpy as np
 import numpy.typing as npt
+
+_log = logging.getLogger(__name__)
+
+# A damaged header may tell any size; so many in a row with another one are believed.
+_NUM_BELIEVED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +162,12 @@ class Take:
         self._before = {stream.config.key: stream.counts() for stream in streams}
         self._cameras = {
             stream.config.key: open_camera(
-                stream.config, stream.newest_value, config, encoders[stream.config.key], folder
+                stream.config, stream.whole_picture, config, encoders[stream.config.key], folder
             )
             for stream in streams
             if stream.config.is_camera
         }
+        self._num_other_size = dict.fromkeys(self._cameras, 0)
         self._record = self._describe()
         self._journal = JournalThread(lambda: Journal(folder, self._record))
 
@@ -228,17 +236,34 @@ class Take:
         return tuple(self.clocks.sentences(self._clock.start_ns))
 
     def fail(self, reason: str) -> None:
-        """Say why this take cannot be saved."""
-        self._failure = self._failure or reason
+        """Say why this take cannot be saved, in the log as well; the first reason stays."""
+        if self._failure is None:
+            _log.error('the running episode cannot be saved: %s', reason)
+            self._failure = reason
 
     def counts(self, stream: Stream) -> StreamCounts:
         """Return what happened to a stream's messages since the take began."""
         return stream.counts().since(self._before[stream.config.key])
 
     def check_size(self, key: str, picture: Picture) -> None:
-        """Fail the take if a camera's pictures have another size or unit than at its start."""
+        """
+        Fail the take if a camera's pictures have another size or unit than at its start.
+
+        :raise FrameShapeError: if one has another size for the first time, and its header, which
+            may be damaged, is all that says so
+        """
         camera = self._cameras[key]
-        if (picture.height, picture.width) != (camera.taken.height, camera.taken.width):
+        if (picture.height, picture.width) == (camera.taken.height, camera.taken.width):
+            self._num_other_size[key] = 0
+        else:
+            self._num_other_size[key] += 1
+            is_pixels = isinstance(picture, Frame | DepthFrame)
+            if not is_pixels and self._num_other_size[key] < _NUM_BELIEVED:
+                raise FrameShapeError(
+                    f'its header says {picture.width}x{picture.height} pixels and those before '
+                    f'had {camera.taken.width}x{camera.taken.height}: it is damaged, or the size '
+                    'changes'
+                )
             self.fail(
                 f'{key} changed from {camera.taken.width}x{camera.taken.height} to '
                 f'{picture.width}x{picture.height} pixels after {self._num_rows} rows; a '

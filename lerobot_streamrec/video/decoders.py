@@ -15,10 +15,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from lerobot_streamrec.depth_frame import CompressedDepth
-from lerobot_streamrec.frame import CompressedPicture, EncodedPacket
+from lerobot_streamrec.frame import CompressedPicture, EncodedPacket, Picture
 from lerobot_streamrec.video.depth_decoder import DepthDecoder
 from lerobot_streamrec.video.packet_decoder import PacketDecoder
 from lerobot_streamrec.video.picture_decoder import PictureDecoder
@@ -45,6 +45,21 @@ class Decoders:
         if place not in self._made:
             self._made[place] = _decoder_of(picture)
         return self._made[place].decode(picture)
+
+
+def is_coded(picture: object) -> TypeGuard[Coded]:
+    """Tell whether a picture has to be decoded; pixels need not."""
+    return isinstance(picture, CompressedPicture | CompressedDepth | EncodedPacket)
+
+
+def decoded(picture: Picture) -> Any:
+    """
+    Decode a picture by itself; pixels stay as they are.
+
+    :return: what encoders take: a ``Frame``, a ``DepthFrame``, or libav's frame
+    :raise UndecodableError: if it is not whole
+    """
+    return Decoders().decode(picture) if is_coded(picture) else picture
 
 
 def _decoder_of(picture: Coded) -> PictureDecoder | PacketDecoder | DepthDecoder:

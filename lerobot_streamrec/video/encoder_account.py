@@ -25,7 +25,11 @@ class EncoderAccount:
 
     :param trouble: which encoder failed, and what encodes instead, in a sentence; empty: none did
     :param num_again: frames that were encoded once more so far, during which no others are
+    :param num_undecodable: frames that repeat the one before because the picture is damaged
+    :param undecodable: why none of the last pictures can be decoded, in a sentence; empty: one can
     """
 
     trouble: str = ''
     num_again: int = 0
+    num_undecodable: int = 0
+    undecodable: str = ''

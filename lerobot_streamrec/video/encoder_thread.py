@@ -187,9 +187,12 @@ class EncoderThread:
         # The thread's entry: whatever happens must reach the one who waits for the result.
         except BaseException as error:  # noqa: BLE001
             if self._may_end():
+                broken = self._broken(error)
+                if not self._queue.is_aborted:
+                    _log.error('%s; the episode cannot be saved', broken)
                 # Frees what waits; later pushes fall into an aborted queue.
                 self._queue.release()
-                self._result.set_exception(self._broken(error))
+                self._result.set_exception(broken)
         else:
             if self._may_end():
                 self._queue.release()

@@ -18,7 +18,7 @@ from __future__ import annotations
 import av
 from av.codec.context import Flags
 from av.video.frame import VideoFrame
-from lerobot_streamrec.errors import UndecodableError
+from lerobot_streamrec.errors import ReorderedPacketsError, UndecodableError
 from lerobot_streamrec.frame import EncodedPacket
 
 # libav's own decoder of AV1 needs hardware.
@@ -37,6 +37,7 @@ class PacketDecoder:
         self._context = self._open()
         self._last: EncodedPacket | None = None
         self._broken = ''
+        self._is_reordered = False
 
     def _open(self) -> av.VideoCodecContext:
         context = av.CodecContext.create(_DECODERS[self._codec], 'r')
@@ -54,6 +55,7 @@ class PacketDecoder:
         :return: ``opaque`` is the packet if it follows the last one that was asked for, or begins
             anew where that ended; otherwise packets were left out in between
         :raise UndecodableError: if it, or one that it leans on, is not whole
+        :raise ReorderedPacketsError: if frames come in another order than packets
         """
         run = self._run(packet)
         is_next = len(run) == 1
@@ -61,7 +63,8 @@ class PacketDecoder:
         for one in run:
             frame = self._decode(one)
         if frame is None or self._broken:
-            raise UndecodableError(f'{self._codec} packet cannot be decoded: {self._broken}')
+            kind = ReorderedPacketsError if self._is_reordered else UndecodableError
+            raise kind(f'{self._codec} packet cannot be decoded: {self._broken}')
         if is_next:
             frame.opaque = packet
         return frame
@@ -77,15 +80,20 @@ class PacketDecoder:
         if packet.is_key:
             if self._broken:
                 self._context = self._open()
-            self._broken = ''
+            self._broken, self._is_reordered = '', False
         try:
             frames = self._context.decode(av.Packet(packet.data.tobytes()))
         except (av.FFmpegError, ValueError) as error:
             self._broken = self._broken or str(error)
             return None
         if len(frames) != 1:
+            # libav knows by the parameter sets, or finds it out by the pictures' own counters.
+            self._is_reordered = self._context.has_b_frames
             self._broken = self._broken or (
-                'it is not one picture by itself; the camera may make no B-frames'
+                'its pictures come in another order than its packets; set the camera to make no '
+                'B-frames'
+                if self._is_reordered
+                else 'it is not one picture by itself'
             )
             return None
         if (frames[0].height, frames[0].width) != (packet.height, packet.width):

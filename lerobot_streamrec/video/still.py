@@ -19,10 +19,9 @@ from fractions import Fraction
 from typing import Any
 
 import av
-from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame
-from lerobot_streamrec.errors import UndecodableError
-from lerobot_streamrec.frame import CompressedPicture, EncodedPacket, Frame, Picture
-from lerobot_streamrec.video.decoders import Decoders
+from lerobot_streamrec.depth_frame import DepthFrame
+from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.video.decoders import decoded
 from lerobot_streamrec.video.pixels import rgb_pixels
 import numpy as np
 import numpy.typing as npt
@@ -38,11 +37,7 @@ def png_file(picture: Picture) -> bytes:
     :param picture: as it goes to an encoder
     :raise UndecodableError: if it is compressed and not whole
     """
-    shown: Any = picture
-    if isinstance(picture, CompressedPicture | CompressedDepth | EncodedPacket):
-        shown = Decoders().decode(picture)
-    elif not isinstance(picture, Frame | DepthFrame):
-        raise UndecodableError(f'{type(picture).__name__}: no picture can be made of it alone')
+    shown = decoded(picture)
     if isinstance(shown, DepthFrame):
         return png_of_pixels(_shades(shown.values), 'gray')
     return png_of_pixels(rgb_pixels(shown), 'rgb24')

@@ -19,12 +19,16 @@ Guards promise 1 against pictures that turn out to be broken only after their ro
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from lerobot_streamrec.conversions.compressed_image import compressed_picture
-from lerobot_streamrec.errors import CommitError, EpisodeError
+from lerobot_streamrec.errors import EpisodeError, FrameShapeError, StreamsNotReadyError
 from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.recording.status import RecorderState
 import numpy as np
 from picture_files import jpeg_file, png_file
 import pytest
+from waiting import wait_for
 
 FRONT, TOP = 'observation.images.front', 'observation.images.top'
 BLOCK = 16
@@ -109,22 +113,153 @@ def test_what_cannot_be_decoded_repeats_the_one_before_and_is_told(compressed_ri
     assert rig.shown(dataset, 0, TOP) == sorted(set(rig.shown(dataset, 0, TOP)))
 
 
-def test_a_first_picture_that_is_broken_fails_the_episode_with_the_reason(
+def whole_before(rig, dataset, bad):
+    """Return what rows should show: the newest picture before them that is not broken."""
+    return [
+        max(one for one in rig.sent[FRONT] if one[0] <= at and one[1] not in bad)[1]
+        for at in rig.instants(dataset, 0)
+    ]
+
+
+def damaged(data, kind):
+    """Damage a file of a picture in one of the ways that its header does not show."""
+    if kind == 'no data':
+        return data[: data.rfind(b'\xff\xda') + 10] + b'\xff\xd9'
+    if kind == 'larger in its header':
+        at = data.find(b'\xff\xc0')
+        return data[: at + 5] + b'\x03\x00\x04\x00' + data[at + 9 :]
+    if kind == 'smaller in its header':
+        at = data.find(b'\xff\xc0')
+        return data[: at + 5] + b'\x00\x10\x00\x10' + data[at + 9 :]
+    if kind == 'checksum':
+        return data[:-13] + bytes([data[-13] ^ 1]) + data[-12:]
+    return data[:-40]
+
+
+def test_a_camera_of_which_nothing_decodes_is_refused_with_the_reason_until_it_recovers(
     compressed_rig, read_dataset
 ):
     rig = compressed_rig
+    assert rig.stream(FRONT).problem == ''
     rig.draw[FRONT] = broken(jpeg, range(4096))
     rig.run(0.5)
-    rig.recorder.start()
-    rig.run(0.3)
-    # Whether the encoder finds it out before or after the save was asked for.
-    reason = f'{FRONT}: the first picture: mjpeg picture'
-    with pytest.raises((CommitError, EpisodeError), match=reason):
-        rig.save()
+    reason = r'front \(/front/image_raw\) brings pictures of which none decodes: mjpeg picture of'
+    with pytest.raises(StreamsNotReadyError, match=reason):
+        rig.recorder.start()
+    assert rig.recorder.status().state is RecorderState.IDLE
+    assert 'none decodes' in rig.stream(FRONT).problem
     rig.draw[FRONT] = jpeg
-    rig.run(0.5)
-    rig.record(1)
+    rig.run(0.1)
+    rig.recorder.start()
+    rig.run(1)
+    assert rig.save().num_repeated == 0
     rig.check(read_dataset(rig.config.root), 0)
+
+
+@pytest.mark.parametrize('mode', ['streaming', 'deferred'])
+@pytest.mark.parametrize('begin', range(4))
+@pytest.mark.parametrize('step', [2, 3, 0])
+def test_an_episode_begins_with_a_whole_picture_though_the_first_is_damaged(
+    mode, begin, step, make_rig, read_dataset
+):
+    """Every second picture is damaged, two of three, or all but the first ones before start."""
+    rig = make_rig(encode=mode)
+    bad = {n for n in range(4096) if (n % step if step else n >= 10 + begin)}
+    rig.draw = {FRONT: broken(jpeg, bad), TOP: png}
+    rig.run(1 + begin / 10)
+    rig.recorder.start()
+    assert rig.stream(FRONT).problem == ''
+    rig.run(2)
+    num_rows = rig.recorder.status().num_rows
+    summary = rig.save()
+    rig.recorder.finalize().result(30)
+    dataset = read_dataset(rig.config.root)
+    assert summary.episode.num_rows == num_rows == dataset.episodes.loc[0, 'length'] >= 18
+    shown = rig.shown(dataset, 0, FRONT)
+    assert shown == whole_before(rig, dataset, bad)
+    meant = whole_before(rig, dataset, set())
+    assert rig.record_of(0)['streams'][FRONT]['rows_undecodable'] == len(set(meant) & bad) > 8
+    rig.draw = {TOP: png}
+    assert rig.shown(dataset, 0, TOP) == sorted(set(rig.shown(dataset, 0, TOP)))
+
+
+@pytest.mark.parametrize('mode', ['streaming', 'deferred'])
+@pytest.mark.parametrize(
+    'kind', ['cut', 'no data', 'larger in its header', 'smaller in its header', 'checksum']
+)
+def test_whatever_is_damaged_of_a_picture_it_repeats_the_one_before(
+    kind, mode, make_rig, read_dataset
+):
+    rig = make_rig(encode=mode)
+    draw, bad = (png if kind == 'checksum' else jpeg), {11, 12, 17}
+
+    def send(number):
+        picture = draw(number)
+        if number not in bad:
+            return picture
+        return compressed_picture(Message(damaged(picture.data.tobytes(), kind)))
+
+    rig.draw = {FRONT: send, TOP: png}
+    rig.run(1)
+    rig.recorder.start()
+    for stamp_ns, key in rig.events(2):
+        is_refused = 'in its header' in kind and key == FRONT and len(rig.sent[key]) in bad
+        # A subscriber counts it as rejected.
+        with pytest.raises(FrameShapeError) if is_refused else nullcontext():
+            rig.push(key, stamp_ns)
+        if is_refused:
+            rig.sent[key].append((stamp_ns, len(rig.sent[key])))
+    summary = rig.save()
+    rig.recorder.finalize().result(30)
+    dataset = read_dataset(rig.config.root)
+    assert rig.shown(dataset, 0, FRONT) == whole_before(rig, dataset, bad)
+    streams = rig.record_of(0)['streams'][FRONT]
+    assert streams['rows_undecodable'] + streams['rows_repeated'] == len(bad)
+    assert summary.episode.num_rows == dataset.episodes.loc[0, 'length'] >= 18
+
+
+def test_a_size_that_changes_for_good_fails_the_take_at_that_instant(compressed_rig, caplog):
+    rig = compressed_rig
+    rig.recorder.start()
+    rig.run(1)
+    file = jpeg_file(np.zeros((32, 32, 3), np.uint8))
+    for number in range(4):
+        assert rig.recorder.status().failure == ''
+        with nullcontext() if number == 3 else pytest.raises(FrameShapeError):
+            rig.recorder.push_image(
+                FRONT, rig.now_ns + number, compressed_picture(Message(file))
+            )
+    assert '64x48 to 32x32 pixels after' in rig.recorder.status().failure
+    rig.run(0.5, without=[FRONT])
+    told = [one for one in caplog.messages if 'changed from' in one]
+    assert len(told) == 1
+    assert told[0].startswith('the running episode cannot be saved: ')
+    with pytest.raises(EpisodeError, match='changed from 64x48'):
+        rig.save()
+
+
+@pytest.mark.parametrize('mode', ['streaming', 'deferred'])
+def test_a_camera_that_goes_blind_is_in_the_status_until_it_recovers(mode, make_rig, caplog):
+    rig = make_rig(encode=mode)
+    rig.draw = {FRONT: jpeg, TOP: png}
+    rig.run(1)
+    rig.recorder.start()
+    rig.run(0.5)
+    rig.draw[FRONT] = broken(jpeg, range(4096))
+    rig.run(2)
+    wait_for(lambda: rig.stream(FRONT).trouble)
+    status = rig.stream(FRONT)
+    assert 'its pictures cannot be decoded any more' in status.trouble
+    assert 'its end is missing' in status.trouble
+    assert status.repeated >= 4
+    rig.draw[FRONT] = jpeg
+    rig.run(1)
+    wait_for(lambda: not rig.stream(FRONT).trouble)
+    summary = rig.save()
+    told = [one for one in caplog.messages if 'decoded' in one and FRONT in one]
+    assert ['any more' in one for one in told] == [False, True, False]
+    assert 'can be decoded again after' in told[2]
+    assert any('could not be decoded' in one for one in summary.remarks)
 
 
 def test_a_camera_may_change_between_raw_and_compressed(compressed_rig, read_dataset):

@@ -24,7 +24,7 @@ from lerobot_streamrec.dataset.draft import SavedEpisode
 from lerobot_streamrec.dataset.files import Files
 from lerobot_streamrec.dataset.layout import STAGING
 from lerobot_streamrec.dataset.parquet import to_bytes
-from lerobot_streamrec.dataset.row_stamps import read_row_stamps, row_stamps_table
+from lerobot_streamrec.dataset.row_stamps import read_row_stamps, ROW, row_stamps_table
 from lerobot_streamrec.dataset.takes.drafting import draft_of
 from lerobot_streamrec.dataset.takes.journal import Journal, read_journal
 from lerobot_streamrec.dataset.takes.saved_take import (
@@ -35,6 +35,7 @@ from lerobot_streamrec.dataset.takes.saved_take import (
 )
 from lerobot_streamrec.dataset.takes.take_record import read_take_record, TakenCamera, TakeRecord
 from lerobot_streamrec.dataset.takes.whole_videos import (
+    first_whole_row,
     frame_sources,
     Tell,
     whole_videos,
@@ -42,9 +43,19 @@ from lerobot_streamrec.dataset.takes.whole_videos import (
 )
 from lerobot_streamrec.dataset.undo import UNDONE, UndoneEpisode
 from lerobot_streamrec.dataset.writer import DatasetWriter
-from lerobot_streamrec.errors import DatasetError, VideoError
+from lerobot_streamrec.errors import (
+    DatasetCorruptError,
+    DatasetError,
+    NothingWholeError,
+    StreamrecError,
+)
 import numpy as np
 import numpy.typing as npt
+
+UNENCODABLE = 'unencodable'
+"""Begins the name of a take in quarantine of which no row is whole."""
+
+_NS_PER_S = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +77,18 @@ class DeferredTake:
         """Videos that it will have."""
         return len(self.cameras)
 
-    def loss(self, episode: SavedEpisode) -> str:
+    def loss(self, encoded: EncodedTake) -> str:
         """
-        Say what the disk has lost of it, as the end of a sentence; empty: nothing.
+        Say what the episode lacks of it, as the end of a sentence; empty: nothing.
 
-        :param episode: what became of it
+        :param encoded: what the episode was made of
         """
-        lost = self.saved.num_rows - episode.num_rows
-        return f'; {lost} rows were not whole on the disk' if lost else ''
+        said = ''
+        if encoded.first_row:
+            said += f'; it begins with row {encoded.first_row}, the first that is whole'
+        if lost := self.saved.num_rows - encoded.num_rows - encoded.first_row:
+            said += f'; {lost} rows were not whole on the disk'
+        return said
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +98,13 @@ class EncodedTake:
 
     :param num_rows: frames of each; less than were saved if the disk has lost some
     :param videos: per video key
+    :param first_row: the row of the take that they begin with: the first one for which every
+        camera has a picture that decodes
     """
 
     num_rows: int
     videos: Mapping[str, WholeVideo]
+    first_row: int = 0
 
 
 def encode_take(folder: Path, num_rows: int, tell: Tell = lambda _: None) -> EncodedTake:
@@ -100,18 +118,25 @@ def encode_take(folder: Path, num_rows: int, tell: Tell = lambda _: None) -> Enc
     :param tell: is told how many frames are done, those of all cameras together; what it raises
         ends the work
     :raise DatasetError: if what the take is cannot be read
-    :raise VideoError: if a file cannot be read or written, or nothing is whole
+    :raise VideoError: if a file cannot be read or written
+    :raise NothingWholeError: if no row is whole
     :raise EncoderError: if it cannot be encoded
     """
     record = read_take_record(folder)
+    num_rows = min(num_rows, read_journal(folder, record)[0])
+    if not num_rows:
+        raise NothingWholeError('no row of its numbers can be read')
     sources = frame_sources(folder, record)
     if not sources:
         return EncodedTake(num_rows, {})
-    num_whole, videos = whole_videos(sources, num_rows, tell)
+    first_row = first_whole_row(sources, num_rows)
+    num_whole, videos = whole_videos(sources, num_rows, tell, first_row)
     if not num_whole:
         there = ', '.join(f'{one.num_frames} of {key}' for key, one in sources.items())
-        raise VideoError(f'not all cameras have a whole frame: there are {there}')
-    return EncodedTake(num_whole, videos)
+        raise NothingWholeError(
+            f'in no row all cameras have a picture that decodes: there are {there}'
+        )
+    return EncodedTake(num_whole, videos, first_row)
 
 
 class DeferredTakes:
@@ -167,18 +192,38 @@ class DeferredTakes:
         """
         # What was said of it meanwhile is in the list.
         saved = next(one.saved for one in self._takes if one.folder == take.folder)
+        row_stamps = read_row_stamps(take.folder / SAVED_STAMPS)
         draft = draft_of(
             take.folder,
             read_take_record(take.folder),
             encoded.num_rows,
             encoded.videos,
-            _record(saved, encoded),
-            read_row_stamps(take.folder / SAVED_STAMPS),
+            _record(saved, encoded, row_stamps),
+            row_stamps,
+            first_row=encoded.first_row,
         )
         episode = self._writer.commit(draft)
         self._writer.remove(take.folder)
         self.forget(take)
         return episode
+
+    def fail(self, take: DeferredTake, error: StreamrecError) -> str:
+        """
+        Encode a take no more, for now or for ever.
+
+        :param take: one of these
+        :param error: why it cannot be an episode
+        :return: where it is from now on, in a sentence
+        """
+        self.forget(take)
+        if isinstance(error, NothingWholeError | DatasetCorruptError):
+            # It would fail each time, and stand in the way of every tool.
+            try:
+                place = self._files.quarantine(take.folder, UNENCODABLE)
+            except DatasetError as second:
+                return f'It stays in {take.folder}: {second}'
+            return f'It will never be whole and was set aside to {place}'
+        return f'It stays in {take.folder}'
 
     def forget(self, take: DeferredTake) -> None:
         """Count a take no more; what is on the disk is found the next time."""
@@ -272,14 +317,23 @@ def _complete_journal(
         journal.close()
 
 
-def _record(saved: SavedTake, encoded: EncodedTake) -> dict[str, object]:
+def _record(
+    saved: SavedTake, encoded: EncodedTake, row_stamps: Mapping[str, npt.NDArray[np.int64]]
+) -> dict[str, object]:
     record = dict(saved.record)
+    if encoded.first_row:
+        record['start_stamp_ns'] = (
+            int(row_stamps[ROW][encoded.first_row])
+            if ROW in row_stamps
+            else record['start_stamp_ns'] + encoded.first_row * _NS_PER_S // record['fps']
+        )
     if encoded.num_rows < saved.num_rows:
         record['recovered'] = True
         record['rows_lost'] = saved.num_rows - encoded.num_rows
     streams = {key: dict(one) for key, one in dict(record.get('streams', {})).items()}
     for key, video in encoded.videos.items():
         if key in streams:
-            # Not known before it was decoded.
-            streams[key]['rows_undecodable'] = video.num_undecodable
+            # Most are not known before they are decoded.
+            known = streams[key].get('rows_undecodable', 0)
+            streams[key]['rows_undecodable'] = known + video.num_undecodable
     return {**record, **({'streams': streams} if streams else {})}

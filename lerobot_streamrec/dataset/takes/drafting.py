@@ -34,6 +34,7 @@ def draft_of(
     videos: Mapping[str, WholeVideo],
     record: Mapping[str, object],
     row_stamps: Mapping[str, npt.NDArray[np.int64]] | None = None,
+    first_row: int = 0,
 ) -> EpisodeDraft:
     """
     Put an episode together.
@@ -43,18 +44,21 @@ def draft_of(
     :param num_rows: how many of its rows become the episode
     :param videos: per video key, each of so many frames
     :param record: what the recorder itself keeps of the episode, as JSON
-    :param row_stamps: instants by column, ``(at least num_rows,)`` nanoseconds
+    :param row_stamps: instants of the take's rows by column, in nanoseconds
+    :param first_row: the first of these rows
     :raise CommitError: if there are fewer rows or frames
     """
     num_written, vectors = read_journal(folder, take)
-    counts = {'rows': num_written, **{key: one.num_frames for key, one in videos.items()}}
+    counts = {key: one.num_frames for key, one in videos.items()}
+    counts['rows'] = num_written - first_row
     short = {key: count for key, count in counts.items() if count < num_rows}
     if short:
         raise CommitError(f'{folder} has not got all of {num_rows} rows: {short}')
+    rows_taken = slice(first_row, first_row + num_rows)
     return EpisodeDraft(
         num_rows=num_rows,
         task=take.task,
-        vectors={key: rows[:num_rows] for key, rows in vectors.items()},
+        vectors={key: rows[rows_taken] for key, rows in vectors.items()},
         videos={
             key: VideoDraft(
                 path=video.path,
@@ -67,5 +71,5 @@ def draft_of(
             for key, video in videos.items()
         },
         record=record,
-        row_stamps={key: one[:num_rows] for key, one in (row_stamps or {}).items()},
+        row_stamps={key: one[rows_taken] for key, one in (row_stamps or {}).items()},
     )

@@ -25,7 +25,7 @@ import os
 from pathlib import Path
 
 from lerobot_streamrec.dataset.decoded_camera import DecodedCamera
-from lerobot_streamrec.dataset.takes.counting import counting_of, PictureStatistics
+from lerobot_streamrec.dataset.takes.late_chain import LateChain
 from lerobot_streamrec.dataset.takes.take_record import (
     REST_SUFFIX,
     SPOOL_SUFFIX,
@@ -33,7 +33,12 @@ from lerobot_streamrec.dataset.takes.take_record import (
     TakeRecord,
     video_name,
 )
-from lerobot_streamrec.errors import EncoderError, StreamrecError, VideoError
+from lerobot_streamrec.errors import (
+    EncoderError,
+    StreamrecError,
+    UndecodableError,
+    VideoError,
+)
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 from lerobot_streamrec.stats.image_histogram import lattice_stride
@@ -41,11 +46,8 @@ from lerobot_streamrec.video.concat import concatenate, Segment
 from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.config_record import parse_config_record
 from lerobot_streamrec.video.decode import decode_codes, decode_frames, decode_rgb
-from lerobot_streamrec.video.decoding_encoder import DecodingEncoder
-from lerobot_streamrec.video.depth_config import stored_depth
-from lerobot_streamrec.video.encoder_account import EncoderAccount
+from lerobot_streamrec.video.decoders import Decoders, is_coded
 from lerobot_streamrec.video.encoder_thread import VideoEncoder
-from lerobot_streamrec.video.fallback_encoder import open_with_fallback
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.spool import count_spooled, read_spool
 from lerobot_streamrec.video.survey import compatibility, survey_video, VideoSurvey
@@ -145,30 +147,64 @@ def _source(path: Path, record: TakeRecord, key: str) -> FrameSource:
     return FrameSource(path, camera, record.fps, survey, begin, number - begin)
 
 
+def first_whole_row(sources: Mapping[str, FrameSource], num_rows: int) -> int:
+    """
+    Find the first row for which every camera has a picture that decodes.
+
+    :param sources: per video key
+    :param num_rows: rows of the take
+    :return: ``num_rows`` if there is none
+    """
+    return max([0, *(_first_whole(one, num_rows) for one in sources.values())])
+
+
+def _first_whole(source: FrameSource, num_rows: int) -> int:
+    if source.num_encoded:
+        return 0
+    decoders = Decoders()
+    for number, picture in islice(source.rest(), num_rows):
+        if picture is not None and _decodes(decoders, picture):
+            return number
+    return num_rows
+
+
+def _decodes(decoders: Decoders, picture: Picture) -> bool:
+    try:
+        if is_coded(picture):
+            decoders.decode(picture)
+    except UndecodableError:
+        return False
+    return True
+
+
 def whole_videos(
-    sources: Mapping[str, FrameSource], num_rows: int, tell: Tell = lambda _: None
+    sources: Mapping[str, FrameSource],
+    num_rows: int,
+    tell: Tell = lambda _: None,
+    first: int = 0,
 ) -> tuple[int, dict[str, WholeVideo]]:
     """
     Make a file of each camera's frames, as many as all cameras have.
 
     :param sources: per video key
-    :param num_rows: no more frames than these
+    :param num_rows: no frame of a later row than these
     :param tell: is told how many frames are done, those of all cameras together
+    :param first: the row that the files begin with, for which each camera has a whole picture
     :return: how many frames each has, and the files; 0: there is no whole frame
     :raise VideoError: if a file cannot be read or written
     :raise EncoderError: if what waits cannot be encoded
     """
-    num_rows = min([num_rows, *(one.num_frames for one in sources.values())])
-    while num_rows:
+    end = min([num_rows, *(one.num_frames for one in sources.values())])
+    while end > first:
         made: dict[str, WholeVideo] = {}
         for key, source in sources.items():
             before = sum(one.num_frames for one in made.values())
-            made[key] = _whole_video(source, num_rows, _after(before, tell))
-        num_whole = min([num_rows, *(one.num_frames for one in made.values())])
-        if num_whole == num_rows:
-            return num_rows, made
+            made[key] = _whole_video(source, range(first, end), _after(before, tell))
+        num_whole = min([end - first, *(one.num_frames for one in made.values())])
+        if num_whole == end - first:
+            return num_whole, made
         # A packet that was cut short decodes to nothing, and a record can be broken.
-        num_rows = num_whole
+        end = first + num_whole
     return 0, {}
 
 
@@ -176,28 +212,39 @@ def _after(num_before: int, tell: Tell) -> Tell:
     return lambda num_done: tell(num_before + num_done)
 
 
-def _whole_video(source: FrameSource, num_frames: int, tell: Tell) -> WholeVideo:
+def _whole_video(source: FrameSource, rows: range, tell: Tell) -> WholeVideo:
     target = source.path.with_name(f'whole-{source.path.name}')
-    if num_frames <= source.num_encoded:
-        assert source.survey is not None
-        concatenate([Segment(source.survey, 0, num_frames)], target)
-        return _counted(target, source.camera, tell)
     if source.survey is None or not source.num_encoded:
-        return _encoded(source, num_frames, target, tell)
-    rest = source.path.with_name(f'rest-{source.path.name}')
-    video = _encode_rest(source, num_frames, rest, tell)
-    made = survey_video(rest, source.fps)
-    if problem := compatibility(source.survey, made):
-        _log.info('%s is encoded once more with what follows it: %s', source.path, problem)
-        video = _encode_all(source, num_frames, target, tell)
+        return _encoded(source, rows, target, tell)
+    if rows.start:
+        # What was encoded as one video seldom has a key frame there.
+        video = _encode_all(source, rows, target, tell)
+    elif rows.stop <= source.num_encoded:
+        concatenate([Segment(source.survey, 0, rows.stop)], target)
+        return _counted(target, source.camera, tell)
     else:
-        begin = Segment(source.survey, 0, source.num_encoded)
-        concatenate([begin, Segment(made, 0, made.num_frames)], target)
-    rest.unlink()
+        video = _append_rest(source, source.survey, rows, target, tell)
     counted = _counted(target, source.camera, tell)
     return WholeVideo(
         counted.path, counted.num_frames, counted.statistics, video.num_undecodable
     )
+
+
+def _append_rest(
+    source: FrameSource, survey: VideoSurvey, rows: range, target: Path, tell: Tell
+) -> EncodedVideo:
+    """Copy the packets of the file, and encode what follows it."""
+    rest = source.path.with_name(f'rest-{source.path.name}')
+    video = _encode_rest(source, rows.stop, rest, tell)
+    made = survey_video(rest, source.fps)
+    if problem := compatibility(survey, made):
+        _log.info('%s is encoded once more with what follows it: %s', source.path, problem)
+        video = _encode_all(source, rows, target, tell)
+    else:
+        begin = Segment(survey, 0, source.num_encoded)
+        concatenate([begin, Segment(made, 0, made.num_frames)], target)
+    rest.unlink()
+    return video
 
 
 def _counted(path: Path, camera: TakenCamera, tell: Tell) -> WholeVideo:
@@ -213,82 +260,63 @@ def _counted(path: Path, camera: TakenCamera, tell: Tell) -> WholeVideo:
     return WholeVideo(path, num_frames, histogram.statistics())
 
 
-@dataclass(frozen=True, slots=True)
-class _Chain:
-    """The end of a chain, which takes frames as they are, and its beginning."""
-
-    file: VideoEncoder
-    first: VideoEncoder
-    counted: PictureStatistics
+def _chain(source: FrameSource, target: Path, config: EncoderConfig) -> LateChain:
+    return LateChain(source.path.stem, source.camera, target, config, source.fps)
 
 
-def _open_chain(source: FrameSource, target: Path, config: EncoderConfig) -> _Chain:
-    camera = source.camera
-    stored = stored_depth(camera.encoder_info)
-    depth, unit = (stored.config, stored.unit) if stored else (None, '')
-    sizes = {'height': camera.height, 'width': camera.width}
-    counting = counting_of(depth, unit, **sizes)
-    file = open_with_fallback(target, config, EncoderAccount(), fps=source.fps, **sizes)
-    name = source.path.stem
-    return _Chain(file, DecodingEncoder(counting.before(file), name), counting.counted)
-
-
-def _encoded(source: FrameSource, num_frames: int, target: Path, tell: Tell) -> WholeVideo:
+def _encoded(source: FrameSource, rows: range, target: Path, tell: Tell) -> WholeVideo:
     """Encode everything, which waits in spools, with all cores."""
     config = _config(source).with_threads(os.cpu_count() or 1)
-    chain = _open_chain(source, target, config)
+    chain = _chain(source, target, config)
     with _aborting(source, chain.file):
-        _feed(chain, source.rest(), num_frames, tell)
-        video = chain.first.finish()
+        _push_rest(chain, source.rest(), rows, tell)
+        video = chain.finish()
     statistics = chain.counted.statistics()
     return WholeVideo(target, video.num_frames, statistics, video.num_undecodable)
 
 
-def _encode_rest(
-    source: FrameSource, num_frames: int, target: Path, tell: Tell
-) -> EncodedVideo:
+def _encode_rest(source: FrameSource, end: int, target: Path, tell: Tell) -> EncodedVideo:
     """Encode what follows the file, to be joined with it."""
-    chain = _open_chain(source, target, _config(source))
+    chain = _chain(source, target, _config(source))
     with _aborting(source, chain.file):
-        rest = source.rest()
-        number, picture = next(rest, (0, None))
-        if picture is None:
-            # It repeats the last one of the file.
-            (last,) = deque(decode_frames(source.path), maxlen=1)
-            chain.file.encode(last)
-        else:
-            chain.first.encode(picture)
-        _feed(chain, rest, num_frames - number - 1, tell)
-        return chain.first.finish()
+        # What comes first may repeat the last one of the file.
+        (last,) = deque(decode_frames(source.path), maxlen=1)
+        chain.skip(frame=last)
+        _push_rest(chain, source.rest(), range(source.num_encoded, end), tell)
+        return chain.finish()
 
 
-def _encode_all(
-    source: FrameSource, num_frames: int, target: Path, tell: Tell
-) -> EncodedVideo:
+def _encode_all(source: FrameSource, rows: range, target: Path, tell: Tell) -> EncodedVideo:
     """Encode once more what the file shows, and what follows it."""
-    chain = _open_chain(source, target, _config(source))
+    chain = _chain(source, target, _config(source))
     with _aborting(source, chain.file):
         num_decoded = 0
-        for frame in decode_frames(source.path):
-            chain.file.encode(frame)
+        for frame in islice(decode_frames(source.path), rows.stop):
+            if num_decoded in rows:
+                chain.show(frame)
+            else:
+                chain.skip(frame=frame)
             num_decoded += 1
-        if num_decoded != source.num_encoded:
+        if num_decoded != min(rows.stop, source.num_encoded):
             raise EncoderError(
                 f'{source.path}: {num_decoded} of {source.num_encoded} frames can be decoded'
             )
-        _feed(chain, source.rest(), num_frames - num_decoded, tell)
-        return chain.first.finish()
+        _push_rest(chain, source.rest(), rows, tell)
+        return chain.finish()
 
 
-def _feed(
-    chain: _Chain, rest: Iterator[tuple[int, Picture | None]], num_frames: int, tell: Tell
+def _push_rest(
+    chain: LateChain, rest: Iterator[tuple[int, Picture | None]], rows: range, tell: Tell
 ) -> None:
-    for num_done, (_, picture) in enumerate(islice(rest, num_frames), 1):
-        if picture is None:
-            chain.first.repeat()
-        else:
-            chain.first.encode(picture)
-        tell(num_done)
+    decoders = Decoders()
+    for number, picture in rest:
+        if number >= rows.stop:
+            break
+        if number in rows:
+            chain.push(picture)
+            tell(number - rows.start + 1)
+        elif picture is not None and _decodes(decoders, picture):
+            chain.skip(picture=picture)
 
 
 @contextmanager

@@ -83,12 +83,14 @@ def observe(
 def _picture(
     topic: TopicWitness, settings: Settings, info: DatasetInfo | None, folder: Path | None
 ) -> tuple[str, str]:
-    """Decode and save the first picture; what is wrong with it, and where it is."""
-    picture = topic.first_picture
-    if picture is None:
+    """Look at the pictures and save one; what is wrong with them, and where it is."""
+    if topic.first_picture is None:
         return '', ''
+    topic.stream.look_at_pictures()
+    if topic.stream.picture_problem:
+        return f'{topic.stream.config.key} {topic.stream.picture_problem}', ''
     try:
-        content = png_file(picture)
+        content = png_file(topic.stream.whole_picture)
         if info is not None:
             stream, recorder = topic.stream.config, settings.recorder
             encoders = {stream.key: recorder.encoder_of(stream)}
