@@ -23,9 +23,9 @@ from pathlib import Path
 
 from lerobot_streamrec.dataset.takes.journal import Journal
 from lerobot_streamrec.dataset.takes.take_record import TakenVector, TakeRecord
-from lerobot_streamrec.depth_frame import depth_unit, DepthFrame
+from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.errors import FrameShapeError
-from lerobot_streamrec.frame import Frame, Picture
+from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.camera_take import CameraTake, open_camera
 from lerobot_streamrec.recording.clock_account import ClockAccount
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
@@ -36,6 +36,7 @@ from lerobot_streamrec.recording.stream import Stream, StreamCounts
 from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.sync.row_clock import RowClock
 from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.decoders import is_coded
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
 import numpy as np
 import numpy.typing as npt
@@ -257,8 +258,7 @@ class Take:
             self._num_other_size[key] = 0
         else:
             self._num_other_size[key] += 1
-            is_pixels = isinstance(picture, Frame | DepthFrame)
-            if not is_pixels and self._num_other_size[key] < _NUM_BELIEVED:
+            if is_coded(picture) and self._num_other_size[key] < _NUM_BELIEVED:
                 raise FrameShapeError(
                     f'its header says {picture.width}x{picture.height} pixels and those before '
                     f'had {camera.taken.width}x{camera.taken.height}: it is damaged, or the size '

@@ -142,7 +142,7 @@ class PictureFitness:
         looks = list(self._looks)[-NUM_RECENT:]
         if not looks and self._recent:
             return 'brings packets, and no key frame of them has been decoded yet'
-        if not all(one.problem for one in looks):
+        if not looks or not all(one.problem for one in looks):
             return ''
         return f'brings pictures of which none decodes: {looks[-1].problem}'
 

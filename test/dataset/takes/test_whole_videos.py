@@ -23,7 +23,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lerobot_streamrec.dataset.takes.take_record import TakenCamera, TakeRecord, video_name
-from lerobot_streamrec.dataset.takes.whole_videos import frame_sources, whole_videos
+from lerobot_streamrec.dataset.takes.whole_videos import (
+    first_whole_row,
+    frame_sources,
+    whole_videos,
+)
 from lerobot_streamrec.depth_frame import DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.errors import EncoderError, InterruptedWorkError
 from lerobot_streamrec.frame import CompressedPicture, Frame
@@ -53,6 +57,10 @@ def colours(number):
 def jpeg(number):
     file = np.frombuffer(jpeg_file(numbered_frame(number).pixels), np.uint8)
     return CompressedPicture(file, 'mjpeg', HEIGHT, WIDTH)
+
+
+def damaged(number):
+    return replace(jpeg(number), data=jpeg(number).data[:-40])
 
 
 def packed_yuv(number):
@@ -102,9 +110,9 @@ def take(tmp_path):
             camera = TakenCamera(HEIGHT, WIDTH, info, config_record(self.encoder))
             return frame_sources(tmp_path, TakeRecord('t', FPS, 0, {KEY: camera}, {}))
 
-        def whole(self, num_rows=10**6):
+        def whole(self, num_rows=10**6, first=0):
             """Return the numbers that the whole video shows, and the video."""
-            num_rows, videos = whole_videos(self.sources(), num_rows)
+            num_rows, videos = whole_videos(self.sources(), num_rows, first=first)
             if not num_rows:
                 return [], None
             video = videos[KEY]
@@ -157,6 +165,41 @@ def test_a_repeat_may_come_first_after_the_file(take):
     take.file(map(colours, range(30)))
     take.spool(30, [REPEAT, REPEAT, colours(32), REPEAT])
     assert take.whole()[0] == [*range(30), 29, 29, 32, 32]
+
+
+@pytest.mark.parametrize('profile', ['', 'high'])
+@pytest.mark.parametrize('first_two', [[damaged, damaged], [REPEAT, damaged], [damaged, REPEAT]])
+def test_what_follows_the_file_may_begin_with_damaged_pictures(take, first_two, profile):
+    """As when an encoder dies of a picture that nobody has decoded yet."""
+    config = replace(QUICK, extra_options={'profile': profile}, g=9) if profile else None
+    take.file(map(colours, range(30)), config)
+    waiting = [one and one(30) for one in first_two]
+    take.spool(30, [*waiting, jpeg(32), damaged(33), jpeg(34)])
+    shown, video = take.whole()
+    assert shown == [*range(30), 29, 29, 32, 32, 34]
+    assert video.num_undecodable == 1 + sum(one is damaged for one in first_two)
+
+
+def test_a_spool_is_whole_from_its_first_picture_that_decodes(take):
+    take.spool(0, [damaged(0), REPEAT, damaged(2), jpeg(3), damaged(4), REPEAT, jpeg(6)])
+    assert first_whole_row(take.sources(), 7) == 3
+    assert first_whole_row(take.sources(), 3) == 3
+    shown, video = take.whole(first=3)
+    assert shown == [3, 3, 3, 6]
+    assert video.num_undecodable == 1
+    # Another camera may be whole later than this one.
+    shown, video = take.whole(first=5)
+    assert shown == [3, 6]
+    assert video.statistics.count == 2 * HEIGHT * WIDTH
+
+
+@pytest.mark.parametrize(('first', 'end'), [(5, 20), (5, 36), (29, 36), (30, 36), (33, 36)])
+def test_a_file_begins_with_a_later_row_when_another_camera_does(take, first, end):
+    take.file(map(colours, range(30)))
+    take.spool(30, [damaged(30), REPEAT, jpeg(32), damaged(33), REPEAT, jpeg(35)])
+    assert first_whole_row(take.sources(), 36) == 0
+    whole = [*range(30), 29, 29, 32, 32, 32, 35]
+    assert take.whole(end, first)[0] == whole[first:end]
 
 
 def test_a_file_of_other_settings_is_encoded_once_more(take):
