@@ -22,7 +22,6 @@ from depth_pictures import inverse_levels, png, rvl
 from lerobot_streamrec.dataset.check.check import check_dataset
 from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame
 from lerobot_streamrec.errors import (
-    CommitError,
     DatasetMismatchError,
     EpisodeError,
     StreamsNotReadyError,
@@ -249,14 +248,31 @@ def test_a_damaged_picture_is_replaced_by_the_one_before(make_depth_rig, read_da
     assert [depths[row] for row in wrong] == 2 * [colours[wrong[0] - 1]]
 
 
-def test_an_episode_that_begins_with_a_damaged_picture_says_so(make_depth_rig):
-    rig = make_depth_rig(
-        lambda number: replace(DRAWN['png'](number), data=memoryview(b'\x89PNG nothing'))
-    )
+@pytest.mark.parametrize('mode', ['streaming', 'deferred'])
+@pytest.mark.parametrize('kind', ['png', 'rvl'])
+def test_depth_that_does_not_decode_is_refused_and_one_damaged_picture_is_not(
+    kind, mode, make_depth_rig, read_dataset, root
+):
+    def damaged(number):
+        return replace(DRAWN[kind](number), data=memoryview(b'\x89PNG garbage'))
+
+    rig = make_depth_rig(damaged, encode=mode)
+    with pytest.raises(StreamsNotReadyError, match='brings pictures of which none decodes'):
+        rig.recorder.start()
+    rig.draw[DEPTH] = DRAWN[kind]
+    rig.run(0.1)
+    # The next one, which row 0 should show, is damaged again.
+    first = len(rig.sent[DEPTH])
+    rig.draw[DEPTH] = lambda number: (damaged if number == first else DRAWN[kind])(number)
     rig.recorder.start()
     rig.run(1)
-    with pytest.raises((CommitError, EpisodeError), match='the first picture'):
-        rig.save()
+    rig.save()
+    rig.recorder.finalize().result(30)
+    dataset = read_dataset(root)
+    colours, depths = (rig.shown(dataset, 0, key) for key in (FRONT, DEPTH))
+    assert depths == [first - 1 if number == first else number for number in colours]
+    assert depths[0] == first - 1
+
 
 
 def test_undone_to_nothing_a_dataset_takes_what_comes_next(make_depth_rig, read_dataset, root):
