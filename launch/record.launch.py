@@ -15,8 +15,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+import difflib
 import os
+import sys
 from typing import Any
 
 from ament_index_python.packages import get_package_share_directory
@@ -34,9 +36,21 @@ def verbatim(text: str) -> ParameterValue:
     return ParameterValue(text, value_type=str)
 
 
+def number(text: str) -> int:
+    """Read a launch argument that is a whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError('a whole number is needed') from None
+
+
 def flag(text: str) -> bool:
     """Read a launch argument that is true or false."""
-    return text.lower() in ('true', '1')
+    if text.lower() in ('true', '1'):
+        return True
+    if text.lower() in ('false', '0'):
+        return False
+    raise ValueError('true or false is needed')
 
 
 # Passed on as parameters if set: what the parameter file says holds otherwise.
@@ -44,20 +58,67 @@ OVERRIDES: dict[str, tuple[Callable[[str], Any], str]] = {
     'root': (verbatim, "Folder of the dataset; LeRobot's own place for repo_id if not set"),
     'repo_id': (verbatim, 'Name of the dataset on the Hub, owner/name'),
     'task': (verbatim, 'What the robot is to do, in a sentence'),
-    'fps': (int, 'Rows and frames per second'),
+    'operator': (verbatim, 'Who teaches, free text'),
+    'robot_type': (verbatim, 'Kind of robot, free text'),
+    'fps': (number, 'Rows and frames per second'),
+    'resume': (flag, 'Whether to append to a dataset that is there: true or false'),
     'use_sim_time': (flag, 'Whether to follow /clock: true or false'),
 }
 
 
+# What is no parameter of the recorder: default and description.
+OWN = {
+    'params_file': (
+        os.path.join(SHARE, 'config', 'record.yaml'),  # noqa: PTH118
+        'Parameters of the node episode: cameras, state, action, encoder',
+    ),
+    'namespace': ('', 'Namespace of the node episode, and of topics without a leading slash'),
+    'log_level': ('info', 'Of the recorder'),
+    'fastdds_profile': (
+        os.environ.get('FASTRTPS_DEFAULT_PROFILES_FILE')
+        or os.path.join(SHARE, 'config', 'fastdds_images.xml'),  # noqa: PTH118
+        'Fast DDS profile with room for pictures; empty: none',
+    ),
+    'end_with_launch': (
+        'true',
+        'Whether the recorder ends in order when the launch is gone, however it ended',
+    ),
+}
+
+
+def refuse_unknown(given: Sequence[str]) -> None:
+    """
+    Refuse arguments that nobody reads; launch itself takes any.
+
+    Those of a launch that includes this file are its own affair.
+
+    :param given: the launch's command line, each ``name:=value``
+    """
+    file_name = os.path.basename(__file__)  # noqa: PTH119
+    if not any(os.path.basename(word) == file_name for word in sys.argv):  # noqa: PTH119
+        return
+    known = [*OWN, *OVERRIDES]
+    for name in (word.partition(':=')[0] for word in given if ':=' in word):
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f'did you mean {near[0]}?' if near else f'known are {", ".join(known)}'
+            raise ValueError(f'there is no launch argument {name}; {hint}')
+
+
 def recorder(context: LaunchContext) -> list[Any]:
     """Describe the recorder's process by the launch's arguments."""
+    refuse_unknown(context.argv)
 
-    def argument(name: str) -> str:
-        return LaunchConfiguration(name).perform(context)
+    def argument(name: str, read: Callable[[str], Any] = str) -> Any:
+        text = LaunchConfiguration(name).perform(context)
+        try:
+            return read(text)
+        except ValueError as error:
+            raise ValueError(f'{name}:={text}: {error}') from None
 
     parameters: list[Any] = [argument('params_file')]
     parameters += [
-        {name: read(argument(name))} for name, (read, _) in OVERRIDES.items() if argument(name)
+        {name: argument(name, read)} for name, (read, _) in OVERRIDES.items() if argument(name)
     ]
     profile = argument('fastdds_profile')
     # Both names: Fast DDS 3 (Kilted and later) and Fast DDS 2 (Jazzy and earlier).
@@ -66,14 +127,18 @@ def recorder(context: LaunchContext) -> list[Any]:
         for name in ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
         if profile
     }
+    # SIGTERM or a kill of launch alone would leave the recorder behind.
+    end_with = ['--end-with', str(os.getpid())] if argument('end_with_launch', flag) else []
     return [
         Node(
             package='lerobot_streamrec',
             executable='record',
+            # None leaves the namespace to a launch file that includes this one.
+            namespace=argument('namespace') or None,
             output='screen',
             parameters=parameters,
             additional_env=environment,
-            arguments=['--ros-args', '--log-level', argument('log_level')],
+            arguments=[*end_with, '--ros-args', '--log-level', argument('log_level')],
             # The recorder itself ends within 10 s of SIGINT; nobody should kill it before.
             sigterm_timeout='15',
         )
@@ -82,22 +147,13 @@ def recorder(context: LaunchContext) -> list[Any]:
 
 def generate_launch_description() -> LaunchDescription:
     """Return the arguments and the recorder."""
-    declared = [
-        DeclareLaunchArgument(
-            'params_file',
-            default_value=os.path.join(SHARE, 'config', 'record.yaml'),  # noqa: PTH118
-            description='Parameters of the node episode: cameras, state, action, encoder',
-        ),
-        DeclareLaunchArgument('log_level', default_value='info', description='Of the recorder'),
-        DeclareLaunchArgument(
-            'fastdds_profile',
-            default_value=os.environ.get('FASTRTPS_DEFAULT_PROFILES_FILE')
-            or os.path.join(SHARE, 'config', 'fastdds_images.xml'),  # noqa: PTH118
-            description='Fast DDS profile with room for pictures; empty: none',
-        ),
-    ]
-    declared += [
-        DeclareLaunchArgument(name, default_value='', description=text)
-        for name, (_, text) in OVERRIDES.items()
-    ]
-    return LaunchDescription([*declared, OpaqueFunction(function=recorder)])
+    declared = {**OWN, **{name: ('', text) for name, (_, text) in OVERRIDES.items()}}
+    return LaunchDescription(
+        [
+            *(
+                DeclareLaunchArgument(name, default_value=default, description=text)
+                for name, (default, text) in declared.items()
+            ),
+            OpaqueFunction(function=recorder),
+        ]
+    )

@@ -15,9 +15,14 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from typing import Any
+
+from lerobot_streamrec.nodes.launcher import Launcher
+
+_log = logging.getLogger(__name__)
 
 
 class StopSignals:
@@ -26,9 +31,12 @@ class StopSignals:
 
     A launch and a terminal may both send SIGINT, and one may come while modules are still being
     imported: neither must end the process half-way.
+
+    :param launcher: whose end asks for an end as well; None: nobody's does
     """
 
-    def __init__(self) -> None:
+    def __init__(self, launcher: Launcher | None = None) -> None:
+        self._launcher = launcher
         self._asked = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._ask)
@@ -44,4 +52,9 @@ class StopSignals:
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for a signal; whether the process should end."""
-        return self._asked.wait(timeout_s)
+        if self._asked.wait(timeout_s):
+            return True
+        if self._launcher is not None and self._launcher.is_gone():
+            _log.warning('%s, which this recorder was to end with, has ended', self._launcher)
+            self._asked.set()
+        return self._asked.is_set()

@@ -40,11 +40,18 @@ ARGUMENTS = {
     'root',
     'repo_id',
     'task',
+    'operator',
+    'robot_type',
     'fps',
+    'resume',
     'use_sim_time',
+    'namespace',
     'log_level',
     'fastdds_profile',
+    'end_with_launch',
 }
+# What the recorder is told before the arguments that are ROS's own.
+END_WITH = ['--end-with', str(os.getpid())]
 PROFILES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 
 
@@ -81,7 +88,9 @@ def test_the_real_launch_loads_the_file():
 
 
 class StandInContext(dict):
-    """Stands in for launch.LaunchContext: the arguments' values."""
+    """Stands in for launch.LaunchContext: the arguments' values, and the command line."""
+
+    argv = ()
 
 
 class StandInConfiguration:
@@ -143,10 +152,12 @@ def launch_file(monkeypatch):
         (entities,) = names['generate_launch_description']().positional
         declared = {one.positional[0]: one.named for one in entities[:-1]}
 
-        def launch(**arguments):
+        def launch(argv=(), **arguments):
             values = {name: one['default_value'] for name, one in declared.items()}
             assert set(arguments) <= set(values)
-            (node,) = entities[-1].named['function'](StandInContext(values | arguments))
+            context = StandInContext(values | arguments)
+            context.argv = argv
+            (node,) = entities[-1].named['function'](context)
             return SimpleNamespace(**node.named)
 
         return SimpleNamespace(declared=declared, launch=launch)
@@ -164,7 +175,8 @@ def test_the_file_imports_nothing_else_of_ros():
             imported |= {(name.name, None) for name in node.names}
     modules = {module for module, _ in imported}
     ours = stand_ins(CHECKOUT)
-    assert modules - {'__future__', 'collections.abc', 'os', 'typing'} <= set(ours)
+    python = {'__future__', 'collections.abc', 'difflib', 'os', 'sys', 'typing'}
+    assert modules - python <= set(ours)
     assert all(name in ours[module] for module, name in imported if module in ours)
 
 
@@ -198,25 +210,31 @@ def test_given_arguments_have_the_types_of_their_parameters_stand_in(launch_file
         root='/data/cubes',
         repo_id='me/cubes',
         task='Stack: 3 cubes',
+        operator='1',
+        robot_type='so101',
         fps='15',
+        resume='false',
         use_sim_time='true',
         log_level='debug',
     )
     first, *overrides = node.parameters
     assert first == 'mine.yaml'
     values = {name: value for one in overrides for name, value in one.items()}
-    assert len(values) == len(overrides) == 5
+    assert len(values) == len(overrides) == 8
     assert values == {
         # A text by itself would be read as YAML, and this task as a mapping.
         'root': StandInValue('/data/cubes', str),
         'repo_id': StandInValue('me/cubes', str),
         'task': StandInValue('Stack: 3 cubes', str),
+        'operator': StandInValue('1', str),
+        'robot_type': StandInValue('so101', str),
         'fps': 15,
+        'resume': False,
         'use_sim_time': True,
     }
     assert type(values['fps']) is int
     assert values['use_sim_time'] is True
-    assert node.arguments == ['--ros-args', '--log-level', 'debug']
+    assert node.arguments == [*END_WITH, '--ros-args', '--log-level', 'debug']
 
 
 @pytest.mark.parametrize(
@@ -225,6 +243,47 @@ def test_given_arguments_have_the_types_of_their_parameters_stand_in(launch_file
 def test_use_sim_time_in_all_spellings_stand_in(launch_file, text, value):
     node = launch_file().launch(use_sim_time=text)
     assert {'use_sim_time': value} in node.parameters
+
+
+@pytest.mark.parametrize(
+    ('name', 'text', 'words'),
+    [
+        ('fps', 'abc', 'fps:=abc: a whole number is needed'),
+        ('fps', '29.97', 'fps:=29.97: a whole number is needed'),
+        ('use_sim_time', 'maybe', 'use_sim_time:=maybe: true or false is needed'),
+        ('resume', 'yse', 'resume:=yse: true or false is needed'),
+        ('end_with_launch', '', 'end_with_launch:=: true or false is needed'),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_named_stand_in(launch_file, name, text, words):
+    with pytest.raises(ValueError, match='is needed') as caught:
+        launch_file().launch(**{name: text})
+    assert str(caught.value) == words
+
+
+def test_an_argument_that_nobody_reads_is_refused_stand_in(launch_file, monkeypatch):
+    given = ('task:=a := b', 'namspace:=left')
+    monkeypatch.setattr(sys, 'argv', ['ros2', 'launch', 'package', LAUNCH_FILE.name, *given])
+    with pytest.raises(ValueError, match='argument namspace; did you mean namespace') as caught:
+        launch_file().launch(given)
+    with pytest.raises(ValueError, match='argument qqq; known are params_file, namespace'):
+        launch_file().launch(('qqq:=1',))
+    launch_file().launch(given[:1])
+    # Those of a launch file that includes this one are its own.
+    monkeypatch.setattr(sys, 'argv', ['ros2', 'launch', 'package', 'robot.launch.py', *given])
+    launch_file().launch(given)
+    assert 'params_file' not in str(caught.value)
+
+
+def test_the_namespace_is_the_nodes_or_that_of_an_including_file_stand_in(launch_file):
+    assert launch_file().launch(namespace='left').namespace == 'left'
+    assert launch_file().launch().namespace is None
+
+
+def test_the_recorder_ends_with_the_launch_unless_told_otherwise_stand_in(launch_file):
+    assert launch_file().launch().arguments[:2] == END_WITH
+    node = launch_file().launch(end_with_launch='false')
+    assert node.arguments == ['--ros-args', '--log-level', 'info']
 
 
 def test_the_profile_is_set_for_old_and_new_fast_dds_stand_in(launch_file):
