@@ -28,6 +28,7 @@ import av
 from lerobot_streamrec.conversions.access_unit import access_unit
 from lerobot_streamrec.dataset.takes.journal import read_journal
 from lerobot_streamrec.dataset.takes.take_record import parse_take_record
+from lerobot_streamrec.errors import StreamsNotReadyError, UndecodableError
 from lerobot_streamrec.recording.config import StreamConfig
 from lerobot_streamrec.video.packet_stream import PacketStream
 import numpy as np
@@ -286,3 +287,100 @@ def test_a_crash_costs_no_more_than_with_any_other_camera(
     wanted = [28 if number in missed else number for number in range(10, 10 + rows)]
     assert rows - HELD_BACK <= len(shown) <= rows
     assert shown == wanted[: len(shown)]
+
+
+def moving(num_pictures):
+    """Draw pictures for which an encoder likes to look ahead."""
+    noise = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH * 2, 3), np.uint8)
+    return [np.ascontiguousarray(noise[:, 2 * k : 2 * k + WIDTH]) for k in range(num_pictures)]
+
+
+def reordered(codec):
+    """Return messages of which packets do not come in the order of their pictures."""
+    if codec == 'hevc':
+        params = 'repeat-headers=1:bframes=2:b-adapt=0:log-level=error'
+        options = {'tune': 'grain', 'preset': 'veryfast', 'x265-params': params}
+    else:
+        options = {'tune': 'film', 'bf': '2', 'preset': 'veryfast'}
+    return encode_packets(moving(40), codec.partition('-')[0], KEY_DISTANCE, **options)
+
+
+def untold(messages):
+    """Take out of the parameter sets that frames are reordered, as some cameras leave it out."""
+    key = messages[0].data
+    begin = key.index(b'\0\0\1\x67') + 3
+    told = key[begin : key.index(b'\0\0\1', begin)].rstrip(b'\0')
+    bits = ''.join(f'{byte:08b}' for byte in told.replace(b'\0\0\3', b'\0\0'))
+    # The last flag of the parameters says whether their last part follows.
+    bits = bits[: bits.rindex('11110000001111000')] + '01'
+    bits += '0' * (-len(bits) % 8)
+    less = int(bits, 2).to_bytes(len(bits) // 8, 'big').replace(b'\0\0\1', b'\0\0\3\1')
+    return [
+        SimpleNamespace(format=one.format, data=one.data.replace(told, less)) for one in messages
+    ]
+
+
+@pytest.mark.parametrize('codec', ['h264', 'h264-untold', 'hevc'])
+def test_a_camera_that_reorders_its_frames_is_refused_before_an_episode(codec, make_packet_rig):
+    rig = make_packet_rig()
+    rig._messages = reordered(codec)
+    if codec == 'h264-untold':
+        rig._messages = untold(rig._messages)
+    for num_more in (15, 1, 9):
+        rig.send(num_more)
+        with pytest.raises(StreamsNotReadyError, match='set the camera to make no B-frames'):
+            rig.recorder.start()
+        assert 'B-frames' in rig.rig.stream(FRONT).problem
+
+
+@pytest.mark.parametrize('broken', [range(10, 20), range(11, 20)])
+def test_packets_that_do_not_decode_are_refused_until_a_group_does(
+    broken, make_packet_rig, read_dataset
+):
+    rig = make_packet_rig()
+    rig.broken = set(broken)
+    rig.send(20)
+    with pytest.raises(StreamsNotReadyError, match='brings pictures of which none decodes: h264'):
+        rig.recorder.start()
+    rig.send(1)
+    rig.recorder.start()
+    rig.send(15)
+    assert rig.rig.save().num_repeated == 0
+    dataset = read_dataset(rig.rig.config.root)
+    assert rig.shown(dataset) == rig.meant(dataset)
+
+
+@pytest.mark.parametrize('at', [16, 17, 18])
+def test_an_episode_that_begins_among_broken_packets_shows_what_came_before(
+    at, make_packet_rig, read_dataset
+):
+    rig = make_packet_rig()
+    rig.broken = {16}
+    rig.send(at)
+    rig.recorder.start()
+    rig.send(20)
+    summary = rig.rig.save()
+    dataset = read_dataset(rig.rig.config.root)
+    meant, shown = rig.meant(dataset), rig.shown(dataset)
+    whole = [number for number in meant if number < 16 or number >= 20]
+    assert shown[-len(whole) :] == whole
+    num_lost = len(meant) - len(whole)
+    assert summary.num_repeated == num_lost > 0
+    # The last one of the group that is known to decode: its first eight were looked at.
+    assert set(shown[:num_lost]) <= {14, 15}
+
+
+def test_a_stream_that_begins_without_its_parameter_sets_waits_for_a_key_frame(
+    make_packet_rig, read_dataset
+):
+    rig = make_packet_rig()
+    rig._next = 3
+    for _ in range(7):
+        with pytest.raises(UndecodableError, match='without a key frame before it'):
+            rig.send(1)
+    rig.send(3)
+    rig.recorder.start()
+    rig.send(12)
+    assert rig.rig.save().num_repeated == 0
+    dataset = read_dataset(rig.rig.config.root)
+    assert rig.shown(dataset) == rig.meant(dataset)
