@@ -113,7 +113,7 @@ def _off_clock(one: ClockReading, ahead_s: float, max_lateness_s: float) -> OffC
     offset_ms = round(one.offset_ms - ahead_s * _MS_PER_S)
     is_unfit = abs(ahead_s) > max_lateness_s
     if ahead_s > 0:
-        trouble = f'has stamps {ahead_s:.2f} s ahead of the other streams: its clock is ahead'
+        trouble = f'has stamps {_span(ahead_s)} ahead of the other streams: its clock is ahead'
         if is_unfit:
             trouble += (
                 ', and rows are closed before the samples of the others come '
@@ -121,12 +121,16 @@ def _off_clock(one: ClockReading, ahead_s: float, max_lateness_s: float) -> OffC
             )
     else:
         trouble = (
-            f'has stamps {-ahead_s:.2f} s behind the other streams, and rows wait for '
+            f'has stamps {_span(-ahead_s)} behind the other streams, and rows wait for '
             f'{max_lateness_s:g} s (sync.max_lateness_s): its clock is behind, or its messages '
             'take that long'
         )
     is_possible = abs(offset_ms) <= _MAX_OFFSET_S * _MS_PER_S
     return OffClock(one.key, ahead_s, offset_ms if is_possible else None, is_unfit, trouble)
+
+
+def _span(seconds: float) -> str:
+    return f'{seconds:.2f} s' if seconds < _MAX_OFFSET_S else f'{seconds:.0f} s'
 
 
 def lag_s(lag_ns: int | None, clock_here_ns: int) -> float | None:

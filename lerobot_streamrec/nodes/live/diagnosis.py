@@ -132,9 +132,10 @@ def _stamps(
         yield Remark(Level.PROBLEM, f'{trouble}; {todo}')
     elif off is not None:
         if off.offset_ms is not None:
+            trouble = off.trouble
             todo = f'set {seen.parameter}.offset_ms: {off.offset_ms}, or {todo}'
         level = Level.PROBLEM if off.is_unfit else Level.WARNING
-        yield Remark(level, f'{off.trouble}; mend the clocks, or {todo}')
+        yield Remark(level, f'{trouble}; mend the clocks, or {todo}')
     elif seen.instants.stamps is Stamps.LATE:
         yield Remark(Level.WARNING, f'{trouble}; mend the clocks, or {todo}')
     elif trouble:
@@ -146,11 +147,10 @@ def _stamps(
 
 
 def _lag_s(seen: Observation) -> float | None:
-    """Return how far its instants are behind the clock here; None: nothing came."""
-    if not seen.heard.num_messages:
-        return None
-    is_stamped = seen.stamp == HEADER and seen.instants.delay_s is not None
-    return seen.instants.delay_s if is_stamped else -seen.offset_ms / 1000
+    """Return how far its instants are behind the clock here; None: nothing came that tells."""
+    if seen.stamp == HEADER:
+        return seen.instants.delay_s
+    return -seen.offset_ms / 1000 if seen.heard.num_messages else None
 
 
 def _rate(seen: Observation, fps: int) -> Iterator[Remark]:

@@ -42,6 +42,7 @@ from lerobot_streamrec.nodes.live.observing import observe
 from lerobot_streamrec.nodes.live.parameter_text import TASK
 from lerobot_streamrec.nodes.live.report import DoctorReport, TopicReport
 from lerobot_streamrec.nodes.live.session import Session
+from lerobot_streamrec.nodes.live.time_sync import check_time
 from lerobot_streamrec.nodes.live.verdict import Level, Remark
 from lerobot_streamrec.nodes.live.witness import Witness
 from lerobot_streamrec.nodes.settings import Settings
@@ -96,6 +97,7 @@ def diagnose(
         now_ns = time.monotonic_ns()
         recorder = _running_recorder(node, session.recorder_name)
         checks, info = _checks(settings, trial, recorder)
+        checks += check_time()
         checks += check_clock(session.is_sim_time, node.count_publishers(CLOCK_TOPIC))
         seen = [
             *(

@@ -195,3 +195,37 @@ def test_a_type_that_is_another_one_can_be_mended_by_parameter():
 def test_a_few_missing_messages_are_no_warning(num_messages, num_missing, is_said):
     heard = replace(GOOD, num_messages=num_messages, num_missing=num_missing)
     assert bool(judge(replace(FRONT, heard=heard), [STATE], 30)) == is_said
+
+
+@pytest.mark.parametrize(
+    ('delay_s', 'level', 'side', 'offset_ms'),
+    [
+        (-0.7, Level.PROBLEM, '0.70 s ahead of', -702),
+        (0.8, Level.PROBLEM, '0.80 s behind', 798),
+        # Rows wait for so long, but their pictures are not of their instants.
+        (-0.2, Level.WARNING, '0.20 s ahead of', -202),
+    ],
+)
+def test_a_clock_that_is_a_little_off_is_named_with_the_offset_that_mends_it(
+    delay_s, level, side, offset_ms
+):
+    front = replace(FRONT, heard=replace(GOOD, delay_s=delay_s))
+    found = only(front, STATE)
+    assert found[0] is level
+    assert f'has stamps {side} the other streams' in found[1]
+    assert f'set camera.front.offset_ms: {offset_ms}, or set camera.front.stamp: rec' in found[1]
+    assert judge(STATE, [front], 30) == ()
+    assert judge(replace(front, offset_ms=float(offset_ms)), [STATE], 30) == ()
+
+
+@pytest.mark.parametrize('delay_s', [-0.03, 0.15, 0.4])
+def test_delays_and_small_differences_are_no_other_clock(delay_s):
+    front = replace(FRONT, heard=replace(GOOD, delay_s=delay_s))
+    assert judge(front, [STATE], 30) == judge(STATE, [front], 30) == ()
+
+
+def test_a_longer_wait_lets_longer_delays_be():
+    front = replace(FRONT, heard=replace(GOOD, delay_s=0.8))
+    (remark,) = judge(front, [STATE], 30, 1.0)
+    assert remark.level is Level.WARNING
+    assert 'come 800 ms after their header stamps' in remark.text

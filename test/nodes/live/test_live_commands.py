@@ -28,7 +28,6 @@ import time
 
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.live.arrivals import Stamps
-from lerobot_streamrec.nodes.live.doctor import diagnose
 from lerobot_streamrec.nodes.live.init import init as look
 from lerobot_streamrec.nodes.live.verdict import Level
 import numpy as np
@@ -37,6 +36,7 @@ from PIL import Image
 import pytest
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from recorder_rig.datasets import assert_whole, pictures
+from recorder_rig.examining import examine
 from recorder_rig.fake_humble import python_module
 from recorder_rig.parameters import JOINTS
 from recorder_rig.pictures import NumberedFile, Picture, QUADRANTS, quadrants, quarters
@@ -74,18 +74,6 @@ def doctor(folder, file, *more):
     assert output, errors
     report = json.loads(output)
     return status, report, {one['parameter']: one for one in report['topics']}
-
-
-def examine(folder, text, *, seconds):
-    """Return a report on a file with such a text, made in this process."""
-    (folder / 'robot.yaml').write_text(text)
-    return diagnose(
-        folder / 'robot.yaml',
-        seconds=seconds,
-        pictures=None,
-        ros_arguments=(),
-        stop=NeverStop(),
-    )
 
 
 def test_from_a_running_robot_to_an_episode(rig, tmp_path, keep_dataset):

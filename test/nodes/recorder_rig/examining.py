@@ -1,0 +1,35 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""`streamrec doctor`, run in the test's own process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lerobot_streamrec.nodes.live.doctor import diagnose
+from lerobot_streamrec.nodes.live.report import DoctorReport
+
+from recorder_rig.surroundings import NeverStop
+
+
+def examine(folder: Path, text: str, *, seconds: float) -> DoctorReport:
+    """Return a report on a file with such a text."""
+    (folder / 'robot.yaml').write_text(text)
+    return diagnose(
+        folder / 'robot.yaml',
+        seconds=seconds,
+        pictures=None,
+        ros_arguments=(),
+        stop=NeverStop(),
+    )
