@@ -29,6 +29,7 @@ from lerobot_streamrec.cli.progress import (
 )
 from lerobot_streamrec.dataset.catalog import read_catalog
 from lerobot_streamrec.dataset.rebuild.delete import delete_episodes, plan_deletion
+from lerobot_streamrec.dataset.rebuild.foreign_files import numbered_meta_files
 
 _RANGE = re.compile(r'(\d{1,6})(?:-(\d{1,6}))?')
 
@@ -66,6 +67,8 @@ def delete(root: Path, episodes: frozenset[int], yes: bool, dry_run: bool) -> No
     if dry_run:
         click.echo(f'would delete {what}, leaving {left}:')
         show_plan(plan)
+        for remark in numbered_meta_files(catalog):
+            click.echo(f'note: {remark}', err=True)
         return
     if not yes:
         click.confirm(f'Delete {what} for good, leaving {left}?', abort=True, err=True)

@@ -44,7 +44,7 @@ from lerobot_streamrec.dataset.statistics_file import (
     sidecar_path,
     weighted_by_rows,
 )
-from lerobot_streamrec.dataset.tasks import parse_tasks
+from lerobot_streamrec.dataset.tasks import parse_tasks, TaskColumns, TaskTable
 from lerobot_streamrec.errors import DatasetCorruptError
 import pyarrow as pa
 
@@ -60,6 +60,7 @@ class Catalog:
     :param info: of info.json, what this package knows
     :param raw_info: all of info.json
     :param tasks: in the order of their numbers
+    :param task_columns: what others say of tasks
     :param stated: its statistics; None if there is neither stats.json nor a file of ours
     :param episodes: in order
     :param meta_counts: per episodes file: its episodes
@@ -71,6 +72,7 @@ class Catalog:
     tasks: tuple[str, ...]
     stated: DatasetStatistics | None
     episodes: tuple[EpisodeRow, ...]
+    task_columns: TaskColumns = field(default_factory=TaskColumns)
     _tables: dict[FileIndex, pa.Table] = field(default_factory=dict, repr=False)
     _weighted: list[AllStatistics] = field(default_factory=list, repr=False)
 
@@ -146,7 +148,8 @@ def read_catalog(root: Path) -> Catalog:
     tasks_content = _content(root, TASKS)
     if tasks_content is None and info.total_tasks:
         raise DatasetCorruptError(f'{root / TASKS} is missing')
-    tasks = parse_tasks(tasks_content, root).tasks if tasks_content is not None else ()
+    table = parse_tasks(tasks_content, root) if tasks_content is not None else TaskTable()
+    tasks = table.tasks
     if len(tasks) < info.total_tasks:
         raise DatasetCorruptError(
             f'{root / TASKS} holds {len(tasks)} tasks, info.json counts {info.total_tasks}'
@@ -162,6 +165,7 @@ def read_catalog(root: Path) -> Catalog:
         info=info,
         raw_info=raw_info,
         tasks=tasks[: info.total_tasks],
+        task_columns=table.others,
         stated=_statistics(root, info),
         episodes=episodes,
     )

@@ -118,7 +118,7 @@ def _tasks(files: Files, info: DatasetInfo, committed: CommittedFiles) -> TaskTa
             raise DatasetCorruptError(f'{files.path(TASKS)} is missing')
         return TaskTable()
     present = parse_tasks(content, files.root)
-    tasks = TaskTable(present.tasks[: info.total_tasks])
+    tasks = present.first(info.total_tasks)
     lost = committed.tasks - set(tasks.tasks)
     if lost or len(tasks.tasks) < info.total_tasks:
         raise DatasetCorruptError(

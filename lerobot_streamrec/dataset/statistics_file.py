@@ -86,12 +86,17 @@ def counted_like(total: AllStatistics | None, episode: AllStatistics) -> AllStat
 
 
 def merged_statistics(total: AllStatistics | None, episode: AllStatistics) -> AllStatistics:
-    """Add an episode's statistics to the dataset's; None: it is the first one."""
+    """
+    Add an episode's statistics to the dataset's; None: it is the first one.
+
+    Statistics of no feature, which others added, stay as they are.
+    """
     if total is None:
         return episode
-    return {
+    new = {
         key: total[key].merged(added) if key in total else added for key, added in episode.items()
     }
+    return {**new, **{key: one for key, one in total.items() if key not in new}}
 
 
 def stats_json(statistics: AllStatistics) -> bytes:
@@ -109,12 +114,19 @@ def parse_stats_json(content: bytes, where: object, num_rows: int) -> DatasetSta
     """
     try:
         raw = json.loads(content)
+        # Others put more than statistics into the file.
+        raw = {key: one for key, one in raw.items() if not _is_of_others(one)}
         found = {key: FeatureStatistics.from_lists(one, num_rows) for key, one in raw.items()}
         return DatasetStatistics(
             found, frozenset(key for key, one in found.items() if one.is_of_pictures)
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DatasetCorruptError(f'{where}/meta/stats.json cannot be read: {error!r}') from error
+
+
+def _is_of_others(entry: object) -> bool:
+    names = ('min', 'max', 'mean', 'std', 'count')
+    return isinstance(entry, dict) and bool(entry) and not any(name in entry for name in names)
 
 
 def sidecar_bytes(statistics: AllStatistics) -> bytes:

@@ -15,8 +15,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 import json
 
 from lerobot_streamrec.dataset.parquet import to_bytes
@@ -56,10 +56,39 @@ _PANDAS_METADATA = {
     'pandas_version': '2.2.0',
 }
 
+_UNNAMED = '__index_level_0__'
+_OF_FORMAT = {'task_index', 'task', _UNNAMED}
+
 _SCHEMA = pa.schema(
     [pa.field('task_index', pa.int64()), pa.field('task', pa.string())],
     metadata={'pandas': json.dumps(_PANDAS_METADATA)},
 )
+
+
+@dataclass(frozen=True, slots=True)
+class TaskColumns:
+    """
+    Columns that others added to the table of tasks.
+
+    :param types: by the columns' names
+    :param values: per task, by the columns' names
+    """
+
+    types: Mapping[str, pa.DataType] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+    def merged(self, other: TaskColumns) -> TaskColumns:
+        """Return the columns of two tables; the first one that says a thing is believed."""
+        types = {**other.types, **self.types}
+        fitting = {name for name, kind in other.types.items() if types[name] == kind}
+        values = {
+            task: {
+                **{name: one for name, one in said.items() if name in fitting},
+                **self.values.get(task, {}),
+            }
+            for task, said in other.values.items()
+        }
+        return TaskColumns(types, {**self.values, **values})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +97,19 @@ class TaskTable:
     Tasks in the order in which they were first used; the place of a task is its task_index.
 
     :param tasks: all different
+    :param others: what others say of tasks, of these and maybe of more
     """
 
     tasks: tuple[str, ...] = ()
+    others: TaskColumns = field(default_factory=TaskColumns)
+
+    def first(self, count: int) -> TaskTable:
+        """Return a table of the first tasks."""
+        return replace(self, tasks=self.tasks[:count])
 
     def with_task(self, task: str) -> TaskTable:
         """Return a table that has the task; this one if it does already."""
-        return self if task in self.tasks else TaskTable((*self.tasks, task))
+        return self if task in self.tasks else replace(self, tasks=(*self.tasks, task))
 
     def index(self, task: str) -> int:
         """Return the task_index of a task that is there."""
@@ -83,7 +118,25 @@ class TaskTable:
     def as_bytes(self) -> bytes:
         """Return the file's content."""
         columns: Sequence[Sequence[object]] = [range(len(self.tasks)), self.tasks]
-        return to_bytes(pa.table([list(column) for column in columns], schema=_SCHEMA))
+        table = pa.table([list(column) for column in columns], schema=_SCHEMA)
+        for name, kind in self.others.types.items():
+            said = [self.others.values.get(task, {}).get(name) for task in self.tasks]
+            table = table.append_column(name, pa.array(said, kind))
+        return to_bytes(table)
+
+
+def task_columns(table: pa.Table) -> TaskColumns:
+    """
+    Read what others say of tasks.
+
+    :param table: tasks.parquet, in any order
+    """
+    types = {one.name: one.type for one in table.schema if one.name not in _OF_FORMAT}
+    if not types:
+        return TaskColumns()
+    texts = table.column('task' if 'task' in table.column_names else _UNNAMED).to_pylist()
+    rows = table.select(list(types)).to_pylist()
+    return TaskColumns(types, dict(zip(map(str, texts), rows, strict=True)))
 
 
 def parse_tasks(content: bytes, where: object) -> TaskTable:
@@ -97,13 +150,14 @@ def parse_tasks(content: bytes, where: object) -> TaskTable:
     try:
         table = pq.read_table(pa.BufferReader(content))
         # Unnamed indices of old datasets come under pandas' own name for them.
-        name = 'task' if 'task' in table.column_names else '__index_level_0__'
+        name = 'task' if 'task' in table.column_names else _UNNAMED
         indices = table.column('task_index').to_pylist()
         tasks = table.column(name).to_pylist()
+        others = task_columns(table)
     except (pa.ArrowException, KeyError) as error:
         raise DatasetCorruptError(f'{where}/meta/tasks.parquet cannot be read: {error}') from error
     if indices != list(range(len(indices))):
         raise DatasetCorruptError(
             f'{where}/meta/tasks.parquet holds the task indices {indices}: they must be 0, 1, ...'
         )
-    return TaskTable(tuple(tasks))
+    return TaskTable(tuple(tasks), others)

@@ -186,7 +186,7 @@ def _state_before(files: Files, state: DatasetState, last: _LastEpisode) -> Data
             'missing); only the last episodes of this recorder can be undone. End the recorder '
             f'and run: streamrec delete {files.root} --episodes {index}'
         )
-    tasks = TaskTable(state.tasks.tasks[: _num_tasks(files, state)])
+    tasks = state.tasks.first(_num_tasks(files, state))
     info = replace(
         state.info,
         total_episodes=index,

@@ -117,6 +117,8 @@ def as_others_wrote_it(root):
     (root / 'meta/info.json').write_text(json.dumps(info))
     stats = json.loads((root / 'meta/stats.json').read_text())
     stats['action']['somebody'] = [1, 2, 3]
+    stats['relative action'] = stats['action']
+    stats['made by'] = {'tool': 'somebody'}
     (root / 'meta/stats.json').write_text(json.dumps(stats))
     return info
 
@@ -134,9 +136,16 @@ def test_the_first_episode_after_those_of_others_can_be_undone(record, open_writ
     root = record(2, ['a', 'b'])
     before = as_others_wrote_it(root)
     stats = (root / 'meta/stats.json').read_bytes()
-    tasks = pd.read_parquet(root / 'meta/tasks.parquet')
+    table = root / 'meta/tasks.parquet'
+    pd.read_parquet(table).assign(colour=['red', 'blue']).to_parquet(table)
+    tasks = pd.read_parquet(table)
     record(1, ['c'])
-    assert (root / 'meta/stats.json').read_bytes() != stats
+    now = json.loads((root / 'meta/stats.json').read_text())
+    assert now['action'] != now['relative action']
+    assert now['relative action']['mean'] == json.loads(stats)['relative action']['mean']
+    with_new = pd.read_parquet(table)
+    assert with_new.index.tolist() == ['a', 'b', 'c']
+    assert with_new['colour'].fillna('').tolist() == ['red', 'blue', '']
     writer = open_writer()
     assert writer.undo().episode_index == 2
     writer.close()

@@ -23,8 +23,10 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from importlib.util import module_from_spec, spec_from_file_location
+import os
 from pathlib import Path
 import shutil
+import subprocess
 from tempfile import TemporaryDirectory
 
 from annotations import annotate, annotations, foreign_content
@@ -43,6 +45,7 @@ import pandas as pd
 import pytest
 
 LENGTHS = (5, 4, 6)
+TIMEOUT_S = 300
 
 
 @pytest.fixture(scope='module')
@@ -87,6 +90,20 @@ def theirs(templates):
         annotate(templates / 'theirs')
         _twin(templates / 'theirs')
     return templates / 'theirs'
+
+
+@pytest.fixture
+def of_lerobot(templates):
+    """Written by the real LeRobot, in its own environment."""
+    python = os.environ.get('STREAMREC_CONFORMANCE_PYTHON')
+    if not python:
+        pytest.skip('STREAMREC_CONFORMANCE_PYTHON names no environment with LeRobot')
+    root = templates / 'of lerobot'
+    writer = Path(__file__).parents[1] / 'conformance/write_dataset.py'
+    subprocess.run([python, writer, root, *map(str, LENGTHS)], check=True, timeout=TIMEOUT_S)
+    annotate(root)
+    _twin(root)
+    return root
 
 
 def _encode(root, g):
@@ -192,3 +209,20 @@ def test_one_tool_after_the_other_keeps_everything(kind, request, tmp_path):
     tools.delete(0)
     tools.reencode(1)
     tools.look()
+
+
+@pytest.mark.conformance
+@pytest.mark.slow
+@pytest.mark.timeout(TIMEOUT_S + 60)
+def test_what_lerobot_wrote_is_kept_by_one_tool_after_the_other(of_lerobot, tmp_path):
+    tools = Tools(tmp_path / 'work', of_lerobot)
+    for name, number in (
+        ('delete', 1),
+        ('merge', 1),
+        ('finalize', 0),
+        ('delete', 0),
+        ('reencode', 1),
+        ('merge', 0),
+    ):
+        getattr(tools, name)(number)
+        tools.look()

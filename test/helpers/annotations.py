@@ -60,6 +60,9 @@ def annotate(root, subtasks=('reach', 'grasp', 'lift'), files=FILES, keys=KEYS):
         _add_to_episodes(path, of_episode)
     table = pd.DataFrame({SUBTASK: range(len(subtasks))}, pd.Index(subtasks, name='subtask'))
     table.to_parquet(root / 'meta/subtasks.parquet')
+    tasks = pd.read_parquet(root / 'meta/tasks.parquet')
+    difficulty = [f'difficulty of {task}' for task in tasks.index]
+    tasks.assign(difficulty=difficulty).to_parquet(root / 'meta/tasks.parquet')
     _edit(root / 'meta/info.json', lambda info: _add_to_info(info, keys))
     statistics = _statistics(np.concatenate([one[SUBTASK] for one in numbers]))
     _edit(root / 'meta/stats.json', lambda stats: stats.update({SUBTASK: statistics}))
@@ -133,6 +136,7 @@ def annotations(root):
     subtasks = pd.read_parquet(root / 'meta/subtasks.parquet')
     assert subtasks[SUBTASK].tolist() == list(range(len(subtasks)))
     tasks = pd.read_parquet(root / 'meta/tasks.parquet')
+    assert tasks['difficulty'].tolist() == [f'difficulty of {task}' for task in tasks.index]
     meta = pd.concat(map(pd.read_parquet, sorted(root.glob('meta/episodes/*/*'))))
     found = []
     for index, annotator in zip(meta['episode_index'], meta['annotator'], strict=True):

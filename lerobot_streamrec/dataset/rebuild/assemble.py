@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 import json
@@ -35,6 +35,7 @@ from lerobot_streamrec.dataset.layout import (
     TASKS,
 )
 from lerobot_streamrec.dataset.rebuild.data_files import write_data_files
+from lerobot_streamrec.dataset.rebuild.foreign_files import named
 from lerobot_streamrec.dataset.rebuild.index_tables import UnitedTable
 from lerobot_streamrec.dataset.rebuild.meta_files import NewPlaces, write_meta_files
 from lerobot_streamrec.dataset.rebuild.new_statistics import new_statistics, NewStatistics
@@ -169,7 +170,19 @@ def assemble_chosen(
     tree.write(STATS, stats_json(statistics.features))
     write_records(plan.kept, tree)
     tree.write(INFO, _info_bytes(raw_info, plan.kept, len(tasks.table.tasks)))
-    return statistics.remarks
+    return [*statistics.remarks, *_left_statistics(plan.kept)]
+
+
+def _left_statistics(kept: Sequence[Kept]) -> Iterator[str]:
+    """Name what stats.json says of other things than features, for the rows of before."""
+    for catalog in dict.fromkeys(one.catalog for one in kept):
+        stated = catalog.stated.features if catalog.stated else {}
+        unknown = sorted(set(stated) - set(catalog.info.features))
+        if unknown:
+            yield (
+                f'{catalog.root / STATS} has statistics of {named(unknown)}, which are no '
+                'features: they are of other rows and not taken over'
+            )
 
 
 def _write_files(

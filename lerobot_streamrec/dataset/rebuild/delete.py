@@ -24,6 +24,7 @@ from lerobot_streamrec.dataset.rebuild.assemble import assemble_chosen, Progress
 from lerobot_streamrec.dataset.rebuild.changing import Change, changing, measured
 from lerobot_streamrec.dataset.rebuild.disk import Disk
 from lerobot_streamrec.dataset.rebuild.exchange import rebuilding
+from lerobot_streamrec.dataset.rebuild.foreign_files import numbered_meta_files
 from lerobot_streamrec.dataset.rebuild.pieces import kept_episodes
 from lerobot_streamrec.dataset.rebuild.plan import make_plan, Plan
 from lerobot_streamrec.errors import ConfigError, RebuildError
@@ -98,5 +99,5 @@ def delete_episodes(
             before=before,
             after=measured(locked),
             seconds=time.monotonic() - begin_s,
-            remarks=(*plan.remarks, *remarks),
+            remarks=(*plan.remarks, *remarks, *numbered_meta_files(catalog)),
         )

@@ -28,6 +28,7 @@ import re
 
 from lerobot_streamrec.dataset.catalog import Catalog
 from lerobot_streamrec.dataset.layout import is_left_by_recording
+from lerobot_streamrec.dataset.rebuild.index_tables import index_tables
 from lerobot_streamrec.dataset.rebuild.new_tree import foreign_files, NewTree
 
 MERGED_FROM = 'merged_from'
@@ -98,6 +99,19 @@ def find_foreign_files(catalogs: Sequence[Catalog], united: Collection[str]) -> 
         if left:
             remarks.append(f'not taken over from {catalog.root}: {named(sorted(left))}')
     return ForeignFiles(tuple(copies), tuple(remarks))
+
+
+def numbered_meta_files(catalog: Catalog) -> list[str]:
+    """Name files of others in meta, which may tell of episodes by number; a sentence or none."""
+    tables = set(index_tables(catalog.root, catalog.info.features).values())
+    found = sorted(
+        one
+        for one in foreign_files(catalog.root)
+        if one.startswith('meta/') and one not in tables
+    )
+    if not found:
+        return []
+    return [f'{named(found)}: kept as before, with the numbers of before if episodes have some']
 
 
 def _folders(catalogs: Sequence[Catalog]) -> Iterator[str]:

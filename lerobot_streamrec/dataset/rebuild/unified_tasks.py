@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from lerobot_streamrec.dataset.catalog import Catalog
 from lerobot_streamrec.dataset.rebuild.index_tables import Numbers, UnitedTable
 from lerobot_streamrec.dataset.rebuild.pieces import Kept
-from lerobot_streamrec.dataset.tasks import TaskTable
+from lerobot_streamrec.dataset.tasks import TaskColumns, TaskTable
 from lerobot_streamrec.errors import DatasetCorruptError
 import numpy as np
 import pyarrow as pa
@@ -105,7 +105,10 @@ def unified_tasks(
     used: dict[Catalog, set[str]] = {}
     for one in kept:
         used.setdefault(one.catalog, set()).update(one.source.tasks)
-    table = TaskTable()
+    columns = TaskColumns()
+    for catalog in used:
+        columns = columns.merged(catalog.task_columns)
+    table = TaskTable(others=columns)
     for catalog, tasks in used.items():
         if lost := tasks - set(catalog.tasks):
             raise DatasetCorruptError(

@@ -15,6 +15,8 @@
 
 from __future__ import annotations
 
+from lerobot_streamrec.dataset.check.reading import UNREADABLE
+from lerobot_streamrec.dataset.episode_reader import read_parquet
 from lerobot_streamrec.dataset.layout import INFO, STATS, TASKS
 from lerobot_streamrec.dataset.rebuild.assemble import (
     file_numbers,
@@ -34,7 +36,7 @@ from lerobot_streamrec.dataset.repair.plan import RepairPlan
 from lerobot_streamrec.dataset.repair.row_reader import RowReader
 from lerobot_streamrec.dataset.repair.statistics import repaired_statistics
 from lerobot_streamrec.dataset.statistics_file import sidecar_bytes, sidecar_path, stats_json
-from lerobot_streamrec.dataset.tasks import TaskTable
+from lerobot_streamrec.dataset.tasks import task_columns, TaskColumns, TaskTable
 import numpy as np
 
 
@@ -77,9 +79,16 @@ def _size_bytes(pieces: list[Piece] | tuple[Piece, ...]) -> int:
     return sum(one.size_bytes for one in pieces)
 
 
+def _task_columns(plan: RepairPlan) -> TaskColumns:
+    try:
+        return task_columns(read_parquet(plan.sources.root / TASKS))
+    except UNREADABLE:
+        return TaskColumns()
+
+
 def _tasks(plan: RepairPlan) -> UnifiedTasks:
     """Keep the tasks in their order; those that stand there twice become one."""
-    texts, table = plan.sources.tasks, TaskTable()
+    texts, table = plan.sources.tasks, TaskTable(others=_task_columns(plan))
     for number in used_tasks(plan):
         table = table.with_task(texts[number] or '')
     numbers = [table.index(text) if text in table.tasks else -1 for text in texts]

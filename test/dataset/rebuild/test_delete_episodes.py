@@ -237,6 +237,24 @@ def test_a_video_that_was_kept_whole_is_right_for_every_tool(
         np.testing.assert_array_equal(dataset.pictures(FRONT, 0), expected)
 
 
+def test_files_of_others_stay_and_those_that_may_number_episodes_are_named(record, root):
+    record()
+    retired = f'videos/{FRONT}.retired/chunk-000/file-000.mp4'
+    kept = {
+        name: name.encode()
+        for name in ('README.md', 'images/setup.jpg', 'meta/grades.parquet', retired)
+    }
+    for name, content in kept.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    change = delete_episodes(root, [1])
+    assert change.remarks == (
+        'meta/grades.parquet: kept as before, with the numbers of before if episodes have some',
+    )
+    compact_dataset(root)
+    assert {name: (root / name).read_bytes() for name in kept} == kept
+
+
 def shift_by_one(root):
     """Say that the second episode begins one frame earlier, where no key frame is."""
     for path in root.glob('meta/episodes/*/*'):
