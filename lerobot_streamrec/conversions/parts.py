@@ -27,11 +27,14 @@ from lerobot_streamrec.errors import VectorError
 import numpy as np
 import numpy.typing as npt
 
-Vector = npt.NDArray[np.float64]
+Vector = npt.NDArray[Any]
+"""Numbers ``(d,)`` as published: floats, integers, flags, or objects where those are mixed."""
 Part = Callable[[Any], Vector]
 
 # Kinds of arrays that are numbers: floats, integers, unsigned ones and bools.
 _NUMBERS = 'fiub'
+# The first whole number that float64 does not hold exactly is one more.
+_EXACT = 2**53
 
 
 class Fields:
@@ -54,7 +57,7 @@ class Fields:
 
     def __call__(self, message: Any) -> Vector:
         """
-        Return the numbers, ``(d,)`` float64.
+        Return the numbers, ``(d,)``.
 
         :raise VectorError: if one of them is none
         """
@@ -63,7 +66,9 @@ class Fields:
         numbers = np.array(values)
         if numbers.dtype.kind not in _NUMBERS:
             _refuse_others([str(leaf) for leaf in self._leaves], values)
-        return numbers.astype(np.float64, copy=False)
+        if numbers.dtype.kind == 'f' and any(type(one) is int for one in values):
+            return together([np.array([one]) for one in values])
+        return numbers
 
 
 class Picks:
@@ -99,7 +104,7 @@ class Picks:
 
     def __call__(self, message: Any) -> Vector:
         """
-        Return the numbers, ``(d,)`` float64.
+        Return the numbers, ``(d,)``.
 
         :raise VectorError: if one is not there, or is none
         """
@@ -116,7 +121,7 @@ class Picks:
             self._seen = seen
         if values.dtype.kind not in _NUMBERS:
             _refuse_others([f'{self._text}[{place}]' for place in range(values.size)], array)
-        return values[self._places].astype(np.float64, copy=False)
+        return values[self._places]
 
     def _find(self, named: tuple[int, ...], shape: tuple[int, ...]) -> npt.NDArray[np.intp]:
         # What is no array of one dimension ends here; the reader then says what it is.
@@ -132,6 +137,20 @@ class Picks:
                 raise VectorError(f'{leaf} has {len(chosen)} numbers, {count} are needed')
             found.extend(chosen)
         return np.array(found, dtype=np.intp)
+
+
+def together(parts: Sequence[Vector]) -> Vector:
+    """
+    Put numbers of several fields one after the other without changing one of them.
+
+    :return: ``(d,)``; objects if floats and large whole numbers are mixed
+    """
+    joined: Vector = np.concatenate(parts)
+    if joined.dtype.kind == 'f':
+        integers = [one for one in parts if one.dtype.kind in 'iu']
+        if any(one.min() < -_EXACT or one.max() > _EXACT for one in integers if one.size):
+            joined = np.concatenate([one.astype(object) for one in parts])
+    return joined
 
 
 def make_parts(

@@ -26,17 +26,13 @@ from lerobot_streamrec.conversions.leaves import (
     Leaf,
     quaternion_offsets,
 )
-from lerobot_streamrec.conversions.parts import make_parts, Part, Vector
+from lerobot_streamrec.conversions.parts import make_parts, Part, together, Vector
 from lerobot_streamrec.conversions.paths import Cursor
 from lerobot_streamrec.conversions.selector import Selector, text_of
 from lerobot_streamrec.conversions.shape import message_shape
 from lerobot_streamrec.conversions.trajectory import point_times, TimedVector
 from lerobot_streamrec.conversions.wanted_names import WantedNames
 from lerobot_streamrec.errors import ForeignMessageError, VectorError
-import numpy as np
-
-# Vectors are stored as float32, where what is larger becomes infinite.
-_LIMIT = float(np.finfo(np.float32).max)
 
 _NORM_TOLERANCE = 0.01
 
@@ -82,10 +78,10 @@ class SelectorReader:
 
     def __call__(self, message: Any) -> Vector:
         """
-        Return the numbers of a message, ``(d,)`` float64.
+        Return the numbers of a message as they were published, ``(d,)``.
 
         :raise ForeignMessageError: if it has none of the names that are selected
-        :raise VectorError: if one is missing or cannot be stored, or a quaternion is no rotation
+        :raise VectorError: if one is missing, or a quaternion is no rotation
         """
         try:
             return self._numbers(message)
@@ -103,9 +99,6 @@ class SelectorReader:
             # It differs from the first one: look closely, which says what is missing.
             self._parts = ()
             values = self._read_anew(message)
-        if not np.abs(values).max(initial=0.0) <= _LIMIT:
-            # The largest of all tells of NaN and infinity as well: neither is at most the limit.
-            raise self._not_storable(values)
         for offset in self._quaternions:
             norm = math.hypot(*values[offset : offset + 4].tolist())
             if abs(norm - 1.0) > _NORM_TOLERANCE:
@@ -116,7 +109,7 @@ class SelectorReader:
         parts = self._parts or self._look_closely(message)
         if len(parts) == 1:
             return parts[0](message)
-        return np.concatenate([part(message) for part in parts])
+        return together([part(message) for part in parts])
 
     def _read_anew(self, message: Any) -> Vector:
         try:
@@ -141,17 +134,6 @@ class SelectorReader:
         self._names, self._counts, self._parts = names, counts, parts
         self._quaternions = quaternion_offsets(leaves, counts)
         return parts
-
-    def _not_storable(self, values: Vector) -> VectorError:
-        bad = [
-            f'{name} = {value}'
-            for name, value in zip(self._names, values, strict=True)
-            if not abs(value) <= _LIMIT
-        ]
-        return VectorError(
-            f'not a number that a dataset can hold (finite, at most {_LIMIT:.3g}): '
-            f'{", ".join(bad)}'
-        )
 
     def _no_rotation(self, offset: int, norm: float) -> VectorError:
         names = ', '.join(self._names[offset : offset + 4])

@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -32,11 +32,17 @@ class TimedVector:
     A vector that changes with the time since its message's stamp.
 
     :param times_ns: of the points, since the stamp, ascending
-    :param values: per point, ``(d,)`` float64
+    :param values: per point, ``(d,)`` numbers as published
     """
 
     times_ns: tuple[int, ...]
-    values: tuple[npt.NDArray[np.float64], ...]
+    values: tuple[npt.NDArray[Any], ...]
+
+    def converted(
+        self, convert: Callable[[npt.NDArray[np.generic]], npt.NDArray[np.float64]]
+    ) -> TimedVector:
+        """Return the same trajectory with the vector of each point converted."""
+        return TimedVector(self.times_ns, tuple(convert(one) for one in self.values))
 
     def at(self, age_ns: int) -> npt.NDArray[np.float64]:
         """

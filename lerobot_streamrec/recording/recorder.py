@@ -114,7 +114,8 @@ class Recorder:
 
         :param key: which feature
         :param stamp_ns: its instant in the streams' time
-        :param values: ``(d,)`` float64
+        :param values: ``(d,)`` floats, integers or flags, or a trajectory
+        :raise VectorError: if the feature's column cannot hold a number as published
         """
         self._push(key, stamp_ns, values)
 

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -30,6 +31,9 @@ class Course(Protocol):
 
     def at(self, age_ns: int) -> Vector:
         """Return the numbers at an age after the stamp, ``(d,)``."""
+
+    def converted(self, convert: Callable[[Any], Any]) -> Course:
+        """Return the same course with the numbers of each of its points converted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,11 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lerobot_streamrec.errors import VectorError
 from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.recording.column_values import column_values
 from lerobot_streamrec.recording.config import StreamConfig
-from lerobot_streamrec.recording.sampling import Shown, shown_at
+from lerobot_streamrec.recording.sampling import Course, Shown, shown_at
 from lerobot_streamrec.sync.gaps import GapCounter
 from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.sync.lags import LagWindow
@@ -169,7 +171,10 @@ class Stream:
         :param newest_of_all_ns: newest stamp of all streams before this one; None without any
         :param is_recording: whether rows are being closed
         :param is_of_clock: whether its stamp tells how the stream's clock stands
+        :raise VectorError: if the column of a vector cannot hold it as published
         """
+        if not self.config.is_camera:
+            value = self._for_column(value)
         newest_ns = self.newest_ns
         if newest_ns is not None and stamp_ns < newest_ns - JUMP_NS and not is_recording:
             # The clock was set back, or a simulation began anew.
@@ -191,6 +196,14 @@ class Stream:
         )
         if not is_recording:
             self.forget_past()
+
+    def _for_column(self, value: Any) -> Any:
+        dtype, names = self.config.dtype, self.config.names
+        if not isinstance(value, Course):
+            return column_values(value, dtype, names)
+        if not dtype.startswith('float'):
+            raise VectorError(f'a trajectory has values in between, which {dtype} cannot hold')
+        return value.converted(lambda point: column_values(point, dtype, names))
 
     def reject(self, reason: str) -> None:
         """Take note of a message that cannot be recorded, and why."""

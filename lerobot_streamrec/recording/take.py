@@ -28,6 +28,7 @@ from lerobot_streamrec.errors import FrameShapeError
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.camera_take import CameraTake, open_camera
 from lerobot_streamrec.recording.clock_account import ClockAccount
+from lerobot_streamrec.recording.column_values import Column
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.journal_thread import JournalThread
 from lerobot_streamrec.recording.row_account import RowAccount
@@ -149,7 +150,7 @@ class Take:
         self._num_rows = 0
         self._failure: str | None = None
         # Per feature: the streams of one are put together in every row.
-        self._vectors: dict[str, list[npt.NDArray[np.float64]]] = {
+        self._vectors: dict[str, list[Column]] = {
             stream.config.feature: [] for stream in streams if not stream.config.is_camera
         }
         self._rows = {
@@ -317,7 +318,7 @@ class Take:
             stream.forget_past()
 
     def _close_row(self, stamp_ns: int) -> None:
-        parts: dict[str, list[npt.NDArray[np.float64]]] = {key: [] for key in self._vectors}
+        parts: dict[str, list[Column]] = {key: [] for key in self._vectors}
         for stream in self._streams:
             key = stream.config.key
             shown = stream.shown_at(stamp_ns)

@@ -118,15 +118,9 @@ def test_times_that_do_not_ascend_are_refused(second_s):
         reader()(message)
 
 
-@pytest.mark.parametrize(
-    ('wrong', 'words'),
-    [
-        (point(2.0, 1.0), 'joint_names has 2 names but points.time..positions has 1 values'),
-        (point(2.0, float('nan'), 1.0), 'a = nan'),
-    ],
-)
-def test_every_point_is_looked_at(three, wrong, words):
-    three.points[2] = wrong
+def test_every_point_is_looked_at(three):
+    three.points[2] = point(2.0, 1.0)
+    words = 'joint_names has 2 names but points.time..positions has 1 values'
     with pytest.raises(VectorError, match=words):
         reader()(three)
 

@@ -1,0 +1,103 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Numbers as the column of their feature holds them: exactly as published, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lerobot_streamrec.errors import VectorError
+import numpy as np
+import numpy.typing as npt
+
+Column = npt.NDArray[Any]
+
+_NUMBERS = 'fiub'
+_INT64 = np.iinfo(np.int64)
+_EXACT_UP_TO = {'float32': 2**24, 'float64': 2**53}
+"""A float column holds every whole number up to this one, either way."""
+
+
+def column_values(values: Any, dtype: str, names: Sequence[str]) -> Column:
+    """
+    Convert a message's numbers for a column; real numbers may be rounded, nothing else changes.
+
+    A float32 column is kept in float64 until its row is written: what is interpolated is not
+    rounded twice.
+
+    :param values: ``(d,)``, floats, integers, flags, or objects where they are mixed
+    :param dtype: of the column, one of ``config.DTYPES``
+    :param names: of the numbers, ``d`` of them
+    :return: ``(d,)`` float64, int64 or bool
+    :raise VectorError: naming the numbers that the column cannot hold
+    """
+    numbers = np.asarray(values)
+    if numbers.shape != (len(names),):
+        raise VectorError(
+            f'numbers of shape {numbers.shape} came, {len(names)} are needed: {", ".join(names)}'
+        )
+    if numbers.dtype.kind == 'O':
+        one_by_one = [
+            column_values([one], dtype, [name]) for one, name in zip(numbers, names, strict=True)
+        ]
+        return np.concatenate(one_by_one)
+    if numbers.dtype.kind not in _NUMBERS:
+        raise VectorError(f'{numbers.dtype} is no type of numbers')
+    if dtype == 'int64':
+        return _integers(numbers, names)
+    if dtype == 'bool':
+        fits = (numbers == 0) | (numbers == 1)
+        return _only_if(fits, numbers, names, 'bool holds false and true, 0 and 1').astype(bool)
+    return _floats(numbers, dtype, names)
+
+
+def _floats(numbers: Column, dtype: str, names: Sequence[str]) -> Column:
+    if numbers.dtype.kind == 'f':
+        limit = np.finfo(dtype).max
+        # The largest of all tells of NaN and infinity as well: neither is at most the limit.
+        if not np.abs(numbers).max(initial=0.0) <= limit:
+            fits = np.abs(numbers) <= limit
+            _only_if(fits, numbers, names, f'{dtype} holds finite numbers up to {limit:.3g}')
+        return numbers.astype(np.float64, copy=False)
+    exact = _EXACT_UP_TO[dtype]
+    if numbers.dtype.kind != 'b' and (numbers.min() < -exact or numbers.max() > exact):
+        kind = np.dtype(dtype).type
+        fits = np.array([int(kind(int(one))) == int(one) for one in numbers])
+        _only_if(fits, numbers, names, f'{dtype} holds whole numbers exactly up to {exact}')
+    return numbers.astype(np.float64)
+
+
+def _integers(numbers: Column, names: Sequence[str]) -> Column:
+    if numbers.dtype.kind == 'f':
+        # Both limits are floats: the upper one is the first that does not fit.
+        fits = (numbers >= -(2.0**63)) & (numbers < 2.0**63) & (numbers == np.trunc(numbers))
+    elif numbers.dtype.kind == 'u':
+        fits = numbers <= np.uint64(_INT64.max)
+    else:
+        return numbers.astype(np.int64, copy=False)
+    allowed = f'int64 holds whole numbers from {_INT64.min} to {_INT64.max}'
+    return _only_if(fits, numbers, names, allowed).astype(np.int64)
+
+
+def _only_if(
+    fits: npt.NDArray[np.bool_], numbers: Column, names: Sequence[str], allowed: str
+) -> Column:
+    if not fits.all():
+        wrong = [
+            f'{name} = {one}' for name, one, is_fit in zip(names, numbers, fits, strict=True)
+            if not is_fit
+        ]
+        raise VectorError(f'{", ".join(wrong)} cannot be stored as published: {allowed}')
+    return numbers
