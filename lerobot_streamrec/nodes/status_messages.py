@@ -21,7 +21,8 @@ import socket
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from lerobot_streamrec.recording.config import MIB
-from lerobot_streamrec.recording.status import RecorderStatus, StreamStatus
+from lerobot_streamrec.recording.status import RecorderState, RecorderStatus, StreamStatus
+from lerobot_streamrec.recording.summary import rejections
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,10 @@ def recorder_message(
     problems += status.clocks
     problems += [text for one in status.streams if (text := _backlog(one))]
     problems += [f'{one.key}: {one.trouble}' for one in status.streams if one.trouble]
+    if status.state is RecorderState.RECORDING:
+        problems += [
+            f'{one.key}: {rejections(one.counts)}' for one in status.streams if one.counts.rejected
+        ]
     if status.failure:
         level, message = DiagnosticStatus.ERROR, status.failure
     elif problems:
@@ -105,6 +110,7 @@ def stream_message(stream: StreamStatus, sender: Sender) -> DiagnosticStatus:
         'age_s': 'never' if stream.age_s is None else f'{stream.age_s:.3f}',
         'received': stream.counts.received,
         'rejected': stream.counts.rejected,
+        'rejection': stream.counts.rejection,
         'late': stream.counts.late,
         'missing': stream.counts.missing,
         'lost_in_transport': stream.counts.lost_in_transport,

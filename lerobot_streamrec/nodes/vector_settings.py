@@ -202,6 +202,13 @@ def _source(settings: VectorSettings, type_of: TypeOf) -> Source:
     elements = find_elements(
         prefix, message_type, settings.selectors, settings.names, settings.field, load
     )
+    if elements.is_timed and not settings.dtype.startswith('float'):
+        raise ConfigError(
+            f'{prefix}.dtype',
+            settings.dtype,
+            'a trajectory by time has values in between: take float32 or float64, or choose a '
+            'point by its number instead of [time]',
+        )
     stamp = timing.stamp
     if not has_header(message_type, message_class):
         if settings.is_header_wanted:

@@ -52,6 +52,7 @@ class StreamCounts:
     :param missing: did not come, told from the stamps of those that did
     :param lost_in_transport: of the missing, what the middleware says it lost
     :param contested: came while several publishers brought the same in turn
+    :param rejection: why the last of the rejected messages was; empty without any
     """
 
     received: int = 0
@@ -60,6 +61,7 @@ class StreamCounts:
     missing: int = 0
     lost_in_transport: int = 0
     contested: int = 0
+    rejection: str = ''
 
     def since(self, before: StreamCounts) -> StreamCounts:
         """Return what was added since an earlier snapshot."""
@@ -70,6 +72,7 @@ class StreamCounts:
             self.missing - before.missing,
             self.lost_in_transport - before.lost_in_transport,
             self.contested - before.contested,
+            self.rejection if self.rejected > before.rejected else '',
         )
 
 
@@ -212,6 +215,7 @@ class Stream:
             self._counts,
             received=self._counts.received + 1,
             rejected=self._counts.rejected + 1,
+            rejection=reason,
         )
 
     def ignore(self, reason: str) -> None:

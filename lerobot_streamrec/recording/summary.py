@@ -162,8 +162,13 @@ def _remarks(take: FinishedTake, key: str) -> list[str]:
             'the same in turn: its rows show now one and now the other'
         )
     if counts.rejected:
-        found.append(f'{key}: {_count(counts.rejected, "message")} rejected')
+        found.append(f'{key}: {rejections(counts)}')
     return found
+
+
+def rejections(counts: StreamCounts) -> str:
+    """Say how many messages could not be recorded, and why the last one could not."""
+    return f'{_count(counts.rejected, "message")} rejected, the last because {counts.rejection}'
 
 
 def record_of(take: FinishedTake) -> dict[str, object]:

@@ -94,7 +94,7 @@ def fits(value, dtype):
 
 def test_numbers_of_several_kinds_keep_their_values():
     mixed = np.array([NANOSECONDS, 0.5], dtype=object)
-    with pytest.raises(VectorError, match='x1 = 0.5 cannot be stored as published: int64 holds'):
+    with pytest.raises(VectorError, match=r'x1 = 0\.5 cannot be stored as published: int64 holds'):
         column(mixed, 'int64')
     assert column(np.array([NANOSECONDS, True, 2.0], dtype=object), 'int64').tolist() == [
         NANOSECONDS,
@@ -106,9 +106,9 @@ def test_numbers_of_several_kinds_keep_their_values():
 @pytest.mark.parametrize(
     ('value', 'dtype', 'words'),
     [
-        (NANOSECONDS, 'float64', r'x0 = 1800000000123456789 .*float64 holds whole numbers exactly'),
+        (NANOSECONDS, 'float64', r'x0 = 1800000000123456789 .*float64 holds whole numbers'),
         (2**24 + 1, 'float32', 'x0 = 16777217 cannot be stored as published: float32 holds'),
-        (np.uint64(2**63), 'int64', 'x0 = 9223372036854775808 .*int64 holds whole numbers from -9'),
+        (np.uint64(2**63), 'int64', 'x0 = 9223372036854775808 .*int64 holds whole numbers'),
         (0.7, 'bool', 'x0 = 0.7 cannot be stored as published: bool holds false and true'),
         (2, 'bool', 'x0 = 2 cannot'),
         (1.5, 'int64', 'x0 = 1.5 cannot'),
