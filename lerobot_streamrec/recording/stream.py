@@ -169,15 +169,12 @@ class Stream:
         Take in a sample.
 
         :param stamp_ns: its instant in the streams' time
-        :param value: frame or vector
+        :param value: frame, or vector as ``for_column`` returns it
         :param now_ns: steady clock
         :param newest_of_all_ns: newest stamp of all streams before this one; None without any
         :param is_recording: whether rows are being closed
         :param is_of_clock: whether its stamp tells how the stream's clock stands
-        :raise VectorError: if the column of a vector cannot hold it as published
         """
-        if not self.config.is_camera:
-            value = self._for_column(value)
         newest_ns = self.newest_ns
         if newest_ns is not None and stamp_ns < newest_ns - JUMP_NS and not is_recording:
             # The clock was set back, or a simulation began anew.
@@ -200,7 +197,15 @@ class Stream:
         if not is_recording:
             self.forget_past()
 
-    def _for_column(self, value: Any) -> Any:
+    def for_column(self, value: Any) -> Any:
+        """
+        Return a sample as its column holds it; a picture as it is.
+
+        :param value: picture, numbers ``(d,)`` as published, or a trajectory
+        :raise VectorError: if the column cannot hold a number as published
+        """
+        if self.config.is_camera:
+            return value
         dtype, names = self.config.dtype, self.config.names
         if not isinstance(value, Course):
             return column_values(value, dtype, names)

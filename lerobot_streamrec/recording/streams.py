@@ -89,7 +89,9 @@ class Streams:
         :param is_recording: whether rows are being closed
         :return: key and value of each sample, as soon as it was taken in; none if it has to wait
             or was refused
+        :raise VectorError: if the column of a vector cannot hold it as published
         """
+        value = self._streams[key].for_column(value)
         arrival = Arrival(key, stamp_ns, value, self._clock_ns())
         arrivals = self._steps.admit(arrival, is_recording=is_recording)
         return self._take_in(arrivals, is_recording=is_recording)

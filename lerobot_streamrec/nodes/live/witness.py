@@ -43,7 +43,8 @@ class TopicWitness:
         self.rejection = ''
 
     def push(self, stamp_ns: int, value: Any, now_ns: int) -> None:
-        """Take in a sample."""
+        """Take in a sample; a VectorError refuses numbers that no column can hold as published."""
+        value = self.stream.for_column(value)
         if self.stream.newest_ns is None:
             # A video is refused until its first key frame, which is no fault.
             self.num_rejected, self.rejection = 0, ''
