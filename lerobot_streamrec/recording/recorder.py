@@ -122,9 +122,9 @@ class Recorder:
     def _push(self, key: str, stamp_ns: int, value: Any) -> None:
         if self._is_closed:
             return
-        stamp_ns += self._streams[key].config.offset_ns
-        self._advance(self._streams.push(key, stamp_ns, value, is_recording=self._take is not None))
-        if self._take is not None and self._disk.status.is_at_reserve:
+        is_recording = self._take is not None
+        self._advance(self._streams.push(key, stamp_ns, value, is_recording=is_recording))
+        if is_recording and self._disk.status.is_at_reserve:
             self._save_what_there_is()
 
     def _advance(self, taken_in: Iterator[tuple[str, Any]]) -> None:

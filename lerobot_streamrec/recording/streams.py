@@ -84,15 +84,16 @@ class Streams:
         Take in a sample, and those that waited for what it tells of the clocks.
 
         :param key: of its stream
-        :param stamp_ns: its instant by its clock, ``offset_ms`` included
+        :param stamp_ns: its instant by its clock, without ``offset_ms``
         :param value: frame or vector
         :param is_recording: whether rows are being closed
         :return: key and value of each sample, as soon as it was taken in; none if it has to wait
             or was refused
         :raise VectorError: if the column of a vector cannot hold it as published
         """
-        value = self._streams[key].for_column(value)
-        arrival = Arrival(key, stamp_ns, value, self._clock_ns())
+        stream = self._streams[key]
+        value = stream.for_column(value)
+        arrival = Arrival(key, stamp_ns + stream.config.offset_ns, value, self._clock_ns())
         arrivals = self._steps.admit(arrival, is_recording=is_recording)
         return self._take_in(arrivals, is_recording=is_recording)
 
