@@ -26,6 +26,7 @@ from lerobot_streamrec.frame import CompressedPicture, Frame
 from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.counting_encoder import CountingEncoder
 from lerobot_streamrec.video.decoding_encoder import DecodingEncoder
+from lerobot_streamrec.video.encoder_account import EncoderAccount
 from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
 from lerobot_streamrec.video.picture_decoder import PictureDecoder
 from lerobot_streamrec.video.pixels import rgb_pixels
@@ -205,6 +206,37 @@ def test_a_broken_picture_repeats_the_one_before_and_is_counted(open_chain, deco
         assert nearest == shown
     (told,) = caplog.messages
     assert told.startswith('front: mjpeg picture of')
+
+
+@pytest.mark.parametrize('first', ['gray', '420'])
+def test_kinds_of_files_may_change_from_picture_to_picture(first, open_chain, decode):
+    encoder, _ = open_chain()
+    kinds, rgb = [first, 'gray', '444', 'cmyk', 'RGBA', 'progressive', 'L', '422'], patches(5)
+    for kind in kinds:
+        encoder.encode(picture(file_of(rgb, kind), codec_of(kind)))
+    video = encoder.finish()
+    assert (video.num_frames, video.num_undecodable) == (len(kinds), 0)
+    for kind, frame in zip(kinds, decode(video.path), strict=True):
+        wanted = middles(gray_of(rgb) if kind in GRAY else rgb)
+        assert np.abs(middles(frame.pixels) - wanted).max() <= LEVELS_OFF, kind
+
+
+def test_what_came_before_the_first_picture_stands_for_it_if_it_is_damaged(tmp_path, decode):
+    config = EncoderConfig(vcodec='h264', crf=1, preset='ultrafast')
+    video = Mp4Encoder(tmp_path / 'a.mp4', config, fps=30, width=WIDTH, height=HEIGHT)
+    rgb, later = patches(1), patches(2)
+    account = EncoderAccount()
+    encoder = DecodingEncoder(
+        video, 'front', account, begin=lambda: video.encode(Frame(rgb, 'rgb24'))
+    )
+    encoder.encode(picture(jpeg_file(later)[:-100]))
+    encoder.repeat()
+    encoder.encode(picture(jpeg_file(later)[:-100]))
+    encoder.encode(picture(jpeg_file(later)))
+    made = encoder.finish()
+    assert (made.num_frames, made.num_undecodable, account.num_undecodable) == (4, 2, 2)
+    for frame, wanted in zip(decode(made.path), [rgb, rgb, rgb, later], strict=True):
+        assert np.abs(middles(frame.pixels) - middles(wanted)).max() <= LEVELS_OFF
 
 
 def test_nothing_can_stand_for_a_first_picture_that_is_broken(open_chain):

@@ -143,7 +143,7 @@ def test_nothing_is_encoded_after_the_end(start_thread, open_encoder, picture):
 
 
 def test_the_death_of_an_encoder_crosses_with_its_reason(
-    start_thread, make_gated_encoder, picture
+    start_thread, make_gated_encoder, picture, caplog
 ):
     encoder = make_gated_encoder(is_open=True, fail_at=3)
     thread = start_thread(lambda: encoder)
@@ -154,6 +154,8 @@ def test_the_death_of_an_encoder_crosses_with_its_reason(
     assert caught.value.__cause__ is encoder.error
     assert thread.error is caught.value
     assert encoder.calls[-1] == 'abort'
+    # Said when it happened, and not first when somebody asks.
+    assert caplog.messages == [f'{caught.value}; the episode cannot be saved']
 
 
 def test_pushes_to_a_dead_encoder_do_not_pile_up(start_thread, make_gated_encoder, picture):
@@ -190,7 +192,9 @@ def test_a_counter_that_fails_ends_the_thread_as_well(start_thread, make_gated_e
     assert isinstance(caught.value.__cause__, IndexError)
 
 
-def test_abort_ends_the_thread_and_leaves_the_rest(start_thread, make_gated_encoder, picture):
+def test_abort_ends_the_thread_and_leaves_the_rest(
+    start_thread, make_gated_encoder, picture, caplog
+):
     encoder = make_gated_encoder()
     thread = start_thread(lambda: encoder)
     for _ in range(100):
@@ -205,6 +209,7 @@ def test_abort_ends_the_thread_and_leaves_the_rest(start_thread, make_gated_enco
     assert encoder.calls[-1] == 'abort'
     with pytest.raises(BrokenEncoderError, match='aborted'):
         thread.finish().result(WAIT_S)
+    assert caplog.messages == []
 
 
 def test_a_video_without_a_frame_is_an_error_that_is_told(start_thread, open_encoder):

@@ -138,9 +138,10 @@ BROKEN = """
     root: dataset
     task: Pick up the cube
     encoder: {vcodec: h264}
-    cameras: [good, ahead, behind, zero, odd, gone]
+    cameras: [good, blind, ahead, behind, zero, odd, gone]
     camera:
       good: {topic: /good/image_raw}
+      blind: {topic: /blind/compressed}
       ahead: {topic: /ahead/image_raw}
       behind: {topic: /behind/image_raw}
       zero: {topic: /zero/image_raw}
@@ -172,6 +173,8 @@ def test_whatever_is_wrong_is_named(rig, tmp_path):
     robot = rig.robot()
     robot.add_camera('/good/image_raw', Picture(quadrants()))
     robot.add_camera('/odd/image_raw', Picture(quadrants(), '8SC1'))
+    cut_short = NumberedFile(lambda _: jpeg_file(quadrants(96, 64))[:-60], 'jpeg')
+    robot.add_camera('/blind/compressed', cut_short)
     robot.add_messages('/joint_states', JointState, fill, qos=BEST_EFFORT)
     robot.add_joints('/leader/joint_states', ['a', 'b'])
     robot.add_joints('/gripper/joint_states', ['a'])
@@ -190,6 +193,7 @@ def test_whatever_is_wrong_is_named(rig, tmp_path):
     topics = {one.seen.parameter: one for one in report.topics}
     assert topics['camera.good'].level is not Level.PROBLEM
     expected = {
+        'camera.blind': ['brings pictures of which none decodes', 'its end is missing'],
         'camera.ahead': ['1.0 h ahead of the clock here', 'camera.ahead.stamp: receive'],
         'camera.behind': ['1.0 h behind the clock here', 'camera.behind.stamp: receive'],
         'camera.zero': ['stamps are zero', 'camera.zero.stamp: receive'],
