@@ -27,7 +27,7 @@ from lerobot_streamrec.nodes.namesakes import LATCHED, Namesakes, STATUS_TOPIC
 from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
 from lerobot_streamrec.nodes.subscriber import Subscriber
-from lerobot_streamrec.nodes.task_topic import TaskTopic
+from lerobot_streamrec.nodes.text_topic import TextTopic
 from lerobot_streamrec.recording.metadata import NOTES, VERDICT
 from lerobot_streamrec.recording.recorder import Recorder
 from rcl_interfaces.msg import SetParametersResult
@@ -35,15 +35,12 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.qos import QoSProfile
 import rclpy.task
-from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 NODE_NAME = 'episode'
 
 _STATUS_PERIOD_S = 0.5
-_SAID_QOS = QoSProfile(depth=10)
 _DIAGNOSTICS_EVERY = 2
 
 
@@ -80,14 +77,17 @@ class EpisodeServices:
             ('finalize', self._finalize),
         ):
             node.create_service(Trigger, f'~/{verb}', callback, callback_group=group)
-        self._task_topic = TaskTopic(node, self._on_task)
         self._namesakes = Namesakes(node)
         self._obstacle = ''
         self._sender = Sender.of(node.get_fully_qualified_name(), self._namesakes.identity)
-        # What was said before this recorder was started is of other episodes: nothing latched.
-        for name in (VERDICT, NOTES):
-            on_said: Any = partial(self._on_said, name)
-            node.create_subscription(String, f'~/{name}', on_said, _SAID_QOS)
+        self._texts = [
+            TextTopic(node, '~/task', self._on_task, is_latched=True),
+            # What was said before this recorder was started is of other episodes.
+            *(
+                TextTopic(node, f'~/{name}', partial(self._on_said, name), is_latched=False)
+                for name in (VERDICT, NOTES)
+            ),
+        ]
         node.add_on_set_parameters_callback(self._on_parameters)
         self._status = node.create_publisher(DiagnosticStatus, STATUS_TOPIC, LATCHED)
         self._diagnostics = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
@@ -196,9 +196,15 @@ class EpisodeServices:
         # The parameter shows it, and tells the recorder.
         self._node.set_parameters([Parameter('task', value=task.strip())])
 
-    async def _on_said(self, name: str, message: Any) -> None:
+    def _on_said(self, name: str, text: str) -> None:
+        executor = self._node.executor
+        assert executor is not None
+        # The disk may take its time, and nobody else should wait for it.
+        executor.create_task(self._annotate, name, text)
+
+    async def _annotate(self, name: str, text: str) -> None:
         try:
-            self._log.info(await self._wait_for(self._recorder.annotate(name, message.data)))
+            self._log.info(await self._wait_for(self._recorder.annotate(name, text)))
         except StreamrecError as error:
             self._log.error(str(error))
 
@@ -214,7 +220,8 @@ class EpisodeServices:
         return SetParametersResult(successful=True)
 
     def _tick(self) -> None:
-        self._task_topic.look(time.monotonic())
+        for text in self._texts:
+            text.look(time.monotonic())
         self.start_problems()
         self._publish_status()
         self._num_ticks += 1

@@ -49,9 +49,15 @@ class PublisherWatch:
     """
 
     def __init__(self) -> None:
+        self._is_blind = False
         self._trains: list[_Train] = []
         self._current: _Train | None = None
         self._turns_s: deque[float] = deque(maxlen=_TURNS)
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether messages came, and the middleware has numbered none of them."""
+        return self._is_blind
 
     def push(self, info: Mapping[str, Any], now_s: float) -> bool:
         """
@@ -62,6 +68,7 @@ class PublisherWatch:
         """
         number = info.get('publication_sequence_number')
         if not number:
+            self._is_blind = True
             return False
         self._trains = [one for one in self._trains if now_s - one.heard_s <= _WINDOW_S]
         before = [one for one in self._trains if one.number < number]

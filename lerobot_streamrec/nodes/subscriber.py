@@ -155,6 +155,11 @@ class Subscriber(ABC):
             self._outgoing, self._subscription = self._subscription, self._subscribe()
         self._tell(qos_problems(self._qos, target.message_type, offers))
 
+    @property
+    def is_unsure(self) -> bool:
+        """Whether several publishers may bring the same, and nothing tells them apart."""
+        return len(self._publishers) > 1 and self._watch.is_blind
+
     def _tell(self, problems: list[str]) -> None:
         if problems != self._problems:
             self._problems = problems

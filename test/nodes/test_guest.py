@@ -20,8 +20,11 @@ recorder that obeys the same call, and noise in other people's logs.
 
 from __future__ import annotations
 
+import re
 import signal
 
+from lerobot_streamrec.nodes.live.doctor import diagnose
+from lerobot_streamrec.nodes.live.init import init
 import pytest
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -29,7 +32,7 @@ from recorder_rig.datasets import assert_whole, columns, total_episodes
 from recorder_rig.operator import LATCHED
 from recorder_rig.parameters import FRONT_KEY, JOINTS, SMALL, STATE_KEY, STATE_TOPIC
 from recorder_rig.pictures import Picture, quadrants
-from recorder_rig.surroundings import DISCOVERY_TIMEOUT_S, wait_until
+from recorder_rig.surroundings import DISCOVERY_TIMEOUT_S, NeverStop, wait_until
 from std_msgs.msg import String
 import yaml
 
@@ -49,6 +52,14 @@ TWO_ROBOTS = """
       type: sensor_msgs/msg/JointState
       names: [shoulder, elbow, gripper]
 """
+
+
+def path_with(path, **settings):
+    """Return a parameter file that says more than another one."""
+    more = ''.join(f'    {name}: {value}\n' for name, value in settings.items())
+    other = path.with_name('more.yaml')
+    other.write_text(f'{path.read_text()}{more}    root: {path.with_name("nowhere")}\n')
+    return other
 
 
 def nodes_of(operator, namespace):
@@ -206,6 +217,15 @@ def test_two_robots_in_one_domain_know_nothing_of_each_other(rig):
         recorder.wait_until_ready()
         operators[side] = rig.operator(rig.folder / side, f'/{side}/episode')
     left, right = operators['left'], operators['right']
+    # What is proposed and examined in a namespace is of the robot there alone.
+    found, arguments = rig.folder / 'left.yaml', ('--ros-args', '-r', '__ns:=/left')
+    options = {'ros_arguments': arguments, 'stop': NeverStop()}
+    init(found, seconds=1.5, fps=None, force=False, **options)
+    topics = set(re.findall('^ +topic: (.*)', found.read_text(), re.MULTILINE))
+    assert topics == {'/left/front/image_raw', '/left/joint_states'}
+    report = diagnose(path_with(path, task='look'), seconds=1.0, pictures=None, **options)
+    assert {one.seen.topic for one in report.topics} == topics
+    assert any('/left/episode/start is there' in one.remark.text for one in report.checks)
     left.start()
     left.wait_for_rows(10)
     assert right.status.values['state'] == 'idle'

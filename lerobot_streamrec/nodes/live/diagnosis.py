@@ -84,11 +84,13 @@ def _sharing(seen: Observation) -> Iterator[Remark]:
     # Publishers that bring the same in turn are among the reasons for which no episode starts.
     if len(seen.offered) > 1 and not seen.readiness:
         nodes = ', '.join(one.partition(':')[0] for one in seen.offered)
-        yield Remark(
-            Level.NOTE,
+        text = (
             f'{len(seen.offered)} publishers ({nodes}) share the topic; only one of them may '
-            f'bring what {seen.parameter} records',
+            f'bring what {seen.parameter} records'
         )
+        if seen.is_unsure:
+            text += ', and this middleware does not tell their messages apart'
+        yield Remark(Level.WARNING if seen.is_unsure else Level.NOTE, text)
 
 
 def _silence(seen: Observation) -> str:

@@ -42,6 +42,7 @@ class Observation:
     :param rejection: why the last of them cannot
     :param ignored: what messages that are meant for others have instead of its names; empty: none
         came since the last of its own
+    :param is_unsure: whether nothing tells messages of several publishers apart
     :param readiness: what would keep an episode from starting; empty: nothing
     :param offset_ms: the setting, which is added to its stamps
     :param encoding: of its pictures
@@ -68,6 +69,7 @@ class Observation:
     num_rejected: int = 0
     rejection: str = ''
     ignored: str = ''
+    is_unsure: bool = False
     readiness: str = ''
     offset_ms: float = 0.0
     encoding: str = ''

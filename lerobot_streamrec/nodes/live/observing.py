@@ -68,6 +68,7 @@ def observe(
         num_rejected=topic.num_rejected,
         rejection=topic.rejection,
         ignored=topic.stream.last_ignored,
+        is_unsure=subscriber.is_unsure,
         readiness=readiness,
         offset_ms=source.stream.offset_ms,
         encoding=topic.encoding,

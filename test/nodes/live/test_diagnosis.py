@@ -70,6 +70,14 @@ def test_a_good_topic_needs_no_words():
             ['2 publishers (/arm, /replay) share the topic', 'what camera.front records'],
         ),
         (
+            {
+                'offered': ('/arm: RELIABLE, VOLATILE', '/replay: RELIABLE, VOLATILE'),
+                'is_unsure': True,
+            },
+            Level.WARNING,
+            ['2 publishers (/arm, /replay)', 'does not tell their messages apart'],
+        ),
+        (
             {'heard': Heard(), 'ignored': 'name lacks elbow; it has wheel'},
             Level.PROBLEM,
             ['none has any of the names', 'it has wheel', 'mend camera.front.names'],

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The task as others publish it: latched or not, reliable or not."""
+"""Texts as others publish them: latched or not, reliable or not."""
 
 from __future__ import annotations
 
@@ -23,14 +23,13 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
-_TOPIC = '~/task'
 # By then a publisher that keeps its last message has sent it.
 _LATCH_S = 3.0
 
 
-class TaskTopic:
+class TextTopic:
     """
-    Hears every publisher of the task, and asks none for what it does not offer.
+    Hears every publisher of a text, and asks none for what it does not offer.
 
     A subscription that wants latched messages is incompatible with every publisher that does not
     latch, and both sides say so in their logs. So the lasting subscription wants none. When a
@@ -38,12 +37,18 @@ class TaskTopic:
     Owned by the executor's thread.
 
     :param node: the main node
-    :param hear: is given the task
+    :param topic: its name
+    :param hear: is given each text
+    :param is_latched: whether what was said before counts, if its publisher latches it
     """
 
-    def __init__(self, node: Node, hear: Callable[[str], None]) -> None:
+    def __init__(
+        self, node: Node, topic: str, hear: Callable[[str], Any], *, is_latched: bool
+    ) -> None:
         self._node = node
+        self._topic = topic
         self._hear = hear
+        self._is_latched = is_latched
         self._reliability = ReliabilityPolicy.RELIABLE
         self._lasting = self._subscribe(DurabilityPolicy.VOLATILE)
         self._fetching: Any = None
@@ -56,7 +61,7 @@ class TaskTopic:
 
         :param now_s: steady clock
         """
-        offers = self._node.get_publishers_info_by_topic(_TOPIC)
+        offers = self._node.get_publishers_info_by_topic(self._topic)
         is_best_effort = any(
             one.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT for one in offers
         )
@@ -69,7 +74,8 @@ class TaskTopic:
         latched = {
             bytes(one.endpoint_gid)
             for one in offers
-            if one.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL
+            if self._is_latched
+            and one.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL
         }
         if latched - self._fetched:
             if self._fetching is None:
@@ -85,7 +91,7 @@ class TaskTopic:
         return subscribe_with_info(
             self._node,
             String,
-            _TOPIC,
+            self._topic,
             qos,
             on_message=lambda message, _: self._hear(message.data),
             on_lost=lambda _: None,
