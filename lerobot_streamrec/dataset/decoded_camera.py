@@ -15,15 +15,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from lerobot_streamrec.stats.depth_histogram import DepthHistogram
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
-from lerobot_streamrec.stats.image_histogram import ImageHistogram
+from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
 from lerobot_streamrec.video.depth_config import is_depth, stored_depth
 from lerobot_streamrec.video.depth_quantisation import depth_of_codes
-from lerobot_streamrec.video.inspect import InspectedFrame
+from lerobot_streamrec.video.inspect import inspect_frames, InspectedFrame
 import numpy as np
 import numpy.typing as npt
 
@@ -85,3 +87,29 @@ class DecodedCamera:
         :raise DatasetCorruptError: if it cannot be had
         """
         return frame.codes(stride) if self.is_depth else frame.rgb(stride)
+
+
+def statistics_of_frames(
+    path: Path, camera: DecodedCamera, fps: float, spans: Sequence[tuple[int, int]]
+) -> list[FeatureStatistics]:
+    """
+    Decode a video once, and count the frames of several episodes in it.
+
+    :param camera: it has to be known what its frames mean
+    :param fps: of the dataset
+    :param spans: number of the first frame, and how many there are; ascending
+    :return: statistics of each
+    :raise DatasetCorruptError: if the video cannot be read
+    :raise ValueError: if an episode has no frame in it
+    """
+    histograms = [camera.histogram() for _ in spans]
+    begins = [first for first, _ in spans]
+    for frame in inspect_frames(path):
+        if frame.frame is None:
+            continue
+        number = round(frame.time_s * fps)
+        place = bisect_right(begins, number) - 1
+        if place >= 0 and number < begins[place] + spans[place][1]:
+            stride = lattice_stride(frame.frame.height, frame.frame.width)
+            histograms[place].push(camera.pixels(frame, stride))
+    return [one.statistics() for one in histograms]

@@ -17,8 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 import json
+import logging
 from pathlib import Path
 
+from lerobot_streamrec.dataset.episode_reader import read_statistics
 from lerobot_streamrec.dataset.episode_table import committed_files, CommittedFiles
 from lerobot_streamrec.dataset.features import differences, FeatureSpec
 from lerobot_streamrec.dataset.files import Files
@@ -27,6 +29,7 @@ from lerobot_streamrec.dataset.layout import DATA_PATH, FileIndex, STATS, TASKS,
 from lerobot_streamrec.dataset.state import DatasetState
 from lerobot_streamrec.dataset.statistics_file import (
     AllStatistics,
+    DatasetStatistics,
     kept_stats_path,
     parse_sidecar,
     parse_stats_json,
@@ -42,6 +45,8 @@ from lerobot_streamrec.dataset.takes.leftovers import (
 from lerobot_streamrec.dataset.tasks import parse_tasks, TaskTable
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetMismatchError
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
+
+_log = logging.getLogger(__name__)
 
 
 def refuse_another_kind(
@@ -149,7 +154,26 @@ def _statistics(files: Files, info: DatasetInfo) -> AllStatistics | None:
     if content is None:
         raise DatasetCorruptError(f'{files.path(STATS)} is missing')
     stated = parse_stats_json(content, files.root, info.total_frames)
+    _warn_of_impossible_ones(files.root, info, stated)
     return weighted_by_rows(files.root, info, stated)
+
+
+def _warn_of_impossible_ones(root: Path, info: DatasetInfo, stated: DatasetStatistics) -> None:
+    episodes = read_statistics(root, info.total_episodes, stated.doubtful)
+    wrong = [
+        index
+        for index, statistics in episodes
+        if not all(one.has_possible_deviation for one in statistics.values())
+    ]
+    if wrong:
+        _log.warning(
+            'the statistics of the cameras cannot be right in %d episodes of %s: the standard '
+            'deviation is too small, as LeRobot 0.4 stored it. The statistics of the dataset will '
+            'be wrong as well until you run: streamrec check --repair %s',
+            len(wrong),
+            root,
+            root,
+        )
 
 
 def _added(content: bytes | None, known: AllStatistics, num_rows: int) -> AllStatistics:

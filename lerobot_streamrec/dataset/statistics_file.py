@@ -207,14 +207,19 @@ def mended_stats_json(
     content: bytes, stated: DatasetStatistics, weighted: AllStatistics
 ) -> bytes:
     """
-    Return stats.json with the cameras put right that others weighted by something else than rows.
+    Return stats.json with the cameras put right that others added up wrongly.
 
     :param content: of stats.json as it is
     :param stated: what it says
-    :param weighted: what ``weighted_by_rows`` made of that
+    :param weighted: what it ought to say, by ``weighted_by_rows``
     :return: the same bytes if nothing was wrong
     """
-    wrong = [one for one in stated.doubtful if _differs(stated.features[one], weighted[one])]
+    before = stated.features
+    wrong = [
+        key
+        for key, one in weighted.items()
+        if one.is_of_pictures and key in before and _differs(before[key], one)
+    ]
     if not wrong:
         return content
     lists = {key: weighted[key].as_lists() for key in wrong}

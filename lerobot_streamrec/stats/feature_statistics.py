@@ -36,6 +36,17 @@ import numpy as np
 import numpy.typing as npt
 
 QUANTILES = {'q01': 0.01, 'q10': 0.10, 'q50': 0.50, 'q90': 0.90, 'q99': 0.99}
+# What part of all values lies at a quantile or beyond it, seen from the mean, and beyond no other.
+_LEAST_SHARES = (
+    ('q01', 0.01, -1),
+    ('q10', 0.09, -1),
+    ('q50', 0.40, -1),
+    ('q50', 0.40, 1),
+    ('q90', 0.09, 1),
+    ('q99', 0.01, 1),
+)
+# Quantiles are edges of bins.
+_DEVIATION_SLACK = 0.9
 STATISTICS = ('min', 'max', 'mean', 'std', 'count', *QUANTILES)
 
 Array = npt.NDArray[np.float64]
@@ -74,6 +85,21 @@ class FeatureStatistics:
     def is_of_pictures(self) -> bool:
         """Whether these are statistics of a camera."""
         return self.values['mean'].ndim == 3
+
+    @property
+    def has_possible_deviation(self) -> bool:
+        """
+        Whether the quantiles allow for so small a standard deviation.
+
+        LeRobot 0.4 squared pixels in 8 bits, so that it stored 0 for nearly all pictures. Only of
+        one episode: quantiles of a dataset may be means of others.
+        """
+        mean = self.values['mean']
+        least = sum(
+            share * np.maximum(sign * (self.values[name] - mean), 0) ** 2
+            for name, share, sign in _LEAST_SHARES
+        )
+        return bool(np.all(self.values['std'] >= _DEVIATION_SLACK * np.sqrt(least) - 1e-6))
 
     def as_lists(self) -> dict[str, list[object]]:
         """Return nested lists as they stand in meta/stats.json."""

@@ -248,3 +248,51 @@ def as_an_earlier_release(root, wrong_mean=None):
         pq.write_table(table.replace_schema_metadata({'statistics': json.dumps(values)}), path)
         stats = {key: one['lists'] for key, one in values.items()}
     (root / 'meta/stats.json').write_text(json.dumps(stats, indent=4) + '\n')
+
+
+@pytest.fixture(params=['default', 'streaming'])
+def of_lerobot_04(request, record, root):
+    """Return a dataset as of LeRobot 0.4, whose squares of pixels overflow: all deviate by 0."""
+    record(LENGTHS).close()
+    written_by_lerobot(root, WRITERS[request.param])
+    for path in root.glob('meta/episodes/*/*'):
+        table = pq.read_table(path)
+        for key in CAMERAS:
+            column = f'stats/{key}/std'
+            nothing = pa.array([[[[0.0]]] * 3], table[column].type)
+            table = table.set_column(table.column_names.index(column), column, nothing)
+        pq.write_table(table, path)
+    stats = json.loads((root / 'meta/stats.json').read_text())
+    for key in CAMERAS:
+        stats[key]['std'] = [[[0.0]]] * 3
+    (root / 'meta/stats.json').write_text(json.dumps(stats))
+    counts = zip(WRITERS[request.param], LENGTHS, strict=True)
+    return root, [count(length) for count, length in counts]
+
+
+def test_deviations_that_cannot_be_are_computed_from_the_frames(
+    of_lerobot_04, read_dataset, tmp_path
+):
+    root, counts = of_lerobot_04
+    assert {one.kind.code for one in check_dataset(root).errors} == {'wrong-camera-statistics'}
+    merge_datasets(tmp_path / 'merged', [root])
+    assert_statistics_of_frames(read_dataset(tmp_path / 'merged'), counts, sum(counts))
+    shutil.copytree(root, tmp_path / 'deleted')
+    delete_episodes(tmp_path / 'deleted', [0])
+    assert_statistics_of_frames(read_dataset(tmp_path / 'deleted'), counts[1:], sum(counts[1:]))
+    shutil.copytree(root, tmp_path / 'repaired')
+    repair_dataset(tmp_path / 'repaired')
+    assert_statistics_of_frames(read_dataset(tmp_path / 'repaired'), counts, sum(counts))
+    compact_dataset(root)
+    assert_statistics_of_frames(read_dataset(root), counts, sum(counts))
+
+
+def test_a_dataset_with_deviations_that_cannot_be_is_recorded_into_with_a_warning(
+    of_lerobot_04, record, read_dataset, caplog
+):
+    root, counts = of_lerobot_04
+    record([20]).close()
+    assert f'streamrec check --repair {root}' in caplog.text
+    ours = 20 * counts[0] // LENGTHS[0]
+    assert repair_dataset(root).report.is_whole
+    assert_statistics_of_frames(read_dataset(root), [*counts, ours], sum(counts) + ours)

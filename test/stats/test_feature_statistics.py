@@ -221,3 +221,18 @@ def test_the_rows_of_a_vector_are_its_weight_whatever_count_is_stated():
     lists = vector_statistics(np.arange(10)).as_lists()
     read = FeatureStatistics.from_lists({**lists, 'count': [12345]}, 10)
     assert (read.count, read.num_rows) == (10, 10)
+
+
+@pytest.mark.parametrize('dark', [0.0, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize('contrast', [1, 30, 200])
+def test_no_true_deviation_is_thought_impossible(dark, contrast):
+    chance = np.random.default_rng(3)
+    levels = np.where(chance.random((60, 80, 3)) < dark, 0, contrast) + chance.integers(0, 9)
+    histogram = ImageHistogram()
+    histogram.push(levels.astype(np.uint8))
+    statistics = histogram.statistics()
+    assert statistics.has_possible_deviation
+    none = {**statistics.values, 'std': np.zeros((3, 1, 1))}
+    lists = FeatureStatistics(none, 1).as_lists()
+    is_flat = np.array_equal(statistics.values['min'], statistics.values['max'])
+    assert FeatureStatistics.from_lists(lists, 1).has_possible_deviation is is_flat

@@ -23,7 +23,6 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
-from lerobot_streamrec.dataset.catalog import Catalog
 from lerobot_streamrec.dataset.episode_table import VideoPlace
 from lerobot_streamrec.dataset.layout import (
     FileIndex,
@@ -34,11 +33,16 @@ from lerobot_streamrec.dataset.layout import (
     STATS,
     TASKS,
 )
+from lerobot_streamrec.dataset.rebuild.counted_again import counted_again
 from lerobot_streamrec.dataset.rebuild.data_files import write_data_files
 from lerobot_streamrec.dataset.rebuild.foreign_files import named
 from lerobot_streamrec.dataset.rebuild.index_tables import UnitedTable
 from lerobot_streamrec.dataset.rebuild.meta_files import NewPlaces, write_meta_files
-from lerobot_streamrec.dataset.rebuild.new_statistics import new_statistics, NewStatistics
+from lerobot_streamrec.dataset.rebuild.new_statistics import (
+    new_statistics,
+    NewStatistics,
+    picture_total,
+)
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.dataset.rebuild.plan import file_index, Groups, Plan
@@ -109,7 +113,9 @@ def assemble_same(
     catalog = plan.kept[0].catalog
     steps = Steps(plan.size_bytes, progress)
     places = new_videos.places if new_videos else {}
-    _write_files(plan, tree, same_tasks(catalog), NewStatistics(), steps, places)
+    statistics = NewStatistics()
+    statistics.pictures = counted_again(plan.kept, statistics.remarks)
+    _write_files(plan, tree, same_tasks(catalog), statistics, steps, places)
     if new_videos:
         tree.write(INFO, _as_bytes(new_videos.raw_info))
     else:
@@ -118,24 +124,30 @@ def assemble_same(
     if new_videos:
         # Every episode has still its own files, or not, as before: it can be undone as before.
         sidecars = [STATISTICS / one.name for one in (catalog.root / STATISTICS).glob('*')]
-    for relative in (TASKS, *_mend_statistics(catalog, tree), *sidecars):
+    for relative in (TASKS, *_mend_statistics(plan, tree, statistics), *sidecars):
         if (catalog.root / relative).exists() and not (tree.folder / relative).exists():
             tree.link(catalog.root / relative, relative)
     write_records(plan.kept, tree, new_videos.records if new_videos else {})
 
 
-def _mend_statistics(catalog: Catalog, tree: NewTree) -> list[PurePosixPath]:
-    """Write statistics anew if others weighted them wrongly; returns those that may be linked."""
+def _mend_statistics(
+    plan: Plan, tree: NewTree, statistics: NewStatistics
+) -> list[PurePosixPath]:
+    """Write statistics anew if others added them up wrongly; returns those that may be linked."""
+    catalog = plan.kept[0].catalog
     path, sidecar = catalog.root / STATS, sidecar_path(len(catalog.episodes))
     if catalog.stated is None or not path.exists():
         return [STATS]
     before = path.read_bytes()
-    content = mended_stats_json(before, catalog.stated, catalog.statistics())
+    right = dict(catalog.statistics())
+    for key in {key for one in statistics.pictures.values() for key in one}:
+        right[key] = picture_total(plan.kept, key, statistics) or right[key]
+    content = mended_stats_json(before, catalog.stated, right)
     if content == before:
         return [STATS]
     tree.write(STATS, content)
     if (catalog.root / sidecar).exists():
-        tree.write(sidecar, sidecar_bytes(catalog.statistics()))
+        tree.write(sidecar, sidecar_bytes(right))
     return []
 
 
@@ -210,6 +222,7 @@ def _write_files(
         videos=videos,
         numbers=statistics.numbers,
         counted_in_rows=statistics.counted_in_rows,
+        pictures=statistics.pictures,
     )
     write_meta_files(plan.meta, meta, tree, places, steps.done)
 

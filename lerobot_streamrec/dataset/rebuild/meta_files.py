@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lerobot_streamrec.dataset.episode_reader import read_schema, statistics_column
 from lerobot_streamrec.dataset.episode_table import VideoPlace
@@ -25,7 +25,11 @@ from lerobot_streamrec.dataset.rebuild.index_tables import Numbers
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.errors import RebuildError
-from lerobot_streamrec.stats.feature_statistics import STATISTICS, vector_statistics
+from lerobot_streamrec.stats.feature_statistics import (
+    FeatureStatistics,
+    STATISTICS,
+    vector_statistics,
+)
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -43,6 +47,7 @@ class NewPlaces:
     :param videos: per video key
     :param numbers: of each episode's rows, by their columns, where they or its number changed
     :param counted_in_rows: cameras of which a count of pixels becomes one of rows
+    :param pictures: statistics of cameras that become others
     """
 
     data: Mapping[Kept, FileIndex]
@@ -50,6 +55,7 @@ class NewPlaces:
     videos: Mapping[str, Mapping[Kept, VideoPlace]]
     numbers: Mapping[Kept, Mapping[str, Numbers]]
     counted_in_rows: Collection[str] = ()
+    pictures: Mapping[Kept, Mapping[str, FeatureStatistics]] = field(default_factory=dict)
 
     def is_unchanged(self, episode: Kept) -> bool:
         """Whether an episode's metadata stay as they are."""
@@ -57,6 +63,7 @@ class NewPlaces:
         return (
             episode.is_at_its_place
             and episode not in self.numbers
+            and episode not in self.pictures
             and self.data[episode] == source.data_file
             and self.meta[episode] == source.meta_file
             and all(places[episode] == source.videos[key] for key, places in self.videos.items())
@@ -178,6 +185,10 @@ def _cells(episode: Kept, places: NewPlaces) -> Row:
         cells[f'videos/{key}/to_timestamp'] = place.to_timestamp
     if episode in places.numbers:
         cells.update(_statistics_cells(episode, places.numbers[episode]))
+    for key, statistics in places.pictures.get(episode, {}).items():
+        lists = statistics.as_lists()
+        named = {statistics_column(key, name): lists[name] for name in statistics.values}
+        cells.update(named)
     return cells
 
 

@@ -29,6 +29,7 @@ from dataclasses import dataclass, field, replace
 from lerobot_streamrec.dataset.catalog import Catalog
 from lerobot_streamrec.dataset.features import FeatureSpec
 from lerobot_streamrec.dataset.histograms import with_histograms
+from lerobot_streamrec.dataset.rebuild.counted_again import Counted, counted_again
 from lerobot_streamrec.dataset.rebuild.data_files import rows_of
 from lerobot_streamrec.dataset.rebuild.index_tables import Numbers
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
@@ -55,12 +56,14 @@ class NewStatistics:
     :param numbers: of the rows of every episode whose numbers change, by their columns
     :param counted_in_rows: cameras of which no episode may state a count of pixels any more,
         because others count frames
+    :param pictures: statistics of episodes that could not be as they were stated
     :param remarks: what could not be computed exactly, each a sentence
     """
 
     features: AllStatistics = field(default_factory=dict)
     numbers: dict[Kept, dict[str, Numbers]] = field(default_factory=dict)
     counted_in_rows: set[str] = field(default_factory=set)
+    pictures: Counted = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
 
@@ -89,11 +92,12 @@ def new_statistics(
             sums.add(episode, rows, new)
         on_bytes(piece.size_bytes)
     numbers = sums.finish()
+    found.pictures = counted_again(kept, found.remarks)
     features = {}
     for key, spec in specs.items():
         if spec.dtype in _NO_STATISTICS:
             continue
-        one = numbers[key] if key in numbers else _from_episodes(kept, key, found.remarks)
+        one = numbers[key] if key in numbers else picture_total(kept, key, found)
         if one is not None:
             features[key] = one
             if one.is_of_pictures and not one.counts_pixels:
@@ -188,8 +192,18 @@ def _values(rows: pa.Table, key: str, width: int) -> npt.NDArray[np.float64]:
     return np.asarray(array.to_numpy(zero_copy_only=False), np.float64).reshape(-1, width)
 
 
-def _from_episodes(kept: Sequence[Kept], key: str, remarks: list[str]) -> FeatureStatistics | None:
-    """Add up what is known of a feature, dataset by dataset."""
+def picture_total(
+    kept: Sequence[Kept], key: str, found: NewStatistics
+) -> FeatureStatistics | None:
+    """
+    Add up what is known of a feature, dataset by dataset.
+
+    :param kept: episodes
+    :param key: of a camera, or of numbers that are not finite
+    :param found: says which episodes were counted again; is told what is not exact
+    :return: None if a dataset has no statistics of it
+    """
+    remarks = found.remarks
     chosen: dict[Catalog, list[Kept]] = defaultdict(list)
     for one in kept:
         chosen[one.catalog].append(one)
@@ -197,10 +211,11 @@ def _from_episodes(kept: Sequence[Kept], key: str, remarks: list[str]) -> Featur
     for catalog, episodes in chosen.items():
         whole = catalog.statistics().get(key)
         parts: list[FeatureStatistics] | None = None
-        if whole is not None and len(episodes) == len(catalog.episodes):
+        is_as_stated = not any(key in found.pictures.get(one, ()) for one in episodes)
+        if whole is not None and len(episodes) == len(catalog.episodes) and is_as_stated:
             parts = [whole]
         else:
-            parts = _each_episode(episodes, key)
+            parts = _each_episode(episodes, key, found.pictures)
         if parts is None and whole is not None:
             remarks.append(
                 f'{catalog.root}: not every episode has statistics of {key}; those of the '
@@ -216,9 +231,14 @@ def _from_episodes(kept: Sequence[Kept], key: str, remarks: list[str]) -> Featur
     return total
 
 
-def _each_episode(episodes: Sequence[Kept], key: str) -> list[FeatureStatistics] | None:
+def _each_episode(
+    episodes: Sequence[Kept], key: str, pictures: Counted
+) -> list[FeatureStatistics] | None:
     found = []
     for one in episodes:
+        if key in pictures.get(one, ()):
+            found.append(pictures[one][key])
+            continue
         statistics = one.catalog.statistics_of(one.source, [key]).get(key)
         if statistics is None:
             return None

@@ -15,17 +15,16 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 
-from lerobot_streamrec.dataset.decoded_camera import DecodedCamera
+from lerobot_streamrec.dataset.decoded_camera import DecodedCamera, statistics_of_frames
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.dataset.repair.plan import RepairPlan
 from lerobot_streamrec.dataset.repair.row_reader import RowReader
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
-from lerobot_streamrec.video.inspect import decode_picture, inspect_frames, InspectedFrame
+from lerobot_streamrec.video.inspect import decode_picture, InspectedFrame
 
 
 def of_videos(
@@ -36,20 +35,13 @@ def of_videos(
     in_file: dict[str, list[Kept]] = defaultdict(list)
     for one in episodes:
         in_file[plan.source_of(one).shots[key].path].append(one)
-    found = {}
+    found: dict[Kept, FeatureStatistics] = {}
     for path, members in in_file.items():
-        histograms = {one: camera.histogram() for one in members}
         members.sort(key=lambda one: plan.source_of(one).shots[key].first)
-        begins = [plan.source_of(one).shots[key].first for one in members]
-        for frame in inspect_frames(plan.sources.root / path):
-            if frame.frame is None:
-                continue
-            number = round(frame.time_s * plan.sources.fps)
-            place = bisect_right(begins, number) - 1
-            if place >= 0 and number < begins[place] + members[place].source.length:
-                stride = lattice_stride(frame.frame.height, frame.frame.width)
-                histograms[members[place]].push(camera.pixels(frame, stride))
-        found.update({one: histogram.statistics() for one, histogram in histograms.items()})
+        spans = [(plan.source_of(one).shots[key].first, one.source.length) for one in members]
+        whole = plan.sources.root / path
+        counted = statistics_of_frames(whole, camera, plan.sources.fps, spans)
+        found.update(zip(members, counted, strict=True))
     return found
 
 
