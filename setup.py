@@ -68,7 +68,7 @@ setup(
     entry_points={
         'console_scripts': [
             'record = lerobot_streamrec.nodes.record_main:main',
-            'streamrec = lerobot_streamrec.cli.main:run',
+            'streamrec = lerobot_streamrec.cli.__main__:run',
         ],
     },
 )

@@ -60,7 +60,7 @@ stale samples are counters, not exceptions.
 
 from __future__ import annotations
 
-import shlex
+from lerobot_streamrec.installed import streamrec_command
 
 
 class StreamrecError(Exception):
@@ -130,7 +130,7 @@ class UnusableDatasetError(DatasetCorruptError):
     """
 
     def __init__(self, root: object, file: object, problem: str) -> None:
-        command = f'streamrec check {shlex.quote(str(root))}'
+        command = streamrec_command('check', root)
         super().__init__(
             f'{root}/{file}: {problem}; `{command}` shows everything that is wrong there'
         )

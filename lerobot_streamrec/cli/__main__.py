@@ -11,9 +11,24 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""`python3 -m lerobot_streamrec.cli`: streamrec where scripts are not on the path."""
+"""`streamrec`, and `python3 -m lerobot_streamrec.cli` where scripts are not on the path."""
 
-from lerobot_streamrec.cli.main import run
+from __future__ import annotations
+
+import sys
+
+from lerobot_streamrec.installed import EXIT_CONFIG, missing_package
+
+
+def run() -> None:
+    """Run the command line, and end the process with its exit status."""
+    try:
+        from lerobot_streamrec.cli.main import run as run_commands
+    except ImportError as error:
+        print(f'streamrec: {missing_package(error)}', file=sys.stderr)
+        sys.exit(EXIT_CONFIG)
+    run_commands()
+
 
 if __name__ == '__main__':
     run()

@@ -35,6 +35,7 @@ from lerobot_streamrec.cli.merge import merge
 from lerobot_streamrec.cli.probe import probe
 from lerobot_streamrec.cli.reencode import reencode
 from lerobot_streamrec.errors import StreamrecError
+from lerobot_streamrec.installed import streamrec_command
 
 EXIT_PROBLEM = 1
 """What a command found is not as it should be, or what it was to do could not be done."""
@@ -78,7 +79,7 @@ def main() -> int:
     """
     try:
         # Click ends the process itself for help and wrong usage.
-        return int(streamrec.main(prog_name='streamrec', standalone_mode=False) or 0)
+        return int(streamrec.main(prog_name=streamrec_command(), standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
         return error.exit_code

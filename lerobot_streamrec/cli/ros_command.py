@@ -20,11 +20,16 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 import click
+from lerobot_streamrec.installed import EXIT_CONFIG, missing_package
 
 ROS_ARGS = '--ros-args'
 _END = '--'
 _Function = TypeVar('_Function', bound=Callable[..., Any])
 _META = f'{__name__}.ros_arguments'
+
+
+class _WithoutRosError(click.ClickException):
+    exit_code = EXIT_CONFIG
 
 
 class RosCommand(click.Command):
@@ -64,15 +69,12 @@ def load_commands() -> Any:
     """
     Load what looks at the graph; all other commands get along without ROS.
 
-    :raise click.ClickException: if there is no ROS
+    :raise click.ClickException: with the status of a wrong configuration, if there is no ROS
     """
     try:
         return _load()
     except ImportError as error:
-        raise click.ClickException(
-            f'this command needs ROS 2, which is not there ({error}): source your ROS setup, such '
-            'as /opt/ros/jazzy/setup.bash, and your workspace'
-        ) from error
+        raise _WithoutRosError(f'this command needs ROS 2: {missing_package(error)}') from error
 
 
 def _load() -> ModuleType:

@@ -39,6 +39,7 @@ from lerobot_streamrec.errors import (
     DatasetUnsupportedError,
     UnusableDatasetError,
 )
+from lerobot_streamrec.installed import streamrec_command
 
 STORAGE_FORMATS = (None, 'lerobot')
 """Values of ``storage_format`` for rows in parquet files and videos in MP4 files."""
@@ -225,7 +226,7 @@ def whole_fps(fps: float, where: object) -> int:
     if fps != int(fps):
         raise DatasetUnsupportedError(
             f'{where}/meta/info.json: fps is {fps!r}; only whole numbers above 0 are allowed. '
-            '`streamrec check` reads the dataset as it is'
+            f'`{streamrec_command("check", where)}` reads the dataset as it is'
         )
     return int(fps)
 

@@ -47,6 +47,7 @@ from lerobot_streamrec.dataset.takes.leftovers import numbered_files
 from lerobot_streamrec.dataset.tasks import TaskTable
 from lerobot_streamrec.dataset.transaction import Transaction
 from lerobot_streamrec.errors import DatasetError, EpisodeStateError
+from lerobot_streamrec.installed import streamrec_command
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -154,7 +155,8 @@ def _last_episode(files: Files, state: DatasetState) -> _LastEpisode:
     if row['episode_index'] != index or not is_alone:
         raise EpisodeStateError(
             f'episode {index} stands in one file with others, as after finalize; '
-            f'end the recorder and run: streamrec delete {files.root} --episodes {index}'
+            'end the recorder and run: '
+            f'{streamrec_command("delete", files.root, "--episodes", index)}'
         )
     return last
 
@@ -184,7 +186,7 @@ def _state_before(files: Files, state: DatasetState, last: _LastEpisode) -> Data
         raise EpisodeStateError(
             f'the statistics without episode {index} are not kept ({files.path(relative)} is '
             'missing); only the last episodes of this recorder can be undone. End the recorder '
-            f'and run: streamrec delete {files.root} --episodes {index}'
+            f'and run: {streamrec_command("delete", files.root, "--episodes", index)}'
         )
     tasks = state.tasks.first(_num_tasks(files, state))
     info = replace(

@@ -20,13 +20,14 @@ import threading
 import time
 from typing import Any
 
-from lerobot_streamrec.errors import StartInterruptedError, StreamrecError
+from lerobot_streamrec.errors import ConfigError, StartInterruptedError, StreamrecError
 from lerobot_streamrec.nodes.allocator import keep_large_buffers
 from lerobot_streamrec.nodes.distributions import make_executor
 from lerobot_streamrec.nodes.episode_node import EpisodeServices, NODE_NAME
 from lerobot_streamrec.nodes.logging_bridge import install
 from lerobot_streamrec.nodes.parameters import ParameterReader
 from lerobot_streamrec.nodes.readiness_log import ReadinessLog
+from lerobot_streamrec.nodes.ros_start import given_node, start_ros, unused_files
 from lerobot_streamrec.nodes.settings import read_settings, Settings
 from lerobot_streamrec.nodes.stop_signals import StopSignals
 from lerobot_streamrec.nodes.subscribers import subscribe
@@ -41,7 +42,6 @@ import rclpy
 from rclpy.clock import Clock, ClockType
 from rclpy.logging import get_logger
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 
 EXIT_OK = 0
 EXIT_LOST = 1
@@ -78,20 +78,19 @@ def run(arguments: list[str], stop: StopSignals) -> Outcome:
     """
     keep_large_buffers()
     try:
-        # Signals are ours: rclpy would tear its context down under a save.
-        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
-    except RuntimeError as error:
-        # RCLError and its kin: a parameter file that is missing or no YAML, an unknown argument.
+        start_ros(arguments)
+        node = given_node(NODE_NAME)
+    except ConfigError as error:
         get_logger(NODE_NAME).fatal(f'cannot start: {error}')
+        rclpy.try_shutdown()
         return Outcome(EXIT_CONFIG)
     try:
-        node = Node(NODE_NAME, automatically_declare_parameters_from_overrides=True)
-        return _run_node(node, stop)
+        return _run_node(node, stop, unused_files(arguments, node.get_fully_qualified_name()))
     finally:
         rclpy.try_shutdown()
 
 
-def _run_node(node: Node, stop: StopSignals) -> Outcome:
+def _run_node(node: Node, stop: StopSignals, hint: str) -> Outcome:
     log: Any = node.get_logger()
     install(log)
     try:
@@ -102,7 +101,7 @@ def _run_node(node: Node, stop: StopSignals) -> Outcome:
         log.info(str(error))
         return Outcome(EXIT_OK, _is_thread_left())
     except StreamrecError as error:
-        log.fatal(f'cannot start: {error}')
+        log.fatal(f'cannot start: {error}{hint if isinstance(error, ConfigError) else ""}')
         return Outcome(EXIT_CONFIG, _is_thread_left())
     try:
         application = _Application(node, settings, recorder)

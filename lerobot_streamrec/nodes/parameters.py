@@ -20,6 +20,7 @@ import difflib
 from typing import Any
 
 from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.nodes.ros_start import empty_parameters
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -134,6 +135,8 @@ class ParameterReader:
         self._node = node
         given: dict[str, Any] = node.get_parameters_by_prefix('')
         self._given = {name: parameter.value for name, parameter in given.items()}
+        # An empty list in a file has no type, and comes as no value at all.
+        self._given |= {name: [] for name in empty_parameters(node)}
         self._known: list[str] = []
 
     def is_given(self, name: str) -> bool:
@@ -151,8 +154,9 @@ class ParameterReader:
             self._declare(spec, spec.default)
             return spec.default
         value = spec.checked(self._given[spec.name])
-        # Declared without a descriptor by the override: once more, with one.
-        self._node.undeclare_parameter(spec.name)
+        if self._node.has_parameter(spec.name):
+            # Declared without a descriptor by the override: once more, with one.
+            self._node.undeclare_parameter(spec.name)
         self._declare(spec, value)
         return value
 

@@ -23,22 +23,22 @@ from __future__ import annotations
 import os
 import sys
 
+from lerobot_streamrec.installed import EXIT_CONFIG, missing_package, record_command
 from lerobot_streamrec.nodes.launcher import Launcher
 from lerobot_streamrec.nodes.stop_signals import StopSignals
 
-HELP = """\
+HELP = f"""\
 usage: record [--end-with PID] [--ros-args [-p NAME:=VALUE ...] [--params-file FILE] ...]
 
 Records LeRobot v3.0 datasets from camera, state and action topics. Everything is set by ROS
 parameters of the node `episode`; config/record.yaml of this package describes all of them.
 
-  ros2 run lerobot_streamrec record --ros-args --params-file my_robot.yaml
+  {record_command('my_robot.yaml')}
   ros2 service call /episode/start std_srvs/srv/Trigger
   ros2 service call /episode/save std_srvs/srv/Trigger
 
   --end-with PID   end in order, as at SIGINT, when the process PID above this one has ended
 """
-EXIT_USAGE = 2
 _END_WITH = '--end-with'
 
 
@@ -58,11 +58,15 @@ def main(arguments: list[str] | None = None) -> int:
         number = arguments[1] if len(arguments) > 1 else ''
         if not number.isascii() or not number.isdigit():
             print(f'{_END_WITH} {number}: the number of a process is needed', file=sys.stderr)
-            return EXIT_USAGE
+            return EXIT_CONFIG
         launcher, arguments = Launcher(int(number)), arguments[2:]
     stop = StopSignals(launcher)
-    # What takes long to import comes after the signals are taken care of.
-    from lerobot_streamrec.nodes.application import run
+    try:
+        # What takes long to import comes after the signals are taken care of.
+        from lerobot_streamrec.nodes.application import run
+    except ImportError as error:
+        print(f'record: cannot start: {missing_package(error)}', file=sys.stderr)
+        return EXIT_CONFIG
 
     status = run(arguments, stop)
     stop.ignore()

@@ -29,6 +29,7 @@ from lerobot_streamrec.dataset.takes.deferred import DeferredTake, DeferredTakes
 from lerobot_streamrec.dataset.undo import UndoneEpisode
 from lerobot_streamrec.dataset.writer import DatasetWriter
 from lerobot_streamrec.errors import StreamrecError
+from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.recording.config import DEFERRED, MIB, RecorderConfig
 from lerobot_streamrec.recording.episode_counts import EpisodeCounts
 from lerobot_streamrec.recording.late_encoder import LateEncoder
@@ -170,7 +171,8 @@ class Deferring:
         except StreamrecError as error:
             self._counts.add(deferred=-1)
             place = self._takes.fail(take, error)
-            again = '; the next start, or streamrec encode, tries again'
+            command = streamrec_command('encode', self._config.root)
+            again = f'; the next start, or {command}, tries again'
             sentence = (
                 f'an episode of {take.saved.task!r}, {take.saved.seconds:.1f} s, is saved, but '
                 f'not in the dataset: {error}. {place}{again if take.folder.exists() else ""}'

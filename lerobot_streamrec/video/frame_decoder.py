@@ -24,6 +24,7 @@ import av
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from lerobot_streamrec.errors import VideoError
+from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.video.depth_config import DEPTH_PIX_FMT
 from lerobot_streamrec.video.survey import TOLERANCE_S
 import numpy as np
@@ -213,7 +214,7 @@ class PyavDecoder:
         if found is None:
             raise VideoError(
                 f'{self._path} cannot be decoded near {float(time_s):.6f} s: there is nothing; '
-                'streamrec probe tells whether the file was cut off'
+                f'`{streamrec_command("probe", self._path)}` tells whether the file was cut off'
             )
         return found
 

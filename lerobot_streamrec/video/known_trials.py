@@ -18,6 +18,7 @@ from __future__ import annotations
 import threading
 
 from lerobot_streamrec.errors import CodecError
+from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.video.accepted import COLOUR_CHANNELS
 from lerobot_streamrec.video.checks import check_encoder
 from lerobot_streamrec.video.config import AUTO, EncoderConfig
@@ -85,7 +86,9 @@ def check_at_size(
     """
     if config.vcodec == AUTO:
         raise CodecError(
-            'encoder.vcodec', AUTO, 'name an encoder; streamrec codecs says which work here'
+            'encoder.vcodec',
+            AUTO,
+            f'name an encoder; `{streamrec_command("codecs")}` says which work here',
         )
     if config.is_bundled:
         check_encoder(config, fps, channels)

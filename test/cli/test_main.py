@@ -16,12 +16,13 @@
 from __future__ import annotations
 
 from command_line import streamrec
+from lerobot_streamrec.installed import streamrec_command
 
 
 def test_help_lists_the_commands():
     done = streamrec('--help')
     assert done.returncode == 0
-    assert done.stdout.startswith('Usage: streamrec')
+    assert done.stdout.startswith(f'Usage: {streamrec_command()}')
 
 
 def test_an_unknown_command_is_wrong_usage():

@@ -52,7 +52,7 @@ def test_they_are_explained_without_ros(name):
 @pytest.mark.parametrize('arguments', [('init',), ('doctor', 'robot.yaml')])
 def test_without_ros_they_say_what_is_missing(arguments):
     done = streamrec(*arguments)
-    assert (done.returncode, done.stdout) == (1, '')
+    assert (done.returncode, done.stdout) == (2, '')
     (line,) = done.stderr.splitlines()
     assert 'source your ROS setup' in line
 

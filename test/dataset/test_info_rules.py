@@ -23,6 +23,7 @@ from lerobot_streamrec.dataset.check.info import check_info
 from lerobot_streamrec.dataset.features import camera_feature, vector_feature
 from lerobot_streamrec.dataset.info import DatasetInfo, parse_info, read_info, with_defaults
 from lerobot_streamrec.errors import DatasetCorruptError, UnusableDatasetError
+from lerobot_streamrec.installed import streamrec_command
 import pytest
 
 FRONT, STATE = 'observation.images.front', 'observation.state'
@@ -112,7 +113,8 @@ def test_a_tool_says_the_value_and_the_allowed_ones_and_the_check_reports_it(sta
         read_info(root)
     text = str(caught.value)
     assert text.startswith(f'{root}/meta/info.json: {start}: ')
-    assert text.endswith(f'; `streamrec check {root}` shows everything that is wrong there')
+    check = streamrec_command('check', root)
+    assert text.endswith(f'; `{check}` shows everything that is wrong there')
     assert len(text) < 700
     findings = Findings()
     check_info(root, findings)

@@ -128,7 +128,7 @@ def test_only_so_many_episodes_can_be_undone(open_writer, commit):
         commit(writer, 1)
     for _ in range(16):
         writer.undo()
-    with pytest.raises(EpisodeStateError, match=r'streamrec delete .* --episodes 1'):
+    with pytest.raises(EpisodeStateError, match=r'run: .* delete .* --episodes 1'):
         writer.undo()
     assert writer.info.total_episodes == 2
 
@@ -144,7 +144,7 @@ def test_an_episode_that_shares_a_file_is_not_undone(open_writer, commit, root, 
     table[f'videos/{TOP}/from_timestamp'] = 0.25
     table.to_parquet(path, index=False)
     writer, before = open_writer(), snapshot()
-    with pytest.raises(EpisodeStateError, match=r'one file with others.*streamrec delete'):
+    with pytest.raises(EpisodeStateError, match=r'one file with others.*run: .* delete '):
         writer.undo()
     assert snapshot() == before
     commit(writer)

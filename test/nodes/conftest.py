@@ -76,10 +76,13 @@ class Rig:
         others = [one for rig in _RIGS if rig is not self for one in rig.recorders]
         assert not any(one.is_running for one in others), 'another recorder runs'
         wanted = {'root': str(root or self.root), **COMMON, **parameters}
-        log_path = self.folder / f'recorder-{len(self.recorders)}.log'
         # Of two values for a parameter the last one holds.
-        arguments = [*more, *ros_arguments(wanted)]
-        recorder = RecorderProcess(arguments, log_path, self.folder)
+        return self.launch_bare(*more, *ros_arguments(wanted))
+
+    def launch_bare(self, *arguments: str):
+        """Start the recorder's process with these arguments and no others."""
+        log_path = self.folder / f'recorder-{len(self.recorders)}.log'
+        recorder = RecorderProcess(list(arguments), log_path, self.folder)
         self.recorders.append(recorder)
         return recorder
 

@@ -216,6 +216,80 @@ def last_complaint(recorder):
     return recorder.log.partition('cannot start: ')[2]
 
 
+def file_of(folder, text):
+    path = folder / 'robot.yaml'
+    path.write_text(text)
+    return path
+
+
+def launch_with(rig, *arguments):
+    """Start a recorder that is told nothing but these arguments."""
+    return rig.launch_bare(*map(str, arguments))
+
+
+@pytest.mark.parametrize(
+    ('key', 'of'),
+    [('/robot/episode', '/robot/episode'), ('other', '/other'), ('/*/episode', '/*/episode')],
+)
+def test_a_file_for_another_node_is_named_with_what_was_looked_for(rig, tmp_path, key, of):
+    path = file_of(tmp_path, f'{key}:\n  ros__parameters:\n    root: /data\n')
+    complaint = only_complaint(launch_with(rig, '--ros-args', '--params-file', path))
+    assert "root is ''" in complaint
+    assert f'{path} sets nothing for the node /episode: it is for {of};' in complaint
+    assert '/**/episode' in complaint
+
+
+@pytest.mark.parametrize('key', ['episode', '/episode', '/**', '/**/episode', '/robot/episode'])
+def test_a_file_for_this_node_is_not_blamed(rig, tmp_path, key):
+    path = file_of(tmp_path, f'{key}:\n  ros__parameters:\n    fps: 30\n')
+    namespace = ['-r', '__ns:=/robot'] if key == '/robot/episode' else []
+    recorder = launch_with(rig, '--ros-args', *namespace, '--params-file', path)
+    assert "root is ''" in last_complaint(recorder)
+    assert 'sets nothing' not in recorder.log
+
+
+def test_a_recorder_that_is_told_nothing_says_so(rig):
+    complaint = only_complaint(launch_with(rig))
+    assert 'No parameter was given for the node /episode' in complaint
+    assert '--ros-args --params-file FILE' in complaint
+
+
+@pytest.mark.parametrize(
+    ('words', 'said'),
+    [
+        (['robot.yaml'], 'did you mean --ros-args --params-file robot.yaml?'),
+        (['--fps', '30'], "the command line is '--fps 30'"),
+        (['--ros-args', '-p', 'root:='], "--ros-args -p root:='"),
+        (['--ros-args', '-r', '__node:=a b'], '__node:=a b'),
+        (['--ros-args', '--log-level', 'loud'], 'loud'),
+        (['--ros-args', '--params-file'], 'No file path provided'),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else '',
+)
+def test_arguments_that_nobody_reads_are_refused(rig, words, said):
+    assert said in last_complaint(launch_with(rig, *words))
+
+
+@pytest.mark.parametrize('empty', ['[]', '{}'])
+def test_an_empty_list_in_a_file_is_one(rig, tmp_path, empty):
+    parameters = f'    root: {rig.root}\n    cameras: {empty}\n'
+    path = file_of(tmp_path, f'episode:\n  ros__parameters:\n{parameters}')
+    complaint = only_complaint(launch_with(rig, '--ros-args', '--params-file', path))
+    assert complaint.startswith('cannot start: cameras is []: nothing to record')
+
+
+def test_a_value_that_is_an_empty_list_is_refused_by_its_name(rig, tmp_path):
+    path = file_of(tmp_path, 'episode:\n  ros__parameters:\n    fps: []\n')
+    complaint = only_complaint(launch_with(rig, '--ros-args', '--params-file', path))
+    assert 'fps is []: a whole number is needed' in complaint
+
+
+def test_states_alone_are_recorded_with_an_empty_list_of_cameras(rig, tmp_path):
+    path = file_of(tmp_path, 'episode:\n  ros__parameters:\n    cameras: []\n')
+    recorder = rig.recorder(STATE, '--ros-args', '--params-file', str(path))
+    assert recorder.end() == 0
+
+
 def test_a_parameter_file_that_is_not_there(rig, tmp_path):
     missing = tmp_path / 'nowhere.yaml'
     recorder = rig.launch(STATE, '--ros-args', '--params-file', str(missing))

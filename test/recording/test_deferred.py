@@ -30,6 +30,7 @@ from lerobot_streamrec.dataset.check.check import check_dataset
 from lerobot_streamrec.dataset.takes import deferred as deferred_takes
 from lerobot_streamrec.dataset.takes import whole_videos
 from lerobot_streamrec.errors import DatasetMismatchError, EncoderError, EpisodeStateError
+from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.recording import late_encoder
 from numbered_pictures import numbered_frame
 import pytest
@@ -352,7 +353,7 @@ def test_the_command_line_encodes_what_waits(num_before, make_deferring, read_da
         assert kinds == ['unencoded-episode'] * 2
         refused = streamrec('compact', root)
         assert refused.returncode == 1
-        assert 'streamrec encode' in refused.stderr
+        assert f'`{streamrec_command("encode", root)}`' in refused.stderr
     done = streamrec('encode', root)
     assert (done.returncode, done.stderr) == (0, '')
     assert f'encoded episode {num_before}: 20 rows' in done.stdout

@@ -20,6 +20,7 @@ Codes are stable: scripts read them from ``streamrec check --json``.
 from __future__ import annotations
 
 from lerobot_streamrec.dataset.check.findings import Kind, Severity
+from lerobot_streamrec.installed import streamrec_command
 
 _E, _W = Severity.ERROR, Severity.WARNING
 
@@ -50,7 +51,8 @@ UNFINISHED_TAKE = Kind(
 UNENCODED_EPISODE = Kind(
     'unencoded-episode',
     _W,
-    'It is saved, and not in the dataset yet. Run `streamrec encode`, or start the recorder.',
+    'It is saved, and not in the dataset yet. Start the recorder, or run '
+    f'`{streamrec_command("encode", "ROOT")}`.',
 )
 LINK_OUT_OF_ROOT = Kind(
     'link-out-of-root',

@@ -29,6 +29,7 @@ from lerobot_streamrec.dataset.rebuild.disk import Disk
 from lerobot_streamrec.dataset.rebuild.exchange import finish_rebuild
 from lerobot_streamrec.dataset.resuming import resumed_state
 from lerobot_streamrec.errors import DatasetCorruptError, RebuildError
+from lerobot_streamrec.installed import streamrec_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,6 @@ def refuse_unfinished_takes(root: Path) -> None:
     if takes:
         raise RebuildError(
             f'{staging} holds an episode that is not finished ({", ".join(takes[:3])}). End it, '
-            'or run `streamrec encode` on this dataset, or start the recorder on it once: that '
-            'ends what waits to be encoded, and recovers what a crash interrupted.'
+            f'or run `{streamrec_command("encode", root)}`, or start the recorder on it once: '
+            'that ends what waits to be encoded, and recovers what a crash interrupted.'
         )

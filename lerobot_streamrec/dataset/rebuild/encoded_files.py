@@ -27,6 +27,7 @@ from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.dataset.rebuild.video_files import one_after_another, Places
 from lerobot_streamrec.errors import VideoError
+from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.video.concat import concatenate, Segment
 from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.encoding_jobs import (
@@ -142,5 +143,6 @@ def _encode(
     if made.num_frames != length:
         raise VideoError(
             f'{job.piece.path} has {made.num_frames} frames of episode '
-            f'{episode.source.episode_index}, which has {length} rows; streamrec check tells more'
+            f'{episode.source.episode_index}, which has {length} rows; '
+            f'`{streamrec_command("check", "ROOT")}` tells more'
         )

@@ -25,6 +25,7 @@ from typing import Any
 
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.nodes.live.diagnosis import judge
 from lerobot_streamrec.nodes.live.given_topics import complete, discover, UntypedTopic
 from lerobot_streamrec.nodes.live.graph_watch import CLOCK_TOPIC
@@ -80,7 +81,8 @@ def diagnose(
     :raise StartInterruptedError: if a signal asked to end
     """
     if not path.is_file():
-        raise ConfigError('PARAMS', str(path), 'there is no such file; `streamrec init` makes one')
+        make = streamrec_command('init', path)
+        raise ConfigError('PARAMS', str(path), f'there is no such file; `{make}` makes one')
     arguments = ['--ros-args', '--params-file', str(path), '--', *ros_arguments]
     with Session(arguments, stop) as session:
         given = session.read_settings()

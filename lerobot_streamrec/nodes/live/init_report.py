@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.nodes.distributions import DISCOVERY_VARIABLE
 from lerobot_streamrec.nodes.live.joint_groups import part_names
 from lerobot_streamrec.nodes.live.parameter_text import ROOT
@@ -48,7 +49,7 @@ def init_lines(proposal: Proposal, path: Path, seconds: float) -> Iterator[str]:
     yield _vector_line('action', proposal.action)
     yield from (f'  left out {one}' for one in proposal.left_out)
     yield f'wrote {path}, {proposal.fps} rows per second ({proposal.fps_reason})'
-    yield f'next: set root (now {ROOT}) and task in it, then  streamrec doctor {path}'
+    yield f'next: set root (now {ROOT}) and task in it, then  {streamrec_command("doctor", path)}'
 
 
 def _vector_line(name: str, vector: VectorProposal | None) -> str:

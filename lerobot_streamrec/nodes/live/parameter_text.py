@@ -20,6 +20,7 @@ import json
 import re
 import textwrap
 
+from lerobot_streamrec.installed import record_command, streamrec_command
 from lerobot_streamrec.nodes.live.arrivals import Heard
 from lerobot_streamrec.nodes.live.joint_groups import part_names
 from lerobot_streamrec.nodes.live.proposal import CameraProposal, Proposal
@@ -51,8 +52,9 @@ def parameter_text(proposal: Proposal, *, file_name: str, when: str, seconds: fl
             'config/record.yaml of lerobot_streamrec explains every parameter.'
         ),
         '#',
-        f'#   streamrec doctor {file_name}         holds this file against the running robot',
-        f'#   ros2 launch lerobot_streamrec record.launch.py params_file:={file_name}',
+        '# The first holds this file against the running robot, the second records:',
+        f'#   {streamrec_command("doctor", file_name)}',
+        f'#   {record_command(file_name)}',
         *_comment('The node episode, in whatever namespace it is started.'),
         '/**/episode:',
         '  ros__parameters:',

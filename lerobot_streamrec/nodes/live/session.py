@@ -24,6 +24,7 @@ from lerobot_streamrec.errors import ConfigError, StartInterruptedError
 from lerobot_streamrec.nodes.distributions import make_executor
 from lerobot_streamrec.nodes.episode_node import NODE_NAME
 from lerobot_streamrec.nodes.parameters import ParameterReader, USE_SIM_TIME
+from lerobot_streamrec.nodes.ros_start import given_node, start_ros, unused_files
 from lerobot_streamrec.nodes.settings import GivenSettings, read_settings
 from lerobot_streamrec.nodes.stop_signals import StopSignals
 import rclpy
@@ -31,7 +32,6 @@ from rclpy.context import Context
 from rclpy.logging import LoggingSeverity
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.signals import SignalHandlerOptions
 
 _NO_DESCRIPTIONS = Parameter('start_type_description_service', value=False)
 _POLL_S = 0.1
@@ -54,18 +54,8 @@ class Session:
         self._overrides: list[Parameter] = []
         self.recorder_name = ''
         """Full name of the node whose parameters were read."""
-        try:
-            # Signals are ours: nodes have to leave the graph in order.
-            rclpy.init(
-                args=list(arguments),
-                context=self._context,
-                signal_handler_options=SignalHandlerOptions.NO,
-            )
-        except RuntimeError as error:
-            # RCLError and its kin: a parameter file that is missing or no YAML.
-            # Below its first line rcl says where in its own code that was.
-            why = str(error).partition('\n')[0]
-            raise ConfigError('--ros-args', ' '.join(arguments), why) from error
+        self._arguments = list(arguments)
+        start_ros(self._arguments, self._context)
         self._executor = make_executor(self._context)
 
     def __enter__(self) -> Session:
@@ -109,12 +99,11 @@ class Session:
 
         :raise ConfigError: naming the first that cannot be used
         """
-        node = Node(
+        node = given_node(
             NODE_NAME,
             context=self._context,
             enable_rosout=False,
             start_parameter_services=False,
-            automatically_declare_parameters_from_overrides=True,
             parameter_overrides=[_NO_DESCRIPTIONS],
         )
         try:
@@ -123,6 +112,11 @@ class Session:
             # All nodes of the recorder have this in common.
             self._overrides = [node.get_parameter(USE_SIM_TIME)]
             return given
+        except ConfigError as error:
+            hint = unused_files(self._arguments, node.get_fully_qualified_name())
+            if not hint:
+                raise
+            raise ConfigError(error.name, error.value, f'{error.allowed}{hint}') from error
         finally:
             node.destroy_node()
 

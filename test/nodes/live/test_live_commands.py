@@ -27,6 +27,7 @@ import subprocess
 import time
 
 from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.nodes.live.arrivals import Stamps
 from lerobot_streamrec.nodes.live.init import init as look
 from lerobot_streamrec.nodes.live.verdict import Level
@@ -234,7 +235,7 @@ def test_a_file_that_the_recorder_would_not_take(ros_surroundings, tmp_path, tex
 def test_a_file_that_is_not_there(tmp_path):
     status, output, errors = run(tmp_path, 'doctor', 'robot.yaml')
     assert (status, output) == (2, '')
-    assert 'there is no such file; `streamrec init` makes one' in errors
+    assert f'there is no such file; `{streamrec_command("init", "robot.yaml")}`' in errors
 
 
 def test_a_simulation_is_told_by_its_clock(rig, tmp_path):

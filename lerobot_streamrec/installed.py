@@ -1,0 +1,125 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What is installed on this machine: how our commands are called here, and what is missing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+import shlex
+import shutil
+import sys
+import sysconfig
+
+PACKAGE = 'lerobot_streamrec'
+
+EXIT_CONFIG = 2
+"""Exit status of whatever cannot start for want of a package."""
+
+# How pip calls what is imported as, and how apt calls it if Ubuntu has it.
+_PIP = {'yaml': 'PyYAML'}
+_APT = {
+    'click': 'python3-click',
+    'filelock': 'python3-filelock',
+    'numpy': 'python3-numpy',
+    'rich': 'python3-rich',
+    'yaml': 'python3-yaml',
+}
+_FROM_PIP = ('av', 'pyarrow')
+
+
+def streamrec_command(*arguments: object) -> str:
+    """
+    Write a `streamrec` command as it can be typed on this machine.
+
+    :param arguments: subcommand and its arguments; placeholders in capitals are left as they are
+    """
+    return _command('streamrec', f'{PACKAGE}.cli', arguments)
+
+
+def record_command(params_file: object) -> str:
+    """Write the command that starts the recorder with a parameter file."""
+    if _is_in_workspace('record'):
+        file = shlex.quote(str(params_file))
+        return f'ros2 launch {PACKAGE} record.launch.py params_file:={file}'
+    arguments = ('--ros-args', '--params-file', params_file)
+    return _command('record', f'{PACKAGE}.nodes.record_main', arguments)
+
+
+def _command(script: str, module: str, arguments: tuple[object, ...]) -> str:
+    if _is_in_workspace(script):
+        begin = f'ros2 run {PACKAGE} {script}'
+    elif shutil.which(script):
+        begin = script
+    else:
+        begin = f'{shlex.quote(sys.executable)} -m {module}'
+    return ' '.join([begin, *(shlex.quote(str(one)) for one in arguments)])
+
+
+def _is_in_workspace(script: str) -> bool:
+    """Whether ``ros2 run`` finds a script of this package."""
+    prefixes = os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)
+    return bool(shutil.which('ros2')) and any(
+        Path(prefix, 'lib', PACKAGE, script).is_file() for prefix in prefixes if prefix
+    )
+
+
+def images_profile() -> Path:
+    """Return the Fast DDS profile that gives pictures room, as it is installed here."""
+    name = Path('config', 'fastdds_images.xml')
+    module = Path(__file__).resolve()
+    places = [
+        # A checkout, then what colcon and pip install: the prefix is somewhere above.
+        module.parents[1] / name,
+        *(parent / 'share' / PACKAGE / name for parent in module.parents),
+    ]
+    return next((path for path in places if path.is_file()), places[0])
+
+
+def missing_package(error: ImportError) -> str:
+    """
+    Say which package is missing, and the command that brings it.
+
+    :param error: what an import said; a package may be there and not be whole
+    """
+    name = (error.name or '').partition('.')[0]
+    is_missing = isinstance(error, ModuleNotFoundError)
+    said = 'is not installed' if is_missing else f'cannot be loaded ({error})'
+    if name in _FROM_PIP or name in _APT:
+        return (
+            f'the Python package {_PIP.get(name, name)} {said} for {sys.executable}; '
+            f'install it with: {_install_command(name)}'
+        )
+    if not is_missing:
+        return f'a Python package {said}, for {sys.executable}'
+    return (
+        f'the Python package {name} {said} for {sys.executable}: it comes with ROS 2; source your '
+        'ROS setup, such as /opt/ros/jazzy/setup.bash, and your workspace, or install its package'
+    )
+
+
+def _install_command(name: str) -> str:
+    # A missing one is seldom alone: what pip finds installed it leaves.
+    wanted = _FROM_PIP if name in _FROM_PIP else (_PIP.get(name, name),)
+    pip = f'{shlex.quote(sys.executable)} -m pip install'
+    if sys.prefix != sys.base_prefix or not _is_externally_managed():
+        return f'{pip} {" ".join(wanted)}'
+    if name in _APT:
+        return f'sudo apt install {_APT[name]}'
+    return f'{pip} --user --break-system-packages {" ".join(wanted)}'
+
+
+def _is_externally_managed() -> bool:
+    """Whether pip refuses to install beside the system's own packages, see PEP 668."""
+    return Path(sysconfig.get_path('stdlib'), 'EXTERNALLY-MANAGED').is_file()

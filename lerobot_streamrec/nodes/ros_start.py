@@ -1,0 +1,161 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The start of ROS: whatever it does not take is one kind of error, and says where one looked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+import re
+from typing import Any
+
+from lerobot_streamrec.errors import ConfigError
+import rclpy
+from rclpy.context import Context
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import remove_ros_args
+import yaml
+
+_PARAMS_FILE = '--params-file'
+_PARAMETERS = 'ros__parameters'
+# rcl ends its messages with places in its own code.
+_PLACES = re.compile(r', at /\S+:\d+|\n.*', re.DOTALL)
+
+
+def start_ros(arguments: Sequence[str], context: Context | None = None) -> None:
+    """
+    Initialise rclpy; signals stay ours.
+
+    :param arguments: command line without the program's name
+    :param context: None: the default one
+    :raise ConfigError: if there is an argument that nobody reads, or ROS does not take one
+    """
+    for file in _params_files(arguments):
+        if not file.is_file():
+            raise ConfigError(
+                _PARAMS_FILE, str(file), f'there is no such file: looked for {file.absolute()}'
+            )
+    try:
+        # The first one is taken for the program's name.
+        unknown = remove_ros_args(['record', *arguments])[1:]
+        if not unknown:
+            # rclpy's own handlers would tear its context down under a save.
+            rclpy.init(
+                args=list(arguments),
+                context=context,
+                signal_handler_options=SignalHandlerOptions.NO,
+            )
+    # RCLError and its kin: a parameter file that is no YAML, a rule that cannot be read.
+    except (RuntimeError, ValueError, TypeError) as error:
+        why = _PLACES.sub('', str(error))
+        raise ConfigError('--ros-args', ' '.join(arguments), why) from error
+    if unknown:
+        is_file = Path(unknown[0]).suffix in ('.yaml', '.yml')
+        meant = f'; did you mean --ros-args {_PARAMS_FILE} {unknown[0]}?' if is_file else ''
+        raise ConfigError(
+            'the command line', ' '.join(unknown), f'allowed are arguments after --ros-args{meant}'
+        )
+
+
+class _GivenNode(Node):
+    """Declares what the user has set, and leaves out what has no value, such as an empty list."""
+
+    empty: tuple[str, ...] = ()
+
+    def declare_parameters(
+        self, namespace: str, parameters: Any, ignore_override: bool = False
+    ) -> list[Parameter]:
+        """Leave out parameters without a value, which rclpy refuses with a traceback."""
+        self.empty += tuple(name for name, value, *_ in parameters if value is None)
+        given = [one for one in parameters if one[1] is not None]
+        return super().declare_parameters(namespace, given, ignore_override)
+
+
+def given_node(name: str, **options: Any) -> Node:
+    """
+    Make the node whose parameters are what the user has set.
+
+    :param name: of the node
+    :param options: of rclpy's ``Node``
+    :raise ConfigError: if ROS takes a name or a value for no such thing
+    """
+    try:
+        return _GivenNode(name, automatically_declare_parameters_from_overrides=True, **options)
+    except Exception as error:
+        # rclpy's exceptions have no root of their own, and each says what it does not take.
+        why = _PLACES.sub('', str(error)) or repr(error)
+        raise ConfigError('--ros-args', name, f'the node cannot be made: {why}') from error
+
+
+def empty_parameters(node: Node) -> tuple[str, ...]:
+    """Return the names of parameters that the user has set to an empty list."""
+    return node.empty if isinstance(node, _GivenNode) else ()
+
+
+def unused_files(arguments: Sequence[str], node_name: str) -> str:
+    """
+    Say which parameter files set nothing for a node, and for which nodes they do.
+
+    :param arguments: command line
+    :param node_name: fully qualified
+    :return: empty if all set something, else a text that goes on after an error
+    """
+    files = _params_files(arguments)
+    if not any(one in ('-p', '--param', _PARAMS_FILE) for one in arguments):
+        return (
+            f'. No parameter was given for the node {node_name}: start with --ros-args '
+            f'{_PARAMS_FILE} FILE'
+        )
+    found = []
+    for file in files:
+        names = tuple(_node_names(_content(file)))
+        if not any(_is_for(name, node_name) for name in names):
+            others = f'is for {", ".join(names)}' if names else 'names no node'
+            found.append(
+                f'. {file.absolute()} sets nothing for the node {node_name}: it {others}; write '
+                f'/**/{node_name.rpartition("/")[2]} there for a node in any namespace'
+            )
+    return ''.join(found)
+
+
+def _params_files(arguments: Sequence[str]) -> list[Path]:
+    return [Path(value) for name, value in pairwise(arguments) if name == _PARAMS_FILE]
+
+
+def _content(file: Path) -> Any:
+    try:
+        return yaml.safe_load(file.read_text('utf-8'))
+    except (OSError, ValueError, yaml.YAMLError):
+        # ROS has read it all the same, and knows better.
+        return {}
+
+
+def _node_names(content: Any, begin: str = '') -> Iterator[str]:
+    """Yield the names of nodes in a parameter file, as they stand there, from the root."""
+    if isinstance(content, dict):
+        for key, value in content.items():
+            if key == _PARAMETERS:
+                yield begin or '/'
+            else:
+                yield from _node_names(value, f'{begin}/{str(key).strip("/")}')
+
+
+def _is_for(name: str, node_name: str) -> bool:
+    """Tell whether a name of a parameter file, with its wildcards, is that of a node."""
+    tokens = {'**': '(/[^/]+)*', '*': '/[^/]+'}
+    pattern = ''.join(tokens.get(one, f'/{re.escape(one)}') for one in name.split('/')[1:])
+    return re.fullmatch(pattern, node_name) is not None
