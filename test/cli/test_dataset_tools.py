@@ -177,3 +177,21 @@ def test_a_dataset_of_another_kind_is_refused_in_a_sentence(
     sentence = done.stderr.strip().splitlines()[-1]
     assert sentence.startswith(f'streamrec: {root}/meta/info.json: {name} is {value!r}; only ')
     assert files(tmp_path) == before
+
+
+def test_merge_names_files_that_are_not_at_their_place(make_dataset, tmp_path):
+    roots = make_dataset('one'), make_dataset('two')
+    for root in roots:
+        (root / 'README.md').write_text(f'# {root.name}')
+    out = tmp_path / 'merged'
+    note = (
+        f'note: {roots[1]} has other files of the same names as datasets before it; they are in '
+        'merged_from/two: README.md\n'
+    )
+    done = streamrec('merge', '--dry-run', out, *roots)
+    assert (done.returncode, done.stderr) == (0, note)
+    assert not out.exists()
+    done = streamrec('merge', out, *roots)
+    assert (done.returncode, done.stderr) == (0, note)
+    assert (out / 'README.md').read_text() == '# one'
+    assert (out / 'merged_from/two/README.md').read_text() == '# two'

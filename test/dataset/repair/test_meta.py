@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import shutil
 
+from annotations import annotate, annotations, foreign_content
 from breakages import alike, meta, put, swapped, table
 from lerobot_streamrec.dataset.repair.repair import repair_dataset
 from lerobot_streamrec.errors import RepairError
@@ -186,3 +187,25 @@ def test_a_task_that_stands_there_twice_becomes_one(dataset, whole):
     info(total_tasks=3)(dataset)
     whole.repair(ALL)
     assert json.loads(dataset.path('meta/info.json').read_text())['total_tasks'] == 2
+
+
+def test_what_others_added_is_kept_with_the_episodes_that_are(dataset):
+    annotate(dataset.root)
+    before, foreign = annotations(dataset.root), foreign_content(dataset.root)
+    dataset.info(lambda info: info.update(splits={'train': '0:1', 'test': '1:3'}, total_frames=1))
+    # One episode has no video any more, and of the last one a row is not whole.
+    dataset.path('videos/observation.images.front/chunk-000/file-001.mp4').unlink()
+    dataset.column(
+        'data/chunk-000/file-002.parquet',
+        'observation.state',
+        lambda values: [*values[:6], [float('nan')] * 3, *values[7:]],
+    )
+    done = repair_dataset(dataset.root, min_seconds=0.1)
+    assert [one.source.episode_index for one in done.plan.kept] == [0, 2]
+    assert done.report.findings == ()
+    names = ('subtasks', 'language', 'tasks')
+    cut = {**before[2], **{name: before[2][name][:6] for name in names}}
+    assert annotations(dataset.root) == [before[0], cut]
+    assert foreign_content(dataset.root) == foreign
+    info = json.loads(dataset.path('meta/info.json').read_text())
+    assert info['splits'] == {'train': '0:1', 'test': '1:2'}
