@@ -42,15 +42,20 @@ def chosen_splits(splits: object, kept: Sequence[int]) -> object:
     """
     Return the splits of a dataset made of some episodes of one.
 
-    :param splits: of that one; ranges are told in the new numbers, anything else stays
+    :param splits: of that one; ranges and lists are told in the new numbers, anything else stays
     :param kept: the old numbers, ascending
     """
     if not is_own(splits):
         return grown_splits(splits, len(kept))
     assert isinstance(splits, dict)
-    found = {}
-    for name, said in splits.items():
-        match = _RANGE.fullmatch(said) if isinstance(said, str) else None
-        ends = (bisect_left(kept, int(one)) for one in match.groups()) if match else ()
-        found[name] = ':'.join(map(str, ends)) if match else said
-    return found
+    return {name: _chosen(said, kept) for name, said in splits.items()}
+
+
+def _chosen(said: object, kept: Sequence[int]) -> object:
+    if isinstance(said, list):
+        new = {old: number for number, old in enumerate(kept)}
+        return [new[one] for one in said if isinstance(one, int) and one in new]
+    match = _RANGE.fullmatch(said) if isinstance(said, str) else None
+    if match is None:
+        return said
+    return ':'.join(str(bisect_left(kept, int(one))) for one in match.groups())

@@ -41,7 +41,7 @@ STRAY_FILE = Kind(
 )
 ORPHAN_FILE = Kind('orphan-file', _W, f'It only takes room. {_AWAY}.')
 LEFTOVER_IMAGES = Kind(
-    'leftover-images', _W, 'They are of a recording that was interrupted. Delete the folder.'
+    'leftover-images', _W, 'They are of a recording that was interrupted. Delete them.'
 )
 UNFINISHED_TAKE = Kind(
     'unfinished-take',

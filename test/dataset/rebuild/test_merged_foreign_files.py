@@ -18,8 +18,11 @@ from __future__ import annotations
 from annotations import annotate, annotations, FILES, foreign_content, KEYS, SUBTASK
 from lerobot_streamrec.dataset.catalog import read_catalog
 from lerobot_streamrec.dataset.check.check import check_dataset
+from lerobot_streamrec.dataset.features import DEFAULT_FEATURES, FeatureSpec
+from lerobot_streamrec.dataset.rebuild.index_tables import index_tables
 from lerobot_streamrec.dataset.rebuild.merge import merge_datasets, plan_merge
 from lerobot_streamrec.dataset.repair.repair import repair_dataset
+from lerobot_streamrec.dataset.splits import chosen_splits
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetsDifferError
 import pandas as pd
 import pytest
@@ -126,6 +129,47 @@ def test_a_table_that_cannot_be_united_is_named(two, tmp_path, change, error):
     change(pd.read_parquet(path)).to_parquet(path)
     with pytest.raises(error, match=r'meta/subtasks\.parquet'):
         merge_datasets(tmp_path / 'merged', two)
+
+
+@pytest.mark.parametrize(
+    ('table', 'column'),
+    [
+        ('subtasks', 'subtask_index'),
+        ('categories', 'category_index'),
+        ('boxes', 'box_index'),
+        ('phases', 'phase_index'),
+        ('speech', 'speech_index'),
+        ('episodes', None),
+        ('notes', None),
+    ],
+)
+def test_tables_are_found_by_the_columns_that_refer_to_them(tmp_path, table, column):
+    (tmp_path / 'meta').mkdir()
+    (tmp_path / f'meta/{table}.parquet').write_bytes(b'')
+    (tmp_path / 'meta/tasks.parquet').write_bytes(b'')
+    words = ('subtask', 'category', 'box', 'phase', 'speech')
+    features = {f'{word}_index': FeatureSpec('int64', (1,)) for word in words}
+    # Numbers of something else, or several of them, refer to no table.
+    features['note_index'] = FeatureSpec('float32', (1,))
+    features['notes_index'] = FeatureSpec('int64', (2,))
+    expected = {column: f'meta/{table}.parquet'} if column else {}
+    assert index_tables(tmp_path, {**features, **DEFAULT_FEATURES}) == expected
+
+
+@pytest.mark.parametrize(
+    ('splits', 'kept', 'expected'),
+    [
+        ({'train': '0:5'}, [0, 2], {'train': '0:2'}),
+        ({}, [0], {'train': '0:1'}),
+        (None, [0, 1], {'train': '0:2'}),
+        ({'train': '0:3', 'val': '3:5'}, [0, 2, 4], {'train': '0:2', 'val': '2:3'}),
+        ({'train': '0:3', 'val': '3:5'}, [3], {'train': '0:0', 'val': '0:1'}),
+        ({'all': '0:5', 'mine': [1, 3, 2]}, [1, 2], {'all': '0:2', 'mine': [0, 1]}),
+        ({'all': '0:5', 'note': 'by day'}, [1], {'all': '0:1', 'note': 'by day'}),
+    ],
+)
+def test_splits_are_told_in_the_new_numbers(splits, kept, expected):
+    assert chosen_splits(splits, kept) == expected
 
 
 def test_one_dataset_by_itself_keeps_everything_as_it_is(two, tmp_path):
