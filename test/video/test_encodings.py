@@ -22,6 +22,7 @@ is made by numpy alone (``raw_images``), and the videos are read by plain PyAV.
 from __future__ import annotations
 
 import av
+from colour_patches import draw
 from lerobot_streamrec.conversions.encodings import ENCODINGS
 from lerobot_streamrec.conversions.image import image_frame
 from lerobot_streamrec.stats.image_histogram import ImageHistogram
@@ -34,23 +35,10 @@ import pytest
 import raw_images
 from raw_images import has_16_bits, image_message, MOSAICS, PACKED_YUV, seen_by
 
-PATCHES = (
-    (0, 0, 0),
-    (255, 255, 255),
-    (220, 30, 40),
-    (30, 180, 60),
-    (40, 60, 210),
-    (200, 200, 60),
-    (20, 200, 200),
-    (200, 20, 200),
-)
-PATCH = 16
 # The codec's chroma of 4:2:0, its rounding, and that of the camera's YUV.
 VIDEO_OFF = 9
 # The rounding of the camera's YUV, and what pixels with one chroma differ by.
 COUNTED_OFF = 4
-# Pixels beside an edge have colours of both of its sides.
-BLURRED = 4
 EVEN, ODD_HEIGHT, ODD = (72, 96), (73, 96), (73, 97)
 
 CASES = [
@@ -61,31 +49,6 @@ CASES = [
         ('odd', ODD_HEIGHT if encoding in (*MOSAICS, *PACKED_YUV) else ODD, 0, 0),
     )
 ]
-
-
-def draw(height, width):
-    """Draw patches of colours on a gradient; return also which pixels are away from edges."""
-    row, column = np.mgrid[0:height, 0:width]
-    slope = (row + column) / (height + width)
-    rgb = np.stack([40 + 170 * column / width, 40 + 170 * row / height, 200 - 150 * slope], axis=2)
-    is_edge = np.ones((height, width), bool)
-    is_edge[2 * PATCH :] = is_edge[:, 4 * PATCH :] = False
-    is_edge = grown(is_edge, BLURRED)
-    for number, colour in enumerate(PATCHES):
-        top, left = PATCH * (number // 4), PATCH * (number % 4)
-        patch = np.s_[top : top + PATCH, left : left + PATCH]
-        rgb[patch] = colour
-        is_edge[patch][BLURRED:-BLURRED, BLURRED:-BLURRED] = False
-    # The last row and column of a mosaic have no neighbours to tell their colours.
-    is_edge[-BLURRED:] = is_edge[:, -BLURRED:] = True
-    return rgb.round().astype(np.uint8), ~is_edge
-
-
-def grown(mask, by):
-    wide = np.pad(mask, by)
-    around = range(2 * by + 1)
-    height, width = mask.shape
-    return np.any([wide[r : r + height, c : c + width] for r in around for c in around], axis=0)
 
 
 def decoded(path):
