@@ -39,6 +39,9 @@ _TRIAL_TIMEOUT_S = 20.0
 
 # SVT-AV1 writes beyond its buffers when a side is 8 pixels or less; x265 refuses less than 16.
 _MIN_SIDE = 16
+# Below this, the SVT-AV1 in older PyAV hangs or ends the process.
+_MIN_SIDE_OF_OLD_AV1 = 32
+_FIRST_SOUND_PYAV = (17, 1)
 _MAX_SIDE = 16384
 # SVT-AV1 rounds an odd side up by itself; the others refuse what chroma cannot halve.
 _TAKES_ODD_SIZES = ('libsvtav1',)
@@ -109,6 +112,13 @@ def _encode_two_frames(config: EncoderConfig, fps: int) -> int:
     return num_packets + len(context.encode(None))
 
 
+def min_side(vcodec: str) -> int:
+    """Return how many pixels the sides of a picture must have for a codec."""
+    release = tuple(int(part) for part in av.__version__.split('.')[:2])
+    is_unsound = vcodec == 'libsvtav1' and release < _FIRST_SOUND_PYAV
+    return _MIN_SIDE_OF_OLD_AV1 if is_unsound else _MIN_SIDE
+
+
 def check_picture_size(video_key: str, config: EncoderConfig, *, height: int, width: int) -> None:
     """
     Refuse pictures that the codec cannot take.
@@ -121,8 +131,12 @@ def check_picture_size(video_key: str, config: EncoderConfig, *, height: int, wi
     """
     name = f'picture size of {video_key}'
     size = f'{width}x{height}'
-    if not all(_MIN_SIDE <= side <= _MAX_SIDE for side in (height, width)):
-        raise CodecError(name, size, f'allowed is {_MIN_SIDE} to {_MAX_SIDE} pixels a side')
+    low = min_side(config.vcodec)
+    if not all(low <= side <= _MAX_SIDE for side in (height, width)):
+        allowed = f'allowed is {low} to {_MAX_SIDE} pixels a side'
+        if low > _MIN_SIDE:
+            allowed += f' with PyAV {av.__version__}; take h264, or install av>=17.1'
+        raise CodecError(name, size, allowed)
     if config.vcodec in _TAKES_ODD_SIZES:
         return
     chroma = av.VideoFormat(config.pix_fmt, _MAX_SIDE, _MAX_SIDE)

@@ -66,8 +66,7 @@ class TorchcodecDecoder:
             raise VideoError(f'{path} cannot be read as a video: there is no such file')
         self._path = path
         try:
-            decoders = import_module('torchcodec.decoders')
-            self._decoder: Any = decoders.VideoDecoder(str(path), dimension_order='NHWC')
+            self._decoder: Any = self._opened()
             metadata = self._decoder.metadata
             self._size = (int(metadata.height), int(metadata.width))
             self._half_period_s = 1 / Fraction(metadata.average_fps) / 2
@@ -96,11 +95,24 @@ class TorchcodecDecoder:
         ]
         try:
             batch = self._decoder.get_frames_played_at(wanted)
+            if not self._is_shown_then(batch, wanted):
+                # Once it has come to the end of a file with reordered frames, 0.11 stays there.
+                self._decoder = self._opened()
+                batch = self._decoder.get_frames_played_at(wanted)
             found = batch.pts_seconds.tolist()
             pixels: Pixels = np.asarray(batch.data.numpy())
         except _ERRORS as error:
             raise VideoError(f'{self._path} cannot be decoded: {_reason(error)}') from error
         yield from zip(map(Fraction, found), pixels, strict=True)
+
+    def _opened(self) -> Any:
+        decoders = import_module('torchcodec.decoders')
+        return decoders.VideoDecoder(str(self._path), dimension_order='NHWC')
+
+    def _is_shown_then(self, batch: Any, wanted: Sequence[float]) -> bool:
+        """Whether the frames of a batch are shown at the instants asked for."""
+        off_s = np.abs(np.asarray(batch.pts_seconds.tolist()) - wanted)
+        return bool((off_s <= float(self._half_period_s * 5 / 2)).all())
 
     def close(self) -> None:
         """Let go of the file. Idempotent."""

@@ -39,11 +39,16 @@ from cuda_stubs import require_tools, StubError, write_stubs
 
 HERE = Path(__file__).resolve().parent
 REQUIREMENTS = HERE / 'requirements.txt'
-INPUTS = (REQUIREMENTS, HERE / 'build_environment.py', HERE / 'cuda_stubs.py')
+WITH_TORCHCODEC = HERE / 'requirements-torchcodec.txt'
+INPUTS = (REQUIREMENTS, WITH_TORCHCODEC, HERE / 'build_environment.py', HERE / 'cuda_stubs.py')
 STAMP = 'conformance-stamp'
 UNFINISHED = 'unfinished'
 # Newer ones are left out on purpose: not every pin has a binary wheel for them.
 PYTHON_VERSIONS = ('3.12', '3.13')
+# Folders of the environment, see test/integration/test_torchcodec.py.
+TORCHCODEC = 'torchcodec'
+FFMPEG = 'ffmpeg'
+_MANGLED = re.compile(r'(lib(?:av|sw)\w+)-[0-9a-f]+(\.so\.\d+)\..+')
 # Only the wheels that take a while: megabytes and more.
 _WHEEL = re.compile(r'(Downloading|Using cached) (?:\S*/)?([^/\s]+\.whl) \((\S+ [MG]B)\)')
 _PROBE = 'import ensurepip, sys, venv; print("%d.%d" % sys.version_info[:2])'
@@ -159,17 +164,19 @@ def clear(venv_dir: Path) -> None:
     (venv_dir / STAMP).write_text(UNFINISHED)
 
 
-def install(python: Path) -> None:
+def install(python: Path, requirements: Path, *more: str | Path) -> None:
     """
-    Install the pins, showing the larger files as pip fetches them.
+    Install pins, showing the larger files as pip fetches them.
 
     :param python: interpreter of the new environment.
+    :param requirements: the file of the pins.
+    :param more: options of pip.
     :raises BuildError: if pip fails.
     """
     # --no-deps: the pins are complete, and torch's own list would add gigabytes of CUDA.
     command: list[str | Path] = [
         python, '-I', '-m', 'pip', '--disable-pip-version-check', '--no-color', 'install',
-        '--no-deps', '--only-binary', ':all:', '--progress-bar', 'off', '-r', REQUIREMENTS]
+        '--no-deps', '--only-binary', ':all:', '--progress-bar', 'off', '-r', requirements, *more]
     others: deque[str] = deque(maxlen=15)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True) as pip:
@@ -182,8 +189,26 @@ def install(python: Path) -> None:
             else:
                 others.append(line)
     if pip.returncode:
-        raise BuildError(f"pip could not install {REQUIREMENTS}:\n{''.join(others)}"
+        raise BuildError(f"pip could not install {requirements}:\n{''.join(others)}"
                          'Is the package index within reach, and is the disk not full?')
+
+
+def name_ffmpeg(venv_dir: Path, site_packages: Path) -> None:
+    """
+    Give the FFmpeg libraries inside PyAV the names that torchcodec looks for.
+
+    :param venv_dir: the environment; the names stand in a folder of it.
+    :param site_packages: where PyAV is installed.
+    :raises BuildError: if it holds no such libraries.
+    """
+    folder = venv_dir / FFMPEG
+    folder.mkdir()
+    for library in sorted((site_packages / 'av.libs').glob('lib*')):
+        if match := _MANGLED.fullmatch(library.name):
+            (folder / f'{match[1]}{match[2]}').symlink_to(library)
+    if not list(folder.glob('libavcodec.so.*')):
+        raise BuildError(f'PyAV has no libavcodec in {site_packages / "av.libs"}: torchcodec '
+                         'reads videos with it')
 
 
 def output_of(python: Path, code: str) -> str:
@@ -217,8 +242,10 @@ def build(venv_dir: Path) -> None:
     subprocess.run([base, '-I', '-m', 'venv', venv_dir], check=True)
     python = interpreter(venv_dir)
     say('installing lerobot, torch and what they need: about 0.7 GB to download, 1.9 GB on disk')
-    install(python)
+    install(python, REQUIREMENTS)
+    install(python, WITH_TORCHCODEC, '--target', venv_dir / TORCHCODEC)
     site_packages = output_of(python, 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    name_ffmpeg(venv_dir, Path(site_packages))
     stubs = write_stubs(Path(site_packages))
     say(f'wrote stubs of {len(stubs)} CUDA libraries; trying the environment')
     say(output_of(python, _TRIAL))

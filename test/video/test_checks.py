@@ -22,7 +22,7 @@ beyond its own memory when pictures are tiny.
 from __future__ import annotations
 
 from lerobot_streamrec.errors import CodecError, ConfigError
-from lerobot_streamrec.video.checks import check_encoder, check_picture_size
+from lerobot_streamrec.video.checks import check_encoder, check_picture_size, min_side
 from lerobot_streamrec.video.config import BUNDLED_VCODECS, EncoderConfig
 from lerobot_streamrec.video.depth_config import DEPTH_ENCODER
 import pytest
@@ -149,8 +149,18 @@ def test_a_rate_that_the_codec_does_not_take_is_refused_by_name():
 @pytest.mark.parametrize(('width', 'height'), [(8, 64), (64, 15), (0, 0), (100_000, 480)])
 def test_sizes_out_of_range_are_refused_for_every_codec(vcodec, width, height):
     config = EncoderConfig(vcodec=vcodec)
-    with pytest.raises(CodecError, match=f'front.*{width}x{height}.*16 to 16384'):
+    with pytest.raises(CodecError, match=f'front.*{width}x{height}.*{min_side(vcodec)} to 16384'):
         check_picture_size('front', config, height=height, width=width)
+
+
+@pytest.mark.parametrize(('version', 'side'), [('15.0.0', 32), ('17.0.1', 32), ('17.1.0', 16)])
+def test_small_pictures_are_refused_where_svt_av1_would_hang(version, side, monkeypatch):
+    monkeypatch.setattr('av.__version__', version)
+    config = EncoderConfig()
+    check_picture_size('front', config, height=side, width=side)
+    with pytest.raises(CodecError, match=f'allowed is {side} to 16384 pixels a side'):
+        check_picture_size('front', config, height=side - 2, width=640)
+    check_picture_size('front', EncoderConfig(vcodec='h264'), height=16, width=16)
 
 
 @pytest.mark.parametrize('vcodec', ['h264', 'hevc'])
@@ -165,7 +175,12 @@ def test_odd_sizes_are_refused_where_the_codec_does_not_take_them(vcodec, width,
 
 @pytest.mark.parametrize(
     ('vcodec', 'width', 'height'),
-    [('libsvtav1', 16, 16), ('h264', 16, 16), ('hevc', 16, 16), ('libsvtav1', 161, 121)],
+    [
+        ('libsvtav1', min_side('libsvtav1'), min_side('libsvtav1')),
+        ('h264', 16, 16),
+        ('hevc', 16, 16),
+        ('libsvtav1', 161, 121),
+    ],
 )
 def test_a_size_that_is_accepted_can_be_encoded(
     vcodec, width, height, open_encoder, picture, decode

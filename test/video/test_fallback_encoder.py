@@ -107,7 +107,7 @@ def check(video, shown, num_frames):
 @pytest.mark.parametrize('name', PROGRAMS)
 def test_a_program_that_is_killed_costs_no_frame(name, vcodec, open_safely, shown):
     if PROGRAMS[name] is None:
-        pytest.skip('this machine has no ffmpeg of its own')
+        pytest.skip('there is no ffmpeg program on the PATH: apt-get install ffmpeg')
     encoder, account = open_safely(ffmpeg_config(vcodec, PROGRAMS[name]))
     encode_numbers(encoder, range(80))
     wait_for(lambda: encoder.num_written >= 12)

@@ -56,7 +56,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(params=PROGRAMS)
 def program(request):
     if PROGRAMS[request.param] is None:
-        pytest.skip('this machine has no ffmpeg of its own')
+        pytest.skip('there is no ffmpeg program on the PATH: apt-get install ffmpeg')
     return PROGRAMS[request.param]
 
 

@@ -30,10 +30,8 @@ from lerobot_streamrec.video.torchcodec_decoder import torchcodec_problem
 import numpy as np
 import pytest
 
-NEEDS_TORCHCODEC = pytest.mark.skipif(
-    bool(torchcodec_problem()), reason=f'torchcodec: {torchcodec_problem()}'
-)
-BACKENDS = ['pyav', pytest.param('torchcodec', marks=NEEDS_TORCHCODEC)]
+# test/integration/test_torchcodec.py runs these where there is a torchcodec.
+BACKENDS = ['pyav'] if torchcodec_problem() else ['pyav', 'torchcodec']
 
 
 @pytest.mark.parametrize('is_cached', [False, True], ids=['closed', 'cached'])
@@ -209,10 +207,38 @@ def test_torchcodec_is_asked_for_the_frame_shown_half_a_period_later(
         frames_at(path, [0.53], backend='torchcodec')
 
 
-@pytest.mark.skipif(not torchcodec_problem(), reason='torchcodec is here')
-def test_a_torchcodec_that_is_missing_is_told(moving_video):
+def test_a_torchcodec_that_is_missing_is_told(moving_video, monkeypatch):
+    monkeypatch.setattr(torchcodec_decoder, 'find_spec', lambda _: None)
+    monkeypatch.setattr(torchcodec_decoder, 'torchcodec_problem', torchcodec_problem.__wrapped__)
     with pytest.raises(ConfigError, match=r"backend is 'torchcodec': it is not installed; take"):
         frames_at(moving_video(), [0], backend='torchcodec')
+
+
+def test_a_torchcodec_that_stays_at_the_end_is_opened_again(
+    fake_torchcodec, moving_video, pixels_of, monkeypatch
+):
+    path = moving_video()
+    frames = pixels_of(path)
+    opened = []
+
+    class Stuck(torchcodec_decoder.import_module('').VideoDecoder):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            opened.append(self)
+            self._is_at_end = False
+
+        def get_frames_played_at(self, seconds):
+            wanted = [39.5 / 30] * len(seconds) if self._is_at_end else seconds
+            self._is_at_end = self._is_at_end or max(seconds) > 39 / 30
+            return super().get_frames_played_at(wanted)
+
+    module = SimpleNamespace(VideoDecoder=Stuck)
+    monkeypatch.setattr(torchcodec_decoder, 'import_module', lambda _: module)
+    with DecoderCache() as cache:
+        for index in (39, 2, 39, 3):
+            found = frames_at(path, [index / 30], backend='torchcodec', cache=cache)
+            np.testing.assert_array_equal(found, [frames[index]])
+    assert len(opened) == 3
 
 
 def test_a_torchcodec_that_fails_to_load_without_a_word_is_told(monkeypatch):
