@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ from lerobot_streamrec.dataset.statistics_file import (
     sidecar_path,
     weighted_by_rows,
 )
+from lerobot_streamrec.dataset.table_rules import refuse_odd_rows, refuse_odd_tables
 from lerobot_streamrec.dataset.tasks import parse_tasks, TaskColumns, TaskTable
 from lerobot_streamrec.errors import DatasetCorruptError
 import pyarrow as pa
@@ -145,6 +146,7 @@ def read_catalog(root: Path) -> Catalog:
     root = root.resolve()
     raw_info = parse_raw_info(info_content(root), root)
     info = info_of(raw_info, root)
+    refuse_odd_tables(root, info)
     tasks_content = _content(root, TASKS)
     if tasks_content is None and info.total_tasks:
         raise DatasetCorruptError(f'{root / TASKS} is missing')
@@ -169,6 +171,33 @@ def read_catalog(root: Path) -> Catalog:
         stated=_statistics(root, info),
         episodes=episodes,
     )
+
+
+def refuse_odd_dataset(root: Path, without: Collection[int] = ()) -> None:
+    """
+    Refuse a dataset that a tool cannot work with, before the tool touches anything; reads only.
+
+    :param root: its folder
+    :param without: episodes whose rows may be of any kind, since the tool takes them out
+    :raise DatasetCorruptError: naming the file and what is wrong with it
+    :raise DatasetMismatchError: if it is of another version of the format
+    """
+    catalog = read_catalog(root)
+    of_file: dict[FileIndex, list[EpisodeRow]] = {}
+    for one in catalog.episodes:
+        if one.episode_index not in without:
+            of_file.setdefault(one.data_file, []).append(one)
+    for file, episodes in of_file.items():
+        path = catalog.data_path(file)
+        if not path.is_file():
+            raise DatasetCorruptError(f'{path} is missing, and episodes refer to it')
+        refuse_odd_rows(
+            catalog.root,
+            path,
+            catalog.info,
+            [one.episode_index for one in episodes],
+            sum(one.length for one in episodes),
+        )
 
 
 def _content(root: Path, relative: Any) -> bytes | None:

@@ -154,7 +154,7 @@ def committed_files(
         rows += table.to_pylist()
     committed = rows[:total_episodes]
     indices = [row['episode_index'] for row in committed]
-    if indices != list(range(total_episodes)):
+    if len(indices) != total_episodes or indices != list(range(len(indices))):
         raise DatasetCorruptError(
             f'info.json counts {total_episodes} episodes, but meta/episodes holds '
             f'{len(rows)}: {indices[:5]}...'

@@ -21,13 +21,12 @@ import os
 from pathlib import Path
 
 from lerobot_streamrec.dataset.features import FeatureSpec
-from lerobot_streamrec.dataset.info import DatasetInfo, read_info, with_defaults
+from lerobot_streamrec.dataset.info import DatasetInfo, with_defaults
 from lerobot_streamrec.dataset.layout import INFO, STAGING
 from lerobot_streamrec.dataset.links import refuse_links
 from lerobot_streamrec.dataset.lock import lock_holder
-from lerobot_streamrec.dataset.opening import unfinished_folders
-from lerobot_streamrec.dataset.resuming import refuse_another_kind
-from lerobot_streamrec.errors import ConfigError, DatasetExistsError, DatasetLockedError
+from lerobot_streamrec.dataset.opening import resumable_info, unfinished_folders
+from lerobot_streamrec.errors import ConfigError, DatasetLockedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +71,14 @@ def look_at_root(
         unfinished_folders(root)
         _refuse_unwritable(root)
         num_takes = sum(1 for _ in (root / STAGING).glob('*'))
-        if not (root / INFO).is_file():
+        if not os.path.lexists(root / INFO):
             new = DatasetInfo(fps, robot_type, with_defaults(features))
             return RootOutlook(new, is_new=True, num_takes=num_takes)
-        info = read_info(root)
     except OSError as error:
         raise ConfigError(
             'root', str(root), f'{error.strerror or error}; choose a folder that can be written to'
         ) from error
-    if not resume:
-        raise DatasetExistsError(
-            f'{root} holds a dataset of {info.total_episodes} episodes, and resume is false; '
-            'set resume to true to append to it, or choose another root'
-        )
-    refuse_another_kind(root, info, fps, robot_type, features)
+    info = resumable_info(root, fps, robot_type, features, resume=resume)
     return RootOutlook(info, is_new=False, num_takes=num_takes)
 
 

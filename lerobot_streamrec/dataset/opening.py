@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+import os
 from pathlib import Path
 
 from lerobot_streamrec.dataset.features import (
@@ -33,6 +34,7 @@ from lerobot_streamrec.dataset.parquet import warm_up
 from lerobot_streamrec.dataset.rebuild.exchange import finish_rebuild
 from lerobot_streamrec.dataset.resuming import refuse_another_kind, resumed_state
 from lerobot_streamrec.dataset.state import DatasetState
+from lerobot_streamrec.dataset.table_rules import open_table, READ_ERRORS, refuse_odd_tables
 from lerobot_streamrec.dataset.takes.leftovers import quarantine_all, return_videos
 from lerobot_streamrec.dataset.takes.salvage import salvage_takes, SAVE
 from lerobot_streamrec.dataset.takes.take_record import read_take_record, RECORD, TakeRecord
@@ -75,6 +77,10 @@ def open_dataset(
     try:
         refuse_links(root)
         unfinished = unfinished_folders(root)
+        if os.path.lexists(root / INFO):
+            # Before the lock is taken: a dataset that is refused stays as it is to the last file.
+            info = resumable_info(root, fps, robot_type, features, resume=resume)
+            refuse_odd_tables(root, info)
         (root / OWN).mkdir(parents=True, exist_ok=True)
         lock = DatasetLock(root)
     except OSError as error:
@@ -102,7 +108,7 @@ def open_as_it_is(root: Path) -> tuple[DatasetWriter, list[str]]:
     :param root: the dataset's folder, or one that is to become a dataset with its first episode
     :raise DatasetCorruptError: if there is neither a dataset nor an episode that waits
     """
-    if (root / INFO).is_file():
+    if os.path.lexists(root / INFO):
         info = read_info(root)
         return open_dataset(
             root,
@@ -152,6 +158,24 @@ def _state(
         # What cameras are is written with their first pictures.
         bare = {key: with_info(spec, {}) for key, spec in features.items()}
         return DatasetState(DatasetInfo(fps, robot_type, with_defaults(bare)))
+    return resumed_state(files, resumable_info(root, fps, robot_type, features, resume=resume))
+
+
+def resumable_info(
+    root: Path,
+    fps: int,
+    robot_type: str | None,
+    features: Mapping[str, FeatureSpec],
+    *,
+    resume: bool,
+) -> DatasetInfo:
+    """
+    Read the info.json of a dataset that may be appended to; the arguments are ``open_dataset``'s.
+
+    :raise DatasetExistsError: if appending was not asked for
+    :raise DatasetMismatchError: if the dataset is of another kind
+    :raise DatasetCorruptError: if its info.json cannot be used
+    """
     info = read_info(root)
     if not resume:
         raise DatasetExistsError(
@@ -159,7 +183,7 @@ def _state(
             'set resume to true to append to it, or choose another root'
         )
     refuse_another_kind(root, info, fps, robot_type, features)
-    return resumed_state(files, info)
+    return info
 
 
 def unfinished_folders(root: Path) -> list[Path]:
@@ -167,15 +191,32 @@ def unfinished_folders(root: Path) -> list[Path]:
     List what an interrupted first commit left; changes nothing.
 
     :raise DatasetExistsError: if there is anything in the root that is not ours
+    :raise DatasetCorruptError: if there are several episodes, whose info.json was lost
     """
-    if not root.exists() or (root / INFO).is_file():
+    if not root.exists() or os.path.lexists(root / INFO):
         return []
     present = sorted(one for one in root.iterdir() if one.name != OWN.name)
     names = {one.name for one in present}
-    if names and not ((root / OWN).is_dir() and names <= _UNFINISHED):
+    are_folders = all(one.is_dir() for one in present)
+    if names and not ((root / OWN).is_dir() and names <= _UNFINISHED and are_folders):
         raise DatasetExistsError(
             f'{root} is not empty and holds no LeRobot dataset (there is '
             f'{", ".join(sorted(names)[:5])}); choose another root'
         )
+    num_episodes = sum(_num_rows(one) for one in root.glob('meta/episodes/*/*.parquet'))
+    if num_episodes > 1:
+        raise DatasetCorruptError(
+            f'{root} holds {num_episodes} episodes and no {INFO}: a first save that was '
+            'interrupted leaves one at most, so the file was lost. Restore it from a copy, or '
+            'choose another root'
+        )
     return present
+
+
+def _num_rows(path: Path) -> int:
+    try:
+        with open_table(path) as file:
+            return int(file.metadata.num_rows)
+    except READ_ERRORS:
+        return 1
 

@@ -15,17 +15,11 @@
 
 from __future__ import annotations
 
-from lerobot_streamrec.dataset.check.kinds import (
-    MISSING_COLUMN,
-    MISSING_VALUE,
-    WRONG_COLUMN_TYPE,
-    WRONG_SHAPE,
-)
-from lerobot_streamrec.dataset.check.reading import Floats, ProblemError
+from lerobot_streamrec.dataset.check.kinds import MISSING_COLUMN
+from lerobot_streamrec.dataset.check.reading import Floats, ProblemError, problems
 from lerobot_streamrec.dataset.features import FeatureSpec
-import numpy as np
+from lerobot_streamrec.dataset.table_rules import feature_values
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 # Files below this are read at once; of larger ones, one column at a time is in memory.
@@ -69,42 +63,5 @@ def numbers(column: pa.ChunkedArray, spec: FeatureSpec) -> Floats:
     :return: ``(rows, leading dimensions together, last dimension)``
     :raise ProblemError: if type or shape are others
     """
-    assert spec.shape is not None
-    array, shape = _flat(column.combine_chunks())
-    if not _fits(array.type, np.dtype(spec.dtype).kind):
-        raise ProblemError(WRONG_COLUMN_TYPE, column.type, spec.dtype)
-    if shape not in (spec.shape, () if spec.shape == (1,) else spec.shape):
-        raise ProblemError(WRONG_SHAPE, list(shape), list(spec.shape))
-    if array.null_count:
-        raise ProblemError(MISSING_VALUE, f'{array.null_count} missing elements', 'none')
-    values = np.asarray(array.to_numpy(zero_copy_only=False), dtype=np.float64)
-    return values.reshape(len(column), -1, spec.shape[-1])
-
-
-def _flat(array: pa.Array) -> tuple[pa.Array, tuple[int, ...]]:
-    """Return all elements one after the other, and the shape of one row."""
-    shape: list[int] = []
-    while True:
-        if isinstance(array, pa.ExtensionArray):
-            array = array.storage
-        elif pa.types.is_fixed_size_list(array.type):
-            shape.append(array.type.list_size)
-            array = array.flatten()
-        elif pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
-            lengths = pc.min_max(pc.list_value_length(array)).as_py()
-            if lengths['min'] != lengths['max']:
-                found = f'lists of {lengths["min"]} to {lengths["max"]}'
-                raise ProblemError(WRONG_SHAPE, found, 'lists of one length')
-            shape.append(lengths['min'] or 0)
-            array = array.flatten()
-        else:
-            return array, tuple(shape)
-
-
-def _fits(kind: pa.DataType, wanted: str) -> bool:
-    """Tell whether readers can make a numpy kind of an Arrow type."""
-    if wanted == 'b':
-        return bool(pa.types.is_boolean(kind))
-    if wanted == 'f':
-        return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
-    return bool(pa.types.is_integer(kind))
+    with problems():
+        return feature_values(column, spec)

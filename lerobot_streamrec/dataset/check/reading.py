@@ -16,13 +16,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 import json
 from pathlib import Path, PurePosixPath
 
 from lerobot_streamrec.dataset.check.findings import Findings, Kind
-from lerobot_streamrec.dataset.check.kinds import MISSING_FILE, UNREADABLE_FILE, WRONG_COLUMN_TYPE
+from lerobot_streamrec.dataset.check.kinds import (
+    MISSING_COLUMN,
+    MISSING_FILE,
+    MISSING_VALUE,
+    UNREADABLE_FILE,
+    WRONG_COLUMN_TYPE,
+    WRONG_SHAPE,
+)
 from lerobot_streamrec.dataset.info_rules import read_small_file
+from lerobot_streamrec.dataset.table_rules import (
+    open_table,
+    READ_ERRORS,
+    real_numbers,
+    Unfit,
+    UnfitError,
+    whole_numbers,
+)
 from lerobot_streamrec.errors import DatasetCorruptError
 import numpy as np
 import numpy.typing as npt
@@ -32,21 +48,17 @@ import pyarrow.parquet as pq
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
+_KINDS = {
+    Unfit.COLUMN: MISSING_COLUMN,
+    Unfit.TYPE: WRONG_COLUMN_TYPE,
+    Unfit.SHAPE: WRONG_SHAPE,
+    Unfit.VALUE: MISSING_VALUE,
+    Unfit.RANGE: WRONG_COLUMN_TYPE,
+}
+
 _MAX_JSON_BYTES = 256 * 2**20
 
-UNREADABLE = (
-    DatasetCorruptError,
-    pa.ArrowException,
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    MemoryError,
-    RecursionError,
-    NotImplementedError,
-)
+UNREADABLE = (DatasetCorruptError, *READ_ERRORS)
 """What reading and converting a broken file may raise."""
 
 
@@ -91,11 +103,11 @@ def read_json(root: Path, relative: PurePosixPath, findings: Findings) -> dict[s
 def open_parquet(root: Path, relative: str, findings: Findings) -> pq.ParquetFile | None:
     """Open a file; None if it cannot be read, which is a finding then. The caller closes it."""
     path = root / relative
-    if not path.is_file():
+    if not path.exists():
         findings.add(MISSING_FILE, relative, 'The file is missing, and readers look for it')
         return None
     try:
-        return pq.ParquetFile(path)
+        return open_table(path)
     except UNREADABLE as error:
         findings.add(UNREADABLE_FILE, relative, 'The file is no whole parquet file', found=error)
         return None
@@ -116,10 +128,8 @@ def integers(column: pa.ChunkedArray) -> Ints:
 
     :raise ProblemError: if it is of another type, or has holes
     """
-    if not pa.types.is_integer(column.type) or column.null_count:
-        found = f'{column.type} with {column.null_count} missing values'
-        raise ProblemError(WRONG_COLUMN_TYPE, found, 'int64 without missing values')
-    return np.asarray(column.to_numpy(), dtype=np.int64)
+    with problems():
+        return whole_numbers(column)
 
 
 def floats(column: pa.ChunkedArray) -> Floats:
@@ -128,11 +138,17 @@ def floats(column: pa.ChunkedArray) -> Floats:
 
     :raise ProblemError: if it is of another type, or has holes
     """
-    kind = column.type
-    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)) or column.null_count:
-        found = f'{kind} with {column.null_count} missing values'
-        raise ProblemError(WRONG_COLUMN_TYPE, found, 'double without missing values')
-    return np.asarray(column.to_numpy(), dtype=np.float64)
+    with problems():
+        return real_numbers(column)
+
+
+@contextmanager
+def problems() -> Iterator[None]:
+    """Make a ``ProblemError`` of an ``UnfitError``."""
+    try:
+        yield
+    except UnfitError as error:
+        raise ProblemError(_KINDS[error.reason], error.found, error.allowed) from error
 
 
 def runs(values: Ints) -> Iterator[tuple[int, int]]:

@@ -32,11 +32,10 @@ from lerobot_streamrec.dataset.check.kinds import (
 )
 from lerobot_streamrec.dataset.check.reading import open_parquet, UNREADABLE
 from lerobot_streamrec.dataset.layout import INFO, TASKS
+from lerobot_streamrec.dataset.table_rules import TASK_COLUMNS
 import pyarrow as pa
 
 _WHERE = str(TASKS)
-# Pandas' own name for an index without one, which older releases wrote.
-_INDEX_COLUMNS = ('task', '__index_level_0__')
 
 
 def check_tasks(root: Path, total_tasks: int | None, findings: Findings) -> list[str] | None:
@@ -57,8 +56,8 @@ def check_tasks(root: Path, total_tasks: int | None, findings: Findings) -> list
     except UNREADABLE as error:
         findings.add(UNREADABLE_FILE, _WHERE, 'The file cannot be read', found=error)
         return None
-    names = [name for name in _INDEX_COLUMNS if name in table.column_names]
-    if not names or 'task_index' not in table.column_names:
+    names = [name for name in TASK_COLUMNS if name in table.column_names]
+    if not names or any(table.column_names.count(one) != 1 for one in (names[0], 'task_index')):
         findings.add(
             MISSING_COLUMN,
             _WHERE,
@@ -91,7 +90,9 @@ def _check_index(schema: pa.Schema, name: str, findings: Findings) -> None:
 
 
 def _check_content(indices: list[object], tasks: list[object], findings: Findings) -> None:
-    if indices != list(range(len(indices))):
+    if not all(isinstance(index, int) for index in indices) or any(
+        index != place for place, index in enumerate(indices)
+    ):
         findings.add(
             TASKS_OUT_OF_ORDER,
             _WHERE,

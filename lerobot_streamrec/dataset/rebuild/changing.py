@@ -15,12 +15,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from lerobot_streamrec.dataset.catalog import refuse_odd_dataset
 from lerobot_streamrec.dataset.files import Files
 from lerobot_streamrec.dataset.info import read_info
 from lerobot_streamrec.dataset.layout import INFO, OWN, STAGING
@@ -101,16 +102,21 @@ def locked(root: Path, disk: Disk) -> Iterator[Path]:
 
 
 @contextmanager
-def changing(root: Path, disk: Disk) -> Iterator[Path]:
+def changing(root: Path, disk: Disk, *, without: Collection[int] = ()) -> Iterator[Path]:
     """
     Lock a dataset, and bring to an end what a crash interrupted in it.
 
+    A dataset that no tool can work with is refused before the lock is taken, so that it stays as
+    it is to the last file.
+
     :param root: its folder
+    :param without: episodes whose rows are not looked at, since they are to be taken out
     :return: the folder, without symbolic links
     :raise DatasetLockedError: if a recorder or another tool writes there
     :raise DatasetCorruptError: if there is no dataset, or it is not whole
     :raise RebuildError: if it cannot be written to, or holds an episode that is not finished
     """
+    refuse_odd_dataset(root, without)
     with locked(root, disk) as folder:
         refuse_unfinished_takes(folder)
         files = Files(folder)

@@ -83,7 +83,7 @@ def delete_episodes(
     """
     begin_s = time.monotonic()
     disk = disk or Disk()
-    with changing(root, disk) as locked:
+    with changing(root, disk, without=indices) as locked:
         catalog = read_catalog(locked)
         plan = plan_deletion(catalog, indices)
         if seen and any(catalog.episodes[one] != seen.episodes[one] for one in indices):

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 import time
 
-from lerobot_streamrec.dataset.catalog import Catalog, read_catalog
+from lerobot_streamrec.dataset.catalog import Catalog, read_catalog, refuse_odd_dataset
 from lerobot_streamrec.dataset.layout import OWN
 from lerobot_streamrec.dataset.lock import DatasetLock
 from lerobot_streamrec.dataset.rebuild.assemble import assemble_chosen, Progress
@@ -131,6 +131,8 @@ def merge_datasets(
     """
     begin_s = time.monotonic()
     check_roots(out, roots)
+    for root in roots:
+        refuse_odd_dataset(root)
     with ExitStack() as stack:
         for root in roots:
             _keep_writers_out(root, stack)

@@ -1,0 +1,375 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+What the tables of a dataset may say: columns, types, lengths and ranges.
+
+Tools refuse a table before they work with it; the check makes findings of the same rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+
+from lerobot_streamrec.dataset.features import FeatureSpec
+from lerobot_streamrec.dataset.info import DatasetInfo
+from lerobot_streamrec.dataset.info_rules import MAX_COUNT
+from lerobot_streamrec.dataset.layout import TASKS
+from lerobot_streamrec.errors import UnusableDatasetError
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+READ_ERRORS = (
+    pa.ArrowException,
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    MemoryError,
+    RecursionError,
+    NotImplementedError,
+)
+"""The errors that reading and converting a broken file may raise."""
+
+TASK_COLUMNS = ('task', '__index_level_0__')
+"""The column of tasks; older releases wrote the index of pandas without a name."""
+
+_MAX_FILE_NUMBER = 10**9
+_PLACES = {'chunk_index': (0, _MAX_FILE_NUMBER), 'file_index': (0, _MAX_FILE_NUMBER)}
+_EPISODE_NUMBERS = {
+    'episode_index': (0, MAX_COUNT),
+    'length': (1, MAX_COUNT),
+    'dataset_from_index': (0, MAX_COUNT),
+    'dataset_to_index': (0, MAX_COUNT),
+    **{f'data/{name}': span for name, span in _PLACES.items()},
+}
+# Readers find a frame within 1e-4 s of its instant.
+_MIN_SECONDS, _MAX_SECONDS = -1e-4, 1e9
+
+# A file of rows whose numbers ascend cannot be packed into less.
+_FREE_VALUES, _VALUES_PER_BYTE = 2**20, 64
+
+
+class Unfit(Enum):
+    """The way in which a column cannot be used."""
+
+    COLUMN = 'column'
+    TYPE = 'type'
+    SHAPE = 'shape'
+    VALUE = 'value'
+    RANGE = 'range'
+
+
+class UnfitError(Exception):
+    """
+    A column that cannot be used.
+
+    :param reason: the way in which it cannot
+    :param found: what there is
+    :param allowed: what there may be
+    """
+
+    def __init__(self, reason: Unfit, found: object, allowed: object) -> None:
+        super().__init__(f'{found} found, {allowed} is needed')
+        self.reason = reason
+        self.found = found
+        self.allowed = allowed
+
+
+def open_table(path: Path) -> pq.ParquetFile:
+    """
+    Open a parquet file, which the caller closes; what it may raise is in ``READ_ERRORS``.
+
+    A file that claims far more values than its bytes can hold is not opened, since reading it
+    would take memory by a number in the file.
+    """
+    if not path.is_file():
+        raise OSError('it is no regular file')
+    file = pq.ParquetFile(path)
+    metadata, size = file.metadata, path.stat().st_size
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    values = max(metadata.num_rows, 0) + sum(
+        group.column(number).num_values for group in groups for number in range(group.num_columns)
+    )
+    if values > _FREE_VALUES + _VALUES_PER_BYTE * size:
+        file.close()
+        raise ValueError(f'it claims to hold {values} values in {size} bytes')
+    return file
+
+
+def column_of(file: pq.ParquetFile, name: str) -> pa.ChunkedArray:
+    """
+    Read one column of a file.
+
+    :raise UnfitError: if there is not exactly one of this name
+    """
+    count = file.schema_arrow.names.count(name)
+    if count != 1:
+        raise UnfitError(Unfit.COLUMN, f'{count} columns', 'one column')
+    # Names with dots are paths to pyarrow, which may bring other columns along.
+    return file.read(columns=[name]).column(name)
+
+
+def whole_numbers(
+    column: pa.ChunkedArray, least: int = -(2**63), most: int = 2**63 - 1
+) -> Ints:
+    """
+    Return a column of whole numbers.
+
+    :raise UnfitError: if it is of another type, or has holes, or numbers out of range
+    """
+    if not pa.types.is_integer(column.type) or column.null_count:
+        found = f'{column.type} with {column.null_count} missing values'
+        raise UnfitError(Unfit.TYPE, found, 'int64 without missing values')
+    extremes = pc.min_max(column).as_py()
+    if len(column) and not least <= extremes['min'] <= extremes['max'] <= most:
+        wrong = extremes['min'] if extremes['min'] < least else extremes['max']
+        raise UnfitError(Unfit.RANGE, wrong, f'a whole number from {least} to {most}')
+    return np.asarray(column.to_numpy(), dtype=np.int64)
+
+
+def real_numbers(column: pa.ChunkedArray) -> Floats:
+    """
+    Return a column of numbers, which need not be finite.
+
+    :raise UnfitError: if it is of another type, or has holes
+    """
+    kind = column.type
+    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)) or column.null_count:
+        found = f'{kind} with {column.null_count} missing values'
+        raise UnfitError(Unfit.TYPE, found, 'double without missing values')
+    return np.asarray(column.to_numpy(), dtype=np.float64)
+
+
+def feature_values(column: pa.ChunkedArray, spec: FeatureSpec) -> Floats:
+    """
+    Return a numeric feature's values.
+
+    :param column: of the data files
+    :param spec: the description in info.json
+    :return: ``(rows, leading dimensions together, last dimension)``
+    :raise UnfitError: if type or shape are others, or if a row or an element is missing
+    """
+    assert spec.shape is not None
+    if column.null_count:
+        raise UnfitError(Unfit.VALUE, f'{column.null_count} missing rows', 'a value in every row')
+    array, shape = _flat(column.combine_chunks())
+    if not _fits(array.type, np.dtype(spec.dtype).kind):
+        raise UnfitError(Unfit.TYPE, column.type, spec.dtype)
+    if len(column) and shape not in (spec.shape, () if spec.shape == (1,) else spec.shape):
+        raise UnfitError(Unfit.SHAPE, list(shape), list(spec.shape))
+    if array.null_count:
+        raise UnfitError(Unfit.VALUE, f'{array.null_count} missing elements', 'none')
+    values = np.asarray(array.to_numpy(zero_copy_only=False), dtype=np.float64)
+    return values.reshape(len(column), -1, spec.shape[-1])
+
+
+def _flat(array: pa.Array) -> tuple[pa.Array, tuple[int, ...]]:
+    """Return all elements one after the other, and the shape of one row."""
+    shape: list[int] = []
+    while isinstance(array, pa.ExtensionArray | pa.ChunkedArray) or _is_list(array.type):
+        if isinstance(array, pa.ExtensionArray):
+            array = array.storage
+        elif isinstance(array, pa.ChunkedArray):
+            array = pa.concat_arrays(array.chunks)
+        elif array.null_count:
+            raise UnfitError(Unfit.VALUE, f'{array.null_count} missing lists', 'none')
+        elif pa.types.is_fixed_size_list(array.type):
+            shape.append(array.type.list_size)
+            array = array.flatten()
+        else:
+            lengths = pc.min_max(pc.list_value_length(array)).as_py()
+            if lengths['min'] != lengths['max']:
+                found = f'lists of {lengths["min"]} to {lengths["max"]}'
+                raise UnfitError(Unfit.SHAPE, found, 'lists of one length')
+            shape.append(lengths['min'] or 0)
+            array = array.flatten()
+    return array, tuple(shape)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    types = pa.types
+    return bool(
+        types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    )
+
+
+def _fits(kind: pa.DataType, wanted: str) -> bool:
+    """Tell whether readers can make a numpy kind of an Arrow type."""
+    if wanted == 'b':
+        return bool(pa.types.is_boolean(kind))
+    if wanted == 'f':
+        return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
+    return bool(pa.types.is_integer(kind))
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Tell a column of texts."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+@contextmanager
+def refusing(root: Path, path: Path) -> Iterator[None]:
+    """
+    Refuse a dataset when a file of it turns out not to be usable.
+
+    :param root: the dataset's folder
+    :param path: the file, below it
+    :raise UnusableDatasetError: for every error of ``READ_ERRORS``, and for an ``UnfitError``
+    """
+    relative = path.relative_to(root).as_posix()
+    try:
+        yield
+    except UnfitError as error:
+        raise UnusableDatasetError(root, relative, str(error)) from error
+    except READ_ERRORS as error:
+        reason = ' '.join(str(error).split())[:200] or type(error).__name__
+        problem = f'the file cannot be read ({reason})'
+        raise UnusableDatasetError(root, relative, problem) from error
+
+
+@contextmanager
+def naming(column: str) -> Iterator[None]:
+    """Put the name of a column before an ``UnfitError``."""
+    try:
+        yield
+    except UnfitError as error:
+        raise UnfitError(error.reason, f'column {column}: {error.found}', error.allowed) from error
+
+
+def refuse_odd_tables(root: Path, info: DatasetInfo) -> None:
+    """
+    Refuse a dataset whose tasks and episodes no tool can work with; reads only.
+
+    :param root: the dataset's folder
+    :param info: its info.json
+    :raise UnusableDatasetError: naming the file, the column and what it may hold
+    """
+    tasks = root / TASKS
+    if tasks.exists():
+        with refusing(root, tasks), open_table(tasks) as file:
+            _refuse_odd_tasks(file)
+    for path in sorted((root / 'meta/episodes').glob('*/*.parquet')):
+        with refusing(root, path), open_table(path) as file:
+            _refuse_odd_episodes(file, info)
+
+
+def _refuse_odd_tasks(file: pq.ParquetFile) -> None:
+    with naming('task_index'):
+        whole_numbers(column_of(file, 'task_index'), 0, MAX_COUNT)
+    present = [name for name in TASK_COLUMNS if name in file.schema_arrow.names]
+    name = present[0] if present else TASK_COLUMNS[0]
+    with naming(name):
+        column = column_of(file, name)
+        if len(column) and (not is_text(column.type) or column.null_count):
+            found = f'{column.type} with {column.null_count} missing values'
+            raise UnfitError(Unfit.TYPE, found, 'string without missing values')
+
+
+def _refuse_odd_episodes(file: pq.ParquetFile, info: DatasetInfo) -> None:
+    places = {
+        f'videos/{key}/{name}': span for key in info.video_keys for name, span in _PLACES.items()
+    }
+    numbers: Mapping[str, tuple[int, int]] = {**_EPISODE_NUMBERS, **places}
+    for name, (least, most) in numbers.items():
+        with naming(name):
+            whole_numbers(column_of(file, name), least, most)
+    with naming('tasks'):
+        _refuse_odd_lists(column_of(file, 'tasks'))
+    for key in info.video_keys:
+        ends = []
+        for name in (f'videos/{key}/from_timestamp', f'videos/{key}/to_timestamp'):
+            with naming(name):
+                ends.append(real_numbers(column_of(file, name)))
+                _refuse_odd_seconds(ends[-1])
+        backwards = np.flatnonzero(ends[1] < ends[0])
+        if len(backwards):
+            found = f'column {name}: {ends[1][backwards[0]]:g} s'
+            allowed = f'no less than from_timestamp ({ends[0][backwards[0]]:g} s)'
+            raise UnfitError(Unfit.RANGE, found, allowed)
+
+
+def _refuse_odd_lists(column: pa.ChunkedArray) -> None:
+    kind = column.type
+    is_fit = _is_list(kind) and is_text(kind.value_type) and not column.null_count
+    if len(column) and (not is_fit or pc.list_flatten(column).null_count):
+        raise UnfitError(Unfit.TYPE, kind, 'list<string> without missing values')
+
+
+def _refuse_odd_seconds(values: Floats) -> None:
+    wrong = values[~((values >= _MIN_SECONDS) & (values <= _MAX_SECONDS))]
+    if len(wrong):
+        raise UnfitError(Unfit.RANGE, f'{wrong[0]:g} s', f'from 0 to {_MAX_SECONDS:g} s')
+
+
+def refuse_odd_rows(
+    root: Path, path: Path, info: DatasetInfo, episodes: Sequence[int], num_rows: int
+) -> None:
+    """
+    Refuse a data file whose rows no tool can work with; reads all but pictures and texts.
+
+    Numbers need not be finite: an episode with others can still be taken out.
+
+    :param root: the dataset's folder
+    :param path: the file
+    :param info: describes the features
+    :param episodes: the episodes whose values are looked at
+    :param num_rows: the rows that they have together
+    :raise UnusableDatasetError: naming the file, the column and what it may hold
+    """
+    with refusing(root, path), open_table(path) as file:
+        with naming('episode_index'):
+            owners = whole_numbers(column_of(file, 'episode_index'))
+        chosen = np.isin(owners, np.asarray(episodes, dtype=np.int64))
+        if int(chosen.sum()) < num_rows:
+            found = f'{int(chosen.sum())} rows of the episodes that stand there'
+            raise UnfitError(Unfit.SHAPE, found, f'a number of {num_rows}')
+        mask = pa.array(chosen)
+        for key, spec in info.features.items():
+            if not spec.is_video:
+                with naming(key):
+                    _refuse_odd_feature(column_of(file, key), mask, key, spec)
+
+
+def _refuse_odd_feature(
+    column: pa.ChunkedArray, mask: pa.Array, key: str, spec: FeatureSpec
+) -> None:
+    if spec.dtype == 'language':
+        return
+    if spec.dtype in ('string', 'image'):
+        is_picture = pa.types.is_struct(column.type) and column.type.get_field_index('bytes') >= 0
+        if not (is_picture if spec.dtype == 'image' else is_text(column.type)):
+            raise UnfitError(Unfit.TYPE, column.type, f'the type of {spec.dtype} features')
+        return
+    values = column.filter(mask)
+    if key == 'task_index':
+        whole_numbers(values, 0, MAX_COUNT)
+    elif spec.dtype == 'int64' and key in _ROW_NUMBERS:
+        whole_numbers(values)
+    else:
+        feature_values(values, spec)
+
+
+_ROW_NUMBERS = ('frame_index', 'episode_index', 'index')
