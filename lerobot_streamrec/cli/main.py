@@ -86,7 +86,7 @@ def main() -> int:
     except click.Abort:
         click.echo('aborted', err=True)
         return EXIT_PROBLEM
-    except StreamrecError as error:
+    except (StreamrecError, OSError) as error:
         click.echo(f'streamrec: {error}', err=True)
         return EXIT_PROBLEM
 

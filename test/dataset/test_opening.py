@@ -248,3 +248,21 @@ def test_a_task_that_an_episode_has_is_never_cut_off(committed, open_writer, sna
     with pytest.raises(DatasetCorruptError, match='tasks'):
         open_writer()
     assert snapshot() == before
+
+
+@pytest.mark.parametrize('is_there', [False, True], ids=['gone', 'a folder'])
+def test_a_lost_info_is_not_taken_for_a_first_save(open_writer, make_draft, root, is_there):
+    """Its episodes would go to the quarantine folder as what a crash left."""
+    writer = open_writer()
+    for _ in range(2):
+        draft = make_draft()
+        writer.commit(draft)
+        writer.remove(next(iter(draft.videos.values())).path.parent)
+    writer.close()
+    (root / 'meta/info.json').unlink()
+    if is_there:
+        (root / 'meta/info.json').mkdir()
+    before = sorted(root.rglob('*'))
+    with pytest.raises(DatasetCorruptError, match=r'info\.json'):
+        open_writer()
+    assert sorted(root.rglob('*')) == before

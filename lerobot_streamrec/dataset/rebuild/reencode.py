@@ -25,6 +25,7 @@ from typing import Any
 
 from lerobot_streamrec.dataset.catalog import Catalog, read_catalog
 from lerobot_streamrec.dataset.extract import video_key_of
+from lerobot_streamrec.dataset.layout import INFO
 from lerobot_streamrec.dataset.rebuild.assemble import (
     assemble_same,
     file_numbers,
@@ -37,11 +38,12 @@ from lerobot_streamrec.dataset.rebuild.encoded_files import EncodingJob, write_e
 from lerobot_streamrec.dataset.rebuild.exchange import rebuilding
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, kept_episodes
 from lerobot_streamrec.dataset.rebuild.plan import make_plan, Plan
-from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.errors import ConfigError, UnusableDatasetError
 from lerobot_streamrec.video.accepted import COLOUR_CHANNELS, DEPTH_CHANNELS
 from lerobot_streamrec.video.checks import check_picture_size
 from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.depth_config import is_depth, IS_DEPTH_MAP, keeps_codes
+from lerobot_streamrec.video.inspect import video_facts
 from lerobot_streamrec.video.known_trials import check_at_size
 from lerobot_streamrec.video.probe import probe_video
 from lerobot_streamrec.video.reencode import unsuitable
@@ -119,8 +121,7 @@ def plan_encoding(
         raise ConfigError('root', str(catalog.root), f'there is nothing to encode: {reason}')
     channels = DEPTH_CHANNELS if keeps_codes(config) else COLOUR_CHANNELS
     for key in chosen:
-        # Older datasets say (channels, height, width).
-        height, width = _size(catalog.info.features[key].shape or (0, 0, 0))
+        height, width = _size(catalog, key)
         check_picture_size(key, config, height=height, width=width)
         size = {'height': height, 'width': width}
         check_at_size(config, **size, fps=catalog.info.fps, channels=channels)
@@ -183,9 +184,24 @@ def reencode_dataset(
         )
 
 
-def _size(shape: Sequence[int]) -> tuple[int, int]:
-    is_first = shape[0] in (1, 3) and shape[2] not in (1, 3)
-    return (shape[1], shape[2]) if is_first else (shape[0], shape[1])
+def _size(catalog: Catalog, key: str) -> tuple[int, int]:
+    """
+    Return height and width of a camera's pictures.
+
+    :raise UnusableDatasetError: if its first video has others than info.json says, lest the
+        encoder be tried with a size that nobody has seen
+    """
+    shape = catalog.info.features[key].shape or ()
+    path = catalog.video_path(key, catalog.episodes[0].videos[key].file)
+    facts = video_facts(path)
+    # Older datasets say (channels, height, width).
+    if (facts.height, facts.width) not in (shape[:2], shape[1:]):
+        problem = (
+            f'the shape of {key} is {list(shape)}, and the pictures in {path} have a height of '
+            f'{facts.height} and a width of {facts.width} pixels'
+        )
+        raise UnusableDatasetError(catalog.root, INFO, problem)
+    return facts.height, facts.width
 
 
 def _first_file(jobs: Sequence[EncodingJob], key: str, folder: Path) -> Path:
