@@ -51,7 +51,7 @@ REPLACEMENTS: dict[str, object] = {
 }
 """What a repair writes in the place of a value that cannot be used."""
 
-_TEXTS = ('string', 'language')
+TEXTS = ('string', 'language')
 _PICTURES = ('image', 'video')
 _NUMBERS = tuple(
     ['bool', 'float16', 'float32', 'float64']
@@ -237,8 +237,8 @@ def _feature_faults(key: str, entry: object) -> Iterator[Fault]:
         yield _fault(where, entry, 'an object with dtype and shape is needed', key)
         return
     dtype, shape = entry.get('dtype'), entry.get('shape')
-    if dtype not in (*_NUMBERS, *_TEXTS, *_PICTURES):
-        allowed = f'one of {", ".join((*_NUMBERS, *_TEXTS, *_PICTURES))} is needed'
+    if dtype not in (*_NUMBERS, *TEXTS, *_PICTURES):
+        allowed = f'one of {", ".join((*_NUMBERS, *TEXTS, *_PICTURES))} is needed'
         yield _fault(f'{where}.dtype', dtype, allowed, key)
     elif problem := _shape_problem(shape, is_picture=dtype in _PICTURES):
         yield _fault(f'{where}.shape', shape, problem, key)

@@ -120,7 +120,7 @@ def parse_stats_json(content: bytes, where: object, num_rows: int) -> DatasetSta
         return DatasetStatistics(
             found, frozenset(key for key, one in found.items() if one.is_of_pictures)
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise DatasetCorruptError(f'{where}/meta/stats.json cannot be read: {error!r}') from error
 
 

@@ -19,6 +19,7 @@ Tools refuse a table before they work with it; the check makes findings of the s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
@@ -26,9 +27,10 @@ from pathlib import Path
 
 from lerobot_streamrec.dataset.features import FeatureSpec
 from lerobot_streamrec.dataset.info import DatasetInfo
-from lerobot_streamrec.dataset.info_rules import MAX_COUNT
+from lerobot_streamrec.dataset.info_rules import MAX_COUNT, shown_value, TEXTS
 from lerobot_streamrec.dataset.layout import TASKS
 from lerobot_streamrec.errors import UnusableDatasetError
+from lerobot_streamrec.stats.feature_statistics import STATISTICS
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -107,6 +109,10 @@ def open_table(path: Path) -> pq.ParquetFile:
     if not path.is_file():
         raise OSError('it is no regular file')
     file = pq.ParquetFile(path)
+    name, count = Counter(file.schema_arrow.names).most_common(1)[0]
+    if count > 1:
+        file.close()
+        raise ValueError(f'it has {count} columns {shown_value(name)}')
     metadata, size = file.metadata, path.stat().st_size
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     values = max(metadata.num_rows, 0) + sum(
@@ -296,6 +302,11 @@ def _refuse_odd_episodes(file: pq.ParquetFile, info: DatasetInfo) -> None:
     for name, (least, most) in numbers.items():
         with naming(name):
             whole_numbers(column_of(file, name), least, most)
+    for name, (least, most) in _PLACES.items():
+        if f'meta/episodes/{name}' in file.schema_arrow.names:
+            with naming(f'meta/episodes/{name}'):
+                whole_numbers(column_of(file, f'meta/episodes/{name}'), least, most)
+    _refuse_odd_statistics(file.schema_arrow, info)
     with naming('tasks'):
         _refuse_odd_lists(column_of(file, 'tasks'))
     for key in info.video_keys:
@@ -309,6 +320,17 @@ def _refuse_odd_episodes(file: pq.ParquetFile, info: DatasetInfo) -> None:
             found = f'column {name}: {ends[1][backwards[0]]:g} s'
             allowed = f'no less than from_timestamp ({ends[0][backwards[0]]:g} s)'
             raise UnfitError(Unfit.RANGE, found, allowed)
+
+
+def _refuse_odd_statistics(schema: pa.Schema, info: DatasetInfo) -> None:
+    for key, spec in info.features.items():
+        names = (f'stats/{key}/{name}' for name in STATISTICS)
+        for name in (one for one in names if spec.dtype not in TEXTS and one in schema.names):
+            kind = schema.field(name).type
+            while _is_list(kind):
+                kind = kind.value_type
+            if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+                raise UnfitError(Unfit.TYPE, f'column {name}: {kind}', 'lists of numbers')
 
 
 def _refuse_odd_lists(column: pa.ChunkedArray) -> None:

@@ -121,12 +121,17 @@ class FeatureStatistics:
         :raise KeyError: if a statistic is missing
         :raise ValueError: if one is not made of numbers
         """
-        values = {
-            name: np.asarray(lists[name], dtype=np.float64)
-            for name in STATISTICS
-            if name != 'count'
-        }
-        count = int(np.asarray(lists['count'], dtype=np.int64).reshape(-1)[0])
+        try:
+            values = {
+                name: np.asarray(lists[name], dtype=np.float64)
+                for name in STATISTICS
+                if name != 'count'
+            }
+            count = int(np.asarray(lists['count'], dtype=np.float64).reshape(-1)[0])
+        except (TypeError, IndexError, OverflowError) as error:
+            raise ValueError(f'they are not made of numbers: {error}') from error
+        if count < 1 or len({one.shape for one in values.values()}) > 1:
+            raise ValueError(f'they are of {count} rows, or of different shapes')
         found = cls(values, num_rows, distributions, scale, count)
         # All writers count the rows of what is not a camera.
         return found if found.is_of_pictures else replace(found, stated_count=None)

@@ -31,9 +31,11 @@ import json
 import logging
 import os
 from pathlib import Path
+import shlex
 import shutil
 import uuid
 
+from lerobot_streamrec.dataset.info_rules import shown_value
 from lerobot_streamrec.dataset.layout import LOCK, OWN, OWNER, QUARANTINE, REBUILD, STAGING
 from lerobot_streamrec.dataset.lock import DatasetLock
 from lerobot_streamrec.dataset.rebuild.disk import Disk
@@ -43,7 +45,8 @@ from lerobot_streamrec.dataset.rebuild.new_tree import (
     NewTree,
     refuse_linked_folders,
 )
-from lerobot_streamrec.errors import DatasetError, RebuildError
+from lerobot_streamrec.dataset.table_rules import READ_ERRORS
+from lerobot_streamrec.errors import DatasetError, RebuildError, StreamrecError
 
 _log = logging.getLogger(__name__)
 
@@ -92,6 +95,8 @@ def rebuilding(
             _give_up(beside, disk)
             if isinstance(error, OSError):
                 raise RebuildError(_why_not(root, error)) from error
+            if isinstance(error, READ_ERRORS) and not isinstance(error, StreamrecError):
+                raise RebuildError(contents_refused(root, error)) from error
             raise
         # The exchange has happened, and only bringing it to the disk at once has failed.
         if not isinstance(error, OSError):
@@ -102,6 +107,15 @@ def rebuilding(
     except DatasetError as error:
         # The exchange is done and whole; opening the dataset again removes the rest.
         _log.warning('%s', error)
+
+
+def contents_refused(root: Path, error: Exception) -> str:
+    """Say that a dataset cannot be written anew because of what its files hold."""
+    return (
+        f'{root} cannot be written anew, nothing has changed: {type(error).__name__} '
+        f'{shown_value(str(error))}; `streamrec check {shlex.quote(str(root))}` shows everything '
+        'that is wrong there'
+    )
 
 
 def begin_tree(beside: Path, disk: Disk, left_out: Collection[str] = ()) -> None:

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from lerobot_streamrec.dataset.info_rules import shown_value
 from lerobot_streamrec.dataset.layout import LOCK, OWN, OWNER, REBUILD
 from lerobot_streamrec.dataset.lock import DatasetLock
 from lerobot_streamrec.dataset.rebuild.disk import Disk
@@ -29,7 +30,8 @@ from lerobot_streamrec.dataset.rebuild.exchange import (
     throw_away,
 )
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
-from lerobot_streamrec.errors import RebuildError
+from lerobot_streamrec.dataset.table_rules import READ_ERRORS
+from lerobot_streamrec.errors import RebuildError, StreamrecError
 
 _LOCKED = frozenset({LOCK.name, OWNER.name})
 
@@ -66,6 +68,12 @@ def building(root: Path, disk: Disk) -> Iterator[NewTree]:
             throw_away(beside, disk)
         if isinstance(error, OSError):
             raise _cannot(root, error) from error
+        if isinstance(error, READ_ERRORS) and not isinstance(error, StreamrecError):
+            raise RebuildError(
+                f'cannot make the dataset {root}, nothing is left there: {type(error).__name__} '
+                f'{shown_value(str(error))}; `streamrec check` shows what is wrong with each of '
+                'the others'
+            ) from error
         raise
     finally:
         lock.release()
