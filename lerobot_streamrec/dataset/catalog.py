@@ -191,13 +191,8 @@ def refuse_odd_dataset(root: Path, without: Collection[int] = ()) -> None:
         path = catalog.data_path(file)
         if not path.is_file():
             raise DatasetCorruptError(f'{path} is missing, and episodes refer to it')
-        refuse_odd_rows(
-            catalog.root,
-            path,
-            catalog.info,
-            [one.episode_index for one in episodes],
-            sum(one.length for one in episodes),
-        )
+        lengths = {one.episode_index: one.length for one in episodes}
+        refuse_odd_rows(catalog.root, path, catalog.info, lengths)
 
 
 def _content(root: Path, relative: Any) -> bytes | None:

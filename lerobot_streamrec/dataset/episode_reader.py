@@ -66,7 +66,7 @@ def read_episodes(root: Path, info: DatasetInfo) -> tuple[EpisodeRow, ...]:
     """
     found: list[EpisodeRow] = []
     for path in sorted((root / 'meta/episodes').glob('*/*.parquet')):
-        meta_file = _number(path)
+        meta_file = file_number(path)
         names = read_schema(path).names
         table = read_parquet(path, [name for name in names if not name.startswith('stats/')])
         try:
@@ -137,7 +137,12 @@ def read_record(root: Path, episode_index: int) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def _number(path: Path) -> FileIndex:
+def file_number(path: Path) -> FileIndex:
+    """
+    Return the number of a file by its name.
+
+    :raise DatasetCorruptError: if no writer of the format gives a file this name
+    """
     chunk, file = path.parent.name, path.stem
     try:
         return FileIndex(int(chunk.removeprefix('chunk-')), int(file.removeprefix('file-')))

@@ -20,11 +20,12 @@ Tools refuse a table before they work with it; the check makes findings of the s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 
+from lerobot_streamrec.dataset.episode_reader import file_number
 from lerobot_streamrec.dataset.features import FeatureSpec
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.dataset.info_rules import MAX_COUNT, shown_value, TEXTS
@@ -278,6 +279,7 @@ def refuse_odd_tables(root: Path, info: DatasetInfo) -> None:
         with refusing(root, tasks), open_table(tasks) as file:
             _refuse_odd_tasks(file)
     for path in sorted((root / 'meta/episodes').glob('*/*.parquet')):
+        file_number(path)
         with refusing(root, path), open_table(path) as file:
             _refuse_odd_episodes(file, info)
 
@@ -347,7 +349,7 @@ def _refuse_odd_seconds(values: Floats) -> None:
 
 
 def refuse_odd_rows(
-    root: Path, path: Path, info: DatasetInfo, episodes: Sequence[int], num_rows: int
+    root: Path, path: Path, info: DatasetInfo, lengths: Mapping[int, int]
 ) -> None:
     """
     Refuse a data file whose rows no tool can work with; reads all but pictures and texts.
@@ -357,17 +359,18 @@ def refuse_odd_rows(
     :param root: the dataset's folder
     :param path: the file
     :param info: describes the features
-    :param episodes: the episodes whose values are looked at
-    :param num_rows: the rows that they have together
+    :param lengths: per episode whose rows are looked at: their number
     :raise UnusableDatasetError: naming the file, the column and what it may hold
     """
     with refusing(root, path), open_table(path) as file:
         with naming('episode_index'):
             owners = whole_numbers(column_of(file, 'episode_index'))
-        chosen = np.isin(owners, np.asarray(episodes, dtype=np.int64))
-        if int(chosen.sum()) < num_rows:
-            found = f'{int(chosen.sum())} rows of the episodes that stand there'
-            raise UnfitError(Unfit.SHAPE, found, f'a number of {num_rows}')
+        counts = Counter(owners.tolist())
+        for episode, length in lengths.items():
+            if counts[episode] != length:
+                found = f'{counts[episode]} rows of episode {episode}'
+                raise UnfitError(Unfit.SHAPE, found, length)
+        chosen = np.isin(owners, np.array([*lengths], dtype=np.int64))
         mask = pa.array(chosen)
         for key, spec in info.features.items():
             if not spec.is_video:

@@ -158,7 +158,7 @@ def corrupt_info(root, **changes):
         ),
         (
             lambda root: (root / 'meta/episodes/chunk-000/file-001.parquet').write_text('x'),
-            r'file-001\.parquet cannot be read',
+            r'file-001\.parquet: the file cannot be read',
         ),
         (lambda root: (root / 'meta/stats.json').write_text('{'), 'stats.json cannot be read'),
     ],
