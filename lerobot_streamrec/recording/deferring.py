@@ -169,13 +169,14 @@ class Deferring:
                 raise outcome
             sentence = _success(take, self._takes.commit(take, outcome), outcome)
         except StreamrecError as error:
-            self._counts.add(deferred=-1)
             place = self._takes.fail(take, error)
+            is_left = take.folder.exists()
+            self._counts.add(deferred=-1, lost=0 if is_left else 1)
             command = streamrec_command('encode', self._config.root)
-            again = f'; the next start, or {command}, tries again'
+            again = f'; the next start, or {command}, tries again' if is_left else ''
             sentence = (
                 f'an episode of {take.saved.task!r}, {take.saved.seconds:.1f} s, is saved, but '
-                f'not in the dataset: {error}. {place}{again if take.folder.exists() else ""}'
+                f'not in the dataset: {error}. {place}{again}'
             )
             _log.error('%s', sentence)
         else:

@@ -104,9 +104,9 @@ class Recorder:
         :param picture: a frame, for instance; given away: its buffer must not change any more
         :raise FrameShapeError: if nothing but its header says that the camera's size has changed
         """
-        if self._take is None:
-            self._encoders.note_size(video_key, picture.width, picture.height)
         self._push(video_key, stamp_ns, picture)
+        if self._take is None and (size := self._streams[video_key].whole_size):
+            self._encoders.note_size(video_key, *size)
 
     def push_vector(self, key: str, stamp_ns: int, values: Any) -> None:
         """

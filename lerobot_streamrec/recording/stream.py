@@ -125,6 +125,12 @@ class Stream:
         assert picture is not None
         return picture
 
+    @property
+    def whole_size(self) -> tuple[int, int] | None:
+        """Width and height of that picture, in pixels; a damaged header may tell any size."""
+        picture = self._fitness.whole
+        return None if picture is None else (picture.width, picture.height)
+
     def look_at_pictures(self) -> None:
         """
         Decode a camera's newest pictures, if that was not done yet, until one is whole.

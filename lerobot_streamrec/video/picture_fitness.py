@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
@@ -60,6 +60,7 @@ class PictureFitness:
         self._recent: deque[Coded] = deque(maxlen=NUM_RECENT)
         self._pixels: Picture | None = None
         self._looks: deque[_Look] = deque(maxlen=_NUM_PACKETS)
+        self._whole: Coded | None = None
         self._reordered = ''
         self._next_look_ns: int | None = None
 
@@ -103,12 +104,21 @@ class PictureFitness:
                 if not self._was_looked_at(packet):
                     self._look(packet)
             return
-        for picture in reversed(self._recent):
+        for picture in self._candidates():
             found = [one for one in self._looks if one.picture is picture]
             if found and not found[0].problem:
+                self._whole = picture
                 return
             if not found and self._look(picture):
                 return
+
+    def _candidates(self) -> list[Coded]:
+        """Return the newest pictures, those first that are as large as most of them are."""
+        newest_first = list(reversed(self._recent))
+        sizes = [(one.height, one.width) for one in newest_first]
+        # Of a damaged header there is one; most_common goes by the order in which they come.
+        ((usual, _),) = Counter(sizes).most_common(1)
+        return sorted(newest_first, key=lambda one: (one.height, one.width) != usual)
 
     def _was_looked_at(self, picture: Coded) -> bool:
         return any(one.picture is picture for one in self._looks)
@@ -130,6 +140,7 @@ class PictureFitness:
             self._looks.append(_Look(picture, str(error)))
         else:
             self._looks.append(_Look(picture, ''))
+            self._whole = picture
         return not self._looks[-1].problem
 
     @property
@@ -149,10 +160,7 @@ class PictureFitness:
     @property
     def whole(self) -> Picture | None:
         """The newest picture that is known to decode; None: there is none."""
-        if self._pixels is not None:
-            return self._pixels
-        whole = [one.picture for one in self._looks if not one.problem]
-        return whole[-1] if whole else None
+        return self._whole if self._pixels is None else self._pixels
 
 
 def _begin_of_group(packet: EncodedPacket) -> list[EncodedPacket]:

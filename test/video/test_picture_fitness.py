@@ -119,6 +119,24 @@ def test_a_camera_is_unfit_when_none_of_the_newest_decodes(num_damaged, num_deco
         assert fitness.whole is good
 
 
+@pytest.mark.parametrize('may_look', [True, False])
+@pytest.mark.parametrize(('sizes', 'chosen'), [('SSSs', 2), ('SSss', 3), ('sSSS', 3), ('Ssss', 3)])
+def test_a_picture_of_another_size_is_not_what_an_episode_begins_with(sizes, chosen, may_look):
+    """A header that is damaged may say a smaller size, with which the picture decodes."""
+    at = FILE.find(b'\xff\xc0')
+    smaller = FILE[: at + 5] + b'\x00\x10\x00\x10' + FILE[at + 9 :]
+    pictures = [
+        whole() if size == 'S'
+        else CompressedPicture(np.frombuffer(smaller, np.uint8), 'mjpeg', 16, 16)
+        for size in sizes
+    ]
+    fitness = PictureFitness(Timer(0))
+    for number, picture in enumerate(pictures):
+        fitness.push(picture, number * SECOND_NS, may_look=may_look)
+    fitness.settle()
+    assert (fitness.problem, fitness.whole) == ('', pictures[chosen])
+
+
 def test_nothing_is_decoded_while_an_episode_is_recorded(num_decoded):
     fitness = PictureFitness(Timer(0))
     run(fitness, [damaged() for _ in range(3 * HZ)], may_look=False)

@@ -117,12 +117,14 @@ def encode_take(folder: Path, num_rows: int, tell: Tell = lambda _: None) -> Enc
     :param num_rows: its rows
     :param tell: is told how many frames are done, those of all cameras together; what it raises
         ends the work
-    :raise DatasetError: if what the take is cannot be read
     :raise VideoError: if a file cannot be read or written
-    :raise NothingWholeError: if no row is whole
+    :raise NothingWholeError: if no row is whole, or what the take is cannot be read
     :raise EncoderError: if it cannot be encoded
     """
-    record = read_take_record(folder)
+    try:
+        record = read_take_record(folder)
+    except DatasetCorruptError as error:
+        raise NothingWholeError(str(error)) from error
     num_rows = min(num_rows, read_journal(folder, record)[0])
     if not num_rows:
         raise NothingWholeError('no row of its numbers can be read')
@@ -216,7 +218,7 @@ class DeferredTakes:
         :return: where it is from now on, in a sentence
         """
         self.forget(take)
-        if isinstance(error, NothingWholeError | DatasetCorruptError):
+        if isinstance(error, NothingWholeError):
             # It would fail each time, and stand in the way of every tool.
             try:
                 place = self._files.quarantine(take.folder, UNENCODABLE)
