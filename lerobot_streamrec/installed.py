@@ -27,6 +27,10 @@ PACKAGE = 'lerobot_streamrec'
 EXIT_CONFIG = 2
 """Exit status of whatever cannot start for want of a package."""
 
+PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
+"""Environment variables that name a profile: of Fast DDS 2 and of Fast DDS 3."""
+_WITH_FAST_DDS_2 = ('humble', 'iron', 'jazzy')
+
 # How pip calls what is imported as, and how apt calls it if Ubuntu has it.
 _PIP = {'yaml': 'PyYAML'}
 _APT = {
@@ -85,6 +89,19 @@ def images_profile() -> Path:
         *(parent / 'share' / PACKAGE / name for parent in module.parents),
     ]
     return next((path for path in places if path.is_file()), places[0])
+
+
+def images_profile_advice() -> str:
+    """Say what gives large messages room, with the variable that this release of ROS reads."""
+    old, new = PROFILE_VARIABLES
+    distribution = os.environ.get('ROS_DISTRO', '')
+    if distribution in _WITH_FAST_DDS_2:
+        variables = f'{old}={images_profile()}'
+    elif distribution:
+        variables = f'{new}={images_profile()}'
+    else:
+        variables = f'{old}={images_profile()} (from Kilted on {new})'
+    return f"export {variables} where the camera's driver starts"
 
 
 def missing_package(error: ImportError) -> str:

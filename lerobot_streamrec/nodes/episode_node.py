@@ -136,7 +136,9 @@ class EpisodeServices:
             summary = await self._wait_for(future)
         except StreamrecError as error:
             return self._answer(response, False, str(error))
-        return self._answer(response, True, str(summary))
+        lossy = [one for one in self._subscribers if one.key in summary.lossy]
+        advice = dict.fromkeys(one.loss_advice for one in lossy)
+        return self._answer(response, True, '; '.join(filter(None, [str(summary), *advice])))
 
     async def _discard(self, _request: Any, response: Any) -> Any:
         try:

@@ -26,6 +26,7 @@ from lerobot_streamrec.conversions.stamp import header_stamp_ns
 from lerobot_streamrec.errors import ForeignMessageError, MessageError
 from lerobot_streamrec.nodes.distributions import MessageInfo, subscribe_with_info
 from lerobot_streamrec.nodes.message_class import load_message_class
+from lerobot_streamrec.nodes.picture_room import room_advice
 from lerobot_streamrec.nodes.publisher_watch import PublisherWatch
 from lerobot_streamrec.nodes.qos import choose_qos, is_same_qos, node_of, qos_problems
 from lerobot_streamrec.nodes.sink import Sink
@@ -77,6 +78,10 @@ class Subscriber(ABC):
         self._depth = depth
         self._see: Callable[[Any, int], None] | None = None
         self._has_heard = False
+        self._size_bytes = 0
+        """Size of the newest picture as it was sent."""
+        self._advice: str | None = None
+        """Advice against losses, since the last look."""
         self._problems: list[str] = []
         self._outgoing: Any = None
         self._target = self._choose_target()
@@ -141,6 +146,7 @@ class Subscriber(ABC):
         A new subscription replaces the old one only at the next look: what comes while the two
         middlewares find each other is not lost, and what comes twice has one stamp.
         """
+        self._advice = None
         if self._outgoing is not None:
             self._node.destroy_subscription(self._outgoing)
             self._outgoing = None
@@ -264,8 +270,12 @@ class Subscriber(ABC):
 
     def _on_lost(self, event: Any) -> None:
         self._recorder.lose(self._source.stream.key, event.total_count_change)
-        self._warn(
-            'lost',
-            f'{event.total_count} messages lost in transport so far; '
-            'for pictures, export config/fastdds_images.xml for the publisher (see README)',
-        )
+        text = f'{event.total_count} messages lost in transport so far'
+        self._warn('lost', '; '.join(filter(None, [text, self.loss_advice])))
+
+    @property
+    def loss_advice(self) -> str:
+        """What to do against messages that are lost in transport; empty: nothing is known."""
+        if self._advice is None:
+            self._advice = room_advice(self._offers(), self._size_bytes)
+        return self._advice

@@ -66,6 +66,7 @@ class CameraSubscriber(Subscriber):
 
     def _push(self, message: Any, info: MessageInfo) -> None:
         stamp_ns = self._stamp_ns(message, info)
+        self._size_bytes = len(message.data)
         is_compressed = isinstance(message, CompressedImage)
         look: Any
         if self._is_depth:

@@ -44,6 +44,7 @@ class EpisodeSummary:
     :param remarks: what the operator should know, most serious first
     :param num_deferred: saved episodes whose videos are encoded later, with this one; 0: this one
         is in the dataset
+    :param lossy: keys of the streams of which messages were lost in transport
     """
 
     episode: SavedEpisode
@@ -52,6 +53,7 @@ class EpisodeSummary:
     skew: str
     remarks: tuple[str, ...]
     num_deferred: int = 0
+    lossy: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         episode = self.episode
@@ -115,6 +117,7 @@ def summarize(
         skew=_worst_skew(take),
         remarks=tuple(remarks),
         num_deferred=num_deferred,
+        lossy=tuple(key for key, counts in take.counts.items() if counts.lost_in_transport),
     )
 
 
@@ -145,8 +148,7 @@ def _remarks(take: FinishedTake, key: str) -> list[str]:
         )
     if counts.lost_in_transport:
         found.append(
-            f'{key}: {_count(counts.lost_in_transport, "message")} lost in transport '
-            '(export config/fastdds_images.xml for the publisher)'
+            f'{key}: {_count(counts.lost_in_transport, "message")} lost in transport'
         )
     ours = counts.missing - counts.lost_in_transport
     if key in take.cameras and ours > 0:

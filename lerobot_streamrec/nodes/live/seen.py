@@ -22,16 +22,14 @@ from lerobot_streamrec.conversions.message_types import (
     JOINT_STATE,
     JOINT_TRAJECTORY,
 )
+from lerobot_streamrec.installed import images_profile_advice
 from lerobot_streamrec.nodes.live.arrivals import Heard
 
 IMAGE = 'sensor_msgs/msg/Image'
 COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
 IMAGE_TYPES = (IMAGE, COMPRESSED_IMAGE)
 
-IMAGES_PROFILE = (
-    "export config/fastdds_images.xml where the camera's driver starts (README, Give pictures "
-    'room)'
-)
+IMAGES_PROFILE = f'{images_profile_advice()} (README, Give pictures room)'
 """What helps against pictures that are lost on the way."""
 
 CONTESTED = (
