@@ -169,7 +169,13 @@ class ClockSteps:
         off_ns = self._off_ns(one, 0)
         if clock.before_ns is None or off_ns is None:
             return clock.shift_ns
-        shifts = (clock.shift_ns, clock.before_ns)
+        shifts, stream = (clock.shift_ns, clock.before_ns), self._streams[one.key]
+        newest_ns, size_ns = stream.newest_ns, abs(shifts[0] - shifts[1])
+        if newest_ns is not None and one.now_ns - (stream.arrived_ns or 0) < size_ns:
+            # Its last message came a moment ago: this one is of soon after that.
+            is_before = one.stamp_ns - shifts[1] >= newest_ns
+            is_after = one.stamp_ns - shifts[0] >= newest_ns - BACK_NS
+            return max(shifts) if is_before and is_after else shifts[int(is_before)]
         if min(off_ns - shift for shift in shifts) > NOISE_NS:
             # Its own history says nothing: a latched message, for instance.
             lines_ns = [
@@ -178,7 +184,7 @@ class ClockSteps:
                 if (line := stream.lags.expected_stamp_ns(one.now_ns)) is not None
             ]
             off_ns = one.stamp_ns - max(lines_ns)
-        if min(abs(off_ns - shift) for shift in shifts) > abs(shifts[0] - shifts[1]) / 2:
+        if min(abs(off_ns - shift) for shift in shifts) > size_ns / 2:
             return clock.shift_ns
         possible = [shift for shift in shifts if off_ns - shift <= NOISE_NS]
         # No message comes before it is stamped, and of two delays the shorter one is likelier.

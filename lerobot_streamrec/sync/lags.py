@@ -65,8 +65,8 @@ class LagWindow:
         last = self._buckets[-1] if self._buckets else None
         if last is None or now_ns >= last.begin_ns + _BUCKET_NS:
             oldest_ns = now_ns - _NUM_BUCKETS * _BUCKET_NS
-            # The last one stays however old it is: it tells how a rare stream's clock stands.
-            while len(self._buckets) > 1 and self._buckets[0].begin_ns < oldest_ns:
+            # Without a new message the old ones stay: they tell how a rare stream's clock stands.
+            while self._buckets and self._buckets[0].begin_ns < oldest_ns:
                 self._buckets.popleft()
             self._buckets.append(_Bucket(now_ns, lag_ns, now_ns, 1))
             self._drift = self._measure_drift()
