@@ -62,6 +62,8 @@ def start_ros(arguments: Sequence[str], context: Context | None = None) -> None:
     # RCLError and its kin: a parameter file that is no YAML, a rule that cannot be read.
     except (RuntimeError, ValueError, TypeError) as error:
         why = _PLACES.sub('', str(error))
+        # Of arguments that it does not know, ROS says a list of them and no more.
+        why = f'ROS does not know {why}' if why.startswith('[') else why
         raise ConfigError('--ros-args', ' '.join(arguments), why) from error
     if unknown:
         is_file = Path(unknown[0]).suffix in ('.yaml', '.yml')
@@ -98,7 +100,7 @@ def given_node(name: str, **options: Any) -> Node:
     except Exception as error:
         # rclpy's exceptions have no root of their own, and each says what it does not take.
         why = _PLACES.sub('', str(error)) or repr(error)
-        raise ConfigError('--ros-args', name, f'the node cannot be made: {why}') from error
+        raise ConfigError('the node', name, f'ROS does not take its parameters: {why}') from error
 
 
 def empty_parameters(node: Node) -> tuple[str, ...]:

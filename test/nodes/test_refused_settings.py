@@ -262,6 +262,7 @@ def test_a_recorder_that_is_told_nothing_says_so(rig):
         (['--ros-args', '-p', 'root:='], "--ros-args -p root:='"),
         (['--ros-args', '-r', '__node:=a b'], '__node:=a b'),
         (['--ros-args', '--log-level', 'loud'], 'loud'),
+        (['--ros-args', '--loud'], "ROS does not know ['--loud']"),
         (['--ros-args', '--params-file'], 'No file path provided'),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else '',
@@ -282,6 +283,13 @@ def test_a_value_that_is_an_empty_list_is_refused_by_its_name(rig, tmp_path):
     path = file_of(tmp_path, 'episode:\n  ros__parameters:\n    fps: []\n')
     complaint = only_complaint(launch_with(rig, '--ros-args', '--params-file', path))
     assert 'fps is []: a whole number is needed' in complaint
+
+
+def test_a_value_that_rclpy_itself_refuses_is_told_in_a_sentence(rig, tmp_path):
+    path = file_of(tmp_path, 'episode:\n  ros__parameters:\n    use_sim_time: []\n')
+    recorder = launch_with(rig, '--ros-args', '--params-file', path)
+    assert "the node is 'episode': ROS does not take its parameters" in last_complaint(recorder)
+    assert 'use_sim_time' in recorder.log
 
 
 def test_states_alone_are_recorded_with_an_empty_list_of_cameras(rig, tmp_path):
