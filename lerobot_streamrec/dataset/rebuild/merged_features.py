@@ -79,8 +79,9 @@ def merged_info(catalogs: Sequence[Catalog]) -> MergedInfo:
         key: _merged_feature(union, key, [one.raw_info['features'][key] for one in catalogs])
         for key in first.raw_info['features']
     }
-    tools = [tool for one in catalogs for tool in one.raw_info.get('tools') or ()]
-    if tools:
+    lists = [one.raw_info.get('tools') or [] for one in catalogs]
+    tools = [tool for one in lists if isinstance(one, list) for tool in one]
+    if tools and all(isinstance(one, list) for one in lists):
         content['tools'] = [tool for at, tool in enumerate(tools) if tool not in tools[:at]]
     if len(catalogs) > 1:
         union.remarks += [

@@ -164,6 +164,16 @@ def carry_over(root: Path, tree: NewTree, left_out: Collection[str] = ()) -> Non
     for relative in foreign_files(root):
         if relative not in left_out and (root / relative).exists():
             tree.link(root / relative, relative)
+    for relative in _empty_folders(root):
+        tree.place(f'{relative}/x')
+
+
+def _empty_folders(root: Path) -> Iterator[str]:
+    """Yield the folders that somebody has made for files to come."""
+    for folder, folders, names in os.walk(root):
+        relative = Path(folder).relative_to(root).as_posix()
+        if not folders and not names and not is_of_dataset(f'{relative}/'):
+            yield relative
 
 
 def refuse_linked_folders(root: Path) -> None:

@@ -26,6 +26,7 @@ from lerobot_streamrec.dataset.rebuild.assemble import (
     write_records,
 )
 from lerobot_streamrec.dataset.rebuild.data_files import write_data_files
+from lerobot_streamrec.dataset.rebuild.foreign_files import numbered_meta_files
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Piece
 from lerobot_streamrec.dataset.rebuild.unified_tasks import UnifiedTasks
@@ -72,7 +73,8 @@ def assemble_repaired(
     tree.write(STATS, stats_json(statistics.features))
     write_records(plan.kept, tree, statistics.records)
     tree.write(INFO, info_bytes(plan, len(tasks.table.tasks)))
-    return [*surveys.remarks, *statistics.remarks]
+    numbered = numbered_meta_files(plan.kept[0].catalog) if plan.set_aside else []
+    return [*surveys.remarks, *statistics.remarks, *numbered]
 
 
 def _size_bytes(pieces: list[Piece] | tuple[Piece, ...]) -> int:

@@ -247,7 +247,10 @@ def test_files_of_others_stay_and_those_that_may_number_episodes_are_named(recor
     for name, content in kept.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(content)
+    (root / 'notes/to come').mkdir(parents=True)
     change = delete_episodes(root, [1])
+    assert (root / 'notes/to come').is_dir()
+    assert not list(root.glob(f'videos/{FRONT}/*/file-003.mp4'))
     assert change.remarks == (
         'meta/grades.parquet: kept as before, with the numbers of before if episodes have some',
     )
