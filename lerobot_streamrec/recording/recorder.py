@@ -104,6 +104,8 @@ class Recorder:
         :param picture: a frame, for instance; given away: its buffer must not change any more
         :raise FrameShapeError: if nothing but its header says that the camera's size has changed
         """
+        if self._take is not None:
+            self._take.refuse_damaged_header(video_key, picture)
         self._push(video_key, stamp_ns, picture)
         if self._take is None and (size := self._streams[video_key].whole_size):
             self._encoders.note_size(video_key, *size)
@@ -131,9 +133,7 @@ class Recorder:
         """Close rows after each sample that a running take has got."""
         for key, value in taken_in:
             if self._take is not None:
-                if key in self._take.cameras:
-                    self._take.check_size(key, value)
-                self._take.advance()
+                self._take.follow(key, value)
 
     def _save_what_there_is(self) -> None:
         """End the running episode while there is still room to save it."""

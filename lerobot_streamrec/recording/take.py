@@ -20,6 +20,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 import logging
 from pathlib import Path
+from typing import Any
 
 from lerobot_streamrec.dataset.takes.journal import Journal
 from lerobot_streamrec.dataset.takes.take_record import TakenVector, TakeRecord
@@ -247,24 +248,32 @@ class Take:
         """Return what happened to a stream's messages since the take began."""
         return stream.counts().since(self._before[stream.config.key])
 
-    def check_size(self, key: str, picture: Picture) -> None:
+    def refuse_damaged_header(self, key: str, picture: Picture) -> None:
         """
-        Fail the take if a camera's pictures have another size or unit than at its start.
+        Refuse a picture of another size, unless so many have come in a row that it is believed.
 
-        :raise FrameShapeError: if one has another size for the first time, and its header, which
-            may be damaged, is all that says so
+        :raise FrameShapeError: if nothing but its header, which may be damaged, says that size
         """
-        camera = self._cameras[key]
-        if (picture.height, picture.width) == (camera.taken.height, camera.taken.width):
+        taken = self._cameras[key].taken
+        if (picture.height, picture.width) == (taken.height, taken.width):
             self._num_other_size[key] = 0
-        else:
-            self._num_other_size[key] += 1
-            if is_coded(picture) and self._num_other_size[key] < _NUM_BELIEVED:
-                raise FrameShapeError(
-                    f'its header says {picture.width}x{picture.height} pixels and those before '
-                    f'had {camera.taken.width}x{camera.taken.height}: it is damaged, or the size '
-                    'changes'
-                )
+            return
+        self._num_other_size[key] += 1
+        if is_coded(picture) and self._num_other_size[key] < _NUM_BELIEVED:
+            raise FrameShapeError(
+                f'its header says {picture.width}x{picture.height} pixels and those before had '
+                f'{taken.width}x{taken.height}: it is damaged, or the size changes'
+            )
+
+    def follow(self, key: str, value: Any) -> None:
+        """Close rows after a sample; a picture of another size or unit fails the take."""
+        if key in self._cameras:
+            self._check_size(key, value)
+        self.advance()
+
+    def _check_size(self, key: str, picture: Picture) -> None:
+        camera = self._cameras[key]
+        if (picture.height, picture.width) != (camera.taken.height, camera.taken.width):
             self.fail(
                 f'{key} changed from {camera.taken.width}x{camera.taken.height} to '
                 f'{picture.width}x{picture.height} pixels after {self._num_rows} rows; a '
