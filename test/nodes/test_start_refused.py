@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import pytest
 from recorder_rig.operator import LATCHED
-from recorder_rig.parameters import SMALL, STATE
+from recorder_rig.parameters import FRONT_TOPIC, SMALL, STATE
+from recorder_rig.pictures import Picture, quadrants
 from recorder_rig.surroundings import wait_until
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
@@ -57,7 +58,9 @@ def test_ready_is_said_when_a_start_would_succeed_and_not_before(rig):
     wait_until(lambda: missing in recorder.log, 15.0, 'the log says what is missing')
     assert recorder.log.count('not ready to record: ') == 1
     assert 'ready to record to' not in recorder.log
-    rig.small_robot()
+    driver = rig.robot()
+    driver.add_camera(FRONT_TOPIC, Picture(quadrants()))
+    driver.start()
     wait_until(lambda: 'ready to record to' in recorder.log, 15.0, 'the log says ready')
     assert rig.operator().send('start').succeed().startswith('recording episode 0')
     assert recorder.log.count('ready to record to') == 1
