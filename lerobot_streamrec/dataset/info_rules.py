@@ -299,19 +299,26 @@ def _path_faults(raw: Mapping[str, Any], features: Mapping[str, Any]) -> Iterato
 
 def is_path_template(template: object, usual: str) -> bool:
     """
-    Tell whether a template makes paths below the root.
+    Tell whether a template makes another path below the root for every file.
 
     :param template: any value
     :param usual: the format's own template, whose fields are needed and allowed
     """
+    return is_path_below_root(template) and _fields(str(template)) == _fields(usual)
+
+
+def is_path_below_root(template: object) -> bool:
+    """Tell whether a template makes nothing but paths below the root."""
     if not isinstance(template, str) or len(template) > _MAX_PATH or not template.isprintable():
         return False
-    fields = {match[1] or match[3] for match in PATH_FIELD.finditer(template)}
     literal = PATH_FIELD.sub('x', template)
     parts = literal.split('/')
-    return (
-        fields == {match[1] or match[3] for match in PATH_FIELD.finditer(usual)}
-        and not any(letter in '{}\\' for letter in literal)
-        and not any(part in ('', '.', '..') for part in parts)
-        and not parts[0].startswith('.')
+    return not (
+        any(letter in '{}\\' for letter in literal)
+        or any(part in ('', '.', '..') for part in parts)
+        or parts[0].startswith('.')
     )
+
+
+def _fields(template: str) -> set[str | Any]:
+    return {match[1] or match[3] for match in PATH_FIELD.finditer(template)}

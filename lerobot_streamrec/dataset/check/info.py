@@ -38,6 +38,7 @@ from lerobot_streamrec.dataset.info import STORAGE_FORMATS
 from lerobot_streamrec.dataset.info_rules import (
     Fault,
     info_faults,
+    is_path_below_root,
     load_object,
     PATH_FIELD,
     read_small_file,
@@ -140,8 +141,9 @@ def check_info(root: Path, findings: Findings) -> CheckedInfo | None:
         fps=float(raw['fps']),
         features=_features(raw['features'], {fault.feature for fault in faults}),
         totals=totals,
-        data_path=DATA_PATH if 'data_path' in unusable else raw['data_path'],
-        video_path=VIDEO_PATH if 'video_path' in unusable else raw.get('video_path') or VIDEO_PATH,
+        # A path that is wrong, but below the root, still tells where files are.
+        data_path=raw['data_path'] if is_path_below_root(raw.get('data_path')) else DATA_PATH,
+        video_path=raw['video_path'] if is_path_below_root(raw.get('video_path')) else VIDEO_PATH,
     )
 
 

@@ -103,7 +103,7 @@ def read_json(root: Path, relative: PurePosixPath, findings: Findings) -> dict[s
 def open_parquet(root: Path, relative: str, findings: Findings) -> pq.ParquetFile | None:
     """Open a file; None if it cannot be read, which is a finding then. The caller closes it."""
     path = root / relative
-    if not path.exists():
+    if not path.is_file():
         findings.add(MISSING_FILE, relative, 'The file is missing, and readers look for it')
         return None
     try:

@@ -107,10 +107,11 @@ def test_rows_in_files_of_another_order_are_found(dataset):
 
 
 def test_a_data_file_that_readers_do_not_find_is_one(dataset):
-    dataset.info(lambda info: info.update(data_path='data/{file_index:03d}.parquet'))
+    path = 'data/{chunk_index:d}-{file_index:03d}.parquet'
+    dataset.info(lambda info: info.update(data_path=path))
     for number in range(3):
         dataset.path(f'data/chunk-000/file-00{number}.parquet').rename(
-            dataset.path(f'data/{number:03d}.parquet')
+            dataset.path(f'data/0-{number:03d}.parquet')
         )
     assert dataset.codes() == {'misplaced-rows'}
 
