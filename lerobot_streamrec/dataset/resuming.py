@@ -44,6 +44,7 @@ from lerobot_streamrec.dataset.takes.leftovers import (
 )
 from lerobot_streamrec.dataset.tasks import parse_tasks, TaskTable
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetMismatchError
+from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 
 _log = logging.getLogger(__name__)
@@ -169,10 +170,10 @@ def _warn_of_impossible_ones(root: Path, info: DatasetInfo, stated: DatasetStati
         _log.warning(
             'the statistics of the cameras cannot be right in %d episodes of %s: the standard '
             'deviation is too small, as LeRobot 0.4 stored it. The statistics of the dataset will '
-            'be wrong as well until you run: streamrec check --repair %s',
+            'be wrong as well until you run: %s',
             len(wrong),
             root,
-            root,
+            streamrec_command('check', '--repair', root),
         )
 
 

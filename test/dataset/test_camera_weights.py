@@ -29,6 +29,7 @@ from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
 from lerobot_streamrec.dataset.rebuild.delete import delete_episodes
 from lerobot_streamrec.dataset.rebuild.merge import merge_datasets
 from lerobot_streamrec.dataset.repair.repair import repair_dataset
+from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.stats.feature_statistics import QUANTILES
 import numpy as np
 import pyarrow as pa
@@ -292,7 +293,7 @@ def test_a_dataset_with_deviations_that_cannot_be_is_recorded_into_with_a_warnin
 ):
     root, counts = of_lerobot_04
     record([20]).close()
-    assert f'streamrec check --repair {root}' in caplog.text
+    assert f'run: {streamrec_command("check", "--repair", root)}' in caplog.text
     ours = 20 * counts[0] // LENGTHS[0]
     assert repair_dataset(root).report.is_whole
     assert_statistics_of_frames(read_dataset(root), [*counts, ours], sum(counts) + ours)

@@ -31,7 +31,6 @@ import json
 import logging
 import os
 from pathlib import Path
-import shlex
 import shutil
 import uuid
 
@@ -47,6 +46,7 @@ from lerobot_streamrec.dataset.rebuild.new_tree import (
 )
 from lerobot_streamrec.dataset.table_rules import READ_ERRORS
 from lerobot_streamrec.errors import DatasetError, RebuildError, StreamrecError
+from lerobot_streamrec.installed import streamrec_command
 
 _log = logging.getLogger(__name__)
 
@@ -113,8 +113,8 @@ def contents_refused(root: Path, error: Exception) -> str:
     """Say that a dataset cannot be written anew because of what its files hold."""
     return (
         f'{root} cannot be written anew, nothing has changed: {type(error).__name__} '
-        f'{shown_value(str(error))}; `streamrec check {shlex.quote(str(root))}` shows everything '
-        'that is wrong there'
+        f'{shown_value(str(error))}; `{streamrec_command("check", root)}` shows '
+        'everything that is wrong there'
     )
 
 

@@ -32,6 +32,7 @@ from lerobot_streamrec.dataset.rebuild.exchange import (
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
 from lerobot_streamrec.dataset.table_rules import READ_ERRORS
 from lerobot_streamrec.errors import RebuildError, StreamrecError
+from lerobot_streamrec.installed import streamrec_command
 
 _LOCKED = frozenset({LOCK.name, OWNER.name})
 
@@ -71,8 +72,8 @@ def building(root: Path, disk: Disk) -> Iterator[NewTree]:
         if isinstance(error, READ_ERRORS) and not isinstance(error, StreamrecError):
             raise RebuildError(
                 f'cannot make the dataset {root}, nothing is left there: {type(error).__name__} '
-                f'{shown_value(str(error))}; `streamrec check` shows what is wrong with each of '
-                'the others'
+                f'{shown_value(str(error))}; `{streamrec_command("check", "ROOT")}` shows what '
+                'is wrong with each of the others'
             ) from error
         raise
     finally:
