@@ -169,7 +169,8 @@ class _Application:
 
     def _spin(self) -> None:
         try:
-            self._executor.spin()
+            while not self._ended.is_set():
+                self._executor.spin_once()
         # The thread's entry: the main thread ends the process, loudly and in order.
         except BaseException as error:  # noqa: BLE001
             self._error = error
@@ -180,11 +181,12 @@ class _Application:
             # The executor goes on meanwhile, so that a save under way is still answered.
             self._executor.create_task(self._end_recorder)
             self._executor.wake()
-            while not self._ended.wait(_POLL_S) and self._thread.is_alive():
-                if time.monotonic() > deadline_s:
-                    break
-        self._executor.shutdown(timeout_sec=_STOP_TIMEOUT_S)
+            self._thread.join(max(0.0, deadline_s - time.monotonic()))
+        self._ended.set()
+        self._executor.wake()
+        # rclpy takes apart what a thread that still spins is using: the thread has to end first.
         self._thread.join(_STOP_TIMEOUT_S)
+        self._executor.shutdown(timeout_sec=_STOP_TIMEOUT_S)
         is_complete = self._recorder.close(max(0.5, deadline_s - time.monotonic()))
         for subscriber in self._subscribers:
             subscriber.node.destroy_node()

@@ -67,6 +67,9 @@ class EpisodeServices:
         self._recorder = recorder
         self._subscribers = subscribers
         self._num_ticks = 0
+        self._waiting: list[rclpy.task.Future] = []
+        self._num_unanswered = 0
+        self._is_ending = False
         # A save that waits for the disk must not keep other callbacks waiting.
         group = ReentrantCallbackGroup()
         for verb, callback in (
@@ -76,7 +79,8 @@ class EpisodeServices:
             ('undo', self._undo),
             ('finalize', self._finalize),
         ):
-            node.create_service(Trigger, f'~/{verb}', callback, callback_group=group)
+            answer: Any = partial(self._serve, callback)
+            node.create_service(Trigger, f'~/{verb}', answer, callback_group=group)
         self._namesakes = Namesakes(node)
         self._obstacle = ''
         self._sender = Sender.of(node.get_fully_qualified_name(), self._namesakes.identity)
@@ -104,9 +108,12 @@ class EpisodeServices:
         return [self._obstacle] if self._obstacle else []
 
     async def end(self) -> None:
-        """End a running episode as configured, and return when everything is durable."""
+        """End a running episode as configured; return when all is durable and answered."""
+        self._is_ending = True
         self._read_waiting()
         await self._wait_for(self._recorder.end())
+        while self._num_unanswered:
+            await self._next_tick()
         self._publish_status()
 
     def _read_waiting(self) -> None:
@@ -116,7 +123,16 @@ class EpisodeServices:
 
     # --- services ------------------------------------------------------------------------------
 
-    def _start(self, _request: Any, response: Any) -> Any:
+    async def _serve(self, verb: Any, request: Any, response: Any) -> Any:
+        self._num_unanswered += 1
+        try:
+            return await verb(request, response)
+        finally:
+            self._num_unanswered -= 1
+
+    async def _start(self, _request: Any, response: Any) -> Any:
+        while not self._namesakes.is_settled() and not self._is_ending:
+            await self._next_tick()
         if problems := self.start_problems():
             return self._answer(response, False, '; '.join(problems))
         try:
@@ -160,6 +176,11 @@ class EpisodeServices:
         except StreamrecError as error:
             return self._answer(response, False, str(error))
         return self._answer(response, True, f'{finalized}, in {self._settings.recorder.root}')
+
+    async def _next_tick(self) -> None:
+        ticked: rclpy.task.Future = rclpy.task.Future(executor=self._node.executor)
+        self._waiting.append(ticked)
+        await ticked
 
     def _answer(self, response: Any, success: bool, message: str) -> Any:
         response.success = success
@@ -225,6 +246,9 @@ class EpisodeServices:
         for text in self._texts:
             text.look(time.monotonic())
         self.start_problems()
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.set_result(None)
         self._publish_status()
         self._num_ticks += 1
         if self._num_ticks % _DIAGNOSTICS_EVERY == 0:

@@ -36,8 +36,8 @@ INSTANCE, PROCESS, STATE = 'instance', 'process', 'state'
 
 # A recorder tells its status twice a second; a busy one may be late.
 _HEARD_S = 5.0
-# Whoever is new in the graph is heard by then, or is no recorder that runs.
-_NEW_S = 3.0
+# Discovery takes up to so long. Whoever is new in the graph is heard by then, or does not run.
+_DISCOVERY_S = 3.0
 
 
 class Namesakes:
@@ -61,7 +61,7 @@ class Namesakes:
         }
         """Values of a status that tell whose it is."""
         self._heard: tuple[str, float] | None = None
-        self._new_s: float | None = None
+        self._changed_s = clock_s()
         self._num_others = 0
         node.create_subscription(
             DiagnosticStatus, STATUS_TOPIC, self._hear, _ALL_LATCHED
@@ -82,9 +82,9 @@ class Namesakes:
         # In the first moments the graph does not even know our own publisher.
         num_others = max(0, self._node.count_publishers(STATUS_TOPIC) - 1)
         if num_others > self._num_others:
-            self._new_s = now_s
+            self._changed_s = now_s
         elif self._num_others and not num_others:
-            self._heard = self._new_s = None
+            self._heard = None
         self._num_others = num_others
         if self._heard is not None and now_s - self._heard[1] <= _HEARD_S:
             return (
@@ -92,9 +92,8 @@ class Namesakes:
                 'would do what one is told: end it, or start one of them with another namespace '
                 '(namespace:=...) or another ROS_DOMAIN_ID'
             )
-        if self._new_s is not None and now_s - self._new_s <= _NEW_S:
-            return (
-                f'somebody else who tells the status of {self._name} has just appeared: wait '
-                f'{_NEW_S:g} s, until it is clear whether another recorder has this name'
-            )
         return ''
+
+    def is_settled(self) -> bool:
+        """Tell whether every recorder of this name had the time to be found and heard."""
+        return bool(self.look()) or self._clock_s() - self._changed_s >= _DISCOVERY_S

@@ -133,6 +133,11 @@ def test_two_recorders_of_one_name_both_refuse_to_start(rig, end):
     # Whichever of the two answers.
     for _ in range(3):
         assert NAMESAKE in operator.send('start').fail()
+    settings = {'root': str(rig.folder / 'nowhere'), 'task': 'look', 'features': ['']}
+    path = rig.folder / 'looked_at.yaml'
+    path.write_text(yaml.safe_dump({'/**/episode': {'ros__parameters': {**SMALL, **settings}}}))
+    report = diagnose(path, seconds=1.0, pictures=None, ros_arguments=(), stop=NeverStop())
+    assert any('2 are called /episode' in one.remark.text for one in report.checks)
     status = operator.wait_for_status(lambda one: NAMESAKE in one.message, 'a warning')
     assert status.level == 1
     assert status.values['state'] == 'idle'
@@ -142,6 +147,21 @@ def test_two_recorders_of_one_name_both_refuse_to_start(rig, end):
     operator.record(num_rows=5)
     assert total_episodes(rig.root) == 2
     assert total_episodes(other_root) == 0
+
+
+def test_two_that_are_started_together_find_each_other_before_they_start(rig):
+    rig.small_robot()
+    folders = [rig.folder / name for name in ('one', 'other')]
+    for folder in folders:
+        rig.launch(SMALL, root=folder)
+    # The caller may have found both before they have found each other.
+    operators = [rig.operator(folder) for folder in folders]
+    for operator in operators:
+        assert NAMESAKE in operator.send('start').fail()
+    for operator in operators:
+        status = operator.wait_for_status(lambda one: NAMESAKE in one.message, 'a warning')
+        assert status.values['state'] == 'idle'
+        assert status.values['rows'] == '0'
 
 
 def test_a_recorder_that_is_started_again_at_once_records(rig):

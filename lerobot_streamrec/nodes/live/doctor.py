@@ -33,6 +33,7 @@ from lerobot_streamrec.nodes.live.machine_checks import (
     Check,
     check_clock,
     check_disk,
+    check_namesakes,
     check_root,
     check_shared_memory,
     check_task,
@@ -98,8 +99,10 @@ def diagnose(
         # What comes now takes its time, and nobody listens.
         now_ns = time.monotonic_ns()
         recorder = _running_recorder(node, session.recorder_name)
+        num_recorders = node.count_publishers(f'{session.recorder_name}/status')
         checks, info = _checks(settings, trial, recorder)
         checks += check_time()
+        checks += check_namesakes(session.recorder_name, num_recorders)
         checks += check_clock(session.is_sim_time, node.count_publishers(CLOCK_TOPIC))
         seen = [
             *(

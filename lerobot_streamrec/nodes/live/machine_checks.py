@@ -145,10 +145,26 @@ def check_clock(is_sim_time: bool, num_clocks: int) -> list[Check]:
     return []
 
 
+def check_namesakes(name: str, num_recorders: int) -> list[Check]:
+    """
+    Check whether one call would reach several recorders.
+
+    :param name: full name of their nodes
+    :param num_recorders: with this name
+    """
+    if num_recorders < 2:
+        return []
+    text = (
+        f'{num_recorders} are called {name}, and none of them starts an episode while the others '
+        'run: end all but one, or give them namespaces'
+    )
+    return [Check('recorders', Remark(Level.PROBLEM, text))]
+
+
 def check_task(config: RecorderConfig, placeholder: str) -> Check:
     """Check whether a task is set, without which no episode starts."""
     if not config.task:
-        text = 'none is set: no episode starts before one comes on /episode/task'
+        text = 'none is set: no episode starts before one comes on the topic ~/task'
         return Check('task', Remark(Level.NOTE, text))
     if config.task == placeholder:
         return Check('task', Remark(Level.WARNING, f'is still {placeholder!r}: set task'))
