@@ -28,13 +28,16 @@ from rich.progress import Progress as Bar
 @contextmanager
 def check_bar(console: Console) -> Iterator[Watcher]:
     """Show progress on a terminal, and nothing elsewhere."""
+    if not console.is_terminal:
+        # A bar that is disabled still ends with an empty line in older releases of rich.
+        yield lambda _progress: None
+        return
     bar = Bar(
         TextColumn('{task.description:10}'),
         BarColumn(),
         MofNCompleteColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
     )
     with bar:
         task = bar.add_task('', total=None)

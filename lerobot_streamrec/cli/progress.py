@@ -69,14 +69,16 @@ Steps = Callable[[str], None]
 def steps_bar(num_steps: int) -> Iterator[Steps]:
     """Show on a terminal what is going on, and how much of it there is; elsewhere nothing."""
     console = Console(stderr=True)
+    if not console.is_terminal:
+        # A bar that is disabled still ends with an empty line in older releases of rich.
+        yield lambda _text: None
+        return
     columns = (
         progress.BarColumn(),
         progress.MofNCompleteColumn(),
         progress.TextColumn('{task.description}'),
     )
-    with progress.Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bars:
+    with progress.Progress(*columns, console=console, transient=True) as bars:
         task, begun = bars.add_task('', total=num_steps), iter(range(num_steps))
         yield lambda text: bars.update(task, description=text, completed=next(begun, num_steps))
 

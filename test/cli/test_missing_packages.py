@@ -32,19 +32,30 @@ def without(package, code, *arguments):
     [
         *((package, STREAMREC) for package in ('av', 'pyarrow', 'numpy', 'filelock')),
         *((package, STREAMREC) for package in ('click', 'rich')),
-        *((package, RECORD) for package in ('av', 'pyarrow', 'numpy', 'filelock')),
+        # The recorder looks for ROS first.
+        *(
+            pytest.param(package, RECORD, marks=pytest.mark.ros)
+            for package in ('av', 'pyarrow', 'numpy', 'filelock')
+        ),
     ],
     ids=lambda value: {RECORD: 'record', STREAMREC: 'streamrec'}.get(value, value),
 )
 def test_a_missing_package_is_named_with_a_command(package, code):
     done = without(package, code)
     assert done.returncode == EXIT_CONFIG, done.stderr
-    assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert f'the Python package {package} is not installed for ' in done.stderr
+    *others, line = done.stderr.splitlines()
+    if others and package == 'numpy':
+        # Compiled packages of the time of numpy 1 hide which module they did not find.
+        assert 'a Python package cannot be loaded (numpy' in line
+    else:
+        assert not others, done.stderr
+        assert f'the Python package {package} is not installed for ' in line
     assert 'pip install ' in done.stderr
 
 
-@pytest.mark.parametrize('package', ['rclpy', 'sensor_msgs'])
+@pytest.mark.parametrize(
+    'package', ['rclpy', pytest.param('sensor_msgs', marks=pytest.mark.ros)]
+)
 @pytest.mark.parametrize(
     ('code', 'arguments'),
     [(RECORD, ()), (STREAMREC, ('init', 'robot.yaml')), (STREAMREC, ('doctor', 'robot.yaml'))],
