@@ -23,6 +23,7 @@ from typing import Any
 from lerobot_streamrec.dataset.episode_table import EpisodeRow, VideoPlace
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.dataset.layout import FileIndex, record_path
+from lerobot_streamrec.dataset.parquet import TableFile
 from lerobot_streamrec.errors import DatasetCorruptError
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, STATISTICS
 import numpy as np
@@ -40,6 +41,18 @@ def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
         # By a file object: a path would be searched for partitions in the names of its folders.
         with path.open('rb') as opened:
             return pq.read_table(opened, columns=columns)
+    except pa.ArrowInvalid:
+        return _read_odd_table(path, columns)
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise DatasetCorruptError(f'{path} cannot be read: {error}') from error
+
+
+def _read_odd_table(path: Path, columns: list[str] | None) -> pa.Table:
+    """Read a file that may lack vectors, as ``TableFile`` says."""
+    try:
+        with TableFile(path) as file:
+            table = file.read(columns=columns)
+        return table if columns is None else table.select(columns)
     except (pa.ArrowException, OSError, KeyError) as error:
         raise DatasetCorruptError(f'{path} cannot be read: {error}') from error
 

@@ -11,9 +11,13 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How every parquet file of a dataset is written: as LeRobot's own are."""
+"""How parquet files of a dataset are written, as LeRobot's own are, and how odd ones are read."""
 
 from __future__ import annotations
+
+from pathlib import Path
+import struct
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,6 +28,50 @@ def to_bytes(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression='snappy', use_dictionary=True)
     return bytes(sink.getvalue().to_pybytes())
+
+
+class TableFile(pq.ParquetFile):  # type: ignore[misc]
+    """
+    A parquet file whose rows may lack a vector.
+
+    pyarrow before 26, the last for Python 3.10, cannot read a null in a column of fixed lists.
+
+    :param path: of the file
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._path = path
+
+    def read(self, columns: list[str] | None = None, **options: Any) -> pa.Table:
+        """
+        Read columns.
+
+        :param columns: their names; None: all
+        :raise pyarrow.ArrowInvalid: if they cannot be read
+        """
+        try:
+            return super().read(columns=columns, **options)
+        except pa.ArrowInvalid as error:
+            if not any(map(pa.types.is_fixed_size_list, self.schema_arrow.types)):
+                raise
+            try:
+                return self._read_as_lists(columns)
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                raise error from None
+
+    def _read_as_lists(self, columns: list[str] | None) -> pa.Table:
+        """Read lists of any length, which they are without Arrow's own schema, and cast them."""
+        content = bytearray(self._path.read_bytes())
+        # A parquet file ends with its metadata, their length in four bytes, and four letters.
+        (length,) = struct.unpack('<I', content[-8:-4])
+        place = content.find(b'ARROW:schema', len(content) - 8 - length)
+        if place >= 0:
+            content[place : place + 5] = b'arrow'
+        with pq.ParquetFile(pa.BufferReader(bytes(content))) as file:
+            table = file.read(columns=columns)
+        fields = [self.schema_arrow.field(name) for name in table.column_names]
+        return table.cast(pa.schema(fields, metadata=self.schema_arrow.metadata))
 
 
 def warm_up() -> None:

@@ -30,6 +30,7 @@ from lerobot_streamrec.dataset.features import FeatureSpec
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.dataset.info_rules import MAX_COUNT, shown_value, TEXTS
 from lerobot_streamrec.dataset.layout import TASKS
+from lerobot_streamrec.dataset.parquet import TableFile
 from lerobot_streamrec.errors import UnusableDatasetError
 from lerobot_streamrec.stats.feature_statistics import STATISTICS
 import numpy as np
@@ -109,7 +110,7 @@ def open_table(path: Path) -> pq.ParquetFile:
     """
     if not path.is_file():
         raise OSError('it is no regular file')
-    file = pq.ParquetFile(path)
+    file = TableFile(path)
     name, count = Counter(file.schema_arrow.names).most_common(1)[0]
     if count > 1:
         file.close()

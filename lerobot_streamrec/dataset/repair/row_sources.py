@@ -27,6 +27,7 @@ from pathlib import Path
 from lerobot_streamrec.dataset.check.columns import Columns
 from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.check.reading import integers, Ints, ProblemError, runs, UNREADABLE
+from lerobot_streamrec.dataset.parquet import TableFile
 from lerobot_streamrec.dataset.repair.row_values import whole_values
 import numpy as np
 import pyarrow.parquet as pq
@@ -95,7 +96,7 @@ def read_rows(
 def _read(root: Path, path: str, info: CheckedInfo, is_doubtful: bool) -> list[Rows] | str:
     """Read one file; a text says why that cannot be."""
     try:
-        with pq.ParquetFile(root / path) as file:
+        with TableFile(root / path) as file:
             return _stretches(file, path, info, is_doubtful)
     except ProblemError as problem:
         return f'{path} lacks what numbers its rows: {problem.found}'
