@@ -37,7 +37,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -101,7 +100,7 @@ class UnfitError(Exception):
         self.allowed = allowed
 
 
-def open_table(path: Path) -> pq.ParquetFile:
+def open_table(path: Path) -> TableFile:
     """
     Open a parquet file, which the caller closes; what it may raise is in ``READ_ERRORS``.
 
@@ -126,7 +125,7 @@ def open_table(path: Path) -> pq.ParquetFile:
     return file
 
 
-def column_of(file: pq.ParquetFile, name: str) -> pa.ChunkedArray:
+def column_of(file: TableFile, name: str) -> pa.ChunkedArray:
     """
     Read one column of a file.
 
@@ -285,7 +284,7 @@ def refuse_odd_tables(root: Path, info: DatasetInfo) -> None:
             _refuse_odd_episodes(file, info)
 
 
-def _refuse_odd_tasks(file: pq.ParquetFile) -> None:
+def _refuse_odd_tasks(file: TableFile) -> None:
     with naming('task_index'):
         whole_numbers(column_of(file, 'task_index'), 0, MAX_COUNT)
     present = [name for name in TASK_COLUMNS if name in file.schema_arrow.names]
@@ -297,7 +296,7 @@ def _refuse_odd_tasks(file: pq.ParquetFile) -> None:
             raise UnfitError(Unfit.TYPE, found, 'string without missing values')
 
 
-def _refuse_odd_episodes(file: pq.ParquetFile, info: DatasetInfo) -> None:
+def _refuse_odd_episodes(file: TableFile, info: DatasetInfo) -> None:
     places = {
         f'videos/{key}/{name}': span for key in info.video_keys for name, span in _PLACES.items()
     }
