@@ -184,19 +184,22 @@ class _Application:
             self._thread.join(max(0.0, deadline_s - time.monotonic()))
         self._ended.set()
         self._executor.wake()
-        # rclpy takes apart what a thread that still spins is using: the thread has to end first.
         self._thread.join(_STOP_TIMEOUT_S)
-        self._executor.shutdown(timeout_sec=_STOP_TIMEOUT_S)
         is_complete = self._recorder.close(max(0.5, deadline_s - time.monotonic()))
-        for subscriber in self._subscribers:
-            subscriber.node.destroy_node()
+        # rclpy takes apart what a thread that still spins is using, which would end in an error of
+        # that thread. A thread that does not end is left to the end of the process.
+        if not self._thread.is_alive():
+            self._executor.shutdown(timeout_sec=_STOP_TIMEOUT_S)
+            for subscriber in self._subscribers:
+                subscriber.node.destroy_node()
         if self._error is not None:
             self._log.fatal(f'unexpected error, please report it: {self._error!r}')
             exit_status = EXIT_BUG
         else:
             exit_status = EXIT_OK if is_complete else EXIT_LOST
             self._log.info('ended' if is_complete else 'ended, but not every episode was saved')
-        self._node.destroy_node()
+        if not self._thread.is_alive():
+            self._node.destroy_node()
         return Outcome(exit_status, _is_thread_left())
 
     async def _end_recorder(self) -> None:
