@@ -122,7 +122,7 @@ def test_a_pending_save_is_finished_and_answered(rig):
     )
     saving = operator.send('save')
     operator.wait_for_status(
-        lambda one: one.values['pending_episodes'] == '1', 'an episode is pending', 5.0
+        lambda one: one.values['pending_episodes'] == '1', 'an episode is pending'
     )
     assert not saving.is_answered, 'the encoder is too quick for this test'
     recorder.send(signal.SIGINT)
@@ -147,14 +147,14 @@ def test_what_there_is_no_time_to_encode_is_saved_all_the_same(rig, keep_dataset
     second = rig.recorder(SMALL)
     operator = rig.operator()
     operator.wait_for_status(
-        lambda one: one.values['unencoded_episodes'] == '1', 'an episode waits', 5.0
+        lambda one: one.values['unencoded_episodes'] == '1', 'an episode waits'
     )
     assert second.end() == 0
     record = take / 'take.json'
     record.write_text(record.read_text().replace('"preset": 0', '"preset": 10'))
     third = rig.recorder(SMALL)
     operator.wait_for_status(
-        lambda one: one.values['saved_episodes'] == '1', 'the episode is encoded', 20.0
+        lambda one: one.values['saved_episodes'] == '1', 'the episode is encoded'
     )
     assert third.end() == 0
     assert_whole(rig.root, num_episodes=1)

@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.ros]
 
 VOLATILE = QoSProfile(depth=1)
 NAMESAKE = 'another recorder is called /episode (process '
-GONE_S = 30.0
+GONE_S = 90.0
 
 TWO_ROBOTS = """
 /**/episode:

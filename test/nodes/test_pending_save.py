@@ -54,7 +54,7 @@ def begin_slow_save(operator):
     operator.wait_for_rows(30)
     saving = operator.send('save')
     operator.wait_for_status(
-        lambda one: one.values['pending_episodes'] == '1', 'an episode is pending', 5.0
+        lambda one: one.values['pending_episodes'] == '1', 'an episode is pending'
     )
     assert not saving.is_answered, 'the encoder is too quick for this test'
     return saving

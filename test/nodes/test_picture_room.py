@@ -68,7 +68,7 @@ def test_a_publisher_that_has_the_profile_is_not_told_to_export_it(has_profile, 
         def offers():
             return node.get_publishers_info_by_topic(TOPIC)
 
-        wait_until(offers, 30.0, 'the publisher of another process is found')
+        wait_until(offers, 90.0, 'the publisher of another process is found')
         advice = room_advice(offers(), 900_000)
         assert advice == ('' if has_profile else images_profile_advice())
         assert not room_advice(offers(), 1_000), 'small messages have room'

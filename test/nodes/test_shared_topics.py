@@ -44,7 +44,7 @@ WHOLE = {
     'state.type': 'sensor_msgs/msg/JointState',
     'state.names': [*ARM],
 }
-LIMIT_S = 30.0
+LIMIT_S = 90.0
 
 
 def split_robot(rig):

@@ -55,13 +55,13 @@ def test_ready_is_said_when_a_start_would_succeed_and_not_before(rig):
     robot.start()
     recorder = rig.recorder(SMALL)
     missing = 'observation.images.front (/front/image_raw) is missing'
-    wait_until(lambda: missing in recorder.log, 15.0, 'the log says what is missing')
+    wait_until(lambda: missing in recorder.log, 90.0, 'the log says what is missing')
     assert recorder.log.count('not ready to record: ') == 1
     assert 'ready to record to' not in recorder.log
     driver = rig.robot()
     driver.add_camera(FRONT_TOPIC, Picture(quadrants()))
     driver.start()
-    wait_until(lambda: 'ready to record to' in recorder.log, 15.0, 'the log says ready')
+    wait_until(lambda: 'ready to record to' in recorder.log, 90.0, 'the log says ready')
     assert rig.operator().send('start').succeed().startswith('recording episode 0')
     assert recorder.log.count('ready to record to') == 1
 

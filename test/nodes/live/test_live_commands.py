@@ -48,7 +48,7 @@ pytestmark = [pytest.mark.ros]
 
 BEST_EFFORT = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 HOUR_NS = 3600 * 10**9
-TIMEOUT_S = 60.0
+TIMEOUT_S = 120.0
 
 
 def command(folder, *arguments):
@@ -269,7 +269,7 @@ def test_a_signal_ends_them_at_once(ros_surroundings, ros_context, rig, tmp_path
     process = command(tmp_path, name, operand, '--seconds', 600)
     watcher = rig.robot().node
     wait_until(
-        partial(is_in_graph, watcher, f'streamrec_{name}'), 20.0, f'the node of streamrec {name}'
+        partial(is_in_graph, watcher, f'streamrec_{name}'), 90.0, f'the node of streamrec {name}'
     )
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=90.0)

@@ -44,7 +44,8 @@ _NUMBERS_PER_CAMERA = 100_003
 
 _SECOND_NS = 10**9
 _NAP_S = 0.02
-_QOS = QoSProfile(depth=5)
+# On a busy machine a reader may be seconds late, and no message is to be overwritten before.
+_QOS = QoSProfile(depth=200)
 
 
 class Camera:
@@ -94,6 +95,8 @@ class Robot:
     :param truth_path: the truth file; None: no truth
     :param now_ns: its clock
     :param name: of its node
+    :param is_punctual: whether every message has the stamp of the instant at which it was due, and
+        none is left out, however busy the machine is; it has the clock of this computer then
     """
 
     def __init__(
@@ -102,8 +105,13 @@ class Robot:
         truth_path: Path | None = None,
         now_ns: Callable[[], int] = time.time_ns,
         name: str = 'test_robot',
+        *,
+        is_punctual: bool = False,
     ) -> None:
-        self.now_ns = now_ns
+        self._is_punctual = is_punctual
+        self._due_ns = 0
+        first_ns = time.time_ns() - time.monotonic_ns()
+        self.now_ns = (lambda: first_ns + self._due_ns) if is_punctual else now_ns
         self.truth = TruthWriter(truth_path)
         self._node = Node(name, context=context, **NODE_OPTIONS)
         self._publishers: list[Any] = []
@@ -246,6 +254,9 @@ class Robot:
             now_ns = time.monotonic_ns()
             if ticker.due_ns > now_ns:
                 time.sleep(min((ticker.due_ns - now_ns) / _SECOND_NS, _NAP_S))
+            elif self._is_punctual:
+                self._due_ns = ticker.due_ns
+                ticker.run(ticker.due_ns)
             else:
                 ticker.run(now_ns)
 
