@@ -21,7 +21,10 @@ is compared with this table instead.
 from __future__ import annotations
 
 MODULES = {
-    'rclpy': 'create_node init ok shutdown spin spin_once spin_until_future_complete try_shutdown',
+    'rclpy': (
+        'create_node get_rmw_implementation_identifier init ok shutdown spin spin_once '
+        'spin_until_future_complete try_shutdown'
+    ),
     'rclpy.callback_groups': 'CallbackGroup MutuallyExclusiveCallbackGroup ReentrantCallbackGroup',
     'rclpy.clock': 'Clock ClockChange ClockType JumpHandle JumpThreshold ROSClock TimeJump',
     'rclpy.context': 'Context',
@@ -88,6 +91,8 @@ NODE = (
     'remove_on_set_parameters_callback resolve_service_name resolve_topic_name services '
     'set_descriptor set_parameters set_parameters_atomically subscriptions timers '
     'undeclare_parameter'
+    # Of our own class of nodes, nodes/ros_start.py.
+    ' empty'
 )
 EXECUTOR = (
     'add_node context create_task get_nodes remove_node shutdown spin spin_once '
