@@ -136,6 +136,8 @@ class _Application:
         self._recorder = recorder
         self._executor = make_executor()
         self._subscribers = [subscribe(node, source, recorder) for source in settings.sources]
+        for subscriber in self._subscribers:
+            subscriber.read_with(self._subscribers)
         self._services = EpisodeServices(node, settings, recorder, self._subscribers)
         for one in (node, *(subscriber.node for subscriber in self._subscribers)):
             self._executor.add_node(one)

@@ -26,7 +26,7 @@ from lerobot_streamrec.errors import StreamrecError, StreamsNotReadyError
 from lerobot_streamrec.nodes.namesakes import LATCHED, Namesakes, STATUS_TOPIC
 from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
-from lerobot_streamrec.nodes.subscriber import Subscriber
+from lerobot_streamrec.nodes.subscriber import read_in_order, Subscriber
 from lerobot_streamrec.nodes.text_topic import TextTopic
 from lerobot_streamrec.recording.metadata import NOTES, VERDICT
 from lerobot_streamrec.recording.recorder import Recorder
@@ -118,8 +118,7 @@ class EpisodeServices:
 
     def _read_waiting(self) -> None:
         """Read the messages that have arrived: they belong to the episode that ends now."""
-        for subscriber in self._subscribers:
-            subscriber.read_waiting()
+        read_in_order(self._subscribers)
 
     # --- services ------------------------------------------------------------------------------
 

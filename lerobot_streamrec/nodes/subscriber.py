@@ -16,9 +16,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+import heapq
 import time
 from typing import Any
 
@@ -38,7 +39,8 @@ from rclpy.time import Time
 
 _LOG_EVERY_S = 5.0
 # Services and other topics wait for no more than so many.
-_READ_AT_ONCE = 50
+# Nothing is late on a machine that has time; well below any sensible max_lateness_s.
+LATE_NS = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,41 @@ class Target:
 
     topic: str
     message_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """
+    A message that was taken from the middleware and not yet handed on.
+
+    :param received_ns: when the middleware received it, system clock; 0: it does not say
+    :param deliver: hands it on
+    """
+
+    received_ns: int
+    deliver: Callable[[], None]
+
+
+def read_in_order(
+    subscribers: Iterable[Subscriber], first: Sequence[Waiting] = ()
+) -> None:
+    """
+    Read the messages that wait on several topics, in the order in which they arrived.
+
+    When a busy machine has given this process no time for a while, a topic that was read before
+    another one would take the rows past messages of the other that have arrived as well.
+
+    :param subscribers: of the topics
+    :param first: taken already, older than all others of their topic
+    """
+    taken = [one.take_waiting() for one in subscribers]
+    # The order within a topic stays, even if the system's clock was set meanwhile.
+    for message in heapq.merge(first, *taken, key=_received_ns):
+        message.deliver()
+
+
+def _received_ns(message: Waiting) -> int:
+    return message.received_ns
 
 
 class Subscriber(ABC):
@@ -84,6 +121,7 @@ class Subscriber(ABC):
         """Advice against losses, since the last look."""
         self._problems: list[str] = []
         self._outgoing: Any = None
+        self._fellows: Sequence[Subscriber] = (self,)
         self._target = self._choose_target()
         self._publishers = self._matching(self._offers())
         self._qos = choose_qos(source.qos, self._publishers, depth)
@@ -214,27 +252,37 @@ class Subscriber(ABC):
             on_lost=self._on_lost,
         )
 
-    def _on_message(self, watch: PublisherWatch, message: Any, info: MessageInfo) -> None:
-        self._has_heard = True
-        self._deliver(watch, message, info)
-        self.read_waiting()
+    def read_with(self, fellows: Sequence[Subscriber]) -> None:
+        """Read the topics of all these in the order of arrival, whenever this one is late."""
+        self._fellows = fellows
 
-    def read_waiting(self) -> None:
+    def _on_message(self, watch: PublisherWatch, message: Any, info: MessageInfo) -> None:
+        first = self._waiting(watch, message, info)
+        is_late = first.received_ns and time.time_ns() - first.received_ns > LATE_NS
+        read_in_order(self._fellows if is_late else (self,), (first,))
+
+    def take_waiting(self) -> list[Waiting]:
         """
-        Read the messages that wait on this topic, now. Never blocks.
+        Take the messages that wait on this topic. Never blocks.
 
         The executor takes one message of each topic in turn. On a busy machine the quickest topic
         would fall behind the slowest, and rows would be closed before its messages are read.
         """
-        subscription = self._subscription
-        for _ in range(_READ_AT_ONCE):
+        subscription, found = self._subscription, []
+        for _ in range(self._depth):
             with subscription.handle:
                 taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
             if taken is None:
-                return
-            self._deliver(self._watch, *taken)
+                break
+            found.append(self._waiting(self._watch, *taken))
+        return found
+
+    def _waiting(self, watch: PublisherWatch, message: Any, info: MessageInfo) -> Waiting:
+        received_ns = int(info.get('received_timestamp') or 0)
+        return Waiting(received_ns, partial(self._deliver, watch, message, info))
 
     def _deliver(self, watch: PublisherWatch, message: Any, info: MessageInfo) -> None:
+        self._has_heard = True
         try:
             self._push(message, info)
         except ForeignMessageError as error:

@@ -12,11 +12,12 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-A subscriber reads all that waits on its topic before others have their turn.
+Subscribers read all that waits, on their own topic or in the order of arrival on all of them.
 
 Guards promises 1 and 3 on a machine that is busy: the executor by itself takes one message of
 each topic in turn, so that joints at 500 Hz would fall behind cameras at 30 Hz, and rows would be
-closed before joints that have arrived are read. Receive times and losses are the middleware's.
+closed before joints that have arrived are read. Nor may one topic be read to its end while older
+messages wait on another one. Receive times and losses are the middleware's.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from types import SimpleNamespace
 
 from lerobot_streamrec.nodes.distributions import make_executor
 from lerobot_streamrec.nodes.stream_settings import Source
+from lerobot_streamrec.nodes.subscriber import LATE_NS
 from lerobot_streamrec.nodes.subscribers import subscribe
 from lerobot_streamrec.nodes.vector_settings import read_vectors, vector_sources
 import pytest
@@ -36,7 +38,7 @@ from sensor_msgs.msg import JointState
 
 pytestmark = [pytest.mark.ros]
 
-TOPIC = '/busy_joints'
+TOPIC, OTHER_TOPIC = '/busy_joints', '/busy_gripper'
 NUM_MESSAGES = 40
 
 
@@ -72,10 +74,9 @@ class Taker:
         raise AssertionError(reason)
 
 
-@pytest.fixture
-def source() -> Source:
+def make_source(topic=TOPIC) -> Source:
     given = {
-        'state.topic': TOPIC,
+        'state.topic': topic,
         'state.type': 'sensor_msgs/msg/JointState',
         'state.names': ['elbow'],
         'state.stamp': 'receive',
@@ -86,21 +87,24 @@ def source() -> Source:
 
 
 class Wire:
-    """A publisher and a subscriber that have found each other, and the executor between them."""
+    """Publishers and subscribers that have found each other, and the executor between them."""
 
-    def __init__(self, context, source):
+    def __init__(self, context, topics):
         self._publishing = Node('test_busy', context=context, **NODE_OPTIONS)
-        self.publisher = self._publishing.create_publisher(JointState, TOPIC, 100)
         self._home, self.taker = Node('test_reading', context=context, **NODE_OPTIONS), Taker()
-        self.node = subscribe(self._home, source, self.taker).node
         self._executor = make_executor(context)
-        self._executor.add_node(self.node)
-        wait_until(
-            self.publisher.get_subscription_count, DISCOVERY_TIMEOUT_S, 'the subscriber'
-        )
+        self.publishers, self.subscribers = [], []
+        for topic in topics:
+            publisher = self._publishing.create_publisher(JointState, topic, 100)
+            self.publishers.append(publisher)
+            self.subscribers.append(subscribe(self._home, make_source(topic), self.taker))
+            self._executor.add_node(self.subscribers[-1].node)
+            wait_until(publisher.get_subscription_count, DISCOVERY_TIMEOUT_S, 'the subscriber')
+        self.publisher, self.node = self.publishers[0], self.subscribers[0].node
 
-    def publish(self, number):
-        self.publisher.publish(JointState(name=['elbow'], position=[float(number)]))
+    def publish(self, number, publisher=None):
+        message = JointState(name=['elbow'], position=[float(number)])
+        (publisher or self.publisher).publish(message)
 
     def spin_until(self, count):
         """Spin until so many messages are taken; return how many were by each turn."""
@@ -113,16 +117,22 @@ class Wire:
 
     def close(self):
         self._executor.shutdown()
-        self.node.destroy_node()
+        for subscriber in self.subscribers:
+            subscriber.node.destroy_node()
         self._home.destroy_node()
         self._publishing.destroy_node()
 
 
 @pytest.fixture
-def wire(ros_context, source):
-    wire = Wire(ros_context, source)
+def wire(ros_context, topics):
+    wire = Wire(ros_context, topics)
     yield wire
     wire.close()
+
+
+@pytest.fixture
+def topics():
+    return [TOPIC]
 
 
 def test_what_waits_is_read_at_once(wire):
@@ -132,6 +142,20 @@ def test_what_waits_is_read_at_once(wire):
     assert wire.taker.numbers == list(range(NUM_MESSAGES))
     # Some may still have been on their way.
     assert max(turns) > NUM_MESSAGES // 4
+
+
+@pytest.mark.parametrize('topics', [[TOPIC, OTHER_TOPIC]])
+def test_what_waits_on_several_topics_is_read_in_the_order_of_arrival(wire):
+    for one in wire.subscribers:
+        one.read_with(wire.subscribers)
+    for number in range(NUM_MESSAGES):
+        publisher = wire.publishers[number % 2]
+        wire.publish(number, publisher)
+        assert publisher.wait_for_all_acked(Duration(seconds=DISCOVERY_TIMEOUT_S))
+    last_ns = time.time_ns()
+    wait_until(lambda: time.time_ns() > last_ns + LATE_NS, DISCOVERY_TIMEOUT_S, 'the last is late')
+    wire.spin_until(NUM_MESSAGES)
+    assert wire.taker.numbers == list(range(NUM_MESSAGES))
 
 
 def test_a_message_is_stamped_when_it_comes_and_not_when_it_is_read(wire):
