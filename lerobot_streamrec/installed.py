@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What is installed on this machine: how our commands are called here, and what is missing."""
+"""Commands as they can be typed on this machine, and advice on packages that are missing."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def missing_package(error: ImportError) -> str:
     """
     Say which package is missing, and the command that brings it.
 
-    :param error: what an import said; a package may be there and not be whole
+    :param error: error of an import; the package may be missing, or installed and broken
     """
     name = (error.name or '').partition('.')[0]
     is_missing = isinstance(error, ModuleNotFoundError)

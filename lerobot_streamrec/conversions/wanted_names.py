@@ -36,7 +36,8 @@ class WantedNames:
     """
     The names by which selectors look up their numbers.
 
-    :param selectors: of a vector; those without a name or a value in brackets want no name
+    :param selectors: selectors of one vector; those with neither a name nor a value in brackets
+        look up no name
     """
 
     def __init__(self, selectors: Sequence[Selector]) -> None:

@@ -58,10 +58,10 @@ class Catalog:
     One dataset; ``episodes`` are without their statistics, which ``statistics_of`` reads.
 
     :param root: its folder
-    :param info: of info.json, what this package knows
+    :param info: the part of info.json that this package knows
     :param raw_info: all of info.json
     :param tasks: in the order of their numbers
-    :param task_columns: what others say of tasks
+    :param task_columns: columns that other writers added to tasks.parquet
     :param stated: its statistics; None if there is neither stats.json nor a file of ours
     :param episodes: in order
     :param meta_counts: per episodes file: its episodes

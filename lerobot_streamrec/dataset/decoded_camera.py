@@ -95,9 +95,9 @@ def statistics_of_frames(
     """
     Decode a video once, and count the frames of several episodes in it.
 
-    :param camera: it has to be known what its frames mean
-    :param fps: of the dataset
-    :param spans: number of the first frame, and how many there are; ascending
+    :param camera: the camera; the meaning of its frames has to be known
+    :param fps: frames per second of the dataset
+    :param spans: first frame and number of frames of each episode; ascending
     :return: statistics of each
     :raise DatasetCorruptError: if the video cannot be read
     :raise ValueError: if an episode has no frame in it

@@ -99,7 +99,7 @@ def read_statistics(
 
     :param root: the dataset's folder
     :param total_episodes: how many are committed
-    :param keys: of features; an episode that lacks the statistics of one does not have its key
+    :param keys: names of features; an episode without statistics of a feature lacks its key
     :return: each episode's number and statistics
     :raise DatasetCorruptError: if a file cannot be read
     """
@@ -119,7 +119,8 @@ def statistics_in(row: pa.Table, keys: Collection[str]) -> dict[str, FeatureStat
     Read the statistics in an episode's row of meta/episodes.
 
     :param row: with its ``length``
-    :param keys: of features; those of which a statistic is missing or no number are left out
+    :param keys: names of features; a feature is left out if one of its statistics is missing or
+        not a number
     """
     length, found = row.column('length')[0].as_py(), {}
     for key in keys:

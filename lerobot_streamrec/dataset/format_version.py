@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Which version of LeRobot's format this is, and what becomes of datasets of another one."""
+"""The version of LeRobot's format that this package writes, and the refusal of other versions."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ REPLACEMENTS: dict[str, object] = {
     'video_files_size_in_mb': 200,
     'robot_type': None,
 }
-"""What a repair writes in the place of a value that cannot be used."""
+"""Values that a repair writes in the place of unusable ones."""
 
 TEXTS = ('string', 'language')
 _PICTURES = ('image', 'video')

@@ -36,7 +36,7 @@ class TableFile(pq.ParquetFile):  # type: ignore[misc]
 
     pyarrow before 26, the last for Python 3.10, cannot read a null in a column of fixed lists.
 
-    :param path: of the file
+    :param path: path of the file
     """
 
     def __init__(self, path: Path) -> None:

@@ -31,7 +31,7 @@ def grown_splits(splits: object, total_episodes: int) -> object:
     """
     Return the splits of a dataset that has so many episodes now, of which the first ones are old.
 
-    :param splits: of before; those that somebody has made stay as they are
+    :param splits: the old splits; those that somebody has made stay as they are
     """
     if is_own(splits):
         return splits
@@ -42,7 +42,8 @@ def chosen_splits(splits: object, kept: Sequence[int]) -> object:
     """
     Return the splits of a dataset made of some episodes of one.
 
-    :param splits: of that one; ranges and lists are told in the new numbers, anything else stays
+    :param splits: splits of the source; ranges and lists are written in the new numbers, anything
+        else stays
     :param kept: the old numbers, ascending
     """
     if not is_own(splits):

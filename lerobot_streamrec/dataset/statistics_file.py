@@ -62,7 +62,7 @@ class DatasetStatistics:
     """
     Statistics of a dataset as a file states them.
 
-    :param features: of each
+    :param features: statistics of each feature
     :param doubtful: cameras whose episodes may have been weighted by something else than rows
     """
 
@@ -109,7 +109,7 @@ def parse_stats_json(content: bytes, where: object, num_rows: int) -> DatasetSta
     """
     Read meta/stats.json of a dataset that others began; distributions are not known.
 
-    :param num_rows: of the dataset
+    :param num_rows: number of rows of the dataset
     :raise DatasetCorruptError: if a statistic is missing
     """
     try:
@@ -156,7 +156,7 @@ def parse_sidecar(content: bytes, where: object, num_rows: int) -> DatasetStatis
     Earlier releases said no rows, and added pixels to what others had counted; where all episodes
     were of their own, as the distributions show, that was right.
 
-    :param num_rows: of the dataset
+    :param num_rows: number of rows of the dataset
     :raise DatasetCorruptError: if it is not whole
     """
     try:
@@ -194,7 +194,7 @@ def weighted_by_rows(root: Path, info: DatasetInfo, stated: DatasetStatistics) -
 
     :param root: the dataset's folder, whose episodes' own statistics are read if need be
     :param info: says how many episodes there are
-    :param stated: of all of them; what no episode says better stays
+    :param stated: statistics of the whole dataset; they stay if the episodes cannot improve them
     :raise DatasetCorruptError: if an episodes file cannot be read
     """
     if not stated.doubtful:
@@ -209,9 +209,9 @@ def mended_stats_json(
     """
     Return stats.json with the cameras put right that others added up wrongly.
 
-    :param content: of stats.json as it is
-    :param stated: what it says
-    :param weighted: what it ought to say, by ``weighted_by_rows``
+    :param content: present content of stats.json
+    :param stated: the statistics in it
+    :param weighted: the right statistics, from ``weighted_by_rows``
     :return: the same bytes if nothing was wrong
     """
     before = stated.features

@@ -88,9 +88,9 @@ class UnfitError(Exception):
     """
     A column that cannot be used.
 
-    :param reason: the way in which it cannot
-    :param found: what there is
-    :param allowed: what there may be
+    :param reason: the kind of fault
+    :param found: the type or value in the file
+    :param allowed: the types or values that are allowed
     """
 
     def __init__(self, reason: Unfit, found: object, allowed: object) -> None:
@@ -173,7 +173,7 @@ def feature_values(column: pa.ChunkedArray, spec: FeatureSpec) -> Floats:
     """
     Return a numeric feature's values.
 
-    :param column: of the data files
+    :param column: column of a data file
     :param spec: the description in info.json
     :return: ``(rows, leading dimensions together, last dimension)``
     :raise UnfitError: if type or shape are others, or if a row or an element is missing

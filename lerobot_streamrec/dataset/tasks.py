@@ -97,7 +97,7 @@ class TaskTable:
     Tasks in the order in which they were first used; the place of a task is its task_index.
 
     :param tasks: all different
-    :param others: what others say of tasks, of these and maybe of more
+    :param others: columns that other writers added; their table may name more tasks
     """
 
     tasks: tuple[str, ...] = ()

@@ -42,7 +42,7 @@ DISCOVERY_VARIABLE = 'ROS_LOCALHOST_ONLY' if IS_HUMBLE else 'ROS_AUTOMATIC_DISCO
 """The environment variable that says which machines may find each other."""
 
 MessageInfo = dict[str, Any]
-"""What the middleware noted of a message; empty where the executor does not say."""
+"""Facts that the middleware notes about a message; empty if the executor does not pass them on."""
 
 
 class _MessageCallback:
@@ -99,9 +99,9 @@ def subscribe_with_info(
     Subscribe to a topic, with all that the middleware tells of its messages.
 
     :param node: subscribes; its executor is from ``make_executor``
-    :param message_class: of the topic
-    :param topic: its name
-    :param qos: what to ask the publishers for
+    :param message_class: type of the messages
+    :param topic: name of the topic
+    :param qos: quality of service to request from the publishers
     :param on_message: is given each message and its information
     :param on_lost: is given ``total_count`` and ``total_count_change`` of messages that the
         transport lost; never called where the middleware cannot tell

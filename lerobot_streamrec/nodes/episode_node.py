@@ -86,7 +86,7 @@ class EpisodeServices:
         self._sender = Sender.of(node.get_fully_qualified_name(), self._namesakes.identity)
         self._texts = [
             TextTopic(node, '~/task', self._on_task, is_latched=True),
-            # What was said before this recorder was started is of other episodes.
+            # Texts from before the start of this recorder belong to other episodes.
             *(
                 TextTopic(node, f'~/{name}', partial(self._on_said, name), is_latched=False)
                 for name in (VERDICT, NOTES)

@@ -31,7 +31,7 @@ def make_helper(home: Node, suffix: str) -> Node:
     resolved by that node, so that remappings hold.
 
     :param home: the main node
-    :param suffix: what it is for, such as ``camera.front``
+    :param suffix: its purpose, such as ``camera.front``
     """
     name = re.sub(r'[^A-Za-z0-9_]', '_', suffix)
     return Node(

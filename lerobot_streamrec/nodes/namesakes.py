@@ -28,7 +28,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 
 STATUS_TOPIC = '~/status'
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-"""Of the status: whoever comes later hears the last one."""
+"""QoS of the status: a subscriber that comes later hears the last one."""
 
 _ALL_LATCHED = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 

@@ -24,7 +24,7 @@ from lerobot_streamrec.installed import images_profile_advice, PROFILE_VARIABLES
 import rclpy
 
 LARGE_BYTES = 64_000
-"""What fits into one datagram is never too large for the memory that Fast DDS shares."""
+"""A message that fits into one datagram always fits into the shared memory of Fast DDS."""
 
 _FAST_DDS = 'rmw_fastrtps'
 # Where the identity of an endpoint has the lower half of its process's number.
@@ -38,7 +38,7 @@ def room_advice(offers: Iterable[Any], size_bytes: int) -> str:
     Say what to do against losses.
 
     :param offers: ``TopicEndpointInfo`` of the topic's publishers
-    :param size_bytes: of a message
+    :param size_bytes: size of a message
     :return: empty if more room would not help, or all publishers have it
     """
     is_fast_dds = rclpy.get_rmw_implementation_identifier().startswith(_FAST_DDS)

@@ -30,8 +30,8 @@ class _Train:
     """
     Messages that are numbered by one publisher.
 
-    :param number: of its last message
-    :param heard_s: when that came, steady clock
+    :param number: number of its last message
+    :param heard_s: arrival of that message, steady clock
     """
 
     number: int
@@ -63,7 +63,7 @@ class PublisherWatch:
         """
         Take note of a message, and tell whether several publishers send in turn.
 
-        :param info: what the middleware noted of it; without a number nothing can be told
+        :param info: the middleware's facts about it; without a number the answer is always False
         :param now_s: steady clock
         """
         number = info.get('publication_sequence_number')
@@ -72,7 +72,7 @@ class PublisherWatch:
             return False
         self._trains = [one for one in self._trains if now_s - one.heard_s <= _WINDOW_S]
         before = [one for one in self._trains if one.number < number]
-        # Of two that are as near, the one that sent last: a single publisher stays a single one.
+        # If two are equally near, take the one that sent last, so that one publisher stays one.
         train = min(
             before, key=lambda one: (number - one.number, one is not self._current), default=None
         )

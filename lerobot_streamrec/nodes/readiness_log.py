@@ -32,7 +32,7 @@ class ReadinessLog:
 
     Owned by the executor's thread.
 
-    :param log: of rclpy
+    :param log: rclpy's logger
     :param root: the dataset's folder
     """
 

@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
         launcher, arguments = Launcher(int(number)), arguments[2:]
     stop = StopSignals(launcher)
     try:
-        # What takes long to import comes after the signals are taken care of.
+        # Slow imports come after the signal handlers are in place.
         from lerobot_streamrec.nodes.application import run
     except ImportError as error:
         print(f'record: cannot start: {missing_package(error)}', file=sys.stderr)

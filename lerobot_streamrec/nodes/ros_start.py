@@ -62,7 +62,7 @@ def start_ros(arguments: Sequence[str], context: Context | None = None) -> None:
     # RCLError and its kin: a parameter file that is no YAML, a rule that cannot be read.
     except (RuntimeError, ValueError, TypeError) as error:
         why = _PLACES.sub('', str(error))
-        # Of arguments that it does not know, ROS says a list of them and no more.
+        # ROS reports unknown arguments as a bare list.
         why = f'ROS does not know {why}' if why.startswith('[') else why
         raise ConfigError('--ros-args', ' '.join(arguments), why) from error
     if unknown:
@@ -91,9 +91,9 @@ def given_node(name: str, **options: Any) -> Node:
     """
     Make the node whose parameters are what the user has set.
 
-    :param name: of the node
-    :param options: of rclpy's ``Node``
-    :raise ConfigError: if ROS takes a name or a value for no such thing
+    :param name: name of the node
+    :param options: further arguments of rclpy's ``Node``
+    :raise ConfigError: if ROS does not accept a name or a value
     """
     try:
         return _GivenNode(name, automatically_declare_parameters_from_overrides=True, **options)

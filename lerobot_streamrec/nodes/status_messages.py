@@ -31,8 +31,8 @@ class Sender:
     Whose statuses they are: nothing of another robot has the same name.
 
     :param name: full name of the node
-    :param hardware_id: of the robot's computer and the recorder on it
-    :param values: beside what is told of the recorder as a whole
+    :param hardware_id: names the robot's computer and the recorder on it
+    :param values: values to add to those of the recorder as a whole
     """
 
     name: str
@@ -44,7 +44,7 @@ class Sender:
         """
         Return the sender for a node of this computer.
 
-        :param full_name: of the node
+        :param full_name: full name of the node
         :param values: see above
         """
         return cls(full_name, f'{socket.gethostname()}{full_name}', values)
@@ -57,8 +57,8 @@ def recorder_message(
     Describe the whole recorder.
 
     :param status: a snapshot
-    :param sender: whose it is
-    :param obstacle: what keeps an episode from starting beside the streams; empty: nothing
+    :param sender: the sender
+    :param obstacle: reason, other than the streams, why no episode can start; empty: none
     """
     values: dict[str, object] = {
         'state': status.state.value,

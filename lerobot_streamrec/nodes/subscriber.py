@@ -323,7 +323,7 @@ class Subscriber(ABC):
 
     @property
     def loss_advice(self) -> str:
-        """What to do against messages that are lost in transport; empty: nothing is known."""
+        """Advice against messages that are lost in transport; empty: none is known."""
         if self._advice is None:
             self._advice = room_advice(self._offers(), self._size_bytes)
         return self._advice

@@ -105,7 +105,7 @@ class VectorSubscriber(Subscriber):
         return Target(self._source.stream.topic, self._source.message_type)
 
     def _push(self, message: Any, info: MessageInfo) -> None:
-        # Of a message that is meant for others, not even the stamp is looked at.
+        # Reading comes first: a message that is meant for others must not touch the stamps.
         values = self._read(message)
         self._recorder.push_vector(self.key, self._stamp_ns(message, info), values)
 

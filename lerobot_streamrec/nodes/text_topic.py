@@ -39,7 +39,7 @@ class TextTopic:
     :param node: the main node
     :param topic: its name
     :param hear: is given each text
-    :param is_latched: whether what was said before counts, if its publisher latches it
+    :param is_latched: True if a text that was published before counts, provided it is latched
     """
 
     def __init__(

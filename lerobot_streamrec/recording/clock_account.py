@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What happened to the clocks of the streams in one episode, for the status, save and records."""
+"""Account of the steps of clocks in one episode, for the status, save and the records."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class ClockStep:
     """
     Clocks that were set while an episode was recorded.
 
-    :param stamp_ns: when, in the time of the rows
-    :param size_ns: by how much; less than 0: back
+    :param stamp_ns: instant of the step, in the time of the rows
+    :param size_ns: size of the step; less than 0: back
     :param keys: streams that have this clock
-    :param is_bridged: whether rows go on in the time of before the step, because all streams made
-        it; False: it is the clock of one stream alone, which does not fit the others any more
-    :param is_of_all: whether no stream had another clock
+    :param is_bridged: True if all streams made the step, so that rows go on in the time before it;
+        False: one stream alone made it, and does not fit the others any more
+    :param is_of_all: True if no stream had another clock
     """
 
     stamp_ns: int

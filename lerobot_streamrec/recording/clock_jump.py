@@ -35,9 +35,9 @@ class Jump:
     """
     A jump of one stream, and how many of the others have made it.
 
-    :param key: of the stream that was the first
+    :param key: name of the stream that was the first
     :param size_ns: by how much its stamps are later than expected; less than 0: earlier
-    :param stamp_ns: when, in the time of the rows
+    :param stamp_ns: instant of the jump, in the time of the rows
     :param now_ns: the same, steady clock
     """
 
@@ -67,7 +67,7 @@ class Jump:
         """
         Take note of a message.
 
-        :param key: of its stream
+        :param key: name of its stream
         :param off_ns: by how much its stamp is later than expected
         :param stamp_ns: its stamp, in the time of the rows if its clock has not jumped
         :param newest_ns: stamp of the newest sample of its stream from before the jump
@@ -85,7 +85,7 @@ class Jump:
             self.sizes[key] = max(off_ns, self.sizes.get(key, off_ns))
             self._num_heard[key] += 1
         elif is_against and stamp_ns > self.stamp_ns + _SAME_INSTANT_NS:
-            # What was on its way when the clock jumped has the stamps of before.
+            # A message that was on its way when the clock jumped still has an old stamp.
             self._against.add(key)
 
     def verdict(
@@ -98,8 +98,8 @@ class Jump:
         :param live: streams whose messages kept coming
         :param kind: streams with stamps from the same source as the first one: by their
             publishers, or by the clock of this computer
-        :param is_last: whether no other message will be heard
-        :return: None: that is not known yet
+        :param is_last: True if no other message will come
+        :return: None if that is not known yet
         """
         if self._against & kind:
             return False

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Which stream's clock is off from those of the others, and the ``offset_ms`` that mends it."""
+"""Find streams whose clock differs from the others, and the ``offset_ms`` that mends it."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class ClockReading:
     """
     How a stream's stamps stand to the clock of this computer.
 
-    :param key: of the stream
+    :param key: name of the stream
     :param lag_s: arrival by the clock here minus the instant of the sample, which includes
         ``offset_ms``, seconds: as small as it was in the last seconds; None: it is not known
     :param offset_ms: the setting
-    :param is_periodic: whether old stamps are not expected of it; False: it is published on
-        change, or was latched
-    :param is_sure: whether there are enough messages; False: all of them may be late
+    :param is_periodic: True if its stamps should be fresh; False: it is published on change, or
+        was latched
+    :param is_sure: True if there are enough messages; False: all of them may be late
     """
 
     key: str
@@ -54,11 +54,11 @@ class OffClock:
     """
     A stream whose stamps do not fit those of the others.
 
-    :param key: of the stream
+    :param key: name of the stream
     :param ahead_s: how far it is ahead of the others, seconds; less than 0: behind
-    :param offset_ms: the setting that mends it; None: no setting is so large
-    :param is_unfit: whether rows are closed before their samples have come
-    :param trouble: what is wrong; goes on after the stream's name
+    :param offset_ms: the setting that mends it; None: it is beyond what may be set
+    :param is_unfit: True if rows are closed before their samples have come
+    :param trouble: the fault, in words that follow the stream's name
     """
 
     key: str
@@ -69,7 +69,7 @@ class OffClock:
 
     @property
     def text(self) -> str:
-        """What is wrong and what to do; goes on after the stream's name."""
+        """The fault and its remedy, in words that follow the stream's name."""
         todo = 'its stamp parameter to receive'
         if self.offset_ms is not None:
             todo = f'its offset_ms parameter to {self.offset_ms}, or {todo}'
@@ -88,9 +88,9 @@ def off_clocks(
     A stream ahead of the others has a clock that is off, since no message comes before it is
     sent. One that is behind may be delayed as well: up to ``max_lateness_s`` that is waited for.
 
-    :param readings: of all streams
+    :param readings: readings of all streams
     :param max_lateness_s: how long rows wait for a stream
-    :return: by key, those that are off; none on a healthy robot
+    :return: the streams that are off, by key; none on a healthy robot
     """
     lags = [one.lag_s for one in readings if one.lag_s is not None and one.is_sure]
     if not lags:

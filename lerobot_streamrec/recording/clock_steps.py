@@ -54,11 +54,11 @@ class Arrival:
     """
     A message.
 
-    :param key: of its stream
+    :param key: name of its stream
     :param stamp_ns: its instant
     :param value: frame or vector
-    :param now_ns: when it arrived, steady clock
-    :param is_of_clock: whether its stamp is that of the stream's clock, not of one that jumped
+    :param now_ns: its arrival, steady clock
+    :param is_of_clock: True if the stream's own clock stamped it; False: the clock has jumped
     """
 
     key: str
@@ -114,10 +114,10 @@ class ClockSteps:
         """
         Return the messages that may be taken in now, in their order, with stamps in row time.
 
-        The streams have to take each in before the next one is asked for.
+        The streams have to take in each one before the next one is requested.
 
         :param arrival: a message
-        :param is_recording: whether rows are being closed
+        :param is_recording: True while rows are being closed
         """
         if self._is_recording and not is_recording:
             self._forget_steps()

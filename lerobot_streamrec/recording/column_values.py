@@ -38,8 +38,8 @@ def column_values(values: Any, dtype: str, names: Sequence[str]) -> Column:
     rounded twice.
 
     :param values: ``(d,)``, floats, integers, flags, or objects where they are mixed
-    :param dtype: of the column, one of ``config.DTYPES``
-    :param names: of the numbers, ``d`` of them
+    :param dtype: type of the column, one of ``config.DTYPES``
+    :param names: names of the numbers, ``d`` of them
     :return: ``(d,)`` float64, int64 or bool
     :raise VectorError: naming the numbers that the column cannot hold
     """

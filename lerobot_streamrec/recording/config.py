@@ -63,8 +63,8 @@ class StreamConfig:
     :param dtype: of a vector's column, one of ``DTYPES``
     :param depth: of a camera whose pictures are depth: how it is quantised; None: colours
     :param encoder: of a camera: what encodes its colours; None: what the recorder is set to
-    :param is_stamped_here: whether its stamps are those of the arrival, by the clock of this
-        computer; False: the publisher's
+    :param is_stamped_here: True if this computer's clock stamps messages as they arrive; False:
+        the publisher stamps them
     """
 
     key: str
@@ -147,9 +147,9 @@ class RecorderConfig:
     :param root: the dataset's folder
     :param fps: rows per second
     :param robot_type: free text; None: unknown
-    :param task: of every episode, until another is set
-    :param operator: who teaches, until another is set; empty: not said
-    :param resume: whether a dataset that is there is appended to; otherwise it is refused
+    :param task: task of every episode, until another is set
+    :param operator: the person who teaches, until another is set; empty: unknown
+    :param resume: True: append to a dataset that exists; False: refuse it
     :param streams: cameras and vectors
     :param encoder: of cameras that have none of their own
     :param disk: when the disk counts as full

@@ -93,10 +93,10 @@ class RowAccount:
         Count a row that shows the same picture as the row before; ``show`` is called as well.
 
         A camera that is slower than the rows repeats pictures as long as the next one is not due.
-        What is older than that is missing.
+        An older picture counts as missing.
 
-        :param instant_ns: of the row
-        :param shown: what stands in it
+        :param instant_ns: instant of the row
+        :param shown: the sample in it
         :param rate_hz: messages per second now, used while the camera's own rate is not known
         """
         self.own_rate_hz = self.own_rate_hz or rate_hz

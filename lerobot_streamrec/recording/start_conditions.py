@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What has to hold for an episode to start, and what does not hold yet."""
+"""Conditions for the start of an episode, and those that are not met yet."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class StartConditions:
 
     :param config: settings
     :param streams: all topics
-    :param encoders: what encodes each camera
-    :param disk: how much room there is
-    :param committer: what is on its way to the disk
-    :param outcomes: how many saves are not answered yet
+    :param encoders: encoder of each camera
+    :param disk: measures the room on the disk
+    :param committer: knows the episodes that are on their way to the disk
+    :param outcomes: knows how many saves are not answered yet
     :param clock_ns: steady clock
     """
 
@@ -71,9 +71,9 @@ class StartConditions:
         """
         Refuse to start an episode that could not be recorded.
 
-        :param task: of the episode
-        :param is_finalizing: whether the dataset is being finalized
-        :return: what encodes each camera
+        :param task: task of the episode
+        :param is_finalizing: True while the dataset is being finalized
+        :return: encoder of each camera
         :raise EpisodeStateError: if too many episodes are on their way to the disk
         :raise EpisodeError: if there is no task
         :raise DiskFullError: if the disk has too little room

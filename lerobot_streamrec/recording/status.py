@@ -84,8 +84,8 @@ class RecorderStatus:
     :param root: where the dataset is
     :param disk: how much longer it lasts
     :param exposure: why a crash now would take more than the last second; empty if it would not
-    :param clocks: what happened to the clocks of the streams in the running episode
-    :param activity: what long work on the dataset goes on; empty: none
+    :param clocks: sentences on steps of clocks in the running episode
+    :param activity: long work on the dataset that is going on; empty: none
     :param streams: all of them
     """
 

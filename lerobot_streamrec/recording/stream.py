@@ -178,8 +178,8 @@ class Stream:
         :param value: frame, or vector as ``for_column`` returns it
         :param now_ns: steady clock
         :param newest_of_all_ns: newest stamp of all streams before this one; None without any
-        :param is_recording: whether rows are being closed
-        :param is_of_clock: whether its stamp tells how the stream's clock stands
+        :param is_recording: True while rows are being closed
+        :param is_of_clock: True if its stamp shows the present time of the stream's clock
         """
         newest_ns = self.newest_ns
         if newest_ns is not None and stamp_ns < newest_ns - JUMP_NS and not is_recording:
@@ -235,9 +235,9 @@ class Stream:
 
     def contest(self, publishers: str, now_ns: int) -> None:
         """
-        Take note that a message came while several publishers bring the same in turn.
+        Take note that a message came while several publishers send the same in turn.
 
-        :param publishers: who publishes, for people
+        :param publishers: names of the publishers, for people
         :param now_ns: steady clock
         """
         self._publishers, self._contested_ns = publishers, now_ns

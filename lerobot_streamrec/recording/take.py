@@ -68,8 +68,8 @@ class FinishedTake:
     :param folder: in staging, holds the videos and the journal
     :param journal: writes the rows down; it may still be at work
     :param take_id: unlike that of any other take
-    :param metadata: what was said of it
-    :param clocks: what happened to the clocks of the streams
+    :param metadata: its operator, notes and verdict
+    :param clocks: account of the steps of clocks
     """
 
     task: str
@@ -125,8 +125,8 @@ class Take:
     :param encoders: of each camera
     :param task: what the robot is to do
     :param folder: for the videos and the journal, in staging
-    :param metadata: what is said of it before it begins
-    :param clocks: what happens to the clocks of the streams
+    :param metadata: metadata that are known before it begins
+    :param clocks: account of the steps of clocks
     """
 
     def __init__(
@@ -235,7 +235,7 @@ class Take:
 
     @property
     def clock_sentences(self) -> tuple[str, ...]:
-        """What happened to the clocks of the streams so far."""
+        """Sentences on the steps of clocks so far."""
         return tuple(self.clocks.sentences(self._clock.start_ns))
 
     def fail(self, reason: str) -> None:

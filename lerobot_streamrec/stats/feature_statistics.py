@@ -36,7 +36,7 @@ import numpy as np
 import numpy.typing as npt
 
 QUANTILES = {'q01': 0.01, 'q10': 0.10, 'q50': 0.50, 'q90': 0.90, 'q99': 0.99}
-# What part of all values lies at a quantile or beyond it, seen from the mean, and beyond no other.
+# The least share of all values at a quantile or beyond it, on the side away from the mean.
 _LEAST_SHARES = (
     ('q01', 0.01, -1),
     ('q10', 0.09, -1),

@@ -56,7 +56,7 @@ def decoded(picture: Picture) -> Any:
     """
     Decode a picture by itself; pixels stay as they are.
 
-    :return: what encoders take: a ``Frame``, a ``DepthFrame``, or libav's frame
+    :return: a picture for encoders: a ``Frame``, a ``DepthFrame``, or libav's frame
     :raise UndecodableError: if it is not whole
     """
     return Decoders().decode(picture) if is_coded(picture) else picture

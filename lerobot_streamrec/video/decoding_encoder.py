@@ -135,7 +135,7 @@ class CheckingEncoder(DecodingEncoder):
     Those are the first, then one in so many, and after a damaged one each until one decodes. One
     that is found damaged becomes a repeat; others are found when they are encoded.
 
-    :param encoder: of pictures as they came
+    :param encoder: encoder of pictures as they came
     :param video_key: names the camera in the log
     :param account: is told of pictures that cannot be decoded
     :param begin: puts the picture that came before the first one into the video

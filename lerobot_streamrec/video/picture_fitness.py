@@ -116,7 +116,7 @@ class PictureFitness:
         """Return the newest pictures, those first that are as large as most of them are."""
         newest_first = list(reversed(self._recent))
         sizes = [(one.height, one.width) for one in newest_first]
-        # Of a damaged header there is one; most_common goes by the order in which they come.
+        # Damaged headers are rare. Among equal counts, most_common takes the first size it meets.
         ((usual, _),) = Counter(sizes).most_common(1)
         return sorted(newest_first, key=lambda one: (one.height, one.width) != usual)
 

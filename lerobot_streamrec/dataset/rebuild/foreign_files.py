@@ -51,7 +51,7 @@ class ForeignFiles:
     Files that a merge takes over.
 
     :param copies: each file, and its place below the new root
-    :param remarks: what stands elsewhere or is left, and where, each a sentence
+    :param remarks: a sentence for each file that moves elsewhere or is left out
     """
 
     copies: tuple[tuple[Path, str], ...]

@@ -74,8 +74,8 @@ class UnitedTable:
     """
     A table of several datasets.
 
-    :param path: below the root
-    :param content: of the file
+    :param path: path of the file below the root
+    :param content: content of the file
     :param numbers: per dataset: the new number of each old one
     """
 

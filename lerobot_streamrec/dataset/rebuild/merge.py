@@ -45,9 +45,9 @@ class MergePlan:
     """
     A dataset that is to be made of others.
 
-    :param files: of the dataset
-    :param info: what info.json is to say
-    :param tables: other tables than that of tasks that rows refer to, by the columns that do
+    :param files: files of the new dataset
+    :param info: content of its info.json
+    :param tables: tables beside tasks.parquet to which rows refer, by the referring columns
     :param foreign: files that are no part of a dataset
     """
 
@@ -58,7 +58,7 @@ class MergePlan:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What is kept elsewhere, or left, or not joined; each a sentence."""
+        """Sentences on everything that is moved, left out or not joined."""
         return (*self.info.remarks, *self.foreign.remarks, *self.files.remarks)
 
 

@@ -37,7 +37,7 @@ _ENCODER_KEYS = (
 )
 _NO_OPTIONS = 'video.extra_options'
 
-# What a file tells of its video, whether or not info.json does.
+# Facts that a video file states itself, so that info.json need not.
 _STREAM_KEYS = ('video.height', 'video.width', 'video.codec', 'video.pix_fmt', 'video.fps')
 
 _COMPARED = {'dtype', 'shape', 'names', 'info', 'video_info'}
@@ -187,6 +187,6 @@ def _stream_traits(catalog: Catalog, key: str) -> dict[str, Any]:
         try:
             said = {**video_facts(path).as_info(), **said}
         except DatasetCorruptError:
-            # Whoever copies the file says what is wrong with it.
+            # The copying of the file will report what is wrong with it.
             return said
     return {**said, 'has_audio': bool(spec.info.get('has_audio'))}

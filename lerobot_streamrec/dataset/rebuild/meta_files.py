@@ -45,7 +45,7 @@ class NewPlaces:
     :param data: data file of each
     :param meta: episodes file of each
     :param videos: per video key
-    :param numbers: of each episode's rows, by their columns, where they or its number changed
+    :param numbers: new statistics of the index columns of each episode in which they changed
     :param counted_in_rows: cameras of which a count of pixels becomes one of rows
     :param pictures: statistics of cameras that become others
     """

@@ -53,7 +53,7 @@ class NewStatistics:
     What is known of the rows of a new dataset.
 
     :param features: statistics of each
-    :param numbers: of the rows of every episode whose numbers change, by their columns
+    :param numbers: new statistics of the index columns of every episode in which they change
     :param counted_in_rows: cameras of which no episode may state a count of pixels any more,
         because others count frames
     :param pictures: statistics of episodes that could not be as they were stated
@@ -199,7 +199,7 @@ def picture_total(
     Add up what is known of a feature, dataset by dataset.
 
     :param kept: episodes
-    :param key: of a camera, or of numbers that are not finite
+    :param key: name of a camera, or of a feature with numbers that are not finite
     :param found: says which episodes were counted again; is told what is not exact
     :return: None if a dataset has no statistics of it
     """

@@ -106,7 +106,7 @@ def _columns_of_others(plan: RepairPlan) -> dict[int, pa.Table]:
             wanted = [name for name in names if not _is_of_format(name)]
             content = read_parquet(plan.sources.root / path, wanted) if wanted else None
         except DatasetCorruptError:
-            # What can be read of the file is in the table, and it is a finding.
+            # The table has all of the file that can be read, and the damage is a finding.
             continue
         if content is not None and len(content) == len(rows):
             content = content.replace_schema_metadata(None)

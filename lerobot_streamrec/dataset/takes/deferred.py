@@ -79,9 +79,10 @@ class DeferredTake:
 
     def loss(self, encoded: EncodedTake) -> str:
         """
-        Say what the episode lacks of it, as the end of a sentence; empty: nothing.
+        Name the parts of the take that the episode lacks, as the end of a sentence.
 
-        :param encoded: what the episode was made of
+        :param encoded: the parts that the episode was made of
+        :return: empty if nothing is lacking
         """
         said = ''
         if encoded.first_row:

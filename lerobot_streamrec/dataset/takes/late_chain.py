@@ -40,8 +40,8 @@ class LateChain:
     The first of these may be damaged or repeat what came before: that is remembered. Owned by one
     thread.
 
-    :param name: of the video, for the log
-    :param camera: whose frames
+    :param name: name of the video, for the log
+    :param camera: the camera that took the frames
     :param target: file to make
     :param config: encoder settings
     :param fps: frames per second

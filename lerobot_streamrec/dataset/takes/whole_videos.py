@@ -217,7 +217,7 @@ def _whole_video(source: FrameSource, rows: range, tell: Tell) -> WholeVideo:
     if source.survey is None or not source.num_encoded:
         return _encoded(source, rows, target, tell)
     if rows.start:
-        # What was encoded as one video seldom has a key frame there.
+        # A video that was encoded in one go seldom has a key frame there.
         video = _encode_all(source, rows, target, tell)
     elif rows.stop <= source.num_encoded:
         concatenate([Segment(source.survey, 0, rows.stop)], target)
@@ -279,7 +279,7 @@ def _encode_rest(source: FrameSource, end: int, target: Path, tell: Tell) -> Enc
     """Encode what follows the file, to be joined with it."""
     chain = _chain(source, target, _config(source))
     with _aborting(source, chain.file):
-        # What comes first may repeat the last one of the file.
+        # The first frame that follows may repeat the last frame of the file.
         (last,) = deque(decode_frames(source.path), maxlen=1)
         chain.skip(frame=last)
         _push_rest(chain, source.rest(), range(source.num_encoded, end), tell)

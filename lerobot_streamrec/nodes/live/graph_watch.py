@@ -71,7 +71,7 @@ class GraphWatch:
         self._listeners: dict[str, _Listener] = {}
         self._types: dict[str, str] = {}
         self._sim_ns = 0
-        # Of several robots in one domain, the one whose namespace was asked for.
+        # Several robots may share the domain: look only at the namespace that was asked for.
         self._prefix = f'{node.get_namespace().rstrip("/")}/'
         node.create_subscription(
             load_message_class(CLOCK_TOPIC, _CLOCK_TYPE),

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Which joints come together on a topic: several publishers may share it, each with its own."""
+"""Groups of joints on one topic: several publishers may share it, each with joints of its own."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class _Group:
     """
     Messages with the same joints.
 
-    :param names: of the joints, in the order of the first message
-    :param numbers: which numbers of joints they have
-    :param first: which message of the topic was the first of them
-    :param last: which one was the last
+    :param names: names of the joints, in the order of the first message
+    :param numbers: kinds of numbers that they have, such as positions
+    :param first: place of their first message among all messages of the topic
+    :param last: place of their last message
     """
 
     names: tuple[str, ...]
@@ -67,11 +67,11 @@ class JointGroups:
         """
         Take note of a message.
 
-        :param names: of its joints, each one once
-        :param numbers: which numbers of joints it has
-        :param received_ns: when it came
-        :param stamp_ns: of its header, 0 if that is not set; None: it has no header
-        :param info: what the middleware noted of it
+        :param names: names of its joints, each one once
+        :param numbers: kinds of numbers that it has, such as positions
+        :param received_ns: time of its arrival
+        :param stamp_ns: stamp of its header, 0 if that is not set; None: it has no header
+        :param info: the middleware's facts about it
         """
         self._num_messages += 1
         new = _Group(tuple(names), numbers, self._num_messages, self._num_messages)

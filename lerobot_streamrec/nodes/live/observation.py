@@ -40,9 +40,9 @@ class Observation:
     :param heard: when its messages came
     :param num_rejected: messages that cannot be recorded
     :param rejection: why the last of them cannot
-    :param ignored: what messages that are meant for others have instead of its names; empty: none
-        came since the last of its own
-    :param is_unsure: whether nothing tells messages of several publishers apart
+    :param ignored: names in messages that are meant for others; empty: no such message came since
+        the last one of its own
+    :param is_unsure: True if messages of several publishers cannot be told apart
     :param readiness: what would keep an episode from starting; empty: nothing
     :param offset_ms: the setting, which is added to its stamps
     :param encoding: of its pictures

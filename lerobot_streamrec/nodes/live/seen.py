@@ -35,7 +35,7 @@ IMAGES_PROFILE = f'{images_profile_advice()} (README, Give pictures room)'
 CONTESTED = (
     'Several publishers bring the same in turn, and no episode starts like that: end all but one.'
 )
-"""What is said of a topic whose messages cannot all be meant."""
+"""Remark on a topic on which several publishers contradict one another."""
 
 TWIST = 'geometry_msgs/msg/Twist'
 TWIST_STAMPED = 'geometry_msgs/msg/TwistStamped'
@@ -82,10 +82,10 @@ class SeenPart:
     """
     Joints that come together on a topic.
 
-    :param names: of the joints as one message has them
-    :param heard: when the messages came
-    :param field: which numbers of joints the messages have
-    :param is_contested: whether several publishers bring these joints in turn
+    :param names: names of the joints in one message
+    :param heard: arrivals of the messages
+    :param field: kind of numbers that the messages have, such as positions
+    :param is_contested: True if several publishers send these joints in turn
     """
 
     names: tuple[str, ...]
@@ -106,7 +106,7 @@ class SeenTopic:
     :param picture: one of them; None: none came, or it is no camera
     :param parts: joints of each publisher; none: they are not known, or it brings none
     :param size: how many numbers an array has
-    :param is_contested: whether several publishers bring the same in turn
+    :param is_contested: True if several publishers send the same in turn
     """
 
     name: str

@@ -39,7 +39,8 @@ class VectorProposal:
     State or action.
 
     :param seen: the topic
-    :param names: of its numbers; none: the type's own. Those of several parts, in their order
+    :param names: names of its numbers, those of several parts in the order of the parts; none: the
+        names that the type has
     :param others: topics that could be it instead, the best first
     :param remarks: what the user should know of it
     """
