@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 import threading
 import time
@@ -195,6 +196,17 @@ class Operator:
 
         wait_until(look, timeout_s, lambda: f'{what}; the last status: {self.statuses[-1:]}')
         return found[0]
+
+    def wait_for_silence(self) -> None:
+        """Wait until the recorder has counted no message from one diagnostics to the next."""
+        heard = len(self.diagnostics)
+
+        def look() -> bool:
+            new = self.diagnostics[heard:]
+            told = [[one.values.get('received') for one in streams] for streams in new]
+            return any(one == after for one, after in pairwise(told))
+
+        wait_until(look, STREAMS_TIMEOUT_S, 'diagnostics without new messages')
 
     # --- verbs ---------------------------------------------------------------------------------
 

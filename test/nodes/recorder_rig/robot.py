@@ -117,6 +117,7 @@ class Robot:
         self._publishers: list[Any] = []
         self._tickers: list[Ticker] = []
         self._num_cameras = 0
+        self._is_closed = False
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name='test_robot', daemon=True)
 
@@ -233,13 +234,18 @@ class Robot:
             'a subscriber for every topic of the robot',
         )
 
-    def close(self) -> None:
-        """Stop, leave the graph and write the truth. Idempotent."""
-        if self._end.is_set():
-            return
+    def stop(self) -> None:
+        """Publish nothing more, and stay in the graph: what was published still arrives."""
         self._end.set()
         if self._thread.ident is not None:
             self._thread.join()
+
+    def close(self) -> None:
+        """Stop, leave the graph and write the truth. Idempotent."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self.stop()
         self._node.destroy_node()
         self.truth.close()
 
