@@ -70,6 +70,16 @@ class PublisherWatch:
         if not number:
             self._is_blind = True
             return False
+        current = self._current
+        if current is not None and number == current.number + 1:
+            # The one that sent last goes on: no other numbering is nearer to this number.
+            current.number, current.heard_s = number, now_s
+        else:
+            self._look_for_train(number, now_s)
+        turns_s = self._turns_s
+        return len(turns_s) == _TURNS and now_s - turns_s[0] <= _WINDOW_S
+
+    def _look_for_train(self, number: int, now_s: float) -> None:
         self._trains = [one for one in self._trains if now_s - one.heard_s <= _WINDOW_S]
         before = [one for one in self._trains if one.number < number]
         # If two are equally near, take the one that sent last, so that one publisher stays one.
@@ -83,4 +93,3 @@ class PublisherWatch:
             self._turns_s.append(now_s)
         train.number, train.heard_s = number, now_s
         self._current = train
-        return len(self._turns_s) == _TURNS and now_s - self._turns_s[0] <= _WINDOW_S

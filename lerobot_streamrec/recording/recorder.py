@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from functools import partial
 import logging
@@ -129,7 +129,7 @@ class Recorder:
         if is_recording and self._disk.status.is_at_reserve:
             self._save_what_there_is()
 
-    def _advance(self, taken_in: Iterator[tuple[str, Any]]) -> None:
+    def _advance(self, taken_in: Iterable[tuple[str, Any]]) -> None:
         """Close rows after each sample that a running take has got."""
         for key, value in taken_in:
             if self._take is not None:

@@ -18,7 +18,6 @@ from __future__ import annotations
 import logging
 
 from lerobot_streamrec.recording.stream import Stream
-from lerobot_streamrec.sync.grid import NS_PER_S
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +55,8 @@ class StaleLog:
 
         :param now_ns: steady clock
         """
+        if not self._told and not _is_stale(stream, now_ns):
+            return
         self.look(stream, now_ns)
         config = stream.config
         if config.key in self._told:
@@ -66,5 +67,5 @@ class StaleLog:
 
 
 def _is_stale(stream: Stream, now_ns: int) -> bool:
-    limit_ns, arrived_ns = stream.config.max_age_s * NS_PER_S, stream.arrived_ns
+    limit_ns, arrived_ns = stream.max_age_ns, stream.arrived_ns
     return bool(limit_ns) and arrived_ns is not None and now_ns - arrived_ns > limit_ns

@@ -29,6 +29,7 @@ from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.sync.lags import LagWindow
 from lerobot_streamrec.sync.sample_buffer import PushResult, SampleBuffer
 from lerobot_streamrec.video.picture_fitness import PictureFitness
+import numpy as np
 
 JUMP_NS = 10 * NS_PER_S
 """A stamp so far behind its own stream is another clock's."""
@@ -87,8 +88,16 @@ class Stream:
         self.config = config
         self._buffer: SampleBuffer[Any] = SampleBuffer()
         self._gaps = GapCounter()
+        self.offset_ns = config.offset_ns
+        self.max_age_ns = config.max_age_ns
+        self._is_camera = config.is_camera
         self._counts = StreamCounts()
-        self._arrived_ns: int | None = None
+        # These two grow with each message: a new snapshot each time would take too long.
+        self._num_received = self._num_late = 0
+        self.newest_ns: int | None = None
+        """Stamp of the newest sample."""
+        self.arrived_ns: int | None = None
+        """When the last sample arrived, steady clock; None without any."""
         self._recent_ns: deque[int] = deque(maxlen=_PHASE_STAMPS)
         self._behind_ns: deque[int] = deque(maxlen=_LAGS_KEPT)
         self.lags = LagWindow()
@@ -97,16 +106,6 @@ class Stream:
         self.last_ignored = ''
         self._publishers = ''
         self._contested_ns: int | None = None
-
-    @property
-    def newest_ns(self) -> int | None:
-        """Stamp of the newest sample."""
-        return self._buffer.newest_ns
-
-    @property
-    def arrived_ns(self) -> int | None:
-        """When the last sample arrived, steady clock; None without any."""
-        return self._arrived_ns
 
     @property
     def newest_value(self) -> Any:
@@ -151,7 +150,12 @@ class Stream:
 
     def counts(self) -> StreamCounts:
         """Return a snapshot."""
-        return replace(self._counts, missing=self._gaps.num_missing)
+        return replace(
+            self._counts,
+            received=self._num_received,
+            late=self._num_late,
+            missing=self._gaps.num_missing,
+        )
 
     def age_s(self, now_ns: int) -> float | None:
         """
@@ -159,7 +163,7 @@ class Stream:
 
         :param now_ns: steady clock
         """
-        return None if self._arrived_ns is None else (now_ns - self._arrived_ns) / NS_PER_S
+        return None if self.arrived_ns is None else (now_ns - self.arrived_ns) / NS_PER_S
 
     def push(
         self,
@@ -185,23 +189,21 @@ class Stream:
         if newest_ns is not None and stamp_ns < newest_ns - JUMP_NS and not is_recording:
             # The clock was set back, or a simulation began anew.
             self.begin_anew()
-        self._arrived_ns = now_ns
+        self.arrived_ns = now_ns
         if is_of_clock:
             self.lags.push(stamp_ns, now_ns)
             self._behind_ns.append(max(0, (newest_of_all_ns or stamp_ns) - stamp_ns))
         self.last_rejection = self.last_ignored = ''
         self._recent_ns.append(stamp_ns)
         self._gaps.push(stamp_ns)
-        if self.config.is_camera:
+        if self._is_camera:
             self._fitness.push(value, now_ns, may_look=not is_recording)
-        result = self._buffer.push(stamp_ns, value)
-        self._counts = replace(
-            self._counts,
-            received=self._counts.received + 1,
-            late=self._counts.late + (result is not PushResult.ACCEPTED),
-        )
+        self._num_received += 1
+        if self._buffer.push(stamp_ns, value) is not PushResult.ACCEPTED:
+            self._num_late += 1
+        self.newest_ns = self._buffer.newest_ns
         if not is_recording:
-            self.forget_past()
+            self._buffer.keep_newest()
 
     def for_column(self, value: Any) -> Any:
         """
@@ -210,10 +212,11 @@ class Stream:
         :param value: picture, numbers ``(d,)`` as published, or a trajectory
         :raise VectorError: if the column cannot hold a number as published
         """
-        if self.config.is_camera:
+        if self._is_camera:
             return value
         dtype, names = self.config.dtype, self.config.names
-        if not isinstance(value, Course):
+        # To look whether something is a course takes long, and arrays are none.
+        if isinstance(value, np.ndarray) or not isinstance(value, Course):
             return column_values(value, dtype, names)
         if not dtype.startswith('float'):
             raise VectorError(f'a trajectory has values in between, which {dtype} cannot hold')
@@ -222,9 +225,9 @@ class Stream:
     def reject(self, reason: str) -> None:
         """Take note of a message that cannot be recorded, and why."""
         self.last_rejection = reason
+        self._num_received += 1
         self._counts = replace(
             self._counts,
-            received=self._counts.received + 1,
             rejected=self._counts.rejected + 1,
             rejection=reason,
         )
@@ -261,6 +264,7 @@ class Stream:
     def begin_anew(self) -> None:
         """Forget all samples and stamps; the counts stay."""
         self._buffer.clear()
+        self.newest_ns = None
         self._gaps.clear()
         self._recent_ns.clear()
         self.lags.clear()
@@ -273,6 +277,7 @@ class Stream:
         :param by_ns: by how much; less than 0: earlier ones
         """
         self._buffer.move(by_ns)
+        self.newest_ns = self._buffer.newest_ns
         self._recent_ns = deque((one + by_ns for one in self._recent_ns), maxlen=_PHASE_STAMPS)
         self.lags.move(by_ns)
         self.resume()
@@ -317,10 +322,7 @@ class Stream:
 
     def forget_past(self) -> None:
         """Keep the newest sample alone; no row is closed."""
-        newest_ns = self.newest_ns
-        if newest_ns is not None:
-            self._buffer.close_until(newest_ns)
-        self._buffer.reopen()
+        self._buffer.keep_newest()
 
     def reopen(self) -> None:
         """Forget which rows were closed: the next take has its own."""

@@ -57,6 +57,8 @@ class Streams:
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._streams = {config.key: Stream(config) for config in configs}
+        self.all = tuple(self._streams.values())
+        """Every stream, in the order of the settings."""
         self._clock_ns = clock_ns
         self._max_lateness_s = max_lateness_s
         self._wall_ns = wall_ns
@@ -67,19 +69,14 @@ class Streams:
         return self._streams[key]
 
     @property
-    def all(self) -> tuple[Stream, ...]:
-        """Return every stream, in the order of the settings."""
-        return tuple(self._streams.values())
-
-    @property
     def newest_ns(self) -> int | None:
         """Newest stamp of all streams; None without any."""
-        stamps = [stream.newest_ns for stream in self._streams.values()]
-        return max((stamp for stamp in stamps if stamp is not None), default=None)
+        stamps = [stream.newest_ns for stream in self.all if stream.newest_ns is not None]
+        return max(stamps) if stamps else None
 
     def push(
         self, key: str, stamp_ns: int, value: Any, *, is_recording: bool
-    ) -> Iterator[tuple[str, Any]]:
+    ) -> Iterable[tuple[str, Any]]:
         """
         Take in a sample, and those that waited for what it tells of the clocks.
 
@@ -92,8 +89,13 @@ class Streams:
         :raise VectorError: if the column of a vector cannot hold it as published
         """
         stream = self._streams[key]
-        value = stream.for_column(value)
-        arrival = Arrival(key, stamp_ns + stream.config.offset_ns, value, self._clock_ns())
+        arrival = Arrival(
+            key, stamp_ns + stream.offset_ns, stream.for_column(value), self._clock_ns()
+        )
+        usual = self._steps.as_usual(arrival, is_recording=is_recording)
+        if usual is not None:
+            self._take_in_one(usual, is_recording=is_recording)
+            return ((key, usual.value),)
         arrivals = self._steps.admit(arrival, is_recording=is_recording)
         return self._take_in(arrivals, is_recording=is_recording)
 
@@ -106,18 +108,21 @@ class Streams:
         self, arrivals: Iterator[Arrival], *, is_recording: bool
     ) -> Iterator[tuple[str, Any]]:
         for one in arrivals:
-            stream = self._streams[one.key]
-            if is_recording:
-                self._stale_log.come(stream, one.now_ns)
-            stream.push(
-                one.stamp_ns,
-                one.value,
-                one.now_ns,
-                newest_of_all_ns=self.newest_ns,
-                is_recording=is_recording,
-                is_of_clock=one.is_of_clock,
-            )
+            self._take_in_one(one, is_recording=is_recording)
             yield one.key, one.value
+
+    def _take_in_one(self, one: Arrival, *, is_recording: bool) -> None:
+        stream = self._streams[one.key]
+        if is_recording:
+            self._stale_log.come(stream, one.now_ns)
+        stream.push(
+            one.stamp_ns,
+            one.value,
+            one.now_ns,
+            newest_of_all_ns=self.newest_ns,
+            is_recording=is_recording,
+            is_of_clock=one.is_of_clock,
+        )
 
     def begin_episode(self) -> ClockAccount:
         """Go over to the time that the clocks have now; return the account of the episode."""

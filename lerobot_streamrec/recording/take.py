@@ -142,6 +142,7 @@ class Take:
         clocks: ClockAccount,
     ) -> None:
         self._config = config
+        self._max_lateness_ns = config.max_lateness_ns
         self._streams = streams
         self._clock = clock
         self._folder = folder
@@ -292,9 +293,9 @@ class Take:
             self._forget()
             return
         newest_ns = self._newest_stamps_ns()
-        live_from_ns = max(newest_ns) - self._config.max_lateness_ns
+        live_from_ns = max(newest_ns) - self._max_lateness_ns
         # A stream that stays behind holds rows up for so long and no longer.
-        self._close_rows(min(max(stamp, live_from_ns) for stamp in newest_ns), live_from_ns)
+        self._close_rows(max(min(newest_ns), live_from_ns), live_from_ns)
 
     def close_last_rows(self) -> None:
         """
@@ -311,8 +312,7 @@ class Take:
         self._close_rows(end_ns, end_ns)
 
     def _newest_stamps_ns(self) -> list[int]:
-        stamps_ns = [stream.newest_ns for stream in self._streams]
-        return [stamp for stamp in stamps_ns if stamp is not None]
+        return [stream.newest_ns for stream in self._streams if stream.newest_ns is not None]
 
     def _close_rows(self, until_ns: int, given_up_ns: int) -> None:
         while (instant_ns := self._clock.next_ns(given_up_ns)) is not None:
@@ -347,7 +347,7 @@ class Take:
     @property
     def _newest_ns(self) -> int:
         """Newest stamp of all streams, each of which has a sample."""
-        return max(one.newest_ns for one in self._streams if one.newest_ns is not None)
+        return max(self._newest_stamps_ns())
 
     def _push_picture(self, stream: Stream, stamp_ns: int, shown: Shown) -> None:
         key = stream.config.key

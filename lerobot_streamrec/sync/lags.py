@@ -53,6 +53,8 @@ class LagWindow:
     def __init__(self) -> None:
         self._buckets: deque[_Bucket] = deque(maxlen=_NUM_BUCKETS)
         self._drift = 0.0
+        self._recent_ns: int | None = None
+        """Least lag of the recent buckets; None before there was a message."""
 
     def push(self, stamp_ns: int, now_ns: int) -> None:
         """
@@ -70,20 +72,31 @@ class LagWindow:
                 self._buckets.popleft()
             self._buckets.append(_Bucket(now_ns, lag_ns, now_ns, 1))
             self._drift = self._measure_drift()
+            self._look_at_recent()
             return
         last.num_messages += 1
         if lag_ns <= last.least_ns:
             last.least_ns, last.least_at_ns = lag_ns, now_ns
+            if self._recent_ns is None or lag_ns < self._recent_ns:
+                self._recent_ns = lag_ns
 
     def move(self, stamps_by_ns: int) -> None:
         """Take all stamps so far for later ones, by so much."""
         for bucket in self._buckets:
             bucket.least_ns -= stamps_by_ns
+        self._look_at_recent()
 
     def clear(self) -> None:
         """Forget everything."""
         self._buckets.clear()
         self._drift = 0.0
+        self._look_at_recent()
+
+    def _look_at_recent(self) -> None:
+        self._recent_ns = min((one.least_ns for one in self._recent()), default=None)
+
+    def _recent(self) -> list[_Bucket]:
+        return list(self._buckets)[-_NUM_RECENT:]
 
     def expected_stamp_ns(self, now_ns: int) -> int | None:
         """
@@ -92,13 +105,15 @@ class LagWindow:
         :param now_ns: steady clock
         :return: None before there was a message
         """
-        if not self._buckets:
+        if self._recent_ns is None:
             return None
-        recent = list(self._buckets)[-_NUM_RECENT:]
-        least_ns = min(
-            one.least_ns + round(self._drift * (now_ns - one.least_at_ns)) for one in recent
+        if not self._drift:
+            # Lags do not grow: the least one has not changed since the last message.
+            return now_ns - self._recent_ns
+        return now_ns - min(
+            one.least_ns + round(self._drift * (now_ns - one.least_at_ns))
+            for one in self._recent()
         )
-        return now_ns - least_ns
 
     def _measure_drift(self) -> float:
         """Return by how much lags grow in a second: simulated time has a pace of its own."""

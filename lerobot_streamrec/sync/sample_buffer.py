@@ -92,6 +92,10 @@ class SampleBuffer(Generic[T]):
         return PushResult.ACCEPTED
 
     def _insert(self, stamp_ns: int, value: T) -> None:
+        if not self._stamps_ns or stamp_ns > self._stamps_ns[-1]:
+            self._stamps_ns.append(stamp_ns)
+            self._values.append(value)
+            return
         at = bisect_right(self._stamps_ns, stamp_ns)
         if at and self._stamps_ns[at - 1] == stamp_ns:
             self._values[at - 1] = value
@@ -125,6 +129,12 @@ class SampleBuffer(Generic[T]):
         keep_from = max(bisect_right(self._stamps_ns, stamp_ns) - 1, 0)
         del self._stamps_ns[:keep_from]
         del self._values[:keep_from]
+
+    def keep_newest(self) -> None:
+        """Forget all samples but the newest, and which rows were closed."""
+        del self._stamps_ns[:-1]
+        del self._values[:-1]
+        self._closed_until_ns = None
 
     def reopen(self) -> None:
         """Forget which rows were closed: the next episode has its own."""
