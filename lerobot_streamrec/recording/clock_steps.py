@@ -378,6 +378,9 @@ class ClockSteps:
         for key, clock in self._clocks.items():
             # A stream that has been silent since the step has made it like the others.
             shift_ns = clock.shift_ns if clock.last_ns is None else clock.last_ns
+            if clock.alone_ns is not None and clock.num_alone >= NUM_SURE:
+                # The next start has to see that its clock differs, even if no message came since.
+                shift_ns += clock.alone_ns
             if shift_ns:
                 self._streams[key].move(shift_ns)
             self._clocks[key] = _Clock()

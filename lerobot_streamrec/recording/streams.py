@@ -33,7 +33,6 @@ from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.stale_log import StaleLog
 from lerobot_streamrec.recording.stream import Stream
 from lerobot_streamrec.sync.grid import Grid
-from lerobot_streamrec.sync.lags import MIN_MESSAGES
 from lerobot_streamrec.sync.phase import locked_start_ns
 from lerobot_streamrec.sync.row_clock import FollowingClock, FreeClock, RowClock, WaitingClock
 from lerobot_streamrec.video.copying_encoder import MAX_KEY_DISTANCE
@@ -172,8 +171,8 @@ def _reading(stream: Stream, clock_here_ns: int) -> ClockReading:
     lags, config = stream.lags, stream.config
     lag_ns = lags.steady_ns()
     is_sure = lag_ns is not None
-    if not is_sure and lags.num_messages < MIN_MESSAGES:
-        # One message may be late, but none can be early.
+    if lags.is_short:
+        # Its messages may be late, but none can be early.
         lag_ns = lags.least_ns
     return ClockReading(
         config.key,

@@ -134,15 +134,20 @@ class LagWindow:
         """Messages of the last seconds."""
         return sum(one.num_messages for one in self._buckets)
 
+    @property
+    def is_short(self) -> bool:
+        """Whether there are too few messages, or too little time, to tell a clock's pace."""
+        return self.num_messages < MIN_MESSAGES or len(self._buckets) < 2
+
     def steady_ns(self) -> int | None:
         """
         Return the least lag of the last seconds if it is one, and not one after the other.
 
         :return: None if there are too few messages, or the clocks have not the same pace
         """
-        buckets = list(self._buckets)
-        if self.num_messages < MIN_MESSAGES or len(buckets) < 2:
+        if self.is_short:
             return None
+        buckets = list(self._buckets)
         half = len(buckets) // 2
         before = min(one.least_ns for one in buckets[:half])
         after = min(one.least_ns for one in buckets[half:])

@@ -307,7 +307,10 @@ def test_one_stream_that_jumps_ahead_alone_is_refused_told_and_welcome_again(
     assert f'the clock of {key} jumped by +5.0 s' in summary.remarks[0]
     assert 'those of the others did not: its messages are refused' in summary.remarks[0]
     num_refused = SECOND // world.period[key]
-    assert f'{key}: {num_refused} messages rejected' in summary.remarks
+    reason = 'is 5.0 s ahead of what its stream and the others are at'
+    count = f'{key}: {num_refused} messages rejected, the last because stamp '
+    (refused,) = [one for one in summary.remarks if one.startswith(count)]
+    assert refused.endswith(reason)
     assert counts_of(rig) == [0, num_refused, num_refused]
     assert f'{key}: its stamps fit those of the others again' in caplog.text
     assert summary.episode.num_rows >= 29
@@ -334,6 +337,25 @@ def test_one_stream_that_is_set_back_alone_is_late_and_told(world):
     assert summary.episode.num_rows >= 14
 
 
+@pytest.mark.parametrize('after_s', [0.0, 0.1, 0.35, 1.0])
+@pytest.mark.parametrize('jump_s', [3600.0, 5.0, -60.0])
+@pytest.mark.parametrize('is_in_an_episode', [True, False])
+def test_a_start_soon_after_one_clock_was_set_is_refused(
+    world, is_in_an_episode, jump_s, after_s
+):
+    """However many messages of the other time have come since: none, one, a few or many."""
+    if is_in_an_episode:
+        world.rig.recorder.start()
+    world.run(0.5)
+    world.set_all_clocks(jump_s, keys=(TOP,))
+    world.run(0.4)
+    if is_in_an_episode:
+        world.rig.save()
+    world.run(after_s)
+    with pytest.raises(StreamsNotReadyError, match=f'{TOP} .* has stamps'):
+        world.rig.recorder.start()
+
+
 @pytest.mark.parametrize('jump_s', [4.0, -4.0])
 def test_one_wrong_stamp_is_no_step(jump_s, world, read_dataset):
     rig = world.rig
@@ -344,8 +366,11 @@ def test_one_wrong_stamp_is_no_step(jump_s, world, read_dataset):
     world.set_all_clocks(-jump_s, keys=(TOP,))
     world.run(1)
     (remark,) = [one for one in rig.save().remarks if 'missing' not in one]
-    expected = 'rejected' if jump_s > 0 else 'came too late for its row'
-    assert remark == f'{TOP}: 1 message {expected}'
+    expected = {
+        4.0: f'{TOP}: 1 message rejected, the last because stamp ',
+        -4.0: f'{TOP}: 1 message came too late for its row',
+    }
+    assert remark.startswith(expected[jump_s])
     assert len({*rig.shown(read_dataset(rig.config.root), 0, FRONT)}) >= 20
 
 
