@@ -39,7 +39,7 @@ from rclpy.time import Time
 
 _LOG_EVERY_S = 5.0
 # Services and other topics wait for no more than so many.
-# Nothing is late on a machine that has time; well below any sensible max_lateness_s.
+# Nothing waits so long on a machine that has time; well below any sensible max_lateness_s.
 LATE_NS = 50_000_000
 
 
@@ -122,6 +122,7 @@ class Subscriber(ABC):
         self._problems: list[str] = []
         self._outgoing: Any = None
         self._fellows: Sequence[Subscriber] = (self,)
+        self._delivered_ns = 0
         self._target = self._choose_target()
         self._publishers = self._matching(self._offers())
         self._qos = choose_qos(source.qos, self._publishers, depth)
@@ -253,13 +254,18 @@ class Subscriber(ABC):
         )
 
     def read_with(self, fellows: Sequence[Subscriber]) -> None:
-        """Read the topics of all these in the order of arrival, whenever this one is late."""
+        """Read the topics of all these in the order of arrival, whenever messages have waited."""
         self._fellows = fellows
 
     def _on_message(self, watch: PublisherWatch, message: Any, info: MessageInfo) -> None:
         first = self._waiting(watch, message, info)
-        is_late = first.received_ns and time.time_ns() - first.received_ns > LATE_NS
-        read_in_order(self._fellows if is_late else (self,), (first,))
+        read_in_order(self._fellows if self._is_after_pause(first) else (self,), (first,))
+
+    def _is_after_pause(self, message: Waiting) -> bool:
+        """Tell whether this process or all publishers stood still: others may have waited too."""
+        quiet_ns = time.monotonic_ns() - max(one._delivered_ns for one in self._fellows)
+        waited_ns = time.time_ns() - message.received_ns if message.received_ns else 0
+        return max(quiet_ns, waited_ns) > LATE_NS
 
     def take_waiting(self) -> list[Waiting]:
         """
@@ -283,6 +289,7 @@ class Subscriber(ABC):
 
     def _deliver(self, watch: PublisherWatch, message: Any, info: MessageInfo) -> None:
         self._has_heard = True
+        self._delivered_ns = time.monotonic_ns()
         try:
             self._push(message, info)
         except ForeignMessageError as error:
