@@ -53,27 +53,27 @@ def flag(text: str) -> bool:
     raise ValueError('true or false is needed')
 
 
-# Passed on as parameters if set: what the parameter file says holds otherwise.
+# Passed on as parameters if set; otherwise the parameter file decides.
 OVERRIDES: dict[str, tuple[Callable[[str], Any], str]] = {
     'root': (verbatim, "Folder of the dataset; LeRobot's own place for repo_id if not set"),
     'repo_id': (verbatim, 'Name of the dataset on the Hub, owner/name'),
     'task': (verbatim, 'What the robot is to do, in a sentence'),
-    'operator': (verbatim, 'Who teaches, free text'),
+    'operator': (verbatim, 'Name of the person who teaches, free text'),
     'robot_type': (verbatim, 'Kind of robot, free text'),
     'fps': (number, 'Rows and frames per second'),
-    'resume': (flag, 'Whether to append to a dataset that is there: true or false'),
-    'use_sim_time': (flag, 'Whether to follow /clock: true or false'),
+    'resume': (flag, 'true: append to a dataset that exists; false: refuse it'),
+    'use_sim_time': (flag, 'true: use the time on /clock; false: use system time'),
 }
 
 
-# What is no parameter of the recorder: default and description.
+# Arguments that are not parameters of the recorder: default and description.
 OWN = {
     'params_file': (
         os.path.join(SHARE, 'config', 'record.yaml'),  # noqa: PTH118
         'Parameters of the node episode: cameras, state, action, encoder',
     ),
     'namespace': ('', 'Namespace of the node episode, and of topics without a leading slash'),
-    'log_level': ('info', 'Of the recorder'),
+    'log_level': ('info', 'Log level of the recorder'),
     'fastdds_profile': (
         os.environ.get('FASTRTPS_DEFAULT_PROFILES_FILE')
         or os.path.join(SHARE, 'config', 'fastdds_images.xml'),  # noqa: PTH118
@@ -81,7 +81,7 @@ OWN = {
     ),
     'end_with_launch': (
         'true',
-        'Whether the recorder ends in order when the launch is gone, however it ended',
+        'true: the recorder ends in order when the launch is gone, however it ended',
     ),
 }
 

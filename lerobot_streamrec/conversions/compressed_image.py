@@ -78,7 +78,7 @@ def picture_bytes(message: CompressedImageMessage) -> npt.NDArray[np.uint8]:
     data = np.frombuffer(message.data, dtype=np.uint8)
     if not data.size:
         raise UndecodableError(
-            f'the picture is empty: format is {message.format!r} and there are no data; see why '
-            'the camera sends nothing'
+            f'the picture is empty: its format is {message.format!r} and it has no data; check '
+            'the camera and its driver'
         )
     return data

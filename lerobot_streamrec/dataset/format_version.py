@@ -30,7 +30,7 @@ _FROM_V20 = '`python -m lerobot.datasets.v21.convert_dataset_v20_to_v21 --repo-i
 
 def version_advice(version: object, root: object) -> str:
     """
-    Say what makes a dataset of another version one of v3.0, in a sentence.
+    Say in a sentence how to convert a dataset of another version to v3.0.
 
     :param version: codebase_version of its info.json
     :param root: the dataset's folder
@@ -39,15 +39,15 @@ def version_advice(version: object, root: object) -> str:
     if version == 'v2.1':
         return f'LeRobot converts it: {convert}.'
     if version == 'v2.0':
-        return f'LeRobot 0.3 makes it v2.1: {_FROM_V20}; newer ones make that v3.0: {convert}.'
+        return f'LeRobot 0.3 converts it to v2.1: {_FROM_V20}; newer ones to v3.0: {convert}.'
     if str(version).startswith(('v1', 'v2')):
-        return 'Only old releases of LeRobot convert it, to v2.0; from there, newer ones go on.'
-    return 'Look for a newer lerobot_streamrec, or mend codebase_version in meta/info.json.'
+        return 'Convert it to v2.0 with an old release of LeRobot, then to v3.0 with newer ones.'
+    return 'Install a newer lerobot_streamrec, or correct codebase_version in meta/info.json.'
 
 
 def refuse_other_version(version: object, root: object) -> None:
     """
-    Refuse what is not v3.0.
+    Refuse a dataset that is not v3.0.
 
     :param version: codebase_version of info.json
     :param root: the dataset's folder
@@ -55,6 +55,6 @@ def refuse_other_version(version: object, root: object) -> None:
     """
     if version != CODEBASE_VERSION:
         raise DatasetUnsupportedError(
-            f'{root} is a dataset of codebase_version {shown_value(version)}, and '
+            f'{root} is a dataset with codebase_version {shown_value(version)}, and '
             f'{CODEBASE_VERSION} is needed. {version_advice(version, root)}'
         )

@@ -107,7 +107,7 @@ def read_small_file(path: Path, max_bytes: int = _MAX_BYTES) -> bytes:
     """
     size = path.stat().st_size
     if not path.is_file():
-        raise OSError('it is no regular file')
+        raise OSError('it is not a regular file')
     if size > max_bytes:
         raise ValueError(f'it has {size} bytes, at most {max_bytes} are allowed')
     return path.read_bytes()
@@ -133,7 +133,7 @@ def load_object(content: bytes) -> tuple[dict[str, Any], list[Fault]]:
         if len(found) < len(pairs):
             (name, count), = Counter(name for name, _ in pairs).most_common(1)
             what = f'the number of entries {shown_value(name)}'
-            faults.append(Fault(what, str(count), 'a name may stand there once'))
+            faults.append(Fault(what, str(count), 'a name may occur only once'))
         return found
 
     try:

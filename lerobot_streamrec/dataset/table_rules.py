@@ -108,7 +108,7 @@ def open_table(path: Path) -> TableFile:
     would take memory by a number in the file.
     """
     if not path.is_file():
-        raise OSError('it is no regular file')
+        raise OSError('it is not a regular file')
     file = TableFile(path)
     name, count = Counter(file.schema_arrow.names).most_common(1)[0]
     if count > 1:

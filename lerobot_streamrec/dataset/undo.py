@@ -154,7 +154,7 @@ def _last_episode(files: Files, state: DatasetState) -> _LastEpisode:
     is_alone = table.num_rows == 1 and num_rows == last.length and not any(begins)
     if row['episode_index'] != index or not is_alone:
         raise EpisodeStateError(
-            f'episode {index} stands in one file with others, as after finalize; '
+            f'episode {index} shares a file with other episodes, as after finalize; '
             'end the recorder and run: '
             f'{streamrec_command("delete", files.root, "--episodes", index)}'
         )

@@ -88,8 +88,8 @@ class Namesakes:
         self._num_others = num_others
         if self._heard is not None and now_s - self._heard[1] <= _HEARD_S:
             return (
-                f'another recorder is called {self._name} (process {self._heard[0]}), and both '
-                'would do what one is told: end it, or start one of them with another namespace '
+                f'another recorder is called {self._name} (process {self._heard[0]}), and one '
+                'call would reach both: end it, or start one of them with another namespace '
                 '(namespace:=...) or another ROS_DOMAIN_ID'
             )
         return ''

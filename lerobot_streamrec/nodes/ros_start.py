@@ -47,7 +47,7 @@ def start_ros(arguments: Sequence[str], context: Context | None = None) -> None:
     for file in _params_files(arguments):
         if not file.is_file():
             raise ConfigError(
-                _PARAMS_FILE, str(file), f'there is no such file: looked for {file.absolute()}'
+                _PARAMS_FILE, str(file), f'the file does not exist: looked for {file.absolute()}'
             )
     try:
         # The first one is taken for the program's name.
@@ -59,7 +59,7 @@ def start_ros(arguments: Sequence[str], context: Context | None = None) -> None:
                 context=context,
                 signal_handler_options=SignalHandlerOptions.NO,
             )
-    # RCLError and its kin: a parameter file that is no YAML, a rule that cannot be read.
+    # RCLError and others: a parameter file that is not YAML, a remapping that cannot be read.
     except (RuntimeError, ValueError, TypeError) as error:
         why = _PLACES.sub('', str(error))
         # ROS reports unknown arguments as a bare list.
@@ -69,7 +69,9 @@ def start_ros(arguments: Sequence[str], context: Context | None = None) -> None:
         is_file = Path(unknown[0]).suffix in ('.yaml', '.yml')
         meant = f'; did you mean --ros-args {_PARAMS_FILE} {unknown[0]}?' if is_file else ''
         raise ConfigError(
-            'the command line', ' '.join(unknown), f'allowed are arguments after --ros-args{meant}'
+            'the command line',
+            ' '.join(unknown),
+            f'only arguments after --ros-args are allowed{meant}',
         )
 
 
@@ -98,9 +100,9 @@ def given_node(name: str, **options: Any) -> Node:
     try:
         return _GivenNode(name, automatically_declare_parameters_from_overrides=True, **options)
     except Exception as error:
-        # rclpy's exceptions have no root of their own, and each says what it does not take.
+        # rclpy's exceptions have no common base class; each names the value that it refuses.
         why = _PLACES.sub('', str(error)) or repr(error)
-        raise ConfigError('the node', name, f'ROS does not take its parameters: {why}') from error
+        raise ConfigError('the node', name, f'ROS refuses its parameters: {why}') from error
 
 
 def empty_parameters(node: Node) -> tuple[str, ...]:

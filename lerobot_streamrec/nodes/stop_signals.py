@@ -55,6 +55,6 @@ class StopSignals:
         if self._asked.wait(timeout_s):
             return True
         if self._launcher is not None and self._launcher.is_gone():
-            _log.warning('%s, which this recorder was to end with, has ended', self._launcher)
+            _log.warning('%s has ended, so this recorder ends too', self._launcher)
             self._asked.set()
         return self._asked.is_set()

@@ -307,7 +307,7 @@ class Subscriber(ABC):
     def _tell_rivals(self) -> None:
         publishers = ', '.join(sorted(map(node_of, self._publishers)))
         self._recorder.contest(self.key, publishers)
-        self._warn('rivals', f'several publishers ({publishers}) bring the same in turn')
+        self._warn('rivals', f'several publishers ({publishers}) send the same data in turn')
 
     def _stamp_ns(self, message: Any, info: MessageInfo) -> int:
         if self._source.stamp != RECEIVE:

@@ -30,7 +30,7 @@ class ClockStep:
     :param stamp_ns: instant of the step, in the time of the rows
     :param size_ns: size of the step; less than 0: back
     :param keys: streams that have this clock
-    :param is_bridged: True if all streams made the step, so that rows go on in the time before it;
+    :param is_bridged: True if all streams made the step, so that rows go on in the old time;
         False: one stream alone made it, and does not fit the others any more
     :param is_of_all: True if no stream had another clock
     """
@@ -51,7 +51,7 @@ class ClockStep:
         after_s = max(0, self.stamp_ns - start_ns) / NS_PER_S
         text = f'the clock of {whose} jumped by {jump_text(self.size_ns)} after {after_s:.1f} s'
         if self.is_bridged:
-            return f'{text}, and the rows go on in the time of before'
+            return f'{text}, and the rows go on in the old time'
         effect = 'its messages are refused' if self.size_ns > 0 else 'its messages are too late'
         return f'{text}, those of the others did not: {effect}'
 

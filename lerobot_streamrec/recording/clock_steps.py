@@ -271,8 +271,8 @@ class ClockSteps:
             yield Arrival(one.key, line_ns, one.value, one.now_ns, is_of_clock=False)
             return
         reason = (
-            f'stamp {one.stamp_ns} ns is {clock.alone_ns / NS_PER_S:.1f} s ahead of what its '
-            'stream and the others are at'
+            f'stamp {one.stamp_ns} ns is {clock.alone_ns / NS_PER_S:.1f} s ahead of the '
+            'stamps of its stream and the others'
         )
         stream.reject(reason)
         if clock.num_alone == 1:
@@ -356,7 +356,7 @@ class ClockSteps:
         )
         self.account.steps.append(step)
         _log.warning(
-            'the clock of %s jumped by %s; the rows go on in the time of before',
+            'the clock of %s jumped by %s; the rows go on in the old time',
             ' and '.join(keys),
             text,
         )

@@ -49,7 +49,8 @@ def column_values(values: Any, dtype: str, names: Sequence[str]) -> Column:
     numbers = np.asarray(values)
     if numbers.shape != (len(names),):
         raise VectorError(
-            f'numbers of shape {numbers.shape} came, {len(names)} are needed: {", ".join(names)}'
+            f'numbers of shape {numbers.shape} came, but {len(names)} are needed: '
+            f'{", ".join(names)}'
         )
     kind = numbers.dtype.kind
     if kind == 'f' and dtype in _LARGEST:
@@ -61,7 +62,7 @@ def column_values(values: Any, dtype: str, names: Sequence[str]) -> Column:
         ]
         return np.concatenate(one_by_one)
     if kind not in _NUMBERS:
-        raise VectorError(f'{numbers.dtype} is no type of numbers')
+        raise VectorError(f'{numbers.dtype} is not a numeric type')
     if dtype == 'int64':
         return _integers(numbers, names)
     if dtype == 'bool':

@@ -176,7 +176,7 @@ class Deferring:
             again = f'; the next start, or {command}, tries again' if is_left else ''
             sentence = (
                 f'an episode of {take.saved.task!r}, {take.saved.seconds:.1f} s, is saved, but '
-                f'not in the dataset: {error}. {place}{again}'
+                f'not yet in the dataset: {error}. {place}{again}'
             )
             _log.error('%s', sentence)
         else:

@@ -45,31 +45,31 @@ def stream_problem(
     :param now_ns: steady clock
     :param newest_of_all_ns: newest stamp of all streams
     :param off: how its clock is off; None: it is not, as far as that is known
-    :return: empty if nothing does; else a text that goes on after the stream's name
+    :return: empty if nothing does; else a text that follows the stream's name
     """
     age_s, newest_ns = stream.age_s(now_ns), stream.newest_ns
     why = ''
     if stream.last_rejection:
         why = f'; its messages cannot be recorded: {stream.last_rejection}'
     elif stream.last_ignored:
-        why = f'; messages come that have none of its names: {stream.last_ignored}'
+        why = f'; messages arrive that have none of its names: {stream.last_ignored}'
     if age_s is None or newest_ns is None:
         return f'is missing{why or ": no message has come yet"}'
     max_age_s = stream.config.max_age_s
     if max_age_s and age_s > max_age_s:
         return (
-            f'is stale: its last sample came {age_s:.1f} s ago (max_age_s is {max_age_s:g}; if it '
-            'is published on change, or less often than that, set its max_age_s parameter to 0 or '
-            f'to more){why}'
+            f'is stale: its last sample came {age_s:.1f} s ago (max_age_s is {max_age_s:g}; set '
+            'its max_age_s parameter to 0 if it is published on change, or higher if it is '
+            f'published less often){why}'
         )
     if rivals := stream.rivals(now_ns):
         return (
-            f'has several publishers ({rivals}) that bring the same in turn: rows would show now '
-            'one and now the other; end all but one, or give each a topic of its own'
+            f'has several publishers ({rivals}) that send the same data in turn: rows would mix '
+            'them; end all but one, or give each a topic of its own'
         )
     if off is not None and off.is_unfit:
         return f'{off.text}{why}'
-    # Its lag tells how its clock stands, if it is known. An old sample alone is no other clock.
+    # A known lag shows whether the clock differs. An old sample alone does not show that.
     if stream.lags.steady_ns() is not None:
         return ''
     behind_s = (newest_of_all_ns - newest_ns) / NS_PER_S if newest_of_all_ns is not None else 0.0

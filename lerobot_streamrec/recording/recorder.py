@@ -243,8 +243,8 @@ class Recorder:
             self._committer.keep(take.abort())
             self._outcomes.note(f'episode not saved: {take.failure}')
             raise EpisodeError(
-                f'the episode cannot be saved: {take.failure}. What there is of it '
-                f'({take.num_rows} rows) goes to {self._config.root}/.streamrec/quarantine'
+                f'the episode cannot be saved: {take.failure}. Its {take.num_rows} rows '
+                f'go to {self._config.root}/.streamrec/quarantine'
             )
         if not take.num_rows:
             raise EmptyEpisodeError(

@@ -51,7 +51,7 @@ class StaleLog:
 
     def come(self, stream: Stream, now_ns: int) -> None:
         """
-        Tell that a stream which was stale comes again; to be called before its sample is taken in.
+        Log that a stale stream is back; call it before the stream takes in its sample.
 
         :param now_ns: steady clock
         """
@@ -62,7 +62,7 @@ class StaleLog:
         if config.key in self._told:
             self._told.discard(config.key)
             _log.warning(
-                '%s (%s) comes again after %.1f s', config.key, config.topic, stream.age_s(now_ns)
+                '%s (%s) is back after %.1f s', config.key, config.topic, stream.age_s(now_ns)
             )
 
 

@@ -133,7 +133,7 @@ def _remarks(take: FinishedTake, key: str) -> list[str]:
         )
     if rows.repeated_by_rate:
         found.append(
-            f'{key} brings {rows.own_rate_hz:.1f} pictures per second and fps is {take.fps}: '
+            f'{key} sends {rows.own_rate_hz:.1f} pictures per second and fps is {take.fps}: '
             f'{_count(rows.repeated_by_rate, "row")} of {take.num_rows} had no new one to show'
         )
     if rows.stale:
@@ -160,8 +160,8 @@ def _remarks(take: FinishedTake, key: str) -> list[str]:
         found.append(f'{late}, which {" and ".join(ahead)} closed early' if ahead else late)
     if counts.contested:
         found.append(
-            f'{key}: {_count(counts.contested, "message")} came while several publishers brought '
-            'the same in turn: its rows show now one and now the other'
+            f'{key}: {_count(counts.contested, "message")} came while several publishers sent '
+            'the same data in turn, so that its rows mix them'
         )
     if counts.rejected:
         found.append(f'{key}: {rejections(counts)}')

@@ -262,8 +262,8 @@ class Take:
         self._num_other_size[key] += 1
         if is_coded(picture) and self._num_other_size[key] < _NUM_BELIEVED:
             raise FrameShapeError(
-                f'its header says {picture.width}x{picture.height} pixels and those before had '
-                f'{taken.width}x{taken.height}: it is damaged, or the size changes'
+                f'its header says {picture.width}x{picture.height} pixels and earlier pictures '
+                f'had {taken.width}x{taken.height}: it is damaged, or the size changes'
             )
 
     def follow(self, key: str, value: Any) -> None:

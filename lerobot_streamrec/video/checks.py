@@ -133,7 +133,7 @@ def check_picture_size(video_key: str, config: EncoderConfig, *, height: int, wi
     size = f'{width}x{height}'
     low = min_side(config.vcodec)
     if not all(low <= side <= _MAX_SIDE for side in (height, width)):
-        allowed = f'allowed is {low} to {_MAX_SIDE} pixels a side'
+        allowed = f'sides of {low} to {_MAX_SIDE} pixels are allowed'
         if low > _MIN_SIDE:
             allowed += f' with PyAV {av.__version__}; take h264, or install av>=17.1'
         raise CodecError(name, size, allowed)

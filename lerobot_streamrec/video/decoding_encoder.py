@@ -105,7 +105,7 @@ class DecodingEncoder(EncoderLink):
 
     def _note_lost(self, error: UndecodableError) -> None:
         self._account.undecodable = (
-            f'its pictures cannot be decoded any more, and the last one that could is repeated: '
+            f'its pictures cannot be decoded any more, and the last good one is repeated: '
             f'{error}'
         )
         # A camera that comes and goes is told of once; the status and the counts say the rest.
@@ -117,7 +117,7 @@ class DecodingEncoder(EncoderLink):
         if self._account.undecodable:
             self._account.undecodable = ''
             _log.warning(
-                '%s: its pictures can be decoded again after %d in a row that could not',
+                '%s: its pictures can be decoded again, after %d in a row that could not',
                 self._video_key,
                 self._num_in_a_row,
             )

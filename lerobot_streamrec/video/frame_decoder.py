@@ -213,7 +213,7 @@ class PyavDecoder:
             found = before
         if found is None:
             raise VideoError(
-                f'{self._path} cannot be decoded near {float(time_s):.6f} s: there is nothing; '
+                f'{self._path} has no frame that decodes near {float(time_s):.6f} s; '
                 f'`{streamrec_command("probe", self._path)}` tells whether the file was cut off'
             )
         return found

@@ -90,10 +90,10 @@ class PacketDecoder:
             # libav knows by the parameter sets, or finds it out by the pictures' own counters.
             self._is_reordered = self._context.has_b_frames
             self._broken = self._broken or (
-                'its pictures come in another order than its packets; set the camera to make no '
-                'B-frames'
+                'its pictures come in another order than its packets; turn off B-frames in the '
+                'camera'
                 if self._is_reordered
-                else 'it is not one picture by itself'
+                else 'it does not hold exactly one picture'
             )
             return None
         if (frames[0].height, frames[0].width) != (packet.height, packet.width):

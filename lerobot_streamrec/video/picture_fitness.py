@@ -152,10 +152,10 @@ class PictureFitness:
             return f'sends packets that cannot be recorded: {self._reordered}'
         looks = list(self._looks)[-NUM_RECENT:]
         if not looks and self._recent:
-            return 'brings packets, and no key frame of them has been decoded yet'
+            return 'sends packets, but no key frame has been decoded yet'
         if not looks or not all(one.problem for one in looks):
             return ''
-        return f'brings pictures of which none decodes: {looks[-1].problem}'
+        return f'sends pictures, but none of them decodes: {looks[-1].problem}'
 
     @property
     def whole(self) -> Picture | None:

@@ -101,7 +101,7 @@ def test_rows_go_on_when_the_clock_of_the_robot_is_set(rig, jump_s, keep_dataset
     operator.wait_for_rows(int(told.values['rows']) + FPS)
     answer = operator.save()
     assert f'{words} after' in answer
-    assert 'and the rows go on in the time of before' in answer
+    assert 'and the rows go on in the old time' in answer
     assert f'jumped by {jump_s:+.1f} s; the rows go on' in recorder.log
     # The next episode is in the time that the clock shows now.
     operator.record(num_rows=5)

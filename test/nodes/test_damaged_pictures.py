@@ -99,7 +99,7 @@ def test_no_episode_starts_while_nothing_of_a_camera_decodes(rig, camera, keep_d
     )
     assert told.level == WARN
     refusal = operator.send('start').fail()
-    assert f'{FRONT_KEY} ({TOPIC}) brings pictures of which none decodes: mjpeg pict' in refusal
+    assert f'{FRONT_KEY} ({TOPIC}) sends pictures, but none of them decodes: mjpeg pict' in refusal
     assert 'its end is missing' in refusal
     assert total_episodes(rig.root) == 0
     camera.picture.is_bad = lambda _: False
@@ -180,4 +180,4 @@ def test_a_camera_that_reorders_its_frames_is_refused_before_an_episode(rig):
     operator.wait_for_status(lambda one: 'B-frames' in one.message, 'the camera is named')
     refusal = operator.send('start').fail()
     assert f'{FRONT_KEY} ({TOPIC}) sends packets that cannot be recorded' in refusal
-    assert 'set the camera to make no B-frames' in refusal
+    assert 'turn off B-frames in the camera' in refusal

@@ -288,7 +288,7 @@ def test_a_value_that_is_an_empty_list_is_refused_by_its_name(rig, tmp_path):
 def test_a_value_that_rclpy_itself_refuses_is_told_in_a_sentence(rig, tmp_path):
     path = file_of(tmp_path, 'episode:\n  ros__parameters:\n    use_sim_time: []\n')
     recorder = launch_with(rig, '--ros-args', '--params-file', path)
-    assert "the node is 'episode': ROS does not take its parameters" in last_complaint(recorder)
+    assert "the node is 'episode': ROS refuses its parameters" in last_complaint(recorder)
     assert 'use_sim_time' in recorder.log
 
 

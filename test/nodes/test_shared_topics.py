@@ -132,7 +132,7 @@ def test_joints_that_nobody_brings_are_missed_by_what_is_there(rig):
     split_robot(rig)
     rig.recorder({**WHOLE, 'state.names': ['wheel']})
     operator = rig.operator()
-    words = 'messages come that have none of its names: name lacks wheel; it has '
+    words = 'messages arrive that have none of its names: name lacks wheel; it has '
     operator.wait_for_status(lambda one: words in one.message, 'other names')
     assert words in operator.send('start').fail()
 
@@ -162,7 +162,8 @@ def test_two_publishers_of_the_same_joints_are_told(rig, tmp_path, is_before):
         assert any(f'several publishers ({who})' in one.text for one in report.all_remarks())
         # And a file that is made now says so.
         proposed(tmp_path / 'other.yaml', rig.root)
-        assert 'Several publishers bring the same in turn' in (tmp_path / 'other.yaml').read_text()
+        made = (tmp_path / 'other.yaml').read_text()
+        assert 'Several publishers send the same data in turn' in made
         # Whoever ends the other one can record.
         left_over.close()
         operator.wait_for_status(lambda one: who not in one.message, 'one publisher', LIMIT_S)
@@ -173,7 +174,7 @@ def test_two_publishers_of_the_same_joints_are_told(rig, tmp_path, is_before):
     status = operator.wait_for_status(lambda one: who in one.message, 'two publishers')
     assert status.values['state'] == 'recording'
     answer = operator.save()
-    assert 'came while several publishers brought the same in turn' in answer
+    assert 'came while several publishers sent the same data in turn' in answer
     assert record(rig.root, 0)['streams'][STATE_KEY]['contested'] > 0
 
 
@@ -191,7 +192,7 @@ def test_two_publishers_of_a_type_without_names_are_told(rig):
     rig.recorder({'action.topic': topic, 'action.type': 'geometry_msgs/msg/Twist'})
     operator = rig.operator()
     operator.wait_for_status(lambda one: '/joystick, /navigation' in one.message, 'both')
-    assert 'bring the same in turn' in operator.send('start').fail()
+    assert 'send the same data in turn' in operator.send('start').fail()
 
 
 def test_a_publisher_that_is_silent_or_starts_anew_is_no_rival(rig):

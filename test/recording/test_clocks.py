@@ -520,7 +520,7 @@ def test_a_stream_that_goes_stale_in_an_episode_and_comes_back_is_logged_once_ea
     # Its last picture is of 62 ms before it was covered.
     assert told == [
         f'{TOP} (/top/image_raw) is stale: no sample has come for 1.1 s (max_age_s is 1)',
-        f'{TOP} (/top/image_raw) comes again after 2.6 s',
+        f'{TOP} (/top/image_raw) is back after 2.6 s',
     ]
     # A short gap that no status has seen is told as well.
     caplog.clear()
@@ -528,7 +528,7 @@ def test_a_stream_that_goes_stale_in_an_episode_and_comes_back_is_logged_once_ea
     world.run(0.2)
     told = [one.getMessage() for one in caplog.records if TOP in one.getMessage()]
     assert [one.split(' (')[0] for one in told] == [TOP, TOP]
-    assert 'comes again after 1.6 s' in told[1]
+    assert 'is back after 1.6 s' in told[1]
 
 
 def test_a_refusal_names_the_parameter_for_streams_that_are_published_on_change(world):

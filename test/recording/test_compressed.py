@@ -143,7 +143,7 @@ def test_a_camera_of_which_nothing_decodes_is_refused_with_the_reason_until_it_r
     assert rig.stream(FRONT).problem == ''
     rig.draw[FRONT] = broken(jpeg, range(4096))
     rig.run(0.5)
-    reason = r'front \(/front/image_raw\) brings pictures of which none decodes: mjpeg picture of'
+    reason = r'front \(/front/image_raw\) sends pictures, but none of them decodes: mjpeg pict'
     with pytest.raises(StreamsNotReadyError, match=reason):
         rig.recorder.start()
     assert rig.recorder.status().state is RecorderState.IDLE

@@ -133,7 +133,7 @@ def test_a_take_without_a_picture_that_decodes_stands_in_nobodys_way(
     again = make_rig(resume=True)
     wait_for(lambda: staged(root) == [])
     wait_for(lambda: 'set aside to' in again.recorder.status().last_result)
-    assert 'in no row all cameras have a picture that decodes' in (
+    assert 'no row has a picture of every camera that decodes' in (
         again.recorder.status().last_result
     )
     assert (root / '.streamrec/quarantine/unencodable-take-000001/saved.json').is_file()

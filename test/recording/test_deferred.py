@@ -381,6 +381,6 @@ def test_the_command_line_says_what_cannot_be_encoded(make_deferring, tmp_path):
     assert f'0 of {TOP}' in done.stderr
     assert '1 episode could not be encoded' in done.stderr
     # It would never be whole: it stands in nobody's way.
-    assert 'It will never be whole and was set aside to' in done.stderr
+    assert 'It can never become an episode and was moved to' in done.stderr
     assert staged(root) == []
     assert (root / '.streamrec/quarantine/unencodable-take-000001/take.json').is_file()

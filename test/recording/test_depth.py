@@ -257,7 +257,7 @@ def test_depth_that_does_not_decode_is_refused_and_one_damaged_picture_is_not(
         return replace(DRAWN[kind](number), data=memoryview(b'\x89PNG garbage'))
 
     rig = make_depth_rig(damaged, encode=mode)
-    with pytest.raises(StreamsNotReadyError, match='brings pictures of which none decodes'):
+    with pytest.raises(StreamsNotReadyError, match='sends pictures, but none of them decodes'):
         rig.recorder.start()
     rig.draw[DEPTH] = DRAWN[kind]
     rig.run(0.1)

@@ -141,7 +141,7 @@ def test_infinities_that_cancel_out_are_refused_without_a_warning():
 
 
 def test_a_vector_of_another_length_is_refused():
-    with pytest.raises(VectorError, match=r'shape \(2,\) came, 1 are needed: x'):
+    with pytest.raises(VectorError, match=r'shape \(2,\) came, but 1 are needed: x'):
         column_values([1.0, 2.0], 'float32', ['x'])
 
 

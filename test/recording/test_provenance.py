@@ -191,7 +191,7 @@ def test_a_limit_of_repeats_leaves_out_what_a_slow_camera_cannot_show(make_play)
     play.send(FRONT, *range(2000, 4000, 100))
     summary = play.save()
     assert summary.num_repeated == 0
-    assert 'brings 10.0 pictures per second and fps is 20' in summary.remarks[0]
+    assert 'sends 10.0 pictures per second and fps is 20' in summary.remarks[0]
 
 
 def test_an_episode_within_the_limits_is_saved(play_episode):

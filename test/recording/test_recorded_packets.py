@@ -328,7 +328,7 @@ def test_a_camera_that_reorders_its_frames_is_refused_before_an_episode(codec, m
         rig._messages = untold(rig._messages)
     for num_more in (15, 1, 9):
         rig.send(num_more)
-        with pytest.raises(StreamsNotReadyError, match='set the camera to make no B-frames'):
+        with pytest.raises(StreamsNotReadyError, match='turn off B-frames in the camera'):
             rig.recorder.start()
         assert 'B-frames' in rig.rig.stream(FRONT).problem
 
@@ -340,7 +340,7 @@ def test_packets_that_do_not_decode_are_refused_until_a_group_does(
     rig = make_packet_rig()
     rig.broken = set(broken)
     rig.send(20)
-    with pytest.raises(StreamsNotReadyError, match='brings pictures of which none decodes: h264'):
+    with pytest.raises(StreamsNotReadyError, match='but none of them decodes: h264'):
         rig.recorder.start()
     rig.send(1)
     rig.recorder.start()

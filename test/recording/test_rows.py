@@ -201,7 +201,7 @@ def test_rows_may_be_fewer_or_more_than_pictures(fps, make_rig, read_dataset):
         num_same = sum(now == before for before, now in pairwise(shown))
         assert (num_same > 0) == (fps == 30)
         assert rig.record_of(0)['streams'][key]['rows_repeated_by_rate'] == num_same
-        told = f'{key} brings 10.0 pictures per second and fps is {fps}: {num_same} rows of '
+        told = f'{key} sends 10.0 pictures per second and fps is {fps}: {num_same} rows of '
         assert any(one.startswith(told) for one in summary.remarks) == (num_same > 0)
 
 

@@ -129,7 +129,7 @@ def test_messages_for_others_are_told_only_where_ours_are_missing(make_rig):
     rig.run(1, without=[STATE])
     rig.recorder.ignore(STATE, 'name lacks elbow; it has wheel')
     (problem,) = refusal(rig)
-    assert 'messages come that have none of its names: name lacks elbow; it has wheel' in problem
+    assert 'messages arrive that have none of its names: name lacks elbow; it has wheel' in problem
     rig.run(1)
     rig.recorder.ignore(STATE, 'name lacks elbow; it has wheel')
     rig.recorder.start()
@@ -145,7 +145,7 @@ def test_publishers_that_bring_the_same_are_refused_while_they_do(make_rig):
     rig.run(1)
     rig.recorder.contest(STATE, '/driver, /left_over')
     (problem,) = refusal(rig)
-    assert 'several publishers (/driver, /left_over) that bring the same in turn' in problem
+    assert 'several publishers (/driver, /left_over) that send the same data in turn' in problem
     rig.run(6)
     rig.recorder.start()
     rig.run(1)

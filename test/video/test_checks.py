@@ -158,7 +158,7 @@ def test_small_pictures_are_refused_where_svt_av1_would_hang(version, side, monk
     monkeypatch.setattr('av.__version__', version)
     config = EncoderConfig()
     check_picture_size('front', config, height=side, width=side)
-    with pytest.raises(CodecError, match=f'allowed is {side} to 16384 pixels a side'):
+    with pytest.raises(CodecError, match=f'sides of {side} to 16384 pixels are allowed'):
         check_picture_size('front', config, height=side - 2, width=640)
     check_picture_size('front', EncoderConfig(vcodec='h264'), height=16, width=16)
 

@@ -133,7 +133,7 @@ def test_pictures_that_lean_on_later_ones_are_refused():
     moving = [np.ascontiguousarray(noise[:, 4 * k : 4 * k + WIDTH]) for k in range(12)]
     messages = encode_packets(moving, tune='film', bf='2', preset='veryfast')
     packets = chain([access_unit(one) for one in messages])
-    with pytest.raises(UndecodableError, match='make no B-frames'):
+    with pytest.raises(UndecodableError, match='turn off B-frames'):
         decoded(packets)
 
 

@@ -122,13 +122,13 @@ def check_info(root: Path, findings: Findings) -> CheckedInfo | None:
     version = raw.get('codebase_version')
     if not isinstance(version, str) or not version.startswith('v3.'):
         kind = replace(WRONG_VERSION, advice=version_advice(version, root))
-        findings.add(kind, _WHERE, 'codebase_version is another', found=version, expected='v3.0')
+        what = 'codebase_version is not supported'
+        findings.add(kind, _WHERE, what, found=version, expected='v3.0')
         return None
     storage = raw.get('storage_format')
     if storage not in STORAGE_FORMATS:
-        findings.add(
-            WRONG_STORAGE, _WHERE, 'storage_format is another', found=storage, expected='lerobot'
-        )
+        what = 'storage_format is not supported'
+        findings.add(WRONG_STORAGE, _WHERE, what, found=storage, expected='lerobot')
         return None
     faults += info_faults(raw)
     _add_faults(faults, findings)

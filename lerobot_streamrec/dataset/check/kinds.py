@@ -41,7 +41,7 @@ STRAY_FILE = Kind(
 )
 ORPHAN_FILE = Kind('orphan-file', _W, f'It only takes room. {_AWAY}.')
 LEFTOVER_IMAGES = Kind(
-    'leftover-images', _W, 'They are of a recording that was interrupted. Delete them.'
+    'leftover-images', _W, 'An interrupted recording left them. Delete them.'
 )
 UNFINISHED_TAKE = Kind(
     'unfinished-take',
@@ -51,7 +51,7 @@ UNFINISHED_TAKE = Kind(
 UNENCODED_EPISODE = Kind(
     'unencoded-episode',
     _W,
-    'It is saved, and not in the dataset yet. Start the recorder, or run '
+    'It is saved, but not in the dataset yet. Start the recorder, or run '
     f'`{streamrec_command("encode", "ROOT")}`.',
 )
 LINK_OUT_OF_ROOT = Kind(
@@ -82,7 +82,7 @@ WRONG_VERSION = Kind('wrong-version', _E, 'Convert the dataset to v3.0, and chec
 WRONG_STORAGE = Kind(
     'wrong-storage',
     _E,
-    'Only parquet and MP4 files can be read here. Convert the dataset, and check again.',
+    'Only parquet and MP4 files can be read. Convert the dataset, and check again.',
 )
 WRONG_TOTAL = Kind('wrong-total', _E, 'Put the right number into meta/info.json.')
 WRONG_SPLITS = Kind('wrong-splits', _W, 'Put the right range into meta/info.json.')
@@ -107,16 +107,16 @@ TASKS_WITHOUT_INDEX = Kind(
 )
 DUPLICATE_TASK = Kind('duplicate-task', _W, 'Give their rows one task_index.')
 
-# Other tables of meta that rows refer to, as those of subtasks
+# Other tables in meta to which rows refer, such as subtasks.parquet
 WRONG_INDEX_TABLE = Kind(
     'wrong-index-table',
     _W,
-    'Merging needs it. Write it anew, with the rows at the places that their numbers tell.',
+    '`merge` needs the table. Write it anew, with each row at the place that its number says.',
 )
 INDEX_OUT_OF_TABLE = Kind(
     'index-out-of-table',
     _W,
-    'Readers that look it up fail, and merging does. Add what is missing to the table.',
+    'Readers that look up the number fail, and so does `merge`. Add the missing rows.',
 )
 
 # Columns of parquet files

@@ -186,14 +186,14 @@ def assemble_chosen(
 
 
 def _left_statistics(kept: Sequence[Kept]) -> Iterator[str]:
-    """Name what stats.json says of other things than features, for the rows of before."""
+    """Name statistics in stats.json that belong to no feature, and describe the old rows."""
     for catalog in dict.fromkeys(one.catalog for one in kept):
         stated = catalog.stated.features if catalog.stated else {}
         unknown = sorted(set(stated) - set(catalog.info.features))
         if unknown:
             yield (
-                f'{catalog.root / STATS} has statistics of {named(unknown)}, which are no '
-                'features: they are of other rows and not taken over'
+                f'{catalog.root / STATS} has statistics of {named(unknown)}, which are not '
+                'features of the dataset; they describe the old rows and are left out'
             )
 
 

@@ -136,7 +136,7 @@ def refuse_unfinished_takes(root: Path) -> None:
     takes = sorted(name for name in takes if not name.startswith('.'))
     if takes:
         raise RebuildError(
-            f'{staging} holds an episode that is not finished ({", ".join(takes[:3])}). End it, '
-            f'or run `{streamrec_command("encode", root)}`, or start the recorder on it once: '
-            'that ends what waits to be encoded, and recovers what a crash interrupted.'
+            f'{staging} holds an episode that is not finished ({", ".join(takes[:3])}). Finish '
+            f'it, or run `{streamrec_command("encode", root)}`, or start the recorder on the '
+            'dataset once: that encodes waiting episodes and recovers interrupted ones.'
         )

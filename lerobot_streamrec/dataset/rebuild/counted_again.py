@@ -53,7 +53,7 @@ def counted_again(kept: Sequence[Kept], remarks: list[str]) -> Counted:
         try:
             counted = statistics_of_frames(path, camera, fps, spans)
         except (DatasetCorruptError, ValueError) as error:
-            remarks.append(f'{path} cannot be counted again, its statistics stay: {error}')
+            remarks.append(f'the old statistics of {path} stay, since it cannot be read: {error}')
             continue
         for (one, stated), statistics in zip(ordered, counted, strict=True):
             # All else was right, and taken before the codec.

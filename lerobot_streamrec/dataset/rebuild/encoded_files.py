@@ -144,5 +144,5 @@ def _encode(
         raise VideoError(
             f'{job.piece.path} has {made.num_frames} frames of episode '
             f'{episode.source.episode_index}, which has {length} rows; '
-            f'`{streamrec_command("check", "ROOT")}` tells more'
+            f'`{streamrec_command("check", "ROOT")}` shows more'
         )

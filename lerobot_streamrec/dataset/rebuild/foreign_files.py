@@ -93,16 +93,16 @@ def find_foreign_files(catalogs: Sequence[Catalog], united: Collection[str]) -> 
                 copies.append((source, f'{MERGED_FROM}/{folder}/{relative}'))
         if moved:
             remarks.append(
-                f'{catalog.root} has other files of the same names as datasets before it; they '
+                f'{catalog.root} has different files with the names of files copied before; they '
                 f'are in {MERGED_FROM}/{folder}: {named(sorted(moved))}'
             )
         if left:
-            remarks.append(f'not taken over from {catalog.root}: {named(sorted(left))}')
+            remarks.append(f'not copied from {catalog.root}: {named(sorted(left))}')
     return ForeignFiles(tuple(copies), tuple(remarks))
 
 
 def numbered_meta_files(catalog: Catalog) -> list[str]:
-    """Name files of others in meta, which may tell of episodes by number; a sentence or none."""
+    """Name files of other writers in meta, which may hold episode numbers; a sentence or none."""
     tables = set(index_tables(catalog.root, catalog.info.features).values())
     found = sorted(
         one
@@ -111,7 +111,7 @@ def numbered_meta_files(catalog: Catalog) -> list[str]:
     )
     if not found:
         return []
-    return [f'{named(found)}: kept as before, with the numbers of before if episodes have some']
+    return [f'{named(found)}: kept as they are; episode numbers in them are the old ones']
 
 
 def _folders(catalogs: Sequence[Catalog]) -> Iterator[str]:
@@ -131,7 +131,7 @@ def _is_taken(relative: str, taken: Collection[str]) -> bool:
 
 
 def _why_left(root: Path, relative: str) -> str:
-    """Return what a merge names of a file that stays where it is; empty if it takes it over."""
+    """Name a file that a merge leaves where it is, with the reason; empty if it is copied."""
     top, _, below = relative.partition('/')
     if below and top.startswith('.'):
         # Version control and caches are about the folder that they stand in.

@@ -71,9 +71,9 @@ def building(root: Path, disk: Disk) -> Iterator[NewTree]:
             raise _cannot(root, error) from error
         if isinstance(error, READ_ERRORS) and not isinstance(error, StreamrecError):
             raise RebuildError(
-                f'cannot make the dataset {root}, nothing is left there: {type(error).__name__} '
-                f'{shown_value(str(error))}; `{streamrec_command("check", "ROOT")}` shows what '
-                'is wrong with each of the others'
+                f'cannot make the dataset {root}, and nothing is left there: '
+                f'{type(error).__name__} {shown_value(str(error))}; '
+                f'`{streamrec_command("check", "ROOT")}` shows what is wrong with each source'
             ) from error
         raise
     finally:

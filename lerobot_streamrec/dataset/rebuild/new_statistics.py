@@ -224,7 +224,7 @@ def picture_total(
             num_rows = sum(one.source.length for one in episodes)
             parts = [replace(whole, num_rows=num_rows, distributions=None).counted_like(whole)]
         if parts is None:
-            remarks.append(f'{catalog.root} has no statistics of {key}; so has the new one')
+            remarks.append(f'{catalog.root} has no statistics of {key}; nor has the result')
             return None
         for part in parts:
             total = part if total is None else total.merged(part)

@@ -62,7 +62,7 @@ class UnifiedTasks:
         old = _numbers(rows, TASK_INDEX)
         new = _replaced(old, self.numbers[episode.catalog])
         if (new < 0).any():
-            why = f'none of its tasks {list(episode.source.tasks)}'
+            why = f'its tasks are {list(episode.source.tasks)}'
             raise _unknown(episode, TASK_INDEX, old[new < 0], why)
         found = {TASK_INDEX: new}
         for column, table in self.others.items():
@@ -70,7 +70,7 @@ class UnifiedTasks:
             new = _replaced(old, table.numbers[episode.catalog])
             lost = old[(new < 0) & (old >= 0)]
             if len(lost):
-                raise _unknown(episode, column, lost, f'no row of its {table.path}')
+                raise _unknown(episode, column, lost, f'{table.path} has no such row')
             # Below 0, writers say that a row has none.
             found[column] = np.where(old < 0, old, new)
         return found
@@ -89,7 +89,7 @@ def _replaced(old: Numbers, numbers: Numbers) -> Numbers:
 def _unknown(episode: Kept, column: str, numbers: Numbers, why: str) -> DatasetCorruptError:
     return DatasetCorruptError(
         f'{episode.catalog.root}: rows of episode {episode.source.episode_index} have '
-        f'{column} {sorted(set(numbers.tolist()))}, which is {why}'
+        f'{column} {sorted(set(numbers.tolist()))}, but {why}'
     )
 
 

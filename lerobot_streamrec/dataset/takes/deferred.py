@@ -128,7 +128,7 @@ def encode_take(folder: Path, num_rows: int, tell: Tell = lambda _: None) -> Enc
         raise NothingWholeError(str(error)) from error
     num_rows = min(num_rows, read_journal(folder, record)[0])
     if not num_rows:
-        raise NothingWholeError('no row of its numbers can be read')
+        raise NothingWholeError('none of its rows of numbers can be read')
     sources = frame_sources(folder, record)
     if not sources:
         return EncodedTake(num_rows, {})
@@ -137,7 +137,7 @@ def encode_take(folder: Path, num_rows: int, tell: Tell = lambda _: None) -> Enc
     if not num_whole:
         there = ', '.join(f'{one.num_frames} of {key}' for key, one in sources.items())
         raise NothingWholeError(
-            f'in no row all cameras have a picture that decodes: there are {there}'
+            f'no row has a picture of every camera that decodes; there are {there}'
         )
     return EncodedTake(num_whole, videos, first_row)
 
@@ -225,7 +225,7 @@ class DeferredTakes:
                 place = self._files.quarantine(take.folder, UNENCODABLE)
             except DatasetError as second:
                 return f'It stays in {take.folder}: {second}'
-            return f'It will never be whole and was set aside to {place}'
+            return f'It can never become an episode and was moved to {place}'
         return f'It stays in {take.folder}'
 
     def forget(self, take: DeferredTake) -> None:

@@ -81,12 +81,12 @@ def _obstacles(seen: Observation) -> Iterator[Remark]:
 
 
 def _sharing(seen: Observation) -> Iterator[Remark]:
-    # Publishers that bring the same in turn are among the reasons for which no episode starts.
+    # Readiness already reports publishers that send the same data in turn.
     if len(seen.offered) > 1 and not seen.readiness:
         nodes = ', '.join(one.partition(':')[0] for one in seen.offered)
         text = (
             f'{len(seen.offered)} publishers ({nodes}) share the topic; only one of them may '
-            f'bring what {seen.parameter} records'
+            f'send the data that {seen.parameter} records'
         )
         if seen.is_unsure:
             text += ', and this middleware does not tell their messages apart'
@@ -96,8 +96,8 @@ def _sharing(seen: Observation) -> Iterator[Remark]:
 def _silence(seen: Observation) -> str:
     if seen.ignored:
         return (
-            f'its messages cannot be recorded: none has any of the names that are wanted '
-            f'({seen.ignored}); mend {seen.parameter}.names, or name another topic'
+            f'its messages cannot be recorded: none has any of the selected names '
+            f'({seen.ignored}); correct {seen.parameter}.names, or name another topic'
         )
     text = f'{seen.offered[0].partition(":")[0]} publishes {seen.topic}, and no message came'
     if seen.is_camera:

@@ -83,7 +83,7 @@ def diagnose(
     """
     if not path.is_file():
         make = streamrec_command('init', path)
-        raise ConfigError('PARAMS', str(path), f'there is no such file; `{make}` makes one')
+        raise ConfigError('PARAMS', str(path), f'the file does not exist; `{make}` makes one')
     arguments = ['--ros-args', '--params-file', str(path), '--', *ros_arguments]
     with Session(arguments, stop) as session:
         given = session.read_settings()
@@ -159,7 +159,7 @@ def _checks(
         root, info = check_root(config, is_recorder_there=bool(recorder))
         checks += [_tried(trial), root, check_disk(config), check_task(config, TASK)]
     if recorder:
-        text = f'one is running: {recorder}/start is there; end it before another one starts'
+        text = f'one is running: {recorder}/start exists; end it before you start another'
         checks.append(Check('recorder', Remark(Level.NOTE, text)))
     checks.append(check_shared_memory())
     return checks, info

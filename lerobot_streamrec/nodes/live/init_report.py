@@ -38,7 +38,7 @@ def init_lines(proposal: Proposal, path: Path, seconds: float) -> Iterator[str]:
         yield f'found nothing to record in {seconds:g} s: {path} was not written.'
         yield (
             'Start the drivers of cameras and joints first; ROS_DOMAIN_ID and '
-            f'{DISCOVERY_VARIABLE} must be theirs. `ros2 topic list` shows what is there.'
+            f'{DISCOVERY_VARIABLE} must be set as there. `ros2 topic list` shows what is visible.'
         )
         yield from (f'  left out  {one}' for one in proposal.left_out)
         return

@@ -155,8 +155,8 @@ def check_namesakes(name: str, num_recorders: int) -> list[Check]:
     if num_recorders < 2:
         return []
     text = (
-        f'{num_recorders} are called {name}, and none of them starts an episode while the others '
-        'run: end all but one, or give them namespaces'
+        f'{num_recorders} recorders are called {name}, and none starts an episode while the '
+        'others run: end all but one, or give them namespaces'
     )
     return [Check('recorders', Remark(Level.PROBLEM, text))]
 
@@ -164,7 +164,7 @@ def check_namesakes(name: str, num_recorders: int) -> list[Check]:
 def check_task(config: RecorderConfig, placeholder: str) -> Check:
     """Check whether a task is set, without which no episode starts."""
     if not config.task:
-        text = 'none is set: no episode starts before one comes on the topic ~/task'
+        text = 'none is set: no episode can start until one is published on the topic ~/task'
         return Check('task', Remark(Level.NOTE, text))
     if config.task == placeholder:
         return Check('task', Remark(Level.WARNING, f'is still {placeholder!r}: set task'))

@@ -52,7 +52,7 @@ def parameter_text(proposal: Proposal, *, file_name: str, when: str, seconds: fl
             'config/record.yaml of lerobot_streamrec explains every parameter.'
         ),
         '#',
-        '# The first holds this file against the running robot, the second records:',
+        '# The first command compares this file with the running robot, the second records:',
         f'#   {streamrec_command("doctor", file_name)}',
         f'#   {record_command(file_name)}',
         *_comment('The node episode, in whatever namespace it is started.'),

@@ -33,7 +33,7 @@ IMAGES_PROFILE = f'{images_profile_advice()} (README, Give pictures room)'
 """What helps against pictures that are lost on the way."""
 
 CONTESTED = (
-    'Several publishers bring the same in turn, and no episode starts like that: end all but one.'
+    'Several publishers send the same data in turn, so no episode can start: end all but one.'
 )
 """Remark on a topic on which several publishers contradict one another."""
 

@@ -203,7 +203,7 @@ def test_what_others_added_is_kept_with_the_episodes_that_are(dataset):
     done = repair_dataset(dataset.root, min_seconds=0.1)
     assert [one.source.episode_index for one in done.plan.kept] == [0, 2]
     assert done.report.findings == ()
-    assert any(one.startswith('meta/modality.json: kept as before') for one in done.remarks)
+    assert any(one.startswith('meta/modality.json: kept as they are') for one in done.remarks)
     names = ('subtasks', 'language', 'tasks')
     cut = {**before[2], **{name: before[2][name][:6] for name in names}}
     assert annotations(dataset.root) == [before[0], cut]

@@ -194,7 +194,7 @@ def test_whatever_is_wrong_is_named(rig, tmp_path):
     topics = {one.seen.parameter: one for one in report.topics}
     assert topics['camera.good'].level is not Level.PROBLEM
     expected = {
-        'camera.blind': ['brings pictures of which none decodes', 'its end is missing'],
+        'camera.blind': ['sends pictures, but none of them decodes', 'its end is missing'],
         'camera.ahead': ['1.0 h ahead of the clock here', 'camera.ahead.stamp: receive'],
         'camera.behind': ['1.0 h behind the clock here', 'camera.behind.stamp: receive'],
         'camera.zero': ['stamps are zero', 'camera.zero.stamp: receive'],
@@ -235,7 +235,7 @@ def test_a_file_that_the_recorder_would_not_take(ros_surroundings, tmp_path, tex
 def test_a_file_that_is_not_there(tmp_path):
     status, output, errors = run(tmp_path, 'doctor', 'robot.yaml')
     assert (status, output) == (2, '')
-    assert f'there is no such file; `{streamrec_command("init", "robot.yaml")}`' in errors
+    assert f'the file does not exist; `{streamrec_command("init", "robot.yaml")}`' in errors
 
 
 def test_a_simulation_is_told_by_its_clock(rig, tmp_path):
