@@ -147,7 +147,7 @@ def test_a_camera_of_which_nothing_decodes_is_refused_with_the_reason_until_it_r
     with pytest.raises(StreamsNotReadyError, match=reason):
         rig.recorder.start()
     assert rig.recorder.status().state is RecorderState.IDLE
-    assert 'none decodes' in rig.stream(FRONT).problem
+    assert 'none of them decodes' in rig.stream(FRONT).problem
     rig.draw[FRONT] = jpeg
     rig.run(0.1)
     rig.recorder.start()
