@@ -56,7 +56,7 @@ class FeatureSpec:
         return self.dtype == 'video'
 
     def as_json(self) -> dict[str, object]:
-        """Return what info.json says; a description that was read is given back as it was."""
+        """Return the content of info.json; descriptions that were read are returned unchanged."""
         if self.entry is not None:
             return dict(self.entry)
         entry: dict[str, object] = {
@@ -224,7 +224,7 @@ def _codec_difference(
 
 
 def depth_traits(info: Mapping[str, object]) -> dict[str, object]:
-    """Return what decides on the meaning of a camera's pixels, by the names of LeRobot."""
+    """Return the entries that decide the meaning of a camera's pixels, by LeRobot's names."""
     stored = stored_depth(info)
     if stored is None:
         return {IS_DEPTH_MAP: is_depth(info)}

@@ -153,7 +153,7 @@ def _whole_number(digits: str) -> int:
 
 
 def _refuse_unwritable(raw: object) -> None:
-    """Refuse what could be read, but not be written again: deep nesting, half characters."""
+    """Refuse values that can be read but not written again: deep nesting, half characters."""
     level: list[object] = [raw]
     for _ in range(_MAX_DEPTH):
         below: list[object] = []
@@ -225,7 +225,7 @@ def _is_count(value: object) -> bool:
 
 
 def _feature_faults(key: str, entry: object) -> Iterator[Fault]:
-    """Find what is wrong with the description of one feature."""
+    """Find the faults in the description of one feature."""
     where = f'features[{shown_value(key)}]'
     # The name becomes a folder's name, and a part of the names of columns.
     unfit = any(letter in '/\\' or not letter.isprintable() for letter in key)

@@ -191,7 +191,7 @@ def _added(content: bytes | None, known: AllStatistics, num_rows: int) -> AllSta
 
 
 def stats_content(files: Files, total_episodes: int, statistics: AllStatistics) -> bytes:
-    """Return what stats.json holds after so many episodes: what others wrote, as they wrote it."""
+    """Return stats.json after so many episodes, with entries of other writers unchanged."""
     return files.content(kept_stats_path(total_episodes)) or stats_json(statistics)
 
 

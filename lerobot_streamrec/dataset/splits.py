@@ -23,7 +23,7 @@ _RANGE = re.compile(r'(\d{1,18}):(\d{1,18})')
 
 
 def is_own(splits: object) -> bool:
-    """Whether somebody has made splits, beside the one of all episodes that every writer makes."""
+    """Whether there are splits beside the one of all episodes that every writer makes."""
     return isinstance(splits, dict) and bool(splits) and set(splits) != {'train'}
 
 

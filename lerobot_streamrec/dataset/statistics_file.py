@@ -76,7 +76,7 @@ def sidecar_path(total_episodes: int) -> PurePosixPath:
 
 
 def kept_stats_path(total_episodes: int) -> PurePosixPath:
-    """Return where the stats.json of others is kept, from which we went on recording."""
+    """Return the path of the kept stats.json that other writers left before we recorded."""
     return sidecar_path(total_episodes).with_suffix('.json')
 
 
@@ -238,7 +238,7 @@ def _differs(one: FeatureStatistics, other: FeatureStatistics) -> bool:
 def _sums_of_episodes(
     root: Path, info: DatasetInfo, keys: Collection[str]
 ) -> dict[str, FeatureStatistics]:
-    """Add up what each episode says of itself; features that one of them lacks are left out."""
+    """Add up the statistics of all episodes; features that one of them lacks are left out."""
     totals: dict[str, FeatureStatistics] = {}
     lacking: set[str] = set()
     for episode_index, statistics in read_statistics(root, info.total_episodes, keys):

@@ -70,7 +70,7 @@ _EPISODE_NUMBERS = {
 # Readers find a frame within 1e-4 s of its instant.
 _MIN_SECONDS, _MAX_SECONDS = -1e-4, 1e9
 
-# A file of rows whose numbers ascend cannot be packed into less.
+# Parquet cannot pack ascending numbers into fewer bytes.
 _FREE_VALUES, _VALUES_PER_BYTE = 2**20, 64
 
 

@@ -201,7 +201,7 @@ def _state_before(files: Files, state: DatasetState, last: _LastEpisode) -> Data
 
 
 def _num_tasks(files: Files, state: DatasetState) -> int:
-    """Return how many tasks there were before the last episode; where nobody tells, all stay."""
+    """Return the number of tasks before the last episode; all of them if that is unknown."""
     last = state.info.total_episodes - 1
     # Records of older releases tell it in the episode before alone.
     for index, name in ((last, 'total_tasks_before'), (last - 1, 'total_tasks')):

@@ -319,7 +319,7 @@ class DatasetWriter:
         return size_bytes, state.after(new_info, tasks, total, row)
 
     def _keep_statistics_of_others(self, transaction: Transaction) -> None:
-        """Keep what undoing needs, before the first episode after those that others recorded."""
+        """Keep files that undo needs, before the first episode after those of other writers."""
         state = self._state
         total = state.info.total_episodes
         if state.statistics is None or self._files.path(sidecar_path(total)).exists():

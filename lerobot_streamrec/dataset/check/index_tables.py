@@ -33,7 +33,7 @@ def check_index_tables(
     """
     Find tables that cannot be used, and rows that refer to nothing in them.
 
-    :param moments: per feature, what its rows are
+    :param moments: moments of the rows of each feature
     """
     for column, path in index_tables(root, info.features).items():
         try:

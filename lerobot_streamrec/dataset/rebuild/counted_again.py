@@ -39,7 +39,7 @@ def counted_again(kept: Sequence[Kept], remarks: list[str]) -> Counted:
     Decode the episodes of which a camera's deviation is smaller than its quantiles allow for.
 
     :param kept: episodes, of any datasets
-    :param remarks: is told which videos cannot be decoded; what they state stays
+    :param remarks: takes the videos that cannot be decoded; their stated statistics stay
     :return: statistics per episode and camera: as stated, but for the deviation
     """
     found: Counted = defaultdict(dict)
@@ -65,7 +65,7 @@ def counted_again(kept: Sequence[Kept], remarks: list[str]) -> Counted:
 def _impossible(
     kept: Sequence[Kept],
 ) -> dict[tuple[Catalog, str, Path], list[tuple[Kept, FeatureStatistics]]]:
-    """Return the episodes to count again, and what they state, by the video they stand in."""
+    """Return the episodes to count again and their stated statistics, by their videos."""
     found = defaultdict(list)
     at = {(one.catalog, one.source.episode_index): one for one in kept}
     for catalog in dict.fromkeys(one.catalog for one in kept):

@@ -110,7 +110,7 @@ def rebuilding(
 
 
 def contents_refused(root: Path, error: Exception) -> str:
-    """Say that a dataset cannot be written anew because of what its files hold."""
+    """Return the error of a dataset whose files hold values that prevent the rewriting."""
     return (
         f'{root} cannot be written anew, nothing has changed: {type(error).__name__} '
         f'{shown_value(str(error))}; `{streamrec_command("check", root)}` shows '

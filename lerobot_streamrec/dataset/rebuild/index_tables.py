@@ -60,7 +60,7 @@ def index_tables(root: Path, features: Mapping[str, FeatureSpec]) -> dict[str, s
 
 
 def _singulars(word: str) -> tuple[str, ...]:
-    """List what one of several things may be called: categories, boxes, subtasks, speech."""
+    """Return the possible plurals of a column name: categories, boxes, subtasks, speech."""
     endings = (('ies', 'y'), ('es', ''), ('s', ''), ('', ''))
     return tuple(
         word.removesuffix(plural) + singular
@@ -88,7 +88,7 @@ def united_tables(catalogs: Sequence[Catalog]) -> dict[str, UnitedTable]:
     """
     Make one table of those of several datasets, for every column that refers to one.
 
-    :return: by column; nothing for a dataset by itself, whose tables stay as they are
+    :return: tables by column; empty for a single dataset, whose tables stay as they are
     :raise DatasetCorruptError: if a table cannot be read, or does not count its own rows
     :raise DatasetsDifferError: if the columns of two tables do not fit together
     """

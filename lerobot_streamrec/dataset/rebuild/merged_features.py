@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Whether datasets are of the same kind, as readers see it, and what info.json says of all."""
+"""Decide whether datasets are of the same kind for readers, and unite their info.json."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def merged_info(catalogs: Sequence[Catalog]) -> MergedInfo:
 
 
 class _Union:
-    """Puts what several datasets say into one; the first one that says a thing is believed."""
+    """Unites the entries of several datasets; the first dataset that has an entry wins."""
 
     def __init__(self, catalogs: Sequence[Catalog]) -> None:
         self._catalogs = catalogs
@@ -177,7 +177,7 @@ def _traits(catalog: Catalog, key: str) -> dict[str, Any]:
 
 
 def _stream_traits(catalog: Catalog, key: str) -> dict[str, Any]:
-    """Return what the video of a camera is; info.json is believed where it says so."""
+    """Return the properties of a camera's video; entries in info.json win over the file."""
     spec = catalog.info.features[key]
     if not spec.is_video:
         return {}

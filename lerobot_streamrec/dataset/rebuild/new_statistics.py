@@ -54,8 +54,8 @@ class NewStatistics:
 
     :param features: statistics of each
     :param numbers: new statistics of the index columns of every episode in which they change
-    :param counted_in_rows: cameras of which no episode may state a count of pixels any more,
-        because others count frames
+    :param counted_in_rows: cameras whose episodes may not state a count of pixels any more,
+        because other episodes count frames
     :param pictures: statistics of episodes that could not be as they were stated
     :param remarks: what could not be computed exactly, each a sentence
     """
@@ -200,7 +200,7 @@ def picture_total(
 
     :param kept: episodes
     :param key: name of a camera, or of a feature with numbers that are not finite
-    :param found: says which episodes were counted again; is told what is not exact
+    :param found: has the episodes that were counted again; takes remarks on inexact results
     :return: None if a dataset has no statistics of it
     """
     remarks = found.remarks

@@ -96,7 +96,7 @@ def write_episodes(
 
 
 def _columns_of_others(plan: RepairPlan) -> dict[int, pa.Table]:
-    """Read what others say of episodes: per row of meta/episodes, a table of one row."""
+    """Read columns of other writers: per row of meta/episodes, a table of one row."""
     table = plan.sources.table
     found: dict[int, pa.Table] = {}
     for path, group in groupby(range(len(table)), lambda row: table.meta_files[row]):

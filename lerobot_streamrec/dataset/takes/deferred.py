@@ -53,7 +53,7 @@ import numpy as np
 import numpy.typing as npt
 
 UNENCODABLE = 'unencodable'
-"""Begins the name of a take in quarantine of which no row is whole."""
+"""Prefix of the name of a take in quarantine that has no whole row."""
 
 _NS_PER_S = 10**9
 
@@ -119,7 +119,7 @@ def encode_take(folder: Path, num_rows: int, tell: Tell = lambda _: None) -> Enc
     :param tell: is told how many frames are done, those of all cameras together; what it raises
         ends the work
     :raise VideoError: if a file cannot be read or written
-    :raise NothingWholeError: if no row is whole, or what the take is cannot be read
+    :raise NothingWholeError: if no row is whole, or the take's record cannot be read
     :raise EncoderError: if it cannot be encoded
     """
     try:

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The encoders of one video that is made after its episode, out of what its take has kept."""
+"""The encoders of a video that is made after its episode, from the files of its take."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class LateChain:
         self._before = self.file.repeat
 
     def skip(self, *, frame: Any = None, picture: Picture | None = None) -> None:
-        """Take note of what comes before the next picture and is not encoded itself."""
+        """Remember the picture before the next one, without encoding it."""
         if frame is not None:
             self._before = partial(self.file.encode, frame)
         elif picture is not None:
