@@ -67,6 +67,27 @@ def test_only_the_last_seconds_count_and_a_rare_stream_keeps_its_last_message():
     assert lags.expected_stamp_ns(200 * SECOND) == 200 * SECOND - 40 * MS
 
 
+@pytest.mark.parametrize('seed', range(3))
+def test_what_is_expected_comes_from_the_least_lag_of_the_last_two_seconds(seed):
+    chance = random.Random(seed)
+    lags, now, noted, begun, sum_moved = LagWindow(), 0, [], [], 0
+    for _ in range(600):
+        now += round(chance.expovariate(1 / (40 * MS)))
+        if not begun or now >= begun[-1] + SECOND // 2:
+            begun.append(now)
+        lag = round(chance.expovariate(1 / (5 * MS)))
+        lags.push(now - lag + sum_moved, now)
+        noted.append((now, lag))
+        if chance.random() < 0.01:
+            by = chance.randrange(-10 * SECOND, 10 * SECOND)
+            lags.move(by)
+            sum_moved += by
+        recent = [lag for at, lag in noted if at >= begun[-4:][0]]
+        assert lags.expected_stamp_ns(now + MS) == now + MS - min(recent) + sum_moved
+    lags.clear()
+    assert lags.expected_stamp_ns(now) is None
+
+
 def test_a_clock_that_was_set_moves_all_of_it():
     lags = window(4)
     lags.move(-60 * SECOND)
