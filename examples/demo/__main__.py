@@ -53,9 +53,9 @@ TOPICS = {
     'action': '/leader/joint_states',
 }
 
-_UP_TIMEOUT_S = 30.0
-_START_TIMEOUT_S = 30.0
-_SAVE_TIMEOUT_S = 60.0
+_UP_TIMEOUT_S = 90.0
+_START_TIMEOUT_S = 90.0
+_SAVE_TIMEOUT_S = 180.0
 _FINALIZE_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 30.0
 # The arm ends by itself some time after the demo should have, should the demo be killed.
