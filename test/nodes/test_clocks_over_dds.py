@@ -21,6 +21,7 @@ every row they must be of one instant, and between rows as much of it must pass 
 from __future__ import annotations
 
 from itertools import pairwise
+import re
 import time
 
 from lerobot_streamrec.nodes.live.verdict import Level
@@ -34,6 +35,7 @@ from sensor_msgs.msg import JointState
 pytestmark = [pytest.mark.ros]
 
 FPS = 30
+DELAY_S = 0.4
 SECOND_NS = 10**9
 VECTORS = {
     f'{name}.{parameter}': value
@@ -96,13 +98,16 @@ def test_rows_go_on_when_the_clock_of_the_robot_is_set(rig, jump_s, keep_dataset
     operator.start()
     operator.wait_for_rows(FPS)
     clock.set(jump_s)
-    words = f'the clock of all streams jumped by {jump_s:+.1f} s'
-    told = operator.wait_for_status(lambda one: words in one.message, 'the step in the status')
+    words = re.compile(r'the clock of all streams jumped by ([+-][0-9.]+) s')
+    told = operator.wait_for_status(lambda one: words.search(one.message), 'the step')
+    size = words.search(told.message)[1]
+    # Messages that a busy machine delays make a step look smaller.
+    assert jump_s - DELAY_S < float(size) < jump_s + 0.1
     operator.wait_for_rows(int(told.values['rows']) + FPS)
     answer = operator.save()
-    assert f'{words} after' in answer
+    assert f'the clock of all streams jumped by {size} s after' in answer
     assert 'and the rows go on in the old time' in answer
-    assert f'jumped by {jump_s:+.1f} s; the rows go on' in recorder.log
+    assert f'jumped by {size} s; the rows go on' in recorder.log
     # The next episode is in the time that the clock shows now.
     operator.record(num_rows=5)
     assert recorder.end() == 0
@@ -110,7 +115,7 @@ def test_rows_go_on_when_the_clock_of_the_robot_is_set(rig, jump_s, keep_dataset
 
     kept = record(rig.root, 0)
     (step,) = kept['clock_steps']
-    assert step['size_ns'] / SECOND_NS == pytest.approx(jump_s, abs=0.1)
+    assert step['size_ns'] / SECOND_NS == pytest.approx(float(size), abs=0.1)
     assert kept['streams'][FRONT_KEY]['rejected'] == 0
     again = record(rig.root, 1)
     assert again['clock_steps'] == []
@@ -122,7 +127,7 @@ def test_rows_go_on_when_the_clock_of_the_robot_is_set(rig, jump_s, keep_dataset
     away = sorted(abs(one - other) for one, other in pairs)
     assert away[len(away) * 9 // 10] < 0.2
     assert all(after >= before for before, after in pairwise(state))
-    assert state[-1] - state[0] == pytest.approx((len(state) - 1) / FPS, abs=0.3)
+    assert state[-1] - state[0] == pytest.approx((len(state) - 1) / FPS, abs=DELAY_S)
     keep_dataset(rig.root)
 
 
@@ -134,17 +139,22 @@ def test_one_camera_whose_clock_is_set_is_refused_and_told(rig):
     operator.start()
     operator.wait_for_rows(FPS)
     camera_clock.set(3600.0)
-    words = f'the clock of {FRONT_KEY} jumped by +3600.0 s'
-    told = operator.wait_for_status(lambda one: words in one.message, 'the jump in the status')
+    words = re.compile(rf'the clock of {FRONT_KEY} jumped by \+([0-9.]+) s')
+    told = operator.wait_for_status(lambda one: words.search(one.message), 'the jump')
+    assert float(words.search(told.message)[1]) == pytest.approx(3600.0, abs=DELAY_S)
     operator.wait_for_rows(int(told.values['rows']) + FPS)
     answer = operator.save()
-    assert f'{words} after' in answer
+    assert words.search(answer)
     assert 'those of the others did not: its messages are refused' in answer
     assert record(rig.root, 0)['streams'][FRONT_KEY]['rejected'] > 10
     _, state = true_times(rig.root)
     assert state[-1] - state[0] == pytest.approx((len(state) - 1) / FPS, abs=0.3)
+    # Its first message since the save may not have come yet.
+    assert FRONT_KEY in operator.send('start').fail()
+    off = re.compile(rf'{FRONT_KEY} \({FRONT_TOPIC}\) has stamps (\d+) s ahead')
+    operator.wait_for_status(lambda one: off.search(one.message), 'the clock in the status')
     refusal = operator.send('start').fail()
-    assert f'{FRONT_KEY} ({FRONT_TOPIC}) has stamps 3600' in refusal
+    assert int(off.search(refusal)[1]) == pytest.approx(3600, abs=1)
 
 
 def test_the_clock_that_differs_is_named_and_its_offset_mends_it(rig, tmp_path):
