@@ -19,13 +19,16 @@ import os
 from pathlib import Path
 import re
 import signal
+import subprocess
+import sys
 import time
 
 from examples.demo.drawing import MIN_HEIGHT
 import pytest
 from recorder_rig.datasets import assert_whole, columns, total_episodes
-from recorder_rig.parameters import SLOW_ENCODER, SMALL
+from recorder_rig.parameters import COMMON, SLOW_ENCODER, SMALL
 from recorder_rig.pictures import NumberedPicture
+from recorder_rig.process import ros_arguments
 from recorder_rig.surroundings import wait_until
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
@@ -34,6 +37,21 @@ BOTH = pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM], ids=['
 # The recorder ends within 10 s by deadlines of its own; a busy machine may starve the process.
 GRACE_S = 60.0
 EXIT_LOST = 1
+
+
+# The recorder, which says whether the thread still spins when its executor is taken apart.
+WATCHED = """
+import sys, threading
+from lerobot_streamrec.nodes import record_main
+from rclpy.executors import SingleThreadedExecutor
+shutdown = SingleThreadedExecutor.shutdown
+def watched(self, *arguments, **options):
+    spinning = [one.name for one in threading.enumerate() if one.name == 'executor']
+    print('taken apart while there spin', spinning, flush=True)
+    return shutdown(self, *arguments, **options)
+SingleThreadedExecutor.shutdown = watched
+sys.exit(record_main.main(sys.argv[1:]))
+"""
 
 
 def begin_episode(rig, parameters=SMALL, num_rows=10, picture=None):
@@ -176,6 +194,23 @@ def test_what_cannot_be_saved_is_told_by_the_exit_status(rig):
     assert total_episodes(rig.root) == 0
     # What there is of it is still there.
     assert list((rig.root / '.streamrec' / 'quarantine').iterdir())
+
+
+def test_the_executor_is_not_taken_apart_while_its_thread_spins(rig):
+    """On a busy machine the thread found what it used gone: the recorder ended with status 3."""
+    log = rig.folder / 'watched.log'
+    arguments = ros_arguments({'root': str(rig.root), **COMMON, **SMALL})
+    with log.open('wb') as output:
+        command = [sys.executable, '-c', WATCHED, *arguments]
+        recorder = subprocess.Popen(command, stdout=output, stderr=output)
+    try:
+        wait_until(lambda: 'listening to' in log.read_text(), GRACE_S, log.read_text)
+        recorder.send_signal(signal.SIGINT)
+        assert recorder.wait(GRACE_S) == 0, log.read_text()
+    finally:
+        recorder.kill()
+        recorder.wait()
+    assert 'taken apart while there spin []' in log.read_text()
 
 
 def test_no_process_leaves_shared_memory(rig):
