@@ -44,14 +44,14 @@ Every exception that this package raises on purpose.
     |  `- EncoderTimeoutError   it did not finish by its deadline
     |- VideoError               a video that cannot be read, joined or made as asked
     |  |- FrameTimestampError   a video has no frame near an instant that was asked for
-    |  `- NothingWholeError     a take of which no row is whole
+    |  `- NothingWholeError     a take without a whole row
     `- MessageError             a message that cannot be recorded
        |- UnsupportedEncodingError
        |- FrameShapeError       sizes that do not fit the data, or that changed
        |- UndecodableError      a compressed picture that is not whole
        |  `- ReorderedPacketsError  packets that come in another order than their pictures
        |- VectorError           names or numbers that a state or action message lacks
-       |  `- ForeignMessageError  it has none of the names: it is meant for somebody else
+       |  `- ForeignMessageError  it has none of the selected names: it is not meant for the vector
        `- StampError            a stamp that cannot be an instant
 
 Each message says what, the offending value, what is allowed, and what to do. Late, repeated and
@@ -243,7 +243,7 @@ class FrameTimestampError(VideoError, ValueError):
 
 
 class NothingWholeError(VideoError):
-    """A saved take of which no row is whole: it will never be an episode."""
+    """A saved take without a whole row: it can never become an episode."""
 
 
 class MessageError(StreamrecError, ValueError):
@@ -284,7 +284,7 @@ class VectorError(MessageError):
 
 
 class ForeignMessageError(VectorError):
-    """A message with none of the names that a vector is made of: it is meant for somebody else."""
+    """A message with none of the names that a vector selects, so that it is not meant for it."""
 
 
 class StampError(MessageError):

@@ -31,7 +31,7 @@ PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES
 """Environment variables that name a profile: of Fast DDS 2 and of Fast DDS 3."""
 _WITH_FAST_DDS_2 = ('humble', 'iron', 'jazzy')
 
-# How pip calls what is imported as, and how apt calls it if Ubuntu has it.
+# Names of imported modules in pip, and their packages in apt if Ubuntu has them.
 _PIP = {'yaml': 'PyYAML'}
 _APT = {
     'click': 'python3-click',
@@ -84,7 +84,7 @@ def images_profile() -> Path:
     name = Path('config', 'fastdds_images.xml')
     module = Path(__file__).resolve()
     places = [
-        # A checkout, then what colcon and pip install: the prefix is somewhere above.
+        # A checkout, then installations by colcon and pip: the prefix is somewhere above.
         module.parents[1] / name,
         *(parent / 'share' / PACKAGE / name for parent in module.parents),
     ]
@@ -92,7 +92,7 @@ def images_profile() -> Path:
 
 
 def images_profile_advice() -> str:
-    """Say what gives large messages room, with the variable that this release of ROS reads."""
+    """Say how to give large messages room, with the variable that this release of ROS reads."""
     old, new = PROFILE_VARIABLES
     distribution = os.environ.get('ROS_DISTRO', '')
     if distribution in _WITH_FAST_DDS_2:
@@ -127,7 +127,7 @@ def missing_package(error: ImportError) -> str:
 
 
 def _install_command(name: str) -> str:
-    # A missing one is seldom alone: what pip finds installed it leaves.
+    # Usually both are missing, and pip leaves alone a package that is installed.
     wanted = _FROM_PIP if name in _FROM_PIP else (_PIP.get(name, name),)
     pip = f'{shlex.quote(sys.executable)} -m pip install'
     if sys.prefix != sys.base_prefix or not _is_externally_managed():

@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 _CODECS = {JPEG_MAGIC: 'mjpeg', PNG_MAGIC: 'png'}
 _NAMES = ['jpeg', 'png', 'h264', 'h265', 'av1']
-# Words of formats whose data should have been a picture.
+# Words in the format that promise a picture.
 _SAID = ('jpeg', 'jpg', 'png')
 
 

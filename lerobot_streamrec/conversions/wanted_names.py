@@ -63,7 +63,7 @@ def _first_place(steps: Steps) -> int | None:
 
 
 def _is_there(message: Any, steps: Steps, step: Step) -> bool:
-    """Tell whether what a step looks up is there, or the message is of another make altogether."""
+    """Tell whether the names and values of a step are there, or the message is of another kind."""
     owners: list[Any] = []
     try:
         for value, taken in _walk(message, (*steps, step)):

@@ -101,7 +101,7 @@ class EpisodeServices:
         )
 
     def start_problems(self) -> list[str]:
-        """Say what keeps an episode from starting, beside what the recorder knows."""
+        """Return obstacles to the start of an episode that the recorder does not know itself."""
         before, self._obstacle = self._obstacle, self._namesakes.look()
         if self._obstacle and self._obstacle != before:
             self._log.error(self._obstacle)
@@ -221,7 +221,7 @@ class EpisodeServices:
     def _on_said(self, name: str, text: str) -> None:
         executor = self._node.executor
         assert executor is not None
-        # The disk may take its time, and nobody else should wait for it.
+        # The disk may be slow, and no other call should wait for it.
         executor.create_task(self._annotate, name, text)
 
     async def _annotate(self, name: str, text: str) -> None:

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The nodes beside the main one, of which nobody else should take notice."""
+"""The nodes beside the main one, which other users of the graph need not notice."""
 
 from __future__ import annotations
 

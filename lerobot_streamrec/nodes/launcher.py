@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The process that started this one: when it is gone, nobody is left to end the recorder."""
+"""The process that started this one: without it, nothing would end the recorder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from collections.abc import Iterator
 import os
 from pathlib import Path
 
-# A process that has ended keeps its number until somebody asks how it ended.
+# A process that has ended keeps its number until its parent reads its status.
 _ENDED = ('Z', 'X')
 
 
@@ -63,7 +63,7 @@ def _began(pid: int) -> str | None:
 
 
 def _fields(pid: int) -> list[str]:
-    """Return what Linux says of a process, from its state on; empty: there is none."""
+    """Return the fields of /proc/PID/stat from the state on; empty if there is no such process."""
     try:
         text = Path(f'/proc/{pid}/stat').read_text('ascii', errors='replace')
     except OSError:

@@ -59,7 +59,7 @@ class Namesakes:
             INSTANCE: uuid.uuid4().hex,
             PROCESS: f'{os.getpid()} on {socket.gethostname()}',
         }
-        """Values of a status that tell whose it is."""
+        """Values in a status that identify its sender."""
         self._heard: tuple[str, float] | None = None
         self._changed_s = clock_s()
         self._num_others = 0

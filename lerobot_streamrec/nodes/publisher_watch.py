@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Whether several publishers send the same in turn, which nobody says of a single message."""
+"""Find out whether several publishers send the same in turn; one message does not show it."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ import re
 from typing import Any
 
 _PATIENCE_S = 5.0
-"""How long a problem has to last before it is told: publishers take seconds to be found."""
+"""How long a problem lasts before it is logged: discovery of publishers takes seconds."""
 _AGAIN_S = 60.0
 """Between two lines about problems that were told before."""
 _NUMBER = re.compile(r'\d+(\.\d+)?')

@@ -76,7 +76,7 @@ def start_ros(arguments: Sequence[str], context: Context | None = None) -> None:
 
 
 class _GivenNode(Node):
-    """Declares what the user has set, and leaves out what has no value, such as an empty list."""
+    """Declares parameters of the user, except those without a value, such as an empty list."""
 
     empty: tuple[str, ...] = ()
 

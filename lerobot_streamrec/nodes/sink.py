@@ -33,7 +33,7 @@ class Sink(Protocol):
         """Take note of a message that cannot be recorded, and why."""
 
     def ignore(self, key: str, reason: str) -> None:
-        """Take note of a message that is meant for somebody else, and why."""
+        """Take note of a message that is not meant for this stream, with the reason."""
 
     def contest(self, key: str, publishers: str) -> None:
         """Take note of a message that came while several publishers bring the same in turn."""

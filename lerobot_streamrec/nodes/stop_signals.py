@@ -32,7 +32,7 @@ class StopSignals:
     A launch and a terminal may both send SIGINT, and one may come while modules are still being
     imported: neither must end the process half-way.
 
-    :param launcher: whose end asks for an end as well; None: nobody's does
+    :param launcher: process whose end ends this one as well; None: there is none
     """
 
     def __init__(self, launcher: Launcher | None = None) -> None:

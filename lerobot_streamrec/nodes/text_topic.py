@@ -66,7 +66,7 @@ class TextTopic:
             one.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT for one in offers
         )
         wanted = ReliabilityPolicy.BEST_EFFORT if is_best_effort else ReliabilityPolicy.RELIABLE
-        # Once it is best effort it hears everybody, and stays like that while somebody is there.
+        # A best-effort subscription hears all publishers, so it stays while there is one.
         if offers and wanted != self._reliability:
             self._reliability = wanted
             before, self._lasting = self._lasting, self._subscribe(DurabilityPolicy.VOLATILE)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""One clock seems to have jumped: what the messages of all streams say to that."""
+"""A jump that one clock seems to have made, judged by the messages of all streams."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ _MS = NS_PER_S // 1000
 BACK_NS = 100 * _MS
 """Stamps that go back by less are those of messages that changed their order."""
 AHEAD_NS = 400 * _MS
-"""A jump ahead by less is told by the clocks' differences, and makes a gap in the rows."""
+"""A smaller jump ahead shows as a difference of the clocks, and makes a gap in the rows."""
 MAX_TIME_FACTOR = 10
 """How many times faster than the steady clock simulated time may go."""
 _MAX_ALLOWED_NS = 10 * NS_PER_S
@@ -259,7 +259,7 @@ class ClockSteps:
             return
         assert clock.alone_ns is not None
         if not self._is_recording:
-            # Nothing depends on it yet: whether its clock fits is told when an episode starts.
+            # Nothing depends on it yet: its clock is judged when an episode starts.
             stream.begin_anew()
             self._clocks[one.key] = _Clock()
             yield Arrival(one.key, one.stamp_ns, one.value, one.now_ns)

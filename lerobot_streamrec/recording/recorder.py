@@ -153,7 +153,7 @@ class Recorder:
         self._streams[key].reject(reason)
 
     def ignore(self, key: str, reason: str) -> None:
-        """Take note of a message that is meant for somebody else, and why."""
+        """Take note of a message that is not meant for this stream, with the reason."""
         self._streams[key].ignore(reason)
 
     def contest(self, key: str, publishers: str) -> None:
@@ -395,6 +395,6 @@ class Recorder:
 
 
 def _tell_saved(reason: str, saving: Future[EpisodeSummary]) -> None:
-    """Log that an episode which nobody ended by hand is saved; the committer logs a failure."""
+    """Log the save of an episode that ended by itself; the committer logs a failure."""
     if saving.exception() is None:
         _log.info('%s: saved %s', reason, saving.result())

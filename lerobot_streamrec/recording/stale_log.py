@@ -29,7 +29,7 @@ class StaleLog:
         self._told: set[str] = set()
 
     def clear(self) -> None:
-        """Forget what was told: another episode begins."""
+        """Forget which streams were reported: another episode begins."""
         self._told.clear()
 
     def look(self, stream: Stream, now_ns: int) -> None:

@@ -233,7 +233,7 @@ class Stream:
         )
 
     def ignore(self, reason: str) -> None:
-        """Take note of a message on the topic that is meant for somebody else, and counts not."""
+        """Take note of a message that is not meant for this stream, without counting it."""
         self.last_ignored = reason
 
     def contest(self, publishers: str, now_ns: int) -> None:

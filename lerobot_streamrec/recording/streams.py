@@ -99,7 +99,7 @@ class Streams:
         return self._take_in(arrivals, is_recording=is_recording)
 
     def flush(self, *, is_recording: bool) -> Iterator[tuple[str, Any]]:
-        """Take in or refuse what still waits; returns the same as ``push``."""
+        """Take in or refuse the messages that still wait; returns the same as ``push``."""
         arrivals = self._steps.flush(self._clock_ns())
         return self._take_in(arrivals, is_recording=is_recording)
 

@@ -133,7 +133,7 @@ class FeatureStatistics:
         if count < 1 or len({one.shape for one in values.values()}) > 1:
             raise ValueError(f'they are of {count} rows, or of different shapes')
         found = cls(values, num_rows, distributions, scale, count)
-        # All writers count the rows of what is not a camera.
+        # All writers count rows for features that are not cameras.
         return found if found.is_of_pictures else replace(found, stated_count=None)
 
     def counted_like(self, others: FeatureStatistics | None) -> FeatureStatistics:
@@ -190,7 +190,7 @@ class FeatureStatistics:
     def _merged_distributions(self, other: FeatureStatistics) -> tuple[Distribution, ...] | None:
         if self.distributions is None or other.distributions is None:
             return None
-        # Pictures of which more pixels were counted must not weigh more than others.
+        # Pictures must not weigh more because more of their pixels were counted.
         ratio = self._values_per_row(self.distributions) / other._values_per_row(
             other.distributions
         )

@@ -88,7 +88,7 @@ class DecodingEncoder(EncoderLink):
         self._has_picture = True
 
     def _whole(self, picture: Frame | DepthFrame | Coded) -> Any:
-        """Return what the encoder takes; raise UndecodableError if the picture is damaged."""
+        """Return a picture for the encoder; raise UndecodableError if it is damaged."""
         return self._decoders.decode(picture) if is_coded(picture) else picture
 
     def _repeat_instead(self, error: UndecodableError) -> None:
@@ -108,7 +108,7 @@ class DecodingEncoder(EncoderLink):
             f'its pictures cannot be decoded any more, and the last good one is repeated: '
             f'{error}'
         )
-        # A camera that comes and goes is told of once; the status and the counts say the rest.
+        # A camera that fails again and again is logged once; status and counts show the rest.
         if not self._was_lost:
             _log.error('%s: %s', self._video_key, self._account.undecodable)
         self._was_lost = True
@@ -163,6 +163,6 @@ class CheckingEncoder(DecodingEncoder):
         return picture
 
     def _note_whole(self) -> None:
-        # Pictures that nobody has looked at tell nothing.
+        # Pictures that were not decoded prove nothing.
         if self._num_until_look == self._every - 1:
             super()._note_whole()

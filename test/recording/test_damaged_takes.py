@@ -132,7 +132,7 @@ def test_a_take_without_a_picture_that_decodes_stands_in_nobodys_way(
     root = rig.config.root
     again = make_rig(resume=True)
     wait_for(lambda: staged(root) == [])
-    wait_for(lambda: 'set aside to' in again.recorder.status().last_result)
+    wait_for(lambda: 'was moved to' in again.recorder.status().last_result)
     assert 'no row has a picture of every camera that decodes' in (
         again.recorder.status().last_result
     )
@@ -180,7 +180,7 @@ def test_an_interrupted_take_begins_with_its_first_whole_row(
     again = make_rig(root=killed, resume=True)
     wait_for(lambda: staged(killed) == [])
     if not is_saved:
-        wait_for(lambda: 'set aside to' in again.recorder.status().last_result)
+        wait_for(lambda: 'was moved to' in again.recorder.status().last_result)
         assert [one.name for one in (killed / '.streamrec/quarantine').iterdir()] == [
             'unencodable-take-000001'
         ]

@@ -109,7 +109,7 @@ class JointGroups:
 
 
 def part_names(parts: Sequence[SeenPart]) -> tuple[str, ...]:
-    """Name parts by what the names of their joints begin with, each one differently."""
+    """Name parts after the common beginning of their joints' names, each one differently."""
     found: list[str] = []
     for number, part in enumerate(parts, 1):
         name = _common_name(part.names)
@@ -121,7 +121,7 @@ def part_names(parts: Sequence[SeenPart]) -> tuple[str, ...]:
 def _common_name(names: Sequence[str]) -> str:
     """Return the words with which all names begin; of one name, the name."""
     words = [_NO_LETTER.sub('_', name).strip('_').split('_') for name in names]
-    # In sorted order, what the first and the last one share is shared by all.
+    # In sorted order, a beginning common to the first and the last is common to all.
     first, last = min(words), max(words)
     pairs = zip(first, last, strict=False)
     return '_'.join(one for one, other in takewhile(lambda pair: pair[0] == pair[1], pairs))

@@ -51,7 +51,7 @@ def observe(
     offered = sorted(f'{node_of(one)}: {describe_qos(one.qos_profile)}' for one in offers)
     problem, file = _picture(topic, settings, info, pictures)
     picture = topic.first_picture
-    # Whether its clock fits is told from the stamps of all topics, by ``judge``.
+    # ``judge`` finds clocks that differ, from the stamps of all topics.
     readiness = stream_problem(topic.stream, now_ns, None, None)
     return Observation(
         parameter=source.parameter,

@@ -104,7 +104,7 @@ class Witness:
         self.topics[key].reject(reason)
 
     def ignore(self, key: str, reason: str) -> None:
-        """Take note of a message that is meant for somebody else, and why."""
+        """Take note of a message that is not meant for this stream, with the reason."""
         self.topics[key].stream.ignore(reason)
 
     def contest(self, key: str, publishers: str) -> None:
