@@ -36,7 +36,7 @@ class Sink(Protocol):
         """Take note of a message that is not meant for this stream, with the reason."""
 
     def contest(self, key: str, publishers: str) -> None:
-        """Take note of a message that came while several publishers bring the same in turn."""
+        """Take note of a message that came while several publishers send the same data in turn."""
 
     def lose(self, key: str, num_messages: int) -> None:
         """Take note of what the middleware lost."""

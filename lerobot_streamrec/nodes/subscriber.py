@@ -202,7 +202,7 @@ class Subscriber(ABC):
 
     @property
     def is_unsure(self) -> bool:
-        """Whether several publishers may bring the same, and nothing tells them apart."""
+        """Whether several publishers may send the same data, and cannot be told apart."""
         return len(self._publishers) > 1 and self._watch.is_blind
 
     def _tell(self, problems: list[str]) -> None:

@@ -157,7 +157,7 @@ class Recorder:
         self._streams[key].ignore(reason)
 
     def contest(self, key: str, publishers: str) -> None:
-        """Take note of a message that came while several publishers bring the same in turn."""
+        """Take note of a message that came while several publishers send the same data in turn."""
         self._streams[key].contest(publishers, self._clock_ns())
 
     def lose(self, key: str, num_messages: int) -> None:

@@ -52,7 +52,7 @@ class StreamCounts:
     :param late: of these, came after rows that should have shown them were closed
     :param missing: did not come, told from the stamps of those that did
     :param lost_in_transport: of the missing, what the middleware says it lost
-    :param contested: came while several publishers brought the same in turn
+    :param contested: came while several publishers sent the same data in turn
     :param rejection: why the last of the rejected messages was; empty without any
     """
 
@@ -248,7 +248,7 @@ class Stream:
 
     def rivals(self, now_ns: int) -> str:
         """
-        Return which publishers bring the same in turn; empty if none do.
+        Return which publishers send the same data in turn; empty if none do.
 
         :param now_ns: steady clock
         """

@@ -87,7 +87,7 @@ def test_what_is_neither_is_refused_by_its_text(data):
 
 @pytest.mark.parametrize('text', ['jpeg', 'bgr8; jpeg compressed bgr8', 'png', 'h264', 'webp', ''])
 def test_a_picture_without_data_is_called_empty(text):
-    with pytest.raises(UndecodableError, match='the picture is empty: format is ') as caught:
+    with pytest.raises(UndecodableError, match='the picture is empty: its format is ') as caught:
         access_unit(message(b'', text)) or compressed_picture(message(b'', text))
     assert 'supported' not in str(caught.value)
 

@@ -95,7 +95,7 @@ def test_no_episode_starts_while_nothing_of_a_camera_decodes(rig, camera, keep_d
     rig.recorder(SMALL)
     operator = rig.operator()
     told = operator.wait_for_status(
-        lambda one: 'none decodes' in one.message, 'the camera is named'
+        lambda one: 'none of them decodes' in one.message, 'the camera is named'
     )
     assert told.level == WARN
     refusal = operator.send('start').fail()

@@ -307,7 +307,7 @@ def test_one_stream_that_jumps_ahead_alone_is_refused_told_and_welcome_again(
     assert f'the clock of {key} jumped by +5.0 s' in summary.remarks[0]
     assert 'those of the others did not: its messages are refused' in summary.remarks[0]
     num_refused = SECOND // world.period[key]
-    reason = 'is 5.0 s ahead of what its stream and the others are at'
+    reason = 'is 5.0 s ahead of the stamps of its stream and the others'
     count = f'{key}: {num_refused} messages rejected, the last because stamp '
     (refused,) = [one for one in summary.remarks if one.startswith(count)]
     assert refused.endswith(reason)

@@ -257,7 +257,7 @@ def test_a_camera_that_goes_blind_is_in_the_status_until_it_recovers(mode, make_
     summary = rig.save()
     told = [one for one in caplog.messages if 'decoded' in one and FRONT in one]
     assert ['any more' in one for one in told] == [False, True, False]
-    assert 'can be decoded again after' in told[2]
+    assert 'can be decoded again, after' in told[2]
     assert any('could not be decoded' in one for one in summary.remarks)
 
 

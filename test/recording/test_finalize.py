@@ -81,7 +81,7 @@ def test_what_was_undone_is_deleted_for_good(rig, record):
 def test_an_episode_among_others_in_a_file_is_not_undone(rig, record, read_dataset):
     record(2)
     rig.recorder.finalize().result(WAIT_S)
-    with pytest.raises(EpisodeStateError, match='one file with others'):
+    with pytest.raises(EpisodeStateError, match='shares a file with other episodes'):
         rig.recorder.undo().result(WAIT_S)
     check(rig, read_dataset, 2)
     rig.run(1)

@@ -108,7 +108,7 @@ class Witness:
         self.topics[key].stream.ignore(reason)
 
     def contest(self, key: str, publishers: str) -> None:
-        """Take note of a message that came while several publishers bring the same in turn."""
+        """Take note of a message that came while several publishers send the same data in turn."""
         self.topics[key].stream.contest(publishers, self._now_ns())
 
     def lose(self, key: str, num_messages: int) -> None:

@@ -80,7 +80,7 @@ def test_a_good_topic_needs_no_words():
         (
             {'heard': Heard(), 'ignored': 'name lacks elbow; it has wheel'},
             Level.PROBLEM,
-            ['none has any of the names', 'it has wheel', 'correct camera.front.names'],
+            ['none has any of the selected names', 'it has wheel', 'correct camera.front.names'],
         ),
         (
             {'offered': (), 'alike': ('/front/image',)},
