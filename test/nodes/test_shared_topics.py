@@ -155,7 +155,7 @@ def test_two_publishers_of_the_same_joints_are_told(rig, tmp_path, is_before):
         left_over.start()
         status = operator.wait_for_status(lambda one: who in one.message, 'two publishers')
         assert status.level == 1
-        assert f'several publishers ({who}) that send the same data' in operator.send('start').fail()
+        assert f'several publishers ({who}) that send the same' in operator.send('start').fail()
         assert f'several publishers ({who})' in recorder.log
         report = examined(path)
         assert report.level is Level.PROBLEM

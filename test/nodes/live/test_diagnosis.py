@@ -67,7 +67,7 @@ def test_a_good_topic_needs_no_words():
         (
             {'offered': ('/arm: RELIABLE, VOLATILE', '/replay: RELIABLE, VOLATILE')},
             Level.NOTE,
-            ['2 publishers (/arm, /replay) share the topic', 'what camera.front records'],
+            ['2 publishers (/arm, /replay) share the topic', 'data that camera.front records'],
         ),
         (
             {
