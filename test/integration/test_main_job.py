@@ -51,7 +51,7 @@ pytestmark = [
     pytest.mark.ros,
     pytest.mark.alone,
     pytest.mark.slow,
-    pytest.mark.timeout(500),
+    pytest.mark.timeout(900),
 ]
 
 EPISODE_S = 6.0
