@@ -38,7 +38,6 @@ from rclpy.qos import QoSProfile
 from rclpy.time import Time
 
 _LOG_EVERY_S = 5.0
-# Services and other topics wait for no more than so many.
 # Nothing waits so long on a machine that has time; well below any sensible max_lateness_s.
 LATE_NS = 50_000_000
 

@@ -251,7 +251,8 @@ def test_what_only_the_recorder_wants_is_kept_out_of_the_way(dataset):
     own = dataset.root / '.streamrec'
     record = json.loads((own / 'episodes/episode-000002.json').read_text())
     assert set(record.pop('histograms')) == set(dataset.cameras)
-    assert record == {'episode_index': 2, 'length': 8, 'total_tasks': 2, 'number': 3}
+    totals = {'total_tasks': 2, 'total_tasks_before': 2}
+    assert record == {'episode_index': 2, 'length': 8, **totals, 'number': 3}
     assert sorted(path.name for path in (own / 'statistics').iterdir()) == [
         f'after-{total:06d}.parquet' for total in (1, 2, 3)
     ]
