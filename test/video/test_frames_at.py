@@ -127,7 +127,8 @@ def test_of_a_file_that_was_cut_the_frames_before_the_cut_are_found(
     whole = moving_video(codec=codec)
     cut = cut_video(whole)
     np.testing.assert_array_equal(frames_at(cut, [0.1]), frames_at(whole, [0.1]))
-    with pytest.raises(VideoError, match=r'cut\.mp4 cannot be decoded'):
+    words = r'cut\.mp4 (cannot be decoded|has no frame that decodes near 1\.2)'
+    with pytest.raises(VideoError, match=words):
         frames_at(cut, [1.2])
 
 
