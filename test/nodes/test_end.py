@@ -190,7 +190,8 @@ def test_what_cannot_be_saved_is_told_by_the_exit_status(rig):
     recorder.send(signal.SIGINT)
     assert recorder.wait(GRACE_S) == EXIT_LOST
     assert 'not every episode was saved' in recorder.log
-    assert re.search(r'shutdown: the episode cannot be saved: .* \(\d+ rows\)', recorder.log)
+    told = r'shutdown: the episode cannot be saved: .* Its \d+ rows go to'
+    assert re.search(told, recorder.log)
     assert total_episodes(rig.root) == 0
     # What there is of it is still there.
     assert list((rig.root / '.streamrec' / 'quarantine').iterdir())

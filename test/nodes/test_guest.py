@@ -137,7 +137,7 @@ def test_two_recorders_of_one_name_both_refuse_to_start(rig, end):
     path = rig.folder / 'looked_at.yaml'
     path.write_text(yaml.safe_dump({'/**/episode': {'ros__parameters': {**SMALL, **settings}}}))
     report = diagnose(path, seconds=1.0, pictures=None, ros_arguments=(), stop=NeverStop())
-    assert any('2 are called /episode' in one.remark.text for one in report.checks)
+    assert any('2 recorders are called /episode' in one.remark.text for one in report.checks)
     status = operator.wait_for_status(lambda one: NAMESAKE in one.message, 'a warning')
     assert status.level == 1
     assert status.values['state'] == 'idle'
@@ -245,7 +245,7 @@ def test_two_robots_in_one_domain_know_nothing_of_each_other(rig):
     assert topics == {'/left/front/image_raw', '/left/joint_states'}
     report = diagnose(path_with(path, task='look'), seconds=1.0, pictures=None, **options)
     assert {one.seen.topic for one in report.topics} == topics
-    assert any('/left/episode/start is there' in one.remark.text for one in report.checks)
+    assert any('/left/episode/start exists' in one.remark.text for one in report.checks)
     left.start()
     left.wait_for_rows(10)
     assert right.status.values['state'] == 'idle'
