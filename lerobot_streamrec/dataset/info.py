@@ -130,7 +130,7 @@ def parse_info(content: bytes, where: object) -> DatasetInfo:
     """
     Read info.json.
 
-    :param content: of the file
+    :param content: the bytes of info.json
     :param where: the dataset's root, for messages
     :raise UnusableDatasetError: naming the first value that the format does not allow
     :raise DatasetUnsupportedError: if it is another version of the format
@@ -142,7 +142,7 @@ def parse_raw_info(content: bytes, where: object) -> dict[str, Any]:
     """
     Read all of info.json, whose values are such that every tool can work with them.
 
-    :param content: of the file
+    :param content: the bytes of info.json
     :param where: the dataset's root, for messages
     :raise UnusableDatasetError: naming the first value that the format does not allow
     :raise DatasetUnsupportedError: if it is another version of the format

@@ -77,7 +77,7 @@ def read_in_order(
     When a busy machine has given this process no time for a while, a topic that was read before
     another one would take the rows past messages of the other that have arrived as well.
 
-    :param subscribers: of the topics
+    :param subscribers: those that read the topics
     :param first: taken already, older than all others of their topic
     """
     taken = [one.take_waiting() for one in subscribers]
