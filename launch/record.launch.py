@@ -38,10 +38,9 @@ def verbatim(text: str) -> ParameterValue:
 
 def number(text: str) -> int:
     """Read a launch argument that is a whole number."""
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError('a whole number is needed') from None
+    if not (text.isascii() and text.removeprefix('-').isdigit()):
+        raise ValueError('a whole number is needed')
+    return int(text)
 
 
 def flag(text: str) -> bool:
@@ -52,6 +51,31 @@ def flag(text: str) -> bool:
         return False
     raise ValueError('true or false is needed')
 
+
+def file(text: str) -> str:
+    """Read a launch argument that names a file; launch only warns of one that is not there."""
+    path = os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111
+    if not os.path.isfile(path):  # noqa: PTH113
+        raise ValueError(f'there is no file {path}')
+    return path
+
+
+def file_or_none(text: str) -> str:
+    """Read a launch argument that names a file, or says that there is none."""
+    # A command line cannot set an argument to nothing: launch calls `name:=` malformed.
+    return '' if text.lower() in ('', 'none') else file(text)
+
+
+def level(text: str) -> str:
+    """Read a launch argument that is a log level, or one with the name of a logger before it."""
+    if text.rpartition(':=')[2].lower() not in LEVELS:
+        raise ValueError(f'allowed are {", ".join(LEVELS)}')
+    return text
+
+
+LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
+# Fast DDS 3 (Kilted and later) and Fast DDS 2 (Jazzy and earlier).
+PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 
 # Passed on as parameters if set; otherwise the parameter file decides.
 OVERRIDES: dict[str, tuple[Callable[[str], Any], str]] = {
@@ -73,11 +97,11 @@ OWN = {
         'Parameters of the node episode: cameras, state, action, encoder',
     ),
     'namespace': ('', 'Namespace of the node episode, and of topics without a leading slash'),
-    'log_level': ('info', 'Log level of the recorder'),
+    'log_level': ('info', f'Log level of the recorder: {", ".join(LEVELS)}'),
     'fastdds_profile': (
-        os.environ.get('FASTRTPS_DEFAULT_PROFILES_FILE')
+        next(filter(None, map(os.environ.get, PROFILE_VARIABLES)), '')
         or os.path.join(SHARE, 'config', 'fastdds_images.xml'),  # noqa: PTH118
-        'Fast DDS profile with room for pictures; empty: none',
+        'Fast DDS profile with room for pictures; none: no profile',
     ),
     'end_with_launch': (
         'true',
@@ -116,17 +140,12 @@ def recorder(context: LaunchContext) -> list[Any]:
         except ValueError as error:
             raise ValueError(f'{name}:={text}: {error}') from None
 
-    parameters: list[Any] = [argument('params_file')]
+    parameters: list[Any] = [argument('params_file', file)]
     parameters += [
         {name: argument(name, read)} for name, (read, _) in OVERRIDES.items() if argument(name)
     ]
-    profile = argument('fastdds_profile')
-    # Both names: Fast DDS 3 (Kilted and later) and Fast DDS 2 (Jazzy and earlier).
-    environment = {
-        name: profile
-        for name in ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
-        if profile
-    }
+    profile = argument('fastdds_profile', file_or_none)
+    environment = dict.fromkeys(PROFILE_VARIABLES, profile) if profile else {}
     # SIGTERM or a kill of launch alone would leave the recorder behind.
     end_with = ['--end-with', str(os.getpid())] if argument('end_with_launch', flag) else []
     return [
@@ -138,7 +157,7 @@ def recorder(context: LaunchContext) -> list[Any]:
             output='screen',
             parameters=parameters,
             additional_env=environment,
-            arguments=[*end_with, '--ros-args', '--log-level', argument('log_level')],
+            arguments=[*end_with, '--ros-args', '--log-level', argument('log_level', level)],
             # The recorder itself ends within 10 s of SIGINT; nobody should kill it before.
             sigterm_timeout='15',
         )

@@ -44,7 +44,7 @@ _END_WITH = '--end-with'
 
 def main(arguments: list[str] | None = None) -> int:
     """
-    Record until SIGINT or SIGTERM.
+    Record until SIGINT, SIGTERM or SIGHUP.
 
     :param arguments: command line without the program's name; None: the process's own
     :return: exit status, see the top of this module

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""SIGINT and SIGTERM ask for an orderly end, however often and whenever they come."""
+"""SIGINT, SIGTERM and SIGHUP ask for an orderly end, however often and whenever they come."""
 
 from __future__ import annotations
 
@@ -24,10 +24,13 @@ from lerobot_streamrec.nodes.launcher import Launcher
 
 _log = logging.getLogger(__name__)
 
+# A terminal that is closed, or an ssh connection that breaks, sends SIGHUP.
+_NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class StopSignals:
     """
-    Turns both signals into a flag. Made first of all, in the main thread.
+    Turns these signals into a flag. Made first of all, in the main thread.
 
     A launch and a terminal may both send SIGINT, and one may come while modules are still being
     imported: neither must end the process half-way.
@@ -38,8 +41,10 @@ class StopSignals:
     def __init__(self, launcher: Launcher | None = None) -> None:
         self._launcher = launcher
         self._asked = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._ask)
+        for number in _NUMBERS:
+            # Whoever starts a process with `nohup` wants it to outlive the terminal.
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._ask)
 
     def _ask(self, _number: int, _frame: Any) -> None:
         self._asked.set()
@@ -47,7 +52,7 @@ class StopSignals:
     @staticmethod
     def ignore() -> None:
         """Let no signal kill the process while it leaves; Python would restore the defaults."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _NUMBERS:
             signal.signal(number, signal.SIG_IGN)
 
     def wait(self, timeout_s: float) -> bool:

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""SIGINT and SIGTERM, once or twice, early or late: the recorder ends by itself, in order."""
+"""SIGINT, SIGTERM and SIGHUP, once or twice, early or late: the recorder ends in order."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ from recorder_rig.surroundings import wait_until
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
-BOTH = pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM], ids=['INT', 'TERM'])
+ALL = pytest.mark.parametrize(
+    'number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=['INT', 'TERM', 'HUP']
+)
 # The recorder ends within 10 s by deadlines of its own; a busy machine may starve the process.
 GRACE_S = 60.0
 EXIT_LOST = 1
@@ -68,7 +70,7 @@ def noisy_picture():
     return NumberedPicture(noise=True, height=MIN_HEIGHT + 64)
 
 
-@BOTH
+@ALL
 def test_a_running_episode_is_saved(rig, number, keep_dataset):
     recorder, _ = begin_episode(rig)
     recorder.send(number)
@@ -81,10 +83,9 @@ def test_a_running_episode_is_saved(rig, number, keep_dataset):
     keep_dataset(rig.root)
 
 
-@BOTH
-def test_a_running_episode_is_discarded_if_wanted(rig, number):
+def test_a_running_episode_is_discarded_if_wanted(rig):
     recorder, _ = begin_episode(rig, {**SMALL, 'on_shutdown': 'discard'})
-    recorder.send(number)
+    recorder.send(signal.SIGTERM)
     assert recorder.wait(GRACE_S) == 0
     assert total_episodes(rig.root) == 0
     assert re.search(r'shutdown: discarded \d+ rows', recorder.log)

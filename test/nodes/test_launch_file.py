@@ -204,9 +204,13 @@ def test_only_given_arguments_become_parameters_stand_in(launch_file):
     assert node.parameters == [str(CHECKOUT / 'config' / 'record.yaml')]
 
 
-def test_given_arguments_have_the_types_of_their_parameters_stand_in(launch_file):
+def test_given_arguments_have_the_types_of_their_parameters_stand_in(
+    launch_file, tmp_path, monkeypatch
+):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    (tmp_path / 'mine.yaml').touch()
     node = launch_file().launch(
-        params_file='mine.yaml',
+        params_file='~/mine.yaml',
         root='/data/cubes',
         repo_id='me/cubes',
         task='Stack: 3 cubes',
@@ -215,10 +219,10 @@ def test_given_arguments_have_the_types_of_their_parameters_stand_in(launch_file
         fps='15',
         resume='false',
         use_sim_time='true',
-        log_level='debug',
+        log_level='rcl:=DEBUG',
     )
     first, *overrides = node.parameters
-    assert first == 'mine.yaml'
+    assert first == str(tmp_path / 'mine.yaml')
     values = {name: value for one in overrides for name, value in one.items()}
     assert len(values) == len(overrides) == 8
     assert values == {
@@ -234,7 +238,7 @@ def test_given_arguments_have_the_types_of_their_parameters_stand_in(launch_file
     }
     assert type(values['fps']) is int
     assert values['use_sim_time'] is True
-    assert node.arguments == [*END_WITH, '--ros-args', '--log-level', 'debug']
+    assert node.arguments == [*END_WITH, '--ros-args', '--log-level', 'rcl:=DEBUG']
 
 
 @pytest.mark.parametrize(
@@ -250,13 +254,18 @@ def test_use_sim_time_in_all_spellings_stand_in(launch_file, text, value):
     [
         ('fps', 'abc', 'fps:=abc: a whole number is needed'),
         ('fps', '29.97', 'fps:=29.97: a whole number is needed'),
+        ('fps', '3_0', 'fps:=3_0: a whole number is needed'),
         ('use_sim_time', 'maybe', 'use_sim_time:=maybe: true or false is needed'),
         ('resume', 'yse', 'resume:=yse: true or false is needed'),
         ('end_with_launch', '', 'end_with_launch:=: true or false is needed'),
+        ('log_level', 'loud', 'log_level:=loud: allowed are debug, info, warn, error, fatal'),
+        # launch itself only warns, and the recorder would say that there is nothing to record.
+        ('params_file', '/no/a.yaml', 'params_file:=/no/a.yaml: there is no file /no/a.yaml'),
+        ('fastdds_profile', '/no/a.xml', 'fastdds_profile:=/no/a.xml: there is no file /no/a.xml'),
     ],
 )
 def test_a_value_that_cannot_be_read_is_named_stand_in(launch_file, name, text, words):
-    with pytest.raises(ValueError, match='is needed') as caught:
+    with pytest.raises(ValueError, match=f'^{name}:=') as caught:
         launch_file().launch(**{name: text})
     assert str(caught.value) == words
 
@@ -287,16 +296,20 @@ def test_the_recorder_ends_with_the_launch_unless_told_otherwise_stand_in(launch
 
 
 def test_the_profile_is_set_for_old_and_new_fast_dds_stand_in(launch_file):
-    node = launch_file().launch(fastdds_profile='/etc/profile.xml')
-    assert node.additional_env == dict.fromkeys(PROFILES, '/etc/profile.xml')
-    assert launch_file().launch(fastdds_profile='').additional_env == {}
+    profile = str(CHECKOUT / 'config' / 'fastdds_images.xml')
+    node = launch_file().launch(fastdds_profile=profile)
+    assert node.additional_env == dict.fromkeys(PROFILES, profile)
+    # launch lets nobody write an empty value on a command line.
+    for text in ('none', ''):
+        assert launch_file().launch(fastdds_profile=text).additional_env == {}
 
 
-def test_a_profile_of_the_user_is_kept_stand_in(launch_file, monkeypatch):
-    monkeypatch.setenv(PROFILES[1], '/home/me/profile.xml')
-    assert launch_file().launch().additional_env == dict.fromkeys(
-        PROFILES, '/home/me/profile.xml'
-    )
+@pytest.mark.parametrize('variable', PROFILES)
+def test_a_profile_of_the_user_is_kept_stand_in(launch_file, monkeypatch, tmp_path, variable):
+    profile = tmp_path / 'profile.xml'
+    profile.touch()
+    monkeypatch.setenv(variable, str(profile))
+    assert launch_file().launch().additional_env == dict.fromkeys(PROFILES, str(profile))
 
 
 def test_launch_waits_longer_than_the_recorder_takes_stand_in(launch_file):
