@@ -28,6 +28,9 @@ import pyarrow as pa
 VIDEO_CODEC = 'video.codec'
 CAMERA_NAMES = ('height', 'width', 'channels')
 
+MAX_CHANNELS = 4
+"""No picture has more."""
+
 _KEY = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]*')
 
 
@@ -54,6 +57,14 @@ class FeatureSpec:
     def is_video(self) -> bool:
         """Whether the feature's frames stand in MP4 files instead of a column."""
         return self.dtype == 'video'
+
+    @property
+    def picture_shape(self) -> tuple[int, ...] | None:
+        """A camera's ``(height, width, channels)``, whatever order info.json has."""
+        if self.shape is None or len(self.shape) != 3 or self.shape[2] <= MAX_CHANNELS:
+            return self.shape
+        # Older datasets say (channels, height, width).
+        return (*self.shape[1:], self.shape[0])
 
     def as_json(self) -> dict[str, object]:
         """Return the content of info.json; descriptions that were read are returned unchanged."""
@@ -186,7 +197,7 @@ def differences(
             continue
         if ours.dtype != theirs.dtype:
             found.append(f'{key} has dtype {theirs.dtype} in the dataset, {ours.dtype} now')
-        elif ours.shape is not None and ours.shape != theirs.shape:
+        elif ours.shape is not None and ours.picture_shape != theirs.picture_shape:
             found.append(f'{key} has shape {theirs.shape} in the dataset, {ours.shape} now')
         # A number by itself is the same with a name and without.
         elif not ours.is_video and ours.names != (theirs.names or _no_names(ours)):

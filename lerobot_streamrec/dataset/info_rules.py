@@ -30,7 +30,7 @@ import re
 from reprlib import Repr
 from typing import Any
 
-from lerobot_streamrec.dataset.features import DEFAULT_FEATURES
+from lerobot_streamrec.dataset.features import DEFAULT_FEATURES, MAX_CHANNELS
 from lerobot_streamrec.dataset.layout import CHUNKS_SIZE, DATA_PATH, VIDEO_PATH
 
 MAX_COUNT = 2**53
@@ -66,7 +66,6 @@ _MAX_CHUNKS_SIZE = 2**31
 _MAX_FILE_MB = 2**31
 _MAX_PATH = 255
 _MAX_SIDE = 16_384
-_MAX_CHANNELS = 4
 _MAX_ELEMENTS = 2**24
 
 _repr = Repr()
@@ -261,12 +260,12 @@ def _shape_problem(shape: object, *, is_picture: bool) -> str:
         is_small = math.prod(shape) <= _MAX_ELEMENTS
         return '' if is_small else f'a value may have {_MAX_ELEMENTS} elements at most'
     # Older datasets say (channels, height, width).
-    is_possible = len(shape) == 3 and (shape[2] <= _MAX_CHANNELS or shape[0] <= _MAX_CHANNELS)
+    is_possible = len(shape) == 3 and (shape[2] <= MAX_CHANNELS or shape[0] <= MAX_CHANNELS)
     if is_possible and max(shape) <= _MAX_SIDE:
         return ''
     return (
         f'[height, width, channels] with sides of 1 to {_MAX_SIDE} pixels and 1 to '
-        f'{_MAX_CHANNELS} channels is needed'
+        f'{MAX_CHANNELS} channels is needed'
     )
 
 

@@ -46,7 +46,7 @@ def column_values(values: Any, dtype: str, names: Sequence[str]) -> Column:
     :return: ``(d,)`` float64, int64 or bool
     :raise VectorError: naming the numbers that the column cannot hold
     """
-    numbers = np.asarray(values)
+    numbers = values if isinstance(values, np.ndarray) else _array_of(values)
     if numbers.shape != (len(names),):
         raise VectorError(
             f'numbers of shape {numbers.shape} came, but {len(names)} are needed: '
@@ -57,10 +57,7 @@ def column_values(values: Any, dtype: str, names: Sequence[str]) -> Column:
         # Almost every message ends here.
         return _real_numbers(numbers, dtype, names)
     if kind == 'O':
-        one_by_one = [
-            column_values([one], dtype, [name]) for one, name in zip(numbers, names, strict=True)
-        ]
-        return np.concatenate(one_by_one)
+        return _one_by_one(numbers, dtype, names)
     if kind not in _NUMBERS:
         raise VectorError(f'{numbers.dtype} is not a numeric type')
     if dtype == 'int64':
@@ -69,6 +66,24 @@ def column_values(values: Any, dtype: str, names: Sequence[str]) -> Column:
         fits = (numbers == 0) | (numbers == 1)
         return _only_if(fits, numbers, names, 'bool holds false and true, 0 and 1').astype(bool)
     return _whole_numbers(numbers, dtype, names)
+
+
+def _array_of(values: Any) -> Column:
+    """Make an array of a list without changing a number: NumPy makes 2.0 and 2**60 + 1 floats."""
+    numbers = np.asarray(values)
+    is_list = numbers.dtype.kind == 'f' and numbers.ndim == 1
+    is_mixed = is_list and any(isinstance(one, int | np.integer) for one in values)
+    return np.array(values, dtype=object) if is_mixed else numbers
+
+
+def _one_by_one(numbers: Column, dtype: str, names: Sequence[str]) -> Column:
+    found = []
+    for one, name in zip(numbers, names, strict=True):
+        alone = np.asarray([one])
+        if alone.dtype.kind == 'O':
+            raise VectorError(f'{name} = {one!r} is not a number that {dtype} can hold')
+        found.append(column_values(alone, dtype, [name]))
+    return np.concatenate(found)
 
 
 def _real_numbers(numbers: Column, dtype: str, names: Sequence[str]) -> Column:
@@ -94,7 +109,8 @@ def _whole_numbers(numbers: Column, dtype: str, names: Sequence[str]) -> Column:
 def _integers(numbers: Column, names: Sequence[str]) -> Column:
     if numbers.dtype.kind == 'f':
         # Both limits are floats: the upper one is the first that does not fit.
-        fits = (numbers >= -(2.0**63)) & (numbers < 2.0**63) & (numbers == np.trunc(numbers))
+        wide = numbers.astype(np.float64, copy=False)
+        fits = (wide >= -(2.0**63)) & (wide < 2.0**63) & (wide == np.trunc(wide))
     elif numbers.dtype.kind == 'u':
         fits = numbers <= np.uint64(_INT64.max)
     else:

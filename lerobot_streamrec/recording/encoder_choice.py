@@ -82,7 +82,7 @@ class EncoderChoices:
         self._check_bundled()
         for camera in config.cameras:
             if camera.key not in self._bundled:
-                shape = present[camera.key].shape if camera.key in present else None
+                shape = present[camera.key].picture_shape if camera.key in present else None
                 size = (shape[1], shape[0]) if shape else _USUAL_SIZE
                 encoder = self._try(camera, size)
                 self._tried[camera.key] = _Decision(size, encoder)

@@ -212,6 +212,16 @@ def test_each_camera_is_recorded_by_its_own_encoder(machine, make_rig, with_stre
     rig.check(dataset, 0)
 
 
+def say_channels_first(path):
+    """Describe cameras as older datasets do."""
+    info = json.loads(path.read_text())
+    for key in (FRONT, TOP):
+        height, width, channels = info['features'][key]['shape']
+        info['features'][key]['shape'] = [channels, height, width]
+        info['features'][key]['names'] = ['channels', 'height', 'width']
+    path.write_text(json.dumps(info))
+
+
 def recorded(make_rig, **settings):
     """Record an episode of h264, and return nothing but the dataset."""
     rig = make_rig(**settings)
@@ -220,8 +230,11 @@ def recorded(make_rig, **settings):
     rig.recorder.close(WAIT_S)
 
 
-def test_auto_keeps_the_codec_and_knows_the_size_of_a_dataset(machine, make_rig, root):
+@pytest.mark.parametrize('order', ['height first', 'channels first'])
+def test_auto_keeps_the_codec_and_knows_the_size_of_a_dataset(machine, make_rig, root, order):
     recorded(make_rig)
+    if order == 'channels first':
+        say_channels_first(root / 'meta' / 'info.json')
     rig = make_rig(encoder=AUTO, resume=True)
     assert {(name, size) for name, size, _ in machine.tried} == {
         ('h264_nvenc', SMALL),

@@ -44,11 +44,12 @@ def column(values, dtype):
 
 @st.composite
 def published(draw):
-    kind = draw(st.sampled_from([*NUMPY_INTEGERS, 'float32', 'float64', 'bool']))
+    kind = draw(st.sampled_from([*NUMPY_INTEGERS, 'float16', 'float32', 'float64', 'bool']))
     if kind == 'bool':
         one = st.booleans()
     elif kind.startswith('float'):
-        whole = st.integers(-(2**64), 2**64).map(float)
+        limit = 2**15 if kind == 'float16' else 2**64
+        whole = st.integers(-limit, limit).map(float)
         one = st.floats(width=int(kind[-2:])) | whole.map(np.dtype(kind).type).map(float)
     else:
         limits = np.iinfo(kind)
@@ -57,6 +58,7 @@ def published(draw):
     return np.array(values, dtype=kind)
 
 
+@pytest.mark.filterwarnings('error')
 @given(published(), st.sampled_from(['float32', 'float64', 'int64', 'bool']))
 def test_what_is_stored_is_what_was_published(values, dtype):
     try:
@@ -101,6 +103,18 @@ def test_numbers_of_several_kinds_keep_their_values():
         1,
         2,
     ]
+    # NumPy would make floats of a list of these.
+    assert column([NANOSECONDS, True, 2.0], 'int64').tolist() == [NANOSECONDS, 1, 2]
+    with pytest.raises(VectorError, match=f'x0 = {NANOSECONDS} cannot'):
+        column([NANOSECONDS, 0.5], 'float64')
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'float64', 'int64', 'bool'])
+@pytest.mark.parametrize('value', [2**64, -(10**30), None, '1', 1j])
+def test_what_is_no_number_is_refused(value, dtype):
+    for values in ([value], [1.0, value], np.array([value, 1], dtype=object)):
+        with pytest.raises(VectorError, match='is not a num'):
+            column(values, dtype)
 
 
 @pytest.mark.parametrize(

@@ -174,17 +174,16 @@ class VideoCheck:
 
     def _check_facts(self, key: str, path: str, facts: VideoFacts, num_frames: int) -> None:
         spec, fps = self._info.features[key], self._info.fps
-        assert spec.shape is not None
+        assert spec.picture_shape is not None
         size = (facts.height, facts.width)
-        # Older datasets say (channels, height, width).
-        if size not in (spec.shape[:2], spec.shape[1:]):
+        if size != spec.picture_shape[:2]:
             self._add(
                 WRONG_PICTURE_SIZE,
                 key,
                 path,
                 'Pictures have another size than info.json says',
                 f'{facts.width}x{facts.height}',
-                f'{spec.shape[1]}x{spec.shape[0]}',
+                f'{spec.picture_shape[1]}x{spec.picture_shape[0]}',
             )
         # The rate of a single frame is anything.
         if num_frames > 1 and abs(facts.fps - fps) > 1e-3 * fps:
