@@ -76,10 +76,10 @@ class Pushes:
     name: str
     took_ns: list[int] = field(default_factory=list)
 
-    def tick(self, push: Callable[[int], None]) -> Callable[[], None]:
+    def tick(self, push: Callable[[int], None]) -> Callable[[int], None]:
         """Return what a ticker does: one timed push, stamped with now."""
 
-        def act() -> None:
+        def act(_due_ns: int) -> None:
             stamp_ns = time.time_ns()
             begin_ns = time.perf_counter_ns()
             push(stamp_ns)
@@ -199,11 +199,11 @@ def record(
         pairs = make_tickers(recorder, scenario, ring)
         kinds = list({id(pushes): pushes for pushes, _ in pairs}.values())
         tickers = [ticker for _, ticker in pairs]
-        run(tickers, stop, _SETTLE_S)
+        run(tickers, stop, _SETTLE_S, leaves_out=True)
         recorder.start()
         for pushes in kinds:
             pushes.took_ns.clear()
-        run(tickers, stop, seconds)
+        run(tickers, stop, seconds, leaves_out=True)
         if stop.is_raised:
             raise KeyboardInterrupt
         queues = [one.queue for one in recorder.status().streams]

@@ -16,6 +16,9 @@ A simulated robot arm: cameras, joint states and leader commands on ROS topics.
 
 Run it with ``python -m examples.demo.simulated_arm``. With ``--truth FILE`` it also writes down
 what it published, so that a recording can be checked against it.
+
+Like hardware that stamps its samples, it keeps to its schedule: every sample has the stamp of the
+instant at which it was due, and none is left out. On a busy machine messages leave late.
 """
 
 from __future__ import annotations
@@ -50,8 +53,10 @@ NUMBERS_PER_CAMERA = 100_003
 _SECOND_NS = 10**9
 # The longest single sleep, which bounds how late a stop signal is seen.
 _NAP_S = 0.05
-# What ordinary drivers offer.
-_QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.RELIABLE)
+# Deep: on a busy machine a reader may be late, and no message may be overwritten before it has it.
+_QOS = QoSProfile(
+    history=HistoryPolicy.KEEP_LAST, depth=200, reliability=ReliabilityPolicy.RELIABLE
+)
 
 
 @dataclass
@@ -60,7 +65,8 @@ class Ticker:
 
     rate_hz: int
     first_ns: int
-    action: Callable[[], None]
+    action: Callable[[int], None]
+    """Is told when its tick was due, on the monotonic clock."""
     ticks: int = 0
 
     @property
@@ -68,11 +74,16 @@ class Ticker:
         """When the next tick is due, on the monotonic clock."""
         return self.first_ns + self.ticks * _SECOND_NS // self.rate_hz
 
-    def run(self, now_ns: int) -> None:
-        """Act once; ticks that were missed altogether are left out, as a real driver does."""
-        missed = (now_ns - self.due_ns) * self.rate_hz // _SECOND_NS
-        self.ticks += 1 + missed
-        self.action()
+    def run(self) -> None:
+        """Act for the next tick, however late it is."""
+        due_ns = self.due_ns
+        self.ticks += 1
+        self.action(due_ns)
+
+    def run_newest(self, now_ns: int) -> None:
+        """Act for the newest tick that is due; those that were missed before it are left out."""
+        self.ticks += (now_ns - self.due_ns) * self.rate_hz // _SECOND_NS
+        self.run()
 
 
 class SimulatedArm(Node):
@@ -88,28 +99,29 @@ class SimulatedArm(Node):
         super().__init__('simulated_arm', start_parameter_services=False)
         self.truth = truth
         self._motion = Motion(seed)
+        self._start_ns = self.get_clock().now().nanoseconds - time.monotonic_ns()
         self._joint_states = self.create_publisher(JointState, '/joint_states', _QOS)
         self._leader_states = self.create_publisher(JointState, '/leader/joint_states', _QOS)
         self._commands = self.create_publisher(Float64MultiArray, '/leader/command', _QOS)
 
-    def now_ns(self) -> int:
-        """Return the ROS time."""
-        return self.get_clock().now().nanoseconds
+    def stamp_ns(self, due_ns: int) -> int:
+        """Return the ROS time of an instant on the monotonic clock."""
+        return self._start_ns + due_ns
 
     def joints(self, stamp_ns: int) -> list[float]:
         """Return the arm's joint angles at a ROS time."""
         return self._motion.follower(stamp_ns / _SECOND_NS)
 
-    def publish_joint_states(self) -> None:
+    def publish_joint_states(self, due_ns: int) -> None:
         """Publish where the arm is."""
-        stamp_ns = self.now_ns()
+        stamp_ns = self.stamp_ns(due_ns)
         values = self.joints(stamp_ns)
         self._joint_states.publish(_joint_state(stamp_ns, values))
         self.truth.add_values('/joint_states', stamp_ns, values)
 
-    def publish_leader(self) -> None:
+    def publish_leader(self, due_ns: int) -> None:
         """Publish where the leader is, once with a header and once without."""
-        stamp_ns = self.now_ns()
+        stamp_ns = self.stamp_ns(due_ns)
         values = self._motion.leader(stamp_ns / _SECOND_NS)
         self._leader_states.publish(_joint_state(stamp_ns, values))
         self._commands.publish(Float64MultiArray(data=array.array('d', values)))
@@ -141,9 +153,9 @@ class SimulatedCamera:
         pixels = np.frombuffer(self._image.data, dtype=np.uint8)
         self._canvas = pixels.reshape(view.height, view.width, 3)
 
-    def publish(self) -> None:
+    def publish(self, due_ns: int) -> None:
         """Take a picture and publish it."""
-        stamp_ns = self._arm.now_ns()
+        stamp_ns = self._arm.stamp_ns(due_ns)
         number = self._number % NUMBERS
         self._view.draw(self._canvas, self._arm.joints(stamp_ns), number)
         self._image.header = _header(stamp_ns, f'{self._view.name}_optical_frame')
@@ -171,8 +183,22 @@ def make_tickers(arm: SimulatedArm, cameras: Sequence[SimulatedCamera], fps: int
     return tickers
 
 
-def run(tickers: Sequence[Ticker], stop: StopFlag, duration_s: float | None) -> None:
-    """Do everything when it is due until stopped, by absolute deadlines."""
+def run(
+    tickers: Sequence[Ticker],
+    stop: StopFlag,
+    duration_s: float | None,
+    *,
+    leaves_out: bool,
+) -> None:
+    """
+    Do everything when it is due until stopped, by absolute deadlines.
+
+    :param tickers: what to do
+    :param stop: ends it
+    :param duration_s: how long at most; None: until stopped
+    :param leaves_out: True: ticks that were missed altogether are left out; False: they are made
+        up for, one after the other
+    """
     end_ns = None if duration_s is None else time.monotonic_ns() + round(duration_s * _SECOND_NS)
     while not stop.is_raised:
         ticker = min(tickers, key=lambda ticker: ticker.due_ns)
@@ -181,8 +207,10 @@ def run(tickers: Sequence[Ticker], stop: StopFlag, duration_s: float | None) -> 
             return
         if ticker.due_ns > now_ns:
             time.sleep(min((ticker.due_ns - now_ns) / _SECOND_NS, _NAP_S))
+        elif leaves_out:
+            ticker.run_newest(now_ns)
         else:
-            ticker.run(now_ns)
+            ticker.run()
 
 
 def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -216,7 +244,8 @@ def main() -> int:
             for place, view in enumerate(views)
         ]
         print('simulated arm is publishing', flush=True)
-        run(make_tickers(arm, cameras, options.fps), stop, options.duration)
+        tickers = make_tickers(arm, cameras, options.fps)
+        run(tickers, stop, options.duration, leaves_out=False)
         arm.destroy_node()
         rclpy.shutdown()
     stop.ignore_signals()

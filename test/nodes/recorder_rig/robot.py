@@ -252,7 +252,12 @@ class Robot:
     def _add(self, hz: int, action: Callable[[], None]) -> None:
         # Phases are spread: nothing is published together with something else.
         offset_ns = len(self._tickers) * 2_700_000
-        self._tickers.append(Ticker(hz, time.monotonic_ns() + offset_ns, action))
+
+        def act(due_ns: int) -> None:
+            self._due_ns = due_ns
+            action()
+
+        self._tickers.append(Ticker(hz, time.monotonic_ns() + offset_ns, act))
 
     def _run(self) -> None:
         while not self._end.is_set():
@@ -261,10 +266,9 @@ class Robot:
             if ticker.due_ns > now_ns:
                 time.sleep(min((ticker.due_ns - now_ns) / _SECOND_NS, _NAP_S))
             elif self._is_punctual:
-                self._due_ns = ticker.due_ns
-                ticker.run(ticker.due_ns)
+                ticker.run()
             else:
-                ticker.run(now_ns)
+                ticker.run_newest(now_ns)
 
 
 def _values(stamp_ns: int, size: int) -> list[float]:
