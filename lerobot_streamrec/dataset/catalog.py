@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lerobot_streamrec.dataset.episode_reader import (
@@ -39,9 +39,8 @@ from lerobot_streamrec.dataset.layout import (
 from lerobot_streamrec.dataset.statistics_file import (
     AllStatistics,
     DatasetStatistics,
-    parse_sidecar,
     parse_stats_json,
-    sidecar_path,
+    read_sidecar,
     weighted_by_rows,
 )
 from lerobot_streamrec.dataset.table_rules import refuse_odd_rows, refuse_odd_tables
@@ -109,6 +108,14 @@ class Catalog:
             self._tables.clear()
             self._tables[file] = read_parquet(self.meta_path(file))
         return self._tables[file]
+
+    def content(self, relative: PurePosixPath) -> bytes | None:
+        """
+        Read a file; None if there is none.
+
+        :raise DatasetCorruptError: if it cannot be read
+        """
+        return _content(self.root, relative)
 
     def statistics(self) -> AllStatistics:
         """
@@ -195,7 +202,7 @@ def refuse_odd_dataset(root: Path, without: Collection[int] = ()) -> None:
         refuse_odd_rows(catalog.root, path, catalog.info, lengths)
 
 
-def _content(root: Path, relative: Any) -> bytes | None:
+def _content(root: Path, relative: PurePosixPath) -> bytes | None:
     try:
         return bytes((root / relative).read_bytes())
     except FileNotFoundError:
@@ -205,8 +212,8 @@ def _content(root: Path, relative: Any) -> bytes | None:
 
 
 def _statistics(root: Path, info: DatasetInfo) -> DatasetStatistics | None:
-    relative = sidecar_path(info.total_episodes)
-    if (content := _content(root, relative)) is not None:
-        return parse_sidecar(content, root / relative, info.total_frames)
-    content = _content(root, STATS)
-    return None if content is None else parse_stats_json(content, root, info.total_frames)
+    stated = read_sidecar(root, info.total_episodes, info.total_frames)
+    content = None if stated else _content(root, STATS)
+    if content is None:
+        return stated
+    return parse_stats_json(content, root, info.total_frames, info.keys_with_statistics)

@@ -125,12 +125,14 @@ def statistics_in(row: pa.Table, keys: Collection[str]) -> dict[str, FeatureStat
     length, found = row.column('length')[0].as_py(), {}
     for key in keys:
         columns = {name: statistics_column(key, name) for name in STATISTICS}
-        if not all(column in row.column_names for column in columns.values()):
-            continue
-        lists = {name: row.column(column)[0].as_py() for name, column in columns.items()}
+        lists = {
+            name: row.column(column)[0].as_py()
+            for name, column in columns.items()
+            if column in row.column_names
+        }
         try:
             statistics = FeatureStatistics.from_lists(lists, length)
-        except (TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):
             continue
         if all(np.isfinite(values).all() for values in statistics.values.values()):
             found[key] = statistics

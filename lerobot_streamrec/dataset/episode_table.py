@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,8 +66,12 @@ class EpisodeRow:
     videos: Mapping[str, VideoPlace]
     statistics: Mapping[str, FeatureStatistics]
 
-    def as_table(self) -> pa.Table:
-        """Return a table of one row in the format's columns."""
+    def as_table(self, columns: Collection[str] | None = None) -> pa.Table:
+        """
+        Return a table of one row in the format's columns.
+
+        :param columns: columns that may be written; None: all
+        """
         cells: dict[str, tuple[Any, pa.DataType]] = {
             'episode_index': (self.episode_index, pa.int64()),
             'tasks': (list(self.tasks), pa.list_(pa.string())),
@@ -84,7 +88,11 @@ class EpisodeRow:
             cells.update(_statistics_cells(key, statistics))
         cells.update(_file_cells('meta/episodes', self.meta_file))
         return pa.table(
-            {name: pa.array([value], type=kind) for name, (value, kind) in cells.items()}
+            {
+                name: pa.array([value], type=kind)
+                for name, (value, kind) in cells.items()
+                if columns is None or name in columns
+            }
         )
 
 
@@ -105,6 +113,7 @@ def _statistics_cells(
     return {
         f'stats/{key}/{name}': (lists[name], pa.list_(pa.int64()) if name == 'count' else kind)
         for name in STATISTICS
+        if name in lists
     }
 
 

@@ -29,6 +29,7 @@ from lerobot_streamrec.dataset.info_rules import (
     load_object,
     read_small_file,
     shown_value,
+    TEXTS,
 )
 from lerobot_streamrec.dataset.layout import CHUNKS_SIZE, DATA_PATH, INFO, VIDEO_PATH
 from lerobot_streamrec.dataset.splits import grown_splits
@@ -105,6 +106,11 @@ class DatasetInfo:
     def video_keys(self) -> tuple[str, ...]:
         """Features whose frames stand in MP4 files."""
         return tuple(key for key, spec in self.features.items() if spec.is_video)
+
+    @property
+    def keys_with_statistics(self) -> tuple[str, ...]:
+        """Features of which a dataset has statistics: all but texts."""
+        return tuple(key for key, spec in self.features.items() if spec.dtype not in TEXTS)
 
 
 # What this recorder decides; file sizes and further keys stay as found.

@@ -20,7 +20,7 @@ import json
 import logging
 from pathlib import Path
 
-from lerobot_streamrec.dataset.episode_reader import read_statistics
+from lerobot_streamrec.dataset.episode_reader import read_schema, read_statistics
 from lerobot_streamrec.dataset.episode_table import committed_files, CommittedFiles
 from lerobot_streamrec.dataset.features import differences, FeatureSpec
 from lerobot_streamrec.dataset.files import Files
@@ -31,9 +31,8 @@ from lerobot_streamrec.dataset.statistics_file import (
     AllStatistics,
     DatasetStatistics,
     kept_stats_path,
-    parse_sidecar,
     parse_stats_json,
-    sidecar_path,
+    read_sidecar,
     stats_json,
     weighted_by_rows,
 )
@@ -98,6 +97,9 @@ def resumed_state(files: Files, info: DatasetInfo) -> DatasetState:
         next_data=_next(committed.data, size),
         next_meta=_next(committed.meta, size),
         next_video={key: _next(numbers, size) for key, numbers in committed.videos.items()},
+        episode_columns=frozenset(read_schema(meta[min(committed.meta)]).names)
+        if committed.meta
+        else None,
     )
 
 
@@ -141,20 +143,19 @@ def _tasks(files: Files, info: DatasetInfo, committed: CommittedFiles) -> TaskTa
 def _statistics(files: Files, info: DatasetInfo) -> AllStatistics | None:
     if not info.total_episodes:
         return None
-    relative = sidecar_path(info.total_episodes)
-    sidecar, content = files.content(relative), files.content(STATS)
-    if sidecar is not None:
-        stated = parse_sidecar(sidecar, files.path(relative), info.total_frames)
+    content = files.content(STATS)
+    stated = read_sidecar(files.root, info.total_episodes, info.total_frames)
+    if stated is not None:
         statistics = weighted_by_rows(files.root, info, stated)
         statistics = {**statistics, **_added(content, statistics, info.total_frames)}
         # A crash between stats.json and info.json leaves one episode too many in the former.
-        expected = stats_content(files, info.total_episodes, statistics)
+        expected = stats_content(files, info, statistics)
         if content != expected:
             files.replace(STATS, expected)
         return statistics
     if content is None:
         raise DatasetCorruptError(f'{files.path(STATS)} is missing')
-    stated = parse_stats_json(content, files.root, info.total_frames)
+    stated = parse_stats_json(content, files.root, info.total_frames, info.keys_with_statistics)
     _warn_of_impossible_ones(files.root, info, stated)
     return weighted_by_rows(files.root, info, stated)
 
@@ -190,9 +191,10 @@ def _added(content: bytes | None, known: AllStatistics, num_rows: int) -> AllSta
         return {}
 
 
-def stats_content(files: Files, total_episodes: int, statistics: AllStatistics) -> bytes:
-    """Return stats.json after so many episodes, with entries of other writers unchanged."""
-    return files.content(kept_stats_path(total_episodes)) or stats_json(statistics)
+def stats_content(files: Files, info: DatasetInfo, statistics: AllStatistics) -> bytes:
+    """Return stats.json after the episodes of an info, with entries of other writers unchanged."""
+    kept = files.content(kept_stats_path(info.total_episodes))
+    return kept or stats_json(statistics, info.features, files.content(STATS))
 
 
 def _next(numbers: Iterable[FileIndex], chunks_size: int) -> FileIndex:

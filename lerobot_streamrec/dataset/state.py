@@ -36,6 +36,8 @@ class DatasetState:
     :param next_data: number of the next data file
     :param next_meta: number of the next episodes file
     :param next_video: number of the next MP4 per video key; absent: the first
+    :param episode_columns: columns of the first episodes file, which LeRobot expects of all
+        others; None before there is one
     """
 
     info: DatasetInfo
@@ -44,6 +46,7 @@ class DatasetState:
     next_data: FileIndex = field(default_factory=FileIndex)
     next_meta: FileIndex = field(default_factory=FileIndex)
     next_video: Mapping[str, FileIndex] = field(default_factory=dict)
+    episode_columns: frozenset[str] | None = None
 
     def after(
         self, info: DatasetInfo, tasks: TaskTable, statistics: AllStatistics, row: EpisodeRow
@@ -59,4 +62,5 @@ class DatasetState:
             next_data=row.data_file.following(size),
             next_meta=row.meta_file.following(size),
             next_video={**self.next_video, **videos},
+            episode_columns=self.episode_columns or frozenset(row.as_table().column_names),
         )

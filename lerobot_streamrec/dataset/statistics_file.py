@@ -26,21 +26,27 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 import json
+import logging
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from lerobot_streamrec.dataset.episode_reader import read_record, read_statistics
 from lerobot_streamrec.dataset.histograms import with_histograms
 from lerobot_streamrec.dataset.info import DatasetInfo
-from lerobot_streamrec.dataset.layout import STATISTICS
+from lerobot_streamrec.dataset.info_rules import read_small_file
+from lerobot_streamrec.dataset.layout import STATISTICS, STATS
 from lerobot_streamrec.dataset.parquet import to_bytes
-from lerobot_streamrec.errors import DatasetCorruptError
+from lerobot_streamrec.errors import DatasetCorruptError, UnusableDatasetError
 from lerobot_streamrec.stats.distribution import Distribution
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+_log = logging.getLogger(__name__)
 
 AllStatistics = Mapping[str, FeatureStatistics]
 
@@ -55,6 +61,7 @@ _SCHEMA = pa.schema(
 _METADATA_KEY = b'statistics'
 # Relative to the largest value: LeRobot rounds to single precision, and adds up in another order.
 _SAME = 1e-6
+_MAX_SIDECAR_BYTES = 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,34 +106,99 @@ def merged_statistics(total: AllStatistics | None, episode: AllStatistics) -> Al
     return {**new, **{key: one for key, one in total.items() if key not in new}}
 
 
-def stats_json(statistics: AllStatistics) -> bytes:
-    """Return the content of meta/stats.json."""
-    lists = {key: one.as_lists() for key, one in statistics.items()}
+def stats_json(
+    statistics: AllStatistics, features: Collection[str], *before: bytes | None
+) -> bytes:
+    """
+    Return the content of meta/stats.json.
+
+    :param features: names of all features, which may have no other entries than these
+    :param before: present contents, None for a file that is missing; entries of other writers
+        that are no statistics stay as they are
+    """
+    lists: dict[str, object] = {key: one.as_lists() for key, one in statistics.items()}
+    for content in before:
+        # A file that cannot be read has nothing that could be kept.
+        with suppress(ValueError):
+            for key, entry in _entries(content or b'{}').items():
+                is_free = key not in lists and key not in features
+                if is_free and isinstance(_statistics_or_problem(entry, 1), str):
+                    lists[key] = entry
     return (json.dumps(lists, indent=4) + '\n').encode()
 
 
-def parse_stats_json(content: bytes, where: object, num_rows: int) -> DatasetStatistics:
+def parse_stats_json(
+    content: bytes, root: Path, num_rows: int, keys: Collection[str] = ()
+) -> DatasetStatistics:
     """
     Read meta/stats.json of a dataset that others began; distributions are not known.
 
+    :param root: the dataset's folder
     :param num_rows: number of rows of the dataset
-    :raise DatasetCorruptError: if a statistic is missing
+    :param keys: features whose statistics must be usable if they are there; other entries that
+        are no statistics are left out
+    :raise UnusableDatasetError: naming the statistic that is missing or wrong
     """
     try:
+        raw = _entries(content)
+    except ValueError as error:
+        raise UnusableDatasetError(root, STATS, f'the file cannot be read ({error})') from error
+    found = {}
+    for key, entry in raw.items():
+        one = _statistics_or_problem(entry, num_rows)
+        if isinstance(one, FeatureStatistics):
+            found[key] = one
+        elif key in keys:
+            problem = f'the statistics of {key} cannot be used ({one})'
+            raise UnusableDatasetError(root, STATS, problem)
+    return DatasetStatistics(
+        found, frozenset(key for key, one in found.items() if one.is_of_pictures)
+    )
+
+
+def _entries(content: bytes) -> dict[str, object]:
+    """Read a JSON object; raises ValueError if it is none."""
+    try:
         raw = json.loads(content)
-        # Others put more than statistics into the file.
-        raw = {key: one for key, one in raw.items() if not _is_of_others(one)}
-        found = {key: FeatureStatistics.from_lists(one, num_rows) for key, one in raw.items()}
-        return DatasetStatistics(
-            found, frozenset(key for key, one in found.items() if one.is_of_pictures)
+    except RecursionError as error:
+        raise ValueError('its values are nested too deeply') from error
+    if not isinstance(raw, dict):
+        raise ValueError('it does not hold an object')
+    return raw
+
+
+def _statistics_or_problem(entry: Any, num_rows: int) -> FeatureStatistics | str:
+    """Read an entry of stats.json; a text says why it is no statistics."""
+    try:
+        return FeatureStatistics.from_lists(entry, num_rows)
+    except KeyError as error:
+        return f'{error.args[0]} is missing'
+    except (TypeError, ValueError) as error:
+        return str(error) if isinstance(entry, dict) else 'they are not an object'
+
+
+def read_sidecar(root: Path, total_episodes: int, num_rows: int) -> DatasetStatistics | None:
+    """
+    Read the distributions that are kept beside stats.json.
+
+    :param root: the dataset's folder
+    :param total_episodes: after so many episodes
+    :param num_rows: number of rows of these episodes
+    :return: None if there are none, or if they cannot be read, which the log says then:
+        stats.json is enough to go on, though its quantiles cannot be added up exactly
+    """
+    path = root / sidecar_path(total_episodes)
+    try:
+        return parse_sidecar(read_small_file(path, _MAX_SIDECAR_BYTES), path, num_rows)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, DatasetCorruptError) as error:
+        _log.warning(
+            'quantiles will be means of the quantiles of episodes, since %s cannot be read: %s',
+            path,
+            error,
         )
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise DatasetCorruptError(f'{where}/meta/stats.json cannot be read: {error!r}') from error
-
-
-def _is_of_others(entry: object) -> bool:
-    names = ('min', 'max', 'mean', 'std', 'count')
-    return isinstance(entry, dict) and bool(entry) and not any(name in entry for name in names)
+        return None
 
 
 def sidecar_bytes(statistics: AllStatistics) -> bytes:

@@ -39,7 +39,7 @@ from lerobot_streamrec.dataset.layout import (
 from lerobot_streamrec.dataset.resuming import stats_content
 from lerobot_streamrec.dataset.state import DatasetState
 from lerobot_streamrec.dataset.statistics_file import (
-    parse_sidecar,
+    read_sidecar,
     sidecar_path,
     weighted_by_rows,
 )
@@ -113,7 +113,7 @@ def undo_last(
         # Without an episode there is nothing for readers to see.
         transaction.withdraw(INFO)
     else:
-        transaction.replace(STATS, stats_content(files, index, before.statistics))
+        transaction.replace(STATS, stats_content(files, before.info, before.statistics))
         transaction.commit(INFO, before.info.as_bytes())
     # It is undone now. What follows can be done when the dataset is opened again as well: no
     # reader looks at it, and the next episode's files take the places.
@@ -179,23 +179,25 @@ def _state_before(files: Files, state: DatasetState, last: _LastEpisode) -> Data
         info = replace(
             state.info, features=features, total_episodes=0, total_frames=0, total_tasks=0
         )
-        return replace(state, info=info, tasks=TaskTable(), statistics=None)
-    relative = sidecar_path(index)
-    content = files.content(relative)
-    if content is None:
+        return replace(
+            state, info=info, tasks=TaskTable(), statistics=None, episode_columns=None
+        )
+    num_rows = state.info.total_frames - last.length
+    stated = read_sidecar(files.root, index, num_rows)
+    if stated is None:
         raise EpisodeStateError(
-            f'the statistics without episode {index} are not kept ({files.path(relative)} is '
-            'missing); only the last episodes of this recorder can be undone. End the recorder '
-            f'and run: {streamrec_command("delete", files.root, "--episodes", index)}'
+            f'the statistics without episode {index} are not kept in '
+            f'{files.path(sidecar_path(index))}; only the last episodes of this recorder can be '
+            'undone. End the recorder and run: '
+            f' {streamrec_command("delete", files.root, "--episodes", index)}'
         )
     tasks = state.tasks.first(_num_tasks(files, state))
     info = replace(
         state.info,
         total_episodes=index,
-        total_frames=state.info.total_frames - last.length,
+        total_frames=num_rows,
         total_tasks=len(tasks.tasks),
     )
-    stated = parse_sidecar(content, files.path(relative), info.total_frames)
     statistics = weighted_by_rows(files.root, info, stated)
     return replace(state, info=info, tasks=tasks, statistics=statistics)
 

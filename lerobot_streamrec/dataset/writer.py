@@ -304,12 +304,14 @@ class DatasetWriter:
         for key, video in draft.videos.items():
             transaction.adopt(video.path, row.videos[key].file.path(VIDEO_PATH, key))
         transaction.create(row.data_file.path(DATA_PATH), data)
-        transaction.create(row.meta_file.path(EPISODES_PATH), to_bytes(row.as_table()))
+        stats = stats_json(total, info.features, self._files.content(STATS))
+        meta = to_bytes(row.as_table(state.episode_columns))
+        transaction.create(row.meta_file.path(EPISODES_PATH), meta)
         if tasks is not state.tasks:
             transaction.replace(TASKS, tasks.as_bytes())
         self._keep_statistics_of_others(transaction)
         transaction.replace(sidecar_path(new_info.total_episodes), sidecar_bytes(total))
-        transaction.replace(STATS, stats_json(total))
+        transaction.replace(STATS, stats)
         record = _record(draft, row, new_info, len(state.tasks.tasks))
         transaction.replace(record_path(row.episode_index), record)
         if draft.row_stamps:

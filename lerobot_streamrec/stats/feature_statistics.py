@@ -16,7 +16,8 @@ Statistics of one feature, as LeRobot names them, and how those of episodes add 
 
 Format: min, max, mean, std (population), count, q01, q10, q50, q90, q99. Moments and extremes
 merge exactly. Quantiles do where both sides know their distribution; otherwise they are the mean
-weighted by rows, which is all that can be had from a dataset that others began.
+weighted by rows, which is all that can be had from a dataset that others began. Datasets that were
+converted from an older format have none: then there are none for the sum either.
 
 The weight of an episode is its number of rows, which are the frames of each camera. ``count``
 cannot be that weight: LeRobot's default writer counts the frames of a camera that it sampled, and
@@ -47,7 +48,10 @@ _LEAST_SHARES = (
 )
 # Quantiles are edges of bins.
 _DEVIATION_SLACK = 0.9
-STATISTICS = ('min', 'max', 'mean', 'std', 'count', *QUANTILES)
+MOMENTS = ('min', 'max', 'mean', 'std')
+STATISTICS = (*MOMENTS, 'count', *QUANTILES)
+REQUIRED = (*MOMENTS, 'count')
+"""Statistics that every writer states; those of older formats know no quantiles."""
 
 Array = npt.NDArray[np.float64]
 
@@ -58,7 +62,7 @@ class FeatureStatistics:
     Statistics of one feature over some rows.
 
     :param values: per name in ``STATISTICS`` except count: ``(d,)`` for a vector,
-        ``(channels, 1, 1)`` for a camera, float64
+        ``(channels, 1, 1)`` for a camera, float64; all quantiles are there, or none
     :param num_rows: rows of a vector, frames of a camera: the weight of these statistics
     :param distributions: one per element or channel; None if not known
     :param scale: what one unit of the distributions is worth in ``values``
@@ -96,14 +100,14 @@ class FeatureStatistics:
         """
         mean = self.values['mean']
         least = sum(
-            share * np.maximum(sign * (self.values[name] - mean), 0) ** 2
+            share * np.maximum(sign * (self.values.get(name, mean) - mean), 0) ** 2
             for name, share, sign in _LEAST_SHARES
         )
         return bool(np.all(self.values['std'] >= _DEVIATION_SLACK * np.sqrt(least) - 1e-6))
 
     def as_lists(self) -> dict[str, list[object]]:
         """Return nested lists as they stand in meta/stats.json."""
-        lists = {name: self.values[name].tolist() for name in STATISTICS if name != 'count'}
+        lists = {name: self.values[name].tolist() for name in STATISTICS if name in self.values}
         return {**lists, 'count': [self.count]}
 
     @classmethod
@@ -118,21 +122,23 @@ class FeatureStatistics:
         Take over what ``as_lists`` returned.
 
         :param num_rows: rows of the episode or dataset that these are the statistics of
-        :raise KeyError: if a statistic is missing
-        :raise ValueError: if one is not made of numbers
+        :raise KeyError: if a statistic other than the quantiles is missing
+        :raise ValueError: if they cannot be statistics, saying why
         """
         try:
+            quantiles = QUANTILES if all(name in lists for name in QUANTILES) else ()
             values = {
                 name: np.asarray(lists[name], dtype=np.float64)
-                for name in STATISTICS
-                if name != 'count'
+                for name in (*MOMENTS, *quantiles)
             }
-            count = int(np.asarray(lists['count'], dtype=np.float64).reshape(-1)[0])
-        except (TypeError, IndexError, OverflowError) as error:
-            raise ValueError(f'they are not made of numbers: {error}') from error
-        if count < 1 or len({one.shape for one in values.values()}) > 1:
-            raise ValueError(f'they are of {count} rows, or of different shapes')
-        found = cls(values, num_rows, distributions, scale, count)
+            counts = np.asarray(lists['count'], dtype=np.float64).reshape(-1)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ValueError('not all of them are numbers') from error
+        if len(counts) != 1 or not 1 <= counts[0] < np.inf:
+            raise ValueError('count is not one number above 0')
+        if len({one.shape for one in values.values()}) > 1:
+            raise ValueError('they have different shapes')
+        found = cls(values, num_rows, distributions, scale, int(counts[0]))
         # All writers count rows for features that are not cameras.
         return found if found.is_of_pictures else replace(found, stated_count=None)
 
@@ -175,7 +181,9 @@ class FeatureStatistics:
         distributions = self._merged_distributions(other)
         if distributions is None:
             for name in QUANTILES:
-                values[name] = self.values[name] * weights[0] + other.values[name] * weights[1]
+                if name in self.values and name in other.values:
+                    both = (self.values[name], other.values[name])
+                    values[name] = both[0] * weights[0] + both[1] * weights[1]
         else:
             values.update(quantiles_of(distributions, values, self.scale))
         return FeatureStatistics(

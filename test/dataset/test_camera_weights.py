@@ -297,3 +297,64 @@ def test_a_dataset_with_deviations_that_cannot_be_is_recorded_into_with_a_warnin
     ours = 20 * counts[0] // LENGTHS[0]
     assert repair_dataset(root).report.is_whole
     assert_statistics_of_frames(read_dataset(root), [*counts, ours], sum(counts) + ours)
+
+
+@pytest.fixture(params=['none', 'of the dataset'])
+def without_quantiles(request, foreign):
+    """Return a dataset that was converted from an older format: episodes have no quantiles."""
+    root, counts = foreign
+    for path in root.glob('meta/episodes/*/*'):
+        table = pq.read_table(path)
+        names = [one for one in table.column_names if one.rpartition('/')[2] in QUANTILES]
+        pq.write_table(table.drop_columns(names), path)
+    if request.param == 'none':
+        stats = json.loads((root / 'meta/stats.json').read_text())
+        kept = {
+            key: {name: value for name, value in one.items() if name not in QUANTILES}
+            for key, one in stats.items()
+        }
+        (root / 'meta/stats.json').write_text(json.dumps(kept))
+    return root, counts
+
+
+def assert_moments_of_frames(dataset):
+    """Compare stats.json with the frames, and let the check find nothing but missing quantiles."""
+    for key in CAMERAS:
+        pictures = [dataset.pictures(key, index) for index in range(len(dataset.episodes))]
+        levels = np.concatenate(pictures).reshape(-1, 3) / 255
+        for name in ('min', 'max', 'mean', 'std'):
+            found = np.ravel(dataset.stats[key][name])
+            np.testing.assert_allclose(found, getattr(levels, name)(axis=0), atol=CODEC)
+    findings = check_dataset(dataset.root).findings
+    assert {one.kind.code for one in findings} <= {'missing-quantiles'}, findings
+
+
+@pytest.mark.parametrize('foreign', ['default', 'default, then streaming'], indirect=True)
+def test_a_dataset_without_quantiles_is_worked_with_and_stays_readable(
+    without_quantiles, record, open_writer, read_dataset, tmp_path
+):
+    root, _ = without_quantiles
+    merge_datasets(tmp_path / 'merged', [root])
+    assert_moments_of_frames(read_dataset(tmp_path / 'merged', has_quantiles=False))
+    delete_episodes(tmp_path / 'merged', [0])
+    assert_moments_of_frames(read_dataset(tmp_path / 'merged', has_quantiles=False))
+    record([20]).close()
+    # LeRobot cannot open a dataset whose later files have columns that the first one lacks.
+    columns = {tuple(pq.read_schema(path).names) for path in root.glob('meta/episodes/*/*')}
+    assert len(columns) == 1
+    assert_moments_of_frames(read_dataset(root, has_quantiles=False))
+    writer = open_writer()
+    writer.undo()
+    writer.compact()
+    writer.close()
+    assert_moments_of_frames(read_dataset(root, has_quantiles=False))
+
+
+def test_columns_that_the_first_episodes_file_lacks_are_reported_and_repaired(record, root):
+    record([5, 4]).close()
+    path = root / 'meta/episodes/chunk-000/file-000.parquet'
+    table = pq.read_table(path)
+    pq.write_table(table.drop_columns(f'stats/{FRONT}/q50'), path)
+    assert [one.kind.code for one in check_dataset(root).errors] == ['uneven-columns']
+    assert repair_dataset(root).report.is_whole
+    assert len({tuple(pq.read_schema(one).names) for one in root.glob('meta/episodes/*/*')}) == 1

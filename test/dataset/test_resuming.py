@@ -24,8 +24,10 @@ import itertools
 import json
 import shutil
 
+from lerobot_streamrec.dataset.check.check import check_dataset
 from lerobot_streamrec.dataset.layout import FileIndex
-from lerobot_streamrec.errors import DatasetUnsupportedError
+from lerobot_streamrec.dataset.rebuild.delete import delete_episodes
+from lerobot_streamrec.errors import DatasetUnsupportedError, UnusableDatasetError
 import pandas as pd
 import pytest
 
@@ -282,3 +284,56 @@ def test_statistics_ahead_of_the_last_episode_are_put_right(record, open_writer,
     path.write_bytes(before.replace(b'5', b'6'))
     open_writer().close()
     assert path.read_bytes() == before
+
+
+def change_stats(root, key, entry):
+    path = root / 'meta/stats.json'
+    stats = json.loads(path.read_text())
+    stats[key] = entry(stats.get(key)) if callable(entry) else entry
+    path.write_text(json.dumps(stats))
+
+
+def test_entries_of_stats_json_that_are_no_statistics_stay(record, root):
+    record()
+    shutil.rmtree(root / '.streamrec')
+    change_stats(root, 'reward', {'mean': [1]})
+    change_stats(root, 'version', 3)
+    record()
+    # Now from our own files.
+    record()
+    delete_episodes(root, [1])
+    stats = json.loads((root / 'meta/stats.json').read_text())
+    assert (stats['reward'], stats['version']) == ({'mean': [1]}, 3)
+
+
+@pytest.mark.parametrize(
+    ('entry', 'problem'),
+    [
+        (lambda stats: {**stats, 'count': None}, 'count is not one number above 0'),
+        (lambda stats: {**stats, 'count': [0]}, 'count is not one number above 0'),
+        (lambda stats: {**stats, 'mean': 'text'}, 'not all of them are numbers'),
+        (lambda stats: {**stats, 'mean': [0.5]}, 'they have different shapes'),
+        (lambda stats: {'mean': stats['mean'], 'min': stats['min']}, 'max is missing'),
+        ([1], 'they are not an object'),
+    ],
+    ids=range(6),
+)
+def test_statistics_that_cannot_be_used_are_refused_in_words(record, entry, problem, root):
+    record()
+    shutil.rmtree(root / '.streamrec')
+    change_stats(root, FRONT, entry)
+    start = f'{root}/meta/stats.json: the statistics of {FRONT} cannot be used ({problem}); `'
+    for tool in (record, lambda: delete_episodes(root, [0])):
+        with pytest.raises(UnusableDatasetError) as caught:
+            tool()
+        assert str(caught.value).startswith(start)
+
+
+def test_distributions_that_cannot_be_read_are_done_without(record, root, caplog, read_dataset):
+    record()
+    path = root / '.streamrec/statistics/after-000001.parquet'
+    path.write_bytes(b'no table')
+    record()
+    assert f'{path} cannot be read' in caplog.text
+    assert check_dataset(root).findings == ()
+    read_dataset(root)

@@ -26,6 +26,7 @@ from lerobot_streamrec.stats.distribution import MAX_SPAN_BINS
 from lerobot_streamrec.stats.feature_statistics import (
     FeatureStatistics,
     QUANTILES,
+    REQUIRED,
     STATISTICS,
     vector_statistics,
 )
@@ -139,7 +140,16 @@ def test_what_others_wrote_merges_as_far_as_it_can():
         np.testing.assert_allclose(merged.values['q10'], weighted, rtol=1e-12)
 
 
-@pytest.mark.parametrize('missing', STATISTICS)
+def test_statistics_without_quantiles_have_a_sum_without_quantiles():
+    lists = vector_statistics(np.arange(10)).as_lists()
+    old = FeatureStatistics.from_lists({name: lists[name] for name in REQUIRED}, 10)
+    total = old.merged(vector_statistics(np.arange(10, 30)))
+    assert set(total.as_lists()) == set(REQUIRED)
+    assert total.values['mean'] == pytest.approx(14.5)
+    assert total.values['std'] == pytest.approx(np.arange(30).std())
+
+
+@pytest.mark.parametrize('missing', REQUIRED)
 def test_a_missing_statistic_is_an_error(missing):
     lists = vector_statistics(np.arange(10)).as_lists()
     del lists[missing]

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from lerobot_streamrec.dataset.check.findings import Findings, some
 from lerobot_streamrec.dataset.check.info import CheckedInfo
-from lerobot_streamrec.dataset.check.judging import add_judged, judge, REQUIRED, statistics_shape
+from lerobot_streamrec.dataset.check.judging import add_judged, judge, statistics_shape
 from lerobot_streamrec.dataset.check.kinds import (
     MISSING_QUANTILES,
     MISSING_STATISTICS,
@@ -29,7 +29,7 @@ from lerobot_streamrec.dataset.check.kinds import (
 from lerobot_streamrec.dataset.check.moments import Moments
 from lerobot_streamrec.dataset.check.reading import Floats, read_json, UNREADABLE
 from lerobot_streamrec.dataset.layout import STATS
-from lerobot_streamrec.stats.feature_statistics import QUANTILES, STATISTICS
+from lerobot_streamrec.stats.feature_statistics import QUANTILES, REQUIRED, STATISTICS
 import numpy as np
 
 _WHERE = str(STATS)

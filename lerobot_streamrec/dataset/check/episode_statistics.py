@@ -21,7 +21,7 @@ from pathlib import Path
 from lerobot_streamrec.dataset.check.episodes import EpisodeTable
 from lerobot_streamrec.dataset.check.findings import Findings, some
 from lerobot_streamrec.dataset.check.info import CheckedInfo
-from lerobot_streamrec.dataset.check.judging import add_judged, judge, REQUIRED, statistics_shape
+from lerobot_streamrec.dataset.check.judging import add_judged, judge, statistics_shape
 from lerobot_streamrec.dataset.check.kinds import (
     MISSING_EPISODE_STATISTICS,
     UNREADABLE_FILE,
@@ -29,7 +29,7 @@ from lerobot_streamrec.dataset.check.kinds import (
 )
 from lerobot_streamrec.dataset.check.moments import Moments
 from lerobot_streamrec.dataset.check.reading import Floats, UNREADABLE
-from lerobot_streamrec.stats.feature_statistics import STATISTICS
+from lerobot_streamrec.stats.feature_statistics import REQUIRED, STATISTICS
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq

@@ -23,7 +23,12 @@ from typing import TypeVar
 
 from lerobot_streamrec.dataset.check.findings import Findings, some
 from lerobot_streamrec.dataset.check.info import CheckedInfo
-from lerobot_streamrec.dataset.check.kinds import MISSING_COLUMN, MISSING_FILE, UNREADABLE_FILE
+from lerobot_streamrec.dataset.check.kinds import (
+    MISSING_COLUMN,
+    MISSING_FILE,
+    UNEVEN_COLUMNS,
+    UNREADABLE_FILE,
+)
 from lerobot_streamrec.dataset.check.reading import (
     Floats,
     floats,
@@ -168,6 +173,7 @@ class _Parts:
     spans: dict[str, list[Floats]] = field(default_factory=dict)
     files: dict[str, list[str]] = field(default_factory=dict)
     tasks: list[Sequence[str] | None] = field(default_factory=list)
+    first_columns: frozenset[str] = frozenset()
     is_complete: bool = True
 
     def table(self) -> EpisodeTable:
@@ -214,6 +220,12 @@ class _Parts:
 def _read(file: pq.ParquetFile, path: str, parts: _Parts, findings: Findings) -> bool:
     """Take over a file's rows; False if they cannot be used."""
     present = set(file.schema_arrow.names)
+    extra = [name for name in file.schema_arrow.names if name not in parts.first_columns]
+    if not parts.first_columns:
+        parts.first_columns = frozenset(present)
+    elif extra:
+        what = 'The first file of meta/episodes lacks columns of this one'
+        findings.add(UNEVEN_COLUMNS, path, what, found=some(extra))
     videos = [
         f'videos/{key}/{name}' for key in parts.info.video_keys for name in (*_PLACES, *_SPAN)
     ]

@@ -30,7 +30,7 @@ from lerobot_streamrec.dataset.check.moments import MOMENTS
 from lerobot_streamrec.dataset.check.reading import Floats, Ints
 from lerobot_streamrec.dataset.decoded_camera import DecodedCamera
 from lerobot_streamrec.dataset.features import DEFAULT_FEATURES
-from lerobot_streamrec.stats.feature_statistics import QUANTILES, STATISTICS
+from lerobot_streamrec.stats.feature_statistics import QUANTILES
 import numpy as np
 import numpy.typing as npt
 
@@ -45,9 +45,6 @@ _TOLERANCES = {'min': 1e-5, 'max': 1e-5, 'mean': 1e-3, 'std': 1e-3}
 # LeRobot's quantiles are edges of a histogram, which stand a little outside of min and max.
 _QUANTILE_TOLERANCE = 1e-3
 _ABSOLUTE = 1e-9
-
-REQUIRED = tuple(name for name in STATISTICS if name not in QUANTILES)
-"""Statistics that every release of the format has."""
 
 
 @dataclass(frozen=True, slots=True)

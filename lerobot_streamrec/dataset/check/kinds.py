@@ -124,6 +124,11 @@ MISSING_COLUMN = Kind('missing-column', _E, f'{_RESTORE}.', True)
 EXTRA_COLUMN = Kind(
     'extra-column', _E, 'Readers refuse it. Take it out, or describe it in meta/info.json.'
 )
+UNEVEN_COLUMNS = Kind(
+    'uneven-columns',
+    _E,
+    f'LeRobot expects the columns of the first file in all files, and refuses others. {_REBUILD}.',
+)
 WRONG_COLUMN_TYPE = Kind('wrong-column-type', _E, f'{_REBUILD}.', True)
 WRONG_SHAPE = Kind('wrong-shape', _E, f'{_TAKE_OUT}.', True)
 MISSING_VALUE = Kind('missing-value', _E, f'{_TAKE_OUT}.', True)

@@ -125,7 +125,7 @@ def assemble_same(
         # Every episode has still its own files, or not, as before: it can be undone as before.
         sidecars = [STATISTICS / one.name for one in (catalog.root / STATISTICS).glob('*')]
     for relative in (TASKS, *_mend_statistics(plan, tree, statistics), *sidecars):
-        if (catalog.root / relative).exists() and not (tree.folder / relative).exists():
+        if (catalog.root / relative).is_file() and not (tree.folder / relative).exists():
             tree.link(catalog.root / relative, relative)
     write_records(plan.kept, tree, new_videos.records if new_videos else {})
 
@@ -146,7 +146,7 @@ def _mend_statistics(
     if content == before:
         return [STATS]
     tree.write(STATS, content)
-    if (catalog.root / sidecar).exists():
+    if (catalog.root / sidecar).is_file():
         tree.write(sidecar, sidecar_bytes(right))
     return []
 
@@ -179,7 +179,8 @@ def assemble_chosen(
     for table in tables.values():
         tree.write(PurePosixPath(table.path), table.content)
     tree.write(sidecar_path(len(plan.kept)), sidecar_bytes(statistics.features))
-    tree.write(STATS, stats_json(statistics.features))
+    before = [one.content(STATS) for one in dict.fromkeys(one.catalog for one in plan.kept)]
+    tree.write(STATS, stats_json(statistics.features, plan.kept[0].catalog.info.features, *before))
     write_records(plan.kept, tree)
     tree.write(INFO, _info_bytes(raw_info, plan.kept, len(tasks.table.tasks)))
     return [*statistics.remarks, *_left_statistics(plan.kept)]

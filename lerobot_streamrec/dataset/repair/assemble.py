@@ -15,8 +15,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from lerobot_streamrec.dataset.check.reading import UNREADABLE
 from lerobot_streamrec.dataset.episode_reader import read_parquet
+from lerobot_streamrec.dataset.info_rules import read_small_file
 from lerobot_streamrec.dataset.layout import INFO, STATS, TASKS
 from lerobot_streamrec.dataset.rebuild.assemble import (
     file_numbers,
@@ -70,7 +73,11 @@ def assemble_repaired(
     write_episodes(plan, tree, data, videos, statistics.episodes)
     tree.write(TASKS, tasks.table.as_bytes())
     tree.write(sidecar_path(len(plan.kept)), sidecar_bytes(statistics.features))
-    tree.write(STATS, stats_json(statistics.features))
+    before = None
+    with suppress(OSError, ValueError):
+        before = read_small_file(plan.sources.root / STATS)
+    features = plan.sources.info.features
+    tree.write(STATS, stats_json(statistics.features, features, before))
     write_records(plan.kept, tree, statistics.records)
     tree.write(INFO, info_bytes(plan, len(tasks.table.tasks)))
     numbered = numbered_meta_files(plan.kept[0].catalog) if plan.set_aside else []

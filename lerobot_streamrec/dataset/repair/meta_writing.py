@@ -72,9 +72,10 @@ def write_episodes(
     others = _columns_of_others(plan)
     # Readers need the same columns in all files.
     fields = {field.name: field for one in others.values() for field in one.schema}
+    tables: dict[FileIndex, pa.Table] = {}
     for number, (_, group) in enumerate(groupby(plan.kept, file_of)):
         file = file_index(number, plan.kept[0].catalog.info.chunks_size)
-        tables = [
+        rows_of_file = [
             _with_columns(
                 replace(
                     one.source,
@@ -91,8 +92,11 @@ def write_episodes(
             for one in group
         ]
         # Of depth cameras, statistics may be missing.
-        content = to_bytes(pa.concat_tables(tables, promote_options='default'))
-        tree.write(file.path(EPISODES_PATH), content)
+        tables[file] = pa.concat_tables(rows_of_file, promote_options='default')
+    schema = pa.unify_schemas([one.schema for one in tables.values()])
+    for file, one in tables.items():
+        padded = pa.concat_tables([schema.empty_table(), one], promote_options='default')
+        tree.write(file.path(EPISODES_PATH), to_bytes(padded))
 
 
 def _columns_of_others(plan: RepairPlan) -> dict[int, pa.Table]:

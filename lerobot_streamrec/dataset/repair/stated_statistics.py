@@ -20,17 +20,17 @@ from lerobot_streamrec.dataset.check.judging import statistics_shape
 from lerobot_streamrec.dataset.check.kinds import WRONG_CAMERA_STATISTICS, WRONG_QUANTILES
 from lerobot_streamrec.dataset.check.reading import UNREADABLE
 from lerobot_streamrec.dataset.episode_reader import read_parquet, statistics_column
+from lerobot_streamrec.dataset.info_rules import read_small_file
 from lerobot_streamrec.dataset.layout import STATS
 from lerobot_streamrec.dataset.rebuild.pieces import Kept
 from lerobot_streamrec.dataset.repair.matching import rows_in_table
 from lerobot_streamrec.dataset.repair.plan import RepairPlan
 from lerobot_streamrec.dataset.statistics_file import (
-    parse_sidecar,
     parse_stats_json,
-    sidecar_path,
+    read_sidecar,
 )
 from lerobot_streamrec.errors import DatasetCorruptError
-from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, STATISTICS
+from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, QUANTILES, STATISTICS
 import numpy as np
 import pyarrow as pa
 
@@ -91,17 +91,13 @@ class StatedStatistics:
         if not all(one.can_be_kept for one in episodes):
             return None
         root, num_rows = self._sources.root, sum(one.source.length for one in plan.kept)
-        for relative, parse in (
-            (sidecar_path(len(kept)), parse_sidecar),
-            (STATS, parse_stats_json),
-        ):
+        read = read_sidecar(root, len(kept), num_rows)
+        if read is None or key not in read.features:
             try:
-                read = parse((root / relative).read_bytes(), root, num_rows)
+                read = parse_stats_json(read_small_file(root / STATS), root, num_rows)
             except (*UNREADABLE, DatasetCorruptError):
-                continue
-            if key in read.features:
-                return self._usable(read.features[key], key)
-        return None
+                return None
+        return self._usable(read.features[key], key) if key in read.features else None
 
     def _table(self, path: str) -> pa.Table:
         if path not in self._tables:
@@ -112,5 +108,7 @@ class StatedStatistics:
     def _usable(self, statistics: FeatureStatistics, key: str) -> FeatureStatistics | None:
         shape = statistics_shape(self._sources.info, key)
         values = statistics.values.values()
+        if any(name not in statistics.values for name in QUANTILES):
+            return None
         sound = all(one.shape == shape and np.isfinite(one).all() for one in values)
         return statistics if sound and statistics.count > 0 else None

@@ -136,7 +136,7 @@ def test_a_dataset_that_changed_since_it_was_checked_is_left_alone(broken):
 
 def test_what_is_not_whole_after_all_never_takes_the_dataset_s_place(broken, monkeypatch):
     monkeypatch.setattr(
-        'lerobot_streamrec.dataset.repair.assemble.stats_json', lambda _: b'{"action": {}}'
+        'lerobot_streamrec.dataset.repair.assemble.stats_json', lambda *_: b'{"action": {}}'
     )
     before = seen(broken)
     with pytest.raises(RepairError, match='what was written anew has'):
