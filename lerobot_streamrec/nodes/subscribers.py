@@ -32,8 +32,9 @@ from lerobot_streamrec.video.packet_stream import PacketStream
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage
 
-# History, not latency: what waits here while the executor is busy elsewhere is not lost.
-_IMAGE_DEPTH = 20
+# History, not latency: what waits here while the executor is busy elsewhere is not lost, two
+# seconds of a camera at 30 Hz. The middleware takes memory only for what does wait.
+_IMAGE_DEPTH = 60
 _VECTOR_DEPTH = 500
 
 

@@ -17,6 +17,10 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 
+from lerobot_streamrec.dataset.layout import STAGING
+from lerobot_streamrec.dataset.takes.salvage import DISCARD, QUARANTINE_IT
+from lerobot_streamrec.installed import streamrec_command
+from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.summary import EpisodeSummary
 
 
@@ -64,3 +68,25 @@ class Outcomes:
         for answer in [one for one in self._others if one.done()]:
             self._others.remove(answer)
             self._last = str(answer.exception() or answer.result())
+
+
+def unfinished_text(num_saving: int, config: RecorderConfig) -> str:
+    """
+    Say what a recorder leaves behind that has no time to wait for the disk any more.
+
+    :param num_saving: episodes on their way to the disk
+    :param config: settings
+    """
+    if not num_saving:
+        return f'no episode waits to be saved, but {config.root} is still being written to'
+    count = '1 episode is' if num_saving == 1 else f'{num_saving} episodes are'
+    command = streamrec_command('encode', config.root)
+    fates = {DISCARD: 'deletes it', QUARANTINE_IT: 'moves it to quarantine'}
+    if config.recovery in fates:
+        fate = f'{command} saves it; the next start {fates[config.recovery]}, as recovery says'
+    else:
+        fate = f'the next start, or {command}, saves it'
+    return (
+        f'{count} not saved yet, for want of time: the part that is on the disk lies in '
+        f'{config.root / STAGING}, and {fate}'
+    )

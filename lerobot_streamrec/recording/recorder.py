@@ -33,7 +33,7 @@ from lerobot_streamrec.recording.disk_watch import DiskWatch
 from lerobot_streamrec.recording.encoder_choice import EncoderChoices
 from lerobot_streamrec.recording.futures import settled, then
 from lerobot_streamrec.recording.metadata import checked_metadata, OPERATOR
-from lerobot_streamrec.recording.outcomes import Outcomes
+from lerobot_streamrec.recording.outcomes import Outcomes, unfinished_text
 from lerobot_streamrec.recording.readiness import stream_statuses
 from lerobot_streamrec.recording.start_conditions import StartConditions
 from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
@@ -327,9 +327,8 @@ class Recorder:
         self._encoders.close(timeout_s)
         self._disk.close()
         if not self._committer.close(timeout_s):
-            _log.error('the dataset was not written within %.1f s', timeout_s)
-            return False
-        return self._committer.num_lost == 0
+            _log.error('%s', unfinished_text(self._outcomes.num_saving, self._config))
+        return not self._outcomes.num_saving and self._committer.num_lost == 0
 
     def _save_at_end(self) -> None:
         try:

@@ -26,20 +26,23 @@ import time
 from types import SimpleNamespace
 
 from lerobot_streamrec.nodes.distributions import make_executor
-from lerobot_streamrec.nodes.stream_settings import Source
+from lerobot_streamrec.nodes.stream_settings import read_cameras, Source
 from lerobot_streamrec.nodes.subscriber import LATE_NS
 from lerobot_streamrec.nodes.subscribers import subscribe
 from lerobot_streamrec.nodes.vector_settings import read_vectors, vector_sources
+from lerobot_streamrec.video.config import EncoderConfig
 import pytest
 from rclpy.duration import Duration
 from rclpy.node import Node
 from recorder_rig.surroundings import DISCOVERY_TIMEOUT_S, NODE_OPTIONS, wait_until
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import Image, JointState
 
 pytestmark = [pytest.mark.ros]
 
 TOPIC, OTHER_TOPIC = '/busy_joints', '/busy_gripper'
 NUM_MESSAGES = 40
+CAMERA_TOPIC = '/busy_camera'
+NUM_PICTURES = 60
 
 
 class GivenParameters:
@@ -67,6 +70,9 @@ class Taker:
         self.numbers.append(values[0])
         self.stamps_ns.append(stamp_ns)
 
+    def push_image(self, _key, stamp_ns, _picture):
+        self.numbers.append(stamp_ns)
+
     def lose(self, _key, num_messages):
         self.num_lost += num_messages
 
@@ -86,6 +92,12 @@ def make_source(topic=TOPIC) -> Source:
     return vector_sources(settings, lambda *_: '')[0]
 
 
+def make_camera() -> Source:
+    given = {'cameras': ['busy'], 'camera.busy.topic': CAMERA_TOPIC, 'camera.busy.qos': 'reliable'}
+    (camera,) = read_cameras(GivenParameters(**given), EncoderConfig())
+    return camera
+
+
 class Wire:
     """Publishers and subscribers that have found each other, and the executor between them."""
 
@@ -95,9 +107,12 @@ class Wire:
         self._executor = make_executor(context)
         self.publishers, self.subscribers = [], []
         for topic in topics:
-            publisher = self._publishing.create_publisher(JointState, topic, 100)
+            is_camera = topic == CAMERA_TOPIC
+            source = make_camera() if is_camera else make_source(topic)
+            kind = Image if is_camera else JointState
+            publisher = self._publishing.create_publisher(kind, topic, 100)
             self.publishers.append(publisher)
-            self.subscribers.append(subscribe(self._home, make_source(topic), self.taker))
+            self.subscribers.append(subscribe(self._home, source, self.taker))
             self._executor.add_node(self.subscribers[-1].node)
             wait_until(publisher.get_subscription_count, DISCOVERY_TIMEOUT_S, 'the subscriber')
         self.publisher, self.node = self.publishers[0], self.subscribers[0].node
@@ -158,6 +173,17 @@ def test_what_waits_on_several_topics_is_read_in_the_order_of_arrival(wire, coun
     wait_until(lambda: time.time_ns() > last_ns + wait_ns, DISCOVERY_TIMEOUT_S, 'a pause')
     wire.spin_until(count)
     assert wire.taker.numbers == list(range(count))
+
+
+@pytest.mark.parametrize('topics', [[CAMERA_TOPIC]])
+def test_two_seconds_of_pictures_may_wait_to_be_read(wire):
+    image = Image(height=2, width=2, encoding='rgb8', step=6, data=bytes(12))
+    for number in range(1, NUM_PICTURES + 1):
+        image.header.stamp.nanosec = number
+        wire.publisher.publish(image)
+    assert wire.publisher.wait_for_all_acked(Duration(seconds=DISCOVERY_TIMEOUT_S))
+    wire.spin_until(NUM_PICTURES)
+    assert wire.taker.numbers == list(range(1, NUM_PICTURES + 1))
 
 
 def test_a_message_is_stamped_when_it_comes_and_not_when_it_is_read(wire):

@@ -19,6 +19,13 @@ Guards the exit status of the process: it is what a fleet of robots is looked af
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import subprocess
+import threading
+from types import SimpleNamespace
+
+from lerobot_streamrec.dataset.writer import DatasetWriter
 from lerobot_streamrec.errors import EpisodeStateError
 from lerobot_streamrec.recording.status import RecorderState
 import pytest
@@ -77,11 +84,77 @@ def test_a_running_episode_that_cannot_be_saved_is_something_lost(rig):
     assert rig.recorder.close(WAIT_S) is False
 
 
-def test_a_disk_that_does_not_answer_in_time_is_something_lost(rig, encoders):
+@pytest.fixture
+def disk(monkeypatch):
+    """Commit nothing until it may; all that comes before a commit is done when it is reached."""
+    disk = SimpleNamespace(is_reached=threading.Event(), may_commit=threading.Event())
+    commit = DatasetWriter.commit
+
+    def wait_and_commit(*arguments):
+        disk.is_reached.set()
+        assert disk.may_commit.wait(WAIT_S)
+        return commit(*arguments)
+
+    monkeypatch.setattr(DatasetWriter, 'commit', wait_and_commit)
+    yield disk
+    disk.may_commit.set()
+
+
+def test_what_there_was_no_time_to_save_is_told_with_the_command_that_saves_it(
+    rig, disk, caplog, tmp_path, read_dataset
+):
+    rig.recorder.start()
+    rig.run(1)
+    saving = rig.recorder.save()
+    assert disk.is_reached.wait(WAIT_S)
+    assert rig.recorder.close(0.01) is False
+    staging = rig.config.root / '.streamrec/staging'
+    (said,) = [one.getMessage() for one in caplog.records if one.levelname == 'ERROR']
+    assert said.startswith('1 episode is not saved yet, for want of time: ')
+    assert f'lies in {staging}, and the next start, or ' in said
+    command = said.rpartition(' or ')[2].removesuffix(', saves it')
+    # The process would end now: what another one finds there is what it has left.
+    left = tmp_path / 'left'
+    shutil.copytree(rig.config.root, left)
+    disk.may_commit.set()
+    ended = subprocess.run(
+        shlex.split(command.replace(str(rig.config.root), str(left))),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=WAIT_S,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert rig.recorder.close(WAIT_S) is True
+    assert read_dataset(left).info['total_frames'] == saving.result().episode.num_rows
+    rig.check(read_dataset(rig.config.root), 0)
+
+
+@pytest.mark.parametrize(
+    ('recovery', 'fate'),
+    [
+        ('quarantine', 'saves it; the next start moves it to quarantine, as recovery says'),
+        ('discard', 'saves it; the next start deletes it, as recovery says'),
+    ],
+)
+def test_a_next_start_that_would_not_save_is_told(make_rig, encoders, caplog, recovery, fate):
+    rig = make_rig(recovery=recovery)
+    rig.run(1)
     encoders.is_shut.add(TOP)
     rig.recorder.start()
     rig.run(1)
     assert rig.recorder.close(0.01) is False
+    assert caplog.messages[-1].endswith(fate)
+    encoders.open()
+    assert rig.recorder.close(WAIT_S) is True
+
+
+def test_a_discarded_episode_that_is_not_deleted_yet_is_nothing_lost(rig, encoders, caplog):
+    encoders.is_shut.add(TOP)
+    rig.recorder.start()
+    rig.run(1)
+    rig.recorder.discard()
+    assert rig.recorder.close(0.0) is True
     encoders.open()
     assert rig.recorder.close(WAIT_S) is True
 
