@@ -80,7 +80,7 @@ class SelectorReader:
         """
         Return the numbers of a message as they were published, ``(d,)``.
 
-        :raise ForeignMessageError: if it has none of the names that are selected
+        :raise ForeignMessageError: if it has none of the names or numbers that are selected
         :raise VectorError: if one is missing, or a quaternion is no rotation
         """
         try:
@@ -175,7 +175,7 @@ class TrajectoryReader:
         """
         Return the trajectory of a message.
 
-        :raise ForeignMessageError: if it has none of the names that are selected
+        :raise ForeignMessageError: if it has none of the names or numbers that are selected
         :raise VectorError: if it has no points, its times do not ascend, or a number is missing
             or cannot be stored
         """

@@ -48,9 +48,10 @@ class WantedNames:
 
     def are_absent(self, message: Any) -> bool:
         """
-        Tell whether names are wanted and a message has none of them.
+        Tell whether names are wanted and a message has none of them, or no numbers for them.
 
-        Several publishers may share a topic, each with joints or frames of its own.
+        Several publishers may share a topic, each with joints or frames of its own, or one with
+        positions and another with velocities of the same joints.
         """
         return bool(self._wanted) and not any(
             _is_there(message, steps, step) for steps, step in self._wanted
@@ -72,6 +73,8 @@ def _is_there(message: Any, steps: Steps, step: Step) -> bool:
                 return any(str(value_of(one)) == taken.value for one in value)
             if isinstance(taken, Field):
                 owners.append(value)
+        if not len(value):
+            return False
     except IndexError:
         # The list on the way is empty; the names that stand above it count all the same.
         pass

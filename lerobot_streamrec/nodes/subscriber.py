@@ -310,6 +310,9 @@ class Subscriber(ABC):
 
     def _tell_rivals(self) -> None:
         publishers = ', '.join(sorted(map(node_of, self._publishers)))
+        if len(self._publishers) > 2:
+            # The numbers of messages do not show whose they are.
+            publishers = f'two or more of {publishers}'
         self._recorder.contest(self.key, publishers)
         self._warn('rivals', f'several publishers ({publishers}) send the same data in turn')
 

@@ -52,7 +52,7 @@ def stream_problem(
     if stream.last_rejection:
         why = f'; its messages cannot be recorded: {stream.last_rejection}'
     elif stream.last_ignored:
-        why = f'; messages arrive that have none of its names: {stream.last_ignored}'
+        why = f'; messages arrive that have none of its numbers: {stream.last_ignored}'
     if age_s is None or newest_ns is None:
         return f'is missing{why or ": no message has come yet"}'
     max_age_s = stream.config.max_age_s

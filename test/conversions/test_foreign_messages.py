@@ -69,6 +69,8 @@ BY_JOINT = ('interface_values[a].values[position]',)
         # What else is wrong with it is the affair of those whom it is meant for.
         (BY_NAME, joints('c', 'd', position=[float('nan'), 0.0])),
         (BY_NAME, joints('c', position=[])),
+        # Another publisher brings velocities of the same joints.
+        (BY_NAME, joints('a', 'b', position=[], velocity=[1.0, 2.0])),
         (BY_FRAME, frames('wheel', 'base')),
         (BY_FRAME, frames()),
         (BY_JOINT, dynamic('c')),
@@ -93,7 +95,7 @@ def test_a_message_without_any_wanted_name_is_foreign(selectors, message, is_fir
     ('selectors', 'message', 'words'),
     [
         (BY_NAME, joints('a', 'c'), 'name lacks b; it has a, c: where several publishers share'),
-        (BY_NAME, joints('a', 'b', position=[]), 'name has 2 names but position has 0 values'),
+        (BY_NAME, joints('a', 'b', position=[1.0]), 'name has 2 names but position has 1 values'),
         (BY_NAME, joints('a', 'a', 'b'), 'name has a more than once'),
         (BY_NAME, SimpleNamespace(data=[1.0]), 'has no field position'),
         (BY_FRAME, frames('tool', 'tool'), '2 elements whose child_frame_id is tool'),
