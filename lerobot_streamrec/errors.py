@@ -284,7 +284,7 @@ class VectorError(MessageError):
 
 
 class ForeignMessageError(VectorError):
-    """A message with none of the names or numbers that a vector selects: it is not meant for it."""
+    """A message without the names or numbers that a vector selects: it is meant for others."""
 
 
 class StampError(MessageError):

@@ -21,6 +21,7 @@ from itertools import takewhile
 import re
 from typing import Any
 
+from lerobot_streamrec.conversions.message_types import JOINT_FIELDS
 from lerobot_streamrec.nodes.live.arrivals import Arrivals
 from lerobot_streamrec.nodes.live.seen import SeenPart
 from lerobot_streamrec.nodes.publisher_watch import PublisherWatch
@@ -32,7 +33,7 @@ _MIN_NAME = 2
 @dataclass(slots=True)
 class _Group:
     """
-    Messages with the same joints.
+    Messages with the same kind of numbers of the same joints.
 
     :param names: names of the joints, in the order of the first message
     :param numbers: kinds of numbers that they have, such as positions
@@ -53,7 +54,7 @@ class JointGroups:
     """Takes note of the messages of a topic with joints. Owned by one thread."""
 
     def __init__(self) -> None:
-        self._groups: dict[frozenset[str], _Group] = {}
+        self._groups: dict[tuple[str, frozenset[str]], _Group] = {}
         self._num_messages = 0
 
     def push(
@@ -75,7 +76,7 @@ class JointGroups:
         """
         self._num_messages += 1
         new = _Group(tuple(names), numbers, self._num_messages, self._num_messages)
-        group = self._groups.setdefault(frozenset(names), new)
+        group = self._groups.setdefault((numbers, frozenset(names)), new)
         group.last = self._num_messages
         group.arrivals.push(received_ns, stamp_ns)
         group.is_contested |= group.watch.push(info, received_ns / 1e9)
@@ -89,14 +90,19 @@ class JointGroups:
         some of the joints that another publisher brings.
         """
         groups = [one for one in self._groups.values() if not self._is_replaced(one)]
-        groups.sort(key=lambda one: (-len(one.names), one.names))
+        groups.sort(
+            key=lambda one: (-len(one.names), JOINT_FIELDS.index(one.numbers), one.names)
+        )
         found: list[SeenPart] = []
         for group in groups:
             others = {name for part in found for name in part.names}
             if others & set(group.names):
                 continue
             is_contested = group.is_contested or any(
-                other is not group and set(other.names) & set(group.names) for other in groups
+                other is not group
+                and other.numbers == group.numbers
+                and set(other.names) & set(group.names)
+                for other in groups
             )
             found.append(SeenPart(group.names, group.arrivals.heard, group.numbers, is_contested))
         return tuple(found)

@@ -26,10 +26,10 @@ PERIOD_NS = 10**8
 
 def parts_of(*messages):
     groups = JointGroups()
-    for place, (names, number) in enumerate(messages):
+    for place, (names, number, *field) in enumerate(messages):
         at_ns = place * PERIOD_NS
         info = {'publication_sequence_number': number}
-        groups.push(names.split(), 'position', at_ns, at_ns, info)
+        groups.push(names.split(), *(field or ['position']), at_ns, at_ns, info)
     return groups.parts
 
 
@@ -69,6 +69,13 @@ def test_the_same_joints_of_two_publishers_are_told(messages):
     (part,) = parts_of(*messages)
     assert part.names == ('a', 'b')
     assert part.is_contested
+
+
+def test_velocities_beside_positions_of_the_same_joints_are_no_fault():
+    both = [('a b', 1, 'velocity'), ('a b', 70, 'position'), ('b', 7, 'effort')]
+    (part,) = parts_of(*both, *[(names, number + 1, *field) for names, number, *field in both] * 3)
+    assert (part.names, part.field) == (('a', 'b'), 'position')
+    assert not part.is_contested
 
 
 @pytest.mark.parametrize(
