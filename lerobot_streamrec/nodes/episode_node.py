@@ -24,6 +24,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lerobot_streamrec.errors import StreamrecError, StreamsNotReadyError
 from lerobot_streamrec.nodes.namesakes import LATCHED, Namesakes, STATUS_TOPIC
+from lerobot_streamrec.nodes.parameters import USE_SIM_TIME
 from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
 from lerobot_streamrec.nodes.subscriber import read_in_order, Subscriber
@@ -232,10 +233,16 @@ class EpisodeServices:
 
     def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         setters = {'task': self._recorder.set_task, 'operator': self._recorder.set_operator}
+        values = {one.name: self._node.get_parameter(one.name).value for one in parameters}
+        changed = [one for one in parameters if one.value != values[one.name]]
+        if any(one.name == USE_SIM_TIME for one in changed):
+            # Stamps of arrival would go on in the time of another clock.
+            reason = f'{USE_SIM_TIME} is fixed while the recorder runs: end it, and start it anew'
+            return SetParametersResult(successful=False, reason=reason)
         for parameter in parameters:
             if parameter.name in setters:
                 setters[parameter.name](parameter.value)
-                if parameter.value != self._node.get_parameter(parameter.name).value:
+                if parameter in changed:
                     self._log.info(
                         f'{parameter.name} is {parameter.value!r} from the next episode on'
                     )

@@ -55,6 +55,30 @@ SingleThreadedExecutor.shutdown = watched
 sys.exit(record_main.main(sys.argv[1:]))
 """
 
+# The recorder with an executor's thread that hangs at the end, and little patience.
+HANGING = """
+import sys, threading
+from lerobot_streamrec.nodes import application, record_main
+from rclpy.executors import SingleThreadedExecutor
+application._END_TIMEOUT_S = application._STOP_TIMEOUT_S = 0.2
+spin, shutdown = SingleThreadedExecutor.spin_once, SingleThreadedExecutor.shutdown
+asked = threading.Event()
+def create_task(self, *arguments):
+    asked.set()
+def spin_or_hang(self, *arguments):
+    if asked.is_set():
+        print('hangs', flush=True)
+        threading.Event().wait()
+    spin(self, *arguments)
+def told(self, *arguments, **options):
+    print('taken apart', flush=True)
+    return shutdown(self, *arguments, **options)
+SingleThreadedExecutor.create_task = create_task
+SingleThreadedExecutor.spin_once = spin_or_hang
+SingleThreadedExecutor.shutdown = told
+sys.exit(record_main.main(sys.argv[1:]))
+"""
+
 
 def begin_episode(rig, parameters=SMALL, num_rows=10, picture=None):
     """Record without an end; return the recorder and the operator."""
@@ -198,21 +222,42 @@ def test_what_cannot_be_saved_is_told_by_the_exit_status(rig):
     assert list((rig.root / '.streamrec' / 'quarantine').iterdir())
 
 
-def test_the_executor_is_not_taken_apart_while_its_thread_spins(rig):
-    """On a busy machine the thread found what it used gone: the recorder ended with status 3."""
-    log = rig.folder / 'watched.log'
+def log_of(rig, program, meanwhile):
+    """Run a recorder with a program of its own around it, end it, and return what it said."""
+    log = rig.folder / 'own.log'
     arguments = ros_arguments({'root': str(rig.root), **COMMON, **SMALL})
     with log.open('wb') as output:
-        command = [sys.executable, '-c', WATCHED, *arguments]
+        command = [sys.executable, '-c', program, *arguments]
         recorder = subprocess.Popen(command, stdout=output, stderr=output)
     try:
         wait_until(lambda: 'listening to' in log.read_text(), GRACE_S, log.read_text)
+        meanwhile()
         recorder.send_signal(signal.SIGINT)
         assert recorder.wait(GRACE_S) == 0, log.read_text()
     finally:
         recorder.kill()
         recorder.wait()
-    assert 'taken apart while there spin []' in log.read_text()
+    return log.read_text()
+
+
+def test_the_executor_is_not_taken_apart_while_its_thread_spins(rig):
+    """On a busy machine the thread found what it used gone: the recorder ended with status 3."""
+    assert 'taken apart while there spin []' in log_of(rig, WATCHED, lambda: None)
+
+
+def test_a_thread_that_never_ends_costs_neither_the_episode_nor_the_end(rig):
+    def record():
+        operator = rig.operator()
+        operator.start()
+        operator.wait_for_rows(10)
+
+    rig.small_robot()
+    log = log_of(rig, HANGING, record)
+    assert 'hangs' in log
+    assert 'taken apart' not in log
+    assert 'shutdown: saved episode 0: ' in log
+    assert log.rstrip().endswith('ended')
+    assert_whole(rig.root, num_episodes=1)
 
 
 def test_no_process_leaves_shared_memory(rig):

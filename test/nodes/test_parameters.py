@@ -82,6 +82,12 @@ def test_all_but_the_task_and_the_operator_are_fixed_while_the_recorder_runs(ope
     assert not result.successful
     assert 'read-only' in result.reason or 'read only' in result.reason
     assert operator.get_parameters(['fps']) == {'fps': 30}
+    # rclpy lets this one pass, and stamps of arrival would be those of another clock.
+    result = operator.set_parameter('use_sim_time', True)
+    assert not result.successful
+    assert 'use_sim_time is fixed while the recorder runs' in result.reason
+    assert operator.get_parameters(['use_sim_time']) == {'use_sim_time': False}
+    assert operator.set_parameter('use_sim_time', False).successful
 
 
 def test_the_task_can_be_set_at_run_time(operator):

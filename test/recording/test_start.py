@@ -129,7 +129,8 @@ def test_messages_for_others_are_told_only_where_ours_are_missing(make_rig):
     rig.run(1, without=[STATE])
     rig.recorder.ignore(STATE, 'name lacks elbow; it has wheel')
     (problem,) = refusal(rig)
-    assert 'messages arrive that have none of its numbers: name lacks elbow; it has wheel' in problem
+    words = 'messages arrive that have none of its numbers: name lacks elbow; it has wheel'
+    assert words in problem
     rig.run(1)
     rig.recorder.ignore(STATE, 'name lacks elbow; it has wheel')
     rig.recorder.start()
