@@ -143,7 +143,7 @@ def parse_tasks(content: bytes, where: object) -> TaskTable:
     """
     Read tasks.parquet.
 
-    :param content: of the file
+    :param content: bytes of the file
     :param where: the dataset's root, for messages
     :raise DatasetCorruptError: if it is not what the format says
     """

@@ -51,9 +51,9 @@ class CameraTake:
 
     :param thread: encodes its frames
     :param counted: belongs to the thread until that has finished
-    :param taken: what the journal says of it
-    :param depth_unit: of every depth picture; empty: colours
-    :param account: what the encoder tells while it is at work
+    :param taken: the journal's description of it
+    :param depth_unit: unit of every depth picture; empty: colours
+    :param account: reports of the encoder while it is at work
     """
 
     thread: EncoderThread
@@ -83,12 +83,12 @@ def open_camera(
     """
     Start a camera's encoder thread.
 
-    :param stream: which camera
+    :param stream: settings of the camera
     :param picture: from before row 0, and one that decodes: all others have to be of that kind
         and size, and row 0 shows it if its own one is damaged
     :param config: settings
-    :param encoder: of this camera, never of ``auto``
-    :param folder: of the take, in staging; made if it is not there
+    :param encoder: encoder settings of this camera, never ``auto``
+    :param folder: the take's folder, in staging; made if it is not there
     """
     height, width, unit = picture.height, picture.width, depth_unit(picture)
     encoder = encoder_for(encoder, picture)

@@ -31,7 +31,8 @@ class ClockStep:
     :param size_ns: size of the step; less than 0: back
     :param keys: streams that have this clock
     :param is_bridged: True if all streams made the step, so that rows go on in the old time;
-        False: one stream alone made it, and does not fit the others any more
+        False: one stream alone made it, and does not fit the others any more, or all of them made
+        one that is so small that rows repeat their samples meanwhile
     :param is_of_all: True if no stream had another clock
     """
 
@@ -52,6 +53,8 @@ class ClockStep:
         text = f'the clock of {whose} jumped by {jump_text(self.size_ns)} after {after_s:.1f} s'
         if self.is_bridged:
             return f'{text}, and the rows go on in the old time'
+        if self.is_of_all:
+            return f'{text}, and the rows in between repeat the samples of before'
         effect = 'its messages are refused' if self.size_ns > 0 else 'its messages are too late'
         return f'{text}, those of the others did not: {effect}'
 

@@ -30,6 +30,7 @@ import logging
 from typing import Any, NamedTuple
 
 from lerobot_streamrec.recording.clock_account import ClockAccount, ClockStep, jump_text
+from lerobot_streamrec.recording.clock_gap import ClockGap, GAP_NS, is_ahead
 from lerobot_streamrec.recording.clock_jump import is_near, Jump, NOISE_NS, NUM_SURE
 from lerobot_streamrec.recording.stream import Stream
 from lerobot_streamrec.sync.grid import NS_PER_S
@@ -40,11 +41,7 @@ _MS = NS_PER_S // 1000
 BACK_NS = 100 * _MS
 """Stamps that go back by less are those of messages that changed their order."""
 AHEAD_NS = 400 * _MS
-"""A smaller jump ahead shows as a difference of the clocks, and makes a gap in the rows."""
-MAX_TIME_FACTOR = 10
-"""How many times faster than the steady clock simulated time may go."""
-_MAX_ALLOWED_NS = 10 * NS_PER_S
-_NO_PAUSE_NS = 100 * _MS
+"""A smaller jump ahead makes a gap in the rows, which is reported."""
 _SILENT_PERIODS = 3
 _SILENT_NS = 3 * NS_PER_S // 10
 
@@ -106,6 +103,7 @@ class ClockSteps:
         self._jump: Jump | None = None
         self._decided: Arrival | None = None
         self._is_recording = False
+        self._gap = ClockGap()
         self.account = ClockAccount()
 
     def begin_episode(self) -> ClockAccount:
@@ -135,16 +133,16 @@ class ClockSteps:
         Almost every message is one of these, and this is all that it costs.
 
         :param arrival: a message
-        :param is_recording: whether rows are being closed
-        :return: None: it is for ``admit``
+        :param is_recording: True while rows are being closed
+        :return: the message; None if ``admit`` has to decide about it
         """
         clock = self._clocks[arrival.key]
         expected_ns = self._streams[arrival.key].lags.expected_stamp_ns(arrival.now_ns)
         is_settled = self._jump is None and is_recording is self._is_recording
         if not is_settled or expected_ns is None or not clock.is_settled:
             return None
-        # So near to what is expected, no stamp is one that ``_jump_of`` takes for a jump.
-        if not -BACK_NS <= arrival.stamp_ns - clock.shift_ns - expected_ns <= AHEAD_NS:
+        # So near to what is expected, no stamp is one that is taken for a jump.
+        if not -BACK_NS <= arrival.stamp_ns - clock.shift_ns - expected_ns <= GAP_NS:
             return None
         if not clock.shift_ns:
             return arrival
@@ -232,16 +230,10 @@ class ClockSteps:
         is_back = newest_ns is not None and line_ns < newest_ns - BACK_NS
         if is_back and off_ns < -BACK_NS:
             return off_ns
-        streams = self._streams.values()
-        newest_of_all_ns = max(each.newest_ns for each in streams if each.newest_ns is not None)
-        quiet_ns = one.now_ns - max(
-            each.arrived_ns for each in streams if each.arrived_ns is not None
-        )
-        # After a pause of all streams simulated time may be ahead.
-        hurry_ns = MAX_TIME_FACTOR * max(0, quiet_ns - _NO_PAUSE_NS)
-        allowed_ns = min(AHEAD_NS + hurry_ns, _MAX_ALLOWED_NS)
-        is_ahead = off_ns > allowed_ns and line_ns > newest_of_all_ns + allowed_ns
-        return off_ns if is_ahead else None
+        return off_ns if self._is_ahead(one, line_ns, off_ns, AHEAD_NS) else None
+
+    def _is_ahead(self, one: Arrival, line_ns: int, off_ns: int, least_ns: int) -> bool:
+        return is_ahead(self._streams, line_ns, off_ns, now_ns=one.now_ns, least_ns=least_ns)
 
     def _is_alone(self, one: Arrival, off_ns: int) -> bool:
         clock = self._clocks[one.key]
@@ -253,6 +245,8 @@ class ClockSteps:
         off_ns = self._off_ns(one, shift_ns)
         is_alone = off_ns is not None and self._is_alone(one, off_ns)
         if not is_alone:
+            if off_ns is not None and off_ns > GAP_NS:
+                self._note_gap(one, line_ns, off_ns)
             self._note_shift(one, shift_ns)
             self._note_right(one.key)
             yield Arrival(one.key, line_ns, one.value, one.now_ns)
@@ -277,6 +271,22 @@ class ClockSteps:
         stream.reject(reason)
         if clock.num_alone == 1:
             _log.warning('%s (%s): %s', one.key, stream.config.topic, reason)
+
+    def _note_gap(self, one: Arrival, line_ns: int, off_ns: int) -> None:
+        """Report a step that all streams make ahead and that is too small to be bridged."""
+        is_new = not self._gap.is_open(one.now_ns)
+        if not self._is_recording or (
+            is_new and not self._is_ahead(one, line_ns, off_ns, GAP_NS)
+        ):
+            return
+        size_ns = self._gap.hear(
+            one.key, off_ns, stamp_ns=line_ns, now_ns=one.now_ns, live=self._live(one.now_ns)
+        )
+        if size_ns is not None:
+            keys = tuple(self._streams)
+            step = ClockStep(self._gap.stamp_ns, size_ns, keys, is_bridged=False, is_of_all=True)
+            self.account.steps.append(step)
+            _log.warning('the clock of all streams jumped by %s', jump_text(size_ns))
 
     def _note_right(self, key: str) -> None:
         clock = self._clocks[key]
@@ -314,12 +324,15 @@ class ClockSteps:
         )
 
     def _verdict(self, jump: Jump, now_ns: int, *, is_last: bool) -> bool | None:
-        live = {key for key in self._streams if self._is_live(key, now_ns)} | {jump.key}
+        live = self._live(now_ns) | {jump.key}
         kind = {key for key in self._streams if self._is_here(key) == self._is_here(jump.key)}
         return jump.verdict(now_ns, live=live, kind=kind, is_last=is_last)
 
     def _is_here(self, key: str) -> bool:
         return self._streams[key].config.is_stamped_here
+
+    def _live(self, now_ns: int) -> set[str]:
+        return {key for key in self._streams if self._is_live(key, now_ns)}
 
     def _is_live(self, key: str, now_ns: int) -> bool:
         stream, clock = self._streams[key], self._clocks[key]

@@ -165,7 +165,7 @@ class Committer:
         """
         Take the last episode out, once everything submitted so far is saved.
 
-        :return: what was undone; or the StreamrecError that prevented it
+        :return: the undone episode; or the StreamrecError that prevented it
         """
         result: Future[UndoneEpisode] = Future()
 
@@ -228,7 +228,7 @@ class Committer:
         Merge small files once everything submitted so far is saved.
 
         :param is_compacting: False: only wait
-        :return: what the dataset holds then; files that could not be merged are a remark
+        :return: content of the dataset then; files that could not be merged are a remark
         """
         result: Future[Finalized] = Future()
 

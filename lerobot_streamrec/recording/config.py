@@ -56,13 +56,13 @@ class StreamConfig:
         start while the newest sample is older; 0: no sample is too old
     :param offset_ms: added to every stamp, milliseconds: less than 0 for a camera whose stamps
         are so much later than its pictures
-    :param policy: which sample a row shows
+    :param policy: rule by which a row shows one of the samples
     :param quaternions: where four elements of a vector begin that are an orientation x, y, z, w
     :param part_of: feature of a vector; the streams of one are put together in their order;
         empty: the key
-    :param dtype: of a vector's column, one of ``DTYPES``
-    :param depth: of a camera whose pictures are depth: how it is quantised; None: colours
-    :param encoder: of a camera: what encodes its colours; None: what the recorder is set to
+    :param dtype: type of a vector's column, one of ``DTYPES``
+    :param depth: how a depth camera's pictures are quantised; None: it is one of colours
+    :param encoder: settings for a camera's colours; None: those of the recorder
     :param is_stamped_here: True if this computer's clock stamps messages as they arrive; False:
         the publisher stamps them
     """
@@ -151,27 +151,27 @@ class RecorderConfig:
     :param operator: the person who teaches, until another is set; empty: unknown
     :param resume: True: append to a dataset that exists; False: refuse it
     :param streams: cameras and vectors
-    :param encoder: of cameras that have none of their own
+    :param encoder: settings for cameras that have none of their own
     :param disk: when the disk counts as full
     :param limits: when an episode is not good enough
     :param clock: video key of the camera whose pictures are the rows; empty: a grid of its own
-    :param is_key_first: whether row 0 waits for a key frame of the clock's camera, if that sends
+    :param is_key_first: True: row 0 waits for a key frame of the clock's camera, if that sends
         packets of a video codec
-    :param is_per_row: whether the instants of all rows and the stamps of what they show are kept
+    :param is_per_row: True: the instants of all rows and the stamps of their samples are kept
     :param max_lateness_s: how far a stream may stay behind the newest before rows no longer
         wait for it
     :param queue_mib: memory for pictures that wait for an encoder, of all cameras together
     :param spill_mib: room on the disk for pictures that wait for an encoder, of all cameras
         together; 0: none
     :param encode: when pictures are encoded, one of ``ENCODE``
-    :param encode_batch_size: of ``DEFERRED``: as soon as so many episodes wait they are encoded;
+    :param encode_batch_size: with ``DEFERRED``, so many episodes are encoded as soon as they wait;
         0: when the dataset is finalized
-    :param deferred_format: of ``DEFERRED``: one of ``DEFERRED_FORMATS``
+    :param deferred_format: how ``DEFERRED`` keeps pictures, one of ``DEFERRED_FORMATS``
     :param max_pending_episodes: saved episodes that may be on their way to the disk at once
     :param save_timeout_s: how long encoders may make no progress after a save
-    :param on_shutdown: what becomes of a running episode, one of ``ON_SHUTDOWN``
-    :param compact_at_finalize: whether finalizing merges small files
-    :param recovery: what becomes of one that a crash interrupted, one of ``RECOVERIES``
+    :param on_shutdown: fate of a running episode, one of ``ON_SHUTDOWN``
+    :param compact_at_finalize: True: finalizing merges small files
+    :param recovery: fate of an episode that a crash interrupted, one of ``RECOVERIES``
     :raise ConfigError: at construction, if a value is not allowed
     """
 

@@ -53,9 +53,9 @@ class Deferring:
 
     What a crash or an earlier run left is encoded from the beginning on.
 
-    :param writer: of the dataset
+    :param writer: writes the dataset
     :param config: settings
-    :param counts: of episodes
+    :param counts: numbers of episodes
     :param do: reaches the commit thread
     """
 
@@ -85,7 +85,7 @@ class Deferring:
         """
         Return what the dataset will be with the first of those that wait. Any thread.
 
-        :param info: what is committed
+        :param info: info.json as committed
         """
         takes = self._takes.takes
         waiting = takes[0].cameras if takes else {}

@@ -40,12 +40,12 @@ class DiskStatus:
     """
     A snapshot.
 
-    :param free_bytes: what this user may still write; None: the disk does not say
-    :param bytes_per_s: what recording takes, measured; 0: not known yet
-    :param seconds_left: of recording until the reserve begins; None: not known
+    :param free_bytes: bytes that this user may still write; None: the disk does not say
+    :param bytes_per_s: bytes that recording takes, measured; 0: not known yet
+    :param seconds_left: seconds of recording until the reserve begins; None: not known
     :param problem: why no episode may start; empty if one may
-    :param warning: what the operator should know; empty if there is nothing
-    :param is_at_reserve: whether a running episode must end now
+    :param warning: remark for the operator; empty if there is nothing to say
+    :param is_at_reserve: True if a running episode must end now
     """
 
     free_bytes: int | None = None

@@ -46,9 +46,9 @@ class _Decision:
     """
     What was found out for a camera.
 
-    :param size: width and height that it holds of, in pixels
-    :param encoder: what encodes such pictures; None: it is being found out
-    :param problem: why nothing does
+    :param size: width and height of the pictures that it is for, in pixels
+    :param encoder: settings that encode such pictures; None: they are being found out
+    :param problem: reason why no encoder does
     """
 
     size: tuple[int, int]
@@ -125,7 +125,7 @@ class EncoderChoices:
         """
         Take note of a picture; if its size is new, have the encoder tried at that. Never blocks.
 
-        :param key: which camera; vectors are left alone
+        :param key: name of the camera; vectors are left alone
         :param width: in pixels
         :param height: in pixels
         """
@@ -174,7 +174,7 @@ class EncoderChoices:
         Give up what is being tried. Idempotent.
 
         :param timeout_s: how long that may take
-        :return: whether the thread has ended
+        :return: True if the thread has ended
         """
         self._stop.set()
         if self._thread is None:

@@ -56,7 +56,7 @@ def then(done: Future[_T], make: Callable[[_T], _U]) -> Future[_U]:
     """
     Make something else of a result when it comes; an error stays what it is.
 
-    :param done: what is waited for
+    :param done: the future to wait for
     :param make: called in the thread that sets the result; touches nothing that others own
     """
     made: Future[_U] = Future()

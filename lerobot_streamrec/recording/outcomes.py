@@ -28,7 +28,7 @@ class Outcomes:
     """
     Owned by the executor's thread, which looks when it wants to know.
 
-    :param last: what happened before the first verb, in a sentence
+    :param last: sentence on the time before the first verb
     """
 
     def __init__(self, last: str) -> None:

@@ -167,9 +167,9 @@ def refuse_picture_sizes(
     Refuse to start with pictures that the codec or the dataset cannot take.
 
     :param streams: all of them; each camera has a picture that decodes
-    :param encoders: of each camera
+    :param encoders: encoder settings by camera
     :param root: the dataset's folder
-    :param info: what is committed
+    :param info: info.json as committed
     :raise StreamsNotReadyError: if a camera brings depth and is one of colours, or otherwise
     :raise CodecError: if the codec cannot take a camera's size
     :raise DatasetMismatchError: if a camera's size or codec is not the dataset's

@@ -99,7 +99,7 @@ class Recorder:
         """
         Take in a picture.
 
-        :param video_key: which camera
+        :param video_key: name of the camera
         :param stamp_ns: its instant in the streams' time
         :param picture: a frame, for instance; given away: its buffer must not change any more
         :raise FrameShapeError: if nothing but its header says that the camera's size has changed
@@ -114,7 +114,7 @@ class Recorder:
         """
         Take in a state or action.
 
-        :param key: which feature
+        :param key: name of the feature
         :param stamp_ns: its instant in the streams' time
         :param values: ``(d,)`` floats, integers or flags, or a trajectory
         :raise VectorError: if the feature's column cannot hold a number as published
@@ -180,7 +180,7 @@ class Recorder:
 
         :param name: ``VERDICT`` or ``NOTES``
         :param text: empty: take back what was said before
-        :return: what was said of which episode, in a sentence; or the error that prevented it
+        :return: a sentence on the text and its episode; or the error that prevented it
         :raise EpisodeError: if the text is not allowed, or the recorder is closed
         """
         self._refuse_if_closed()
@@ -274,7 +274,7 @@ class Recorder:
         """
         Take the last saved episode out of the dataset; it is kept in quarantine until finalize.
 
-        :return: what was undone, in a sentence; or the StreamrecError that prevented it
+        :return: the undone episode, in a sentence; or the StreamrecError that prevented it
         :raise EpisodeStateError: if an episode is running
         """
         self._refuse_if_closed()
@@ -288,7 +288,7 @@ class Recorder:
         """
         Wait until everything is durable, and merge small files; recording may go on afterwards.
 
-        :return: what the dataset holds then
+        :return: content of the dataset then
         :raise EpisodeStateError: if an episode is running
         """
         self._refuse_if_closed()
@@ -320,7 +320,7 @@ class Recorder:
         End if that was not done yet, wait for the disk and unlock the dataset. Idempotent.
 
         :param timeout_s: how long all of it may take
-        :return: whether nothing that should have been saved was lost
+        :return: True if nothing was lost that should have been saved
         """
         if not self._is_closed:
             self.end()

@@ -30,7 +30,7 @@ class Skew:
     """
     How far the samples shown lie from their rows' instants, either way, in milliseconds.
 
-    :param mean_ms: of all rows
+    :param mean_ms: mean of all rows
     :param p95_ms: 95 of 100 rows have less
     :param max_ms: the worst
     """
@@ -78,8 +78,8 @@ class RowAccount:
         """
         Take note of a row.
 
-        :param instant_ns: of the row
-        :param shown: what stands in it
+        :param instant_ns: instant of the row
+        :param shown: the sample in it
         """
         self._instants_ns.append(instant_ns)
         self._stamps_ns.append(shown.stamp_ns)

@@ -42,7 +42,7 @@ class Shown:
     What stands in a row.
 
     :param value: picture or vector
-    :param stamp_ns: of the sample that it comes from; of two, of the nearer one
+    :param stamp_ns: stamp of the sample that it comes from; of two samples, the nearer one's
     :param age_ns: how much older than the row the sample is that has to stand for it; 0 if one
         of after the row is known as well
     """

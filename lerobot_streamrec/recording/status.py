@@ -40,15 +40,15 @@ class StreamStatus:
     :param topic: where it comes from
     :param rate_hz: messages per second by their stamps
     :param age_s: since the last message arrived; None without any
-    :param counts: of the running take, otherwise since the beginning
+    :param counts: counts of the running take, otherwise since the beginning
     :param repeated: frames of the running take that repeat the one before, though one was due
     :param repeated_by_rate: frames that repeat the one before because the camera is that slow
     :param stale: rows of the running take that show too old a sample
     :param max_skew_ms: how far a sample of the running take is from its row at most
-    :param queue: what waits for the encoder
-    :param problem: what keeps an episode from starting; empty if nothing does
+    :param queue: frames that wait for the encoder
+    :param problem: reason why no episode can start; empty if there is none
     :param clock: how its clock is off, if an episode can start nevertheless; empty: it is not
-    :param trouble: which encoder of the running take failed, and what encodes instead; empty: none
+    :param trouble: failed encoder of the running take and its replacement; empty: none failed
     """
 
     key: str
@@ -71,14 +71,14 @@ class RecorderStatus:
     """
     The recorder now.
 
-    :param state: what it is doing
-    :param episode_index: of the running or the next episode
+    :param state: present state
+    :param episode_index: number of the running or the next episode
     :param num_saved: episodes in the dataset
     :param num_pending: episodes on their way to the disk
     :param num_deferred: episodes that are saved, and in the dataset when their videos are encoded
-    :param num_rows: of the running episode
-    :param seconds: of the running episode
-    :param task: of the running or the next episode
+    :param num_rows: rows of the running episode
+    :param seconds: length of the running episode
+    :param task: task of the running or the next episode
     :param failure: why the running episode cannot be saved; empty if it can
     :param last_result: the last thing that was finished or failed, in a sentence
     :param root: where the dataset is

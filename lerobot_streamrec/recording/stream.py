@@ -48,12 +48,12 @@ class StreamCounts:
     What happened to a stream's messages; grows while the recorder lives.
 
     :param received: messages that came
-    :param rejected: of these, could not be recorded at all
-    :param late: of these, came after rows that should have shown them were closed
-    :param missing: did not come, told from the stamps of those that did
-    :param lost_in_transport: of the missing, what the middleware says it lost
-    :param contested: came while several publishers sent the same data in turn
-    :param rejection: why the last of the rejected messages was; empty without any
+    :param rejected: those that could not be recorded at all
+    :param late: those that came after the rows that should have shown them were closed
+    :param missing: messages that did not come, told from the stamps of those that did
+    :param lost_in_transport: missing messages that the middleware says it lost
+    :param contested: messages that came while several publishers sent the same data in turn
+    :param rejection: reason for the last rejection; empty without any
     """
 
     received: int = 0
@@ -81,7 +81,7 @@ class Stream:
     """
     Owned by the executor's thread.
 
-    :param config: what it is
+    :param config: the stream's settings
     """
 
     def __init__(self, config: StreamConfig) -> None:

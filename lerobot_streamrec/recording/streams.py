@@ -79,10 +79,10 @@ class Streams:
         """
         Take in a sample, and those that waited for what it tells of the clocks.
 
-        :param key: of its stream
+        :param key: name of its stream
         :param stamp_ns: its instant by its clock, without ``offset_ms``
         :param value: frame or vector
-        :param is_recording: whether rows are being closed
+        :param is_recording: True while rows are being closed
         :return: key and value of each sample, as soon as it was taken in; none if it has to wait
             or was refused
         :raise VectorError: if the column of a vector cannot hold it as published

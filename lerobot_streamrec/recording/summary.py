@@ -41,7 +41,7 @@ class EpisodeSummary:
         was due; those that a camera's own rate explains are a remark
     :param seconds: how long it lasts
     :param skew: how far a sample is from its row at most, in words
-    :param remarks: what the operator should know, most serious first
+    :param remarks: remarks for the operator, most serious first
     :param num_deferred: saved episodes whose videos are encoded later, with this one; 0: this one
         is in the dataset
     :param lossy: keys of the streams of which messages were lost in transport
@@ -76,9 +76,9 @@ class Finalized:
     """
     What finalizing has come to.
 
-    :param info: what the dataset holds
-    :param change: what merging files has changed; None: it was not asked for, or not possible
-    :param remark: what the operator should know of that
+    :param info: content of the dataset
+    :param change: result of merging files; None: it was not asked for, or not possible
+    :param remark: remark for the operator on that
     """
 
     info: DatasetInfo

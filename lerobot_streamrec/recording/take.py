@@ -54,7 +54,7 @@ class FinishedTake:
     """
     A take that gets no more rows; its encoders may still be at work.
 
-    :param task: what the robot was to do
+    :param task: the robot's task
     :param fps: rows per second
     :param start_ns: instant of row 0
     :param num_rows: rows
@@ -122,8 +122,8 @@ class Take:
     :param config: settings
     :param streams: all of them; each has a sample at or before the grid's start
     :param clock: tells the instants of the rows
-    :param encoders: of each camera
-    :param task: what the robot is to do
+    :param encoders: encoder settings by camera
+    :param task: the robot's task
     :param folder: for the videos and the journal, in staging
     :param metadata: metadata that are known before it begins
     :param clocks: account of the steps of clocks

@@ -24,7 +24,7 @@ def veto_of(take: FinishedTake, limits: Limits) -> str:
     Say what is beyond the limits.
 
     :param take: its encoders have finished
-    :param limits: of the user
+    :param limits: the user's limits
     :return: empty if the episode is good enough
     """
     found = []

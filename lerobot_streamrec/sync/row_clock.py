@@ -83,7 +83,7 @@ class FollowingClock:
     one is less than half a period away; otherwise, as when a picture is missing, where it is
     expected. Pictures between rows, as of a camera that is faster than the rows, are left out.
 
-    :param stamps: of the camera
+    :param stamps: recent stamps of the camera
     :param not_before_ns: no row is earlier
     :param fps: rows per second
     """
@@ -140,7 +140,7 @@ class WaitingClock:
     Leaves the first rows of another clock out, until one is fit to be row 0.
 
     :param clock: tells the instants
-    :param is_fit: whether an instant may be that of row 0
+    :param is_fit: tells if an instant may be that of row 0
     :param max_left_out: so many rows are left out at the most
     """
 

@@ -81,7 +81,7 @@ class SampleBuffer(Generic[T]):
         Take a sample in; never blocks. One with a stamp that is there already replaces it.
 
         :param stamp_ns: its instant
-        :param value: what to keep
+        :param value: the sample's value
         """
         if self._closed_until_ns is not None and stamp_ns <= self._closed_until_ns:
             if self._stamps_ns and stamp_ns < self._stamps_ns[0]:

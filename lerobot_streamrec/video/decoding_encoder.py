@@ -39,7 +39,7 @@ class DecodingEncoder(EncoderLink):
 
     A picture that cannot be decoded becomes a repeat of the one before it: frames stay rows.
 
-    :param encoder: of frames, both the camera's and libav's, or of depth
+    :param encoder: takes frames, both the camera's and libav's, or depth
     :param video_key: names the camera in the log
     :param account: is told of pictures that cannot be decoded
     :param begin: puts the picture that came before the first one into the video; called if the

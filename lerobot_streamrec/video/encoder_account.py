@@ -23,7 +23,7 @@ class EncoderAccount:
     """
     Written by the encoder's thread, read by any.
 
-    :param trouble: which encoder failed, and what encodes instead, in a sentence; empty: none did
+    :param trouble: sentence on the encoder that failed and its replacement; empty: none failed
     :param num_again: frames that were encoded once more so far, during which no others are
     :param num_undecodable: frames that repeat the one before because the picture is damaged
     :param undecodable: why none of the last pictures can be decoded, in a sentence; empty: one can

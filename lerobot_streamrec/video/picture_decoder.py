@@ -51,7 +51,7 @@ class PictureDecoder:
         """
         Decode one picture.
 
-        :param picture: of this decoder's codec
+        :param picture: a file of this decoder's codec
         :return: in the file's own pixel format, of the size that its header says
         :raise UndecodableError: if it is not whole, or no picture of this codec
         """

@@ -159,6 +159,35 @@ def test_rows_go_on_when_the_clock_of_all_streams_is_set(
     assert rig.record_of(1)['start_stamp_ns'] // SECOND == BEGIN // SECOND + 5 + int(jump_s // 1)
 
 
+@pytest.mark.parametrize('jump_s', [0.15, 0.3])
+def test_a_step_ahead_that_is_too_small_to_be_bridged_is_told(
+    jump_s, world, read_dataset, caplog
+):
+    rig = world.rig
+    rig.recorder.start()
+    world.run(1)
+    world.set_all_clocks(jump_s)
+    world.run(2)
+    (told,) = rig.recorder.status().clocks
+    assert told.startswith(f'the clock of all streams jumped by {jump_s:+.2f} s after 0.9 s')
+    assert told.endswith('and the rows in between repeat the samples of before')
+    assert told in rig.save().remarks
+    assert f'jumped by {jump_s:+.2f} s' in caplog.text
+    (step,) = rig.record_of(0)['clock_steps']
+    assert (step['size_ns'], step['bridged']) == (round(jump_s * SECOND), False)
+    world.check_rows(read_dataset(rig.config.root))
+
+
+def test_one_clock_that_goes_ahead_a_little_is_no_step_of_all_clocks(world):
+    world.rig.recorder.start()
+    world.run(1)
+    world.set_all_clocks(0.3, keys=(TOP,))
+    world.run(2)
+    assert world.rig.recorder.status().clocks == ()
+    world.rig.save()
+    assert world.rig.record_of(0)['clock_steps'] == []
+
+
 @pytest.mark.parametrize('jump_s', JUMPS_S)
 @pytest.mark.parametrize('seed', [1, 2, 3])
 def test_delayed_messages_stand_in_the_rows_of_their_instants(

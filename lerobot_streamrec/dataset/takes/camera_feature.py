@@ -24,7 +24,7 @@ def feature_of(camera: TakenCamera) -> FeatureSpec:
     """
     Describe a camera, with its size and codec.
 
-    :param camera: of a take
+    :param camera: a take's camera
     """
     info = dict(camera.encoder_info)
     if camera.encoder is not None:

@@ -58,10 +58,10 @@ def counting_of(depth: DepthConfig | None, unit: str, *, height: int, width: int
     """
     Make what counts a camera's pictures, and brings depth to the codes of its video.
 
-    :param depth: of a depth camera; None: of colours
-    :param unit: of every depth picture; empty: colours
-    :param height: of every picture, in pixels
-    :param width: of every picture, in pixels
+    :param depth: settings of a depth camera; None: it is one of colours
+    :param unit: unit of every depth picture; empty: colours
+    :param height: height of every picture, in pixels
+    :param width: width of every picture, in pixels
     """
     stride = lattice_stride(height, width)
     if depth is None:

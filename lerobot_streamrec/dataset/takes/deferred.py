@@ -64,7 +64,7 @@ class DeferredTake:
     A saved take whose videos are not whole yet.
 
     :param folder: in staging
-    :param saved: what is known of it
+    :param saved: its description
     :param cameras: per video key; none: that cannot be read
     """
 
@@ -114,7 +114,7 @@ def encode_take(folder: Path, num_rows: int, tell: Tell = lambda _: None) -> Enc
 
     Interrupted at any instant, what waits is still there.
 
-    :param folder: of the take
+    :param folder: the take's folder
     :param num_rows: its rows
     :param tell: is told how many frames are done, those of all cameras together; what it raises
         ends the work
@@ -146,7 +146,7 @@ class DeferredTakes:
     """
     The deferred takes of a dataset, in their order. Owned by the thread that commits.
 
-    :param writer: of the dataset
+    :param writer: writes the dataset
     """
 
     def __init__(self, writer: DatasetWriter) -> None:
@@ -170,9 +170,9 @@ class DeferredTakes:
         """
         Make a take durable as it is: from now on it is saved.
 
-        :param folder: of the take, in staging; nobody else writes there any more
+        :param folder: the take's folder, in staging; nobody else writes there any more
         :param num_rows: its rows
-        :param record: what the recorder itself keeps of the episode, as JSON
+        :param record: the recorder's own record of the episode, as JSON
         :param vectors: per key ``(num_rows, d)``; None: as the journal has them
         :param row_stamps: instants by column, ``(num_rows,)`` nanoseconds; None: not kept
         :raise DatasetError: if it cannot be written

@@ -39,11 +39,11 @@ def draft_of(
     """
     Put an episode together.
 
-    :param folder: of the take, with the journal of its rows
-    :param take: what it is
+    :param folder: the take's folder, with the journal of its rows
+    :param take: description of the take
     :param num_rows: how many of its rows become the episode
     :param videos: per video key, each of so many frames
-    :param record: what the recorder itself keeps of the episode, as JSON
+    :param record: the recorder's own record of the episode, as JSON
     :param row_stamps: instants of the take's rows by column, in nanoseconds
     :param first_row: the first of these rows
     :raise CommitError: if there are fewer rows or frames

@@ -47,8 +47,8 @@ class Journal:
     An Arrow IPC stream: every batch stands by itself, and a reader stops at the first one that
     is not whole. Owned by one thread.
 
-    :param folder: of the take, in staging; made if it is not there
-    :param record: what the take is
+    :param folder: the take's folder, in staging; made if it is not there
+    :param record: description of the take
     :raise DatasetError: if it cannot be written
     """
 
@@ -150,8 +150,8 @@ def read_journal(
     """
     Read the rows of a take, up to the first batch that is not whole.
 
-    :param folder: of the take
-    :param record: what the take is
+    :param folder: the take's folder
+    :param record: description of the take
     :return: number of rows, and per vector key ``(rows, d)`` of its dtype
     """
     batches = []

@@ -50,7 +50,7 @@ def saved_take_ids(files: Files, total_episodes: int) -> set[str]:
     Return which of the last takes are episodes, whether or not their folders are gone.
 
     :param files: the way to the disk
-    :param total_episodes: of info.json; a record beyond is of a commit that was interrupted
+    :param total_episodes: number in info.json; a record beyond is of a commit that was interrupted
     """
     found = set()
     for index in range(max(0, total_episodes - _RECORDS_READ), total_episodes):
@@ -67,7 +67,7 @@ def return_videos(
     Move videos that an interrupted commit had placed back to their take, which can be recovered.
 
     :param files: the way to the disk
-    :param total_episodes: of info.json
+    :param total_episodes: number in info.json
     :param committed: per video key the numbers that episodes refer to
     :raise DatasetError: if they cannot be moved
     """

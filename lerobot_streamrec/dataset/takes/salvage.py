@@ -54,10 +54,10 @@ def salvage_takes(writer: DatasetWriter, files: Files, recovery: str) -> list[st
     """
     Deal with everything in the staging folder: nothing else writes there yet.
 
-    :param writer: of the dataset, just opened
+    :param writer: writes the dataset, just opened
     :param files: the way to the disk
     :param recovery: one of ``RECOVERIES``
-    :return: what was done, a sentence for each take
+    :return: a sentence for each take
     """
     said = []
     for entry in sorted(files.path(STAGING).glob('*')):

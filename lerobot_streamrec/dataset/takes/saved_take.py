@@ -39,7 +39,7 @@ class SavedTake:
 
     :param order: takes become episodes in this order
     :param num_rows: rows, and frames of every video
-    :param record: what the recorder itself keeps of the episode, as JSON
+    :param record: the recorder's own record of the episode, as JSON
     """
 
     order: int
@@ -71,7 +71,7 @@ def parse_saved_take(content: bytes, where: object) -> SavedTake:
     """
     Read saved.json.
 
-    :param content: of the file
+    :param content: bytes of the file
     :param where: its path, for messages
     :raise DatasetCorruptError: if it is not whole
     """
@@ -90,7 +90,7 @@ def read_saved_take(folder: Path) -> SavedTake | None:
     """
     Read what is known of a take since it was saved; None if it is not saved, or nobody can tell.
 
-    :param folder: of the take
+    :param folder: the take's folder
     """
     path = folder / SAVED
     try:

@@ -48,8 +48,8 @@ class TakenCamera:
     """
     A camera's part of a take.
 
-    :param height: of every frame, in pixels
-    :param width: of every frame, in pixels
+    :param height: height of every frame, in pixels
+    :param width: width of every frame, in pixels
     :param encoder_info: its encoder's settings, as LeRobot stores them
     :param encoder: all of them (``config_record``), for who encodes what waits; None: not known
     """
@@ -65,8 +65,8 @@ class TakenVector:
     """
     A vector's part of a take.
 
-    :param names: of its elements
-    :param dtype: of its column, numpy's name
+    :param names: names of its elements
+    :param dtype: type of its column, numpy's name
     """
 
     names: tuple[str, ...]
@@ -78,14 +78,14 @@ class TakeRecord:
     """
     Written once, when a take begins.
 
-    :param task: what the robot is to do
+    :param task: the robot's task
     :param fps: rows per second
     :param start_stamp_ns: instant of row 0, in the streams' time
     :param cameras: per video key
     :param vectors: per key
-    :param metadata: what was said of it before it began
+    :param metadata: metadata that were known before it began
     :param take_id: unlike that of any other take
-    :param robot_type: of the dataset: this take may be its first
+    :param robot_type: the dataset's: this take may be its first
     :param features: keys of all features, in the order of the settings
     """
 
@@ -108,7 +108,7 @@ def parse_take_record(content: bytes, where: object) -> TakeRecord:
     """
     Read take.json.
 
-    :param content: of the file
+    :param content: bytes of the file
     :param where: its path, for messages
     :raise DatasetCorruptError: if it is not whole
     """
@@ -138,7 +138,7 @@ def read_take_record(folder: Path) -> TakeRecord:
     """
     Read what a take is.
 
-    :param folder: of the take
+    :param folder: the take's folder
     :raise DatasetCorruptError: if that cannot be read
     """
     path = folder / RECORD

@@ -65,8 +65,8 @@ class WholeVideo:
 
     :param path: the file, in the take's folder
     :param num_frames: in it
-    :param statistics: of its pictures
-    :param num_undecodable: of the frames, repeat the one before because what the camera sent could
+    :param statistics: statistics of its pictures
+    :param num_undecodable: frames that repeat the one before because the camera's picture could
         not be decoded
     """
 
@@ -81,10 +81,10 @@ class FrameSource:
     """
     Where the frames of a camera's take are.
 
-    :param path: of its file, which may be missing
-    :param camera: which camera
+    :param path: path of its file, which may be missing
+    :param camera: the camera that took it
     :param fps: frames per second
-    :param survey: of the file; None: it holds no frame
+    :param survey: survey of the file; None: it holds no frame
     :param num_encoded: frames in the file
     :param num_spooled: frames that follow these, on the disk and not encoded
     """
@@ -122,8 +122,8 @@ def frame_sources(folder: Path, record: TakeRecord) -> dict[str, FrameSource]:
     """
     Find the frames of all cameras of a take.
 
-    :param folder: of the take
-    :param record: what the take is
+    :param folder: the take's folder
+    :param record: description of the take
     """
     return {key: _source(folder / video_name(key), record, key) for key in record.cameras}
 
