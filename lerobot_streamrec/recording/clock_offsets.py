@@ -87,6 +87,7 @@ def off_clocks(
 
     A stream ahead of the others has a clock that is off, since no message comes before it is
     sent. One that is behind may be delayed as well: up to ``max_lateness_s`` that is waited for.
+    A stream that is ahead takes its share of that from those that are delayed.
 
     :param readings: readings of all streams
     :param max_lateness_s: how long rows wait for a stream
@@ -97,21 +98,28 @@ def off_clocks(
         return {}
     right = [lag for lag in lags if -_SAME_S <= lag <= max(max_lateness_s, _SAME_S)]
     reference_s = min(right) if right else median_high(lags)
+    periodic = [one.lag_s for one in readings if one.is_sure and one.is_periodic]
+    # Those that are later than that are behind, whoever is ahead.
+    latest_s = reference_s + max_lateness_s
+    slowest_s = max(lag for lag in (reference_s, *periodic) if lag is not None and lag <= latest_s)
     found = {}
     for one in readings:
         if one.lag_s is None:
             continue
         ahead_s = reference_s - one.lag_s
         is_early = bool(right) and ahead_s > _SAME_S and one.lag_s < -_SAME_S
+        is_closing = ahead_s > _SAME_S and slowest_s - one.lag_s > max_lateness_s
         is_behind = -ahead_s > max_lateness_s and one.is_periodic and one.is_sure
-        if is_early or ahead_s > max_lateness_s or is_behind:
-            found[one.key] = _off_clock(one, ahead_s, max_lateness_s)
+        if is_early or is_closing or is_behind:
+            is_unfit = is_closing or is_behind
+            found[one.key] = _off_clock(one, ahead_s, max_lateness_s, is_unfit=is_unfit)
     return found
 
 
-def _off_clock(one: ClockReading, ahead_s: float, max_lateness_s: float) -> OffClock:
+def _off_clock(
+    one: ClockReading, ahead_s: float, max_lateness_s: float, *, is_unfit: bool
+) -> OffClock:
     offset_ms = round(one.offset_ms - ahead_s * _MS_PER_S)
-    is_unfit = abs(ahead_s) > max_lateness_s
     if ahead_s > 0:
         trouble = f'has stamps {_span(ahead_s)} ahead of the other streams: its clock is ahead'
         if is_unfit:

@@ -482,6 +482,29 @@ def test_the_stream_whose_clock_differs_is_named_with_its_offset(
     assert told.key == key
 
 
+def test_a_clock_that_is_a_little_ahead_of_a_delayed_stream_is_refused(
+    make_world, with_stream, read_dataset
+):
+    """Alone, rows wait for 0.2 s and for 0.4 s; both together are more than max_lateness_s."""
+    for offset_ms in (0.0, -200.0):
+        world = make_world(streams=with_stream(STATE, offset_ms=offset_ms))
+        world.delay[FRONT] = lambda at: 400 * MS
+        world.set_all_clocks(0.2, keys=(STATE,))
+        world.run(3)
+        if not offset_ms:
+            with pytest.raises(StreamsNotReadyError) as caught:
+                world.rig.recorder.start()
+            (problem,) = caught.value.problems
+            assert problem.startswith(f'{STATE} (/joint_states) has stamps 0.20 s ahead of')
+            assert 'rows are closed before the samples of the others come' in problem
+            assert 'set its offset_ms parameter to -200,' in problem
+            world.rig.recorder.close(120)
+    world.rig.recorder.start()
+    world.run(2)
+    assert world.rig.save().remarks == ()
+    world.check_rows(read_dataset(world.rig.config.root))
+
+
 def test_the_proposed_offset_mends_it(make_world, with_stream, read_dataset):
     world = make_world(streams=with_stream(FRONT, offset_ms=-800.0))
     world.set_all_clocks(0.8, keys=(FRONT,))
