@@ -130,11 +130,15 @@ class EpisodeServices:
         finally:
             self._num_unanswered -= 1
 
-    async def _start(self, _request: Any, response: Any) -> Any:
+    async def _refusal(self) -> str:
+        """Wait until other recorders of this name would be known, and return why to refuse."""
         while not self._namesakes.is_settled() and not self._is_ending:
             await self._next_tick()
-        if problems := self.start_problems():
-            return self._answer(response, False, '; '.join(problems))
+        return '; '.join(self.start_problems())
+
+    async def _start(self, _request: Any, response: Any) -> Any:
+        if refusal := await self._refusal():
+            return self._answer(response, False, refusal)
         try:
             index = self._recorder.start()
         except StreamsNotReadyError as error:
@@ -164,6 +168,9 @@ class EpisodeServices:
         return self._answer(response, True, discarded)
 
     async def _undo(self, _request: Any, response: Any) -> Any:
+        # The other recorder would undo an episode of its own dataset.
+        if refusal := await self._refusal():
+            return self._answer(response, False, refusal)
         try:
             undone = await self._wait_for(self._recorder.undo())
         except StreamrecError as error:
@@ -171,6 +178,8 @@ class EpisodeServices:
         return self._answer(response, True, undone)
 
     async def _finalize(self, _request: Any, response: Any) -> Any:
+        if refusal := await self._refusal():
+            return self._answer(response, False, refusal)
         try:
             finalized = await self._wait_for(self._recorder.finalize())
         except StreamrecError as error:
@@ -183,6 +192,9 @@ class EpisodeServices:
         await ticked
 
     def _answer(self, response: Any, success: bool, message: str) -> Any:
+        if not success and self._obstacle not in message:
+            # The other recorder may be the one that has done what was asked for.
+            message = f'{message}; {self._obstacle}'
         response.success = success
         response.message = message
         if success:

@@ -130,9 +130,10 @@ def test_two_recorders_of_one_name_both_refuse_to_start(rig, end):
     )
     assert f'{NAMESAKE}{second.pid} on ' in first.log
     assert f'{NAMESAKE}{first.pid} on ' in second.log
-    # Whichever of the two answers.
-    for _ in range(3):
-        assert NAMESAKE in operator.send('start').fail()
+    # Whichever of the two answers, to whatever is asked.
+    for verb in ('start', 'undo', 'finalize', 'save', 'discard'):
+        assert NAMESAKE in operator.send(verb).fail()
+    assert total_episodes(rig.root) == 1
     settings = {'root': str(rig.folder / 'nowhere'), 'task': 'look', 'features': ['']}
     path = rig.folder / 'looked_at.yaml'
     path.write_text(yaml.safe_dump({'/**/episode': {'ros__parameters': {**SMALL, **settings}}}))
