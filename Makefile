@@ -90,8 +90,9 @@ bench: env ## measure what recording costs on this machine
 	@$(VENV_PYTHON) benchmarks/record.py $(BENCH_ARGS)
 
 .PHONY: soak
-soak: env conformance-env ## kill the recorder 200 times (SOAK_ARGS='--kills 20')
+soak: env conformance-env ## kill the recorder 200 times (SOAK_ARGS='--kills 20'), try every case
 	@$(CONFORMANCE_ENV) $(VENV_PYTHON) test/kills/soak.py $(SOAK_ARGS)
+	@STREAMREC_THOROUGH=1 $(VENV_PYTHON) -m pytest -m thorough
 
 .PHONY: build
 build: env ## colcon build into ./build and ./install

@@ -35,12 +35,15 @@ import pytest
 
 # With --import-mode=importlib the folder of helpers is not on the path.
 sys.path.append(str(Path(__file__).parent / 'helpers'))
+from thoroughness import THOROUGH
 
 # Tests that encode in the main thread would make it, and all that it starts, a real-time thread.
 renounce_real_time()
 
 # A run is the same every time, and a slow machine fails no test.
-hypothesis.settings.register_profile('repeatable', derandomize=True, deadline=None)
+hypothesis.settings.register_profile(
+    'repeatable', derandomize=not THOROUGH, print_blob=True, deadline=None
+)
 hypothesis.settings.load_profile('repeatable')
 
 MOMENTS = {'min', 'max', 'mean', 'std', 'count'}

@@ -30,11 +30,11 @@ from lerobot_streamrec.dataset.info import DatasetInfo, read_info, with_defaults
 from lerobot_streamrec.dataset.layout import INFO, OWN, STAGING
 from lerobot_streamrec.dataset.links import refuse_links
 from lerobot_streamrec.dataset.lock import DatasetLock
-from lerobot_streamrec.dataset.parquet import warm_up
+from lerobot_streamrec.dataset.parquet import READ_ERRORS, warm_up
 from lerobot_streamrec.dataset.rebuild.exchange import finish_rebuild
 from lerobot_streamrec.dataset.resuming import refuse_another_kind, resumed_state
 from lerobot_streamrec.dataset.state import DatasetState
-from lerobot_streamrec.dataset.table_rules import open_table, READ_ERRORS, refuse_odd_tables
+from lerobot_streamrec.dataset.table_rules import open_table, refuse_odd_tables
 from lerobot_streamrec.dataset.takes.leftovers import quarantine_all, return_videos
 from lerobot_streamrec.dataset.takes.salvage import salvage_takes, SAVE
 from lerobot_streamrec.dataset.takes.take_record import read_take_record, RECORD, TakeRecord

@@ -15,12 +15,27 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 import struct
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+READ_ERRORS = (
+    pa.ArrowException,
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    MemoryError,
+    RecursionError,
+    NotImplementedError,
+)
+"""The errors that reading and converting a broken file may raise."""
 
 
 def to_bytes(table: pa.Table) -> bytes:
@@ -42,6 +57,11 @@ class TableFile(pq.ParquetFile):  # type: ignore[misc]
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._path = path
+
+    @cached_property
+    def schema_arrow(self) -> pa.Schema:
+        """Types and names of the columns; pyarrow makes them anew each time."""
+        return super().schema_arrow
 
     def read(self, columns: list[str] | None = None, **options: Any) -> pa.Table:
         """

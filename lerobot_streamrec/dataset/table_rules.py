@@ -20,7 +20,7 @@ Tools refuse a table before they work with it; the check makes findings of the s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
@@ -30,7 +30,7 @@ from lerobot_streamrec.dataset.features import FeatureSpec
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.dataset.info_rules import MAX_COUNT, shown_value, TEXTS
 from lerobot_streamrec.dataset.layout import TASKS
-from lerobot_streamrec.dataset.parquet import TableFile
+from lerobot_streamrec.dataset.parquet import READ_ERRORS, TableFile
 from lerobot_streamrec.errors import UnusableDatasetError
 from lerobot_streamrec.stats.feature_statistics import STATISTICS
 import numpy as np
@@ -40,20 +40,6 @@ import pyarrow.compute as pc
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-
-READ_ERRORS = (
-    pa.ArrowException,
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    MemoryError,
-    RecursionError,
-    NotImplementedError,
-)
-"""The errors that reading and converting a broken file may raise."""
 
 TASK_COLUMNS = ('task', '__index_level_0__')
 """The column of tasks; older releases wrote the index of pandas without a name."""
@@ -125,15 +111,25 @@ def open_table(path: Path) -> TableFile:
     return file
 
 
-def column_of(file: TableFile, name: str) -> pa.ChunkedArray:
+def column_of(table: pa.Table, name: str) -> pa.ChunkedArray:
     """
-    Read one column of a file.
+    Return one column of a table.
 
     :raise UnfitError: if there is not exactly one of this name
     """
-    count = file.schema_arrow.names.count(name)
+    _demand_one(table.column_names, name)
+    return table.column(name)
+
+
+def _demand_one(names: Sequence[str], name: str) -> None:
+    count = names.count(name)
     if count != 1:
         raise UnfitError(Unfit.COLUMN, f'{count} columns', 'one column')
+
+
+def _read_column(file: TableFile, name: str) -> pa.ChunkedArray:
+    """Read one column alone, for files whose other columns may be large."""
+    _demand_one(file.schema_arrow.names, name)
     # Names with dots are paths to pyarrow, which may bring other columns along.
     return file.read(columns=[name]).column(name)
 
@@ -277,45 +273,47 @@ def refuse_odd_tables(root: Path, info: DatasetInfo) -> None:
     tasks = root / TASKS
     if tasks.exists():
         with refusing(root, tasks), open_table(tasks) as file:
-            _refuse_odd_tasks(file)
+            _refuse_odd_tasks(file.read())
     for path in sorted((root / 'meta/episodes').glob('*/*.parquet')):
         file_number(path)
         with refusing(root, path), open_table(path) as file:
-            _refuse_odd_episodes(file, info)
+            _refuse_odd_statistics(file.schema_arrow, info)
+            names = file.schema_arrow.names
+            table = file.read(columns=[name for name in names if not name.startswith('stats/')])
+            _refuse_odd_episodes(table, info)
 
 
-def _refuse_odd_tasks(file: TableFile) -> None:
+def _refuse_odd_tasks(table: pa.Table) -> None:
     with naming('task_index'):
-        whole_numbers(column_of(file, 'task_index'), 0, MAX_COUNT)
-    present = [name for name in TASK_COLUMNS if name in file.schema_arrow.names]
+        whole_numbers(column_of(table, 'task_index'), 0, MAX_COUNT)
+    present = [name for name in TASK_COLUMNS if name in table.column_names]
     name = present[0] if present else TASK_COLUMNS[0]
     with naming(name):
-        column = column_of(file, name)
+        column = column_of(table, name)
         if len(column) and (not is_text(column.type) or column.null_count):
             found = f'{column.type} with {column.null_count} missing values'
             raise UnfitError(Unfit.TYPE, found, 'string without missing values')
 
 
-def _refuse_odd_episodes(file: TableFile, info: DatasetInfo) -> None:
+def _refuse_odd_episodes(table: pa.Table, info: DatasetInfo) -> None:
     places = {
         f'videos/{key}/{name}': span for key in info.video_keys for name, span in _PLACES.items()
     }
     numbers: Mapping[str, tuple[int, int]] = {**_EPISODE_NUMBERS, **places}
     for name, (least, most) in numbers.items():
         with naming(name):
-            whole_numbers(column_of(file, name), least, most)
+            whole_numbers(column_of(table, name), least, most)
     for name, (least, most) in _PLACES.items():
-        if f'meta/episodes/{name}' in file.schema_arrow.names:
+        if f'meta/episodes/{name}' in table.column_names:
             with naming(f'meta/episodes/{name}'):
-                whole_numbers(column_of(file, f'meta/episodes/{name}'), least, most)
-    _refuse_odd_statistics(file.schema_arrow, info)
+                whole_numbers(column_of(table, f'meta/episodes/{name}'), least, most)
     with naming('tasks'):
-        _refuse_odd_lists(column_of(file, 'tasks'))
+        _refuse_odd_lists(column_of(table, 'tasks'))
     for key in info.video_keys:
         ends = []
         for name in (f'videos/{key}/from_timestamp', f'videos/{key}/to_timestamp'):
             with naming(name):
-                ends.append(real_numbers(column_of(file, name)))
+                ends.append(real_numbers(column_of(table, name)))
                 _refuse_odd_seconds(ends[-1])
         backwards = np.flatnonzero(ends[1] < ends[0])
         if len(backwards):
@@ -364,7 +362,7 @@ def refuse_odd_rows(
     """
     with refusing(root, path), open_table(path) as file:
         with naming('episode_index'):
-            owners = whole_numbers(column_of(file, 'episode_index'))
+            owners = whole_numbers(_read_column(file, 'episode_index'))
         counts = Counter(owners.tolist())
         for episode, length in lengths.items():
             if counts[episode] != length:
@@ -375,20 +373,20 @@ def refuse_odd_rows(
         for key, spec in info.features.items():
             if not spec.is_video:
                 with naming(key):
-                    _refuse_odd_feature(column_of(file, key), mask, key, spec)
+                    _refuse_odd_feature(file, mask, key, spec)
 
 
-def _refuse_odd_feature(
-    column: pa.ChunkedArray, mask: pa.Array, key: str, spec: FeatureSpec
-) -> None:
+def _refuse_odd_feature(file: TableFile, mask: pa.Array, key: str, spec: FeatureSpec) -> None:
+    _demand_one(file.schema_arrow.names, key)
     if spec.dtype == 'language':
         return
     if spec.dtype in ('string', 'image'):
-        is_picture = pa.types.is_struct(column.type) and column.type.get_field_index('bytes') >= 0
-        if not (is_picture if spec.dtype == 'image' else is_text(column.type)):
-            raise UnfitError(Unfit.TYPE, column.type, f'the type of {spec.dtype} features')
+        kind = file.schema_arrow.field(key).type
+        is_picture = pa.types.is_struct(kind) and kind.get_field_index('bytes') >= 0
+        if not (is_picture if spec.dtype == 'image' else is_text(kind)):
+            raise UnfitError(Unfit.TYPE, kind, f'the type of {spec.dtype} features')
         return
-    values = column.filter(mask)
+    values = _read_column(file, key).filter(mask)
     if key == 'task_index':
         whole_numbers(values, 0, MAX_COUNT)
     elif spec.dtype == 'int64' and key in _ROW_NUMBERS:

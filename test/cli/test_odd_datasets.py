@@ -45,6 +45,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from thoroughness import examples
 
 FRONT, STATE = 'observation.images.front', 'observation.state'
 FEATURES = {FRONT: camera_feature(), STATE: vector_feature(('x', 'y'))}
@@ -322,6 +323,8 @@ def file_damages(draw):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
+@pytest.mark.timeout(examples(300))
 @pytest.mark.parametrize('kind', ['info', 'tables', 'files'])
 def test_no_tool_trips_over_any_dataset(case, kind):
     content = json.loads((case.sound / INFO).read_bytes())
@@ -334,7 +337,11 @@ def test_no_tool_trips_over_any_dataset(case, kind):
     before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     # Every tool goes over each example; to make them smaller would take longer than to read them.
-    @settings(max_examples=14, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=examples(14),
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
     @given(damages)
     def check(damaged):
         damage, what = damaged

@@ -43,6 +43,7 @@ from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.reencode import reencode_video
 import pandas as pd
 import pytest
+from thoroughness import examples
 
 LENGTHS = (5, 4, 6)
 TIMEOUT_S = 300
@@ -180,11 +181,11 @@ STEPS = st.tuples(
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
+@pytest.mark.timeout(examples(300))
 @pytest.mark.parametrize('kind', ['ours', 'theirs'])
 @settings(
-    max_examples=8,
-    deadline=None,
-    derandomize=True,
+    max_examples=examples(8),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps=st.lists(STEPS, min_size=1, max_size=4))

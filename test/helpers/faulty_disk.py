@@ -15,7 +15,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from lerobot_streamrec.dataset.rebuild.disk import Disk
+from thoroughness import THOROUGH
 
 METHODS = (
     'make_folder',
@@ -29,6 +32,27 @@ METHODS = (
     'remove',
     'remove_tree',
 )
+
+
+# Many files are linked or written one after the other, and one of five stands for its neighbours.
+ALIKE = ('link', 'make_folder', 'write')
+
+
+def chosen_steps(steps):
+    """
+    Choose the steps at which a test lets the disk fail; all of them in ``make soak``.
+
+    :param steps: names of all steps, in their order
+    :return: numbers of the chosen ones, the first and the last of each kind among them
+    """
+    last = {name: at for at, name in enumerate(steps)}
+    count = Counter()
+    chosen = []
+    for at, name in enumerate(steps):
+        if THOROUGH or name not in ALIKE or count[name] % 5 == 0 or at == last[name]:
+            chosen.append(at)
+        count[name] += 1
+    return chosen
 
 
 class Killed(BaseException):

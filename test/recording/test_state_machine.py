@@ -46,6 +46,7 @@ from lerobot_streamrec.errors import (
 )
 from lerobot_streamrec.recording.status import RecorderState
 import pytest
+from thoroughness import examples
 from waiting import wait_for
 
 FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'
@@ -296,7 +297,8 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(280)
+@pytest.mark.thorough
+@pytest.mark.timeout(examples(280))
 def test_the_promises_hold_whatever_happens(make_rig, tmp_path, read_dataset, monkeypatch):
     numbers, disk, doing = itertools.count(), FaultyDisk(monkeypatch), Counter()
 
@@ -306,7 +308,7 @@ def test_the_promises_hold_whatever_happens(make_rig, tmp_path, read_dataset, mo
     run_state_machine_as_test(
         lambda: Machine(make_rig, new_root, read_dataset, disk, doing),
         settings=settings(
-            max_examples=EXAMPLES,
+            max_examples=examples(EXAMPLES),
             stateful_step_count=STEPS,
             suppress_health_check=list(HealthCheck),
         ),

@@ -31,9 +31,9 @@ from lerobot_streamrec.dataset.check.kinds import (
     WRONG_SHAPE,
 )
 from lerobot_streamrec.dataset.info_rules import read_small_file
+from lerobot_streamrec.dataset.parquet import READ_ERRORS
 from lerobot_streamrec.dataset.table_rules import (
     open_table,
-    READ_ERRORS,
     real_numbers,
     Unfit,
     UnfitError,

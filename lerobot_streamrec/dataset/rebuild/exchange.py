@@ -37,6 +37,7 @@ import uuid
 from lerobot_streamrec.dataset.info_rules import shown_value
 from lerobot_streamrec.dataset.layout import LOCK, OWN, OWNER, QUARANTINE, REBUILD, STAGING
 from lerobot_streamrec.dataset.lock import DatasetLock
+from lerobot_streamrec.dataset.parquet import READ_ERRORS
 from lerobot_streamrec.dataset.rebuild.disk import Disk
 from lerobot_streamrec.dataset.rebuild.new_tree import (
     carry_over,
@@ -44,7 +45,6 @@ from lerobot_streamrec.dataset.rebuild.new_tree import (
     NewTree,
     refuse_linked_folders,
 )
-from lerobot_streamrec.dataset.table_rules import READ_ERRORS
 from lerobot_streamrec.errors import DatasetError, RebuildError, StreamrecError
 from lerobot_streamrec.installed import streamrec_command
 

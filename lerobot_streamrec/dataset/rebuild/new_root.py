@@ -22,6 +22,7 @@ from pathlib import Path
 from lerobot_streamrec.dataset.info_rules import shown_value
 from lerobot_streamrec.dataset.layout import LOCK, OWN, OWNER, REBUILD
 from lerobot_streamrec.dataset.lock import DatasetLock
+from lerobot_streamrec.dataset.parquet import READ_ERRORS
 from lerobot_streamrec.dataset.rebuild.disk import Disk
 from lerobot_streamrec.dataset.rebuild.exchange import (
     begin_tree,
@@ -30,7 +31,6 @@ from lerobot_streamrec.dataset.rebuild.exchange import (
     throw_away,
 )
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
-from lerobot_streamrec.dataset.table_rules import READ_ERRORS
 from lerobot_streamrec.errors import RebuildError, StreamrecError
 from lerobot_streamrec.installed import streamrec_command
 

@@ -24,7 +24,7 @@ import math
 import os
 import subprocess
 
-from faulty_disk import FaultyDisk, Killed
+from faulty_disk import chosen_steps, FaultyDisk, Killed
 from lerobot_streamrec.dataset.rebuild.exchange import finish_rebuild, folder_beside
 from lerobot_streamrec.dataset.repair.repair import examine, repair_dataset
 from lerobot_streamrec.errors import DatasetLockedError, RebuildError, RepairError
@@ -70,6 +70,7 @@ def copied(source, target):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize('is_after', [False, True], ids=['before', 'after'])
 def test_killed_at_any_step_it_is_broken_or_repaired(broken, tmp_path, is_after):
     before = seen(broken)
@@ -78,13 +79,7 @@ def test_killed_at_any_step_it_is_broken_or_repaired(broken, tmp_path, is_after)
     repair_dataset(repaired, min_seconds=0.1, disk=counting)
     after = seen(repaired)
     assert set(before) != set(after)
-    # Linking is one step for each of many files; a few of them stand for all.
-    alike, steps = {}, []
-    for step, name in enumerate(counting.steps):
-        alike[name] = alike.get(name, 0) + 1
-        if name not in ('link', 'make_folder') or alike[name] % 5 == 1:
-            steps.append(step)
-    for step in steps:
+    for step in chosen_steps(counting.steps):
         root = copied(broken, tmp_path / f'step-{step}' / 'dataset')
         disk = FaultyDisk(step, Killed(), is_after=is_after)
         with pytest.raises(Killed):
