@@ -338,7 +338,7 @@ def test_no_tool_trips_over_any_dataset(case, kind):
 
     # Every tool goes over each example; to make them smaller would take longer than to read them.
     @settings(
-        max_examples=examples(14),
+        max_examples=examples(10),
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

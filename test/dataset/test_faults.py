@@ -230,7 +230,7 @@ def test_the_dataset_is_whole_whichever_write_to_the_disk_fails(
         assert dataset.info['total_episodes'] == num_saved, f'after call {call} of {num_calls}'
         commit(writer, make_draft())
         num_saved += 1
-        assert read_dataset(writer.root).info['total_episodes'] == num_saved
+    assert read_dataset(writer.root).info['total_episodes'] == num_saved
 
 
 def test_frames_that_are_not_rows_are_refused(open_writer, make_draft, snapshot):

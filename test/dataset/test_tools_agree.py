@@ -185,7 +185,7 @@ STEPS = st.tuples(
 @pytest.mark.timeout(examples(300))
 @pytest.mark.parametrize('kind', ['ours', 'theirs'])
 @settings(
-    max_examples=examples(8),
+    max_examples=examples(4),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps=st.lists(STEPS, min_size=1, max_size=4))

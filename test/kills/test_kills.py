@@ -26,7 +26,7 @@ from killing import Account, kill_once, read_with_lerobot, readers_view
 import pytest
 
 SEEDS = {1: 'streaming', 2: 'deferred'}
-KILLS_PER_SEED = 4
+KILLS_PER_SEED = 3
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
 

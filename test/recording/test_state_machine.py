@@ -53,7 +53,7 @@ FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'obser
 SECOND_NS = 10**9
 WAIT_S = 120
 HELD_BACK = 5
-EXAMPLES, STEPS = 70, 30
+EXAMPLES, STEPS = 35, 30
 
 
 class FaultyDisk:
