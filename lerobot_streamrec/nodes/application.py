@@ -103,6 +103,9 @@ def _run_node(node: Node, stop: StopSignals, hint: str) -> Outcome:
     except StreamrecError as error:
         log.fatal(f'cannot start: {error}{hint if isinstance(error, ConfigError) else ""}')
         return Outcome(EXIT_CONFIG, _is_thread_left())
+    except Exception as error:  # noqa: BLE001
+        log.fatal(f'cannot start, please report it: {error!r}')
+        return Outcome(EXIT_BUG, _is_thread_left())
     try:
         application = _Application(node, settings, recorder)
     # The dataset is open and a thread waits for episodes: without this the process would not end.

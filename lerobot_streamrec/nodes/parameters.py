@@ -41,6 +41,10 @@ _WORDS = {
 }
 
 USE_SIM_TIME = 'use_sim_time'
+# Parameters of one camera or feature, and the list that has to name it.
+_LISTS = {'camera': 'cameras', 'feature': 'features'}
+# ROS takes what YAML means by no value for a text.
+_NO_TEXTS = ('~', 'null', 'Null', 'NULL')
 # Declared by rclpy itself.
 _FOREIGN = (USE_SIM_TIME, 'start_type_description_service', 'qos_overrides.')
 
@@ -107,6 +111,9 @@ class Spec:
             value = float(value)
         if self.kind is list and _is_empty_list(value):
             value = []
+        if value in _NO_TEXTS:
+            why = 'ROS takes it for a text: give a value, or leave the parameter out'
+            raise ConfigError(self.name, value, why)
         right = type(value) is self.kind
         if self.kind is list and right:
             right = all(isinstance(one, str) for one in value)
@@ -180,9 +187,18 @@ class ParameterReader:
                 raise ConfigError(name, value, 'true or false is needed')
             if name in self._known or name.startswith(_FOREIGN):
                 continue
-            near = difflib.get_close_matches(name, self._known, n=1, cutoff=0.6)
-            hint = f'did you mean {near[0]}?' if near else f'known are {", ".join(self._known)}'
-            raise ConfigError(name, value, f'there is no such parameter; {hint}')
+            raise ConfigError(name, value, f'there is no such parameter; {self._hint(name)}')
+
+    def _hint(self, name: str) -> str:
+        first = name.partition('.')[0]
+        if first in _LISTS:
+            listed = list(self._given.get(_LISTS[first], ()))
+            if not any(name.startswith(f'{first}.{one}.') for one in listed):
+                return f'{_LISTS[first]} is {listed}, and names no such {first}'
+        if f'{name}.topic' in self._known:
+            return f'did you mean {name}.topic?'
+        near = difflib.get_close_matches(name.lower(), self._known, n=1, cutoff=0.6)
+        return f'did you mean {near[0]}?' if near else f'known are {", ".join(self._known)}'
 
 
 def _is_empty_list(value: Any) -> bool:

@@ -46,9 +46,8 @@ def start_ros(arguments: Sequence[str], context: Context | None = None) -> None:
     """
     for file in _params_files(arguments):
         if not file.is_file():
-            raise ConfigError(
-                _PARAMS_FILE, str(file), f'the file does not exist: looked for {file.absolute()}'
-            )
+            why = 'it is a folder' if file.is_dir() else 'the file does not exist'
+            raise ConfigError(_PARAMS_FILE, str(file), f'{why}: looked for {file.absolute()}')
     try:
         # The first one is taken for the program's name.
         unknown = remove_ros_args(['record', *arguments])[1:]
@@ -64,6 +63,8 @@ def start_ros(arguments: Sequence[str], context: Context | None = None) -> None:
         why = _PLACES.sub('', str(error))
         # ROS reports unknown arguments as a bare list.
         why = f'ROS does not know {why}' if why.startswith('[') else why
+        if _PARAMETERS in why:
+            why += f'; a file begins with the line "/**/episode:", then comes "  {_PARAMETERS}:"'
         raise ConfigError('--ros-args', ' '.join(arguments), why) from error
     if unknown:
         is_file = Path(unknown[0]).suffix in ('.yaml', '.yml')

@@ -290,7 +290,7 @@ def _clock(name: str, cameras: Sequence[Source]) -> str:
 
 def _root(root: str, repo_id: str) -> Path:
     if root:
-        return Path(root).expanduser().absolute()
+        return _absolute('root', root)
     if not repo_id:
         raise ConfigError('root', root, 'set root to a folder, or repo_id to owner/name')
     parts = repo_id.split('/')
@@ -299,4 +299,13 @@ def _root(root: str, repo_id: str) -> Path:
     # The order in which LeRobot itself looks.
     home = os.environ.get('HF_HOME') or '~/.cache/huggingface'
     lerobot_home = os.environ.get('HF_LEROBOT_HOME') or f'{home}/lerobot'
-    return Path(lerobot_home).expanduser().absolute() / repo_id
+    return _absolute('HF_LEROBOT_HOME', lerobot_home) / repo_id
+
+
+def _absolute(name: str, folder: str) -> Path:
+    try:
+        return Path(folder).expanduser().absolute()
+    except RuntimeError as error:
+        raise ConfigError(
+            name, folder, "there is no such user's folder: give a path from / on"
+        ) from error

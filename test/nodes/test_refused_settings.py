@@ -52,6 +52,7 @@ def only_complaint(recorder, of_codec=''):
         ({'cameras': [1, 2]}, ['cameras is [1, 2]', 'a list of texts']),
         ({'encoder.crf': 'low'}, ["encoder.crf is 'low'", 'a number']),
         ({'task': 5}, ['task is 5', 'a text']),
+        ({'task': None}, ["task is 'null'", 'leave the parameter out']),
     ],
     ids=lambda value: '-'.join(value) if isinstance(value, dict) else '',
 )
@@ -116,8 +117,12 @@ def test_a_preset_that_the_codec_does_not_know(rig):
         ({'encoder.codec': 'h264'}, ['encoder.codec is', 'did you mean encoder.vcodec?']),
         (
             {**FRONT, 'camera.frnt.topic': '/x'},
-            ['camera.frnt.topic is', 'did you mean camera.front.topic?'],
+            ["camera.frnt.topic is '/x'", "cameras is ['front'], and names no such camera"],
         ),
+        ({'feature.effort.topic': '/x'}, ['features is [], and names no such feature']),
+        ({**FRONT, 'camera.front.topics': '/x'}, ['did you mean camera.front.topic?']),
+        ({'action': '/command'}, ["action is '/command'", 'did you mean action.topic?']),
+        ({'FPS': 30}, ['FPS is 30', 'did you mean fps?']),
         ({'zzz': 1}, ['zzz is 1', 'no such parameter', 'known are', 'fps', 'root']),
     ],
     ids=lambda value: '-'.join(value) if isinstance(value, dict) else '',
@@ -188,6 +193,12 @@ def test_neither_root_nor_repo_id(rig):
 def test_a_repo_id_that_leads_elsewhere(rig):
     complaint = only_complaint(rig.launch({**STATE, 'root': '', 'repo_id': '../outside'}))
     assert all(word in complaint for word in ("repo_id is '../outside'", 'owner/name'))
+
+
+def test_a_root_in_the_home_of_nobody(rig):
+    complaint = only_complaint(rig.launch({**STATE, 'root': '~nobody_at_all/dataset'}))
+    assert "root is '~nobody_at_all/dataset'" in complaint
+    assert 'path from / on' in complaint
 
 
 def test_a_root_that_cannot_be_written_to(rig, tmp_path):
@@ -302,6 +313,17 @@ def test_a_parameter_file_that_is_not_there(rig, tmp_path):
     missing = tmp_path / 'nowhere.yaml'
     recorder = rig.launch(STATE, '--ros-args', '--params-file', str(missing))
     assert str(missing) in last_complaint(recorder)
+
+
+def test_a_folder_of_parameter_files_is_no_file(rig, tmp_path):
+    complaint = last_complaint(rig.launch(STATE, '--ros-args', '--params-file', str(tmp_path)))
+    assert f"--params-file is '{tmp_path}': it is a folder" in complaint
+
+
+def test_a_parameter_file_without_the_names_above_is_told_how_one_begins(rig, tmp_path):
+    path = file_of(tmp_path, 'episode:\n  root: /data\n')
+    complaint = last_complaint(launch_with(rig, '--ros-args', '--params-file', path))
+    assert '"/**/episode:", then comes "  ros__parameters:"' in complaint
 
 
 @pytest.mark.parametrize('text', ['a: [', '- 1', '/**:\n  ros__parameters: 5\n'])
