@@ -36,6 +36,7 @@ from lerobot_streamrec.dataset.layout import (
     TASKS,
     VIDEO_PATH,
 )
+from lerobot_streamrec.dataset.links import refuse_special_files
 from lerobot_streamrec.dataset.statistics_file import (
     AllStatistics,
     DatasetStatistics,
@@ -151,6 +152,7 @@ def read_catalog(root: Path) -> Catalog:
     :raise DatasetMismatchError: if it is of another version of the format
     """
     root = root.resolve()
+    refuse_special_files(root)
     raw_info = parse_raw_info(info_content(root), root)
     info = info_of(raw_info, root)
     refuse_odd_tables(root, info)

@@ -20,11 +20,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lerobot_streamrec.dataset.episode_table import EpisodeRow, VideoPlace
+from lerobot_streamrec.dataset.episode_table import EpisodeRow, numbers_problem, VideoPlace
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.dataset.layout import FileIndex, record_path
 from lerobot_streamrec.dataset.parquet import TableFile
-from lerobot_streamrec.errors import DatasetCorruptError
+from lerobot_streamrec.errors import DatasetCorruptError, UnusableDatasetError
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, STATISTICS
 import numpy as np
 import pyarrow as pa
@@ -197,9 +197,8 @@ def _check_order(root: Path, info: DatasetInfo, episodes: Sequence[EpisodeRow]) 
     indices = [one.episode_index for one in episodes]
     # The number in info.json may be any; nothing is made that large.
     if len(indices) != info.total_episodes or indices != list(range(len(indices))):
-        raise DatasetCorruptError(
-            f'{root}: info.json counts {info.total_episodes} episodes, meta/episodes holds '
-            f'{len(episodes)}, or not in order'
+        raise UnusableDatasetError(
+            root, 'meta/episodes', numbers_problem(indices, info.total_episodes)
         )
     begin = 0
     for one in episodes:

@@ -15,13 +15,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lerobot_streamrec.dataset.layout import FileIndex
-from lerobot_streamrec.errors import DatasetCorruptError
+from lerobot_streamrec.errors import DatasetCorruptError, UnusableDatasetError
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, STATISTICS
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -137,11 +137,15 @@ class CommittedFiles:
 
 
 def committed_files(
-    paths: Mapping[FileIndex, Path], total_episodes: int, video_keys: tuple[str, ...]
+    root: Path,
+    paths: Mapping[FileIndex, Path],
+    total_episodes: int,
+    video_keys: tuple[str, ...],
 ) -> CommittedFiles:
     """
     Read which files the first ``total_episodes`` episodes refer to.
 
+    :param root: the dataset's folder
     :param paths: all episodes files
     :param total_episodes: what info.json says
     :param video_keys: features with videos
@@ -164,10 +168,8 @@ def committed_files(
     committed = rows[:total_episodes]
     indices = [row['episode_index'] for row in committed]
     if len(indices) != total_episodes or indices != list(range(len(indices))):
-        raise DatasetCorruptError(
-            f'info.json counts {total_episodes} episodes, but meta/episodes holds '
-            f'{len(rows)}: {indices[:5]}...'
-        )
+        problem = numbers_problem(indices, total_episodes)
+        raise UnusableDatasetError(root, 'meta/episodes', problem)
     files = {prefix: _files_of(committed, prefix) for prefix in prefixes}
     return CommittedFiles(
         num_rows=sum(row['length'] for row in committed),
@@ -176,6 +178,22 @@ def committed_files(
         data=files['data'],
         videos={key: files[f'videos/{key}'] for key in video_keys},
     )
+
+
+def numbers_problem(indices: Sequence[int], total_episodes: int) -> str:
+    """
+    Say how the numbers of episodes are not those from 0 on.
+
+    :param indices: numbers as they stand in meta/episodes
+    :param total_episodes: number of episodes that info.json counts
+    """
+    if len(indices) < total_episodes:
+        return (
+            f'found {len(indices)} episodes, expected {total_episodes}, which is total_episodes '
+            'in info.json'
+        )
+    place = next(number for number, index in enumerate(indices) if index != number)
+    return f'episode {indices[place]} stands in the place of episode {place}'
 
 
 def _files_of(rows: list[dict[str, Any]], prefix: str) -> frozenset[FileIndex]:

@@ -79,7 +79,7 @@ class Fault:
 
     :param name: the value's place, such as ``fps``
     :param value: the value, shortened for messages
-    :param allowed: the values that it may have
+    :param allowed: the values that it may have, as a noun
     :param feature: the feature that it describes, or None
     """
 
@@ -89,7 +89,7 @@ class Fault:
     feature: str | None = None
 
     def __str__(self) -> str:
-        return f'{self.name} is {self.value}: {self.allowed}'
+        return f'{self.name} is {self.value}: {self.allowed} is needed'
 
 
 def shown_value(value: object) -> str:
@@ -125,14 +125,14 @@ def load_object(content: bytes) -> tuple[dict[str, Any], list[Fault]]:
     if content.startswith(b'\xef\xbb\xbf'):
         content = content[3:]
         mark = 'a byte order mark'
-        faults.append(Fault('its beginning', mark, 'readers expect the text itself to begin'))
+        faults.append(Fault('its beginning', mark, 'JSON without one'))
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
             (name, count), = Counter(name for name, _ in pairs).most_common(1)
             what = f'the number of entries {shown_value(name)}'
-            faults.append(Fault(what, str(count), 'a name may occur only once'))
+            faults.append(Fault(what, str(count), 'one entry of a name'))
         return found
 
     try:
@@ -181,17 +181,17 @@ def info_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
     """
     fps: Any = raw.get('fps')
     if not _is_number(fps) or not _MIN_FPS <= fps <= _MAX_FPS:
-        yield _fault('fps', fps, f'a number from {_MIN_FPS:g} to {_MAX_FPS:g} is needed')
+        yield _fault('fps', fps, f'a number from {_MIN_FPS:g} to {_MAX_FPS:g}')
     for name in ('total_episodes', 'total_frames', 'total_tasks'):
         if not _is_count(raw.get(name)):
-            yield _fault(name, raw.get(name), 'a whole number, 0 or more, is needed')
+            yield _fault(name, raw.get(name), 'a whole number that is not negative')
     yield from _file_size_faults(raw)
     robot_type = raw.get('robot_type')
     if robot_type is not None and not isinstance(robot_type, str):
-        yield _fault('robot_type', robot_type, 'a text or null is needed')
+        yield _fault('robot_type', robot_type, 'a text or null')
     features = raw.get('features')
     if not isinstance(features, dict):
-        yield _fault('features', features, 'an object that describes each feature is needed')
+        yield _fault('features', features, 'an object that describes each feature')
         return
     for key, entry in features.items():
         if key not in DEFAULT_FEATURES:
@@ -203,12 +203,12 @@ def info_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
 def _file_size_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
     size = raw.get('chunks_size', CHUNKS_SIZE)
     if not _is_count(size) or not 1 <= size <= _MAX_CHUNKS_SIZE:
-        allowed = f'a whole number from 1 to {_MAX_CHUNKS_SIZE} is needed'
+        allowed = f'a whole number from 1 to {_MAX_CHUNKS_SIZE}'
         yield _fault('chunks_size', size, allowed)
     for name in ('data_files_size_in_mb', 'video_files_size_in_mb'):
         size = raw.get(name, REPLACEMENTS[name])
         if not _is_number(size) or not 0 < size <= _MAX_FILE_MB:
-            yield _fault(name, size, f'a number above 0, at most {_MAX_FILE_MB}, is needed')
+            yield _fault(name, size, f'a number above 0 and up to {_MAX_FILE_MB}')
 
 
 def _fault(name: str, value: object, allowed: str, feature: str | None = None) -> Fault:
@@ -229,43 +229,43 @@ def _feature_faults(key: str, entry: object) -> Iterator[Fault]:
     # The name becomes a folder's name, and a part of the names of columns.
     unfit = any(letter in '/\\' or not letter.isprintable() for letter in key)
     if not key or unfit or key in ('.', '..') or len(key.encode()) > _MAX_PATH:
-        allowed = f'1 to {_MAX_PATH} printable characters without / and \\ are needed'
-        yield _fault('a feature', key, f'{allowed}, and neither . nor ..', key)
+        allowed = f'of 1 to {_MAX_PATH} printable characters without / and \\'
+        yield _fault('a feature', key, f"a name other than '.' and '..', {allowed}", key)
         return
     if not isinstance(entry, dict):
-        yield _fault(where, entry, 'an object with dtype and shape is needed', key)
+        yield _fault(where, entry, 'an object with dtype and shape', key)
         return
     dtype, shape = entry.get('dtype'), entry.get('shape')
     if dtype not in (*_NUMBERS, *TEXTS, *_PICTURES):
-        allowed = f'one of {", ".join((*_NUMBERS, *TEXTS, *_PICTURES))} is needed'
+        allowed = f'one of {", ".join((*_NUMBERS, *TEXTS, *_PICTURES))}'
         yield _fault(f'{where}.dtype', dtype, allowed, key)
     elif problem := _shape_problem(shape, is_picture=dtype in _PICTURES):
         yield _fault(f'{where}.shape', shape, problem, key)
     names = entry.get('names')
     if names is not None and not isinstance(names, list | dict):
-        yield _fault(f'{where}.names', names, 'a list, an object or null is needed', key)
+        yield _fault(f'{where}.names', names, 'a list, an object or null', key)
     for name in ('info', 'video_info'):
         info = entry.get(name)
         if info is not None and not isinstance(info, dict):
-            yield _fault(f'{where}.{name}', info, 'an object or null is needed', key)
+            yield _fault(f'{where}.{name}', info, 'an object or null', key)
 
 
 def _shape_problem(shape: object, *, is_picture: bool) -> str:
     """Return the shapes that are allowed; empty if this is one."""
     is_list = isinstance(shape, list) and bool(shape)
     if not is_list or not all(_is_count(size) and size > 0 for size in shape):  # type: ignore[attr-defined]
-        return 'a list of whole numbers above 0 is needed'
+        return 'a list of whole numbers above 0'
     assert isinstance(shape, list)
     if not is_picture:
         is_small = math.prod(shape) <= _MAX_ELEMENTS
-        return '' if is_small else f'a value may have {_MAX_ELEMENTS} elements at most'
+        return '' if is_small else f'a shape with at most {_MAX_ELEMENTS} elements'
     # Older datasets say (channels, height, width).
     is_possible = len(shape) == 3 and (shape[2] <= MAX_CHANNELS or shape[0] <= MAX_CHANNELS)
     if is_possible and max(shape) <= _MAX_SIDE:
         return ''
     return (
         f'[height, width, channels] with sides of 1 to {_MAX_SIDE} pixels and 1 to '
-        f'{MAX_CHANNELS} channels is needed'
+        f'{MAX_CHANNELS} channels'
     )
 
 
@@ -278,14 +278,14 @@ def _default_feature_faults(features: Mapping[str, Any]) -> Iterator[Fault]:
             spec.shape,
         ):
             value = features.get(key, 'missing')
-            allowed = f'every dataset has it with dtype {spec.dtype} and shape [1]'
+            allowed = f'a description with dtype {spec.dtype} and shape [1]'
             yield _fault(f'features[{key!r}]', value, allowed, key)
 
 
 def _path_faults(raw: Mapping[str, Any], features: Mapping[str, Any]) -> Iterator[Fault]:
     """Look at the templates of paths: below the root, and another path for every file."""
     if not is_path_template(raw.get('data_path'), DATA_PATH):
-        yield _fault('data_path', raw.get('data_path'), f'a path such as {DATA_PATH} is needed')
+        yield _fault('data_path', raw.get('data_path'), f'a path such as {DATA_PATH}')
     has_videos = any(
         isinstance(entry, dict) and entry.get('dtype') == 'video' for entry in features.values()
     )
@@ -293,7 +293,7 @@ def _path_faults(raw: Mapping[str, Any], features: Mapping[str, Any]) -> Iterato
     if video_path is None and not has_videos:
         return
     if not is_path_template(video_path, VIDEO_PATH):
-        yield _fault('video_path', video_path, f'a path such as {VIDEO_PATH} is needed')
+        yield _fault('video_path', video_path, f'a path such as {VIDEO_PATH}')
 
 
 def is_path_template(template: object, usual: str) -> bool:

@@ -11,15 +11,19 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Symbolic links below a root, which would lead what is written somewhere else."""
+"""Symbolic links below a root lead elsewhere what is written, and pipes block whoever reads."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+import os
 from pathlib import Path
 
 from lerobot_streamrec.dataset.layout import OWN
 from lerobot_streamrec.errors import DatasetError
+
+READ_FOLDERS = ('meta', 'data', 'videos')
+"""Folders that readers of the format look into."""
 
 # Folders that files are put into, and the recorder's own files.
 _PATTERNS = ('*', '*/*', 'videos/*/*', 'meta/episodes/*', f'{OWN}', f'{OWN}/*', f'{OWN}/*/*')
@@ -38,6 +42,30 @@ def refuse_links(root: Path) -> None:
             f'{path} is a symbolic link to {path.readlink()}: nothing is written outside of the '
             'root. Put the folder itself there, or make the root the link.'
         )
+
+
+def refuse_special_files(root: Path) -> None:
+    """
+    Refuse a dataset with a pipe, a socket or a device in it, since to open one may never end.
+
+    :raise DatasetError: naming it
+    """
+    folders = [root / name for name in (*READ_FOLDERS, str(OWN))]
+    while folders:
+        try:
+            entries = sorted(os.scandir(folders.pop()), key=lambda entry: entry.name)
+        except OSError:
+            # What cannot be listed, or is not there, is refused by whoever needs it.
+            continue
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(Path(entry.path))
+            # A link that leads nowhere does not block.
+            elif not (entry.is_file() or entry.is_dir() or not Path(entry).exists()):
+                raise DatasetError(
+                    f'{entry.path} is neither a file nor a folder: remove it, since whoever '
+                    'reads the dataset would wait for it'
+                )
 
 
 def _links(root: Path) -> Iterator[Path]:

@@ -23,7 +23,7 @@ from pathlib import Path
 from lerobot_streamrec.dataset.features import FeatureSpec
 from lerobot_streamrec.dataset.info import DatasetInfo, with_defaults
 from lerobot_streamrec.dataset.layout import INFO, STAGING
-from lerobot_streamrec.dataset.links import refuse_links
+from lerobot_streamrec.dataset.links import refuse_links, refuse_special_files
 from lerobot_streamrec.dataset.lock import lock_holder
 from lerobot_streamrec.dataset.opening import resumable_info, unfinished_folders
 from lerobot_streamrec.errors import ConfigError, DatasetLockedError
@@ -65,6 +65,7 @@ def look_at_root(
     """
     try:
         refuse_links(root)
+        refuse_special_files(root)
         holder = lock_holder(root)
         if holder is not None:
             raise DatasetLockedError(f'{root} is being written by {holder}')

@@ -28,7 +28,7 @@ from lerobot_streamrec.dataset.features import (
 from lerobot_streamrec.dataset.files import Files
 from lerobot_streamrec.dataset.info import DatasetInfo, read_info, with_defaults
 from lerobot_streamrec.dataset.layout import INFO, OWN, STAGING
-from lerobot_streamrec.dataset.links import refuse_links
+from lerobot_streamrec.dataset.links import refuse_links, refuse_special_files
 from lerobot_streamrec.dataset.lock import DatasetLock
 from lerobot_streamrec.dataset.parquet import READ_ERRORS, warm_up
 from lerobot_streamrec.dataset.rebuild.exchange import finish_rebuild
@@ -76,6 +76,7 @@ def open_dataset(
     warm_up()
     try:
         refuse_links(root)
+        refuse_special_files(root)
         unfinished = unfinished_folders(root)
         if os.path.lexists(root / INFO):
             # Before the lock is taken: a dataset that is refused stays as it is to the last file.

@@ -78,7 +78,7 @@ def resumed_state(files: Files, info: DatasetInfo) -> DatasetState:
     :raise DatasetCorruptError: if it is not whole
     """
     meta = numbered_files(files.path('meta/episodes'))
-    committed = committed_files(meta, info.total_episodes, info.video_keys)
+    committed = committed_files(files.root, meta, info.total_episodes, info.video_keys)
     if committed.num_rows != info.total_frames:
         raise DatasetCorruptError(
             f'{files.root}: info.json counts {info.total_frames} rows, the episodes '

@@ -34,6 +34,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lerobot_streamrec.dataset.episode_reader import read_record, read_statistics
+from lerobot_streamrec.dataset.files import Files
 from lerobot_streamrec.dataset.histograms import with_histograms
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.dataset.info_rules import read_small_file
@@ -189,20 +190,35 @@ def read_sidecar(root: Path, total_episodes: int, num_rows: int) -> DatasetStati
     """
     path = root / sidecar_path(total_episodes)
     try:
-        return parse_sidecar(read_small_file(path, _MAX_SIDECAR_BYTES), path, num_rows)
+        return _parse_sidecar(read_small_file(path, _MAX_SIDECAR_BYTES), num_rows)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, DatasetCorruptError) as error:
         _log.warning(
-            'quantiles will be means of the quantiles of episodes, since %s cannot be read: %s',
+            'quantiles will be means of the quantiles of episodes, since %s cannot be used: %s',
             path,
             error,
         )
         return None
 
 
+def forget_statistics_after(files: Files, total_episodes: int) -> None:
+    """
+    Delete what is kept of states with more episodes than there are.
+
+    Otherwise it would be taken for the statistics of the episodes that come now, if another
+    program writes them.
+
+    :raise DatasetError: if a file cannot be deleted
+    """
+    for path in files.path(STATISTICS).glob('after-*'):
+        number = path.stem.removeprefix('after-')
+        if number.isdecimal() and int(number) > total_episodes:
+            files.remove(files.relative(path))
+
+
 def sidecar_bytes(statistics: AllStatistics) -> bytes:
-    """Return the content of the file that ``parse_sidecar`` reads."""
+    """Return the content of the file that ``read_sidecar`` reads."""
     rows = [
         {
             'feature': key,
@@ -221,7 +237,7 @@ def sidecar_bytes(statistics: AllStatistics) -> bytes:
     return to_bytes(pa.Table.from_pylist(rows, schema=schema))
 
 
-def parse_sidecar(content: bytes, where: object, num_rows: int) -> DatasetStatistics:
+def _parse_sidecar(content: bytes, num_rows: int) -> DatasetStatistics:
     """
     Read back what ``sidecar_bytes`` wrote.
 
@@ -234,6 +250,9 @@ def parse_sidecar(content: bytes, where: object, num_rows: int) -> DatasetStatis
     try:
         table = pq.read_table(pa.BufferReader(content))
         values = json.loads(table.schema.metadata[_METADATA_KEY])
+        stated = values.get('index', {}).get('rows', num_rows)
+        if stated != num_rows:
+            raise ValueError(f'it is of {stated} rows, the dataset has {num_rows}')
         found: dict[str, list[Distribution]] = defaultdict(list)
         for row in table.to_pylist():
             distribution = Distribution(
@@ -256,8 +275,8 @@ def parse_sidecar(content: bytes, where: object, num_rows: int) -> DatasetStatis
             and values[key].get('rows') != num_rows
         )
         return DatasetStatistics(features, frozenset(doubtful))
-    except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
-        raise DatasetCorruptError(f'{where} cannot be read: {error!r}') from error
+    except (pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DatasetCorruptError(str(error)) from error
 
 
 def weighted_by_rows(root: Path, info: DatasetInfo, stated: DatasetStatistics) -> AllStatistics:

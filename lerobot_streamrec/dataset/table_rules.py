@@ -75,12 +75,14 @@ class UnfitError(Exception):
     A column that cannot be used.
 
     :param reason: the kind of fault
-    :param found: the type or value in the file
-    :param allowed: the types or values that are allowed
+    :param found: the type or value in the file, as a noun
+    :param allowed: the types or values that are allowed, as a noun
+    :param place: the column or the episode; empty if the caller names it
     """
 
-    def __init__(self, reason: Unfit, found: object, allowed: object) -> None:
-        super().__init__(f'{found} found, {allowed} is needed')
+    def __init__(self, reason: Unfit, found: object, allowed: object, place: str = '') -> None:
+        values = f'found {found}, expected {allowed}'
+        super().__init__(f'{place}: {values}' if place else values)
         self.reason = reason
         self.found = found
         self.allowed = allowed
@@ -124,7 +126,7 @@ def column_of(table: pa.Table, name: str) -> pa.ChunkedArray:
 def _demand_one(names: Sequence[str], name: str) -> None:
     count = names.count(name)
     if count != 1:
-        raise UnfitError(Unfit.COLUMN, f'{count} columns', 'one column')
+        raise UnfitError(Unfit.COLUMN, f'{count} columns', 'one column of this name')
 
 
 def _read_column(file: TableFile, name: str) -> pa.ChunkedArray:
@@ -142,9 +144,9 @@ def whole_numbers(
 
     :raise UnfitError: if it is of another type, or has holes, or numbers out of range
     """
-    if not pa.types.is_integer(column.type) or column.null_count:
-        found = f'{column.type} with {column.null_count} missing values'
-        raise UnfitError(Unfit.TYPE, found, 'int64 without missing values')
+    if not pa.types.is_integer(column.type):
+        raise UnfitError(Unfit.TYPE, f'the type {column.type}', 'int64')
+    _refuse_holes(column)
     extremes = pc.min_max(column).as_py()
     if len(column) and not least <= extremes['min'] <= extremes['max'] <= most:
         wrong = extremes['min'] if extremes['min'] < least else extremes['max']
@@ -159,10 +161,16 @@ def real_numbers(column: pa.ChunkedArray) -> Floats:
     :raise UnfitError: if it is of another type, or has holes
     """
     kind = column.type
-    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)) or column.null_count:
-        found = f'{kind} with {column.null_count} missing values'
-        raise UnfitError(Unfit.TYPE, found, 'double without missing values')
+    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
+        raise UnfitError(Unfit.TYPE, f'the type {kind}', 'double')
+    _refuse_holes(column)
     return np.asarray(column.to_numpy(), dtype=np.float64)
+
+
+def _refuse_holes(column: pa.ChunkedArray) -> None:
+    if column.null_count:
+        found = f'{column.null_count} of {len(column)} values missing'
+        raise UnfitError(Unfit.TYPE, found, 'a value in every row')
 
 
 def feature_values(column: pa.ChunkedArray, spec: FeatureSpec) -> Floats:
@@ -176,12 +184,13 @@ def feature_values(column: pa.ChunkedArray, spec: FeatureSpec) -> Floats:
     """
     assert spec.shape is not None
     if column.null_count:
-        raise UnfitError(Unfit.VALUE, f'{column.null_count} missing rows', 'a value in every row')
+        found = f'{column.null_count} of {len(column)} values missing'
+        raise UnfitError(Unfit.VALUE, found, 'a value in every row')
     array, shape = _flat(column.combine_chunks())
     if not _fits(array.type, np.dtype(spec.dtype).kind):
-        raise UnfitError(Unfit.TYPE, column.type, spec.dtype)
+        raise UnfitError(Unfit.TYPE, f'the type {column.type}', spec.dtype)
     if len(column) and shape not in (spec.shape, () if spec.shape == (1,) else spec.shape):
-        raise UnfitError(Unfit.SHAPE, list(shape), list(spec.shape))
+        raise UnfitError(Unfit.SHAPE, f'the shape {list(shape)}', list(spec.shape))
     if array.null_count:
         raise UnfitError(Unfit.VALUE, f'{array.null_count} missing elements', 'none')
     values = np.asarray(array.to_numpy(zero_copy_only=False), dtype=np.float64)
@@ -204,7 +213,7 @@ def _flat(array: pa.Array) -> tuple[pa.Array, tuple[int, ...]]:
         else:
             lengths = pc.min_max(pc.list_value_length(array)).as_py()
             if lengths['min'] != lengths['max']:
-                found = f'lists of {lengths["min"]} to {lengths["max"]}'
+                found = f'lists of {lengths["min"]} to {lengths["max"]} elements'
                 raise UnfitError(Unfit.SHAPE, found, 'lists of one length')
             shape.append(lengths['min'] or 0)
             array = array.flatten()
@@ -259,7 +268,8 @@ def naming(column: str) -> Iterator[None]:
     try:
         yield
     except UnfitError as error:
-        raise UnfitError(error.reason, f'column {column}: {error.found}', error.allowed) from error
+        place = f'column {column}'
+        raise UnfitError(error.reason, error.found, error.allowed, place) from error
 
 
 def refuse_odd_tables(root: Path, info: DatasetInfo) -> None:
@@ -290,9 +300,9 @@ def _refuse_odd_tasks(table: pa.Table) -> None:
     name = present[0] if present else TASK_COLUMNS[0]
     with naming(name):
         column = column_of(table, name)
-        if len(column) and (not is_text(column.type) or column.null_count):
-            found = f'{column.type} with {column.null_count} missing values'
-            raise UnfitError(Unfit.TYPE, found, 'string without missing values')
+        if len(column) and not is_text(column.type):
+            raise UnfitError(Unfit.TYPE, f'the type {column.type}', 'string')
+        _refuse_holes(column)
 
 
 def _refuse_odd_episodes(table: pa.Table, info: DatasetInfo) -> None:
@@ -317,9 +327,9 @@ def _refuse_odd_episodes(table: pa.Table, info: DatasetInfo) -> None:
                 _refuse_odd_seconds(ends[-1])
         backwards = np.flatnonzero(ends[1] < ends[0])
         if len(backwards):
-            found = f'column {name}: {ends[1][backwards[0]]:g} s'
-            allowed = f'no less than from_timestamp ({ends[0][backwards[0]]:g} s)'
-            raise UnfitError(Unfit.RANGE, found, allowed)
+            begin_s, end_s = (one[backwards[0]] for one in ends)
+            allowed = f'no less than from_timestamp, which is {begin_s:g} s'
+            raise UnfitError(Unfit.RANGE, f'{end_s:g} s', allowed, f'column {name}')
 
 
 def _refuse_odd_statistics(schema: pa.Schema, info: DatasetInfo) -> None:
@@ -330,20 +340,23 @@ def _refuse_odd_statistics(schema: pa.Schema, info: DatasetInfo) -> None:
             while _is_list(kind):
                 kind = kind.value_type
             if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-                raise UnfitError(Unfit.TYPE, f'column {name}: {kind}', 'lists of numbers')
+                found, place = f'the type {schema.field(name).type}', f'column {name}'
+                raise UnfitError(Unfit.TYPE, found, 'lists of numbers', place)
 
 
 def _refuse_odd_lists(column: pa.ChunkedArray) -> None:
     kind = column.type
-    is_fit = _is_list(kind) and is_text(kind.value_type) and not column.null_count
-    if len(column) and (not is_fit or pc.list_flatten(column).null_count):
-        raise UnfitError(Unfit.TYPE, kind, 'list<string> without missing values')
+    if len(column) and not (_is_list(kind) and is_text(kind.value_type)):
+        raise UnfitError(Unfit.TYPE, f'the type {kind}', 'lists of strings')
+    if len(column):
+        _refuse_holes(column)
+        _refuse_holes(pc.list_flatten(column))
 
 
 def _refuse_odd_seconds(values: Floats) -> None:
     wrong = values[~((values >= _MIN_SECONDS) & (values <= _MAX_SECONDS))]
     if len(wrong):
-        raise UnfitError(Unfit.RANGE, f'{wrong[0]:g} s', f'from 0 to {_MAX_SECONDS:g} s')
+        raise UnfitError(Unfit.RANGE, f'{wrong[0]:g} s', f'0 to {_MAX_SECONDS:g} s')
 
 
 def refuse_odd_rows(
@@ -366,8 +379,8 @@ def refuse_odd_rows(
         counts = Counter(owners.tolist())
         for episode, length in lengths.items():
             if counts[episode] != length:
-                found = f'{counts[episode]} rows of episode {episode}'
-                raise UnfitError(Unfit.SHAPE, found, length)
+                found, place = f'{counts[episode]} rows', f'episode {episode}'
+                raise UnfitError(Unfit.SHAPE, found, length, place)
         chosen = np.isin(owners, np.array([*lengths], dtype=np.int64))
         mask = pa.array(chosen)
         for key, spec in info.features.items():
@@ -384,7 +397,8 @@ def _refuse_odd_feature(file: TableFile, mask: pa.Array, key: str, spec: Feature
         kind = file.schema_arrow.field(key).type
         is_picture = pa.types.is_struct(kind) and kind.get_field_index('bytes') >= 0
         if not (is_picture if spec.dtype == 'image' else is_text(kind)):
-            raise UnfitError(Unfit.TYPE, kind, f'the type of {spec.dtype} features')
+            allowed = 'string' if spec.dtype == 'string' else 'a struct with bytes'
+            raise UnfitError(Unfit.TYPE, f'the type {kind}', allowed)
         return
     values = _read_column(file, key).filter(mask)
     if key == 'task_index':

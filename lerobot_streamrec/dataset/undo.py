@@ -39,6 +39,7 @@ from lerobot_streamrec.dataset.layout import (
 from lerobot_streamrec.dataset.resuming import stats_content
 from lerobot_streamrec.dataset.state import DatasetState
 from lerobot_streamrec.dataset.statistics_file import (
+    forget_statistics_after,
     read_sidecar,
     sidecar_path,
     weighted_by_rows,
@@ -120,6 +121,7 @@ def undo_last(
     try:
         if before.info.total_tasks < state.info.total_tasks and index:
             files.replace(TASKS, before.tasks.as_bytes())
+        forget_statistics_after(files, index)
         folder = files.quarantine_together(f'{UNDONE}-{index:06d}', _paths(files, before, last))
     except DatasetError as error:
         _log.warning('the files of the undone episode %d stay where they are: %s', index, error)
@@ -189,7 +191,7 @@ def _state_before(files: Files, state: DatasetState, last: _LastEpisode) -> Data
             f'the statistics without episode {index} are not kept in '
             f'{files.path(sidecar_path(index))}; only the last episodes of this recorder can be '
             'undone. End the recorder and run: '
-            f' {streamrec_command("delete", files.root, "--episodes", index)}'
+            f'{streamrec_command("delete", files.root, "--episodes", index)}'
         )
     tasks = state.tasks.first(_num_tasks(files, state))
     info = replace(

@@ -15,6 +15,10 @@
 
 from __future__ import annotations
 
+import os
+
+from lerobot_streamrec.dataset.check.check import check_dataset
+from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
 from lerobot_streamrec.errors import DatasetError
 import pytest
 
@@ -115,3 +119,17 @@ def test_the_root_may_be_a_link(open_writer, tmp_path, read_dataset, make_draft,
     writer = open_writer()
     writer.commit(make_draft())
     assert read_dataset(disk).info['total_episodes'] == 1
+
+
+@pytest.mark.parametrize('kind', ['data', 'video', 'statistics'])
+def test_a_pipe_is_refused_and_not_waited_for(kind, open_writer, make_draft, root):
+    writer = open_writer()
+    writer.commit(make_draft())
+    writer.close()
+    patterns = {'data': 'data/*/*', 'video': f'videos/{FRONT}/*/*', 'statistics': '*/statistics/*'}
+    (path,) = root.glob(patterns[kind])
+    path.unlink()
+    os.mkfifo(path)
+    for tool in (open_writer, lambda: check_dataset(root), lambda: compact_dataset(root)):
+        with pytest.raises(DatasetError, match=f'{path} is neither a file nor a folder'):
+            tool()

@@ -211,12 +211,12 @@ EPISODES = 'meta/episodes/chunk-000/file-000.parquet'
         (lambda root: (root / 'meta/tasks.parquet').unlink(), 'tasks.parquet'),
         (lambda root: (root / 'meta/tasks.parquet').write_bytes(b'PAR1'), 'tasks.parquet'),
         (lambda root: rewrite(root / 'meta/tasks.parquet', task_index=[7]), 'tasks.parquet'),
-        (lambda root: (root / EPISODES).unlink(), '1 episodes'),
+        (lambda root: (root / EPISODES).unlink(), 'found 0 episodes, expected 1'),
         (lambda root: (root / EPISODES).write_bytes(b'PAR1'), 'file-000.parquet'),
-        (lambda root: rewrite(root / EPISODES, episode_index=[3]), '1 episodes'),
+        (lambda root: rewrite(root / EPISODES, episode_index=[3]), 'episode 3 stands in'),
         (lambda root: rewrite(root / EPISODES, length=None), 'file-000.parquet'),
         (spoil_rows, '6 rows'),
-        (spoil_episode_count, '2 episodes'),
+        (spoil_episode_count, 'found 1 episodes, expected 2'),
     ],
 )
 def test_a_dataset_that_is_not_whole_is_refused_with_what_is_wrong(

@@ -99,6 +99,11 @@ def test_one_after_the_other_can_be_undone_and_after_a_restart_too(
     for index in (2, 1, 0):
         assert writer.undo().episode_index == index
         assert snapshot() == states[index]
+        # What is kept of later states would be taken for that of episodes that others add.
+        kept = (writer.root / '.streamrec/statistics').iterdir()
+        assert sorted(path.stem for path in kept) == [
+            f'after-{number:06d}' for number in range(1, index + 1)
+        ]
     with pytest.raises(EpisodeStateError, match='no saved episode to undo'):
         writer.undo()
 

@@ -42,6 +42,7 @@ from lerobot_streamrec.dataset.check.rows import RowCheck, RowFacts
 from lerobot_streamrec.dataset.check.tasks import check_tasks
 from lerobot_streamrec.dataset.check.videos import VideoCheck, VideoFindings
 from lerobot_streamrec.dataset.layout import INFO, LOCK
+from lerobot_streamrec.dataset.links import refuse_special_files
 from lerobot_streamrec.dataset.lock import lock_holder
 from lerobot_streamrec.errors import ConfigError
 
@@ -69,6 +70,7 @@ def check_dataset(
     :param progress: called in this thread, before each file
     :param is_locked: whether the caller holds the dataset's lock, so that no recorder runs
     :raise ConfigError: if the root is no folder, or nothing in it is of a dataset
+    :raise DatasetError: if there is a pipe, a socket or a device, which is not opened
     """
     if not root.is_dir():
         raise ConfigError('ROOT', str(root), 'it is no folder; give the folder of a dataset')
@@ -76,6 +78,7 @@ def check_dataset(
         raise ConfigError(
             'ROOT', str(root), 'it holds no LeRobot dataset; give the folder that meta stands in'
         )
+    refuse_special_files(root)
     return _Check(root, decode, progress, is_locked).run()
 
 

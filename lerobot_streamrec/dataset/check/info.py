@@ -117,7 +117,7 @@ def check_info(root: Path, findings: Findings) -> CheckedInfo | None:
         findings.add(MISSING_FILE, _WHERE, 'The file is missing')
         return None
     except UNREADABLE as error:
-        findings.add(UNREADABLE_FILE, _WHERE, 'The file cannot be read', found=error)
+        findings.add(UNREADABLE_FILE, _WHERE, f'The file cannot be read ({error})')
         return None
     version = raw.get('codebase_version')
     if not isinstance(version, str) or not version.startswith('v3.'):

@@ -161,6 +161,8 @@ def reencode_dataset(
     """
     begin_s = time.monotonic()
     disk = disk or Disk()
+    # Before the lock is taken: nothing changes in a dataset that is refused.
+    plan_encoding(read_catalog(root), config, cameras)
     with changing(root, disk) as locked:
         plan = plan_encoding(read_catalog(locked), config, cameras)
         before = measured(locked)

@@ -58,7 +58,8 @@ def _of_column(column: pa.ChunkedArray, key: str, info: CheckedInfo) -> Mask:
             return _finite(column, spec)
         except _UNFIT:
             # Single rows may be fit.
-            return np.array([_is_number(column.slice(row, 1), spec) for row in range(len(column))])
+            rows = range(len(column))
+            return np.array([_is_number(column.slice(row, 1), spec) for row in rows], np.bool_)
     is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
     return np.full(len(column), is_text or spec.dtype != 'string')
 

@@ -20,7 +20,7 @@ import json
 from lerobot_streamrec.dataset.catalog import read_catalog
 from lerobot_streamrec.dataset.check.check import check_dataset
 from lerobot_streamrec.dataset.lock import DatasetLock
-from lerobot_streamrec.dataset.rebuild.merge import merge_datasets, plan_merge
+from lerobot_streamrec.dataset.rebuild.merge import merge_datasets
 from lerobot_streamrec.dataset.rebuild.merged_features import merged_info
 from lerobot_streamrec.dataset.rebuild.reencode import reencode_dataset
 from lerobot_streamrec.errors import (
@@ -32,6 +32,7 @@ from lerobot_streamrec.errors import (
 from lerobot_streamrec.video.config import EncoderConfig
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 FRONT, TOP = 'observation.images.front', 'observation.images.top'
@@ -169,10 +170,14 @@ def test_large_files_are_linked(two, tmp_path):
     assert {path.stat().st_ino for path in out.glob('videos/*/*/*')} == old
 
 
-def test_every_difference_is_named(record):
+def test_every_difference_is_named(record, tmp_path):
     one = record('one', [2], ['pick'])
     two = record('two', [2], ['pick'])
     three = record('three', [2], ['pick'])
+    (path,) = two.glob('data/*/*')
+    table = pq.read_table(path)
+    pq.write_table(table.append_column('observation.extra', table['timestamp']), path)
+    out = tmp_path / 'merged'
 
     def change(info):
         info['robot_type'] = 'so100'
@@ -183,7 +188,7 @@ def test_every_difference_is_named(record):
     edit_info(two, change)
     edit_info(three, lambda info: info['features'].pop('observation.gripper'))
     with pytest.raises(DatasetsDifferError) as caught:
-        plan_merge([read_catalog(root) for root in (one, two, three)])
+        merge_datasets(out, [one, two, three])
     assert caught.value.differences == [
         f"robot_type is 'so101' in {one} and 'so100' in {two}",
         f"{FRONT} has video.codec 'h264' in {one} and 'av1' in {two}",
@@ -191,6 +196,8 @@ def test_every_difference_is_named(record):
         f'feature observation.extra is in {two} and not in {one}',
         f'feature observation.gripper is in {one} and not in {three}',
     ]
+    assert not out.exists()
+    assert not list(tmp_path.glob('.*'))
 
 
 def test_how_it_was_encoded_may_differ_and_becomes_unknown(two, read_dataset, tmp_path):

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 import json
+import shutil
 import threading
 
 from lerobot_streamrec.dataset.catalog import read_catalog
@@ -236,6 +237,7 @@ def test_depth_is_left_alone_unless_nothing_is_lost(record, read_dataset, root):
 
 def test_what_cannot_be_encoded_is_refused_before_anything_is_written(record, root, snapshot):
     record()
+    shutil.rmtree(root / '.streamrec')
     before = snapshot()
     for config, cameras, kind, said in (
         (HEVC, ['wrist'], ConfigError, f"camera is 'wrist': .* has {FRONT}, {TOP}; name one"),
@@ -245,6 +247,7 @@ def test_what_cannot_be_encoded_is_refused_before_anything_is_written(record, ro
         with pytest.raises(kind, match=said):
             reencode_dataset(root, config, cameras=cameras)
     assert snapshot() == before
+    assert not (root / '.streamrec').exists()
     plan = plan_encoding(read_catalog(root), HEVC, ['front'])
     assert (plan.cameras, plan.num_frames) == ((FRONT,), 16)
     assert [str(job.relative) for job in plan.jobs()] == [
