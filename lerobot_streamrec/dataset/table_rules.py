@@ -22,7 +22,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import Enum
 from pathlib import Path
 
 from lerobot_streamrec.dataset.episode_reader import file_number
@@ -31,6 +30,7 @@ from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.dataset.info_rules import MAX_COUNT, shown_value, TEXTS
 from lerobot_streamrec.dataset.layout import TASKS
 from lerobot_streamrec.dataset.parquet import READ_ERRORS, TableFile
+from lerobot_streamrec.dataset.unfit_columns import naming, Unfit, UnfitError
 from lerobot_streamrec.errors import UnusableDatasetError
 from lerobot_streamrec.stats.feature_statistics import STATISTICS
 import numpy as np
@@ -58,34 +58,6 @@ _MIN_SECONDS, _MAX_SECONDS = -1e-4, 1e9
 
 # Parquet cannot pack ascending numbers into fewer bytes.
 _FREE_VALUES, _VALUES_PER_BYTE = 2**20, 64
-
-
-class Unfit(Enum):
-    """The way in which a column cannot be used."""
-
-    COLUMN = 'column'
-    TYPE = 'type'
-    SHAPE = 'shape'
-    VALUE = 'value'
-    RANGE = 'range'
-
-
-class UnfitError(Exception):
-    """
-    A column that cannot be used.
-
-    :param reason: the kind of fault
-    :param found: the type or value in the file, as a noun
-    :param allowed: the types or values that are allowed, as a noun
-    :param place: the column or the episode; empty if the caller names it
-    """
-
-    def __init__(self, reason: Unfit, found: object, allowed: object, place: str = '') -> None:
-        values = f'found {found}, expected {allowed}'
-        super().__init__(f'{place}: {values}' if place else values)
-        self.reason = reason
-        self.found = found
-        self.allowed = allowed
 
 
 def open_table(path: Path) -> TableFile:
@@ -260,16 +232,6 @@ def refusing(root: Path, path: Path) -> Iterator[None]:
         reason = ' '.join(str(error).split())[:200] or type(error).__name__
         problem = f'the file cannot be read ({reason})'
         raise UnusableDatasetError(root, relative, problem) from error
-
-
-@contextmanager
-def naming(column: str) -> Iterator[None]:
-    """Put the name of a column before an ``UnfitError``."""
-    try:
-        yield
-    except UnfitError as error:
-        place = f'column {column}'
-        raise UnfitError(error.reason, error.found, error.allowed, place) from error
 
 
 def refuse_odd_tables(root: Path, info: DatasetInfo) -> None:

@@ -16,13 +16,8 @@
 from __future__ import annotations
 
 from lerobot_streamrec.dataset.features import vector_feature
-from lerobot_streamrec.dataset.table_rules import (
-    feature_values,
-    naming,
-    real_numbers,
-    UnfitError,
-    whole_numbers,
-)
+from lerobot_streamrec.dataset.table_rules import feature_values, real_numbers, whole_numbers
+from lerobot_streamrec.dataset.unfit_columns import naming, UnfitError
 import pyarrow as pa
 import pytest
 

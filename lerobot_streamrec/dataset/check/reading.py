@@ -35,10 +35,9 @@ from lerobot_streamrec.dataset.parquet import READ_ERRORS
 from lerobot_streamrec.dataset.table_rules import (
     open_table,
     real_numbers,
-    Unfit,
-    UnfitError,
     whole_numbers,
 )
+from lerobot_streamrec.dataset.unfit_columns import Unfit, UnfitError
 from lerobot_streamrec.errors import DatasetCorruptError
 import numpy as np
 import numpy.typing as npt
