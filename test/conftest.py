@@ -104,15 +104,16 @@ class KeptDatasets:
         """Keep what a dataset is now; what the test had kept before is forgotten."""
         if not (Path(root) / 'meta/info.json').is_file():
             return
-        # Of a test with parameters one dataset is enough, and of a file a few are: LeRobot takes
-        # its time with each.
+        # Of a test with parameters one dataset is enough, and of a file a few that differ in more
+        # than numbers: LeRobot takes its time with each.
         test = _this_test()
         self._drop(test, root)
-        file = test.partition('::')[0]
-        if sum(one.startswith(f'{file}::') for one in self._kept) >= MAX_KEPT_PER_FILE:
+        file, shape = test.partition('::')[0], _shape(Path(root))
+        alike = [kept[2] for one, kept in self._kept.items() if one.startswith(f'{file}::')]
+        if shape in alike or len(alike) >= MAX_KEPT_PER_FILE:
             return
         name = test.rpartition('::')[2][:100]
-        self._kept[test] = (Path(root), self._copy(root, self._others, name))
+        self._kept[test] = (Path(root), self._copy(root, self._others, name), shape)
 
     def _drop(self, test, root):
         for one in [key for key, kept in self._kept.items() if key == test or kept[0] == root]:
@@ -122,6 +123,13 @@ class KeptDatasets:
         self._num_kept += 1
         target = folder / f'{os.getpid()}_{self._num_kept:04d}_{name}'
         return shutil.copytree(root, target, copy_function=_link_or_copy)
+
+
+def _shape(root):
+    """Tell a dataset's features, how many files of each kind it has, and how many episodes."""
+    info = json.loads((root / 'meta/info.json').read_text(encoding='utf-8'))
+    files = Counter(path.parent.relative_to(root) for path in root.glob('[dmv]*/**/*.*'))
+    return json.dumps([info['features'], info['total_episodes'], sorted(map(str, files.items()))])
 
 
 def _this_test():

@@ -14,7 +14,7 @@
 """
 Open datasets with the real lerobot package, offline, and read every frame of them.
 
-    VENV_DIR/bin/python test/conformance/check_dataset.py [--resume] ROOT [ROOT ...]
+    VENV_DIR/bin/python test/conformance/check_dataset.py [ROOT ...] [--resume ROOT ...]
 
 VENV_DIR is what build_environment.py makes. Prints one line per dataset, "OK ..." or
 "FAIL <root> <first problem> (+n more)"; the exit status is 1 if any failed.
@@ -23,7 +23,9 @@ VENV_DIR is what build_environment.py makes. Prints one line per dataset, "OK ..
 from __future__ import annotations
 
 import argparse
+from concurrent.futures import as_completed, ProcessPoolExecutor
 import logging
+import multiprocessing
 import os
 from pathlib import Path
 import sys
@@ -39,9 +41,11 @@ def parse_arguments() -> argparse.Namespace:
     :return: the options.
     """
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
-    parser.add_argument('roots', nargs='+', type=Path, metavar='ROOT', help='a dataset folder')
-    parser.add_argument('--resume', action='store_true',
-                        help="also append an episode to a copy, with lerobot's own writer")
+    parser.add_argument('roots', nargs='*', type=Path, metavar='ROOT', help='a dataset folder')
+    parser.add_argument('--resume', nargs='+', type=Path, metavar='ROOT', default=[],
+                        help="datasets to a copy of which lerobot's writer also appends")
+    parser.add_argument('--processes', type=int, default=1, metavar='N',
+                        help='check so many datasets at a time')
     parser.add_argument('--verbose', action='store_true', help='print all problems, not the first')
     return parser.parse_args()
 
@@ -71,7 +75,14 @@ def check_root(root: Path, resume: bool) -> tuple[str, list[str]]:
     # Not before isolate(): the libraries read those variables while they are imported.
     from dataset_files import read_files, read_videos
     from findings import DatasetError, Findings
-    from item_checks import check_columns, check_items, check_windows, open_dataset
+    from item_checks import (
+        add_windows,
+        check_columns,
+        check_items,
+        check_windows,
+        open_dataset,
+        open_with_windows,
+    )
     from resume_check import check_resume
     from statistics_checks import check_statistics
 
@@ -81,8 +92,11 @@ def check_root(root: Path, resume: bool) -> tuple[str, list[str]]:
         check_columns(files, findings)
         read_videos(files, findings)
         check_statistics(files, findings)
-        frames = check_items(open_dataset(root), files, findings)
-        check_windows(files, findings)
+        dataset = open_dataset(root)
+        frames = check_items(dataset, files, findings)
+        # To open a dataset takes as long as to read it.
+        check_windows(open_with_windows(files) if resume else add_windows(dataset, files),
+                      files, findings)
         if resume and not findings.problems:
             check_resume(files, findings)
         figures = (f"episodes={len(files.episodes)} rows={len(files.columns['index'])} "
@@ -97,6 +111,16 @@ def check_root(root: Path, resume: bool) -> tuple[str, list[str]]:
     return figures, findings.problems
 
 
+def size_bytes(root: Path) -> int:
+    """
+    Add up the files of a dataset.
+
+    :param root: its folder.
+    :return: their size.
+    """
+    return sum(path.stat().st_size for path in root.rglob('*') if path.is_file())
+
+
 def main() -> int:
     """
     Check all datasets of the command line.
@@ -104,17 +128,25 @@ def main() -> int:
     :return: exit status.
     """
     options = parse_arguments()
+    jobs = [(root.resolve(), False) for root in options.roots]
+    jobs += [(root.resolve(), True) for root in options.resume]
+    # The largest first: all processes are to be done at the same time.
+    jobs.sort(key=lambda job: (job[1], size_bytes(job[0])), reverse=True)
     failed = False
     with tempfile.TemporaryDirectory(prefix='conformance_') as scratch:
         isolate(scratch)
-        for root in options.roots:
-            figures, problems = check_root(root.resolve(), options.resume)
-            more = f' (+{len(problems) - 1} more)' if len(problems) > 1 else ''
-            print(f'FAIL {root} {problems[0]}{more}' if problems else f'OK {root} {figures}',
-                  flush=True)
-            for problem in problems if options.verbose else ():
-                print(f'  {problem}')
-            failed |= bool(problems)
+        # Loaded once for all processes, which are forks. It takes longer than most datasets.
+        import resume_check  # noqa: F401
+        with ProcessPoolExecutor(options.processes, multiprocessing.get_context('fork')) as pool:
+            running = {pool.submit(check_root, *job): job[0] for job in jobs}
+            for one in as_completed(running):
+                root, (figures, problems) = running[one], one.result()
+                more = f' (+{len(problems) - 1} more)' if len(problems) > 1 else ''
+                print(f'FAIL {root} {problems[0]}{more}' if problems else f'OK {root} {figures}',
+                      flush=True)
+                for problem in problems if options.verbose else ():
+                    print(f'  {problem}')
+                failed |= bool(problems)
     return int(failed)
 
 

@@ -15,12 +15,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import av
 from dataset_files import DatasetFiles, frame_digest, TIMESTAMP_TOLERANCE_S
 from findings import Findings
+from lerobot.datasets.feature_utils import get_delta_indices
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 import numpy as np
 import torch
@@ -87,13 +89,15 @@ def _check_column(key: str, column: np.ndarray, wanted: np.ndarray, tolerance: f
                      f'({len(off)} such rows)')
 
 
-def check_items(dataset: LeRobotDataset, files: DatasetFiles, findings: Findings) -> int:
+def check_items(dataset: LeRobotDataset, files: DatasetFiles, findings: Findings,
+                rows: Iterable[int] | None = None) -> int:
     """
-    Read every item and compare it with its row and its video frames.
+    Read items and compare them with their rows and video frames.
 
     :param dataset: the opened dataset.
     :param files: the dataset's files.
     :param findings: receives the problems.
+    :param rows: numbers of the items; None: all.
     :return: number of camera frames read and found equal.
     """
     counted = (len(dataset), len(dataset.hf_dataset), dataset.num_episodes)
@@ -101,7 +105,7 @@ def check_items(dataset: LeRobotDataset, files: DatasetFiles, findings: Findings
     findings.expect(counted == wanted, 'LeRobotDataset counts (frames, rows, episodes) '
                                        f'{counted}, the files hold {wanted}')
     equal = 0
-    for row in range(min(len(dataset), wanted[0])):
+    for row in range(min(len(dataset), wanted[0])) if rows is None else rows:
         try:
             item = dataset[row]
         except READ_ERRORS as error:
@@ -151,18 +155,44 @@ def _digest(image: torch.Tensor, depth: bool) -> int:
     return frame_digest((image * 255).round().to(torch.uint8).permute(1, 2, 0).numpy())
 
 
-def check_windows(files: DatasetFiles, findings: Findings) -> None:
+def open_with_windows(files: DatasetFiles) -> LeRobotDataset:
     """
-    Ask for the frames around some rows, as a policy with a history does.
+    Open a dataset for ``check_windows``, as a policy with a history does.
 
     :param files: the dataset's files.
-    :param findings: receives the problems.
+    :return: the dataset.
     """
+    return open_dataset(files.root, delta_timestamps=_windows(files))
+
+
+def add_windows(dataset: LeRobotDataset, files: DatasetFiles) -> LeRobotDataset:
+    """
+    Give an open dataset what ``open_with_windows`` gives it, without opening it again.
+
+    :param dataset: the opened dataset.
+    :param files: the dataset's files.
+    :return: the same dataset.
+    """
+    dataset.reader.delta_indices = get_delta_indices(_windows(files), files.info['fps'])
+    return dataset
+
+
+def _windows(files: DatasetFiles) -> dict[str, list[float]]:
     vectors = [k for k, f in files.features.items()
                if k in files.columns and f['dtype'].startswith('float') and k != 'timestamp']
     keys = [*files.videos[:1], *(['action'] if 'action' in vectors else vectors[:1])]
-    deltas = [step / files.info['fps'] for step in WINDOW]
-    dataset = open_dataset(files.root, delta_timestamps=dict.fromkeys(keys, deltas))
+    return {key: [step / files.info['fps'] for step in WINDOW] for key in keys}
+
+
+def check_windows(dataset: LeRobotDataset, files: DatasetFiles, findings: Findings) -> None:
+    """
+    Ask for the frames around some rows.
+
+    :param dataset: opened with windows.
+    :param files: the dataset's files.
+    :param findings: receives the problems.
+    """
+    keys = list(_windows(files))
     for episode in (files.episodes[0], files.episodes[-1]):
         start, stop = episode['dataset_from_index'], episode['dataset_to_index']
         for row in sorted({start, (start + stop) // 2, stop - 1}):

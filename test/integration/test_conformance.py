@@ -21,7 +21,6 @@ needs an environment of its own, which `make test` makes and names in STREAMREC_
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 import os
 from pathlib import Path
 import subprocess
@@ -41,7 +40,7 @@ import pytest
 CHECKER = Path(__file__).resolve().parents[1] / 'conformance' / 'check_dataset.py'
 VARIABLE = 'STREAMREC_CONFORMANCE_PYTHON'
 TIMEOUT_S = 400
-PORTIONS = 2
+PROCESSES = max(2, os.cpu_count() or 1)
 
 FPS = 10
 HEIGHT, WIDTH = 96, 128
@@ -139,15 +138,12 @@ def written(tmp_path_factory):
     return {path.name: path for path in sorted(folder.iterdir())}
 
 
-def size_bytes(root):
-    return sum(path.stat().st_size for path in root.rglob('*') if path.is_file())
-
-
-def check(python, roots, *options):
-    """Show datasets to lerobot."""
+def check(python, roots, resumed):
+    """Show datasets to lerobot, and let it continue copies of some."""
+    roots, resumed = [str(root) for root in roots], [str(root) for root in resumed]
     return subprocess.run(
-        [python, str(CHECKER), *options, *map(str, roots)],
-        # Two of these share the cores already.
+        [python, str(CHECKER), *roots, '--processes', str(PROCESSES), '--resume', *resumed],
+        # The processes share the cores already.
         env={**os.environ, 'OMP_NUM_THREADS': '1'},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -167,27 +163,16 @@ def test_the_real_lerobot_reads_and_continues_every_dataset(written, kept_datase
             f'** {len(named) + len(others)} datasets were NOT shown to the real LeRobot: '
             f'{VARIABLE} is not set; make test sets it, and makes what it names **'
         )
-    ordered = sorted(named.values(), key=size_bytes)
-    parts = list(others.values())
-    # The largest first, and what is quick in small portions: two cores, done at the same time.
-    portions = [parts[at::PORTIONS] for at in range(PORTIONS) if parts[at::PORTIONS]]
-    with ThreadPoolExecutor(2) as pool:
-        jobs = [
-            pool.submit(check, python, ordered[-1:], '--resume'),
-            pool.submit(check, python, ordered[:-1], '--resume'),
-            *(pool.submit(check, python, portion) for portion in portions),
-        ]
-        runs = [job.result() for job in jobs]
-    said = ''.join(run.stdout for run in runs)
-    print(f'\n{said}')
+    run = check(python, others.values(), named.values())
+    print(f'\n{run.stdout}')
     verdicts = {}
-    for line in said.splitlines():
+    for line in run.stdout.splitlines():
         word, _, rest = line.partition(' ')
         if word in ('OK', 'FAIL'):
             verdicts[Path(rest.split()[0]).name] = line
     # A checker that ends early, or checks nothing, says nothing of the rest.
-    assert set(verdicts) == {*named, *others}, said
+    assert set(verdicts) == {*named, *others}, run.stdout
     bad = [line for line in verdicts.values() if not line.startswith('OK ')]
     assert not bad, '\n'.join(['', *bad])
     assert all('rows=0 ' not in line for line in verdicts.values())
-    assert {run.returncode for run in runs} == {0}, said
+    assert run.returncode == 0, run.stdout
