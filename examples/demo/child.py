@@ -48,10 +48,15 @@ class Child:
         """
         self.name = name
         self.log_path = log_path
-        with log_path.open('wb') as log:
+        self._process = self._start(command, folder, environment)
+
+    def _start(
+        self, command: Sequence[str], folder: Path, environment: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        with self.log_path.open('wb') as log:
             # In a session of its own, Ctrl-C in the terminal reaches only the demo, which then
             # ends the children in the right order.
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 list(command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -33,6 +33,7 @@ if fake_humble.is_wanted():
     fake_humble.dress()
 
 import rclpy
+from recorder_rig.nursery import Nursery
 from recorder_rig.operator import Operator
 from recorder_rig.parameters import COMMON, FRONT_TOPIC, JOINTS, STATE_TOPIC
 from recorder_rig.pictures import Picture, quadrants
@@ -46,8 +47,9 @@ _RIGS = []
 class Rig:
     """Makes robots, recorders and operators, and ends them all."""
 
-    def __init__(self, context, folder):
+    def __init__(self, context, folder, nursery):
         self.folder = folder
+        self._nursery = nursery
         self.root = folder / 'dataset'
         self._context = context
         _RIGS.append(self)
@@ -70,19 +72,31 @@ class Rig:
             robot.start()
         return robot, camera
 
-    def launch(self, parameters: Mapping[str, object], *more: str, root: Path | None = None):
-        """Start the recorder's process and do not wait for it."""
+    def launch(
+        self,
+        parameters: Mapping[str, object],
+        *more: str,
+        root: Path | None = None,
+        is_forked: bool = True,
+    ):
+        """Start the recorder's process and do not wait for it; see ``launch_bare``."""
         # All recorders of a session have the same services.
         others = [one for rig in _RIGS if rig is not self for one in rig.recorders]
         assert not any(one.is_running for one in others), 'another recorder runs'
         wanted = {'root': str(root or self.root), **COMMON, **parameters}
         # Of two values for a parameter the last one holds.
-        return self.launch_bare(*more, *ros_arguments(wanted))
+        return self.launch_bare(*more, *ros_arguments(wanted), is_forked=is_forked)
 
-    def launch_bare(self, *arguments: str):
-        """Start the recorder's process with these arguments and no others."""
+    def launch_bare(self, *arguments: str, is_forked: bool = True):
+        """
+        Start the recorder's process with these arguments and no others.
+
+        :param is_forked: whether the nursery starts it, so that its modules are loaded already
+        """
         log_path = self.folder / f'recorder-{len(self.recorders)}.log'
-        recorder = RecorderProcess(list(arguments), log_path, self.folder)
+        recorder = RecorderProcess(
+            list(arguments), log_path, self.folder, self._nursery if is_forked else None
+        )
         self.recorders.append(recorder)
         return recorder
 
@@ -126,19 +140,27 @@ def ros_context(ros_surroundings):
     rclpy.shutdown(context=context)
 
 
+@pytest.fixture(scope='session')
+def nursery(ros_surroundings):
+    """Load the recorder's modules once for all recorders of this session."""
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+
+
 @pytest.fixture
-def rig(ros_context, tmp_path, kept_datasets):
+def rig(ros_context, tmp_path, kept_datasets, nursery):
     """Make robots, recorders and operators for one test."""
-    rig = Rig(ros_context, tmp_path)
+    rig = Rig(ros_context, tmp_path, nursery)
     yield rig
     rig.close()
     kept_datasets.add_other(rig.root)
 
 
 @pytest.fixture(scope='module')
-def shared_rig(ros_context, tmp_path_factory, kept_datasets):
+def shared_rig(ros_context, tmp_path_factory, kept_datasets, nursery):
     """Make robots, recorders and operators for all tests of a file."""
-    rig = Rig(ros_context, tmp_path_factory.mktemp('shared'))
+    rig = Rig(ros_context, tmp_path_factory.mktemp('shared'), nursery)
     yield rig
     rig.close()
     kept_datasets.add_other(rig.root)

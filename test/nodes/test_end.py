@@ -141,7 +141,7 @@ def test_signals_to_the_very_end_change_nothing(rig):
 @pytest.mark.parametrize('after_s', [0.0, 0.15, 0.3, 0.45])
 def test_a_signal_while_the_recorder_starts(rig, after_s):
     """The earliest instant is when its first lines have run; most modules are loaded after."""
-    recorder = rig.launch(SMALL)
+    recorder = rig.launch(SMALL, is_forked=False)
     # Python has a handler for SIGINT of its own, but none for SIGTERM.
     wait_until(lambda: recorder.catches(signal.SIGTERM), 90.0, 'the recorder handles signals')
     time.sleep(after_s)

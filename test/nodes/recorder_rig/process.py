@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import fcntl
 import json
 import os
@@ -23,10 +23,12 @@ from pathlib import Path
 import re
 import signal
 import subprocess
+from typing import Any
 
 from examples.demo.child import Child
 
 from recorder_rig.fake_humble import python_module
+from recorder_rig.nursery import MODULE, Nursery
 from recorder_rig.surroundings import wait_until
 
 UP_TIMEOUT_S = 90.0
@@ -48,22 +50,35 @@ def ros_arguments(parameters: Mapping[str, object]) -> list[str]:
 class RecorderProcess(Child):
     """A running recorder. Whoever makes one calls ``close``."""
 
-    def __init__(self, arguments: list[str], log_path: Path, folder: Path) -> None:
+    def __init__(
+        self, arguments: list[str], log_path: Path, folder: Path, nursery: Nursery | None
+    ) -> None:
         """
         Start the process.
 
         :param arguments: of its command line
         :param log_path: file for its output
         :param folder: its working directory
+        :param nursery: starts it; None: it is a Python of its own
         """
+        self._nursery = nursery
         super().__init__(
             'recorder',
-            [*python_module('lerobot_streamrec.nodes.record_main'), *arguments],
+            arguments if nursery else [*python_module(MODULE), *arguments],
             log_path=log_path,
             folder=folder,
             environment=os.environ,
         )
         self._segments: set[Path] = set()
+
+    def _start(
+        self, command: Sequence[str], folder: Path, environment: Mapping[str, str]
+    ) -> Any:
+        if self._nursery is None:
+            return super()._start(command, folder, environment)
+        return self._nursery.start(
+            command, log_path=self.log_path, folder=folder, environment=environment
+        )
 
     @property
     def pid(self) -> int:
