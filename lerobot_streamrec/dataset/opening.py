@@ -68,7 +68,8 @@ def open_dataset(
     :param recovery: what becomes of takes that a crash interrupted, one of ``RECOVERIES``
     :return: the writer, and sentences on what an interruption had left
     :raise ConfigError: if the root cannot be written to
-    :raise DatasetExistsError: if something else is there, or appending was not asked for
+    :raise DatasetExistsError: if something else is there, appending was not asked for, or a new
+        dataset would lie in another one
     :raise DatasetLockedError: if another recorder writes there
     :raise DatasetMismatchError: if the dataset there is of another kind
     :raise DatasetCorruptError: if the dataset there is not whole
@@ -82,6 +83,8 @@ def open_dataset(
             # Before the lock is taken: a dataset that is refused stays as it is to the last file.
             info = resumable_info(root, fps, robot_type, features, resume=resume)
             refuse_odd_tables(root, info)
+        else:
+            refuse_inside_dataset(root)
         (root / OWN).mkdir(parents=True, exist_ok=True)
         lock = DatasetLock(root)
     except OSError as error:
@@ -185,6 +188,24 @@ def resumable_info(
         )
     refuse_another_kind(root, info, fps, robot_type, features)
     return info
+
+
+def refuse_inside_dataset(root: Path) -> None:
+    """
+    Refuse a new dataset in the folder of another one.
+
+    Readers look for files in any folder there, and what no episode of the other one refers to is
+    moved to its quarantine when it is opened.
+
+    :raise DatasetExistsError: naming the other dataset
+    """
+    # Unlike ``resolve``, this raises nothing on links that lead in a circle.
+    real = Path(os.path.realpath(root))
+    for parent in (*root.absolute().parents, *real.parents):
+        if os.path.lexists(parent / INFO):
+            raise DatasetExistsError(
+                f'{root} lies in the dataset at {parent}; choose a folder outside of it'
+            )
 
 
 def unfinished_folders(root: Path) -> list[Path]:

@@ -27,6 +27,7 @@ import subprocess
 import sys
 
 from lerobot_streamrec.dataset.features import camera_feature, vector_feature
+from lerobot_streamrec.dataset.rebuild.merge import check_roots
 from lerobot_streamrec.errors import (
     ConfigError,
     DatasetCorruptError,
@@ -142,6 +143,24 @@ def test_a_folder_of_somebody_elses_is_refused_and_left_alone(name, root, open_w
         open_writer()
     assert snapshot() == {name: b'mine'}
     assert not (root / '.streamrec').exists()
+
+
+@pytest.mark.parametrize('name', ['x', 'data/x', f'videos/{FRONT}/x', '.streamrec/x'])
+def test_a_new_dataset_in_another_one_is_refused(name, committed, open_writer, snapshot, tmp_path):
+    """The other one's next recorder moved its files to quarantine."""
+    before = snapshot()
+    link, circle = tmp_path / 'link', tmp_path / 'circle'
+    link.symlink_to(committed)
+    circle.symlink_to(circle)
+    with pytest.raises(ConfigError, match='choose a folder that can be written to'):
+        open_writer(root=circle / name)
+    for root in (committed / name, link / name):
+        with pytest.raises(DatasetExistsError, match=f'lies in the dataset at {committed.parent}'):
+            open_writer(root=root)
+    with pytest.raises(DatasetExistsError, match='lies in the dataset at'):
+        check_roots(committed / name, [])
+    assert snapshot() == before
+    assert not (committed / name).exists()
 
 
 @pytest.mark.parametrize('kind', ['file', 'below a file', 'below /proc'])

@@ -24,6 +24,7 @@ import time
 from lerobot_streamrec.dataset.catalog import Catalog, read_catalog, refuse_odd_dataset
 from lerobot_streamrec.dataset.layout import OWN
 from lerobot_streamrec.dataset.lock import DatasetLock
+from lerobot_streamrec.dataset.opening import refuse_inside_dataset
 from lerobot_streamrec.dataset.rebuild.assemble import assemble_chosen, Progress
 from lerobot_streamrec.dataset.rebuild.changing import Change, measured
 from lerobot_streamrec.dataset.rebuild.disk import Disk
@@ -90,7 +91,7 @@ def check_roots(out: Path, roots: Sequence[Path]) -> None:
     Refuse to merge datasets into themselves.
 
     :raise ConfigError: naming the root
-    :raise DatasetExistsError: if the target is not empty
+    :raise DatasetExistsError: if the target is not empty, or lies in another dataset
     """
     seen: set[Path] = set()
     for root in (one.resolve() for one in roots):
@@ -99,6 +100,7 @@ def check_roots(out: Path, roots: Sequence[Path]) -> None:
         if out.resolve() == root or root in out.resolve().parents:
             raise ConfigError('out', str(out), f'it must not be in the dataset {root}')
         seen.add(root)
+    refuse_inside_dataset(out)
     if out.is_dir() and not any(out.iterdir()):
         return
     if out.exists() or out.is_symlink():
@@ -124,7 +126,7 @@ def merge_datasets(
     :param progress: is told the bytes done and to do
     :param disk: the way to the disk
     :raise ConfigError: if a root is named twice, or there is nothing to merge
-    :raise DatasetExistsError: if ``out`` is not empty
+    :raise DatasetExistsError: if ``out`` is not empty, or lies in another dataset
     :raise DatasetLockedError: if one of them is being written
     :raise DatasetsDifferError: if they are not of the same kind
     :raise DatasetError: if a file cannot be read or written; nothing is left at ``out`` then
