@@ -291,7 +291,10 @@ def weighted_by_rows(root: Path, info: DatasetInfo, stated: DatasetStatistics) -
     if not stated.doubtful:
         return stated.features
     sums = _sums_of_episodes(root, info, stated.doubtful)
-    return {key: sums.get(key, one) for key, one in stated.features.items()}
+    return {
+        key: sums[key].with_quantiles_of(one) if key in sums else one
+        for key, one in stated.features.items()
+    }
 
 
 def mended_stats_json(

@@ -158,6 +158,11 @@ class FeatureStatistics:
         """Return the same with rows for ``count`` where that is in pixels."""
         return replace(self, stated_count=None) if self.counts_pixels else self
 
+    def with_quantiles_of(self, other: FeatureStatistics) -> FeatureStatistics:
+        """Return the same with the quantiles of others of the same rows, if it has none."""
+        quantiles = {name: other.values[name] for name in QUANTILES if name in other.values}
+        return replace(self, values={**quantiles, **self.values})
+
     def merged(self, other: FeatureStatistics) -> FeatureStatistics:
         """
         Return the statistics of the rows of both, each weighted by the number of its rows.
