@@ -27,8 +27,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 import logging
-from typing import Any, NamedTuple
 
+from lerobot_streamrec.recording.arrival import Arrival
 from lerobot_streamrec.recording.clock_account import ClockAccount, ClockStep, jump_text
 from lerobot_streamrec.recording.clock_gap import ClockGap, GAP_NS, is_ahead
 from lerobot_streamrec.recording.clock_jump import is_near, Jump, NOISE_NS, NUM_SURE
@@ -44,24 +44,6 @@ AHEAD_NS = 400 * _MS
 """A smaller jump ahead makes a gap in the rows, which is reported."""
 _SILENT_PERIODS = 3
 _SILENT_NS = 3 * NS_PER_S // 10
-
-
-class Arrival(NamedTuple):
-    """
-    A message.
-
-    :param key: name of its stream
-    :param stamp_ns: its instant
-    :param value: frame or vector
-    :param now_ns: its arrival, steady clock
-    :param is_of_clock: True if the stream's own clock stamped it; False: the clock has jumped
-    """
-
-    key: str
-    stamp_ns: int
-    value: Any
-    now_ns: int
-    is_of_clock: bool = True
 
 
 @dataclass(slots=True)
@@ -245,6 +227,12 @@ class ClockSteps:
         off_ns = self._off_ns(one, shift_ns)
         is_alone = off_ns is not None and self._is_alone(one, off_ns)
         if not is_alone:
+            if self._is_recording and off_ns is not None and self._is_ahead(
+                one, line_ns, off_ns, AHEAD_NS
+            ):
+                # Clocks that are set twice at once: rows up to this stamp would show nothing new.
+                self._refuse_ahead(one, off_ns, is_first=True)
+                return
             if off_ns is not None and off_ns > GAP_NS:
                 self._note_gap(one, line_ns, off_ns)
             self._note_shift(one, shift_ns)
@@ -264,12 +252,16 @@ class ClockSteps:
         if clock.alone_ns < 0:
             yield Arrival(one.key, line_ns, one.value, one.now_ns, is_of_clock=False)
             return
+        self._refuse_ahead(one, clock.alone_ns, is_first=clock.num_alone == 1)
+
+    def _refuse_ahead(self, one: Arrival, size_ns: int, *, is_first: bool) -> None:
+        stream = self._streams[one.key]
         reason = (
-            f'stamp {one.stamp_ns} ns is {clock.alone_ns / NS_PER_S:.1f} s ahead of the '
+            f'stamp {one.stamp_ns} ns is {size_ns / NS_PER_S:.1f} s ahead of the '
             'stamps of its stream and the others'
         )
         stream.reject(reason)
-        if clock.num_alone == 1:
+        if is_first:
             _log.warning('%s (%s): %s', one.key, stream.config.topic, reason)
 
     def _note_gap(self, one: Arrival, line_ns: int, off_ns: int) -> None:

@@ -21,6 +21,7 @@ import time
 from typing import Any
 
 from lerobot_streamrec.frame import EncodedPacket
+from lerobot_streamrec.recording.arrival import Arrival
 from lerobot_streamrec.recording.clock_account import ClockAccount
 from lerobot_streamrec.recording.clock_offsets import (
     ClockReading,
@@ -28,7 +29,7 @@ from lerobot_streamrec.recording.clock_offsets import (
     off_clocks,
     OffClock,
 )
-from lerobot_streamrec.recording.clock_steps import Arrival, ClockSteps
+from lerobot_streamrec.recording.clock_steps import ClockSteps
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.stale_log import StaleLog
 from lerobot_streamrec.recording.stream import Stream

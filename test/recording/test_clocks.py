@@ -234,6 +234,31 @@ def test_a_clock_may_be_set_several_times(world, read_dataset):
     assert len(rows) >= 37
 
 
+@pytest.mark.parametrize('jumps_s', [(3600.0, 5.0), (3600.0, -5.0), (1.0, 1.0), (5.0, 3600.0)])
+@pytest.mark.parametrize('gap_s', [0.005, 0.01, 0.1])
+def test_clocks_that_are_set_twice_at_once_invent_no_rows(
+    gap_s, jumps_s, make_world
+):
+    """Some streams have messages of the time between the two steps, others do not."""
+    keys = (STATE, GRIPPER, 'observation.force')
+    streams = tuple(StreamConfig(key, f'/{key}', names=('number', 'twice')) for key in keys)
+    world = make_world(streams=streams)
+    world.period = {STATE: 10 * MS, GRIPPER: 20 * MS, 'observation.force': 20 * MS}
+    world.phase = {STATE: 3 * MS, GRIPPER: 7 * MS, 'observation.force': 13 * MS}
+    world.clock = dict.fromkeys(keys, lambda at: BEGIN + at)
+    world.delay = dict.fromkeys(keys, lambda at: at % 7 * MS)
+    world.run(2)
+    world.rig.recorder.start()
+    world.run(1)
+    world.set_all_clocks(jumps_s[0])
+    world.run(gap_s)
+    world.set_all_clocks(jumps_s[1])
+    world.run(1)
+    summary = world.rig.save()
+    assert summary.episode.num_rows in (19, 20, 21, 22)
+    assert 'jumped by' in summary.remarks[0]
+
+
 @pytest.mark.parametrize('jump_s', [3600.0, -3.0])
 def test_slow_and_silent_streams_do_not_hide_a_step(jump_s, make_world, with_stream, read_dataset):
     gripper = StreamConfig(GRIPPER, '/gripper', names=('number', 'twice'), max_age_s=0)
