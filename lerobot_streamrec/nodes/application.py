@@ -95,7 +95,8 @@ def _run_node(node: Node, stop: StopSignals, hint: str) -> Outcome:
     install(log)
     try:
         given = read_settings(ParameterReader(node))
-        settings = given.complete(TopicTypes(node, given.graph_timeout_s, stop))
+        types = TopicTypes(node, given.graph_timeout_s, stop)
+        settings = given.complete(types, node.resolve_topic_name)
         recorder = Recorder(settings.recorder)
     except StartInterruptedError as error:
         log.info(str(error))

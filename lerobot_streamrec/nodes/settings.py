@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 import os
 from pathlib import Path
@@ -26,6 +26,7 @@ from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.encoder_settings import read_encoder
 from lerobot_streamrec.nodes.parameters import defaults_of, ParameterReader, Spec
 from lerobot_streamrec.nodes.stream_settings import read_cameras, Source
+from lerobot_streamrec.nodes.transport import COMPRESSED_TYPE, RAW_TYPE
 from lerobot_streamrec.nodes.vector_settings import (
     read_vectors,
     TypeOf,
@@ -185,6 +186,7 @@ _GRAPH_TIMEOUT = Spec(
     0.0,
     86400.0,
 )
+_PICTURES = (RAW_TYPE, COMPRESSED_TYPE)
 _REPO_ID = Spec('repo_id', '', 'Name of the dataset on the Hub, owner/name')
 _ROOT = Spec('root', '', "Folder of the dataset; empty: LeRobot's own place for repo_id")
 _ROBOT_TYPE = Spec('robot_type', '', 'Kind of robot, free text')
@@ -219,16 +221,16 @@ class GivenSettings:
     options: Mapping[str, Any]
     graph_timeout_s: float
 
-    def complete(self, type_of: TypeOf) -> Settings:
+    def complete(self, type_of: TypeOf, full_name: Callable[[str], str] = str) -> Settings:
         """
         Find out what is not said.
 
         :param type_of: tells the types of topics
+        :param full_name: resolves the name of a topic; without it, every name counts as full
         :raise ConfigError: naming the first parameter that cannot be used
         """
-        vectors = vector_sources(self.vectors, type_of)
-        _refuse_two_types(vectors)
-        sources = (*self.cameras, *vectors)
+        sources = (*self.cameras, *vector_sources(self.vectors, type_of))
+        _refuse_two_types(sources, full_name)
         streams = tuple(source.stream for source in sources)
         return Settings(RecorderConfig(streams=streams, **self.options), sources)
 
@@ -260,21 +262,24 @@ def read_settings(reader: ParameterReader) -> GivenSettings:
     return GivenSettings(cameras, vectors, options, graph_timeout_s)
 
 
-def _refuse_two_types(vectors: Sequence[Source]) -> None:
+def _refuse_two_types(sources: Sequence[Source], full_name: Callable[[str], str]) -> None:
     """
-    Refuse to read a topic as two types: the middleware would end the process.
+    Refuse to read a topic as two types, which no middleware does in one process.
 
     :raise ConfigError: naming both
     """
-    first: dict[str, Source] = {}
-    for one in vectors:
-        other = first.setdefault(one.stream.topic, one)
-        if other.message_type != one.message_type:
+    first: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for one in sources:
+        # The publisher decides how a camera is read.
+        types = _PICTURES if one.stream.is_camera else (one.message_type,)
+        topic = full_name(one.stream.topic)
+        parameter, others = first.setdefault(topic, (one.parameter, types))
+        if not set(types) & set(others):
             raise ConfigError(
-                f'{one.parameter}.type',
-                one.message_type,
-                f'{other.parameter} reads {one.stream.topic} as {other.message_type}, and a topic '
-                'has one type',
+                f'{one.parameter}.topic',
+                topic,
+                f'{one.parameter} would read it as {types[0]}, but {parameter} reads it as '
+                f'{others[0]}, and a topic has one type',
             )
 
 

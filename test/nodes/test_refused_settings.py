@@ -96,6 +96,15 @@ def test_a_wrong_type(rig, parameters, words):
             {**FRONT, 'camera.front.encoder.vcodec': 'vp9'},
             ["camera.front.encoder.vcodec is 'vp9'", 'libsvtav1, h264, hevc'],
         ),
+        # No middleware reads a topic as two types, whatever name it goes by.
+        (
+            {**FRONT, 'camera.front.topic': '/joint_states'},
+            ["state.topic is '/joint_states'", 'camera.front reads it as sensor_msgs/msg/Image'],
+        ),
+        (
+            {'action.topic': 'joint_states', 'action.type': 'geometry_msgs/msg/Twist'},
+            ['would read it as geometry_msgs/msg/Twist, but state reads it as sensor_msgs/msg/J'],
+        ),
     ],
     ids=lambda value: '-'.join(value) if isinstance(value, dict) else '',
 )

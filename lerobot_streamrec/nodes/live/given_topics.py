@@ -119,7 +119,8 @@ def complete(given: GivenSettings, node: Node) -> tuple[Settings | None, list[Un
             typed.append(one)
     if untyped and not typed and not given.cameras:
         return None, untyped
-    return replace(given, vectors=tuple(typed)).complete(type_of), untyped
+    known = replace(given, vectors=tuple(typed))
+    return known.complete(type_of, node.resolve_topic_name), untyped
 
 
 def _why_untyped(one: VectorSettings, type_of: TypeOf) -> str:
