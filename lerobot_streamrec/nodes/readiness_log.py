@@ -20,7 +20,10 @@ import re
 from typing import Any
 
 _PATIENCE_S = 5.0
-"""How long a problem lasts before it is logged: discovery of publishers takes seconds."""
+"""
+How long a problem lasts before it is logged, and at least between two lines: discovery of
+publishers takes seconds.
+"""
 _AGAIN_S = 60.0
 """Between two lines about problems that were told before."""
 _NUMBER = re.compile(r'\d+(\.\d+)?')
@@ -66,4 +69,6 @@ class ReadinessLog:
         if now_s - self._since_s >= _PATIENCE_S and kind != self._last_kind and not is_old:
             self._is_ready, self._last_kind = False, kind
             self._told_s[kind] = now_s
+            # Where streams come and go, other ones are missing at each look.
+            self._since_s = now_s
             self._log.warning(f'not ready to record: {text}')

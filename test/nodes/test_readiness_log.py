@@ -55,6 +55,13 @@ def test_another_problem_is_told_beside_the_first(log):
     ]
 
 
+def test_problems_that_change_all_the_time_do_not_fill_the_log(log):
+    readiness = ReadinessLog(log, '/data')
+    for second in range(26):
+        looks(readiness, f'{chr(ord("a") + second)} is stale', second, second + 1)
+    assert len(log.lines) == 5
+
+
 def test_a_moment_is_no_problem(log):
     readiness = ReadinessLog(log, '/data')
     looks(readiness, '', 0, 10)
