@@ -44,6 +44,8 @@ def main() -> int:
     statuses = []
     with tempfile.TemporaryDirectory(prefix='streamrec-kept-') as folder:
         environment = {**os.environ, 'STREAMREC_KEPT_DATASETS': folder}
+        # Each of the many processes that tests start would compile this package again.
+        environment.pop('PYTHONDONTWRITEBYTECODE', None)
         for name, options in PARTS:
             begin_s = time.monotonic()
             print(f'== {name} ==', flush=True)

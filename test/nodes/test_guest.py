@@ -154,7 +154,7 @@ def test_two_that_are_started_together_find_each_other_before_they_start(rig):
     rig.small_robot()
     folders = [rig.folder / name for name in ('one', 'other')]
     for folder in folders:
-        rig.launch(SMALL, root=folder)
+        rig.launch(SMALL, root=folder, is_forked=False)
     # The caller may have found both before they have found each other.
     operators = [rig.operator(folder) for folder in folders]
     for operator in operators:
@@ -171,7 +171,7 @@ def test_a_recorder_that_is_started_again_at_once_records(rig):
     rig.operator().record(num_rows=5)
     first.send(signal.SIGKILL)
     first.wait()
-    second = rig.launch({**SMALL, 'resume': True})
+    second = rig.launch({**SMALL, 'resume': True}, is_forked=False)
     second.wait_until_ready()
     rig.operator().record(num_rows=5)
     assert NAMESAKE not in second.log

@@ -18,7 +18,8 @@ Loading them takes a second of a core, which is most of what a short test costs.
 process like any other: it has a session, arguments, a folder, an environment and a log of its own,
 and it ends as the program does, by leaving its main module. The process that loads is called the
 nursery; it ends when the tests do. What belongs to the start of Python itself, such as a signal
-that comes while modules are loaded, needs a recorder without it.
+that comes while modules are loaded, and what recorders of one name hear of each other needs a
+recorder without it.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ _MAX_BYTES = 2**20
 _END_TIMEOUT_S = 60.0
 _TELL_TIMEOUT_S = 90.0
 _POLL_S = 0.005
+_LOCAL_DISCOVERY_S = 1.0
 
 
 class Nursery:
@@ -167,7 +169,10 @@ def _become(folder: str, environment: dict[str, str], log: int) -> None:
 
 
 if __name__ == '__main__':
-    from lerobot_streamrec.nodes import application, record_main  # noqa: F401 (loaded for all)
+    from lerobot_streamrec.nodes import application, namesakes, record_main  # noqa: F401
 
+    # Before its first episode a recorder listens for others of its name, which may run on another
+    # computer. Those of this computer are found at once.
+    namesakes._DISCOVERY_S = _LOCAL_DISCOVERY_S
     sys.argv = [record_main.__file__, *_serve()]
     sys.exit(record_main.main())
