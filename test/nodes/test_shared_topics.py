@@ -47,13 +47,19 @@ WHOLE = {
 LIMIT_S = 90.0
 
 
+def velocities(message, _stamp_ns):
+    message.name, message.velocity = list(ARM), [0.0, 0.0]
+    return []
+
+
 def split_robot(rig):
-    """Start two broadcasters of joints that share a topic, and a camera."""
+    """Start a camera, and publishers of joints that share a topic, one of velocities alone."""
     arm = rig.robot(name='arm_broadcaster')
     arm.add_camera(FRONT_TOPIC, Picture(quadrants()))
     arm.add_joints(STATE_TOPIC, ARM, hz=50)
     gripper = rig.robot(name='gripper_broadcaster')
     gripper.add_joints(STATE_TOPIC, GRIPPER, hz=20)
+    gripper.add_messages(STATE_TOPIC, JointState, velocities, hz=15)
     for one in (arm, gripper):
         one.start()
     return arm, gripper
