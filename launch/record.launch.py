@@ -90,6 +90,9 @@ OVERRIDES: dict[str, tuple[Callable[[str], Any], str]] = {
 }
 
 
+# Options of `ros2 launch`, which it hands on as arguments.
+LAUNCH_OPTIONS = ('launch-prefix', 'launch-prefix-filter')
+
 # Arguments that are not parameters of the recorder: default and description.
 OWN = {
     'params_file': (
@@ -123,7 +126,7 @@ def refuse_unknown(given: Sequence[str]) -> None:
         return
     known = [*OWN, *OVERRIDES]
     for name in (word.partition(':=')[0] for word in given if ':=' in word):
-        if name not in known:
+        if name not in known and name not in LAUNCH_OPTIONS:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f'did you mean {near[0]}?' if near else f'known are {", ".join(known)}'
             raise ValueError(f'there is no launch argument {name}; {hint}')

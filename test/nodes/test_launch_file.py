@@ -277,7 +277,7 @@ def test_an_argument_that_nobody_reads_is_refused_stand_in(launch_file, monkeypa
         launch_file().launch(given)
     with pytest.raises(ValueError, match='argument qqq; known are params_file, namespace'):
         launch_file().launch(('qqq:=1',))
-    launch_file().launch(given[:1])
+    launch_file().launch((given[0], 'launch-prefix:=gdb -ex run --args'))
     # Those of a launch file that includes this one are its own.
     monkeypatch.setattr(sys, 'argv', ['ros2', 'launch', 'package', 'robot.launch.py', *given])
     launch_file().launch(given)
