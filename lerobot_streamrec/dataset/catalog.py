@@ -162,9 +162,11 @@ def read_catalog(root: Path) -> Catalog:
     table = parse_tasks(tasks_content, root) if tasks_content is not None else TaskTable()
     tasks = table.tasks
     if len(tasks) < info.total_tasks:
-        raise DatasetCorruptError(
-            f'{root / TASKS} holds {len(tasks)} tasks, info.json counts {info.total_tasks}'
+        problem = (
+            f'found {len(tasks)} tasks, expected {info.total_tasks}, which is total_tasks in '
+            'info.json'
         )
+        raise DatasetCorruptError(f'{root / TASKS}: {problem}')
     episodes = read_episodes(root, info)
     num_rows = sum(one.length for one in episodes)
     if num_rows != info.total_frames:

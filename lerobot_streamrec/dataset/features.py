@@ -193,7 +193,11 @@ def differences(
             continue
         ours, theirs = wanted.get(key), present.get(key)
         if ours is None or theirs is None:
-            found.append(f'feature {key} is {_is_recorded(ours)} and {_is_in_dataset(theirs)}')
+            found.append(
+                f'feature {key} is not recorded now, but is in the dataset'
+                if ours is None
+                else f'feature {key} is recorded now and not in the dataset'
+            )
             continue
         if ours.dtype != theirs.dtype:
             found.append(f'{key} has dtype {theirs.dtype} in the dataset, {ours.dtype} now')
@@ -241,11 +245,3 @@ def depth_traits(info: Mapping[str, object]) -> dict[str, object]:
         return {IS_DEPTH_MAP: is_depth(info)}
     unit = {DEPTH_UNIT: stored.unit} if stored.unit else {}
     return {**stored.config.as_info(), **unit}
-
-
-def _is_recorded(spec: FeatureSpec | None) -> str:
-    return 'not recorded now' if spec is None else 'recorded now'
-
-
-def _is_in_dataset(spec: FeatureSpec | None) -> str:
-    return 'not in the dataset' if spec is None else 'in the dataset'

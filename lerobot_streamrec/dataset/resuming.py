@@ -25,6 +25,7 @@ from lerobot_streamrec.dataset.episode_table import committed_files, CommittedFi
 from lerobot_streamrec.dataset.features import differences, FeatureSpec
 from lerobot_streamrec.dataset.files import Files
 from lerobot_streamrec.dataset.info import DatasetInfo
+from lerobot_streamrec.dataset.info_rules import shown_value
 from lerobot_streamrec.dataset.layout import DATA_PATH, FileIndex, STATS, TASKS, VIDEO_PATH
 from lerobot_streamrec.dataset.state import DatasetState
 from lerobot_streamrec.dataset.statistics_file import (
@@ -42,7 +43,10 @@ from lerobot_streamrec.dataset.takes.leftovers import (
     return_videos,
 )
 from lerobot_streamrec.dataset.tasks import parse_tasks, TaskTable
-from lerobot_streamrec.errors import DatasetCorruptError, DatasetMismatchError
+from lerobot_streamrec.errors import (
+    DatasetCorruptError,
+    DatasetMismatchError,
+)
 from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 
@@ -65,7 +69,8 @@ def refuse_another_kind(
     if info.fps != fps:
         found.append(f'fps is {info.fps} in the dataset, {fps} now')
     if info.robot_type != robot_type:
-        found.append(f'robot_type is {info.robot_type!r} in the dataset, {robot_type!r} now')
+        there = shown_value(info.robot_type)
+        found.append(f'robot_type is {there} in the dataset, {robot_type!r} now')
     found += differences(features, info.features)
     if found:
         raise DatasetMismatchError(root, found)
@@ -129,11 +134,12 @@ def _tasks(files: Files, info: DatasetInfo, committed: CommittedFiles) -> TaskTa
     tasks = present.first(info.total_tasks)
     lost = committed.tasks - set(tasks.tasks)
     if lost or len(tasks.tasks) < info.total_tasks:
-        raise DatasetCorruptError(
-            f'{files.path(TASKS)} holds {len(present.tasks)} tasks, info.json counts '
-            f'{info.total_tasks}; of the tasks that episodes have are missing: '
-            f'{sorted(lost) or "none"}'
+        missing = f', and episodes have other tasks: {shown_value(sorted(lost))}' if lost else ''
+        problem = (
+            f'found {len(present.tasks)} tasks, expected {info.total_tasks}, which is total_tasks '
+            f'in info.json{missing}'
         )
+        raise DatasetCorruptError(f'{files.path(TASKS)}: {problem}')
     if len(present.tasks) > info.total_tasks:
         # A crash between tasks.parquet and info.json leaves one too many.
         files.replace(TASKS, tasks.as_bytes())

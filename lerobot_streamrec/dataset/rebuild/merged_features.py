@@ -21,6 +21,7 @@ from typing import Any
 
 from lerobot_streamrec.dataset.catalog import Catalog
 from lerobot_streamrec.dataset.features import depth_traits
+from lerobot_streamrec.dataset.info_rules import shown_value
 from lerobot_streamrec.dataset.splits import is_own
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetsDifferError
 from lerobot_streamrec.video.depth_config import IS_DEPTH_MAP
@@ -147,7 +148,8 @@ def _differences(first: Catalog, other: Catalog) -> list[str]:
     for name in ('fps', 'robot_type'):
         ours, theirs = first.raw_info.get(name), other.raw_info.get(name)
         if ours != theirs:
-            found.append(f'{name} is {ours!r} in {first.root} and {theirs!r} in {other.root}')
+            values = (shown_value(ours), shown_value(theirs))
+            found.append(f'{name} is {values[0]} in {first.root} and {values[1]} in {other.root}')
     specs = (first.info.features, other.info.features)
     for key in dict.fromkeys((*specs[0], *specs[1])):
         if key not in specs[0] or key not in specs[1]:
