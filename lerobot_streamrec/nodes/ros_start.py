@@ -31,6 +31,7 @@ from rclpy.utilities import remove_ros_args
 import yaml
 
 _PARAMS_FILE = '--params-file'
+_OF_PARAMETERS = ('-p', '--param', _PARAMS_FILE)
 _PARAMETERS = 'ros__parameters'
 # rcl ends its messages with places in its own code.
 _PLACES = re.compile(r', at /\S+:\d+|\n.*', re.DOTALL)
@@ -67,13 +68,22 @@ def start_ros(arguments: Sequence[str], context: Context | None = None) -> None:
             why += f'; a file begins with the line "/**/episode:", then comes "  {_PARAMETERS}:"'
         raise ConfigError('--ros-args', ' '.join(arguments), why) from error
     if unknown:
-        is_file = Path(unknown[0]).suffix in ('.yaml', '.yml')
-        meant = f'; did you mean --ros-args {_PARAMS_FILE} {unknown[0]}?' if is_file else ''
         raise ConfigError(
             'the command line',
             ' '.join(unknown),
-            f'only arguments after --ros-args are allowed{meant}',
+            f'only arguments after --ros-args are allowed{_meant(unknown)}',
         )
+
+
+def _meant(unknown: Sequence[str]) -> str:
+    first, text = unknown[0], ' '.join(unknown)
+    if Path(first).suffix in ('.yaml', '.yml'):
+        text = f'{_PARAMS_FILE} {first}'
+    elif ':=' in first:
+        text = f'-p {first}'
+    elif first not in _OF_PARAMETERS:
+        return ''
+    return f'; did you mean --ros-args {text}?'
 
 
 class _GivenNode(Node):
@@ -120,7 +130,7 @@ def unused_files(arguments: Sequence[str], node_name: str) -> str:
     :return: empty if all set something, else a text that goes on after an error
     """
     files = _params_files(arguments)
-    if not any(one in ('-p', '--param', _PARAMS_FILE) for one in arguments):
+    if not any(one in _OF_PARAMETERS for one in arguments):
         return (
             f'. No parameter was given for the node {node_name}: start with --ros-args '
             f'{_PARAMS_FILE} FILE'

@@ -278,13 +278,13 @@ class Take:
             self.fail(
                 f'{key} changed from {camera.taken.width}x{camera.taken.height} to '
                 f'{picture.width}x{picture.height} pixels after {self._num_rows} rows; a '
-                'video has one size. Discard this episode and start another'
+                'video has one size, so that another episode is needed'
             )
         if depth_unit(picture) != camera.depth_unit:
             self.fail(
                 f'{key} changed from depth in {camera.depth_unit!r} to {depth_unit(picture)!r} '
-                f'after {self._num_rows} rows; a video has one unit. Discard this episode and '
-                'start another'
+                f'after {self._num_rows} rows; a video has one unit, so that another episode is '
+                'needed'
             )
 
     def advance(self) -> None:

@@ -279,6 +279,8 @@ def test_a_recorder_that_is_told_nothing_says_so(rig):
     [
         (['robot.yaml'], 'did you mean --ros-args --params-file robot.yaml?'),
         (['--fps', '30'], "the command line is '--fps 30'"),
+        (['fps:=30'], 'did you mean --ros-args -p fps:=30?'),
+        (['-p', 'fps:=30'], 'did you mean --ros-args -p fps:=30?'),
         (['--ros-args', '-p', 'root:='], "--ros-args -p root:='"),
         (['--ros-args', '-r', '__node:=a b'], '__node:=a b'),
         (['--ros-args', '--log-level', 'loud'], 'loud'),
