@@ -14,9 +14,9 @@
 """
 Run all tests: on all cores, then those that need the machine for themselves, and LeRobot last.
 
-Each part is a process of its own, or several. Tests on DDS come two at a time, each process in a
-domain of its own: their recorders and robots go at the pace of the wall. LeRobot looks at what all
-others have written.
+Each part is a process of its own, or several. Each process with tests on DDS has a domain of its
+own: their recorders and robots go at the pace of the wall. LeRobot looks at what all others have
+written.
 """
 
 from __future__ import annotations
@@ -29,13 +29,21 @@ import time
 
 # pytest's own status where a part has no tests.
 NO_TESTS = 5
-# Tests of the core wait for threads and processes about a third of their time.
+# Tests wait for threads and processes about a third of their time.
 NUM_WORKERS = str((os.cpu_count() or 1) + 1)
 PARTS = (
     ('the core', ['-m', 'not ros and not conformance', '-n', NUM_WORKERS, '--dist', 'loadfile']),
-    ('nodes on DDS', ['-m', 'ros and not alone', '-n', '2', '--dist', 'loadfile']),
+    (
+        'nodes on DDS',
+        [
+            *('-m', 'ros and not alone', '-n', NUM_WORKERS, '--dist', 'loadfile'),
+            # test/nodes/conftest.py puts the slow ones first.
+            '--no-loadscope-reorder',
+        ],
+    ),
     ('whole jobs', ['-m', 'alone']),
-    ('the real LeRobot', ['-m', 'conformance']),
+    # What shows the datasets of all other tests keeps no dataset itself.
+    ('the real LeRobot', ['-m', 'conformance', '-n', '2', '--dist', 'loadfile']),
 )
 
 

@@ -44,6 +44,12 @@ from recorder_rig.surroundings import own_environment
 _RIGS = []
 
 
+def pytest_collection_modifyitems(items):
+    """Put files of slow tests first, which would keep one process busy after all others."""
+    markers = ('ros', 'slow')
+    items.sort(key=lambda item: not all(map(item.get_closest_marker, markers)))
+
+
 class Rig:
     """Makes robots, recorders and operators, and ends them all."""
 

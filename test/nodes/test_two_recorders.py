@@ -19,7 +19,7 @@ import pytest
 from recorder_rig.datasets import assert_whole, columns
 from recorder_rig.parameters import JOINTS, SMALL, STATE_TOPIC
 
-pytestmark = [pytest.mark.ros]
+pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
 EXIT_CONFIG = 2
 
