@@ -42,7 +42,7 @@ PARTS = (
         ],
     ),
     ('whole jobs', ['-m', 'alone']),
-    # What shows the datasets of all other tests keeps no dataset itself.
+    # None of these keeps a dataset, so the one that shows them all need not come last.
     ('the real LeRobot', ['-m', 'conformance', '-n', '2', '--dist', 'loadfile']),
 )
 
