@@ -166,8 +166,7 @@ class ClockSteps:
 
     def _off_ns(self, one: Arrival, shift_ns: int) -> int | None:
         """Return how much later its stamp is than expected; None before there was another."""
-        expected_ns = self._streams[one.key].lags.expected_stamp_ns(one.now_ns)
-        return None if expected_ns is None else one.stamp_ns - shift_ns - expected_ns
+        return self._streams[one.key].lags.off_ns(one.stamp_ns - shift_ns, one.now_ns)
 
     def _shift_of(self, one: Arrival) -> int:
         """Tell whether a message was stamped before or after the last step."""

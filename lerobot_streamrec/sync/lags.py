@@ -29,6 +29,9 @@ _NUM_RECENT = 4
 MIN_MESSAGES = 3
 """Fewer do not tell how a clock stands: any of them may be late."""
 _MAX_DRIFT_NS = NS_PER_S // 10
+# The least lag of a minute tells the end of a long delay from a clock that was set.
+_LONG_BUCKET_NS = 10 * NS_PER_S
+_NUM_LONG_BUCKETS = 6
 # A pace that is so near to that of the steady clock counts as equal.
 _SAME_PACE = 0.1
 
@@ -55,6 +58,7 @@ class LagWindow:
         self._drift = 0.0
         self._recent_ns: int | None = None
         """Least lag of the recent buckets; None before there was a message."""
+        self._long: deque[_Bucket] = deque(maxlen=_NUM_LONG_BUCKETS)
 
     def push(self, stamp_ns: int, now_ns: int) -> None:
         """
@@ -73,22 +77,35 @@ class LagWindow:
             self._buckets.append(_Bucket(now_ns, lag_ns, now_ns, 1))
             self._drift = self._measure_drift()
             self._look_at_recent()
+            self._remember(lag_ns, now_ns)
             return
         last.num_messages += 1
         if lag_ns <= last.least_ns:
             last.least_ns, last.least_at_ns = lag_ns, now_ns
             if self._recent_ns is None or lag_ns < self._recent_ns:
                 self._recent_ns = lag_ns
+            self._remember(lag_ns, now_ns)
+
+    def _remember(self, lag_ns: int, now_ns: int) -> None:
+        last = self._long[-1] if self._long else None
+        if last is None or now_ns >= last.begin_ns + _LONG_BUCKET_NS:
+            oldest_ns = now_ns - _NUM_LONG_BUCKETS * _LONG_BUCKET_NS
+            while self._long and self._long[0].begin_ns < oldest_ns:
+                self._long.popleft()
+            self._long.append(_Bucket(now_ns, lag_ns, now_ns, 1))
+        elif lag_ns < last.least_ns:
+            last.least_ns = lag_ns
 
     def move(self, stamps_by_ns: int) -> None:
         """Take all stamps so far for later ones, by so much."""
-        for bucket in self._buckets:
+        for bucket in (*self._buckets, *self._long):
             bucket.least_ns -= stamps_by_ns
         self._look_at_recent()
 
     def clear(self) -> None:
         """Forget everything."""
         self._buckets.clear()
+        self._long.clear()
         self._drift = 0.0
         self._look_at_recent()
 
@@ -114,6 +131,26 @@ class LagWindow:
             one.least_ns + round(self._drift * (now_ns - one.least_at_ns))
             for one in self._recent()
         )
+
+    def off_ns(self, stamp_ns: int, now_ns: int) -> int | None:
+        """
+        Return how much later a stamp is than expected.
+
+        After a long delay, messages may be ahead of the last seconds and only as early as they
+        were before: that is no difference.
+
+        :param stamp_ns: stamp of a message
+        :param now_ns: its arrival, steady clock
+        :return: negative if it is earlier; None before there was a message
+        """
+        expected_ns = self.expected_stamp_ns(now_ns)
+        if expected_ns is None:
+            return None
+        off_ns = stamp_ns - expected_ns
+        if off_ns <= 0 or self._drift or not self._long:
+            return off_ns
+        least_ns = min(one.least_ns for one in self._long)
+        return min(off_ns, max(0, stamp_ns - (now_ns - least_ns)))
 
     def _measure_drift(self) -> float:
         """Return by how much lags grow in a second: simulated time has a pace of its own."""

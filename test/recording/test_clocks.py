@@ -214,6 +214,25 @@ def test_delayed_messages_stand_in_the_rows_of_their_instants(
     world.check_rows(read_dataset(rig.config.root), slack=abs(error))
 
 
+def test_a_delay_that_ends_after_messages_were_lost_is_no_step(world, caplog):
+    """A recorder that gets no time reads old messages for a while, and then new ones."""
+    rig = world.rig
+    rig.recorder.start()
+    world.run(1)
+    usual = dict(world.delay)
+    world.delay = dict.fromkeys(world.delay, lambda at: 2 * SECOND)
+    world.run(2.5)
+    world.run(2, without=world.period)
+    world.delay = usual
+    world.run(1)
+    summary = rig.save()
+    assert rig.record_of(0)['clock_steps'] == []
+    assert 'jumped' not in caplog.text
+    assert counts_of(rig)[:2] == [0, 0]
+    # What was lost is held: no row is left out, and none is invented.
+    assert summary.episode.num_rows == pytest.approx(65, abs=2)
+
+
 def test_a_clock_may_be_set_several_times(world, read_dataset):
     rig = world.rig
     rig.recorder.start()
