@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 import os
 from pathlib import Path
+import stat
 
 from lerobot_streamrec.dataset.layout import OWN
 from lerobot_streamrec.errors import DatasetError
@@ -60,12 +61,20 @@ def refuse_special_files(root: Path) -> None:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 folders.append(Path(entry.path))
-            # A link that leads nowhere does not block.
-            elif not (entry.is_file() or entry.is_dir() or not Path(entry).exists()):
+            elif _is_special(Path(entry)):
                 raise DatasetError(
                     f'{entry.path} is neither a file nor a folder: remove it, since whoever '
                     'reads the dataset would wait for it'
                 )
+
+
+def _is_special(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        # A link that leads nowhere, or to itself, does not block.
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _links(root: Path) -> Iterator[Path]:

@@ -158,6 +158,11 @@ class FeatureStatistics:
         """Return the same with rows for ``count`` where that is in pixels."""
         return replace(self, stated_count=None) if self.counts_pixels else self
 
+    @property
+    def has_quantiles(self) -> bool:
+        """Whether it has all quantiles; those of older formats have none."""
+        return all(name in self.values for name in QUANTILES)
+
     def with_quantiles_of(self, other: FeatureStatistics) -> FeatureStatistics:
         """Return the same with the quantiles of others of the same rows, if it has none."""
         quantiles = {name: other.values[name] for name in QUANTILES if name in other.values}

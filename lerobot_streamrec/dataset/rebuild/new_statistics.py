@@ -228,6 +228,10 @@ def picture_total(
             return None
         for part in parts:
             total = part if total is None else total.merged(part)
+    wholes = [catalog.statistics().get(key) for catalog in chosen]
+    had_quantiles = any(one is not None and one.has_quantiles for one in wholes)
+    if total is not None and had_quantiles and not total.has_quantiles:
+        remarks.append(f'not every episode has quantiles of {key}; the result has none')
     return total
 
 

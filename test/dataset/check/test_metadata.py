@@ -217,6 +217,11 @@ def test_a_column_that_episodes_lack_is_found(dataset, name):
     assert 1 not in report.sound_episodes()
 
 
+def test_columns_that_the_first_file_lacks_are_found(dataset):
+    dataset.table(meta(0), lambda table: table.drop_columns([f'stats/{FRONT}/q50']))
+    assert dataset.codes() == {'uneven-columns'}
+
+
 def test_a_column_of_another_type_is_found(dataset):
     dataset.table(
         meta(1),

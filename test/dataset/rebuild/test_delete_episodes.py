@@ -318,7 +318,8 @@ def test_rows_that_are_missing_are_found_and_nothing_changes(record, snapshot, r
     path = root / 'data/chunk-000/file-002.parquet'
     pd.read_parquet(path).iloc[1:].to_parquet(path, index=False)
     before = snapshot()
-    with pytest.raises(DatasetCorruptError, match=r'file-002\.parquet: 6 rows of episode 2 found'):
+    found = r'file-002\.parquet: episode 2: found 6 rows, expected 7'
+    with pytest.raises(DatasetCorruptError, match=found):
         delete_episodes(root, [0])
     assert snapshot() == before
 

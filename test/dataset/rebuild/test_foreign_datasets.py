@@ -149,8 +149,8 @@ def corrupt_info(root, **changes):
     ('damage', 'complaint'),
     [
         (lambda root: corrupt_info(root, total_frames=13), 'counts 13 rows'),
-        (lambda root: corrupt_info(root, total_episodes=4), 'counts 4 episodes'),
-        (lambda root: corrupt_info(root, total_tasks=3), 'info.json counts 3'),
+        (lambda root: corrupt_info(root, total_episodes=4), 'found 3 episodes, expected 4'),
+        (lambda root: corrupt_info(root, total_tasks=3), 'found 2 tasks, expected 3'),
         (lambda root: (root / 'meta/tasks.parquet').unlink(), 'tasks.parquet is missing'),
         (
             lambda root: (root / 'meta/episodes/chunk-000/x.parquet').write_text('x'),
@@ -160,7 +160,10 @@ def corrupt_info(root, **changes):
             lambda root: (root / 'meta/episodes/chunk-000/file-001.parquet').write_text('x'),
             r'file-001\.parquet: the file cannot be read',
         ),
-        (lambda root: (root / 'meta/stats.json').write_text('{'), 'stats.json cannot be read'),
+        (
+            lambda root: (root / 'meta/stats.json').write_text('{'),
+            r'stats\.json: the file cannot be read',
+        ),
     ],
 )
 def test_what_is_not_whole_is_refused_by_name(damage, complaint, foreign):

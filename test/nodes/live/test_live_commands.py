@@ -221,7 +221,7 @@ def test_whatever_is_wrong_is_named(rig, tmp_path):
         (BROKEN.replace('root: dataset', "root: ''"), ["root is ''"]),
         (
             BROKEN.replace('topic: /joint_states', 'topic: /leader/joint_states'),
-            ['action.type is', 'state reads /leader/joint_states as sensor_msgs/msg/JointState'],
+            ['action.topic is', 'state reads it as sensor_msgs/msg/JointState'],
         ),
     ],
     ids=['no-yaml', 'unknown-name', 'no-root', 'two-types'],
