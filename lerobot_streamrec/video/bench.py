@@ -48,7 +48,7 @@ class Sample:
     """
     Raw pictures on the disk.
 
-    :param path: of the file
+    :param path: path of the file
     :param num_frames: in it
     :param width: of each, in pixels
     :param height: of each, in pixels

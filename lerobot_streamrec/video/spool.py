@@ -155,7 +155,7 @@ def read_spool(path: Path, first: int = 0) -> Iterator[tuple[int, Picture | None
     """
     Read what was left, up to the first record that is not whole.
 
-    :param path: of the file; one that is missing holds nothing
+    :param path: path of the file; one that is missing holds nothing
     :param first: number of the first frame that is wanted; those before are not looked at
     :return: number of the frame, and its picture or None for a repeat of the one before
     """
@@ -175,7 +175,7 @@ def count_spooled(path: Path, first: int) -> int:
     """
     Count frames that follow each other in a spool, without reading their pictures.
 
-    :param path: of the file; one that is missing holds nothing
+    :param path: path of the file; one that is missing holds nothing
     :param first: number of the first frame that is wanted
     """
     number = first

@@ -74,7 +74,7 @@ def diagnose(
     """
     Check a parameter file, the topics that it names, and this machine.
 
-    :param path: of the file
+    :param path: path of the file
     :param seconds: how long to listen
     :param pictures: folder for the first picture of each camera; None: none is saved
     :param ros_arguments: for rclpy, beside the file

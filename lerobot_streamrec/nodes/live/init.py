@@ -43,7 +43,7 @@ def init(
     """
     Look at the graph, and write a parameter file for what is there.
 
-    :param path: of the file
+    :param path: path of the file
     :param seconds: how long to look
     :param fps: rows per second; None: by the cameras
     :param force: whether a file that is there may be replaced

@@ -42,7 +42,7 @@ def parameter_text(proposal: Proposal, *, file_name: str, when: str, seconds: fl
     Write a parameter file that the recorder starts with.
 
     :param proposal: not an empty one
-    :param file_name: of the file
+    :param file_name: name of the file
     :param when: it was looked, for people
     :param seconds: how long it was looked
     """
