@@ -28,6 +28,7 @@ from lerobot_streamrec.dataset.check.kinds import (
     MISSING_FILE,
     UNEVEN_COLUMNS,
     UNREADABLE_FILE,
+    WRONG_TASK,
 )
 from lerobot_streamrec.dataset.check.reading import (
     Floats,
@@ -249,15 +250,30 @@ def _read(file: pq.ParquetFile, path: str, parts: _Parts, findings: Findings) ->
         table, FOLDER, lambda chunk, file: f'{FOLDER}/chunk-{chunk:03d}/file-{file:03d}.parquet'
     )
     files['meta'] = [path] * table.num_rows
-    tasks = table.column('tasks').to_pylist() if 'tasks' in present else [None] * table.num_rows
+    tasks = _tasks(table, path, findings)
     for name, values in numbers.items():
         _extend(parts.numbers, name, [values])
     for name, seconds in spans.items():
         _extend(parts.spans, name, [seconds])
     for name, paths in files.items():
         _extend(parts.files, name, paths)
-    parts.tasks += [one if isinstance(one, list) else None for one in tasks]
+    parts.tasks += tasks
     return True
+
+
+def _tasks(table: pa.Table, path: str, findings: Findings) -> list[Sequence[str] | None]:
+    if 'tasks' not in table.column_names:
+        return [None] * table.num_rows
+    tasks = table.column('tasks').to_pylist()
+    wrong = [one for one in tasks if not _is_list_of_texts(one)]
+    if wrong:
+        what = 'The tasks of some episodes are no lists of texts'
+        findings.add(WRONG_TASK, path, what, found=some(wrong), expected='lists of texts')
+    return [one if isinstance(one, list) else None for one in tasks]
+
+
+def _is_list_of_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _extend(parts: dict[str, list[_T]], name: str, values: list[_T]) -> None:

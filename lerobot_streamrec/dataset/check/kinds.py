@@ -94,7 +94,7 @@ WRONG_VIDEO_INFO = Kind(
 )
 
 # meta/tasks.parquet
-WRONG_TASK = Kind('wrong-task', _E, 'Write meta/tasks.parquet anew.')
+WRONG_TASK = Kind('wrong-task', _E, f'{_REBUILD}.')
 TASKS_OUT_OF_ORDER = Kind(
     'tasks-out-of-order',
     _E,

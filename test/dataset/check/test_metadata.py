@@ -17,7 +17,9 @@ from __future__ import annotations
 
 from annotations import annotate
 from breakages import meta, put, swapped
+from lerobot_streamrec.dataset.catalog import read_catalog
 from lerobot_streamrec.dataset.repair.repair import repair_dataset
+from lerobot_streamrec.errors import UnusableDatasetError
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -215,6 +217,23 @@ def test_a_column_that_episodes_lack_is_found(dataset, name):
     (finding,) = report.errors
     assert (finding.kind.code, finding.found) == ('missing-column', name)
     assert 1 not in report.sound_episodes()
+
+
+@pytest.mark.parametrize('tasks', [None, [None], [1]])
+def test_tasks_of_an_episode_that_no_tool_takes_are_found_and_mended(dataset, tasks):
+    kind = pa.list_(pa.int64() if tasks == [1] else pa.string())
+    dataset.table(
+        meta(1),
+        lambda table: table.set_column(
+            table.schema.get_field_index('tasks'), 'tasks', pa.array([tasks], kind)
+        ),
+    )
+    with pytest.raises(UnusableDatasetError, match='column tasks: '):
+        read_catalog(dataset.root)
+    assert {one.kind.code for one in dataset.check().errors} == {'wrong-task'}
+    report = repair_dataset(dataset.root).report
+    assert (report.findings, report.num_rows) == ((), 14)
+    assert all(one.tasks for one in read_catalog(dataset.root).episodes)
 
 
 def test_columns_that_the_first_file_lacks_are_found(dataset):
