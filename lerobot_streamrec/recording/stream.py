@@ -26,7 +26,7 @@ from lerobot_streamrec.recording.config import StreamConfig
 from lerobot_streamrec.recording.sampling import Course, Shown, shown_at
 from lerobot_streamrec.sync.gaps import GapCounter
 from lerobot_streamrec.sync.grid import NS_PER_S
-from lerobot_streamrec.sync.lags import LagWindow
+from lerobot_streamrec.sync.lags import LagWindow, Lateness
 from lerobot_streamrec.sync.sample_buffer import PushResult, SampleBuffer
 from lerobot_streamrec.video.picture_fitness import PictureFitness
 import numpy as np
@@ -38,8 +38,6 @@ JUMP_NS = 10 * NS_PER_S
 _CONTEST_NS = 5 * NS_PER_S
 # With fewer, a camera whose stamps jitter shows too little of how far they spread.
 _PHASE_STAMPS = 100
-# So many of the last messages tell how late a stream's messages usually are.
-_LAGS_KEPT = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ class Stream:
         self.arrived_ns: int | None = None
         """When the last sample arrived, steady clock; None without any."""
         self._recent_ns: deque[int] = deque(maxlen=_PHASE_STAMPS)
-        self._behind_ns: deque[int] = deque(maxlen=_LAGS_KEPT)
+        self._lateness = Lateness()
         self.lags = LagWindow()
         self._fitness = PictureFitness()
         self.last_rejection = ''
@@ -192,7 +190,7 @@ class Stream:
         self.arrived_ns = now_ns
         if is_of_clock:
             self.lags.push(stamp_ns, now_ns)
-            self._behind_ns.append(max(0, (newest_of_all_ns or stamp_ns) - stamp_ns))
+            self._lateness.push((newest_of_all_ns or stamp_ns) - stamp_ns, now_ns)
         self.last_rejection = self.last_ignored = ''
         self._recent_ns.append(stamp_ns)
         self._gaps.push(stamp_ns)
@@ -268,7 +266,7 @@ class Stream:
         self._gaps.clear()
         self._recent_ns.clear()
         self.lags.clear()
-        self._behind_ns.clear()
+        self._lateness.clear()
 
     def move(self, by_ns: int) -> None:
         """
@@ -308,7 +306,7 @@ class Stream:
             return newest_of_all_ns
         due_ns = newest_ns + period_ns
         overdue_ns = newest_of_all_ns - due_ns
-        if 0 <= overdue_ns <= max(self._behind_ns, default=0) + patience_ns:
+        if 0 <= overdue_ns <= self._lateness.most_ns + patience_ns:
             return due_ns - 1
         return newest_of_all_ns
 

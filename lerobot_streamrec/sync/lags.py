@@ -32,6 +32,7 @@ _MAX_DRIFT_NS = NS_PER_S // 10
 # The least lag of a minute tells the end of a long delay from a clock that was set.
 _LONG_BUCKET_NS = 10 * NS_PER_S
 _NUM_LONG_BUCKETS = 6
+_LATENESS_S = 10
 # A pace that is so near to that of the steady clock counts as equal.
 _SAME_PACE = 0.1
 
@@ -189,3 +190,37 @@ class LagWindow:
         before = min(one.least_ns for one in buckets[:half])
         after = min(one.least_ns for one in buckets[half:])
         return min(before, after) if abs(after - before) <= _MAX_DRIFT_NS else None
+
+
+class Lateness:
+    """
+    How far behind the newest stamp of all streams a stream's samples were, at most.
+
+    One that came late on a busy machine a few seconds ago may do so again. Owned by one thread.
+    """
+
+    def __init__(self) -> None:
+        # The beginning of each second with samples, and the most of it.
+        self._seconds: deque[tuple[int, int]] = deque(maxlen=_LATENESS_S)
+
+    def push(self, behind_ns: int, now_ns: int) -> None:
+        """
+        Take note of a sample.
+
+        :param behind_ns: how far behind its stamp was when it came; less than 0: ahead
+        :param now_ns: its arrival, steady clock
+        """
+        begin_ns, most_ns = self._seconds[-1] if self._seconds else (now_ns - NS_PER_S, 0)
+        if now_ns >= begin_ns + NS_PER_S:
+            self._seconds.append((now_ns, max(0, behind_ns)))
+        elif behind_ns > most_ns:
+            self._seconds[-1] = (begin_ns, behind_ns)
+
+    @property
+    def most_ns(self) -> int:
+        """The most of the last ten seconds with samples; 0 before there was one."""
+        return max((most_ns for _, most_ns in self._seconds), default=0)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._seconds.clear()

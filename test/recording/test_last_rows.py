@@ -146,6 +146,22 @@ def test_a_picture_that_is_on_its_way_is_not_replaced_by_the_one_before(
     episode.check_end(record(), summary.episode.num_rows, waiting_ms=late_ms + 33)
 
 
+def test_a_stream_that_was_late_seconds_ago_is_waited_for_again(make_play, shown, record):
+    """On a busy machine messages are held up for a while: no row shows one from before that."""
+    play = make_play(camera(), joints(), fps=FPS, max_lateness_s=2.0)
+    # Held up for 0.5 s two seconds before the end, and once more for the last 0.4 s.
+    states = [
+        (WARM_MS + 1500 if WARM_MS + 1000 <= when < WARM_MS + 1500 else when, key, stamp)
+        for when, key, stamp in train(STATE, 10, WARM_MS + 3100)
+    ]
+    episode = Episode(play, [*states, *train(FRONT, 33, 9000)], save_ms=3500)
+    summary = play.save()
+    assert summary.num_repeated == 0
+    episode.check_end(record(), summary.episode.num_rows, waiting_ms=400 + 33)
+    assert summary.episode.num_rows == pytest.approx(3.1 * FPS, abs=1)
+    assert len(set(shown(STATE))) == summary.episode.num_rows
+
+
 def test_a_slow_stream_holds_its_sample_to_the_end(make_play, shown, record):
     """The next sample of a stream at 2 Hz is not due yet: nothing is waited for."""
     play = make_play(joints(), command(), fps=FPS)
