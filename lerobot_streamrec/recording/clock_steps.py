@@ -141,13 +141,6 @@ class ClockSteps:
             self._settle(self._jump, is_of_all=bool(verdict))
             yield from self._go_through(self._take_held())
 
-    def undecided(self, now_ns: int) -> Jump | None:
-        """Return a jump of one stream while no other has told yet whether it jumps as well."""
-        jump = self._jump
-        if jump is None or self._verdict(jump, now_ns, is_last=False) is not None:
-            return None
-        return None if self._verdict(jump, now_ns, is_last=True) else jump
-
     def _take_held(self) -> deque[Arrival]:
         held, self._held = self._held, deque()
         return held

@@ -96,8 +96,6 @@ def refuse_unready_streams(streams: Streams, now_ns: int) -> None:
         for stream in streams.all
         if (problem := stream_problem(stream, now_ns, newest_ns, off.get(stream.config.key)))
     ]
-    if clock_problem := streams.clock_problem():
-        problems.append(clock_problem)
     if problems:
         raise StreamsNotReadyError(problems)
 

@@ -20,10 +20,9 @@ from functools import partial
 import time
 from typing import Any
 
-from lerobot_streamrec.errors import StreamsNotReadyError
 from lerobot_streamrec.frame import EncodedPacket
 from lerobot_streamrec.recording.arrival import Arrival
-from lerobot_streamrec.recording.clock_account import ClockAccount, jump_text
+from lerobot_streamrec.recording.clock_account import ClockAccount
 from lerobot_streamrec.recording.clock_offsets import (
     ClockReading,
     lag_s,
@@ -126,28 +125,11 @@ class Streams:
         )
 
     def begin_episode(self) -> ClockAccount:
-        """
-        Go over to the time that the clocks have now; return the account of the episode.
-
-        :raise StreamsNotReadyError: while it is not known which streams have a new time
-        """
-        if problem := self.clock_problem():
-            raise StreamsNotReadyError([problem])
+        """Go over to the time that the clocks have now; return the account of the episode."""
         for _ in self.flush(is_recording=False):
             pass
         self._stale_log.clear()
         return self._steps.begin_episode()
-
-    def clock_problem(self) -> str:
-        """Say why it is not known which time the streams have; empty: it is."""
-        jump = self._steps.undecided(self._clock_ns())
-        if jump is None:
-            return ''
-        return (
-            f'{jump.key} ({self._streams[jump.key].config.topic}) has stamps that have just '
-            f'jumped by {jump_text(jump.size_ns)}: start when the other streams have shown '
-            'whether theirs jump as well, in 2 s at the latest'
-        )
 
     def tell_stale(self) -> None:
         """Log which streams have gone stale in an episode."""

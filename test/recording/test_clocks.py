@@ -429,23 +429,6 @@ def test_a_start_soon_after_one_clock_was_set_is_refused(
         world.rig.recorder.start()
 
 
-@pytest.mark.parametrize('jump_s', JUMPS_S)
-def test_a_start_while_a_step_is_undecided_is_refused(jump_s, world, read_dataset):
-    """Row 0 would pair stamps of the old time with those of the new one."""
-    rig = world.rig
-    world.set_all_clocks(jump_s)
-    # One message of a single stream has come since.
-    world.run(0.01)
-    with pytest.raises(StreamsNotReadyError, match=f'{STATE} .* stamps that have just jumped by'):
-        rig.recorder.start()
-    assert any('have just jumped' in one for one in rig.recorder.start_problems())
-    world.run(0.2)
-    rig.recorder.start()
-    world.run(1)
-    rig.save()
-    assert len(world.check_rows(read_dataset(rig.config.root))) >= 9
-
-
 @pytest.mark.parametrize('jump_s', [4.0, -4.0])
 def test_one_wrong_stamp_is_no_step(jump_s, world, read_dataset):
     rig = world.rig
