@@ -56,7 +56,7 @@ def refuse_special_files(root: Path) -> None:
         try:
             entries = sorted(os.scandir(folders.pop()), key=lambda entry: entry.name)
         except OSError:
-            # What cannot be listed, or is not there, is refused by whoever needs it.
+            # The code that needs a folder refuses it if it is missing or cannot be listed.
             continue
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):

@@ -43,10 +43,7 @@ from lerobot_streamrec.dataset.takes.leftovers import (
     return_videos,
 )
 from lerobot_streamrec.dataset.tasks import parse_tasks, TaskTable
-from lerobot_streamrec.errors import (
-    DatasetCorruptError,
-    DatasetMismatchError,
-)
+from lerobot_streamrec.errors import DatasetCorruptError, DatasetMismatchError
 from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 

@@ -42,7 +42,7 @@ class StopSignals:
         self._launcher = launcher
         self._asked = threading.Event()
         for number in _NUMBERS:
-            # Whoever starts a process with `nohup` wants it to outlive the terminal.
+            # A process that was started with `nohup` has to outlive the terminal.
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._ask)
 

@@ -45,6 +45,18 @@ class _Bucket:
     num_messages: int
 
 
+def _append(buckets: deque[_Bucket], new: _Bucket, length_ns: int) -> None:
+    """
+    Add a bucket, and drop those that began before the time which all buckets together cover.
+
+    Without a new message the old ones stay: they tell how a rare stream's clock stands.
+    """
+    assert buckets.maxlen is not None
+    while buckets and buckets[0].begin_ns < new.begin_ns - buckets.maxlen * length_ns:
+        buckets.popleft()
+    buckets.append(new)
+
+
 class LagWindow:
     """
     The least lags of the last seconds, in buckets. Owned by one thread.
@@ -71,11 +83,7 @@ class LagWindow:
         lag_ns = now_ns - stamp_ns
         last = self._buckets[-1] if self._buckets else None
         if last is None or now_ns >= last.begin_ns + _BUCKET_NS:
-            oldest_ns = now_ns - _NUM_BUCKETS * _BUCKET_NS
-            # Without a new message the old ones stay: they tell how a rare stream's clock stands.
-            while self._buckets and self._buckets[0].begin_ns < oldest_ns:
-                self._buckets.popleft()
-            self._buckets.append(_Bucket(now_ns, lag_ns, now_ns, 1))
+            _append(self._buckets, _Bucket(now_ns, lag_ns, now_ns, 1), _BUCKET_NS)
             self._drift = self._measure_drift()
             self._look_at_recent()
             self._remember(lag_ns, now_ns)
@@ -90,10 +98,7 @@ class LagWindow:
     def _remember(self, lag_ns: int, now_ns: int) -> None:
         last = self._long[-1] if self._long else None
         if last is None or now_ns >= last.begin_ns + _LONG_BUCKET_NS:
-            oldest_ns = now_ns - _NUM_LONG_BUCKETS * _LONG_BUCKET_NS
-            while self._long and self._long[0].begin_ns < oldest_ns:
-                self._long.popleft()
-            self._long.append(_Bucket(now_ns, lag_ns, now_ns, 1))
+            _append(self._long, _Bucket(now_ns, lag_ns, now_ns, 1), _LONG_BUCKET_NS)
         elif lag_ns < last.least_ns:
             last.least_ns = lag_ns
 

@@ -124,6 +124,16 @@ def counts_of(rig):
     return [sum(one[name] for one in streams) for name in ('late', 'rejected', 'missing')]
 
 
+def told_of_a_step(world, jump_s):
+    """Set all clocks one second after a start; return the one sentence of the status on it."""
+    world.rig.recorder.start()
+    world.run(1)
+    world.set_all_clocks(jump_s)
+    world.run(2)
+    (told,) = world.rig.recorder.status().clocks
+    return told
+
+
 # --- all clocks are set -------------------------------------------------------------------------
 
 
@@ -132,11 +142,7 @@ def test_rows_go_on_when_the_clock_of_all_streams_is_set(
     jump_s, world, read_dataset, caplog
 ):
     rig = world.rig
-    rig.recorder.start()
-    world.run(1)
-    world.set_all_clocks(jump_s)
-    world.run(2)
-    (told,) = rig.recorder.status().clocks
+    told = told_of_a_step(world, jump_s)
     summary = rig.save()
     words = f'jumped by {jump_s:+.{1 if abs(jump_s) >= 1 else 2}f} s'
     assert told.startswith(f'the clock of all streams {words} after ')
@@ -164,11 +170,7 @@ def test_a_step_ahead_that_is_too_small_to_be_bridged_is_told(
     jump_s, world, read_dataset, caplog
 ):
     rig = world.rig
-    rig.recorder.start()
-    world.run(1)
-    world.set_all_clocks(jump_s)
-    world.run(2)
-    (told,) = rig.recorder.status().clocks
+    told = told_of_a_step(world, jump_s)
     assert told.startswith(f'the clock of all streams jumped by {jump_s:+.2f} s after 0.9 s')
     assert told.endswith('and the rows in between repeat the samples of before')
     assert told in rig.save().remarks
