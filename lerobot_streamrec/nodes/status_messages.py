@@ -11,7 +11,17 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The recorder's status as diagnostic messages: texts for people, a level for machines."""
+"""
+The recorder's status as diagnostic messages: texts for people, a level for machines.
+
+Tools show one tree per recorder. Foxglove groups by hardware id. rqt_robot_monitor makes a branch
+of what stands between two slashes of a name, and drops branches that are no status themselves; the
+diagnostic aggregator selects by the beginning of a name, and turns its slashes into blanks. So the
+node's own slashes become dots, as in its logger, and streams stand below the recorder::
+
+    left.episode: recorder
+    left.episode: recorder/observation.images.front
+"""
 
 from __future__ import annotations
 
@@ -31,7 +41,8 @@ class Sender:
     Whose statuses they are: nothing of another robot has the same name.
 
     :param name: full name of the node
-    :param hardware_id: names the robot's computer and the recorder on it
+    :param hardware_id: names the robot's computer and the recorder on it; no slash at its
+        beginning, which Foxglove cuts off when it pins a status
     :param values: values to add to those of the recorder as a whole
     """
 
@@ -48,6 +59,11 @@ class Sender:
         :param values: see above
         """
         return cls(full_name, f'{socket.gethostname()}{full_name}', values)
+
+    @property
+    def status_name(self) -> str:
+        """Name of the status of the recorder as a whole; those of its streams stand below it."""
+        return f'{self.name.strip("/").replace("/", ".")}: recorder'
 
 
 def recorder_message(
@@ -94,7 +110,7 @@ def recorder_message(
         level, message = DiagnosticStatus.WARN, '; '.join(problems)
     else:
         level, message = DiagnosticStatus.OK, status.activity or status.state.value
-    return _message('recorder', sender, level, message, values)
+    return _message(sender.status_name, sender, level, message, values)
 
 
 def stream_message(stream: StreamStatus, sender: Sender) -> DiagnosticStatus:
@@ -128,7 +144,7 @@ def stream_message(stream: StreamStatus, sender: Sender) -> DiagnosticStatus:
     problem = stream.problem or stream.clock or stream.trouble
     level = DiagnosticStatus.WARN if problem else DiagnosticStatus.OK
     message = problem or f'{stream.rate_hz:.1f} Hz'
-    return _message(stream.key, sender, level, message, values)
+    return _message(f'{sender.status_name}/{stream.key}', sender, level, message, values)
 
 
 def _backlog(stream: StreamStatus) -> str:
@@ -155,7 +171,7 @@ def _message(
 ) -> DiagnosticStatus:
     return DiagnosticStatus(
         level=level,
-        name=f'{sender.name}: {name}',
+        name=name,
         message=message,
         hardware_id=sender.hardware_id,
         values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],

@@ -258,7 +258,8 @@ def test_two_robots_in_one_domain_know_nothing_of_each_other(rig):
         for side in operators
     }
     for side, found in told.items():
-        names = {f'/{side}/episode: {one}' for one in ('recorder', FRONT_KEY, STATE_KEY)}
+        whole = f'{side}.episode: recorder'
+        names = {whole, f'{whole}/{FRONT_KEY}', f'{whole}/{STATE_KEY}'}
         assert {name for name, _ in found} == names
         assert nodes_of(left, f'/{side}') == {'episode', 'episode_camera_front', 'episode_state'}
     assert not {hardware for _, hardware in told['left']} & {

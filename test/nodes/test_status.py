@@ -89,8 +89,8 @@ def test_diagnostics_have_one_status_for_each_stream(operator):
     heard = len(operator.diagnostics)
     wait_until(lambda: len(operator.diagnostics) >= heard + 3, 90.0, 'three diagnostics')
     whole, *streams = operator.diagnostics[-1]
-    assert whole.name == '/episode: recorder'
-    assert [one.name for one in streams] == [f'/episode: {key}' for key in TOPIC_OF]
+    assert whole.name == 'episode: recorder'
+    assert [one.name for one in streams] == [f'episode: recorder/{key}' for key in TOPIC_OF]
     assert {one.hardware_id for one in (whole, *streams)} == {f'{socket.gethostname()}/episode'}
     for one, topic in zip(streams, TOPIC_OF.values(), strict=True):
         assert one.level == 0
