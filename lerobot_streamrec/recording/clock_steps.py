@@ -90,9 +90,27 @@ class ClockSteps:
 
     def begin_episode(self) -> ClockAccount:
         """Begin a new account; nothing may be held back. Rows are in the clock's own time."""
-        self._forget_steps()
+        self.take_up_clocks()
         self.account = ClockAccount()
         return self.account
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the clock of a stream was set since the time of the rows began."""
+        return any(one.shift_ns or one.alone_ns is not None for one in self._clocks.values())
+
+    def take_up_clocks(self) -> None:
+        """Take up the time that the clocks have now."""
+        for key, clock in self._clocks.items():
+            # A stream that has been silent since the step has made it like the others.
+            shift_ns = clock.shift_ns if clock.last_ns is None else clock.last_ns
+            if clock.alone_ns is not None and clock.num_alone >= NUM_SURE:
+                # The next start has to see that its clock differs, even if no message came since.
+                shift_ns += clock.alone_ns
+            if shift_ns:
+                self._streams[key].move(shift_ns)
+            self._clocks[key] = _Clock()
+        self._is_recording = False
 
     def admit(self, arrival: Arrival, *, is_recording: bool) -> Iterator[Arrival]:
         """
@@ -104,7 +122,7 @@ class ClockSteps:
         :param is_recording: True while rows are being closed
         """
         if self._is_recording and not is_recording:
-            self._forget_steps()
+            self.take_up_clocks()
         self._is_recording = is_recording
         yield from self._go_through(deque([arrival]))
 
@@ -376,16 +394,3 @@ class ClockSteps:
             clock.before_ns = clock.shift_ns - size_ns
             stream.move(size_ns)
         clock.last_ns, clock.alone_ns, clock.num_alone = None, None, 0
-
-    def _forget_steps(self) -> None:
-        """Take up the time that the clocks have now."""
-        for key, clock in self._clocks.items():
-            # A stream that has been silent since the step has made it like the others.
-            shift_ns = clock.shift_ns if clock.last_ns is None else clock.last_ns
-            if clock.alone_ns is not None and clock.num_alone >= NUM_SURE:
-                # The next start has to see that its clock differs, even if no message came since.
-                shift_ns += clock.alone_ns
-            if shift_ns:
-                self._streams[key].move(shift_ns)
-            self._clocks[key] = _Clock()
-        self._is_recording = False

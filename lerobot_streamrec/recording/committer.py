@@ -40,6 +40,7 @@ from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.deferring import Deferring
 from lerobot_streamrec.recording.encoder_wait import Haste, wait_for_encoders
 from lerobot_streamrec.recording.episode_counts import EpisodeCounts
+from lerobot_streamrec.recording.finished_take import FinishedTake
 from lerobot_streamrec.recording.futures import pass_on, settle, settle_error
 from lerobot_streamrec.recording.summary import (
     EpisodeSummary,
@@ -48,7 +49,6 @@ from lerobot_streamrec.recording.summary import (
     row_stamps,
     summarize,
 )
-from lerobot_streamrec.recording.take import FinishedTake
 from lerobot_streamrec.recording.veto import veto_of
 from lerobot_streamrec.video.mp4_encoder import EncodedVideo
 

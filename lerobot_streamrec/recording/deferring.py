@@ -32,6 +32,7 @@ from lerobot_streamrec.errors import StreamrecError
 from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.recording.config import DEFERRED, MIB, RecorderConfig
 from lerobot_streamrec.recording.episode_counts import EpisodeCounts
+from lerobot_streamrec.recording.finished_take import FinishedTake
 from lerobot_streamrec.recording.late_encoder import LateEncoder
 from lerobot_streamrec.recording.summary import (
     EpisodeSummary,
@@ -39,7 +40,6 @@ from lerobot_streamrec.recording.summary import (
     row_stamps,
     summarize,
 )
-from lerobot_streamrec.recording.take import FinishedTake
 
 _log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from enum import auto, Enum
 import time
 
 from lerobot_streamrec.errors import EncoderTimeoutError
-from lerobot_streamrec.recording.take import FinishedTake
+from lerobot_streamrec.recording.finished_take import FinishedTake
 
 _LOOK_S = 0.25
 

@@ -22,6 +22,7 @@ import threading
 import time
 
 from lerobot_streamrec.dataset.takes.journal import Journal, Row
+from lerobot_streamrec.dataset.takes.take_record import TakeRecord
 from lerobot_streamrec.errors import DatasetError
 
 THREAD_NAME = 'journal'
@@ -47,6 +48,7 @@ class JournalThread:
         self._journal: Journal | None = None
         self._changed = threading.Condition()
         self._rows: list[Row] = []
+        self._description: TakeRecord | None = None
         self._is_finished = False
         self._is_discarded = False
         self._error = ''
@@ -65,6 +67,11 @@ class JournalThread:
         with self._changed:
             self._rows.append(row)
             self._changed.notify()
+
+    def describe(self, record: TakeRecord) -> None:
+        """Replace the description of the take, before any row that is pushed from now on."""
+        with self._changed:
+            self._description = record
 
     def finish(self) -> None:
         """Say that no more rows come. Idempotent."""
@@ -133,7 +140,12 @@ class JournalThread:
         if self._journal is None:
             self._journal = self._open_journal()
         with self._changed:
-            rows = list(self._rows)
+            rows, description = list(self._rows), self._description
+        if description is not None:
+            self._journal.describe(description)
+            with self._changed:
+                if self._description is description:
+                    self._description = None
         if rows:
             self._journal.append(rows)
             with self._changed:

@@ -11,13 +11,12 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The recorder's state machine: idle, recording, closed."""
+"""The recorder's engine: samples in, episodes out at the word of whoever drives it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from functools import partial
 import logging
 import time
 from typing import Any
@@ -27,19 +26,25 @@ from lerobot_streamrec.dataset.layout import take_folders
 from lerobot_streamrec.dataset.opening import open_dataset
 from lerobot_streamrec.errors import EmptyEpisodeError, EpisodeError, EpisodeStateError
 from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.recording.clock_account import ClockAccount
 from lerobot_streamrec.recording.committer import Committer
 from lerobot_streamrec.recording.config import RecorderConfig
+from lerobot_streamrec.recording.dataset_work import DatasetWork
 from lerobot_streamrec.recording.disk_watch import DiskWatch
 from lerobot_streamrec.recording.encoder_choice import EncoderChoices
 from lerobot_streamrec.recording.futures import settled, then
 from lerobot_streamrec.recording.metadata import checked_metadata, OPERATOR
 from lerobot_streamrec.recording.outcomes import Outcomes, unfinished_text
 from lerobot_streamrec.recording.readiness import stream_statuses
+from lerobot_streamrec.recording.snapshot import recorder_status, state_of
 from lerobot_streamrec.recording.start_conditions import StartConditions
 from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
 from lerobot_streamrec.recording.streams import Streams
-from lerobot_streamrec.recording.summary import EpisodeSummary, Finalized
+from lerobot_streamrec.recording.summary import EpisodeSummary, Finalized, Rotation
 from lerobot_streamrec.recording.take import Take
+from lerobot_streamrec.recording.unasked_end import end_at_full_disk, end_at_shutdown
+from lerobot_streamrec.sync.row_clock import RowClock
+from lerobot_streamrec.video.config import EncoderConfig
 
 _log = logging.getLogger(__name__)
 
@@ -81,14 +86,17 @@ class Recorder:
         self._task = config.task
         self._operator = config.operator
         self._folders = take_folders(config.root)
-        self._finalizing: Future[Finalized] = settled(Finalized(writer.info))
         self._outcomes = Outcomes('; '.join(recovered))
+        self._dataset_work = DatasetWork(
+            self._committer, self._outcomes, is_compacting=config.compact_at_finalize
+        )
         self._conditions = StartConditions(
             config,
             self._streams,
             self._encoders,
             disk=self._disk,
             committer=self._committer,
+            dataset_work=self._dataset_work,
             outcomes=self._outcomes,
             clock_ns=steady_clock_ns,
         )
@@ -124,10 +132,11 @@ class Recorder:
     def _push(self, key: str, stamp_ns: int, value: Any) -> None:
         if self._is_closed:
             return
-        is_recording = self._take is not None
+        take = self._take
+        is_recording = take is not None and not take.is_paused
         self._advance(self._streams.push(key, stamp_ns, value, is_recording=is_recording))
-        if is_recording and self._disk.status.is_at_reserve:
-            self._save_what_there_is()
+        if take is not None and self._disk.status.is_at_reserve:
+            end_at_full_disk(self, self._disk.status.problem)
 
     def _advance(self, taken_in: Iterable[tuple[str, Any]]) -> None:
         """Close rows after each sample that a running take has got."""
@@ -135,21 +144,8 @@ class Recorder:
             if self._take is not None:
                 self._take.follow(key, value)
 
-    def _save_what_there_is(self) -> None:
-        """End the running episode while there is still room to save it."""
-        index, problem = self._committer.next_index, self._disk.status.problem
-        try:
-            saving = self.save()
-            _log.error('episode %d was ended: %s', index, problem)
-            saving.add_done_callback(partial(_tell_saved, 'full disk'))
-        except EmptyEpisodeError:
-            self.discard()
-            _log.error('an episode without a row was ended: %s', problem)
-        except EpisodeError as error:
-            _log.error('%s; %s', error, problem)
-
     def reject(self, key: str, reason: str) -> None:
-        """Take note of a message that could not be turned into a sample, and why."""
+        """Take note of a message that could not be turned into a sample, and the reason."""
         self._streams[key].reject(reason)
 
     def ignore(self, key: str, reason: str) -> None:
@@ -187,13 +183,8 @@ class Recorder:
         text = checked_metadata(name, text)
         if self._take is not None:
             self._take.metadata[name] = text
-            answer: Future[str] = Future()
-            answer.set_result(f'{name} of episode {self._committer.next_index}: {text!r}')
-            return answer
-        return then(
-            self._committer.annotate({name: text}),
-            lambda index: f'{name} of episode {index}: {text!r}',
-        )
+            return settled(f'{name} of episode {self._committer.next_index}: {text!r}')
+        return self._dataset_work.annotate(name, text)
 
     def start(self) -> int:
         """
@@ -205,19 +196,43 @@ class Recorder:
         """
         self._refuse_if_closed()
         if self._take is not None:
-            raise EpisodeStateError(
-                f'episode {self._committer.next_index} is being recorded already '
-                f'({self._take.num_rows} rows): save or discard it first'
-            )
-        is_finalizing = not self._finalizing.done()
+            there = f'episode {self._committer.next_index} is being recorded already'
+            raise EpisodeStateError(f'{there} ({self._take}): save or discard it first')
         clocks = self._streams.begin_episode()
-        encoders = self._conditions.check(self._task, is_finalizing=is_finalizing)
-        newest_ns = self._streams.newest_ns
-        assert newest_ns is not None
+        self._begin(self._conditions.check(self._task), None, clocks)
+        return self._committer.next_index
+
+    def rotate(self) -> Rotation:
+        """
+        Save the running episode and begin the next, both or neither; no row is lost in between.
+
+        Row 0 of the next is one period of the rows after the last row, unless the clocks were set
+        during the episode, or it is paused: then it is as soon as ``start`` would make it.
+
+        :raise EpisodeStateError: if none is running
+        :raise EmptyEpisodeError: if no row is complete yet; the episode goes on
+        :raise StreamrecError: for the reasons for which ``start`` or ``save`` would be refused;
+            if ``save`` can be carried out, the episode goes on
+        """
+        take = self._running()
+        # One that failed is refused by ``save``, with the reason.
+        encoders = self._conditions.check(self._task) if take.failure is None else {}
+        ended_index, saving = self._committer.next_index, self.save()
+        clock = None
+        if not take.is_paused and not self._streams.has_moved_clocks:
+            clock = take.continued_clock()
+        clocks = self._streams.begin_episode()
+        self._begin(encoders, clock, clocks)
+        ended = f'episode {ended_index} ({take})'
+        return Rotation(saving, ended, self._committer.next_index)
+
+    def _begin(
+        self, encoders: Mapping[str, EncoderConfig], clock: RowClock | None, clocks: ClockAccount
+    ) -> None:
         self._take = Take(
             self._config,
             self._streams.all,
-            self._streams.row_clock(newest_ns, self._config),
+            clock or self._streams.row_clock(self._config),
             encoders=encoders,
             task=self._task,
             folder=next(self._folders),
@@ -225,7 +240,33 @@ class Recorder:
             clocks=clocks,
         )
         self._disk.follow(self._take)
-        return self._committer.next_index
+
+    def pause(self) -> str:
+        """
+        Record no rows until ``resume``; the episode stays one episode.
+
+        :return: what is paused, in a sentence
+        :raise EpisodeStateError: if none is running, or it is paused already
+        """
+        take = self._running()
+        take.pause()
+        return f'paused after {take}'
+
+    def resume(self) -> str:
+        """
+        Go on with a paused episode.
+
+        :return: what goes on, in a sentence
+        :raise EpisodeStateError: if none is paused, or a camera's pictures do not fit its video
+            any more
+        :raise StreamsNotReadyError: if a stream is missing or stale
+        """
+        take = self._running()
+        take.refuse_unless_paused()
+        self._conditions.check_streams()
+        self._streams.take_up_clocks()
+        take.resume(self._streams.row_clock(self._config, is_first=not take.num_rows))
+        return f'recording goes on after {take}'
 
     def save(self) -> Future[EpisodeSummary]:
         """
@@ -247,9 +288,7 @@ class Recorder:
                 f'go to {self._config.root}/.streamrec/quarantine'
             )
         if not take.num_rows:
-            raise EmptyEpisodeError(
-                'the episode has no complete row yet: wait a moment, or discard it'
-            )
+            raise EmptyEpisodeError('the episode has no row yet: wait a moment, or discard it')
         self._take = None
         future = self._committer.submit(take.finish())
         self._outcomes.expect_save(future)
@@ -264,7 +303,7 @@ class Recorder:
         """
         take = self._running()
         self._take = None
-        sentence = f'discarded {take.num_rows} rows, {take.seconds:.1f} s'
+        sentence = f'discarded {take}'
         self._outcomes.note(sentence)
         finished = take.discard()
         self._committer.drop(finished)
@@ -277,12 +316,8 @@ class Recorder:
         :return: the undone episode, in a sentence; or the StreamrecError that prevented it
         :raise EpisodeStateError: if an episode is running
         """
-        self._refuse_if_closed()
-        if self._take is not None:
-            raise EpisodeStateError('an episode is being recorded: save or discard it first')
-        answer = then(self._committer.undo(), str)
-        self._outcomes.expect(answer)
-        return answer
+        self._refuse_while_recording()
+        return self._dataset_work.undo()
 
     def finalize(self) -> Future[Finalized]:
         """
@@ -291,14 +326,8 @@ class Recorder:
         :return: content of the dataset then
         :raise EpisodeStateError: if an episode is running
         """
-        self._refuse_if_closed()
-        if self._take is not None:
-            raise EpisodeStateError('an episode is being recorded: save or discard it first')
-        self._finalizing = self._committer.finalize(
-            is_compacting=self._config.compact_at_finalize
-        )
-        self._outcomes.expect(then(self._finalizing, lambda done: f'finalized: {done}'))
-        return self._finalizing
+        self._refuse_while_recording()
+        return self._dataset_work.finalize()
 
     def end(self) -> Future[DatasetInfo]:
         """
@@ -307,10 +336,7 @@ class Recorder:
         :return: done when everything is durable
         """
         if self._take is not None:
-            if self._config.on_shutdown == 'save':
-                self._save_at_end()
-            else:
-                self._discard_at_end()
+            end_at_shutdown(self, is_saving=self._config.on_shutdown == 'save')
         self._is_closed = True
         self._committer.give_up_long_work()
         return self._committer.flush()
@@ -330,51 +356,27 @@ class Recorder:
             _log.error('%s', unfinished_text(self._outcomes.num_saving, self._config))
         return not self._outcomes.num_saving and self._committer.num_lost == 0
 
-    def _save_at_end(self) -> None:
-        try:
-            saving = self.save()
-        except EmptyEpisodeError:
-            self._discard_at_end()
-        except EpisodeError as error:
-            _log.error('shutdown: %s', error)
-        else:
-            saving.add_done_callback(partial(_tell_saved, 'shutdown'))
-
-    def _discard_at_end(self) -> None:
-        self.discard()
-        _log.info('shutdown: %s', self._outcomes.last)
-
     # --- what is going on ----------------------------------------------------------------------
 
     def start_problems(self) -> list[str]:
         """Return the reasons for which an idle recorder would refuse to start an episode now."""
-        is_finalizing = not self._finalizing.done()
-        return self._conditions.problems(self._task, is_finalizing=is_finalizing)
+        return self._conditions.problems(self._task)
 
     def status(self) -> RecorderStatus:
         """Return a snapshot."""
         take = self._take
-        if take is not None:
+        if take is not None and not take.is_paused:
             self._streams.tell_stale()
         for sentence in self._committer.news():
             self._outcomes.note(sentence)
-        state = RecorderState.IDLE if take is None else RecorderState.RECORDING
-        return RecorderStatus(
-            state=RecorderState.CLOSED if self._is_closed else state,
-            episode_index=self._committer.next_index,
-            num_saved=self._committer.num_saved,
-            num_pending=self._outcomes.num_saving,
-            num_deferred=self._committer.num_deferred,
-            num_rows=take.num_rows if take else 0,
-            seconds=take.seconds if take else 0.0,
-            task=take.task if take else self._task,
-            failure=(take.failure or '') if take else '',
-            last_result=self._outcomes.last,
-            root=str(self._config.root),
+        return recorder_status(
+            RecorderState.CLOSED if self._is_closed else state_of(take),
+            take,
+            task=self._task,
+            root=self._config.root,
+            committer=self._committer,
+            outcomes=self._outcomes,
             disk=self._disk.status,
-            exposure=take.exposure if take else '',
-            clocks=take.clock_sentences if take else (),
-            activity=self._committer.activity,
             streams=stream_statuses(self._streams, take, self._clock_ns()),
         )
 
@@ -384,16 +386,15 @@ class Recorder:
         self._refuse_if_closed()
         if self._take is None:
             raise EpisodeStateError('no episode is being recorded: call start first')
-        self._advance(self._streams.flush(is_recording=True))
+        self._advance(self._streams.flush(is_recording=not self._take.is_paused))
         self._take.clocks.off.update(self._streams.off_clocks())
         return self._take
+
+    def _refuse_while_recording(self) -> None:
+        self._refuse_if_closed()
+        if self._take is not None:
+            raise EpisodeStateError('an episode is being recorded: save or discard it first')
 
     def _refuse_if_closed(self) -> None:
         if self._is_closed:
             raise EpisodeStateError('the recorder is closed: start it again')
-
-
-def _tell_saved(reason: str, saving: Future[EpisodeSummary]) -> None:
-    """Log the save of an episode that ended by itself; the committer logs a failure."""
-    if saving.exception() is None:
-        _log.info('%s: saved %s', reason, saving.result())

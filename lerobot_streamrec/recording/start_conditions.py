@@ -21,6 +21,7 @@ from functools import partial
 from lerobot_streamrec.errors import DiskFullError, EpisodeError, EpisodeStateError, StreamrecError
 from lerobot_streamrec.recording.committer import Committer
 from lerobot_streamrec.recording.config import RecorderConfig
+from lerobot_streamrec.recording.dataset_work import DatasetWork
 from lerobot_streamrec.recording.disk_watch import DiskWatch
 from lerobot_streamrec.recording.encoder_choice import EncoderChoices
 from lerobot_streamrec.recording.outcomes import Outcomes
@@ -44,6 +45,7 @@ class StartConditions:
     :param encoders: encoder of each camera
     :param disk: measures the room on the disk
     :param committer: knows the episodes that are on their way to the disk
+    :param dataset_work: knows whether the dataset is being finalized
     :param outcomes: knows how many saves are not answered yet
     :param clock_ns: steady clock
     """
@@ -56,6 +58,7 @@ class StartConditions:
         *,
         disk: DiskWatch,
         committer: Committer,
+        dataset_work: DatasetWork,
         outcomes: Outcomes,
         clock_ns: Callable[[], int],
     ) -> None:
@@ -64,15 +67,15 @@ class StartConditions:
         self._encoders = encoders
         self._disk = disk
         self._committer = committer
+        self._dataset_work = dataset_work
         self._outcomes = outcomes
         self._clock_ns = clock_ns
 
-    def check(self, task: str, *, is_finalizing: bool) -> Mapping[str, EncoderConfig]:
+    def check(self, task: str) -> Mapping[str, EncoderConfig]:
         """
         Refuse to start an episode that could not be recorded.
 
         :param task: task of the episode
-        :param is_finalizing: True while the dataset is being finalized
         :return: encoder of each camera
         :raise EpisodeStateError: if too many episodes are on their way to the disk
         :raise EpisodeError: if there is no task
@@ -82,28 +85,38 @@ class StartConditions:
         :raise CodecError: if the codec cannot take the size of a camera's pictures
         :raise DatasetMismatchError: if a camera's size or codec is not the dataset's
         """
-        for check in self._simple_checks(task, is_finalizing=is_finalizing):
+        for check in self._simple_checks(task):
             check()
         for stream in self._streams.all:
             stream.look_at_pictures()
         return self._fit_encoders()
 
-    def problems(self, task: str, *, is_finalizing: bool) -> list[str]:
+    def check_streams(self) -> None:
+        """
+        Refuse to go on with a paused episode that could not be recorded.
+
+        :raise StreamsNotReadyError: if a stream is missing or stale, or no recent picture of a
+            camera decodes
+        """
+        for stream in self._streams.all:
+            stream.look_at_pictures()
+        refuse_unready_streams(self._streams, self._clock_ns())
+        refuse_undecodable_pictures(self._streams.all)
+
+    def problems(self, task: str) -> list[str]:
         """
         Return every reason for which ``check`` would refuse now; empty: it would not.
 
         Pictures are judged by those that were decoded last; none is decoded for this.
         """
-        checks = self._simple_checks(task, is_finalizing=is_finalizing)
+        checks = self._simple_checks(task)
         return [text for one in (*checks, self._fit_encoders) if (text := _refusal(one))]
 
-    def _simple_checks(
-        self, task: str, *, is_finalizing: bool
-    ) -> tuple[Callable[[], object], ...]:
+    def _simple_checks(self, task: str) -> tuple[Callable[[], object], ...]:
         return (
             self._refuse_a_queue,
             partial(self._refuse_without_task, task),
-            partial(self._refuse_while_finalizing, is_finalizing),
+            self._refuse_while_finalizing,
             self._refuse_a_full_disk,
         )
 
@@ -121,8 +134,8 @@ class StartConditions:
                 'there is no task: set the parameter task, or publish it on the task topic'
             )
 
-    def _refuse_while_finalizing(self, is_finalizing: bool) -> None:
-        if is_finalizing:
+    def _refuse_while_finalizing(self) -> None:
+        if self._dataset_work.is_finalizing:
             raise EpisodeStateError(
                 f'the dataset is being finalized ({self._committer.activity or "saving"}): wait '
                 'for the answer'

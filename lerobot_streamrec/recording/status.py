@@ -28,6 +28,7 @@ class RecorderState(Enum):
 
     IDLE = 'idle'
     RECORDING = 'recording'
+    PAUSED = 'paused'
     CLOSED = 'closed'
 
 

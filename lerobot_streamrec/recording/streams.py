@@ -131,6 +131,17 @@ class Streams:
         self._stale_log.clear()
         return self._steps.begin_episode()
 
+    @property
+    def has_moved_clocks(self) -> bool:
+        """Whether rows are in another time than that of the clocks now, since clocks were set."""
+        return self._steps.has_moved
+
+    def take_up_clocks(self) -> None:
+        """Go over to the time that the clocks have now, in the account of the same episode."""
+        for _ in self.flush(is_recording=False):
+            pass
+        self._steps.take_up_clocks()
+
     def tell_stale(self) -> None:
         """Log which streams have gone stale in an episode."""
         for stream in self._streams.values():
@@ -142,17 +153,21 @@ class Streams:
         readings = [_reading(stream, clock_here_ns) for stream in self._streams.values()]
         return off_clocks(readings, self._max_lateness_s)
 
-    def row_clock(self, not_before_ns: int, config: RecorderConfig) -> RowClock:
+    def row_clock(self, config: RecorderConfig, *, is_first: bool = True) -> RowClock:
         """
-        Make the clock of an episode.
+        Make the clock of an episode, or of the part of one after a pause.
 
-        :param not_before_ns: the earliest instant of row 0
+        Its first row is less than a row's period from now; every stream has a sample.
+
         :param config: settings
+        :param is_first: False: there are rows before
         """
+        not_before_ns = self.newest_ns
+        assert not_before_ns is not None
         if config.clock:
             leader = self._streams[config.clock]
             clock = FollowingClock(leader, not_before_ns, config.fps)
-            if not config.is_key_first:
+            if not config.is_key_first or not is_first:
                 return clock
             return WaitingClock(clock, partial(_shows_key_frame, leader), MAX_KEY_DISTANCE)
         cameras = [stream for stream in self.all if stream.config.is_camera]

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 
@@ -23,9 +24,9 @@ from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.dataset.rebuild.changing import Change
 from lerobot_streamrec.dataset.row_stamps import ROW
 from lerobot_streamrec.recording.config import MIB, NS_PER_MS
+from lerobot_streamrec.recording.finished_take import FinishedTake
 from lerobot_streamrec.recording.row_account import RowAccount
 from lerobot_streamrec.recording.stream import StreamCounts
-from lerobot_streamrec.recording.take import FinishedTake
 from lerobot_streamrec.sync.grid import NS_PER_S
 import numpy as np
 import numpy.typing as npt
@@ -72,6 +73,21 @@ class EpisodeSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Rotation:
+    """
+    One episode that ended, and another one that began at the same moment.
+
+    :param saving: result of saving the first one
+    :param ended: the first one, in words
+    :param index: index that the second one will have
+    """
+
+    saving: Future[EpisodeSummary]
+    ended: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finalized:
     """
     What finalizing has come to.
@@ -107,7 +123,11 @@ def summarize(
 
     :param num_deferred: saved episodes whose videos are encoded later; 0: it is in the dataset
     """
-    remarks = take.clocks.sentences(take.start_ns)
+    remarks = [
+        f'{one.seconds:.1f} s before row {one.row} are left out, since it was paused'
+        for one in take.cuts
+    ]
+    remarks += take.clocks.sentences(take.start_ns)
     remarks += [f'{key} {one.text}' for key, one in take.clocks.off.items()]
     remarks += [remark for key in take.rows for remark in _remarks(take, key)]
     return EpisodeSummary(
@@ -182,6 +202,7 @@ def record_of(take: FinishedTake) -> dict[str, object]:
         'take_id': take.take_id,
         'metadata': {name: text for name, text in take.metadata.items() if text},
         'clock_steps': take.clocks.as_record(),
+        'cuts': [asdict(one) for one in take.cuts],
         'saved_at': datetime.now(timezone.utc).isoformat(timespec='milliseconds'),
         'streams': {
             stream.key: {

@@ -16,21 +16,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import replace
 import logging
 from pathlib import Path
 from typing import Any
 
+from lerobot_streamrec.dataset.takes.cuts import Cut, cuts_within
 from lerobot_streamrec.dataset.takes.journal import Journal
-from lerobot_streamrec.dataset.takes.take_record import TakenVector, TakeRecord
+from lerobot_streamrec.dataset.takes.take_record import new_take_id, TakenVector, TakeRecord
 from lerobot_streamrec.depth_frame import depth_unit
-from lerobot_streamrec.errors import FrameShapeError
+from lerobot_streamrec.errors import EpisodeStateError, FrameShapeError
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.camera_take import CameraTake, open_camera
 from lerobot_streamrec.recording.clock_account import ClockAccount
 from lerobot_streamrec.recording.column_values import Column
-from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.config import RecorderConfig
+from lerobot_streamrec.recording.finished_take import FinishedTake
 from lerobot_streamrec.recording.journal_thread import JournalThread
 from lerobot_streamrec.recording.row_account import RowAccount
 from lerobot_streamrec.recording.sampling import Shown
@@ -39,77 +40,12 @@ from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.sync.row_clock import RowClock
 from lerobot_streamrec.video.config import EncoderConfig
 from lerobot_streamrec.video.decoders import is_coded
-from lerobot_streamrec.video.mp4_encoder import EncodedVideo
 import numpy as np
-import numpy.typing as npt
 
 _log = logging.getLogger(__name__)
 
 # A damaged header may tell any size; so many in a row with another one are believed.
 _NUM_BELIEVED = 4
-
-
-@dataclass(frozen=True, slots=True)
-class FinishedTake:
-    """
-    A take that gets no more rows; its encoders may still be at work.
-
-    :param task: the robot's task
-    :param fps: rows per second
-    :param start_ns: instant of row 0
-    :param num_rows: rows
-    :param vectors: per key ``(num_rows, d)`` in the dtype of its column; none without rows
-    :param cameras: per video key
-    :param videos: per video key, the encoders' results
-    :param streams: settings of all of them
-    :param rows: per stream
-    :param counts: per stream, of this take alone
-    :param counted_s: how long messages were counted, seconds of the streams' time
-    :param folder: in staging, holds the videos and the journal
-    :param journal: writes the rows down; it may still be at work
-    :param take_id: unlike that of any other take
-    :param metadata: its operator, notes and verdict
-    :param clocks: account of the steps of clocks
-    """
-
-    task: str
-    fps: int
-    start_ns: int
-    num_rows: int
-    vectors: Mapping[str, npt.NDArray[np.generic]]
-    cameras: Mapping[str, CameraTake]
-    videos: Mapping[str, Future[EncodedVideo]]
-    streams: tuple[StreamConfig, ...]
-    rows: Mapping[str, RowAccount]
-    counts: Mapping[str, StreamCounts]
-    counted_s: float
-    folder: Path
-    journal: JournalThread
-    take_id: str
-    metadata: Mapping[str, str]
-    clocks: ClockAccount
-
-    @property
-    def seconds(self) -> float:
-        """How long it lasts."""
-        return self.num_rows / self.fps
-
-    def num_repeated(self, key: str) -> int:
-        """
-        Count a camera's frames that repeat the one before, though a new picture was due.
-
-        Its encoder has finished.
-        """
-        rows = self.rows[key]
-        return rows.repeated + rows.overloaded + self.num_undecodable(key)
-
-    def num_undecodable(self, key: str) -> int:
-        """Count a stream's pictures that could not be decoded; its encoder has finished."""
-        return self.videos[key].result().num_undecodable if key in self.videos else 0
-
-    def encoder_trouble(self, key: str) -> str:
-        """Say which encoder of a stream failed; its encoder has finished. Empty: none did."""
-        return self.videos[key].result().trouble if key in self.videos else ''
 
 
 class Take:
@@ -144,7 +80,9 @@ class Take:
         self._config = config
         self._max_lateness_ns = config.max_lateness_ns
         self._streams = streams
-        self._clock = clock
+        self._clock = self._first_clock = clock
+        self._is_paused = False
+        self._cuts: dict[int, Cut] = {}
         self._folder = folder
         self.task = task
         self.metadata = dict(metadata)
@@ -172,15 +110,19 @@ class Take:
             if stream.config.is_camera
         }
         self._num_other_size = dict.fromkeys(self._cameras, 0)
+        self._take_id = new_take_id()
         self._record = self._describe()
         self._journal = JournalThread(lambda: Journal(folder, self._record))
+
+    def __str__(self) -> str:
+        return f'{self._num_rows} rows, {self.seconds:.1f} s'
 
     def _describe(self) -> TakeRecord:
         features = self._config.features()
         return TakeRecord(
             task=self.task,
             fps=self._config.fps,
-            start_stamp_ns=self._clock.start_ns,
+            start_stamp_ns=self._first_clock.start_ns,
             cameras={
                 key: one.taken for key, one in self._cameras.items()
             },
@@ -192,6 +134,8 @@ class Take:
             metadata=dict(self.metadata),
             robot_type=self._config.robot_type,
             features=tuple(features),
+            take_id=self._take_id,
+            cuts=tuple(self._cuts.values()),
         )
 
     @property
@@ -203,6 +147,11 @@ class Take:
     def seconds(self) -> float:
         """Length of the rows closed so far; any thread."""
         return self._num_rows / self._config.fps
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether no rows are closed until it is resumed."""
+        return self._is_paused
 
     @property
     def folder(self) -> Path:
@@ -237,7 +186,7 @@ class Take:
     @property
     def clock_sentences(self) -> tuple[str, ...]:
         """Sentences on the steps of clocks so far."""
-        return tuple(self.clocks.sentences(self._clock.start_ns))
+        return tuple(self.clocks.sentences(self._first_clock.start_ns))
 
     def fail(self, reason: str) -> None:
         """Say why this take cannot be saved, in the log as well; the first reason stays."""
@@ -268,24 +217,26 @@ class Take:
 
     def follow(self, key: str, value: Any) -> None:
         """Close rows after a sample; a picture of another size or unit fails the take."""
-        if key in self._cameras:
-            self._check_size(key, value)
+        if self._is_paused:
+            return
+        if key in self._cameras and (reason := self._misfit(key, value)):
+            self.fail(reason)
         self.advance()
 
-    def _check_size(self, key: str, picture: Picture) -> None:
-        camera = self._cameras[key]
-        if (picture.height, picture.width) != (camera.taken.height, camera.taken.width):
-            self.fail(
-                f'{key} changed from {camera.taken.width}x{camera.taken.height} to '
-                f'{picture.width}x{picture.height} pixels after {self._num_rows} rows; a '
-                'video has one size, so that another episode is needed'
-            )
-        if depth_unit(picture) != camera.depth_unit:
-            self.fail(
-                f'{key} changed from depth in {camera.depth_unit!r} to {depth_unit(picture)!r} '
-                f'after {self._num_rows} rows; a video has one unit, so that another episode is '
-                'needed'
-            )
+    def _misfit(self, key: str, picture: Picture) -> str:
+        """Say why a picture does not fit the camera's video; empty if it does."""
+        taken, unit = self._cameras[key].taken, self._cameras[key].depth_unit
+        if (picture.height, picture.width) != (taken.height, taken.width):
+            change = f'{taken.width}x{taken.height} to {picture.width}x{picture.height} pixels'
+            kind = 'size'
+        elif depth_unit(picture) != unit:
+            change, kind = f'depth in {unit!r} to {depth_unit(picture)!r}', 'unit'
+        else:
+            return ''
+        return (
+            f'{key} changed from {change} after {self._num_rows} rows; a video has one {kind}, '
+            'so that another episode is needed'
+        )
 
     def advance(self) -> None:
         """Close every row that all live streams have passed."""
@@ -304,12 +255,61 @@ class Take:
         Silent streams hold their last samples. A row whose sample is still on its way from a live
         stream is left out, since it would show a sample of another instant.
         """
-        if self._failure is not None:
+        if self._failure is not None or self._is_paused:
             return
         newest_ns = max(self._newest_stamps_ns())
         patience_ns = NS_PER_S // self._config.fps
         end_ns = min(one.settled_until_ns(newest_ns, patience_ns) for one in self._streams)
         self._close_rows(end_ns, end_ns)
+
+    def pause(self) -> None:
+        """
+        Close rows as ``close_last_rows`` does, and no more until ``resume``.
+
+        :raise EpisodeStateError: if it is paused already
+        """
+        if self._is_paused:
+            raise EpisodeStateError('the episode is paused already: resume, save or discard it')
+        self.close_last_rows()
+        self._is_paused = True
+
+    def refuse_unless_paused(self) -> None:
+        """Raise EpisodeStateError unless it is paused."""
+        if not self._is_paused:
+            raise EpisodeStateError('the episode is not paused: pause, save or discard it')
+
+    def resume(self, clock: RowClock) -> None:
+        """
+        Close rows again.
+
+        :param clock: tells their instants from now on
+        :raise EpisodeStateError: if a camera's pictures do not fit its video any more
+        """
+        for stream in self._streams:
+            key = stream.config.key
+            if key in self._cameras and (reason := self._misfit(key, stream.whole_picture)):
+                raise EpisodeStateError(f'{reason}: save or discard this one')
+        self._clock = clock
+        if self._num_rows:
+            self._cuts[self._num_rows] = self._cut(self._num_rows, clock.start_ns)
+        else:
+            self._first_clock = clock
+        self._record = self._describe()
+        self._journal.describe(self._record)
+        self._is_paused = False
+
+    def continued_clock(self) -> RowClock:
+        """Return a clock whose row 0 is the row after the last one that was closed."""
+        return self._clock.continued()
+
+    def _cut(self, row: int, to_ns: int) -> Cut:
+        instants_ns = next(iter(self._rows.values())).instants_ns
+        return Cut(row, int(instants_ns[row - 1]), to_ns)
+
+    def _exact_cuts(self) -> tuple[Cut, ...]:
+        instants_ns = next(iter(self._rows.values())).instants_ns
+        cuts = cuts_within(self._cuts.values(), self._num_rows)
+        return tuple(replace(one, to_ns=int(instants_ns[one.row])) for one in cuts)
 
     def _newest_stamps_ns(self) -> list[int]:
         return [stream.newest_ns for stream in self._streams if stream.newest_ns is not None]
@@ -366,7 +366,7 @@ class Take:
         return FinishedTake(
             task=self.task,
             fps=self._config.fps,
-            start_ns=self._clock.start_ns,
+            start_ns=self._first_clock.start_ns,
             num_rows=self._num_rows,
             vectors={
                 key: np.stack(values).astype(self._record.vectors[key].dtype)
@@ -381,9 +381,10 @@ class Take:
             counted_s=(self._newest_ns - self._counted_from_ns) / NS_PER_S,
             folder=self._folder,
             journal=self._journal,
-            take_id=self._record.take_id,
+            take_id=self._take_id,
             metadata=self.metadata,
             clocks=self.clocks,
+            cuts=self._exact_cuts(),
         )
 
     def discard(self) -> FinishedTake:

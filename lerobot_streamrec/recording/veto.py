@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from lerobot_streamrec.recording.config import Limits, NS_PER_MS
-from lerobot_streamrec.recording.take import FinishedTake
+from lerobot_streamrec.recording.finished_take import FinishedTake
 
 
 def veto_of(take: FinishedTake, limits: Limits) -> str:

@@ -38,6 +38,9 @@ class RowClock(Protocol):
     def advance(self) -> None:
         """Go on to the row after the one that ``next_ns`` told."""
 
+    def continued(self) -> RowClock:
+        """Return a clock of another episode, whose row 0 is the row that comes next here."""
+
 
 class FreeClock:
     """
@@ -62,6 +65,10 @@ class FreeClock:
     def advance(self) -> None:
         """Go on to the next row."""
         self._row += 1
+
+    def continued(self) -> FreeClock:
+        """Return a clock of another episode, whose row 0 is the row that comes next here."""
+        return FreeClock(Grid(self._grid.stamp_ns(self._row), self._grid.fps))
 
 
 class Stamps(Protocol):
@@ -91,10 +98,11 @@ class FollowingClock:
     def __init__(self, stamps: Stamps, not_before_ns: int, fps: int) -> None:
         self._stamps = stamps
         self._not_before_ns = not_before_ns
+        self._fps = fps
         self._period_ns = NS_PER_S // fps
-        newest_ns = stamps.newest_ns
-        # As if the newest picture stood in the row before row 0.
-        self._last_ns = not_before_ns if newest_ns is None else newest_ns
+        nearest_ns = stamps.nearest_ns(not_before_ns)
+        # As if the picture that is nearest to the begin stood in the row before row 0.
+        self._last_ns = not_before_ns if nearest_ns is None else nearest_ns
         if self._last_ns >= not_before_ns:
             self._last_ns -= self._period_ns
         self._next_ns = self._last_ns
@@ -133,6 +141,12 @@ class FollowingClock:
         self._last_ns = self._next_ns
         if self._start_ns is None:
             self._start_ns = self._last_ns
+
+    def continued(self) -> FollowingClock:
+        """Return a clock of another episode, whose row 0 is the row that comes next here."""
+        clock = FollowingClock(self._stamps, self._last_ns + 1, self._fps)
+        clock._last_ns = clock._next_ns = self._last_ns
+        return clock
 
 
 class WaitingClock:
@@ -174,3 +188,11 @@ class WaitingClock:
         self._num_to_leave_out = 0
         if self._start_ns is None:
             self._start_ns = self._next_ns
+
+    def continued(self) -> RowClock:
+        """
+        Return a clock of another episode, whose row 0 is the row that comes next here.
+
+        It leaves no row out: no row may be lost between the two episodes.
+        """
+        return self._clock.continued()

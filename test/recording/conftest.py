@@ -145,9 +145,19 @@ class Rig:
 
     def instants(self, dataset, episode_index):
         """Return the instants of an episode's rows."""
-        start_ns = self.record_of(episode_index)['start_stamp_ns']
-        length = dataset.episodes.loc[episode_index, 'length']
-        return [start_ns + row * SECOND_NS // self.config.fps for row in range(length)]
+        return self.instants_of(episode_index, dataset.episodes.loc[episode_index, 'length'])
+
+    def instants_of(self, episode_index, length):
+        """Return the instants of an episode's first rows, pauses left out."""
+        record = self.record_of(episode_index)
+        begins = {0: record['start_stamp_ns']}
+        begins |= {cut['row']: cut['to_ns'] for cut in record.get('cuts', ())}
+        instants = []
+        for row in range(length):
+            if row in begins:
+                first_row, first_ns = row, begins[row]
+            instants.append(first_ns + (row - first_row) * SECOND_NS // self.config.fps)
+        return instants
 
     def shown(self, dataset, episode_index, key):
         """Return the numbers that an episode's rows show."""

@@ -161,7 +161,7 @@ def test_an_episode_cannot_start_twice(rig):
     rig.recorder.start()
     rig.run(1)
     rows = rig.recorder.status().num_rows
-    with pytest.raises(EpisodeStateError, match=rf'episode 0 .*\({rows} rows\)'):
+    with pytest.raises(EpisodeStateError, match=rf'episode 0 .*\({rows} rows, '):
         rig.recorder.start()
     rig.run(1)
     assert rig.save().episode.num_rows > rows

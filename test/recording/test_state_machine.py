@@ -103,8 +103,13 @@ class Machine(RuleBasedStateMachine):
         return self.rig.recorder
 
     @property
+    def state(self):
+        return self.recorder.status().state if self.rig is not None else RecorderState.CLOSED
+
+    @property
     def is_recording(self):
-        return self.rig is not None and self.recorder.status().state is RecorderState.RECORDING
+        """A paused episode is one that is being recorded."""
+        return self.state in (RecorderState.RECORDING, RecorderState.PAUSED)
 
     # --- time and messages ---------------------------------------------------------------------
 
@@ -118,7 +123,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(key=st.sampled_from([FRONT, TOP, STATE]))
     def bring_a_stamp_of_another_clock(self, key):
-        if self.is_recording:
+        if self.state is RecorderState.RECORDING:
             self.rig.push(key, self.rig.now_ns + 3600 * SECOND_NS)
             # It stands in no row: the account goes without it.
             self.rig.sent[key].pop()
@@ -141,7 +146,12 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def ask_for_what_makes_no_sense(self):
-        verbs = ('start', 'undo', 'finalize') if self.is_recording else ('save', 'discard')
+        verbs = {
+            RecorderState.IDLE: ('save', 'discard', 'rotate', 'pause', 'resume'),
+            RecorderState.RECORDING: ('start', 'undo', 'finalize', 'resume'),
+            RecorderState.PAUSED: ('start', 'undo', 'finalize', 'pause'),
+            RecorderState.CLOSED: (),
+        }[self.state]
         for verb in verbs:
             with pytest.raises(EpisodeError):
                 getattr(self.recorder, verb)()
@@ -157,7 +167,7 @@ class Machine(RuleBasedStateMachine):
         self.save(fails_at)
 
     def save(self, fails_at):
-        rows = self.recorder.status().num_rows
+        rows, state = self.recorder.status().num_rows, self.state
         self._disk.countdown = fails_at
         try:
             summary = self.rig.save()
@@ -168,16 +178,44 @@ class Machine(RuleBasedStateMachine):
         self.doing['saves'] += 1
         assert summary.episode.episode_index == len(self.saved)
         self.saved.append(summary.episode.num_rows)
-        self.check_end(len(self.saved) - 1, rows)
+        self.check_end(len(self.saved) - 1, rows, state)
 
-    def check_end(self, episode_index, num_closed):
+    @rule()
+    @precondition(lambda self: self.is_recording)
+    def rotate(self):
+        rows, state = self.recorder.status().num_rows, self.state
+        # A stream that was silent for long is a reason to do neither.
+        try:
+            rotation = self.recorder.rotate()
+        except EpisodeError:
+            return
+        assert rotation.index == len(self.saved) + 1
+        self.doing['rotations'] += 1
+        self.saved.append(rotation.saving.result(WAIT_S).episode.num_rows)
+        self.check_end(len(self.saved) - 1, rows, state)
+
+    @rule()
+    @precondition(lambda self: self.state is RecorderState.RECORDING)
+    def pause(self):
+        self.recorder.pause()
+
+    @rule()
+    @precondition(lambda self: self.state is RecorderState.PAUSED)
+    def resume(self):
+        with suppress(EpisodeError):
+            self.recorder.resume()
+            self.doing['resumptions'] += 1
+
+    def check_end(self, episode_index, num_closed, state):
         """An episode ends at the newest stamp; every message comes at once, so none is awaited."""
         num_rows, fps = self.saved[episode_index], self.rig.config.fps
         assert num_rows >= num_closed
-        start_ns = self.rig.record_of(episode_index)['start_stamp_ns']
+        last_ns = self.rig.instants_of(episode_index, num_rows)[-1]
         newest_ns = max(stamp for sent in self.rig.sent.values() for stamp, _ in sent)
         # A stream that missed one message may be late by as much as a row.
-        assert 0 <= newest_ns - start_ns - (num_rows - 1) * SECOND_NS // fps < 2 * SECOND_NS // fps
+        assert newest_ns >= last_ns
+        # One that is paused has ended already.
+        assert state is RecorderState.PAUSED or newest_ns - last_ns < 2 * SECOND_NS // fps
 
     @rule()
     @precondition(lambda self: self.is_recording)
@@ -215,14 +253,14 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def end_and_begin_again(self):
-        rows = self.recorder.status().num_rows
+        rows, state = self.recorder.status().num_rows, self.state
         failure = self.recorder.status().failure
         self.recorder.close(WAIT_S)
         root = self.rig.config.root
         lengths = self._read(root).episodes['length'].tolist() if self._is_dataset(root) else []
         if len(lengths) > len(self.saved):
             self.saved.append(lengths[-1])
-            self.check_end(len(lengths) - 1, rows)
+            self.check_end(len(lengths) - 1, rows, state)
         else:
             assert not rows or failure
         self._go_on(root)
@@ -314,4 +352,5 @@ def test_the_promises_hold_whatever_happens(make_rig, tmp_path, read_dataset, mo
         ),
     )
     # A machine that does nothing breaks nothing.
-    assert all(doing[name] for name in ('saves', 'undos', 'recoveries')), doing
+    done = ('saves', 'undos', 'recoveries', 'rotations', 'resumptions')
+    assert all(doing[name] for name in done), doing

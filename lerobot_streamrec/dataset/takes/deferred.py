@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 import os
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from lerobot_streamrec.dataset.files import Files
 from lerobot_streamrec.dataset.layout import STAGING
 from lerobot_streamrec.dataset.parquet import to_bytes
 from lerobot_streamrec.dataset.row_stamps import read_row_stamps, ROW, row_stamps_table
+from lerobot_streamrec.dataset.takes.cuts import Cut, cuts_within, instant_ns
 from lerobot_streamrec.dataset.takes.drafting import draft_of
 from lerobot_streamrec.dataset.takes.journal import Journal, read_journal
 from lerobot_streamrec.dataset.takes.saved_take import (
@@ -54,8 +55,6 @@ import numpy.typing as npt
 
 UNENCODABLE = 'unencodable'
 """Prefix of the name of a take in quarantine that has no whole row."""
-
-_NS_PER_S = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,11 +323,16 @@ def _record(
     saved: SavedTake, encoded: EncodedTake, row_stamps: Mapping[str, npt.NDArray[np.int64]]
 ) -> dict[str, object]:
     record = dict(saved.record)
+    cuts = [Cut(**one) for one in record.get('cuts', ())]
+    record['cuts'] = [
+        asdict(one) for one in cuts_within(cuts, encoded.num_rows, encoded.first_row)
+    ]
     if encoded.first_row:
+        start_ns, fps = record['start_stamp_ns'], record['fps']
         record['start_stamp_ns'] = (
             int(row_stamps[ROW][encoded.first_row])
             if ROW in row_stamps
-            else record['start_stamp_ns'] + encoded.first_row * _NS_PER_S // record['fps']
+            else instant_ns(start_ns, fps, cuts, encoded.first_row)
         )
     if encoded.num_rows < saved.num_rows:
         record['recovered'] = True

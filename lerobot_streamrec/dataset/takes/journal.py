@@ -20,7 +20,7 @@ from contextlib import suppress
 import os
 from pathlib import Path
 
-from lerobot_streamrec.dataset.files import sync_folder
+from lerobot_streamrec.dataset.files import ASIDE, sync_folder
 from lerobot_streamrec.dataset.takes.take_record import (
     DISCARDED,
     RECORD,
@@ -69,6 +69,22 @@ class Journal:
         except OSError as error:
             self.close()
             raise _explained(folder, error) from error
+
+    def describe(self, record: TakeRecord) -> None:
+        """
+        Replace the description of the take; its features stay the same.
+
+        :raise DatasetError: if the disk refuses; then the old one is still there
+        """
+        aside = self._folder / f'{RECORD}{ASIDE}'
+        try:
+            with aside.open('wb') as opened:
+                opened.write(record.as_bytes())
+                opened.flush()
+                os.fsync(opened.fileno())
+            aside.replace(self._folder / RECORD)
+        except OSError as error:
+            raise _explained(self._folder, error) from error
 
     def append(self, rows: Sequence[Row]) -> None:
         """

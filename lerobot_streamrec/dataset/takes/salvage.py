@@ -16,12 +16,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 import logging
 from pathlib import Path
 
 from lerobot_streamrec.dataset.draft import EpisodeDraft
 from lerobot_streamrec.dataset.files import ASIDE, Files
 from lerobot_streamrec.dataset.layout import STAGING
+from lerobot_streamrec.dataset.takes.cuts import cuts_within
 from lerobot_streamrec.dataset.takes.deferred import DeferredTakes
 from lerobot_streamrec.dataset.takes.drafting import draft_of
 from lerobot_streamrec.dataset.takes.journal import read_journal
@@ -109,7 +111,7 @@ def _save_interrupted(
     deferred = DeferredTakes(writer)
     if num_rows and (deferred.takes or any(one.num_spooled for one in sources.values())):
         # To encode what waits takes time, and earlier ones become episodes before it.
-        deferred.defer(folder, num_rows, _record_of(record))
+        deferred.defer(folder, num_rows, _record_of(record, num_rows))
         return (
             f'an interrupted take of {record.task!r} is saved, {num_rows} rows, '
             f'{num_rows / record.fps:.1f} s; what waits of its videos is encoded now'
@@ -150,16 +152,17 @@ def _draft(
         videos = {}
     if not num_rows:
         return None
-    return draft_of(folder, record, num_rows, videos, _record_of(record))
+    return draft_of(folder, record, num_rows, videos, _record_of(record, num_rows))
 
 
-def _record_of(record: TakeRecord) -> dict[str, object]:
+def _record_of(record: TakeRecord, num_rows: int) -> dict[str, object]:
     return {
         'fps': record.fps,
         'start_stamp_ns': record.start_stamp_ns,
         'task': record.task,
         'take_id': record.take_id,
         'metadata': dict(record.metadata),
+        'cuts': [asdict(one) for one in cuts_within(record.cuts, num_rows)],
         'recovered': True,
     }
 

@@ -23,6 +23,7 @@ from typing import Any
 import uuid
 
 from lerobot_streamrec.dataset.features import check_feature_key
+from lerobot_streamrec.dataset.takes.cuts import Cut
 from lerobot_streamrec.errors import DatasetCorruptError
 import numpy as np
 
@@ -73,10 +74,15 @@ class TakenVector:
     dtype: str = 'float32'
 
 
+def new_take_id() -> str:
+    """Return an id unlike that of any other take."""
+    return uuid.uuid4().hex
+
+
 @dataclass(frozen=True, slots=True)
 class TakeRecord:
     """
-    Written once, when a take begins.
+    Written when a take begins, and again when one that was paused goes on.
 
     :param task: the robot's task
     :param fps: rows per second
@@ -87,6 +93,7 @@ class TakeRecord:
     :param take_id: unlike that of any other take
     :param robot_type: the dataset's: this take may be its first
     :param features: keys of all features, in the order of the settings
+    :param cuts: where it was paused
     """
 
     task: str
@@ -95,9 +102,10 @@ class TakeRecord:
     cameras: Mapping[str, TakenCamera]
     vectors: Mapping[str, TakenVector]
     metadata: Mapping[str, str] = field(default_factory=dict)
-    take_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    take_id: str = field(default_factory=new_take_id)
     robot_type: str | None = None
     features: tuple[str, ...] = ()
+    cuts: tuple[Cut, ...] = ()
 
     def as_bytes(self) -> bytes:
         """Return the file's content."""
@@ -129,6 +137,10 @@ def parse_take_record(content: bytes, where: object) -> TakeRecord:
             take_id=str(raw['take_id']),
             robot_type=raw.get('robot_type'),
             features=tuple(map(str, raw.get('features', ()))),
+            cuts=tuple(
+                Cut(int(one['row']), int(one['from_ns']), int(one['to_ns']))
+                for one in raw.get('cuts', ())
+            ),
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise DatasetCorruptError(f'{where} cannot be read: {error!r}') from error

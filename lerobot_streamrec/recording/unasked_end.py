@@ -1,0 +1,84 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Episodes that end without an operator's word: at a full disk, or with the process."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from functools import partial
+import logging
+from typing import Protocol
+
+from lerobot_streamrec.errors import EmptyEpisodeError, EpisodeError
+from lerobot_streamrec.recording.status import RecorderStatus
+from lerobot_streamrec.recording.summary import EpisodeSummary
+
+_log = logging.getLogger(__name__)
+
+
+class Ending(Protocol):
+    """A recorder with a running episode."""
+
+    def save(self) -> Future[EpisodeSummary]:
+        """End the running episode and make it durable."""
+
+    def discard(self) -> Future[str]:
+        """End the running episode and delete it."""
+
+    def status(self) -> RecorderStatus:
+        """Return a snapshot."""
+
+
+def end_at_full_disk(recorder: Ending, problem: str) -> None:
+    """
+    End the running episode while there is still room to save it.
+
+    :param problem: how full the disk is, in words
+    """
+    index = recorder.status().episode_index
+    try:
+        saving = recorder.save()
+        _log.error('episode %d was ended: %s', index, problem)
+        saving.add_done_callback(partial(_tell_saved, 'full disk'))
+    except EmptyEpisodeError:
+        recorder.discard()
+        _log.error('an episode without a row was ended: %s', problem)
+    except EpisodeError as error:
+        _log.error('%s; %s', error, problem)
+
+
+def end_at_shutdown(recorder: Ending, *, is_saving: bool) -> None:
+    """
+    Save or discard the running episode; one without a row is discarded.
+
+    :param is_saving: False: discard it
+    """
+    if is_saving:
+        try:
+            saving = recorder.save()
+            saving.add_done_callback(partial(_tell_saved, 'shutdown'))
+            return
+        except EmptyEpisodeError:
+            pass
+        except EpisodeError as error:
+            _log.error('shutdown: %s', error)
+            return
+    recorder.discard()
+    _log.info('shutdown: %s', recorder.status().last_result)
+
+
+def _tell_saved(reason: str, saving: Future[EpisodeSummary]) -> None:
+    """Log the save of an episode that ended by itself; the committer logs a failure."""
+    if saving.exception() is None:
+        _log.info('%s: saved %s', reason, saving.result())
