@@ -70,5 +70,7 @@ setup(
             'record = lerobot_streamrec.nodes.record_main:main',
             'streamrec = lerobot_streamrec.cli.__main__:run',
         ],
+        # Where there is a `ros2`, `ros2 lerobot` runs all of these. Nothing needs it.
+        'ros2cli.command': ['lerobot = lerobot_streamrec.cli.ros2_plugin:LerobotCommand'],
     },
 )

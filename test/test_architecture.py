@@ -66,6 +66,8 @@ OWNERS = (
         ),
         'nodes',
     ),
+    # A plug-in of `ros2`, which brings its own Python: no node needs it.
+    (re.compile(r'ros2cli'), 'cli'),
 )
 
 # Units that get along with the standard library and these.
@@ -281,6 +283,7 @@ def test_the_checkout_keeps_the_rules(checker, files):
         ('recording/a.py', 'from pyarrow import parquet', 'which only dataset may'),
         ('recording/a.py', 'from rclpy.node import Node', 'which only nodes may'),
         ('conversions/a.py', 'from sensor_msgs.msg import Image', 'which only nodes may'),
+        ('nodes/a.py', 'from ros2cli.command import X', 'which only cli may'),
         ('cli/a.py', 'import importlib\nimportlib.import_module("std_srvs.srv")', 'a.py:2: '),
         ('video/a.py', 'if True:\n    from . import codec', 'a.py:2: relative import'),
         ('video/a.py', 'from ..errors import X', 'relative import'),

@@ -15,19 +15,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 import sys
+from typing import NoReturn
 
 from lerobot_streamrec.installed import EXIT_CONFIG, missing_package
 
 
-def run() -> None:
-    """Run the command line, and end the process with its exit status."""
+def run(
+    arguments: Sequence[str] | None = None, prog_name: str = '', epilog: str | None = None
+) -> NoReturn:
+    """
+    Run the command line, and end the process with its exit status.
+
+    :param arguments: without the program's name; None: the process's own
+    :param prog_name: what was typed to get here; empty: what can be typed on this machine
+    :param epilog: last sentence of the help; None: there is none
+    """
     try:
         from lerobot_streamrec.cli.main import run as run_commands
     except ImportError as error:
         print(f'streamrec: {missing_package(error)}', file=sys.stderr)
         sys.exit(EXIT_CONFIG)
-    run_commands()
+    run_commands(arguments, prog_name, epilog)
 
 
 if __name__ == '__main__':

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from copy import copy
 import os
@@ -71,15 +72,26 @@ _alias.short_help = 'Another name of doctor.'
 streamrec.add_command(_alias, 'check-config')
 
 
-def main() -> int:
+def main(
+    arguments: Sequence[str] | None = None, prog_name: str = '', epilog: str | None = None
+) -> int:
     """
     Run the command line.
 
+    :param arguments: without the program's name; None: the process's own
+    :param prog_name: what was typed to get here; empty: what can be typed on this machine
+    :param epilog: last sentence of the help; None: there is none
     :return: exit status: 0 done, 1 a problem was found or nothing could be done, 2 wrong usage
     """
+    streamrec.epilog = epilog
     try:
         # Click ends the process itself for help and wrong usage.
-        return int(streamrec.main(prog_name=streamrec_command(), standalone_mode=False) or 0)
+        status = streamrec.main(
+            None if arguments is None else list(arguments),
+            prog_name=prog_name or streamrec_command(),
+            standalone_mode=False,
+        )
+        return int(status or 0)
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -91,9 +103,11 @@ def main() -> int:
         return EXIT_PROBLEM
 
 
-def run() -> NoReturn:
-    """Run the command line, and end the process with its exit status."""
-    status = main()
+def run(
+    arguments: Sequence[str] | None = None, prog_name: str = '', epilog: str | None = None
+) -> NoReturn:
+    """Run the command line, see ``main``, and end the process with its exit status."""
+    status = main(arguments, prog_name, epilog)
     with suppress(OSError):
         # Whoever read what was printed may have gone.
         sys.stdout.flush()
