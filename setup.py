@@ -67,6 +67,7 @@ setup(
     zip_safe=True,
     entry_points={
         'console_scripts': [
+            'keyboard = lerobot_streamrec.nodes.clients.keyboard_main:main',
             'record = lerobot_streamrec.nodes.record_main:main',
             'streamrec = lerobot_streamrec.cli.__main__:run',
         ],

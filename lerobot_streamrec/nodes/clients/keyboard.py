@@ -1,0 +1,82 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The keyboard put together: a terminal, a connection to a recorder, and what keys mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+import contextlib
+import sys
+import time
+
+from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.installed import EXIT_CONFIG
+from lerobot_streamrec.nodes.clients.keyboard_keys import Keyboard, left_behind
+from lerobot_streamrec.nodes.clients.keyboard_screen import screen, View
+from lerobot_streamrec.nodes.clients.recorder_link import RecorderLink
+from lerobot_streamrec.nodes.clients.terminal import Terminal
+from lerobot_streamrec.nodes.stop_signals import StopSignals
+from rclpy.executors import ExternalShutdownException
+
+# Answers are shown that late at most; keys are taken at once.
+_SLICE_S = 0.05
+
+
+def run(arguments: Sequence[str], stop: StopSignals) -> int:
+    """
+    Show the screen and take keys until somebody leaves.
+
+    :param arguments: command line without the program's name
+    :param stop: asks to leave
+    :return: exit status
+    """
+    try:
+        terminal = Terminal()
+        link = RecorderLink('keyboard', arguments)
+    except ConfigError as error:
+        print(f'keyboard: {error}', file=sys.stderr)
+        return EXIT_CONFIG
+    keyboard = Keyboard(link.name)
+    try:
+        with terminal:
+            _drive(terminal, link, keyboard, stop)
+    except ExternalShutdownException:
+        keyboard.parting = 'ROS was shut down'
+    finally:
+        link.close()
+    # The terminal may be gone.
+    with contextlib.suppress(OSError):
+        for text in filter(None, (keyboard.parting, left_behind(link.status, link.recorder))):
+            print(text, flush=True)
+    return 0
+
+
+def _drive(
+    terminal: Terminal, link: RecorderLink, keyboard: Keyboard, stop: StopSignals
+) -> None:
+    began_s = time.monotonic()
+    while not keyboard.has_left and not stop.wait(0) and not terminal.is_gone:
+        view = View(link.recorder, began_s, link.status, link.is_heard, keyboard)
+        terminal.draw(screen(view, terminal.size, time.monotonic()))
+        was_typing = keyboard.note is not None
+        commands = []
+        if key := terminal.read_key(_SLICE_S):
+            commands += keyboard.press(key, link.status, time.monotonic())
+        if was_typing and keyboard.note is None:
+            # The further lines of a text that was pasted are no commands.
+            terminal.drop_typed_ahead()
+        for event in link.take_events():
+            commands += keyboard.hear(event, time.monotonic())
+        for command in commands:
+            link.send(command)

@@ -1,0 +1,238 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What keys mean: commands to the recorder, and what follows on its answers. No ROS here."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+
+from lerobot_streamrec.nodes.clients.heard import Event, Status
+
+LEFT, RIGHT, ESCAPE, ENTER, BACKSPACE = 'left', 'right', 'escape', 'enter', 'backspace'
+"""Keys that are no character; all others are the character itself."""
+
+UNANSWERED_S = 3.0
+"""After this time without an answer a command counts as unanswered, seconds."""
+_FORGOTTEN_S = 30.0
+# A key that is held down comes again after 0.25 to 0.66 s, and then many times a second.
+_HELD_S = 0.7
+_NUM_EVENTS = 50
+_MAX_NOTE = 500
+_CLEAR_LINE = '\x15'
+
+_COMMANDS = {
+    RIGHT: 'save',
+    LEFT: 'discard',
+    'u': 'undo',
+    's': 'verdict success',
+    'f': 'verdict failure',
+    'r': 'rotate',
+}
+# Phases whose end the recorder brings about by itself.
+_AUTOMATIC_PHASES = ('resetting', 'done')
+
+
+class Stage(Enum):
+    """How far the way to the end has come that escape began."""
+
+    SAVING = 'waiting for the answer to the save'
+    WRITING = 'waiting until the episode is on the disk'
+    FINALIZING = 'waiting until the dataset is finalized'
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """
+    A command that has no answer yet.
+
+    :param text: the command
+    :param sent_s: steady clock
+    """
+
+    text: str
+    sent_s: float
+
+    @property
+    def verb(self) -> str:
+        """Its first word."""
+        return self.text.partition(' ')[0]
+
+
+class Keyboard:
+    """
+    Turns keys and events into commands. Whoever calls it sends what it returns.
+
+    :param name: that its commands are signed with
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.events: deque[Event] = deque(maxlen=_NUM_EVENTS)
+        """The last answers, whoever gave the commands; the newest is the last one."""
+        self.sent: list[Sent] = []
+        """Commands without an answer, the oldest first."""
+        self.note: str | None = None
+        """The note that is being typed; None: keys are commands."""
+        self.notice = ''
+        """What the last key has come to, if it was no command."""
+        self.stage: Stage | None = None
+        """How far a stop is; None: nobody has asked for one."""
+        self.has_left = False
+        """Whether the program should end."""
+        self.parting = ''
+        """The answer with which a stop was completed."""
+        self._episode: int | None = None
+        self._starts_again = False
+        self._last_key = ('', 0.0)
+
+    def press(self, key: str, status: Status | None, now_s: float) -> list[str]:
+        """
+        Take a key.
+
+        :param key: a character or one of the names above
+        :param status: the newest one; None: none has come
+        :param now_s: steady clock
+        :return: commands to send
+        """
+        if self.note is not None:
+            return self._type(key, now_s)
+        before, before_s = self._last_key
+        self._last_key = (key, now_s)
+        if key == before and now_s - before_s < _HELD_S:
+            self.notice = f'a key that is held down, or comes again within {_HELD_S} s, is one'
+            return []
+        self.notice = ''
+        if key == 'q':
+            self.has_left = True
+        elif key == ESCAPE:
+            return self._stop(status, now_s)
+        elif self.stage is not None:
+            self.notice = 'stopping: other keys than escape and q do nothing now'
+        elif key == 'n':
+            self.note = ''
+        else:
+            return self._command(key, status, now_s)
+        return []
+
+    def hear(self, event: Event, now_s: float) -> list[str]:
+        """
+        Take an event.
+
+        :param event: whoever caused it
+        :param now_s: steady clock
+        :return: commands to send
+        """
+        self.events.append(event)
+        is_own = event.source == self._name
+        if is_own:
+            # Commands of a verb are answered in their order: one before it was lost.
+            self.sent = [one for one in self.sent if one.verb != event.verb]
+        if is_own and event.verb == 'discard' and self._starts_again:
+            self._starts_again = False
+            return self._send('start', now_s) if event.success else []
+        return self._go_on_stopping(event, is_own, now_s) if self.stage is not None else []
+
+    def _command(self, key: str, status: Status | None, now_s: float) -> list[str]:
+        if key == ' ':
+            phase = status.phase if status is not None else ''
+            command = {'recording': 'pause', 'paused': 'resume'}.get(phase, 'start')
+            return self._send(command, now_s)
+        if key not in _COMMANDS:
+            if key != '?':
+                self.notice = f'no command is on the key {key!r}'
+            return []
+        # In an automatic session the recorder repeats the episode by itself.
+        self._starts_again = key == LEFT and not _is_automatic(status)
+        return self._send(_COMMANDS[key], now_s)
+
+    def _type(self, key: str, now_s: float) -> list[str]:
+        """Take a key as part of the note."""
+        note = self.note or ''
+        if key in (ENTER, ESCAPE):
+            self.note, text = None, note.strip()
+            # The key that ended the line is no repetition of one before it.
+            self._last_key = (key, now_s)
+            return self._send(f'note {text}', now_s) if key == ENTER and text else []
+        if key == BACKSPACE:
+            self.note = note[:-1]
+        elif key == _CLEAR_LINE:
+            self.note = ''
+        elif len(key) == 1 and key.isprintable():
+            self.note = (note + key)[:_MAX_NOTE]
+        return []
+
+    def _stop(self, status: Status | None, now_s: float) -> list[str]:
+        """Save what is running, then finalize, then leave; asked again, leave at once."""
+        if self.stage is not None or status is None:
+            self.has_left = True
+            return []
+        self._starts_again = False
+        if status.is_running:
+            self.stage, self._episode = Stage.SAVING, status.episode_index
+            return self._send('save', now_s)
+        self.stage = Stage.FINALIZING
+        return self._send('finalize', now_s)
+
+    def _go_on_stopping(self, event: Event, is_own: bool, now_s: float) -> list[str]:
+        is_ours = event.episode is None or event.episode == self._episode
+        if self.stage is Stage.SAVING and is_own and event.verb == 'save':
+            self._episode = event.episode if event.episode is not None else self._episode
+            self.stage = Stage.WRITING if event.success else None
+        elif self.stage is Stage.WRITING and event.verb == 'saved' and is_ours:
+            self.stage = Stage.FINALIZING if event.success else None
+            if event.success:
+                return self._send('finalize', now_s)
+        elif self.stage is Stage.FINALIZING and is_own and event.verb == 'finalize':
+            self.has_left = event.success
+            self.parting = event.message if event.success else ''
+            self.stage = None
+        else:
+            return []
+        if self.stage is None and not event.success:
+            self.notice = f'not stopped, since {event.verb} failed; escape tries once more'
+        return []
+
+    def _send(self, command: str, now_s: float) -> list[str]:
+        self.sent = [one for one in self.sent if now_s - one.sent_s < _FORGOTTEN_S]
+        self.sent.append(Sent(command, now_s))
+        return [command]
+
+
+def _is_automatic(status: Status | None) -> bool:
+    return status is not None and (
+        bool(status.value('phase_seconds_left')) or status.phase in _AUTOMATIC_PHASES
+    )
+
+
+def left_behind(status: Status | None, recorder: str) -> str:
+    """
+    Say what goes on when the keyboard has left.
+
+    :param status: the newest one; None: none has come
+    :param recorder: full name of its node
+    """
+    if status is None:
+        return f'no recorder was heard at {recorder}'
+    episode = f'episode {status.value("episode_index")}'
+    said = {
+        'recording': f'{episode} is still being recorded ({status.value("rows")} rows so far)',
+        'paused': f'{episode} stays paused, and is not saved yet',
+        'resetting': 'automatic episodes go on by themselves',
+    }.get(status.phase, 'no episode is running')
+    pending = status.value('pending_episodes')
+    if pending not in ('', '0'):
+        said += f'; saved episodes that are still being written: {pending}'
+    return f'{recorder}: {said}'

@@ -1,0 +1,78 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+The executable `keyboard`: keys in a terminal drive a recorder.
+
+Exit status: 0 after the operator or a signal has ended it, 2 if it cannot begin.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from lerobot_streamrec.installed import EXIT_CONFIG, missing_package
+from lerobot_streamrec.nodes.stop_signals import StopSignals
+
+HELP = """\
+usage: keyboard [--ros-args [-p recorder:=NAME] [-r __ns:=NAMESPACE] ...]
+
+Drives a running recorder by keys, and shows what it does. It needs a terminal, and no display.
+
+  space  start; pause and resume a running episode
+  right  save the episode; in automatic sessions also end the reset early
+  left   discard the episode and record it again
+  escape stop: save what is running, finalize the dataset, leave; once more: leave at once
+  s, f   verdict success, failure
+  u      undo the last saved episode
+  r      rotate: save the episode and start the next in one step
+  n      type a note
+  q      quit; the recorder goes on with what it does
+
+  recorder:=NAME  node of the recorder (default: episode), in this node's namespace if relative
+"""
+_NO_TERMINAL = """\
+keyboard: needs a terminal for its keys and its screen, and {0} is none: run it in a terminal
+(over ssh: ssh -t ROBOT ros2 run lerobot_streamrec keyboard; in docker: docker run -it). Programs
+publish commands instead: ros2 topic pub --once /episode/command std_msgs/msg/String 'data: save'
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """
+    Drive a recorder until the operator leaves, or SIGINT, SIGTERM or SIGHUP comes.
+
+    :param arguments: command line without the program's name; None: the process's own
+    :return: exit status, see the top of this module
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] in ('-h', '--help'):
+        print(HELP, end='')
+        return 0
+    for number, name in enumerate(('standard input', 'standard output')):
+        if not os.isatty(number):
+            print(_NO_TERMINAL.format(name), end='', file=sys.stderr)
+            return EXIT_CONFIG
+    stop = StopSignals()
+    try:
+        # Slow imports come after the signal handlers are in place.
+        from lerobot_streamrec.nodes.clients.keyboard import run
+    except ImportError as error:
+        print(f'keyboard: cannot start: {missing_package(error)}', file=sys.stderr)
+        return EXIT_CONFIG
+    return run(arguments, stop)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,127 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A client's connection to a recorder: its status and events come in, commands go out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+import time
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.nodes.clients.heard import Event, read_event, Status
+from lerobot_streamrec.nodes.distributions import make_executor
+from lerobot_streamrec.nodes.parameters import ParameterReader, Spec
+from lerobot_streamrec.nodes.ros_start import given_node, start_ros
+import rclpy
+from rclpy.context import Context
+from rclpy.exceptions import InvalidTopicNameException
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from std_msgs.msg import String
+
+_RECORDER = Spec(
+    'recorder',
+    'episode',
+    "name of the recorder's node; a relative one stands in the namespace of this node",
+)
+_LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+# Messages that are taken at one look: a flood of them keeps no key from being read.
+_MAX_MESSAGES = 50
+_STOP_TIMEOUT_S = 1.0
+
+
+class RecorderLink:
+    """
+    A node of its own, with one recorder to talk to. Owned by the thread that makes it.
+
+    :param name: of the node, unless it is remapped; signs the commands
+    :param arguments: command line with ``--ros-args``
+    :raise ConfigError: if ROS does not take the arguments, or a parameter cannot be used
+    """
+
+    def __init__(self, name: str, arguments: Sequence[str]) -> None:
+        self.status: Status | None = None
+        """The newest one; None: none has come."""
+        self._events: list[Event] = []
+        self._num_heard = 0
+        self._context = Context()
+        start_ros(arguments, self._context)
+        self._executor = make_executor(self._context)
+        try:
+            self._node = given_node(
+                name,
+                context=self._context,
+                enable_rosout=False,
+                start_parameter_services=False,
+                # Unknown on Humble, and ignored there.
+                parameter_overrides=[Parameter('start_type_description_service', value=False)],
+            )
+            reader = ParameterReader(self._node)
+            recorder = reader.read(_RECORDER)
+            reader.refuse_unknown()
+            self._connect(recorder)
+        except BaseException:
+            self.close()
+            raise
+        self.name: str = self._node.get_name()
+        """Name of the node."""
+        self._executor.add_node(self._node)
+
+    def close(self) -> None:
+        """Leave the graph."""
+        self._executor.shutdown(timeout_sec=_STOP_TIMEOUT_S)
+        rclpy.try_shutdown(context=self._context)
+
+    def _connect(self, recorder: str) -> None:
+        try:
+            self._commands = self._node.create_publisher(String, f'{recorder}/command', 10)
+            self._node.create_subscription(
+                DiagnosticStatus, f'{recorder}/status', self._hear_status, _LATCHED
+            )
+            self._node.create_subscription(String, f'{recorder}/events', self._hear_event, 50)
+        except InvalidTopicNameException as error:
+            why = str(error).partition('\n')[0]
+            allowed = f'the name of a node is needed, such as episode or /left/episode ({why})'
+            raise ConfigError(_RECORDER.name, recorder, allowed) from error
+        self.recorder: str = self._commands.topic_name.rpartition('/')[0]
+        """Full name of the recorder's node."""
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody listens to commands; nobody does in the first moment."""
+        return bool(self._commands.get_subscription_count())
+
+    def send(self, command: str) -> None:
+        """Publish a command, signed with the name of this node."""
+        self._commands.publish(String(data=f'[{self.name}] {command}'))
+
+    def take_events(self) -> list[Event]:
+        """Read all that has come, and return the events that are new. Never waits."""
+        for _ in range(_MAX_MESSAGES):
+            num_before = self._num_heard
+            self._executor.spin_once(timeout_sec=0)
+            if self._num_heard == num_before:
+                break
+        events, self._events = self._events, []
+        return events
+
+    def _hear_status(self, message: DiagnosticStatus) -> None:
+        self._num_heard += 1
+        values = {pair.key: pair.value for pair in message.values}
+        self.status = Status(values, message.level[0], message.message, time.monotonic())
+
+    def _hear_event(self, message: String) -> None:
+        self._num_heard += 1
+        self._events.append(read_event(message.data))
