@@ -43,6 +43,8 @@ AIMS = {
     'finalizing': ('finalize', (0.0, 0.15)),
 }
 """What a kill is to interrupt: the verb that is done more often for it, and seconds after."""
+START_S = 120.0
+"""However busy the machine is, a recorder is ready by then."""
 END_S = 5.0
 OFTEN = ('saving', 'starting')
 MAX_LOST_ROWS = victim.FPS
@@ -142,7 +144,7 @@ def live_and_die(root, seed, number, account, aim, delay_s, after_times, *settin
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        give_up = threading.Timer(END_S, process.kill)
+        give_up = threading.Timer(START_S, process.kill)
         give_up.start()
         kill = None
         try:
@@ -154,6 +156,10 @@ def live_and_die(root, seed, number, account, aim, delay_s, after_times, *settin
                 num_rows += line.startswith('rows')
                 if not line.startswith('rows'):
                     last = line.split()[0]
+                if last == 'ready' and give_up.interval == START_S:
+                    give_up.cancel()
+                    give_up = threading.Timer(END_S, process.kill)
+                    give_up.start()
                 is_due = line.split()[0] == ('ready' if aim == 'any time' else aim)
                 num_times += is_due
                 if is_due and num_times == after_times and kill is None:

@@ -94,9 +94,9 @@ def test_pictures_that_an_encoder_has_no_time_for_wait_on_the_disk(
 def test_a_save_waits_for_an_encoder_that_is_far_behind_but_at_work(
     make_rig, encoders, read_dataset
 ):
-    rig = make_rig(save_timeout_s=0.5)
+    rig = make_rig(save_timeout_s=1.5)
     rig.run(1)
-    encoders.delay_s = 0.02
+    encoders.delay_s = 0.04
     rig.recorder.start()
     rig.run(9)
     assert rig.save().episode.num_rows == 90
@@ -294,13 +294,13 @@ def test_a_program_that_dies_in_an_episode_costs_it_no_frame(make_rig, read_data
 
 
 def test_a_save_waits_for_what_is_encoded_again(make_rig, encoders, read_dataset):
-    rig = make_rig(encoder=ffmpeg_config(), save_timeout_s=0.4)
+    rig = make_rig(encoder=ffmpeg_config(), save_timeout_s=1.5)
     rig.run(1)
     rig.start()
     rig.run(8)
     encoders.wait_for(TOP, 70)
     encoders.errors[TOP] = OSError('device lost')
-    encoders.delay_s = 0.02
+    encoders.delay_s = 0.03
     rig.run(1)
     (remark,) = rig.save().remarks
     assert 'device lost' in remark

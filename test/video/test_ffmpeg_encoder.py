@@ -294,11 +294,11 @@ def test_a_program_that_is_slow_but_at_work_is_waited_for(open_ffmpeg, tmp_path,
     body = (
         'real = subprocess.Popen([REAL, *arguments], stdin=subprocess.PIPE)\n'
         f'while data := stdin.read({HEIGHT * WIDTH * 3 // 2 * 5}):\n'
-        '    time.sleep(0.1); real.stdin.write(data)\n'
+        '    time.sleep(0.25); real.stdin.write(data)\n'
         'real.stdin.close(); sys.exit(real.wait())'
     )
     program = fake_program(tmp_path, body)
-    encoder = open_ffmpeg(ffmpeg_config(executable=program, stall_timeout_s=0.6))
+    encoder = open_ffmpeg(ffmpeg_config(executable=program, stall_timeout_s=2.0))
     encode_numbers(encoder, range(50))
     assert numbers(decode(encoder.finish().path)) == list(range(50))
 

@@ -50,14 +50,16 @@ def test_real_programs_list_theirs(program):
 
 
 @pytest.mark.parametrize(
-    ('body', 'reason'),
+    ('body', 'timeout_s', 'reason'),
     [
-        ('sys.stderr.write("no licence\\n"); sys.exit(2)', '-encoders failed: no licence'),
-        ('time.sleep(60)', r'did not end within 0\.2 s'),
+        ('sys.stderr.write("no licence\\n"); sys.exit(2)', 60.0, '-encoders failed: no licence'),
+        ('time.sleep(60)', 0.2, r'did not end within 0\.2 s'),
     ],
 )
-def test_a_program_that_cannot_say_its_encoders_is_refused(body, reason, tmp_path, monkeypatch):
-    monkeypatch.setattr('lerobot_streamrec.video.ffmpeg_listing._TIMEOUT_S', 0.2)
+def test_a_program_that_cannot_say_its_encoders_is_refused(
+    body, timeout_s, reason, tmp_path, monkeypatch
+):
+    monkeypatch.setattr('lerobot_streamrec.video.ffmpeg_listing._TIMEOUT_S', timeout_s)
     settings = FfmpegSettings(str(fake_program(tmp_path, body)))
     with pytest.raises(CodecError, match=reason) as caught:
         encoders_of(settings)
