@@ -23,12 +23,13 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lerobot_streamrec.errors import StreamrecError, StreamsNotReadyError
+from lerobot_streamrec.nodes.distributions import MessageInfo
+from lerobot_streamrec.nodes.heard_topic import HeardTopic
 from lerobot_streamrec.nodes.namesakes import LATCHED, Namesakes, STATUS_TOPIC
 from lerobot_streamrec.nodes.parameters import USE_SIM_TIME
 from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
 from lerobot_streamrec.nodes.subscriber import read_in_order, Subscriber
-from lerobot_streamrec.nodes.text_topic import TextTopic
 from lerobot_streamrec.recording.metadata import NOTES, VERDICT
 from lerobot_streamrec.recording.recorder import Recorder
 from rcl_interfaces.msg import SetParametersResult
@@ -37,6 +38,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 import rclpy.task
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 NODE_NAME = 'episode'
@@ -86,10 +88,12 @@ class EpisodeServices:
         self._obstacle = ''
         self._sender = Sender.of(node.get_fully_qualified_name(), self._namesakes.identity)
         self._texts = [
-            TextTopic(node, '~/task', self._on_task, is_latched=True),
+            HeardTopic(node, String, '~/task', self._on_task, is_latched=True),
             # Texts from before the start of this recorder belong to other episodes.
             *(
-                TextTopic(node, f'~/{name}', partial(self._on_said, name), is_latched=False)
+                HeardTopic(
+                    node, String, f'~/{name}', partial(self._on_said, name), is_latched=False
+                )
                 for name in (VERDICT, NOTES)
             ),
         ]
@@ -227,15 +231,15 @@ class EpisodeServices:
 
     # --- task and status -----------------------------------------------------------------------
 
-    def _on_task(self, task: str) -> None:
+    def _on_task(self, message: String, _info: MessageInfo) -> None:
         # The parameter shows it, and tells the recorder.
-        self._node.set_parameters([Parameter('task', value=task.strip())])
+        self._node.set_parameters([Parameter('task', value=message.data.strip())])
 
-    def _on_said(self, name: str, text: str) -> None:
+    def _on_said(self, name: str, message: String, _info: MessageInfo) -> None:
         executor = self._node.executor
         assert executor is not None
         # The disk may be slow, and no other call should wait for it.
-        executor.create_task(self._annotate, name, text)
+        executor.create_task(self._annotate, name, message.data)
 
     async def _annotate(self, name: str, text: str) -> None:
         try:

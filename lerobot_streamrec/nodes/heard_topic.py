@@ -11,25 +11,24 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Texts as others publish them: latched or not, reliable or not."""
+"""Messages as others publish them: latched or not, reliable or not."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from lerobot_streamrec.nodes.distributions import subscribe_with_info
+from lerobot_streamrec.nodes.distributions import MessageInfo, subscribe_with_info
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from std_msgs.msg import String
 
 # By then a publisher that keeps its last message has sent it.
 _LATCH_S = 3.0
 
 
-class TextTopic:
+class HeardTopic:
     """
-    Hears every publisher of a text, and asks none for what it does not offer.
+    Hears every publisher of a topic, and asks none for what it does not offer.
 
     A subscription that wants latched messages is incompatible with every publisher that does not
     latch, and both sides say so in their logs. So the lasting subscription wants none. When a
@@ -37,15 +36,23 @@ class TextTopic:
     Owned by the executor's thread.
 
     :param node: the main node
+    :param message_class: type of the messages
     :param topic: its name
-    :param hear: is given each text
-    :param is_latched: True if a text that was published before counts, provided it is latched
+    :param hear: is given each message, and what the middleware tells of it
+    :param is_latched: True if a message that was published before counts, provided it is latched
     """
 
     def __init__(
-        self, node: Node, topic: str, hear: Callable[[str], Any], *, is_latched: bool
+        self,
+        node: Node,
+        message_class: type,
+        topic: str,
+        hear: Callable[[Any, MessageInfo], None],
+        *,
+        is_latched: bool,
     ) -> None:
         self._node = node
+        self._message_class = message_class
         self._topic = topic
         self._hear = hear
         self._is_latched = is_latched
@@ -55,13 +62,24 @@ class TextTopic:
         self._fetch_until_s = 0.0
         self._fetched: set[bytes] = set()
 
+    def close(self) -> None:
+        """Hear nothing more."""
+        for one in filter(None, (self._lasting, self._fetching)):
+            self._node.destroy_subscription(one)
+        self._lasting = self._fetching = None
+
+    def offers(self) -> list[Any]:
+        """Return ``TopicEndpointInfo`` of each publisher of the topic, as the graph is now."""
+        offers: list[Any] = self._node.get_publishers_info_by_topic(self._topic)
+        return offers
+
     def look(self, now_s: float) -> None:
         """
         Look who publishes now. Never blocks.
 
         :param now_s: steady clock
         """
-        offers = self._node.get_publishers_info_by_topic(self._topic)
+        offers = self.offers()
         is_best_effort = any(
             one.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT for one in offers
         )
@@ -90,9 +108,9 @@ class TextTopic:
         qos = QoSProfile(depth=10, reliability=self._reliability, durability=durability)
         return subscribe_with_info(
             self._node,
-            String,
+            self._message_class,
             self._topic,
             qos,
-            on_message=lambda message, _: self._hear(message.data),
+            on_message=self._hear,
             on_lost=lambda _: None,
         )

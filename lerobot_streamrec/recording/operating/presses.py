@@ -1,0 +1,226 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""From buttons that go down and up to what is meant: a press, a long one, several at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+import math
+
+from lerobot_streamrec.recording.operating.bindings import Binding
+
+# A contact that opens for less is still closed. The debounce time is longer, since it also has to
+# bridge a foot that slips; a command on release would come noticeably late by it.
+_OPEN_S = 0.05
+
+
+@dataclass(slots=True)
+class _Button:
+    """
+    One button.
+
+    :param is_down: as it was seen last
+    :param is_pressed: whether a press counts, which goes on while a contact bounces
+    :param opened_s: when it was last seen to go up, steady clock
+    """
+
+    is_down: bool = False
+    is_pressed: bool = False
+    opened_s: float = -math.inf
+
+
+@dataclass(slots=True)
+class _Combination:
+    """
+    Buttons that mean something together; one button that does is the smallest.
+
+    :param buttons: which
+    :param short: what a press means; None: nothing
+    :param long: what holding them means; None: nothing
+    :param is_eager: whether nothing else can be meant once they are down
+    :param since_s: since when all of them are pressed, steady clock; None: they mean nothing now
+    :param silenced_by: those that have to be released before it means anything
+    """
+
+    buttons: frozenset[int]
+    short: Binding | None
+    long: Binding | None
+    is_eager: bool
+    since_s: float | None = None
+    silenced_by: set[int] = field(default_factory=set)
+
+
+class Presses:
+    """
+    Tells what is meant by the buttons that are seen to be down. It reads no clock.
+
+    - A press counts when the button goes down. If the button has a long binding as well, or is
+      bound together with others, it counts on release.
+    - A long press counts as soon as it is long enough, provided that ``tick`` is called then.
+    - Buttons that are bound together count once, as soon as all of them are down, in whatever
+      order. Then nothing else counts for any of them until each of them was released.
+    - A button that goes down again within the debounce time has not been pressed again.
+    - What is down when a device is first seen, or goes down within the debounce time after that,
+      is no press: it has to be released first.
+
+    Owned by one thread.
+
+    :param bindings: of one device
+    :param long_press_s: how long a long press is
+    :param debounce_s: how long contacts may bounce
+    """
+
+    def __init__(
+        self, bindings: Sequence[Binding], *, long_press_s: float, debounce_s: float
+    ) -> None:
+        self._long_press_s = long_press_s
+        self._debounce_s = debounce_s
+        self._open_s = min(_OPEN_S, debounce_s)
+        bound = {one.buttons for one in bindings}
+        self._buttons = {number: _Button() for number in sorted(frozenset().union(*bound))}
+        # Of several that are complete at once, the largest is meant.
+        self._combinations = sorted(
+            (_combination(buttons, bindings, bound) for buttons in bound),
+            key=lambda one: (-len(one.buttons), sorted(one.buttons)),
+        )
+        self._settled_s: float | None = None
+
+    @property
+    def due_s(self) -> float:
+        """When ``tick`` will have something to do, steady clock; infinite: not before a press."""
+        held = [
+            one.since_s + self._long_press_s
+            for one in self._combinations
+            if one.long is not None
+            and one.since_s is not None
+            and all(self._buttons[number].is_down for number in one.buttons)
+        ]
+        return min([*held, *(end_s for end_s, _ in self._ends())], default=math.inf)
+
+    def forget(self) -> None:
+        """Begin anew, as with another device: the state that is seen next is the first one."""
+        self._settled_s = None
+        for number in self._buttons:
+            self._buttons[number] = _Button()
+        for one in self._combinations:
+            one.since_s = None
+            one.silenced_by.clear()
+
+    def see(self, down: Collection[int], now_s: float) -> list[Binding]:
+        """
+        Take note of the buttons that are down now.
+
+        :param down: their numbers; all others are up
+        :param now_s: steady clock
+        :return: what is meant by now, in order
+        """
+        if self._settled_s is None:
+            self._settled_s = now_s + self._debounce_s
+            for number, button in self._buttons.items():
+                button.is_down = number in down
+            return []
+        meant = self.tick(now_s)
+        for number, button in self._buttons.items():
+            if button.is_down and number not in down:
+                button.is_down, button.opened_s = False, now_s
+        # Without a debounce time, whatever has gone up is released.
+        meant += self.tick(now_s)
+        for number, button in self._buttons.items():
+            if number in down and not button.is_down:
+                button.is_down = True
+                if now_s >= max(self._settled_s, button.opened_s + self._debounce_s):
+                    button.is_pressed = True
+        return [*meant, *self._complete(now_s), *self._hold(now_s)]
+
+    def tick(self, now_s: float) -> list[Binding]:
+        """
+        Let time pass.
+
+        :param now_s: steady clock
+        :return: what is meant by now, in order
+        """
+        meant = []
+        for end_s, number in self._ends():
+            if end_s <= now_s:
+                opened_s = self._buttons[number].opened_s
+                meant += [*self._hold(opened_s), *self._release(number)]
+        return [*meant, *self._hold(now_s)]
+
+    def _ends(self) -> list[tuple[float, int]]:
+        """Return when presses end unless their contacts close again, and of which buttons."""
+        return sorted(
+            (button.opened_s + self._open_s, number)
+            for number, button in self._buttons.items()
+            if button.is_pressed and not button.is_down
+        )
+
+    def _complete(self, now_s: float) -> list[Binding]:
+        meant = []
+        for one in self._combinations:
+            is_pressed = all(self._buttons[number].is_pressed for number in one.buttons)
+            if not is_pressed or one.silenced_by or one.since_s is not None:
+                continue
+            if one.is_eager and one.short is not None:
+                meant.append(one.short)
+                self._silence(one)
+            else:
+                one.since_s = now_s
+                self._silence(one, is_more_spared=True)
+        return meant
+
+    def _hold(self, at_s: float) -> list[Binding]:
+        """Return what is meant by those that have been held long enough at an instant."""
+        meant = []
+        for one in self._combinations:
+            if one.long is None or one.since_s is None:
+                continue
+            buttons = [self._buttons[number] for number in one.buttons]
+            is_held = all(button.is_down or button.opened_s >= at_s for button in buttons)
+            if is_held and at_s >= one.since_s + self._long_press_s:
+                meant.append(one.long)
+                self._silence(one)
+        return meant
+
+    def _release(self, number: int) -> list[Binding]:
+        meant = []
+        for one in self._combinations:
+            if one.since_s is not None and number in one.buttons:
+                if one.short is not None:
+                    meant.append(one.short)
+                self._silence(one)
+        self._buttons[number].is_pressed = False
+        for one in self._combinations:
+            one.silenced_by.discard(number)
+        return meant
+
+    def _silence(self, by: _Combination, *, is_more_spared: bool = False) -> None:
+        """
+        Let no combination with any of these buttons mean anything until they are released.
+
+        :param is_more_spared: not those that are these buttons, or these and others
+        """
+        for one in self._combinations:
+            if one.buttons & by.buttons and not (is_more_spared and one.buttons >= by.buttons):
+                one.since_s = None
+                one.silenced_by |= by.buttons
+
+
+def _combination(
+    buttons: frozenset[int], bindings: Sequence[Binding], bound: Collection[frozenset[int]]
+) -> _Combination:
+    kinds = {one.is_long: one for one in bindings if one.buttons == buttons}
+    short, long = kinds.get(False), kinds.get(True)
+    is_part = any(buttons < other for other in bound)
+    return _Combination(buttons, short, long, is_eager=long is None and not is_part)
