@@ -34,11 +34,13 @@ class Outcomes:
     def __init__(self, last: str) -> None:
         self._last = last
         self._saves: list[Future[EpisodeSummary]] = []
+        self._new: list[Future[EpisodeSummary]] = []
         self._others: list[Future[str]] = []
 
     def expect_save(self, save: Future[EpisodeSummary]) -> None:
         """Take note of an episode that is on its way to the disk."""
         self._saves.append(save)
+        self._new.append(save)
 
     def expect(self, answer: Future[str]) -> None:
         """Take note of anything else that ends in a sentence."""
@@ -48,6 +50,11 @@ class Outcomes:
         """Take note of something that has ended."""
         self._collect()
         self._last = sentence
+
+    def new_saves(self) -> list[Future[EpisodeSummary]]:
+        """Return the saves that have begun since this was asked last."""
+        new, self._new = self._new, []
+        return new
 
     @property
     def num_saving(self) -> int:

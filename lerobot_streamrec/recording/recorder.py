@@ -15,17 +15,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 import logging
+from pathlib import Path
 import time
-from typing import Any
 
 from lerobot_streamrec.dataset.info import DatasetInfo
 from lerobot_streamrec.dataset.layout import take_folders
 from lerobot_streamrec.dataset.opening import open_dataset
 from lerobot_streamrec.errors import EmptyEpisodeError, EpisodeError, EpisodeStateError
-from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.clock_account import ClockAccount
 from lerobot_streamrec.recording.committer import Committer
 from lerobot_streamrec.recording.config import RecorderConfig
@@ -33,6 +32,7 @@ from lerobot_streamrec.recording.dataset_work import DatasetWork
 from lerobot_streamrec.recording.disk_watch import DiskWatch
 from lerobot_streamrec.recording.encoder_choice import EncoderChoices
 from lerobot_streamrec.recording.futures import settled, then
+from lerobot_streamrec.recording.intake import Intake
 from lerobot_streamrec.recording.metadata import checked_metadata, OPERATOR
 from lerobot_streamrec.recording.outcomes import Outcomes, unfinished_text
 from lerobot_streamrec.recording.readiness import stream_statuses
@@ -49,7 +49,7 @@ from lerobot_streamrec.video.config import EncoderConfig
 _log = logging.getLogger(__name__)
 
 
-class Recorder:
+class Recorder(Intake):
     """
     Takes samples in, and turns them into episodes at the operator's word.
 
@@ -67,9 +67,7 @@ class Recorder:
         config: RecorderConfig,
         steady_clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        self._config = config
-        self._clock_ns = steady_clock_ns
-        self._encoders = EncoderChoices(config)
+        encoders = EncoderChoices(config)
         writer, recovered = open_dataset(
             config.root,
             fps=config.fps,
@@ -78,11 +76,16 @@ class Recorder:
             resume=config.resume,
             recovery=config.recovery,
         )
+        super().__init__(
+            Streams(config.streams, steady_clock_ns, config.max_lateness_s),
+            encoders,
+            DiskWatch(config.root, config.disk),
+            steady_clock_ns,
+        )
+        self._config = config
         self._committer = Committer(writer, config)
-        self._disk = DiskWatch(config.root, config.disk)
-        self._streams = Streams(config.streams, steady_clock_ns, config.max_lateness_s)
-        self._take: Take | None = None
-        self._is_closed = False
+        self.last_take = ''
+        """Rows and seconds of the last episode that was saved, in words."""
         self._task = config.task
         self._operator = config.operator
         self._folders = take_folders(config.root)
@@ -100,65 +103,6 @@ class Recorder:
             outcomes=self._outcomes,
             clock_ns=steady_clock_ns,
         )
-
-    # --- samples -------------------------------------------------------------------------------
-
-    def push_image(self, video_key: str, stamp_ns: int, picture: Picture) -> None:
-        """
-        Take in a picture.
-
-        :param video_key: name of the camera
-        :param stamp_ns: its instant in the streams' time
-        :param picture: a frame, for instance; given away: its buffer must not change any more
-        :raise FrameShapeError: if nothing but its header says that the camera's size has changed
-        """
-        if self._take is not None:
-            self._take.refuse_damaged_header(video_key, picture)
-        self._push(video_key, stamp_ns, picture)
-        if self._take is None and (size := self._streams[video_key].whole_size):
-            self._encoders.note_size(video_key, *size)
-
-    def push_vector(self, key: str, stamp_ns: int, values: Any) -> None:
-        """
-        Take in a state or action.
-
-        :param key: name of the feature
-        :param stamp_ns: its instant in the streams' time
-        :param values: ``(d,)`` floats, integers or flags, or a trajectory
-        :raise VectorError: if the feature's column cannot hold a number as published
-        """
-        self._push(key, stamp_ns, values)
-
-    def _push(self, key: str, stamp_ns: int, value: Any) -> None:
-        if self._is_closed:
-            return
-        take = self._take
-        is_recording = take is not None and not take.is_paused
-        self._advance(self._streams.push(key, stamp_ns, value, is_recording=is_recording))
-        if take is not None and self._disk.status.is_at_reserve:
-            end_at_full_disk(self, self._disk.status.problem)
-
-    def _advance(self, taken_in: Iterable[tuple[str, Any]]) -> None:
-        """Close rows after each sample that a running take has got."""
-        for key, value in taken_in:
-            if self._take is not None:
-                self._take.follow(key, value)
-
-    def reject(self, key: str, reason: str) -> None:
-        """Take note of a message that could not be turned into a sample, and the reason."""
-        self._streams[key].reject(reason)
-
-    def ignore(self, key: str, reason: str) -> None:
-        """Take note of a message that is not meant for this stream, with the reason."""
-        self._streams[key].ignore(reason)
-
-    def contest(self, key: str, publishers: str) -> None:
-        """Take note of a message that came while several publishers send the same data in turn."""
-        self._streams[key].contest(publishers, self._clock_ns())
-
-    def lose(self, key: str, num_messages: int) -> None:
-        """Take note of messages that the middleware lost."""
-        self._streams[key].lose(num_messages)
 
     # --- verbs ---------------------------------------------------------------------------------
 
@@ -186,10 +130,11 @@ class Recorder:
             return settled(f'{name} of episode {self._committer.next_index}: {text!r}')
         return self._dataset_work.annotate(name, text)
 
-    def start(self) -> int:
+    def start(self, task: str = '') -> int:
         """
         Begin an episode. Its first row is less than a row's period from now.
 
+        :param task: of this episode and the next ones; empty: the one that was set
         :return: the index that the episode will have
         :raise EpisodeStateError: if one is running
         :raise StreamrecError: for the other reasons that ``StartConditions.check`` names
@@ -199,36 +144,42 @@ class Recorder:
             there = f'episode {self._committer.next_index} is being recorded already'
             raise EpisodeStateError(f'{there} ({self._take}): save or discard it first')
         clocks = self._streams.begin_episode()
-        self._begin(self._conditions.check(self._task), None, clocks)
+        encoders = self._conditions.check(task or self._task)
+        self._begin(task, encoders, None, clocks)
         return self._committer.next_index
 
-    def rotate(self) -> Rotation:
+    def rotate(self, task: str = '') -> Rotation:
         """
         Save the running episode and begin the next, both or neither; no row is lost in between.
 
         Row 0 of the next is one period of the rows after the last row, unless the clocks were set
         during the episode, or it is paused: then it is as soon as ``start`` would make it.
 
+        :param task: of the next episodes; empty: the one that was set
         :raise EpisodeStateError: if none is running
-        :raise EmptyEpisodeError: if no row is complete yet; the episode goes on
+        :raise EmptyEpisodeError: if there is no row yet; the episode goes on
         :raise StreamrecError: for the reasons for which ``start`` or ``save`` would be refused;
             if ``save`` can be carried out, the episode goes on
         """
         take = self._running()
         # One that failed is refused by ``save``, with the reason.
-        encoders = self._conditions.check(self._task) if take.failure is None else {}
+        encoders = self._conditions.check(task or self._task) if take.failure is None else {}
         ended_index, saving = self._committer.next_index, self.save()
         clock = None
         if not take.is_paused and not self._streams.has_moved_clocks:
             clock = take.continued_clock()
         clocks = self._streams.begin_episode()
-        self._begin(encoders, clock, clocks)
-        ended = f'episode {ended_index} ({take})'
-        return Rotation(saving, ended, self._committer.next_index)
+        self._begin(task, encoders, clock, clocks)
+        return Rotation(saving, f'episode {ended_index} ({take})', self._committer.next_index)
 
     def _begin(
-        self, encoders: Mapping[str, EncoderConfig], clock: RowClock | None, clocks: ClockAccount
+        self,
+        task: str,
+        encoders: Mapping[str, EncoderConfig],
+        clock: RowClock | None,
+        clocks: ClockAccount,
     ) -> None:
+        self._task = task or self._task
         self._take = Take(
             self._config,
             self._streams.all,
@@ -289,7 +240,7 @@ class Recorder:
             )
         if not take.num_rows:
             raise EmptyEpisodeError('the episode has no row yet: wait a moment, or discard it')
-        self._take = None
+        self._take, self.last_take = None, str(take)
         future = self._committer.submit(take.finish())
         self._outcomes.expect_save(future)
         return future
@@ -358,6 +309,35 @@ class Recorder:
 
     # --- what is going on ----------------------------------------------------------------------
 
+    @property
+    def state(self) -> RecorderState:
+        """What it is doing."""
+        return RecorderState.CLOSED if self._is_closed else state_of(self._take)
+
+    @property
+    def task(self) -> str:
+        """Task of the next episode."""
+        return self._task
+
+    @property
+    def root(self) -> Path:
+        """The dataset's folder."""
+        return self._config.root
+
+    @property
+    def next_index(self) -> int:
+        """Index of the running or the next episode."""
+        return self._committer.next_index
+
+    @property
+    def failure(self) -> str:
+        """Why the running episode cannot be saved; empty if it can."""
+        return (self._take.failure or '') if self._take is not None else ''
+
+    def new_saves(self) -> list[Future[EpisodeSummary]]:
+        """Return the saves that have begun since this was asked last."""
+        return self._outcomes.new_saves()
+
     def start_problems(self) -> list[str]:
         """Return the reasons for which an idle recorder would refuse to start an episode now."""
         return self._conditions.problems(self._task)
@@ -370,7 +350,7 @@ class Recorder:
         for sentence in self._committer.news():
             self._outcomes.note(sentence)
         return recorder_status(
-            RecorderState.CLOSED if self._is_closed else state_of(take),
+            self.state,
             take,
             task=self._task,
             root=self._config.root,
@@ -381,6 +361,9 @@ class Recorder:
         )
 
     # --- checks --------------------------------------------------------------------------------
+
+    def _end_at_full_disk(self, problem: str) -> None:
+        end_at_full_disk(self, problem)
 
     def _running(self) -> Take:
         self._refuse_if_closed()

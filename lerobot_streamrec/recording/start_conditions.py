@@ -131,7 +131,8 @@ class StartConditions:
     def _refuse_without_task(self, task: str) -> None:
         if not task:
             raise EpisodeError(
-                'there is no task: set the parameter task, or publish it on the task topic'
+                'there is no task: set the parameter task, publish it on the task topic, or give '
+                'the command start <task>'
             )
 
     def _refuse_while_finalizing(self) -> None:

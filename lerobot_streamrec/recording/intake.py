@@ -1,0 +1,112 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""How messages come in: each becomes a sample of its stream, and closes rows of a running take."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.recording.disk_watch import DiskWatch
+from lerobot_streamrec.recording.encoder_choice import EncoderChoices
+from lerobot_streamrec.recording.streams import Streams
+from lerobot_streamrec.recording.take import Take
+
+
+class Intake(ABC):
+    """
+    The recorder's side that subscribers see. Owned by the executor's thread.
+
+    :param streams: all of them
+    :param encoders: has to know the sizes of pictures
+    :param disk: tells when a running episode has to end
+    :param clock_ns: steady clock
+    """
+
+    def __init__(
+        self,
+        streams: Streams,
+        encoders: EncoderChoices,
+        disk: DiskWatch,
+        clock_ns: Callable[[], int],
+    ) -> None:
+        self._streams = streams
+        self._encoders = encoders
+        self._disk = disk
+        self._clock_ns = clock_ns
+        self._take: Take | None = None
+        self._is_closed = False
+
+    def push_image(self, video_key: str, stamp_ns: int, picture: Picture) -> None:
+        """
+        Take in a picture.
+
+        :param video_key: name of the camera
+        :param stamp_ns: its instant in the streams' time
+        :param picture: a frame, for instance; given away: its buffer must not change any more
+        :raise FrameShapeError: if nothing but its header says that the camera's size has changed
+        """
+        if self._take is not None:
+            self._take.refuse_damaged_header(video_key, picture)
+        self._push(video_key, stamp_ns, picture)
+        if self._take is None and (size := self._streams[video_key].whole_size):
+            self._encoders.note_size(video_key, *size)
+
+    def push_vector(self, key: str, stamp_ns: int, values: Any) -> None:
+        """
+        Take in a state or action.
+
+        :param key: name of the feature
+        :param stamp_ns: its instant in the streams' time
+        :param values: ``(d,)`` floats, integers or flags, or a trajectory
+        :raise VectorError: if the feature's column cannot hold a number as published
+        """
+        self._push(key, stamp_ns, values)
+
+    def _push(self, key: str, stamp_ns: int, value: Any) -> None:
+        if self._is_closed:
+            return
+        take = self._take
+        is_recording = take is not None and not take.is_paused
+        self._advance(self._streams.push(key, stamp_ns, value, is_recording=is_recording))
+        if take is not None and self._disk.status.is_at_reserve:
+            self._end_at_full_disk(self._disk.status.problem)
+
+    def _advance(self, taken_in: Iterable[tuple[str, Any]]) -> None:
+        """Close rows after each sample that a running take has got."""
+        for key, value in taken_in:
+            if self._take is not None:
+                self._take.follow(key, value)
+
+    @abstractmethod
+    def _end_at_full_disk(self, problem: str) -> None:
+        """End the running episode while there is still room to save it."""
+
+    def reject(self, key: str, reason: str) -> None:
+        """Take note of a message that could not be turned into a sample, and the reason."""
+        self._streams[key].reject(reason)
+
+    def ignore(self, key: str, reason: str) -> None:
+        """Take note of a message that is not meant for this stream, with the reason."""
+        self._streams[key].ignore(reason)
+
+    def contest(self, key: str, publishers: str) -> None:
+        """Take note of a message that came while several publishers send the same data in turn."""
+        self._streams[key].contest(publishers, self._clock_ns())
+
+    def lose(self, key: str, num_messages: int) -> None:
+        """Take note of messages that the middleware lost."""
+        self._streams[key].lose(num_messages)

@@ -1,0 +1,164 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Episodes that begin and end by themselves, with the operator free to interfere."""
+
+from __future__ import annotations
+
+from lerobot_streamrec.recording.operating.command import Verb
+from lerobot_streamrec.recording.operating.config import AutomaticConfig
+from lerobot_streamrec.recording.operating.motion import Motion
+from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
+from lerobot_streamrec.sync.grid import NS_PER_S
+
+# A start or save that was refused is not tried again at once: each attempt is told to everybody.
+_AGAIN_AFTER_NS = 2 * NS_PER_S
+
+
+class Automatic:
+    """
+    Says which command is due. Whoever gives commands tells it what was done.
+
+    Owned by the executor's thread.
+
+    :param config: when episodes begin and end
+    :param min_episode_s: no episode that is shorter is saved for being still
+    """
+
+    def __init__(self, config: AutomaticConfig, min_episode_s: float) -> None:
+        self._config = config
+        self._min_episode_s = min_episode_s
+        self.motion = Motion(config.motion_threshold)
+        self._num_done = 0
+        self._reset_until_ns: int | None = None
+        self._is_finalized = False
+        self._is_armed = False
+        self._not_before_ns: int | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there are automatic episodes at all."""
+        return self._config.is_on
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all of them are recorded."""
+        return 0 < self._config.num_episodes <= self._num_done
+
+    def is_resetting(self, now_ns: int) -> bool:
+        """
+        Tell whether the phase between two episodes goes on.
+
+        :param now_ns: steady clock
+        """
+        return self._reset_until_ns is not None and now_ns < self._reset_until_ns
+
+    def seconds_left(self, status: RecorderStatus, now_ns: int) -> float | None:
+        """
+        Return how long the phase lasts that goes on now; None: it does not end by itself.
+
+        :param status: the recorder now
+        :param now_ns: steady clock
+        """
+        if not self.is_on:
+            return None
+        longest_s = self._config.longest_episode_s
+        if status.state in (RecorderState.RECORDING, RecorderState.PAUSED):
+            return None if longest_s is None else max(0.0, longest_s - status.seconds)
+        if self._reset_until_ns is not None and now_ns < self._reset_until_ns:
+            return (self._reset_until_ns - now_ns) / NS_PER_S
+        return None
+
+    def __str__(self) -> str:
+        if not self.is_on:
+            return ''
+        of = f' of {self._config.num_episodes}' if self._config.num_episodes else ''
+        return f'{self._num_done}{of} automatic episodes'
+
+    def due(self, status: RecorderStatus, now_ns: int, *, is_ready: bool) -> Verb | None:
+        """
+        Say which command is due; None: none is.
+
+        :param status: the recorder now
+        :param now_ns: steady clock
+        :param is_ready: whether an episode could start
+        """
+        if not self.is_on or (self._not_before_ns is not None and now_ns < self._not_before_ns):
+            return None
+        if status.state is RecorderState.RECORDING:
+            return Verb.SAVE if self._is_at_end(status) else None
+        if status.state is not RecorderState.IDLE:
+            return None
+        if self.is_done:
+            return None if self._is_finalized else Verb.FINALIZE
+        if self.is_resetting(now_ns):
+            self._is_armed = False
+            return None
+        if not is_ready:
+            return None
+        return Verb.START if self._is_at_begin() else None
+
+    def _is_at_end(self, status: RecorderStatus) -> bool:
+        longest_s, still_s = self._config.longest_episode_s, self._config.save_after_still_s
+        if longest_s is not None and status.seconds >= longest_s:
+            return True
+        is_still = self.motion.has_moved and self.motion.still_s >= still_s > 0.0
+        return is_still and status.seconds >= self._min_episode_s
+
+    def _is_at_begin(self) -> bool:
+        if not self._config.start_on_motion:
+            return True
+        if not self._is_armed:
+            # Motion while the scene was reset is no begin.
+            self.motion.watch()
+            self._is_armed = True
+        return self.motion.has_moved
+
+    # --- what was done -------------------------------------------------------------------------
+
+    def note_refusal(self, now_ns: int) -> None:
+        """Take note that what was due could not be done."""
+        self._not_before_ns = now_ns + _AGAIN_AFTER_NS
+
+    def note_start(self) -> None:
+        """Take note of an episode that has begun."""
+        self._reset_until_ns, self._is_armed = None, False
+        self._is_finalized = False
+        self.motion.watch(has_moved=self.motion.has_moved and self._config.start_on_motion)
+
+    def note_end(self, now_ns: int, *, is_saved: bool) -> None:
+        """
+        Take note of an episode that has ended.
+
+        :param now_ns: steady clock
+        :param is_saved: False: it is recorded again
+        """
+        self._num_done += int(is_saved)
+        self._is_armed = False
+        if self.is_on and not self.is_done:
+            self._reset_until_ns = now_ns + round(self._config.reset_s * NS_PER_S)
+
+    def note_lost(self, now_ns: int) -> None:
+        """Take note of an episode that was saved and is not in the dataset after all."""
+        was_done = self.is_done
+        self._num_done = max(0, self._num_done - 1)
+        if was_done:
+            self._reset_until_ns = now_ns + round(self._config.reset_s * NS_PER_S)
+
+    def note_finalize(self) -> None:
+        """Take note that the dataset is being finalized."""
+        self._is_finalized = True
+
+    def end_reset(self) -> None:
+        """End the phase between two episodes early."""
+        self._reset_until_ns = None

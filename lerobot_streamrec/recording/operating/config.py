@@ -1,0 +1,106 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Rules for operators, and automatic episodes: the defaults of the ROS parameters are these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lerobot_streamrec.errors import ConfigError
+
+# As lerobot-record has them.
+_EPISODE_TIME_S = _RESET_TIME_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class AutomaticConfig:
+    """
+    Episodes that begin and end by themselves.
+
+    They are on if ``num_episodes``, ``start_on_motion`` or ``save_after_still_s`` is set.
+
+    :param num_episodes: so many; 0: no end
+    :param episode_time_s: an episode lasts so long at the most, seconds; less than 0: 60 with
+        ``num_episodes``, any time without
+    :param reset_time_s: how long the phase between two episodes lasts, seconds; less than 0: 60
+        with ``num_episodes``, 0 without
+    :param start_on_motion: True: an episode begins when the action first changes
+    :param save_after_still_s: an episode ends when the action has been still for so long, seconds;
+        0: it does not
+    :param motion_threshold: how far an element of the action has to go to count as moving, in its
+        own unit
+    :raise ConfigError: at construction, if a value is not allowed
+    """
+
+    num_episodes: int = 0
+    episode_time_s: float = -1.0
+    reset_time_s: float = -1.0
+    start_on_motion: bool = False
+    save_after_still_s: float = 0.0
+    motion_threshold: float = 0.02
+
+    def __post_init__(self) -> None:
+        if self.episode_time_s == 0.0:
+            raise ConfigError(
+                'auto.episode_time_s', self.episode_time_s, 'allowed is more than 0, or -1'
+            )
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there are automatic episodes at all."""
+        return self.num_episodes > 0 or self.is_by_motion
+
+    @property
+    def is_by_motion(self) -> bool:
+        """Whether the motion of the action matters."""
+        return self.start_on_motion or self.save_after_still_s > 0.0
+
+    @property
+    def longest_episode_s(self) -> float | None:
+        """How long an episode lasts at the most, seconds; None: any time."""
+        if self.episode_time_s > 0.0:
+            return self.episode_time_s
+        return _EPISODE_TIME_S if self.num_episodes else None
+
+    @property
+    def reset_s(self) -> float:
+        """How long the phase between two episodes lasts, seconds."""
+        if self.reset_time_s >= 0.0:
+            return self.reset_time_s
+        return _RESET_TIME_S if self.num_episodes else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingConfig:
+    """
+    How commands are taken.
+
+    :param min_episode_s: a shorter episode is saved only if that is asked for twice, seconds
+    :param debounce_s: the same command within so long counts once, seconds
+    :param automatic: episodes that begin and end by themselves
+    :raise ConfigError: at construction, if the values contradict each other
+    """
+
+    min_episode_s: float = 1.0
+    debounce_s: float = 0.25
+    automatic: AutomaticConfig = field(default_factory=AutomaticConfig)
+
+    def __post_init__(self) -> None:
+        longest_s = self.automatic.longest_episode_s
+        if self.automatic.is_on and longest_s is not None and longest_s < self.min_episode_s:
+            raise ConfigError(
+                'auto.episode_time_s',
+                longest_s,
+                f'allowed is limits.min_episode_s ({self.min_episode_s:g}) or more',
+            )

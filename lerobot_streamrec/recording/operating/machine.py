@@ -1,0 +1,394 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The state machine that every way in drives: one answer for each command, whoever gave it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+import time
+from typing import Any
+
+from lerobot_streamrec.errors import EpisodeError, EpisodeStateError, StreamrecError
+from lerobot_streamrec.recording.futures import settle, settled, then
+from lerobot_streamrec.recording.metadata import NOTES, VERDICT
+from lerobot_streamrec.recording.operating.automatic import Automatic
+from lerobot_streamrec.recording.operating.command import Command, parse_command, Verb
+from lerobot_streamrec.recording.operating.config import OperatingConfig
+from lerobot_streamrec.recording.operating.events import Answer, Event, FAILED, REFUSED, SAVED
+from lerobot_streamrec.recording.operating.slips import Slips
+from lerobot_streamrec.recording.operating.status import OperatingStatus, Phase
+from lerobot_streamrec.recording.operating.surroundings import Surroundings
+from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.recording.status import RecorderState
+from lerobot_streamrec.recording.summary import EpisodeSummary
+
+AUTOMATIC = 'automatic'
+"""Source of the commands that nobody gave."""
+RECORDER = 'recorder'
+"""Source of what happens without a command, as when the disk is full."""
+
+# Another recorder of the same name would carry these out as well, on a dataset of its own.
+_GUARDED = (Verb.START, Verb.UNDO, Verb.FINALIZE)
+_BEGINS = (Verb.ROTATE, Verb.TOGGLE)
+_RUNNING = (RecorderState.RECORDING, RecorderState.PAUSED)
+
+
+class EpisodeMachine:
+    """
+    Carries commands out, and tells everybody what came of them.
+
+    Owned by the executor's thread. Nothing here blocks: what takes long ends in ``collect``.
+
+    :param recorder: the engine
+    :param config: rules against slips, automatic episodes
+    :param surroundings: what the recorder itself cannot know or do
+    :param clock_ns: steady clock
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        config: OperatingConfig,
+        surroundings: Surroundings,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._recorder = recorder
+        self._surroundings = surroundings
+        self._clock_ns = clock_ns
+        self._slips = Slips(config)
+        self._automatic = Automatic(config.automatic, config.min_episode_s)
+        self.motion = self._automatic.motion
+        """Has to be told the action, if the configuration says that motion matters."""
+        self._verbs: dict[Verb, Callable[[str, str], Future[Answer]]] = {
+            Verb.START: self._start,
+            Verb.SAVE: self._save,
+            Verb.DISCARD: self._discard,
+            Verb.ROTATE: self._rotate,
+            Verb.PAUSE: self._pause,
+            Verb.RESUME: self._resume,
+            Verb.UNDO: self._undo,
+            Verb.VERDICT: partial(self._annotate, Verb.VERDICT),
+            Verb.NOTE: partial(self._annotate, Verb.NOTE),
+            Verb.FINALIZE: self._finalize,
+            Verb.TOGGLE: self._toggle,
+        }
+        self._held: tuple[Command, str, Future[Answer]] | None = None
+        self._long: dict[Verb, str] = {}
+        self._ends: list[tuple[Future[Any], Callable[[], None]]] = []
+        self._expected: set[Future[EpisodeSummary]] = set()
+        self._was_running = False
+        self._failure = ''
+        self._last = ('', '')
+        self._is_ending = False
+
+    # --- commands ------------------------------------------------------------------------------
+
+    def hear(self, text: str, source: str) -> Future[Answer]:
+        """
+        Carry out what somebody has pressed, said or published; the same twice at once counts once.
+
+        :param text: as ``parse_command`` reads it
+        :param source: who it was
+        :return: the answer, which everybody is told as well
+        """
+        try:
+            command = parse_command(text)
+        except EpisodeError as error:
+            self._last = text.strip(), source
+            return self._told(Event(source, REFUSED, False, str(error)))
+        if self._slips.is_repeat(command, self._clock_ns()):
+            message = f'{command} counts once: the same was asked for a moment ago'
+            return self._told(Event(source, command.verb.value, True, message, is_repeat=True))
+        return self.carry_out(command, source)
+
+    def carry_out(self, command: Command, source: str) -> Future[Answer]:
+        """
+        Carry a command out, each time it is given.
+
+        :param command: the command
+        :param source: who gave it
+        :return: the answer, which everybody is told as well; of a save when it is durable
+        """
+        self.collect()
+        self._last = str(command), source
+        if self._held is not None:
+            return self._refused(command.verb, source, _busy(self._held[0].verb, self._held[1]))
+        if command.verb in self._long:
+            reason = _busy(command.verb, self._long[command.verb])
+            return self._refused(command.verb, source, reason)
+        if self._is_guarded(command.verb):
+            obstacle = self._obstacle()
+            if obstacle is None:
+                # Carried out, or refused, as soon as that is known.
+                answer: Future[Answer] = Future()
+                self._held = command, source, answer
+                return answer
+            if obstacle:
+                return self._refused(command.verb, source, obstacle)
+        return self._do(command, source)
+
+    def _is_guarded(self, verb: Verb) -> bool:
+        return verb in _GUARDED or (verb in _BEGINS and not self._is_running)
+
+    def _obstacle(self) -> str | None:
+        return 'the recorder is ending' if self._is_ending else self._surroundings.obstacle()
+
+    def _do(self, command: Command, source: str) -> Future[Answer]:
+        try:
+            answer = self._verbs[command.verb](command.text, source)
+        except StreamrecError as error:
+            reason = f'{error}{self._surroundings.hint(error)}'
+            return self._refused(command.verb, source, reason)
+        self._was_running = self._is_running
+        return answer
+
+    @property
+    def _is_running(self) -> bool:
+        return self._recorder.state in _RUNNING
+
+    # --- answers -------------------------------------------------------------------------------
+
+    def _told(self, event: Event) -> Future[Answer]:
+        self._surroundings.publish(event)
+        return settled(Answer(event.success, event.message))
+
+    def _done(self, verb: Verb, source: str, message: str) -> Future[Answer]:
+        index = self._recorder.next_index
+        return self._told(Event(source, verb.value, True, message, index))
+
+    def _refused(self, verb: Verb, source: str, reason: str) -> Future[Answer]:
+        obstacle = self._obstacle()
+        if obstacle and obstacle not in reason:
+            # The other recorder may be the one that has done what was asked for.
+            reason = f'{reason}; {obstacle}'
+        self._was_running = self._is_running
+        return self._told(Event(source, verb.value, False, reason, self._recorder.next_index))
+
+    def _when(self, done: Future[Any], act: Callable[[], None]) -> None:
+        """Act in this thread once something has ended in another one."""
+        self._ends.append((done, act))
+        done.add_done_callback(lambda _: self._surroundings.wake())
+
+    def _answer_later(self, verb: Verb, source: str, done: Future[str]) -> Future[Answer]:
+        answer: Future[Answer] = Future()
+
+        def end() -> None:
+            self._long.pop(verb, None)
+            error = done.exception()
+            told = Answer(True, done.result()) if error is None else Answer(False, str(error))
+            self._surroundings.publish(Event(source, verb.value, told.success, told.message))
+            settle(answer, told)
+
+        self._when(done, end)
+        return answer
+
+    def _expect_save(self, saving: Future[EpisodeSummary], source: str) -> Future[Answer]:
+        answer: Future[Answer] = Future()
+
+        def end() -> None:
+            self._expected.discard(saving)
+            index, error = None, saving.exception()
+            if error is None:
+                summary = saving.result()
+                index = summary.episode.episode_index
+                message = '; '.join((str(summary), *self._surroundings.advice(summary)))
+            else:
+                message = str(error)
+                self._automatic.note_lost(self._clock_ns())
+            self._surroundings.publish(Event(source, SAVED, error is None, message, index))
+            settle(answer, Answer(error is None, message))
+
+        self._expected.add(saving)
+        self._when(saving, end)
+        return answer
+
+    # --- verbs ---------------------------------------------------------------------------------
+
+    def _start(self, task: str, source: str) -> Future[Answer]:
+        index = self._recorder.start(task)
+        self._automatic.note_start()
+        told = f'recording episode {index}: {self._task(task)}'
+        return self._done(Verb.START, source, told)
+
+    def _task(self, given: str) -> str:
+        if given:
+            self._surroundings.note_task(given)
+        return self._recorder.task
+
+    def _toggle(self, text: str, source: str) -> Future[Answer]:
+        verb = Verb.SAVE if self._is_running else Verb.START
+        return self._verbs[verb](text, source)
+
+    def _save(self, verdict: str, source: str) -> Future[Answer]:
+        now_ns = self._clock_ns()
+        if not self._is_running and self._automatic.is_resetting(now_ns):
+            self._automatic.end_reset()
+            return self._done(Verb.SAVE, source, 'the reset phase is over')
+        self._refuse_a_slip(source)
+        if verdict and self._is_running:
+            self._recorder.annotate(VERDICT, verdict)
+        index, saving = self._recorder.next_index, self._recorder.save()
+        self._automatic.note_end(now_ns, is_saved=True)
+        message = f'saving episode {index} ({self._recorder.last_take})'
+        self._told(Event(source, Verb.SAVE.value, True, message, index))
+        return self._expect_save(saving, source)
+
+    def _refuse_a_slip(self, source: str) -> None:
+        """
+        Read the messages that wait, and look how long the episode is.
+
+        :raise EpisodeStateError: if it has only just begun
+        """
+        if not self._is_running:
+            return
+        self._surroundings.read_waiting()
+        status = self._recorder.status()
+        if source == AUTOMATIC or status.failure:
+            return
+        refusal = self._slips.refusal(status.episode_index, status.seconds, self._clock_ns())
+        if refusal:
+            raise EpisodeStateError(refusal)
+
+    def _discard(self, _text: str, source: str) -> Future[Answer]:
+        now_ns = self._clock_ns()
+        if not self._is_running and self._automatic.is_resetting(now_ns):
+            # The last episode is to be repeated, and is saved already.
+            undoing = self._undo('', source)
+            self._automatic.note_lost(now_ns)
+            self._automatic.end_reset()
+            return undoing
+        discarding = self._recorder.discard()
+        self._automatic.note_end(now_ns, is_saved=False)
+        return self._answer_later(Verb.DISCARD, source, discarding)
+
+    def _rotate(self, task: str, source: str) -> Future[Answer]:
+        if not self._is_running:
+            return self._start(task, source)
+        self._refuse_a_slip(source)
+        rotation = self._recorder.rotate(task)
+        self._automatic.note_end(self._clock_ns(), is_saved=True)
+        self._automatic.note_start()
+        begun = f'recording episode {rotation.index}: {self._task(task)}'
+        self._expect_save(rotation.saving, source)
+        return self._done(Verb.ROTATE, source, f'saving {rotation.ended}; {begun}')
+
+    def _pause(self, _text: str, source: str) -> Future[Answer]:
+        if self._is_running:
+            self._surroundings.read_waiting()
+        return self._done(Verb.PAUSE, source, self._recorder.pause())
+
+    def _resume(self, _text: str, source: str) -> Future[Answer]:
+        return self._done(Verb.RESUME, source, self._recorder.resume())
+
+    def _undo(self, _text: str, source: str) -> Future[Answer]:
+        undoing = self._recorder.undo()
+        self._long[Verb.UNDO] = source
+        return self._answer_later(Verb.UNDO, source, undoing)
+
+    def _finalize(self, _text: str, source: str) -> Future[Answer]:
+        finalizing = self._recorder.finalize()
+        self._long[Verb.FINALIZE] = source
+        self._automatic.note_finalize()
+        told = then(finalizing, lambda done: f'{done}, in {self._recorder.root}')
+        return self._answer_later(Verb.FINALIZE, source, told)
+
+    def _annotate(self, verb: Verb, text: str, source: str) -> Future[Answer]:
+        name = VERDICT if verb is Verb.VERDICT else NOTES
+        return self._answer_later(verb, source, self._recorder.annotate(name, text))
+
+    # --- what goes on meanwhile ----------------------------------------------------------------
+
+    def collect(self) -> None:
+        """Deal with what has ended without a command, or in other threads."""
+        for saving in self._recorder.new_saves():
+            if saving not in self._expected:
+                self._expect_save(saving, RECORDER)
+        self._look_for_own_ends()
+        ended = [one for one in self._ends if one[0].done()]
+        self._ends = [one for one in self._ends if one not in ended]
+        for _, act in ended:
+            act()
+
+    def _look_for_own_ends(self) -> None:
+        if self._was_running and not self._is_running:
+            message = self._recorder.status().disk.problem or 'the recorder is ending'
+            self._told(Event(RECORDER, Verb.SAVE.value, True, f'the episode ended: {message}'))
+            self._automatic.note_end(self._clock_ns(), is_saved=True)
+        self._was_running = self._is_running
+        before, self._failure = self._failure, self._recorder.failure
+        if self._failure and self._failure != before:
+            message = f'the running episode cannot be saved: {self._failure}'
+            self._told(Event(RECORDER, FAILED, False, message, self._recorder.next_index))
+
+    def tick(self) -> None:
+        """Do what is due: a command that waits, and what automatic episodes need."""
+        self.collect()
+        if self._held is not None and self._obstacle() is not None:
+            (command, source, answer), self._held = self._held, None
+            carried_out = self.carry_out(command, source)
+            carried_out.add_done_callback(lambda told: settle(answer, told.result()))
+        if self._automatic.is_on and self._held is None and not self._is_ending:
+            self._go_on_by_itself()
+
+    def _go_on_by_itself(self) -> None:
+        now_ns, status = self._clock_ns(), self._recorder.status()
+        is_ready = status.state is RecorderState.IDLE and not self.blockers()
+        verb = self._automatic.due(status, now_ns, is_ready=is_ready)
+        if verb is None:
+            return
+        answer = self.carry_out(Command(verb), AUTOMATIC)
+        if answer.done() and not answer.result().success:
+            self._automatic.note_refusal(now_ns)
+
+    def end(self) -> None:
+        """Answer a command that still waits; nothing begins from now on."""
+        self._is_ending = True
+        self.tick()
+
+    # --- status --------------------------------------------------------------------------------
+
+    def blockers(self) -> list[str]:
+        """Return why no episode could start now, apart from one that is running."""
+        obstacle = self._obstacle()
+        if obstacle is None:
+            obstacle = 'it is not known yet whether another recorder has the same name'
+        return [text for text in (obstacle, *self._recorder.start_problems()) if text]
+
+    def status(self) -> OperatingStatus:
+        """Return a snapshot."""
+        now_ns, status = self._clock_ns(), self._recorder.status()
+        blockers = tuple(self.blockers()) if status.state is RecorderState.IDLE else ()
+        return OperatingStatus(
+            phase=self._phase(status.state, now_ns, is_ready=not blockers),
+            blockers=blockers,
+            phase_seconds_left=self._automatic.seconds_left(status, now_ns),
+            automatic=str(self._automatic),
+            last_command=self._last[0],
+            last_source=self._last[1],
+        )
+
+    def _phase(self, state: RecorderState, now_ns: int, *, is_ready: bool) -> Phase:
+        if state is not RecorderState.IDLE:
+            return Phase(state.value)
+        if self._automatic.is_resetting(now_ns):
+            return Phase.RESETTING
+        if self._automatic.is_on and self._automatic.is_done:
+            return Phase.DONE
+        return Phase.READY if is_ready else Phase.IDLE
+
+
+def _busy(verb: Verb, source: str) -> str:
+    return f'{verb.value} is being carried out already, for {source}: wait for its answer'

@@ -1,0 +1,79 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Whether the leader arm moves, told from the action's numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lerobot_streamrec.recording.sampling import Course
+from lerobot_streamrec.sync.grid import NS_PER_S
+import numpy as np
+import numpy.typing as npt
+
+
+class Motion:
+    """
+    Compares the action with where it was when it moved last. Owned by the executor's thread.
+
+    :param threshold: how far an element has to go to count as moving, in its own unit
+    """
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+        self._places: dict[str, npt.NDArray[np.float64]] = {}
+        self._newest_ns: int | None = None
+        self._moved_ns: int | None = None
+        self.has_moved = False
+        """Whether it has moved since ``watch``."""
+
+    def watch(self, *, has_moved: bool = False) -> None:
+        """
+        Begin anew: where it is now is where it rests.
+
+        :param has_moved: True: it is moving right now
+        """
+        self._places.clear()
+        self._moved_ns = self._newest_ns
+        self.has_moved = has_moved
+
+    def push(self, key: str, stamp_ns: int, values: Any) -> None:
+        """
+        Take note of an action.
+
+        :param key: the part of the action
+        :param stamp_ns: its instant in the streams' time
+        :param values: numbers ``(d,)``, or a trajectory
+        """
+        now_at = values.at(0) if isinstance(values, Course) else values
+        place = np.asarray(now_at, dtype=np.float64).ravel()
+        before = self._places.get(key)
+        if self._newest_ns is None or stamp_ns < self._newest_ns - NS_PER_S:
+            # The clock was set back: how long it has been still is counted anew.
+            self._moved_ns = stamp_ns
+            self._newest_ns = stamp_ns
+        self._newest_ns = max(self._newest_ns, stamp_ns)
+        if before is None or before.shape != place.shape:
+            self._places[key] = place
+        elif np.abs(place - before).max(initial=0.0) > self._threshold:
+            self._places[key] = place
+            self._moved_ns = stamp_ns
+            self.has_moved = True
+
+    @property
+    def still_s(self) -> float:
+        """How long it has not moved, by the action's own stamps, seconds."""
+        if self._newest_ns is None or self._moved_ns is None:
+            return 0.0
+        return max(0, self._newest_ns - self._moved_ns) / NS_PER_S

@@ -1,0 +1,57 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A frozen snapshot of what an operator can do now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Phase(Enum):
+    """What is going on, for people."""
+
+    IDLE = 'idle'
+    """No episode can start; the blockers say why."""
+    READY = 'ready'
+    """An episode can start."""
+    RECORDING = 'recording'
+    PAUSED = 'paused'
+    RESETTING = 'resetting'
+    """Between two automatic episodes."""
+    DONE = 'done'
+    """All automatic episodes are recorded."""
+    CLOSED = 'closed'
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingStatus:
+    """
+    For operators.
+
+    :param phase: what is going on
+    :param blockers: why no episode could start now
+    :param phase_seconds_left: how long until an automatic phase ends; None: it does not end by
+        itself
+    :param automatic: how far automatic episodes are, in words; empty: there are none
+    :param last_command: the last command; empty: there was none
+    :param last_source: who gave it
+    """
+
+    phase: Phase
+    blockers: tuple[str, ...] = ()
+    phase_seconds_left: float | None = None
+    automatic: str = ''
+    last_command: str = ''
+    last_source: str = ''
