@@ -32,7 +32,7 @@ from rich.text import Text
 
 PICTURE = Path(__file__).resolve().parents[1] / 'docs' / 'images' / 'keyboard.svg'
 SIZE = (80, 20)
-_NOW_S = 100.0
+NOW_S = 100.0
 _STYLES = {
     Style.PLAIN: '',
     Style.BOLD: 'bold',
@@ -66,13 +66,13 @@ def session() -> View:
     keyboard = Keyboard('keyboard')
     keyboard.events.extend(_EVENTS)
     message = 'the encoder of observation.images.wrist is behind: 41 pictures wait'
-    return View('/episode', 0.0, Status(_VALUES, 1, message, _NOW_S), True, keyboard)
+    return View('/episode', 0.0, Status(_VALUES, 1, message, NOW_S), True, keyboard)
 
 
 def draw() -> str:
     """Return the picture as SVG, without fonts from elsewhere."""
     console = Console(record=True, width=SIZE[0], file=io.StringIO(), force_terminal=True)
-    for line in screen(session(), SIZE, _NOW_S):
+    for line in screen(session(), SIZE, NOW_S):
         pieces = [(span.text, _STYLES[span.style]) for span in line]
         console.print(Text.assemble(*pieces, no_wrap=True, overflow='crop'))
     title = 'ros2 run lerobot_streamrec keyboard'

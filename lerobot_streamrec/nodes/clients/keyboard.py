@@ -27,7 +27,6 @@ from lerobot_streamrec.nodes.clients.keyboard_screen import screen, View
 from lerobot_streamrec.nodes.clients.recorder_link import RecorderLink
 from lerobot_streamrec.nodes.clients.terminal import Terminal
 from lerobot_streamrec.nodes.stop_signals import StopSignals
-from rclpy.executors import ExternalShutdownException
 
 # Answers are shown that late at most; keys are taken at once.
 _SLICE_S = 0.05
@@ -51,13 +50,12 @@ def run(arguments: Sequence[str], stop: StopSignals) -> int:
     try:
         with terminal:
             _drive(terminal, link, keyboard, stop)
-    except ExternalShutdownException:
-        keyboard.parting = 'ROS was shut down'
     finally:
         link.close()
+    goes_on = left_behind(link.status, link.recorder, time.monotonic())
     # The terminal may be gone.
     with contextlib.suppress(OSError):
-        for text in filter(None, (keyboard.parting, left_behind(link.status, link.recorder))):
+        for text in filter(None, (keyboard.parting, goes_on)):
             print(text, flush=True)
     return 0
 
@@ -80,3 +78,4 @@ def _drive(
             commands += keyboard.hear(event, time.monotonic())
         for command in commands:
             link.send(command)
+    keyboard.leave()

@@ -24,6 +24,8 @@ from lerobot_streamrec.nodes.clients.heard import Event, Status
 LEFT, RIGHT, ESCAPE, ENTER, BACKSPACE = 'left', 'right', 'escape', 'enter', 'backspace'
 """Keys that are no character; all others are the character itself."""
 
+SILENT_S = 2.0
+"""After this time without a status the recorder counts as silent, seconds."""
 UNANSWERED_S = 3.0
 """After this time without an answer a command counts as unanswered, seconds."""
 _FORGOTTEN_S = 30.0
@@ -93,7 +95,7 @@ class Keyboard:
         self.has_left = False
         """Whether the program should end."""
         self.parting = ''
-        """The answer with which a stop was completed."""
+        """What became of a stop, for after the end."""
         self._episode: int | None = None
         self._starts_again = False
         self._last_key = ('', 0.0)
@@ -115,8 +117,8 @@ class Keyboard:
             self.notice = f'a key that is held down, or comes again within {_HELD_S} s, is one'
             return []
         self.notice = ''
-        if key == 'q':
-            self.has_left = True
+        if key == 'q' or (key == ESCAPE and (self.stage is not None or status is None)):
+            self.leave()
         elif key == ESCAPE:
             return self._stop(status, now_s)
         elif self.stage is not None:
@@ -144,6 +146,12 @@ class Keyboard:
             self._starts_again = False
             return self._send('start', now_s) if event.success else []
         return self._go_on_stopping(event, is_own, now_s) if self.stage is not None else []
+
+    def leave(self) -> None:
+        """End at once, and send nothing more."""
+        self.has_left = True
+        if self.stage is not None:
+            self.parting = f'left while {self.stage.value}'
 
     def _command(self, key: str, status: Status | None, now_s: float) -> list[str]:
         if key == ' ':
@@ -175,12 +183,9 @@ class Keyboard:
         return []
 
     def _stop(self, status: Status | None, now_s: float) -> list[str]:
-        """Save what is running, then finalize, then leave; asked again, leave at once."""
-        if self.stage is not None or status is None:
-            self.has_left = True
-            return []
+        """Save what is running, then finalize, then leave."""
         self._starts_again = False
-        if status.is_running:
+        if status is not None and status.is_running:
             self.stage, self._episode = Stage.SAVING, status.episode_index
             return self._send('save', now_s)
         self.stage = Stage.FINALIZING
@@ -217,12 +222,13 @@ def _is_automatic(status: Status | None) -> bool:
     )
 
 
-def left_behind(status: Status | None, recorder: str) -> str:
+def left_behind(status: Status | None, recorder: str, now_s: float) -> str:
     """
     Say what goes on when the keyboard has left.
 
     :param status: the newest one; None: none has come
     :param recorder: full name of its node
+    :param now_s: steady clock
     """
     if status is None:
         return f'no recorder was heard at {recorder}'
@@ -235,4 +241,6 @@ def left_behind(status: Status | None, recorder: str) -> str:
     pending = status.value('pending_episodes')
     if pending not in ('', '0'):
         said += f'; saved episodes that are still being written: {pending}'
+    if (age_s := now_s - status.heard_s) > SILENT_S:
+        said += f', as it was last heard {age_s:.0f} s ago'
     return f'{recorder}: {said}'

@@ -21,11 +21,9 @@ from enum import Enum
 from typing import NamedTuple
 
 from lerobot_streamrec.nodes.clients.heard import Event, Status
-from lerobot_streamrec.nodes.clients.keyboard_keys import Keyboard, Sent, UNANSWERED_S
+from lerobot_streamrec.nodes.clients.keyboard_keys import Keyboard, Sent, SILENT_S, UNANSWERED_S
 from rich.cells import cell_len, set_cell_size
 
-SILENT_S = 2.0
-"""After this time without a status the recorder counts as silent, seconds."""
 _WIDE, _TALL = 72, 16
 _NUM_UNANSWERED = 3
 _CUT = '…'
@@ -128,7 +126,7 @@ def _problems(view: View, width: int, max_lines: int, now_s: float) -> Iterator[
     """Yield what keeps the recorder from recording, or is said to be wrong."""
     status, name = view.status, view.recorder.rpartition('/')[2]
     other = (
-        f'another one is named by --ros-args -p recorder:=/left/{name} or its namespace: '
+        f'Another one is named by --ros-args -p recorder:=/left/{name} or its namespace: '
         '--ros-args -r __ns:=/left'
     )
     if status is None:
@@ -136,7 +134,7 @@ def _problems(view: View, width: int, max_lines: int, now_s: float) -> Iterator[
             yield [Span(f'looking for a recorder at {view.recorder}', Style.DIM)]
             return
         text = f'no recorder at {view.recorder}: is it running, with the same ROS_DOMAIN_ID? '
-        yield from _wrapped(f'{text}{other[0].upper()}{other[1:]}', width, max_lines, Style.ERROR)
+        yield from _wrapped(f'{text}{other}', width, 6, Style.ERROR)
         return
     if (age_s := now_s - status.heard_s) > SILENT_S:
         text = f'last heard {age_s:.1f} s ago: {view.recorder} has ended, or cannot be reached'

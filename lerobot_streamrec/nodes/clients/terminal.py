@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 import contextlib
 import curses
+import locale
 import os
 import select
 import sys
@@ -84,6 +85,10 @@ class Terminal:
         for name in ('LINES', 'COLUMNS'):
             os.environ.pop(name, None)
         self._keep_errors()
+        if locale.setlocale(locale.LC_CTYPE) in ('C', 'POSIX'):
+            # As Python itself does: nothing is known of the terminal, and today it is this one.
+            with contextlib.suppress(locale.Error):
+                locale.setlocale(locale.LC_CTYPE, 'C.UTF-8')
         try:
             curses.set_escdelay(_ESCAPE_DELAY_MS)
             self._window = curses.initscr()

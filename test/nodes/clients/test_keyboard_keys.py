@@ -178,6 +178,7 @@ def test_a_second_escape_leaves_and_sends_nothing(key):
     assert not session.keyboard.has_left
     assert session.press(key) == []
     assert session.keyboard.has_left
+    assert session.keyboard.parting == 'left while waiting for the answer to the save'
 
 
 def test_without_a_recorder_escape_leaves():
@@ -250,5 +251,7 @@ def test_what_is_no_event_is_quoted(text):
 )
 def test_what_goes_on_is_told_on_leaving(values, said):
     status = Status({'episode_index': '3', **values}, 0, '', 0.0)
-    assert said in left_behind(status, '/arm/episode')
-    assert 'no recorder was heard at /arm/episode' in left_behind(None, '/arm/episode')
+    assert said in left_behind(status, '/arm/episode', 1.0)
+    assert 'last heard' not in left_behind(status, '/arm/episode', 1.0)
+    assert 'as it was last heard 9 s ago' in left_behind(status, '/arm/episode', 9.0)
+    assert 'no recorder was heard at /arm/episode' in left_behind(None, '/arm/episode', 1.0)

@@ -15,6 +15,10 @@
 
 from __future__ import annotations
 
+import html
+import importlib.util
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 from lerobot_streamrec.nodes.clients.heard import Event, Status
@@ -24,6 +28,7 @@ import pytest
 from rich.cells import cell_len
 
 NOW_S = 100.0
+TOOL = Path(__file__).resolve().parents[3] / 'tools' / 'keyboard_picture.py'
 RECORDING = {
     'state': 'recording',
     'phase': 'recording',
@@ -152,6 +157,17 @@ def test_a_small_terminal_shows_what_matters(phase):
     text = shown(view(values, level=1, message='slow ' * 50, keyboard=keyboard), (40, 12))
     for part in (phase.upper(), 'episode 3', 'slow slow', '08:00:01 pedal save', 'esc stop'):
         assert part in text
+
+
+def test_the_picture_in_the_docs_shows_the_screen():
+    spec = importlib.util.spec_from_file_location('keyboard_picture', TOOL)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    svg = html.unescape(tool.PICTURE.read_text('utf-8')).replace('\xa0', ' ')
+    lines = screen(tool.session(), tool.SIZE, tool.NOW_S)
+    missing = [span.text for line in lines for span in line if span.text.strip() not in svg]
+    assert not missing, f'draw it again: python {TOOL.name}'
+    assert 'http' not in svg.replace('http://www.w3.org/2000/svg', '')
 
 
 texts = st.text(max_size=60)
