@@ -48,6 +48,7 @@ _VALUES = {
     'seconds': '12.4',
     'rows': '372',
     'task': 'Fold the towel',
+    'automatic': '12 of 50 automatic episodes',
     'saved_episodes': '12',
     'pending_episodes': '1',
     'disk_free_mib': '81920',

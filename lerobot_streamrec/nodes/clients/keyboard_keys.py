@@ -43,6 +43,8 @@ _COMMANDS = {
     'f': 'verdict failure',
     'r': 'rotate',
 }
+# What a command becomes where there is nothing to rotate, or the last episode is saved already.
+_ANSWERED_AS = {'rotate': 'start', 'discard': 'undo'}
 # Phases whose end the recorder brings about by itself.
 _AUTOMATIC_PHASES = ('resetting', 'done')
 
@@ -141,7 +143,11 @@ class Keyboard:
         is_own = event.source == self._name
         if is_own:
             # Commands of a verb are answered in their order: one before it was lost.
-            self.sent = [one for one in self.sent if one.verb != event.verb]
+            self.sent = [
+                one
+                for one in self.sent
+                if event.verb not in (one.verb, _ANSWERED_AS.get(one.verb))
+            ]
         if is_own and event.verb == 'discard' and self._starts_again:
             self._starts_again = False
             return self._send('start', now_s) if event.success else []
@@ -218,7 +224,8 @@ class Keyboard:
 
 def _is_automatic(status: Status | None) -> bool:
     return status is not None and (
-        bool(status.value('phase_seconds_left')) or status.phase in _AUTOMATIC_PHASES
+        bool(status.value('automatic') or status.value('phase_seconds_left'))
+        or status.phase in _AUTOMATIC_PHASES
     )
 
 

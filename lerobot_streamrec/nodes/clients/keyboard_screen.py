@@ -111,7 +111,8 @@ def _head(view: View, width: int, now_s: float) -> list[Line]:
     gap = width - cell_len(view.recorder) - sum(cell_len(one.text) for one in first)
     if gap > 1:
         first.append(Span(' ' * gap + view.recorder, Style.DIM))
-    counts = [f'saved {value("saved_episodes")}']
+    counts = [value('automatic')] if value('automatic') else []
+    counts.append(f'saved {value("saved_episodes")}')
     if value('pending_episodes') not in ('', '0'):
         counts.append(f'being saved {value("pending_episodes")}')
     if value('repeated_frames') not in ('', '0'):

@@ -115,8 +115,22 @@ def test_what_was_not_discarded_is_not_started():
     assert session.hear('discard') == []
 
 
-def test_the_recorder_repeats_automatic_episodes_by_itself():
-    session = Session('recording', phase_seconds_left='17.5')
+def test_a_command_that_becomes_another_one_is_answered():
+    session = Session('ready')
+    session.press('r')
+    session.hear('start')
+    assert not session.keyboard.sent
+    session.phase = 'resetting'
+    session.press(LEFT)
+    session.hear('saved')
+    assert session.keyboard.sent
+    assert session.hear('undo') == []
+    assert not session.keyboard.sent
+
+
+@pytest.mark.parametrize('values', [{'phase_seconds_left': '17.5'}, {'automatic': '3 of 9'}])
+def test_the_recorder_repeats_automatic_episodes_by_itself(values):
+    session = Session('recording', **values)
     assert session.press(LEFT) == ['discard']
     assert session.hear('discard') == []
 
