@@ -32,6 +32,7 @@ from lerobot_streamrec.cli.doctor import doctor
 from lerobot_streamrec.cli.encode import encode
 from lerobot_streamrec.cli.frames import frames
 from lerobot_streamrec.cli.init import init
+from lerobot_streamrec.cli.layout import layout
 from lerobot_streamrec.cli.merge import merge
 from lerobot_streamrec.cli.probe import probe
 from lerobot_streamrec.cli.reencode import reencode
@@ -47,7 +48,7 @@ def streamrec() -> None:
     """
     Prepare recordings, and look after LeRobot v3.0 datasets.
 
-    init and doctor look at the running ROS graph; all others need no ROS.
+    init, doctor and layout look at the running ROS graph; all others need no ROS.
     """
 
 
@@ -61,6 +62,7 @@ _COMMANDS = (
     encode,
     frames,
     init,
+    layout,
     merge,
     probe,
     reencode,

@@ -147,6 +147,17 @@ def unused_files(arguments: Sequence[str], node_name: str) -> str:
     return ''.join(found)
 
 
+def only_node(file: Path) -> str:
+    """
+    Return the full name of the only node that a parameter file is for.
+
+    :return: empty if it names several nodes, or writes their names with wildcards
+    """
+    names = set(_node_names(_content(file)))
+    name = names.pop() if len(names) == 1 else ''
+    return '' if '*' in name else name
+
+
 def _params_files(arguments: Sequence[str]) -> list[Path]:
     return [Path(value) for name, value in pairwise(arguments) if name == _PARAMS_FILE]
 

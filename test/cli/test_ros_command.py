@@ -37,11 +37,11 @@ streamrec = partial(python, '-c', WITHOUT_ROS)
 def test_they_are_listed_without_ros():
     done = streamrec('--help')
     assert done.returncode == 0
-    for name in ('init', 'doctor', 'check-config'):
+    for name in ('init', 'doctor', 'check-config', 'layout'):
         assert f'\n  {name} ' in done.stdout
 
 
-@pytest.mark.parametrize('name', ['init', 'doctor', 'check-config'])
+@pytest.mark.parametrize('name', ['init', 'doctor', 'check-config', 'layout'])
 def test_they_are_explained_without_ros(name):
     done = streamrec(name, '--help')
     assert done.returncode == 0

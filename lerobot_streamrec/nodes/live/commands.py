@@ -27,6 +27,8 @@ from lerobot_streamrec.nodes.live.doctor import diagnose
 from lerobot_streamrec.nodes.live.doctor_report import render, report_console
 from lerobot_streamrec.nodes.live.init import init as look_and_write
 from lerobot_streamrec.nodes.live.init_report import init_lines
+from lerobot_streamrec.nodes.live.layout import lay_out
+from lerobot_streamrec.nodes.live.new_file import refuse_existing, write_checked
 from lerobot_streamrec.nodes.live.verdict import Level
 from lerobot_streamrec.nodes.stop_signals import StopSignals
 from rich.console import Console
@@ -34,6 +36,8 @@ from rich.console import Console
 EXIT_OK = 0
 EXIT_PROBLEM = 1
 EXIT_CONFIG = 2
+
+_TARGET = '--foxglove'
 
 _P = ParamSpec('_P')
 
@@ -94,3 +98,33 @@ def doctor(
     else:
         render(report, report_console())
     return EXIT_PROBLEM if report.level is Level.PROBLEM else EXIT_OK
+
+
+@_with_status
+def layout(
+    path: Path,
+    target: Path | None,
+    force: bool,
+    seconds: float,
+    ros_arguments: Sequence[str],
+) -> int:
+    """
+    Run ``streamrec layout``.
+
+    :return: exit status: 0 made, 1 interrupted, 2 wrong usage or configuration
+    """
+    stop = StopSignals()
+    if target is not None:
+        refuse_existing(target, force=force, name=_TARGET)
+    with Console(stderr=True).status(f'looking at the graph for up to {seconds:g} s'):
+        made = lay_out(path, seconds=seconds, ros_arguments=ros_arguments, stop=stop)
+    text = json.dumps(made.content, indent=2, ensure_ascii=False) + '\n'
+    for remark in made.remarks:
+        print(remark, file=sys.stderr)
+    if target is None:
+        print(text, end='')
+    else:
+        # It is JSON, and there is no reader of it here.
+        write_checked(target, text, lambda _file: None, force=force, name=_TARGET)
+        print(f'{target} is a Foxglove layout for the recorder {made.recorder}')
+    return EXIT_OK

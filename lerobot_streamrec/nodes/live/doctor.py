@@ -24,8 +24,6 @@ import time
 from typing import Any
 
 from lerobot_streamrec.dataset.info import DatasetInfo
-from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.nodes.live.diagnosis import judge
 from lerobot_streamrec.nodes.live.given_topics import complete, discover, UntypedTopic
 from lerobot_streamrec.nodes.live.graph_watch import CLOCK_TOPIC
@@ -43,7 +41,7 @@ from lerobot_streamrec.nodes.live.observation import Observation
 from lerobot_streamrec.nodes.live.observing import observe
 from lerobot_streamrec.nodes.live.parameter_text import TASK
 from lerobot_streamrec.nodes.live.report import DoctorReport, TopicReport
-from lerobot_streamrec.nodes.live.session import Session
+from lerobot_streamrec.nodes.live.session import params_arguments, Session
 from lerobot_streamrec.nodes.live.time_sync import check_time
 from lerobot_streamrec.nodes.live.verdict import Level, Remark
 from lerobot_streamrec.nodes.live.witness import Witness
@@ -81,11 +79,7 @@ def diagnose(
     :raise ConfigError: if the recorder would not take the file
     :raise StartInterruptedError: if a signal asked to end
     """
-    if not path.is_file():
-        make = streamrec_command('init', path)
-        raise ConfigError('PARAMS', str(path), f'the file does not exist; `{make}` makes one')
-    arguments = ['--ros-args', '--params-file', str(path), '--', *ros_arguments]
-    with Session(arguments, stop) as session:
+    with Session(params_arguments(path, ros_arguments), stop) as session:
         given = session.read_settings()
         node = session.node(NODE_NAME)
         discover(session, node, given, min(seconds, _DISCOVERY_S))

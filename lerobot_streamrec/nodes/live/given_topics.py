@@ -44,7 +44,7 @@ class UntypedTopic:
     def observation(self, node: Node) -> Observation:
         """Say who publishes it."""
         vector = self.settings
-        types = tuple(_types(node, vector.topic))
+        types = tuple(types_of(node, vector.topic))
         return Observation(
             parameter=vector.parameter,
             key=vector.feature,
@@ -70,8 +70,8 @@ def discover(session: Session, node: Node, given: GivenSettings, seconds: float)
     vectors = {one.topic for one in given.vectors}
 
     def is_there() -> bool:
-        return all(_types(node, topic) for topic in vectors) and all(
-            _types(node, topic) or _beside(node, topic) for topic in cameras
+        return all(types_of(node, topic) for topic in vectors) and all(
+            types_of(node, topic) or _beside(node, topic) for topic in cameras
         )
 
     session.spin(seconds, lambda: None, until=is_there)
@@ -86,7 +86,8 @@ def _beside(node: Node, topic: str) -> bool:
     )
 
 
-def _types(node: Node, topic: str) -> list[str]:
+def types_of(node: Node, topic: str) -> list[str]:
+    """Return the types with which a topic is published now."""
     offers = node.get_publishers_info_by_topic(topic)
     return sorted({offer.topic_type for offer in offers})
 
@@ -102,7 +103,7 @@ def complete(given: GivenSettings, node: Node) -> tuple[Settings | None, list[Un
     """
 
     def type_of(parameter: str, topic: str) -> str:
-        types = _types(node, topic)
+        types = types_of(node, topic)
         if len(types) != 1:
             reason = (
                 f'{topic} is published as {" and as ".join(types)}: set {parameter} to one of them'

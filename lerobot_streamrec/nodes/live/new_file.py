@@ -24,47 +24,53 @@ import tempfile
 
 from lerobot_streamrec.errors import ConfigError
 
+OUTPUT = 'OUTPUT'
+
 # File systems without hard links, such as those of memory cards.
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
 
 
-def refuse_existing(path: Path, *, force: bool) -> None:
+def refuse_existing(path: Path, *, force: bool, name: str = OUTPUT) -> None:
     """
     Refuse a place that cannot be written to, or must not be.
 
     :param force: whether a file that is there may be replaced
+    :param name: of the argument that says the path, for the error
     :raise ConfigError: saying why
     """
     if path.is_dir():
-        raise ConfigError('OUTPUT', str(path), 'it is a folder; name a file')
+        raise ConfigError(name, str(path), 'it is a folder; name a file')
     if path.exists() and not force:
-        raise ConfigError('OUTPUT', str(path), 'it exists already; add --force to replace it')
+        raise ConfigError(name, str(path), 'it exists already; add --force to replace it')
     if not path.parent.is_dir():
-        raise ConfigError('OUTPUT', str(path), f'there is no folder {path.parent}; make it first')
+        raise ConfigError(name, str(path), f'there is no folder {path.parent}; make it first')
 
 
-def write_checked(path: Path, text: str, check: Callable[[Path], None], *, force: bool) -> None:
+def write_checked(
+    path: Path, text: str, check: Callable[[Path], None], *, force: bool, name: str = OUTPUT
+) -> None:
     """
     Write a file aside, have it checked, and give it its name.
 
     :param check: raises if the file is of no use
     :param force: whether a file that is there may be replaced
+    :param name: of the argument that says the path, for the error
     :raise ConfigError: if it cannot be written, or what the check raised
     """
-    refuse_existing(path, force=force)
+    refuse_existing(path, force=force, name=name)
     try:
         with _file_beside(path) as aside:
             aside.write_text(text, 'utf-8')
             check(aside)
-            _move(aside, path, force=force)
+            _move(aside, path, force=force, name=name)
     except OSError as error:
-        raise ConfigError('OUTPUT', str(path), f'{error.strerror or error}') from error
+        raise ConfigError(name, str(path), f'{error.strerror or error}') from error
 
 
 @contextmanager
 def _file_beside(path: Path) -> Iterator[Path]:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.stem}-', suffix='.yaml')
-    aside = Path(name)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.stem}-', suffix='.yaml')
+    aside = Path(temporary)
     try:
         # As any new file, not for its owner alone.
         umask = os.umask(0)
@@ -76,13 +82,13 @@ def _file_beside(path: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
-def _move(aside: Path, path: Path, *, force: bool) -> None:
+def _move(aside: Path, path: Path, *, force: bool, name: str) -> None:
     if not force:
         try:
             # Unlike renaming, this never replaces what came meanwhile.
             path.hardlink_to(aside)
         except FileExistsError:
-            refuse_existing(path, force=False)
+            refuse_existing(path, force=False, name=name)
             raise
         except OSError as error:
             if error.errno not in _NO_LINKS:

@@ -16,11 +16,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 import time
 from types import TracebackType
 from typing import Any
 
 from lerobot_streamrec.errors import ConfigError, StartInterruptedError
+from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.nodes.distributions import make_executor
 from lerobot_streamrec.nodes.episode_node import NODE_NAME
 from lerobot_streamrec.nodes.parameters import ParameterReader, USE_SIM_TIME
@@ -36,6 +38,20 @@ from rclpy.parameter import Parameter
 _NO_DESCRIPTIONS = Parameter('start_type_description_service', value=False)
 _POLL_S = 0.1
 _STOP_TIMEOUT_S = 1.0
+
+
+def params_arguments(path: Path, ros_arguments: Sequence[str]) -> list[str]:
+    """
+    Return the arguments for a session that reads a parameter file.
+
+    :param path: path of the file
+    :param ros_arguments: with ``--ros-args``, from the command line
+    :raise ConfigError: if there is no such file
+    """
+    if not path.is_file():
+        make = streamrec_command('init', path)
+        raise ConfigError('PARAMS', str(path), f'the file does not exist; `{make}` makes one')
+    return ['--ros-args', '--params-file', str(path), '--', *ros_arguments]
 
 
 class Session:

@@ -262,7 +262,7 @@ def test_a_graph_with_nothing_to_record(ros_surroundings, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize('name', ['init', 'doctor'])
+@pytest.mark.parametrize('name', ['init', 'doctor', 'layout'])
 def test_a_signal_ends_them_at_once(ros_surroundings, ros_context, rig, tmp_path, name):
     (tmp_path / 'robot.yaml').write_text(BROKEN)
     operand = 'new.yaml' if name == 'init' else 'robot.yaml'

@@ -1,0 +1,240 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+A Foxglove layout for one robot: pictures, plots, diagnostics, events, and the recorder's buttons.
+
+It is written as the application exports layouts: settings of panels by their ids, each of which is
+a panel's type, an exclamation mark and a name, and a tree of splits with these ids as leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+import json
+from typing import Any
+
+from lerobot_streamrec.nodes.live.message_paths import Series
+from lerobot_streamrec.nodes.status_messages import Sender
+
+Tree = str | dict[str, Any]
+"""A panel's id, or a split of two trees."""
+
+ROW, COLUMN = 'row', 'column'
+_DIAGNOSTICS = '/diagnostics'
+
+# What a panel for buttons is called, what it says and explains, and its colour.
+_BUTTONS = (
+    ('start', 'Start', 'Begin an episode', '#2e7d32'),
+    ('save', 'Save', 'End the episode, and keep it', '#1565c0'),
+    ('rotate', 'Rotate', 'Keep the episode, and begin the next', '#6a1b9a'),
+    ('discard', 'Discard', 'End the episode, and throw it away', '#c62828'),
+    ('pause', 'Pause', 'Record nothing until resume', '#ef6c00'),
+    ('resume', 'Resume', 'Go on with the episode', '#2e7d32'),
+    ('undo', 'Undo', 'Take back the last saved episode', '#616161'),
+)
+_BUTTONS_PER_ROW = 4
+_STATES = (
+    ('idle', 'Idle', '#1565c0'),
+    ('recording', 'Recording', '#c62828'),
+    ('paused', 'Paused', '#ef6c00'),
+    ('closed', 'Closed', '#616161'),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RobotView:
+    """
+    What there is to see of a robot and its recorder.
+
+    :param recorder: full name of the recorder's node
+    :param hardware_id: of the recorder's diagnostics
+    :param cameras: topics of pictures, by the names of the cameras
+    :param plots: numbers to plot, by the features that they become
+    :param messages: topics of which it is not known what to plot, by their parameters
+    :param timeout_s: how long a service may take, seconds
+    """
+
+    recorder: str
+    hardware_id: str
+    cameras: Mapping[str, str]
+    plots: Mapping[str, Sequence[Series]]
+    messages: Mapping[str, str]
+    timeout_s: float
+
+
+def foxglove_layout(view: RobotView) -> dict[str, Any]:
+    """Return a layout; as JSON it is a file to import."""
+    panels = _Panels()
+    cameras = [
+        panels.add('Image', name, name, {'imageMode': {'imageTopic': topic}})
+        for name, topic in view.cameras.items()
+    ]
+    plots = [panels.add('Plot', key, key, _plot(all_of)) for key, all_of in view.plots.items()]
+    plots += [_raw(panels, key, key, topic) for key, topic in view.messages.items()]
+    robot = [
+        (2.0, _grid(cameras, max(1, round(len(cameras) ** 0.5 + 0.49)))) if cameras else None,
+        (1.0, _split(COLUMN, [(1.0, one) for one in plots])) if plots else None,
+    ]
+    sides = [(3.0, _split(COLUMN, [one for one in robot if one]))] if any(robot) else []
+    return {
+        'configById': panels.settings,
+        'globalVariables': {},
+        'userNodes': {},
+        'playbackConfig': {'speed': 1},
+        'layout': _split(ROW, [*sides, (2.0, _recorder(panels, view))]),
+    }
+
+
+class _Panels:
+    """Settings of panels, by id. Owned by the function that makes a layout."""
+
+    def __init__(self) -> None:
+        self.settings: dict[str, dict[str, Any]] = {}
+
+    def add(self, kind: str, name: str, title: str, settings: Mapping[str, Any]) -> str:
+        """Add a panel; its id."""
+        panel = f'{kind}!{name}'
+        self.settings[panel] = {**settings, 'foxglovePanelTitle': title}
+        return panel
+
+
+def _plot(series: Sequence[Series]) -> dict[str, Any]:
+    paths = []
+    for one in series:
+        path = {'value': one.path, 'enabled': True, 'timestampMethod': 'receiveTime'}
+        if one.label:
+            path['label'] = one.label
+        if one.is_array:
+            # Older releases know nothing of it, and draw the whole array as one series.
+            path['arrayExpansion'] = 'byIndex'
+        paths.append(path)
+    return {
+        'paths': paths,
+        'showLegend': True,
+        'legendDisplay': 'floating',
+        'showPlotValuesInLegend': False,
+        'showXAxisLabels': True,
+        'showYAxisLabels': True,
+        'isSynced': True,
+        'xAxisVal': 'timestamp',
+        'followingViewWidth': 20,
+        'sidebarDimension': 240,
+    }
+
+
+def _recorder(panels: _Panels, view: RobotView) -> Tree:
+    """Return all that shows the recorder, and the buttons."""
+    name = view.recorder
+    status = Sender(name, view.hardware_id).status_name
+    state = panels.add('Indicator', 'state', 'Recorder', _indicator(name))
+    told = _raw(panels, 'status', 'Status', f'{name}/status.message')
+    buttons = [
+        panels.add('CallService', verb, text, _button(view, verb, text, tooltip, colour))
+        for verb, text, tooltip, colour in _BUTTONS
+    ]
+    note = {
+        'topicName': f'{name}/command',
+        'datatype': 'std_msgs/msg/String',
+        'value': json.dumps({'data': 'note what is special about this episode'}),
+        'buttonText': 'Send',
+        'buttonTooltip': 'Send a command, such as a note or a verdict',
+        'advancedView': True,
+    }
+    summary = {
+        'topicToRender': _DIAGNOSTICS,
+        'hardwareIdFilter': status,
+        'minLevel': 0,
+        'pinnedIds': [],
+        'sortByLevel': True,
+    }
+    detail = {'topicToRender': _DIAGNOSTICS, 'selectedHardwareId': view.hardware_id}
+    log = {
+        'topicToRender': '/rosout',
+        'searchTerms': [status.partition(':')[0]],
+        'minLogLevel': 2,
+        'nameFilter': {},
+    }
+    events = _raw(panels, 'events', 'Last event', f'{name}/events.data')
+    return _split(
+        COLUMN,
+        [
+            (1.0, _split(ROW, [(1.0, state), (2.0, told)])),
+            (2.0, _grid(buttons, _BUTTONS_PER_ROW)),
+            (1.5, panels.add('Publish', 'command', 'Command', note)),
+            (2.0, panels.add('DiagnosticSummary', 'recorder', 'Diagnostics', summary)),
+            (3.0, panels.add('DiagnosticStatusPanel', 'recorder', 'Details', detail)),
+            (2.0, _split(ROW, [(1.0, events), (2.0, panels.add('RosOut', 'log', 'Log', log))])),
+        ],
+    )
+
+
+def _raw(panels: _Panels, name: str, title: str, path: str) -> str:
+    settings = {
+        'topicPath': path,
+        'diffEnabled': False,
+        'diffMethod': 'custom',
+        'diffTopicPath': '',
+        'showFullMessageForDiff': False,
+    }
+    return panels.add('RawMessages', name, title, settings)
+
+
+def _indicator(recorder: str) -> dict[str, Any]:
+    return {
+        'path': f'{recorder}/status.values[:]{{key=="state"}}.value',
+        'style': 'background',
+        'fallbackColor': '#9e9e9e',
+        'fallbackLabel': 'No recorder',
+        'rules': [
+            {'operator': '=', 'rawValue': state, 'label': label, 'color': colour}
+            for state, label, colour in _STATES
+        ],
+    }
+
+
+def _button(view: RobotView, verb: str, text: str, tooltip: str, colour: str) -> dict[str, Any]:
+    return {
+        'serviceName': f'{view.recorder}/{verb}',
+        'requestPayload': '{}',
+        'layout': 'vertical',
+        'buttonText': text,
+        'buttonTooltip': tooltip,
+        'buttonColor': colour,
+        # The button alone: answers stand in status, events and log.
+        'editingMode': False,
+        'timeoutSeconds': view.timeout_s,
+    }
+
+
+def _grid(panels: Sequence[str], num_columns: int) -> Tree:
+    rows = [panels[begin : begin + num_columns] for begin in range(0, len(panels), num_columns)]
+    return _split(COLUMN, [(1.0, _split(ROW, [(1.0, one) for one in row])) for row in rows])
+
+
+def _split(direction: str, parts: Sequence[tuple[float, Tree]]) -> Tree:
+    """
+    Put trees beside or below each other.
+
+    :param parts: at least one; each with its share of the room
+    """
+    (share, first), *others = parts
+    if not others:
+        return first
+    return {
+        'direction': direction,
+        'first': first,
+        'second': _split(direction, others),
+        'splitPercentage': round(100 * share / sum(one for one, _ in parts), 2),
+    }

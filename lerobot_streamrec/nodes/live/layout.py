@@ -1,0 +1,255 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""`streamrec layout`: from a parameter file to a Foxglove layout, with what the graph adds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from lerobot_streamrec.conversions.leaves import Leaf
+from lerobot_streamrec.conversions.paths import Cursor, path_getter
+from lerobot_streamrec.conversions.selector import Steps
+from lerobot_streamrec.nodes.episode_node import NODE_NAME as RECORDER
+from lerobot_streamrec.nodes.live.foxglove import foxglove_layout, RobotView
+from lerobot_streamrec.nodes.live.given_topics import complete, discover, types_of, UntypedTopic
+from lerobot_streamrec.nodes.live.message_paths import leaves_of, Series, series_of, wanted_names
+from lerobot_streamrec.nodes.live.session import params_arguments, Session
+from lerobot_streamrec.nodes.message_class import load_message_class
+from lerobot_streamrec.nodes.namesakes import LATCHED
+from lerobot_streamrec.nodes.ros_start import only_node
+from lerobot_streamrec.nodes.status_messages import Sender
+from lerobot_streamrec.nodes.stop_signals import StopSignals
+from lerobot_streamrec.nodes.stream_settings import Source
+from lerobot_streamrec.nodes.transport import choose_topic
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
+
+NODE_NAME = 'streamrec_layout'
+
+# Beyond what the recorder itself waits for.
+_SPARE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """
+    A layout, and what is to be said of it.
+
+    :param content: as JSON, a file for Foxglove
+    :param recorder: full name of the recorder's node
+    :param remarks: sentences on what is not known, and why
+    """
+
+    content: Mapping[str, Any]
+    recorder: str
+    remarks: tuple[str, ...]
+
+
+def lay_out(
+    path: Path, *, seconds: float, ros_arguments: Sequence[str], stop: StopSignals
+) -> Layout:
+    """
+    Make a layout for the robot and the recorder of a parameter file.
+
+    The graph tells what the file leaves open: types of topics, transports of cameras, places of
+    joints in their messages, and on which computer the recorder runs.
+
+    :param path: path of the file
+    :param seconds: how long to look at the graph at most; 0: not at all
+    :param ros_arguments: for rclpy, beside the file
+    :raise ConfigError: if the recorder would not take the file
+    :raise StartInterruptedError: if a signal asked to end
+    """
+    arguments = [*params_arguments(path, ros_arguments), *_name_arguments(path)]
+    with Session(arguments, stop) as session:
+        given = session.read_settings()
+        node = session.node(NODE_NAME)
+        recorder = session.recorder_name
+
+        def full_name(topic: str) -> str:
+            # Of the recorder, not of the node that looks.
+            return node.resolve_topic_name(f'{recorder}{topic[1:]}' if topic[:1] == '~' else topic)
+
+        heard = _Heard(node, recorder)
+        discover(session, node, given, seconds)
+        settings, untyped = complete(given, node)
+        sources = settings.sources if settings else ()
+        vectors = [
+            _Vector(one, full_name(one.stream.topic), _leaves(one))
+            for one in sources
+            if not one.stream.is_camera
+        ]
+        for vector in vectors:
+            heard.listen(vector)
+        session.spin(seconds, lambda: None, until=heard.is_complete)
+        view = RobotView(
+            recorder=recorder,
+            hardware_id=heard.hardware_id or Sender.of(recorder, {}).hardware_id,
+            cameras={
+                one.parameter.partition('.')[2]: full_name(_camera_topic(one, node))
+                for one in sources
+                if one.stream.is_camera
+            },
+            plots=_plots(vectors),
+            messages={
+                one.settings.parameter: full_name(one.settings.topic) for one in untyped
+            },
+            timeout_s=given.options['save_timeout_s'] + _SPARE_S,
+        )
+    remarks = [*_remarks(vectors, untyped), *_dark(view), *heard.remarks(view)]
+    return Layout(foxglove_layout(view), recorder, tuple(remarks))
+
+
+def _name_arguments(path: Path) -> list[str]:
+    """Name the recorder as a file does that is for one node alone."""
+    namespace, _, name = only_node(path).rpartition('/')
+    rules = [f'__ns:={namespace}'] if namespace else []
+    # For this node alone: the one that looks keeps its name.
+    rules += [f'{RECORDER}:__node:={name}'] if name not in ('', RECORDER) else []
+    words = [word for rule in rules for word in ('-r', rule)]
+    return ['--ros-args', *words, '--'] if words else []
+
+
+@dataclass(frozen=True, slots=True)
+class _Vector:
+    """
+    A topic of numbers.
+
+    :param topic: full name
+    :param leaves: what is read of its messages
+    :param name_lists: lists of names in them, as far as they are known
+    """
+
+    source: Source
+    topic: str
+    leaves: tuple[Leaf, ...]
+    name_lists: dict[Steps, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> dict[Steps, set[str]]:
+        """Names that have to be looked up, by the steps to their list."""
+        return wanted_names(self.leaves)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a list of names is not known yet."""
+        return bool(self.wanted.keys() - self.name_lists.keys())
+
+    def see(self, message: Any) -> None:
+        """Look the lists up in a message; one that lacks a name is another publisher's."""
+        for steps, wanted in self.wanted.items():
+            names = path_getter(steps, {}, Cursor())(message)
+            if wanted <= set(names):
+                self.name_lists.setdefault(steps, tuple(names))
+
+
+def _leaves(source: Source) -> tuple[Leaf, ...]:
+    assert source.elements is not None
+
+    def load(wanted: str) -> type:
+        return load_message_class(f'{source.parameter}.type', wanted)
+
+    return leaves_of(source.elements.selectors, source.message_type, load)
+
+
+class _Heard:
+    """
+    Listens for what the graph says. Owned by the thread that spins the node.
+
+    :param node: listens
+    :param recorder: full name of the recorder's node
+    """
+
+    def __init__(self, node: Node, recorder: str) -> None:
+        self._node = node
+        self._status = f'{recorder}/status'
+        self._vectors: list[_Vector] = []
+        self.hardware_id = ''
+        node.create_subscription(DiagnosticStatus, self._status, self._on_status, LATCHED)
+
+    def _on_status(self, message: DiagnosticStatus) -> None:
+        self.hardware_id = message.hardware_id
+
+    def listen(self, vector: _Vector) -> None:
+        """Wait for the names in a vector's messages, if it needs any."""
+        if vector.is_open:
+            self._vectors.append(vector)
+            source = vector.source
+            kind = load_message_class(f'{source.parameter}.type', source.message_type)
+            self._node.create_subscription(
+                kind, vector.topic, vector.see, qos_profile_sensor_data
+            )
+
+    def is_complete(self) -> bool:
+        """Tell whether all that is published has been heard."""
+        is_told = self.hardware_id or not self._node.count_publishers(self._status)
+        return bool(is_told) and not any(
+            one.is_open and types_of(self._node, one.topic) for one in self._vectors
+        )
+
+    def remarks(self, view: RobotView) -> list[str]:
+        """Say where the recorder is supposed to be, if it does not run."""
+        if self.hardware_id:
+            return []
+        return [
+            f'no recorder {view.recorder} runs now: its diagnostics are looked for under '
+            f'{view.hardware_id}, as if it ran on this computer'
+        ]
+
+
+def _camera_topic(source: Source, node: Node) -> str:
+    stream = source.stream
+    types = partial(types_of, node)
+    is_depth = stream.depth is not None
+    return choose_topic(stream.topic, source.transport, types, is_depth=is_depth).name
+
+
+def _dark(view: RobotView) -> list[str]:
+    return [
+        f'camera.{name} is read from {topic}, which Foxglove does not show'
+        for name, topic in view.cameras.items()
+        if topic.endswith('/compressedDepth')
+    ]
+
+
+def _plots(vectors: Sequence[_Vector]) -> dict[str, list[Series]]:
+    plots: dict[str, list[Series]] = {}
+    for one in vectors:
+        stream = one.source.stream
+        plots.setdefault(stream.feature, []).extend(
+            series_of(one.topic, one.leaves, stream.names, one.name_lists)
+        )
+    return plots
+
+
+def _remarks(vectors: Sequence[_Vector], untyped: Sequence[UntypedTopic]) -> list[str]:
+    remarks = [
+        f'{one.source.parameter}: the places of {", ".join(sorted(names))} in the messages of '
+        f'{one.topic} are not known, for none came that has them all: whole arrays are plotted; '
+        f'make the layout again while the robot runs'
+        for one in vectors
+        for steps, names in one.wanted.items()
+        if steps not in one.name_lists
+    ]
+    return remarks + [
+        f'{one.settings.parameter}: the type of {one.settings.topic} is not known, so that its '
+        f'messages are shown as they are; set {one.settings.parameter}.type, or make the layout '
+        f'again while the robot runs'
+        for one in untyped
+    ]
