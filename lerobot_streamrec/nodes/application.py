@@ -25,16 +25,19 @@ from lerobot_streamrec.nodes.allocator import keep_large_buffers
 from lerobot_streamrec.nodes.distributions import make_executor
 from lerobot_streamrec.nodes.episode_node import EpisodeServices, NODE_NAME
 from lerobot_streamrec.nodes.logging_bridge import install
+from lerobot_streamrec.nodes.motion_sink import MotionSink
 from lerobot_streamrec.nodes.parameters import ParameterReader
 from lerobot_streamrec.nodes.readiness_log import ReadinessLog
 from lerobot_streamrec.nodes.ros_start import given_node, start_ros, unused_files
 from lerobot_streamrec.nodes.settings import read_settings, Settings
+from lerobot_streamrec.nodes.sink import Sink
 from lerobot_streamrec.nodes.stop_signals import StopSignals
 from lerobot_streamrec.nodes.subscribers import subscribe
 from lerobot_streamrec.nodes.topic_types import TopicTypes
 from lerobot_streamrec.recording.disk_watch import THREAD_NAME as DISK_THREAD
 from lerobot_streamrec.recording.journal_thread import THREAD_NAME as JOURNAL_THREAD
 from lerobot_streamrec.recording.late_encoder import THREAD_NAME as LATE_THREAD
+from lerobot_streamrec.recording.operating.cues import THREAD_NAME as CUES_THREAD
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.status import RecorderState
 from lerobot_streamrec.video.checks import THREAD_NAME as TRIAL_THREAD
@@ -125,6 +128,7 @@ def _is_thread_left() -> bool:
         'executor',
         JOURNAL_THREAD,
         DISK_THREAD,
+        CUES_THREAD,
         LATE_THREAD,
         TRIAL_THREAD,
     )
@@ -139,7 +143,8 @@ class _Application:
         self._log: Any = node.get_logger()
         self._recorder = recorder
         self._executor = make_executor()
-        self._subscribers = [subscribe(node, source, recorder) for source in settings.sources]
+        sink = self._sink(settings, recorder)
+        self._subscribers = [subscribe(node, source, sink) for source in settings.sources]
         for subscriber in self._subscribers:
             subscriber.read_with(self._subscribers)
         self._services = EpisodeServices(node, settings, recorder, self._subscribers)
@@ -158,12 +163,20 @@ class _Application:
         dataset = f'is appended to: it has {there} episodes' if there else 'is new'
         self._log.info(f'listening to {topics}; the dataset at {root} {dataset}')
 
+    def _sink(self, settings: Settings, recorder: Recorder) -> Sink:
+        if not settings.operating.rules.automatic.is_by_motion:
+            return recorder
+        return MotionSink(
+            recorder,
+            settings.action_keys,
+            lambda *action: self._services.machine.motion.push(*action),
+        )
+
     def _look(self) -> None:
         for subscriber in self._subscribers:
             subscriber.look()
         if self._recorder.status().state is RecorderState.IDLE:
-            problems = [*self._services.start_problems(), *self._recorder.start_problems()]
-            self._readiness.look(problems, time.monotonic())
+            self._readiness.look(self._services.machine.blockers(), time.monotonic())
 
     def run(self, stop: StopSignals) -> Outcome:
         """Spin until asked to stop, then end everything in order."""

@@ -11,26 +11,31 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The node `episode`: services, task, status."""
+"""The node `episode`: services, commands, task, status."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from lerobot_streamrec.errors import StreamrecError, StreamsNotReadyError
 from lerobot_streamrec.nodes.distributions import MessageInfo
 from lerobot_streamrec.nodes.heard_topic import HeardTopic
 from lerobot_streamrec.nodes.namesakes import LATCHED, Namesakes, STATUS_TOPIC
+from lerobot_streamrec.nodes.operator_room import OperatorRoom
 from lerobot_streamrec.nodes.parameters import USE_SIM_TIME
+from lerobot_streamrec.nodes.qos import node_of
 from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
-from lerobot_streamrec.nodes.subscriber import read_in_order, Subscriber
+from lerobot_streamrec.nodes.subscriber import Subscriber
 from lerobot_streamrec.recording.metadata import NOTES, VERDICT
+from lerobot_streamrec.recording.operating.command import Command, split_sender, Verb
+from lerobot_streamrec.recording.operating.cues import Cues
+from lerobot_streamrec.recording.operating.events import Answer
+from lerobot_streamrec.recording.operating.machine import EpisodeMachine
 from lerobot_streamrec.recording.recorder import Recorder
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -42,17 +47,32 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 NODE_NAME = 'episode'
+COMMAND_TOPIC = '~/command'
+
+SERVICES = (
+    Verb.START,
+    Verb.SAVE,
+    Verb.DISCARD,
+    Verb.ROTATE,
+    Verb.PAUSE,
+    Verb.RESUME,
+    Verb.UNDO,
+    Verb.FINALIZE,
+)
 
 _STATUS_PERIOD_S = 0.5
 _DIAGNOSTICS_EVERY = 2
+# Automatic episodes are as exact as this.
+_AUTOMATIC_PERIOD_S = 0.05
+_CUES_END_S = 1.0
 
 
 class EpisodeServices:
     """
-    The operator's side of the recorder. Its callbacks belong to the executor.
+    The operator's side of the recorder: translates what comes by ROS. Owned by the executor.
 
     :param node: the node `episode`
-    :param settings: what is recorded
+    :param settings: what is recorded, and how it is driven
     :param recorder: carries the verbs out
     :param subscribers: one for each stream
     """
@@ -66,147 +86,94 @@ class EpisodeServices:
     ) -> None:
         self._node = node
         self._log: Any = node.get_logger()
-        self._settings = settings
         self._recorder = recorder
-        self._subscribers = subscribers
         self._num_ticks = 0
-        self._waiting: list[rclpy.task.Future] = []
         self._num_unanswered = 0
-        self._is_ending = False
+        self._waiting: list[rclpy.task.Future] = []
+        self._namesakes = Namesakes(node)
+        self._sender = Sender.of(node.get_fully_qualified_name(), self._namesakes.identity)
+        self._cues = Cues(settings.operating.cues)
+        self._room = OperatorRoom(node, subscribers, self._namesakes, self._cues, self._collect)
+        self.machine = EpisodeMachine(recorder, settings.operating.rules, self._room)
         # A save that waits for the disk must not keep other callbacks waiting.
         group = ReentrantCallbackGroup()
-        for verb, callback in (
-            ('start', self._start),
-            ('save', self._save),
-            ('discard', self._discard),
-            ('undo', self._undo),
-            ('finalize', self._finalize),
-        ):
-            answer: Any = partial(self._serve, callback)
-            node.create_service(Trigger, f'~/{verb}', answer, callback_group=group)
-        self._namesakes = Namesakes(node)
-        self._obstacle = ''
-        self._sender = Sender.of(node.get_fully_qualified_name(), self._namesakes.identity)
-        self._texts = [
+        for verb in SERVICES:
+            serve: Any = partial(self._serve, verb)
+            node.create_service(Trigger, f'~/{verb.value}', serve, callback_group=group)
+        self._topics = [
             HeardTopic(node, String, '~/task', self._on_task, is_latched=True),
             # Texts from before the start of this recorder belong to other episodes.
             *(
                 HeardTopic(
-                    node, String, f'~/{name}', partial(self._on_said, name), is_latched=False
+                    node, String, f'~/{name}', partial(self._on_said, verb), is_latched=False
                 )
-                for name in (VERDICT, NOTES)
+                for name, verb in ((VERDICT, Verb.VERDICT), (NOTES, Verb.NOTE))
             ),
         ]
+        self._commands = HeardTopic(
+            node, String, COMMAND_TOPIC, self._on_command, is_latched=False
+        )
+        self._topics.append(self._commands)
         node.add_on_set_parameters_callback(self._on_parameters)
         self._status = node.create_publisher(DiagnosticStatus, STATUS_TOPIC, LATCHED)
         self._diagnostics = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
         # The wall goes on when simulated time stands still.
-        node.create_timer(
-            _STATUS_PERIOD_S, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME)
-        )
-
-    def start_problems(self) -> list[str]:
-        """Return obstacles to the start of an episode that the recorder does not know itself."""
-        before, self._obstacle = self._obstacle, self._namesakes.look()
-        if self._obstacle and self._obstacle != before:
-            self._log.error(self._obstacle)
-        return [self._obstacle] if self._obstacle else []
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        node.create_timer(_STATUS_PERIOD_S, self._tick, clock=steady)
+        if settings.operating.rules.automatic.is_on:
+            node.create_timer(_AUTOMATIC_PERIOD_S, self._tick_machine, clock=steady)
 
     async def end(self) -> None:
         """End a running episode as configured; return when all is durable and answered."""
-        self._is_ending = True
-        self._read_waiting()
+        self._room.read_waiting()
+        self.machine.end()
         await self._wait_for(self._recorder.end())
+        self._collect()
         while self._num_unanswered:
             await self._next_tick()
         self._publish_status()
+        self._cues.close(_CUES_END_S)
 
-    def _read_waiting(self) -> None:
-        """Read the messages that have arrived: they belong to the episode that ends now."""
-        read_in_order(self._subscribers)
+    # --- commands ------------------------------------------------------------------------------
 
-    # --- services ------------------------------------------------------------------------------
+    def give(self, text: str, source: str) -> None:
+        """
+        Carry out what somebody pressed, said or published.
 
-    async def _serve(self, verb: Any, request: Any, response: Any) -> Any:
+        :param text: a command
+        :param source: who it was
+        """
+        self._answered(self.machine.hear(text, source))
+
+    def _answered(self, answer: Future[Answer]) -> None:
+        self._publish_status()
+        if not answer.done():
+            answer.add_done_callback(lambda _: self._publish_status())
+
+    async def _serve(self, verb: Verb, _request: Any, response: Any) -> Any:
         self._num_unanswered += 1
         try:
-            return await verb(request, response)
+            future = self.machine.carry_out(Command(verb), 'service')
+            self._publish_status()
+            answer = await self._wait_for(future)
         finally:
             self._num_unanswered -= 1
-
-    async def _refusal(self) -> str:
-        """Wait until other recorders of this name would be known, and return why to refuse."""
-        while not self._namesakes.is_settled() and not self._is_ending:
-            await self._next_tick()
-        return '; '.join(self.start_problems())
-
-    async def _start(self, _request: Any, response: Any) -> Any:
-        if refusal := await self._refusal():
-            return self._answer(response, False, refusal)
-        try:
-            index = self._recorder.start()
-        except StreamsNotReadyError as error:
-            return self._answer(response, False, f'{error}{self._publisher_hint()}')
-        except StreamrecError as error:
-            return self._answer(response, False, str(error))
-        status = self._recorder.status()
-        return self._answer(response, True, f'recording episode {index}: {status.task}')
-
-    async def _save(self, _request: Any, response: Any) -> Any:
-        self._read_waiting()
-        try:
-            future = self._recorder.save()
-            self._publish_status()
-            summary = await self._wait_for(future)
-        except StreamrecError as error:
-            return self._answer(response, False, str(error))
-        lossy = [one for one in self._subscribers if one.key in summary.lossy]
-        advice = dict.fromkeys(one.loss_advice for one in lossy)
-        return self._answer(response, True, '; '.join(filter(None, [str(summary), *advice])))
-
-    async def _discard(self, _request: Any, response: Any) -> Any:
-        try:
-            discarded = await self._wait_for(self._recorder.discard())
-        except StreamrecError as error:
-            return self._answer(response, False, str(error))
-        return self._answer(response, True, discarded)
-
-    async def _undo(self, _request: Any, response: Any) -> Any:
-        # The other recorder would undo an episode of its own dataset.
-        if refusal := await self._refusal():
-            return self._answer(response, False, refusal)
-        try:
-            undone = await self._wait_for(self._recorder.undo())
-        except StreamrecError as error:
-            return self._answer(response, False, str(error))
-        return self._answer(response, True, undone)
-
-    async def _finalize(self, _request: Any, response: Any) -> Any:
-        if refusal := await self._refusal():
-            return self._answer(response, False, refusal)
-        try:
-            finalized = await self._wait_for(self._recorder.finalize())
-        except StreamrecError as error:
-            return self._answer(response, False, str(error))
-        return self._answer(response, True, f'{finalized}, in {self._settings.recorder.root}')
-
-    async def _next_tick(self) -> None:
-        ticked: rclpy.task.Future = rclpy.task.Future(executor=self._node.executor)
-        self._waiting.append(ticked)
-        await ticked
-
-    def _answer(self, response: Any, success: bool, message: str) -> Any:
-        if not success and self._obstacle not in message:
-            # The other recorder may be the one that has done what was asked for.
-            message = f'{message}; {self._obstacle}'
-        response.success = success
-        response.message = message
-        if success:
-            self._log.info(message)
-        else:
-            self._log.error(message)
+        response.success, response.message = answer.success, answer.message
         self._publish_status()
         return response
+
+    def _on_command(self, message: String, _info: MessageInfo) -> None:
+        sender, text = split_sender(message.data)
+        self.give(text, sender or self._senders())
+
+    def _senders(self) -> str:
+        """Name the publishers of commands: the middleware does not say which of them it was."""
+        names = sorted({node_of(one) for one in self._commands.offers()})
+        return ' or '.join(names) or 'command topic'
+
+    def _on_said(self, verb: Verb, message: String, _info: MessageInfo) -> None:
+        source = f'topic {"verdict" if verb is Verb.VERDICT else "notes"}'
+        self._answered(self.machine.carry_out(Command(verb, message.data), source))
 
     async def _wait_for(self, future: Future[Any]) -> Any:
         """Wait for another thread's result while the executor goes on; raises its error."""
@@ -223,11 +190,10 @@ class EpisodeServices:
         await arrived
         return future.result()
 
-    def _publisher_hint(self) -> str:
-        """Say who publishes the topics without messages, and what keeps them from being heard."""
-        silent = {stream.key for stream in self._recorder.status().streams if stream.problem}
-        hints = [one.hint for one in self._subscribers if one.key in silent]
-        return f' ({"; ".join(hints)})' if hints else ''
+    async def _next_tick(self) -> None:
+        ticked: rclpy.task.Future = rclpy.task.Future(executor=self._node.executor)
+        self._waiting.append(ticked)
+        await ticked
 
     # --- task and status -----------------------------------------------------------------------
 
@@ -235,20 +201,11 @@ class EpisodeServices:
         # The parameter shows it, and tells the recorder.
         self._node.set_parameters([Parameter('task', value=message.data.strip())])
 
-    def _on_said(self, name: str, message: String, _info: MessageInfo) -> None:
-        executor = self._node.executor
-        assert executor is not None
-        # The disk may be slow, and no other call should wait for it.
-        executor.create_task(self._annotate, name, message.data)
-
-    async def _annotate(self, name: str, text: str) -> None:
-        try:
-            self._log.info(await self._wait_for(self._recorder.annotate(name, text)))
-        except StreamrecError as error:
-            self._log.error(str(error))
-
     def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
-        setters = {'task': self._recorder.set_task, 'operator': self._recorder.set_operator}
+        setters: dict[str, Callable[[str], None]] = {
+            'task': self._recorder.set_task,
+            'operator': self._recorder.set_operator,
+        }
         values = {one.name: self._node.get_parameter(one.name).value for one in parameters}
         changed = [one for one in parameters if one.value != values[one.name]]
         if any(one.name == USE_SIM_TIME for one in changed):
@@ -264,10 +221,16 @@ class EpisodeServices:
                     )
         return SetParametersResult(successful=True)
 
+    def _collect(self) -> None:
+        self.machine.collect()
+
+    def _tick_machine(self) -> None:
+        self.machine.tick()
+
     def _tick(self) -> None:
-        for text in self._texts:
-            text.look(time.monotonic())
-        self.start_problems()
+        for topic in self._topics:
+            topic.look(time.monotonic())
+        self.machine.tick()
         waiting, self._waiting = self._waiting, []
         for one in waiting:
             one.set_result(None)
@@ -277,14 +240,16 @@ class EpisodeServices:
             self._publish_diagnostics()
 
     def _publish_status(self) -> None:
-        status = self._recorder.status()
-        self._status.publish(recorder_message(status, self._sender, self._obstacle))
+        message = recorder_message(
+            self._recorder.status(), self._sender, self.machine.status()
+        )
+        self._status.publish(message)
 
     def _publish_diagnostics(self) -> None:
         status = self._recorder.status()
         message = DiagnosticArray(
             status=[
-                recorder_message(status, self._sender, self._obstacle),
+                recorder_message(status, self._sender, self.machine.status()),
                 *(stream_message(stream, self._sender) for stream in status.streams),
             ]
         )

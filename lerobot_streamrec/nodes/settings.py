@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import os
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,12 @@ from typing import Any
 from lerobot_streamrec.dataset.takes.salvage import RECOVERIES
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.encoder_settings import read_encoder
+from lerobot_streamrec.nodes.operating_settings import OperatingSettings, read_operating
 from lerobot_streamrec.nodes.parameters import defaults_of, ParameterReader, Spec
 from lerobot_streamrec.nodes.stream_settings import read_cameras, Source
 from lerobot_streamrec.nodes.transport import COMPRESSED_TYPE, RAW_TYPE
 from lerobot_streamrec.nodes.vector_settings import (
+    ACTION,
     read_vectors,
     TypeOf,
     vector_sources,
@@ -40,6 +42,7 @@ from lerobot_streamrec.recording.config import (
     ON_SHUTDOWN,
     RecorderConfig,
 )
+from lerobot_streamrec.recording.operating.config import OperatingConfig
 
 _RECORDER = defaults_of(RecorderConfig)
 
@@ -199,10 +202,19 @@ class Settings:
 
     :param recorder: for the core
     :param sources: one for each of its streams, in the same order
+    :param operating: how it is driven
     """
 
     recorder: RecorderConfig
     sources: tuple[Source, ...]
+    operating: OperatingSettings = field(default_factory=OperatingSettings)
+
+    @property
+    def action_keys(self) -> frozenset[str]:
+        """Keys of the streams that are the action, or a part of it."""
+        return frozenset(
+            one.stream.key for one in self.sources if one.stream.feature == ACTION
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,12 +226,14 @@ class GivenSettings:
     :param vectors: topics of numbers
     :param options: of ``RecorderConfig``, streams apart
     :param graph_timeout_s: how long to wait for publishers whose type must be asked for
+    :param operating: how it is driven
     """
 
     cameras: tuple[Source, ...]
     vectors: tuple[VectorSettings, ...]
     options: Mapping[str, Any]
     graph_timeout_s: float
+    operating: OperatingSettings
 
     def complete(self, type_of: TypeOf, full_name: Callable[[str], str] = str) -> Settings:
         """
@@ -232,7 +246,16 @@ class GivenSettings:
         sources = (*self.cameras, *vector_sources(self.vectors, type_of))
         _refuse_two_types(sources, full_name)
         streams = tuple(source.stream for source in sources)
-        return Settings(RecorderConfig(streams=streams, **self.options), sources)
+        settings = Settings(
+            RecorderConfig(streams=streams, **self.options), sources, self.operating
+        )
+        if self.operating.rules.automatic.is_by_motion and not settings.action_keys:
+            raise ConfigError(
+                'auto.start_on_motion or auto.save_after_still_s',
+                'set',
+                'they watch the action: set action.topic as well',
+            )
+        return settings
 
 
 def read_settings(reader: ParameterReader) -> GivenSettings:
@@ -257,9 +280,10 @@ def read_settings(reader: ParameterReader) -> GivenSettings:
         'is_per_row': reader.read(_PER_ROW),
     }
     graph_timeout_s = reader.read(_GRAPH_TIMEOUT)
+    operating = read_operating(reader, OperatingConfig().debounce_s)
     reader.refuse_unknown()
     options['root'] = _root(root, repo_id)
-    return GivenSettings(cameras, vectors, options, graph_timeout_s)
+    return GivenSettings(cameras, vectors, options, graph_timeout_s, operating)
 
 
 def _refuse_two_types(sources: Sequence[Source], full_name: Callable[[str], str]) -> None:

@@ -31,6 +31,7 @@ import socket
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from lerobot_streamrec.recording.config import MIB
+from lerobot_streamrec.recording.operating.status import OperatingStatus, Phase
 from lerobot_streamrec.recording.status import RecorderState, RecorderStatus, StreamStatus
 from lerobot_streamrec.recording.summary import rejections
 
@@ -67,17 +68,22 @@ class Sender:
 
 
 def recorder_message(
-    status: RecorderStatus, sender: Sender, obstacle: str = ''
+    status: RecorderStatus, sender: Sender, operating: OperatingStatus
 ) -> DiagnosticStatus:
     """
     Describe the whole recorder.
 
     :param status: a snapshot
     :param sender: the sender
-    :param obstacle: reason, other than the streams, why no episode can start; empty: none
+    :param operating: what an operator can do now
     """
+    left_s = operating.phase_seconds_left
     values: dict[str, object] = {
         'state': status.state.value,
+        'phase': operating.phase.value,
+        'blockers': '; '.join(operating.blockers),
+        'phase_seconds_left': '' if left_s is None else f'{left_s:.1f}',
+        'automatic': operating.automatic,
         'episode_index': status.episode_index,
         'rows': status.num_rows,
         'seconds': f'{status.seconds:.1f}',
@@ -87,12 +93,15 @@ def recorder_message(
         'unencoded_episodes': status.num_deferred,
         'repeated_frames': sum(stream.repeated for stream in status.streams),
         'last_result': status.last_result,
+        'last_command': operating.last_command,
+        'last_source': operating.last_source,
         'root': status.root,
         'disk_free_mib': _mib(status.disk.free_bytes),
         'disk_minutes_left': _minutes(status.disk.seconds_left),
         **sender.values,
     }
-    problems = [text for text in (obstacle, status.disk.problem or status.disk.warning) if text]
+    disk = status.disk.problem or status.disk.warning
+    problems = [text for text in (operating.obstacle, disk) if text]
     if status.exposure:
         problems.append(f'a crash would lose the running episode: {status.exposure}')
     problems += [f'{one.key} ({one.topic}) {one.problem}' for one in status.streams if one.problem]
@@ -100,7 +109,7 @@ def recorder_message(
     problems += status.clocks
     problems += [text for one in status.streams if (text := _backlog(one))]
     problems += [f'{one.key}: {one.trouble}' for one in status.streams if one.trouble]
-    if status.state is RecorderState.RECORDING:
+    if status.state in (RecorderState.RECORDING, RecorderState.PAUSED):
         problems += [
             f'{one.key}: {rejections(one.counts)}' for one in status.streams if one.counts.rejected
         ]
@@ -109,8 +118,20 @@ def recorder_message(
     elif problems:
         level, message = DiagnosticStatus.WARN, '; '.join(problems)
     else:
-        level, message = DiagnosticStatus.OK, status.activity or status.state.value
+        level, message = DiagnosticStatus.OK, status.activity or _headline(status, operating)
     return _message(sender.status_name, sender, level, message, values)
+
+
+def _headline(status: RecorderStatus, operating: OperatingStatus) -> str:
+    """Say in a few words what is going on."""
+    parts = [operating.phase.value]
+    if operating.phase is Phase.IDLE and operating.blockers:
+        parts = [f'{operating.phase.value}: {operating.blockers[0]}']
+    if operating.phase_seconds_left is not None:
+        parts.append(f'{operating.phase_seconds_left:.0f} s left')
+    if status.num_pending:
+        parts.append(f'saving {status.num_pending}')
+    return '; '.join(parts)
 
 
 def stream_message(stream: StreamStatus, sender: Sender) -> DiagnosticStatus:

@@ -35,7 +35,9 @@ from lerobot_streamrec.nodes.timing_settings import (
 )
 from lerobot_streamrec.recording.config import DTYPES, StreamConfig
 
-_KEYS = {'state': 'observation.state', 'action': 'action'}
+ACTION = 'action'
+"""The feature that a policy learns to give."""
+_KEYS = {'state': 'observation.state', 'action': ACTION}
 _DTYPE = defaults_of(StreamConfig)['dtype']
 
 TypeOf = Callable[[str, str], str]

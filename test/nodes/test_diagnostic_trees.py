@@ -25,6 +25,7 @@ import socket
 
 from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.operating.status import OperatingStatus, Phase
 from lerobot_streamrec.recording.recorder import Recorder
 import pytest
 from recorder_rig.parameters import FRONT_KEY, FRONT_TOPIC, STATE_KEY, STATE_TOPIC
@@ -51,7 +52,7 @@ def told_by(status, node, host, monkeypatch):
     monkeypatch.setattr(socket, 'gethostname', lambda: host)
     sender = Sender.of(node, {})
     streams = [stream_message(stream, sender) for stream in status.streams]
-    return [recorder_message(status, sender), *streams]
+    return [recorder_message(status, sender, OperatingStatus(Phase.READY)), *streams]
 
 
 def rqt_tree(names):

@@ -22,6 +22,7 @@ import socket
 from diagnostic_msgs.msg import DiagnosticStatus
 from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.operating.status import OperatingStatus, Phase
 from lerobot_streamrec.recording.recorder import Recorder
 import pytest
 from rclpy.qos import QoSProfile
@@ -128,7 +129,9 @@ def test_a_camera_whose_encoder_failed_is_a_warning(tmp_path):
     sentence = 'h264_nvenc failed at frame 7; the rest with h264'
     stream = replace(status.streams[0], problem='', trouble=sentence)
     sender = Sender('/episode', 'arm')
-    whole = recorder_message(replace(status, streams=(stream,)), sender)
+    whole = recorder_message(
+        replace(status, streams=(stream,)), sender, OperatingStatus(Phase.READY)
+    )
     for message in (whole, stream_message(stream, sender)):
         assert message.level == DiagnosticStatus.WARN
     assert f'{FRONT_KEY}: {sentence}' in whole.message

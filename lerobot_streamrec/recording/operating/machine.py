@@ -362,10 +362,8 @@ class EpisodeMachine:
 
     def blockers(self) -> list[str]:
         """Return why no episode could start now, apart from one that is running."""
-        obstacle = self._obstacle()
-        if obstacle is None:
-            obstacle = 'it is not known yet whether another recorder has the same name'
-        return [text for text in (obstacle, *self._recorder.start_problems()) if text]
+        # As long as it is not known whether there is another recorder, a start waits.
+        return [text for text in (self._obstacle(), *self._recorder.start_problems()) if text]
 
     def status(self) -> OperatingStatus:
         """Return a snapshot."""
@@ -376,6 +374,7 @@ class EpisodeMachine:
             blockers=blockers,
             phase_seconds_left=self._automatic.seconds_left(status, now_ns),
             automatic=str(self._automatic),
+            obstacle=self._surroundings.obstacle() or '',
             last_command=self._last[0],
             last_source=self._last[1],
         )

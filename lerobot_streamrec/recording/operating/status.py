@@ -45,6 +45,7 @@ class OperatingStatus:
     :param phase_seconds_left: how long until an automatic phase ends; None: it does not end by
         itself
     :param automatic: how far automatic episodes are, in words; empty: there are none
+    :param obstacle: another recorder that is in the way; empty: there is none
     :param last_command: the last command; empty: there was none
     :param last_source: who gave it
     """
@@ -53,5 +54,6 @@ class OperatingStatus:
     blockers: tuple[str, ...] = ()
     phase_seconds_left: float | None = None
     automatic: str = ''
+    obstacle: str = ''
     last_command: str = ''
     last_source: str = ''

@@ -43,7 +43,7 @@ from std_srvs.srv import Trigger
 
 from recorder_rig.surroundings import DISCOVERY_TIMEOUT_S, NODE_OPTIONS, wait_until
 
-VERBS = ('start', 'save', 'discard', 'undo', 'finalize')
+VERBS = ('start', 'save', 'discard', 'rotate', 'pause', 'resume', 'undo', 'finalize')
 ANSWER_TIMEOUT_S = 90.0
 STREAMS_TIMEOUT_S = 90.0
 

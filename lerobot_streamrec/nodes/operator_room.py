@@ -1,0 +1,113 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What the state machine learns from the graph, and how everybody hears of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+import time
+from typing import Any
+
+from lerobot_streamrec.errors import StreamrecError, StreamsNotReadyError
+from lerobot_streamrec.nodes.namesakes import Namesakes
+from lerobot_streamrec.nodes.subscriber import read_in_order, Subscriber
+from lerobot_streamrec.recording.operating.cues import Cues
+from lerobot_streamrec.recording.operating.events import Event
+from lerobot_streamrec.recording.operating.surroundings import Surroundings
+from lerobot_streamrec.recording.summary import EpisodeSummary
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from std_msgs.msg import String
+
+EVENTS_TOPIC = '~/events'
+_EVENTS = QoSProfile(
+    depth=50,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.VOLATILE,
+)
+
+
+class OperatorRoom(Surroundings):
+    """
+    Where the operator's side of the node meets the graph. Owned by the executor's thread.
+
+    :param node: the node `episode`
+    :param subscribers: one for each stream
+    :param namesakes: knows of other recorders of this name
+    :param cues: how an operator is told who looks at the robot
+    :param collect: is called in the executor's thread after ``wake``
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        subscribers: Sequence[Subscriber],
+        namesakes: Namesakes,
+        cues: Cues,
+        collect: Callable[[], None],
+    ) -> None:
+        self._node = node
+        self._log: Any = node.get_logger()
+        self._subscribers = subscribers
+        self._namesakes = namesakes
+        self._cues = cues
+        self._collect = collect
+        self._told = ''
+        self._events = node.create_publisher(String, EVENTS_TOPIC, _EVENTS)
+
+    def obstacle(self) -> str | None:
+        """Say whether another recorder has this one's name; None: it is not known yet."""
+        before, self._told = self._told, self._namesakes.look()
+        if self._told and self._told != before:
+            self._log.error(self._told)
+        return self._told if self._told or self._namesakes.is_settled() else None
+
+    def read_waiting(self) -> None:
+        """Read the messages that have arrived: they belong to the episode that ends now."""
+        read_in_order(self._subscribers)
+
+    def hint(self, error: StreamrecError) -> str:
+        """Say who publishes the topics without messages, and what keeps them from being heard."""
+        if not isinstance(error, StreamsNotReadyError):
+            return ''
+        hints = [one.hint for one in self._subscribers if one.key in str(error)]
+        return f' ({"; ".join(hints)})' if hints else ''
+
+    def advice(self, summary: EpisodeSummary) -> list[str]:
+        """Return what helps against messages that were lost in transport."""
+        lossy = [one for one in self._subscribers if one.key in summary.lossy]
+        return [text for text in dict.fromkeys(one.loss_advice for one in lossy) if text]
+
+    def note_task(self, task: str) -> None:
+        """Show the task that a command has set as the parameter as well."""
+        self._node.set_parameters([Parameter('task', value=task)])
+
+    def publish(self, event: Event) -> None:
+        """Tell everybody, and write it to the log."""
+        self._events.publish(String(data=event.as_json(time.time())))
+        self._cues.tell(event)
+        text = f'{event.message} ({event.source})'
+        if event.success:
+            self._log.info(text)
+        else:
+            self._log.error(text)
+
+    def wake(self) -> None:
+        """Have what has ended in another thread dealt with; any thread."""
+        executor = self._node.executor
+        if executor is not None:
+            executor.create_task(self._collect)
+            # Without this the executor sleeps on until some other message comes.
+            executor.wake()

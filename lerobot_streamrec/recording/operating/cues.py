@@ -1,0 +1,199 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Cues for an operator who looks at the robot: the terminal's bell, speech, or a command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+import logging
+import os
+from pathlib import Path
+import queue
+import shlex
+import shutil
+import subprocess
+import threading
+from typing import TypeVar
+
+from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.recording.operating.command import Verb
+from lerobot_streamrec.recording.operating.events import Event, FAILED, SAVED
+
+NONE, BELL, SPEECH = 'none', 'bell', 'speech'
+CUES = (NONE, BELL, SPEECH)
+THREAD_NAME = 'cues'
+SPEAKER = 'spd-say'
+"""The client of speech-dispatcher."""
+
+_MAX_WAITING = 8
+_COMMAND_TIMEOUT_S = 10.0
+_TERMINAL = Path('/dev/tty')
+_TEXTS = {
+    Verb.START.value: 'recording episode {episode}',
+    Verb.SAVE.value: 'saving',
+    SAVED: 'saved episode {episode}',
+    Verb.DISCARD.value: 'discarded',
+    Verb.ROTATE.value: 'next episode',
+    Verb.PAUSE.value: 'paused',
+    Verb.RESUME.value: 'recording goes on',
+    Verb.UNDO.value: 'undone',
+    Verb.FINALIZE.value: 'finalized',
+}
+_FAILURES = {SAVED: 'the episode was not saved', FAILED: 'the recording has failed'}
+
+_log = logging.getLogger(__name__)
+
+_T = TypeVar('_T')
+
+
+@dataclass(frozen=True, slots=True)
+class CuesConfig:
+    """
+    How an operator is told what happens.
+
+    :param kind: one of ``CUES``
+    :param command: a program to run at each event, with ``{event}``, ``{verb}``, ``{message}``
+        and ``{episode}`` in its arguments; empty: none
+    :raise ConfigError: at construction, if a value is not allowed
+    """
+
+    kind: str = NONE
+    command: str = ''
+
+    def __post_init__(self) -> None:
+        if self.kind not in CUES:
+            raise ConfigError('cues', self.kind, f'allowed are {", ".join(CUES)}')
+        if not self.command:
+            return
+        try:
+            words = shlex.split(self.command)
+        except ValueError as error:
+            raise ConfigError('cues.command', self.command, f'{error}: mend the quotes') from None
+        if not words or shutil.which(words[0]) is None:
+            raise ConfigError(
+                'cues.command',
+                self.command,
+                'its first word has to be a program that this user may run, such as '
+                "'/home/me/light.sh {event}'",
+            )
+
+
+class Cues:
+    """
+    Gives cues in a thread of its own; nobody waits for them, and late ones are left out.
+
+    ``tell`` and ``close`` belong to one thread and never wait for a speaker or a program.
+
+    :param config: settings
+    """
+
+    def __init__(self, config: CuesConfig) -> None:
+        self._config = config
+        self._kind = config.kind
+        if self._kind == SPEECH and shutil.which(SPEAKER) is None:
+            _log.warning(
+                'cues is speech, but there is no %s: the bell rings instead; install '
+                'speech-dispatcher',
+                SPEAKER,
+            )
+            self._kind = BELL
+        self._events: queue.Queue[Event | None] = queue.Queue(_MAX_WAITING)
+        self._thread: threading.Thread | None = None
+        if self._kind != NONE or config.command:
+            self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=False)
+            self._thread.start()
+
+    def tell(self, event: Event) -> None:
+        """Give the cue of an event, soon; if too many wait, none."""
+        if self._thread is not None and not event.is_repeat:
+            with suppress(queue.Full):
+                self._events.put_nowait(event)
+
+    def close(self, timeout_s: float) -> bool:
+        """
+        End after the cues that wait. Idempotent.
+
+        :param timeout_s: how long that may take
+        :return: False if it was not done by then
+        """
+        if self._thread is None:
+            return True
+        with suppress(queue.Full):
+            self._events.put(None, timeout=timeout_s)
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while (event := self._events.get()) is not None:
+            if self._kind == BELL:
+                _attempt(_ring, 1 if event.success else 2)
+            elif self._kind == SPEECH:
+                _attempt(_execute, [SPEAKER, '--', spoken(event)])
+            if self._config.command:
+                words = shlex.split(self._config.command)
+                _attempt(_execute, [_filled(word, event) for word in words])
+
+
+def _attempt(act: Callable[[_T], None], argument: _T) -> None:
+    """Give a cue; one that cannot be given does not keep the next ones from being given."""
+    try:
+        act(argument)
+    except (OSError, subprocess.SubprocessError) as error:
+        _log.warning('a cue could not be given: %s', error)
+
+
+def spoken(event: Event) -> str:
+    """Return what is said at an event."""
+    if not event.success:
+        return _FAILURES.get(event.verb, event.message)
+    text = _TEXTS.get(event.verb, event.message)
+    # A note or a verdict is answered with the text itself.
+    return text.format(episode=event.episode) if event.verb in _TEXTS else text
+
+
+def _filled(word: str, event: Event) -> str:
+    values = {
+        'event': event.verb if event.success else f'{event.verb}_failed',
+        'verb': event.verb,
+        'message': event.message,
+        'episode': '' if event.episode is None else str(event.episode),
+    }
+    for name, value in values.items():
+        word = word.replace(f'{{{name}}}', value)
+    return word
+
+
+def _ring(times: int) -> None:
+    bell = b'\a' * times
+    try:
+        terminal = os.open(_TERMINAL, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError:
+        # Started by a service manager or a launch file: whoever reads the log may ring.
+        terminal = os.dup(2)
+    try:
+        os.write(terminal, bell)
+    finally:
+        os.close(terminal)
+
+
+def _execute(command: list[str]) -> None:
+    subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        timeout=_COMMAND_TIMEOUT_S,
+        check=True,
+    )
