@@ -69,6 +69,7 @@ setup(
         'console_scripts': [
             'keyboard = lerobot_streamrec.nodes.clients.keyboard_main:main',
             'record = lerobot_streamrec.nodes.record_main:main',
+            'replay = lerobot_streamrec.nodes.replay.replay_main:main',
             'streamrec = lerobot_streamrec.cli.__main__:run',
         ],
         # Where there is a `ros2`, `ros2 lerobot` runs all of these. Nothing needs it.

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import re
 from typing import Any
 
+from lerobot_streamrec.errors import VectorError
 import numpy as np
 
 _NUMBERS = frozenset(
@@ -106,6 +107,19 @@ def type_shape(type_name: str, definitions: Definitions) -> Shape:
     if types is None:
         return Unknown()
     return Record(tuple(types), lambda name: type_shape(types[name], definitions))
+
+
+def element_type(type_name: str) -> str:
+    """
+    Return the type of an array's or a list's elements.
+
+    :param type_name: such as ``double[9]`` or ``sequence<string>``
+    :raise VectorError: if it is neither
+    """
+    found = _SEQUENCE.fullmatch(type_name) or _ARRAY.fullmatch(type_name)
+    if found is None:
+        raise VectorError(f'{type_name} has no elements')
+    return found[1]
 
 
 def message_shape(value: Any) -> Shape:

@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from lerobot_streamrec.dataset.episode_reader import file_number
 from lerobot_streamrec.dataset.features import FeatureSpec
@@ -145,12 +146,15 @@ def _refuse_holes(column: pa.ChunkedArray) -> None:
         raise UnfitError(Unfit.TYPE, found, 'a value in every row')
 
 
-def feature_values(column: pa.ChunkedArray, spec: FeatureSpec) -> Floats:
+def feature_values(
+    column: pa.ChunkedArray, spec: FeatureSpec, dtype: str = 'float64'
+) -> npt.NDArray[Any]:
     """
     Return a numeric feature's values.
 
     :param column: column of a data file
     :param spec: the description in info.json
+    :param dtype: of what is returned; statistics are of float64
     :return: ``(rows, leading dimensions together, last dimension)``
     :raise UnfitError: if type or shape are others, or if a row or an element is missing
     """
@@ -165,7 +169,7 @@ def feature_values(column: pa.ChunkedArray, spec: FeatureSpec) -> Floats:
         raise UnfitError(Unfit.SHAPE, f'the shape {list(shape)}', list(spec.shape))
     if array.null_count:
         raise UnfitError(Unfit.VALUE, f'{array.null_count} missing elements', 'none')
-    values = np.asarray(array.to_numpy(zero_copy_only=False), dtype=np.float64)
+    values = np.asarray(array.to_numpy(zero_copy_only=False), dtype=dtype)
     return values.reshape(len(column), -1, spec.shape[-1])
 
 

@@ -319,7 +319,7 @@ def _clock(name: str, cameras: Sequence[Source]) -> str:
 
 def _root(root: str, repo_id: str) -> Path:
     if root:
-        return _absolute('root', root)
+        return absolute_path('root', root)
     if not repo_id:
         raise ConfigError('root', root, 'set root to a folder, or repo_id to owner/name')
     parts = repo_id.split('/')
@@ -328,10 +328,16 @@ def _root(root: str, repo_id: str) -> Path:
     # The order in which LeRobot itself looks.
     home = os.environ.get('HF_HOME') or '~/.cache/huggingface'
     lerobot_home = os.environ.get('HF_LEROBOT_HOME') or f'{home}/lerobot'
-    return _absolute('HF_LEROBOT_HOME', lerobot_home) / repo_id
+    return absolute_path('HF_LEROBOT_HOME', lerobot_home) / repo_id
 
 
-def _absolute(name: str, folder: str) -> Path:
+def absolute_path(name: str, folder: str) -> Path:
+    """
+    Return the whole path of a folder, with ~ for the user's own.
+
+    :param name: the setting that names it, for the error
+    :raise ConfigError: if there is no such user
+    """
     try:
         return Path(folder).expanduser().absolute()
     except RuntimeError as error:

@@ -227,5 +227,7 @@ def _source(settings: VectorSettings, type_of: TypeOf) -> Source:
         part_of=settings.feature,
         dtype=settings.dtype,
         is_stamped_here=stamp == RECEIVE,
+        message_type=message_type,
+        selectors=tuple(one.text for one in elements.selectors),
     )
     return Source(prefix, stream, stamp, timing.qos, message_type, elements)

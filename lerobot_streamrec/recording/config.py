@@ -65,6 +65,8 @@ class StreamConfig:
     :param encoder: settings for a camera's colours; None: those of the recorder
     :param is_stamped_here: True if this computer's clock stamps messages as they arrive; False:
         the publisher stamps them
+    :param message_type: of a vector's messages, for whoever replays an episode; empty: not known
+    :param selectors: which numbers of a message are the elements, likewise
     """
 
     key: str
@@ -79,6 +81,8 @@ class StreamConfig:
     depth: DepthConfig | None = None
     encoder: EncoderConfig | None = None
     is_stamped_here: bool = False
+    message_type: str = ''
+    selectors: tuple[str, ...] = ()
 
     @property
     def is_camera(self) -> bool:

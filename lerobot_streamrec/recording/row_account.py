@@ -108,6 +108,11 @@ class RowAccount:
             self.repeated += 1
 
     @property
+    def is_clock(self) -> bool:
+        """Whether this camera's pictures are the rows."""
+        return self._fps == 0
+
+    @property
     def last_stamp_ns(self) -> int | None:
         """Stamp of what the last row shows; None before there is a row."""
         return self._stamps_ns[-1] if self._stamps_ns else None

@@ -106,6 +106,14 @@ class Rig:
         self.recorders.append(recorder)
         return recorder
 
+    def program(self, module: str, parameters: Mapping[str, object], *more: str):
+        """Start another executable of the package, which ends with the rig as recorders do."""
+        log_path = self.folder / f'program-{len(self.recorders)}.log'
+        arguments = [*more, *ros_arguments(parameters)]
+        program = RecorderProcess(arguments, log_path, self.folder, None, module)
+        self.recorders.append(program)
+        return program
+
     def recorder(self, parameters: Mapping[str, object], *more: str, root: Path | None = None):
         """Start a recorder, and wait until it can record."""
         recorder = self.launch(parameters, *more, root=root)

@@ -51,7 +51,12 @@ class RecorderProcess(Child):
     """A running recorder. Whoever makes one calls ``close``."""
 
     def __init__(
-        self, arguments: list[str], log_path: Path, folder: Path, nursery: Nursery | None
+        self,
+        arguments: list[str],
+        log_path: Path,
+        folder: Path,
+        nursery: Nursery | None,
+        module: str = MODULE,
     ) -> None:
         """
         Start the process.
@@ -60,11 +65,12 @@ class RecorderProcess(Child):
         :param log_path: file for its output
         :param folder: its working directory
         :param nursery: starts it; None: it is a Python of its own
+        :param module: what a Python of its own runs: the recorder, or another executable
         """
         self._nursery = nursery
         super().__init__(
             'recorder',
-            arguments if nursery else [*python_module(MODULE), *arguments],
+            arguments if nursery else [*python_module(module), *arguments],
             log_path=log_path,
             folder=folder,
             environment=os.environ,

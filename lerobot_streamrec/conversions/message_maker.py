@@ -1,0 +1,266 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""From a vector back to a message: numbers are put where the selectors that read them look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+from lerobot_streamrec.conversions.leaves import expand, Leaf, places
+from lerobot_streamrec.conversions.message_types import definition, LoadClass
+from lerobot_streamrec.conversions.selector import (
+    ByName,
+    ByTime,
+    ByValue,
+    Field,
+    Index,
+    Selector,
+    Slice,
+    Step,
+    Steps,
+    text_of,
+)
+from lerobot_streamrec.conversions.shape import element_type, type_shape
+from lerobot_streamrec.errors import VectorError
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+_DTYPES = {
+    'boolean': 'bool',
+    'float': 'float32',
+    'double': 'float64',
+    'long double': 'float64',
+}
+"""numpy's names for the types of fields; whole numbers are called the same."""
+
+# A list of lists of lists has no more levels than this.
+_MAX_PASSES = 20
+
+
+class MessageMaker:
+    """
+    Makes messages that hold given numbers; everything that is not selected keeps its default.
+
+    Lists become as long as the selectors need them, and their elements get the names or values by
+    which they are looked up. A trajectory by time has one point, at its beginning. All calls
+    return the same message with other numbers. Owned by one thread.
+
+    :param message_type: such as ``sensor_msgs/msg/JointState``
+    :param parts: per vector that is read from the message: its selectors, and how many numbers
+        they select together
+    :param load_class: gives the classes of message types
+    :raise VectorError: if the selectors do not tell what a message looks like
+    """
+
+    def __init__(
+        self,
+        message_type: str,
+        parts: Sequence[tuple[Sequence[Selector], int]],
+        load_class: LoadClass,
+    ) -> None:
+        self._load_class = load_class
+        self._type = message_type
+        self._message = self._made(message_type)
+        self._has_grown = False
+        shape = type_shape(message_type, lambda name: definition(name, load_class))
+        leaves: list[tuple[Leaf, int]] = []
+        for selectors, num_values in parts:
+            found = [leaf for one in selectors for leaf in expand(one, shape)]
+            leaves += zip(found, _counts(found, num_values), strict=True)
+        for _ in range(_MAX_PASSES):
+            self._has_grown = False
+            for leaf, count in leaves:
+                self._make_room(leaf, count)
+            # A name that one leaf needs makes the arrays of others longer.
+            if not self._has_grown:
+                break
+        self._targets = [one for leaf, count in leaves for one in self._targets_of(leaf, count)]
+        self._refuse_clashes()
+
+    def stored(self, columns: Sequence[Array]) -> list[Array]:
+        """
+        Convert numbers to the types of the fields that they go to.
+
+        :param columns: per element ``(n,)``, the vectors one beside the other
+        :return: per element ``(n,)``; whole numbers are rounded, and no larger than the field's
+        """
+        types = [_DTYPES.get(type_name, type_name) for *_, type_name, _ in self._targets]
+        return [_stored(one, dtype) for one, dtype in zip(columns, types, strict=True)]
+
+    def __call__(self, values: Sequence[Any]) -> Any:
+        """
+        Return the message with these numbers.
+
+        :param values: ``(d,)`` Python numbers, of what ``stored`` returns
+        """
+        for (owner, key, *_), value in zip(self._targets, values, strict=True):
+            if isinstance(key, str):
+                setattr(owner, key, value)
+            else:
+                owner[key] = value
+        return self._message
+
+    def _made(self, type_name: str) -> Any:
+        if type_name == 'string':
+            return ''
+        if '/' not in type_name:
+            return np.dtype(_DTYPES.get(type_name, type_name)).type(0).item()
+        whole = type_name if '/msg/' in type_name else type_name.replace('/', '/msg/', 1)
+        return self._load_class(whole)()
+
+    def _make_room(self, leaf: Leaf, count: int) -> None:
+        array, kind = self._walk(leaf.base, leaf.name_lists)
+        if isinstance(leaf.pick, ByName):
+            num_names = len(self._names(leaf.name_lists, len(leaf.base), leaf.pick.name))
+            self._grow(array, kind, num_names)
+        elif leaf.pick is not None:
+            self._grow(array, kind, _least_length(leaf.pick, count))
+
+    def _targets_of(self, leaf: Leaf, count: int) -> Iterator[tuple[Any, str | int, str, str]]:
+        """Yield per number: its owner, its place there, its type, and what it is called."""
+        if leaf.pick is None:
+            owner, kind = self._walk(leaf.base[:-1], leaf.name_lists)
+            name = str(leaf.base[-1]).removeprefix('.')
+            yield owner, name, self._fields(kind)[name], str(leaf)
+            return
+        array, kind = self._walk(leaf.base, leaf.name_lists)
+        if isinstance(leaf.pick, ByName):
+            names = self._names(leaf.name_lists, len(leaf.base), leaf.pick.name)
+            found = [names.index(leaf.pick.name)]
+        else:
+            found = places(leaf.pick, len(array), text_of(leaf.base))
+        if len(found) != count:
+            raise VectorError(f'{leaf} has {len(found)} numbers, {count} are needed')
+        for number, place in enumerate(found):
+            # What counts from the end, or goes by a name, may be another element or the same.
+            name = str(leaf)
+            if isinstance(leaf.pick, Slice):
+                name = text_of((*leaf.base, Index((leaf.pick.start or 0) + number)))
+            yield array, place, element_type(kind), name
+
+    def _refuse_clashes(self) -> None:
+        called: dict[tuple[int, str | int], str] = {}
+        for owner, key, _, name in self._targets:
+            other = called.setdefault((id(owner), key), name)
+            if other != name:
+                raise VectorError(f'{other} and {name} may be one number or two')
+
+    def _fields(self, kind: str) -> Mapping[str, str]:
+        fields = definition(kind, self._load_class)
+        assert fields is not None
+        return fields
+
+    def _walk(self, steps: Steps, name_lists: Mapping[int, Steps]) -> tuple[Any, str]:
+        """Follow steps, make what is missing, and return what stands there, and its type."""
+        value, kind = self._message, self._type
+        for place, step in enumerate(steps):
+            if isinstance(step, Field):
+                value, kind = getattr(value, step.name), self._fields(kind)[step.name]
+                continue
+            names = (
+                self._names(name_lists, place, step.name)
+                if isinstance(step, ByName)
+                else []
+            )
+            value, kind = self._element(value, kind, step, names), element_type(kind)
+        return value, kind
+
+    def _element(self, values: Any, kind: str, step: Step, names: Sequence[str]) -> Any:
+        if isinstance(step, ByValue):
+            return self._element_with(values, kind, step)
+        place = 0
+        if isinstance(step, ByName):
+            place = names.index(step.name)
+            self._grow(values, kind, len(names))
+        elif isinstance(step, Index):
+            place = step.place
+            self._grow(values, kind, _least_length(step, 1))
+        else:
+            assert isinstance(step, ByTime)
+            self._grow(values, kind, 1)
+        return values[place]
+
+    def _element_with(self, values: Any, kind: str, step: ByValue) -> Any:
+        value_of = attrgetter(step.field)
+        for one in values:
+            if str(value_of(one)) == step.value:
+                return one
+        made = self._made(element_type(kind))
+        *above, name = step.field.split('.')
+        owner = attrgetter('.'.join(above))(made) if above else made
+        # The way back from the text of a number or a bool.
+        wanted: Any = step.value
+        if not isinstance(getattr(owner, name), str):
+            wanted = next((one for one in (True, False) if str(one) == step.value), None)
+            wanted = type(getattr(owner, name))(step.value) if wanted is None else wanted
+        setattr(owner, name, wanted)
+        values.append(made)
+        self._has_grown = True
+        return made
+
+    def _names(
+        self, name_lists: Mapping[int, Steps], place: int, wanted: str
+    ) -> list[str]:
+        """Return the list of names of a path's step, with one that is wanted among them."""
+        names, _ = self._walk(name_lists[place], name_lists)
+        if wanted not in names:
+            names.append(wanted)
+            self._has_grown = True
+        found: list[str] = names
+        return found
+
+    def _grow(self, values: Any, kind: str, length: int) -> None:
+        while len(values) < length:
+            if not hasattr(values, 'append'):
+                raise VectorError(f'{kind} has {len(values)} elements, {length} are needed')
+            values.append(self._made(element_type(kind)))
+            self._has_grown = True
+
+
+def _counts(leaves: Sequence[Leaf], num_values: int) -> list[int]:
+    """Tell how many numbers each leaf is; the one whose type does not tell gets the rest."""
+    known = [leaf.count for leaf in leaves]
+    rest = num_values - sum(count for count in known if count is not None)
+    num_open = known.count(None)
+    if num_open > 1 or rest < num_open or (rest and not num_open):
+        texts = ', '.join(map(str, leaves))
+        raise VectorError(f'{num_values} numbers cannot be shared out to {texts}')
+    return [rest if count is None else count for count in known]
+
+
+def _least_length(pick: Index | Slice, count: int) -> int:
+    """Tell how long an array must be at least for a pick of so many numbers."""
+    if isinstance(pick, Index):
+        return pick.place + 1 if pick.place >= 0 else -pick.place
+    start, stop = pick.start or 0, pick.stop
+    if start < 0:
+        return -start if stop is None or stop < 0 else stop - start - count
+    if stop is None:
+        return start + count
+    return stop if stop > 0 else start + count - stop
+
+
+def _stored(column: Array, dtype: str) -> Array:
+    if not dtype.startswith(('int', 'uint')):
+        return column.astype(dtype)
+    limits = np.iinfo(dtype)
+    if column.dtype.kind == 'f':
+        column = np.nan_to_num(np.rint(column.astype(np.float64)))
+    # By Python's numbers: the largest whole number of 64 bits is no float.
+    exact = [min(max(int(one), limits.min), limits.max) for one in column.tolist()]
+    return np.array(exact, dtype)

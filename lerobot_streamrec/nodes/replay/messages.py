@@ -1,0 +1,188 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The messages of an episode's rows: pictures by a decoder, numbers by where they were read."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lerobot_streamrec.conversions.elements import Elements
+from lerobot_streamrec.conversions.message_maker import MessageMaker
+from lerobot_streamrec.conversions.trajectory import TimedVector
+from lerobot_streamrec.dataset.played_episode import PlayedEpisode
+from lerobot_streamrec.depth_frame import METRES, MILLIMETRES
+from lerobot_streamrec.errors import ConfigError, VectorError
+from lerobot_streamrec.nodes.message_class import load_message_class
+from lerobot_streamrec.nodes.replay.schedule import Step
+from lerobot_streamrec.nodes.replay.streams import IMAGE, PlayedStream
+from lerobot_streamrec.video.depth_config import DepthConfig, is_depth, stored_depth
+from lerobot_streamrec.video.depth_quantisation import depth_of_codes
+from lerobot_streamrec.video.frame_feed import FrameFeed
+import numpy as np
+import numpy.typing as npt
+from sensor_msgs.msg import Image
+
+_POLL_S = 0.1
+
+Values = npt.NDArray[Any]
+
+
+class Pictures:
+    """
+    Pictures of one camera, in their order. Owned by one thread, which calls ``close``.
+
+    :param episode: where they stand
+    :param stream: the camera
+    :param is_endless: whether the first follows the last
+    """
+
+    message_type = IMAGE
+    remarks: Sequence[str] = ()
+
+    def __init__(self, episode: PlayedEpisode, stream: PlayedStream, *, is_endless: bool) -> None:
+        key = stream.feature
+        spec = episode.info.features[key]
+        height, width, channels = spec.picture_shape or (1, 1, 1)
+        self.size_bytes = max(1, height * width * channels)
+        """About the size of a picture."""
+        self._levels = _levels(spec.info) if is_depth(spec.info) else None
+        self._shown: tuple[int, int] | None = None
+        self._message = Image()
+        self._feed = FrameFeed(
+            f'frames:{key}',
+            episode.video(key),
+            episode.frame_times_s(key),
+            is_depth=self._levels is not None,
+            is_endless=is_endless,
+        )
+
+    def message(self, step: Step, is_given_up: Callable[[], bool]) -> Image | None:
+        """
+        Return the picture of a row; blocks until it is decoded.
+
+        :param is_given_up: tells when to wait no longer
+        :return: None: it was given up
+        :raise VideoError: if it cannot be decoded
+        """
+        while self._shown != (step.turn, step.row):
+            pixels = self._feed.next(_POLL_S)
+            if pixels is not None:
+                self._shown = (step.turn, step.row)
+                self._fill(pixels)
+            elif is_given_up():
+                return None
+        return self._message
+
+    def close(self, timeout_s: float) -> bool:
+        """End the decoder; whether it has ended."""
+        return self._feed.close(timeout_s)
+
+    def _fill(self, pixels: Values) -> None:
+        encoding = 'rgb8'
+        if self._levels is not None:
+            pixels = self._levels[pixels]
+            encoding = '16UC1' if pixels.dtype == np.uint16 else '32FC1'
+        message = self._message
+        message.height, message.width = pixels.shape[:2]
+        message.encoding = encoding
+        message.step = pixels.nbytes // message.height
+        message.data = array('B', pixels.tobytes())
+
+
+def _levels(info: Any) -> Values:
+    """
+    Return the depth of each code, in the unit of the camera.
+
+    The first code stands for what has no depth as well as for the smallest one, and is shown as
+    none: a robot must not see an obstacle there.
+    """
+    stored = stored_depth(info)
+    config = stored.config if stored else DepthConfig()
+    if stored and stored.unit == METRES:
+        metres = depth_of_codes(config, METRES).astype('<f4')
+        metres[0] = np.nan
+        return metres
+    millimetres = depth_of_codes(config, MILLIMETRES).astype('<u2')
+    millimetres[0] = 0
+    return millimetres
+
+
+class Numbers:
+    """
+    Messages of one topic of numbers. Owned by one thread.
+
+    What cannot be put back into messages of the recorded type is published as joints.
+
+    :param streams: all that was read from the topic
+    :param values: per stream ``(rows, d)``
+    """
+
+    def __init__(self, streams: Sequence[PlayedStream], values: Sequence[Values]) -> None:
+        self.remarks: list[str] = []
+        """What is not as it was recorded, a sentence each."""
+        try:
+            self._prepare(streams, values)
+        except (VectorError, ConfigError) as error:
+            prefixes = [f'{one.key}/' if len(streams) > 1 else '' for one in streams]
+            joints = [one.as_joints(prefix) for one, prefix in zip(streams, prefixes, strict=True)]
+            self._prepare(joints, values)
+            self.remarks.append(
+                f'{streams[0].topic} is published as {joints[0].message_type}, not as the '
+                f'{streams[0].message_type} that it was: {error}'
+            )
+
+    def _prepare(self, streams: Sequence[PlayedStream], values: Sequence[Values]) -> None:
+        topic, self.message_type = streams[0].topic, streams[0].message_type
+        if any(one.message_type != self.message_type for one in streams):
+            raise VectorError(f'{topic} was read as several types')
+        parts = [(one.selectors, len(one.names)) for one in streams]
+        self._maker = MessageMaker(self.message_type, parts, _load)
+        columns = [column for one in values for column in one.T]
+        self._columns = self._maker.stored(columns)
+        names = [f'{one.feature} {name}' for one in streams for name in one.names]
+        rounded = [
+            name
+            for name, before, after in zip(names, columns, self._columns, strict=True)
+            if not np.array_equal(before, after.astype(before.dtype), equal_nan=True)
+        ]
+        self._refuse_misread(streams)
+        if rounded:
+            self.remarks.append(
+                f'{topic}: its messages cannot hold all that was recorded, as what stands between '
+                f'two whole numbers; rounded are {", ".join(rounded)}'
+            )
+
+    def _refuse_misread(self, streams: Sequence[PlayedStream]) -> None:
+        """
+        Read the first message as the recorder would.
+
+        :raise VectorError: if other numbers come back
+        """
+        message, columns = self.message(0), iter(self._columns)
+        for stream in streams:
+            read = Elements(stream.selectors, stream.names).make_reader()(message)
+            found = read.values[0] if isinstance(read, TimedVector) else read
+            wanted = [next(columns)[0] for _ in stream.names]
+            if not np.array_equal(found.astype(float), np.array(wanted, float), equal_nan=True):
+                raise VectorError(f'{stream.key} would be read as {found.tolist()}, not {wanted}')
+
+    def message(self, row: int) -> Any:
+        """Return the message of a row, the same object each time."""
+        return self._maker([column[row].item() for column in self._columns])
+
+
+def _load(message_type: str) -> Any:
+    return load_message_class('the type', message_type)

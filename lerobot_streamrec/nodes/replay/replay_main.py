@@ -1,0 +1,70 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+The executable `replay`: reads the parameters, publishes an episode, ends in order.
+
+Exit status: 0 at the end of the episode or if asked to end, 1 if a video of it cannot be decoded
+to its end, 2 if the configuration or the dataset cannot be used, 3 after an error that nobody
+foresaw.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from lerobot_streamrec.installed import EXIT_CONFIG, missing_package
+from lerobot_streamrec.nodes.stop_signals import StopSignals
+
+HELP = """\
+usage: replay --ros-args -p root:=FOLDER [-p episode:=N] [-p NAME:=VALUE ...]
+
+Publishes an episode of a LeRobot v3.0 dataset on the topics that it came from.
+
+  episode        its number; -1, the default, is the last
+  rate           how much faster than recorded, 1.0
+  loop           true: begin anew at the end
+  stamp          now, or recorded: stamps of the recording, and /clock
+  topics_prefix  put before every topic, such as /replay: no robot listens there
+  streams        what to replay, such as [front, action]; empty: all
+  lead_s         how long row 0 is repeated before the episode, 0.0
+  hold_last_s    how long the last row is repeated after it, 0.0
+  force          true: publish although somebody else does
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """
+    Replay until the episode is over, or until SIGINT, SIGTERM or SIGHUP.
+
+    :param arguments: command line without the program's name; None: the process's own
+    :return: exit status, see the top of this module
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] in ('-h', '--help'):
+        print(HELP, end='')
+        return 0
+    stop = StopSignals()
+    try:
+        # Slow imports come after the signal handlers are in place.
+        from lerobot_streamrec.nodes.replay.process import run
+    except ImportError as error:
+        print(f'replay: cannot start: {missing_package(error)}', file=sys.stderr)
+        return EXIT_CONFIG
+    status = run(arguments, stop)
+    stop.ignore()
+    return status
+
+
+if __name__ == '__main__':
+    sys.exit(main())

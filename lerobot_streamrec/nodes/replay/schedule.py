@@ -1,0 +1,174 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""When what an episode holds is published again, and with which stamps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from lerobot_streamrec.dataset.played_episode import PlayedEpisode
+from lerobot_streamrec.dataset.row_stamps import ROW
+from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.nodes.replay.settings import RECORDED, ReplaySettings
+from lerobot_streamrec.nodes.replay.streams import PlayedStream
+from lerobot_streamrec.sync.grid import Grid, NS_PER_S
+from lerobot_streamrec.sync.policy import Policy
+import numpy as np
+import numpy.typing as npt
+
+Instants = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """
+    One showing of one row.
+
+    :param row: which
+    :param turn: how often the whole episode has been shown before
+    :param shift_ns: added to the instants of the row
+    :param is_repeat: whether it is shown beyond its own instant, before the episode or after it
+    """
+
+    row: int
+    turn: int
+    shift_ns: int
+    is_repeat: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Schedule:
+    """
+    All showings; instants are nanoseconds since that of row 0, in the time of the stamps.
+
+    Every round goes on one period after the one before, so that time never runs backwards.
+
+    :param rows_ns: instants of the rows, ``(rows,)``
+    :param period_ns: between two rows
+    :param pace: how fast instants pass, 1.0: as the steady clock does
+    :param begin_ns: the recorded instant of row 0; None: it is the instant at which it is shown
+    :param is_endless: whether the first row follows the last
+    :param lead: how often row 0 is shown before its instant
+    :param hold: how often the last row is shown after its instant
+    """
+
+    rows_ns: Instants
+    period_ns: int
+    pace: float = 1.0
+    begin_ns: int | None = None
+    is_endless: bool = False
+    lead: int = 0
+    hold: int = 0
+
+    @property
+    def lead_ns(self) -> int:
+        """How long before the instant of row 0 the first showing is."""
+        return self.lead * self.period_ns
+
+    def steps(self) -> Iterator[Step]:
+        """Yield the showings in their order."""
+        for number in range(self.lead, 0, -1):
+            yield Step(0, 0, -number * self.period_ns, is_repeat=True)
+        round_ns = int(self.rows_ns[-1]) + self.period_ns
+        for turn in count() if self.is_endless else range(1):
+            for row in range(len(self.rows_ns)):
+                yield Step(row, turn, turn * round_ns, is_repeat=False)
+        for number in range(1, self.hold + 1):
+            yield Step(len(self.rows_ns) - 1, 0, number * self.period_ns, is_repeat=True)
+
+    def due_ns(self, instant_ns: int) -> int:
+        """Tell how long after the first showing an instant is, by the steady clock."""
+        return round((instant_ns + self.lead_ns) / self.pace)
+
+
+def schedule_of(episode: PlayedEpisode, settings: ReplaySettings) -> Schedule:
+    """
+    Make the schedule of an episode.
+
+    Stamps of now are whole periods apart, a period being rounded down to a nanosecond: they keep
+    their phase, and none is later than the row of a recorder that began with it.
+
+    :raise ConfigError: if recorded stamps are wanted, and there are none
+    """
+    fps, length = episode.info.fps, episode.row.length
+    begin_ns, pace, period_ns = None, 1.0, int(NS_PER_S / (fps * settings.rate))
+    rows_ns = np.arange(length, dtype=np.int64) * period_ns
+    if settings.stamp == RECORDED:
+        instants_ns = recorded_instants(episode)
+        if instants_ns is None:
+            raise ConfigError(
+                'stamp',
+                RECORDED,
+                f'nothing is kept of when episode {episode.row.episode_index} was recorded: take '
+                'now',
+            )
+        begin_ns, pace, period_ns = int(instants_ns[0]), settings.rate, NS_PER_S // fps
+        rows_ns = instants_ns - begin_ns
+    per_s = pace * NS_PER_S / period_ns
+    return Schedule(
+        rows_ns=rows_ns,
+        period_ns=period_ns,
+        pace=pace,
+        begin_ns=begin_ns,
+        is_endless=settings.is_endless,
+        lead=round(settings.lead_s * per_s),
+        hold=round(settings.hold_last_s * per_s),
+    )
+
+
+def recorded_instants(episode: PlayedEpisode) -> Instants | None:
+    """Return the instants of an episode's rows, ``(rows,)``; None: they are not known."""
+    if ROW in episode.stamps:
+        return episode.stamps[ROW]
+    start_ns = episode.record.get('start_stamp_ns')
+    if not isinstance(start_ns, int):
+        return None
+    instants = _grid_ns(start_ns, episode.info.fps, episode.row.length)
+    for row, to_ns in _cuts(episode.record):
+        instants[row:] = _grid_ns(to_ns, episode.info.fps, len(instants[row:]))
+    return instants
+
+
+def _grid_ns(start_ns: int, fps: int, num_rows: int) -> Instants:
+    grid = Grid(start_ns, fps)
+    return np.array([grid.stamp_ns(k) for k in range(num_rows)], np.int64)
+
+
+def _cuts(record: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """Return the first row after each pause, and its instant."""
+    try:
+        return [(int(one['row']), int(one['to_ns'])) for one in record.get('cuts', ())]
+    except (KeyError, TypeError, ValueError):
+        return []
+
+
+def stream_instants(
+    stream: PlayedStream, schedule: Schedule, episode: PlayedEpisode, *, is_between: bool
+) -> Instants:
+    """
+    Return when a stream's samples are shown, ``(rows,)``; the same twice: the sample is the same.
+
+    :param is_between: whether a recorder's rows will stand in the middle between two pictures
+    """
+    if schedule.begin_ns is None:
+        # A row takes the nearest sample, or what is between two: one has to stand at the row.
+        is_at_row = stream.policy is Policy.HOLD or stream.is_camera or not is_between
+        return schedule.rows_ns + (0 if is_at_row else schedule.period_ns // 2)
+    is_own = stream.policy is not Policy.INTERPOLATE and not stream.is_timed
+    if is_own and stream.key in episode.stamps:
+        return episode.stamps[stream.key] - schedule.begin_ns
+    return schedule.rows_ns

@@ -1,0 +1,222 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Which topics an episode came from, as far as the recorder kept it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+import re
+from typing import Any
+
+from lerobot_streamrec.conversions.message_types import default_selectors, JOINT_STATE
+from lerobot_streamrec.conversions.selector import parse_selectors, Selector
+from lerobot_streamrec.dataset.features import DEFAULT_FEATURES, FeatureSpec
+from lerobot_streamrec.dataset.played_episode import PlayedEpisode
+from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.nodes.live.camera_names import base_topic
+from lerobot_streamrec.recording.config import NS_PER_MS
+from lerobot_streamrec.sync.policy import Policy
+import numpy as np
+import numpy.typing as npt
+
+ACTION = 'action'
+IMAGE = 'sensor_msgs/msg/Image'
+_SHORT_TOPICS = {'observation.state': '/state', ACTION: '/action'}
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedStream:
+    """
+    One topic's share of an episode.
+
+    :param key: of its stream when it was recorded
+    :param feature: which it is, or is a part of
+    :param topic: where its messages came from
+    :param message_type: of its messages now
+    :param names: of its elements; empty: a camera
+    :param selectors: where the elements stand in a message
+    :param begin: place of its first element in the feature
+    :param policy: rule by which rows showed its samples
+    :param offset_ns: what the recorder added to its stamps
+    """
+
+    key: str
+    feature: str
+    topic: str
+    message_type: str
+    names: tuple[str, ...] = ()
+    selectors: tuple[Selector, ...] = ()
+    begin: int = 0
+    policy: Policy = Policy.HOLD
+    offset_ns: int = 0
+
+    @property
+    def is_camera(self) -> bool:
+        """Whether it shows pictures."""
+        return not self.names
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether its numbers were those of a trajectory, by time."""
+        return any(one.trajectory is not None for one in self.selectors)
+
+    def part_of(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return its own columns of a feature's ``(rows, d)``."""
+        return values[:, self.begin : self.begin + len(self.names)]
+
+    def as_joints(self, prefix: str = '') -> PlayedStream:
+        """
+        Return the same numbers as positions of a JointState.
+
+        :param prefix: of the joints' names
+        """
+        names = self.names
+        if len(set(names)) < len(names) or not all(names):
+            names = tuple(map(str, range(len(names))))
+        selectors = default_selectors(JOINT_STATE, [prefix + one for one in names], 'position')
+        return replace(self, message_type=JOINT_STATE, names=names, selectors=selectors or ())
+
+
+@dataclass(slots=True)
+class Plan:
+    """
+    What is replayed.
+
+    :param streams: all of them
+    :param has_clock: whether the rows were the pictures of a camera
+    :param remarks: what is not as it was recorded, a sentence each
+    """
+
+    streams: list[PlayedStream] = field(default_factory=list)
+    has_clock: bool = False
+    remarks: list[str] = field(default_factory=list)
+
+
+def plan_of(episode: PlayedEpisode, wanted: Sequence[str] = ()) -> Plan:
+    """
+    Find out what is published where.
+
+    :param wanted: keys of features, or their last parts; none: all
+    :raise ConfigError: if a feature is not there
+    """
+    plan = Plan()
+    features = _chosen(episode.info.features, wanted)
+    told = _told(episode.streams)
+    if told and episode.told_by != episode.row.episode_index:
+        plan.remarks.append(
+            f'the record of this episode names no topics: they are those of episode '
+            f'{episode.told_by}'
+        )
+    plan.has_clock = any(
+        isinstance(one, dict) and one.get('is_clock') is True for one in episode.streams.values()
+    )
+    short = [_last(key) for key, spec in episode.info.features.items() if spec.is_video]
+    for key, spec in features.items():
+        streams = told.get(key, [])
+        if not spec.is_video and not _is_numeric(spec):
+            plan.remarks.append(f'{key} is not replayed: it has no numbers ({spec.dtype})')
+        elif _is_told(streams, spec):
+            plan.streams += streams
+        else:
+            is_plain = short.count(_last(key)) == 1
+            plan.streams.append(_derived(key, spec, streams, is_plain=is_plain))
+            plan.remarks.append(
+                f'nothing is kept of the messages of {key}: it is published on '
+                f'{plan.streams[-1].topic} as {plan.streams[-1].message_type}'
+            )
+    return plan
+
+
+def _chosen(
+    features: Mapping[str, FeatureSpec], wanted: Sequence[str]
+) -> dict[str, FeatureSpec]:
+    there = {key: spec for key, spec in features.items() if key not in DEFAULT_FEATURES}
+    for name in wanted:
+        if not any(name in (key, _last(key)) for key in there):
+            raise ConfigError('streams', name, f'the dataset has {", ".join(there)}')
+    return {
+        key: spec
+        for key, spec in there.items()
+        if not wanted or key in wanted or _last(key) in wanted
+    }
+
+
+def _told(streams: Mapping[str, Any]) -> dict[str, list[PlayedStream]]:
+    """Return what a record tells, by feature; what it does not tell whole is left out."""
+    found: dict[str, list[PlayedStream]] = {}
+    for key, entry in streams.items():
+        try:
+            feature = str(entry.get('feature', key))
+            before = found.setdefault(feature, [])
+            names = tuple(map(str, entry.get('names', ())))
+            one = PlayedStream(
+                key=key,
+                feature=feature,
+                # Pictures are published as they are, beside which recorders look for others.
+                topic=str(entry['topic']) if names else base_topic(str(entry['topic'])),
+                message_type=str(entry.get('type', '')) if names else IMAGE,
+                names=names,
+                selectors=parse_selectors('selectors', entry.get('selectors', ())),
+                begin=sum(len(other.names) for other in before),
+                policy=Policy(entry.get('policy', Policy.HOLD)),
+                offset_ns=round(float(entry.get('offset_ms', 0.0)) * NS_PER_MS),
+            )
+        # Whatever stands in a file that somebody has edited.
+        except (ConfigError, AttributeError, KeyError, TypeError, ValueError, OverflowError):
+            continue
+        before.append(one)
+    return found
+
+
+def _is_told(streams: Sequence[PlayedStream], spec: FeatureSpec) -> bool:
+    """Tell whether streams make up a feature, and are told whole."""
+    if spec.is_video:
+        return len(streams) == 1
+    names = tuple(name for one in streams for name in one.names)
+    has_types = all(one.message_type and one.selectors for one in streams)
+    return has_types and len(names) == _width(spec) and spec.names in (None, names)
+
+
+def _derived(
+    key: str, spec: FeatureSpec, streams: Sequence[PlayedStream], *, is_plain: bool
+) -> PlayedStream:
+    """Make up what is not told; of a feature of one topic, the topic and its times hold."""
+    topic = _SHORT_TOPICS.get(key) or '/' + key.replace('.', '/')
+    if spec.is_video:
+        topic = f'/{_last(key) if is_plain else key.replace(".", "/")}/image'
+    # No part of a name may begin with a digit.
+    topic = re.sub(r'/(?=[0-9])', '/_', re.sub(r'[^A-Za-z0-9_/]', '_', topic))
+    is_whole = len(streams) == 1 and streams[0].key == key
+    made = streams[0] if is_whole else PlayedStream(key, key, topic, IMAGE)
+    if spec.is_video:
+        return made
+    width = _width(spec)
+    names = spec.names if spec.names and len(spec.names) == width else ('',) * width
+    return replace(made, names=tuple(map(str, names))).as_joints()
+
+
+def _width(spec: FeatureSpec) -> int:
+    return int(np.prod(spec.shape or (1,)))
+
+
+def _is_numeric(spec: FeatureSpec) -> bool:
+    try:
+        return np.dtype(spec.dtype).kind in 'fiub' and _width(spec) > 0
+    except TypeError:
+        return False
+
+
+def _last(key: str) -> str:
+    return key.rpartition('.')[2]
