@@ -27,6 +27,7 @@ from typing import Any
 
 from lerobot_streamrec.nodes.live.message_paths import Series
 from lerobot_streamrec.nodes.status_messages import Sender
+from lerobot_streamrec.recording.operating.status import Phase
 
 Tree = str | dict[str, Any]
 """A panel's id, or a split of two trees."""
@@ -45,12 +46,15 @@ _BUTTONS = (
     ('undo', 'Undo', 'Take back the last saved episode', '#616161'),
 )
 _BUTTONS_PER_ROW = 4
-_STATES = (
-    ('idle', 'Idle', '#1565c0'),
-    ('recording', 'Recording', '#c62828'),
-    ('paused', 'Paused', '#ef6c00'),
-    ('closed', 'Closed', '#616161'),
-)
+_PHASES = {
+    Phase.IDLE: ('Not ready', '#ef6c00'),
+    Phase.READY: ('Ready', '#2e7d32'),
+    Phase.RECORDING: ('Recording', '#c62828'),
+    Phase.PAUSED: ('Paused', '#f9a825'),
+    Phase.RESETTING: ('Reset the scene', '#1565c0'),
+    Phase.DONE: ('Done', '#2e7d32'),
+    Phase.CLOSED: ('Closed', '#616161'),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +142,7 @@ def _recorder(panels: _Panels, view: RobotView) -> Tree:
     """Return all that shows the recorder, and the buttons."""
     name = view.recorder
     status = Sender(name, view.hardware_id).status_name
-    state = panels.add('Indicator', 'state', 'Recorder', _indicator(name))
+    phase = panels.add('Indicator', 'phase', 'Recorder', _indicator(name))
     told = _raw(panels, 'status', 'Status', f'{name}/status.message')
     buttons = [
         panels.add('CallService', verb, text, _button(view, verb, text, tooltip, colour))
@@ -170,7 +174,7 @@ def _recorder(panels: _Panels, view: RobotView) -> Tree:
     return _split(
         COLUMN,
         [
-            (1.0, _split(ROW, [(1.0, state), (2.0, told)])),
+            (1.0, _split(ROW, [(1.0, phase), (2.0, told)])),
             (2.0, _grid(buttons, _BUTTONS_PER_ROW)),
             (1.5, panels.add('Publish', 'command', 'Command', note)),
             (2.0, panels.add('DiagnosticSummary', 'recorder', 'Diagnostics', summary)),
@@ -193,13 +197,13 @@ def _raw(panels: _Panels, name: str, title: str, path: str) -> str:
 
 def _indicator(recorder: str) -> dict[str, Any]:
     return {
-        'path': f'{recorder}/status.values[:]{{key=="state"}}.value',
+        'path': f'{recorder}/status.values[:]{{key=="phase"}}.value',
         'style': 'background',
         'fallbackColor': '#9e9e9e',
         'fallbackLabel': 'No recorder',
         'rules': [
-            {'operator': '=', 'rawValue': state, 'label': label, 'color': colour}
-            for state, label, colour in _STATES
+            {'operator': '=', 'rawValue': phase.value, 'label': label, 'color': colour}
+            for phase, (label, colour) in _PHASES.items()
         ],
     }
 

@@ -30,9 +30,12 @@ from command_line import streamrec
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import Twist
 from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.nodes.episode_node import SERVICES
 from lerobot_streamrec.nodes.live.foxglove import foxglove_layout, RobotView
 from lerobot_streamrec.nodes.live.layout import lay_out
 from lerobot_streamrec.nodes.live.message_paths import Series
+from lerobot_streamrec.recording.operating.command import parse_command, Verb
+from lerobot_streamrec.recording.operating.status import Phase
 import pytest
 from recorder_rig.operator import LATCHED
 from recorder_rig.pictures import NumberedFile, Picture, quadrants
@@ -176,9 +179,9 @@ def test_any_robot_makes_a_layout(num_cameras, num_plots):
         timeout_s=70.0,
     )
     layout = foxglove_layout(view)
-    assert values(layout, 'CallService', 'serviceName') == {
-        verb: f'/left/episode/{verb}'
-        for verb in ('start', 'save', 'rotate', 'discard', 'pause', 'resume', 'undo')
+    buttons = values(layout, 'CallService', 'serviceName')
+    assert buttons == {
+        verb.value: f'/left/episode/{verb.value}' for verb in SERVICES if verb is not Verb.FINALIZE
     }
     assert values(layout, 'DiagnosticStatusPanel', 'selectedHardwareId') == {
         'recorder': 'arm-pc/left/episode'
@@ -186,8 +189,10 @@ def test_any_robot_makes_a_layout(num_cameras, num_plots):
     assert values(layout, 'DiagnosticSummary', 'hardwareIdFilter') == {
         'recorder': 'left.episode: recorder'
     }
+    (rules,) = values(layout, 'Indicator', 'rules').values()
+    assert [one['rawValue'] for one in rules] == [phase.value for phase in Phase]
     (message,) = map(json.loads, values(layout, 'Publish', 'value').values())
-    assert message['data'].startswith('note ')
+    assert parse_command(message['data']).verb is Verb.NOTE
     assert len(values(layout, 'Image', 'imageMode')) == num_cameras
     assert len(plotted(layout)) == num_plots
     check_layout(layout)
