@@ -121,6 +121,20 @@ _OPTIONS = {
         _RECORDER['compact_at_finalize'],
         "Merge small files up to LeRobot's sizes when the dataset is finalized",
     ),
+    'preroll_s': Spec(
+        'preroll_s',
+        _RECORDER['preroll_s'],
+        'How much of the time before its start is part of an episode, seconds',
+        0.0,
+        60.0,
+    ),
+    'preroll_mib': Spec(
+        'preroll_mib',
+        _RECORDER['preroll_mib'],
+        'Memory for the pictures of that time, all cameras, MiB; what does not fit is left out',
+        1,
+        1 << 20,
+    ),
     'recovery': Spec(
         'recovery',
         _RECORDER['recovery'],

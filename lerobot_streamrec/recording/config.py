@@ -176,6 +176,9 @@ class RecorderConfig:
     :param on_shutdown: fate of a running episode, one of ``ON_SHUTDOWN``
     :param compact_at_finalize: True: finalizing merges small files
     :param recovery: fate of an episode that a crash interrupted, one of ``RECOVERIES``
+    :param preroll_s: how much of the time before its start is part of an episode, seconds
+    :param preroll_mib: memory for the pictures of that time, of all cameras together; if they
+        need more, less of it is part of the episode
     :raise ConfigError: at construction, if a value is not allowed
     """
 
@@ -203,6 +206,8 @@ class RecorderConfig:
     on_shutdown: str = 'save'
     recovery: str = SAVE
     compact_at_finalize: bool = True
+    preroll_s: float = 0.0
+    preroll_mib: int = 256
 
     def __post_init__(self) -> None:
         if not 1 <= self.fps <= 1000:
@@ -247,6 +252,11 @@ class RecorderConfig:
     def max_lateness_ns(self) -> int:
         """``max_lateness_s`` in nanoseconds."""
         return round(self.max_lateness_s * NS_PER_S)
+
+    @property
+    def preroll_bytes_per_camera(self) -> int:
+        """Bound of one camera's pictures from before an episode."""
+        return self.preroll_mib * MIB // max(1, len(self.cameras))
 
     @property
     def queue_bytes_per_camera(self) -> int:

@@ -43,6 +43,7 @@ from lerobot_streamrec.recording.streams import Streams
 from lerobot_streamrec.recording.summary import EpisodeSummary, Finalized, Rotation
 from lerobot_streamrec.recording.take import Take
 from lerobot_streamrec.recording.unasked_end import end_at_full_disk, end_at_shutdown
+from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.sync.row_clock import RowClock
 from lerobot_streamrec.video.config import EncoderConfig
 
@@ -77,7 +78,13 @@ class Recorder(Intake):
             recovery=config.recovery,
         )
         super().__init__(
-            Streams(config.streams, steady_clock_ns, config.max_lateness_s),
+            Streams(
+                config.streams,
+                steady_clock_ns,
+                config.max_lateness_s,
+                preroll_ns=round(config.preroll_s * NS_PER_S),
+                preroll_bytes=config.preroll_bytes_per_camera,
+            ),
             encoders,
             DiskWatch(config.root, config.disk),
             steady_clock_ns,
@@ -191,6 +198,8 @@ class Recorder(Intake):
             clocks=clocks,
         )
         self._disk.follow(self._take)
+        # Rows of the pre-roll, whose samples are here.
+        self._take.advance()
 
     def pause(self) -> str:
         """
@@ -328,6 +337,11 @@ class Recorder(Intake):
     def next_index(self) -> int:
         """Index of the running or the next episode."""
         return self._committer.next_index
+
+    @property
+    def seconds(self) -> float:
+        """Length of the rows of the running episode."""
+        return self._take.seconds if self._take is not None else 0.0
 
     @property
     def failure(self) -> str:

@@ -19,6 +19,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.errors import VectorError
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.column_values import column_values
@@ -80,10 +81,17 @@ class Stream:
     Owned by the executor's thread.
 
     :param config: the stream's settings
+    :param preroll_ns: how long samples are kept while no rows are closed; 0: the newest alone
+    :param preroll_bytes: memory for the pictures among them, of this stream
     """
 
-    def __init__(self, config: StreamConfig) -> None:
+    def __init__(
+        self, config: StreamConfig, preroll_ns: int = 0, preroll_bytes: int = 0
+    ) -> None:
         self.config = config
+        self._preroll_ns = preroll_ns
+        self._preroll_bytes = preroll_bytes
+        self._used_until_ns: int | None = None
         self._buffer: SampleBuffer[Any] = SampleBuffer()
         self._gaps = GapCounter()
         self.offset_ns = config.offset_ns
@@ -201,7 +209,40 @@ class Stream:
             self._num_late += 1
         self.newest_ns = self._buffer.newest_ns
         if not is_recording:
+            self._keep_recent(newest_of_all_ns)
+
+    def _keep_recent(self, newest_of_all_ns: int | None) -> None:
+        if not self._preroll_ns:
             self._buffer.keep_newest()
+            return
+        assert self.newest_ns is not None
+        newest_ns = max(newest_of_all_ns or self.newest_ns, self.newest_ns)
+        self._buffer.forget_before(newest_ns - self._preroll_ns)
+        if self._is_camera:
+            self._buffer.forget_beyond(self._preroll_bytes, lambda picture: picture.size_bytes)
+
+    def unused_from_ns(self) -> int | None:
+        """
+        Return the earliest instant at which an episode may begin, as far as this stream goes.
+
+        No row shows what a row of an earlier episode has shown. Of a camera's pictures, those from
+        before it changed its size or unit cannot stand in the video.
+
+        :return: None without a sample
+        """
+        samples = self._buffer.samples()
+        if not samples:
+            return None
+        if self._used_until_ns is not None:
+            later = [one for one in samples if one.stamp_ns > self._used_until_ns]
+            # A stream that has brought nothing since then may hold what it brought before.
+            samples = later if self._is_camera and later else samples
+        kind, first_ns = _kind(samples[-1].value), samples[-1].stamp_ns
+        for one in reversed(samples):
+            if _kind(one.value) != kind:
+                break
+            first_ns = one.stamp_ns
+        return first_ns if self._used_until_ns is None else max(first_ns, self._used_until_ns + 1)
 
     def for_column(self, value: Any) -> Any:
         """
@@ -262,7 +303,7 @@ class Stream:
     def begin_anew(self) -> None:
         """Forget all samples and stamps; the counts stay."""
         self._buffer.clear()
-        self.newest_ns = None
+        self.newest_ns = self._used_until_ns = None
         self._gaps.clear()
         self._recent_ns.clear()
         self.lags.clear()
@@ -275,6 +316,8 @@ class Stream:
         :param by_ns: by how much; less than 0: earlier ones
         """
         self._buffer.move(by_ns)
+        if self._used_until_ns is not None:
+            self._used_until_ns += by_ns
         self.newest_ns = self._buffer.newest_ns
         self._recent_ns = deque((one + by_ns for one in self._recent_ns), maxlen=_PHASE_STAMPS)
         self.lags.move(by_ns)
@@ -316,6 +359,7 @@ class Stream:
 
     def close_until(self, stamp_ns: int) -> None:
         """Forget what no later row can show."""
+        self._used_until_ns = stamp_ns
         self._buffer.close_until(stamp_ns)
 
     def forget_past(self) -> None:
@@ -325,3 +369,10 @@ class Stream:
     def reopen(self) -> None:
         """Forget which rows were closed: the next take has its own."""
         self._buffer.reopen()
+
+
+def _kind(value: Any) -> tuple[object, ...]:
+    """Return what all pictures of a video have in common; of numbers: nothing."""
+    if not hasattr(value, 'size_bytes'):
+        return ()
+    return value.height, value.width, depth_unit(value)

@@ -47,6 +47,8 @@ class Streams:
     :param clock_ns: steady clock, for when messages arrived
     :param max_lateness_s: as in ``RecorderConfig``
     :param wall_ns: clock of this computer, to tell whose clock is off; no row depends on it
+    :param preroll_ns: how much of the time before its start is part of an episode
+    :param preroll_bytes: memory for the pictures of that time, of each camera
     """
 
     def __init__(
@@ -55,8 +57,14 @@ class Streams:
         clock_ns: Callable[[], int],
         max_lateness_s: float,
         wall_ns: Callable[[], int] = time.time_ns,
+        *,
+        preroll_ns: int = 0,
+        preroll_bytes: int = 0,
     ) -> None:
-        self._streams = {config.key: Stream(config) for config in configs}
+        self._preroll_ns = preroll_ns
+        self._streams = {
+            config.key: Stream(config, preroll_ns, preroll_bytes) for config in configs
+        }
         self.all = tuple(self._streams.values())
         """Every stream, in the order of the settings."""
         self._clock_ns = clock_ns
@@ -153,16 +161,25 @@ class Streams:
         readings = [_reading(stream, clock_here_ns) for stream in self._streams.values()]
         return off_clocks(readings, self._max_lateness_s)
 
+    def _begin_ns(self) -> int | None:
+        """Return the earliest instant of row 0: now, less what there is of the pre-roll."""
+        newest_ns = self.newest_ns
+        if not self._preroll_ns or newest_ns is None:
+            return newest_ns
+        unused_ns = [one for stream in self.all if (one := stream.unused_from_ns()) is not None]
+        return min(newest_ns, max([newest_ns - self._preroll_ns, *unused_ns]))
+
     def row_clock(self, config: RecorderConfig, *, is_first: bool = True) -> RowClock:
         """
         Make the clock of an episode, or of the part of one after a pause.
 
-        Its first row is less than a row's period from now; every stream has a sample.
+        Its first row is less than a row's period from now, or from the begin of the pre-roll;
+        every stream has a sample.
 
         :param config: settings
         :param is_first: False: there are rows before
         """
-        not_before_ns = self.newest_ns
+        not_before_ns = self._begin_ns() if is_first else self.newest_ns
         assert not_before_ns is not None
         if config.clock:
             leader = self._streams[config.clock]

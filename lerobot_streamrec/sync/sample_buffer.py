@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import auto, Enum
 from typing import Generic, TypeVar
@@ -123,12 +124,40 @@ class SampleBuffer(Generic[T]):
         is_before = stamp_ns - before.stamp_ns <= after.stamp_ns - stamp_ns
         return before if is_before else after
 
+    def samples(self) -> list[Sample[T]]:
+        """Return all samples, the oldest first."""
+        pairs = zip(self._stamps_ns, self._values, strict=True)
+        return [Sample(stamp_ns, value) for stamp_ns, value in pairs]
+
     def close_until(self, stamp_ns: int) -> None:
         """Forget what no instant after ``stamp_ns`` can show; what is held at it stays."""
         self._closed_until_ns = stamp_ns
-        keep_from = max(bisect_right(self._stamps_ns, stamp_ns) - 1, 0)
-        del self._stamps_ns[:keep_from]
-        del self._values[:keep_from]
+        self.forget_before(stamp_ns)
+
+    def forget_before(self, stamp_ns: int) -> None:
+        """Forget what no instant from ``stamp_ns`` on can show."""
+        self._forget(bisect_right(self._stamps_ns, stamp_ns) - 1)
+
+    def forget_beyond(self, max_size: int, size_of: Callable[[T], int]) -> None:
+        """
+        Forget the oldest samples, so that the others are together no larger than allowed.
+
+        The newest one stays, whatever its size.
+
+        :param max_size: sum of their sizes
+        :param size_of: tells the size of a value
+        """
+        size, num_kept = 0, 0
+        for value in reversed(self._values):
+            size += size_of(value)
+            if num_kept and size > max_size:
+                break
+            num_kept += 1
+        self._forget(len(self._values) - num_kept)
+
+    def _forget(self, num_oldest: int) -> None:
+        del self._stamps_ns[: max(0, num_oldest)]
+        del self._values[: max(0, num_oldest)]
 
     def keep_newest(self) -> None:
         """Forget all samples but the newest, and which rows were closed."""

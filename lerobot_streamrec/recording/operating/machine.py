@@ -221,6 +221,8 @@ class EpisodeMachine:
         index = self._recorder.start(task)
         self._automatic.note_start()
         told = f'recording episode {index}: {self._task(task)}'
+        if before_s := self._recorder.seconds:
+            told += f' (with {before_s:.1f} s from before the start)'
         return self._done(Verb.START, source, told)
 
     def _task(self, given: str) -> str:
