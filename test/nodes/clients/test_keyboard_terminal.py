@@ -280,6 +280,7 @@ def test_without_a_terminal_it_says_what_it_needs():
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
+        timeout=TIMEOUT_S,
         check=False,
     )
     assert run.returncode == 2
