@@ -146,9 +146,11 @@ def _problems(view: View, width: int, max_lines: int, now_s: float) -> Iterator[
     if status.level:
         style = Style.WARNING if status.level == 1 else Style.ERROR
         yield from _wrapped(status.message, width, max_lines, style)
-    blockers = status.value('blockers')
-    if blockers and not status.is_running and not (status.level and blockers in status.message):
-        yield from _wrapped(f'no episode can start: {blockers}', width, max_lines, Style.WARNING)
+    told = status.message if status.level else ''
+    blockers = [one for one in status.value('blockers').split('; ') if one not in told]
+    if blockers and not status.is_running:
+        text = f'no episode can start: {"; ".join(blockers)}'
+        yield from _wrapped(text, width, max_lines, Style.WARNING)
 
 
 def _answers(view: View, width: int, num_lines: int, now_s: float) -> list[Line]:

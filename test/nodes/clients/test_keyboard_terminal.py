@@ -14,13 +14,15 @@
 """
 The keyboard as its users start it: a process in a real pseudo-terminal, over DDS.
 
-The recorder here is a FAKE: a node that says what a test wants and collects commands.
+The recorder is a FAKE, a node that says what a test wants and collects commands, in all tests but
+one, which says so.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -32,7 +34,9 @@ import pytest
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
+from recorder_rig.datasets import assert_whole
 from recorder_rig.fake_humble import python_module
+from recorder_rig.parameters import COMMON, SMALL
 from recorder_rig.surroundings import NODE_OPTIONS
 from std_msgs.msg import String
 
@@ -191,6 +195,41 @@ def test_an_operator_drives_a_recorder(recorder, open_keyboard):
     last = terminal.written.decode().splitlines()[-2:]
     assert last[0].endswith('4 episodes, in /data')
     assert last[1].startswith('/episode: ')
+
+
+def test_the_real_recorder_is_driven(rig, open_keyboard):
+    rig.small_robot()
+    recorder = rig.recorder(SMALL)
+    terminal = open_keyboard()
+
+    def wait_for_words(*words):
+        wait_for(lambda: all(one in terminal.text for one in words), terminal)
+
+    def wait_for_rows(episode):
+        recording = re.compile(rf'^RECORDING  episode {episode}  [\d.]+ s  [1-9]\d* rows')
+        wait_for(lambda: recording.match(terminal.text), terminal)
+
+    wait_for_words('READY', f'task  {COMMON["task"]}')
+    wait_for(lambda: 'nobody listens' not in terminal.text, terminal)
+    terminal.type(' ')
+    wait_for_words('keyboard start: recording episode 0')
+    wait_for_rows(episode=0)
+    terminal.type(LEFT)
+    wait_for(lambda: terminal.text.count('keyboard start: recording episode 0') == 2, terminal)
+    wait_for_rows(episode=0)
+    terminal.type(RIGHTS[0])
+    wait_for_words('keyboard save: saving episode 0', 'keyboard saved: episode 0')
+    terminal.type('s')
+    wait_for_words('keyboard verdict:')
+    terminal.type('r')
+    wait_for_rows(episode=1)
+    terminal.type(ESCAPE)
+    assert terminal.wait() == 0
+    answer, left = terminal.written.decode().splitlines()[-2:]
+    assert str(rig.root) in answer
+    assert left == '/episode: no episode is running'
+    assert recorder.end() == 0
+    assert_whole(rig.root, num_episodes=2)
 
 
 CRASH = """
