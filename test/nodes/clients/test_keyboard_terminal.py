@@ -197,6 +197,7 @@ def test_an_operator_drives_a_recorder(recorder, open_keyboard):
     assert last[1].startswith('/episode: ')
 
 
+@pytest.mark.slow
 def test_the_real_recorder_is_driven(rig, open_keyboard):
     rig.small_robot()
     recorder = rig.recorder(SMALL)
