@@ -51,10 +51,12 @@ PARAMETERS = {
     'action.topic': LEADER,
     'action.type': 'sensor_msgs/msg/JointState',
     'action.selectors': [f'velocity[{name}]' for name in JOINTS],
+    'action.policy': 'interpolate',
     'features': ['observation.force'],
     'feature.observation.force.topic': FORCE,
     'feature.observation.force.selectors': ['wrench.force.z', 'wrench.torque'],
     'feature.observation.force.dtype': 'float64',
+    'feature.observation.force.policy': 'nearest',
     'provenance.per_row': True,
     # On a busy machine messages may be late, and rows wait for them.
     'sync.max_lateness_s': 30.0,
