@@ -40,6 +40,7 @@ class HeardTopic:
     :param topic: its name
     :param hear: is given each message, and what the middleware tells of it
     :param is_latched: True if a message that was published before counts, provided it is latched
+    :param depth: messages that may wait to be read
     """
 
     def __init__(
@@ -50,12 +51,14 @@ class HeardTopic:
         hear: Callable[[Any, MessageInfo], None],
         *,
         is_latched: bool,
+        depth: int = 10,
     ) -> None:
         self._node = node
         self._message_class = message_class
         self._topic = topic
         self._hear = hear
         self._is_latched = is_latched
+        self._depth = depth
         self._reliability = ReliabilityPolicy.RELIABLE
         self._lasting = self._subscribe(DurabilityPolicy.VOLATILE)
         self._fetching: Any = None
@@ -105,7 +108,7 @@ class HeardTopic:
         self._fetched = latched
 
     def _subscribe(self, durability: DurabilityPolicy) -> Any:
-        qos = QoSProfile(depth=10, reliability=self._reliability, durability=durability)
+        qos = QoSProfile(depth=self._depth, reliability=self._reliability, durability=durability)
         return subscribe_with_info(
             self._node,
             self._message_class,

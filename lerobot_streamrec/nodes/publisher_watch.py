@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+_MAX_TRAINS = 8
 # As many changes from one publisher to another in so short a time are no restart of a driver.
 _TURNS = 3
 _WINDOW_S = 5.0
@@ -46,10 +47,15 @@ class PublisherWatch:
     two that send in turn go to and fro, while those of one ascend. A driver that is started anew
     begins a numbering, and the old one is never taken up again. Owned by one thread, and made for
     one subscription: another one may bring the same messages once more.
+
+    :param memory_s: how long a publisher may be silent and still be known by its numbers
     """
 
-    def __init__(self) -> None:
+    def __init__(self, memory_s: float = _WINDOW_S) -> None:
+        self._memory_s = memory_s
         self._is_blind = False
+        self._has_begun = False
+        self._has_skipped = False
         self._trains: list[_Train] = []
         self._current: _Train | None = None
         self._turns_s: deque[float] = deque(maxlen=_TURNS)
@@ -59,6 +65,16 @@ class PublisherWatch:
         """Whether messages came, and the middleware has numbered none of them."""
         return self._is_blind
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the newest message is the first of its numbering that came."""
+        return self._has_begun
+
+    @property
+    def has_skipped(self) -> bool:
+        """Whether messages of its numbering are missing before the newest one."""
+        return self._has_skipped
+
     def push(self, info: Mapping[str, Any], now_s: float) -> bool:
         """
         Take note of a message, and tell whether several publishers send in turn.
@@ -67,6 +83,7 @@ class PublisherWatch:
         :param now_s: steady clock
         """
         number = info.get('publication_sequence_number')
+        self._has_begun = self._has_skipped = False
         if not number:
             self._is_blind = True
             return False
@@ -80,12 +97,15 @@ class PublisherWatch:
         return len(turns_s) == _TURNS and now_s - turns_s[0] <= _WINDOW_S
 
     def _look_for_train(self, number: int, now_s: float) -> None:
-        self._trains = [one for one in self._trains if now_s - one.heard_s <= _WINDOW_S]
+        recent = [one for one in self._trains if now_s - one.heard_s <= self._memory_s]
+        self._trains = sorted(recent, key=lambda one: one.heard_s)[-_MAX_TRAINS:]
         before = [one for one in self._trains if one.number < number]
         # If two are equally near, take the one that sent last, so that one publisher stays one.
         train = min(
             before, key=lambda one: (number - one.number, one is not self._current), default=None
         )
+        self._has_begun = train is None
+        self._has_skipped = train is not None and number > train.number + 1
         if train is None:
             train = _Train(number, now_s)
             self._trains.append(train)

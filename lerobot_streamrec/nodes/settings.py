@@ -27,6 +27,7 @@ from lerobot_streamrec.nodes.encoder_settings import read_encoder
 from lerobot_streamrec.nodes.operating_settings import OperatingSettings, read_operating
 from lerobot_streamrec.nodes.parameters import defaults_of, ParameterReader, Spec
 from lerobot_streamrec.nodes.stream_settings import read_cameras, Source
+from lerobot_streamrec.nodes.teleop.teleop_settings import JOY_TYPE, read_teleop, TeleopSettings
 from lerobot_streamrec.nodes.transport import COMPRESSED_TYPE, RAW_TYPE
 from lerobot_streamrec.nodes.vector_settings import (
     ACTION,
@@ -42,7 +43,6 @@ from lerobot_streamrec.recording.config import (
     ON_SHUTDOWN,
     RecorderConfig,
 )
-from lerobot_streamrec.recording.operating.config import OperatingConfig
 
 _RECORDER = defaults_of(RecorderConfig)
 
@@ -217,11 +217,13 @@ class Settings:
     :param recorder: for the core
     :param sources: one for each of its streams, in the same order
     :param operating: how it is driven
+    :param teleop: buttons and topics that give commands
     """
 
     recorder: RecorderConfig
     sources: tuple[Source, ...]
     operating: OperatingSettings = field(default_factory=OperatingSettings)
+    teleop: TeleopSettings = field(default_factory=TeleopSettings)
 
     @property
     def action_keys(self) -> frozenset[str]:
@@ -241,6 +243,7 @@ class GivenSettings:
     :param options: of ``RecorderConfig``, streams apart
     :param graph_timeout_s: how long to wait for publishers whose type must be asked for
     :param operating: how it is driven
+    :param teleop: buttons and topics that give commands
     """
 
     cameras: tuple[Source, ...]
@@ -248,6 +251,7 @@ class GivenSettings:
     options: Mapping[str, Any]
     graph_timeout_s: float
     operating: OperatingSettings
+    teleop: TeleopSettings
 
     def complete(self, type_of: TypeOf, full_name: Callable[[str], str] = str) -> Settings:
         """
@@ -258,10 +262,10 @@ class GivenSettings:
         :raise ConfigError: naming the first parameter that cannot be used
         """
         sources = (*self.cameras, *vector_sources(self.vectors, type_of))
-        _refuse_two_types(sources, full_name)
+        _refuse_two_types(sources, self.teleop, full_name)
         streams = tuple(source.stream for source in sources)
         settings = Settings(
-            RecorderConfig(streams=streams, **self.options), sources, self.operating
+            RecorderConfig(streams=streams, **self.options), sources, self.operating, self.teleop
         )
         if self.operating.rules.automatic.is_by_motion and not settings.action_keys:
             raise ConfigError(
@@ -294,13 +298,16 @@ def read_settings(reader: ParameterReader) -> GivenSettings:
         'is_per_row': reader.read(_PER_ROW),
     }
     graph_timeout_s = reader.read(_GRAPH_TIMEOUT)
-    operating = read_operating(reader, OperatingConfig().debounce_s)
+    teleop = read_teleop(reader)
+    operating = read_operating(reader, teleop.debounce_s)
     reader.refuse_unknown()
     options['root'] = _root(root, repo_id)
-    return GivenSettings(cameras, vectors, options, graph_timeout_s, operating)
+    return GivenSettings(cameras, vectors, options, graph_timeout_s, operating, teleop)
 
 
-def _refuse_two_types(sources: Sequence[Source], full_name: Callable[[str], str]) -> None:
+def _refuse_two_types(
+    sources: Sequence[Source], teleop: TeleopSettings, full_name: Callable[[str], str]
+) -> None:
     """
     Refuse to read a topic as two types, which no middleware does in one process.
 
@@ -319,6 +326,14 @@ def _refuse_two_types(sources: Sequence[Source], full_name: Callable[[str], str]
                 f'{one.parameter} would read it as {types[0]}, but {parameter} reads it as '
                 f'{others[0]}, and a topic has one type',
             )
+    gamepad = full_name(teleop.joy_topic)
+    if teleop.bindings and gamepad in first and JOY_TYPE not in first[gamepad][1]:
+        parameter, others = first[gamepad]
+        raise ConfigError(
+            'teleop.joy.topic',
+            gamepad,
+            f'{parameter} reads it as {others[0]}, and a gamepad publishes {JOY_TYPE}',
+        )
 
 
 def _clock(name: str, cameras: Sequence[Source]) -> str:

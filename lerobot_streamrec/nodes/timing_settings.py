@@ -51,7 +51,9 @@ class Timing:
     qos: str
 
 
-def read_topic(reader: ParameterReader, prefix: str, description: str) -> str:
+def read_topic(
+    reader: ParameterReader, prefix: str, description: str, default: str = ''
+) -> str:
     """
     Read the name of a topic.
 
@@ -59,15 +61,25 @@ def read_topic(reader: ParameterReader, prefix: str, description: str) -> str:
     :raise ConfigError: if it is no name of a topic
     """
     name = f'{prefix}.topic'
-    topic: str = reader.read(Spec(name, '', description))
+    topic: str = reader.read(Spec(name, default, description))
     if topic:
-        try:
-            validate_topic_name(topic)
-        except InvalidTopicNameException as error:
-            # rclpy shows the place in a second and third line.
-            why = str(error).partition('\n')[0]
-            raise ConfigError(name, topic, why[:1].lower() + why[1:].rstrip(':')) from error
+        check_topic(name, topic)
     return topic
+
+
+def check_topic(parameter: str, topic: str) -> None:
+    """
+    Refuse what is no name of a topic.
+
+    :param parameter: the setting that it stands in, for the error
+    :raise ConfigError: if it is none
+    """
+    try:
+        validate_topic_name(topic)
+    except InvalidTopicNameException as error:
+        # rclpy shows the place in a second and third line.
+        why = str(error).partition('\n')[0]
+        raise ConfigError(parameter, topic, why[:1].lower() + why[1:].rstrip(':')) from error
 
 
 def read_timing(reader: ParameterReader, prefix: str) -> Timing:

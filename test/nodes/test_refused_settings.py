@@ -105,6 +105,19 @@ def test_a_wrong_type(rig, parameters, words):
             {'action.topic': 'joint_states', 'action.type': 'geometry_msgs/msg/Twist'},
             ['would read it as geometry_msgs/msg/Twist, but state reads it as sensor_msgs/msg/J'],
         ),
+        (
+            {'teleop.joy.bindings': ['0: tuggle']},
+            ["teleop.joy.bindings is '0: tuggle'", 'did you mean toggle?'],
+        ),
+        (
+            {'teleop.triggers': ['/pedal toggle']},
+            ["teleop.triggers is '/pedal toggle'", "'/pedal/pressed: toggle'"],
+        ),
+        (
+            {'teleop.joy.bindings': ['0: toggle'], 'teleop.joy.topic': 'joint_states'},
+            ["teleop.joy.topic is '/joint_states'", 'a gamepad publishes sensor_msgs/msg/Joy'],
+        ),
+        ({'teleop.debounce_s': 1.0}, ['teleop.debounce_s is 1.0', 'less than', 'long_press_s']),
     ],
     ids=lambda value: '-'.join(value) if isinstance(value, dict) else '',
 )

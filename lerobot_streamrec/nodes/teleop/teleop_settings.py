@@ -1,0 +1,106 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""From ROS parameters to buttons and topics that give commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.nodes.parameters import defaults_of, ParameterReader, Spec
+from lerobot_streamrec.nodes.teleop.trigger_rule import parse_triggers, TriggerRule
+from lerobot_streamrec.nodes.timing_settings import read_topic
+from lerobot_streamrec.recording.operating.bindings import Binding, parse_bindings
+from lerobot_streamrec.recording.operating.config import OperatingConfig
+
+JOY_TYPE = 'sensor_msgs/msg/Joy'
+BINDINGS = 'teleop.joy.bindings'
+TRIGGERS = 'teleop.triggers'
+
+@dataclass(frozen=True, slots=True)
+class TeleopSettings:
+    """
+    How an operator gives commands without a keyboard.
+
+    :param joy_topic: of the gamepad
+    :param bindings: of its buttons; none: the topic is not subscribed to
+    :param triggers: other topics
+    :param long_press_s: how long a long press is
+    :param debounce_s: how long contacts may bounce
+    """
+
+    joy_topic: str = '/joy'
+    bindings: tuple[Binding, ...] = ()
+    triggers: tuple[TriggerRule, ...] = ()
+    long_press_s: float = 0.8
+    debounce_s: float = OperatingConfig().debounce_s
+
+
+_TELEOP = defaults_of(TeleopSettings)
+_LONG_PRESS = Spec(
+    'teleop.long_press_s',
+    _TELEOP['long_press_s'],
+    'How long a button is held for a long press, seconds',
+    0.1,
+    60.0,
+)
+_DEBOUNCE = Spec(
+    'teleop.debounce_s',
+    _TELEOP['debounce_s'],
+    'A press so soon after the last one is a bouncing contact, and the same command so soon '
+    'counts once, seconds; 0: none is',
+    0.0,
+    10.0,
+)
+
+
+def read_teleop(reader: ParameterReader) -> TeleopSettings:
+    """
+    Read the parameters that begin with ``teleop``.
+
+    :raise ConfigError: naming the first that cannot be used
+    """
+    topic = read_topic(
+        reader, 'teleop.joy', 'Topic of the gamepad, sensor_msgs/Joy', _TELEOP['joy_topic']
+    )
+    bindings = parse_bindings(
+        BINDINGS,
+        reader.read(
+            Spec(
+                BINDINGS,
+                [],
+                "What the gamepad's buttons mean, such as '0: toggle', '1 long: discard', '4+5: "
+                "undo'; empty: no gamepad",
+            )
+        ),
+    )
+    triggers = parse_triggers(
+        TRIGGERS,
+        reader.read(
+            Spec(
+                TRIGGERS,
+                [],
+                "Other topics that give commands, such as '/pedal/pressed: toggle' or "
+                "'/leader/joint_states position[trigger] > 0.8: toggle'",
+            )
+        ),
+    )
+    if bindings and not topic:
+        raise ConfigError('teleop.joy.topic', topic, f'{BINDINGS} needs the topic of the gamepad')
+    long_press_s, debounce_s = reader.read(_LONG_PRESS), reader.read(_DEBOUNCE)
+    if debounce_s >= long_press_s:
+        raise ConfigError(
+            _DEBOUNCE.name, debounce_s, f'less than {_LONG_PRESS.name} is needed: {long_press_s:g}'
+        )
+    return TeleopSettings(topic, bindings, triggers, long_press_s, debounce_s)

@@ -1,0 +1,143 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Topics of any type that give commands: pedals, buttons, the gripper of a leader arm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lerobot_streamrec.errors import ConfigError, MessageError
+from lerobot_streamrec.nodes.distributions import MessageInfo
+from lerobot_streamrec.nodes.heard_topic import HeardTopic
+from lerobot_streamrec.nodes.message_class import load_message_class
+from lerobot_streamrec.nodes.teleop.continuity import Continuity
+from lerobot_streamrec.nodes.teleop.gamepad import DEPTH, Give
+from lerobot_streamrec.nodes.teleop.senses import find_sense, Sense
+from lerobot_streamrec.nodes.teleop.teleop_settings import TRIGGERS
+from lerobot_streamrec.nodes.teleop.topic_report import TopicReport
+from lerobot_streamrec.nodes.teleop.trigger_rule import TriggerRule
+from rclpy.node import Node
+
+
+class Trigger:
+    """
+    Gives the command of one topic. Owned by the executor's thread.
+
+    The type of the topic is that of its publishers, so nothing is subscribed to before there are
+    some.
+
+    :param node: the main node
+    :param rule: topic, condition and command
+    :param debounce_s: how long contacts may bounce
+    :param give: takes each command
+    :param clock_s: steady clock
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        rule: TriggerRule,
+        debounce_s: float,
+        give: Give,
+        clock_s: Callable[[], float],
+    ) -> None:
+        self._node = node
+        self._rule = rule
+        self._debounce_s = debounce_s
+        self._give = give
+        self._clock_s = clock_s
+        self._topic = node.resolve_topic_name(rule.topic)
+        self._report = TopicReport(node, self._topic, f'{TRIGGERS} ({rule.text!r})')
+        self._type = ''
+        self._sense: Sense | None = None
+        self._heard: HeardTopic | None = None
+        self._continuity = Continuity(self._publishers)
+        self._is_misfit_told = False
+
+    def look(self, now_s: float) -> None:
+        """
+        Look who publishes now, and subscribe as soon as the type is known. Never blocks.
+
+        :param now_s: steady clock
+        """
+        types = sorted({one.topic_type for one in self._offers()})
+        self._report.look(now_s, is_published=bool(types))
+        if types and self._type not in types:
+            self._choose(types)
+        if self._heard is not None:
+            self._heard.look(now_s)
+            self._continuity.look()
+
+    def problems(self) -> list[str]:
+        """Return what keeps the topic from giving its command."""
+        return self._report.problems
+
+    def _offers(self) -> list[Any]:
+        return self._node.get_publishers_info_by_topic(self._rule.topic)
+
+    def _publishers(self) -> list[bytes]:
+        return [bytes(one.endpoint_gid) for one in self._offers()]
+
+    def _choose(self, types: list[str]) -> None:
+        if self._heard is not None:
+            self._heard.close()
+        self._heard = self._sense = None
+        self._type = types[0]
+        try:
+            if len(types) > 1:
+                self._type = ''
+                raise ConfigError(
+                    TRIGGERS,
+                    self._rule.text,
+                    f'{self._topic} is published as {" and as ".join(types)}: one type is needed',
+                )
+            message_class = load_message_class(TRIGGERS, self._type)
+            self._sense = find_sense(TRIGGERS, self._rule, self._type, self._debounce_s)
+            self._continuity = Continuity(self._publishers)
+            self._heard = HeardTopic(
+                self._node,
+                message_class,
+                self._rule.topic,
+                self._hear,
+                is_latched=False,
+                depth=DEPTH,
+            )
+        except ConfigError as error:
+            self._report.tell(str(error))
+        # rclpy's own, where this process reads the topic as another type already.
+        except RuntimeError as error:
+            self._report.tell(f'{TRIGGERS} ({self._rule.text!r}): {error}')
+        else:
+            self._report.tell('')
+
+    def _hear(self, message: Any, info: MessageInfo) -> None:
+        assert self._sense is not None
+        now_s = self._clock_s()
+        try:
+            content = self._sense.content(message)
+        except MessageError as error:
+            # Several publishers may share a topic, and not each of them has what is selected.
+            if not self._is_misfit_told:
+                self._is_misfit_told = True
+                self._report.warn(
+                    f'{TRIGGERS} ({self._rule.text!r}): a message on {self._topic} is ignored, as '
+                    f'all will be that are like it: {error}'
+                )
+            return
+        if content is None:
+            return
+        is_first = self._continuity.push(content, info, now_s)
+        if self._sense.push(content, now_s, is_first=is_first):
+            self._give(self._rule.command, f'trigger {self._topic}')
