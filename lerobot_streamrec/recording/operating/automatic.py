@@ -51,8 +51,12 @@ class Automatic:
         return self._config.is_on
 
     @property
-    def is_done(self) -> bool:
-        """Whether all of them are recorded."""
+    def is_over(self) -> bool:
+        """Whether none begins by itself: all are recorded, or the dataset is finalized."""
+        return self._is_finalized or self._has_all
+
+    @property
+    def _has_all(self) -> bool:
         return 0 < self._config.num_episodes <= self._num_done
 
     def is_resetting(self, now_ns: int) -> bool:
@@ -99,7 +103,7 @@ class Automatic:
             return Verb.SAVE if self._is_at_end(status) else None
         if status.state is not RecorderState.IDLE:
             return None
-        if self.is_done:
+        if self.is_over:
             return None if self._is_finalized else Verb.FINALIZE
         if self.is_resetting(now_ns):
             self._is_armed = False
@@ -145,19 +149,19 @@ class Automatic:
         """
         self._num_done += int(is_saved)
         self._is_armed = False
-        if self.is_on and not self.is_done:
+        if self.is_on and not self._has_all:
             self._reset_until_ns = now_ns + round(self._config.reset_s * NS_PER_S)
 
     def note_lost(self, now_ns: int) -> None:
         """Take note of an episode that was saved and is not in the dataset after all."""
-        was_done = self.is_done
+        was_done = self._has_all
         self._num_done = max(0, self._num_done - 1)
         if was_done:
             self._reset_until_ns = now_ns + round(self._config.reset_s * NS_PER_S)
 
     def note_finalize(self) -> None:
-        """Take note that the dataset is being finalized."""
-        self._is_finalized = True
+        """Take note that the dataset is being finalized: no episode begins by itself any more."""
+        self._is_finalized, self._reset_until_ns = True, None
 
     def end_reset(self) -> None:
         """End the phase between two episodes early."""

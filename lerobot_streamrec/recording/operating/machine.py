@@ -386,7 +386,7 @@ class EpisodeMachine:
             return Phase(state.value)
         if self._automatic.is_resetting(now_ns):
             return Phase.RESETTING
-        if self._automatic.is_on and self._automatic.is_done:
+        if self._automatic.is_on and self._automatic.is_over:
             return Phase.DONE
         return Phase.READY if is_ready else Phase.IDLE
 

@@ -31,7 +31,7 @@ class Phase(Enum):
     RESETTING = 'resetting'
     """Between two automatic episodes."""
     DONE = 'done'
-    """All automatic episodes are recorded."""
+    """No more automatic episodes begin: all are recorded, or the dataset is finalized."""
     CLOSED = 'closed'
 
 

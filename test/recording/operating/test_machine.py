@@ -351,6 +351,21 @@ def test_save_ends_a_phase_early_and_discard_repeats(drive):
     assert driver.rig.recorder.status().episode_index == 1
 
 
+def test_finalize_ends_automatic_episodes_until_somebody_starts_one(drive):
+    driver = drive(**automatic(num_episodes=9, episode_time_s=60.0, reset_time_s=1.0))
+    driver.run(1)
+    driver.press('save')
+    assert driver.press('finalize').success
+    driver.run(3)
+    assert driver.phase is Phase.DONE
+    assert driver.rig.recorder.status().episode_index == 1
+    driver.press('start')
+    driver.run(1)
+    driver.press('save')
+    driver.run(3)
+    assert driver.phase is Phase.RECORDING
+
+
 def test_without_fresh_streams_nothing_starts_by_itself(drive):
     driver = drive(**automatic(num_episodes=1, episode_time_s=1.0))
     driver.rig.run(3, without=[TOP])
