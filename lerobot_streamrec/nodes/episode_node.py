@@ -31,12 +31,14 @@ from lerobot_streamrec.nodes.qos import node_of
 from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
 from lerobot_streamrec.nodes.subscriber import Subscriber
+from lerobot_streamrec.nodes.teleop.teleop import Teleop
 from lerobot_streamrec.recording.metadata import NOTES, VERDICT
 from lerobot_streamrec.recording.operating.command import Command, split_sender, Verb
 from lerobot_streamrec.recording.operating.cues import Cues
 from lerobot_streamrec.recording.operating.events import Answer
 from lerobot_streamrec.recording.operating.machine import EpisodeMachine
 from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.recording.status import RecorderStatus
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
@@ -114,6 +116,7 @@ class EpisodeServices:
             node, String, COMMAND_TOPIC, self._on_command, is_latched=False
         )
         self._topics.append(self._commands)
+        self._teleop = Teleop(node, settings.teleop, self.give)
         node.add_on_set_parameters_callback(self._on_parameters)
         self._status = node.create_publisher(DiagnosticStatus, STATUS_TOPIC, LATCHED)
         self._diagnostics = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
@@ -230,6 +233,7 @@ class EpisodeServices:
     def _tick(self) -> None:
         for topic in self._topics:
             topic.look(time.monotonic())
+        self._teleop.look(time.monotonic())
         self.machine.tick()
         waiting, self._waiting = self._waiting, []
         for one in waiting:
@@ -240,16 +244,17 @@ class EpisodeServices:
             self._publish_diagnostics()
 
     def _publish_status(self) -> None:
-        message = recorder_message(
-            self._recorder.status(), self._sender, self.machine.status()
-        )
-        self._status.publish(message)
+        self._status.publish(self._message(self._recorder.status()))
+
+    def _message(self, status: RecorderStatus) -> DiagnosticStatus:
+        problems = self._teleop.problems()
+        return recorder_message(status, self._sender, self.machine.status(), problems)
 
     def _publish_diagnostics(self) -> None:
         status = self._recorder.status()
         message = DiagnosticArray(
             status=[
-                recorder_message(status, self._sender, self.machine.status()),
+                self._message(status),
                 *(stream_message(stream, self._sender) for stream in status.streams),
             ]
         )

@@ -25,7 +25,7 @@ node's own slashes become dots, as in its logger, and streams stand below the re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 import socket
 
@@ -68,7 +68,10 @@ class Sender:
 
 
 def recorder_message(
-    status: RecorderStatus, sender: Sender, operating: OperatingStatus
+    status: RecorderStatus,
+    sender: Sender,
+    operating: OperatingStatus,
+    deaf_to: Sequence[str] = (),
 ) -> DiagnosticStatus:
     """
     Describe the whole recorder.
@@ -76,6 +79,7 @@ def recorder_message(
     :param status: a snapshot
     :param sender: the sender
     :param operating: what an operator can do now
+    :param deaf_to: buttons and topics whose commands cannot be heard, with the reasons
     """
     left_s = operating.phase_seconds_left
     values: dict[str, object] = {
@@ -101,7 +105,7 @@ def recorder_message(
         **sender.values,
     }
     disk = status.disk.problem or status.disk.warning
-    problems = [text for text in (operating.obstacle, disk) if text]
+    problems = [text for text in (operating.obstacle, disk, *deaf_to) if text]
     if status.exposure:
         problems.append(f'a crash would lose the running episode: {status.exposure}')
     problems += [f'{one.key} ({one.topic}) {one.problem}' for one in status.streams if one.problem]

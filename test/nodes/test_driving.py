@@ -30,8 +30,8 @@ from recorder_rig.datasets import assert_whole, columns, pictures, record, total
 from recorder_rig.parameters import FRONT_KEY, FRONT_TOPIC, JOINTS, SMALL, STATE, STATE_TOPIC
 from recorder_rig.pictures import NumberedPicture
 from recorder_rig.surroundings import wait_until
-from sensor_msgs.msg import JointState
-from std_msgs.msg import String
+from sensor_msgs.msg import JointState, Joy
+from std_msgs.msg import Bool, String
 
 pytestmark = [pytest.mark.ros]
 
@@ -188,6 +188,71 @@ def test_cues_hold_nothing_up(rig, tmp_path):
         lambda: told.exists() and 'discard' in told.read_text(), WAIT_S, 'a cue of the discard'
     )
     assert told.read_text().splitlines()[0] == 'start 0'
+
+
+def test_a_gamepad_and_a_pedal_drive_the_recorder(rig):
+    robot, _ = rig.small_robot(is_started=False)
+    down = {'buttons': (), 'pedal': False}
+
+    def fill_joy(message, _stamp_ns):
+        message.buttons = [int(one in down['buttons']) for one in range(6)]
+        return list(map(float, message.buttons))
+
+    def fill_pedal(message, _stamp_ns):
+        message.data = down['pedal']
+        return [float(message.data)]
+
+    # Both repeat their state, as joy_node does.
+    robot.add_messages('/joy', Joy, fill_joy, hz=20)
+    robot.add_messages('/pedal/pressed', Bool, fill_pedal, hz=20)
+    robot.start()
+    rig.recorder(
+        {
+            **SMALL,
+            'teleop.joy.bindings': ['0: toggle', '1 long: discard', '4+5: rotate'],
+            'teleop.triggers': ['/pedal/pressed: save success'],
+            'teleop.long_press_s': 0.3,
+            'teleop.debounce_s': 0.05,
+        }
+    )
+    operator = rig.operator()
+    operator.wait_for_streams()
+    presser = Presser(operator)
+
+    def click(*buttons):
+        heard = len(presser.events)
+        down['buttons'] = buttons
+        return heard
+
+    def release():
+        down['buttons'] = ()
+
+    # A button that is down in the first message that the recorder hears is no press.
+    operator.wait_for_status(lambda one: one.values['phase'] == 'ready', 'ready')
+    told = len(operator.diagnostics)
+    wait_until(lambda: len(operator.diagnostics) > told + 2, WAIT_S, 'two seconds')
+    heard = click(0)
+    started = presser.wait_for('start', heard)
+    assert started['success'], started
+    assert started['source'] == 'gamepad /joy button 0'
+    release()
+    operator.wait_for_rows(10)
+    heard = click(4, 5)
+    assert presser.wait_for('rotate', heard)['source'] == 'gamepad /joy buttons 4+5'
+    release()
+    assert presser.wait_for('saved', heard)['success']
+    operator.wait_for_rows(10)
+    heard = click(1)
+    assert presser.wait_for('discard', heard)['success']
+    release()
+    heard = click(0)
+    presser.wait_for('start', heard)
+    release()
+    operator.wait_for_rows(10)
+    heard = len(presser.events)
+    down['pedal'] = True
+    assert presser.wait_for('saved', heard)['source'] == 'trigger /pedal/pressed'
+    assert record(rig.root, 1)['metadata']['verdict'] == 'success'
 
 
 # --- one recorder for all of the following -----------------------------------------------------
