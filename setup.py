@@ -63,11 +63,12 @@ setup(
         'click>=8.1',
         'rich>=13',
     ],
-    extras_require={'test': ['pytest']},
+    extras_require={'test': ['pytest'], 'pedal': ['evdev>=1.4']},
     zip_safe=True,
     entry_points={
         'console_scripts': [
             'keyboard = lerobot_streamrec.nodes.clients.keyboard_main:main',
+            'pedal = lerobot_streamrec.nodes.clients.pedal_main:main',
             'record = lerobot_streamrec.nodes.record_main:main',
             'replay = lerobot_streamrec.nodes.replay.replay_main:main',
             'streamrec = lerobot_streamrec.cli.__main__:run',

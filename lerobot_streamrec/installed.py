@@ -35,6 +35,7 @@ _WITH_FAST_DDS_2 = ('humble', 'iron', 'jazzy')
 _PIP = {'yaml': 'PyYAML'}
 _APT = {
     'click': 'python3-click',
+    'evdev': 'python3-evdev',
     'filelock': 'python3-filelock',
     'numpy': 'python3-numpy',
     'rich': 'python3-rich',

@@ -84,6 +84,7 @@ PURE: dict[str, set[str]] = {
 LATE_IMPORTS: dict[PurePosixPath, set[str]] = {
     PurePosixPath(PACKAGE, 'nodes', 'record_main.py'): set(),
     PurePosixPath(PACKAGE, 'nodes', 'clients', 'keyboard_main.py'): set(),
+    PurePosixPath(PACKAGE, 'nodes', 'clients', 'pedal_main.py'): set(),
     PurePosixPath(PACKAGE, 'nodes', 'replay', 'replay_main.py'): set(),
     # A package that is missing is told in a sentence, wherever it is imported.
     PurePosixPath(PACKAGE, 'cli', '__main__.py'): set(),

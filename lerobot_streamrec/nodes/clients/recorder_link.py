@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import time
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from lerobot_streamrec.errors import ConfigError
@@ -48,10 +49,11 @@ class RecorderLink:
 
     :param name: of the node, unless it is remapped; signs the commands
     :param arguments: command line with ``--ros-args``
+    :param specs: further parameters of the node
     :raise ConfigError: if ROS does not take the arguments, or a parameter cannot be used
     """
 
-    def __init__(self, name: str, arguments: Sequence[str]) -> None:
+    def __init__(self, name: str, arguments: Sequence[str], specs: Sequence[Spec] = ()) -> None:
         self.status: Status | None = None
         """The newest one; None: none has come."""
         self._events: list[Event] = []
@@ -70,6 +72,8 @@ class RecorderLink:
             )
             reader = ParameterReader(self._node)
             recorder = reader.read(_RECORDER)
+            self.values: dict[str, Any] = {one.name: reader.read(one) for one in specs}
+            """Values of the further parameters, by their names."""
             reader.refuse_unknown()
             self._connect(recorder)
         except BaseException:

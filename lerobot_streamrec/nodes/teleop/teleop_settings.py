@@ -48,14 +48,14 @@ class TeleopSettings:
 
 
 _TELEOP = defaults_of(TeleopSettings)
-_LONG_PRESS = Spec(
+LONG_PRESS = Spec(
     'teleop.long_press_s',
     _TELEOP['long_press_s'],
     'How long a button is held for a long press, seconds',
     0.1,
     60.0,
 )
-_DEBOUNCE = Spec(
+DEBOUNCE = Spec(
     'teleop.debounce_s',
     _TELEOP['debounce_s'],
     'A press so soon after the last one is a bouncing contact, and the same command so soon '
@@ -63,6 +63,18 @@ _DEBOUNCE = Spec(
     0.0,
     10.0,
 )
+
+
+def refuse_long_bounces(long_press_s: float, debounce_s: float, prefix: str = '') -> None:
+    """
+    Refuse contacts that bounce for as long as a long press is.
+
+    :param prefix: of both parameters
+    :raise ConfigError: if they do
+    """
+    if debounce_s >= long_press_s:
+        why = f'less than {prefix}long_press_s is needed: {long_press_s:g}'
+        raise ConfigError(f'{prefix}debounce_s', debounce_s, why)
 
 
 def read_teleop(reader: ParameterReader) -> TeleopSettings:
@@ -98,9 +110,6 @@ def read_teleop(reader: ParameterReader) -> TeleopSettings:
     )
     if bindings and not topic:
         raise ConfigError('teleop.joy.topic', topic, f'{BINDINGS} needs the topic of the gamepad')
-    long_press_s, debounce_s = reader.read(_LONG_PRESS), reader.read(_DEBOUNCE)
-    if debounce_s >= long_press_s:
-        raise ConfigError(
-            _DEBOUNCE.name, debounce_s, f'less than {_LONG_PRESS.name} is needed: {long_press_s:g}'
-        )
+    long_press_s, debounce_s = reader.read(LONG_PRESS), reader.read(DEBOUNCE)
+    refuse_long_bounces(long_press_s, debounce_s, 'teleop.')
     return TeleopSettings(topic, bindings, triggers, long_press_s, debounce_s)

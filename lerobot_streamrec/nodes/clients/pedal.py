@@ -1,0 +1,134 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The pedal put together: a device with keys, and a connection to a recorder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+import logging
+import sys
+import time
+from typing import Any
+
+from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.installed import EXIT_CONFIG
+from lerobot_streamrec.nodes.clients.heard import Event
+from lerobot_streamrec.nodes.clients.input_devices import DEVICES, key_code, list_devices
+from lerobot_streamrec.nodes.clients.pedal_device import PedalDevice
+from lerobot_streamrec.nodes.clients.recorder_link import RecorderLink
+from lerobot_streamrec.nodes.logging_bridge import install
+from lerobot_streamrec.nodes.parameters import Spec
+from lerobot_streamrec.nodes.stop_signals import StopSignals
+from lerobot_streamrec.nodes.teleop.teleop_settings import (
+    DEBOUNCE,
+    LONG_PRESS,
+    refuse_long_bounces,
+)
+from lerobot_streamrec.recording.operating.bindings import parse_bindings
+from rclpy.logging import get_logger
+
+NAME = 'pedal'
+
+_log = logging.getLogger(__name__)
+
+_SPECS = (
+    Spec('device', '', 'Path of the device, or a part of its name; `pedal --list` shows both'),
+    Spec('bindings', [], "What keys mean, such as 'KEY_B: toggle', 'KEY_A long: discard'"),
+    replace(LONG_PRESS, name='long_press_s'),
+    replace(DEBOUNCE, name='debounce_s'),
+    Spec('grab', True, 'Whether what is typed on the device reaches no other program'),
+)
+# Answers are logged that late at most; keys are read at once.
+_SLICE_S = 0.05
+# The recorder may have started a moment ago.
+_DISCOVERY_S = 3.0
+
+
+def run(arguments: Sequence[str], stop: StopSignals) -> int:
+    """
+    Send commands until somebody asks to end.
+
+    :param arguments: command line without the program's name
+    :param stop: tells when
+    :return: exit status
+    """
+    install(get_logger(NAME))
+    try:
+        link = RecorderLink(NAME, arguments, _SPECS)
+    except ConfigError as error:
+        print(f'{NAME}: {error}', file=sys.stderr)
+        return EXIT_CONFIG
+    try:
+        device = make_device(link.values)
+        try:
+            drive(link, device, stop)
+        finally:
+            device.close()
+    except ConfigError as error:
+        print(f'{NAME}: {error}', file=sys.stderr)
+        return EXIT_CONFIG
+    finally:
+        link.close()
+    return 0
+
+
+def make_device(values: Mapping[str, Any], **parts: Any) -> PedalDevice:
+    """
+    Make the device that the parameters describe. It need not be there.
+
+    :param values: of the parameters, by name
+    :param parts: further arguments of ``PedalDevice``
+    :raise ConfigError: naming the first that cannot be used
+    """
+    if not values['device'].strip():
+        there = '; '.join(f'{one.path} {one.name}' for one in list_devices()) or 'none'
+        raise ConfigError(
+            'device',
+            values['device'],
+            f'a path, such as one of {DEVICES}/by-id, or a part of a name is needed; devices with '
+            f'keys: {there}',
+        )
+    bindings = parse_bindings('bindings', values['bindings'], key_code)
+    if not bindings:
+        allowed = "what keys mean is needed, such as ['KEY_B: toggle', 'KEY_A long: discard']"
+        raise ConfigError('bindings', list(values['bindings']), allowed)
+    refuse_long_bounces(values['long_press_s'], values['debounce_s'])
+    return PedalDevice(
+        values['device'].strip(),
+        bindings,
+        long_press_s=values['long_press_s'],
+        debounce_s=values['debounce_s'],
+        is_grabbed=values['grab'],
+        **parts,
+    )
+
+
+def drive(link: RecorderLink, device: PedalDevice, stop: StopSignals) -> None:
+    """Send what is meant by the keys, and log what is answered, until somebody asks to end."""
+    began_s = time.monotonic()
+    while not stop.wait(0.0 if device.is_there else _SLICE_S):
+        for binding in device.read(_SLICE_S):
+            link.send(binding.command)
+            _log.info('%s', binding)
+            if not link.is_heard and time.monotonic() > began_s + _DISCOVERY_S:
+                _log.warning('no recorder listens at %s/command', link.recorder)
+        for event in link.take_events():
+            if event.source == link.name:
+                _tell(event)
+
+
+def _tell(event: Event) -> None:
+    level = logging.INFO if event.success else logging.WARNING
+    _log.log(level, '%s: %s', event.verb, event.message)

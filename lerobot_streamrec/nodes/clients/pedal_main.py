@@ -1,0 +1,81 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+The executable `pedal`: a foot pedal, or any other device with keys, drives a recorder.
+
+Exit status: 0 after a signal has ended it, 2 if it cannot begin.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from lerobot_streamrec.installed import EXIT_CONFIG, missing_package
+from lerobot_streamrec.nodes.stop_signals import StopSignals
+
+HELP = """\
+usage: pedal --list
+       pedal --ros-args -p device:=DEVICE -p "bindings:=[BINDING, ...]" [-p NAME:=VALUE ...]
+
+Drives a running recorder by a USB foot pedal, or any other device with keys. It needs no terminal.
+
+  --list  show the devices that have keys, and which of them may not be opened
+
+  device:=DEVICE     path, best one of /dev/input/by-id, or a part of the device's name; it may be
+                     unplugged and come back
+  bindings:=[...]    what keys mean: 'KEY_B: toggle' (pressed), 'KEY_A long: discard' (held),
+                     'KEY_A+KEY_B: undo' (together); a key may be its code
+  long_press_s:=0.8  how long a key is held for a long press, in seconds
+  debounce_s:=0.25   what comes so soon after a press or a release is a bouncing contact
+  grab:=true         what is typed on the device reaches no other program
+  recorder:=NAME     node of the recorder (default: episode), in this node's namespace if relative
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """
+    Drive a recorder until SIGINT, SIGTERM or SIGHUP comes.
+
+    :param arguments: command line without the program's name; None: the process's own
+    :return: exit status, see the top of this module
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] in ('-h', '--help'):
+        print(HELP, end='')
+        return 0
+    stop = StopSignals()
+    try:
+        if arguments == ['--list']:
+            return _list()
+        # Slow imports come after the signal handlers are in place.
+        from lerobot_streamrec.nodes.clients.pedal import run
+    except ImportError as error:
+        print(f'pedal: cannot start: {missing_package(error)}', file=sys.stderr)
+        return EXIT_CONFIG
+    return run(arguments, stop)
+
+
+def _list() -> int:
+    from lerobot_streamrec.nodes.clients.input_devices import DEVICES, list_devices
+
+    devices = list_devices()
+    for one in devices:
+        print(one.describe())
+    if not devices:
+        print(f'{DEVICES} has no device with keys')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
