@@ -130,5 +130,5 @@ def drive(link: RecorderLink, device: PedalDevice, stop: StopSignals) -> None:
 
 
 def _tell(event: Event) -> None:
-    level = logging.INFO if event.success else logging.WARNING
-    _log.log(level, '%s: %s', event.verb, event.message)
+    log = _log.info if event.success else _log.warning
+    log('%s: %s', event.verb, event.message)

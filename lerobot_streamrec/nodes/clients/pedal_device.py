@@ -157,10 +157,10 @@ class PedalDevice:
             device = self._open_device(path)
         except PermissionError:
             advice = info.permission_advice() if info else f'no permission to open {path}'
-            self._say(logging.ERROR, advice)
+            self._say(_log.error, advice)
             return
         except OSError as error:
-            self._say(logging.WARNING, f'waiting for {path}: {_why(error)}')
+            self._say(_log.warning, f'waiting for {path}: {_why(error)}')
             return
         try:
             if self._is_grabbed:
@@ -168,13 +168,13 @@ class PedalDevice:
             down = set(device.active_keys())
         except OSError as error:
             device.close()
-            self._say(logging.WARNING, f'waiting for {path}: {_why(error)}')
+            self._say(_log.warning, f'waiting for {path}: {_why(error)}')
             return
         self._device, self._down, self._is_complete = device, down, True
         self._presses.forget()
         self._see(time.monotonic())
         name = f'{info.name} ({path})' if info else path
-        self._say(logging.INFO, f'listening to {name}')
+        self._say(_log.info, f'listening to {name}')
         missing = sorted(self._keys - info.keys) if info else []
         if info and missing:
             names = ', '.join(map(key_name, missing))
@@ -191,7 +191,7 @@ class PedalDevice:
         if not fitting:
             names = ', '.join(dict.fromkeys(one.name for one in devices)) or 'none'
             self._say(
-                logging.WARNING,
+                _log.warning,
                 f'waiting for a device whose name contains {self._wanted!r}; devices with keys: '
                 f'{names}',
             )
@@ -225,13 +225,13 @@ class PedalDevice:
         self._down = set()
         path = self._device.path
         self.close()
-        self._say(logging.WARNING, f'{path} is gone ({_why(error)}): waiting for it')
+        self._say(_log.warning, f'{path} is gone ({_why(error)}): waiting for it')
 
-    def _say(self, level: int, text: str) -> None:
+    def _say(self, log: Callable[[str, str], None], text: str) -> None:
         """Log something unless it was the last that was said."""
         if text != self._told:
             self._told = text
-            _log.log(level, '%s', text)
+            log('%s', text)
 
 
 def _why(error: OSError) -> str:
