@@ -47,6 +47,9 @@ from examples.demo.verdict import judge, Verdict
 TASKS = ('Follow the leader arm', 'Reach for the red cube')
 """The first one stands in demo.yaml, the second one is sent on /episode/task."""
 
+ROTATE_BUTTON = 0
+"""The button of the gamepad that demo.yaml binds to rotate."""
+
 TOPICS = {
     **{f'observation.images.{name}': f'/{name}/image_raw' for name in VIEWS},
     'observation.state': '/joint_states',
@@ -55,6 +58,7 @@ TOPICS = {
 
 _UP_TIMEOUT_S = 90.0
 _START_TIMEOUT_S = 90.0
+_PRESS_TIMEOUT_S = 90.0
 _SAVE_TIMEOUT_S = 300.0
 _FINALIZE_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 30.0
@@ -129,19 +133,18 @@ def record(settings: Settings, stop: StopFlag, children: list[Child]) -> None:
 
 
 def operate(client: EpisodeClient, episode_s: float) -> None:
-    """Do what an operator would do: start, save, next task, start at once, save, finalize."""
+    """Do what an operator would do: start, next task, rotate by a button, save, finalize."""
     client.wait_for_recorder(_UP_TIMEOUT_S)
     say('the recorder is up')
     client.start(_START_TIMEOUT_S)
     watch(client, 0, episode_s)
-    saving = client.call('save')
-    # The answer comes when the episode is on disk; the next one need not wait for that. Nor does
-    # it go on for longer than it should where encoders share the processor with others.
     client.set_task(TASKS[1])
-    client.start(_START_TIMEOUT_S)
+    # The first episode is written while the second one is recorded.
+    client.press(ROTATE_BUTTON, 'rotate', _PRESS_TIMEOUT_S)
     watch(client, 1, episode_s)
-    for call in (saving, client.call('save')):
-        client.finish(call, _SAVE_TIMEOUT_S)
+    saving = client.call('save')
+    say(f'saved {client.wait_for_saved(_SAVE_TIMEOUT_S)}')
+    client.finish(saving, _SAVE_TIMEOUT_S)
     client.finish(client.call('finalize'), _FINALIZE_TIMEOUT_S)
 
 

@@ -11,13 +11,15 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The demo's operator: a small ROS node that calls the recorder's services."""
+"""The demo's operator: a small ROS node with the recorder's services and a gamepad."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+import json
 import time
+from typing import Any
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -25,6 +27,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
+from sensor_msgs.msg import Joy
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
@@ -32,9 +35,12 @@ SERVICES = ('start', 'save', 'finalize')
 
 _SPIN_S = 0.05
 _RETRY_S = 0.3
-# Requests to different services are not ordered. This keeps a save, a new task and the next
-# start apart, and is still far less than the save takes.
+# A task and a button go by different topics, which have no order. This keeps them apart.
 _APART_S = 0.1
+# The gamepad repeats its state, so that the recorder has heard it before the first press.
+_JOY_PERIOD_S = 1.0
+_PRESS_S = 0.2
+_NUM_BUTTONS = 11
 
 
 class ClientError(Exception):
@@ -75,6 +81,11 @@ class EpisodeClient:
             durability=DurabilityPolicy.TRANSIENT_LOCAL,
         )
         self._task = self._node.create_publisher(String, '/episode/task', latched)
+        self._joy = self._node.create_publisher(Joy, '/joy', 10)
+        self._down: int | None = None
+        self._node.create_timer(_JOY_PERIOD_S, self._publish_joy)
+        self._events: list[dict[str, Any]] = []
+        self._node.create_subscription(String, '/episode/events', self._hear, 50)
 
     def close(self) -> None:
         """Leave the ROS graph."""
@@ -91,6 +102,56 @@ class EpisodeClient:
             if time.monotonic() > deadline_s:
                 raise ClientError(f'no service /episode/{missing[0]} after {timeout_s:.0f} s')
             self.spin(_SPIN_S)
+
+    def _hear(self, message: String) -> None:
+        self._events.append(json.loads(message.data))
+
+    def press(self, button: int, verb: str, timeout_s: float) -> None:
+        """
+        Press a button of the gamepad, again and again while the recorder is not ready for it.
+
+        :param verb: what the button is bound to
+        :raises ClientError: if it was not ready, or did not answer in time
+        """
+        begin_s = time.monotonic()
+        while not (event := self._press_once(button, verb, timeout_s))['success']:
+            self._say(f'gamepad button {button} has to wait: {event["message"]}')
+            self._refuse_late(begin_s, timeout_s, event['message'])
+            self.spin(_RETRY_S)
+        self._say(f'gamepad button {button}: {event["message"]}')
+
+    def _press_once(self, button: int, verb: str, timeout_s: float) -> dict[str, Any]:
+        for self._down in (button, None):
+            self._publish_joy()
+            self.spin(_PRESS_S)
+        return self._event(verb, timeout_s)
+
+    def _publish_joy(self) -> None:
+        self._joy.publish(Joy(buttons=[int(one == self._down) for one in range(_NUM_BUTTONS)]))
+
+    def wait_for_saved(self, timeout_s: float) -> str:
+        """
+        Wait until an episode is durable, and return what is told of it.
+
+        :raises ClientError: if it was not saved, or not in time
+        """
+        event = self._event('saved', timeout_s)
+        message: str = event['message']
+        if not event['success']:
+            raise ClientError(f'not saved: {message}')
+        return message
+
+    def _event(self, verb: str, timeout_s: float) -> dict[str, Any]:
+        begin_s = time.monotonic()
+        while not (found := [one for one in self._events if one['verb'] == verb]):
+            self._refuse_late(begin_s, timeout_s, f'no event {verb!r}')
+            self.spin(_SPIN_S)
+        self._events.remove(found[0])
+        return found[0]
+
+    def _refuse_late(self, begin_s: float, timeout_s: float, what: str) -> None:
+        if time.monotonic() > begin_s + timeout_s:
+            raise ClientError(f'{what} after {timeout_s:.0f} s')
 
     def set_task(self, task: str) -> None:
         """Tell the recorder what the next episodes are about."""
