@@ -50,7 +50,10 @@ PARAMETER = 'teleop.triggers'
 )
 def test_triggers_are_read(text, expected):
     (one,) = parse_triggers(PARAMETER, [text])
-    assert (one.topic, str(one.condition), one.command) == expected
+    condition, written = one.condition, 'None'
+    if condition is not None:
+        written = f'{condition.selector.text} {condition.comparison} {condition.threshold:g}'
+    assert (one.topic, written, one.command) == expected
 
 
 def test_an_empty_list_is_none():

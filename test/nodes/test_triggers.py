@@ -222,6 +222,25 @@ def test_a_topic_may_change_its_type(bench):
     assert bench.teleop.problems() == []
 
 
+def test_a_topic_that_this_process_reads_as_another_type_is_told(bench, ros_context):
+    make(bench, '/x: toggle')
+    reader = Node('test_reader', context=ros_context, **NODE_OPTIONS)
+    reader.create_subscription(String, '/x', lambda _: None, 10)
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    other = Node('test_other', context=context, **NODE_OPTIONS)
+    try:
+        other.create_publisher(Empty, '/x', 10)
+        bench.spin_until(bench.teleop.problems)
+        (problem,) = bench.teleop.problems()
+        assert "'/x: toggle'): /x is published as std_msgs/msg/Empty, but" in problem
+        assert told(bench) == []
+    finally:
+        other.destroy_node()
+        rclpy.shutdown(context=context)
+        reader.destroy_node()
+
+
 def test_a_topic_that_nobody_publishes_is_told_once(bench, capfd):
     make(bench, '/x: toggle')
     for now_s in (0.0, 9.9, 10.1, 20.0, 90.0):

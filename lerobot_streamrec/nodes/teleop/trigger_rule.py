@@ -56,9 +56,6 @@ class Condition:
     comparison: str
     threshold: float
 
-    def __str__(self) -> str:
-        return f'{self.selector.text} {self.comparison} {self.threshold:g}'
-
     def holds(self, value: float) -> bool:
         """Tell whether a number counts as pressed."""
         return bool(COMPARISONS[self.comparison](value, self.threshold))
@@ -91,10 +88,10 @@ def parse_triggers(parameter: str, texts: Sequence[str]) -> tuple[TriggerRule, .
     :param parameter: the setting that they stand in, for the error
     :raise ConfigError: if one cannot be read, has no such command, or has two
     """
-    found: dict[tuple[str, str], TriggerRule] = {}
+    found: dict[tuple[str, Condition | None], TriggerRule] = {}
     for text in filter(str.strip, texts):
         one = _trigger(parameter, text)
-        before = found.setdefault((one.topic, str(one.condition)), one)
+        before = found.setdefault((one.topic, one.condition), one)
         if before is not one:
             raise ConfigError(
                 parameter, text, f'{before.text!r} is there already; keep one of the two'

@@ -116,9 +116,12 @@ class Trigger:
             )
         except ConfigError as error:
             self._report.tell(str(error))
-        # rclpy's own, where this process reads the topic as another type already.
-        except RuntimeError as error:
-            self._report.tell(f'{TRIGGERS} ({self._rule.text!r}): {error}')
+        # rclpy's own, with words of its middleware.
+        except RuntimeError:
+            self._report.tell(
+                f'{TRIGGERS} ({self._rule.text!r}): {self._topic} is published as {self._type}, '
+                'but something else of this recorder reads it as another type; correct that one'
+            )
         else:
             self._report.tell('')
 
