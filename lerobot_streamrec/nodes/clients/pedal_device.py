@@ -82,6 +82,8 @@ class PedalDevice:
         """False while the kernel leaves out events, because too many have waited."""
         self._told = ''
         self._is_choice_told = False
+        self._unbound: set[int] = set()
+        """Keys of which it is told that they have no binding."""
         self._next_try_s = -math.inf
         self._seen_s = 0.0
 
@@ -129,11 +131,18 @@ class PedalDevice:
                     # 2 is a key that repeats itself.
                     (self._down.add if event.value else self._down.discard)(event.code)
                     meant += self._see(at_s)
+                    self._tell_unbound(event.code)
         except BlockingIOError:
             pass
         except OSError as error:
             self._lose(error)
         return meant
+
+    def _tell_unbound(self, code: int) -> None:
+        # Most pedals say that they have every key of a keyboard: this tells which one it is.
+        if code not in self._keys | self._unbound:
+            self._unbound.add(code)
+            _log.info('%s has no binding', key_name(code))
 
     def _synchronize(self, code: int, at_s: float) -> list[Binding]:
         if code == ecodes.SYN_DROPPED:

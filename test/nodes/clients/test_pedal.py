@@ -185,6 +185,17 @@ def test_keys_give_commands_and_repeat_without_giving_more():
     bench.device.close()
 
 
+def test_a_key_without_a_binding_is_named_once(caplog):
+    bench, pedal = make('KEY_B: toggle')
+    for code in (A, C, A, B):
+        pedal.key(code, 1)
+        pedal.key(code, 0)
+    assert bench.told() == ['toggle']
+    assert [text.count('has no binding') for text in caplog.messages].count(1) == 2
+    assert 'KEY_A has no binding' in caplog.messages
+    bench.device.close()
+
+
 def test_how_long_a_key_was_held_is_told_by_the_kernel():
     bench, pedal = make('KEY_B: toggle', 'KEY_B long: discard', 'KEY_A+KEY_C: undo', grab=False)
     assert not pedal.is_grabbed
