@@ -34,8 +34,7 @@ Records LeRobot v3.0 datasets from camera, state and action topics. Everything i
 parameters of the node `episode`; config/record.yaml of this package describes all of them.
 
   {record_command('my_robot.yaml')}
-  ros2 service call /episode/start std_srvs/srv/Trigger
-  ros2 service call /episode/save std_srvs/srv/Trigger
+  ros2 run lerobot_streamrec keyboard
 
   --end-with PID   end in order, as at SIGINT, when the process PID above this one has ended
 """

@@ -96,7 +96,7 @@ def recorder_message(
         'pending_episodes': status.num_pending,
         'unencoded_episodes': status.num_deferred,
         'repeated_frames': sum(stream.repeated for stream in status.streams),
-        'last_result': status.last_result,
+        'last_result': operating.last_result or status.last_result,
         'last_command': operating.last_command,
         'last_source': operating.last_source,
         'root': status.root,

@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 import logging
-from pathlib import Path
 import time
 
 from lerobot_streamrec.dataset.info import DatasetInfo
@@ -91,8 +90,7 @@ class Recorder(Intake):
         )
         self._config = config
         self._committer = Committer(writer, config)
-        self.last_take = ''
-        """Rows and seconds of the last episode that was saved, in words."""
+        self.last_take = ''  # Rows and seconds of the last one that was saved, in words.
         self._task = config.task
         self._operator = config.operator
         self._folders = take_folders(config.root)
@@ -329,14 +327,14 @@ class Recorder(Intake):
         return self._task
 
     @property
-    def root(self) -> Path:
-        """The dataset's folder."""
-        return self._config.root
-
-    @property
     def next_index(self) -> int:
         """Index of the running or the next episode."""
         return self._committer.next_index
+
+    @property
+    def last_result(self) -> str:
+        """What was finished or failed last, in a sentence."""
+        return self._outcomes.last
 
     @property
     def seconds(self) -> float:

@@ -113,6 +113,9 @@ class Automatic:
         return Verb.START if self._is_at_begin() else None
 
     def _is_at_end(self, status: RecorderStatus) -> bool:
+        if status.failure:
+            # It gets no more rows, and to end it says so and sets it aside.
+            return True
         longest_s, still_s = self._config.longest_episode_s, self._config.save_after_still_s
         if longest_s is not None and status.seconds >= longest_s:
             return True

@@ -29,7 +29,7 @@ from lerobot_streamrec.recording.operating.command import Command, parse_command
 from lerobot_streamrec.recording.operating.config import OperatingConfig
 from lerobot_streamrec.recording.operating.events import Answer, Event, FAILED, REFUSED, SAVED
 from lerobot_streamrec.recording.operating.slips import Slips
-from lerobot_streamrec.recording.operating.status import OperatingStatus, Phase
+from lerobot_streamrec.recording.operating.status import OperatingStatus, phase_of
 from lerobot_streamrec.recording.operating.surroundings import Surroundings
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.status import RecorderState
@@ -43,7 +43,6 @@ RECORDER = 'recorder'
 # Another recorder of the same name would carry these out as well, on a dataset of its own.
 _GUARDED = (Verb.START, Verb.UNDO, Verb.FINALIZE)
 _BEGINS = (Verb.ROTATE, Verb.TOGGLE)
-_RUNNING = (RecorderState.RECORDING, RecorderState.PAUSED)
 
 
 class EpisodeMachine:
@@ -90,8 +89,8 @@ class EpisodeMachine:
         self._ends: list[tuple[Future[Any], Callable[[], None]]] = []
         self._expected: set[Future[EpisodeSummary]] = set()
         self._was_running = False
-        self._failure = ''
         self._last = ('', '')
+        self._failure = self._last_result = self._recorded_result = ''
         self._is_ending = False
 
     # --- commands ------------------------------------------------------------------------------
@@ -157,12 +156,18 @@ class EpisodeMachine:
 
     @property
     def _is_running(self) -> bool:
-        return self._recorder.state in _RUNNING
+        return self._recorder.state in (RecorderState.RECORDING, RecorderState.PAUSED)
 
     # --- answers -------------------------------------------------------------------------------
 
-    def _told(self, event: Event) -> Future[Answer]:
+    def _publish(self, event: Event) -> None:
+        is_saved = event.verb == SAVED and event.success
+        self._last_result = f'saved {event.message}' if is_saved else event.message
+        self._recorded_result = self._recorder.last_result
         self._surroundings.publish(event)
+
+    def _told(self, event: Event) -> Future[Answer]:
+        self._publish(event)
         return settled(Answer(event.success, event.message))
 
     def _done(self, verb: Verb, source: str, message: str) -> Future[Answer]:
@@ -174,6 +179,9 @@ class EpisodeMachine:
         if obstacle and obstacle not in reason:
             # The other recorder may be the one that has done what was asked for.
             reason = f'{reason}; {obstacle}'
+        if self._was_running and not self._is_running:
+            # One that had failed has ended, and is in quarantine.
+            self._automatic.note_end(self._clock_ns(), is_saved=False)
         self._was_running = self._is_running
         return self._told(Event(source, verb.value, False, reason, self._recorder.next_index))
 
@@ -189,7 +197,7 @@ class EpisodeMachine:
             self._long.pop(verb, None)
             error = done.exception()
             told = Answer(True, done.result()) if error is None else Answer(False, str(error))
-            self._surroundings.publish(Event(source, verb.value, told.success, told.message))
+            self._publish(Event(source, verb.value, told.success, told.message))
             settle(answer, told)
 
         self._when(done, end)
@@ -208,7 +216,7 @@ class EpisodeMachine:
             else:
                 message = str(error)
                 self._automatic.note_lost(self._clock_ns())
-            self._surroundings.publish(Event(source, SAVED, error is None, message, index))
+            self._publish(Event(source, SAVED, error is None, message, index))
             settle(answer, Answer(error is None, message))
 
         self._expected.add(saving)
@@ -268,6 +276,8 @@ class EpisodeMachine:
         now_ns = self._clock_ns()
         if not self._is_running and self._automatic.is_resetting(now_ns):
             # The last episode is to be repeated, and is saved already.
+            if Verb.UNDO in self._long:
+                raise EpisodeStateError(_busy(Verb.UNDO, self._long[Verb.UNDO]))
             undoing = self._undo('', source)
             self._automatic.note_lost(now_ns)
             self._automatic.end_reset()
@@ -304,7 +314,7 @@ class EpisodeMachine:
         finalizing = self._recorder.finalize()
         self._long[Verb.FINALIZE] = source
         self._automatic.note_finalize()
-        told = then(finalizing, lambda done: f'{done}, in {self._recorder.root}')
+        told = then(finalizing, lambda done: f'{done}, in {self._recorder.status().root}')
         return self._answer_later(Verb.FINALIZE, source, told)
 
     def _annotate(self, verb: Verb, text: str, source: str) -> Future[Answer]:
@@ -346,21 +356,16 @@ class EpisodeMachine:
             self._go_on_by_itself()
 
     def _go_on_by_itself(self) -> None:
-        now_ns, status = self._clock_ns(), self._recorder.status()
-        is_ready = status.state is RecorderState.IDLE and not self.blockers()
-        verb = self._automatic.due(status, now_ns, is_ready=is_ready)
-        if verb is None:
-            return
-        answer = self.carry_out(Command(verb), AUTOMATIC)
-        if answer.done() and not answer.result().success:
-            self._automatic.note_refusal(now_ns)
+        status, is_ready = self._recorder.status(), not (self._is_running or self.blockers())
+        if verb := self._automatic.due(status, self._clock_ns(), is_ready=is_ready):
+            answer = self.carry_out(Command(verb), AUTOMATIC)
+            if answer.done() and not answer.result().success:
+                self._automatic.note_refusal(self._clock_ns())
 
     def end(self) -> None:
         """Answer a command that still waits; nothing begins from now on."""
         self._is_ending = True
         self.tick()
-
-    # --- status --------------------------------------------------------------------------------
 
     def blockers(self) -> list[str]:
         """Return why no episode could start now, apart from one that is running."""
@@ -370,25 +375,23 @@ class EpisodeMachine:
     def status(self) -> OperatingStatus:
         """Return a snapshot."""
         now_ns, status = self._clock_ns(), self._recorder.status()
+        is_later = status.last_result != self._recorded_result
         blockers = tuple(self.blockers()) if status.state is RecorderState.IDLE else ()
         return OperatingStatus(
-            phase=self._phase(status.state, now_ns, is_ready=not blockers),
+            phase=phase_of(
+                status.state,
+                is_ready=not blockers,
+                is_resetting=self._automatic.is_resetting(now_ns),
+                is_over=self._automatic.is_on and self._automatic.is_over,
+            ),
             blockers=blockers,
             phase_seconds_left=self._automatic.seconds_left(status, now_ns),
             automatic=str(self._automatic),
             obstacle=self._surroundings.obstacle() or '',
             last_command=self._last[0],
             last_source=self._last[1],
+            last_result=status.last_result if is_later else self._last_result,
         )
-
-    def _phase(self, state: RecorderState, now_ns: int, *, is_ready: bool) -> Phase:
-        if state is not RecorderState.IDLE:
-            return Phase(state.value)
-        if self._automatic.is_resetting(now_ns):
-            return Phase.RESETTING
-        if self._automatic.is_on and self._automatic.is_over:
-            return Phase.DONE
-        return Phase.READY if is_ready else Phase.IDLE
 
 
 def _busy(verb: Verb, source: str) -> str:

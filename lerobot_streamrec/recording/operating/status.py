@@ -18,6 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from lerobot_streamrec.recording.status import RecorderState
+
 
 class Phase(Enum):
     """What is going on, for people."""
@@ -48,6 +50,7 @@ class OperatingStatus:
     :param obstacle: another recorder that is in the way; empty: there is none
     :param last_command: the last command; empty: there was none
     :param last_source: who gave it
+    :param last_result: the last answer, or what has ended since then, in a sentence
     """
 
     phase: Phase
@@ -57,3 +60,24 @@ class OperatingStatus:
     obstacle: str = ''
     last_command: str = ''
     last_source: str = ''
+    last_result: str = ''
+
+
+def phase_of(
+    state: RecorderState, *, is_ready: bool, is_resetting: bool, is_over: bool
+) -> Phase:
+    """
+    Say what is going on.
+
+    :param state: the recorder's
+    :param is_ready: whether an episode could start
+    :param is_resetting: whether the phase between two automatic episodes goes on
+    :param is_over: whether there were automatic episodes, and no more begin
+    """
+    if state is not RecorderState.IDLE:
+        return Phase(state.value)
+    if is_resetting:
+        return Phase.RESETTING
+    if is_over:
+        return Phase.DONE
+    return Phase.READY if is_ready else Phase.IDLE

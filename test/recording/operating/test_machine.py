@@ -128,6 +128,7 @@ def test_every_command_is_answered_and_everybody_sees_who_gave_it(driver):
     assert saved.message.startswith('episode 0: ')
     status = driver.machine.status()
     assert (status.last_command, status.last_source) == ('save failure', 'keyboard')
+    assert status.last_result == f'saved {saved.message}'
     assert driver.room.tasks == ['fold']
     record = driver.rig.record_of(0)
     assert record['metadata'] == {'verdict': 'failure', 'notes': 'slipped'}
@@ -173,6 +174,7 @@ def test_the_wrong_button_is_answered_with_what_would_be_possible(driver, text, 
     answer = driver.press(text)
     assert not answer.success
     assert part in answer.message
+    assert driver.machine.status().last_result == answer.message
     ((_, verb, success),) = driver.told()
     assert (verb, success) == ('refused' if text == 'fly' else text, False)
 
@@ -363,6 +365,17 @@ def test_finalize_ends_automatic_episodes_until_somebody_starts_one(drive):
     driver.run(1)
     driver.press('save')
     driver.run(3)
+    assert driver.phase is Phase.RECORDING
+
+
+def test_an_episode_that_failed_is_recorded_again_after_the_reset(drive):
+    driver = drive(**automatic(num_episodes=2, episode_time_s=1.0, reset_time_s=1.0))
+    driver.run(0.5)
+    driver.rig.push(TOP, driver.rig.now_ns + 1, height=80)
+    driver.run(2)
+    assert ('automatic', 'save', False) in driver.told()
+    assert driver.machine.status().automatic == '0 of 2 automatic episodes'
+    driver.run(2.5)
     assert driver.phase is Phase.RECORDING
 
 
