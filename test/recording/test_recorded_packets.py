@@ -384,3 +384,21 @@ def test_a_stream_that_begins_without_its_parameter_sets_waits_for_a_key_frame(
     assert rig.rig.save().num_repeated == 0
     dataset = read_dataset(rig.rig.config.root)
     assert rig.shown(dataset) == rig.meant(dataset)
+
+
+@pytest.mark.parametrize('settings', [{}, {'clock': FRONT, 'is_key_first': True}])
+def test_a_rotation_between_two_key_frames_loses_no_row(settings, make_packet_rig, read_dataset):
+    rig = make_packet_rig(**settings)
+    rig.send(KEY_DISTANCE + 1)
+    rig.recorder.start()
+    for num_messages in (13, 14, 11):
+        rig.send(num_messages)
+        rig.recorder.rotate().saving.result(120)
+    rig.send(8)
+    rig.rig.save()
+    dataset = read_dataset(rig.rig.config.root)
+    numbers = []
+    for index in range(4):
+        assert rig.shown(dataset, index) == rig.meant(dataset, index)
+        numbers += rig.shown(dataset, index)
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
