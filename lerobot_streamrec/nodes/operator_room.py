@@ -23,7 +23,7 @@ from lerobot_streamrec.errors import StreamrecError, StreamsNotReadyError
 from lerobot_streamrec.nodes.namesakes import Namesakes
 from lerobot_streamrec.nodes.subscriber import read_in_order, Subscriber
 from lerobot_streamrec.recording.operating.cues import Cues
-from lerobot_streamrec.recording.operating.events import Event
+from lerobot_streamrec.recording.operating.events import Event, FAILED
 from lerobot_streamrec.recording.operating.surroundings import Surroundings
 from lerobot_streamrec.recording.summary import EpisodeSummary
 from rclpy.node import Node
@@ -98,6 +98,9 @@ class OperatorRoom(Surroundings):
         """Tell everybody, and write it to the log."""
         self._events.publish(String(data=event.as_json(time.time())))
         self._cues.tell(event)
+        if event.verb == FAILED:
+            # The log has said so already, at that very moment.
+            return
         text = f'{event.message} ({event.source})'
         if event.success:
             self._log.info(text)

@@ -196,8 +196,9 @@ class Recorder(Intake):
             clocks=clocks,
         )
         self._disk.follow(self._take)
-        # Rows of the pre-roll, whose samples are here.
-        self._take.advance()
+        if self._config.preroll_s:
+            # The samples of the pre-roll's rows are here.
+            self._take.advance()
 
     def pause(self) -> str:
         """
@@ -246,7 +247,9 @@ class Recorder(Intake):
                 f'go to {self._config.root}/.streamrec/quarantine'
             )
         if not take.num_rows:
-            raise EmptyEpisodeError('the episode has no row yet: wait a moment, or discard it')
+            raise EmptyEpisodeError(
+                'the episode has no complete row yet: wait a moment, or discard it'
+            )
         self._take, self.last_take = None, str(take)
         future = self._committer.submit(take.finish())
         self._outcomes.expect_save(future)
