@@ -55,10 +55,10 @@ _VALUES = {
 }
 _EVENTS = (
     Event('10:24:02', 'pedal', 'save', True, 'saving episode 10 (731 rows, 24.4 s)', 10),
-    Event('10:24:03', 'recorder', 'saved', True, 'episode 10 is saved', 10),
-    Event('10:24:10', 'keyboard', 'verdict', True, 'episode 10 is a success', 10),
-    Event('10:24:12', 'keyboard', 'resume', False, 'nothing is paused; possible now: start', None),
-    Event('10:24:31', 'joy', 'rotate', True, 'saving episode 11; recording episode 12', 12),
+    Event('10:24:03', 'pedal', 'saved', True, 'episode 10: 731 rows, 24.4 s, 3 videos', 10),
+    Event('10:24:10', 'keyboard', 'verdict', True, "verdict of episode 10: 'success'", 10),
+    Event('10:24:12', 'voice', 'resume', False, 'no episode is being recorded: call start first'),
+    Event('10:24:31', 'gamepad /joy button 2', 'start', True, 'recording episode 12', 12),
 )
 
 
