@@ -55,7 +55,8 @@ class Listener:
         self.node = Node('listener', context=self._context, start_parameter_services=False)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
-        qos = QoSProfile(depth=30)
+        # Seconds of what is published: a busy machine reads late.
+        qos = QoSProfile(depth=300)
         for camera in CAMERAS:
             self._subscribe(Image, f'/{camera}/image_raw', self._number, qos)
         for topic in ('/joint_states', '/leader/joint_states'):
