@@ -248,7 +248,7 @@ class EpisodeServices:
 
     def _message(self, status: RecorderStatus) -> DiagnosticStatus:
         problems = self._teleop.problems()
-        return recorder_message(status, self._sender, self.machine.status(), problems)
+        return recorder_message(status, self._sender, self.machine.status(status), problems)
 
     def _publish_diagnostics(self) -> None:
         status = self._recorder.status()

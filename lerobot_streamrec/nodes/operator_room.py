@@ -82,7 +82,11 @@ class OperatorRoom(Surroundings):
         """Say who publishes the topics without messages, and what keeps them from being heard."""
         if not isinstance(error, StreamsNotReadyError):
             return ''
-        hints = [one.hint for one in self._subscribers if one.key in str(error)]
+        hints = [
+            one.hint
+            for one in self._subscribers
+            if any(problem.startswith(f'{one.key} ') for problem in error.problems)
+        ]
         return f' ({"; ".join(hints)})' if hints else ''
 
     def advice(self, summary: EpisodeSummary) -> list[str]:

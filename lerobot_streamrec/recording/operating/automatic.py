@@ -15,14 +15,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol
+
 from lerobot_streamrec.recording.operating.command import Verb
 from lerobot_streamrec.recording.operating.config import AutomaticConfig
 from lerobot_streamrec.recording.operating.motion import Motion
-from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
+from lerobot_streamrec.recording.status import RecorderState
 from lerobot_streamrec.sync.grid import NS_PER_S
 
 # A start or save that was refused is not tried again at once: each attempt is told to everybody.
 _AGAIN_AFTER_NS = 2 * NS_PER_S
+
+
+class Progress(Protocol):
+    """How far a recorder is with its episode: the recorder itself, or a snapshot of it."""
+
+    @property
+    def state(self) -> RecorderState:
+        """State of the recorder."""
+
+    @property
+    def seconds(self) -> float:
+        """Length of the running episode."""
+
+    @property
+    def failure(self) -> str:
+        """Reason why the running episode cannot be saved; empty if it can."""
 
 
 class Automatic:
@@ -67,18 +86,18 @@ class Automatic:
         """
         return self._reset_until_ns is not None and now_ns < self._reset_until_ns
 
-    def seconds_left(self, status: RecorderStatus, now_ns: int) -> float | None:
+    def seconds_left(self, recorder: Progress, now_ns: int) -> float | None:
         """
         Return how long the phase lasts that goes on now; None: it does not end by itself.
 
-        :param status: the recorder now
+        :param recorder: the recorder now
         :param now_ns: steady clock
         """
         if not self.is_on:
             return None
         longest_s = self._config.longest_episode_s
-        if status.state in (RecorderState.RECORDING, RecorderState.PAUSED):
-            return None if longest_s is None else max(0.0, longest_s - status.seconds)
+        if recorder.state in (RecorderState.RECORDING, RecorderState.PAUSED):
+            return None if longest_s is None else max(0.0, longest_s - recorder.seconds)
         if self._reset_until_ns is not None and now_ns < self._reset_until_ns:
             return (self._reset_until_ns - now_ns) / NS_PER_S
         return None
@@ -89,38 +108,38 @@ class Automatic:
         of = f' of {self._config.num_episodes}' if self._config.num_episodes else ''
         return f'{self._num_done}{of} automatic episodes'
 
-    def due(self, status: RecorderStatus, now_ns: int, *, is_ready: bool) -> Verb | None:
+    def due(
+        self, recorder: Progress, now_ns: int, *, is_ready: Callable[[], bool]
+    ) -> Verb | None:
         """
         Say which command is due; None: none is.
 
-        :param status: the recorder now
+        :param recorder: the recorder now
         :param now_ns: steady clock
-        :param is_ready: whether an episode could start
+        :param is_ready: tells whether an episode could start; asked only if one would be due
         """
         if not self.is_on or (self._not_before_ns is not None and now_ns < self._not_before_ns):
             return None
-        if status.state is RecorderState.RECORDING:
-            return Verb.SAVE if self._is_at_end(status) else None
-        if status.state is not RecorderState.IDLE:
+        if recorder.state is RecorderState.RECORDING:
+            return Verb.SAVE if self._is_at_end(recorder) else None
+        if recorder.state is not RecorderState.IDLE:
             return None
         if self.is_over:
             return None if self._is_finalized else Verb.FINALIZE
         if self.is_resetting(now_ns):
             self._is_armed = False
             return None
-        if not is_ready:
-            return None
-        return Verb.START if self._is_at_begin() else None
+        return Verb.START if is_ready() and self._is_at_begin() else None
 
-    def _is_at_end(self, status: RecorderStatus) -> bool:
-        if status.failure:
+    def _is_at_end(self, recorder: Progress) -> bool:
+        if recorder.failure:
             # It gets no more rows, and to end it says so and sets it aside.
             return True
         longest_s, still_s = self._config.longest_episode_s, self._config.save_after_still_s
-        if longest_s is not None and status.seconds >= longest_s:
+        if longest_s is not None and recorder.seconds >= longest_s:
             return True
         is_still = self.motion.has_moved and self.motion.still_s >= still_s > 0.0
-        return is_still and status.seconds >= self._min_episode_s
+        return is_still and recorder.seconds >= self._min_episode_s
 
     def _is_at_begin(self) -> bool:
         if not self._config.start_on_motion:

@@ -19,7 +19,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 import time
-from typing import Any
 
 from lerobot_streamrec.errors import EpisodeError, EpisodeStateError, StreamrecError
 from lerobot_streamrec.recording.futures import settle, settled, then
@@ -28,11 +27,12 @@ from lerobot_streamrec.recording.operating.automatic import Automatic
 from lerobot_streamrec.recording.operating.command import Command, parse_command, Verb
 from lerobot_streamrec.recording.operating.config import OperatingConfig
 from lerobot_streamrec.recording.operating.events import Answer, Event, FAILED, REFUSED, SAVED
+from lerobot_streamrec.recording.operating.pending_work import PendingWork
 from lerobot_streamrec.recording.operating.slips import Slips
 from lerobot_streamrec.recording.operating.status import OperatingStatus, phase_of
 from lerobot_streamrec.recording.operating.surroundings import Surroundings
 from lerobot_streamrec.recording.recorder import Recorder
-from lerobot_streamrec.recording.status import RecorderState
+from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
 from lerobot_streamrec.recording.summary import EpisodeSummary
 
 AUTOMATIC = 'automatic'
@@ -86,7 +86,7 @@ class EpisodeMachine:
         }
         self._held: tuple[Command, str, Future[Answer]] | None = None
         self._long: dict[Verb, str] = {}
-        self._ends: list[tuple[Future[Any], Callable[[], None]]] = []
+        self._pending = PendingWork(surroundings.wake)
         self._expected: set[Future[EpisodeSummary]] = set()
         self._was_running = False
         self._last = ('', '')
@@ -185,11 +185,6 @@ class EpisodeMachine:
         self._was_running = self._is_running
         return self._told(Event(source, verb.value, False, reason, self._recorder.next_index))
 
-    def _when(self, done: Future[Any], act: Callable[[], None]) -> None:
-        """Act in this thread once something has ended in another one."""
-        self._ends.append((done, act))
-        done.add_done_callback(lambda _: self._surroundings.wake())
-
     def _answer_later(self, verb: Verb, source: str, done: Future[str]) -> Future[Answer]:
         answer: Future[Answer] = Future()
 
@@ -200,7 +195,7 @@ class EpisodeMachine:
             self._publish(Event(source, verb.value, told.success, told.message))
             settle(answer, told)
 
-        self._when(done, end)
+        self._pending.when(done, end)
         return answer
 
     def _expect_save(self, saving: Future[EpisodeSummary], source: str) -> Future[Answer]:
@@ -220,7 +215,7 @@ class EpisodeMachine:
             settle(answer, Answer(error is None, message))
 
         self._expected.add(saving)
-        self._when(saving, end)
+        self._pending.when(saving, end)
         return answer
 
     # --- verbs ---------------------------------------------------------------------------------
@@ -265,11 +260,12 @@ class EpisodeMachine:
         if not self._is_running:
             return
         self._surroundings.read_waiting()
-        status = self._recorder.status()
-        if source == AUTOMATIC or status.failure:
+        recorder = self._recorder
+        if source == AUTOMATIC or recorder.failure:
             return
-        refusal = self._slips.refusal(status.episode_index, status.seconds, self._clock_ns())
-        if refusal:
+        if refusal := self._slips.refusal(
+            recorder.next_index, recorder.seconds, self._clock_ns()
+        ):
             raise EpisodeStateError(refusal)
 
     def _discard(self, _text: str, source: str) -> Future[Answer]:
@@ -314,7 +310,9 @@ class EpisodeMachine:
         finalizing = self._recorder.finalize()
         self._long[Verb.FINALIZE] = source
         self._automatic.note_finalize()
-        told = then(finalizing, lambda done: f'{done}, in {self._recorder.status().root}')
+        # The sentence is made by the thread that finalizes, which must not ask the recorder.
+        root = self._recorder.status().root
+        told = then(finalizing, lambda done: f'{done}, in {root}')
         return self._answer_later(Verb.FINALIZE, source, told)
 
     def _annotate(self, verb: Verb, text: str, source: str) -> Future[Answer]:
@@ -329,10 +327,7 @@ class EpisodeMachine:
             if saving not in self._expected:
                 self._expect_save(saving, RECORDER)
         self._look_for_own_ends()
-        ended = [one for one in self._ends if one[0].done()]
-        self._ends = [one for one in self._ends if one not in ended]
-        for _, act in ended:
-            act()
+        self._pending.collect()
 
     def _look_for_own_ends(self) -> None:
         if self._was_running and not self._is_running:
@@ -356,8 +351,10 @@ class EpisodeMachine:
             self._go_on_by_itself()
 
     def _go_on_by_itself(self) -> None:
-        status, is_ready = self._recorder.status(), not (self._is_running or self.blockers())
-        if verb := self._automatic.due(status, self._clock_ns(), is_ready=is_ready):
+        verb = self._automatic.due(
+            self._recorder, self._clock_ns(), is_ready=lambda: not self.blockers()
+        )
+        if verb is not None:
             answer = self.carry_out(Command(verb), AUTOMATIC)
             if answer.done() and not answer.result().success:
                 self._automatic.note_refusal(self._clock_ns())
@@ -372,9 +369,13 @@ class EpisodeMachine:
         # As long as it is not known whether there is another recorder, a start waits.
         return [text for text in (self._obstacle(), *self._recorder.start_problems()) if text]
 
-    def status(self) -> OperatingStatus:
-        """Return a snapshot."""
-        now_ns, status = self._clock_ns(), self._recorder.status()
+    def status(self, status: RecorderStatus) -> OperatingStatus:
+        """
+        Return a snapshot.
+
+        :param status: the recorder's, of this moment
+        """
+        now_ns = self._clock_ns()
         is_later = status.last_result != self._recorded_result
         blockers = tuple(self.blockers()) if status.state is RecorderState.IDLE else ()
         return OperatingStatus(

@@ -82,8 +82,12 @@ class Driver:
         return [(one.source, one.verb, one.success) for one in events]
 
     @property
+    def status(self):
+        return self.machine.status(self.rig.recorder.status())
+
+    @property
     def phase(self):
-        return self.machine.status().phase
+        return self.status.phase
 
 
 def has_started(rig):
@@ -126,7 +130,7 @@ def test_every_command_is_answered_and_everybody_sees_who_gave_it(driver):
     driver.run(1)
     saved = driver.press('save failure', 'keyboard')
     assert saved.message.startswith('episode 0: ')
-    status = driver.machine.status()
+    status = driver.status
     assert (status.last_command, status.last_source) == ('save failure', 'keyboard')
     assert status.last_result == f'saved {saved.message}'
     assert driver.room.tasks == ['fold']
@@ -174,7 +178,7 @@ def test_the_wrong_button_is_answered_with_what_would_be_possible(driver, text, 
     answer = driver.press(text)
     assert not answer.success
     assert part in answer.message
-    assert driver.machine.status().last_result == answer.message
+    assert driver.status.last_result == answer.message
     ((_, verb, success),) = driver.told()
     assert (verb, success) == ('refused' if text == 'fly' else text, False)
 
@@ -232,7 +236,7 @@ def test_commands_do_not_pile_up_behind_one_that_waits(driver):
     driver.room.wall = 'another recorder is called so'
     assert driver.press('start').message == 'another recorder is called so'
     assert driver.press('save').message.endswith('another recorder is called so')
-    assert driver.machine.status().blockers == ('another recorder is called so',)
+    assert driver.status.blockers == ('another recorder is called so',)
     assert driver.phase is Phase.IDLE
 
 
@@ -256,7 +260,7 @@ def test_a_command_that_waits_is_answered_at_the_end(driver):
 
 def test_what_stands_in_the_way_of_a_start_is_told_in_words(drive):
     driver = drive({'task': ''})
-    assert driver.machine.status().blockers[0].startswith('there is no task')
+    assert driver.status.blockers[0].startswith('there is no task')
     assert not driver.press('start').success
     assert driver.press('start fold').success
 
@@ -270,7 +274,7 @@ def test_an_episode_that_fails_is_told_when_it_happens(driver):
     ((source, verb, success),) = driver.told()
     assert (source, verb, success) == ('recorder', 'failed', False)
     assert not driver.press('save').success
-    assert driver.phase is Phase.READY or driver.machine.status().blockers
+    assert driver.phase is Phase.READY or driver.status.blockers
 
 
 def test_an_episode_that_ends_by_itself_is_told(driver, monkeypatch):
@@ -305,11 +309,11 @@ def test_automatic_episodes_run_as_in_lerobot_record(drive):
     driver = drive(**automatic(num_episodes=2, episode_time_s=1.0, reset_time_s=2.0))
     driver.run(0.2)
     assert driver.phase is Phase.RECORDING
-    assert driver.machine.status().phase_seconds_left == pytest.approx(0.9, abs=0.2)
+    assert driver.status.phase_seconds_left == pytest.approx(0.9, abs=0.2)
     driver.run(1.2)
     assert driver.phase is Phase.RESETTING
-    assert driver.machine.status().phase_seconds_left == pytest.approx(1.8, abs=0.3)
-    assert driver.machine.status().automatic == '1 of 2 automatic episodes'
+    assert driver.status.phase_seconds_left == pytest.approx(1.8, abs=0.3)
+    assert driver.status.automatic == '1 of 2 automatic episodes'
     driver.run(1.5)
     assert driver.phase is Phase.RESETTING
     driver.run(0.6)
@@ -343,11 +347,11 @@ def test_save_ends_a_phase_early_and_discard_repeats(drive):
     driver.press('save')
     driver.run(1)
     driver.press('save')
-    assert driver.machine.status().automatic == '2 of 3 automatic episodes'
+    assert driver.status.automatic == '2 of 3 automatic episodes'
     driver.run(0.5)
     # In the reset phase the last one is saved already: it is undone.
     assert driver.press('discard').message.startswith('undid episode 1')
-    assert driver.machine.status().automatic == '1 of 3 automatic episodes'
+    assert driver.status.automatic == '1 of 3 automatic episodes'
     driver.run(0.3)
     assert driver.phase is Phase.RECORDING
     assert driver.rig.recorder.status().episode_index == 1
@@ -374,7 +378,7 @@ def test_an_episode_that_failed_is_recorded_again_after_the_reset(drive):
     driver.rig.push(TOP, driver.rig.now_ns + 1, height=80)
     driver.run(2)
     assert ('automatic', 'save', False) in driver.told()
-    assert driver.machine.status().automatic == '0 of 2 automatic episodes'
+    assert driver.status.automatic == '0 of 2 automatic episodes'
     driver.run(2.5)
     assert driver.phase is Phase.RECORDING
 
@@ -384,7 +388,7 @@ def test_without_fresh_streams_nothing_starts_by_itself(drive):
     driver.rig.run(3, without=[TOP])
     driver.machine.tick()
     assert driver.phase is Phase.IDLE
-    assert 'top' in driver.machine.status().blockers[0]
+    assert 'top' in driver.status.blockers[0]
     assert driver.told() == []
 
 
