@@ -15,8 +15,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 _NS_PER_S = 1_000_000_000
 
@@ -39,6 +40,16 @@ class Cut:
     def seconds(self) -> float:
         """How much lies between the two rows, in seconds."""
         return (self.to_ns - self.from_ns) / _NS_PER_S
+
+
+def parse_cuts(raw: Iterable[Mapping[str, Any]]) -> tuple[Cut, ...]:
+    """
+    Read cuts as JSON holds them.
+
+    :param raw: one object with the fields of ``Cut`` for each
+    :raise KeyError, TypeError, ValueError, AttributeError: if they are something else
+    """
+    return tuple(Cut(*(int(one[key]) for key in ('row', 'from_ns', 'to_ns'))) for one in raw)
 
 
 def cuts_within(cuts: Iterable[Cut], num_rows: int, first_row: int = 0) -> tuple[Cut, ...]:

@@ -25,7 +25,7 @@ from lerobot_streamrec.dataset.files import Files
 from lerobot_streamrec.dataset.layout import STAGING
 from lerobot_streamrec.dataset.parquet import to_bytes
 from lerobot_streamrec.dataset.row_stamps import read_row_stamps, ROW, row_stamps_table
-from lerobot_streamrec.dataset.takes.cuts import Cut, cuts_within, instant_ns
+from lerobot_streamrec.dataset.takes.cuts import cuts_within, instant_ns, parse_cuts
 from lerobot_streamrec.dataset.takes.drafting import draft_of
 from lerobot_streamrec.dataset.takes.journal import Journal, read_journal
 from lerobot_streamrec.dataset.takes.saved_take import (
@@ -323,7 +323,7 @@ def _record(
     saved: SavedTake, encoded: EncodedTake, row_stamps: Mapping[str, npt.NDArray[np.int64]]
 ) -> dict[str, object]:
     record = dict(saved.record)
-    cuts = [Cut(**one) for one in record.get('cuts', ())]
+    cuts = parse_cuts(record.get('cuts', ()))
     record['cuts'] = [
         asdict(one) for one in cuts_within(cuts, encoded.num_rows, encoded.first_row)
     ]

@@ -23,7 +23,7 @@ from typing import Any
 import uuid
 
 from lerobot_streamrec.dataset.features import check_feature_key
-from lerobot_streamrec.dataset.takes.cuts import Cut
+from lerobot_streamrec.dataset.takes.cuts import Cut, parse_cuts
 from lerobot_streamrec.errors import DatasetCorruptError
 import numpy as np
 
@@ -137,10 +137,7 @@ def parse_take_record(content: bytes, where: object) -> TakeRecord:
             take_id=str(raw['take_id']),
             robot_type=raw.get('robot_type'),
             features=tuple(map(str, raw.get('features', ()))),
-            cuts=tuple(
-                Cut(int(one['row']), int(one['from_ns']), int(one['to_ns']))
-                for one in raw.get('cuts', ())
-            ),
+            cuts=parse_cuts(raw.get('cuts', ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise DatasetCorruptError(f'{where} cannot be read: {error!r}') from error

@@ -23,13 +23,13 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.clients.heard import Event, read_event, Status
 from lerobot_streamrec.nodes.distributions import make_executor
+from lerobot_streamrec.nodes.namesakes import LATCHED
 from lerobot_streamrec.nodes.parameters import ParameterReader, Spec
 from lerobot_streamrec.nodes.ros_start import given_node, start_ros
 import rclpy
 from rclpy.context import Context
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import String
 
 _RECORDER = Spec(
@@ -37,7 +37,6 @@ _RECORDER = Spec(
     'episode',
     "name of the recorder's node; a relative one stands in the namespace of this node",
 )
-_LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 # Messages that are taken at one look: a flood of them keeps no key from being read.
 _MAX_MESSAGES = 50
 _STOP_TIMEOUT_S = 1.0
@@ -92,7 +91,7 @@ class RecorderLink:
         try:
             self._commands = self._node.create_publisher(String, f'{recorder}/command', 10)
             self._node.create_subscription(
-                DiagnosticStatus, f'{recorder}/status', self._hear_status, _LATCHED
+                DiagnosticStatus, f'{recorder}/status', self._hear_status, LATCHED
             )
             self._node.create_subscription(String, f'{recorder}/events', self._hear_event, 50)
         except InvalidTopicNameException as error:

@@ -33,9 +33,10 @@ from lerobot_streamrec.nodes.replay.schedule import (
     stream_instants,
 )
 from lerobot_streamrec.nodes.replay.settings import ReplaySettings
-from lerobot_streamrec.nodes.replay.streams import ACTION, plan_of, PlayedStream
+from lerobot_streamrec.nodes.replay.streams import plan_of, PlayedStream
 from lerobot_streamrec.nodes.replay.topic_watch import TopicWatch
 from lerobot_streamrec.nodes.stop_signals import StopSignals
+from lerobot_streamrec.nodes.vector_settings import ACTION
 from lerobot_streamrec.sync.grid import NS_PER_S
 from rclpy.duration import Duration
 from rclpy.exceptions import InvalidTopicNameException

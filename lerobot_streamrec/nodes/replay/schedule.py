@@ -22,10 +22,11 @@ from typing import Any
 
 from lerobot_streamrec.dataset.played_episode import PlayedEpisode
 from lerobot_streamrec.dataset.row_stamps import ROW
+from lerobot_streamrec.dataset.takes.cuts import Cut, instant_ns, parse_cuts
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.replay.settings import RECORDED, ReplaySettings
 from lerobot_streamrec.nodes.replay.streams import PlayedStream
-from lerobot_streamrec.sync.grid import Grid, NS_PER_S
+from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.sync.policy import Policy
 import numpy as np
 import numpy.typing as npt
@@ -137,23 +138,17 @@ def recorded_instants(episode: PlayedEpisode) -> Instants | None:
     start_ns = episode.record.get('start_stamp_ns')
     if not isinstance(start_ns, int):
         return None
-    instants = _grid_ns(start_ns, episode.info.fps, episode.row.length)
-    for row, to_ns in _cuts(episode.record):
-        instants[row:] = _grid_ns(to_ns, episode.info.fps, len(instants[row:]))
-    return instants
+    rows, fps = range(episode.row.length), episode.info.fps
+    cuts = _cuts(episode.record)
+    return np.array([instant_ns(start_ns, fps, cuts, row) for row in rows], np.int64)
 
 
-def _grid_ns(start_ns: int, fps: int, num_rows: int) -> Instants:
-    grid = Grid(start_ns, fps)
-    return np.array([grid.stamp_ns(k) for k in range(num_rows)], np.int64)
-
-
-def _cuts(record: Mapping[str, Any]) -> list[tuple[int, int]]:
-    """Return the first row after each pause, and its instant."""
+def _cuts(record: Mapping[str, Any]) -> tuple[Cut, ...]:
     try:
-        return [(int(one['row']), int(one['to_ns'])) for one in record.get('cuts', ())]
-    except (KeyError, TypeError, ValueError):
-        return []
+        return parse_cuts(record.get('cuts', ()))
+    # Somebody has edited the file.
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return ()
 
 
 def stream_instants(

@@ -26,12 +26,12 @@ from lerobot_streamrec.dataset.features import DEFAULT_FEATURES, FeatureSpec
 from lerobot_streamrec.dataset.played_episode import PlayedEpisode
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.live.camera_names import base_topic
+from lerobot_streamrec.nodes.vector_settings import ACTION
 from lerobot_streamrec.recording.config import NS_PER_MS
 from lerobot_streamrec.sync.policy import Policy
 import numpy as np
 import numpy.typing as npt
 
-ACTION = 'action'
 IMAGE = 'sensor_msgs/msg/Image'
 _SHORT_TOPICS = {'observation.state': '/state', ACTION: '/action'}
 
