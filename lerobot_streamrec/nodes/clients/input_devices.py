@@ -153,3 +153,13 @@ def key_code(name: str) -> int:
         f'{name!r} is no key: {hint}`pedal --list` shows the keys of each device; allowed are '
         'names such as KEY_B, and codes'
     )
+
+
+def print_devices() -> int:
+    """Print all devices that have keys; returns the exit status."""
+    devices = list_devices()
+    for one in devices:
+        print(one.describe())
+    if not devices:
+        print(f'{DEVICES} has no device with keys')
+    return 0

@@ -19,10 +19,12 @@ Exit status: 0 after the operator or a signal has ended it, 2 if it cannot begin
 
 from __future__ import annotations
 
+from functools import partial
 import os
 import sys
 
-from lerobot_streamrec.installed import EXIT_CONFIG, missing_package
+from lerobot_streamrec.installed import EXIT_CONFIG
+from lerobot_streamrec.nodes.late_start import Run, run_program
 from lerobot_streamrec.nodes.stop_signals import StopSignals
 
 HELP = """\
@@ -56,22 +58,21 @@ def main(arguments: list[str] | None = None) -> int:
     :param arguments: command line without the program's name; None: the process's own
     :return: exit status, see the top of this module
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments and arguments[0] in ('-h', '--help'):
-        print(HELP, end='')
-        return 0
+    return run_program('keyboard', HELP, _load, arguments)
+
+
+def _load(_arguments: list[str]) -> Run:
     for number, name in enumerate(('standard input', 'standard output')):
         if not os.isatty(number):
-            print(_NO_TERMINAL.format(name), end='', file=sys.stderr)
-            return EXIT_CONFIG
-    stop = StopSignals()
-    try:
-        # Slow imports come after the signal handlers are in place.
-        from lerobot_streamrec.nodes.clients.keyboard import run
-    except ImportError as error:
-        print(f'keyboard: cannot start: {missing_package(error)}', file=sys.stderr)
-        return EXIT_CONFIG
-    return run(arguments, stop)
+            return partial(_refuse, name)
+    from lerobot_streamrec.nodes.clients.keyboard import run
+
+    return run
+
+
+def _refuse(name: str, _arguments: list[str], _stop: StopSignals) -> int:
+    print(_NO_TERMINAL.format(name), end='', file=sys.stderr)
+    return EXIT_CONFIG
 
 
 if __name__ == '__main__':

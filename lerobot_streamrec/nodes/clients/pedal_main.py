@@ -21,8 +21,7 @@ from __future__ import annotations
 
 import sys
 
-from lerobot_streamrec.installed import EXIT_CONFIG, missing_package
-from lerobot_streamrec.nodes.stop_signals import StopSignals
+from lerobot_streamrec.nodes.late_start import Run, run_program
 
 HELP = """\
 usage: pedal --list
@@ -50,31 +49,17 @@ def main(arguments: list[str] | None = None) -> int:
     :param arguments: command line without the program's name; None: the process's own
     :return: exit status, see the top of this module
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments and arguments[0] in ('-h', '--help'):
-        print(HELP, end='')
-        return 0
-    stop = StopSignals()
-    try:
-        if arguments == ['--list']:
-            return _list()
-        # Slow imports come after the signal handlers are in place.
-        from lerobot_streamrec.nodes.clients.pedal import run
-    except ImportError as error:
-        print(f'pedal: cannot start: {missing_package(error)}', file=sys.stderr)
-        return EXIT_CONFIG
-    return run(arguments, stop)
+    return run_program('pedal', HELP, _load, arguments)
 
 
-def _list() -> int:
-    from lerobot_streamrec.nodes.clients.input_devices import DEVICES, list_devices
+def _load(arguments: list[str]) -> Run:
+    if arguments == ['--list']:
+        from lerobot_streamrec.nodes.clients.input_devices import print_devices
 
-    devices = list_devices()
-    for one in devices:
-        print(one.describe())
-    if not devices:
-        print(f'{DEVICES} has no device with keys')
-    return 0
+        return lambda _arguments, _stop: print_devices()
+    from lerobot_streamrec.nodes.clients.pedal import run
+
+    return run
 
 
 if __name__ == '__main__':

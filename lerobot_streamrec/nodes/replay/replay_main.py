@@ -23,8 +23,7 @@ from __future__ import annotations
 
 import sys
 
-from lerobot_streamrec.installed import EXIT_CONFIG, missing_package
-from lerobot_streamrec.nodes.stop_signals import StopSignals
+from lerobot_streamrec.nodes.late_start import Run, run_program
 
 HELP = """\
 usage: replay --ros-args -p root:=FOLDER [-p episode:=N] [-p NAME:=VALUE ...]
@@ -50,20 +49,13 @@ def main(arguments: list[str] | None = None) -> int:
     :param arguments: command line without the program's name; None: the process's own
     :return: exit status, see the top of this module
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments and arguments[0] in ('-h', '--help'):
-        print(HELP, end='')
-        return 0
-    stop = StopSignals()
-    try:
-        # Slow imports come after the signal handlers are in place.
-        from lerobot_streamrec.nodes.replay.process import run
-    except ImportError as error:
-        print(f'replay: cannot start: {missing_package(error)}', file=sys.stderr)
-        return EXIT_CONFIG
-    status = run(arguments, stop)
-    stop.ignore()
-    return status
+    return run_program('replay', HELP, _load, arguments)
+
+
+def _load(_arguments: list[str]) -> Run:
+    from lerobot_streamrec.nodes.replay.process import run
+
+    return run
 
 
 if __name__ == '__main__':
