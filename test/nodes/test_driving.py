@@ -192,21 +192,27 @@ def test_cues_hold_nothing_up(rig, tmp_path):
     assert told.read_text().splitlines()[0] == 'start 0'
 
 
-def test_a_gamepad_and_a_pedal_drive_the_recorder(rig):
-    robot, _ = rig.small_robot(is_started=False)
-    down = {'buttons': (), 'pedal': False}
+class Hands:
+    """A gamepad and a pedal that repeat their state, as joy_node does."""
 
-    def fill_joy(message, _stamp_ns):
-        message.buttons = [int(one in down['buttons']) for one in range(6)]
+    def __init__(self, robot):
+        self.buttons = ()
+        self.is_on_pedal = False
+        robot.add_messages('/joy', Joy, self._fill_joy, hz=20)
+        robot.add_messages('/pedal/pressed', Bool, self._fill_pedal, hz=20)
+
+    def _fill_joy(self, message, _stamp_ns):
+        message.buttons = [int(one in self.buttons) for one in range(6)]
         return list(map(float, message.buttons))
 
-    def fill_pedal(message, _stamp_ns):
-        message.data = down['pedal']
+    def _fill_pedal(self, message, _stamp_ns):
+        message.data = self.is_on_pedal
         return [float(message.data)]
 
-    # Both repeat their state, as joy_node does.
-    robot.add_messages('/joy', Joy, fill_joy, hz=20)
-    robot.add_messages('/pedal/pressed', Bool, fill_pedal, hz=20)
+
+def test_a_gamepad_and_a_pedal_drive_the_recorder(rig):
+    robot, _ = rig.small_robot(is_started=False)
+    hands = Hands(robot)
     robot.start()
     rig.recorder(
         {
@@ -221,38 +227,28 @@ def test_a_gamepad_and_a_pedal_drive_the_recorder(rig):
     operator.wait_for_streams()
     presser = Presser(operator)
 
-    def click(*buttons):
+    def click(*buttons, verb):
         heard = len(presser.events)
-        down['buttons'] = buttons
-        return heard
-
-    def release():
-        down['buttons'] = ()
+        hands.buttons = buttons
+        event = presser.wait_for(verb, heard)
+        hands.buttons = ()
+        assert event['success'], event
+        return event
 
     # A button that is down in the first message that the recorder hears is no press.
-    operator.wait_for_status(lambda one: one.values['phase'] == 'ready', 'ready')
     told = len(operator.diagnostics)
     wait_until(lambda: len(operator.diagnostics) > told + 2, WAIT_S, 'two seconds')
-    heard = click(0)
-    started = presser.wait_for('start', heard)
-    assert started['success'], started
-    assert started['source'] == 'gamepad /joy button 0'
-    release()
-    operator.wait_for_rows(10)
-    heard = click(4, 5)
-    assert presser.wait_for('rotate', heard)['source'] == 'gamepad /joy buttons 4+5'
-    release()
-    assert presser.wait_for('saved', heard)['success']
-    operator.wait_for_rows(10)
-    heard = click(1)
-    assert presser.wait_for('discard', heard)['success']
-    release()
-    heard = click(0)
-    presser.wait_for('start', heard)
-    release()
+    assert click(0, verb='start')['source'] == 'gamepad /joy button 0'
     operator.wait_for_rows(10)
     heard = len(presser.events)
-    down['pedal'] = True
+    assert click(4, 5, verb='rotate')['source'] == 'gamepad /joy buttons 4+5'
+    assert presser.wait_for('saved', heard)['success']
+    operator.wait_for_rows(10)
+    click(1, verb='discard')
+    click(0, verb='start')
+    operator.wait_for_rows(10)
+    heard = len(presser.events)
+    hands.is_on_pedal = True
     assert presser.wait_for('saved', heard)['source'] == 'trigger /pedal/pressed'
     assert record(rig.root, 1)['metadata']['verdict'] == 'success'
 

@@ -111,13 +111,13 @@ class Rig:
             self.push(key, stamp_ns)
         self.steady_ns = max(self.steady_ns, until_ns - BEGIN_NS)
 
-    def start(self):
+    def start(self, task=''):
         """Begin an episode as soon as its encoders have been tried at the size of pictures."""
         started = []
 
         def start_now():
             try:
-                started.append(self.recorder.start())
+                started.append(self.recorder.start(task))
             except StreamsNotReadyError as error:
                 if 'is still being tried' not in str(error):
                     raise
@@ -125,6 +125,12 @@ class Rig:
 
         wait_for(start_now)
         return started[0]
+
+    def try_encoders(self):
+        """Have the encoders tried, so that the next start need not wait for that."""
+        self.start('try')
+        self.recorder.discard().result(WAIT_S)
+        self.recorder.set_task(self.config.task)
 
     def record(self, seconds=1):
         """Record and save an episode."""

@@ -28,17 +28,11 @@ SECOND_NS = 10**9
 WAIT_S = 120
 
 
-def try_encoders(rig):
-    """The first start waits until encoders have been tried; this episode is not kept."""
-    rig.start()
-    rig.recorder.discard().result(WAIT_S)
-
-
 @pytest.fixture
 def rig(make_rig):
     rig = make_rig(preroll_s=2.0)
     rig.run(1)
-    try_encoders(rig)
+    rig.try_encoders()
     rig.run(5)
     return rig
 
@@ -85,7 +79,7 @@ def test_nothing_from_before_the_last_save_is_used_twice(rig, root, read_dataset
 def test_pictures_stay_within_their_memory(make_rig, root, read_dataset):
     rig = make_rig(preroll_s=10.0, preroll_mib=1)
     rig.run(1)
-    try_encoders(rig)
+    rig.try_encoders()
     size = numbered_frame(0).size_bytes
     # 1 MiB for two cameras.
     num_kept = (1 << 20) // 2 // size
@@ -113,7 +107,7 @@ def test_pictures_of_another_size_are_no_part_of_it(rig, root, read_dataset):
 def test_a_camera_may_be_the_clock(make_rig, root, read_dataset):
     rig = make_rig(preroll_s=2.0, clock=FRONT)
     rig.run(1)
-    try_encoders(rig)
+    rig.try_encoders()
     rig.run(3)
     rig.recorder.start()
     rig.run(1)
@@ -131,7 +125,7 @@ def test_a_latched_stream_and_a_clock_that_is_set_do_not_confuse_it(make_rig, ro
     rig = make_rig(streams=streams, preroll_s=2.0)
     rig.recorder.push_vector(STATE, rig.now_ns, np.array([7.0]))
     rig.run(1, without=[STATE])
-    try_encoders(rig)
+    rig.try_encoders()
     rig.run(3, without=[STATE])
     rig.recorder.start()
     rig.run(1, without=[STATE])
@@ -159,7 +153,7 @@ def test_offsets_of_streams_count_in_it(make_rig, with_stream, root, read_datase
     )
     rig = make_rig(streams=streams, preroll_s=1.0)
     rig.run(1)
-    try_encoders(rig)
+    rig.try_encoders()
     rig.run(3)
     rig.recorder.start()
     rig.run(1)
