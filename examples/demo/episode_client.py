@@ -110,7 +110,7 @@ class EpisodeClient:
         """
         Press a button of the gamepad, again and again while the recorder is not ready for it.
 
-        :param verb: what the button is bound to
+        :param verb: the command that the button is bound to
         :raises ClientError: if it was not ready, or did not answer in time
         """
         begin_s = time.monotonic()

@@ -29,7 +29,7 @@ def run(
     Run the command line, and end the process with its exit status.
 
     :param arguments: without the program's name; None: the process's own
-    :param prog_name: what was typed to get here; empty: what can be typed on this machine
+    :param prog_name: name of the command for the help; empty: one that works on this machine
     :param epilog: last sentence of the help; None: there is none
     """
     try:

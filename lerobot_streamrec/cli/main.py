@@ -81,7 +81,7 @@ def main(
     Run the command line.
 
     :param arguments: without the program's name; None: the process's own
-    :param prog_name: what was typed to get here; empty: what can be typed on this machine
+    :param prog_name: name of the command for the help; empty: one that works on this machine
     :param epilog: last sentence of the help; None: there is none
     :return: exit status: 0 done, 1 a problem was found or nothing could be done, 2 wrong usage
     """

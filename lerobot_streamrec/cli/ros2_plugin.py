@@ -41,10 +41,10 @@ class LerobotCommand(CommandExtension):  # type: ignore[misc]
         Take all that follows as it stands there: the command or the node reads it.
 
         :param parser: parser of the arguments of this command, of argparse
-        :param cli_name: what was typed to get here
+        :param cli_name: the words that the user typed for this command
         """
         parser.add_argument('arguments', nargs=REMAINDER)
-        # What argparse could say of itself is nothing: it does not know the commands.
+        # The help of argparse would be empty, since it does not know the commands.
         parser.print_help = lambda file=None: _run_script(['--help'], cli_name)
         self._cli_name = cli_name
 

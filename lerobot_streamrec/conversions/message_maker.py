@@ -63,7 +63,7 @@ class MessageMaker:
     :param message_type: such as ``sensor_msgs/msg/JointState``
     :param parts: per vector that is read from the message: its selectors, and how many numbers
         they select together
-    :param load_class: gives the classes of message types
+    :param load_class: function that returns the class of a message type
     :raise VectorError: if the selectors do not tell what a message looks like
     """
 
@@ -147,7 +147,7 @@ class MessageMaker:
         if len(found) != count:
             raise VectorError(f'{leaf} has {len(found)} numbers, {count} are needed')
         for number, place in enumerate(found):
-            # What counts from the end, or goes by a name, may be another element or the same.
+            # An element named by its place from the end, or by a name, may be the same as another.
             name = str(leaf)
             if isinstance(leaf.pick, Slice):
                 name = text_of((*leaf.base, Index((leaf.pick.start or 0) + number)))

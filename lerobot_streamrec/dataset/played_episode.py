@@ -43,11 +43,11 @@ class PlayedEpisode:
     An episode as it is committed now; a recorder may append to the dataset meanwhile.
 
     :param root: the dataset's folder
-    :param info: of the dataset
-    :param row: where the episode stands
-    :param record: what the recorder kept of it; empty: it kept nothing
-    :param stamps: of its rows and of what they show, by column, ``(rows,)`` nanoseconds; empty:
-        they were not kept
+    :param info: the dataset's info.json
+    :param row: the episode's row in meta/episodes
+    :param record: the recorder's own record of the episode; empty: there is none
+    :param stamps: instants of its rows and stamps of their samples, by column, ``(rows,)``
+        nanoseconds; empty: they were not kept
     :param streams: the streams of the record; if it tells of none, those of the nearest episode
         whose record does
     :param told_by: the episode whose record tells of the streams; None: none does
@@ -74,7 +74,7 @@ class PlayedEpisode:
         """
         Read columns of numbers.
 
-        :param keys: of features that are no videos and no texts
+        :param keys: features that are neither videos nor texts
         :return: per key ``(rows, d)`` in the dtype of the feature
         :raise DatasetCorruptError: if the file does not hold the episode's rows
         """

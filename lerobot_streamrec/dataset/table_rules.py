@@ -154,7 +154,7 @@ def feature_values(
 
     :param column: column of a data file
     :param spec: the description in info.json
-    :param dtype: of what is returned; statistics are of float64
+    :param dtype: numpy's name of the type to return; statistics are float64
     :return: ``(rows, leading dimensions together, last dimension)``
     :raise UnfitError: if type or shape are others, or if a row or an element is missing
     """

@@ -74,7 +74,7 @@ class EpisodeServices:
     The operator's side of the recorder: translates what comes by ROS. Owned by the executor.
 
     :param node: the node `episode`
-    :param settings: what is recorded, and how it is driven
+    :param settings: the recorded topics, and the ways to drive the recorder
     :param recorder: carries the verbs out
     :param subscribers: one for each stream
     """
@@ -144,7 +144,7 @@ class EpisodeServices:
         Carry out what somebody pressed, said or published.
 
         :param text: a command
-        :param source: who it was
+        :param source: name of the sender, for people
         """
         self._answered(self.machine.hear(text, source))
 

@@ -88,10 +88,10 @@ _CUE_COMMAND = Spec(
 @dataclass(frozen=True, slots=True)
 class OperatingSettings:
     """
-    For whoever drives the recorder.
+    Settings of the ways to drive the recorder.
 
-    :param rules: when commands count, and automatic episodes
-    :param cues: how the operator is told
+    :param rules: rules against slips, and automatic episodes
+    :param cues: the operator's cues
     """
 
     rules: OperatingConfig = field(default_factory=OperatingConfig)
@@ -102,7 +102,7 @@ def read_operating(reader: ParameterReader, debounce_s: float) -> OperatingSetti
     """
     Read them.
 
-    :param debounce_s: as in ``OperatingConfig``
+    :param debounce_s: the field of ``OperatingConfig``
     :raise ConfigError: naming the first that cannot be used
     """
     options = {name: reader.read(spec) for name, spec in _AUTOMATIC_OPTIONS.items()}

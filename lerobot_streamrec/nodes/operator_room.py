@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What the state machine learns from the graph, and how everybody hears of it."""
+"""The state machine's connection to the graph: it asks here, and its events go out here."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class OperatorRoom(Surroundings):
     :param node: the node `episode`
     :param subscribers: one for each stream
     :param namesakes: knows of other recorders of this name
-    :param cues: how an operator is told who looks at the robot
-    :param collect: is called in the executor's thread after ``wake``
+    :param cues: bell or voice for an operator who looks at the robot
+    :param collect: function to call in the executor's thread after ``wake``
     """
 
     def __init__(

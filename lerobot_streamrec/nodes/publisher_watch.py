@@ -48,7 +48,7 @@ class PublisherWatch:
     begins a numbering, and the old one is never taken up again. Owned by one thread, and made for
     one subscription: another one may bring the same messages once more.
 
-    :param memory_s: how long a publisher may be silent and still be known by its numbers
+    :param memory_s: longest silence after which a publisher is still known by its numbers
     """
 
     def __init__(self, memory_s: float = _WINDOW_S) -> None:

@@ -216,7 +216,7 @@ class Settings:
 
     :param recorder: for the core
     :param sources: one for each of its streams, in the same order
-    :param operating: how it is driven
+    :param operating: rules and cues for the operator
     :param teleop: buttons and topics that give commands
     """
 
@@ -242,7 +242,7 @@ class GivenSettings:
     :param vectors: topics of numbers
     :param options: of ``RecorderConfig``, streams apart
     :param graph_timeout_s: how long to wait for publishers whose type must be asked for
-    :param operating: how it is driven
+    :param operating: rules and cues for the operator
     :param teleop: buttons and topics that give commands
     """
 

@@ -78,7 +78,7 @@ def recorder_message(
 
     :param status: a snapshot
     :param sender: the sender
-    :param operating: what an operator can do now
+    :param operating: a snapshot for operators
     :param deaf_to: buttons and topics whose commands cannot be heard, with the reasons
     """
     left_s = operating.phase_seconds_left

@@ -65,8 +65,8 @@ class StreamConfig:
     :param encoder: settings for a camera's colours; None: those of the recorder
     :param is_stamped_here: True if this computer's clock stamps messages as they arrive; False:
         the publisher stamps them
-    :param message_type: of a vector's messages, for whoever replays an episode; empty: not known
-    :param selectors: which numbers of a message are the elements, likewise
+    :param message_type: type of a vector's messages, which a replay needs; empty: not known
+    :param selectors: places of the elements in a message, which a replay needs as well
     """
 
     key: str
@@ -176,7 +176,7 @@ class RecorderConfig:
     :param on_shutdown: fate of a running episode, one of ``ON_SHUTDOWN``
     :param compact_at_finalize: True: finalizing merges small files
     :param recovery: fate of an episode that a crash interrupted, one of ``RECOVERIES``
-    :param preroll_s: how much of the time before its start is part of an episode, seconds
+    :param preroll_s: time before its start that is part of an episode, seconds
     :param preroll_mib: memory for the pictures of that time, of all cameras together; if they
         need more, less of it is part of the episode
     :raise ConfigError: at construction, if a value is not allowed

@@ -28,7 +28,7 @@ class DatasetWork:
     Owned by the executor's thread; the work itself is done by the commit thread.
 
     :param committer: carries the verbs out, in their order
-    :param outcomes: takes note of their ends
+    :param outcomes: keeps the last result for the status
     :param is_compacting: True: finalizing merges small files
     """
 
@@ -48,7 +48,7 @@ class DatasetWork:
         Say something of the last episode.
 
         :param name: ``VERDICT`` or ``NOTES``
-        :param text: as it is kept
+        :param text: the text to keep
         :return: a sentence on the text and its episode; or the error that prevented it
         """
         return then(

@@ -53,7 +53,7 @@ class FinishedTake:
     :param take_id: unlike that of any other take
     :param metadata: its operator, notes and verdict
     :param clocks: account of the steps of clocks
-    :param cuts: where it was paused
+    :param cuts: its pauses
     """
 
     task: str

@@ -32,7 +32,7 @@ class Intake(ABC):
 
     :param streams: all of them
     :param encoders: has to know the sizes of pictures
-    :param disk: tells when a running episode has to end
+    :param disk: measures the room on the disk
     :param clock_ns: steady clock
     """
 

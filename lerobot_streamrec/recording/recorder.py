@@ -139,7 +139,7 @@ class Recorder(Intake):
         """
         Begin an episode. Its first row is less than a row's period from now.
 
-        :param task: of this episode and the next ones; empty: the one that was set
+        :param task: task of this episode and the next ones; empty: the one that was set
         :return: the index that the episode will have
         :raise EpisodeStateError: if one is running
         :raise StreamrecError: for the other reasons that ``StartConditions.check`` names
@@ -160,7 +160,7 @@ class Recorder(Intake):
         Row 0 of the next is one period of the rows after the last row, unless the clocks were set
         during the episode, or it is paused: then it is as soon as ``start`` would make it.
 
-        :param task: of the next episodes; empty: the one that was set
+        :param task: task of the next episodes; empty: the one that was set
         :raise EpisodeStateError: if none is running
         :raise EmptyEpisodeError: if there is no row yet; the episode goes on
         :raise StreamrecError: for the reasons for which ``start`` or ``save`` would be refused;
@@ -204,7 +204,7 @@ class Recorder(Intake):
         """
         Record no rows until ``resume``; the episode stays one episode.
 
-        :return: what is paused, in a sentence
+        :return: a sentence on the paused episode
         :raise EpisodeStateError: if none is running, or it is paused already
         """
         take = self._running()
@@ -215,7 +215,7 @@ class Recorder(Intake):
         """
         Go on with a paused episode.
 
-        :return: what goes on, in a sentence
+        :return: a sentence on the episode that goes on
         :raise EpisodeStateError: if none is paused, or a camera's pictures do not fit its video
             any more
         :raise StreamsNotReadyError: if a stream is missing or stale
@@ -321,7 +321,7 @@ class Recorder(Intake):
 
     @property
     def state(self) -> RecorderState:
-        """What it is doing."""
+        """State of the recorder."""
         return RecorderState.CLOSED if self._is_closed else state_of(self._take)
 
     @property
@@ -336,7 +336,7 @@ class Recorder(Intake):
 
     @property
     def last_result(self) -> str:
-        """What was finished or failed last, in a sentence."""
+        """The last thing that was finished or failed, in a sentence."""
         return self._outcomes.last
 
     @property

@@ -49,13 +49,13 @@ def recorder_status(
     """
     Describe the recorder.
 
-    :param state: its state
+    :param state: state of the recorder
     :param take: the running one
     :param task: task of the next episode
-    :param root: where the dataset is
+    :param root: the dataset's folder
     :param committer: knows what is saved
     :param outcomes: knows what has ended
-    :param disk: how much longer the disk lasts
+    :param disk: room on the disk
     :param streams: all of them
     """
     return RecorderStatus(

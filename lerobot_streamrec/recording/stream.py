@@ -81,7 +81,7 @@ class Stream:
     Owned by the executor's thread.
 
     :param config: the stream's settings
-    :param preroll_ns: how long samples are kept while no rows are closed; 0: the newest alone
+    :param preroll_ns: time for which samples are kept while no rows are closed; 0: only the newest
     :param preroll_bytes: memory for the pictures among them, of this stream
     """
 
@@ -225,8 +225,8 @@ class Stream:
         """
         Return the earliest instant at which an episode may begin, as far as this stream goes.
 
-        No row shows what a row of an earlier episode has shown. Of a camera's pictures, those from
-        before it changed its size or unit cannot stand in the video.
+        No row shows what a row of an earlier episode has shown. Pictures
+        from before a camera changed its size or unit cannot stand in the video.
 
         :return: None without a sample
         """

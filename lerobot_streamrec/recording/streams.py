@@ -47,7 +47,7 @@ class Streams:
     :param clock_ns: steady clock, for when messages arrived
     :param max_lateness_s: as in ``RecorderConfig``
     :param wall_ns: clock of this computer, to tell whose clock is off; no row depends on it
-    :param preroll_ns: how much of the time before its start is part of an episode
+    :param preroll_ns: time before its start that is part of an episode
     :param preroll_bytes: memory for the pictures of that time, of each camera
     """
 

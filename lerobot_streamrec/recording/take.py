@@ -282,7 +282,7 @@ class Take:
         """
         Close rows again.
 
-        :param clock: tells their instants from now on
+        :param clock: clock that tells their instants from now on
         :raise EpisodeStateError: if a camera's pictures do not fit its video any more
         """
         for stream in self._streams:

@@ -44,7 +44,7 @@ def end_at_full_disk(recorder: Ending, problem: str) -> None:
     """
     End the running episode while there is still room to save it.
 
-    :param problem: how full the disk is, in words
+    :param problem: a sentence on the room that is left
     """
     index = recorder.status().episode_index
     try:

@@ -145,7 +145,7 @@ class SampleBuffer(Generic[T]):
         The newest one stays, whatever its size.
 
         :param max_size: sum of their sizes
-        :param size_of: tells the size of a value
+        :param size_of: function that returns the size of a value
         """
         size, num_kept = 0, 0
         for value in reversed(self._values):

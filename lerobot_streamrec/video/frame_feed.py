@@ -33,15 +33,15 @@ _POLL_S = 0.2
 
 class FrameFeed:
     """
-    Decodes in a thread of its own; no more than a few frames wait. Whoever makes one closes it.
+    Decodes in a thread of its own; no more than a few frames wait. Its owner closes it.
 
     All methods belong to one other thread.
 
-    :param name: of the thread
+    :param name: name of the thread
     :param path: a video file
-    :param times_s: of the frames, seconds into the file, ascending
-    :param is_depth: whether frames are codes of depth
-    :param is_endless: whether the first frame follows the last
+    :param times_s: times of the frames, seconds into the file, ascending
+    :param is_depth: True if frames are codes of depth
+    :param is_endless: True: the first frame follows the last
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class FrameFeed:
         """
         Wait for the next frame.
 
-        :param timeout_s: how long at most
+        :param timeout_s: longest time to wait
         :return: ``(height, width, 3)`` uint8 RGB, or ``(height, width)`` uint16 codes of depth;
             None: it is not decoded yet
         :raise VideoError: if it cannot be decoded
@@ -83,8 +83,8 @@ class FrameFeed:
         """
         End the thread; idempotent.
 
-        :param timeout_s: how long to wait for it
-        :return: whether it has ended
+        :param timeout_s: longest time to wait for it
+        :return: True if it has ended
         """
         self._is_closed.set()
         self._thread.join(timeout_s)

@@ -32,7 +32,7 @@ import setuptools
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = ROOT / 'test' / 'helpers' / 'fake_ros2cli'
 TIMEOUT_S = 200
-# What a command or node needs, and `ros2 --help` need not wait for.
+# Packages that a command or node needs, and that `ros2 --help` need not wait for.
 SLOW = ('click', 'rich', 'numpy', 'av', 'pyarrow', 'rclpy', 'lerobot_streamrec.nodes')
 
 

@@ -39,7 +39,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 class PseudoTerminal:
     """
-    Runs a program. Whoever makes one calls ``close``.
+    Runs a program. Its owner calls ``close``.
 
     :param command: the program by its path, and its arguments
     :param environment: all of its environment
@@ -59,7 +59,7 @@ class PseudoTerminal:
         """All that the program has written."""
         self.resize(*size)
         self.before = self.attributes
-        """What the terminal was set to, as termios has it."""
+        """Settings of the terminal at first, from termios."""
         self.process = subprocess.Popen(
             [sys.executable, '-c', _LAUNCH, *command],
             stdin=self._theirs,
@@ -71,12 +71,12 @@ class PseudoTerminal:
 
     @property
     def attributes(self) -> list[object]:
-        """What the terminal is set to now."""
+        """Settings of the terminal now."""
         return termios.tcgetattr(self._theirs)
 
     @property
     def text(self) -> str:
-        """What stands on the screen."""
+        """Text on the screen."""
         return '\n'.join(line.rstrip() for line in self._screen.display)
 
     def resize(self, columns: int, rows: int) -> None:

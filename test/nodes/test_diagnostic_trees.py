@@ -14,7 +14,7 @@
 """
 One tree per recorder in every tool that shows diagnostics.
 
-The tools are not installed here. What they do with names and hardware ids is written again below,
+The tools are not installed here. Their treatment of names and hardware ids is written again below,
 from their sources: rqt_robot_monitor (branch ros2, 2024-03), diagnostic_aggregator (ros2-jazzy)
 and the diagnostics panels of Lichtblick (2026-08), the open continuation of Foxglove Studio.
 """
@@ -79,7 +79,7 @@ def aggregated(messages, prefixes):
     """
     Return the names that the diagnostic aggregator publishes.
 
-    :param prefixes: per analyzer, by its path: its only ``find_and_remove_prefix``
+    :param prefixes: the only ``find_and_remove_prefix`` of each analyzer, by its path
     """
     items = {path: {} for path in (*prefixes, OTHER)}
     for message in messages:

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-What an episode holds comes back on the topics that it came from, and is recorded again row by row.
+An episode comes back on the topics that it came from, and is recorded again row by row.
 
 Guards against rows that are left out, shown twice or mixed on the way, numbers that lose a digit,
 topics and message types that are not those of the recording, and a live driver beside a replay.

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-What is replayed on which topic, and when each row is shown.
+The topics of a replay, and the instants of its rows.
 
 Guards against topics that are taken from a record that does not fit, time that runs backwards, and
 stamps whose phase drifts away from the rows of the next recording.
@@ -206,7 +206,7 @@ def test_rows_are_whole_periods_apart_before_and_after_the_episode_too():
     assert shown(episode, settings, front) == [
         (row, number * PERIOD_NS) for number, row in enumerate(rows, start=-3)
     ]
-    # What a row shows by nearness stands where the next recorder puts the row.
+    # A sample that a row shows by nearness stands where the next recorder puts the row.
     half_ns = PERIOD_NS // 2
     assert shown(episode, SETTINGS, action) == [
         (row, row * PERIOD_NS + half_ns) for row in range(ROWS)

@@ -59,7 +59,7 @@ def cuts_within(cuts: Iterable[Cut], num_rows: int, first_row: int = 0) -> tuple
     A pause before the first row or after the last one cuts nothing.
 
     :param cuts: all of the episode
-    :param num_rows: how many rows
+    :param num_rows: number of rows
     :param first_row: the first of them
     """
     moved = [replace(one, row=one.row - first_row) for one in cuts]

@@ -93,7 +93,7 @@ class TakeRecord:
     :param take_id: unlike that of any other take
     :param robot_type: the dataset's: this take may be its first
     :param features: keys of all features, in the order of the settings
-    :param cuts: where it was paused
+    :param cuts: the pauses so far
     """
 
     task: str

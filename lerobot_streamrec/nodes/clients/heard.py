@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What a recorder tells its clients, as they read it: its status, and its events. No ROS here."""
+"""A recorder's status and events, as its clients read them. No ROS here."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Status:
     :param values: texts by their keys
     :param level: 0 fine, 1 a warning, 2 an error
     :param message: the headline
-    :param heard_s: when it came, steady clock
+    :param heard_s: time of its arrival, steady clock
     """
 
     values: Mapping[str, str]
@@ -47,7 +47,7 @@ class Status:
 
     @property
     def phase(self) -> str:
-        """What the recorder is doing, such as ``ready`` or ``resetting``."""
+        """The recorder's phase, such as ``ready`` or ``resetting``."""
         return self.value('phase') or self.value('state') or 'unknown'
 
     @property
@@ -68,9 +68,9 @@ class Event:
     An answer to a command, or what became of a save.
 
     :param at: local time of day, as a text
-    :param source: who gave the command
+    :param source: name of the sender of the command
     :param verb: verb of the command, or ``saved``
-    :param success: whether it was carried out
+    :param success: True if the command was carried out
     :param message: the answer
     :param episode: number of the episode; None: of none
     """

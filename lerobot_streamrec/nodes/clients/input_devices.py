@@ -40,7 +40,7 @@ class InputDevice:
     A device with keys.
 
     :param path: such as ``/dev/input/event5``
-    :param name: what it says of itself
+    :param name: its own name for itself
     :param vendor: four hexadecimal digits
     :param product: four hexadecimal digits
     :param keys: codes of all keys that it may have

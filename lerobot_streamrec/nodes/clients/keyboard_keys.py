@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What keys mean: commands to the recorder, and what follows on its answers. No ROS here."""
+"""Keys become commands, and answers to some commands lead to further ones. No ROS here."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _COMMANDS = {
     'f': 'verdict failure',
     'r': 'rotate',
 }
-# What a command becomes where there is nothing to rotate, or the last episode is saved already.
+# The verb of the answer where there is nothing to rotate, or the last episode is saved already.
 _ANSWERED_AS = {'rotate': 'start', 'discard': 'undo'}
 # Phases whose end the recorder brings about by itself.
 _AUTOMATIC_PHASES = ('resetting', 'done')
@@ -77,7 +77,7 @@ class Sent:
 
 class Keyboard:
     """
-    Turns keys and events into commands. Whoever calls it sends what it returns.
+    Turns keys and events into commands, which the caller sends.
 
     :param name: that its commands are signed with
     """
@@ -91,13 +91,13 @@ class Keyboard:
         self.note: str | None = None
         """The note that is being typed; None: keys are commands."""
         self.notice = ''
-        """What the last key has come to, if it was no command."""
+        """Answer to the last key, if it was no command."""
         self.stage: Stage | None = None
         """How far a stop is; None: nobody has asked for one."""
         self.has_left = False
         """Whether the program should end."""
         self.parting = ''
-        """What became of a stop, for after the end."""
+        """Outcome of a stop, to be printed after the end."""
         self._episode: int | None = None
         self._starts_again = False
         self._last_key = ('', 0.0)

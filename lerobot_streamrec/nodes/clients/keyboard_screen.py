@@ -56,9 +56,9 @@ class View:
     Everything that the screen shows.
 
     :param recorder: full name of the recorder's node
-    :param began_s: since when one listens to it, steady clock
+    :param began_s: time at which this program began to listen, steady clock
     :param status: the newest one; None: none has come
-    :param is_heard: whether somebody listens to commands
+    :param is_heard: True if a recorder listens to commands
     :param keyboard: notes, notices and answers
     """
 
@@ -73,7 +73,7 @@ def screen(view: View, size: tuple[int, int], now_s: float) -> list[Line]:
     """
     Lay out the screen. Any size will do; what does not fit is cut, the help first.
 
-    :param view: what there is to show
+    :param view: the content to show
     :param size: columns and rows
     :param now_s: steady clock
     :return: as many lines as there are rows, none wider than the columns

@@ -61,7 +61,7 @@ def run(arguments: Sequence[str], stop: StopSignals) -> int:
     Send commands until somebody asks to end.
 
     :param arguments: command line without the program's name
-    :param stop: tells when
+    :param stop: asks the program to end
     :return: exit status
     """
     install(get_logger(NAME))
@@ -88,7 +88,7 @@ def make_device(values: Mapping[str, Any], **parts: Any) -> PedalDevice:
     """
     Make the device that the parameters describe. It need not be there.
 
-    :param values: of the parameters, by name
+    :param values: values of the parameters, by name
     :param parts: further arguments of ``PedalDevice``
     :raise ConfigError: naming the first that cannot be used
     """

@@ -14,7 +14,7 @@
 """
 A pedal, or any device with keys: found, opened, read, lost and found again. No ROS here.
 
-What there is to know of the device stands in the log, once.
+Everything about the device is logged once.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ class PedalDevice:
     Owned by one thread.
 
     :param wanted: path of the device, or a part of its name
-    :param bindings: of its keys
-    :param long_press_s: how long a long press is
-    :param debounce_s: how long contacts may bounce
-    :param is_grabbed: whether what is typed on it shall reach no other program
+    :param bindings: bindings of its keys
+    :param long_press_s: duration of a long press
+    :param debounce_s: longest time that contacts bounce
+    :param is_grabbed: True: its keys reach no other program
     :param find: lists all devices
     :param open_device: opens one by its path
     """

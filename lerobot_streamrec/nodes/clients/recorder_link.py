@@ -46,7 +46,7 @@ class RecorderLink:
     """
     A node of its own, with one recorder to talk to. Owned by the thread that makes it.
 
-    :param name: of the node, unless it is remapped; signs the commands
+    :param name: name of the node, unless it is remapped; signs the commands
     :param arguments: command line with ``--ros-args``
     :param specs: further parameters of the node
     :raise ConfigError: if ROS does not take the arguments, or a parameter cannot be used

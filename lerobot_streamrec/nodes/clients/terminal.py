@@ -59,8 +59,8 @@ class Terminal:
     """
     The terminal of this process. Used in a ``with`` statement by the main thread.
 
-    What anybody writes to standard error meanwhile, such as the middleware, would spoil the
-    screen. It is kept, and its end is written when the terminal has been given back.
+    Text that the middleware or others write to standard error would spoil the screen. It is kept,
+    and its end is written when the terminal has been given back.
 
     :raise ConfigError: if there is no terminal, or none that is known here
     """
@@ -132,7 +132,7 @@ class Terminal:
         """
         Wait for a key.
 
-        :param timeout_s: how long
+        :param timeout_s: longest time to wait
         :return: a character or a name of ``keyboard_keys``; None: no key that is known
         """
         key = self._read()
@@ -205,7 +205,7 @@ class Terminal:
         with contextlib.suppress(curses.error):
             curses.endwin()
         with contextlib.suppress(termios.error):
-            # What was typed ahead is not meant for the shell.
+            # Keys that were typed ahead are not meant for the shell.
             termios.tcflush(self._fd, termios.TCIFLUSH)
             termios.tcsetattr(self._fd, termios.TCSANOW, self._before)
         if self._kept is not None:

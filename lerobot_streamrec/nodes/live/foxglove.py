@@ -35,7 +35,7 @@ Tree = str | dict[str, Any]
 ROW, COLUMN = 'row', 'column'
 _DIAGNOSTICS = '/diagnostics'
 
-# What a panel for buttons is called, what it says and explains, and its colour.
+# Each button's service, text, explanation and colour.
 _BUTTONS = (
     ('start', 'Start', 'Begin an episode', '#2e7d32'),
     ('save', 'Save', 'End the episode, and keep it', '#1565c0'),
@@ -60,14 +60,14 @@ _PHASES = {
 @dataclass(frozen=True, slots=True)
 class RobotView:
     """
-    What there is to see of a robot and its recorder.
+    Everything that the layout shows of a robot and its recorder.
 
     :param recorder: full name of the recorder's node
-    :param hardware_id: of the recorder's diagnostics
+    :param hardware_id: hardware id of the recorder's diagnostics
     :param cameras: topics of pictures, by the names of the cameras
     :param plots: numbers to plot, by the features that they become
     :param messages: topics of which it is not known what to plot, by their parameters
-    :param timeout_s: how long a service may take, seconds
+    :param timeout_s: longest time that a service may take, seconds
     """
 
     recorder: str

@@ -71,8 +71,8 @@ def lay_out(
     joints in their messages, and on which computer the recorder runs.
 
     :param path: path of the file
-    :param seconds: how long to look at the graph at most; 0: not at all
-    :param ros_arguments: for rclpy, beside the file
+    :param seconds: longest time to look at the graph; 0: not at all
+    :param ros_arguments: further arguments for rclpy
     :raise ConfigError: if the recorder would not take the file
     :raise StartInterruptedError: if a signal asked to end
     """
@@ -83,7 +83,7 @@ def lay_out(
         recorder = session.recorder_name
 
         def full_name(topic: str) -> str:
-            # Of the recorder, not of the node that looks.
+            # A private name is the recorder's, not that of the node that looks.
             return node.resolve_topic_name(f'{recorder}{topic[1:]}' if topic[:1] == '~' else topic)
 
         heard = _Heard(node, recorder)
@@ -132,7 +132,7 @@ class _Vector:
     A topic of numbers.
 
     :param topic: full name
-    :param leaves: what is read of its messages
+    :param leaves: the numbers that are read from its messages
     :param name_lists: lists of names in them, as far as they are known
     """
 

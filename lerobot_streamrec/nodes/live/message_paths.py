@@ -47,11 +47,11 @@ _WHOLE = '[:]'
 @dataclass(frozen=True, slots=True)
 class Series:
     """
-    What is plotted.
+    One path to plot.
 
     :param path: message path
     :param label: name of the number; empty: none
-    :param is_array: whether these are several numbers, of which it is not known which is which
+    :param is_array: True: several numbers that cannot be told apart
     """
 
     path: str
@@ -66,7 +66,7 @@ def leaves_of(
     Return what selectors read of a message.
 
     :param selectors: that fit the type
-    :param load_class: for types that are not known here
+    :param load_class: function that returns the class of a type that is not known here
     """
     shape = type_shape(message_type, lambda name: definition(name, load_class))
     return tuple(leaf for one in selectors for leaf in expand(one, shape))
@@ -89,9 +89,9 @@ def series_of(
     Return what to plot for a vector, in its order.
 
     :param topic: full name
-    :param leaves: what is read of its messages
-    :param names: of the numbers
-    :param name_lists: those that are known
+    :param leaves: the numbers that are read from its messages
+    :param names: names of the numbers
+    :param name_lists: the lists of names that are known
     """
     counts = [leaf.count for leaf in leaves]
     num_open = counts.count(None)

@@ -35,7 +35,7 @@ def refuse_existing(path: Path, *, force: bool, name: str = OUTPUT) -> None:
     Refuse a place that cannot be written to, or must not be.
 
     :param force: whether a file that is there may be replaced
-    :param name: of the argument that says the path, for the error
+    :param name: name of the argument with the path, for the error
     :raise ConfigError: saying why
     """
     if path.is_dir():
@@ -54,7 +54,7 @@ def write_checked(
 
     :param check: raises if the file is of no use
     :param force: whether a file that is there may be replaced
-    :param name: of the argument that says the path, for the error
+    :param name: name of the argument with the path, for the error
     :raise ConfigError: if it cannot be written, or what the check raised
     """
     refuse_existing(path, force=force, name=name)

@@ -44,9 +44,9 @@ class Pictures:
     """
     Pictures of one camera, in their order. Owned by one thread, which calls ``close``.
 
-    :param episode: where they stand
+    :param episode: the episode that they belong to
     :param stream: the camera
-    :param is_endless: whether the first follows the last
+    :param is_endless: True: the first picture follows the last
     """
 
     message_type = IMAGE
@@ -73,7 +73,7 @@ class Pictures:
         """
         Return the picture of a row; blocks until it is decoded.
 
-        :param is_given_up: tells when to wait no longer
+        :param is_given_up: function that returns True when to wait no longer
         :return: None: it was given up
         :raise VideoError: if it cannot be decoded
         """
@@ -124,7 +124,7 @@ class Numbers:
     """
     Messages of one topic of numbers. Owned by one thread.
 
-    What cannot be put back into messages of the recorded type is published as joints.
+    Numbers that cannot be put back into messages of the recorded type are published as joints.
 
     :param streams: all that was read from the topic
     :param values: per stream ``(rows, d)``
@@ -132,7 +132,7 @@ class Numbers:
 
     def __init__(self, streams: Sequence[PlayedStream], values: Sequence[Values]) -> None:
         self.remarks: list[str] = []
-        """What is not as it was recorded, a sentence each."""
+        """Differences from the recorded messages, a sentence each."""
         try:
             self._prepare(streams, values)
         except (VectorError, ConfigError) as error:

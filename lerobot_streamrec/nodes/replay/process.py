@@ -41,7 +41,7 @@ def run(arguments: list[str], stop: StopSignals) -> int:
     Publish an episode, and return the exit status.
 
     :param arguments: command line with `--ros-args`
-    :param stop: tells when to end early
+    :param stop: asks the replay to end early
     """
     try:
         start_ros(arguments)

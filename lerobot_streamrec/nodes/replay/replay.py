@@ -50,7 +50,7 @@ _TICK_NS = 10_000_000
 # Drivers that run already are found within so long; one that is found later ends the replay.
 _DISCOVERY_S = 2.0
 _POLL_S = 0.1
-# What a busy machine has made late is made up for at no more than so many times the speed.
+# Rows that a busy machine has delayed are made up for at no more than so many times the speed.
 _CATCH_UP = 4
 _CLOSE_TIMEOUT_S = 5.0
 _ARRIVE_S = 5.0
@@ -66,9 +66,9 @@ class _Topic:
 
     :param source: makes its messages
     :param publisher: sends them
-    :param instants_ns: of its samples, ``(rows,)``
-    :param offset_ns: what a recorder adds to its stamps
-    :param is_stamped: whether its messages have a header
+    :param instants_ns: instants of its samples, ``(rows,)``
+    :param offset_ns: offset that a recorder adds to its stamps
+    :param is_stamped: True if its messages have a header
     """
 
     source: Pictures | Numbers
@@ -89,8 +89,8 @@ class Replay:
     Publishes an episode. Owned by one thread, which calls ``close``.
 
     :param node: publishes; nobody has to spin it
-    :param settings: what is wanted
-    :param episode: what is published
+    :param settings: the user's settings
+    :param episode: the episode to publish
     :param stop: ends it early
     :raise ConfigError: if it cannot be published as it is wanted
     :raise DatasetError: if the dataset cannot be read
@@ -145,7 +145,7 @@ class Replay:
         try:
             validate_topic_name(wanted)
             name: str = self._node.resolve_topic_name(wanted)
-        # What rcl refuses is a RuntimeError.
+        # rcl itself raises a RuntimeError.
         except (InvalidTopicNameException, RuntimeError) as error:
             why = str(error).partition('\n')[0]
             raise ConfigError('topics_prefix', prefix, f'{wanted} is no topic: {why}') from error

@@ -39,10 +39,10 @@ class Step:
     """
     One showing of one row.
 
-    :param row: which
-    :param turn: how often the whole episode has been shown before
+    :param row: number of the row
+    :param turn: number of times that the whole episode was shown before
     :param shift_ns: added to the instants of the row
-    :param is_repeat: whether it is shown beyond its own instant, before the episode or after it
+    :param is_repeat: True if it stands in for time before or after the episode
     """
 
     row: int
@@ -60,11 +60,11 @@ class Schedule:
 
     :param rows_ns: instants of the rows, ``(rows,)``
     :param period_ns: between two rows
-    :param pace: how fast instants pass, 1.0: as the steady clock does
+    :param pace: speed at which instants pass; 1.0: that of the steady clock
     :param begin_ns: the recorded instant of row 0; None: it is the instant at which it is shown
-    :param is_endless: whether the first row follows the last
-    :param lead: how often row 0 is shown before its instant
-    :param hold: how often the last row is shown after its instant
+    :param is_endless: True: the first row follows the last
+    :param lead: number of times that row 0 is shown before its instant
+    :param hold: number of times that the last row is shown after its instant
     """
 
     rows_ns: Instants
@@ -157,7 +157,7 @@ def stream_instants(
     """
     Return when a stream's samples are shown, ``(rows,)``; the same twice: the sample is the same.
 
-    :param is_between: whether a recorder's rows will stand in the middle between two pictures
+    :param is_between: True if a recorder's rows will stand midway between two pictures
     """
     if schedule.begin_ns is None:
         # A row takes the nearest sample, or what is between two: one has to stand at the row.

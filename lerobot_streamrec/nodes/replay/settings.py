@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What the user says of a replay."""
+"""The parameters of a replay."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ class ReplaySettings:
 
     :param root: the dataset's folder
     :param episode: its number; less than 0: from the end
-    :param rate: how much faster than recorded
-    :param is_endless: whether the episode begins anew at its end
+    :param rate: speed relative to the recording
+    :param is_endless: True: the episode begins anew at its end
     :param stamp: ``NOW`` or ``RECORDED``
-    :param prefix: of every topic
+    :param prefix: text before the name of every topic
     :param streams: keys of features, or their last parts; empty: all
-    :param lead_s: how long row 0 is repeated before the episode
-    :param hold_last_s: how long the last row is repeated after it
-    :param is_forced: whether topics may be shared with other publishers
+    :param lead_s: time for which row 0 is repeated before the episode
+    :param hold_last_s: time for which the last row is repeated after it
+    :param is_forced: True: topics may be shared with other publishers
     """
 
     root: Path

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Which topics an episode came from, as far as the recorder kept it."""
+"""The topics that an episode came from, as far as its record tells."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ class PlayedStream:
     """
     One topic's share of an episode.
 
-    :param key: of its stream when it was recorded
-    :param feature: which it is, or is a part of
-    :param topic: where its messages came from
-    :param message_type: of its messages now
-    :param names: of its elements; empty: a camera
-    :param selectors: where the elements stand in a message
+    :param key: key of its stream when it was recorded
+    :param feature: the feature that it is, or is a part of
+    :param topic: topic of its messages
+    :param message_type: type of its messages in the replay
+    :param names: names of its elements; empty: a camera
+    :param selectors: places of the elements in a message
     :param begin: place of its first element in the feature
     :param policy: rule by which rows showed its samples
-    :param offset_ns: what the recorder added to its stamps
+    :param offset_ns: offset that the recorder added to its stamps
     """
 
     key: str
@@ -80,7 +80,7 @@ class PlayedStream:
         """
         Return the same numbers as positions of a JointState.
 
-        :param prefix: of the joints' names
+        :param prefix: text before the joints' names
         """
         names = self.names
         if len(set(names)) < len(names) or not all(names):
@@ -92,11 +92,11 @@ class PlayedStream:
 @dataclass(slots=True)
 class Plan:
     """
-    What is replayed.
+    The streams of a replay.
 
     :param streams: all of them
-    :param has_clock: whether the rows were the pictures of a camera
-    :param remarks: what is not as it was recorded, a sentence each
+    :param has_clock: True if the rows were the pictures of a camera
+    :param remarks: differences from the recorded messages, a sentence each
     """
 
     streams: list[PlayedStream] = field(default_factory=list)
@@ -173,7 +173,7 @@ def _told(streams: Mapping[str, Any]) -> dict[str, list[PlayedStream]]:
                 policy=Policy(entry.get('policy', Policy.HOLD)),
                 offset_ns=round(float(entry.get('offset_ms', 0.0)) * NS_PER_MS),
             )
-        # Whatever stands in a file that somebody has edited.
+        # Somebody has edited the file.
         except (ConfigError, AttributeError, KeyError, TypeError, ValueError, OverflowError):
             continue
         before.append(one)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Who else is on the topics of a replay: live drivers, and robots that would obey."""
+"""Others on the topics of a replay: live drivers, and robots that would obey."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class TopicWatch:
 
     :param node: the replay's; it publishes each of the topics once
     :param topics: full names
-    :param actions: those of them that a robot may obey
-    :param is_forced: whether other publishers are put up with
+    :param actions: the topics among them that a robot may obey
+    :param is_forced: True: other publishers are tolerated
     """
 
     def __init__(

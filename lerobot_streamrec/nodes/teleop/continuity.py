@@ -45,7 +45,7 @@ class Continuity:
 
     Owned by the executor's thread.
 
-    :param publishers: tells who publishes the topic now, as identifiers
+    :param publishers: function that returns the identifiers of the present publishers
     """
 
     def __init__(self, publishers: Callable[[], Collection[bytes]]) -> None:
@@ -59,7 +59,7 @@ class Continuity:
         self._intervals_s: deque[float] = deque(maxlen=2 * _NUM_ALIKE)
         """Between the newest messages, as long as they are alike."""
         self._period_s = math.inf
-        """Of a publisher that repeats itself."""
+        """Period of a publisher that repeats itself."""
 
     def look(self) -> None:
         """Look who publishes now, where the middleware does not number messages."""

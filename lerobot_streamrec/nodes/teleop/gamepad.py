@@ -45,8 +45,8 @@ class Gamepad:
     Gives the commands that buttons are bound to. Owned by the executor's thread.
 
     :param node: the main node
-    :param settings: with at least one binding
-    :param give: takes each command
+    :param settings: settings with at least one binding
+    :param give: function that takes each command
     :param clock_s: steady clock
     """
 

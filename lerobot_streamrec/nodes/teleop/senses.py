@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What in the messages of a type is a press."""
+"""Presses in the messages of a topic, by its type or a condition."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class Sense(ABC):
         """
         Take note of a message, and tell whether it is a press.
 
-        :param content: of it, not None
+        :param content: content of the message, not None
         :param now_s: steady clock
-        :param is_first: whether nothing before it holds any more
+        :param is_first: True: nothing before it holds any more
         """
 
 
@@ -61,7 +61,7 @@ class _Messages(Sense):
     """
     Every message is a press.
 
-    :param debounce_s: how long more of them belong to the same press
+    :param debounce_s: time in which more of them belong to the same press
     """
 
     def __init__(self, debounce_s: float) -> None:
@@ -80,7 +80,7 @@ class _Counter(Sense):
     """
     Every change of a number is a press.
 
-    :param debounce_s: how long more of them belong to the same press
+    :param debounce_s: time in which more of them belong to the same press
     """
 
     def __init__(self, debounce_s: float) -> None:
@@ -100,9 +100,9 @@ class _Level(Sense):
     """
     A press begins when a condition begins to hold.
 
-    :param value_of: takes the number from a message
-    :param holds: tells whether it counts as pressed
-    :param debounce_s: how long the condition may come and go
+    :param value_of: function that returns the number of a message
+    :param holds: function that returns True if the number counts as pressed
+    :param debounce_s: longest time that the condition comes and goes
     """
 
     def __init__(
@@ -131,8 +131,8 @@ def find_sense(parameter: str, rule: TriggerRule, message_type: str, debounce_s:
     Find out what is a press on a topic.
 
     :param parameter: the setting that the trigger stands in, for the error
-    :param message_type: what the topic is published with
-    :param debounce_s: how long contacts may bounce
+    :param message_type: type of the topic
+    :param debounce_s: longest time that contacts bounce
     :raise ConfigError: if nothing is
     """
     condition = rule.condition

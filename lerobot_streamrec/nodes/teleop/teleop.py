@@ -29,8 +29,8 @@ class Teleop:
     Listens to a gamepad and to other topics, and gives commands. Owned by the executor's thread.
 
     :param node: the main node
-    :param settings: which buttons and topics
-    :param give: takes each command as a text, and who gave it, for people
+    :param settings: bindings and triggers
+    :param give: function that takes each command as a text, and the name of its source
     :param clock_s: steady clock
     """
 

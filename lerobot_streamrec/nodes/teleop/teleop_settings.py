@@ -33,11 +33,11 @@ class TeleopSettings:
     """
     How an operator gives commands without a keyboard.
 
-    :param joy_topic: of the gamepad
-    :param bindings: of its buttons; none: the topic is not subscribed to
+    :param joy_topic: topic of the gamepad
+    :param bindings: bindings of its buttons; none: the topic is not subscribed to
     :param triggers: other topics
-    :param long_press_s: how long a long press is
-    :param debounce_s: how long contacts may bounce
+    :param long_press_s: duration of a long press
+    :param debounce_s: longest time that contacts bounce
     """
 
     joy_topic: str = '/joy'
@@ -69,7 +69,7 @@ def refuse_long_bounces(long_press_s: float, debounce_s: float, prefix: str = ''
     """
     Refuse contacts that bounce for as long as a long press is.
 
-    :param prefix: of both parameters
+    :param prefix: prefix of both parameters
     :raise ConfigError: if they do
     """
     if debounce_s >= long_press_s:

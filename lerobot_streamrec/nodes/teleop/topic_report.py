@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What there is to tell the user of a topic that gives commands: once, in the log."""
+"""Problems of a topic that gives commands, each told once in the log."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TopicReport:
 
     :param node: the main node, which logs
     :param topic: full name
-    :param purpose: what it is waited for, such as ``teleop.triggers`` and the trigger
+    :param purpose: the setting that waits for it, such as ``teleop.triggers`` and the trigger
     """
 
     def __init__(self, node: Node, topic: str, purpose: str) -> None:
@@ -41,7 +41,7 @@ class TopicReport:
 
     @property
     def problems(self) -> list[str]:
-        """What keeps the topic from being used; none if it is used, or nobody publishes it."""
+        """Reason why the topic cannot be used; empty if it can, or if nobody publishes it."""
         return [self._problem] if self._problem else []
 
     def look(self, now_s: float, *, is_published: bool) -> None:

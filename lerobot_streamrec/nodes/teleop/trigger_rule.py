@@ -26,10 +26,10 @@ from lerobot_streamrec.nodes.timing_settings import check_topic
 from lerobot_streamrec.recording.operating.bindings import checked_command
 
 COMPARISONS = {'>': operator.gt, '<': operator.lt, '>=': operator.ge, '<=': operator.le}
-"""What a condition may compare by."""
+"""Comparisons that a condition may use."""
 
 _NUMBER = r'[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?'
-# Whatever stands between brackets belongs to them: names may hold colons, slices do.
+# Colons between brackets belong to the selector: names may hold them, slices do.
 _SELECTOR = r"""(?:\[(?:"[^"]*"|'[^']*'|[^]"'])*\]|[^][<>:\s])+"""
 _CONDITION = rf'(?P<selector>{_SELECTOR})\s*(?P<comparison>[<>]=?)\s*(?P<threshold>{_NUMBER})'
 _TRIGGER = re.compile(
@@ -47,9 +47,9 @@ class Condition:
     """
     When a number of a message counts as pressed.
 
-    :param selector: of one number
+    :param selector: selector of one number
     :param comparison: one of ``COMPARISONS``
-    :param threshold: what the number is compared with
+    :param threshold: number to compare with
     """
 
     selector: Selector
@@ -66,10 +66,10 @@ class TriggerRule:
     """
     A topic that gives a command.
 
-    :param text: as the user wrote it
-    :param topic: its name
-    :param condition: None: by the type of its messages
-    :param command: as ``parse_command`` reads it
+    :param text: the trigger as the user wrote it
+    :param topic: name of the topic
+    :param condition: None: the type of its messages decides
+    :param command: a command that ``parse_command`` reads
     """
 
     text: str

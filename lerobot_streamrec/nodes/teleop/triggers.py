@@ -40,8 +40,8 @@ class Trigger:
 
     :param node: the main node
     :param rule: topic, condition and command
-    :param debounce_s: how long contacts may bounce
-    :param give: takes each command
+    :param debounce_s: longest time that contacts bounce
+    :param give: function that takes each command
     :param clock_s: steady clock
     """
 

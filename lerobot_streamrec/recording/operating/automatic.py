@@ -46,11 +46,11 @@ class Progress(Protocol):
 
 class Automatic:
     """
-    Says which command is due. Whoever gives commands tells it what was done.
+    Says which command is due; the machine tells it which commands were carried out.
 
     Owned by the executor's thread.
 
-    :param config: when episodes begin and end
+    :param config: rules for the begin and end of episodes
     :param min_episode_s: no episode that is shorter is saved for being still
     """
 
@@ -116,7 +116,7 @@ class Automatic:
 
         :param recorder: the recorder now
         :param now_ns: steady clock
-        :param is_ready: tells whether an episode could start; asked only if one would be due
+        :param is_ready: function that returns True if an episode could start; called if needed
         """
         if not self.is_on or (self._not_before_ns is not None and now_ns < self._not_before_ns):
             return None

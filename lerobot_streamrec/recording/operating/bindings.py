@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Which buttons mean which commands: ``0: toggle``, ``1 long: discard``, ``4+5: undo``."""
+"""Bindings of buttons to commands: ``0: toggle``, ``1 long: discard``, ``4+5: undo``."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Binding:
     """
     A command, and how it is given.
 
-    :param buttons: those that are down together
-    :param is_long: whether they have to be held
-    :param command: as ``parse_command`` reads it
+    :param buttons: the buttons that are down together
+    :param is_long: True if they have to be held
+    :param command: a command that ``parse_command`` reads
     :param label: the buttons as the user wrote them, such as ``4+5`` or ``1 long``
     """
 
@@ -70,7 +70,7 @@ def parse_bindings(
     Read the bindings of a device. Empty texts are left out: ROS writes an empty list as [''].
 
     :param parameter: the setting that they stand in, for the error
-    :param button_of: tells the number of a button by its name
+    :param button_of: function that returns the number of a button by its name
     :raise ConfigError: if one cannot be read, has no such command, or is bound twice
     """
     found: dict[tuple[frozenset[int], bool], Binding] = {}
@@ -89,7 +89,7 @@ def checked_command(parameter: str, text: str, command: str) -> str:
     Return a command without the blanks around it.
 
     :param parameter: the setting that it stands in, for the error
-    :param text: what the command is a part of, for the error
+    :param text: the setting that the command is a part of, for the error
     :raise ConfigError: if there is no such command
     """
     try:

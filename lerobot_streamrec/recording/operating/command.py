@@ -64,7 +64,7 @@ _SENDER = re.compile(r'\[([^\]]*)\]\s*')
 @dataclass(frozen=True, slots=True)
 class Command:
     """
-    What to do.
+    One command.
 
     :param verb: the verb
     :param text: a task, a verdict or a note; empty: none
@@ -111,7 +111,7 @@ def split_sender(text: str) -> tuple[str, str]:
 
     A topic does not tell who published a message, so that a sender may sign it.
 
-    :param text: as it was published
+    :param text: the published text
     :return: the name, empty without one, and the command
     """
     signed = _SENDER.match(text.strip())

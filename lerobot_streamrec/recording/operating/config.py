@@ -30,16 +30,16 @@ class AutomaticConfig:
 
     They are on if ``num_episodes``, ``start_on_motion`` or ``save_after_still_s`` is set.
 
-    :param num_episodes: so many; 0: no end
+    :param num_episodes: number of automatic episodes; 0: no end
     :param episode_time_s: an episode lasts so long at the most, seconds; less than 0: 60 with
         ``num_episodes``, any time without
-    :param reset_time_s: how long the phase between two episodes lasts, seconds; less than 0: 60
+    :param reset_time_s: length of the phase between two episodes, seconds; less than 0: 60
         with ``num_episodes``, 0 without
     :param start_on_motion: True: an episode begins when the action first changes
     :param save_after_still_s: an episode ends when the action has been still for so long, seconds;
         0: it does not
-    :param motion_threshold: how far an element of the action has to go to count as moving, in its
-        own unit
+    :param motion_threshold: distance that an element of the action has to go to count as moving,
+        in its own unit
     :raise ConfigError: at construction, if a value is not allowed
     """
 

@@ -126,7 +126,7 @@ class Cues:
         """
         End after the cues that wait. Idempotent.
 
-        :param timeout_s: how long that may take
+        :param timeout_s: longest time to wait for that
         :return: False if it was not done by then
         """
         if self._thread is None:

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What is told of every command, to whoever gave it and to everybody else."""
+"""Answers to commands, for those who gave them and for everybody else."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ REFUSED = 'refused'
 @dataclass(frozen=True, slots=True)
 class Answer:
     """
-    What came of a command.
+    The answer to a command.
 
-    :param success: whether it was carried out
-    :param message: what was done, or why not and what would be possible
+    :param success: True if it was carried out
+    :param message: the result; or the reason why not, and what would be possible
     """
 
     success: bool
@@ -45,10 +45,10 @@ class Event:
     """
     Something that everybody may want to know.
 
-    :param source: who gave the command
-    :param verb: of the command, or ``SAVED``, ``FAILED`` or ``REFUSED``
-    :param success: whether it was carried out
-    :param message: in a sentence
+    :param source: name of the sender of the command
+    :param verb: verb of the command, or ``SAVED``, ``FAILED`` or ``REFUSED``
+    :param success: True if it was carried out
+    :param message: the answer, a sentence
     :param episode: index of the episode that it is about; None: of none
     :param is_repeat: True: it counted together with the command before, and nothing was done
     """
@@ -64,7 +64,7 @@ class Event:
         """
         Return one line of JSON, as docs/operating.md describes it.
 
-        :param time_s: when it happened, seconds since 1970
+        :param time_s: time of the event, seconds since 1970
         """
         moment = datetime.fromtimestamp(time_s, timezone.utc)
         return json.dumps(

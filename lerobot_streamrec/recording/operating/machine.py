@@ -53,7 +53,7 @@ class EpisodeMachine:
 
     :param recorder: the engine
     :param config: rules against slips, automatic episodes
-    :param surroundings: what the recorder itself cannot know or do
+    :param surroundings: the graph, or a stand-in for it
     :param clock_ns: steady clock
     """
 
@@ -99,8 +99,8 @@ class EpisodeMachine:
         """
         Carry out what somebody has pressed, said or published; the same twice at once counts once.
 
-        :param text: as ``parse_command`` reads it
-        :param source: who it was
+        :param text: a command that ``parse_command`` reads
+        :param source: name of the sender
         :return: the answer, which everybody is told as well
         """
         try:
@@ -118,7 +118,7 @@ class EpisodeMachine:
         Carry a command out, each time it is given.
 
         :param command: the command
-        :param source: who gave it
+        :param source: name of the sender
         :return: the answer, which everybody is told as well; of a save when it is durable
         """
         self.collect()

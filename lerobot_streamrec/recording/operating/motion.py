@@ -27,7 +27,7 @@ class Motion:
     """
     Compares the action with where it was when it moved last. Owned by the executor's thread.
 
-    :param threshold: how far an element has to go to count as moving, in its own unit
+    :param threshold: distance that an element has to go to count as moving, in its own unit
     """
 
     def __init__(self, threshold: float) -> None:

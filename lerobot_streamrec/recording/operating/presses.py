@@ -31,9 +31,9 @@ class _Button:
     """
     One button.
 
-    :param is_down: as it was seen last
-    :param is_pressed: whether a press counts, which goes on while a contact bounces
-    :param opened_s: when it was last seen to go up, steady clock
+    :param is_down: True if it was down when last seen
+    :param is_pressed: True while a press counts, which goes on while a contact bounces
+    :param opened_s: time at which it last went up, steady clock
     """
 
     is_down: bool = False
@@ -46,12 +46,12 @@ class _Combination:
     """
     Buttons that mean something together; one button that does is the smallest.
 
-    :param buttons: which
-    :param short: what a press means; None: nothing
-    :param long: what holding them means; None: nothing
-    :param is_eager: whether nothing else can be meant once they are down
-    :param since_s: since when all of them are pressed, steady clock; None: they mean nothing now
-    :param silenced_by: those that have to be released before it means anything
+    :param buttons: the buttons
+    :param short: binding of a press; None: there is none
+    :param long: binding of a long press; None: there is none
+    :param is_eager: True if nothing else can be meant once they are down
+    :param since_s: time at which all of them were pressed, steady clock; None: they mean nothing
+    :param silenced_by: buttons that have to be released before it means anything
     """
 
     buttons: frozenset[int]
@@ -77,9 +77,9 @@ class Presses:
 
     Owned by one thread.
 
-    :param bindings: of one device
-    :param long_press_s: how long a long press is
-    :param debounce_s: how long contacts may bounce
+    :param bindings: bindings of one device
+    :param long_press_s: duration of a long press
+    :param debounce_s: longest time that contacts bounce
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Presses:
         self._open_s = min(_OPEN_S, debounce_s)
         bound = {one.buttons for one in bindings}
         self._buttons = {number: _Button() for number in sorted(frozenset().union(*bound))}
-        # Of several that are complete at once, the largest is meant.
+        # If several are complete at once, the largest one is meant.
         self._combinations = sorted(
             (_combination(buttons, bindings, bound) for buttons in bound),
             key=lambda one: (-len(one.buttons), sorted(one.buttons)),
@@ -124,7 +124,7 @@ class Presses:
 
         :param down: their numbers; all others are up
         :param now_s: steady clock
-        :return: what is meant by now, in order
+        :return: the bindings that are meant by now, in order
         """
         if self._settled_s is None:
             self._settled_s = now_s + self._debounce_s
@@ -149,7 +149,7 @@ class Presses:
         Let time pass.
 
         :param now_s: steady clock
-        :return: what is meant by now, in order
+        :return: the bindings that are meant by now, in order
         """
         meant = []
         for end_s, number in self._ends():

@@ -42,7 +42,7 @@ class Slips:
 
         ``toggle`` stands for ``start`` and ``save``, whichever fits.
 
-        :param command: of a button, a pedal, a topic
+        :param command: command of a button, a pedal or a topic
         :param now_ns: steady clock
         """
         if self._last is not None:

@@ -22,7 +22,7 @@ from lerobot_streamrec.recording.status import RecorderState
 
 
 class Phase(Enum):
-    """What is going on, for people."""
+    """The recorder's phase, for people."""
 
     IDLE = 'idle'
     """No episode can start; the blockers say why."""
@@ -42,14 +42,14 @@ class OperatingStatus:
     """
     For operators.
 
-    :param phase: what is going on
+    :param phase: the recorder's phase
     :param blockers: why no episode could start now
-    :param phase_seconds_left: how long until an automatic phase ends; None: it does not end by
-        itself
-    :param automatic: how far automatic episodes are, in words; empty: there are none
+    :param phase_seconds_left: time until an automatic phase ends, seconds; None: it does not end
+        by itself
+    :param automatic: number of automatic episodes so far, in words; empty: there are none
     :param obstacle: another recorder that is in the way; empty: there is none
     :param last_command: the last command; empty: there was none
-    :param last_source: who gave it
+    :param last_source: name of its sender
     :param last_result: the last answer, or what has ended since then, in a sentence
     """
 
@@ -70,9 +70,9 @@ def phase_of(
     Say what is going on.
 
     :param state: the recorder's
-    :param is_ready: whether an episode could start
-    :param is_resetting: whether the phase between two automatic episodes goes on
-    :param is_over: whether there were automatic episodes, and no more begin
+    :param is_ready: True if an episode could start
+    :param is_resetting: True in the phase between two automatic episodes
+    :param is_over: True if there were automatic episodes, and no more begin
     """
     if state is not RecorderState.IDLE:
         return Phase(state.value)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What the state machine needs and a recorder without ROS cannot know."""
+"""Everything that the state machine needs from outside of the recorder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lerobot_streamrec.recording.summary import EpisodeSummary
 
 class Surroundings:
     """
-    Of a machine that stands alone: a node overrides what it knows better.
+    Surroundings of a machine that stands alone; a node overrides them.
 
     Every method but ``wake`` is called by the thread that owns the machine, and does not block.
     """

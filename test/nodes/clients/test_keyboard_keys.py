@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What keys come to: commands, what follows on answers, and how a stop goes."""
+"""Keys become commands, answers lead to further ones, and a stop takes its steps."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Session:
         ('paused', ' ', 'resume'),
         ('recording', RIGHT, 'save'),
         ('resetting', RIGHT, 'save'),
-        # What is not possible is for the recorder to say.
+        # The recorder says what is not possible.
         ('ready', RIGHT, 'save'),
         ('recording', LEFT, 'discard'),
         ('ready', 'u', 'undo'),

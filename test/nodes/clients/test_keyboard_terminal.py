@@ -153,7 +153,7 @@ def test_an_operator_drives_a_recorder(recorder, open_keyboard):
     recorder.tell('recording', rows=120, seconds='4.0')
     wait_for_text('120 rows', terminal, recorder)
     wait_for_text('keyboard start: recording episode 3', terminal, recorder)
-    # What stood there before is gone.
+    # The text from before is gone.
     wait_for(lambda: 'READY' not in terminal.text, terminal, recorder)
     wait_for(lambda: 'start ...' not in terminal.text, terminal, recorder)
     # Each way in which an arrow key is sent. The same key twice at once would count once.
@@ -270,7 +270,7 @@ def test_the_terminal_is_given_back_as_it_was(open_keyboard, ending, status):
     after = terminal.written.decode().rpartition('\x1b[?1049l')[2]
     if ending == 'crash':
         assert 'RuntimeError: a fault of the code' in after
-        # What would have spoiled the screen is not lost.
+        # Text that would have spoiled the screen is not lost.
         assert 'the middleware says so' in after
         assert 'the middleware says so' not in terminal.written.decode().partition(after)[0]
     else:

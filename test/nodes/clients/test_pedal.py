@@ -250,7 +250,7 @@ def test_a_press_ends_when_the_device_goes():
 def test_what_the_kernel_leaves_out_is_asked_for():
     bench, pedal = make('KEY_A: save', 'KEY_B: toggle')
     pedal._held.add(B)
-    # What stands between the two is of no use.
+    # Events between the two are of no use.
     pedal.send((ecodes.EV_SYN, ecodes.SYN_DROPPED, 0), (ecodes.EV_KEY, A, 0))
     assert bench.told() == ['toggle']
     pedal.key(B, 0)

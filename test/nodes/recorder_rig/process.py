@@ -65,7 +65,7 @@ class RecorderProcess(Child):
         :param log_path: file for its output
         :param folder: its working directory
         :param nursery: starts it; None: it is a Python of its own
-        :param module: what a Python of its own runs: the recorder, or another executable
+        :param module: module that a Python of its own runs: the recorder, or another executable
         """
         self._nursery = nursery
         super().__init__(

@@ -46,9 +46,9 @@ class GivenParameters:
 
 class TeleopBench:
     """
-    Spins in the test's thread. Whoever makes one calls ``close``.
+    Spins in the test's thread. Its owner calls ``close``.
 
-    :param context: of the session
+    :param context: context of the session
     """
 
     def __init__(self, context: Context) -> None:

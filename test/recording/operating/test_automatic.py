@@ -65,7 +65,7 @@ def test_save_ends_a_phase_early_and_discard_repeats(drive):
     assert driver.press('save').message == 'the reset phase is over'
     driver.run(1)
     assert driver.phase is Phase.RECORDING
-    # What is being recorded is thrown away and recorded again after the reset.
+    # The running episode is thrown away and recorded again after the reset.
     assert driver.press('discard').success
     assert driver.phase is Phase.RESETTING
     driver.run(0.5)

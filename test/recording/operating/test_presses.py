@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What is meant by buttons that go down and up, at given instants."""
+"""The meaning of buttons that go down and up at given instants."""
 
 from __future__ import annotations
 

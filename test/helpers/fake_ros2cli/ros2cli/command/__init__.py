@@ -24,7 +24,7 @@ PLUGIN_SYSTEM_VERSION = '0.1'
 
 
 class CommandExtension:
-    """What a command of `ros2` inherits."""
+    """The base class of a command of `ros2`."""
 
     NAME = None
     EXTENSION_POINT_VERSION = '0.1'
