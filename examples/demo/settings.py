@@ -18,15 +18,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 import math
-import os
 from pathlib import Path
+
+from examples.demo.ros_domain import claim_domain_id
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 _DEFAULT_ROOT = 'demo_dataset'
 _DEFAULT_SECONDS = '8'
-# Domains above 101 collide with the ports that Linux gives to outgoing connections.
-_DOMAINS = 101
 # glibc maps and unmaps every picture-sized buffer anew, unless these thresholds are fixed.
 _MALLOC = {
     'MALLOC_MMAP_THRESHOLD_': str(256 * 2**20),
@@ -105,7 +104,7 @@ def ros_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that keep the demo apart from other robots and let pictures through."""
     profile = str(CHECKOUT / 'config' / 'fastdds_images.xml')
     wanted = {
-        'ROS_DOMAIN_ID': str(1 + os.getpid() % _DOMAINS),
+        'ROS_DOMAIN_ID': environment.get('ROS_DOMAIN_ID') or str(claim_domain_id()),
         **only_this_machine(environment.get('ROS_DISTRO', '')),
         'FASTDDS_DEFAULT_PROFILES_FILE': profile,
         'FASTRTPS_DEFAULT_PROFILES_FILE': profile,

@@ -25,6 +25,7 @@ import sys
 import time
 
 from examples.demo.drawing import read_frame_number
+from examples.demo.ros_domain import claim_domain_id
 from examples.demo.truth import read_truth
 import numpy as np
 import pytest
@@ -92,7 +93,7 @@ def domain_id(monkeypatch):
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     for name in ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'):
         monkeypatch.setenv(name, str(PROFILE))
-    return 1 + os.getpid() % 101
+    return claim_domain_id()
 
 
 @pytest.fixture

@@ -28,13 +28,12 @@ from types import SimpleNamespace
 
 from examples.demo.__main__ import record, TASKS, TOPICS
 from examples.demo.report import format_verdict
-from examples.demo.settings import Settings
+from examples.demo.settings import ros_environment, Settings
 from examples.demo.verdict import judge
 import pytest
 
 pytest.importorskip('rclpy', reason='the main job needs rclpy')
 
-from recorder_rig.surroundings import own_environment
 
 pytestmark = [
     pytest.mark.ros,
@@ -55,7 +54,7 @@ def job(tmp_path_factory):
     settings.report.mkdir()
     children = []
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in own_environment().items():
+        for name, value in ros_environment({}).items():
             patch.setenv(name, value)
         patch.setenv('ROS_LOG_DIR', str(settings.report))
         assert os.environ['FASTRTPS_DEFAULT_PROFILES_FILE'].endswith('fastdds_images.xml')

@@ -26,6 +26,7 @@ pytest.importorskip('rclpy', reason='the tests of nodes need rclpy')
 # With --import-mode=importlib the folder of a test is not on the path.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from examples.demo.settings import ros_environment
 from recorder_rig import fake_humble
 
 if fake_humble.is_wanted():
@@ -39,7 +40,6 @@ from recorder_rig.parameters import COMMON, FRONT_TOPIC, JOINTS, STATE_TOPIC
 from recorder_rig.pictures import Picture, quadrants
 from recorder_rig.process import RecorderProcess, ros_arguments
 from recorder_rig.robot import Robot
-from recorder_rig.surroundings import own_environment
 
 _RIGS = []
 
@@ -140,7 +140,7 @@ class Rig:
 def ros_surroundings(tmp_path_factory):
     """Keep this session apart from every other ROS, and its logs out of the user's home."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in own_environment().items():
+        for name, value in ros_environment({}).items():
             patch.setenv(name, value)
         patch.setenv('ROS_LOG_DIR', str(tmp_path_factory.mktemp('ros_log')))
         yield

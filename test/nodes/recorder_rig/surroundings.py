@@ -11,24 +11,18 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A ROS domain and an environment of our own, and waits that end."""
+"""Options of nodes in the test process, and waits that end."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-import os
-import socket
 import time
-
-from examples.demo.settings import ros_environment
 
 DISCOVERY_TIMEOUT_S = 90.0
 
 NODE_OPTIONS = {'start_parameter_services': False, 'enable_rosout': False}
 """Of nodes in the test process: several of one name may live there."""
 
-# Domains above 101 collide with the ports that Linux gives to outgoing connections.
-_DOMAINS = 101
 _POLL_S = 0.01
 
 
@@ -38,30 +32,6 @@ class NeverStop:
     def wait(self, timeout_s: float) -> bool:
         """Nobody asks, and nobody waits."""
         return False
-
-
-def own_environment() -> dict[str, str]:
-    """Return the variables that keep this session apart from every other ROS on the machine."""
-    return ros_environment({'ROS_DOMAIN_ID': str(_free_domain_id())})
-
-
-def _free_domain_id() -> int:
-    """Find a domain that no process of this machine is in; tests may run side by side."""
-    for offset in range(_DOMAINS):
-        domain_id = 1 + (37 * os.getpid() + offset) % _DOMAINS
-        first_port = 7400 + 250 * domain_id
-        if all(_is_free(port) for port in (first_port, first_port + 10)):
-            return domain_id
-    raise RuntimeError('every ROS domain of this machine is in use')
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        try:
-            one.bind(('', port))
-        except OSError:
-            return False
-    return True
 
 
 def wait_until(
