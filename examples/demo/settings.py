@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 import math
 from pathlib import Path
 
@@ -88,6 +89,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     return Settings(root, episode_s)
 
 
+@cache
+def _own_domain_id() -> int:
+    """Return one domain for all programs that this process starts: they must hear each other."""
+    return claim_domain_id()
+
+
 def only_this_machine(distribution: str) -> dict[str, str]:
     """
     Return the variable that keeps ROS on this machine.
@@ -104,7 +111,7 @@ def ros_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that keep the demo apart from other robots and let pictures through."""
     profile = str(CHECKOUT / 'config' / 'fastdds_images.xml')
     wanted = {
-        'ROS_DOMAIN_ID': environment.get('ROS_DOMAIN_ID') or str(claim_domain_id()),
+        'ROS_DOMAIN_ID': environment.get('ROS_DOMAIN_ID') or str(_own_domain_id()),
         **only_this_machine(environment.get('ROS_DISTRO', '')),
         'FASTDDS_DEFAULT_PROFILES_FILE': profile,
         'FASTRTPS_DEFAULT_PROFILES_FILE': profile,

@@ -23,6 +23,7 @@ import sys
 
 from examples.demo import ros_domain
 from examples.demo.ros_domain import claim_domain_id, NUM_DOMAINS
+from examples.demo.settings import ros_environment
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -66,3 +67,8 @@ def test_a_machine_whose_domains_are_all_taken_is_told(monkeypatch):
     monkeypatch.setattr(ros_domain, '_is_unused', lambda domain_id: False)
     with pytest.raises(RuntimeError, match='from 1 to 101 are in use'):
         claim_domain_id()
+
+
+def test_programs_that_one_process_starts_hear_each_other():
+    assert ros_environment({}) == ros_environment({})
+    assert ros_environment({'ROS_DOMAIN_ID': '7'})['ROS_DOMAIN_ID'] == '7'
