@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import socket
@@ -25,8 +26,6 @@ NUM_DOMAINS = 101
 # Ports by the RTPS specification 2.5, section 9.6.2: multicast discovery, and the first
 # participant's unicast discovery.
 _FIRST_PORT, _PORTS_PER_DOMAIN, _DISCOVERY_PORTS = 7400, 250, (0, 10)
-
-_claims: list[socket.socket] = []
 
 
 def claim_domain_id() -> int:
@@ -46,7 +45,7 @@ def claim_domain_id() -> int:
         if claim is None:
             continue
         if _is_unused(domain_id):
-            _claims.append(claim)
+            atexit.register(claim.close)
             return domain_id
         claim.close()
     raise RuntimeError(f'all ROS domains of this machine from 1 to {NUM_DOMAINS} are in use')

@@ -124,7 +124,9 @@ class Forked:
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal unless it has ended."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            # The nursery may collect it between the look and the signal.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
 
 def _serve() -> list[str]:
