@@ -89,12 +89,6 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     return Settings(root, episode_s)
 
 
-@cache
-def _own_domain_id() -> int:
-    """Return one domain for all programs that this process starts: they must hear each other."""
-    return claim_domain_id()
-
-
 def only_this_machine(distribution: str) -> dict[str, str]:
     """
     Return the variable that keeps ROS on this machine.
@@ -118,3 +112,9 @@ def ros_environment(environment: Mapping[str, str]) -> dict[str, str]:
         **_MALLOC,
     }
     return {name: environment.get(name) or value for name, value in wanted.items()}
+
+
+@cache
+def _own_domain_id() -> int:
+    """Return one domain for all programs that this process starts: they must hear each other."""
+    return claim_domain_id()

@@ -26,6 +26,7 @@ import time
 
 from examples.demo.drawing import read_frame_number
 from examples.demo.ros_domain import claim_domain_id
+from examples.demo.settings import ros_environment
 from examples.demo.truth import read_truth
 import numpy as np
 import pytest
@@ -40,7 +41,6 @@ from sensor_msgs.msg import Image, JointState  # noqa: E402
 pytestmark = pytest.mark.ros
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PROFILE = CHECKOUT / 'config/fastdds_images.xml'
 CAMERAS = ('front', 'top', 'wrist')
 NUM_PICTURES, NUM_JOINTS = 45, 150
 TIMEOUT_S = 90.0
@@ -90,10 +90,10 @@ class Listener:
 
 @pytest.fixture
 def domain_id(monkeypatch):
-    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-    for name in ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'):
-        monkeypatch.setenv(name, str(PROFILE))
-    return claim_domain_id()
+    domain_id = claim_domain_id()
+    for name, value in ros_environment({'ROS_DOMAIN_ID': str(domain_id)}).items():
+        monkeypatch.setenv(name, value)
+    return domain_id
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def arm(domain_id, tmp_path):
     process = subprocess.Popen(
         [sys.executable, '-m', 'examples.demo.simulated_arm', '--truth', 'truth.jsonl'],
         cwd=tmp_path,
-        env=os.environ | {'ROS_DOMAIN_ID': str(domain_id), 'PYTHONPATH': str(CHECKOUT)},
+        env=os.environ | {'PYTHONPATH': str(CHECKOUT)},
         stdout=subprocess.PIPE,
         text=True,
     )

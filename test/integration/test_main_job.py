@@ -34,7 +34,6 @@ import pytest
 
 pytest.importorskip('rclpy', reason='the main job needs rclpy')
 
-
 pytestmark = [
     pytest.mark.ros,
     pytest.mark.alone,
