@@ -357,6 +357,10 @@ class Stream:
         """Return what a row at an instant shows; None without a sample."""
         return shown_at(self._buffer, stamp_ns, self.config)
 
+    def num_held_up(self, stamp_ns: int) -> int:
+        """Count the samples that wait for rows after the one that follows an instant."""
+        return max(0, self._buffer.num_after(stamp_ns) - 1)
+
     def close_until(self, stamp_ns: int) -> None:
         """Forget what no later row can show."""
         self._used_until_ns = stamp_ns

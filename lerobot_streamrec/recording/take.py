@@ -94,13 +94,12 @@ class Take:
             stream.config.feature: [] for stream in streams if not stream.config.is_camera
         }
         self._rows = {
-            key: RowAccount(
+            (key := one.config.key): RowAccount(
                 one.config.max_age_ns, one.rate_hz, 0 if key == config.clock else config.fps
             )
             for one in streams
-            for key in (one.config.key,)
         }
-        self._counted_from_ns = self._newest_ns
+        self._counted_from_ns = max(self._newest_stamps_ns())
         self._before = {stream.config.key: stream.counts() for stream in streams}
         self._cameras = {
             stream.config.key: open_camera(
@@ -123,9 +122,7 @@ class Take:
             task=self.task,
             fps=self._config.fps,
             start_stamp_ns=self._first_clock.start_ns,
-            cameras={
-                key: one.taken for key, one in self._cameras.items()
-            },
+            cameras={key: one.taken for key, one in self._cameras.items()},
             vectors={
                 key: TakenVector(spec.names or (), spec.dtype)
                 for key, spec in features.items()
@@ -344,18 +341,13 @@ class Take:
             self._vectors[key].append(values)
         self._journal.push(row)
 
-    @property
-    def _newest_ns(self) -> int:
-        """Newest stamp of all streams, each of which has a sample."""
-        return max(self._newest_stamps_ns())
-
     def _push_picture(self, stream: Stream, stamp_ns: int, shown: Shown) -> None:
         key = stream.config.key
         thread, rows = self._cameras[key].thread, self._rows[key]
         if shown.stamp_ns == rows.last_stamp_ns:
             rows.repeat(stamp_ns, shown, stream.rate_hz)
             thread.push_repeat()
-        elif not thread.push(shown.value):
+        elif not thread.push(shown.value, num_held_up=stream.num_held_up(stamp_ns)):
             rows.overloaded += 1
 
     def finish(self) -> FinishedTake:
@@ -378,7 +370,7 @@ class Take:
             streams=self._config.streams,
             rows=self._rows,
             counts={stream.config.key: self.counts(stream) for stream in self._streams},
-            counted_s=(self._newest_ns - self._counted_from_ns) / NS_PER_S,
+            counted_s=(max(self._newest_stamps_ns()) - self._counted_from_ns) / NS_PER_S,
             folder=self._folder,
             journal=self._journal,
             take_id=self._take_id,

@@ -116,6 +116,10 @@ class SampleBuffer(Generic[T]):
             return None
         return Sample(self._stamps_ns[at], self._values[at])
 
+    def num_after(self, stamp_ns: int) -> int:
+        """Count the samples after an instant."""
+        return len(self._stamps_ns) - bisect_right(self._stamps_ns, stamp_ns)
+
     def nearest(self, stamp_ns: int) -> Sample[T] | None:
         """Return the sample nearest to an instant, of two the earlier; None if there is none."""
         before, after = self.hold(stamp_ns), self.after(stamp_ns)

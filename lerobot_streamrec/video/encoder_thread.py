@@ -109,9 +109,15 @@ class EncoderThread:
         self._thread = threading.Thread(target=self._run, name=f'enc:{video_key}', daemon=False)
         self._thread.start()
 
-    def push(self, picture: Picture) -> bool:
-        """Encode a picture as the next frame; False if it became a repeat (queue full)."""
-        return self._queue.push(picture)
+    def push(self, picture: Picture, *, num_held_up: int = 0) -> bool:
+        """
+        Encode a picture as the next frame.
+
+        :param picture: one frame; see each encoder for the kinds it accepts
+        :param num_held_up: pictures in memory that wait for later rows
+        :return: False if it became a repeat because the queue is full
+        """
+        return self._queue.push(picture, num_held_up=num_held_up)
 
     def push_repeat(self) -> None:
         """Encode the last picture once more as the next frame."""

@@ -97,7 +97,8 @@ class FrameQueue:
     frame becomes a repeat of the one before: the count of frames never changes. A frame is taken
     if nothing waits, however large it is.
 
-    :param max_bytes: bound on the memory of waiting frames
+    :param max_bytes: bound on the memory of waiting frames; those of rows that were held up come
+        on top of it
     :param spool: where frames wait on the disk, the queue's from here on; None: nowhere
     :param max_spool_bytes: bound on the spool
     :param name: of the spill thread
@@ -122,6 +123,7 @@ class FrameQueue:
         self._size_bytes = 0
         self._peak_queued = 0
         self._peak_bytes = 0
+        self._held_up_bytes = 0
         self._num_spilled = 0
         self._total_spilled = 0
         self._is_closed = False
@@ -137,11 +139,23 @@ class FrameQueue:
         self._name = name
         self._thread: threading.Thread | None = None
 
-    def push(self, picture: Picture) -> bool:
-        """Append a frame; False if a repeat took its place because the queue is full."""
+    def push(self, picture: Picture, *, num_held_up: int = 0) -> bool:
+        """
+        Append a frame.
+
+        Rows that a silent stream held up are closed in quick succession when it comes back. Their
+        pictures are in memory already, so the bound gives way to them until they are worked off.
+
+        :param picture: one frame
+        :param num_held_up: pictures in memory that wait for later rows
+        :return: False if a repeat took its place because the queue is full
+        """
         with self._changed:
-            size_bytes = picture.size_bytes
-            fits = not self._items or self._size_bytes + size_bytes <= self._max_bytes
+            if self._size_bytes <= _SPILL_ABOVE * self._max_bytes:
+                self._held_up_bytes = 0
+            self._held_up_bytes = max(self._held_up_bytes, num_held_up * picture.size_bytes)
+            room_bytes = self._max_bytes + self._held_up_bytes - self._size_bytes
+            fits = not self._items or picture.size_bytes <= room_bytes
             self._append(picture if fits else Mark.REPEAT)
             return fits
 

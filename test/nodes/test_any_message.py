@@ -178,7 +178,7 @@ def test_messages_without_a_header_stand_in_the_rows_after_they_came(recording):
     shown = [np.float32(value[0]) for value in columns(root, 0)['action']]
     places = [int(np.flatnonzero(sent == value)[0]) for value in shown]
     assert places == sorted(places)
-    assert len(set(places)) > len(places) // 2
+    assert len(set(places)) > 2
     flags = columns(root, 0)['next.done']
     assert set(flags) == {True, False}
 

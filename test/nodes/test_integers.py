@@ -84,7 +84,8 @@ def test_nanoseconds_come_back_to_the_last_digit(recording):
     shown = rows['observation.ticks']
     assert set(shown) <= set(published)
     assert shown == sorted(shown)
-    assert len(set(shown)) > len(shown) // 2
+    # A way through float64 would have rounded these.
+    assert any(int(float(value)) != value for value in shown)
 
 
 def test_what_does_not_fit_stands_in_no_row(recording):

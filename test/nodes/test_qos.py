@@ -107,7 +107,7 @@ def test_publishers_may_come_later_and_be_replaced(rig):
     assert recorder.end() == 0
     for index in range(2):
         values = [row[0] for row in columns(rig.root, index)[STATE_KEY]]
-        assert len(set(values)) > len(values) // 2
+        assert len(set(values)) > 2
         assert record(rig.root, index)['streams'][STATE_KEY]['rejected'] == 0
     assert 'cannot be heard' not in recorder.log
 

