@@ -56,6 +56,28 @@ FLOORS: dict[str, set[str]] = {
 }
 
 # Distributions that one unit hides from all others.
+# The rooms of a unit, the lowest first; '' is the unit's own folder. An import may run down only.
+ROOMS: dict[str, tuple[str, ...]] = {
+    'dataset': ('', 'takes', 'rebuild', 'check', 'repair'),
+    'recording': ('', 'operating'),
+    'nodes': ('', 'teleop', 'live', 'replay', 'clients'),
+}
+
+# Imports that run upwards today. The list may only shrink: what is not needed any more fails too.
+UPWARD_TODAY: set[tuple[str, str]] = {
+    ('dataset/opening.py', 'dataset.rebuild.exchange'),
+    ('dataset/opening.py', 'dataset.takes.leftovers'),
+    ('dataset/opening.py', 'dataset.takes.salvage'),
+    ('dataset/opening.py', 'dataset.takes.take_record'),
+    ('dataset/resuming.py', 'dataset.takes.leftovers'),
+    ('dataset/undo.py', 'dataset.takes.leftovers'),
+    ('dataset/writer.py', 'dataset.rebuild.assemble'),
+    ('dataset/writer.py', 'dataset.rebuild.changing'),
+    ('dataset/writer.py', 'dataset.rebuild.compact'),
+    ('nodes/episode_node.py', 'nodes.teleop.teleop'),
+    ('nodes/settings.py', 'nodes.teleop.teleop_settings'),
+}
+
 OWNERS = (
     (re.compile(r'av'), 'video'),
     (re.compile(r'pyarrow'), 'dataset'),
@@ -190,6 +212,31 @@ def _import_problems(path: PurePosixPath, unit: str, item: Import) -> Iterator[s
             yield f'{unit} imports {top}, but has to get along with {allowed}'
 
 
+def upward_imports(path: PurePosixPath, source: str) -> Iterator[tuple[str, str, int]]:
+    """Yield each import from a higher room of its unit: importer, module and line."""
+    unit = unit_of(path)
+    rooms = ROOMS.get(unit, ('',))
+    of_path = '.'.join(path.parts[2:-1])
+    for item in imports_of(ast.parse(source)):
+        parts = item.module.split('.')
+        if parts[:2] != [PACKAGE, unit]:
+            continue
+        room = parts[2] if len(parts) > 2 and parts[2] in rooms else ''
+        if rooms.index(room) > rooms.index(of_path):
+            yield str(path.relative_to(PACKAGE)), '.'.join(parts[1:]), item.line
+
+
+def check_rooms(path: PurePosixPath, source: str) -> Iterator[str]:
+    """Yield what is wrong with the room of a file, and with its imports from other rooms."""
+    unit, room = unit_of(path), '.'.join(path.parts[2:-1])
+    if room not in ROOMS.get(unit, ('',)):
+        yield f'{path}:1: {room} is no room of {unit}: add it to ROOMS in {Path(__file__).name}'
+        return
+    for importer, module, line in upward_imports(path, source):
+        if (importer, module) not in UPWARD_TODAY:
+            yield f'{path}:{line}: imports {module}, which stands above it'
+
+
 def check_size(path: PurePosixPath, source: str) -> Iterator[str]:
     """Yield what of a file is larger than the budget."""
     num_lines = len(source.splitlines())
@@ -254,8 +301,13 @@ def test_the_checkers_see_the_package():
 
 @pytest.mark.parametrize(
     ('checker', 'files'),
-    [(check_imports, OF_PACKAGE), (check_size, OF_BUDGET), (check_header, FILES)],
-    ids=['imports', 'size', 'header'],
+    [
+        (check_imports, OF_PACKAGE),
+        (check_rooms, OF_PACKAGE),
+        (check_size, OF_BUDGET),
+        (check_header, FILES),
+    ],
+    ids=['imports', 'rooms', 'size', 'header'],
 )
 def test_the_checkout_keeps_the_rules(checker, files):
     found = offenders(checker, files)
@@ -299,6 +351,44 @@ def test_a_wrong_import_is_found(path, source, complaint):
     (found,) = check_imports(PurePosixPath(PACKAGE, path), source)
     assert complaint in found
     assert found.startswith(f'{PACKAGE}/{path}:')
+
+
+@pytest.mark.parametrize(
+    ('path', 'source', 'complaint'),
+    [
+        ('dataset/a.py', 'dataset.check.rows', 'a.py:1: imports dataset.check.rows, which stands'),
+        ('dataset/takes/a.py', 'dataset.repair.plan', 'imports dataset.repair.plan'),
+        ('nodes/live/a.py', 'nodes.replay.messages', 'imports nodes.replay.messages'),
+        ('dataset/cellar/a.py', 'errors', 'cellar is no room of dataset'),
+        ('sync/deep/a.py', 'errors', 'deep is no room of sync'),
+    ],
+)
+def test_a_way_up_is_found(path, source, complaint):
+    (found,) = check_rooms(PurePosixPath(PACKAGE, path), f'from {PACKAGE}.{source} import X')
+    assert complaint in found
+
+
+@pytest.mark.parametrize(
+    ('path', 'source'),
+    [
+        ('dataset/repair/a.py', 'dataset.check.rows'),
+        ('dataset/takes/a.py', 'dataset.info'),
+        ('dataset/takes/a.py', 'dataset.takes.journal'),
+        ('nodes/live/a.py', 'recording.operating.machine'),
+    ],
+)
+def test_a_way_down_is_left_alone(path, source):
+    text = f'from {PACKAGE}.{source} import X'
+    assert list(check_rooms(PurePosixPath(PACKAGE, path), text)) == []
+
+
+def test_what_runs_upwards_today_is_still_needed():
+    found = {
+        (importer, module)
+        for path, source in OF_PACKAGE.items()
+        for importer, module, _ in upward_imports(path, source)
+    }
+    assert found == UPWARD_TODAY
 
 
 def test_only_composition_roots_reach_another_floor_from_inside_a_function():
