@@ -42,9 +42,9 @@ from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.recording.config import ENCODE, MIB, RecorderConfig, STREAMING
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.summary import EpisodeSummary
-from lerobot_streamrec.video import fallback_encoder
-from lerobot_streamrec.video.config import BUNDLED_VCODECS, EncoderConfig
-from lerobot_streamrec.video.opening import FileEncoder
+from lerobot_streamrec.video.codecs.config import BUNDLED_VCODECS, EncoderConfig
+from lerobot_streamrec.video.encode import fallback_encoder
+from lerobot_streamrec.video.encode.open_encoder import FileEncoder
 import numpy as np
 
 from benchmarks.machine import Machine, this_machine

@@ -33,7 +33,7 @@ import tempfile
 
 from examples.demo.settings import CHECKOUT, ros_environment
 from examples.demo.stop_flag import StopFlag
-from lerobot_streamrec.video.config import BUNDLED_VCODECS, EncoderConfig
+from lerobot_streamrec.video.codecs.config import BUNDLED_VCODECS, EncoderConfig
 import numpy as np
 
 from benchmarks.child import BenchmarkError, Check

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lerobot_streamrec.dataset.catalog import read_catalog
+from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.video.bench import Sample, synthetic_sample, video_sample
-from lerobot_streamrec.video.depth_config import is_depth
-from lerobot_streamrec.video.inspect import video_facts
+from lerobot_streamrec.video.codecs.depth_config import is_depth
+from lerobot_streamrec.video.mp4.damage_scan import video_facts
+from lerobot_streamrec.video.trials.bench import Sample, synthetic_sample, video_sample
 
 
 def sample_of(

@@ -32,12 +32,17 @@ from lerobot_streamrec.cli.codecs_report import (
 )
 from lerobot_streamrec.cli.progress import Steps, steps_bar
 from lerobot_streamrec.errors import CodecError
-from lerobot_streamrec.video.bench import measure_encoder, Measured, Sample
-from lerobot_streamrec.video.choice import Choice, choose_encoder, listed_encoders, NOT_BUILT
-from lerobot_streamrec.video.config import AUTO, BACKENDS, EncoderConfig, FFMPEG, PYAV
-from lerobot_streamrec.video.ffmpeg_settings import FfmpegSettings
-from lerobot_streamrec.video.known_trials import known_trial
-from lerobot_streamrec.video.trial import Trial
+from lerobot_streamrec.video.codecs.config import AUTO, BACKENDS, EncoderConfig, FFMPEG, PYAV
+from lerobot_streamrec.video.codecs.ffmpeg_settings import FfmpegSettings
+from lerobot_streamrec.video.trials.auto_select import (
+    Choice,
+    choose_encoder,
+    listed_encoders,
+    NOT_BUILT,
+)
+from lerobot_streamrec.video.trials.bench import measure_encoder, Measured, Sample
+from lerobot_streamrec.video.trials.known_trials import known_trial
+from lerobot_streamrec.video.trials.trial import Trial
 from rich.console import Console
 
 ALL = 'all'

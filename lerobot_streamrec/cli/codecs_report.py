@@ -20,11 +20,11 @@ import math
 from typing import Any
 
 from lerobot_streamrec.cli.progress import size_text
-from lerobot_streamrec.video.bench import Measured, Sample
-from lerobot_streamrec.video.choice import Choice
-from lerobot_streamrec.video.codecs import ffmpeg_encoder
-from lerobot_streamrec.video.config import AUTO, EncoderConfig
-from lerobot_streamrec.video.trial import Trial
+from lerobot_streamrec.video.codecs.codecs import ffmpeg_encoder
+from lerobot_streamrec.video.codecs.config import AUTO, EncoderConfig
+from lerobot_streamrec.video.trials.auto_select import Choice
+from lerobot_streamrec.video.trials.bench import Measured, Sample
+from lerobot_streamrec.video.trials.trial import Trial
 from rich.table import Table
 from rich.text import Text
 

@@ -25,7 +25,7 @@ from lerobot_streamrec.cli.progress import (
     show_plan,
     show_remarks,
 )
-from lerobot_streamrec.dataset.catalog import read_catalog
+from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.dataset.rebuild.compact import compact_dataset, plan_compaction
 
 

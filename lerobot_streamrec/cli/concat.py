@@ -25,7 +25,7 @@ from lerobot_streamrec.cli.progress import (
     size_text,
     VideoPath,
 )
-from lerobot_streamrec.video.join import join_videos
+from lerobot_streamrec.video.tools.join import join_videos
 
 
 @click.command(short_help='Join videos of one kind into one file.')

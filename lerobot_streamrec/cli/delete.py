@@ -27,7 +27,7 @@ from lerobot_streamrec.cli.progress import (
     show_plan,
     show_remarks,
 )
-from lerobot_streamrec.dataset.catalog import read_catalog
+from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.dataset.rebuild.delete import delete_episodes, plan_deletion
 from lerobot_streamrec.dataset.rebuild.foreign_files import numbered_meta_files
 

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import click
 from lerobot_streamrec.cli.progress import count_text, DatasetPath, progress_bar, size_text
-from lerobot_streamrec.dataset.opening import open_as_it_is
 from lerobot_streamrec.dataset.takes.deferred import DeferredTake, DeferredTakes, encode_take
+from lerobot_streamrec.dataset.takes.open_dataset import open_as_it_is
 from lerobot_streamrec.errors import StreamrecError
-from lerobot_streamrec.video.real_time import renounce_real_time
+from lerobot_streamrec.video.codecs.real_time import renounce_real_time
 
 
 @click.command()

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import click
 from lerobot_streamrec.cli.progress import count_text, NewPath, progress_bar
-from lerobot_streamrec.dataset.extract import extract_episode
-from lerobot_streamrec.video.extract import Choice, extract_frames
+from lerobot_streamrec.dataset.rebuild.extract import extract_episode
+from lerobot_streamrec.video.tools.extract import Choice, extract_frames
 
 
 @click.command(short_help='Write frames of a video or an episode as PNG files.')

@@ -26,7 +26,7 @@ from lerobot_streamrec.cli.progress import (
     show_plan,
     show_remarks,
 )
-from lerobot_streamrec.dataset.catalog import read_catalog
+from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.dataset.rebuild.merge import check_roots, merge_datasets, plan_merge
 
 

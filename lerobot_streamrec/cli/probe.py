@@ -21,7 +21,7 @@ from pathlib import Path
 import click
 from lerobot_streamrec.cli.progress import count_text, size_text
 from lerobot_streamrec.errors import DatasetCorruptError
-from lerobot_streamrec.video.probe import probe_file, VideoProbe
+from lerobot_streamrec.video.mp4.video_info import probe_file, VideoProbe
 
 
 @click.command(short_help='Say what is in video files, in the words of info.json.')

@@ -27,11 +27,11 @@ from lerobot_streamrec.cli.progress import (
     show_remarks,
     size_text,
 )
-from lerobot_streamrec.dataset.catalog import read_catalog
+from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.dataset.rebuild.reencode import plan_encoding, reencode_dataset
-from lerobot_streamrec.video.config import AUTO, BACKENDS, EncoderConfig, PYAV, VCODECS
-from lerobot_streamrec.video.encoding_jobs import num_workers
-from lerobot_streamrec.video.reencode import reencode_video
+from lerobot_streamrec.video.codecs.config import AUTO, BACKENDS, EncoderConfig, PYAV, VCODECS
+from lerobot_streamrec.video.tools.encoding_jobs import num_workers
+from lerobot_streamrec.video.tools.reencode import reencode_video
 
 _DEFAULTS = EncoderConfig()
 _VCODECS = tuple(one for one in VCODECS if one != AUTO)

@@ -29,18 +29,18 @@ from lerobot_streamrec.nodes.motion_sink import MotionSink
 from lerobot_streamrec.nodes.parameters import ParameterReader
 from lerobot_streamrec.nodes.readiness_log import ReadinessLog
 from lerobot_streamrec.nodes.ros_start import given_node, start_ros, unused_files
+from lerobot_streamrec.nodes.sample_sink import Sink
 from lerobot_streamrec.nodes.settings import read_settings, Settings
-from lerobot_streamrec.nodes.sink import Sink
 from lerobot_streamrec.nodes.stop_signals import StopSignals
 from lerobot_streamrec.nodes.subscribers import subscribe
 from lerobot_streamrec.nodes.topic_types import TopicTypes
+from lerobot_streamrec.recording.deferred_encoder import THREAD_NAME as LATE_THREAD
 from lerobot_streamrec.recording.disk_watch import THREAD_NAME as DISK_THREAD
 from lerobot_streamrec.recording.journal_thread import THREAD_NAME as JOURNAL_THREAD
-from lerobot_streamrec.recording.late_encoder import THREAD_NAME as LATE_THREAD
 from lerobot_streamrec.recording.operating.cues import THREAD_NAME as CUES_THREAD
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.status import RecorderState
-from lerobot_streamrec.video.checks import THREAD_NAME as TRIAL_THREAD
+from lerobot_streamrec.video.trials.software_probe import THREAD_NAME as TRIAL_THREAD
 import rclpy
 from rclpy.clock import Clock, ClockType
 from rclpy.logging import get_logger

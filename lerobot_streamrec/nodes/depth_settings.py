@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.parameters import defaults_of, ParameterReader, Spec
-from lerobot_streamrec.video.depth_config import DepthConfig
+from lerobot_streamrec.video.codecs.depth_config import DepthConfig
 
 _DEPTH = defaults_of(DepthConfig)
 _FARTHEST_M = 10_000.0

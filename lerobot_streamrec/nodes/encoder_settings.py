@@ -19,8 +19,8 @@ from typing import Any
 
 from lerobot_streamrec.errors import CodecError, ConfigError
 from lerobot_streamrec.nodes.parameters import defaults_of, ParameterReader, Spec
-from lerobot_streamrec.video.config import BACKENDS, EncoderConfig, max_crf, VCODECS
-from lerobot_streamrec.video.ffmpeg_settings import FfmpegSettings
+from lerobot_streamrec.video.codecs.config import BACKENDS, EncoderConfig, max_crf, VCODECS
+from lerobot_streamrec.video.codecs.ffmpeg_settings import FfmpegSettings
 
 _ENCODER = defaults_of(EncoderConfig)
 _FFMPEG = defaults_of(FfmpegSettings)

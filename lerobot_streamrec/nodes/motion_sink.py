@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from lerobot_streamrec.nodes.sink import Sink
+from lerobot_streamrec.nodes.sample_sink import Sink
 
 
 class MotionSink:

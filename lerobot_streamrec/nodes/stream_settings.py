@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lerobot_streamrec.conversions.elements import Elements
-from lerobot_streamrec.dataset.features import check_feature_key
+from lerobot_streamrec.dataset.format.features import check_feature_key
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.depth_settings import read_depth
 from lerobot_streamrec.nodes.encoder_settings import read_camera_encoder
@@ -31,7 +31,7 @@ from lerobot_streamrec.nodes.timing_settings import (
 )
 from lerobot_streamrec.nodes.transport import AUTO, TRANSPORTS
 from lerobot_streamrec.recording.config import StreamConfig
-from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from lerobot_streamrec.nodes.message_class import load_message_class
 from lerobot_streamrec.nodes.picture_room import room_advice
 from lerobot_streamrec.nodes.publisher_watch import PublisherWatch
 from lerobot_streamrec.nodes.qos import choose_qos, is_same_qos, node_of, qos_problems
-from lerobot_streamrec.nodes.sink import Sink
+from lerobot_streamrec.nodes.sample_sink import Sink
 from lerobot_streamrec.nodes.stream_settings import Source
 from lerobot_streamrec.nodes.timing_settings import RECEIVE
 from rclpy.node import Node

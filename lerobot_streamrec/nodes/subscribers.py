@@ -24,11 +24,11 @@ from lerobot_streamrec.conversions.image import image_frame
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.nodes.distributions import MessageInfo
 from lerobot_streamrec.nodes.helper_node import make_helper
-from lerobot_streamrec.nodes.sink import Sink
+from lerobot_streamrec.nodes.sample_sink import Sink
 from lerobot_streamrec.nodes.stream_settings import Source
 from lerobot_streamrec.nodes.subscriber import Subscriber, Target
 from lerobot_streamrec.nodes.transport import choose_topic, COMPRESSED_TYPE, RAW_TYPE
-from lerobot_streamrec.video.packet_stream import PacketStream
+from lerobot_streamrec.video.encode.packet_stream import PacketStream
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 
 from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.message_types import has_header, JOINT_FIELDS
-from lerobot_streamrec.dataset.features import check_feature_key
+from lerobot_streamrec.dataset.format.features import check_feature_key
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.message_class import load_message_class
 from lerobot_streamrec.nodes.parameters import defaults_of, ParameterReader, Spec

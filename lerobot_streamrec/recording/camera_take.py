@@ -19,29 +19,29 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from lerobot_streamrec.dataset.takes.counting import counting_of, PictureStatistics
-from lerobot_streamrec.dataset.takes.take_record import (
+from lerobot_streamrec.dataset.format.take_record import (
     REST_SUFFIX,
     SPOOL_SUFFIX,
     TakenCamera,
     video_name,
 )
+from lerobot_streamrec.dataset.takes.counting import counting_of, PictureStatistics
 from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.frame import EncodedPacket, Picture
 from lerobot_streamrec.recording.config import DEFERRED, PNG, RecorderConfig, StreamConfig
-from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.config_record import config_record
-from lerobot_streamrec.video.copying_encoder import CopyingEncoder
-from lerobot_streamrec.video.decoders import decoded
-from lerobot_streamrec.video.decoding_encoder import CheckingEncoder, DecodingEncoder
-from lerobot_streamrec.video.depth_config import DEPTH_UNIT
-from lerobot_streamrec.video.encoder_account import EncoderAccount
-from lerobot_streamrec.video.encoder_thread import EncoderThread, VideoEncoder
-from lerobot_streamrec.video.fallback_encoder import open_with_fallback
-from lerobot_streamrec.video.opening import FileEncoder
-from lerobot_streamrec.video.picture_record import packed, unchanged
-from lerobot_streamrec.video.spool import Spool
-from lerobot_streamrec.video.spooling_encoder import SpoolingEncoder
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config_record import config_record
+from lerobot_streamrec.video.codecs.depth_config import DEPTH_UNIT
+from lerobot_streamrec.video.codecs.picture_record import packed, unchanged
+from lerobot_streamrec.video.encode.copying_encoder import CopyingEncoder
+from lerobot_streamrec.video.encode.decoders import decoded
+from lerobot_streamrec.video.encode.decoding_encoder import CheckingEncoder, DecodingEncoder
+from lerobot_streamrec.video.encode.encoder_progress import EncoderAccount
+from lerobot_streamrec.video.encode.encoder_thread import EncoderThread, VideoEncoder
+from lerobot_streamrec.video.encode.fallback_encoder import open_with_fallback
+from lerobot_streamrec.video.encode.open_encoder import FileEncoder
+from lerobot_streamrec.video.encode.spool import Spool
+from lerobot_streamrec.video.encode.spooling_encoder import SpoolingEncoder
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,10 @@ import threading
 import time
 from typing import TypeVar
 
-from lerobot_streamrec.dataset.draft import EpisodeDraft, VideoDraft
-from lerobot_streamrec.dataset.info import DatasetInfo
-from lerobot_streamrec.dataset.undo import UndoneEpisode
-from lerobot_streamrec.dataset.writer import DatasetWriter
+from lerobot_streamrec.dataset.commit.undo import UndoneEpisode
+from lerobot_streamrec.dataset.commit.writer import DatasetWriter
+from lerobot_streamrec.dataset.format.draft import EpisodeDraft, VideoDraft
+from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.errors import (
     CommitError,
     DatasetError,
@@ -37,11 +37,12 @@ from lerobot_streamrec.errors import (
     VideoError,
 )
 from lerobot_streamrec.recording.config import RecorderConfig
-from lerobot_streamrec.recording.deferring import Deferring
+from lerobot_streamrec.recording.deferred_saves import Deferring
 from lerobot_streamrec.recording.encoder_wait import Haste, wait_for_encoders
 from lerobot_streamrec.recording.episode_counts import EpisodeCounts
 from lerobot_streamrec.recording.finished_take import FinishedTake
 from lerobot_streamrec.recording.futures import pass_on, settle, settle_error
+from lerobot_streamrec.recording.quality_limits import veto_of
 from lerobot_streamrec.recording.summary import (
     EpisodeSummary,
     Finalized,
@@ -49,8 +50,7 @@ from lerobot_streamrec.recording.summary import (
     row_stamps,
     summarize,
 )
-from lerobot_streamrec.recording.veto import veto_of
-from lerobot_streamrec.video.mp4_encoder import EncodedVideo
+from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
 
 _log = logging.getLogger(__name__)
 

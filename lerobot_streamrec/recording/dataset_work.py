@@ -19,7 +19,7 @@ from concurrent.futures import Future
 
 from lerobot_streamrec.recording.committer import Committer
 from lerobot_streamrec.recording.futures import settled, then
-from lerobot_streamrec.recording.outcomes import Outcomes
+from lerobot_streamrec.recording.last_result import Outcomes
 from lerobot_streamrec.recording.summary import Finalized
 
 

@@ -20,14 +20,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from lerobot_streamrec.dataset.takes.cuts import Cut
+from lerobot_streamrec.dataset.format.cuts import Cut
 from lerobot_streamrec.recording.camera_take import CameraTake
 from lerobot_streamrec.recording.clock_account import ClockAccount
 from lerobot_streamrec.recording.config import StreamConfig
 from lerobot_streamrec.recording.journal_thread import JournalThread
-from lerobot_streamrec.recording.row_account import RowAccount
+from lerobot_streamrec.recording.row_counters import RowAccount
 from lerobot_streamrec.recording.stream import StreamCounts
-from lerobot_streamrec.video.mp4_encoder import EncodedVideo
+from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
 import numpy as np
 import numpy.typing as npt
 

@@ -21,8 +21,8 @@ import logging
 import threading
 import time
 
+from lerobot_streamrec.dataset.format.take_record import TakeRecord
 from lerobot_streamrec.dataset.takes.journal import Journal, Row
-from lerobot_streamrec.dataset.takes.take_record import TakeRecord
 from lerobot_streamrec.errors import DatasetError
 
 THREAD_NAME = 'journal'

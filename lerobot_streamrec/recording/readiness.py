@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from lerobot_streamrec.dataset.features import camera_feature, differences, VIDEO_CODEC
-from lerobot_streamrec.dataset.info import DatasetInfo
+from lerobot_streamrec.dataset.format.features import camera_feature, differences, VIDEO_CODEC
+from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.errors import DatasetMismatchError, StreamsNotReadyError
 from lerobot_streamrec.recording.camera_take import encoder_for, picture_info
@@ -30,9 +30,9 @@ from lerobot_streamrec.recording.stream import Stream
 from lerobot_streamrec.recording.streams import Streams
 from lerobot_streamrec.recording.take import Take
 from lerobot_streamrec.sync.grid import NS_PER_S
-from lerobot_streamrec.video.checks import check_picture_size
-from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.frame_queue import QueueStatistics
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.encode.frame_queue import QueueStatistics
+from lerobot_streamrec.video.trials.software_probe import check_picture_size
 
 
 def stream_problem(

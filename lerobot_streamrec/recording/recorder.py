@@ -20,20 +20,20 @@ from concurrent.futures import Future
 import logging
 import time
 
-from lerobot_streamrec.dataset.info import DatasetInfo
-from lerobot_streamrec.dataset.layout import take_folders
-from lerobot_streamrec.dataset.opening import open_dataset
+from lerobot_streamrec.dataset.format.info import DatasetInfo
+from lerobot_streamrec.dataset.format.layout import take_folders
+from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 from lerobot_streamrec.errors import EmptyEpisodeError, EpisodeError, EpisodeStateError
 from lerobot_streamrec.recording.clock_account import ClockAccount
 from lerobot_streamrec.recording.committer import Committer
 from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.dataset_work import DatasetWork
 from lerobot_streamrec.recording.disk_watch import DiskWatch
-from lerobot_streamrec.recording.encoder_choice import EncoderChoices
+from lerobot_streamrec.recording.encoder_selection import EncoderChoices
 from lerobot_streamrec.recording.futures import settled, then
 from lerobot_streamrec.recording.intake import Intake
+from lerobot_streamrec.recording.last_result import Outcomes, unfinished_text
 from lerobot_streamrec.recording.metadata import checked_metadata, OPERATOR
-from lerobot_streamrec.recording.outcomes import Outcomes, unfinished_text
 from lerobot_streamrec.recording.readiness import stream_statuses
 from lerobot_streamrec.recording.snapshot import recorder_status, state_of
 from lerobot_streamrec.recording.start_conditions import StartConditions
@@ -44,7 +44,7 @@ from lerobot_streamrec.recording.take import Take
 from lerobot_streamrec.recording.unasked_end import end_at_full_disk, end_at_shutdown
 from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.sync.row_clock import RowClock
-from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig
 
 _log = logging.getLogger(__name__)
 

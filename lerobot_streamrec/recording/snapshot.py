@@ -19,7 +19,7 @@ from pathlib import Path
 
 from lerobot_streamrec.recording.committer import Committer
 from lerobot_streamrec.recording.disk_watch import DiskStatus
-from lerobot_streamrec.recording.outcomes import Outcomes
+from lerobot_streamrec.recording.last_result import Outcomes
 from lerobot_streamrec.recording.status import RecorderState, RecorderStatus, StreamStatus
 from lerobot_streamrec.recording.take import Take
 

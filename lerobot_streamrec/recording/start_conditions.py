@@ -23,15 +23,15 @@ from lerobot_streamrec.recording.committer import Committer
 from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.dataset_work import DatasetWork
 from lerobot_streamrec.recording.disk_watch import DiskWatch
-from lerobot_streamrec.recording.encoder_choice import EncoderChoices
-from lerobot_streamrec.recording.outcomes import Outcomes
+from lerobot_streamrec.recording.encoder_selection import EncoderChoices
+from lerobot_streamrec.recording.last_result import Outcomes
 from lerobot_streamrec.recording.readiness import (
     refuse_picture_sizes,
     refuse_undecodable_pictures,
     refuse_unready_streams,
 )
 from lerobot_streamrec.recording.streams import Streams
-from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig
 
 
 class StartConditions:

@@ -20,7 +20,7 @@ from enum import Enum
 
 from lerobot_streamrec.recording.disk_watch import DiskStatus
 from lerobot_streamrec.recording.stream import StreamCounts
-from lerobot_streamrec.video.frame_queue import QueueStatistics
+from lerobot_streamrec.video.encode.frame_queue import QueueStatistics
 
 
 class RecorderState(Enum):

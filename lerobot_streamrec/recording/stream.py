@@ -29,7 +29,7 @@ from lerobot_streamrec.sync.gaps import GapCounter
 from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.sync.lags import LagWindow, Lateness
 from lerobot_streamrec.sync.sample_buffer import PushResult, SampleBuffer
-from lerobot_streamrec.video.picture_fitness import PictureFitness
+from lerobot_streamrec.video.encode.picture_fitness import PictureFitness
 import numpy as np
 
 JUMP_NS = 10 * NS_PER_S

@@ -36,7 +36,7 @@ from lerobot_streamrec.recording.stream import Stream
 from lerobot_streamrec.sync.grid import Grid
 from lerobot_streamrec.sync.phase import locked_start_ns
 from lerobot_streamrec.sync.row_clock import FollowingClock, FreeClock, RowClock, WaitingClock
-from lerobot_streamrec.video.copying_encoder import MAX_KEY_DISTANCE
+from lerobot_streamrec.video.encode.copying_encoder import MAX_KEY_DISTANCE
 
 
 class Streams:

@@ -19,13 +19,13 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 
-from lerobot_streamrec.dataset.draft import SavedEpisode
-from lerobot_streamrec.dataset.info import DatasetInfo
+from lerobot_streamrec.dataset.format.draft import SavedEpisode
+from lerobot_streamrec.dataset.format.info import DatasetInfo
+from lerobot_streamrec.dataset.format.row_stamps import ROW
 from lerobot_streamrec.dataset.rebuild.changing import Change
-from lerobot_streamrec.dataset.row_stamps import ROW
 from lerobot_streamrec.recording.config import MIB, NS_PER_MS
 from lerobot_streamrec.recording.finished_take import FinishedTake
-from lerobot_streamrec.recording.row_account import RowAccount
+from lerobot_streamrec.recording.row_counters import RowAccount
 from lerobot_streamrec.recording.stream import StreamCounts
 from lerobot_streamrec.sync.grid import NS_PER_S
 import numpy as np

@@ -21,9 +21,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from lerobot_streamrec.dataset.takes.cuts import Cut, cuts_within
+from lerobot_streamrec.dataset.format.cuts import Cut, cuts_within
+from lerobot_streamrec.dataset.format.take_record import new_take_id, TakenVector, TakeRecord
 from lerobot_streamrec.dataset.takes.journal import Journal
-from lerobot_streamrec.dataset.takes.take_record import new_take_id, TakenVector, TakeRecord
 from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.errors import EpisodeStateError, FrameShapeError
 from lerobot_streamrec.frame import Picture
@@ -33,13 +33,13 @@ from lerobot_streamrec.recording.column_values import Column
 from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.finished_take import FinishedTake
 from lerobot_streamrec.recording.journal_thread import JournalThread
-from lerobot_streamrec.recording.row_account import RowAccount
+from lerobot_streamrec.recording.row_counters import RowAccount
 from lerobot_streamrec.recording.sampling import Shown
 from lerobot_streamrec.recording.stream import Stream, StreamCounts
 from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.sync.row_clock import RowClock
-from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.decoders import is_coded
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.encode.decoders import is_coded
 import numpy as np
 
 _log = logging.getLogger(__name__)

@@ -22,11 +22,11 @@ from click.testing import CliRunner
 from command_line import streamrec
 from lerobot_streamrec.cli.check import check
 from lerobot_streamrec.cli.check_report import render
+from lerobot_streamrec.dataset.check.finding_codes import FRAME_COUNT, ORPHAN_FILE
 from lerobot_streamrec.dataset.check.findings import Finding
-from lerobot_streamrec.dataset.check.kinds import FRAME_COUNT, ORPHAN_FILE
 from lerobot_streamrec.dataset.check.report import CheckReport
-from lerobot_streamrec.dataset.features import vector_feature
-from lerobot_streamrec.dataset.info import DatasetInfo, with_defaults
+from lerobot_streamrec.dataset.format.features import vector_feature
+from lerobot_streamrec.dataset.format.info import DatasetInfo, with_defaults
 import pytest
 from rich.console import Console
 

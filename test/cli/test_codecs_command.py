@@ -23,20 +23,20 @@ from command_line import streamrec
 from lerobot_streamrec.cli.bench_sample import sample_of
 from lerobot_streamrec.cli.codecs import codecs
 from lerobot_streamrec.cli.codecs_report import choice_sentence, measured_json, trial_table
-from lerobot_streamrec.dataset.draft import EpisodeDraft, VideoDraft
-from lerobot_streamrec.dataset.features import camera_feature
-from lerobot_streamrec.dataset.layout import STAGING
-from lerobot_streamrec.dataset.opening import open_dataset
+from lerobot_streamrec.dataset.format.draft import EpisodeDraft, VideoDraft
+from lerobot_streamrec.dataset.format.features import camera_feature
+from lerobot_streamrec.dataset.format.layout import STAGING
+from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.stats.image_histogram import ImageHistogram
-from lerobot_streamrec.video.accepted import is_registered
-from lerobot_streamrec.video.bench import Measured
-from lerobot_streamrec.video.choice import Choice
-from lerobot_streamrec.video.config import BUNDLED_VCODECS, EncoderConfig, VCODECS
-from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
-from lerobot_streamrec.video.quality import Quality
-from lerobot_streamrec.video.trial import Trial
-from lerobot_streamrec.video.trial_pictures import stored_pictures
+from lerobot_streamrec.video.codecs.config import BUNDLED_VCODECS, EncoderConfig, VCODECS
+from lerobot_streamrec.video.codecs.settings_check import is_registered
+from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
+from lerobot_streamrec.video.trials.auto_select import Choice
+from lerobot_streamrec.video.trials.bench import Measured
+from lerobot_streamrec.video.trials.quality import Quality
+from lerobot_streamrec.video.trials.trial import Trial
+from lerobot_streamrec.video.trials.trial_pictures import stored_pictures
 import numpy as np
 import pytest
 from rich.console import Console

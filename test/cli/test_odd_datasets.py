@@ -32,15 +32,15 @@ from unittest import mock
 from hypothesis import given, HealthCheck, note, Phase, settings
 from hypothesis import strategies as st
 from lerobot_streamrec.cli.main import main
-from lerobot_streamrec.dataset.draft import EpisodeDraft, VideoDraft
-from lerobot_streamrec.dataset.features import camera_feature, vector_feature
-from lerobot_streamrec.dataset.layout import STAGING
-from lerobot_streamrec.dataset.opening import open_dataset
+from lerobot_streamrec.dataset.format.draft import EpisodeDraft, VideoDraft
+from lerobot_streamrec.dataset.format.features import camera_feature, vector_feature
+from lerobot_streamrec.dataset.format.layout import STAGING
+from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 from lerobot_streamrec.errors import StreamrecError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.stats.image_histogram import ImageHistogram
-from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq

@@ -23,9 +23,9 @@ import subprocess
 import sys
 
 from command_line import STREAMREC, streamrec
-from lerobot_streamrec.dataset.draft import EpisodeDraft
-from lerobot_streamrec.dataset.features import vector_feature
-from lerobot_streamrec.dataset.opening import open_dataset
+from lerobot_streamrec.dataset.format.draft import EpisodeDraft
+from lerobot_streamrec.dataset.format.features import vector_feature
+from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 import numpy as np
 import pytest
 

@@ -35,7 +35,7 @@ from lerobot_streamrec.dataset.repair.repair import repair_dataset
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.recorder import Recorder
-from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig
 import numpy as np
 import pytest
 

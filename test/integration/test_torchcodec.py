@@ -28,7 +28,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 VARIABLE = 'STREAMREC_CONFORMANCE_PYTHON'
-TESTS = 'test/video/test_frames_at.py'
+TESTS = 'test/video/mp4/test_frames_at.py'
 # It takes 10 s, and minutes on a machine that is busy.
 TIMEOUT_S = 600
 

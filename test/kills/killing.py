@@ -26,8 +26,8 @@ import sys
 import threading
 
 import av
-from lerobot_streamrec.dataset.opening import open_dataset
 from lerobot_streamrec.dataset.takes.deferred import DeferredTakes, encode_take
+from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 import pandas as pd
 import victim
 

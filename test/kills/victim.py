@@ -31,7 +31,7 @@ from lerobot_streamrec.errors import StreamrecError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.recording.config import DiskConfig, RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.recorder import Recorder
-from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig
 import numpy as np
 
 FPS = 30

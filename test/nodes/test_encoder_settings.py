@@ -16,8 +16,8 @@
 from __future__ import annotations
 
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.ffmpeg_settings import FfmpegSettings
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.ffmpeg_settings import FfmpegSettings
 import pytest
 
 pytestmark = [pytest.mark.ros]

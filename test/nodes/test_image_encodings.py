@@ -21,7 +21,7 @@ from recorder_rig.pictures import HEIGHT, Picture, QUADRANTS, quadrants, quarter
 
 pytestmark = [pytest.mark.ros]
 
-# One of each family; all are tested in test/video/test_encodings.py.
+# One of each family; all are tested in test/video/encode/test_encodings.py.
 CASES = {
     'rgb8': {'encoding': 'rgb8'},
     'bgr8': {'encoding': 'bgr8'},

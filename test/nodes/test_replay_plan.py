@@ -25,11 +25,11 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from lerobot_streamrec.conversions.selector import parse_selectors
-from lerobot_streamrec.dataset.episode_table import EpisodeRow
-from lerobot_streamrec.dataset.features import camera_feature, FeatureSpec, vector_feature
-from lerobot_streamrec.dataset.info import DatasetInfo, with_defaults
-from lerobot_streamrec.dataset.layout import FileIndex
-from lerobot_streamrec.dataset.played_episode import PlayedEpisode
+from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
+from lerobot_streamrec.dataset.format.features import camera_feature, FeatureSpec, vector_feature
+from lerobot_streamrec.dataset.format.info import DatasetInfo, with_defaults
+from lerobot_streamrec.dataset.format.layout import FileIndex
+from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.replay.messages import Numbers
 from lerobot_streamrec.nodes.replay.schedule import schedule_of, stream_instants

@@ -30,7 +30,7 @@ from lerobot_streamrec.nodes.stream_settings import read_cameras, Source
 from lerobot_streamrec.nodes.subscriber import LATE_NS
 from lerobot_streamrec.nodes.subscribers import subscribe
 from lerobot_streamrec.nodes.vector_settings import read_vectors, vector_sources
-from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig
 import pytest
 from rclpy.duration import Duration
 from rclpy.node import Node

@@ -15,8 +15,8 @@
 What a recorder on a robot must expect of the graph: messages that lie, and names that lead away.
 
 Each is refused with a clear message, nothing is written outside of the root, and the recorder
-goes on. Links below the root stand in test/dataset/test_links.py, YAML that is no mapping in
-test_refused_settings.py, what each kind of message can have wrong in test/conversions.
+goes on. Links below the root stand in test/dataset/format/test_symlink_guard.py, YAML that is no
+mapping in test_refused_settings.py, what each kind of message can have wrong in test/conversions.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ import time
 from lerobot_streamrec.errors import StreamsNotReadyError
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.recorder import Recorder
-from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 from numbered_pictures import number_in, numbered_frame
 import numpy as np
 import pytest
@@ -377,7 +377,7 @@ def encoders(monkeypatch, make_rig):
             control.count(self._key)
 
     monkeypatch.setattr(
-        'lerobot_streamrec.video.fallback_encoder.open_file_encoder', ControlledEncoder
+        'lerobot_streamrec.video.encode.fallback_encoder.open_file_encoder', ControlledEncoder
     )
     yield control
     control.open()

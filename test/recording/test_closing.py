@@ -25,7 +25,7 @@ import subprocess
 import threading
 from types import SimpleNamespace
 
-from lerobot_streamrec.dataset.writer import DatasetWriter
+from lerobot_streamrec.dataset.commit.writer import DatasetWriter
 from lerobot_streamrec.errors import EpisodeStateError
 from lerobot_streamrec.recording.status import RecorderState
 import pytest

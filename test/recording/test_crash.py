@@ -24,9 +24,9 @@ from pathlib import Path
 import shutil
 import threading
 
+from lerobot_streamrec.dataset.commit.writer import DatasetWriter
+from lerobot_streamrec.dataset.format.take_record import parse_take_record
 from lerobot_streamrec.dataset.takes.journal import Journal, read_journal
-from lerobot_streamrec.dataset.takes.take_record import parse_take_record
-from lerobot_streamrec.dataset.writer import DatasetWriter
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetError
 from lerobot_streamrec.recording.journal_thread import JournalThread
 import pytest

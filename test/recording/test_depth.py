@@ -27,7 +27,7 @@ from lerobot_streamrec.errors import (
     StreamsNotReadyError,
 )
 from lerobot_streamrec.recording.config import StreamConfig
-from lerobot_streamrec.video.depth_config import DepthConfig
+from lerobot_streamrec.video.codecs.depth_config import DepthConfig
 import numpy as np
 import pytest
 

@@ -26,13 +26,13 @@ import shutil
 import subprocess
 import threading
 
+from lerobot_streamrec.dataset.format.take_record import parse_take_record, video_name
 from lerobot_streamrec.dataset.takes.journal import read_journal
-from lerobot_streamrec.dataset.takes.take_record import parse_take_record, video_name
 from lerobot_streamrec.errors import CommitError, ConfigError, DiskFullError, EpisodeError
 from lerobot_streamrec.recording.config import DiskConfig, MIB
 from lerobot_streamrec.recording.disk_watch import DiskWatch
 from lerobot_streamrec.recording.status import RecorderState
-from lerobot_streamrec.video.decode import decode_rgb
+from lerobot_streamrec.video.mp4.decode_prefix import decode_rgb
 import pytest
 from waiting import wait_for
 

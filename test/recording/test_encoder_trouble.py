@@ -25,7 +25,8 @@ import threading
 from ffmpeg_programs import children, ffmpeg_config
 from lerobot_streamrec.errors import CommitError, EpisodeError
 from lerobot_streamrec.recording.status import RecorderState
-from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.encode import fallback_encoder
 import pytest
 from waiting import wait_for
 
@@ -247,7 +248,7 @@ def test_an_encoder_that_cannot_be_opened_fails_the_save_if_the_disk_refuses_pic
         raise PermissionError('permission denied')
 
     with monkeypatch.context() as context:
-        context.setattr('lerobot_streamrec.video.fallback_encoder.open_file_encoder', refuse)
+        context.setattr(fallback_encoder, 'open_file_encoder', refuse)
         rig.recorder.start()
         rig.run(1)
         with pytest.raises((EpisodeError, CommitError), match='permission denied'):

@@ -19,7 +19,7 @@ import re
 import shutil
 import threading
 
-from lerobot_streamrec.dataset.writer import DatasetWriter
+from lerobot_streamrec.dataset.commit.writer import DatasetWriter
 from lerobot_streamrec.errors import DatasetLockedError, EpisodeStateError
 import pytest
 from waiting import wait_for

@@ -34,7 +34,7 @@ from lerobot_streamrec.recording.status import RecorderState
 from lerobot_streamrec.recording.stream import Stream
 from lerobot_streamrec.sync.grid import Grid
 from lerobot_streamrec.sync.phase import locked_start_ns
-from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig
 import pytest
 
 FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'

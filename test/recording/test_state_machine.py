@@ -35,9 +35,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 import hypothesis.strategies as st
-from lerobot_streamrec.dataset.files import Files
+from lerobot_streamrec.dataset.format.files import Files
+from lerobot_streamrec.dataset.format.take_record import parse_take_record
 from lerobot_streamrec.dataset.takes.journal import read_journal
-from lerobot_streamrec.dataset.takes.take_record import parse_take_record
 from lerobot_streamrec.errors import (
     DatasetCorruptError,
     DatasetError,
@@ -72,7 +72,7 @@ class FaultyDisk:
                 disk.count()
                 super().adopt(source, relative)
 
-        monkeypatch.setattr('lerobot_streamrec.dataset.opening.Files', FaultyFiles)
+        monkeypatch.setattr('lerobot_streamrec.dataset.takes.open_dataset.Files', FaultyFiles)
 
     def count(self):
         if self.countdown is not None:

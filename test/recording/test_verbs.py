@@ -25,7 +25,7 @@ import threading
 
 from lerobot_streamrec.errors import EmptyEpisodeError, EpisodeStateError
 from lerobot_streamrec.recording.status import RecorderState
-from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig
 import pytest
 
 FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'
@@ -195,7 +195,7 @@ def test_the_index_of_the_next_episode_is_right_while_one_is_being_committed(rig
         is_durable.set()
         assert may_go_on.wait(WAIT_S)
 
-    monkeypatch.setattr('lerobot_streamrec.dataset.writer.DatasetWriter.remove', remove)
+    monkeypatch.setattr('lerobot_streamrec.dataset.commit.writer.DatasetWriter.remove', remove)
     rig.recorder.start()
     rig.run(0.5)
     future = rig.recorder.save()

@@ -21,8 +21,8 @@ import threading
 
 import av
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.mp4_encoder import EncodedVideo, Mp4Encoder
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo, Mp4Encoder
 import numpy as np
 import pytest
 

@@ -26,10 +26,10 @@ from pathlib import Path
 import sys
 
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.counting_encoder import CountingEncoder
-from lerobot_streamrec.video.encoder_thread import EncoderThread
-from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.encode.counting_encoder import CountingEncoder
+from lerobot_streamrec.video.encode.encoder_thread import EncoderThread
+from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 import numpy as np
 
 CAP_SYS_NICE = 23

@@ -29,8 +29,8 @@ import threading
 import av
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 import numpy as np
 
 QUICK = EncoderConfig('h264', preset='ultrafast')

@@ -27,9 +27,9 @@ import sys
 import time
 
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.video.config import EncoderConfig, FFMPEG
-from lerobot_streamrec.video.ffmpeg_settings import FfmpegSettings
-from lerobot_streamrec.video.opening import open_file_encoder
+from lerobot_streamrec.video.codecs.config import EncoderConfig, FFMPEG
+from lerobot_streamrec.video.codecs.ffmpeg_settings import FfmpegSettings
+from lerobot_streamrec.video.encode.open_encoder import open_file_encoder
 import numpy as np
 
 FPS = 30

@@ -15,10 +15,10 @@
 
 from __future__ import annotations
 
-from lerobot_streamrec.dataset.check.kinds import MISSING_COLUMN
+from lerobot_streamrec.dataset.check.finding_codes import MISSING_COLUMN
 from lerobot_streamrec.dataset.check.reading import Floats, ProblemError, problems
-from lerobot_streamrec.dataset.features import FeatureSpec
-from lerobot_streamrec.dataset.table_rules import feature_values
+from lerobot_streamrec.dataset.format.features import FeatureSpec
+from lerobot_streamrec.dataset.format.table_rules import feature_values
 import pyarrow as pa
 import pyarrow.parquet as pq
 

@@ -18,17 +18,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from lerobot_streamrec.dataset.check.findings import Findings, some
-from lerobot_streamrec.dataset.check.info import CheckedInfo
-from lerobot_streamrec.dataset.check.judging import add_judged, judge, statistics_shape
-from lerobot_streamrec.dataset.check.kinds import (
+from lerobot_streamrec.dataset.check.compare_statistics import add_judged, judge, statistics_shape
+from lerobot_streamrec.dataset.check.finding_codes import (
     MISSING_QUANTILES,
     MISSING_STATISTICS,
     WRONG_STATISTICS_SHAPE,
 )
+from lerobot_streamrec.dataset.check.findings import Findings, some
+from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.check.moments import Moments
 from lerobot_streamrec.dataset.check.reading import Floats, read_json, UNREADABLE
-from lerobot_streamrec.dataset.layout import STATS
+from lerobot_streamrec.dataset.format.layout import STATS
 from lerobot_streamrec.stats.feature_statistics import QUANTILES, REQUIRED, STATISTICS
 import numpy as np
 

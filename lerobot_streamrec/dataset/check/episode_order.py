@@ -16,9 +16,7 @@
 from __future__ import annotations
 
 from lerobot_streamrec.dataset.check.episodes import EpisodeTable, FOLDER
-from lerobot_streamrec.dataset.check.findings import Findings, some
-from lerobot_streamrec.dataset.check.info import CheckedInfo
-from lerobot_streamrec.dataset.check.kinds import (
+from lerobot_streamrec.dataset.check.finding_codes import (
     DUPLICATE_EPISODE,
     EMPTY_EPISODE,
     MISPLACED_EPISODE,
@@ -29,7 +27,9 @@ from lerobot_streamrec.dataset.check.kinds import (
     WRONG_TIMESTAMPS,
     WRONG_TOTAL,
 )
-from lerobot_streamrec.dataset.layout import INFO
+from lerobot_streamrec.dataset.check.findings import Findings, some
+from lerobot_streamrec.dataset.check.info import CheckedInfo
+from lerobot_streamrec.dataset.format.layout import INFO
 import numpy as np
 
 TOLERANCE_S = 1e-4

@@ -18,15 +18,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from lerobot_streamrec.dataset.check.compare_statistics import add_judged, judge, statistics_shape
 from lerobot_streamrec.dataset.check.episodes import EpisodeTable
-from lerobot_streamrec.dataset.check.findings import Findings, some
-from lerobot_streamrec.dataset.check.info import CheckedInfo
-from lerobot_streamrec.dataset.check.judging import add_judged, judge, statistics_shape
-from lerobot_streamrec.dataset.check.kinds import (
+from lerobot_streamrec.dataset.check.finding_codes import (
     MISSING_EPISODE_STATISTICS,
     UNREADABLE_FILE,
     WRONG_STATISTICS_SHAPE,
 )
+from lerobot_streamrec.dataset.check.findings import Findings, some
+from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.check.moments import Moments
 from lerobot_streamrec.dataset.check.reading import Floats, UNREADABLE
 from lerobot_streamrec.stats.feature_statistics import REQUIRED, STATISTICS

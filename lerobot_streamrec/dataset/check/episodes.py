@@ -21,15 +21,15 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from lerobot_streamrec.dataset.check.findings import Findings, some
-from lerobot_streamrec.dataset.check.info import CheckedInfo
-from lerobot_streamrec.dataset.check.kinds import (
+from lerobot_streamrec.dataset.check.finding_codes import (
     MISSING_COLUMN,
     MISSING_FILE,
     UNEVEN_COLUMNS,
     UNREADABLE_FILE,
     WRONG_TASK,
 )
+from lerobot_streamrec.dataset.check.findings import Findings, some
+from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.check.reading import (
     Floats,
     floats,

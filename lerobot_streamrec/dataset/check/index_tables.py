@@ -18,9 +18,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from lerobot_streamrec.dataset.check.finding_codes import INDEX_OUT_OF_TABLE, WRONG_INDEX_TABLE
 from lerobot_streamrec.dataset.check.findings import Findings
 from lerobot_streamrec.dataset.check.info import CheckedInfo
-from lerobot_streamrec.dataset.check.kinds import INDEX_OUT_OF_TABLE, WRONG_INDEX_TABLE
 from lerobot_streamrec.dataset.check.moments import Moments
 from lerobot_streamrec.dataset.check.reading import UNREADABLE
 from lerobot_streamrec.dataset.rebuild.index_tables import index_tables, read_index_table

@@ -21,8 +21,7 @@ from pathlib import Path
 import re
 from typing import Any
 
-from lerobot_streamrec.dataset.check.findings import Findings
-from lerobot_streamrec.dataset.check.kinds import (
+from lerobot_streamrec.dataset.check.finding_codes import (
     MISSING_FILE,
     UNREADABLE_FILE,
     WRONG_FEATURE,
@@ -31,11 +30,12 @@ from lerobot_streamrec.dataset.check.kinds import (
     WRONG_STORAGE,
     WRONG_VERSION,
 )
+from lerobot_streamrec.dataset.check.findings import Findings
 from lerobot_streamrec.dataset.check.reading import UNREADABLE
-from lerobot_streamrec.dataset.features import DEFAULT_FEATURES, FeatureSpec, parse_feature
-from lerobot_streamrec.dataset.format_version import version_advice
-from lerobot_streamrec.dataset.info import STORAGE_FORMATS
-from lerobot_streamrec.dataset.info_rules import (
+from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, FeatureSpec, parse_feature
+from lerobot_streamrec.dataset.format.format_version import version_advice
+from lerobot_streamrec.dataset.format.info import STORAGE_FORMATS
+from lerobot_streamrec.dataset.format.info_rules import (
     Fault,
     info_faults,
     is_path_below_root,
@@ -44,7 +44,7 @@ from lerobot_streamrec.dataset.info_rules import (
     read_small_file,
     shown_value,
 )
-from lerobot_streamrec.dataset.layout import DATA_PATH, INFO, VIDEO_PATH
+from lerobot_streamrec.dataset.format.layout import DATA_PATH, INFO, VIDEO_PATH
 
 _WHERE = str(INFO)
 _TEXTS = ('string', 'language')

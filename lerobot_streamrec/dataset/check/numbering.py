@@ -20,8 +20,7 @@ from dataclasses import dataclass
 
 from lerobot_streamrec.dataset.check.episode_order import TOLERANCE_S
 from lerobot_streamrec.dataset.check.episodes import EpisodeTable
-from lerobot_streamrec.dataset.check.findings import Findings, Kind, some
-from lerobot_streamrec.dataset.check.kinds import (
+from lerobot_streamrec.dataset.check.finding_codes import (
     DUPLICATE_ROW,
     FRAME_INDEX_GAP,
     ROWS_OUT_OF_ORDER,
@@ -30,6 +29,7 @@ from lerobot_streamrec.dataset.check.kinds import (
     WRONG_EPISODE_TASKS,
     WRONG_INDEX,
 )
+from lerobot_streamrec.dataset.check.findings import Findings, Kind, some
 from lerobot_streamrec.dataset.check.reading import Floats, Ints
 import numpy as np
 

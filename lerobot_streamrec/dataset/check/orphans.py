@@ -20,9 +20,7 @@ import os
 from pathlib import Path, PurePosixPath
 
 from lerobot_streamrec.dataset.check.episodes import FOLDER as EPISODES
-from lerobot_streamrec.dataset.check.findings import Findings, some
-from lerobot_streamrec.dataset.check.info import CheckedInfo
-from lerobot_streamrec.dataset.check.kinds import (
+from lerobot_streamrec.dataset.check.finding_codes import (
     LEFTOVER_IMAGES,
     LINK_OUT_OF_ROOT,
     ORPHAN_FILE,
@@ -31,8 +29,10 @@ from lerobot_streamrec.dataset.check.kinds import (
     UNENCODED_EPISODE,
     UNFINISHED_TAKE,
 )
+from lerobot_streamrec.dataset.check.findings import Findings, some
+from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.check.reading import UNREADABLE
-from lerobot_streamrec.dataset.layout import is_left_by_recording, STAGING
+from lerobot_streamrec.dataset.format.layout import is_left_by_recording, STAGING
 from lerobot_streamrec.dataset.takes.saved_take import SAVED
 import pyarrow.parquet as pq
 

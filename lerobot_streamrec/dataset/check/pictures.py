@@ -18,20 +18,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lerobot_streamrec.dataset.check.findings import Findings
-from lerobot_streamrec.dataset.check.kinds import (
+from lerobot_streamrec.dataset.check.finding_codes import (
     UNREADABLE_PICTURE,
     WRONG_COLUMN_TYPE,
     WRONG_PICTURE_SIZE,
 )
+from lerobot_streamrec.dataset.check.findings import Findings
 from lerobot_streamrec.dataset.check.moments import Moments
 from lerobot_streamrec.dataset.check.reading import ProblemError
-from lerobot_streamrec.dataset.decoded_camera import Histogram
-from lerobot_streamrec.dataset.features import FeatureSpec
+from lerobot_streamrec.dataset.format.decoded_camera import Histogram
+from lerobot_streamrec.dataset.format.features import FeatureSpec
 from lerobot_streamrec.errors import DatasetCorruptError
 from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
-from lerobot_streamrec.video.depth_config import is_depth
-from lerobot_streamrec.video.inspect import decode_picture, InspectedFrame
+from lerobot_streamrec.video.codecs.depth_config import is_depth
+from lerobot_streamrec.video.mp4.damage_scan import decode_picture, InspectedFrame
 import pyarrow as pa
 
 

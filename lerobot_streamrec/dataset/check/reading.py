@@ -21,8 +21,7 @@ from itertools import pairwise
 import json
 from pathlib import Path, PurePosixPath
 
-from lerobot_streamrec.dataset.check.findings import Findings, Kind
-from lerobot_streamrec.dataset.check.kinds import (
+from lerobot_streamrec.dataset.check.finding_codes import (
     MISSING_COLUMN,
     MISSING_FILE,
     MISSING_VALUE,
@@ -30,14 +29,15 @@ from lerobot_streamrec.dataset.check.kinds import (
     WRONG_COLUMN_TYPE,
     WRONG_SHAPE,
 )
-from lerobot_streamrec.dataset.info_rules import read_small_file
-from lerobot_streamrec.dataset.parquet import READ_ERRORS
-from lerobot_streamrec.dataset.table_rules import (
+from lerobot_streamrec.dataset.check.findings import Findings, Kind
+from lerobot_streamrec.dataset.format.info_rules import read_small_file
+from lerobot_streamrec.dataset.format.parquet import READ_ERRORS
+from lerobot_streamrec.dataset.format.table_rules import (
     open_table,
     real_numbers,
     whole_numbers,
 )
-from lerobot_streamrec.dataset.unfit_columns import Unfit, UnfitError
+from lerobot_streamrec.dataset.format.unfit_columns import Unfit, UnfitError
 from lerobot_streamrec.errors import DatasetCorruptError
 import numpy as np
 import numpy.typing as npt

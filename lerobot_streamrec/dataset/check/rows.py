@@ -21,9 +21,7 @@ from pathlib import Path
 
 from lerobot_streamrec.dataset.check.columns import Columns
 from lerobot_streamrec.dataset.check.episodes import EpisodeTable
-from lerobot_streamrec.dataset.check.findings import Findings, some
-from lerobot_streamrec.dataset.check.info import CheckedInfo
-from lerobot_streamrec.dataset.check.kinds import (
+from lerobot_streamrec.dataset.check.finding_codes import (
     EXTRA_COLUMN,
     MISPLACED_ROWS,
     MISSING_COLUMN,
@@ -32,6 +30,8 @@ from lerobot_streamrec.dataset.check.kinds import (
     UNKNOWN_ROWS,
     UNREADABLE_FILE,
 )
+from lerobot_streamrec.dataset.check.findings import Findings, some
+from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.check.moments import Moments
 from lerobot_streamrec.dataset.check.numbering import check_numbering, Numbering
 from lerobot_streamrec.dataset.check.pictures import Stretch
@@ -45,7 +45,7 @@ from lerobot_streamrec.dataset.check.reading import (
     UNREADABLE,
 )
 from lerobot_streamrec.dataset.check.values import check_values
-from lerobot_streamrec.dataset.features import DEFAULT_FEATURES
+from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES
 import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq

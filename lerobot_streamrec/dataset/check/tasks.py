@@ -19,8 +19,7 @@ from collections import Counter
 import json
 from pathlib import Path
 
-from lerobot_streamrec.dataset.check.findings import Findings, some
-from lerobot_streamrec.dataset.check.kinds import (
+from lerobot_streamrec.dataset.check.finding_codes import (
     DUPLICATE_TASK,
     MISSING_COLUMN,
     TASKS_OUT_OF_ORDER,
@@ -30,9 +29,10 @@ from lerobot_streamrec.dataset.check.kinds import (
     WRONG_TASK,
     WRONG_TOTAL,
 )
+from lerobot_streamrec.dataset.check.findings import Findings, some
 from lerobot_streamrec.dataset.check.reading import open_parquet, UNREADABLE
-from lerobot_streamrec.dataset.layout import INFO, TASKS
-from lerobot_streamrec.dataset.table_rules import TASK_COLUMNS
+from lerobot_streamrec.dataset.format.layout import INFO, TASKS
+from lerobot_streamrec.dataset.format.table_rules import TASK_COLUMNS
 import pyarrow as pa
 
 _WHERE = str(TASKS)

@@ -21,9 +21,7 @@ from pathlib import Path
 
 from lerobot_streamrec.dataset.check.episode_order import TOLERANCE_S
 from lerobot_streamrec.dataset.check.episodes import EpisodeTable
-from lerobot_streamrec.dataset.check.findings import Findings, Kind
-from lerobot_streamrec.dataset.check.info import CheckedInfo
-from lerobot_streamrec.dataset.check.kinds import (
+from lerobot_streamrec.dataset.check.finding_codes import (
     BROKEN_FRAMES,
     FRAME_COUNT,
     FRAMES_OFF_GRID,
@@ -36,14 +34,16 @@ from lerobot_streamrec.dataset.check.kinds import (
     WRONG_PICTURE_SIZE,
     WRONG_VIDEO_INFO,
 )
+from lerobot_streamrec.dataset.check.findings import Findings, Kind
+from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.check.moments import Moments
 from lerobot_streamrec.dataset.check.pictures import put_histogram
 from lerobot_streamrec.dataset.check.reading import Floats
-from lerobot_streamrec.dataset.decoded_camera import DecodedCamera, Histogram
-from lerobot_streamrec.dataset.layout import INFO
+from lerobot_streamrec.dataset.format.decoded_camera import DecodedCamera, Histogram
+from lerobot_streamrec.dataset.format.layout import INFO
 from lerobot_streamrec.errors import DatasetCorruptError
 from lerobot_streamrec.stats.image_histogram import lattice_stride
-from lerobot_streamrec.video.inspect import (
+from lerobot_streamrec.video.mp4.damage_scan import (
     bytes_missing,
     inspect_frames,
     InspectedFrame,

@@ -23,8 +23,8 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
-from lerobot_streamrec.dataset.episode_table import VideoPlace
-from lerobot_streamrec.dataset.layout import (
+from lerobot_streamrec.dataset.format.episode_table import VideoPlace
+from lerobot_streamrec.dataset.format.layout import (
     FileIndex,
     INFO,
     record_path,
@@ -32,6 +32,14 @@ from lerobot_streamrec.dataset.layout import (
     STATISTICS,
     STATS,
     TASKS,
+)
+from lerobot_streamrec.dataset.format.row_stamps import num_row_stamps
+from lerobot_streamrec.dataset.format.splits import chosen_splits, grown_splits
+from lerobot_streamrec.dataset.format.statistics_file import (
+    mended_stats_json,
+    sidecar_bytes,
+    sidecar_path,
+    stats_json,
 )
 from lerobot_streamrec.dataset.rebuild.counted_again import counted_again
 from lerobot_streamrec.dataset.rebuild.data_files import write_data_files
@@ -48,14 +56,6 @@ from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.dataset.rebuild.plan import file_index, Groups, Plan
 from lerobot_streamrec.dataset.rebuild.unified_tasks import same_tasks, unified_tasks, UnifiedTasks
 from lerobot_streamrec.dataset.rebuild.video_files import write_video_files
-from lerobot_streamrec.dataset.row_stamps import num_row_stamps
-from lerobot_streamrec.dataset.splits import chosen_splits, grown_splits
-from lerobot_streamrec.dataset.statistics_file import (
-    mended_stats_json,
-    sidecar_bytes,
-    sidecar_path,
-    stats_json,
-)
 
 Progress = Callable[[int, int], None]
 """Is told the bytes done, and those to do."""

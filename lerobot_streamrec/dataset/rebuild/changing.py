@@ -21,14 +21,14 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from lerobot_streamrec.dataset.catalog import refuse_odd_dataset
-from lerobot_streamrec.dataset.files import Files
-from lerobot_streamrec.dataset.info import read_info
-from lerobot_streamrec.dataset.layout import INFO, OWN, STAGING
-from lerobot_streamrec.dataset.lock import DatasetLock
+from lerobot_streamrec.dataset.format.catalog import refuse_odd_dataset
+from lerobot_streamrec.dataset.format.files import Files
+from lerobot_streamrec.dataset.format.info import read_info
+from lerobot_streamrec.dataset.format.layout import INFO, OWN, STAGING
+from lerobot_streamrec.dataset.format.load_state import resumed_state
+from lerobot_streamrec.dataset.format.lock import DatasetLock
 from lerobot_streamrec.dataset.rebuild.disk import Disk
 from lerobot_streamrec.dataset.rebuild.exchange import finish_rebuild
-from lerobot_streamrec.dataset.resuming import resumed_state
 from lerobot_streamrec.errors import DatasetCorruptError, RebuildError
 from lerobot_streamrec.installed import streamrec_command
 

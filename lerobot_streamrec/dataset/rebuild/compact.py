@@ -18,7 +18,7 @@ from __future__ import annotations
 from pathlib import Path
 import time
 
-from lerobot_streamrec.dataset.catalog import Catalog, read_catalog
+from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
 from lerobot_streamrec.dataset.rebuild.assemble import assemble_same, Progress
 from lerobot_streamrec.dataset.rebuild.changing import (
     Change,

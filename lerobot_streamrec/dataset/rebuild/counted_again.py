@@ -24,9 +24,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lerobot_streamrec.dataset.catalog import Catalog
-from lerobot_streamrec.dataset.decoded_camera import DecodedCamera, statistics_of_frames
-from lerobot_streamrec.dataset.episode_reader import read_statistics
+from lerobot_streamrec.dataset.format.catalog import Catalog
+from lerobot_streamrec.dataset.format.decoded_camera import DecodedCamera, statistics_of_frames
+from lerobot_streamrec.dataset.format.episode_reader import read_statistics
 from lerobot_streamrec.dataset.rebuild.pieces import Kept
 from lerobot_streamrec.errors import DatasetCorruptError
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics

@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
-from lerobot_streamrec.dataset.episode_reader import read_parquet
-from lerobot_streamrec.dataset.layout import DATA_PATH, FileIndex
+from lerobot_streamrec.dataset.format.episode_reader import read_parquet
+from lerobot_streamrec.dataset.format.layout import DATA_PATH, FileIndex
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.dataset.rebuild.unified_tasks import UnifiedTasks

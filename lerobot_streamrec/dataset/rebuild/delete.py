@@ -19,7 +19,7 @@ from collections.abc import Collection
 from pathlib import Path
 import time
 
-from lerobot_streamrec.dataset.catalog import Catalog, read_catalog
+from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
 from lerobot_streamrec.dataset.rebuild.assemble import assemble_chosen, Progress
 from lerobot_streamrec.dataset.rebuild.changing import Change, changing, measured
 from lerobot_streamrec.dataset.rebuild.disk import Disk

@@ -21,7 +21,7 @@ import os
 from pathlib import Path
 import shutil
 
-from lerobot_streamrec.dataset.files import FILE_MODE, sync_folder
+from lerobot_streamrec.dataset.format.files import FILE_MODE, sync_folder
 
 _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100

@@ -22,22 +22,22 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 import threading
 
-from lerobot_streamrec.dataset.layout import FileIndex, VIDEO_PATH
+from lerobot_streamrec.dataset.format.layout import FileIndex, VIDEO_PATH
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.dataset.rebuild.video_files import one_after_another, Places
 from lerobot_streamrec.errors import VideoError
 from lerobot_streamrec.installed import streamrec_command
-from lerobot_streamrec.video.concat import concatenate, Segment
-from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.encoding_jobs import (
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.mp4.concat import concatenate, Segment
+from lerobot_streamrec.video.mp4.packet_index import survey_video
+from lerobot_streamrec.video.tools.encoding_jobs import (
     FrameCounter,
     Progress,
     run_encoding_jobs,
     with_shared_cores,
 )
-from lerobot_streamrec.video.reencode import encode_span
-from lerobot_streamrec.video.survey import survey_video
+from lerobot_streamrec.video.tools.reencode import encode_span
 
 
 @dataclass(frozen=True, slots=True)

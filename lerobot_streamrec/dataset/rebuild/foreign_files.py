@@ -26,8 +26,8 @@ import filecmp
 from pathlib import Path, PurePosixPath
 import re
 
-from lerobot_streamrec.dataset.catalog import Catalog
-from lerobot_streamrec.dataset.layout import is_left_by_recording
+from lerobot_streamrec.dataset.format.catalog import Catalog
+from lerobot_streamrec.dataset.format.layout import is_left_by_recording
 from lerobot_streamrec.dataset.rebuild.index_tables import index_tables
 from lerobot_streamrec.dataset.rebuild.new_tree import foreign_files, NewTree
 

@@ -24,11 +24,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lerobot_streamrec.dataset.catalog import Catalog
-from lerobot_streamrec.dataset.episode_reader import read_parquet
-from lerobot_streamrec.dataset.features import DEFAULT_FEATURES, FeatureSpec
-from lerobot_streamrec.dataset.layout import TASKS
-from lerobot_streamrec.dataset.parquet import to_bytes
+from lerobot_streamrec.dataset.format.catalog import Catalog
+from lerobot_streamrec.dataset.format.episode_reader import read_parquet
+from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, FeatureSpec
+from lerobot_streamrec.dataset.format.layout import TASKS
+from lerobot_streamrec.dataset.format.parquet import to_bytes
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetsDifferError
 import numpy as np
 import numpy.typing as npt

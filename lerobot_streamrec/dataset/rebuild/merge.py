@@ -21,10 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 import time
 
-from lerobot_streamrec.dataset.catalog import Catalog, read_catalog, refuse_odd_dataset
-from lerobot_streamrec.dataset.layout import OWN
-from lerobot_streamrec.dataset.lock import DatasetLock
-from lerobot_streamrec.dataset.opening import refuse_inside_dataset
+from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog, refuse_odd_dataset
+from lerobot_streamrec.dataset.format.layout import OWN
+from lerobot_streamrec.dataset.format.lock import DatasetLock
 from lerobot_streamrec.dataset.rebuild.assemble import assemble_chosen, Progress
 from lerobot_streamrec.dataset.rebuild.changing import Change, measured
 from lerobot_streamrec.dataset.rebuild.disk import Disk
@@ -38,6 +37,7 @@ from lerobot_streamrec.dataset.rebuild.merged_features import merged_info, Merge
 from lerobot_streamrec.dataset.rebuild.new_root import building
 from lerobot_streamrec.dataset.rebuild.pieces import kept_episodes
 from lerobot_streamrec.dataset.rebuild.plan import make_plan, Plan
+from lerobot_streamrec.dataset.takes.open_dataset import refuse_inside_dataset
 from lerobot_streamrec.errors import ConfigError, DatasetExistsError
 
 

@@ -19,13 +19,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lerobot_streamrec.dataset.catalog import Catalog
-from lerobot_streamrec.dataset.features import depth_traits
-from lerobot_streamrec.dataset.info_rules import shown_value
-from lerobot_streamrec.dataset.splits import is_own
+from lerobot_streamrec.dataset.format.catalog import Catalog
+from lerobot_streamrec.dataset.format.features import depth_traits
+from lerobot_streamrec.dataset.format.info_rules import shown_value
+from lerobot_streamrec.dataset.format.splits import is_own
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetsDifferError
-from lerobot_streamrec.video.depth_config import IS_DEPTH_MAP
-from lerobot_streamrec.video.inspect import video_facts
+from lerobot_streamrec.video.codecs.depth_config import IS_DEPTH_MAP
+from lerobot_streamrec.video.mp4.damage_scan import video_facts
 
 # How a camera was encoded may differ: it becomes unknown then.
 _ENCODER_KEYS = (

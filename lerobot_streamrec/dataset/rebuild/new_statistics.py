@@ -16,7 +16,7 @@ Statistics of a choice of episodes.
 
 Numbers are computed anew from the rows, exactly. Pictures are not decoded for it: where all of a
 dataset's episodes are taken, its own statistics count; otherwise those of the episodes are added
-up, with exact quantiles if the episodes' histograms are known (dataset/histograms.py). Each
+up, with exact quantiles if the episodes' histograms are known (dataset/format/histograms.py). Each
 episode and each dataset has the weight of its rows.
 """
 
@@ -26,15 +26,15 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from lerobot_streamrec.dataset.catalog import Catalog
-from lerobot_streamrec.dataset.features import FeatureSpec
-from lerobot_streamrec.dataset.histograms import with_histograms
+from lerobot_streamrec.dataset.format.catalog import Catalog
+from lerobot_streamrec.dataset.format.features import FeatureSpec
+from lerobot_streamrec.dataset.format.histograms import with_histograms
+from lerobot_streamrec.dataset.format.statistics_file import AllStatistics
 from lerobot_streamrec.dataset.rebuild.counted_again import Counted, counted_again
 from lerobot_streamrec.dataset.rebuild.data_files import rows_of
 from lerobot_streamrec.dataset.rebuild.index_tables import Numbers
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.dataset.rebuild.unified_tasks import UnifiedTasks
-from lerobot_streamrec.dataset.statistics_file import AllStatistics
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, vector_statistics
 import numpy as np
 import numpy.typing as npt

@@ -21,8 +21,8 @@ import os
 from pathlib import Path, PurePosixPath
 import re
 
-from lerobot_streamrec.dataset.info import known_features
-from lerobot_streamrec.dataset.layout import (
+from lerobot_streamrec.dataset.format.info import known_features
+from lerobot_streamrec.dataset.format.layout import (
     INFO,
     LOCK,
     OWN,

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from lerobot_streamrec.dataset.catalog import Catalog
-from lerobot_streamrec.dataset.episode_table import EpisodeRow
-from lerobot_streamrec.dataset.layout import FileIndex
+from lerobot_streamrec.dataset.format.catalog import Catalog
+from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
+from lerobot_streamrec.dataset.format.layout import FileIndex
 from lerobot_streamrec.errors import DatasetCorruptError
 
 

@@ -19,10 +19,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from lerobot_streamrec.dataset.catalog import Catalog
-from lerobot_streamrec.dataset.episode_reader import read_schema
-from lerobot_streamrec.dataset.episode_table import EpisodeRow
-from lerobot_streamrec.dataset.layout import FileIndex
+from lerobot_streamrec.dataset.format.catalog import Catalog
+from lerobot_streamrec.dataset.format.episode_reader import read_schema
+from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
+from lerobot_streamrec.dataset.format.layout import FileIndex
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, packed, Piece, pieces_of
 from lerobot_streamrec.dataset.rebuild.video_pieces import VideoSurveys
 

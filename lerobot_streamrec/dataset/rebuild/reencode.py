@@ -23,9 +23,8 @@ import threading
 import time
 from typing import Any
 
-from lerobot_streamrec.dataset.catalog import Catalog, read_catalog
-from lerobot_streamrec.dataset.extract import video_key_of
-from lerobot_streamrec.dataset.layout import INFO
+from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
+from lerobot_streamrec.dataset.format.layout import INFO
 from lerobot_streamrec.dataset.rebuild.assemble import (
     assemble_same,
     file_numbers,
@@ -36,17 +35,18 @@ from lerobot_streamrec.dataset.rebuild.changing import Change, changing, measure
 from lerobot_streamrec.dataset.rebuild.disk import Disk
 from lerobot_streamrec.dataset.rebuild.encoded_files import EncodingJob, write_encoded_files
 from lerobot_streamrec.dataset.rebuild.exchange import rebuilding
+from lerobot_streamrec.dataset.rebuild.extract import video_key_of
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, kept_episodes
 from lerobot_streamrec.dataset.rebuild.plan import make_plan, Plan
 from lerobot_streamrec.errors import ConfigError, UnusableDatasetError
-from lerobot_streamrec.video.accepted import COLOUR_CHANNELS, DEPTH_CHANNELS
-from lerobot_streamrec.video.checks import check_picture_size
-from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.depth_config import is_depth, IS_DEPTH_MAP, keeps_codes
-from lerobot_streamrec.video.inspect import video_facts
-from lerobot_streamrec.video.known_trials import check_at_size
-from lerobot_streamrec.video.probe import probe_video
-from lerobot_streamrec.video.reencode import unsuitable
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.depth_config import is_depth, IS_DEPTH_MAP, keeps_codes
+from lerobot_streamrec.video.codecs.settings_check import COLOUR_CHANNELS, DEPTH_CHANNELS
+from lerobot_streamrec.video.mp4.damage_scan import video_facts
+from lerobot_streamrec.video.mp4.video_info import probe_video
+from lerobot_streamrec.video.tools.reencode import unsuitable
+from lerobot_streamrec.video.trials.known_trials import check_at_size
+from lerobot_streamrec.video.trials.software_probe import check_picture_size
 
 _RECORD_KEY = 'encoded_again'
 # Of settings, what tells a reader of the record how pictures were encoded before.

@@ -18,10 +18,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lerobot_streamrec.dataset.catalog import Catalog
+from lerobot_streamrec.dataset.format.catalog import Catalog
+from lerobot_streamrec.dataset.format.tasks import TaskColumns, TaskTable
 from lerobot_streamrec.dataset.rebuild.index_tables import Numbers, UnitedTable
 from lerobot_streamrec.dataset.rebuild.pieces import Kept
-from lerobot_streamrec.dataset.tasks import TaskColumns, TaskTable
 from lerobot_streamrec.errors import DatasetCorruptError
 import numpy as np
 import pyarrow as pa

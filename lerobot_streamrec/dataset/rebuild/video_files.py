@@ -17,13 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lerobot_streamrec.dataset.episode_table import VideoPlace
-from lerobot_streamrec.dataset.layout import FileIndex, VIDEO_PATH
+from lerobot_streamrec.dataset.format.episode_table import VideoPlace
+from lerobot_streamrec.dataset.format.layout import FileIndex, VIDEO_PATH
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.dataset.rebuild.video_pieces import VideoSurveys
 from lerobot_streamrec.errors import VideoError
-from lerobot_streamrec.video.concat import concatenate, Segment
+from lerobot_streamrec.video.mp4.concat import concatenate, Segment
 
 Places = dict[Kept, VideoPlace]
 

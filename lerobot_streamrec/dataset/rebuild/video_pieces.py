@@ -20,8 +20,8 @@ from pathlib import Path
 
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.errors import VideoError
-from lerobot_streamrec.video.concat import Segment
-from lerobot_streamrec.video.survey import (
+from lerobot_streamrec.video.mp4.concat import Segment
+from lerobot_streamrec.video.mp4.packet_index import (
     cut_problem,
     difference,
     read_traits,

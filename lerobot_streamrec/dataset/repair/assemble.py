@@ -18,9 +18,15 @@ from __future__ import annotations
 from contextlib import suppress
 
 from lerobot_streamrec.dataset.check.reading import UNREADABLE
-from lerobot_streamrec.dataset.episode_reader import read_parquet
-from lerobot_streamrec.dataset.info_rules import read_small_file
-from lerobot_streamrec.dataset.layout import INFO, STATS, TASKS
+from lerobot_streamrec.dataset.format.episode_reader import read_parquet
+from lerobot_streamrec.dataset.format.info_rules import read_small_file
+from lerobot_streamrec.dataset.format.layout import INFO, STATS, TASKS
+from lerobot_streamrec.dataset.format.statistics_file import (
+    sidecar_bytes,
+    sidecar_path,
+    stats_json,
+)
+from lerobot_streamrec.dataset.format.tasks import task_columns, TaskColumns, TaskTable
 from lerobot_streamrec.dataset.rebuild.assemble import (
     file_numbers,
     places_of,
@@ -39,8 +45,6 @@ from lerobot_streamrec.dataset.repair.meta_writing import info_bytes, used_tasks
 from lerobot_streamrec.dataset.repair.plan import RepairPlan
 from lerobot_streamrec.dataset.repair.row_reader import RowReader
 from lerobot_streamrec.dataset.repair.statistics import repaired_statistics
-from lerobot_streamrec.dataset.statistics_file import sidecar_bytes, sidecar_path, stats_json
-from lerobot_streamrec.dataset.tasks import task_columns, TaskColumns, TaskTable
 import numpy as np
 
 

@@ -19,10 +19,10 @@ from collections.abc import Collection
 from pathlib import Path
 
 from lerobot_streamrec.dataset.check.info import CheckedInfo
+from lerobot_streamrec.dataset.format.leftovers import numbered_files
 from lerobot_streamrec.dataset.repair.frame_sources import Frames, NO_FRAMES, read_frames
-from lerobot_streamrec.dataset.takes.leftovers import numbered_files
 from lerobot_streamrec.errors import DatasetCorruptError
-from lerobot_streamrec.video.inspect import video_facts
+from lerobot_streamrec.video.mp4.damage_scan import video_facts
 
 
 class FrameReader:

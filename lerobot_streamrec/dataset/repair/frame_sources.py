@@ -21,7 +21,7 @@ from pathlib import Path
 from lerobot_streamrec.dataset.check.episode_order import TOLERANCE_S
 from lerobot_streamrec.dataset.check.reading import Floats
 from lerobot_streamrec.errors import DatasetCorruptError
-from lerobot_streamrec.video.inspect import inspect_frames, packet_times
+from lerobot_streamrec.video.mp4.damage_scan import inspect_frames, packet_times
 import numpy as np
 import numpy.typing as npt
 

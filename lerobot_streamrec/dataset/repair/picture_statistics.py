@@ -18,13 +18,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from lerobot_streamrec.dataset.decoded_camera import DecodedCamera, statistics_of_frames
+from lerobot_streamrec.dataset.format.decoded_camera import DecodedCamera, statistics_of_frames
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.dataset.repair.plan import RepairPlan
 from lerobot_streamrec.dataset.repair.row_reader import RowReader
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
-from lerobot_streamrec.video.inspect import decode_picture, InspectedFrame
+from lerobot_streamrec.video.mp4.damage_scan import decode_picture, InspectedFrame
 
 
 def of_videos(

@@ -19,12 +19,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from lerobot_streamrec.dataset.catalog import Catalog
-from lerobot_streamrec.dataset.check import kinds
-from lerobot_streamrec.dataset.episode_table import EpisodeRow, VideoPlace
-from lerobot_streamrec.dataset.format_version import CODEBASE_VERSION
-from lerobot_streamrec.dataset.info import DatasetInfo
-from lerobot_streamrec.dataset.layout import CHUNKS_SIZE, FileIndex
+from lerobot_streamrec.dataset.check import finding_codes as kinds
+from lerobot_streamrec.dataset.format.catalog import Catalog
+from lerobot_streamrec.dataset.format.episode_table import EpisodeRow, VideoPlace
+from lerobot_streamrec.dataset.format.format_version import CODEBASE_VERSION
+from lerobot_streamrec.dataset.format.info import DatasetInfo
+from lerobot_streamrec.dataset.format.layout import CHUNKS_SIZE, FileIndex
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, kept_episodes, Piece
 from lerobot_streamrec.dataset.repair.cutting import Cutting
 from lerobot_streamrec.dataset.repair.row_sources import Rows

@@ -21,7 +21,7 @@ import os
 from pathlib import Path, PurePosixPath
 import time
 
-from lerobot_streamrec.dataset.layout import LOCK, OWNER, QUARANTINE, REBUILD, STAGING
+from lerobot_streamrec.dataset.format.layout import LOCK, OWNER, QUARANTINE, REBUILD, STAGING
 from lerobot_streamrec.dataset.rebuild.new_tree import is_of_dataset, NewTree
 from lerobot_streamrec.dataset.repair.plan import RepairPlan
 

@@ -20,11 +20,11 @@ import os
 from pathlib import Path
 import time
 
-from lerobot_streamrec.dataset.check import kinds
+from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.check.check import check_dataset, Watcher
 from lerobot_streamrec.dataset.check.report import CheckReport
-from lerobot_streamrec.dataset.layout import LOCK, OWNER, REBUILD
-from lerobot_streamrec.dataset.lock import lock_holder
+from lerobot_streamrec.dataset.format.layout import LOCK, OWNER, REBUILD
+from lerobot_streamrec.dataset.format.lock import lock_holder
 from lerobot_streamrec.dataset.rebuild.assemble import Progress
 from lerobot_streamrec.dataset.rebuild.changing import locked
 from lerobot_streamrec.dataset.rebuild.disk import Disk

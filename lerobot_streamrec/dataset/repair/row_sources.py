@@ -27,7 +27,7 @@ from pathlib import Path
 from lerobot_streamrec.dataset.check.columns import Columns
 from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.check.reading import integers, Ints, ProblemError, runs, UNREADABLE
-from lerobot_streamrec.dataset.parquet import TableFile
+from lerobot_streamrec.dataset.format.parquet import TableFile
 from lerobot_streamrec.dataset.repair.row_values import whole_values
 import numpy as np
 import pyarrow.parquet as pq

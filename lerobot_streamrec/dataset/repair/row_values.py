@@ -18,9 +18,9 @@ from __future__ import annotations
 from lerobot_streamrec.dataset.check.columns import Columns, numbers
 from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.check.reading import ProblemError, UNREADABLE
-from lerobot_streamrec.dataset.features import DEFAULT_FEATURES, FeatureSpec
+from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, FeatureSpec
 from lerobot_streamrec.errors import DatasetCorruptError
-from lerobot_streamrec.video.inspect import decode_picture
+from lerobot_streamrec.video.mp4.damage_scan import decode_picture
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa

@@ -15,20 +15,20 @@
 
 from __future__ import annotations
 
+from lerobot_streamrec.dataset.check.compare_statistics import statistics_shape
+from lerobot_streamrec.dataset.check.finding_codes import WRONG_CAMERA_STATISTICS, WRONG_QUANTILES
 from lerobot_streamrec.dataset.check.findings import Kind
-from lerobot_streamrec.dataset.check.judging import statistics_shape
-from lerobot_streamrec.dataset.check.kinds import WRONG_CAMERA_STATISTICS, WRONG_QUANTILES
 from lerobot_streamrec.dataset.check.reading import UNREADABLE
-from lerobot_streamrec.dataset.episode_reader import read_parquet, statistics_column
-from lerobot_streamrec.dataset.info_rules import read_small_file
-from lerobot_streamrec.dataset.layout import STATS
-from lerobot_streamrec.dataset.rebuild.pieces import Kept
-from lerobot_streamrec.dataset.repair.matching import rows_in_table
-from lerobot_streamrec.dataset.repair.plan import RepairPlan
-from lerobot_streamrec.dataset.statistics_file import (
+from lerobot_streamrec.dataset.format.episode_reader import read_parquet, statistics_column
+from lerobot_streamrec.dataset.format.info_rules import read_small_file
+from lerobot_streamrec.dataset.format.layout import STATS
+from lerobot_streamrec.dataset.format.statistics_file import (
     parse_stats_json,
     read_sidecar,
 )
+from lerobot_streamrec.dataset.rebuild.pieces import Kept
+from lerobot_streamrec.dataset.repair.matching import rows_in_table
+from lerobot_streamrec.dataset.repair.plan import RepairPlan
 from lerobot_streamrec.errors import DatasetCorruptError
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, QUANTILES, STATISTICS
 import numpy as np

@@ -23,8 +23,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from lerobot_streamrec.dataset.decoded_camera import DecodedCamera
-from lerobot_streamrec.dataset.histograms import histograms_json, with_histograms
+from lerobot_streamrec.dataset.format.decoded_camera import DecodedCamera
+from lerobot_streamrec.dataset.format.histograms import histograms_json, with_histograms
 from lerobot_streamrec.dataset.rebuild.new_statistics import episode_values, Sums
 from lerobot_streamrec.dataset.rebuild.pieces import Kept
 from lerobot_streamrec.dataset.rebuild.unified_tasks import UnifiedTasks

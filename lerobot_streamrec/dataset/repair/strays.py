@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from lerobot_streamrec.dataset.layout import is_left_by_recording, OWN
+from lerobot_streamrec.dataset.format.layout import is_left_by_recording, OWN
 from lerobot_streamrec.dataset.rebuild.new_tree import foreign_files
 
 _FOLDERS = ('data', 'videos', 'meta/episodes')

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lerobot_streamrec.dataset.check.reading import UNREADABLE
-from lerobot_streamrec.dataset.layout import TASKS
+from lerobot_streamrec.dataset.format.layout import TASKS
 import pyarrow.parquet as pq
 
 Tasks = tuple[str | None, ...]

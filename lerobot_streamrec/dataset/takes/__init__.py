@@ -11,4 +11,8 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Running takes on disk: what is written beside their videos, and what a crash leaves of them."""
+"""
+Running takes on disk: what is written beside their videos, and what a crash leaves of them.
+
+A root is opened here, since that recovers what a crash left.
+"""

@@ -20,12 +20,15 @@ from dataclasses import asdict, dataclass, replace
 import os
 from pathlib import Path
 
-from lerobot_streamrec.dataset.draft import SavedEpisode
-from lerobot_streamrec.dataset.files import Files
-from lerobot_streamrec.dataset.layout import STAGING
-from lerobot_streamrec.dataset.parquet import to_bytes
-from lerobot_streamrec.dataset.row_stamps import read_row_stamps, ROW, row_stamps_table
-from lerobot_streamrec.dataset.takes.cuts import cuts_within, instant_ns, parse_cuts
+from lerobot_streamrec.dataset.commit.undo import UNDONE, UndoneEpisode
+from lerobot_streamrec.dataset.commit.writer import DatasetWriter
+from lerobot_streamrec.dataset.format.cuts import cuts_within, instant_ns, parse_cuts
+from lerobot_streamrec.dataset.format.draft import SavedEpisode
+from lerobot_streamrec.dataset.format.files import Files
+from lerobot_streamrec.dataset.format.layout import STAGING
+from lerobot_streamrec.dataset.format.parquet import to_bytes
+from lerobot_streamrec.dataset.format.row_stamps import read_row_stamps, ROW, row_stamps_table
+from lerobot_streamrec.dataset.format.take_record import read_take_record, TakenCamera, TakeRecord
 from lerobot_streamrec.dataset.takes.drafting import draft_of
 from lerobot_streamrec.dataset.takes.journal import Journal, read_journal
 from lerobot_streamrec.dataset.takes.saved_take import (
@@ -34,7 +37,6 @@ from lerobot_streamrec.dataset.takes.saved_take import (
     SAVED_STAMPS,
     SavedTake,
 )
-from lerobot_streamrec.dataset.takes.take_record import read_take_record, TakenCamera, TakeRecord
 from lerobot_streamrec.dataset.takes.whole_videos import (
     first_whole_row,
     frame_sources,
@@ -42,8 +44,6 @@ from lerobot_streamrec.dataset.takes.whole_videos import (
     whole_videos,
     WholeVideo,
 )
-from lerobot_streamrec.dataset.undo import UNDONE, UndoneEpisode
-from lerobot_streamrec.dataset.writer import DatasetWriter
 from lerobot_streamrec.errors import (
     DatasetCorruptError,
     DatasetError,

@@ -18,9 +18,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from lerobot_streamrec.dataset.draft import EpisodeDraft, VideoDraft
+from lerobot_streamrec.dataset.format.draft import EpisodeDraft, VideoDraft
+from lerobot_streamrec.dataset.format.take_record import TakeRecord
 from lerobot_streamrec.dataset.takes.journal import read_journal
-from lerobot_streamrec.dataset.takes.take_record import TakeRecord
 from lerobot_streamrec.dataset.takes.whole_videos import WholeVideo
 from lerobot_streamrec.errors import CommitError
 import numpy as np

@@ -20,8 +20,8 @@ from contextlib import suppress
 import os
 from pathlib import Path
 
-from lerobot_streamrec.dataset.files import ASIDE, sync_folder
-from lerobot_streamrec.dataset.takes.take_record import (
+from lerobot_streamrec.dataset.format.files import ASIDE, sync_folder
+from lerobot_streamrec.dataset.format.take_record import (
     DISCARDED,
     RECORD,
     ROWS,

@@ -20,17 +20,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lerobot_streamrec.dataset.format.take_record import TakenCamera
 from lerobot_streamrec.dataset.takes.counting import counting_of
-from lerobot_streamrec.dataset.takes.take_record import TakenCamera
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.frame import Picture
-from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.decoders import decoded
-from lerobot_streamrec.video.decoding_encoder import DecodingEncoder
-from lerobot_streamrec.video.depth_config import stored_depth
-from lerobot_streamrec.video.encoder_account import EncoderAccount
-from lerobot_streamrec.video.fallback_encoder import open_with_fallback
-from lerobot_streamrec.video.mp4_encoder import EncodedVideo
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.depth_config import stored_depth
+from lerobot_streamrec.video.encode.decoders import decoded
+from lerobot_streamrec.video.encode.decoding_encoder import DecodingEncoder
+from lerobot_streamrec.video.encode.encoder_progress import EncoderAccount
+from lerobot_streamrec.video.encode.fallback_encoder import open_with_fallback
+from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
 
 
 class LateChain:

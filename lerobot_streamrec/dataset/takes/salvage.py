@@ -20,22 +20,22 @@ from dataclasses import asdict
 import logging
 from pathlib import Path
 
-from lerobot_streamrec.dataset.draft import EpisodeDraft
-from lerobot_streamrec.dataset.files import ASIDE, Files
-from lerobot_streamrec.dataset.layout import STAGING
-from lerobot_streamrec.dataset.takes.cuts import cuts_within
+from lerobot_streamrec.dataset.commit.writer import DatasetWriter
+from lerobot_streamrec.dataset.format.cuts import cuts_within
+from lerobot_streamrec.dataset.format.draft import EpisodeDraft
+from lerobot_streamrec.dataset.format.files import ASIDE, Files
+from lerobot_streamrec.dataset.format.layout import STAGING
+from lerobot_streamrec.dataset.format.leftovers import saved_take_ids
+from lerobot_streamrec.dataset.format.take_record import DISCARDED, read_take_record, TakeRecord
 from lerobot_streamrec.dataset.takes.deferred import DeferredTakes
 from lerobot_streamrec.dataset.takes.drafting import draft_of
 from lerobot_streamrec.dataset.takes.journal import read_journal
-from lerobot_streamrec.dataset.takes.leftovers import saved_take_ids
 from lerobot_streamrec.dataset.takes.saved_take import read_saved_take
-from lerobot_streamrec.dataset.takes.take_record import DISCARDED, read_take_record, TakeRecord
 from lerobot_streamrec.dataset.takes.whole_videos import (
     frame_sources,
     FrameSource,
     whole_videos,
 )
-from lerobot_streamrec.dataset.writer import DatasetWriter
 from lerobot_streamrec.errors import (
     DatasetCorruptError,
     DatasetError,

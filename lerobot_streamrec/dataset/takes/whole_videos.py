@@ -24,15 +24,15 @@ import logging
 import os
 from pathlib import Path
 
-from lerobot_streamrec.dataset.decoded_camera import DecodedCamera
-from lerobot_streamrec.dataset.takes.late_chain import LateChain
-from lerobot_streamrec.dataset.takes.take_record import (
+from lerobot_streamrec.dataset.format.decoded_camera import DecodedCamera
+from lerobot_streamrec.dataset.format.take_record import (
     REST_SUFFIX,
     SPOOL_SUFFIX,
     TakenCamera,
     TakeRecord,
     video_name,
 )
+from lerobot_streamrec.dataset.takes.late_chain import LateChain
 from lerobot_streamrec.errors import (
     EncoderError,
     StreamrecError,
@@ -42,15 +42,15 @@ from lerobot_streamrec.errors import (
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 from lerobot_streamrec.stats.image_histogram import lattice_stride
-from lerobot_streamrec.video.concat import concatenate, Segment
-from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.config_record import parse_config_record
-from lerobot_streamrec.video.decode import decode_codes, decode_frames, decode_rgb
-from lerobot_streamrec.video.decoders import Decoders, is_coded
-from lerobot_streamrec.video.encoder_thread import VideoEncoder
-from lerobot_streamrec.video.mp4_encoder import EncodedVideo
-from lerobot_streamrec.video.spool import count_spooled, read_spool
-from lerobot_streamrec.video.survey import compatibility, survey_video, VideoSurvey
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config_record import parse_config_record
+from lerobot_streamrec.video.encode.decoders import Decoders, is_coded
+from lerobot_streamrec.video.encode.encoder_thread import VideoEncoder
+from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
+from lerobot_streamrec.video.encode.spool import count_spooled, read_spool
+from lerobot_streamrec.video.mp4.concat import concatenate, Segment
+from lerobot_streamrec.video.mp4.decode_prefix import decode_codes, decode_frames, decode_rgb
+from lerobot_streamrec.video.mp4.packet_index import compatibility, survey_video, VideoSurvey
 
 Tell = Callable[[int], None]
 """Is told how many frames are done, now and then; what it raises ends the work."""

@@ -29,7 +29,7 @@ from lerobot_streamrec.nodes.live.init import init as look_and_write
 from lerobot_streamrec.nodes.live.init_report import init_lines
 from lerobot_streamrec.nodes.live.layout import lay_out
 from lerobot_streamrec.nodes.live.new_file import refuse_existing, write_checked
-from lerobot_streamrec.nodes.live.verdict import Level
+from lerobot_streamrec.nodes.live.remarks import Level
 from lerobot_streamrec.nodes.stop_signals import StopSignals
 from rich.console import Console
 

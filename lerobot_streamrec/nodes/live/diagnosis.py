@@ -19,8 +19,8 @@ from collections.abc import Iterator, Sequence
 
 from lerobot_streamrec.nodes.live.arrivals import Stamps
 from lerobot_streamrec.nodes.live.observation import Observation
-from lerobot_streamrec.nodes.live.seen import IMAGES_PROFILE
-from lerobot_streamrec.nodes.live.verdict import Level, Remark
+from lerobot_streamrec.nodes.live.remarks import Level, Remark
+from lerobot_streamrec.nodes.live.topic_observation import IMAGES_PROFILE
 from lerobot_streamrec.nodes.timing_settings import HEADER
 from lerobot_streamrec.recording.clock_offsets import ClockReading, off_clocks
 from lerobot_streamrec.recording.config import DEFAULT_MAX_LATENESS_S

@@ -23,10 +23,11 @@ from pathlib import Path
 import time
 from typing import Any
 
-from lerobot_streamrec.dataset.info import DatasetInfo
+from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.nodes.live.diagnosis import judge
 from lerobot_streamrec.nodes.live.given_topics import complete, discover, UntypedTopic
 from lerobot_streamrec.nodes.live.graph_watch import CLOCK_TOPIC
+from lerobot_streamrec.nodes.live.listening_sink import Witness
 from lerobot_streamrec.nodes.live.machine_checks import (
     Check,
     check_clock,
@@ -40,11 +41,10 @@ from lerobot_streamrec.nodes.live.machine_checks import (
 from lerobot_streamrec.nodes.live.observation import Observation
 from lerobot_streamrec.nodes.live.observing import observe
 from lerobot_streamrec.nodes.live.parameter_text import TASK
+from lerobot_streamrec.nodes.live.remarks import Level, Remark
 from lerobot_streamrec.nodes.live.report import DoctorReport, TopicReport
 from lerobot_streamrec.nodes.live.session import params_arguments, Session
 from lerobot_streamrec.nodes.live.time_sync import check_time
-from lerobot_streamrec.nodes.live.verdict import Level, Remark
-from lerobot_streamrec.nodes.live.witness import Witness
 from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.stop_signals import StopSignals
 from lerobot_streamrec.nodes.subscriber import Subscriber

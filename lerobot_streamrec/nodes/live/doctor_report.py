@@ -20,8 +20,8 @@ import sys
 
 from lerobot_streamrec.nodes.live.arrivals import Heard, span_text
 from lerobot_streamrec.nodes.live.observation import Observation
+from lerobot_streamrec.nodes.live.remarks import Level
 from lerobot_streamrec.nodes.live.report import DoctorReport
-from lerobot_streamrec.nodes.live.verdict import Level
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text

@@ -36,7 +36,7 @@ from lerobot_streamrec.nodes.live.arrivals import Arrivals
 from lerobot_streamrec.nodes.live.camera_names import DEPTH_SUFFIX
 from lerobot_streamrec.nodes.live.joint_groups import JointGroups
 from lerobot_streamrec.nodes.live.proposal import chosen_picture_topics
-from lerobot_streamrec.nodes.live.seen import (
+from lerobot_streamrec.nodes.live.topic_observation import (
     COMPRESSED_IMAGE,
     IMAGE,
     IMAGE_TYPES,
@@ -48,7 +48,7 @@ from lerobot_streamrec.nodes.message_class import load_message_class
 from lerobot_streamrec.nodes.publisher_watch import PublisherWatch
 from lerobot_streamrec.nodes.qos import choose_qos, describe_qos, QOS_FROM_PUBLISHER
 from lerobot_streamrec.sync.grid import NS_PER_S
-from lerobot_streamrec.video.packet_stream import PacketStream
+from lerobot_streamrec.video.encode.packet_stream import PacketStream
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.time import Time

@@ -23,7 +23,7 @@ from typing import Any
 
 from lerobot_streamrec.conversions.message_types import JOINT_FIELDS
 from lerobot_streamrec.nodes.live.arrivals import Arrivals
-from lerobot_streamrec.nodes.live.seen import SeenPart
+from lerobot_streamrec.nodes.live.topic_observation import SeenPart
 from lerobot_streamrec.nodes.publisher_watch import PublisherWatch
 
 _NO_LETTER = re.compile(r'[^A-Za-z0-9_]+')

@@ -18,14 +18,14 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from lerobot_streamrec.dataset.info import DatasetInfo, with_defaults
-from lerobot_streamrec.dataset.looking import look_at_root
+from lerobot_streamrec.dataset.format.info import DatasetInfo, with_defaults
+from lerobot_streamrec.dataset.takes.preview_open import look_at_root
 from lerobot_streamrec.errors import DatasetLockedError, StreamrecError
+from lerobot_streamrec.nodes.live.remarks import Level, Remark
 from lerobot_streamrec.nodes.live.shared_memory import left_over
-from lerobot_streamrec.nodes.live.verdict import Level, Remark
 from lerobot_streamrec.recording.config import MIB, RecorderConfig
 from lerobot_streamrec.recording.disk_watch import free_bytes
-from lerobot_streamrec.recording.encoder_choice import EncoderChoices
+from lerobot_streamrec.recording.encoder_selection import EncoderChoices
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,15 +17,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lerobot_streamrec.dataset.info import DatasetInfo
+from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.errors import StreamrecError
+from lerobot_streamrec.nodes.live.listening_sink import TopicWitness, Witness
 from lerobot_streamrec.nodes.live.observation import Observation
-from lerobot_streamrec.nodes.live.witness import TopicWitness, Witness
 from lerobot_streamrec.nodes.qos import describe_qos, node_of
 from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.subscriber import Subscriber
 from lerobot_streamrec.recording.readiness import refuse_picture_sizes, stream_problem
-from lerobot_streamrec.video.still import png_file
+from lerobot_streamrec.video.tools.png_snapshot import png_file
 
 
 def observe(

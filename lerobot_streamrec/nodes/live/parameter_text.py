@@ -24,7 +24,7 @@ from lerobot_streamrec.installed import record_command, streamrec_command
 from lerobot_streamrec.nodes.live.arrivals import Heard
 from lerobot_streamrec.nodes.live.joint_groups import part_names
 from lerobot_streamrec.nodes.live.proposal import CameraProposal, Proposal
-from lerobot_streamrec.nodes.live.seen import SeenPart, SeenTopic
+from lerobot_streamrec.nodes.live.topic_observation import SeenPart, SeenTopic
 from lerobot_streamrec.nodes.live.vector_proposal import VectorProposal
 
 TASK = 'Say here what the robot is to do'

@@ -26,7 +26,7 @@ from lerobot_streamrec.nodes.live.camera_names import (
     is_read_transport,
     preference,
 )
-from lerobot_streamrec.nodes.live.seen import (
+from lerobot_streamrec.nodes.live.topic_observation import (
     COMPRESSED_IMAGE,
     CONTESTED,
     IMAGE,

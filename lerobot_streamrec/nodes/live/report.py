@@ -21,7 +21,7 @@ from typing import Any
 
 from lerobot_streamrec.nodes.live.machine_checks import Check
 from lerobot_streamrec.nodes.live.observation import Observation
-from lerobot_streamrec.nodes.live.verdict import Level, Remark, worst
+from lerobot_streamrec.nodes.live.remarks import Level, Remark, worst
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ import subprocess
 
 from lerobot_streamrec.nodes.live.arrivals import span_text
 from lerobot_streamrec.nodes.live.machine_checks import Check
-from lerobot_streamrec.nodes.live.verdict import Level, Remark
+from lerobot_streamrec.nodes.live.remarks import Level, Remark
 
 _COMMAND = ('chronyc', 'tracking')
 _NAME = 'time'

@@ -24,7 +24,12 @@ from lerobot_streamrec.conversions.message_types import (
     JOINT_STATE,
     JOINT_TRAJECTORY,
 )
-from lerobot_streamrec.nodes.live.seen import CONTESTED, SeenPart, SeenTopic, VECTOR_TYPES
+from lerobot_streamrec.nodes.live.topic_observation import (
+    CONTESTED,
+    SeenPart,
+    SeenTopic,
+    VECTOR_TYPES,
+)
 
 _COMMAND = re.compile(r'command|cmd|target|goal|leader|action|teleop|desired|reference|setpoint')
 _LEADER = re.compile(r'leader')

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lerobot_streamrec.dataset.played_episode import open_episode
+from lerobot_streamrec.dataset.rebuild.played_episode import open_episode
 from lerobot_streamrec.errors import ConfigError, DatasetError, StreamrecError
 from lerobot_streamrec.installed import EXIT_CONFIG
 from lerobot_streamrec.nodes.logging_bridge import install

@@ -22,7 +22,7 @@ from typing import Any
 
 from builtin_interfaces.msg import Time
 from lerobot_streamrec.conversions.message_types import has_header
-from lerobot_streamrec.dataset.played_episode import PlayedEpisode
+from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.message_class import load_message_class
 from lerobot_streamrec.nodes.replay.messages import Numbers, Pictures

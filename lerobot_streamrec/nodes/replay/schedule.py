@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from lerobot_streamrec.dataset.played_episode import PlayedEpisode
-from lerobot_streamrec.dataset.row_stamps import ROW
-from lerobot_streamrec.dataset.takes.cuts import Cut, instant_ns, parse_cuts
+from lerobot_streamrec.dataset.format.cuts import Cut, instant_ns, parse_cuts
+from lerobot_streamrec.dataset.format.row_stamps import ROW
+from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.replay.settings import RECORDED, ReplaySettings
 from lerobot_streamrec.nodes.replay.streams import PlayedStream

@@ -22,8 +22,8 @@ from typing import Any
 
 from lerobot_streamrec.conversions.message_types import default_selectors, JOINT_STATE
 from lerobot_streamrec.conversions.selector import parse_selectors, Selector
-from lerobot_streamrec.dataset.features import DEFAULT_FEATURES, FeatureSpec
-from lerobot_streamrec.dataset.played_episode import PlayedEpisode
+from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, FeatureSpec
+from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.live.camera_names import base_topic
 from lerobot_streamrec.nodes.vector_settings import ACTION

@@ -19,7 +19,7 @@ import os
 import shutil
 
 from lerobot_streamrec.dataset.check.check import check_dataset
-from lerobot_streamrec.dataset.layout import STAGING
+from lerobot_streamrec.dataset.format.layout import STAGING
 from lerobot_streamrec.errors import ConfigError
 import pytest
 

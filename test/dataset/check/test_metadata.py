@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from annotations import annotate
 from breakages import meta, put, swapped
-from lerobot_streamrec.dataset.catalog import read_catalog
+from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.dataset.repair.repair import repair_dataset
 from lerobot_streamrec.errors import UnusableDatasetError
 import pandas as pd

@@ -18,8 +18,8 @@ from __future__ import annotations
 import shutil
 
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 import numpy as np
 import pytest
 

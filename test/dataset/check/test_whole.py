@@ -18,7 +18,7 @@ from __future__ import annotations
 from pathlib import Path
 import re
 
-from lerobot_streamrec.dataset.check import kinds
+from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.check.findings import Kind, Severity
 from lerobot_streamrec.dataset.check.report import Progress
 import pytest

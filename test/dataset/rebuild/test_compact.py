@@ -20,7 +20,7 @@ import json
 from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
 from lerobot_streamrec.dataset.rebuild.pieces import packed
 from lerobot_streamrec.errors import DatasetLockedError, RebuildError
-from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig
 import numpy as np
 import pandas as pd
 import pytest

@@ -19,16 +19,16 @@ from dataclasses import replace
 import json
 
 import av
-from lerobot_streamrec.dataset.catalog import read_catalog
 from lerobot_streamrec.dataset.check.check import check_dataset
+from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
 from lerobot_streamrec.dataset.rebuild.delete import delete_episodes
 from lerobot_streamrec.dataset.rebuild.merge import merge_datasets
 from lerobot_streamrec.dataset.repair.repair import repair_dataset
 from lerobot_streamrec.errors import ConfigError, DatasetCorruptError, RebuildError
 from lerobot_streamrec.stats.image_histogram import ImageHistogram
-from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.reencode import reencode_video
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.tools.reencode import reencode_video
 import numpy as np
 import pandas as pd
 import pytest

@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import shutil
 
-from lerobot_streamrec.dataset.catalog import read_catalog
+from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
 from lerobot_streamrec.dataset.rebuild.delete import delete_episodes
 from lerobot_streamrec.dataset.rebuild.merge import merge_datasets

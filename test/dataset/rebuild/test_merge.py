@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import json
 
-from lerobot_streamrec.dataset.catalog import read_catalog
 from lerobot_streamrec.dataset.check.check import check_dataset
-from lerobot_streamrec.dataset.lock import DatasetLock
+from lerobot_streamrec.dataset.format.catalog import read_catalog
+from lerobot_streamrec.dataset.format.lock import DatasetLock
 from lerobot_streamrec.dataset.rebuild.merge import merge_datasets
 from lerobot_streamrec.dataset.rebuild.merged_features import merged_info
 from lerobot_streamrec.dataset.rebuild.reencode import reencode_dataset
@@ -29,7 +29,7 @@ from lerobot_streamrec.errors import (
     DatasetLockedError,
     DatasetsDifferError,
 )
-from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq

@@ -28,7 +28,7 @@ import os
 import subprocess
 
 from faulty_disk import chosen_steps, FaultyDisk, Killed
-from lerobot_streamrec.dataset.lock import DatasetLock
+from lerobot_streamrec.dataset.format.lock import DatasetLock
 from lerobot_streamrec.dataset.rebuild.compact import compact, compact_dataset
 from lerobot_streamrec.dataset.rebuild.delete import delete_episodes
 from lerobot_streamrec.dataset.rebuild.disk import Disk
@@ -36,7 +36,7 @@ from lerobot_streamrec.dataset.rebuild.exchange import finish_rebuild, folder_be
 from lerobot_streamrec.dataset.rebuild.merge import merge_datasets
 from lerobot_streamrec.dataset.rebuild.reencode import reencode_dataset
 from lerobot_streamrec.errors import DatasetError, DatasetLockedError, RebuildError
-from lerobot_streamrec.video.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig
 import pytest
 
 FRONT = 'observation.images.front'

@@ -20,10 +20,10 @@ import json
 import shutil
 import threading
 
-from lerobot_streamrec.dataset.catalog import read_catalog
 from lerobot_streamrec.dataset.check.check import check_dataset
-from lerobot_streamrec.dataset.draft import VideoDraft
-from lerobot_streamrec.dataset.features import camera_feature
+from lerobot_streamrec.dataset.format.catalog import read_catalog
+from lerobot_streamrec.dataset.format.draft import VideoDraft
+from lerobot_streamrec.dataset.format.features import camera_feature
 from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
 from lerobot_streamrec.dataset.rebuild.delete import delete_episodes
 from lerobot_streamrec.dataset.rebuild.exchange import folder_beside
@@ -36,10 +36,10 @@ from lerobot_streamrec.errors import (
 )
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.stats.depth_histogram import DepthHistogram
-from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.depth_config import DEPTH_ENCODER, DEPTH_UNIT, DepthConfig
-from lerobot_streamrec.video.depth_quantisation import depth_of_codes
-from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER, DEPTH_UNIT, DepthConfig
+from lerobot_streamrec.video.codecs.depth_quantisation import depth_of_codes
+from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 import numpy as np
 import pytest
 

@@ -20,11 +20,11 @@ import math
 from lerobot_streamrec.dataset.repair.repair import examine, repair_dataset
 from lerobot_streamrec.errors import RepairError
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.video.concat import concatenate, Segment
-from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.decode import decode_rgb
-from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
-from lerobot_streamrec.video.survey import survey_video
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
+from lerobot_streamrec.video.mp4.concat import concatenate, Segment
+from lerobot_streamrec.video.mp4.decode_prefix import decode_rgb
+from lerobot_streamrec.video.mp4.packet_index import survey_video
 import numpy as np
 import pytest
 

@@ -19,13 +19,13 @@ import errno
 import os
 from pathlib import Path
 
-from lerobot_streamrec.dataset.takes.journal import Journal, read_journal
-from lerobot_streamrec.dataset.takes.take_record import (
+from lerobot_streamrec.dataset.format.take_record import (
     parse_take_record,
     TakenCamera,
     TakenVector,
     TakeRecord,
 )
+from lerobot_streamrec.dataset.takes.journal import Journal, read_journal
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetError
 import numpy as np
 import pytest

@@ -22,13 +22,13 @@ from __future__ import annotations
 from dataclasses import replace
 import json
 
-from lerobot_streamrec.dataset.files import Files
-from lerobot_streamrec.dataset.takes.journal import Journal
-from lerobot_streamrec.dataset.takes.take_record import (
+from lerobot_streamrec.dataset.format.files import Files
+from lerobot_streamrec.dataset.format.take_record import (
     TakenCamera,
     TakenVector,
     TakeRecord,
 )
+from lerobot_streamrec.dataset.takes.journal import Journal
 import numpy as np
 import pytest
 
@@ -107,7 +107,7 @@ def kill_at(monkeypatch):
             def adopt(self, source, relative):
                 around(super().adopt, source, relative)
 
-        monkeypatch.setattr('lerobot_streamrec.dataset.opening.Files', DyingFiles)
+        monkeypatch.setattr('lerobot_streamrec.dataset.takes.open_dataset.Files', DyingFiles)
 
     return arm
 

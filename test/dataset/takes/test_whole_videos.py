@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lerobot_streamrec.dataset.takes.take_record import TakenCamera, TakeRecord, video_name
+from lerobot_streamrec.dataset.format.take_record import TakenCamera, TakeRecord, video_name
 from lerobot_streamrec.dataset.takes.whole_videos import (
     first_whole_row,
     frame_sources,
@@ -31,14 +31,14 @@ from lerobot_streamrec.dataset.takes.whole_videos import (
 from lerobot_streamrec.depth_frame import DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.errors import EncoderError, InterruptedWorkError
 from lerobot_streamrec.frame import CompressedPicture, Frame
-from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.config_record import config_record
-from lerobot_streamrec.video.decode import decode_codes, decode_rgb
-from lerobot_streamrec.video.depth_config import DEPTH_ENCODER, DepthConfig
-from lerobot_streamrec.video.depth_quantisation import DepthQuantiser
-from lerobot_streamrec.video.mp4_encoder import Mp4Encoder
-from lerobot_streamrec.video.spooling_encoder import SpoolingEncoder
-from lerobot_streamrec.video.survey import survey_video
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config_record import config_record
+from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER, DepthConfig
+from lerobot_streamrec.video.codecs.depth_quantisation import DepthQuantiser
+from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
+from lerobot_streamrec.video.encode.spooling_encoder import SpoolingEncoder
+from lerobot_streamrec.video.mp4.decode_prefix import decode_codes, decode_rgb
+from lerobot_streamrec.video.mp4.packet_index import survey_video
 from numbered_pictures import HEIGHT, number_in, numbered_frame, WIDTH
 import numpy as np
 from picture_files import jpeg_file

@@ -20,7 +20,7 @@ from dataclasses import replace
 from lerobot_streamrec.nodes.live.arrivals import Heard
 from lerobot_streamrec.nodes.live.diagnosis import judge
 from lerobot_streamrec.nodes.live.observation import Observation
-from lerobot_streamrec.nodes.live.verdict import Level, worst
+from lerobot_streamrec.nodes.live.remarks import Level, worst
 import pytest
 
 IMAGE = 'sensor_msgs/msg/Image'

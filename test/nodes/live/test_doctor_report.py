@@ -22,8 +22,8 @@ from lerobot_streamrec.nodes.live.arrivals import Heard
 from lerobot_streamrec.nodes.live.doctor_report import render, report_console
 from lerobot_streamrec.nodes.live.machine_checks import Check
 from lerobot_streamrec.nodes.live.observation import Observation
+from lerobot_streamrec.nodes.live.remarks import Level, Remark
 from lerobot_streamrec.nodes.live.report import DoctorReport, TopicReport
-from lerobot_streamrec.nodes.live.verdict import Level, Remark
 import pytest
 from rich.console import Console
 

@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from lerobot_streamrec.nodes.live.joint_groups import JointGroups, part_names
-from lerobot_streamrec.nodes.live.seen import SeenPart
+from lerobot_streamrec.nodes.live.topic_observation import SeenPart
 import pytest
 
 pytestmark = [pytest.mark.ros]

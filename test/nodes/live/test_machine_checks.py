@@ -25,11 +25,11 @@ from lerobot_streamrec.nodes.live.machine_checks import (
     check_task,
     try_encoder,
 )
+from lerobot_streamrec.nodes.live.remarks import Level
 from lerobot_streamrec.nodes.live.shared_memory import left_over, LeftOver
-from lerobot_streamrec.nodes.live.verdict import Level
 from lerobot_streamrec.recording.config import DiskConfig, RecorderConfig, StreamConfig
-from lerobot_streamrec.video.config import EncoderConfig
-from lerobot_streamrec.video.depth_config import DepthConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.depth_config import DepthConfig
 import pytest
 
 FRONT = StreamConfig('observation.images.front', '/front')

@@ -19,7 +19,7 @@ from dataclasses import replace
 
 from lerobot_streamrec.nodes.live.arrivals import Heard
 from lerobot_streamrec.nodes.live.proposal import chosen_picture_topics, propose
-from lerobot_streamrec.nodes.live.seen import SeenPart, SeenTopic
+from lerobot_streamrec.nodes.live.topic_observation import SeenPart, SeenTopic
 import pytest
 from recorder_rig.seen_topics import (
     ARRAY,

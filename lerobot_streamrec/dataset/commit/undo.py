@@ -1,0 +1,230 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The last saved episode taken out of the dataset again: the way of a commit, backwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+import json
+import logging
+from pathlib import Path
+
+from lerobot_streamrec.dataset.commit.transaction import Transaction
+from lerobot_streamrec.dataset.format.features import camera_feature
+from lerobot_streamrec.dataset.format.files import Files
+from lerobot_streamrec.dataset.format.layout import (
+    DATA_PATH,
+    EPISODES_PATH,
+    FileIndex,
+    INFO,
+    QUARANTINE,
+    record_path,
+    row_stamps_path,
+    STATS,
+    TASKS,
+    VIDEO_PATH,
+)
+from lerobot_streamrec.dataset.format.leftovers import numbered_files
+from lerobot_streamrec.dataset.format.load_state import stats_content
+from lerobot_streamrec.dataset.format.state import DatasetState
+from lerobot_streamrec.dataset.format.statistics_file import (
+    forget_statistics_after,
+    read_sidecar,
+    sidecar_path,
+    weighted_by_rows,
+)
+from lerobot_streamrec.dataset.format.tasks import TaskTable
+from lerobot_streamrec.errors import DatasetError, EpisodeStateError
+from lerobot_streamrec.installed import streamrec_command
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+UNDONE = 'undone-episode'
+"""How the names of undone episodes begin in the quarantine folder."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class UndoneEpisode:
+    """
+    An episode that is not in the dataset any more.
+
+    :param episode_index: the number it had
+    :param num_rows: its rows
+    :param seconds: how long it lasts
+    :param folder: where its files lie; None if they could not be moved there
+    """
+
+    episode_index: int
+    num_rows: int
+    seconds: float
+    folder: Path | None
+
+    def __str__(self) -> str:
+        where = f'; it is kept in {self.folder} until finalize' if self.folder else ''
+        return (
+            f'undid episode {self.episode_index}: {self.num_rows} rows, {self.seconds:.1f} s'
+            f'{where}'
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _LastEpisode:
+    """The last episode's row of meta/episodes, and its files, which hold nothing else."""
+
+    length: int
+    meta: FileIndex
+    data: FileIndex
+    videos: Mapping[str, FileIndex]
+
+
+def undo_last(
+    files: Files, state: DatasetState, transaction: Transaction
+) -> tuple[DatasetState, UndoneEpisode]:
+    """
+    Take the last episode out. ``info.json`` is changed before the episode's files are moved.
+
+    :param files: the way to the disk
+    :param state: what is on it
+    :param transaction: takes everything back if this raises
+    :return: what is on the disk then, and what was undone
+    :raise EpisodeStateError: if there is no episode, or it shares files with others
+    :raise DatasetError: if it could not be done
+    """
+    if not state.info.total_episodes:
+        raise EpisodeStateError('there is no saved episode to undo')
+    last = _last_episode(files, state)
+    before = _state_before(files, state, last)
+    index, folder = before.info.total_episodes, None
+    if before.statistics is None:
+        # Without an episode there is nothing for readers to see.
+        transaction.withdraw(INFO)
+    else:
+        transaction.replace(STATS, stats_content(files, before.info, before.statistics))
+        transaction.commit(INFO, before.info.as_bytes())
+    # It is undone now. What follows can be done when the dataset is opened again as well: no
+    # reader looks at it, and the next episode's files take the places.
+    try:
+        if before.info.total_tasks < state.info.total_tasks and index:
+            files.replace(TASKS, before.tasks.as_bytes())
+        forget_statistics_after(files, index)
+        folder = files.quarantine_together(f'{UNDONE}-{index:06d}', _paths(files, before, last))
+    except DatasetError as error:
+        _log.warning('the files of the undone episode %d stay where they are: %s', index, error)
+    seconds = last.length / state.info.fps
+    return before, UndoneEpisode(index, last.length, seconds, folder)
+
+
+def purge_undone(files: Files) -> None:
+    """Delete undone episodes for good: the operator has said that the dataset is finished."""
+    for folder in files.path(QUARANTINE).glob(f'{UNDONE}-*'):
+        files.remove_tree(folder)
+
+
+def _last_episode(files: Files, state: DatasetState) -> _LastEpisode:
+    index = state.info.total_episodes - 1
+    numbers = numbered_files(files.path('meta/episodes'))
+    keys = state.info.video_keys
+    try:
+        meta = max(numbers)
+        table = pq.read_table(numbers[meta])
+        row = table.slice(table.num_rows - 1).to_pylist()[0]
+        last = _LastEpisode(
+            length=row['length'],
+            meta=meta,
+            data=_file(row, 'data'),
+            videos={key: _file(row, f'videos/{key}') for key in keys},
+        )
+        num_rows = pq.read_metadata(files.path(last.data.path(DATA_PATH))).num_rows
+    except (pa.ArrowException, OSError, ValueError, KeyError, IndexError) as error:
+        raise DatasetError(f'the last episode cannot be told: {error}') from error
+    begins = [row[f'videos/{key}/from_timestamp'] for key in keys]
+    is_alone = table.num_rows == 1 and num_rows == last.length and not any(begins)
+    if row['episode_index'] != index or not is_alone:
+        raise EpisodeStateError(
+            f'episode {index} shares a file with other episodes, as after finalize; '
+            'end the recorder and run: '
+            f'{streamrec_command("delete", files.root, "--episodes", index)}'
+        )
+    return last
+
+
+def _file(row: Mapping[str, int], prefix: str) -> FileIndex:
+    return FileIndex(row[f'{prefix}/chunk_index'], row[f'{prefix}/file_index'])
+
+
+def _state_before(files: Files, state: DatasetState, last: _LastEpisode) -> DatasetState:
+    """Return what the dataset was when the last episode was not in it."""
+    index = state.info.total_episodes - 1
+    state = replace(
+        state, next_data=last.data, next_meta=last.meta, next_video=dict(last.videos)
+    )
+    if not index:
+        features = {
+            key: camera_feature() if spec.is_video else spec
+            for key, spec in state.info.features.items()
+        }
+        info = replace(
+            state.info, features=features, total_episodes=0, total_frames=0, total_tasks=0
+        )
+        return replace(
+            state, info=info, tasks=TaskTable(), statistics=None, episode_columns=None
+        )
+    num_rows = state.info.total_frames - last.length
+    stated = read_sidecar(files.root, index, num_rows)
+    if stated is None:
+        raise EpisodeStateError(
+            f'the statistics without episode {index} are not kept in '
+            f'{files.path(sidecar_path(index))}; only the last episodes of this recorder can be '
+            'undone. End the recorder and run: '
+            f'{streamrec_command("delete", files.root, "--episodes", index)}'
+        )
+    tasks = state.tasks.first(_num_tasks(files, state))
+    info = replace(
+        state.info,
+        total_episodes=index,
+        total_frames=num_rows,
+        total_tasks=len(tasks.tasks),
+    )
+    statistics = weighted_by_rows(files.root, info, stated)
+    return replace(state, info=info, tasks=tasks, statistics=statistics)
+
+
+def _num_tasks(files: Files, state: DatasetState) -> int:
+    """Return the number of tasks before the last episode; all of them if that is unknown."""
+    last = state.info.total_episodes - 1
+    # Records of older releases tell it in the episode before alone.
+    for index, name in ((last, 'total_tasks_before'), (last - 1, 'total_tasks')):
+        with suppress(ValueError, KeyError, TypeError):
+            return int(json.loads(files.content(record_path(index)) or b'')[name])
+    return len(state.tasks.tasks)
+
+
+def _paths(files: Files, before: DatasetState, last: _LastEpisode) -> dict[str, Path]:
+    """Return by what name each of the episode's files goes to the quarantine folder."""
+    places = {
+        'data.parquet': last.data.path(DATA_PATH),
+        'episodes.parquet': last.meta.path(EPISODES_PATH),
+        **{f'{key}.mp4': file.path(VIDEO_PATH, key) for key, file in last.videos.items()},
+        'episode.json': record_path(before.info.total_episodes),
+        'row_stamps.parquet': row_stamps_path(before.info.total_episodes),
+    }
+    if not before.info.total_episodes:
+        places |= {'tasks.parquet': TASKS, 'stats.json': STATS}
+    paths = {name: files.path(relative) for name, relative in places.items()}
+    return {name: path for name, path in paths.items() if path.exists()}
+

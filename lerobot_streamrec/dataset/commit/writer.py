@@ -1,0 +1,384 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A dataset that grows by whole episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+import json
+from pathlib import Path
+import time
+
+from lerobot_streamrec.dataset.commit.transaction import Transaction
+from lerobot_streamrec.dataset.commit.undo import purge_undone, undo_last, UndoneEpisode
+from lerobot_streamrec.dataset.format.data_rows import Columns, default_columns, rows_table
+from lerobot_streamrec.dataset.format.draft import EpisodeDraft, SavedEpisode
+from lerobot_streamrec.dataset.format.episode_table import EpisodeRow, VideoPlace
+from lerobot_streamrec.dataset.format.features import (
+    camera_feature,
+    differences,
+    FeatureSpec,
+    vector_feature,
+    with_info,
+)
+from lerobot_streamrec.dataset.format.files import Files
+from lerobot_streamrec.dataset.format.histograms import histograms_json
+from lerobot_streamrec.dataset.format.info import DatasetInfo, read_info
+from lerobot_streamrec.dataset.format.layout import (
+    DATA_PATH,
+    EPISODES_PATH,
+    FileIndex,
+    INFO,
+    record_path,
+    row_stamps_path,
+    STATS,
+    TASKS,
+    VIDEO_PATH,
+)
+from lerobot_streamrec.dataset.format.load_state import resumed_state
+from lerobot_streamrec.dataset.format.lock import DatasetLock
+from lerobot_streamrec.dataset.format.parquet import to_bytes
+from lerobot_streamrec.dataset.format.row_stamps import row_stamps_table
+from lerobot_streamrec.dataset.format.state import DatasetState
+from lerobot_streamrec.dataset.format.statistics_file import (
+    AllStatistics,
+    counted_like,
+    kept_stats_path,
+    mended_stats_json,
+    merged_statistics,
+    parse_stats_json,
+    sidecar_bytes,
+    sidecar_path,
+    stats_json,
+)
+from lerobot_streamrec.dataset.rebuild.assemble import Progress
+from lerobot_streamrec.dataset.rebuild.changing import Change, measured
+from lerobot_streamrec.dataset.rebuild.compact import compact
+from lerobot_streamrec.errors import (
+    CommitError,
+    DatasetCorruptError,
+    DatasetMismatchError,
+    EpisodeStateError,
+)
+from lerobot_streamrec.stats.feature_statistics import vector_statistics
+from lerobot_streamrec.video.mp4.video_info import probe_video
+
+# Of so many episodes before the last the statistics are kept, so that they can be undone.
+_UNDO_DEPTH = 16
+
+_REOPEN = 'End the recorder, look after the disk, and start it again.'
+
+
+class DatasetWriter:
+    """
+    Commits episodes: after each ``commit`` the dataset on disk is whole and can be trained on.
+
+    Owned by one thread, except ``info``, which is a frozen snapshot. Every episode gets files of
+    its own, so that the cost of a commit does not depend on what was recorded before.
+
+    :param files: the way to the disk
+    :param state: what is on it
+    :param lock: keeps others out until ``close``
+    """
+
+    def __init__(self, files: Files, state: DatasetState, lock: DatasetLock) -> None:
+        self._files = files
+        self._state = state
+        self._lock = lock
+        self._doubt = ''
+
+    @property
+    def root(self) -> Path:
+        """The dataset's folder."""
+        return self._files.root
+
+    @property
+    def files(self) -> Files:
+        """The way to the disk."""
+        return self._files
+
+    @property
+    def info(self) -> DatasetInfo:
+        """What is committed, as info.json says it."""
+        return self._state.info
+
+    def commit(self, draft: EpisodeDraft) -> SavedEpisode:
+        """
+        Make an episode durable. ``info.json`` is replaced last: before that, nothing counts.
+
+        :raise DatasetMismatchError: if the episode does not fit the dataset
+        :raise CommitError: if it could not be written; the dataset is as it was
+        """
+        begin_s = time.monotonic()
+        with self._transaction('saved') as transaction:
+            info = self._info_for(draft)
+            size_bytes, state = self._write(draft, info, transaction)
+        before, self._state = self._state, state
+        # Undoing needs the last ones, and the episode is saved whether or not it can be deleted.
+        with suppress(OSError):
+            old = state.info.total_episodes - _UNDO_DEPTH - 1
+            for relative in (sidecar_path(old), kept_stats_path(old)):
+                self._files.path(relative).unlink(missing_ok=True)
+        return SavedEpisode(
+            episode_index=before.info.total_episodes,
+            num_rows=draft.num_rows,
+            num_videos=len(draft.videos),
+            size_bytes=size_bytes,
+            commit_s=time.monotonic() - begin_s,
+        )
+
+    def undo(self) -> UndoneEpisode:
+        """
+        Take the last episode out of the dataset; its files go to the quarantine folder.
+
+        :raise EpisodeStateError: if there is none, or it shares files with others
+        :raise CommitError: if it could not be done; the dataset is as it was
+        """
+        with self._transaction('undone') as transaction:
+            self._state, undone = undo_last(self._files, self._state, transaction)
+        return undone
+
+    def compact(self, progress: Progress | None = None) -> Change:
+        """
+        Merge small files up to LeRobot's sizes, and delete what was undone.
+
+        Blocks for as long as copying what is not in a full file takes.
+
+        :param progress: is told the bytes done and to do; what it raises ends the work
+        :raise DatasetError: if that cannot be done; the dataset is as it was
+        :raise VideoError: if a video cannot be read or written; the dataset is as it was
+        """
+        if self._doubt:
+            raise CommitError(f'nothing can be saved any more since {self._doubt}. {_REOPEN}')
+        purge_undone(self._files)
+        if not self._state.info.total_episodes:
+            nothing = measured(self.root)
+            return Change(0, nothing, nothing, 0.0)
+        try:
+            return compact(self.root, progress=progress)
+        finally:
+            # The files have other numbers now.
+            info = read_info(self.root)
+            self._state = resumed_state(self._files, info)
+
+    def annotate(self, metadata: Mapping[str, str]) -> int:
+        """
+        Add to what is said of the last episode in the recorder's own record of it.
+
+        :param metadata: text by name; an empty one takes back what was said
+        :return: the episode's index
+        :raise EpisodeStateError: if there is no episode
+        :raise DatasetError: if it cannot be written
+        """
+        index = self._state.info.total_episodes - 1
+        if index < 0:
+            raise EpisodeStateError('there is no saved episode to say anything of')
+        relative = record_path(index)
+        try:
+            record = dict(json.loads(self._files.content(relative) or b'{}'))
+        except (ValueError, TypeError) as error:
+            raise DatasetCorruptError(
+                f'{self._files.path(relative)} cannot be read: {error}'
+            ) from error
+        said = {**record.get('metadata', {}), **metadata}
+        record['metadata'] = {name: text for name, text in said.items() if text}
+        self._files.replace(relative, _json_bytes(record))
+        return index
+
+    @contextmanager
+    def _transaction(self, done: str) -> Iterator[Transaction]:
+        if self._doubt:
+            raise CommitError(f'nothing can be saved any more since {self._doubt}. {_REOPEN}')
+        transaction = Transaction(self._files)
+        try:
+            yield transaction
+        except (DatasetMismatchError, EpisodeStateError):
+            raise
+        # Whatever it was: what is on disk must be put in order before anybody hears of it.
+        except Exception as error:
+            if not transaction.take_back():
+                self._doubt = str(error)
+                raise CommitError(
+                    f'whether the episode is {done} cannot be told: {error}. {_REOPEN}'
+                ) from error
+            raise CommitError(f'the episode was not {done}: {error}') from error
+
+    def _info_for(self, draft: EpisodeDraft) -> DatasetInfo:
+        """Check that the episode is whole and fits; complete what the first one decides."""
+        info = self._state.info
+        root = self._files.root
+        for key, video in draft.videos.items():
+            if video.num_frames != draft.num_rows:
+                raise CommitError(
+                    f'{key} has {video.num_frames} frames for {draft.num_rows} rows'
+                )
+            if not video.path.is_file():
+                raise CommitError(f'{key} has no video: {video.path} is gone')
+        recorded: dict[str, FeatureSpec] = {
+            key: camera_feature(video.height, video.width, video.encoder_info)
+            for key, video in draft.videos.items()
+        }
+        for key, rows in draft.vectors.items():
+            names = (info.features[key].names if key in info.features else None) or ()
+            width = rows.shape[1]
+            # Messages were read by these names; their number is all that can differ here.
+            recorded[key] = vector_feature(
+                names if len(names) == width else tuple(map(str, range(width))),
+                rows.dtype.name,
+            )
+        present = {
+            key: spec if spec.shape else recorded.get(key, spec)
+            for key, spec in info.features.items()
+        }
+        found = differences(recorded, present)
+        if found:
+            raise DatasetMismatchError(root, found)
+        return replace(info, features=self._described(draft, present))
+
+    def _described(
+        self, draft: EpisodeDraft, features: Mapping[str, FeatureSpec]
+    ) -> dict[str, FeatureSpec]:
+        """Add what the first episode's videos say of themselves, once."""
+        present = self._state.info.features
+        return {
+            key: spec
+            if not spec.is_video or present[key].info
+            else with_info(
+                spec, {**probe_video(draft.videos[key].path), **draft.videos[key].encoder_info}
+            )
+            for key, spec in features.items()
+        }
+
+    def set_aside(self, folder: Path) -> Path:
+        """
+        Keep a take that could not be saved, out of the readers' sight.
+
+        :param folder: below the staging folder
+        :return: where it lies now
+        :raise DatasetError: if it cannot be moved
+        """
+        return self._files.quarantine(folder, 'unsaved')
+
+    def remove(self, folder: Path) -> None:
+        """Delete a take's staging folder, once its episode is saved or discarded."""
+        self._files.remove_tree(folder)
+
+    def close(self) -> None:
+        """Let other recorders in. Idempotent."""
+        self._lock.release()
+
+    def _write(
+        self, draft: EpisodeDraft, info: DatasetInfo, transaction: Transaction
+    ) -> tuple[int, DatasetState]:
+        """Write everything, info.json last; returns the bytes written and what is there then."""
+        state = self._state
+        tasks = state.tasks.with_task(draft.task)
+        columns = self._columns(draft, tasks.index(draft.task))
+        pictures = {
+            key: replace(video.statistics, num_rows=draft.num_rows)
+            for key, video in draft.videos.items()
+        }
+        statistics: AllStatistics = {
+            **{key: vector_statistics(values) for key, values in columns.items()},
+            **counted_like(state.statistics, pictures),
+        }
+        total = merged_statistics(state.statistics, statistics)
+        row = self._episode_row(draft, statistics)
+        new_info = info.after(draft.num_rows, len(tasks.tasks))
+        data = to_bytes(rows_table(info.features, columns))
+        size_bytes = len(data) + sum(v.path.stat().st_size for v in draft.videos.values())
+
+        for key, video in draft.videos.items():
+            transaction.adopt(video.path, row.videos[key].file.path(VIDEO_PATH, key))
+        transaction.create(row.data_file.path(DATA_PATH), data)
+        stats = stats_json(total, info.features, self._files.content(STATS))
+        meta = to_bytes(row.as_table(state.episode_columns))
+        transaction.create(row.meta_file.path(EPISODES_PATH), meta)
+        if tasks is not state.tasks:
+            transaction.replace(TASKS, tasks.as_bytes())
+        self._keep_statistics_of_others(transaction)
+        transaction.replace(sidecar_path(new_info.total_episodes), sidecar_bytes(total))
+        transaction.replace(STATS, stats)
+        record = _record(draft, row, new_info, len(state.tasks.tasks))
+        transaction.replace(record_path(row.episode_index), record)
+        if draft.row_stamps:
+            content = to_bytes(row_stamps_table(draft.row_stamps))
+            transaction.replace(row_stamps_path(row.episode_index), content)
+        transaction.commit(INFO, new_info.as_bytes())
+        return size_bytes, state.after(new_info, tasks, total, row)
+
+    def _keep_statistics_of_others(self, transaction: Transaction) -> None:
+        """Keep files that undo needs, before the first episode after those of other writers."""
+        state = self._state
+        total = state.info.total_episodes
+        if state.statistics is None or self._files.path(sidecar_path(total)).exists():
+            return
+        content = self._files.content(STATS)
+        if content is not None:
+            stated = parse_stats_json(content, self.root, state.info.total_frames)
+            content = mended_stats_json(content, stated, state.statistics)
+            transaction.replace(kept_stats_path(total), content)
+        transaction.replace(sidecar_path(total), sidecar_bytes(state.statistics))
+
+    def _columns(self, draft: EpisodeDraft, task_index: int) -> Columns:
+        info = self._state.info
+        return {
+            **draft.vectors,
+            **default_columns(
+                draft.num_rows,
+                fps=info.fps,
+                episode_index=info.total_episodes,
+                from_index=info.total_frames,
+                task_index=task_index,
+            ),
+        }
+
+    def _episode_row(self, draft: EpisodeDraft, statistics: AllStatistics) -> EpisodeRow:
+        state = self._state
+        seconds = draft.num_rows / state.info.fps
+        return EpisodeRow(
+            episode_index=state.info.total_episodes,
+            tasks=(draft.task,),
+            length=draft.num_rows,
+            from_index=state.info.total_frames,
+            data_file=state.next_data,
+            meta_file=state.next_meta,
+            videos={
+                key: VideoPlace(state.next_video.get(key, FileIndex()), 0.0, seconds)
+                for key in draft.videos
+            },
+            statistics=statistics,
+        )
+
+
+def _record(
+    draft: EpisodeDraft, row: EpisodeRow, info: DatasetInfo, num_tasks_before: int
+) -> bytes:
+    cameras = {key: video.statistics for key, video in draft.videos.items()}
+    content = {
+        'episode_index': row.episode_index,
+        'length': row.length,
+        # Undoing needs to know which tasks the episode brought.
+        'total_tasks': info.total_tasks,
+        'total_tasks_before': num_tasks_before,
+        **draft.record,
+        'histograms': histograms_json(cameras),
+    }
+    return _json_bytes(content)
+
+
+def _json_bytes(content: Mapping[str, object]) -> bytes:
+    return (json.dumps(content, indent=2, ensure_ascii=False) + '\n').encode()

@@ -1,0 +1,228 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""All that a dataset says of itself, read and checked, for tools that make another out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from lerobot_streamrec.dataset.format.episode_reader import (
+    read_episodes,
+    read_parquet,
+    read_record,
+    statistics_in,
+)
+from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
+from lerobot_streamrec.dataset.format.info import (
+    DatasetInfo,
+    info_content,
+    info_of,
+    parse_raw_info,
+)
+from lerobot_streamrec.dataset.format.layout import (
+    DATA_PATH,
+    EPISODES_PATH,
+    FileIndex,
+    STATS,
+    TASKS,
+    VIDEO_PATH,
+)
+from lerobot_streamrec.dataset.format.statistics_file import (
+    AllStatistics,
+    DatasetStatistics,
+    parse_stats_json,
+    read_sidecar,
+    weighted_by_rows,
+)
+from lerobot_streamrec.dataset.format.symlink_guard import refuse_special_files
+from lerobot_streamrec.dataset.format.table_rules import refuse_odd_rows, refuse_odd_tables
+from lerobot_streamrec.dataset.format.tasks import parse_tasks, TaskColumns, TaskTable
+from lerobot_streamrec.errors import DatasetCorruptError
+import pyarrow as pa
+
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Catalog:
+    """
+    One dataset; ``episodes`` are without their statistics, which ``statistics_of`` reads.
+
+    :param root: its folder
+    :param info: the part of info.json that this package knows
+    :param raw_info: all of info.json
+    :param tasks: in the order of their numbers
+    :param task_columns: columns that other writers added to tasks.parquet
+    :param stated: its statistics; None if there is neither stats.json nor a file of ours
+    :param episodes: in order
+    :param meta_counts: per episodes file: its episodes
+    """
+
+    root: Path
+    info: DatasetInfo
+    raw_info: Mapping[str, Any]
+    tasks: tuple[str, ...]
+    stated: DatasetStatistics | None
+    episodes: tuple[EpisodeRow, ...]
+    task_columns: TaskColumns = field(default_factory=TaskColumns)
+    _tables: dict[FileIndex, pa.Table] = field(default_factory=dict, repr=False)
+    _weighted: list[AllStatistics] = field(default_factory=list, repr=False)
+
+    @property
+    def data_limit_bytes(self) -> int:
+        """How large a data or episodes file may become, by the dataset's own word."""
+        return int(float(self.raw_info.get('data_files_size_in_mb') or 100) * _MIB)
+
+    @property
+    def video_limit_bytes(self) -> int:
+        """How large an MP4 may become."""
+        return int(float(self.raw_info.get('video_files_size_in_mb') or 200) * _MIB)
+
+    def data_path(self, file: FileIndex) -> Path:
+        """Return where a data file is."""
+        return self.root / file.path(DATA_PATH)
+
+    def meta_path(self, file: FileIndex) -> Path:
+        """Return where an episodes file is."""
+        return self.root / file.path(EPISODES_PATH)
+
+    def video_path(self, video_key: str, file: FileIndex) -> Path:
+        """Return where an MP4 is."""
+        return self.root / file.path(VIDEO_PATH, video_key)
+
+    def meta_table(self, file: FileIndex) -> pa.Table:
+        """
+        Read an episodes file with all its columns; the last one read is kept.
+
+        :raise DatasetCorruptError: if it cannot be read
+        """
+        if file not in self._tables:
+            self._tables.clear()
+            self._tables[file] = read_parquet(self.meta_path(file))
+        return self._tables[file]
+
+    def content(self, relative: PurePosixPath) -> bytes | None:
+        """
+        Read a file; None if there is none.
+
+        :raise DatasetCorruptError: if it cannot be read
+        """
+        return _content(self.root, relative)
+
+    def statistics(self) -> AllStatistics:
+        """
+        Return the statistics of the dataset, each episode weighted by its rows; read once.
+
+        :raise DatasetCorruptError: if an episodes file cannot be read
+        """
+        if not self._weighted:
+            found = self.stated and weighted_by_rows(self.root, self.info, self.stated)
+            self._weighted.append(found or {})
+        return self._weighted[0]
+
+    def statistics_of(self, episode: EpisodeRow, keys: Sequence[str]) -> AllStatistics:
+        """
+        Read an episode's own statistics.
+
+        :param keys: of features; what the file lacks is left out
+        """
+        table = self.meta_table(episode.meta_file)
+        numbers = table.column('episode_index').to_pylist()
+        return statistics_in(table.slice(numbers.index(episode.episode_index), 1), keys)
+
+    def record_of(self, episode_index: int) -> dict[str, Any] | None:
+        """Read what the recorder kept of an episode; None if it kept nothing that is whole."""
+        return read_record(self.root, episode_index)
+
+
+def read_catalog(root: Path) -> Catalog:
+    """
+    Read a dataset; only committed episodes are looked at.
+
+    :raise DatasetCorruptError: if a file is missing, cannot be read or contradicts another one
+    :raise DatasetMismatchError: if it is of another version of the format
+    """
+    root = root.resolve()
+    refuse_special_files(root)
+    raw_info = parse_raw_info(info_content(root), root)
+    info = info_of(raw_info, root)
+    refuse_odd_tables(root, info)
+    tasks_content = _content(root, TASKS)
+    if tasks_content is None and info.total_tasks:
+        raise DatasetCorruptError(f'{root / TASKS} is missing')
+    table = parse_tasks(tasks_content, root) if tasks_content is not None else TaskTable()
+    tasks = table.tasks
+    if len(tasks) < info.total_tasks:
+        problem = (
+            f'found {len(tasks)} tasks, expected {info.total_tasks}, which is total_tasks in '
+            'info.json'
+        )
+        raise DatasetCorruptError(f'{root / TASKS}: {problem}')
+    episodes = read_episodes(root, info)
+    num_rows = sum(one.length for one in episodes)
+    if num_rows != info.total_frames:
+        raise DatasetCorruptError(
+            f'{root}: info.json counts {info.total_frames} rows, the episodes have {num_rows}'
+        )
+    return Catalog(
+        root=root,
+        info=info,
+        raw_info=raw_info,
+        tasks=tasks[: info.total_tasks],
+        task_columns=table.others,
+        stated=_statistics(root, info),
+        episodes=episodes,
+    )
+
+
+def refuse_odd_dataset(root: Path, without: Collection[int] = ()) -> None:
+    """
+    Refuse a dataset that a tool cannot work with, before the tool touches anything; reads only.
+
+    :param root: its folder
+    :param without: episodes whose rows may be of any kind, since the tool takes them out
+    :raise DatasetCorruptError: naming the file and what is wrong with it
+    :raise DatasetMismatchError: if it is of another version of the format
+    """
+    catalog = read_catalog(root)
+    of_file: dict[FileIndex, list[EpisodeRow]] = {}
+    for one in catalog.episodes:
+        if one.episode_index not in without:
+            of_file.setdefault(one.data_file, []).append(one)
+    for file, episodes in of_file.items():
+        path = catalog.data_path(file)
+        if not path.is_file():
+            raise DatasetCorruptError(f'{path} is missing, and episodes refer to it')
+        lengths = {one.episode_index: one.length for one in episodes}
+        refuse_odd_rows(catalog.root, path, catalog.info, lengths)
+
+
+def _content(root: Path, relative: PurePosixPath) -> bytes | None:
+    try:
+        return bytes((root / relative).read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DatasetCorruptError(f'{root / relative} cannot be read: {error}') from error
+
+
+def _statistics(root: Path, info: DatasetInfo) -> DatasetStatistics | None:
+    stated = read_sidecar(root, info.total_episodes, info.total_frames)
+    content = None if stated else _content(root, STATS)
+    if content is None:
+        return stated
+    return parse_stats_json(content, root, info.total_frames, info.keys_with_statistics)

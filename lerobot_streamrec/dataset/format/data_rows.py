@@ -1,0 +1,64 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""data/chunk-XXX/file-XXX.parquet: the rows of an episode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lerobot_streamrec.dataset.format.features import arrow_type, data_schema, FeatureSpec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Columns = Mapping[str, npt.NDArray[np.generic]]
+
+
+def default_columns(
+    num_rows: int, *, fps: int, episode_index: int, from_index: int, task_index: int
+) -> dict[str, npt.NDArray[np.generic]]:
+    """
+    Make the columns that LeRobot adds to every dataset.
+
+    ``timestamp`` stays in double precision here, as LeRobot's statistics of it do; the table
+    rounds it to float32.
+    """
+    frame_index = np.arange(num_rows, dtype=np.int64)
+    return {
+        'timestamp': frame_index / fps,
+        'frame_index': frame_index,
+        'episode_index': np.full(num_rows, episode_index, dtype=np.int64),
+        'index': from_index + frame_index,
+        'task_index': np.full(num_rows, task_index, dtype=np.int64),
+    }
+
+
+def rows_table(features: Mapping[str, FeatureSpec], columns: Columns) -> pa.Table:
+    """
+    Build the table of an episode.
+
+    :param features: all of the dataset, in order
+    :param columns: per feature that is not a video: ``(n,)`` or ``(n, d)``
+    """
+    schema = data_schema(features)
+    arrays = [_array(features[name], columns[name]) for name in schema.names]
+    return pa.table(arrays, schema=schema)
+
+
+def _array(spec: FeatureSpec, values: npt.NDArray[np.generic]) -> pa.Array:
+    flat = pa.array(values.astype(spec.dtype, copy=False).reshape(-1))
+    kind = arrow_type(spec)
+    if pa.types.is_fixed_size_list(kind):
+        return pa.FixedSizeListArray.from_arrays(flat, type=kind)
+    return flat

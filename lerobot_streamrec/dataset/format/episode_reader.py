@@ -1,0 +1,210 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Where the episodes of any dataset are: meta/episodes, read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+import json
+from pathlib import Path
+from typing import Any
+
+from lerobot_streamrec.dataset.format.episode_table import EpisodeRow, numbers_problem, VideoPlace
+from lerobot_streamrec.dataset.format.info import DatasetInfo
+from lerobot_streamrec.dataset.format.layout import FileIndex, record_path
+from lerobot_streamrec.dataset.format.parquet import TableFile
+from lerobot_streamrec.errors import DatasetCorruptError, UnusableDatasetError
+from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, STATISTICS
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """
+    Read one parquet file.
+
+    :raise DatasetCorruptError: naming the file
+    """
+    try:
+        # By a file object: a path would be searched for partitions in the names of its folders.
+        with path.open('rb') as opened:
+            return pq.read_table(opened, columns=columns)
+    except pa.ArrowInvalid:
+        return _read_odd_table(path, columns)
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise DatasetCorruptError(f'{path} cannot be read: {error}') from error
+
+
+def _read_odd_table(path: Path, columns: list[str] | None) -> pa.Table:
+    """Read a file that may lack vectors, as ``TableFile`` says."""
+    try:
+        with TableFile(path) as file:
+            table = file.read(columns=columns)
+        return table if columns is None else table.select(columns)
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise DatasetCorruptError(f'{path} cannot be read: {error}') from error
+
+
+def read_schema(path: Path) -> pa.Schema:
+    """
+    Read which columns a parquet file has.
+
+    :raise DatasetCorruptError: naming the file
+    """
+    try:
+        return pq.read_schema(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetCorruptError(f'{path} cannot be read: {error}') from error
+
+
+def read_episodes(root: Path, info: DatasetInfo) -> tuple[EpisodeRow, ...]:
+    """
+    Read the committed episodes, without their statistics.
+
+    :param root: the dataset's folder
+    :param info: says how many are committed
+    :raise DatasetCorruptError: if they are not whole, or not in order
+    """
+    found: list[EpisodeRow] = []
+    for path in sorted((root / 'meta/episodes').glob('*/*.parquet')):
+        meta_file = file_number(path)
+        names = read_schema(path).names
+        table = read_parquet(path, [name for name in names if not name.startswith('stats/')])
+        try:
+            found += [_episode(row, meta_file, info) for row in table.to_pylist()]
+        except (KeyError, TypeError) as error:
+            raise DatasetCorruptError(f'{path} lacks a column or a value: {error}') from error
+    committed = found[: info.total_episodes]
+    _check_order(root, info, committed)
+    return tuple(committed)
+
+
+def read_statistics(
+    root: Path, total_episodes: int, keys: Collection[str]
+) -> Iterator[tuple[int, dict[str, FeatureStatistics]]]:
+    """
+    Read what the committed episodes say of themselves, in order.
+
+    :param root: the dataset's folder
+    :param total_episodes: how many are committed
+    :param keys: names of features; an episode without statistics of a feature lacks its key
+    :return: each episode's number and statistics
+    :raise DatasetCorruptError: if a file cannot be read
+    """
+    wanted = {statistics_column(key, name) for key in keys for name in STATISTICS}
+    num_read = 0
+    for path in sorted((root / 'meta/episodes').glob('*/*.parquet')):
+        names = [name for name in read_schema(path).names if name in wanted]
+        table = read_parquet(path, ['episode_index', 'length', *names])
+        for at in range(min(len(table), total_episodes - num_read)):
+            row = table.slice(at, 1)
+            yield row.column('episode_index')[0].as_py(), statistics_in(row, keys)
+        num_read += len(table)
+
+
+def statistics_in(row: pa.Table, keys: Collection[str]) -> dict[str, FeatureStatistics]:
+    """
+    Read the statistics in an episode's row of meta/episodes.
+
+    :param row: with its ``length``
+    :param keys: names of features; a feature is left out if one of its statistics is missing or
+        not a number
+    """
+    length, found = row.column('length')[0].as_py(), {}
+    for key in keys:
+        columns = {name: statistics_column(key, name) for name in STATISTICS}
+        lists = {
+            name: row.column(column)[0].as_py()
+            for name, column in columns.items()
+            if column in row.column_names
+        }
+        try:
+            statistics = FeatureStatistics.from_lists(lists, length)
+        except (KeyError, TypeError, ValueError):
+            continue
+        if all(np.isfinite(values).all() for values in statistics.values.values()):
+            found[key] = statistics
+    return found
+
+
+def statistics_column(key: str, name: str) -> str:
+    """Return the column of meta/episodes that holds a statistic of a feature."""
+    return f'stats/{key}/{name}'
+
+
+def read_record(root: Path, episode_index: int) -> dict[str, Any] | None:
+    """Read what the recorder kept of an episode; None if it kept nothing that is whole."""
+    try:
+        content = json.loads((root / record_path(episode_index)).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def file_number(path: Path) -> FileIndex:
+    """
+    Return the number of a file by its name.
+
+    :raise DatasetCorruptError: if no writer of the format gives a file this name
+    """
+    chunk, file = path.parent.name, path.stem
+    try:
+        return FileIndex(int(chunk.removeprefix('chunk-')), int(file.removeprefix('file-')))
+    except ValueError as error:
+        raise DatasetCorruptError(
+            f'{path} does not belong there, and readers of the format read it'
+        ) from error
+
+
+def _episode(row: Mapping[str, Any], meta_file: FileIndex, info: DatasetInfo) -> EpisodeRow:
+    videos = {
+        key: VideoPlace(
+            _file(row, f'videos/{key}'),
+            float(row[f'videos/{key}/from_timestamp']),
+            float(row[f'videos/{key}/to_timestamp']),
+        )
+        for key in info.video_keys
+    }
+    return EpisodeRow(
+        episode_index=int(row['episode_index']),
+        tasks=tuple(row['tasks']),
+        length=int(row['length']),
+        from_index=int(row['dataset_from_index']),
+        data_file=_file(row, 'data'),
+        meta_file=meta_file,
+        videos=videos,
+        statistics={},
+    )
+
+
+def _file(row: Mapping[str, Any], prefix: str) -> FileIndex:
+    return FileIndex(int(row[f'{prefix}/chunk_index']), int(row[f'{prefix}/file_index']))
+
+
+def _check_order(root: Path, info: DatasetInfo, episodes: Sequence[EpisodeRow]) -> None:
+    indices = [one.episode_index for one in episodes]
+    # The number in info.json may be any; nothing is made that large.
+    if len(indices) != info.total_episodes or indices != list(range(len(indices))):
+        raise UnusableDatasetError(
+            root, 'meta/episodes', numbers_problem(indices, info.total_episodes)
+        )
+    begin = 0
+    for one in episodes:
+        if one.from_index != begin or one.length < 1:
+            raise DatasetCorruptError(
+                f'{root}: episode {one.episode_index} begins at row {one.from_index} and has '
+                f'{one.length} rows; it must begin at {begin}'
+            )
+        begin += one.length

@@ -1,0 +1,202 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""meta/episodes/chunk-XXX/file-XXX.parquet: where an episode's rows and videos are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lerobot_streamrec.dataset.format.layout import FileIndex
+from lerobot_streamrec.errors import DatasetCorruptError, UnusableDatasetError
+from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, STATISTICS
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPlace:
+    """
+    Where an episode stands in its camera's files.
+
+    :param file: the MP4
+    :param from_timestamp: seconds into it
+    :param to_timestamp: seconds into it, one frame period after the last frame's
+    """
+
+    file: FileIndex
+    from_timestamp: float
+    to_timestamp: float
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeRow:
+    """
+    One episode's metadata.
+
+    :param episode_index: its number, and its place over all files
+    :param tasks: distinct tasks of its rows
+    :param length: its rows
+    :param from_index: global number of its first row
+    :param data_file: holds all its rows
+    :param meta_file: holds this
+    :param videos: per video key
+    :param statistics: per feature
+    """
+
+    episode_index: int
+    tasks: tuple[str, ...]
+    length: int
+    from_index: int
+    data_file: FileIndex
+    meta_file: FileIndex
+    videos: Mapping[str, VideoPlace]
+    statistics: Mapping[str, FeatureStatistics]
+
+    def as_table(self, columns: Collection[str] | None = None) -> pa.Table:
+        """
+        Return a table of one row in the format's columns.
+
+        :param columns: columns that may be written; None: all
+        """
+        cells: dict[str, tuple[Any, pa.DataType]] = {
+            'episode_index': (self.episode_index, pa.int64()),
+            'tasks': (list(self.tasks), pa.list_(pa.string())),
+            'length': (self.length, pa.int64()),
+            **_file_cells('data', self.data_file),
+            'dataset_from_index': (self.from_index, pa.int64()),
+            'dataset_to_index': (self.from_index + self.length, pa.int64()),
+        }
+        for key, place in self.videos.items():
+            cells.update(_file_cells(f'videos/{key}', place.file))
+            cells[f'videos/{key}/from_timestamp'] = (place.from_timestamp, pa.float64())
+            cells[f'videos/{key}/to_timestamp'] = (place.to_timestamp, pa.float64())
+        for key, statistics in self.statistics.items():
+            cells.update(_statistics_cells(key, statistics))
+        cells.update(_file_cells('meta/episodes', self.meta_file))
+        return pa.table(
+            {
+                name: pa.array([value], type=kind)
+                for name, (value, kind) in cells.items()
+                if columns is None or name in columns
+            }
+        )
+
+
+def _file_cells(prefix: str, file: FileIndex) -> dict[str, tuple[Any, pa.DataType]]:
+    return {
+        f'{prefix}/chunk_index': (file.chunk_index, pa.int64()),
+        f'{prefix}/file_index': (file.file_index, pa.int64()),
+    }
+
+
+def _statistics_cells(
+    key: str, statistics: FeatureStatistics
+) -> dict[str, tuple[Any, pa.DataType]]:
+    lists = statistics.as_lists()
+    kind = pa.float64()
+    for _ in range(statistics.values['mean'].ndim):
+        kind = pa.list_(kind)
+    return {
+        f'stats/{key}/{name}': (lists[name], pa.list_(pa.int64()) if name == 'count' else kind)
+        for name in STATISTICS
+        if name in lists
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedFiles:
+    """
+    What the committed episodes refer to.
+
+    :param num_rows: rows of all of them
+    :param tasks: of all of them
+    :param meta: episodes files with at least one committed episode
+    :param data: data files
+    :param videos: per video key
+    """
+
+    num_rows: int
+    tasks: frozenset[str]
+    meta: frozenset[FileIndex]
+    data: frozenset[FileIndex]
+    videos: Mapping[str, frozenset[FileIndex]]
+
+
+def committed_files(
+    root: Path,
+    paths: Mapping[FileIndex, Path],
+    total_episodes: int,
+    video_keys: tuple[str, ...],
+) -> CommittedFiles:
+    """
+    Read which files the first ``total_episodes`` episodes refer to.
+
+    :param root: the dataset's folder
+    :param paths: all episodes files
+    :param total_episodes: what info.json says
+    :param video_keys: features with videos
+    :raise DatasetCorruptError: if episodes are missing or out of order
+    """
+    prefixes = ['data', *(f'videos/{key}' for key in video_keys)]
+    columns = [f'{prefix}/{part}_index' for prefix in prefixes for part in ('chunk', 'file')]
+    rows: list[dict[str, Any]] = []
+    meta: set[FileIndex] = set()
+    for number in sorted(paths):
+        try:
+            table = pq.read_table(
+                paths[number], columns=['episode_index', 'tasks', 'length', *columns]
+            )
+        except (pa.ArrowException, OSError) as error:
+            raise DatasetCorruptError(f'{paths[number]} cannot be read: {error}') from error
+        if len(rows) < total_episodes:
+            meta.add(number)
+        rows += table.to_pylist()
+    committed = rows[:total_episodes]
+    indices = [row['episode_index'] for row in committed]
+    if len(indices) != total_episodes or indices != list(range(len(indices))):
+        problem = numbers_problem(indices, total_episodes)
+        raise UnusableDatasetError(root, 'meta/episodes', problem)
+    files = {prefix: _files_of(committed, prefix) for prefix in prefixes}
+    return CommittedFiles(
+        num_rows=sum(row['length'] for row in committed),
+        tasks=frozenset(task for row in committed for task in row['tasks']),
+        meta=frozenset(meta),
+        data=files['data'],
+        videos={key: files[f'videos/{key}'] for key in video_keys},
+    )
+
+
+def numbers_problem(indices: Sequence[int], total_episodes: int) -> str:
+    """
+    Say how the numbers of episodes are not those from 0 on.
+
+    :param indices: numbers as they stand in meta/episodes
+    :param total_episodes: number of episodes that info.json counts
+    """
+    if len(indices) < total_episodes:
+        return (
+            f'found {len(indices)} episodes, expected {total_episodes}, which is total_episodes '
+            'in info.json'
+        )
+    place = next(number for number, index in enumerate(indices) if index != number)
+    return f'episode {indices[place]} stands in the place of episode {place}'
+
+
+def _files_of(rows: list[dict[str, Any]], prefix: str) -> frozenset[FileIndex]:
+    return frozenset(
+        FileIndex(row[f'{prefix}/chunk_index'], row[f'{prefix}/file_index']) for row in rows
+    )

@@ -1,0 +1,252 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The columns of a dataset: what info.json says of them and their Arrow types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+import json
+import re
+from typing import Any
+
+from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.video.codecs.depth_config import (
+    DEPTH_UNIT,
+    is_depth,
+    IS_DEPTH_MAP,
+    stored_depth,
+)
+import pyarrow as pa
+
+VIDEO_CODEC = 'video.codec'
+CAMERA_NAMES = ('height', 'width', 'channels')
+
+MAX_CHANNELS = 4
+"""No picture has more."""
+
+_KEY = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]*')
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpec:
+    """
+    One feature.
+
+    :param dtype: numpy's name, or ``video``
+    :param shape: ``(d,)``, or ``(height, width, channels)`` of a camera; None: not known yet
+    :param names: one per element of a vector; None for scalars
+    :param info: of a camera: codec and encoder settings
+    :param entry: the description in info.json as somebody wrote it, with keys that are not known
+        here; None for a feature that no file describes yet
+    """
+
+    dtype: str
+    shape: tuple[int, ...] | None
+    names: tuple[str, ...] | None = None
+    info: Mapping[str, object] = field(default_factory=dict)
+    entry: Mapping[str, object] | None = field(default=None, compare=False)
+
+    @property
+    def is_video(self) -> bool:
+        """Whether the feature's frames stand in MP4 files instead of a column."""
+        return self.dtype == 'video'
+
+    @property
+    def picture_shape(self) -> tuple[int, ...] | None:
+        """A camera's ``(height, width, channels)``, whatever order info.json has."""
+        if self.shape is None or len(self.shape) != 3 or self.shape[2] <= MAX_CHANNELS:
+            return self.shape
+        # Older datasets say (channels, height, width).
+        return (*self.shape[1:], self.shape[0])
+
+    def as_json(self) -> dict[str, object]:
+        """Return the content of info.json; descriptions that were read are returned unchanged."""
+        if self.entry is not None:
+            return dict(self.entry)
+        entry: dict[str, object] = {
+            'dtype': self.dtype,
+            'shape': list(self.shape or ()),
+            'names': None if self.names is None else list(self.names),
+        }
+        if self.info:
+            entry['info'] = dict(self.info)
+        return entry
+
+
+def camera_feature(
+    height: int | None = None,
+    width: int | None = None,
+    info: Mapping[str, object] | None = None,
+) -> FeatureSpec:
+    """Describe a camera; of colour unless its info says depth, without a size until it is seen."""
+    channels = 1 if is_depth(info or {}) else 3
+    shape = None if height is None or width is None else (height, width, channels)
+    return FeatureSpec('video', shape, CAMERA_NAMES, info or {})
+
+
+def vector_feature(names: tuple[str, ...], dtype: str = 'float32') -> FeatureSpec:
+    """Describe a vector."""
+    return FeatureSpec(dtype, (len(names),), names)
+
+
+DEFAULT_FEATURES: dict[str, FeatureSpec] = {
+    'timestamp': FeatureSpec('float32', (1,)),
+    'frame_index': FeatureSpec('int64', (1,)),
+    'episode_index': FeatureSpec('int64', (1,)),
+    'index': FeatureSpec('int64', (1,)),
+    'task_index': FeatureSpec('int64', (1,)),
+}
+"""LeRobot adds these to every dataset; a user may not bring them."""
+
+
+def check_feature_key(name: str, key: str) -> str:
+    """
+    Refuse what cannot be a feature: the key becomes a folder's name.
+
+    :param name: the setting that the key came from
+    :param key: such as ``observation.images.front``
+    :return: the key
+    :raise ConfigError: if it has other characters than letters, digits, ``_``, ``.`` and ``-``
+    """
+    if key in DEFAULT_FEATURES or not _KEY.fullmatch(key) or '..' in key:
+        raise ConfigError(
+            name,
+            key,
+            'letters, digits, _, - and single dots are allowed, and not one of '
+            f'{", ".join(DEFAULT_FEATURES)}',
+        )
+    return key
+
+
+def with_info(spec: FeatureSpec, info: Mapping[str, object]) -> FeatureSpec:
+    """Return a camera's feature with what its first video says of itself."""
+    entry = None if spec.entry is None else {**spec.entry, 'info': dict(info)}
+    return replace(spec, info=info, entry=entry)
+
+
+def parse_feature(entry: Mapping[str, Any]) -> FeatureSpec:
+    """
+    Read the description of a feature in info.json; raises KeyError or TypeError if it is not one.
+
+    Older releases call the info of a camera ``video_info``, and put the names of a vector into a
+    dictionary of lists.
+    """
+    names = entry.get('names')
+    if isinstance(names, dict):
+        lists = [one for one in names.values() if isinstance(one, list)]
+        names = [name for one in lists for name in one] if len(lists) == len(names) else None
+    return FeatureSpec(
+        dtype=entry['dtype'],
+        shape=tuple(entry['shape']),
+        names=tuple(names) if isinstance(names, list) else None,
+        info={**(entry.get('video_info') or {}), **(entry.get('info') or {})},
+        entry=dict(entry),
+    )
+
+
+def arrow_type(spec: FeatureSpec) -> pa.DataType:
+    """Return the Arrow type of a feature's column."""
+    assert spec.shape is not None
+    element = pa.from_numpy_dtype(spec.dtype)
+    return element if spec.shape == (1,) else pa.list_(element, spec.shape[0])
+
+
+def data_schema(features: Mapping[str, FeatureSpec]) -> pa.Schema:
+    """
+    Return the schema of the data files, in the order of the features.
+
+    The metadata is what ``datasets.load_dataset`` and the viewer of the Hub look for.
+    """
+    columns = {key: spec for key, spec in features.items() if not spec.is_video}
+    described = {key: _hugging_face_feature(spec) for key, spec in columns.items()}
+    metadata = {'huggingface': json.dumps({'info': {'features': described}})}
+    fields = [pa.field(key, arrow_type(spec)) for key, spec in columns.items()]
+    return pa.schema(fields, metadata=metadata)
+
+
+def _hugging_face_feature(spec: FeatureSpec) -> dict[str, Any]:
+    value = {'dtype': spec.dtype, '_type': 'Value'}
+    if pa.types.is_fixed_size_list(arrow_type(spec)):
+        assert spec.shape is not None
+        return {'feature': value, 'length': spec.shape[0], '_type': 'List'}
+    return value
+
+
+def differences(
+    wanted: Mapping[str, FeatureSpec], present: Mapping[str, FeatureSpec]
+) -> list[str]:
+    """
+    Compare what is to be recorded with what a dataset holds; default features left out.
+
+    :return: per difference a text with both sides; sizes not known yet differ from nothing
+    """
+    found = []
+    for key in [*wanted, *(key for key in present if key not in wanted)]:
+        if key in DEFAULT_FEATURES:
+            continue
+        ours, theirs = wanted.get(key), present.get(key)
+        if ours is None or theirs is None:
+            found.append(
+                f'feature {key} is not recorded now, but is in the dataset'
+                if ours is None
+                else f'feature {key} is recorded now and not in the dataset'
+            )
+            continue
+        if ours.dtype != theirs.dtype:
+            found.append(f'{key} has dtype {theirs.dtype} in the dataset, {ours.dtype} now')
+        elif ours.shape is not None and ours.picture_shape != theirs.picture_shape:
+            found.append(f'{key} has shape {theirs.shape} in the dataset, {ours.shape} now')
+        # A number by itself is the same with a name and without.
+        elif not ours.is_video and ours.names != (theirs.names or _no_names(ours)):
+            found.append(f'{key} has names {theirs.names} in the dataset, {ours.names} now')
+        if ours.is_video and theirs.is_video and theirs.shape is not None:
+            found += _depth_differences(key, ours.info, theirs.info)
+            found += _codec_difference(key, ours.info, theirs.info)
+    return found
+
+
+def _no_names(spec: FeatureSpec) -> tuple[str, ...] | None:
+    return spec.names if spec.shape == (1,) else None
+
+
+def _depth_differences(
+    key: str, ours: Mapping[str, object], theirs: Mapping[str, object]
+) -> list[str]:
+    """Compare what pixels mean; a unit that is not known yet differs from nothing."""
+    now, there = depth_traits(ours), depth_traits(theirs)
+    return [
+        f'{key} has {name} {there[name]} in the dataset, {now[name]} now'
+        for name in now
+        if name in there and now[name] != there[name]
+    ]
+
+
+def _codec_difference(
+    key: str, ours: Mapping[str, object], theirs: Mapping[str, object]
+) -> list[str]:
+    """Compare codecs; one that is not known yet differs from nothing."""
+    now, there = ours.get(VIDEO_CODEC), theirs.get(VIDEO_CODEC)
+    if not now or not there or now == there:
+        return []
+    return [f'{key} has {VIDEO_CODEC} {there} in the dataset, {now} now (encoder.vcodec)']
+
+
+def depth_traits(info: Mapping[str, object]) -> dict[str, object]:
+    """Return the entries that decide the meaning of a camera's pixels, by LeRobot's names."""
+    stored = stored_depth(info)
+    if stored is None:
+        return {IS_DEPTH_MAP: is_depth(info)}
+    unit = {DEPTH_UNIT: stored.unit} if stored.unit else {}
+    return {**stored.config.as_info(), **unit}

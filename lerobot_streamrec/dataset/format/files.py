@@ -1,0 +1,198 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The only way to change a file below the root: aside, fsync, rename."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+import errno
+import os
+from pathlib import Path, PurePosixPath
+import shutil
+
+from lerobot_streamrec.dataset.format.layout import QUARANTINE, STAGING
+from lerobot_streamrec.errors import DatasetError
+
+FILE_MODE = 0o644
+ASIDE = '.new'
+"""How the name of a file ends that is not at its place yet."""
+
+
+class Files:
+    """
+    Durable changes below a root. Every method either has its whole effect or none.
+
+    Owned by the thread that commits. Tests inject faults by a subclass.
+
+    :param root: the dataset's folder
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @property
+    def root(self) -> Path:
+        """The dataset's folder."""
+        return self._root
+
+    def path(self, relative: PurePosixPath | str) -> Path:
+        """Return the full path of a file below the root."""
+        return self._root / relative
+
+    def relative(self, path: Path) -> PurePosixPath:
+        """Return where a file below the root is, seen from the root."""
+        return PurePosixPath(path.relative_to(self._root).as_posix())
+
+    def replace(self, relative: PurePosixPath, content: bytes) -> None:
+        """
+        Make a file, or put another content in its place.
+
+        :raise DatasetError: naming the file and what the system says
+        """
+        aside = self.path(STAGING / f'.{relative.name}{ASIDE}')
+        with self._explaining(relative):
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            aside.write_bytes(content)
+            self._settle(aside, self.path(relative))
+
+    def adopt(self, source: Path, relative: PurePosixPath) -> None:
+        """
+        Move a finished file of the same file system to its place.
+
+        :raise DatasetError: naming the file and what the system says
+        """
+        with self._explaining(relative):
+            self._settle(source, self.path(relative))
+
+    def content(self, relative: PurePosixPath) -> bytes | None:
+        """
+        Read a small file; None if there is none.
+
+        :raise DatasetError: if it cannot be read
+        """
+        try:
+            return self.path(relative).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise DatasetError(
+                f'cannot read {self.path(relative)}: {error.strerror or error}'
+            ) from error
+
+    def remove(self, relative: PurePosixPath) -> None:
+        """
+        Delete one file; it may be missing.
+
+        :raise DatasetError: naming the file and what the system says
+        """
+        path = self.path(relative)
+        with self._explaining(relative):
+            path.unlink(missing_ok=True)
+            if path.parent.is_dir():
+                sync_folder(path.parent)
+
+    def quarantine(self, source: Path, reason: str) -> Path:
+        """
+        Move a file or folder out of the readers' sight; nothing is deleted.
+
+        :param source: what to move, below the root
+        :param reason: becomes part of the name
+        :return: where it lies now
+        """
+        with self._explaining(QUARANTINE):
+            target = self._free_name('-'.join((reason, *_telling_parts(self.relative(source)))))
+            source.rename(target)
+            sync_folder(target.parent)
+            sync_folder(source.parent)
+        return target
+
+    def quarantine_together(self, name: str, sources: Mapping[str, Path]) -> Path:
+        """
+        Move several files to a folder of their own, out of the readers' sight.
+
+        :param name: of the folder
+        :param sources: what to move, by the names that the files get
+        :return: the folder
+        :raise DatasetError: if one cannot be moved; those before it are
+        """
+        with self._explaining(QUARANTINE):
+            folder = self._free_name(name)
+            folder.mkdir()
+            for target, source in sources.items():
+                source.rename(folder / target)
+                sync_folder(source.parent)
+            sync_folder(folder)
+            sync_folder(folder.parent)
+        return folder
+
+    def _free_name(self, stem: str) -> Path:
+        """Return a path in the quarantine folder that nothing has yet."""
+        folder = self.path(QUARANTINE)
+        folder.mkdir(parents=True, exist_ok=True)
+        target, number = folder / stem, 1
+        while target.exists() or target.is_symlink():
+            number += 1
+            target = folder / f'{stem}.{number}'
+        return target
+
+    def remove_tree(self, folder: Path) -> None:
+        """Delete a folder that holds nothing of worth."""
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def _settle(self, source: Path, target: Path) -> None:
+        source.chmod(FILE_MODE)
+        with source.open('rb') as opened:
+            os.fsync(opened.fileno())
+        _make_folders(target.parent)
+        source.replace(target)
+        sync_folder(target.parent)
+
+    @contextmanager
+    def _explaining(self, relative: PurePosixPath) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise DatasetError(
+                f'cannot write {self.path(relative)}: {error.strerror or error}. '
+                'Check that the folder is writable and that the disk has room.'
+            ) from error
+
+
+def _telling_parts(relative: PurePosixPath) -> tuple[str, ...]:
+    """Return what of a path is worth being part of a name in the quarantine folder."""
+    if relative.is_relative_to(STAGING):
+        relative = relative.relative_to(STAGING)
+    return relative.parts[-3:]
+
+
+def _make_folders(folder: Path) -> None:
+    """Make a folder so that it is there after a power loss as well."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir(exist_ok=True)
+        sync_folder(one.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's entries to the disk; raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network and FUSE file systems do not know this for folders; others really fail.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)

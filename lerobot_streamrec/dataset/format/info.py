@@ -1,0 +1,265 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""meta/info.json: what the dataset is, and the point at which an episode is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain
+import json
+from pathlib import Path
+from typing import Any
+
+from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, FeatureSpec, parse_feature
+from lerobot_streamrec.dataset.format.format_version import CODEBASE_VERSION, refuse_other_version
+from lerobot_streamrec.dataset.format.info_rules import (
+    info_faults,
+    load_object,
+    read_small_file,
+    shown_value,
+    TEXTS,
+)
+from lerobot_streamrec.dataset.format.layout import CHUNKS_SIZE, DATA_PATH, INFO, VIDEO_PATH
+from lerobot_streamrec.dataset.format.splits import grown_splits
+from lerobot_streamrec.errors import (
+    DatasetCorruptError,
+    DatasetError,
+    DatasetMismatchError,
+    DatasetUnsupportedError,
+    UnusableDatasetError,
+)
+from lerobot_streamrec.installed import streamrec_command
+
+STORAGE_FORMATS = (None, 'lerobot')
+"""Values of ``storage_format`` for rows in parquet files and videos in MP4 files."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInfo:
+    """
+    The whole of info.json; frozen, so that any thread may look at a snapshot.
+
+    :param fps: rows per second
+    :param robot_type: free text, or None
+    :param features: all of them in order, the default ones last
+    :param total_episodes: committed episodes
+    :param total_frames: committed rows
+    :param total_tasks: rows of tasks.parquet
+    :param chunks_size: files per chunk folder
+    :param splits: as they were found
+    :param extra: keys that are not ours, kept as they were
+    """
+
+    fps: int
+    robot_type: str | None
+    features: Mapping[str, FeatureSpec]
+    total_episodes: int = 0
+    total_frames: int = 0
+    total_tasks: int = 0
+    chunks_size: int = CHUNKS_SIZE
+    splits: object = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    def as_bytes(self) -> bytes:
+        """Return the file's content."""
+        has_videos = any(spec.is_video for spec in self.features.values())
+        content: dict[str, object] = {
+            'codebase_version': CODEBASE_VERSION,
+            'fps': self.fps,
+            'features': {key: spec.as_json() for key, spec in self.features.items()},
+            'total_episodes': self.total_episodes,
+            'total_frames': self.total_frames,
+            'total_tasks': self.total_tasks,
+            'chunks_size': self.chunks_size,
+            'data_files_size_in_mb': 100,
+            'video_files_size_in_mb': 200,
+            'data_path': DATA_PATH,
+            'video_path': VIDEO_PATH if has_videos else None,
+            'robot_type': self.robot_type,
+            'splits': grown_splits(self.splits, self.total_episodes),
+        }
+        content.update({key: value for key, value in self.extra.items() if key not in _REWRITTEN})
+        return (json.dumps(content, indent=4, ensure_ascii=False) + '\n').encode()
+
+    def after(self, num_rows: int, total_tasks: int) -> DatasetInfo:
+        """Return what the file says when one more episode is committed."""
+        return replace(
+            self,
+            total_episodes=self.total_episodes + 1,
+            total_frames=self.total_frames + num_rows,
+            total_tasks=total_tasks,
+        )
+
+    @property
+    def video_keys(self) -> tuple[str, ...]:
+        """Features whose frames stand in MP4 files."""
+        return tuple(key for key, spec in self.features.items() if spec.is_video)
+
+    @property
+    def keys_with_statistics(self) -> tuple[str, ...]:
+        """Features of which a dataset has statistics: all but texts."""
+        return tuple(key for key, spec in self.features.items() if spec.dtype not in TEXTS)
+
+
+# What this recorder decides; file sizes and further keys stay as found.
+_REWRITTEN = {
+    'codebase_version',
+    'fps',
+    'features',
+    'total_episodes',
+    'total_frames',
+    'total_tasks',
+    'chunks_size',
+    'robot_type',
+    'splits',
+}
+
+
+def with_defaults(features: Mapping[str, FeatureSpec]) -> dict[str, FeatureSpec]:
+    """Append LeRobot's own five features."""
+    return {**features, **DEFAULT_FEATURES}
+
+
+def parse_info(content: bytes, where: object) -> DatasetInfo:
+    """
+    Read info.json.
+
+    :param content: the bytes of info.json
+    :param where: the dataset's root, for messages
+    :raise UnusableDatasetError: naming the first value that the format does not allow
+    :raise DatasetUnsupportedError: if it is another version of the format
+    """
+    return info_of(parse_raw_info(content, where), where)
+
+
+def parse_raw_info(content: bytes, where: object) -> dict[str, Any]:
+    """
+    Read all of info.json, whose values are such that every tool can work with them.
+
+    :param content: the bytes of info.json
+    :param where: the dataset's root, for messages
+    :raise UnusableDatasetError: naming the first value that the format does not allow
+    :raise DatasetUnsupportedError: if it is another version of the format
+    """
+    try:
+        raw, faults = load_object(content)
+    except ValueError as error:
+        raise UnusableDatasetError(where, INFO, f'the file cannot be read ({error})') from error
+    version = raw.get('codebase_version')
+    if isinstance(version, str):
+        refuse_other_version(version, where)
+    if version != CODEBASE_VERSION:
+        problem = f'codebase_version is {shown_value(version)}: {CODEBASE_VERSION!r} is needed'
+        raise UnusableDatasetError(where, INFO, problem)
+    refuse_other_storage(raw.get('storage_format'), where)
+    for fault in chain(faults, info_faults(raw)):
+        raise UnusableDatasetError(where, INFO, str(fault))
+    for key, template in (('data_path', DATA_PATH), ('video_path', VIDEO_PATH)):
+        if raw.get(key) not in (template, None):
+            raise DatasetMismatchError(
+                where, [f'{key} is {raw[key]!r}, this recorder writes {template!r}']
+            )
+    return raw
+
+
+def info_of(raw: Mapping[str, Any], where: object) -> DatasetInfo:
+    """
+    Take from info.json what this package knows.
+
+    :param raw: the content that ``parse_raw_info`` returned
+    :param where: the dataset's root, for messages
+    :raise DatasetUnsupportedError: if the rate has a fraction
+    """
+    features = {key: parse_feature(entry) for key, entry in raw['features'].items()}
+    return DatasetInfo(
+        fps=whole_fps(raw['fps'], where),
+        robot_type=raw.get('robot_type'),
+        features=features,
+        total_episodes=raw['total_episodes'],
+        total_frames=raw['total_frames'],
+        total_tasks=raw['total_tasks'],
+        chunks_size=raw.get('chunks_size', CHUNKS_SIZE),
+        splits=raw.get('splits'),
+        extra={key: value for key, value in raw.items() if key not in _REWRITTEN},
+    )
+
+
+def read_info(root: Path) -> DatasetInfo:
+    """
+    Read a dataset's info.json.
+
+    :param root: the dataset's folder
+    :raise DatasetCorruptError: if the file is missing, or is not as the format says
+    :raise DatasetUnsupportedError: if it is another version of the format
+    """
+    return parse_info(info_content(root), root)
+
+
+def info_content(root: Path) -> bytes:
+    """
+    Read the bytes of info.json.
+
+    :raise DatasetCorruptError: if the file is missing or cannot be read
+    """
+    try:
+        return read_small_file(root / INFO)
+    except FileNotFoundError as error:
+        problem = f'{root} holds no LeRobot dataset: there is no {INFO}'
+        raise DatasetCorruptError(problem) from error
+    except (OSError, ValueError) as error:
+        raise UnusableDatasetError(root, INFO, f'the file cannot be read ({error})') from error
+
+
+def whole_fps(fps: float, where: object) -> int:
+    """
+    Return the rate of a dataset as the whole number that it must be.
+
+    :raise DatasetUnsupportedError: if it has a fraction, which no writer of the format allows:
+        rounded, all timestamps and videos would be of another rate
+    """
+    if fps != int(fps):
+        raise DatasetUnsupportedError(
+            f'{where}/meta/info.json: fps is {fps!r}; only whole numbers above 0 are allowed. '
+            f'`{streamrec_command("check", where)}` reads the dataset as it is'
+        )
+    return int(fps)
+
+
+def refuse_other_storage(storage_format: object, where: object) -> None:
+    """
+    Refuse a dataset whose rows and pictures stand in files of another kind.
+
+    :param storage_format: the value in info.json; None if there is none
+    :raise DatasetUnsupportedError: naming it
+    """
+    if storage_format not in STORAGE_FORMATS:
+        raise DatasetUnsupportedError(
+            f'{where}/meta/info.json: storage_format is {shown_value(storage_format)}; only '
+            "'lerobot' (parquet and MP4 files) can be read and written here, so convert the "
+            'dataset first'
+        )
+
+
+def known_features(root: Path) -> dict[str, FeatureSpec]:
+    """
+    Read what a dataset says of its features; nothing if there is none, or none that can be read.
+
+    :param root: the dataset's folder
+    """
+    try:
+        return dict(read_info(root).features)
+    except DatasetError:
+        # Whoever opens the dataset says what is wrong with it.
+        return {}

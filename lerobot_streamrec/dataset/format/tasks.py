@@ -1,0 +1,163 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""meta/tasks.parquet: the task of every task_index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+import json
+
+from lerobot_streamrec.dataset.format.parquet import to_bytes
+from lerobot_streamrec.errors import DatasetCorruptError
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+def _pandas_column(name: str, pandas_type: str, numpy_type: str) -> dict[str, object]:
+    return {
+        'name': name,
+        'field_name': name,
+        'pandas_type': pandas_type,
+        'numpy_type': numpy_type,
+        'metadata': None,
+    }
+
+
+# LeRobot reads the file with pandas and takes the task from the frame's index: without this
+# metadata it gets a number instead of the text, and says nothing.
+_PANDAS_METADATA = {
+    'index_columns': ['task'],
+    'column_indexes': [
+        {
+            'name': None,
+            'field_name': None,
+            'pandas_type': 'unicode',
+            'numpy_type': 'object',
+            'metadata': {'encoding': 'UTF-8'},
+        }
+    ],
+    'columns': [
+        _pandas_column('task_index', 'int64', 'int64'),
+        _pandas_column('task', 'unicode', 'object'),
+    ],
+    'creator': {'library': 'pyarrow', 'version': pa.__version__},
+    'pandas_version': '2.2.0',
+}
+
+_UNNAMED = '__index_level_0__'
+_OF_FORMAT = {'task_index', 'task', _UNNAMED}
+
+_SCHEMA = pa.schema(
+    [pa.field('task_index', pa.int64()), pa.field('task', pa.string())],
+    metadata={'pandas': json.dumps(_PANDAS_METADATA)},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskColumns:
+    """
+    Columns that others added to the table of tasks.
+
+    :param types: by the columns' names
+    :param values: per task, by the columns' names
+    """
+
+    types: Mapping[str, pa.DataType] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+    def merged(self, other: TaskColumns) -> TaskColumns:
+        """Return the columns of two tables; the first one that says a thing is believed."""
+        types = {**other.types, **self.types}
+        fitting = {name for name, kind in other.types.items() if types[name] == kind}
+        values = {
+            task: {
+                **{name: one for name, one in said.items() if name in fitting},
+                **self.values.get(task, {}),
+            }
+            for task, said in other.values.items()
+        }
+        return TaskColumns(types, {**self.values, **values})
+
+
+@dataclass(frozen=True, slots=True)
+class TaskTable:
+    """
+    Tasks in the order in which they were first used; the place of a task is its task_index.
+
+    :param tasks: all different
+    :param others: columns that other writers added; their table may name more tasks
+    """
+
+    tasks: tuple[str, ...] = ()
+    others: TaskColumns = field(default_factory=TaskColumns)
+
+    def first(self, count: int) -> TaskTable:
+        """Return a table of the first tasks."""
+        return replace(self, tasks=self.tasks[:count])
+
+    def with_task(self, task: str) -> TaskTable:
+        """Return a table that has the task; this one if it does already."""
+        return self if task in self.tasks else replace(self, tasks=(*self.tasks, task))
+
+    def index(self, task: str) -> int:
+        """Return the task_index of a task that is there."""
+        return self.tasks.index(task)
+
+    def as_bytes(self) -> bytes:
+        """Return the file's content."""
+        columns: Sequence[Sequence[object]] = [range(len(self.tasks)), self.tasks]
+        table = pa.table([list(column) for column in columns], schema=_SCHEMA)
+        for name, kind in self.others.types.items():
+            said = [self.others.values.get(task, {}).get(name) for task in self.tasks]
+            table = table.append_column(name, pa.array(said, kind))
+        return to_bytes(table)
+
+
+def task_columns(table: pa.Table) -> TaskColumns:
+    """
+    Read what others say of tasks.
+
+    :param table: tasks.parquet, in any order
+    """
+    types = {one.name: one.type for one in table.schema if one.name not in _OF_FORMAT}
+    if not types:
+        return TaskColumns()
+    texts = table.column('task' if 'task' in table.column_names else _UNNAMED).to_pylist()
+    rows = table.select(list(types)).to_pylist()
+    return TaskColumns(types, dict(zip(map(str, texts), rows, strict=True)))
+
+
+def parse_tasks(content: bytes, where: object) -> TaskTable:
+    """
+    Read tasks.parquet.
+
+    :param content: bytes of the file
+    :param where: the dataset's root, for messages
+    :raise DatasetCorruptError: if it is not what the format says
+    """
+    try:
+        table = pq.read_table(pa.BufferReader(content))
+        # Unnamed indices of old datasets come under pandas' own name for them.
+        name = 'task' if 'task' in table.column_names else _UNNAMED
+        indices = table.column('task_index').to_pylist()
+        tasks = table.column(name).to_pylist()
+        others = task_columns(table)
+    except (pa.ArrowException, KeyError) as error:
+        raise DatasetCorruptError(f'{where}/meta/tasks.parquet cannot be read: {error}') from error
+    if indices != list(range(len(indices))):
+        raise DatasetCorruptError(
+            f'{where}/meta/tasks.parquet holds the task indices {indices}: they must be 0, 1, ...'
+        )
+    return TaskTable(tuple(tasks), others)

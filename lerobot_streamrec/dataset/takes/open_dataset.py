@@ -1,0 +1,244 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Opening a root: a new dataset, or one to append to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+import os
+from pathlib import Path
+
+from lerobot_streamrec.dataset.commit.writer import DatasetWriter
+from lerobot_streamrec.dataset.format.features import (
+    camera_feature,
+    FeatureSpec,
+    vector_feature,
+    with_info,
+)
+from lerobot_streamrec.dataset.format.files import Files
+from lerobot_streamrec.dataset.format.info import DatasetInfo, read_info, with_defaults
+from lerobot_streamrec.dataset.format.layout import INFO, OWN, STAGING
+from lerobot_streamrec.dataset.format.leftovers import quarantine_all, return_videos
+from lerobot_streamrec.dataset.format.load_state import refuse_another_kind, resumed_state
+from lerobot_streamrec.dataset.format.lock import DatasetLock
+from lerobot_streamrec.dataset.format.parquet import READ_ERRORS, warm_up
+from lerobot_streamrec.dataset.format.state import DatasetState
+from lerobot_streamrec.dataset.format.symlink_guard import refuse_links, refuse_special_files
+from lerobot_streamrec.dataset.format.table_rules import open_table, refuse_odd_tables
+from lerobot_streamrec.dataset.format.take_record import read_take_record, RECORD, TakeRecord
+from lerobot_streamrec.dataset.rebuild.exchange import finish_rebuild
+from lerobot_streamrec.dataset.takes.salvage import salvage_takes, SAVE
+from lerobot_streamrec.errors import ConfigError, DatasetCorruptError, DatasetExistsError
+from lerobot_streamrec.video.codecs.depth_config import stored_depth
+
+# What a first commit that was interrupted leaves, without info.json.
+_UNFINISHED = {'data', 'videos', 'meta'}
+
+
+def open_dataset(
+    root: Path,
+    *,
+    fps: int,
+    robot_type: str | None,
+    features: Mapping[str, FeatureSpec],
+    resume: bool,
+    recovery: str = SAVE,
+) -> tuple[DatasetWriter, list[str]]:
+    """
+    Open a root for recording, and lock it; deal with what a crash left.
+
+    A new dataset leaves nothing for readers to see before its first episode is saved.
+
+    :param root: the dataset's folder, made if it is not there
+    :param fps: rows per second
+    :param robot_type: free text, or None
+    :param features: what will be recorded, default features left out
+    :param resume: whether a dataset that is there may be appended to
+    :param recovery: what becomes of takes that a crash interrupted, one of ``RECOVERIES``
+    :return: the writer, and sentences on what an interruption had left
+    :raise ConfigError: if the root cannot be written to
+    :raise DatasetExistsError: if something else is there, appending was not asked for, or a new
+        dataset would lie in another one
+    :raise DatasetLockedError: if another recorder writes there
+    :raise DatasetMismatchError: if the dataset there is of another kind
+    :raise DatasetCorruptError: if the dataset there is not whole
+    """
+    warm_up()
+    try:
+        refuse_links(root)
+        refuse_special_files(root)
+        unfinished = unfinished_folders(root)
+        if os.path.lexists(root / INFO):
+            # Before the lock is taken: a dataset that is refused stays as it is to the last file.
+            info = resumable_info(root, fps, robot_type, features, resume=resume)
+            refuse_odd_tables(root, info)
+        else:
+            refuse_inside_dataset(root)
+        (root / OWN).mkdir(parents=True, exist_ok=True)
+        lock = DatasetLock(root)
+    except OSError as error:
+        raise ConfigError(
+            'root', str(root), f'{error.strerror or error}; choose a folder that can be written to'
+        ) from error
+    files = Files(root)
+    try:
+        rebuilt = finish_rebuild(root)
+        if unfinished:
+            return_videos(files, 0, {})
+            quarantine_all(files, unfinished)
+        writer = DatasetWriter(files, _state(files, fps, robot_type, features, resume), lock)
+        recovered = salvage_takes(writer, files, recovery)
+    except BaseException:
+        lock.release()
+        raise
+    return writer, [*([rebuilt] if rebuilt else []), *recovered]
+
+
+def open_as_it_is(root: Path) -> tuple[DatasetWriter, list[str]]:
+    """
+    Open a root to end what was begun there, whatever was recorded; otherwise as ``open_dataset``.
+
+    :param root: the dataset's folder, or one that is to become a dataset with its first episode
+    :raise DatasetCorruptError: if there is neither a dataset nor an episode that waits
+    """
+    if os.path.lexists(root / INFO):
+        info = read_info(root)
+        return open_dataset(
+            root,
+            fps=info.fps,
+            robot_type=info.robot_type,
+            features=info.features,
+            resume=True,
+        )
+    takes = [path.parent for path in sorted((root / STAGING).glob(f'*/{RECORD}'))]
+    if not takes:
+        raise DatasetCorruptError(
+            f'{root} holds no LeRobot dataset, and no episode that waits to become one'
+        )
+    record = read_take_record(takes[0])
+    return open_dataset(
+        root,
+        fps=record.fps,
+        robot_type=record.robot_type,
+        features=features_of(record),
+        resume=False,
+    )
+
+
+def features_of(record: TakeRecord) -> dict[str, FeatureSpec]:
+    """Describe the features that a take was recorded with."""
+    features = {
+        **{key: _camera(one.encoder_info) for key, one in record.cameras.items()},
+        **{key: vector_feature(one.names, one.dtype) for key, one in record.vectors.items()},
+    }
+    return {key: features[key] for key in (record.features or features) if key in features}
+
+
+def _camera(info: Mapping[str, object]) -> FeatureSpec:
+    stored = stored_depth(info)
+    return camera_feature(info=stored.config.as_info() if stored else None)
+
+
+def _state(
+    files: Files,
+    fps: int,
+    robot_type: str | None,
+    features: Mapping[str, FeatureSpec],
+    resume: bool,
+) -> DatasetState:
+    root = files.root
+    if not files.path(INFO).is_file():
+        # What cameras are is written with their first pictures.
+        bare = {key: with_info(spec, {}) for key, spec in features.items()}
+        return DatasetState(DatasetInfo(fps, robot_type, with_defaults(bare)))
+    return resumed_state(files, resumable_info(root, fps, robot_type, features, resume=resume))
+
+
+def resumable_info(
+    root: Path,
+    fps: int,
+    robot_type: str | None,
+    features: Mapping[str, FeatureSpec],
+    *,
+    resume: bool,
+) -> DatasetInfo:
+    """
+    Read the info.json of a dataset that may be appended to; the arguments are ``open_dataset``'s.
+
+    :raise DatasetExistsError: if appending was not asked for
+    :raise DatasetMismatchError: if the dataset is of another kind
+    :raise DatasetCorruptError: if its info.json cannot be used
+    """
+    info = read_info(root)
+    if not resume:
+        raise DatasetExistsError(
+            f'{root} holds a dataset of {info.total_episodes} episodes, and resume is false; '
+            'set resume to true to append to it, or choose another root'
+        )
+    refuse_another_kind(root, info, fps, robot_type, features)
+    return info
+
+
+def refuse_inside_dataset(root: Path) -> None:
+    """
+    Refuse a new dataset in the folder of another one.
+
+    Readers look for files in any folder there, and what no episode of the other one refers to is
+    moved to its quarantine when it is opened.
+
+    :raise DatasetExistsError: naming the other dataset
+    """
+    # Unlike ``resolve``, this raises nothing on links that lead in a circle.
+    real = Path(os.path.realpath(root))
+    for parent in (*root.absolute().parents, *real.parents):
+        if os.path.lexists(parent / INFO):
+            raise DatasetExistsError(
+                f'{root} lies in the dataset at {parent}; choose a folder outside of it'
+            )
+
+
+def unfinished_folders(root: Path) -> list[Path]:
+    """
+    List what an interrupted first commit left; changes nothing.
+
+    :raise DatasetExistsError: if there is anything in the root that is not ours
+    :raise DatasetCorruptError: if there are several episodes, whose info.json was lost
+    """
+    if not root.exists() or os.path.lexists(root / INFO):
+        return []
+    present = sorted(one for one in root.iterdir() if one.name != OWN.name)
+    names = {one.name for one in present}
+    are_folders = all(one.is_dir() for one in present)
+    if names and not ((root / OWN).is_dir() and names <= _UNFINISHED and are_folders):
+        raise DatasetExistsError(
+            f'{root} is not empty and holds no LeRobot dataset (there is '
+            f'{", ".join(sorted(names)[:5])}); choose another root'
+        )
+    num_episodes = sum(_num_rows(one) for one in root.glob('meta/episodes/*/*.parquet'))
+    if num_episodes > 1:
+        raise DatasetCorruptError(
+            f'{root} holds {num_episodes} episodes and no {INFO}: a first save that was '
+            'interrupted leaves one at most, so the file was lost. Restore it from a copy, or '
+            'choose another root'
+        )
+    return present
+
+
+def _num_rows(path: Path) -> int:
+    try:
+        with open_table(path) as file:
+            return int(file.metadata.num_rows)
+    except READ_ERRORS:
+        return 1
+

@@ -1,0 +1,123 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""From encoder settings to FFmpeg's options."""
+
+from __future__ import annotations
+
+import os
+
+from lerobot_streamrec.video.codecs.config import EncoderConfig, LIBAOM
+
+# SVT-AV1 prints a page about itself for every episode and camera; 1 leaves it errors only.
+os.environ.setdefault('SVT_LOG', '1')
+
+_FFMPEG_NAMES = {'h264': 'libx264', 'hevc': 'libx265'}
+
+# SVT-AV1 3, which LeRobot's own environment has, takes preset 12 and encodes with preset 10. From
+# SVT-AV1 4 on, presets 11 and above are encoders of their own, and wrong here: in key frame
+# distances as short as LeRobot's they leave blocks of the frame before in every other frame
+# (docs/encoding.md has the measurement). So what LeRobot gets is asked for by its real number.
+_FASTEST_SVT_PRESET = 10
+
+# Without loss there is no rate to control, and nothing to look ahead for. Small blocks take half
+# the time, and make files of depth a little smaller.
+_LOSSLESS = 'rc-lookahead=0:ctu=16:max-tu-size=8:rd=1'
+
+_SVT_PARAMETERS = 'svtav1-params'
+
+# FF_QP2LAMBDA: what -q:v of the ffmpeg program is multiplied by.
+_LAMBDA = 118
+
+
+def ffmpeg_encoder(config: EncoderConfig) -> str:
+    """Return FFmpeg's name of the encoder; there is none of ``auto``."""
+    return _FFMPEG_NAMES.get(config.vcodec, config.vcodec)
+
+
+def codec_options(config: EncoderConfig) -> dict[str, str]:
+    """
+    Return the options that FFmpeg's encoder is opened with.
+
+    The mapping per codec is LeRobot's. Where a codec could make frames that lean on later ones
+    over a key frame, it is told not to: such files cannot be sought in by every reader, nor be
+    read when they were cut short.
+    """
+    options = {} if config.g is None else {'g': str(config.g)}
+    options |= _of_device(config) if config.is_hardware else _of_software(config)
+    for name, value in config.extra_options.items():
+        if name == _SVT_PARAMETERS and name in options:
+            value = _with_theirs(options.pop(name), value)
+        options.setdefault(name, value)
+    if config.vcodec == 'h264' or config.is_hardware:
+        options.setdefault('bf', '0')
+    if config.vcodec == 'hevc':
+        # With key frames so close, looking further ahead gains nothing, and what the codec holds
+        # back is lost in a crash: up to 30 frames with its own 20.
+        theirs = options.get('x265-params', '')
+        effort = _LOSSLESS if 'lossless=1' in theirs.split(':') else 'rc-lookahead=10'
+        ours = f'log-level=error:open-gop=0:bframes=0:{effort}'
+        options['x265-params'] = f'{ours}:{theirs}' if theirs else ours
+    return options
+
+
+def _of_software(config: EncoderConfig) -> dict[str, str]:
+    options = {} if config.crf is None else {'crf': f'{config.crf:g}'}
+    preset, threads = config.preset, config.encoder_threads
+    if config.vcodec == 'libsvtav1' and isinstance(preset, int):
+        preset = min(preset, _FASTEST_SVT_PRESET)
+    if preset is not None:
+        # What LeRobot calls preset, libaom does not know by that name, and would not be told.
+        options['cpu-used' if config.vcodec == LIBAOM else 'preset'] = str(preset)
+    if config.vcodec == 'libsvtav1':
+        parameters = [f'fast-decode={config.fast_decode}']
+        if threads:
+            parameters.append(f'lp={threads}')
+        options[_SVT_PARAMETERS] = ':'.join(parameters)
+        return options
+    if config.fast_decode and config.vcodec != LIBAOM:
+        options['tune'] = 'fastdecode'
+    if threads:
+        options['threads'] = str(threads)
+        if config.vcodec == LIBAOM:
+            options['row-mt'] = '1'
+    return options
+
+
+def _with_theirs(ours: str, theirs: str) -> str:
+    """Append parameters of SVT-AV1, but for those that ours set."""
+    names = {one.partition('=')[0] for one in ours.split(':')}
+    added = [one for one in theirs.split(':') if one.partition('=')[0] not in names]
+    return ':'.join([ours, *added])
+
+
+def _of_device(config: EncoderConfig) -> dict[str, str]:
+    options = {}
+    if config.crf is not None and config.has_quality:
+        options = _quality(config.device, config.crf)
+    if config.preset is not None:
+        options['preset'] = str(config.preset)
+    return options
+
+
+def _quality(device: str, crf: float) -> dict[str, str]:
+    level = f'{crf:g}'
+    if device == 'nvenc':
+        return {'rc': '0', 'qp': level}
+    if device == 'qsv':
+        return {'global_quality': level}
+    if device == 'videotoolbox':
+        # LeRobot's q:v, as the codec itself knows it: q:v is a word of the ffmpeg program alone.
+        quality = round(max(1, min(100, 100 - 2 * crf)))
+        return {'flags': '+qscale', 'global_quality': str(quality * _LAMBDA)}
+    return {'qp': level}

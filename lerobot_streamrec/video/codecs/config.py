@@ -1,0 +1,230 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""How pictures are encoded: LeRobot's names and defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+import math
+import re
+
+from lerobot_streamrec.errors import CodecError
+from lerobot_streamrec.video.codecs.ffmpeg_settings import FfmpegSettings
+
+BUNDLED_VCODECS = ('libsvtav1', 'h264', 'hevc')
+"""Software encoders that every PyAV on PyPI brings."""
+
+HARDWARE_VCODECS = (
+    'h264_videotoolbox',
+    'hevc_videotoolbox',
+    'h264_nvenc',
+    'hevc_nvenc',
+    'h264_vaapi',
+    'h264_qsv',
+)
+"""Encoders in hardware, in LeRobot's order: ``auto`` is the first of them that works here."""
+
+AUTO = 'auto'
+LIBAOM = 'libaom-av1'
+
+VCODECS = (*BUNDLED_VCODECS, LIBAOM, *HARDWARE_VCODECS, AUTO)
+"""What ``vcodec`` may be (LeRobot's names); ``av1`` is another word for the first."""
+
+PYAV = 'pyav'
+FFMPEG = 'ffmpeg'
+BACKENDS = (PYAV, FFMPEG)
+"""What encodes: libav in this process, or an ffmpeg program."""
+
+OF_FFMPEG = re.compile('(h264|hevc|av1)_[a-z0-9]+')
+"""Encoders that an ffmpeg program may have beyond LeRobot's list."""
+
+QUALITY_DEVICES = ('videotoolbox', 'nvenc', 'vaapi', 'qsv')
+"""Hardware whose encoders take a quality that ``crf`` can be told to."""
+
+SEMI_PLANAR = {'yuv420p': 'nv12', 'yuv420p10le': 'p010le'}
+"""What hardware calls the same pixels as software: only their order in memory differs."""
+
+_ALIASES = {'av1': 'libsvtav1'}
+_CANONICAL = {'libsvtav1': 'av1', LIBAOM: 'av1'}
+# Of h264 and hevc; the software encoders of AV1 go up to 63.
+_MAX_CRF = 51
+_CRF_LIMITS = {'libsvtav1': 63, LIBAOM: 63}
+_DEFAULT_PRESETS: dict[str, int] = {'libsvtav1': 12}
+_PLANAR = {other: one for one, other in SEMI_PLANAR.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderConfig:
+    """
+    Settings of one camera's encoder (lerobot.configs.video.RGBEncoderConfig).
+
+    :param vcodec: one of ``VCODECS``; of the backend ffmpeg also an encoder of that program, such
+        as ``h264_v4l2m2m``
+    :param pix_fmt: FFmpeg's pixel format of the video
+    :param g: distance of key frames in frames, at least 1; small makes seeking quick; None: the
+        codec's own
+    :param crf: constant rate factor; less is better and larger; None: the codec's own
+    :param preset: speed against size, in the codec's own words; None: LeRobot's default
+    :param fast_decode: 0 to 2, how much to ease decoding
+    :param encoder_threads: threads of one encoder; 0: shared out over the cameras
+    :param extra_options: further FFmpeg options; they never replace one that is set above
+    :param backend: one of ``BACKENDS``
+    :param ffmpeg: of the backend ffmpeg: the program
+    :raise CodecError: at construction, if a value is not allowed
+    """
+
+    vcodec: str = 'libsvtav1'
+    pix_fmt: str = 'yuv420p'
+    g: int | None = 2
+    crf: float | None = 30
+    preset: int | str | None = None
+    fast_decode: int = 0
+    encoder_threads: int = 0
+    extra_options: Mapping[str, str] = field(default_factory=dict)
+    backend: str = PYAV
+    ffmpeg: FfmpegSettings = field(default_factory=FfmpegSettings)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, 'vcodec', _ALIASES.get(self.vcodec, self.vcodec))
+        if self.backend not in BACKENDS:
+            allowed = f'allowed are {", ".join(BACKENDS)}'
+            raise CodecError('encoder.backend', self.backend, allowed)
+        _check_vcodec(self.vcodec, self.backend)
+        if self.g is not None and not _is_whole(self.g, 1):
+            allowed = 'a key frame distance is a whole number, at least 1'
+            raise CodecError('encoder.g', self.g, allowed)
+        if self.crf is not None and (isinstance(self.crf, bool) or not math.isfinite(self.crf)):
+            allowed = f'{self.vcodec} accepts 0 to {max_crf(self.vcodec)}'
+            raise CodecError('encoder.crf', self.crf, allowed)
+        if self.fast_decode not in (0, 1, 2):
+            raise CodecError('encoder.fast_decode', self.fast_decode, 'allowed are 0, 1 and 2')
+        if not _is_whole(self.encoder_threads, 0):
+            raise CodecError('encoder.encoder_threads', self.encoder_threads, 'allowed are 0 ...')
+        if self.preset is None:
+            object.__setattr__(self, 'preset', _DEFAULT_PRESETS.get(self.vcodec))
+        elif isinstance(self.preset, str) and self.preset.isdecimal():
+            object.__setattr__(self, 'preset', int(self.preset))
+        if self.vcodec == AUTO:
+            self._check_auto()
+
+    def _check_auto(self) -> None:
+        """Refuse what means another thing to every encoder that might be chosen."""
+        chosen = f'it differs between encoders, and {AUTO} chooses one; name one in encoder.vcodec'
+        if self.preset is not None:
+            raise CodecError('encoder.preset', self.preset, chosen)
+        if self.extra_options:
+            raise CodecError('encoder.extra_options', dict(self.extra_options), chosen)
+
+    @property
+    def codec(self) -> str:
+        """FFmpeg's name of what the video is: ``av1``, ``h264`` or ``hevc``; empty of ``auto``."""
+        if self.vcodec == AUTO:
+            return ''
+        return _CANONICAL.get(self.vcodec, self.vcodec.split('_')[0])
+
+    @property
+    def is_hardware(self) -> bool:
+        """Whether the encoder is none that runs everywhere."""
+        return self.vcodec not in (*BUNDLED_VCODECS, LIBAOM)
+
+    @property
+    def is_bundled(self) -> bool:
+        """Whether every PyAV on PyPI can encode it in this process."""
+        return self.vcodec in BUNDLED_VCODECS and self.backend == PYAV
+
+    @property
+    def device(self) -> str:
+        """Which interface hardware is reached by, such as ``nvenc``; empty: software."""
+        return self.vcodec.partition('_')[2] if self.is_hardware else ''
+
+    @property
+    def has_quality(self) -> bool:
+        """Whether ``crf`` reaches the encoder; others have a bit rate, in their own options."""
+        return not self.device or self.device in QUALITY_DEVICES
+
+    def in_software(self) -> EncoderConfig:
+        """Return settings for an encoder of the same codec that runs in this process."""
+        if self.is_bundled:
+            return self
+        same = self if self.vcodec in BUNDLED_VCODECS else self.with_vcodec(self.codec)
+        pix_fmt = _PLANAR.get(self.pix_fmt, self.pix_fmt)
+        return replace(same, pix_fmt=pix_fmt, backend=PYAV)
+
+    def with_threads(self, encoder_threads: int) -> EncoderConfig:
+        """Return the same settings with a number of threads."""
+        return replace(self, encoder_threads=encoder_threads)
+
+    def with_options(self, extra_options: Mapping[str, str]) -> EncoderConfig:
+        """Return the same settings with other ``extra_options``."""
+        return replace(self, extra_options=extra_options)
+
+    def for_codec(self, codec: str) -> EncoderConfig:
+        """
+        Return settings for another codec, with what of these means the same to it.
+
+        :param codec: ``h264``, ``hevc`` or ``av1``
+        """
+        return self if codec == self.codec else self.with_vcodec(codec)
+
+    def with_vcodec(self, vcodec: str) -> EncoderConfig:
+        """
+        Return settings for another encoder, with what of these means the same to it.
+
+        :param vcodec: one of ``VCODECS``, or ``av1``
+        """
+        vcodec = _ALIASES.get(vcodec, vcodec)
+        crf = None if self.crf is None else min(self.crf, max_crf(vcodec))
+        return replace(self, vcodec=vcodec, crf=crf, preset=None, extra_options={})
+
+    def as_info(self) -> dict[str, object]:
+        """
+        Return what LeRobot stores of an encoder in ``features[key]['info']``.
+
+        LeRobot makes a software encoder of it to write a video anew, and a preset or an option of
+        hardware would be refused then: only what that encoder takes is told.
+        """
+        is_told = self.vcodec in BUNDLED_VCODECS
+        crf = self.crf if self.has_quality else None
+        if crf is not None and crf == int(crf):
+            crf = int(crf)
+        return {
+            'video.g': self.g,
+            'video.crf': crf,
+            'video.preset': self.preset if is_told else None,
+            'video.fast_decode': self.fast_decode,
+            'video.video_backend': PYAV,
+            'video.extra_options': dict(self.extra_options) if is_told else {},
+        }
+
+
+def _check_vcodec(vcodec: str, backend: str) -> None:
+    """Refuse encoders that nobody knows."""
+    if vcodec in VCODECS or (backend == FFMPEG and OF_FFMPEG.fullmatch(vcodec)):
+        return
+    allowed = f'allowed are {", ".join(VCODECS)}'
+    if backend == FFMPEG:
+        allowed += ', and encoders of the ffmpeg program that begin with h264_, hevc_ or av1_'
+    elif OF_FFMPEG.fullmatch(vcodec):
+        allowed += f'; others that an ffmpeg program has need encoder.backend {FFMPEG}'
+    raise CodecError('encoder.vcodec', vcodec, allowed)
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def max_crf(vcodec: str) -> int:
+    """Return the greatest ``crf`` that an encoder takes."""
+    return _CRF_LIMITS.get(vcodec, _MAX_CRF)

@@ -1,0 +1,136 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""How depth becomes video: LeRobot's names and defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+import math
+
+from lerobot_streamrec.depth_frame import METRES, MILLIMETRES
+from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+
+DEPTH_PIX_FMT = 'gray12le'
+
+DEPTH_ENCODER = EncoderConfig(
+    vcodec='hevc',
+    pix_fmt=DEPTH_PIX_FMT,
+    # Nothing is lost whatever the preset is. LeRobot's own, medium, makes smaller files, and one
+    # core does not keep up with 640x480 at 30 frames per second.
+    preset='ultrafast',
+    extra_options={'x265-params': 'lossless=1'},
+)
+"""Encoder of all depth cameras."""
+
+IS_DEPTH_MAP = 'is_depth_map'
+DEPTH_UNIT = 'depth_unit'
+
+
+@dataclass(frozen=True, slots=True)
+class DepthConfig:
+    """
+    Which depth becomes which of the 4096 codes (lerobot.configs.video.DepthEncoderConfig).
+
+    :param depth_min: of code 0, metres
+    :param depth_max: of code 4095, metres
+    :param shift: added before the logarithm, metres; large is nearer to equal steps
+    :param use_log: steps grow with the distance; False: all are equal
+    :raise ConfigError: at construction, if a value is not allowed
+    """
+
+    depth_min: float = 0.01
+    depth_max: float = 10.0
+    shift: float = 3.5
+    use_log: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ('depth_min', 'depth_max', 'shift'):
+            value = getattr(self, name)
+            if not math.isfinite(value):
+                raise ConfigError(name, value, 'a finite number of metres is needed')
+        if self.depth_min < 0:
+            raise ConfigError('depth_min', self.depth_min, 'no depth is below 0 metres')
+        if self.depth_max <= self.depth_min:
+            raise ConfigError(
+                'depth_max', self.depth_max, f'it must be above depth_min ({self.depth_min:g} m)'
+            )
+        if self.use_log and self.depth_min + self.shift <= 0:
+            raise ConfigError(
+                'shift',
+                self.shift,
+                f'depth_min ({self.depth_min:g} m) and shift must together be above 0 for a '
+                'logarithm; set use_log to false for equal steps',
+            )
+
+    def as_info(self) -> dict[str, object]:
+        """Return what LeRobot stores of it in ``features[key]['info']``."""
+        return {
+            IS_DEPTH_MAP: True,
+            **{f'video.{one.name}': getattr(self, one.name) for one in fields(self)},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDepth:
+    """
+    What the codes of a dataset's depth camera mean.
+
+    :param config: how depth was quantised
+    :param unit: in which its statistics are; empty: not said
+    """
+
+    config: DepthConfig
+    unit: str = ''
+
+
+def keeps_codes(config: EncoderConfig) -> bool:
+    """Tell whether an encoder loses no code of depth."""
+    parameters = config.extra_options.get('x265-params', '').split(':')
+    is_lossless = config.vcodec == 'hevc' and 'lossless=1' in parameters
+    return is_lossless and config.pix_fmt == DEPTH_PIX_FMT
+
+
+def is_depth(info: Mapping[str, object]) -> bool:
+    """
+    Tell a depth camera; datasets of older releases have another word for it.
+
+    :param info: of a camera's feature
+    """
+    return bool(info.get(IS_DEPTH_MAP) or info.get(f'video.{IS_DEPTH_MAP}'))
+
+
+def stored_depth(info: Mapping[str, object]) -> StoredDepth | None:
+    """
+    Read what info.json says of a camera; what is not said is LeRobot's default.
+
+    :param info: of a camera's feature
+    :return: None if it is no depth camera, or one whose parameters cannot be used
+    """
+    if not is_depth(info):
+        return None
+    given: dict[str, float] = {}
+    for one in fields(DepthConfig):
+        value = info.get(f'video.{one.name}')
+        if isinstance(value, int | float):
+            given[one.name] = bool(value) if one.name == 'use_log' else float(value)
+        elif value is not None:
+            return None
+    try:
+        config = DepthConfig(**given)  # type: ignore[arg-type]
+    except ConfigError:
+        return None
+    unit = info.get(DEPTH_UNIT)
+    return StoredDepth(config, str(unit) if unit in (MILLIMETRES, METRES) else '')

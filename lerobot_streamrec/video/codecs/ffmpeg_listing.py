@@ -1,0 +1,86 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What an ffmpeg program says of its encoders."""
+
+from __future__ import annotations
+
+from functools import cache
+import re
+import shlex
+import subprocess
+
+from lerobot_streamrec.errors import CodecError
+from lerobot_streamrec.video.codecs.codecs import ffmpeg_encoder
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.ffmpeg_settings import FfmpegSettings
+
+_TIMEOUT_S = 20.0
+# A row of ``ffmpeg -encoders``: six flags, the first of them V for video, then the name.
+_VIDEO_ENCODER = re.compile(r'^ V[A-Z.]{5} ([^\s=]+)', re.MULTILINE)
+# A row of ``ffmpeg -h``: an option, its type in angle brackets, what it is for.
+_OPTION = re.compile(r'^ +-(\S+) +<[a-z0-9_]+>', re.MULTILINE)
+_TITLE = 'AVCodecContext AVOptions:'
+
+
+@cache
+def encoders_of(settings: FfmpegSettings) -> frozenset[str]:
+    """
+    Ask a program which video encoders it was built with; that they work is not said.
+
+    :param settings: the program
+    :raise CodecError: if it cannot be run
+    """
+    return frozenset(_VIDEO_ENCODER.findall(_told(settings, '-encoders')))
+
+
+def unknown_options(config: EncoderConfig) -> list[str]:
+    """
+    Ask a program which of ``extra_options`` its encoder does not have; it would ignore them.
+
+    :param config: of the backend ffmpeg, with an encoder that the program has
+    :raise CodecError: if it cannot be run
+    """
+    if not config.extra_options:
+        return []
+    own = _told(config.ffmpeg, '-h', f'encoder={ffmpeg_encoder(config)}')
+    everything = _told(config.ffmpeg, '-h', 'full')
+    # Those that all codecs have stand in one paragraph of the whole help.
+    general = everything.partition(_TITLE)[2].partition('\n\n')[0]
+    known = {*_OPTION.findall(own), *_OPTION.findall(general)}
+    return [name for name in config.extra_options if name not in known]
+
+
+def _told(settings: FfmpegSettings, *question: str) -> str:
+    command = [settings.executable, '-hide_banner', *question]
+    name, told = 'encoder.ffmpeg.executable', settings.executable
+    try:
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors='replace',
+            timeout=_TIMEOUT_S,
+            check=True,
+        ).stdout
+    except OSError as error:
+        allowed = f'{error.strerror}; install FFmpeg or name a program that can be run'
+        raise CodecError(name, told, allowed) from error
+    except subprocess.TimeoutExpired as error:
+        allowed = f'{shlex.join(command)} did not end within {_TIMEOUT_S:g} s'
+        raise CodecError(name, told, allowed) from error
+    except subprocess.CalledProcessError as error:
+        last = error.stderr.strip().splitlines()[-1:]
+        allowed = f'{shlex.join(command)} failed: {"".join(last)}'
+        raise CodecError(name, told, allowed) from error

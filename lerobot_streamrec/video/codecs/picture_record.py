@@ -1,0 +1,163 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Pictures as bytes, exactly as they came: for a file where they wait for an encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame
+from lerobot_streamrec.frame import CompressedPicture, Frame, Picture
+from lerobot_streamrec.video.codecs.png_planes import plane_of_png, png_of_plane
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRecord:
+    """
+    What a picture is, and its bytes.
+
+    :param header: as JSON
+    :param planes: its bytes are these uint8 arrays' one after the other
+    """
+
+    header: Mapping[str, Any]
+    planes: Sequence[Pixels]
+
+
+def to_record(picture: Picture) -> PictureRecord | None:
+    """
+    Take a picture apart; None if it leans on others and cannot stand by itself.
+
+    :param picture: rows without padding are not copied
+    """
+    if isinstance(picture, Frame):
+        planes = [picture.pixels] if picture.chroma is None else [picture.pixels, picture.chroma]
+        return _of_planes('frame', planes, pix_fmt=picture.pix_fmt)
+    if isinstance(picture, DepthFrame):
+        return _of_planes('depth', [picture.values], unit=picture.unit)
+    if isinstance(picture, CompressedPicture):
+        return _of_planes(
+            'compressed',
+            [picture.data],
+            codec=picture.codec,
+            height=picture.height,
+            width=picture.width,
+        )
+    if isinstance(picture, CompressedDepth):
+        return _of_planes(
+            'compressed_depth',
+            [np.frombuffer(picture.data, np.uint8)],
+            codec=picture.codec,
+            unit=picture.unit,
+            height=picture.height,
+            width=picture.width,
+            inverse=list(picture.inverse),
+        )
+    return None
+
+
+def _of_planes(kind: str, planes: Sequence[Pixels], **more: object) -> PictureRecord:
+    described = [{'shape': list(one.shape), 'dtype': one.dtype.str} for one in planes]
+    header = {'kind': kind, 'planes': described, **more}
+    # As bytes: other orders of bytes than the machine's have no buffer that all take.
+    flat = [np.ascontiguousarray(one).reshape(-1).view(np.uint8) for one in planes]
+    return PictureRecord(header, flat)
+
+
+def unchanged(record: PictureRecord) -> PictureRecord:
+    """Leave a record as it is."""
+    return record
+
+
+def packed(record: PictureRecord) -> PictureRecord:
+    """
+    Make a record of pixels smaller, without loss; what is compressed already stays as it is.
+
+    :param record: of ``to_record``
+    """
+    if record.header['kind'] not in ('frame', 'depth'):
+        return record
+    planes, sizes = [], []
+    for plane, one in zip(record.planes, record.header['planes'], strict=True):
+        file = png_of_plane(plane.view(one['dtype']).reshape(one['shape']))
+        planes.append(plane if file is None else np.frombuffer(file, np.uint8))
+        # What could not be packed takes no less than it took.
+        sizes.append(0 if file is None else len(file))
+    return PictureRecord({**record.header, 'packed': sizes}, planes)
+
+
+def _unpacked(header: Mapping[str, Any], payload: bytes) -> bytes:
+    planes, begin = [], 0
+    for size, one in zip(header['packed'], header['planes'], strict=True):
+        if size:
+            planes.append(plane_of_png(payload[begin : begin + size]))
+        else:
+            size = _size_of(one)
+            planes.append(payload[begin : begin + size])
+        begin += size
+    return b''.join(planes)
+
+
+def _size_of(plane: Mapping[str, Any]) -> int:
+    return int(np.prod(plane['shape'], dtype=np.int64) * np.dtype(plane['dtype']).itemsize)
+
+
+def from_record(header: Mapping[str, Any], payload: bytes) -> Picture:
+    """
+    Put a picture together again.
+
+    :param header: as ``to_record`` made it
+    :param payload: bytes of all planes
+    :raise ValueError: if they do not fit each other
+    :raise KeyError: if the header is not whole
+    """
+    if 'packed' in header:
+        payload = _unpacked(header, payload)
+    planes = _planes(header['planes'], payload)
+    kind = header['kind']
+    if kind == 'frame':
+        return Frame(planes[0], header['pix_fmt'], planes[1] if len(planes) > 1 else None)
+    if kind == 'depth':
+        return DepthFrame(planes[0], header['unit'])
+    if kind == 'compressed':
+        return CompressedPicture(planes[0], header['codec'], header['height'], header['width'])
+    if kind == 'compressed_depth':
+        first, second = header['inverse']
+        return CompressedDepth(
+            memoryview(payload),
+            header['codec'],
+            header['unit'],
+            header['height'],
+            header['width'],
+            (float(first), float(second)),
+        )
+    raise ValueError(f'a picture of the kind {kind!r}: this recorder knows no such kind')
+
+
+def _planes(described: Sequence[Mapping[str, Any]], payload: bytes) -> list[Pixels]:
+    planes, begin = [], 0
+    for one in described:
+        dtype, shape = np.dtype(one['dtype']), tuple(int(side) for side in one['shape'])
+        count = int(np.prod(shape, dtype=np.int64))
+        planes.append(np.frombuffer(payload, dtype, count, begin).reshape(shape))
+        begin += count * dtype.itemsize
+    if begin != len(payload):
+        raise ValueError(f'a picture of {begin} bytes comes with {len(payload)}')
+    return planes

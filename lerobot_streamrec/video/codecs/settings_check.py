@@ -1,0 +1,221 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What an encoder is known to accept, and what it says of its options when it is opened."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import av
+from av.codec.codec import Codec, UnknownCodecError
+from lerobot_streamrec.errors import CodecError
+from lerobot_streamrec.video.codecs.codecs import codec_options, ffmpeg_encoder
+from lerobot_streamrec.video.codecs.config import (
+    BUNDLED_VCODECS,
+    EncoderConfig,
+    FFMPEG,
+    max_crf,
+    PYAV,
+    SEMI_PLANAR,
+)
+
+OPENING_SIZE = 128
+COLOUR_CHANNELS = 3
+DEPTH_CHANNELS = 1
+
+_SVT_PRESETS = range(-2, 14)
+_WITHOUT_PRESETS = ('videotoolbox', 'vaapi')
+# Values of these are the codec's own, and it only warns of what it does not know in them.
+_FREE_TEXTS = ('x264-params', 'x265-params', 'svtav1-params')
+# Of all depth cameras, and known to be understood.
+_LOSSLESS = 'lossless=1'
+_NOT_UNDERSTOOD = ('Unknown option', 'Error parsing option', 'Invalid value')
+
+
+def is_registered(vcodec: str) -> bool:
+    """Tell whether libav in this process knows an encoder; it may not work all the same."""
+    try:
+        av.Codec(vcodec, 'w')
+    except UnknownCodecError:
+        return False
+    return True
+
+
+def check_settings(config: EncoderConfig, channels: int = COLOUR_CHANNELS) -> None:
+    """
+    Refuse what is known to be wrong without opening the encoder.
+
+    :param config: settings, not of ``auto``
+    :param channels: of a picture
+    :raise CodecError: naming the setting and what is allowed
+    """
+    _check_pix_fmt(config, channels)
+    _check_quality(config)
+    name = ffmpeg_encoder(config)
+    if config.vcodec == 'libsvtav1' and config.preset not in _SVT_PRESETS:
+        raise CodecError('encoder.preset', config.preset, f'{name} accepts -2 to 13')
+    if config.preset is not None and config.device in _WITHOUT_PRESETS:
+        raise CodecError('encoder.preset', config.preset, f'{name} has none; leave it empty')
+
+
+def _check_pix_fmt(config: EncoderConfig, channels: int) -> None:
+    try:
+        num_components = len(av.VideoFormat(config.pix_fmt).components)
+    except ValueError as error:
+        allowed = "name one of FFmpeg's pixel formats, such as yuv420p"
+        raise CodecError('encoder.pix_fmt', config.pix_fmt, allowed) from error
+    if config.backend == PYAV:
+        _check_pix_fmt_of(_known_codec(config), config)
+    if num_components < channels:
+        raise CodecError(
+            'encoder.pix_fmt',
+            config.pix_fmt,
+            f'it holds {num_components} of the {channels} channels of a picture; take yuv420p',
+        )
+
+
+def _known_codec(config: EncoderConfig) -> Codec:
+    name = ffmpeg_encoder(config)
+    try:
+        return av.Codec(name, 'w')
+    except UnknownCodecError as error:
+        raise CodecError(
+            'encoder.vcodec',
+            config.vcodec,
+            f'this build of FFmpeg has no encoder {name}; choose another of '
+            f'{", ".join(BUNDLED_VCODECS)}, install a PyAV that has it, or set encoder.backend to '
+            f'{FFMPEG} if the ffmpeg program has it',
+        ) from error
+
+
+def _check_pix_fmt_of(codec: Codec, config: EncoderConfig) -> None:
+    published = [one.name for one in codec.video_formats or ()]
+    if not published or config.pix_fmt in published:
+        return
+    # Those without components stand for pictures in the memory of a device.
+    plain = [one for one in published if av.VideoFormat(one).components]
+    allowed = f'{codec.name} accepts {", ".join(plain)}'
+    if not plain:
+        allowed = (
+            f"{codec.name} takes pictures in its device's memory only; set encoder.backend to "
+            f'{FFMPEG}, with an upload in encoder.ffmpeg.filters'
+        )
+    raise CodecError('encoder.pix_fmt', config.pix_fmt, allowed)
+
+
+def _check_quality(config: EncoderConfig) -> None:
+    crf, high, name = config.crf, max_crf(config.vcodec), ffmpeg_encoder(config)
+    if crf is None or not config.has_quality:
+        return
+    if not 0 <= crf <= high:
+        raise CodecError('encoder.crf', crf, f'{name} accepts 0 to {high}')
+    takes_fractions = config.vcodec in ('h264', 'hevc') or config.device == 'videotoolbox'
+    if not takes_fractions and crf != int(crf):
+        raise CodecError('encoder.crf', crf, f'{name} accepts whole numbers')
+
+
+def with_fitting_pix_fmt(config: EncoderConfig) -> EncoderConfig:
+    """Return settings with the same pixels in the order in memory that the encoder takes."""
+    published = [one.name for one in av.Codec(ffmpeg_encoder(config), 'w').video_formats or ()]
+    other = SEMI_PLANAR.get(config.pix_fmt, '')
+    if config.pix_fmt in published or other not in published:
+        return config
+    return replace(config, pix_fmt=other)
+
+
+def opened(
+    config: EncoderConfig, fps: int, width: int = OPENING_SIZE, height: int = OPENING_SIZE
+) -> av.VideoCodecContext:
+    """
+    Open an encoder of the backend pyav.
+
+    :param config: settings
+    :param fps: frames per second
+    :param width: of pictures, in pixels
+    :param height: of pictures, in pixels
+    :return: its ``options`` are those that it did not know
+    :raise av.FFmpegError: if it does not take its settings
+    """
+    context = av.CodecContext.create(ffmpeg_encoder(config), 'w')
+    assert isinstance(context, av.VideoCodecContext)
+    context.width, context.height = width, height
+    context.pix_fmt = config.pix_fmt
+    context.time_base = Fraction(1, fps)
+    context.framerate = Fraction(fps)
+    context.options = codec_options(config)
+    context.open()
+    return context
+
+
+def refuse_unknown_options(config: EncoderConfig, unknown: dict[str, str]) -> None:
+    """
+    Refuse options that an encoder left unread: FFmpeg ignores them without a word.
+
+    :param config: settings that the encoder was opened with
+    :param unknown: what ``opened`` left
+    :raise CodecError: naming the first
+    """
+    for name, value in unknown.items():
+        asked = name in config.extra_options
+        setting = 'encoder.extra_options' if asked else f'encoder.{name}'
+        raise CodecError(
+            setting,
+            f'{name}={value}' if asked else value,
+            f'{ffmpeg_encoder(config)} has no option {name}; '
+            f'`ffmpeg -h encoder={ffmpeg_encoder(config)}` lists what it has',
+        )
+
+
+def refuse_unread_parameters(config: EncoderConfig, fps: int) -> None:
+    """
+    Refuse parameters in x264-params and the like that the codec only warns of.
+
+    :param config: settings that the encoder can be opened with
+    :param fps: frames per second
+    :raise CodecError: with what the codec says
+    """
+    asked = config.extra_options
+    free = [name for name in _FREE_TEXTS if asked.get(name, _LOSSLESS) != _LOSSLESS]
+    if not free:
+        return
+    before = av.logging.get_level()
+    av.logging.set_level(av.logging.WARNING)
+    try:
+        with av.logging.Capture() as messages:
+            opened(config, fps)
+    finally:
+        av.logging.set_level(before)
+    for _, _, text in messages:
+        if text.startswith(_NOT_UNDERSTOOD):
+            value = f'{free[0]}={config.extra_options[free[0]]}'
+            allowed = f'{ffmpeg_encoder(config)} says: {text.strip()}'
+            raise CodecError('encoder.extra_options', value, allowed)
+
+
+def guilty_option(config: EncoderConfig, fps: int) -> str:
+    """
+    Return which of ``extra_options`` keeps an encoder from being opened; empty: none alone.
+
+    :param config: settings that the encoder cannot be opened with
+    :param fps: frames per second
+    """
+    for name in config.extra_options:
+        others = {key: value for key, value in config.extra_options.items() if key != name}
+        try:
+            opened(config.with_options(others), fps)
+        except (av.FFmpegError, ValueError):
+            continue
+        return name
+    return ''

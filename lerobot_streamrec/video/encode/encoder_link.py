@@ -1,0 +1,80 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A link of a chain that ends with an encoder: what all links do alike."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from lerobot_streamrec.video.encode.encoder_thread import VideoEncoder
+from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
+import numpy.typing as npt
+
+
+class EncoderLink:
+    """
+    Passes on what it does not change; a link adds its ``encode``. Owned by one thread.
+
+    :param encoder: the rest of the chain
+    """
+
+    def __init__(self, encoder: VideoEncoder) -> None:
+        self._encoder = encoder
+
+    def repeat(self) -> None:
+        """Encode the last picture once more."""
+        self._encoder.repeat()
+
+    @property
+    def num_written(self) -> int:
+        """Frames that stand in the file."""
+        return self._encoder.num_written
+
+    def finish(self) -> EncodedVideo:
+        """Close the file and say what is in it."""
+        return self._encoder.finish()
+
+    def abort(self) -> None:
+        """Give up; never raises."""
+        self._encoder.abort()
+
+
+class PictureCounter(Protocol):
+    """What sees every picture that is encoded, such as a histogram."""
+
+    def push(self, pixels: npt.NDArray[Any], /) -> None:
+        """Count a picture: ``(h, w, 3)`` RGB, or ``(h, w)`` depth in its camera's unit."""
+
+    def push_again(self) -> None:
+        """Count the last picture once more."""
+
+
+class CountingLink(EncoderLink):
+    """
+    Shows a counter what its encoder encodes.
+
+    :param encoder: the rest of the chain
+    :param counter: sees every encoded picture
+    :param stride: the counter sees every stride-th pixel in both directions
+    """
+
+    def __init__(self, encoder: VideoEncoder, counter: PictureCounter, stride: int) -> None:
+        super().__init__(encoder)
+        self._counter = counter
+        self._stride = stride
+
+    def repeat(self) -> None:
+        """Encode the last picture once more, and count it once more."""
+        super().repeat()
+        self._counter.push_again()

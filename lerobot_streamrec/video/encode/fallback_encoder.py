@@ -1,0 +1,280 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""An encoder that may fail, and the one that goes on in its place."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+import errno
+import logging
+from pathlib import Path
+
+import av
+from av.video.frame import VideoFrame
+from lerobot_streamrec.errors import EncoderError, EncoderProcessError
+from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.frame_scaler import FrameScaler
+from lerobot_streamrec.video.encode.encoder_progress import EncoderAccount
+from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
+from lerobot_streamrec.video.encode.open_encoder import FileEncoder, open_file_encoder
+from lerobot_streamrec.video.encode.replacing_encoder import ReplacingEncoder
+
+_log = logging.getLogger(__name__)
+
+# The last packets of a device that dies are those that may be broken: their frames are kept too.
+_NUM_IN_DOUBT = 8
+
+# No codec holds back as much (docs/encoding.md); it takes frames and gives nothing.
+_MAX_HELD_BACK = 256
+
+# What a disk says; another encoder would hear the same.
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+
+_FAILURES = (EncoderError, av.FFmpegError, OSError, ValueError)
+
+
+def open_with_fallback(
+    path: Path,
+    config: EncoderConfig,
+    account: EncoderAccount,
+    *,
+    fps: int,
+    width: int,
+    height: int,
+) -> FileEncoder:
+    """
+    Begin a video that survives its encoder, if there is another one for it.
+
+    A codec in this process fails of a full memory or disk, and would fail of it again: it has no
+    second one, and keeps no frames for that.
+
+    :param path: file to make; its folder exists
+    :param config: encoder settings, checked before
+    :param account: is told of a failure
+    :param fps: frames per second
+    :param width: of every frame, in pixels
+    :param height: of every frame, in pixels
+    :raise EncoderError: if that cannot be done
+    """
+
+    def choice(settings: EncoderConfig) -> EncoderChoice:
+        size = {'fps': fps, 'width': width, 'height': height}
+        return EncoderChoice(settings, lambda target: open_file_encoder(target, settings, **size))
+
+    first, second = choice(config), choice(config.in_software())
+    if first.config == second.config:
+        return first.open(path)
+    return FallbackEncoder(path, first, second, fps=fps, account=account)
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderChoice:
+    """
+    One of the two encoders.
+
+    :param config: its settings
+    :param open: makes it, to write to a path
+    """
+
+    config: EncoderConfig
+    open: Callable[[Path], FileEncoder]
+
+
+class FallbackEncoder:
+    """
+    Encodes with the first encoder, and from its failure on with the second: no frame is lost.
+
+    Frames that the first has not given back yet stay in memory, in the codec's pixel format: what
+    the codec holds back (docs/encoding.md) and a few more, 0.5 MB for each of 640x480 and 3 MB of
+    1920x1080. After a failure, what stands in the file is decoded and encoded again beside it,
+    then the frames in memory, then those to come. Owned by one thread.
+
+    :param path: file to make
+    :param first: may fail at any time, at opening too
+    :param second: makes a video of the same codec
+    :param fps: frames per second
+    :param account: is told of a failure
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        first: EncoderChoice,
+        second: EncoderChoice,
+        *,
+        fps: int,
+        account: EncoderAccount,
+    ) -> None:
+        self._path = path
+        self._first = first
+        self._second = second
+        self._fps = fps
+        self._account = account
+        self._scaler = FrameScaler(first.config.pix_fmt)
+        self._kept: deque[VideoFrame] = deque()
+        self._num_frames = 0
+        self._last: VideoFrame | None = None
+        self._failure: Exception | None = None
+        self._encoder: FileEncoder | None = None
+        try:
+            self._encoder = first.open(path)
+        except _FAILURES as error:
+            self._encoder = self._go_on_after(error, 'cannot be opened')
+
+    @property
+    def num_frames(self) -> int:
+        """Frames given to it so far."""
+        return self._num_frames
+
+    @property
+    def num_written(self) -> int:
+        """Frames that stand in the file; codecs hold back the others."""
+        return self._encoder.num_written if self._encoder is not None else 0
+
+    def move(self, path: Path) -> None:
+        """
+        Rename the file while it grows.
+
+        :raise OSError: if there is none yet
+        """
+        assert self._encoder is not None
+        self._encoder.move(path)
+        self._path = path
+
+    def encode(self, picture: Frame | VideoFrame) -> None:
+        """
+        Encode a picture as the next frame.
+
+        :raise EncoderError: if both encoders fail
+        """
+        self._last = self._scaler.scale(picture)
+        self._encode_last()
+
+    def repeat(self) -> None:
+        """
+        Encode the last picture once more as the next frame.
+
+        :raise EncoderError: if there was none, or both encoders fail
+        """
+        if self._last is None:
+            raise EncoderError('there is no frame to repeat')
+        self._encode_last()
+
+    def _encode_last(self) -> None:
+        assert self._last is not None
+        assert self._encoder is not None
+        self._num_frames += 1
+        if self._failure is not None:
+            with self._both_reasons():
+                self._encoder.encode(self._last)
+            return
+        self._kept.append(self._last)
+        try:
+            self._encoder.encode(self._last)
+            self._forget_written()
+        except _FAILURES as error:
+            self._encoder = self._go_on_after(error, f'failed at frame {self._num_frames - 1}')
+
+    def _forget_written(self) -> None:
+        assert self._encoder is not None
+        held_back = self._num_frames - self._encoder.num_written
+        while len(self._kept) > held_back + _NUM_IN_DOUBT:
+            self._kept.popleft()
+        if held_back > _MAX_HELD_BACK:
+            raise EncoderError(f'it took {self._num_frames} frames and holds {held_back} back')
+
+    def finish(self) -> EncodedVideo:
+        """
+        Close the file and say what is in it.
+
+        :raise EncoderError: if there was no frame, or both encoders fail
+        """
+        assert self._encoder is not None
+        if self._failure is None:
+            try:
+                return self._encoder.finish()
+            except _FAILURES as error:
+                if not self._num_frames:
+                    raise
+                self._encoder = self._go_on_after(error, 'failed at its end')
+        with self._both_reasons():
+            video = self._encoder.finish()
+        info = self._second.config.as_info()
+        return replace(video, encoder_info=info, trouble=self._account.trouble)
+
+    def abort(self) -> None:
+        """Close the file as it is; never raises."""
+        if self._encoder is not None:
+            self._encoder.abort()
+
+    def _go_on_after(self, error: Exception, what: str) -> FileEncoder:
+        """
+        Encode with the second encoder what there is so far.
+
+        :param what: the first one did
+        :raise EncoderError: if the second fails as well
+        """
+        if getattr(error, 'errno', None) in _OF_THE_DISK:
+            raise error
+        self._failure = error
+        num_there = 0
+        if self._encoder is not None:
+            self._encoder.abort()
+            # What a program wrote before it died has come in meanwhile.
+            num_there = self._encoder.num_written
+        num_again = self._num_frames - len(self._kept)
+        self._account.trouble = self._sentence(error, what, num_again)
+        _log.warning('%s: %s: %s', self._path.stem, self._account.trouble, error)
+        with self._both_reasons():
+            second = ReplacingEncoder(
+                self._path,
+                self._second.open,
+                fps=self._fps,
+                num_frames=num_again,
+                num_there=num_there,
+                on_again=self._count_again,
+            )
+            self._encoder = second
+            while self._kept:
+                second.encode(self._kept.popleft())
+        return second
+
+    def _count_again(self) -> None:
+        self._account.num_again += 1
+
+    def _sentence(self, error: Exception, what: str, num_again: int) -> str:
+        reason = error.reason if isinstance(error, EncoderProcessError) else str(error)
+        twice = f'frames 0 to {num_again - 1} were encoded twice, ' if num_again else ''
+        return (
+            f'{_named(self._first)} {what} ({reason}); {twice}'
+            f'{"the rest" if num_again else "all frames"} with {_named(self._second)}'
+        )
+
+    @contextmanager
+    def _both_reasons(self) -> Iterator[None]:
+        try:
+            yield
+        except _FAILURES as error:
+            raise EncoderError(
+                f'{_named(self._second)}: {error}; it encoded because {_named(self._first)} had '
+                f'failed: {self._failure}'
+            ) from error
+
+
+def _named(choice: EncoderChoice) -> str:
+    return f'{choice.config.vcodec} (backend {choice.config.backend})'

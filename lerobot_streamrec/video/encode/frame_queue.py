@@ -1,0 +1,364 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What waits between the callbacks and an encoder, bounded in bytes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import auto, Enum
+import logging
+import threading
+import time
+
+from lerobot_streamrec.errors import VideoError
+from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.video.codecs.picture_record import PictureRecord, to_record
+from lerobot_streamrec.video.encode.spool import Place, Spool
+
+_log = logging.getLogger(__name__)
+
+# The spill thread begins when so much of the memory is taken.
+_SPILL_ABOVE = 0.5
+
+
+class Mark(Enum):
+    """What else than a frame can come out of the queue."""
+
+    REPEAT = auto()
+    """Encode the last frame once more."""
+    END = auto()
+    """Nothing more will come."""
+    ABORT = auto()
+    """Leave the rest."""
+    PARK = auto()
+    """Encode no more now: what waits is to be put on the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatistics:
+    """
+    A snapshot.
+
+    :param num_queued: frames and repeats waiting now
+    :param size_bytes: memory of the frames waiting now
+    :param peak_queued: the most that ever waited
+    :param peak_bytes: the most memory that ever waited
+    :param num_spilled: of those waiting now, on the disk
+    :param spilled_bytes: what the file of these takes
+    :param total_spilled: frames that ever waited on the disk
+    :param spill_left_s: how long the room for these lasts, if more come as they came until now;
+        None: none wait there
+    """
+
+    num_queued: int = 0
+    size_bytes: int = 0
+    peak_queued: int = 0
+    peak_bytes: int = 0
+    num_spilled: int = 0
+    spilled_bytes: int = 0
+    total_spilled: int = 0
+    spill_left_s: float | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """
+    One frame to come.
+
+    :param number: of the frame
+    :param what: None once it is on the disk
+    :param place: on the disk
+    """
+
+    number: int
+    what: Picture | Mark | None
+    place: Place | None = None
+
+
+class FrameQueue:
+    """
+    One producer, one consumer; pushing never blocks, and what is pushed always comes out.
+
+    When much of the memory is taken, a thread moves what waits to a spool, the oldest first. Only
+    when that cannot keep up, or there is none, and the frames waiting exceed the bound, a pushed
+    frame becomes a repeat of the one before: the count of frames never changes. A frame is taken
+    if nothing waits, however large it is.
+
+    :param max_bytes: bound on the memory of waiting frames; those of rows that were held up come
+        on top of it
+    :param spool: where frames wait on the disk, the queue's from here on; None: nowhere
+    :param max_spool_bytes: bound on the spool
+    :param name: of the spill thread
+    :param on_pop: is told of every frame that leaves the queue, before anybody can see that it
+        has; None: a repeat
+    :param clock: seconds, for how long the spool lasts; tests bring their own
+    """
+
+    def __init__(
+        self,
+        max_bytes: int,
+        spool: Spool | None = None,
+        *,
+        max_spool_bytes: int = 0,
+        name: str = 'spill',
+        on_pop: Callable[[Picture | None], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._max_bytes = max_bytes
+        self._items: deque[_Waiting] = deque()
+        self._num_pushed = 0
+        self._size_bytes = 0
+        self._peak_queued = 0
+        self._peak_bytes = 0
+        self._held_up_bytes = 0
+        self._num_spilled = 0
+        self._total_spilled = 0
+        self._is_closed = False
+        self._is_aborted = False
+        self._is_parked = False
+        self._is_reading = False
+        self._on_pop = on_pop
+        self._clock = clock
+        self._spill_began_s = 0.0
+        self._changed = threading.Condition()
+        self._spool = spool
+        self._max_spool_bytes = max_spool_bytes
+        self._name = name
+        self._thread: threading.Thread | None = None
+
+    def push(self, picture: Picture, *, num_held_up: int = 0) -> bool:
+        """
+        Append a frame.
+
+        Rows that a silent stream held up are closed in quick succession when it comes back. Their
+        pictures are in memory already, so the bound gives way to them until they are worked off.
+
+        :param picture: one frame
+        :param num_held_up: pictures in memory that wait for later rows
+        :return: False if a repeat took its place because the queue is full
+        """
+        with self._changed:
+            if self._size_bytes <= _SPILL_ABOVE * self._max_bytes:
+                self._held_up_bytes = 0
+            self._held_up_bytes = max(self._held_up_bytes, num_held_up * picture.size_bytes)
+            room_bytes = self._max_bytes + self._held_up_bytes - self._size_bytes
+            fits = not self._items or picture.size_bytes <= room_bytes
+            self._append(picture if fits else Mark.REPEAT)
+            return fits
+
+    def push_repeat(self) -> None:
+        """Append a repeat of the frame before."""
+        with self._changed:
+            self._append(Mark.REPEAT)
+
+    def _append(self, what: Picture | Mark) -> None:
+        if self._is_aborted:
+            return
+        self._items.append(_Waiting(self._num_pushed, what))
+        self._num_pushed += 1
+        if not isinstance(what, Mark):
+            self._size_bytes += what.size_bytes
+        self._peak_queued = max(self._peak_queued, len(self._items))
+        self._peak_bytes = max(self._peak_bytes, self._size_bytes)
+        if self._thread is None and self._is_too_much():
+            self._thread = threading.Thread(target=self._spill, name=self._name, daemon=False)
+            self._thread.start()
+        self._changed.notify_all()
+
+    def _is_too_much(self) -> bool:
+        is_spilling = self._spool is not None and self._max_spool_bytes > 0
+        return is_spilling and self._size_bytes > _SPILL_ABOVE * self._max_bytes
+
+    @property
+    def is_aborted(self) -> bool:
+        """Whether what waits is not wanted."""
+        with self._changed:
+            return self._is_aborted
+
+    def close(self) -> None:
+        """Say that nothing more will come. Idempotent; never blocks."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def park(self) -> None:
+        """Let the consumer put on the disk what waits, once no more comes. Never blocks."""
+        with self._changed:
+            self._is_parked = self._spool is not None
+            self._changed.notify_all()
+
+    def abort(self) -> None:
+        """Drop what waits, and end the consumer. Idempotent; never blocks."""
+        with self._changed:
+            self._is_aborted = True
+            self._items.clear()
+            self._size_bytes = 0
+            self._num_spilled = 0
+            self._changed.notify_all()
+
+    def release(self) -> None:
+        """End the spill thread and delete the spool; the consumer, when it takes no more."""
+        self.abort()
+        if self._thread is not None:
+            # It ends after the record that it writes.
+            self._thread.join()
+        if self._spool is not None:
+            self._spool.close()
+
+    def wait_until_parked(self) -> None:
+        """Park, and wait until the consumer is between two frames."""
+        self.park()
+        with self._changed:
+            while self._is_reading:
+                self._changed.wait()
+
+    def spill_rest(self) -> int:
+        """
+        Put all that waits on the disk, and leave it there; for whoever has parked the queue.
+
+        :return: how many frames these are
+        :raise VideoError: if one of them cannot stand by itself
+        :raise OSError: if the disk refuses
+        """
+        assert self._spool is not None
+        if self._thread is not None:
+            self._thread.join()
+        with self._changed:
+            rest = list(self._items)
+        for item in rest:
+            if item.what is not None:
+                self._spool.append(item.number, _record_of(item.what, item.number))
+        self._spool.sync()
+        self._spool.keep()
+        return len(rest)
+
+    def pop(self, *, may_park: bool = True) -> Picture | Mark:
+        """
+        Wait for what comes next; the encoder thread only.
+
+        Ends in any case: the producer closes or aborts every queue that it made.
+
+        :param may_park: False: what waits is wanted even if it was to be parked
+        :raise VideoError: if what was spilled is not there any more
+        :raise OSError: if the disk does not give it back
+        """
+        with self._changed:
+            while not (self._items or self._is_closed or self._is_aborted):
+                self._changed.wait()
+            if self._is_aborted:
+                return Mark.ABORT
+            if may_park and self._is_parked and self._is_closed and self._items:
+                return Mark.PARK
+            if not self._items:
+                return Mark.END
+            item = self._items.popleft()
+            # The spill thread may wait for room, or for the end.
+            self._changed.notify_all()
+            if item.what is not None:
+                picture = None if isinstance(item.what, Mark) else item.what
+                self._size_bytes -= 0 if picture is None else picture.size_bytes
+                self._on_pop(picture)
+                return item.what
+            self._num_spilled -= 1
+            self._is_reading = True
+        picture = None
+        try:
+            assert self._spool is not None
+            assert item.place is not None
+            picture = self._spool.read(item.place)
+        finally:
+            with self._changed:
+                self._is_reading = False
+                self._on_pop(picture)
+                self._changed.notify_all()
+        return picture or Mark.REPEAT
+
+    # --- the spill thread ----------------------------------------------------------------------
+
+    def _spill(self) -> None:
+        assert self._spool is not None
+        while (item := self._next_to_spill()) is not None:
+            what = item.what
+            # Nobody but this thread takes a waiting picture's content away.
+            assert what is not None
+            try:
+                place = self._spool.append(item.number, _record_of(what, item.number))
+            except VideoError:
+                # It leans on others in memory, and is small.
+                return
+            except OSError as error:
+                _log.error('%s: pictures cannot wait on the disk: %s', self._name, error)
+                return
+            self._note_spilled(item, place)
+
+    def _next_to_spill(self) -> _Waiting | None:
+        """Wait until something has to go to the disk; None: nothing will any more."""
+        assert self._spool is not None
+        with self._changed:
+            while not (self._is_aborted or self._is_parked):
+                if not self._num_spilled and not self._is_reading:
+                    self._spool.clear()
+                    self._spill_began_s = self._clock()
+                if self._num_spilled < len(self._items) and self._is_too_much():
+                    if self._spool.size_bytes < self._max_spool_bytes:
+                        return self._items[self._num_spilled]
+                elif self._is_closed:
+                    return None
+                self._changed.wait()
+            return None
+
+    def _note_spilled(self, item: _Waiting, place: Place) -> None:
+        with self._changed:
+            at = self._num_spilled
+            # The consumer may have taken it meanwhile: it had waited at the head.
+            if at >= len(self._items) or self._items[at] is not item:
+                return
+            if item.what is not None and not isinstance(item.what, Mark):
+                self._size_bytes -= item.what.size_bytes
+            item.what, item.place = None, place
+            self._num_spilled += 1
+            self._total_spilled += 1
+
+    def statistics(self) -> QueueStatistics:
+        """Return a snapshot; any thread."""
+        with self._changed:
+            return QueueStatistics(
+                len(self._items),
+                self._size_bytes,
+                self._peak_queued,
+                self._peak_bytes,
+                self._num_spilled,
+                self._spool.size_bytes if self._spool and self._num_spilled else 0,
+                self._total_spilled,
+                self._spill_left_s(),
+            )
+
+    def _spill_left_s(self) -> float | None:
+        if self._spool is None or not self._num_spilled:
+            return None
+        # The file grows until all of it was read: what was read meanwhile gives no room back.
+        size_bytes, seconds = self._spool.size_bytes, self._clock() - self._spill_began_s
+        return max(0, self._max_spool_bytes - size_bytes) * seconds / max(1, size_bytes)
+
+
+def _record_of(what: Picture | Mark, number: int) -> PictureRecord | None:
+    """Return what stands for a frame on the disk; None: it repeats the one before."""
+    if isinstance(what, Mark):
+        return None
+    record = to_record(what)
+    if record is None:
+        raise VideoError(f'frame {number}: a {type(what).__name__} cannot wait on the disk')
+    return record

@@ -1,0 +1,184 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""One camera's episode into one MP4 file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.video.frame import VideoFrame
+from lerobot_streamrec.errors import EncoderError
+from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.video.codecs.codecs import codec_options, ffmpeg_encoder
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.depth_config import DEPTH_PIX_FMT
+from lerobot_streamrec.video.codecs.frame_scaler import FrameScaler
+from lerobot_streamrec.video.codecs.video_frame import MATRIX_BT601, RANGE_LIMITED
+from lerobot_streamrec.video.mp4.packet_file import close_quietly, CONTAINER_OPTIONS
+
+_SVT = 'libsvtav1'
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedVideo:
+    """
+    A closed video file, or what is to become one.
+
+    :param path: the file; None: there is none yet
+    :param num_frames: frames of the video
+    :param size_bytes: size of the file
+    :param num_spooled: of the frames, the last so many are not in the file but in a spool
+    :param num_undecodable: of the frames, repeat the one before because what the camera sent could
+        not be decoded
+    :param encoder_info: the encoder's settings, as LeRobot stores them, if they are not those that
+        were set
+    :param trouble: which encoder failed, and what encoded instead, in a sentence; empty: none did
+    """
+
+    path: Path | None = None
+    num_frames: int = 0
+    size_bytes: int = 0
+    num_spooled: int = 0
+    num_undecodable: int = 0
+    encoder_info: Mapping[str, object] | None = None
+    trouble: str = ''
+
+
+class Mp4Encoder:
+    """
+    Encodes frames 0, 1, 2, ... at ``k / fps``, one for each call of ``encode`` or ``repeat``.
+
+    Owned by one thread. The camera's pixel format goes through libav's scaler straight to the
+    codec's; codes of depth are no colours, and go to the codec as they are. The codec is opened by
+    the first frame, and the file made by the first packet.
+
+    :param path: file to make; its folder exists
+    :param config: encoder settings, checked before
+    :param fps: frames per second
+    :param width: of every frame, in pixels
+    :param height: of every frame, in pixels
+    :raise EncoderError: if there is no such codec
+    """
+
+    def __init__(
+        self, path: Path, config: EncoderConfig, *, fps: int, width: int, height: int
+    ) -> None:
+        self._path = path
+        self._fps = fps
+        self._scaler = FrameScaler(config.pix_fmt)
+        self._num_frames = 0
+        self._num_packets = 0
+        self._last: VideoFrame | None = None
+        try:
+            self._container = av.open(
+                str(path), 'w', format='mp4', container_options=dict(CONTAINER_OPTIONS)
+            )
+            stream = self._container.add_stream(
+                ffmpeg_encoder(config), rate=fps, options=codec_options(config)
+            )
+        except (av.FFmpegError, OSError) as error:
+            raise EncoderError(f'cannot begin {path}: {error}') from error
+        assert isinstance(stream, av.VideoStream)
+        self._stream = stream
+        stream.width = width
+        stream.height = height
+        stream.pix_fmt = config.pix_fmt
+        stream.time_base = Fraction(1, fps)
+        if config.pix_fmt != DEPTH_PIX_FMT:
+            stream.codec_context.colorspace = MATRIX_BT601
+            stream.codec_context.color_range = RANGE_LIMITED
+
+    @property
+    def num_frames(self) -> int:
+        """Frames given to the codec so far."""
+        return self._num_frames
+
+    @property
+    def num_written(self) -> int:
+        """Frames that stand in the file; the codec holds back the others."""
+        return self._num_packets
+
+    def move(self, path: Path) -> None:
+        """
+        Rename the file while it grows.
+
+        :raise OSError: if there is none yet, because the codec holds all frames back
+        """
+        self._path = self._path.replace(path)
+
+    def encode(self, picture: Frame | VideoFrame) -> None:
+        """
+        Encode a picture as the next frame.
+
+        :param picture: as the camera sent it, or as libav decoded it
+        :raise av.FFmpegError: whatever the codec or the disk says
+        """
+        self._last = self._scaler.scale(picture)
+        self._encode_last()
+
+    def repeat(self) -> None:
+        """
+        Encode the last picture once more as the next frame.
+
+        :raise EncoderError: if there was none
+        """
+        if self._last is None:
+            raise EncoderError('there is no frame to repeat')
+        self._encode_last()
+
+    def _encode_last(self) -> None:
+        assert self._last is not None
+        self._last.pts = self._num_frames
+        self._last.time_base = Fraction(1, self._fps)
+        self._mux(self._last)
+        self._num_frames += 1
+
+    def _mux(self, frame: VideoFrame | None) -> None:
+        for packet in self._stream.encode(frame):
+            # Without a duration, the last frame of an AV1 file lasts no time, and readers drop it.
+            packet.duration = 1
+            self._container.mux(packet)
+            self._num_packets += 1
+
+    def finish(self) -> EncodedVideo:
+        """
+        Write what the codec still holds, and close the file.
+
+        :raise EncoderError: if there was no frame, or the codec did not return a packet for each
+        """
+        if not self._num_frames:
+            self.abort()
+            raise EncoderError(f'{self._path}: there was no frame to encode')
+        self._mux(None)
+        self._container.close()
+        if self._num_packets != self._num_frames:
+            raise EncoderError(
+                f'{self._path}: the codec made {self._num_packets} packets '
+                f'of {self._num_frames} frames'
+            )
+        return EncodedVideo(self._path, self._num_frames, self._path.stat().st_size)
+
+    def abort(self) -> None:
+        """Close the file as it is; never raises. What was muxed stays readable."""
+        if self._num_frames and self._stream.codec_context.name == _SVT:
+            # Closed before it has heard of an end, it prints an error of its own: one packet is
+            # enough for that, and the others are left to it.
+            with suppress(av.FFmpegError, OSError, ValueError):
+                next(iter(self._stream.codec_context.encode_lazy(None)), None)
+        close_quietly(self._container)

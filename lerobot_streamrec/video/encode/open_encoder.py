@@ -1,0 +1,60 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Which encoder makes the file: in this process or in another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from lerobot_streamrec.video.codecs.config import EncoderConfig, FFMPEG
+from lerobot_streamrec.video.encode.encoder_thread import VideoEncoder
+from lerobot_streamrec.video.encode.ffmpeg_encoder import FfmpegEncoder
+from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
+
+
+class FileEncoder(VideoEncoder, Protocol):
+    """The end of a chain: it writes the file. Owned by one thread."""
+
+    @property
+    def num_frames(self) -> int:
+        """Frames given to the codec so far."""
+
+    @property
+    def num_written(self) -> int:
+        """Frames that stand in the file; the codec holds back the others."""
+
+    def move(self, path: Path) -> None:
+        """
+        Rename the file while it grows.
+
+        :raise OSError: if there is none yet, because the codec holds all frames back
+        """
+
+
+def open_file_encoder(
+    path: Path, config: EncoderConfig, *, fps: int, width: int, height: int
+) -> FileEncoder:
+    """
+    Begin a video.
+
+    :param path: file to make; its folder exists
+    :param config: encoder settings, checked before
+    :param fps: frames per second
+    :param width: of every frame, in pixels
+    :param height: of every frame, in pixels
+    :raise EncoderError: if that cannot be done
+    """
+    kind = FfmpegEncoder if config.backend == FFMPEG else Mp4Encoder
+    return kind(path, config, fps=fps, width=width, height=height)

@@ -1,0 +1,226 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A file where pictures wait for an encoder that is behind, in the order of their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+import json
+import os
+from pathlib import Path
+import struct
+from typing import BinaryIO
+import zlib
+
+from lerobot_streamrec.errors import VideoError
+from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.video.codecs.picture_record import from_record, PictureRecord
+
+# Magic, number of the frame, bytes of header and payload, checksum of both.
+_HEAD = struct.Struct('<4sQIQI')
+_MAGIC = b'SRS1'
+_REPEAT = {'kind': 'repeat'}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """
+    Where a picture stands in the file.
+
+    :param offset: of its record, in bytes
+    :param size_bytes: of its record
+    """
+
+    offset: int
+    size_bytes: int
+
+
+class Spool:
+    """
+    Appends records and reads them back. Each side belongs to one thread; they may differ.
+
+    Every record stands by itself and has a checksum, so that what a crash leaves can be read up
+    to the first one that is not whole (``read_spool``).
+
+    :param path: the file; it is made by the first record, and its folder exists by then
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = -1
+        self._end = 0
+
+    @property
+    def size_bytes(self) -> int:
+        """What the file takes on the disk."""
+        return self._end
+
+    def append(self, number: int, record: PictureRecord | None) -> Place:
+        """
+        Append a picture.
+
+        :param number: of its frame in the video
+        :param record: None: the frame repeats the one before
+        :raise OSError: if the disk refuses; then nothing is appended
+        """
+        header = json.dumps(_REPEAT if record is None else record.header).encode()
+        planes = [] if record is None else [memoryview(one) for one in record.planes]
+        checksum = zlib.crc32(header)
+        for plane in planes:
+            checksum = zlib.crc32(plane, checksum)
+        length = sum(plane.nbytes for plane in planes)
+        head = _HEAD.pack(_MAGIC, number, len(header), length, checksum)
+        place = Place(self._end, len(head) + len(header) + length)
+        self._write([memoryview(head), memoryview(header), *planes], place)
+        self._end += place.size_bytes
+        return place
+
+    def _write(self, pieces: list[memoryview], place: Place) -> None:
+        if self._descriptor < 0:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+            self._descriptor = os.open(self._path, flags, 0o644)
+        offset = place.offset
+        try:
+            for piece in pieces:
+                rest = piece
+                while rest:
+                    written = os.pwrite(self._descriptor, rest, offset)
+                    offset += written
+                    rest = rest[written:]
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, place.offset)
+            raise
+
+    def read(self, place: Place) -> Picture | None:
+        """
+        Read a picture back.
+
+        :return: None: the frame repeats the one before
+        :raise VideoError: if it is not what was written
+        :raise OSError: if the disk refuses
+        """
+        content = os.pread(self._descriptor, place.size_bytes, place.offset)
+        found = _parse(content)
+        if found is None:
+            raise VideoError(f'{self._path}: what was written at {place.offset} is not there')
+        return found[1]
+
+    def clear(self) -> None:
+        """Begin the file anew, once all that was appended has been read; never raises."""
+        if self._descriptor >= 0 and self._end:
+            self._end = 0
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, 0)
+
+    def sync(self) -> None:
+        """
+        Bring what was appended to the disk, so that it survives a power loss.
+
+        :raise OSError: if the disk refuses
+        """
+        if self._descriptor >= 0:
+            os.fsync(self._descriptor)
+
+    def keep(self) -> None:
+        """Close the file and leave it; never raises. Idempotent."""
+        if self._descriptor >= 0:
+            with suppress(OSError):
+                os.close(self._descriptor)
+            self._descriptor = -1
+
+    def close(self) -> None:
+        """Close and delete the file; never raises. Idempotent, and nothing after ``keep``."""
+        if self._descriptor >= 0:
+            self.keep()
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
+
+
+def read_spool(path: Path, first: int = 0) -> Iterator[tuple[int, Picture | None]]:
+    """
+    Read what was left, up to the first record that is not whole.
+
+    :param path: path of the file; one that is missing holds nothing
+    :param first: number of the first frame that is wanted; those before are not looked at
+    :return: number of the frame, and its picture or None for a repeat of the one before
+    """
+    try:
+        with path.open('rb') as file:
+            for record in _records(file):
+                if record.number >= first:
+                    found = _parse(os.pread(file.fileno(), record.size_bytes, record.offset))
+                    if found is None:
+                        return
+                    yield found
+    except OSError:
+        return
+
+
+def count_spooled(path: Path, first: int) -> int:
+    """
+    Count frames that follow each other in a spool, without reading their pictures.
+
+    :param path: path of the file; one that is missing holds nothing
+    :param first: number of the first frame that is wanted
+    """
+    number = first
+    with suppress(OSError), path.open('rb') as file:
+        for record in _records(file):
+            if record.number > number:
+                break
+            if record.number == number:
+                number += 1
+    return number - first
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    number: int
+    offset: int
+    size_bytes: int
+
+
+def _records(file: BinaryIO) -> Iterator[_Record]:
+    """List the records by their heads, up to the first one that is cut short."""
+    offset, size_bytes = 0, os.fstat(file.fileno()).st_size
+    while len(head := os.pread(file.fileno(), _HEAD.size, offset)) == _HEAD.size:
+        magic, number, header_length, length, _ = _HEAD.unpack(head)
+        record = _Record(number, offset, _HEAD.size + header_length + length)
+        offset += record.size_bytes
+        if magic != _MAGIC or offset > size_bytes:
+            return
+        yield record
+
+
+def _parse(content: bytes) -> tuple[int, Picture | None] | None:
+    """Read one record; None if it is not whole."""
+    if len(content) < _HEAD.size:
+        return None
+    magic, number, header_length, length, checksum = _HEAD.unpack_from(content)
+    begin = _HEAD.size + header_length
+    if magic != _MAGIC or len(content) != begin + length:
+        return None
+    if zlib.crc32(memoryview(content)[_HEAD.size :]) != checksum:
+        return None
+    try:
+        header = json.loads(content[_HEAD.size : begin])
+        if header == _REPEAT:
+            return number, None
+        return number, from_record(header, content[begin:])
+    except (ValueError, KeyError, TypeError):
+        return None

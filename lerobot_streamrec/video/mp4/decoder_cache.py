@@ -1,0 +1,195 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Open videos that are kept for the next time, as many as one allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+import os
+from pathlib import Path
+import threading
+from types import TracebackType
+
+from lerobot_streamrec.errors import ConfigError, VideoError
+from lerobot_streamrec.video.mp4.frame_decoder import FrameDecoder
+
+MAX_OPEN = 32
+
+_Key = tuple[Path, str]
+_State = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Opened:
+    """
+    A decoder that is open.
+
+    :param key: of which file, and of what kind
+    :param state: which file that was, how large and how old
+    """
+
+    key: _Key
+    state: _State
+    decoder: FrameDecoder
+
+
+class DecoderCache:
+    """
+    Keeps decoders open between calls. Any thread, and any process that was forked from this one.
+
+    One thread at a time has a decoder. Another that wants the same file opens one of its own, or
+    waits while there are too many. What was not wanted for longest is closed first. A file that
+    changed, or was replaced, is opened anew.
+
+    :param max_open: how many files may be open at once
+    :raise ConfigError: if that is less than 1
+    """
+
+    def __init__(self, max_open: int = MAX_OPEN) -> None:
+        if max_open < 1:
+            raise ConfigError('max_open', max_open, 'at least one file has to be open')
+        self._max_open = max_open
+        self._changed = threading.Condition()
+        # In the order in which they were given back.
+        self._idle: list[_Opened] = []
+        self._num_open = 0
+        self._is_closed = False
+        self._process = os.getpid()
+        self._of_parent: list[_Opened] = []
+
+    @property
+    def num_open(self) -> int:
+        """How many files are open, wanted now or not."""
+        with self._changed:
+            return self._num_open
+
+    @contextmanager
+    def lease(
+        self, path: Path, kind: str, open_decoder: Callable[[Path], FrameDecoder]
+    ) -> Iterator[FrameDecoder]:
+        """
+        Have a decoder for as long as the block lasts; waits if too many are in use.
+
+        A thread that has one already must not ask for another: all of them could wait then.
+
+        :param path: a video
+        :param kind: decoders of different kinds are not exchanged
+        :param open_decoder: opens one
+        :raise VideoError: if the file cannot be read, or if the cache was closed
+        """
+        key = (path.absolute(), kind)
+        state = _state_of(path)
+        opened = self._take(key, state)
+        if opened is None:
+            try:
+                opened = _Opened(key, state, open_decoder(path))
+            except BaseException:
+                self._closed_one()
+                raise
+        try:
+            yield opened.decoder
+        except BaseException:
+            # Nobody knows what state it is in.
+            opened.decoder.close()
+            self._closed_one()
+            raise
+        self._give_back(opened)
+
+    def close(self) -> None:
+        """Close all files, those that are in use as soon as they are given back. Idempotent."""
+        with self._changed:
+            self._is_closed = True
+            idle, self._idle = self._idle, []
+            self._num_open -= len(idle)
+            self._changed.notify_all()
+        for one in idle:
+            one.decoder.close()
+
+    def __enter__(self) -> DecoderCache:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _take(self, key: _Key, state: _State) -> _Opened | None:
+        """Take an open decoder; None: there is room for another now, which the caller opens."""
+        to_close: list[_Opened] = []
+        self._leave_to_parent()
+        try:
+            with self._changed:
+                while True:
+                    if self._is_closed:
+                        raise VideoError(f'{key[0]}: the cache of decoders is closed')
+                    for one in [one for one in self._idle if one.key == key]:
+                        self._idle.remove(one)
+                        if one.state == state:
+                            return one
+                        to_close.append(one)
+                        self._num_open -= 1
+                    if self._num_open >= self._max_open and self._idle:
+                        to_close.append(self._idle.pop(0))
+                        self._num_open -= 1
+                    if self._num_open < self._max_open:
+                        self._num_open += 1
+                        return None
+                    self._changed.wait()
+        finally:
+            for one in to_close:
+                one.decoder.close()
+
+    def _leave_to_parent(self) -> None:
+        """
+        Forget what a process has open that this one was forked from, such as a data loader's.
+
+        Both would move one place in the file. It is not closed either: its threads are not here,
+        and a codec would wait for them.
+        """
+        if self._process == os.getpid():
+            return
+        self._process = os.getpid()
+        self._changed = threading.Condition()
+        self._of_parent, self._idle = [*self._of_parent, *self._idle], []
+        self._num_open = 0
+
+    def _give_back(self, opened: _Opened) -> None:
+        with self._changed:
+            if not self._is_closed:
+                self._idle.append(opened)
+                # Whoever waits may want this one, or its room.
+                self._changed.notify_all()
+                return
+        opened.decoder.close()
+        self._closed_one()
+
+    def _closed_one(self) -> None:
+        with self._changed:
+            self._num_open -= 1
+            self._changed.notify_all()
+
+
+def _state_of(path: Path) -> _State:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise VideoError(
+            f'{path} cannot be read as a video: {error.strerror or error}'
+        ) from error
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)

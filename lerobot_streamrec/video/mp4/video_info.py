@@ -1,0 +1,161 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What a video file says of itself, in LeRobot's words, and what is really in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from lerobot_streamrec.errors import DatasetCorruptError
+from lerobot_streamrec.video.mp4.damage_scan import bytes_missing
+
+_MICROSECONDS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class VideoProbe:
+    """
+    One video file.
+
+    :param path: the file
+    :param info: what LeRobot stores in ``features[key]['info']``, encoder settings apart
+    :param duration_s: of the video, exact; 0 if the file does not tell
+    :param num_frames: frames that can be shown, counted
+    :param size_bytes: of the file
+    :param missing_bytes: what the file lacks at its end; 0 if it is whole
+    """
+
+    path: Path
+    info: dict[str, object]
+    duration_s: Fraction
+    num_frames: int
+    size_bytes: int
+    missing_bytes: int = 0
+
+    def as_json(self) -> dict[str, object]:
+        """Return all of it for JSON; the duration as a float."""
+        return {
+            'path': str(self.path),
+            'duration_s': float(self.duration_s),
+            'num_frames': self.num_frames,
+            'size_bytes': self.size_bytes,
+            'missing_bytes': self.missing_bytes,
+            'info': self.info,
+        }
+
+
+def probe_video(path: Path) -> dict[str, object]:
+    """
+    Read what LeRobot stores of a video in ``features[key]['info']``, encoder settings apart.
+
+    Whether a video is depth does not stand in the file: ``is_depth_map`` is False, as LeRobot's
+    own function says of a file alone.
+
+    :param path: an MP4 file
+    :raise DatasetCorruptError: if it cannot be read as a video
+    """
+    try:
+        with av.open(str(path)) as container:
+            return _info(container)
+    except (av.FFmpegError, OSError, ValueError, LookupError, AttributeError) as error:
+        raise _unreadable(path, error) from error
+
+
+def probe_file(path: Path) -> VideoProbe:
+    """
+    Read what a file says of its video, and count its frames; nothing is decoded.
+
+    :param path: a video file
+    :raise DatasetCorruptError: if it cannot be read as a video
+    """
+    try:
+        with av.open(str(path)) as container:
+            info = _info(container)
+            duration_s = _duration_s(container)
+            num_frames = _num_frames(container)
+        size_bytes = path.stat().st_size
+    except (av.FFmpegError, OSError, ValueError, LookupError, AttributeError) as error:
+        raise _unreadable(path, error) from error
+    return VideoProbe(path, info, duration_s, num_frames, size_bytes, bytes_missing(path))
+
+
+def _info(container: InputContainer) -> dict[str, object]:
+    stream = _video_stream(container)
+    rate = stream.base_rate
+    if rate is None or stream.format is None:
+        raise ValueError('it does not tell its rate or its pixel format')
+    return {
+        'video.height': stream.height,
+        'video.width': stream.width,
+        'video.codec': stream.codec_context.codec.canonical_name,
+        'video.pix_fmt': stream.format.name,
+        'video.fps': rate.numerator // rate.denominator,
+        'video.channels': len(stream.format.components),
+        'is_depth_map': False,
+        **_audio_info(container),
+    }
+
+
+def _audio_info(container: InputContainer) -> dict[str, object]:
+    if not container.streams.audio:
+        return {'has_audio': False}
+    stream = container.streams.audio[0]
+    context = stream.codec_context
+    return {
+        'has_audio': True,
+        'audio.channels': context.layout.nb_channels,
+        'audio.codec': context.codec.canonical_name,
+        'audio.bit_rate': stream.bit_rate,
+        'audio.sample_rate': context.sample_rate,
+        'audio.bit_depth': context.format.bits,
+        'audio.channel_layout': context.layout.name,
+    }
+
+
+def _video_stream(container: InputContainer) -> av.VideoStream:
+    if container.streams.video:
+        return container.streams.video[0]
+    if container.streams.audio:
+        raise ValueError('there is sound in it and no video')
+    raise ValueError('there is no video in it')
+
+
+def _duration_s(container: InputContainer) -> Fraction:
+    """Return how long the video lasts, as LeRobot finds it: sound may last longer."""
+    stream = container.streams.video[0]
+    if stream.duration is not None and stream.time_base is not None:
+        return stream.duration * stream.time_base
+    return Fraction(container.duration or 0, _MICROSECONDS)
+
+
+def _num_frames(container: InputContainer) -> int:
+    """Count frames that can be shown: a header may promise what was cut off since."""
+    count = 0
+    packets = container.demux(container.streams.video[0])
+    while True:
+        try:
+            packet = next(packets, None)
+        except (av.FFmpegError, OSError):
+            return count
+        if packet is None:
+            return count
+        count += bool(packet.size and not packet.is_corrupt and not packet.is_discard)
+
+
+def _unreadable(path: Path, error: Exception) -> DatasetCorruptError:
+    return DatasetCorruptError(f'{path} cannot be read as a video: {error}')

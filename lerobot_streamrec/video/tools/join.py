@@ -1,0 +1,104 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Several video files into one, by copying packets, if they are of the same kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import av
+from lerobot_streamrec.durable import written_beside
+from lerobot_streamrec.errors import VideoError
+from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
+from lerobot_streamrec.video.mp4.concat import concatenate, Segment
+from lerobot_streamrec.video.mp4.packet_index import compatibility, survey_video, VideoSurvey
+from lerobot_streamrec.video.tools.encoding_jobs import Progress
+
+
+def whole_fps(path: Path) -> int:
+    """
+    Read how many frames per second a video has.
+
+    :raise VideoError: if it cannot be read, or if that is no whole number
+    """
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise VideoError(f'{path} cannot be read as a video: there is no video in it')
+            rate = container.streams.video[0].base_rate
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise VideoError(f'{path} cannot be read as a video: {error}') from error
+    if rate is None or rate.denominator != 1 or rate.numerator < 1:
+        raise VideoError(
+            f'{path} has {rate} frames per second; a whole number is needed, as in every dataset'
+        )
+    return rate.numerator
+
+
+def join_videos(
+    paths: Sequence[Path],
+    target: Path,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> EncodedVideo:
+    """
+    Show several videos one after the other in one file; nothing is encoded again.
+
+    All are looked at before anything is written. Frame k of the new file stands at ``k / fps``.
+
+    :param paths: at least one, in the order in which they are to be shown
+    :param target: file to make; it appears whole, or not at all
+    :param overwrite: whether a file that is there already is replaced
+    :param progress: is told the bytes done and to do
+    :raise VideoError: if a file cannot be read, holds sound, or cannot be joined to the first;
+        naming both
+    """
+    if not paths:
+        raise VideoError(f'there is nothing to join to {target}: name at least one video')
+    with written_beside(target, overwrite=overwrite) as part:
+        fps = whole_fps(paths[0])
+        surveys = [_surveyed(path, fps) for path in paths]
+        for one in surveys[1:]:
+            if problem := compatibility(surveys[0], one):
+                raise VideoError(
+                    f'{surveys[0].path} and {one.path} cannot be joined: {problem}. '
+                    'Encode one of them again with the settings of the other.'
+                )
+        total_bytes = sum(path.stat().st_size for path in paths)
+        done_bytes = 0
+
+        def count(size_bytes: int) -> None:
+            nonlocal done_bytes
+            done_bytes += size_bytes
+            if progress:
+                progress(done_bytes, total_bytes)
+
+        segments = [Segment(one, 0, one.num_frames) for one in surveys]
+        num_frames = concatenate(segments, part, count)
+        size_bytes = part.stat().st_size
+    return EncodedVideo(target, num_frames, size_bytes)
+
+
+def _surveyed(path: Path, fps: int) -> VideoSurvey:
+    found = survey_video(path, fps)
+    if found.traits['number of streams'] != 1:
+        raise VideoError(
+            f'{path} holds {found.traits["number of streams"]} streams; only its video would be '
+            'copied, and sound would be lost'
+        )
+    if not found.num_frames:
+        raise VideoError(f'{path} has no frame')
+    return found

@@ -1,0 +1,159 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Which encoder ``auto`` means on this machine: the first that works and keeps up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+import threading
+from typing import Protocol
+
+from lerobot_streamrec.errors import CodecError
+from lerobot_streamrec.video.codecs.codecs import ffmpeg_encoder
+from lerobot_streamrec.video.codecs.config import (
+    AUTO,
+    BUNDLED_VCODECS,
+    EncoderConfig,
+    FFMPEG,
+    HARDWARE_VCODECS,
+    LIBAOM,
+    OF_FFMPEG,
+    PYAV,
+)
+from lerobot_streamrec.video.codecs.ffmpeg_listing import encoders_of
+from lerobot_streamrec.video.codecs.settings_check import is_registered, with_fitting_pix_fmt
+from lerobot_streamrec.video.trials.known_trials import known_trial
+from lerobot_streamrec.video.trials.trial import Trial
+
+NOT_BUILT = 'not in this build of FFmpeg'
+"""Why an encoder was not even tried."""
+
+
+class TryOne(Protocol):
+    """What tries an encoder, as ``try_encoder`` does."""
+
+    def __call__(
+        self,
+        config: EncoderConfig,
+        *,
+        width: int,
+        height: int,
+        fps: int,
+        num_streams: int,
+        stop: threading.Event | None,
+    ) -> Trial:
+        """Try an encoder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """
+    What encodes.
+
+    :param config: settings, never of ``auto``
+    :param trials: of every encoder that was considered, the chosen one last
+    """
+
+    config: EncoderConfig
+    trials: tuple[Trial, ...]
+
+    def __str__(self) -> str:
+        """Say which encoder it is, with what head-room, and why none of those before."""
+        *others, chosen = self.trials
+        texts = [f'{AUTO} took {chosen.config.vcodec}: {chosen}']
+        texts += [
+            f'{one.config.vcodec} {"is too slow" if one.works else "does not work"}: {one}'
+            for one in others
+            if one.problem != NOT_BUILT
+        ]
+        missing = [one.config.vcodec for one in others if one.problem == NOT_BUILT]
+        if missing:
+            texts.append(f'{NOT_BUILT}: {", ".join(missing)}')
+        return '; '.join(texts)
+
+
+def choose_encoder(
+    config: EncoderConfig,
+    *,
+    width: int,
+    height: int,
+    fps: int,
+    num_streams: int = 1,
+    codec: str | None = None,
+    try_one: TryOne = known_trial,
+    stop: threading.Event | None = None,
+) -> Choice:
+    """
+    Try hardware encoders in LeRobot's order, and software after them.
+
+    An encoder is chosen if it works and is not slower than the streams need; the software encoder
+    if it works.
+
+    :param config: settings of ``auto``
+    :param width: of the pictures to come, in pixels
+    :param height: of the pictures to come, in pixels
+    :param fps: frames per second of the videos to come
+    :param num_streams: encoders that will be open at once
+    :param codec: ``h264``, ``hevc`` or ``av1``, if it has to be that; None: any
+    :param try_one: what tries an encoder
+    :param stop: gives up when it is set
+    :raise CodecError: if no encoder works at all
+    :raise TrialCancelledError: if it was given up
+    """
+    trials: list[Trial] = []
+    for one, is_built in _candidates(config, codec):
+        if not is_built:
+            trials.append(Trial(one, width, height, fps, num_streams, problem=NOT_BUILT))
+            continue
+        trial = try_one(
+            one, width=width, height=height, fps=fps, num_streams=num_streams, stop=stop
+        )
+        trials.append(trial)
+        if trial.works and (trial.headroom >= 1 or not one.is_hardware):
+            return Choice(one, tuple(trials))
+    raise CodecError('encoder.vcodec', AUTO, f'no encoder works here: {trials[-1]}')
+
+
+def listed_encoders(config: EncoderConfig) -> list[tuple[EncoderConfig, bool]]:
+    """
+    List settings of every encoder that ``vcodec`` can name, and whether the build has it.
+
+    :param config: settings of ``auto``
+    :raise CodecError: if the ffmpeg program cannot be run
+    """
+    names = [*BUNDLED_VCODECS, LIBAOM, *HARDWARE_VCODECS]
+    if config.backend == FFMPEG:
+        others = sorted(filter(OF_FFMPEG.fullmatch, encoders_of(config.ffmpeg)))
+        names += [one for one in others if one not in names]
+    return [_with_build(config, name) for name in names]
+
+
+def _candidates(
+    config: EncoderConfig, codec: str | None
+) -> Iterator[tuple[EncoderConfig, bool]]:
+    """Yield settings of what may be chosen, and whether the build has it at all."""
+    for vcodec in HARDWARE_VCODECS:
+        if codec in (None, config.with_vcodec(vcodec).codec):
+            yield _with_build(config, vcodec)
+    yield replace(config.with_vcodec(codec or 'av1'), backend=PYAV), True
+
+
+def _with_build(config: EncoderConfig, vcodec: str) -> tuple[EncoderConfig, bool]:
+    one = config.with_vcodec(vcodec)
+    name = ffmpeg_encoder(one)
+    if config.backend == FFMPEG:
+        return one, name in encoders_of(config.ffmpeg)
+    is_built = is_registered(name)
+    return with_fitting_pix_fmt(one) if is_built else one, is_built

@@ -1,0 +1,100 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Trials of this process, each made once: their outcome is the machine's, and takes seconds."""
+
+from __future__ import annotations
+
+import threading
+
+from lerobot_streamrec.errors import CodecError
+from lerobot_streamrec.installed import streamrec_command
+from lerobot_streamrec.video.codecs.config import AUTO, EncoderConfig
+from lerobot_streamrec.video.codecs.settings_check import COLOUR_CHANNELS
+from lerobot_streamrec.video.trials.software_probe import check_encoder
+from lerobot_streamrec.video.trials.trial import (
+    check_before_trial,
+    ENOUGH_S,
+    NUM_FRAMES,
+    Trial,
+    try_encoder,
+)
+from lerobot_streamrec.video.trials.trial_task import TrialTask
+
+_known: dict[str, Trial] = {}
+# One at a time: encoders that are tried beside each other are slower than they are.
+_lock = threading.Lock()
+
+
+def known_trial(
+    config: EncoderConfig,
+    *,
+    width: int,
+    height: int,
+    fps: int,
+    num_streams: int = 1,
+    stop: threading.Event | None = None,
+) -> Trial:
+    """
+    Try an encoder as ``try_encoder`` does, unless it was tried so before; any thread.
+
+    :param config: settings, not of ``auto``
+    :param width: of the pictures to come, in pixels
+    :param height: of the pictures to come, in pixels
+    :param fps: frames per second of the videos to come
+    :param num_streams: encoders that will be open at once
+    :param stop: gives the trial up when it is set
+    :raise TrialCancelledError: if it was given up
+    """
+    name = TrialTask(config, width, height, fps, num_streams, NUM_FRAMES, ENOUGH_S).as_json()
+    with _lock:
+        if name not in _known:
+            _known[name] = try_encoder(
+                config, width=width, height=height, fps=fps, num_streams=num_streams, stop=stop
+            )
+        return _known[name]
+
+
+def check_at_size(
+    config: EncoderConfig,
+    *,
+    width: int,
+    height: int,
+    fps: int,
+    channels: int = COLOUR_CHANNELS,
+) -> None:
+    """
+    Refuse an encoder that does not work: by two frames if every PyAV has it, else by a trial.
+
+    :param config: settings, not of ``auto``
+    :param width: of the pictures to come, in pixels
+    :param height: of the pictures to come, in pixels
+    :param fps: frames per second of the videos to come
+    :param channels: of a picture: 3 for colours, 1 for depth
+    :raise CodecError: naming the setting and what is allowed
+    :raise ConfigError: if the codec does not go at this rate
+    """
+    if config.vcodec == AUTO:
+        raise CodecError(
+            'encoder.vcodec',
+            AUTO,
+            f'name an encoder; `{streamrec_command("codecs")}` says which work here',
+        )
+    if config.is_bundled:
+        check_encoder(config, fps, channels)
+        return
+    check_before_trial(config)
+    trial = known_trial(config, width=width, height=height, fps=fps)
+    if not trial.works:
+        allowed = f'it does not work here with {width}x{height} pixels: {trial.problem}'
+        raise CodecError('encoder.vcodec', config.vcodec, allowed)

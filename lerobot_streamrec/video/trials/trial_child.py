@@ -1,0 +1,50 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The process that a trial runs in: a task on stdin, a report on stdout; it may hang or crash."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import cast, NoReturn
+
+import av
+from lerobot_streamrec.video.trials.trial_encoding import carry_out, Opener
+from lerobot_streamrec.video.trials.trial_task import TrialTask
+
+
+def main() -> NoReturn:
+    """Carry out the task; the one argument names the opener, ``module:function``."""
+    # Libraries of hardware print to stdout: only the report may go there.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), 'w', encoding='utf-8')
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    # What codecs say goes to stderr past Python: two that speak at once can halt its log.
+    av.logging.set_libav_level(av.logging.ERROR)
+    av.logging.restore_default_callback()
+    task = TrialTask.from_json(sys.stdin.read())
+    report = carry_out(task, _opener(sys.argv[1]))
+    answers.write(report.as_json())
+    answers.flush()
+    # What a driver does when its process ends is no part of the trial.
+    os._exit(0)
+
+
+def _opener(name: str) -> Opener:
+    module, _, function = name.partition(':')
+    return cast(Opener, getattr(importlib.import_module(module), function))
+
+
+if __name__ == '__main__':
+    main()
