@@ -41,7 +41,7 @@ from lerobot_streamrec.errors import StreamrecError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.recording.config import ENCODE, MIB, RecorderConfig, STREAMING
 from lerobot_streamrec.recording.recorder import Recorder
-from lerobot_streamrec.recording.summary import EpisodeSummary
+from lerobot_streamrec.recording.saving.summary import EpisodeSummary
 from lerobot_streamrec.video.codecs.config import BUNDLED_VCODECS, EncoderConfig
 from lerobot_streamrec.video.encode import fallback_encoder
 from lerobot_streamrec.video.encode.open_encoder import FileEncoder

@@ -15,7 +15,7 @@
 The nodes use nothing of rclpy that Humble does not have.
 
 Humble cannot be installed here, so its names are read from a table and not from rclpy. What
-really differs between distributions stands in ``nodes/distributions.py``, and nowhere else.
+really differs between distributions stands in ``nodes/graph/distributions.py``, and nowhere else.
 """
 
 from __future__ import annotations

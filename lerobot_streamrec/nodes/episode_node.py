@@ -22,16 +22,16 @@ import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from lerobot_streamrec.nodes.distributions import MessageInfo
-from lerobot_streamrec.nodes.heard_topic import HeardTopic
-from lerobot_streamrec.nodes.namesakes import LATCHED, Namesakes, STATUS_TOPIC
+from lerobot_streamrec.nodes.graph.distributions import MessageInfo
+from lerobot_streamrec.nodes.graph.heard_topic import HeardTopic
+from lerobot_streamrec.nodes.graph.namesakes import LATCHED, Namesakes, STATUS_TOPIC
+from lerobot_streamrec.nodes.graph.qos import node_of
 from lerobot_streamrec.nodes.operator_room import OperatorRoom
-from lerobot_streamrec.nodes.parameters import USE_SIM_TIME
-from lerobot_streamrec.nodes.qos import node_of
+from lerobot_streamrec.nodes.parameters.parameter_reader import USE_SIM_TIME
 from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
-from lerobot_streamrec.nodes.subscriber import Subscriber
 from lerobot_streamrec.nodes.teleop.teleop import Teleop
+from lerobot_streamrec.nodes.topics.subscriber import Subscriber
 from lerobot_streamrec.recording.metadata import NOTES, VERDICT
 from lerobot_streamrec.recording.operating.command import Command, split_sender, Verb
 from lerobot_streamrec.recording.operating.cues import Cues

@@ -20,12 +20,12 @@ import time
 from typing import Any
 
 from lerobot_streamrec.errors import StreamrecError, StreamsNotReadyError
-from lerobot_streamrec.nodes.namesakes import Namesakes
-from lerobot_streamrec.nodes.subscriber import read_in_order, Subscriber
+from lerobot_streamrec.nodes.graph.namesakes import Namesakes
+from lerobot_streamrec.nodes.topics.subscriber import read_in_order, Subscriber
 from lerobot_streamrec.recording.operating.cues import Cues
 from lerobot_streamrec.recording.operating.events import Event, FAILED
 from lerobot_streamrec.recording.operating.surroundings import Surroundings
-from lerobot_streamrec.recording.summary import EpisodeSummary
+from lerobot_streamrec.recording.saving.summary import EpisodeSummary
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy

@@ -23,19 +23,19 @@ from typing import Any
 
 from lerobot_streamrec.dataset.takes.salvage import RECOVERIES
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.encoder_settings import read_encoder
-from lerobot_streamrec.nodes.operating_settings import OperatingSettings, read_operating
-from lerobot_streamrec.nodes.parameters import defaults_of, ParameterReader, Spec
-from lerobot_streamrec.nodes.stream_settings import read_cameras, Source
-from lerobot_streamrec.nodes.teleop.teleop_settings import JOY_TYPE, read_teleop, TeleopSettings
-from lerobot_streamrec.nodes.transport import COMPRESSED_TYPE, RAW_TYPE
-from lerobot_streamrec.nodes.vector_settings import (
+from lerobot_streamrec.nodes.graph.transport import COMPRESSED_TYPE, RAW_TYPE
+from lerobot_streamrec.nodes.parameters.encoder_settings import read_encoder
+from lerobot_streamrec.nodes.parameters.operating_settings import OperatingSettings, read_operating
+from lerobot_streamrec.nodes.parameters.parameter_reader import defaults_of, ParameterReader, Spec
+from lerobot_streamrec.nodes.parameters.stream_settings import read_cameras, Source
+from lerobot_streamrec.nodes.parameters.vector_settings import (
     ACTION,
     read_vectors,
     TypeOf,
     vector_sources,
     VectorSettings,
 )
+from lerobot_streamrec.nodes.teleop.teleop_settings import JOY_TYPE, read_teleop, TeleopSettings
 from lerobot_streamrec.recording.config import (
     DEFERRED_FORMATS,
     DiskConfig,

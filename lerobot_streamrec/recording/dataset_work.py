@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 
-from lerobot_streamrec.recording.committer import Committer
-from lerobot_streamrec.recording.futures import settled, then
-from lerobot_streamrec.recording.last_result import Outcomes
-from lerobot_streamrec.recording.summary import Finalized
+from lerobot_streamrec.recording.saving.committer import Committer
+from lerobot_streamrec.recording.saving.futures import settled, then
+from lerobot_streamrec.recording.saving.last_result import Outcomes
+from lerobot_streamrec.recording.saving.summary import Finalized
 
 
 class DatasetWork:

@@ -25,7 +25,7 @@ from lerobot_streamrec.dataset.format.features import VIDEO_CODEC
 from lerobot_streamrec.dataset.format.info import known_features
 from lerobot_streamrec.errors import CodecError, StreamsNotReadyError
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
-from lerobot_streamrec.recording.stream import Stream
+from lerobot_streamrec.recording.streams.stream import Stream
 from lerobot_streamrec.video.codecs.config import AUTO, EncoderConfig
 from lerobot_streamrec.video.codecs.settings_check import COLOUR_CHANNELS, DEPTH_CHANNELS
 from lerobot_streamrec.video.trials.auto_select import choose_encoder

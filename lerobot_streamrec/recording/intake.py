@@ -22,8 +22,8 @@ from typing import Any
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.disk_watch import DiskWatch
 from lerobot_streamrec.recording.encoder_selection import EncoderChoices
-from lerobot_streamrec.recording.streams import Streams
-from lerobot_streamrec.recording.take import Take
+from lerobot_streamrec.recording.episode.take import Take
+from lerobot_streamrec.recording.streams.streams import Streams
 
 
 class Intake(ABC):

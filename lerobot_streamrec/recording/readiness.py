@@ -22,13 +22,13 @@ from lerobot_streamrec.dataset.format.features import camera_feature, difference
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.errors import DatasetMismatchError, StreamsNotReadyError
-from lerobot_streamrec.recording.camera_take import encoder_for, picture_info
-from lerobot_streamrec.recording.clock_offsets import OffClock
 from lerobot_streamrec.recording.config import NS_PER_MS
+from lerobot_streamrec.recording.episode.camera_take import encoder_for, picture_info
+from lerobot_streamrec.recording.episode.take import Take
 from lerobot_streamrec.recording.status import StreamStatus
-from lerobot_streamrec.recording.stream import Stream
-from lerobot_streamrec.recording.streams import Streams
-from lerobot_streamrec.recording.take import Take
+from lerobot_streamrec.recording.streams.clock_offsets import OffClock
+from lerobot_streamrec.recording.streams.stream import Stream
+from lerobot_streamrec.recording.streams.streams import Streams
 from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.encode.frame_queue import QueueStatistics

@@ -24,23 +24,23 @@ from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.layout import take_folders
 from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 from lerobot_streamrec.errors import EmptyEpisodeError, EpisodeError, EpisodeStateError
-from lerobot_streamrec.recording.clock_account import ClockAccount
-from lerobot_streamrec.recording.committer import Committer
 from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.dataset_work import DatasetWork
 from lerobot_streamrec.recording.disk_watch import DiskWatch
 from lerobot_streamrec.recording.encoder_selection import EncoderChoices
-from lerobot_streamrec.recording.futures import settled, then
+from lerobot_streamrec.recording.episode.take import Take
 from lerobot_streamrec.recording.intake import Intake
-from lerobot_streamrec.recording.last_result import Outcomes, unfinished_text
 from lerobot_streamrec.recording.metadata import checked_metadata, OPERATOR
 from lerobot_streamrec.recording.readiness import stream_statuses
+from lerobot_streamrec.recording.saving.committer import Committer
+from lerobot_streamrec.recording.saving.futures import settled, then
+from lerobot_streamrec.recording.saving.last_result import Outcomes, unfinished_text
+from lerobot_streamrec.recording.saving.summary import EpisodeSummary, Finalized, Rotation
 from lerobot_streamrec.recording.snapshot import recorder_status, state_of
 from lerobot_streamrec.recording.start_conditions import StartConditions
 from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
-from lerobot_streamrec.recording.streams import Streams
-from lerobot_streamrec.recording.summary import EpisodeSummary, Finalized, Rotation
-from lerobot_streamrec.recording.take import Take
+from lerobot_streamrec.recording.streams.clock_account import ClockAccount
+from lerobot_streamrec.recording.streams.streams import Streams
 from lerobot_streamrec.recording.unasked_end import end_at_full_disk, end_at_shutdown
 from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.sync.row_clock import RowClock

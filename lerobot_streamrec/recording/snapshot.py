@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lerobot_streamrec.recording.committer import Committer
 from lerobot_streamrec.recording.disk_watch import DiskStatus
-from lerobot_streamrec.recording.last_result import Outcomes
+from lerobot_streamrec.recording.episode.take import Take
+from lerobot_streamrec.recording.saving.committer import Committer
+from lerobot_streamrec.recording.saving.last_result import Outcomes
 from lerobot_streamrec.recording.status import RecorderState, RecorderStatus, StreamStatus
-from lerobot_streamrec.recording.take import Take
 
 
 def state_of(take: Take | None) -> RecorderState:

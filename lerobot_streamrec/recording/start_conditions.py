@@ -19,18 +19,18 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from lerobot_streamrec.errors import DiskFullError, EpisodeError, EpisodeStateError, StreamrecError
-from lerobot_streamrec.recording.committer import Committer
 from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.dataset_work import DatasetWork
 from lerobot_streamrec.recording.disk_watch import DiskWatch
 from lerobot_streamrec.recording.encoder_selection import EncoderChoices
-from lerobot_streamrec.recording.last_result import Outcomes
 from lerobot_streamrec.recording.readiness import (
     refuse_picture_sizes,
     refuse_undecodable_pictures,
     refuse_unready_streams,
 )
-from lerobot_streamrec.recording.streams import Streams
+from lerobot_streamrec.recording.saving.committer import Committer
+from lerobot_streamrec.recording.saving.last_result import Outcomes
+from lerobot_streamrec.recording.streams.streams import Streams
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 
 

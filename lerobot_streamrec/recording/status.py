@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from lerobot_streamrec.recording.disk_watch import DiskStatus
-from lerobot_streamrec.recording.stream import StreamCounts
+from lerobot_streamrec.recording.streams.stream import StreamCounts
 from lerobot_streamrec.video.encode.frame_queue import QueueStatistics
 
 

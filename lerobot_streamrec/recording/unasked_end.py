@@ -21,8 +21,8 @@ import logging
 from typing import Protocol
 
 from lerobot_streamrec.errors import EmptyEpisodeError, EpisodeError
+from lerobot_streamrec.recording.saving.summary import EpisodeSummary
 from lerobot_streamrec.recording.status import RecorderStatus
-from lerobot_streamrec.recording.summary import EpisodeSummary
 
 _log = logging.getLogger(__name__)
 

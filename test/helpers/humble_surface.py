@@ -91,7 +91,7 @@ NODE = (
     'remove_on_set_parameters_callback resolve_service_name resolve_topic_name services '
     'set_descriptor set_parameters set_parameters_atomically subscriptions timers '
     'undeclare_parameter'
-    # Of our own class of nodes, nodes/ros_start.py.
+    # Of our own class of nodes, nodes/graph/ros_start.py.
     ' empty'
 )
 EXECUTOR = (

@@ -41,7 +41,7 @@ pytestmark = [pytest.mark.ros, pytest.mark.slow, pytest.mark.timeout(TIMEOUT_S +
 
 LOOK = """
 import rclpy.subscription
-from lerobot_streamrec.nodes import distributions
+from lerobot_streamrec.nodes.graph import distributions
 
 assert not hasattr(rclpy.subscription.Subscription, 'CallbackType')
 assert distributions.IS_HUMBLE

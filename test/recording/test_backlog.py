@@ -23,8 +23,8 @@ from __future__ import annotations
 from dataclasses import replace
 import shutil
 
-from lerobot_streamrec.recording import committer
 from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.recording.saving import committer
 import pytest
 from waiting import wait_for
 

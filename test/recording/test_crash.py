@@ -28,7 +28,7 @@ from lerobot_streamrec.dataset.commit.writer import DatasetWriter
 from lerobot_streamrec.dataset.format.take_record import parse_take_record
 from lerobot_streamrec.dataset.takes.journal import Journal, read_journal
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetError
-from lerobot_streamrec.recording.journal_thread import JournalThread
+from lerobot_streamrec.recording.episode.journal_thread import JournalThread
 import pytest
 from waiting import wait_for
 

@@ -27,7 +27,7 @@ from command_line import streamrec
 from lerobot_streamrec.dataset.format.take_record import parse_take_record
 from lerobot_streamrec.dataset.takes.journal import read_journal
 from lerobot_streamrec.frame import CompressedPicture
-from lerobot_streamrec.recording import camera_take
+from lerobot_streamrec.recording.episode import camera_take
 from numbered_pictures import HEIGHT, numbered_frame, WIDTH
 import numpy as np
 from picture_files import jpeg_file

@@ -31,7 +31,7 @@ from lerobot_streamrec.dataset.takes import deferred as deferred_takes
 from lerobot_streamrec.dataset.takes import whole_videos
 from lerobot_streamrec.errors import DatasetMismatchError, EncoderError, EpisodeStateError
 from lerobot_streamrec.installed import streamrec_command
-from lerobot_streamrec.recording import deferred_encoder as late_encoder
+from lerobot_streamrec.recording.saving import deferred_encoder as late_encoder
 from numbered_pictures import numbered_frame
 import pytest
 from waiting import wait_for

@@ -30,7 +30,7 @@ from lerobot_streamrec.errors import CodecError, DatasetMismatchError, StreamsNo
 from lerobot_streamrec.recording import encoder_selection as encoder_choice
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.encoder_selection import EncoderChoices
-from lerobot_streamrec.recording.stream import Stream
+from lerobot_streamrec.recording.streams.stream import Stream
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.codecs.depth_config import DepthConfig
 from lerobot_streamrec.video.codecs.settings_check import is_registered

@@ -26,8 +26,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lerobot_streamrec.conversions.trajectory import TimedVector
 from lerobot_streamrec.errors import MessageError, VectorError
-from lerobot_streamrec.recording.column_values import column_values
 from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.recording.streams.column_values import column_values
 import numpy as np
 import pyarrow.parquet as pq
 import pytest

@@ -15,9 +15,9 @@
 
 import random
 
-from lerobot_streamrec.recording.clock_steps import ClockSteps
 from lerobot_streamrec.recording.config import StreamConfig
-from lerobot_streamrec.recording.streams import Streams
+from lerobot_streamrec.recording.streams.clock_steps import ClockSteps
+from lerobot_streamrec.recording.streams.streams import Streams
 import numpy as np
 import pytest
 

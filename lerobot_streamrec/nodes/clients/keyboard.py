@@ -26,7 +26,7 @@ from lerobot_streamrec.nodes.clients.keyboard_keys import Keyboard, left_behind
 from lerobot_streamrec.nodes.clients.keyboard_screen import screen, View
 from lerobot_streamrec.nodes.clients.recorder_link import RecorderLink
 from lerobot_streamrec.nodes.clients.terminal import Terminal
-from lerobot_streamrec.nodes.stop_signals import StopSignals
+from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 
 # Answers are shown that late at most; keys are taken at once.
 _SLICE_S = 0.05

@@ -28,9 +28,9 @@ from lerobot_streamrec.nodes.clients.heard import Event
 from lerobot_streamrec.nodes.clients.input_devices import DEVICES, key_code, list_devices
 from lerobot_streamrec.nodes.clients.pedal_device import PedalDevice
 from lerobot_streamrec.nodes.clients.recorder_link import RecorderLink
+from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.logging_bridge import install
-from lerobot_streamrec.nodes.parameters import Spec
-from lerobot_streamrec.nodes.stop_signals import StopSignals
+from lerobot_streamrec.nodes.parameters.parameter_reader import Spec
 from lerobot_streamrec.nodes.teleop.teleop_settings import (
     DEBOUNCE,
     LONG_PRESS,

@@ -22,10 +22,10 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.clients.heard import Event, read_event, Status
-from lerobot_streamrec.nodes.distributions import make_executor
-from lerobot_streamrec.nodes.namesakes import LATCHED
-from lerobot_streamrec.nodes.parameters import ParameterReader, Spec
-from lerobot_streamrec.nodes.ros_start import given_node, start_ros
+from lerobot_streamrec.nodes.graph.distributions import make_executor
+from lerobot_streamrec.nodes.graph.namesakes import LATCHED
+from lerobot_streamrec.nodes.graph.ros_start import given_node, start_ros
+from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader, Spec
 import rclpy
 from rclpy.context import Context
 from rclpy.exceptions import InvalidTopicNameException

@@ -23,6 +23,7 @@ import sys
 from typing import ParamSpec
 
 from lerobot_streamrec.errors import ConfigError, StartInterruptedError
+from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.live.doctor import diagnose
 from lerobot_streamrec.nodes.live.doctor_report import render, report_console
 from lerobot_streamrec.nodes.live.init import init as look_and_write
@@ -30,7 +31,6 @@ from lerobot_streamrec.nodes.live.init_report import init_lines
 from lerobot_streamrec.nodes.live.layout import lay_out
 from lerobot_streamrec.nodes.live.new_file import refuse_existing, write_checked
 from lerobot_streamrec.nodes.live.remarks import Level
-from lerobot_streamrec.nodes.stop_signals import StopSignals
 from rich.console import Console
 
 EXIT_OK = 0

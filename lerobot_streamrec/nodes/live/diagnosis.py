@@ -21,9 +21,9 @@ from lerobot_streamrec.nodes.live.arrivals import Stamps
 from lerobot_streamrec.nodes.live.observation import Observation
 from lerobot_streamrec.nodes.live.remarks import Level, Remark
 from lerobot_streamrec.nodes.live.topic_observation import IMAGES_PROFILE
-from lerobot_streamrec.nodes.timing_settings import HEADER
-from lerobot_streamrec.recording.clock_offsets import ClockReading, off_clocks
+from lerobot_streamrec.nodes.parameters.timing_settings import HEADER
 from lerobot_streamrec.recording.config import DEFAULT_MAX_LATENESS_S
+from lerobot_streamrec.recording.streams.clock_offsets import ClockReading, off_clocks
 
 # Fast DDS shares so much memory per process by default: larger messages are lost.
 _SEGMENT_BYTES = 500_000

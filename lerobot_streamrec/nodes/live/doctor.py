@@ -24,6 +24,7 @@ import time
 from typing import Any
 
 from lerobot_streamrec.dataset.format.info import DatasetInfo
+from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.live.diagnosis import judge
 from lerobot_streamrec.nodes.live.given_topics import complete, discover, UntypedTopic
 from lerobot_streamrec.nodes.live.graph_watch import CLOCK_TOPIC
@@ -46,9 +47,8 @@ from lerobot_streamrec.nodes.live.report import DoctorReport, TopicReport
 from lerobot_streamrec.nodes.live.session import params_arguments, Session
 from lerobot_streamrec.nodes.live.time_sync import check_time
 from lerobot_streamrec.nodes.settings import Settings
-from lerobot_streamrec.nodes.stop_signals import StopSignals
-from lerobot_streamrec.nodes.subscriber import Subscriber
-from lerobot_streamrec.nodes.subscribers import subscribe
+from lerobot_streamrec.nodes.topics.subscriber import Subscriber
+from lerobot_streamrec.nodes.topics.subscribers import subscribe
 from lerobot_streamrec.recording.config import RecorderConfig
 from rclpy.node import Node
 

@@ -20,8 +20,12 @@ from dataclasses import dataclass, replace
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.live.observation import Observation
 from lerobot_streamrec.nodes.live.session import Session
+from lerobot_streamrec.nodes.parameters.vector_settings import (
+    TypeOf,
+    vector_sources,
+    VectorSettings,
+)
 from lerobot_streamrec.nodes.settings import GivenSettings, Settings
-from lerobot_streamrec.nodes.vector_settings import TypeOf, vector_sources, VectorSettings
 from rclpy.node import Node
 
 

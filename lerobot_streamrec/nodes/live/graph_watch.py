@@ -31,7 +31,10 @@ from lerobot_streamrec.conversions.message_types import (
     JOINT_TRAJECTORY,
 )
 from lerobot_streamrec.errors import ConfigError, MessageError, UnsupportedEncodingError
-from lerobot_streamrec.nodes.distributions import MessageInfo, subscribe_with_info
+from lerobot_streamrec.nodes.graph.distributions import MessageInfo, subscribe_with_info
+from lerobot_streamrec.nodes.graph.message_class import load_message_class
+from lerobot_streamrec.nodes.graph.publisher_watch import PublisherWatch
+from lerobot_streamrec.nodes.graph.qos import choose_qos, describe_qos, QOS_FROM_PUBLISHER
 from lerobot_streamrec.nodes.live.arrivals import Arrivals
 from lerobot_streamrec.nodes.live.camera_names import DEPTH_SUFFIX
 from lerobot_streamrec.nodes.live.joint_groups import JointGroups
@@ -44,9 +47,6 @@ from lerobot_streamrec.nodes.live.topic_observation import (
     SeenTopic,
     VECTOR_TYPES,
 )
-from lerobot_streamrec.nodes.message_class import load_message_class
-from lerobot_streamrec.nodes.publisher_watch import PublisherWatch
-from lerobot_streamrec.nodes.qos import choose_qos, describe_qos, QOS_FROM_PUBLISHER
 from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.video.encode.packet_stream import PacketStream
 from rclpy.node import Node

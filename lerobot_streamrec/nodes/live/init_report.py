@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lerobot_streamrec.installed import streamrec_command
-from lerobot_streamrec.nodes.distributions import DISCOVERY_VARIABLE
+from lerobot_streamrec.nodes.graph.distributions import DISCOVERY_VARIABLE
 from lerobot_streamrec.nodes.live.joint_groups import part_names
 from lerobot_streamrec.nodes.live.parameter_text import ROOT
 from lerobot_streamrec.nodes.live.proposal import Proposal

@@ -23,12 +23,12 @@ from typing import Any
 
 from lerobot_streamrec.errors import ConfigError, StartInterruptedError
 from lerobot_streamrec.installed import streamrec_command
-from lerobot_streamrec.nodes.distributions import make_executor
 from lerobot_streamrec.nodes.episode_node import NODE_NAME
-from lerobot_streamrec.nodes.parameters import ParameterReader, USE_SIM_TIME
-from lerobot_streamrec.nodes.ros_start import given_node, start_ros, unused_files
+from lerobot_streamrec.nodes.graph.distributions import make_executor
+from lerobot_streamrec.nodes.graph.ros_start import given_node, start_ros, unused_files
+from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
+from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader, USE_SIM_TIME
 from lerobot_streamrec.nodes.settings import GivenSettings, read_settings
-from lerobot_streamrec.nodes.stop_signals import StopSignals
 import rclpy
 from rclpy.context import Context
 from rclpy.logging import LoggingSeverity

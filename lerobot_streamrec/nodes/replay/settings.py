@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.parameters import ParameterReader, Spec
+from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader, Spec
+from lerobot_streamrec.nodes.parameters.timing_settings import read_choice
 from lerobot_streamrec.nodes.settings import absolute_path
-from lerobot_streamrec.nodes.timing_settings import read_choice
 
 NOW = 'now'
 RECORDED = 'recorded'

@@ -26,7 +26,7 @@ from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, FeatureS
 from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.live.camera_names import base_topic
-from lerobot_streamrec.nodes.vector_settings import ACTION
+from lerobot_streamrec.nodes.parameters.vector_settings import ACTION
 from lerobot_streamrec.recording.config import NS_PER_MS
 from lerobot_streamrec.sync.policy import Policy
 import numpy as np

@@ -20,7 +20,7 @@ import time
 from typing import Any
 
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.qos import node_of
+from lerobot_streamrec.nodes.graph.qos import node_of
 from rclpy.node import Node
 
 _LOOK_EVERY_S = 0.5

@@ -20,8 +20,8 @@ from collections.abc import Callable, Collection
 import math
 from typing import Any
 
-from lerobot_streamrec.nodes.distributions import MessageInfo
-from lerobot_streamrec.nodes.publisher_watch import PublisherWatch
+from lerobot_streamrec.nodes.graph.distributions import MessageInfo
+from lerobot_streamrec.nodes.graph.publisher_watch import PublisherWatch
 
 # Nobody who publishes on change says the same so often without a change. Twice happens: joy_node
 # without autorepeat sends an axis and a button that change together in two messages.

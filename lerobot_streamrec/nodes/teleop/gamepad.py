@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Callable
 import math
 
-from lerobot_streamrec.nodes.distributions import MessageInfo
-from lerobot_streamrec.nodes.heard_topic import HeardTopic
+from lerobot_streamrec.nodes.graph.distributions import MessageInfo
+from lerobot_streamrec.nodes.graph.heard_topic import HeardTopic
 from lerobot_streamrec.nodes.teleop.continuity import Continuity
 from lerobot_streamrec.nodes.teleop.teleop_settings import BINDINGS, JOY_TYPE, TeleopSettings
 from lerobot_streamrec.nodes.teleop.topic_report import TopicReport

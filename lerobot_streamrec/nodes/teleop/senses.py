@@ -23,7 +23,7 @@ from typing import Any
 from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.reader import SelectorReader
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.message_class import load_message_class
+from lerobot_streamrec.nodes.graph.message_class import load_message_class
 from lerobot_streamrec.nodes.teleop.trigger_rule import TriggerRule
 from lerobot_streamrec.recording.operating.bindings import Binding
 from lerobot_streamrec.recording.operating.presses import Presses

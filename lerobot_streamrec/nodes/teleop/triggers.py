@@ -19,9 +19,9 @@ from collections.abc import Callable
 from typing import Any
 
 from lerobot_streamrec.errors import ConfigError, MessageError
-from lerobot_streamrec.nodes.distributions import MessageInfo
-from lerobot_streamrec.nodes.heard_topic import HeardTopic
-from lerobot_streamrec.nodes.message_class import load_message_class
+from lerobot_streamrec.nodes.graph.distributions import MessageInfo
+from lerobot_streamrec.nodes.graph.heard_topic import HeardTopic
+from lerobot_streamrec.nodes.graph.message_class import load_message_class
 from lerobot_streamrec.nodes.teleop.continuity import Continuity
 from lerobot_streamrec.nodes.teleop.gamepad import DEPTH, Give
 from lerobot_streamrec.nodes.teleop.senses import find_sense, Sense

@@ -21,7 +21,6 @@ from functools import partial
 import time
 
 from lerobot_streamrec.errors import EpisodeError, EpisodeStateError, StreamrecError
-from lerobot_streamrec.recording.futures import settle, settled, then
 from lerobot_streamrec.recording.metadata import NOTES, VERDICT
 from lerobot_streamrec.recording.operating.automatic import Automatic
 from lerobot_streamrec.recording.operating.command import Command, parse_command, Verb
@@ -32,8 +31,9 @@ from lerobot_streamrec.recording.operating.slips import Slips
 from lerobot_streamrec.recording.operating.status import OperatingStatus, phase_of
 from lerobot_streamrec.recording.operating.surroundings import Surroundings
 from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.recording.saving.futures import settle, settled, then
+from lerobot_streamrec.recording.saving.summary import EpisodeSummary
 from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
-from lerobot_streamrec.recording.summary import EpisodeSummary
 
 AUTOMATIC = 'automatic'
 """Source of the commands that nobody gave."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from lerobot_streamrec.errors import StreamrecError
 from lerobot_streamrec.recording.operating.events import Event
-from lerobot_streamrec.recording.summary import EpisodeSummary
+from lerobot_streamrec.recording.saving.summary import EpisodeSummary
 
 
 class Surroundings:

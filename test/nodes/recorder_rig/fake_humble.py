@@ -14,7 +14,7 @@
 """
 A FAKE of Humble: the installed rclpy with the surface of Humble's, for want of the real one.
 
-rclpy is changed to what nodes/distributions.py has to get along with on Humble: its names of
+rclpy is changed to what nodes/graph/distributions.py has to get along with on Humble: its names of
 modules, an executor that takes and calls in two methods of its own and passes the message alone,
 and no look at how many arguments a callback has. DDS, messages, services and parameters stay those
 of the installed distribution.

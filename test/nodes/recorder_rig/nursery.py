@@ -171,7 +171,8 @@ def _become(folder: str, environment: dict[str, str], log: int) -> None:
 
 
 if __name__ == '__main__':
-    from lerobot_streamrec.nodes import application, namesakes, record_main  # noqa: F401
+    from lerobot_streamrec.nodes import application, record_main  # noqa: F401
+    from lerobot_streamrec.nodes.graph import namesakes
 
     # Before its first episode a recorder listens for others of its name, which may run on another
     # computer. Those of this computer are found at once.

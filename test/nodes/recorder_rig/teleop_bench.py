@@ -19,7 +19,7 @@ from collections.abc import Callable
 import time
 from typing import Any
 
-from lerobot_streamrec.nodes.distributions import make_executor
+from lerobot_streamrec.nodes.graph.distributions import make_executor
 from lerobot_streamrec.nodes.teleop.teleop import Teleop
 from lerobot_streamrec.nodes.teleop.teleop_settings import read_teleop
 from rclpy.context import Context

@@ -1,0 +1,97 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A take that has all its rows: what the committer makes an episode of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+from lerobot_streamrec.dataset.format.cuts import Cut
+from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.recording.episode.camera_take import CameraTake
+from lerobot_streamrec.recording.episode.journal_thread import JournalThread
+from lerobot_streamrec.recording.episode.row_counters import RowAccount
+from lerobot_streamrec.recording.streams.clock_account import ClockAccount
+from lerobot_streamrec.recording.streams.stream import StreamCounts
+from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedTake:
+    """
+    A take that gets no more rows; its encoders may still be at work.
+
+    :param task: the robot's task
+    :param fps: rows per second
+    :param start_ns: instant of row 0
+    :param num_rows: rows
+    :param vectors: per key ``(num_rows, d)`` in the dtype of its column; none without rows
+    :param cameras: per video key
+    :param videos: per video key, the encoders' results
+    :param streams: settings of all of them
+    :param rows: per stream
+    :param counts: per stream, of this take alone
+    :param counted_s: how long messages were counted, seconds of the streams' time
+    :param folder: in staging, holds the videos and the journal
+    :param journal: writes the rows down; it may still be at work
+    :param take_id: unlike that of any other take
+    :param metadata: its operator, notes and verdict
+    :param clocks: account of the steps of clocks
+    :param cuts: its pauses
+    """
+
+    task: str
+    fps: int
+    start_ns: int
+    num_rows: int
+    vectors: Mapping[str, npt.NDArray[np.generic]]
+    cameras: Mapping[str, CameraTake]
+    videos: Mapping[str, Future[EncodedVideo]]
+    streams: tuple[StreamConfig, ...]
+    rows: Mapping[str, RowAccount]
+    counts: Mapping[str, StreamCounts]
+    counted_s: float
+    folder: Path
+    journal: JournalThread
+    take_id: str
+    metadata: Mapping[str, str]
+    clocks: ClockAccount
+    cuts: tuple[Cut, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return self.num_rows / self.fps
+
+    def num_repeated(self, key: str) -> int:
+        """
+        Count a camera's frames that repeat the one before, though a new picture was due.
+
+        Its encoder has finished.
+        """
+        rows = self.rows[key]
+        return rows.repeated + rows.overloaded + self.num_undecodable(key)
+
+    def num_undecodable(self, key: str) -> int:
+        """Count a stream's pictures that could not be decoded; its encoder has finished."""
+        return self.videos[key].result().num_undecodable if key in self.videos else 0
+
+    def encoder_trouble(self, key: str) -> str:
+        """Say which encoder of a stream failed; its encoder has finished. Empty: none did."""
+        return self.videos[key].result().trouble if key in self.videos else ''

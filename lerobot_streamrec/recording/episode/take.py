@@ -1,0 +1,391 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""One episode while it is recorded: rows are closed one by one, for all streams at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+import logging
+from pathlib import Path
+from typing import Any
+
+from lerobot_streamrec.dataset.format.cuts import Cut, cuts_within
+from lerobot_streamrec.dataset.format.take_record import new_take_id, TakenVector, TakeRecord
+from lerobot_streamrec.dataset.takes.journal import Journal
+from lerobot_streamrec.depth_frame import depth_unit
+from lerobot_streamrec.errors import EpisodeStateError, FrameShapeError
+from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.recording.config import RecorderConfig
+from lerobot_streamrec.recording.episode.camera_take import CameraTake, open_camera
+from lerobot_streamrec.recording.episode.finished_take import FinishedTake
+from lerobot_streamrec.recording.episode.journal_thread import JournalThread
+from lerobot_streamrec.recording.episode.row_counters import RowAccount
+from lerobot_streamrec.recording.streams.clock_account import ClockAccount
+from lerobot_streamrec.recording.streams.column_values import Column
+from lerobot_streamrec.recording.streams.sampling import Shown
+from lerobot_streamrec.recording.streams.stream import Stream, StreamCounts
+from lerobot_streamrec.sync.grid import NS_PER_S
+from lerobot_streamrec.sync.row_clock import RowClock
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.encode.decoders import is_coded
+import numpy as np
+
+_log = logging.getLogger(__name__)
+
+# A damaged header may tell any size; so many in a row with another one are believed.
+_NUM_BELIEVED = 4
+
+
+class Take:
+    """
+    Closes row k once every live stream has passed its instant. Owned by the executor's thread.
+
+    Closing a row appends one value to every vector and pushes one frame to every encoder, in one
+    place and nowhere else: that is why the frames of a video are its rows.
+
+    :param config: settings
+    :param streams: all of them; each has a sample at or before the grid's start
+    :param clock: tells the instants of the rows
+    :param encoders: encoder settings by camera
+    :param task: the robot's task
+    :param folder: for the videos and the journal, in staging
+    :param metadata: metadata that are known before it begins
+    :param clocks: account of the steps of clocks
+    """
+
+    def __init__(
+        self,
+        config: RecorderConfig,
+        streams: Sequence[Stream],
+        clock: RowClock,
+        *,
+        encoders: Mapping[str, EncoderConfig],
+        task: str,
+        folder: Path,
+        metadata: Mapping[str, str],
+        clocks: ClockAccount,
+    ) -> None:
+        self._config = config
+        self._max_lateness_ns = config.max_lateness_ns
+        self._streams = streams
+        self._clock = self._first_clock = clock
+        self._is_paused = False
+        self._cuts: dict[int, Cut] = {}
+        self._folder = folder
+        self.task = task
+        self.metadata = dict(metadata)
+        self.clocks = clocks
+        self._num_rows = 0
+        self._failure: str | None = None
+        # Per feature: the streams of one are put together in every row.
+        self._vectors: dict[str, list[Column]] = {
+            stream.config.feature: [] for stream in streams if not stream.config.is_camera
+        }
+        self._rows = {
+            (key := one.config.key): RowAccount(
+                one.config.max_age_ns, one.rate_hz, 0 if key == config.clock else config.fps
+            )
+            for one in streams
+        }
+        self._counted_from_ns = max(self._newest_stamps_ns())
+        self._before = {stream.config.key: stream.counts() for stream in streams}
+        self._cameras = {
+            stream.config.key: open_camera(
+                stream.config, stream.whole_picture, config, encoders[stream.config.key], folder
+            )
+            for stream in streams
+            if stream.config.is_camera
+        }
+        self._num_other_size = dict.fromkeys(self._cameras, 0)
+        self._take_id = new_take_id()
+        self._record = self._describe()
+        self._journal = JournalThread(lambda: Journal(folder, self._record))
+
+    def __str__(self) -> str:
+        return f'{self._num_rows} rows, {self.seconds:.1f} s'
+
+    def _describe(self) -> TakeRecord:
+        features = self._config.features()
+        return TakeRecord(
+            task=self.task,
+            fps=self._config.fps,
+            start_stamp_ns=self._first_clock.start_ns,
+            cameras={key: one.taken for key, one in self._cameras.items()},
+            vectors={
+                key: TakenVector(spec.names or (), spec.dtype)
+                for key, spec in features.items()
+                if not spec.is_video
+            },
+            metadata=dict(self.metadata),
+            robot_type=self._config.robot_type,
+            features=tuple(features),
+            take_id=self._take_id,
+            cuts=tuple(self._cuts.values()),
+        )
+
+    @property
+    def num_rows(self) -> int:
+        """Rows closed so far."""
+        return self._num_rows
+
+    @property
+    def seconds(self) -> float:
+        """Length of the rows closed so far; any thread."""
+        return self._num_rows / self._config.fps
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether no rows are closed until it is resumed."""
+        return self._is_paused
+
+    @property
+    def folder(self) -> Path:
+        """Where its files grow; any thread."""
+        return self._folder
+
+    @property
+    def rows(self) -> Mapping[str, RowAccount]:
+        """What the rows closed so far show, per stream."""
+        return self._rows
+
+    @property
+    def cameras(self) -> Mapping[str, CameraTake]:
+        """The cameras' parts."""
+        return self._cameras
+
+    @property
+    def failure(self) -> str | None:
+        """Why this take cannot be saved; None if it can. The first reason stays."""
+        if self._failure is None:
+            for camera in self._cameras.values():
+                if camera.thread.error is not None:
+                    self._failure = str(camera.thread.error)
+                    break
+        return self._failure
+
+    @property
+    def exposure(self) -> str:
+        """Why a crash now would take more than the last second; empty if it would not."""
+        return self._journal.error
+
+    @property
+    def clock_sentences(self) -> tuple[str, ...]:
+        """Sentences on the steps of clocks so far."""
+        return tuple(self.clocks.sentences(self._first_clock.start_ns))
+
+    def fail(self, reason: str) -> None:
+        """Say why this take cannot be saved, in the log as well; the first reason stays."""
+        if self._failure is None:
+            _log.error('the running episode cannot be saved: %s', reason)
+            self._failure = reason
+
+    def counts(self, stream: Stream) -> StreamCounts:
+        """Return what happened to a stream's messages since the take began."""
+        return stream.counts().since(self._before[stream.config.key])
+
+    def refuse_damaged_header(self, key: str, picture: Picture) -> None:
+        """
+        Refuse a picture of another size, unless so many have come in a row that it is believed.
+
+        :raise FrameShapeError: if nothing but its header, which may be damaged, says that size
+        """
+        taken = self._cameras[key].taken
+        if (picture.height, picture.width) == (taken.height, taken.width):
+            self._num_other_size[key] = 0
+            return
+        self._num_other_size[key] += 1
+        if is_coded(picture) and self._num_other_size[key] < _NUM_BELIEVED:
+            raise FrameShapeError(
+                f'its header says {picture.width}x{picture.height} pixels and earlier pictures '
+                f'had {taken.width}x{taken.height}: it is damaged, or the size changes'
+            )
+
+    def follow(self, key: str, value: Any) -> None:
+        """Close rows after a sample; a picture of another size or unit fails the take."""
+        if self._is_paused:
+            return
+        if key in self._cameras and (reason := self._misfit(key, value)):
+            self.fail(reason)
+        self.advance()
+
+    def _misfit(self, key: str, picture: Picture) -> str:
+        """Say why a picture does not fit the camera's video; empty if it does."""
+        taken, unit = self._cameras[key].taken, self._cameras[key].depth_unit
+        if (picture.height, picture.width) != (taken.height, taken.width):
+            change = f'{taken.width}x{taken.height} to {picture.width}x{picture.height} pixels'
+            kind = 'size'
+        elif depth_unit(picture) != unit:
+            change, kind = f'depth in {unit!r} to {depth_unit(picture)!r}', 'unit'
+        else:
+            return ''
+        return (
+            f'{key} changed from {change} after {self._num_rows} rows; a video has one {kind}, '
+            'so that another episode is needed'
+        )
+
+    def advance(self) -> None:
+        """Close every row that all live streams have passed."""
+        if self._failure is not None:
+            self._forget()
+            return
+        newest_ns = self._newest_stamps_ns()
+        live_from_ns = max(newest_ns) - self._max_lateness_ns
+        # A stream that stays behind holds rows up for so long and no longer.
+        self._close_rows(max(min(newest_ns), live_from_ns), live_from_ns)
+
+    def close_last_rows(self) -> None:
+        """
+        Close rows up to the newest stamp of all streams: no more samples are waited for.
+
+        Silent streams hold their last samples. A row whose sample is still on its way from a live
+        stream is left out, since it would show a sample of another instant.
+        """
+        if self._failure is not None or self._is_paused:
+            return
+        newest_ns = max(self._newest_stamps_ns())
+        patience_ns = NS_PER_S // self._config.fps
+        end_ns = min(one.settled_until_ns(newest_ns, patience_ns) for one in self._streams)
+        self._close_rows(end_ns, end_ns)
+
+    def pause(self) -> None:
+        """
+        Close rows as ``close_last_rows`` does, and no more until ``resume``.
+
+        :raise EpisodeStateError: if it is paused already
+        """
+        if self._is_paused:
+            raise EpisodeStateError('the episode is paused already: resume, save or discard it')
+        self.close_last_rows()
+        self._is_paused = True
+
+    def refuse_unless_paused(self) -> None:
+        """Raise EpisodeStateError unless it is paused."""
+        if not self._is_paused:
+            raise EpisodeStateError('the episode is not paused: pause, save or discard it')
+
+    def resume(self, clock: RowClock) -> None:
+        """
+        Close rows again.
+
+        :param clock: clock that tells their instants from now on
+        :raise EpisodeStateError: if a camera's pictures do not fit its video any more
+        """
+        for stream in self._streams:
+            key = stream.config.key
+            if key in self._cameras and (reason := self._misfit(key, stream.whole_picture)):
+                raise EpisodeStateError(f'{reason}: save or discard this one')
+        self._clock = clock
+        if self._num_rows:
+            self._cuts[self._num_rows] = self._cut(self._num_rows, clock.start_ns)
+        else:
+            self._first_clock = clock
+        self._record = self._describe()
+        self._journal.describe(self._record)
+        self._is_paused = False
+
+    def continued_clock(self) -> RowClock:
+        """Return a clock whose row 0 is the row after the last one that was closed."""
+        return self._clock.continued()
+
+    def _cut(self, row: int, to_ns: int) -> Cut:
+        instants_ns = next(iter(self._rows.values())).instants_ns
+        return Cut(row, int(instants_ns[row - 1]), to_ns)
+
+    def _exact_cuts(self) -> tuple[Cut, ...]:
+        instants_ns = next(iter(self._rows.values())).instants_ns
+        cuts = cuts_within(self._cuts.values(), self._num_rows)
+        return tuple(replace(one, to_ns=int(instants_ns[one.row])) for one in cuts)
+
+    def _newest_stamps_ns(self) -> list[int]:
+        return [stream.newest_ns for stream in self._streams if stream.newest_ns is not None]
+
+    def _close_rows(self, until_ns: int, given_up_ns: int) -> None:
+        while (instant_ns := self._clock.next_ns(given_up_ns)) is not None:
+            if instant_ns > until_ns:
+                break
+            self._close_row(instant_ns)
+            self._clock.advance()
+            self._num_rows += 1
+
+    def _forget(self) -> None:
+        for stream in self._streams:
+            stream.forget_past()
+
+    def _close_row(self, stamp_ns: int) -> None:
+        parts: dict[str, list[Column]] = {key: [] for key in self._vectors}
+        for stream in self._streams:
+            key = stream.config.key
+            shown = stream.shown_at(stamp_ns)
+            # Every stream had a sample before row 0, and the held one is never forgotten.
+            assert shown is not None
+            if key in self._cameras:
+                self._push_picture(stream, stamp_ns, shown)
+            else:
+                parts[stream.config.feature].append(shown.value)
+            self._rows[key].show(stamp_ns, shown)
+            stream.close_until(stamp_ns)
+        row = {key: np.concatenate(values) for key, values in parts.items()}
+        for key, values in row.items():
+            self._vectors[key].append(values)
+        self._journal.push(row)
+
+    def _push_picture(self, stream: Stream, stamp_ns: int, shown: Shown) -> None:
+        key = stream.config.key
+        thread, rows = self._cameras[key].thread, self._rows[key]
+        if shown.stamp_ns == rows.last_stamp_ns:
+            rows.repeat(stamp_ns, shown, stream.rate_hz)
+            thread.push_repeat()
+        elif not thread.push(shown.value, num_held_up=stream.num_held_up(stamp_ns)):
+            rows.overloaded += 1
+
+    def finish(self) -> FinishedTake:
+        """Close no more rows; the encoders go on to their ends. Never blocks."""
+        for stream in self._streams:
+            stream.reopen()
+        self._journal.finish()
+        return FinishedTake(
+            task=self.task,
+            fps=self._config.fps,
+            start_ns=self._first_clock.start_ns,
+            num_rows=self._num_rows,
+            vectors={
+                key: np.stack(values).astype(self._record.vectors[key].dtype)
+                for key, values in self._vectors.items()
+                if values
+            },
+            cameras=self._cameras,
+            videos={key: camera.thread.finish() for key, camera in self._cameras.items()},
+            streams=self._config.streams,
+            rows=self._rows,
+            counts={stream.config.key: self.counts(stream) for stream in self._streams},
+            counted_s=(max(self._newest_stamps_ns()) - self._counted_from_ns) / NS_PER_S,
+            folder=self._folder,
+            journal=self._journal,
+            take_id=self._take_id,
+            metadata=self.metadata,
+            clocks=self.clocks,
+            cuts=self._exact_cuts(),
+        )
+
+    def discard(self) -> FinishedTake:
+        """Abort, and see to it that not even a crash brings the take back. Never blocks."""
+        self._journal.discard()
+        return self.abort()
+
+    def abort(self) -> FinishedTake:
+        """Close no more rows and leave what is not encoded yet. Never blocks."""
+        for camera in self._cameras.values():
+            camera.thread.abort()
+        return self.finish()

@@ -1,0 +1,397 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The one thread that changes files below the root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+import logging
+from pathlib import Path
+import queue
+import threading
+import time
+from typing import TypeVar
+
+from lerobot_streamrec.dataset.commit.undo import UndoneEpisode
+from lerobot_streamrec.dataset.commit.writer import DatasetWriter
+from lerobot_streamrec.dataset.format.draft import EpisodeDraft, VideoDraft
+from lerobot_streamrec.dataset.format.info import DatasetInfo
+from lerobot_streamrec.errors import (
+    CommitError,
+    DatasetError,
+    EpisodeVetoedError,
+    InterruptedWorkError,
+    StreamrecError,
+    VideoError,
+)
+from lerobot_streamrec.recording.config import RecorderConfig
+from lerobot_streamrec.recording.episode.finished_take import FinishedTake
+from lerobot_streamrec.recording.saving.deferred_saves import Deferring
+from lerobot_streamrec.recording.saving.encoder_wait import Haste, wait_for_encoders
+from lerobot_streamrec.recording.saving.episode_counts import EpisodeCounts
+from lerobot_streamrec.recording.saving.futures import pass_on, settle, settle_error
+from lerobot_streamrec.recording.saving.quality_limits import veto_of
+from lerobot_streamrec.recording.saving.summary import (
+    EpisodeSummary,
+    Finalized,
+    record_of,
+    row_stamps,
+    summarize,
+)
+from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
+
+_log = logging.getLogger(__name__)
+
+_ABORT_JOIN_S = 5.0
+# Of the time that a process gets to end; until then, encoders may catch up.
+_PARK_AFTER_S = 2.0
+_RESCUE_AFTER_S = 3.0
+_LATE_JOIN_S = 1.0
+
+_T = TypeVar('_T')
+
+
+class Committer:
+    """
+    Waits for encoders, commits episodes, in the order in which they were submitted.
+
+    Its methods may be called from any one thread and never block, ``close`` apart.
+
+    :param writer: belongs to the commit thread from here on
+    :param config: settings
+    """
+
+    def __init__(self, writer: DatasetWriter, config: RecorderConfig) -> None:
+        self._writer = writer
+        self._config = config
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._counts = EpisodeCounts(writer.info.total_episodes)
+        self._activity = ''
+        self._closing_since_s: float | None = None
+        self._deferring = Deferring(writer, config, self._counts, self._do)
+        self._thread = threading.Thread(target=self._run, name='commit', daemon=False)
+        self._thread.start()
+
+    @property
+    def info(self) -> DatasetInfo:
+        """What is committed, as a frozen snapshot."""
+        return self._writer.info
+
+    @property
+    def info_to_come(self) -> DatasetInfo:
+        """What is committed, and what cameras are if the first episode with them still waits."""
+        return self._deferring.info_to_come(self._writer.info)
+
+    @property
+    def root(self) -> Path:
+        """The dataset's folder."""
+        return self._writer.root
+
+    @property
+    def num_lost(self) -> int:
+        """Episodes that should have been saved and were not."""
+        return self._counts.num_lost
+
+    @property
+    def num_saved(self) -> int:
+        """Episodes in the dataset."""
+        return self._counts.num_saved
+
+    @property
+    def num_deferred(self) -> int:
+        """Episodes that are saved, and in the dataset when their videos are encoded."""
+        return self._counts.num_deferred
+
+    @property
+    def next_index(self) -> int:
+        """The index of an episode that is submitted now, if all before it can be saved."""
+        return self._counts.next_index
+
+    def news(self) -> list[str]:
+        """Return what has become of deferred episodes since this was asked last."""
+        return self._deferring.news()
+
+    def submit(self, take: FinishedTake) -> Future[EpisodeSummary]:
+        """
+        Save a take.
+
+        :return: done when the episode is durable; or the StreamrecError that prevented it
+        """
+        result: Future[EpisodeSummary] = Future()
+        self._counts.add(submitted=1)
+
+        def job() -> None:
+            try:
+                summary = self._commit(take)
+            except StreamrecError as error:
+                self._keep_unsaved(take, error, result)
+            # An error that nobody foresaw must not end the thread that owns the dataset.
+            except Exception as error:  # noqa: BLE001
+                self._keep_unsaved(take, CommitError(f'unexpected: {error!r}'), result, error)
+            else:
+                settle(result, summary)
+
+        self._jobs.put(job)
+        return result
+
+    def drop(self, take: FinishedTake) -> None:
+        """Delete what a discarded take has written."""
+        self._jobs.put(lambda: self._drop(take))
+
+    def keep(self, take: FinishedTake) -> Future[Path]:
+        """
+        Move a take that should have been saved, and cannot be, to the quarantine folder.
+
+        :return: where it lies then
+        """
+        result: Future[Path] = Future()
+        self._counts.add(lost=1)
+        self._jobs.put(lambda: self._keep(take, result))
+        return result
+
+    def undo(self) -> Future[UndoneEpisode]:
+        """
+        Take the last episode out, once everything submitted so far is saved.
+
+        :return: the undone episode; or the StreamrecError that prevented it
+        """
+        result: Future[UndoneEpisode] = Future()
+
+        def job() -> None:
+            try:
+                undone = self._undo()
+            except StreamrecError as error:
+                settle_error(result, error)
+            # An error that nobody foresaw must not end the thread that owns the dataset.
+            except Exception as error:  # noqa: BLE001
+                settle_error(result, _unforeseen(error))
+            else:
+                if undone is None:
+                    # Once it is an episode, it is undone as one.
+                    self._jobs.put(job)
+                else:
+                    settle(result, undone)
+
+        self._jobs.put(job)
+        return result
+
+    def _undo(self) -> UndoneEpisode | None:
+        if not self._deferring.is_empty:
+            return self._deferring.undo_last()
+        undone = self._writer.undo()
+        self._counts.add(saved=-1)
+        return undone
+
+    def annotate(self, metadata: Mapping[str, str]) -> Future[int]:
+        """
+        Say something of the last episode, once everything submitted so far is saved.
+
+        :param metadata: text by name
+        :return: the episode's index; or the StreamrecError that prevented it
+        """
+        def annotate() -> int:
+            if not self._deferring.is_empty:
+                return self._deferring.annotate_last(metadata)
+            return self._writer.annotate(metadata)
+
+        return self._do(annotate)
+
+    def _do(self, act: Callable[[], _T]) -> Future[_T]:
+        result: Future[_T] = Future()
+
+        def job() -> None:
+            try:
+                settle(result, act())
+            except StreamrecError as error:
+                settle_error(result, error)
+            # An error that nobody foresaw must not end the thread that owns the dataset.
+            except Exception as error:  # noqa: BLE001
+                settle_error(result, _unforeseen(error))
+
+        self._jobs.put(job)
+        return result
+
+    def finalize(self, *, is_compacting: bool) -> Future[Finalized]:
+        """
+        Merge small files once everything submitted so far is saved.
+
+        :param is_compacting: False: only wait
+        :return: content of the dataset then; files that could not be merged are a remark
+        """
+        result: Future[Finalized] = Future()
+
+        def finalize(_: Future[None]) -> None:
+            done = self._do(lambda: self._finalize(is_compacting=is_compacting))
+            done.add_done_callback(lambda finalized: pass_on(finalized, result))
+
+        # What is being saved now may wait for its encoding then.
+        self._jobs.put(lambda: self._deferring.when_encoded().add_done_callback(finalize))
+        return result
+
+    def _finalize(self, *, is_compacting: bool) -> Finalized:
+        if not is_compacting:
+            return Finalized(self.info)
+        try:
+            change = self._writer.compact(self._note_progress)
+        except (DatasetError, VideoError) as error:
+            _log.warning('files were not merged: %s', error)
+            return Finalized(self.info, remark=f'files were not merged: {error}')
+        finally:
+            self._activity = ''
+        return Finalized(self.info, change, '; '.join(change.remarks))
+
+    def _note_progress(self, done: int, total: int) -> None:
+        if self._closing_since_s is not None:
+            raise InterruptedWorkError('the recorder is ending; finalize the next time')
+        self._activity = f'merging files: {100 * done // max(1, total)} %'
+
+    @property
+    def activity(self) -> str:
+        """What long work is going on; empty: none. Any thread."""
+        return self._activity or self._deferring.activity
+
+    def flush(self) -> Future[DatasetInfo]:
+        """Wait for everything submitted so far; the result is what is committed then."""
+        result: Future[DatasetInfo] = Future()
+        self._jobs.put(lambda: settle(result, self._writer.info))
+        return result
+
+    def give_up_long_work(self) -> None:
+        """
+        End soon what takes long: merging files, and encoding what waits on the disk. Idempotent.
+
+        Nothing is lost by that, and the dataset stays as it was.
+        """
+        if self._closing_since_s is None:
+            self._closing_since_s = time.monotonic()
+        self._deferring.stop()
+
+    def close(self, timeout_s: float) -> bool:
+        """
+        Commit what was submitted, end the thread and unlock the dataset. Idempotent.
+
+        :param timeout_s: how long it may take
+        :return: False if it was not done by then
+        """
+        deadline_s = time.monotonic() + timeout_s
+        self.give_up_long_work()
+        # One that does not answer is left to itself: what it is at still lies on the disk.
+        self._deferring.join(min(timeout_s, _LATE_JOIN_S))
+        self._jobs.put(None)
+        self._thread.join(max(0.0, deadline_s - time.monotonic()))
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+        self._writer.close()
+
+    def _commit(self, take: FinishedTake) -> EpisodeSummary:
+        wait_for_encoders(take, self._config.save_timeout_s, self._haste)
+        veto = veto_of(take, self._config.limits)
+        if veto:
+            raise EpisodeVetoedError(veto)
+        self._end_journal(take)
+        videos = {key: video.result() for key, video in take.videos.items()}
+        if self._deferring.is_empty and all(map(_is_whole, videos.values())):
+            episode = self._writer.commit(self._draft(take, videos))
+            self._writer.remove(take.folder)
+            self._counts.add(submitted=-1, saved=1)
+            return summarize(take, episode)
+        summary = self._deferring.defer(take)
+        self._counts.add(submitted=-1)
+        return summary
+
+    def _haste(self) -> Haste:
+        if self._closing_since_s is None:
+            return Haste.NONE
+        since_s = time.monotonic() - self._closing_since_s
+        if since_s < _PARK_AFTER_S:
+            return Haste.NONE
+        return Haste.PARK if since_s < _RESCUE_AFTER_S else Haste.RESCUE
+
+    def _draft(self, take: FinishedTake, encoded: Mapping[str, EncodedVideo]) -> EpisodeDraft:
+        videos = {}
+        for key, video in encoded.items():
+            camera = take.cameras[key]
+            assert video.path is not None
+            videos[key] = VideoDraft(
+                path=video.path,
+                num_frames=video.num_frames,
+                height=camera.taken.height,
+                width=camera.taken.width,
+                encoder_info=video.encoder_info or camera.taken.encoder_info,
+                statistics=camera.counted.statistics(),
+            )
+        return EpisodeDraft(
+            take.num_rows,
+            take.task,
+            take.vectors,
+            videos,
+            record_of(take),
+            row_stamps(take) if self._config.is_per_row else {},
+        )
+
+    def _keep_unsaved(
+        self,
+        take: FinishedTake,
+        error: StreamrecError,
+        result: Future[EpisodeSummary],
+        cause: BaseException | None = None,
+    ) -> None:
+        # What the user does not want is not lost.
+        is_veto = isinstance(error, EpisodeVetoedError)
+        self._counts.add(submitted=-1, lost=0 if is_veto else 1)
+        kept = 'it' if is_veto else 'what there is of it'
+        message = f'{error}; {kept} lies in {self._set_aside(take)}'
+        failure = EpisodeVetoedError(message) if is_veto else CommitError(message)
+        failure.__cause__ = cause or error
+        _log.error('episode not saved: %s', message, exc_info=cause)
+        settle_error(result, failure)
+
+    def _keep(self, take: FinishedTake, result: Future[Path]) -> None:
+        settle(result, self._set_aside(take))
+
+    def _set_aside(self, take: FinishedTake) -> Path:
+        self._end_encoders(take)
+        try:
+            return self._writer.set_aside(take.folder)
+        except DatasetError as error:
+            _log.warning('%s stays where it is: %s', take.folder, error)
+            return take.folder
+
+    def _drop(self, take: FinishedTake) -> None:
+        self._end_encoders(take)
+        self._writer.remove(take.folder)
+
+    def _end_journal(self, take: FinishedTake) -> None:
+        if not take.journal.join(_ABORT_JOIN_S):
+            _log.error('the journal in %s does not end', take.folder)
+
+    def _end_encoders(self, take: FinishedTake) -> None:
+        self._end_journal(take)
+        for key, camera in take.cameras.items():
+            camera.thread.abort()
+            if not camera.thread.join(_ABORT_JOIN_S):
+                _log.error('the encoder of %s does not end', key)
+
+
+def _is_whole(video: EncodedVideo) -> bool:
+    return video.path is not None and not video.num_spooled
+
+
+def _unforeseen(error: Exception) -> CommitError:
+    _log.error('unexpected', exc_info=error)
+    return CommitError(f'unexpected: {error!r}')

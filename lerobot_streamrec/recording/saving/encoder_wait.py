@@ -1,0 +1,78 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Waits for a take's encoders, as long as they get on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent import futures
+from enum import auto, Enum
+import time
+
+from lerobot_streamrec.errors import EncoderTimeoutError
+from lerobot_streamrec.recording.episode.finished_take import FinishedTake
+
+_LOOK_S = 0.25
+
+
+class Haste(Enum):
+    """How much time there is for encoders that have not finished."""
+
+    NONE = auto()
+    """As long as they get on."""
+    PARK = auto()
+    """What waits for them is to stay on the disk."""
+    RESCUE = auto()
+    """So is what they are at, whether they answer or not."""
+
+
+def wait_for_encoders(
+    take: FinishedTake, timeout_s: float, haste: Callable[[], Haste]
+) -> None:
+    """
+    Wait until all encoders have finished, however much they are behind.
+
+    The frames of one that does nothing for too long are left on the disk, to be encoded later.
+
+    :param take: it gets no more rows
+    :param timeout_s: how long one of them may do nothing
+    :param haste: how much time there is
+    :raise EncoderTimeoutError: if one of them does nothing for too long, and its frames cannot be
+        had
+    """
+    left = _num_left(take)
+    seen_s = dict.fromkeys(left, time.monotonic())
+    while late := futures.wait(take.videos.values(), timeout=min(_LOOK_S, timeout_s)).not_done:
+        now_s = time.monotonic()
+        before, left = left, _num_left(take)
+        now = haste()
+        for key, future in take.videos.items():
+            thread = take.cameras[key].thread
+            if now is not Haste.NONE:
+                thread.park()
+            if future not in late or left[key] < before[key]:
+                seen_s[key] = now_s
+            if future in late and now is Haste.RESCUE:
+                thread.rescue('there was no time to encode it')
+            elif now_s - seen_s[key] >= timeout_s:
+                reason = (
+                    f'the encoder of {key} did not finish within {timeout_s:g} s, and '
+                    f'encoded none of the {take.cameras[key].num_queued} frames that wait'
+                )
+                if not thread.rescue(reason):
+                    raise EncoderTimeoutError(reason)
+
+
+def _num_left(take: FinishedTake) -> dict[str, int]:
+    return {key: camera.num_left for key, camera in take.cameras.items()}

@@ -1,0 +1,262 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What is told of an episode: to the operator in a sentence, to the records in full."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+
+from lerobot_streamrec.dataset.format.draft import SavedEpisode
+from lerobot_streamrec.dataset.format.info import DatasetInfo
+from lerobot_streamrec.dataset.format.row_stamps import ROW
+from lerobot_streamrec.dataset.rebuild.changing import Change
+from lerobot_streamrec.recording.config import MIB, NS_PER_MS
+from lerobot_streamrec.recording.episode.finished_take import FinishedTake
+from lerobot_streamrec.recording.episode.row_counters import RowAccount
+from lerobot_streamrec.recording.streams.stream import StreamCounts
+from lerobot_streamrec.sync.grid import NS_PER_S
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeSummary:
+    """
+    A durable episode and what there is to say of it.
+
+    :param episode: as committed
+    :param num_repeated: frames of all cameras that repeat the one before although a new picture
+        was due; those that a camera's own rate explains are a remark
+    :param seconds: how long it lasts
+    :param skew: how far a sample is from its row at most, in words
+    :param remarks: remarks for the operator, most serious first
+    :param num_deferred: saved episodes whose videos are encoded later, with this one; 0: this one
+        is in the dataset
+    :param lossy: keys of the streams of which messages were lost in transport
+    """
+
+    episode: SavedEpisode
+    num_repeated: int
+    seconds: float
+    skew: str
+    remarks: tuple[str, ...]
+    num_deferred: int = 0
+    lossy: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        episode = self.episode
+        later = ' to be encoded' if self.num_deferred else ''
+        sentence = (
+            f'episode {episode.episode_index}: {episode.num_rows} rows, {self.seconds:.1f} s, '
+            f'{_count(episode.num_videos, "video")}{later}, {episode.size_bytes / MIB:.1f} MB, '
+            f'{_count(self.num_repeated, "repeated frame")}, {self.skew}'
+        )
+        waiting = (
+            [f'{_count(self.num_deferred, "saved episode")} not encoded yet']
+            if self.num_deferred
+            else []
+        )
+        return '; '.join((sentence, *waiting, *self.remarks))
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """
+    One episode that ended, and another one that began at the same moment.
+
+    :param saving: result of saving the first one
+    :param ended: the first one, in words
+    :param index: index that the second one will have
+    """
+
+    saving: Future[EpisodeSummary]
+    ended: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finalized:
+    """
+    What finalizing has come to.
+
+    :param info: content of the dataset
+    :param change: result of merging files; None: it was not asked for, or not possible
+    :param remark: remark for the operator on that
+    """
+
+    info: DatasetInfo
+    change: Change | None = None
+    remark: str = ''
+
+    def __str__(self) -> str:
+        info, change = self.info, self.change
+        sentence = (
+            f'{_count(info.total_episodes, "episode")}, {_count(info.total_frames, "row")}, '
+            f'{_count(info.total_tasks, "task")}'
+        )
+        if change is not None and change.before.num_files != change.after.num_files:
+            sentence += (
+                f'; {change.before.num_files} files became {change.after.num_files} '
+                f'in {change.seconds:.1f} s'
+            )
+        return f'{sentence}; {self.remark}' if self.remark else sentence
+
+
+def summarize(
+    take: FinishedTake, episode: SavedEpisode, num_deferred: int = 0
+) -> EpisodeSummary:
+    """
+    Say what became of a take.
+
+    :param num_deferred: saved episodes whose videos are encoded later; 0: it is in the dataset
+    """
+    remarks = [
+        f'{one.seconds:.1f} s before row {one.row} are left out, since it was paused'
+        for one in take.cuts
+    ]
+    remarks += take.clocks.sentences(take.start_ns)
+    remarks += [f'{key} {one.text}' for key, one in take.clocks.off.items()]
+    remarks += [remark for key in take.rows for remark in _remarks(take, key)]
+    return EpisodeSummary(
+        episode=episode,
+        num_repeated=sum(take.num_repeated(key) for key in take.cameras),
+        seconds=take.seconds,
+        skew=_worst_skew(take),
+        remarks=tuple(remarks),
+        num_deferred=num_deferred,
+        lossy=tuple(key for key, counts in take.counts.items() if counts.lost_in_transport),
+    )
+
+
+def _remarks(take: FinishedTake, key: str) -> list[str]:
+    rows, counts = take.rows[key], take.counts[key]
+    num_undecodable = take.num_undecodable(key)
+    trouble = take.encoder_trouble(key)
+    found = [f'{key}: {trouble}'] if trouble else []
+    if num_undecodable:
+        found.append(
+            f'{key}: {_count(num_undecodable, "frame")} repeated because what the camera sent '
+            'could not be decoded'
+        )
+    if rows.repeated_by_rate:
+        found.append(
+            f'{key} sends {rows.own_rate_hz:.1f} pictures per second and fps is {take.fps}: '
+            f'{_count(rows.repeated_by_rate, "row")} of {take.num_rows} had no new one to show'
+        )
+    if rows.stale:
+        found.append(
+            f'{key} was stale in {_count(rows.stale, "row")} '
+            f'(oldest sample {rows.max_age_ns / NS_PER_S:.2f} s)'
+        )
+    if rows.overloaded:
+        found.append(
+            f'{key}: {_count(rows.overloaded, "frame")} repeated because its encoder '
+            'was too slow (choose a quicker encoder.preset or a smaller picture)'
+        )
+    if counts.lost_in_transport:
+        found.append(
+            f'{key}: {_count(counts.lost_in_transport, "message")} lost in transport'
+        )
+    ours = counts.missing - counts.lost_in_transport
+    if key in take.cameras and ours > 0:
+        found.append(f'{key}: {_count(ours, "picture")} missing in the stream of stamps')
+    if counts.late:
+        rows_of = 'its row' if counts.late == 1 else 'their rows'
+        late = f'{key}: {_count(counts.late, "message")} came too late for {rows_of}'
+        ahead = [other for other in take.clocks.ahead if other != key]
+        found.append(f'{late}, which {" and ".join(ahead)} closed early' if ahead else late)
+    if counts.contested:
+        found.append(
+            f'{key}: {_count(counts.contested, "message")} came while several publishers sent '
+            'the same data in turn, so that its rows mix them'
+        )
+    if counts.rejected:
+        found.append(f'{key}: {rejections(counts)}')
+    return found
+
+
+def rejections(counts: StreamCounts) -> str:
+    """Say how many messages could not be recorded, and why the last one could not."""
+    return f'{_count(counts.rejected, "message")} rejected, the last because {counts.rejection}'
+
+
+def record_of(take: FinishedTake) -> dict[str, object]:
+    """Return what the recorder keeps of an episode for itself, as JSON; its videos are done."""
+    return {
+        'fps': take.fps,
+        'start_stamp_ns': take.start_ns,
+        'task': take.task,
+        'take_id': take.take_id,
+        'metadata': {name: text for name, text in take.metadata.items() if text},
+        'clock_steps': take.clocks.as_record(),
+        'cuts': [asdict(one) for one in take.cuts],
+        'saved_at': datetime.now(timezone.utc).isoformat(timespec='milliseconds'),
+        'streams': {
+            stream.key: {
+                'topic': stream.topic,
+                'policy': stream.policy.value,
+                'offset_ms': stream.offset_ms,
+                'feature': stream.feature,
+                'type': stream.message_type,
+                'selectors': list(stream.selectors),
+                'names': list(stream.names),
+                'is_clock': take.rows[stream.key].is_clock,
+                **_rows(take.rows[stream.key]),
+                'rows_undecodable': take.num_undecodable(stream.key),
+                'encoder_trouble': take.encoder_trouble(stream.key),
+                **_messages(take.counts[stream.key], take.counted_s),
+            }
+            for stream in take.streams
+        },
+    }
+
+
+def row_stamps(take: FinishedTake) -> dict[str, npt.NDArray[np.int64]]:
+    """Return the instants of a take's rows, and of what they show, by column."""
+    first = next(iter(take.rows.values()))
+    return {ROW: first.instants_ns, **{key: rows.stamps_ns for key, rows in take.rows.items()}}
+
+
+def _rows(rows: RowAccount) -> dict[str, object]:
+    return {
+        'rows_repeated': rows.repeated,
+        'rows_repeated_by_rate': rows.repeated_by_rate,
+        'rows_overloaded': rows.overloaded,
+        'rows_stale': rows.stale,
+        'max_age_ns': rows.max_age_ns,
+        'skew_ms': {
+            name.removesuffix('_ms'): round(value, 3)
+            for name, value in asdict(rows.skew()).items()
+        },
+    }
+
+
+def _messages(counts: StreamCounts, counted_s: float) -> dict[str, object]:
+    per_s = counts.received / counted_s if counted_s else 0.0
+    return {**asdict(counts), 'messages_per_s': round(per_s, 2)}
+
+
+def _worst_skew(take: FinishedTake) -> str:
+    # A sample that no age makes stale holds until the next one comes: its age is no skew.
+    keys = [stream.key for stream in take.streams if stream.max_age_ns]
+    if not keys:
+        return 'skew not measured (max_age_s is 0 for every stream)'
+    key = max(keys, key=lambda one: take.rows[one].max_skew_ns)
+    return f'skew at most {take.rows[key].max_skew_ns / NS_PER_MS:.0f} ms ({key})'
+
+
+def _count(number: int, noun: str) -> str:
+    return f'{number} {noun}' if number == 1 else f'{number} {noun}s'

@@ -1,0 +1,100 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What a row shows of a stream, by the stream's policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.recording.streams.interpolation import interpolated, Vector
+from lerobot_streamrec.sync.policy import Policy
+from lerobot_streamrec.sync.sample_buffer import Sample, SampleBuffer
+
+
+@runtime_checkable
+class Course(Protocol):
+    """A message that says what holds at each instant after its stamp, such as a trajectory."""
+
+    def at(self, age_ns: int) -> Vector:
+        """Return the numbers at an age after the stamp, ``(d,)``."""
+
+    def converted(self, convert: Callable[[Any], Any]) -> Course:
+        """Return the same course with the numbers of each of its points converted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """
+    What stands in a row.
+
+    :param value: picture or vector
+    :param stamp_ns: stamp of the sample that it comes from; of two samples, the nearer one's
+    :param age_ns: how much older than the row the sample is that has to stand for it; 0 if one
+        of after the row is known as well
+    """
+
+    value: Any
+    stamp_ns: int
+    age_ns: int
+
+
+def shown_at(buffer: SampleBuffer[Any], stamp_ns: int, config: StreamConfig) -> Shown | None:
+    """
+    Look up what a row shows.
+
+    :param buffer: the stream's samples
+    :param stamp_ns: instant of the row
+    :param config: the stream's policy
+    :return: None if there is no sample
+    """
+    if config.policy is Policy.NEAREST:
+        nearest = buffer.nearest(stamp_ns)
+        return None if nearest is None else _held(nearest, stamp_ns)
+    before = buffer.hold(stamp_ns)
+    is_asked = before is None or config.policy is Policy.INTERPOLATE
+    after = buffer.after(stamp_ns) if is_asked else None
+    if before is not None and after is not None and _is_known_between(before, after, config):
+        return _between(before, after, stamp_ns, config)
+    # A row never waits for good: where nothing came after it, what was before holds.
+    held = before or after
+    return None if held is None else _held(held, stamp_ns)
+
+
+def _is_known_between(before: Sample[Any], after: Sample[Any], config: StreamConfig) -> bool:
+    """Whether what was between two samples lies on the line between them."""
+    if isinstance(before.value, Course):
+        return False
+    gap_ns = after.stamp_ns - before.stamp_ns
+    return not config.max_age_ns or gap_ns <= config.max_age_ns
+
+
+def _held(sample: Sample[Any], stamp_ns: int) -> Shown:
+    age_ns = stamp_ns - sample.stamp_ns
+    value = sample.value
+    if isinstance(value, Course):
+        value = value.at(max(0, age_ns))
+    return Shown(value, sample.stamp_ns, max(0, age_ns))
+
+
+def _between(
+    before: Sample[Any], after: Sample[Any], stamp_ns: int, config: StreamConfig
+) -> Shown:
+    gap_ns = after.stamp_ns - before.stamp_ns
+    passed_ns = stamp_ns - before.stamp_ns
+    nearer = before if 2 * passed_ns <= gap_ns else after
+    value = interpolated(before.value, after.value, passed_ns / gap_ns, config.quaternions)
+    return Shown(value, nearer.stamp_ns, 0)

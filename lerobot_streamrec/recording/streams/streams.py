@@ -1,0 +1,216 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""All topics together: what one stream's stamps mean is told by those of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+import time
+from typing import Any
+
+from lerobot_streamrec.frame import EncodedPacket
+from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.streams.arrival import Arrival
+from lerobot_streamrec.recording.streams.clock_account import ClockAccount
+from lerobot_streamrec.recording.streams.clock_offsets import (
+    ClockReading,
+    lag_s,
+    off_clocks,
+    OffClock,
+)
+from lerobot_streamrec.recording.streams.clock_steps import ClockSteps
+from lerobot_streamrec.recording.streams.stale_log import StaleLog
+from lerobot_streamrec.recording.streams.stream import Stream
+from lerobot_streamrec.sync.grid import Grid
+from lerobot_streamrec.sync.phase import locked_start_ns
+from lerobot_streamrec.sync.row_clock import FollowingClock, FreeClock, RowClock, WaitingClock
+from lerobot_streamrec.video.encode.copying_encoder import MAX_KEY_DISTANCE
+
+
+class Streams:
+    """
+    Owned by the executor's thread.
+
+    :param configs: one for each stream
+    :param clock_ns: steady clock, for when messages arrived
+    :param max_lateness_s: as in ``RecorderConfig``
+    :param wall_ns: clock of this computer, to tell whose clock is off; no row depends on it
+    :param preroll_ns: time before its start that is part of an episode
+    :param preroll_bytes: memory for the pictures of that time, of each camera
+    """
+
+    def __init__(
+        self,
+        configs: Iterable[StreamConfig],
+        clock_ns: Callable[[], int],
+        max_lateness_s: float,
+        wall_ns: Callable[[], int] = time.time_ns,
+        *,
+        preroll_ns: int = 0,
+        preroll_bytes: int = 0,
+    ) -> None:
+        self._preroll_ns = preroll_ns
+        self._streams = {
+            config.key: Stream(config, preroll_ns, preroll_bytes) for config in configs
+        }
+        self.all = tuple(self._streams.values())
+        """Every stream, in the order of the settings."""
+        self._clock_ns = clock_ns
+        self._max_lateness_s = max_lateness_s
+        self._wall_ns = wall_ns
+        self._steps = ClockSteps(self._streams)
+        self._stale_log = StaleLog()
+
+    def __getitem__(self, key: str) -> Stream:
+        return self._streams[key]
+
+    @property
+    def newest_ns(self) -> int | None:
+        """Newest stamp of all streams; None without any."""
+        stamps = [stream.newest_ns for stream in self.all if stream.newest_ns is not None]
+        return max(stamps) if stamps else None
+
+    def push(
+        self, key: str, stamp_ns: int, value: Any, *, is_recording: bool
+    ) -> Iterable[tuple[str, Any]]:
+        """
+        Take in a sample, and those that waited for what it tells of the clocks.
+
+        :param key: name of its stream
+        :param stamp_ns: its instant by its clock, without ``offset_ms``
+        :param value: frame or vector
+        :param is_recording: True while rows are being closed
+        :return: key and value of each sample, as soon as it was taken in; none if it has to wait
+            or was refused
+        :raise VectorError: if the column of a vector cannot hold it as published
+        """
+        stream = self._streams[key]
+        arrival = Arrival(
+            key, stamp_ns + stream.offset_ns, stream.for_column(value), self._clock_ns()
+        )
+        usual = self._steps.as_usual(arrival, is_recording=is_recording)
+        if usual is not None:
+            self._take_in_one(usual, is_recording=is_recording)
+            return ((key, usual.value),)
+        arrivals = self._steps.admit(arrival, is_recording=is_recording)
+        return self._take_in(arrivals, is_recording=is_recording)
+
+    def flush(self, *, is_recording: bool) -> Iterator[tuple[str, Any]]:
+        """Take in or refuse the messages that still wait; returns the same as ``push``."""
+        arrivals = self._steps.flush(self._clock_ns())
+        return self._take_in(arrivals, is_recording=is_recording)
+
+    def _take_in(
+        self, arrivals: Iterator[Arrival], *, is_recording: bool
+    ) -> Iterator[tuple[str, Any]]:
+        for one in arrivals:
+            self._take_in_one(one, is_recording=is_recording)
+            yield one.key, one.value
+
+    def _take_in_one(self, one: Arrival, *, is_recording: bool) -> None:
+        stream = self._streams[one.key]
+        if is_recording:
+            self._stale_log.come(stream, one.now_ns)
+        stream.push(
+            one.stamp_ns,
+            one.value,
+            one.now_ns,
+            newest_of_all_ns=self.newest_ns,
+            is_recording=is_recording,
+            is_of_clock=one.is_of_clock,
+        )
+
+    def begin_episode(self) -> ClockAccount:
+        """Go over to the time that the clocks have now; return the account of the episode."""
+        for _ in self.flush(is_recording=False):
+            pass
+        self._stale_log.clear()
+        return self._steps.begin_episode()
+
+    @property
+    def has_moved_clocks(self) -> bool:
+        """Whether rows are in another time than that of the clocks now, since clocks were set."""
+        return self._steps.has_moved
+
+    def take_up_clocks(self) -> None:
+        """Go over to the time that the clocks have now, in the account of the same episode."""
+        for _ in self.flush(is_recording=False):
+            pass
+        self._steps.take_up_clocks()
+
+    def tell_stale(self) -> None:
+        """Log which streams have gone stale in an episode."""
+        for stream in self._streams.values():
+            self._stale_log.look(stream, self._clock_ns())
+
+    def off_clocks(self) -> Mapping[str, OffClock]:
+        """Return the streams whose clock is off from those of the others, by key."""
+        clock_here_ns = self._wall_ns() - self._clock_ns()
+        readings = [_reading(stream, clock_here_ns) for stream in self._streams.values()]
+        return off_clocks(readings, self._max_lateness_s)
+
+    def _begin_ns(self) -> int | None:
+        """Return the earliest instant of row 0: now, less what there is of the pre-roll."""
+        newest_ns = self.newest_ns
+        if not self._preroll_ns or newest_ns is None:
+            return newest_ns
+        unused_ns = [one for stream in self.all if (one := stream.unused_from_ns()) is not None]
+        return min(newest_ns, max([newest_ns - self._preroll_ns, *unused_ns]))
+
+    def row_clock(self, config: RecorderConfig, *, is_first: bool = True) -> RowClock:
+        """
+        Make the clock of an episode, or of the part of one after a pause.
+
+        Its first row is less than a row's period from now, or from the begin of the pre-roll;
+        every stream has a sample.
+
+        :param config: settings
+        :param is_first: False: there are rows before
+        """
+        not_before_ns = self._begin_ns() if is_first else self.newest_ns
+        assert not_before_ns is not None
+        if config.clock:
+            leader = self._streams[config.clock]
+            clock = FollowingClock(leader, not_before_ns, config.fps)
+            if not config.is_key_first or not is_first:
+                return clock
+            return WaitingClock(clock, partial(_shows_key_frame, leader), MAX_KEY_DISTANCE)
+        cameras = [stream for stream in self.all if stream.config.is_camera]
+        stamps_ns = [stamp for camera in cameras for stamp in camera.recent_stamps_ns]
+        start_ns = locked_start_ns(not_before_ns, stamps_ns, config.fps)
+        return FreeClock(Grid(start_ns, config.fps))
+
+
+def _shows_key_frame(camera: Stream, stamp_ns: int) -> bool:
+    """Tell whether a video can begin with what a camera shows at an instant."""
+    shown = camera.shown_at(stamp_ns)
+    picture = shown.value if shown is not None else None
+    return not isinstance(picture, EncodedPacket) or picture.is_key
+
+
+def _reading(stream: Stream, clock_here_ns: int) -> ClockReading:
+    lags, config = stream.lags, stream.config
+    lag_ns = lags.steady_ns()
+    is_sure = lag_ns is not None
+    if lags.is_short:
+        # Its messages may be late, but none can be early.
+        lag_ns = lags.least_ns
+    return ClockReading(
+        config.key,
+        lag_s(lag_ns, clock_here_ns),
+        offset_ms=config.offset_ms,
+        is_periodic=config.max_age_s > 0,
+        is_sure=is_sure,
+    )
