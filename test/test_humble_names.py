@@ -27,7 +27,8 @@ from humble_surface import KEYWORDS, MODULES, OBJECTS
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-NODES = ROOT / 'lerobot_streamrec' / 'nodes'
+PACKAGE = ROOT / 'lerobot_streamrec'
+WITH_ROS = [path for name in ('live', 'nodes') for path in sorted((PACKAGE / name).rglob('*.py'))]
 # Of Jazzy and its like, imported where the module says which distribution this is.
 NEWER = {'distributions.py': {'rclpy.event_handler'}}
 
@@ -86,7 +87,7 @@ def _by_end(table, text):
 
 
 @pytest.mark.parametrize(
-    'path', sorted(NODES.rglob('*.py')), ids=lambda path: path.relative_to(NODES).as_posix()
+    'path', WITH_ROS, ids=lambda path: path.relative_to(PACKAGE).as_posix()
 )
 def test_nodes_use_only_what_humble_has(path):
     found = unknown_in(path.read_text('utf-8'), NEWER.get(path.name, frozenset()))

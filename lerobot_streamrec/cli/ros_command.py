@@ -78,6 +78,6 @@ def load_commands() -> Any:
 
 
 def _load() -> ModuleType:
-    from lerobot_streamrec.nodes.live import commands
+    from lerobot_streamrec.live import commands
 
     return commands

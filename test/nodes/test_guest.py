@@ -23,8 +23,8 @@ from __future__ import annotations
 import re
 import signal
 
-from lerobot_streamrec.nodes.live.doctor import diagnose
-from lerobot_streamrec.nodes.live.init import init
+from lerobot_streamrec.live.doctor import diagnose
+from lerobot_streamrec.live.init import init
 import pytest
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.qos import QoSProfile, ReliabilityPolicy

@@ -25,7 +25,7 @@ from lerobot_streamrec.conversions.selector import parse_selectors, Selector
 from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, FeatureSpec
 from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.live.camera_names import base_topic
+from lerobot_streamrec.nodes.graph.camera_names import base_topic
 from lerobot_streamrec.nodes.parameters.vector_settings import ACTION
 from lerobot_streamrec.recording.config import NS_PER_MS
 from lerobot_streamrec.sync.policy import Policy

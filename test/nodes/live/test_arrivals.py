@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from lerobot_streamrec.nodes.live.arrivals import Arrivals, Heard, span_text, Stamps
+from lerobot_streamrec.live.arrivals import Arrivals, Heard, span_text, Stamps
 import pytest
 
 MS = 1_000_000

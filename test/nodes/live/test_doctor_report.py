@@ -18,12 +18,12 @@ from __future__ import annotations
 from io import StringIO
 import json
 
-from lerobot_streamrec.nodes.live.arrivals import Heard
-from lerobot_streamrec.nodes.live.doctor_report import render, report_console
-from lerobot_streamrec.nodes.live.machine_checks import Check
-from lerobot_streamrec.nodes.live.observation import Observation
-from lerobot_streamrec.nodes.live.remarks import Level, Remark
-from lerobot_streamrec.nodes.live.report import DoctorReport, TopicReport
+from lerobot_streamrec.live.arrivals import Heard
+from lerobot_streamrec.live.doctor_report import render, report_console
+from lerobot_streamrec.live.machine_checks import Check
+from lerobot_streamrec.live.observation import Observation
+from lerobot_streamrec.live.remarks import Level, Remark
+from lerobot_streamrec.live.report import DoctorReport, TopicReport
 import pytest
 from rich.console import Console
 

@@ -28,9 +28,9 @@ import time
 
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.installed import streamrec_command
-from lerobot_streamrec.nodes.live.arrivals import Stamps
-from lerobot_streamrec.nodes.live.init import init as look
-from lerobot_streamrec.nodes.live.remarks import Level
+from lerobot_streamrec.live.arrivals import Stamps
+from lerobot_streamrec.live.init import init as look
+from lerobot_streamrec.live.remarks import Level
 import numpy as np
 from picture_files import jpeg_file
 from PIL import Image

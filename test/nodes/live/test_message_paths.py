@@ -18,13 +18,13 @@ from __future__ import annotations
 from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.message_types import JOINT_STATE, JOINT_TRAJECTORY
 from lerobot_streamrec.conversions.selector import Field
-from lerobot_streamrec.nodes.graph.message_class import load_message_class
-from lerobot_streamrec.nodes.live.message_paths import (
+from lerobot_streamrec.live.message_paths import (
     leaves_of,
     Series,
     series_of,
     wanted_names,
 )
+from lerobot_streamrec.nodes.graph.message_class import load_message_class
 import pytest
 
 NAMES = (Field('name'),)

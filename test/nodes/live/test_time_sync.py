@@ -15,8 +15,8 @@
 
 from __future__ import annotations
 
-from lerobot_streamrec.nodes.live.remarks import Level
-from lerobot_streamrec.nodes.live.time_sync import check_time
+from lerobot_streamrec.live.remarks import Level
+from lerobot_streamrec.live.time_sync import check_time
 import pytest
 
 TRACKING = """\

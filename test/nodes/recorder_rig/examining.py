@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lerobot_streamrec.nodes.live.doctor import diagnose
-from lerobot_streamrec.nodes.live.report import DoctorReport
+from lerobot_streamrec.live.doctor import diagnose
+from lerobot_streamrec.live.report import DoctorReport
 
 from recorder_rig.surroundings import NeverStop
 

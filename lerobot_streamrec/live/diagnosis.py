@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lerobot_streamrec.nodes.live.arrivals import Stamps
-from lerobot_streamrec.nodes.live.observation import Observation
-from lerobot_streamrec.nodes.live.remarks import Level, Remark
-from lerobot_streamrec.nodes.live.topic_observation import IMAGES_PROFILE
+from lerobot_streamrec.live.arrivals import Stamps
+from lerobot_streamrec.live.observation import Observation
+from lerobot_streamrec.live.remarks import Level, Remark
+from lerobot_streamrec.live.topic_observation import IMAGES_PROFILE
 from lerobot_streamrec.nodes.parameters.timing_settings import HEADER
 from lerobot_streamrec.recording.config import DEFAULT_MAX_LATENESS_S
 from lerobot_streamrec.recording.streams.clock_offsets import ClockReading, off_clocks

@@ -19,11 +19,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lerobot_streamrec.installed import streamrec_command
+from lerobot_streamrec.live.joint_groups import part_names
+from lerobot_streamrec.live.parameter_text import ROOT
+from lerobot_streamrec.live.proposal import Proposal
+from lerobot_streamrec.live.vector_proposal import VectorProposal
 from lerobot_streamrec.nodes.graph.distributions import DISCOVERY_VARIABLE
-from lerobot_streamrec.nodes.live.joint_groups import part_names
-from lerobot_streamrec.nodes.live.parameter_text import ROOT
-from lerobot_streamrec.nodes.live.proposal import Proposal
-from lerobot_streamrec.nodes.live.vector_proposal import VectorProposal
 
 
 def init_lines(proposal: Proposal, path: Path, seconds: float) -> Iterator[str]:

@@ -22,9 +22,9 @@ import re
 from typing import Any
 
 from lerobot_streamrec.conversions.message_types import JOINT_FIELDS
+from lerobot_streamrec.live.arrivals import Arrivals
+from lerobot_streamrec.live.topic_observation import SeenPart
 from lerobot_streamrec.nodes.graph.publisher_watch import PublisherWatch
-from lerobot_streamrec.nodes.live.arrivals import Arrivals
-from lerobot_streamrec.nodes.live.topic_observation import SeenPart
 
 _NO_LETTER = re.compile(r'[^A-Za-z0-9_]+')
 _MIN_NAME = 2

@@ -19,9 +19,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lerobot_streamrec.nodes.live.machine_checks import Check
-from lerobot_streamrec.nodes.live.observation import Observation
-from lerobot_streamrec.nodes.live.remarks import Level, Remark, worst
+from lerobot_streamrec.live.machine_checks import Check
+from lerobot_streamrec.live.observation import Observation
+from lerobot_streamrec.live.remarks import Level, Remark, worst
 
 
 @dataclass(frozen=True, slots=True)

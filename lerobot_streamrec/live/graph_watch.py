@@ -31,15 +31,10 @@ from lerobot_streamrec.conversions.message_types import (
     JOINT_TRAJECTORY,
 )
 from lerobot_streamrec.errors import ConfigError, MessageError, UnsupportedEncodingError
-from lerobot_streamrec.nodes.graph.distributions import MessageInfo, subscribe_with_info
-from lerobot_streamrec.nodes.graph.message_class import load_message_class
-from lerobot_streamrec.nodes.graph.publisher_watch import PublisherWatch
-from lerobot_streamrec.nodes.graph.qos import choose_qos, describe_qos, QOS_FROM_PUBLISHER
-from lerobot_streamrec.nodes.live.arrivals import Arrivals
-from lerobot_streamrec.nodes.live.camera_names import DEPTH_SUFFIX
-from lerobot_streamrec.nodes.live.joint_groups import JointGroups
-from lerobot_streamrec.nodes.live.proposal import chosen_picture_topics
-from lerobot_streamrec.nodes.live.topic_observation import (
+from lerobot_streamrec.live.arrivals import Arrivals
+from lerobot_streamrec.live.joint_groups import JointGroups
+from lerobot_streamrec.live.proposal import chosen_picture_topics
+from lerobot_streamrec.live.topic_observation import (
     COMPRESSED_IMAGE,
     IMAGE,
     IMAGE_TYPES,
@@ -47,6 +42,11 @@ from lerobot_streamrec.nodes.live.topic_observation import (
     SeenTopic,
     VECTOR_TYPES,
 )
+from lerobot_streamrec.nodes.graph.camera_names import DEPTH_SUFFIX
+from lerobot_streamrec.nodes.graph.distributions import MessageInfo, subscribe_with_info
+from lerobot_streamrec.nodes.graph.message_class import load_message_class
+from lerobot_streamrec.nodes.graph.publisher_watch import PublisherWatch
+from lerobot_streamrec.nodes.graph.qos import choose_qos, describe_qos, QOS_FROM_PUBLISHER
 from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.video.encode.packet_stream import PacketStream
 from rclpy.node import Node

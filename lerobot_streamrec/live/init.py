@@ -21,12 +21,12 @@ from pathlib import Path
 import time
 
 from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.live.graph_watch import GraphWatch
+from lerobot_streamrec.live.new_file import refuse_existing, write_checked
+from lerobot_streamrec.live.parameter_text import parameter_text
+from lerobot_streamrec.live.proposal import Proposal, propose
+from lerobot_streamrec.live.session import Session
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
-from lerobot_streamrec.nodes.live.graph_watch import GraphWatch
-from lerobot_streamrec.nodes.live.new_file import refuse_existing, write_checked
-from lerobot_streamrec.nodes.live.parameter_text import parameter_text
-from lerobot_streamrec.nodes.live.proposal import Proposal, propose
-from lerobot_streamrec.nodes.live.session import Session
 
 NODE_NAME = 'streamrec_init'
 

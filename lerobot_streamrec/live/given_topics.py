@@ -18,8 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.live.observation import Observation
-from lerobot_streamrec.nodes.live.session import Session
+from lerobot_streamrec.live.observation import Observation
+from lerobot_streamrec.live.session import Session
 from lerobot_streamrec.nodes.parameters.vector_settings import (
     TypeOf,
     vector_sources,

@@ -18,15 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lerobot_streamrec.nodes.live.camera_names import (
-    base_topic,
-    camera_groups,
-    camera_names,
-    DEPTH_SUFFIX,
-    is_read_transport,
-    preference,
-)
-from lerobot_streamrec.nodes.live.topic_observation import (
+from lerobot_streamrec.live.topic_observation import (
     COMPRESSED_IMAGE,
     CONTESTED,
     IMAGE,
@@ -34,7 +26,15 @@ from lerobot_streamrec.nodes.live.topic_observation import (
     IMAGES_PROFILE,
     SeenTopic,
 )
-from lerobot_streamrec.nodes.live.vector_proposal import propose_vectors, VectorProposal
+from lerobot_streamrec.live.vector_proposal import propose_vectors, VectorProposal
+from lerobot_streamrec.nodes.graph.camera_names import (
+    base_topic,
+    camera_groups,
+    camera_names,
+    DEPTH_SUFFIX,
+    is_read_transport,
+    preference,
+)
 
 USUAL_FPS = (10, 15, 20, 24, 25, 30, 50, 60)
 DEFAULT_FPS = 30

@@ -24,12 +24,11 @@ import time
 from typing import Any
 
 from lerobot_streamrec.dataset.format.info import DatasetInfo
-from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
-from lerobot_streamrec.nodes.live.diagnosis import judge
-from lerobot_streamrec.nodes.live.given_topics import complete, discover, UntypedTopic
-from lerobot_streamrec.nodes.live.graph_watch import CLOCK_TOPIC
-from lerobot_streamrec.nodes.live.listening_sink import Witness
-from lerobot_streamrec.nodes.live.machine_checks import (
+from lerobot_streamrec.live.diagnosis import judge
+from lerobot_streamrec.live.given_topics import complete, discover, UntypedTopic
+from lerobot_streamrec.live.graph_watch import CLOCK_TOPIC
+from lerobot_streamrec.live.listening_sink import Witness
+from lerobot_streamrec.live.machine_checks import (
     Check,
     check_clock,
     check_disk,
@@ -39,13 +38,14 @@ from lerobot_streamrec.nodes.live.machine_checks import (
     check_task,
     try_encoder,
 )
-from lerobot_streamrec.nodes.live.observation import Observation
-from lerobot_streamrec.nodes.live.observing import observe
-from lerobot_streamrec.nodes.live.parameter_text import TASK
-from lerobot_streamrec.nodes.live.remarks import Level, Remark
-from lerobot_streamrec.nodes.live.report import DoctorReport, TopicReport
-from lerobot_streamrec.nodes.live.session import params_arguments, Session
-from lerobot_streamrec.nodes.live.time_sync import check_time
+from lerobot_streamrec.live.observation import Observation
+from lerobot_streamrec.live.observing import observe
+from lerobot_streamrec.live.parameter_text import TASK
+from lerobot_streamrec.live.remarks import Level, Remark
+from lerobot_streamrec.live.report import DoctorReport, TopicReport
+from lerobot_streamrec.live.session import params_arguments, Session
+from lerobot_streamrec.live.time_sync import check_time
+from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber
 from lerobot_streamrec.nodes.topics.subscribers import subscribe

@@ -20,8 +20,8 @@ from typing import Any
 
 from lerobot_streamrec.conversions.trajectory import TimedVector
 from lerobot_streamrec.frame import Picture
-from lerobot_streamrec.nodes.live.arrivals import Arrivals
-from lerobot_streamrec.nodes.live.graph_watch import stamp_of
+from lerobot_streamrec.live.arrivals import Arrivals
+from lerobot_streamrec.live.graph_watch import stamp_of
 from lerobot_streamrec.nodes.parameters.stream_settings import Source
 from lerobot_streamrec.recording.streams.stream import Stream
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from lerobot_streamrec.nodes.live.arrivals import Heard
+from lerobot_streamrec.live.arrivals import Heard
 
 
 @dataclass(frozen=True, slots=True)

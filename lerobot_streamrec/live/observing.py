@@ -19,9 +19,9 @@ from pathlib import Path
 
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.errors import StreamrecError
+from lerobot_streamrec.live.listening_sink import TopicWitness, Witness
+from lerobot_streamrec.live.observation import Observation
 from lerobot_streamrec.nodes.graph.qos import describe_qos, node_of
-from lerobot_streamrec.nodes.live.listening_sink import TopicWitness, Witness
-from lerobot_streamrec.nodes.live.observation import Observation
 from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber
 from lerobot_streamrec.recording.readiness import refuse_picture_sizes, stream_problem

@@ -21,11 +21,11 @@ import re
 import textwrap
 
 from lerobot_streamrec.installed import record_command, streamrec_command
-from lerobot_streamrec.nodes.live.arrivals import Heard
-from lerobot_streamrec.nodes.live.joint_groups import part_names
-from lerobot_streamrec.nodes.live.proposal import CameraProposal, Proposal
-from lerobot_streamrec.nodes.live.topic_observation import SeenPart, SeenTopic
-from lerobot_streamrec.nodes.live.vector_proposal import VectorProposal
+from lerobot_streamrec.live.arrivals import Heard
+from lerobot_streamrec.live.joint_groups import part_names
+from lerobot_streamrec.live.proposal import CameraProposal, Proposal
+from lerobot_streamrec.live.topic_observation import SeenPart, SeenTopic
+from lerobot_streamrec.live.vector_proposal import VectorProposal
 
 TASK = 'Say here what the robot is to do'
 ROOT = '~/datasets/my_dataset'

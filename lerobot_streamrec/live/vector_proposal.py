@@ -24,7 +24,7 @@ from lerobot_streamrec.conversions.message_types import (
     JOINT_STATE,
     JOINT_TRAJECTORY,
 )
-from lerobot_streamrec.nodes.live.topic_observation import (
+from lerobot_streamrec.live.topic_observation import (
     CONTESTED,
     SeenPart,
     SeenTopic,

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from lerobot_streamrec.dataset.format.info import DatasetInfo, with_defaults
 from lerobot_streamrec.dataset.takes.preview_open import look_at_root
 from lerobot_streamrec.errors import DatasetLockedError, StreamrecError
-from lerobot_streamrec.nodes.live.remarks import Level, Remark
-from lerobot_streamrec.nodes.live.shared_memory import left_over
+from lerobot_streamrec.live.remarks import Level, Remark
+from lerobot_streamrec.live.shared_memory import left_over
 from lerobot_streamrec.recording.config import MIB, RecorderConfig
 from lerobot_streamrec.recording.disk_watch import free_bytes
 from lerobot_streamrec.recording.encoder_selection import EncoderChoices

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import json
 from typing import Any
 
-from lerobot_streamrec.nodes.live.message_paths import Series
+from lerobot_streamrec.live.message_paths import Series
 from lerobot_streamrec.nodes.status_messages import Sender
 from lerobot_streamrec.recording.operating.status import Phase
 

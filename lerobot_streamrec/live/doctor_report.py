@@ -18,10 +18,10 @@ from __future__ import annotations
 import os
 import sys
 
-from lerobot_streamrec.nodes.live.arrivals import Heard, span_text
-from lerobot_streamrec.nodes.live.observation import Observation
-from lerobot_streamrec.nodes.live.remarks import Level
-from lerobot_streamrec.nodes.live.report import DoctorReport
+from lerobot_streamrec.live.arrivals import Heard, span_text
+from lerobot_streamrec.live.observation import Observation
+from lerobot_streamrec.live.remarks import Level
+from lerobot_streamrec.live.report import DoctorReport
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text

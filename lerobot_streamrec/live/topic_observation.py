@@ -23,7 +23,7 @@ from lerobot_streamrec.conversions.message_types import (
     JOINT_TRAJECTORY,
 )
 from lerobot_streamrec.installed import images_profile_advice
-from lerobot_streamrec.nodes.live.arrivals import Heard
+from lerobot_streamrec.live.arrivals import Heard
 
 IMAGE = 'sensor_msgs/msg/Image'
 COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'

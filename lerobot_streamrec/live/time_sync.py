@@ -20,9 +20,9 @@ import re
 import shutil
 import subprocess
 
-from lerobot_streamrec.nodes.live.arrivals import span_text
-from lerobot_streamrec.nodes.live.machine_checks import Check
-from lerobot_streamrec.nodes.live.remarks import Level, Remark
+from lerobot_streamrec.live.arrivals import span_text
+from lerobot_streamrec.live.machine_checks import Check
+from lerobot_streamrec.live.remarks import Level, Remark
 
 _COMMAND = ('chronyc', 'tracking')
 _NAME = 'time'
