@@ -323,9 +323,9 @@ def test_the_checkout_keeps_the_rules(checker, files):
     [
         ('errors.py', f'from {PACKAGE}.frame import Frame', 'errors imports frame'),
         ('frame.py', f'import {PACKAGE}.sync', 'frame imports sync'),
-        ('sync/grid.py', f'from {PACKAGE}.stats import X', 'sync imports stats'),
-        ('sync/grid.py', f'from {PACKAGE} import video', 'sync imports video'),
-        ('sync/grid.py', 'import numpy as np', 'sync imports numpy, but has to get along'),
+        ('sync/row_clock.py', f'from {PACKAGE}.stats import X', 'sync imports stats'),
+        ('sync/row_clock.py', f'from {PACKAGE} import video', 'sync imports video'),
+        ('sync/row_clock.py', 'import numpy as np', 'sync imports numpy, but has to get along'),
         ('stats/a.py', 'import pandas.core', 'with the standard library and numpy'),
         ('conversions/a.py', f'from {PACKAGE}.video.a import X', 'conversions imports video'),
         ('dataset/a.py', f'from {PACKAGE}.recording import X', 'dataset imports recording'),
@@ -406,8 +406,8 @@ def test_only_composition_roots_reach_another_floor_from_inside_a_function():
 @pytest.mark.parametrize(
     ('path', 'source'),
     [
-        ('sync/grid.py', f'import math\nfrom {PACKAGE}.errors import X'),
-        ('sync/grid.py', f'import {PACKAGE}.sync.buffer\nfrom {PACKAGE} import __version__'),
+        ('sync/row_clock.py', f'import math\nfrom {PACKAGE}.errors import X'),
+        ('sync/row_clock.py', f'import {PACKAGE}.sync.buffer\nfrom {PACKAGE} import __version__'),
         ('stats/a.py', 'import numpy.typing as npt'),
         ('video/a.py', f'import av\nfrom {PACKAGE} import errors, frame'),
         ('dataset/a.py', f'import pyarrow as pa\nfrom {PACKAGE}.video import probe'),

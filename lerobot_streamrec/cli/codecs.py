@@ -32,8 +32,14 @@ from lerobot_streamrec.cli.codecs_report import (
 )
 from lerobot_streamrec.cli.progress import Steps, steps_bar
 from lerobot_streamrec.errors import CodecError
-from lerobot_streamrec.video.codecs.config import AUTO, BACKENDS, EncoderConfig, FFMPEG, PYAV
-from lerobot_streamrec.video.codecs.ffmpeg_settings import FfmpegSettings
+from lerobot_streamrec.video.codecs.config import (
+    AUTO,
+    BACKENDS,
+    EncoderConfig,
+    FFMPEG,
+    FfmpegSettings,
+    PYAV,
+)
 from lerobot_streamrec.video.trials.auto_select import (
     Choice,
     choose_encoder,

@@ -18,9 +18,13 @@ from __future__ import annotations
 import math
 import struct
 
-from lerobot_streamrec.conversions.compressed_image import CompressedImageMessage, picture_bytes
+from lerobot_streamrec.conversions.compressed_image import (
+    CompressedImageMessage,
+    picture_bytes,
+    picture_size,
+    PNG_MAGIC,
+)
 from lerobot_streamrec.conversions.image import check_step, data_of, ImageMessage
-from lerobot_streamrec.conversions.picture_header import picture_size, PNG_MAGIC
 from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.errors import (
     FrameShapeError,

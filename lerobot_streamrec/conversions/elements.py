@@ -31,9 +31,9 @@ from lerobot_streamrec.conversions.message_types import (
     JOINT_FIELDS,
     LoadClass,
 )
+from lerobot_streamrec.conversions.paths import Shape, type_shape
 from lerobot_streamrec.conversions.reader import SelectorReader, TrajectoryReader
 from lerobot_streamrec.conversions.selector import parse_selectors, Selector
-from lerobot_streamrec.conversions.shape import Shape, type_shape
 from lerobot_streamrec.errors import ConfigError, VectorError
 
 _TYPE = re.compile(r'[A-Za-z]\w*/msg/[A-Za-z]\w*')

@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lerobot_streamrec.conversions.paths import Number, Other, Record, Series, Shape, Unknown
 from lerobot_streamrec.conversions.selector import (
     ByName,
     ByTime,
@@ -31,7 +32,6 @@ from lerobot_streamrec.conversions.selector import (
     Steps,
     text_of,
 )
-from lerobot_streamrec.conversions.shape import Number, Other, Record, Series, Shape, Unknown
 from lerobot_streamrec.errors import VectorError
 
 NAME_LISTS = ('name', 'names', 'joint_names', 'interface_names')

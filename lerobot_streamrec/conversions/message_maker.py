@@ -21,6 +21,7 @@ from typing import Any
 
 from lerobot_streamrec.conversions.leaves import expand, Leaf, places
 from lerobot_streamrec.conversions.message_types import definition, LoadClass
+from lerobot_streamrec.conversions.paths import element_type, type_shape
 from lerobot_streamrec.conversions.selector import (
     ByName,
     ByTime,
@@ -33,7 +34,6 @@ from lerobot_streamrec.conversions.selector import (
     Steps,
     text_of,
 )
-from lerobot_streamrec.conversions.shape import element_type, type_shape
 from lerobot_streamrec.errors import VectorError
 import numpy as np
 import numpy.typing as npt

@@ -11,14 +11,14 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Messages to vectors of fixed length and order, as selectors say."""
+"""From a message to the values of its selectors, and the instant that it is of."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 import math
 from operator import attrgetter
-from typing import Any
+from typing import Any, Protocol
 
 from lerobot_streamrec.conversions.leaves import (
     element_names,
@@ -26,13 +26,55 @@ from lerobot_streamrec.conversions.leaves import (
     Leaf,
     quaternion_offsets,
 )
-from lerobot_streamrec.conversions.parts import make_parts, Part, together, Vector
-from lerobot_streamrec.conversions.paths import Cursor
+from lerobot_streamrec.conversions.parts import (
+    make_parts,
+    Part,
+    point_times,
+    TimedVector,
+    together,
+    Vector,
+)
+from lerobot_streamrec.conversions.paths import Cursor, message_shape
 from lerobot_streamrec.conversions.selector import Selector, text_of
-from lerobot_streamrec.conversions.shape import message_shape
-from lerobot_streamrec.conversions.trajectory import point_times, TimedVector
 from lerobot_streamrec.conversions.wanted_names import WantedNames
-from lerobot_streamrec.errors import ForeignMessageError, VectorError
+from lerobot_streamrec.errors import ForeignMessageError, StampError, VectorError
+
+
+class Stamp(Protocol):
+    """builtin_interfaces/Time or alike."""
+
+    sec: int
+    nanosec: int
+
+
+class Header(Protocol):
+    """What is looked at of a std_msgs/Header."""
+
+    stamp: Stamp
+
+
+class StampedMessage(Protocol):
+    """A message with a header."""
+
+    header: Header
+
+
+def header_stamp_ns(message: StampedMessage) -> int:
+    """
+    Return the instant that a message's header names, in nanoseconds.
+
+    :raise StampError: if the stamp was never set, or cannot be an instant
+    """
+    stamp = message.header.stamp
+    if stamp.sec == 0 and stamp.nanosec == 0:
+        raise StampError(
+            'header.stamp is zero: the publisher does not set it; '
+            "set this stream's stamp parameter to receive"
+        )
+    if stamp.sec < 0 or not 0 <= stamp.nanosec < 1_000_000_000:
+        raise StampError(f'header.stamp of {stamp.sec} s and {stamp.nanosec} ns is not an instant')
+    return stamp.sec * 1_000_000_000 + stamp.nanosec
+
 
 _NORM_TOLERANCE = 0.01
 

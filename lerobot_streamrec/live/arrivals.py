@@ -20,7 +20,7 @@ from enum import Enum
 from statistics import median
 
 from lerobot_streamrec.sync.gaps import GapCounter
-from lerobot_streamrec.sync.grid import NS_PER_S
+from lerobot_streamrec.sync.row_clock import NS_PER_S
 
 # Clocks of two computers that are kept together differ by less.
 _AHEAD_S = 0.05

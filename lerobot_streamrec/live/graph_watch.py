@@ -47,8 +47,8 @@ from lerobot_streamrec.nodes.graph.distributions import MessageInfo, subscribe_w
 from lerobot_streamrec.nodes.graph.message_class import load_message_class
 from lerobot_streamrec.nodes.graph.publisher_watch import PublisherWatch
 from lerobot_streamrec.nodes.graph.qos import choose_qos, describe_qos, QOS_FROM_PUBLISHER
-from lerobot_streamrec.sync.grid import NS_PER_S
-from lerobot_streamrec.video.encode.packet_stream import PacketStream
+from lerobot_streamrec.sync.row_clock import NS_PER_S
+from lerobot_streamrec.video.encode.copying_encoder import PacketStream
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.time import Time

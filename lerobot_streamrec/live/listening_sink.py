@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from lerobot_streamrec.conversions.trajectory import TimedVector
+from lerobot_streamrec.conversions.parts import TimedVector
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.live.arrivals import Arrivals
 from lerobot_streamrec.live.graph_watch import stamp_of

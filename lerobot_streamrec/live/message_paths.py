@@ -25,6 +25,7 @@ from dataclasses import dataclass
 
 from lerobot_streamrec.conversions.leaves import expand, Leaf
 from lerobot_streamrec.conversions.message_types import definition, LoadClass
+from lerobot_streamrec.conversions.paths import type_shape
 from lerobot_streamrec.conversions.selector import (
     ByName,
     ByTime,
@@ -36,7 +37,6 @@ from lerobot_streamrec.conversions.selector import (
     Step,
     Steps,
 )
-from lerobot_streamrec.conversions.shape import type_shape
 
 NameLists = Mapping[Steps, Sequence[str]]
 """Lists of names in a message, by the steps that lead to them."""

@@ -25,7 +25,7 @@ from lerobot_streamrec.nodes.graph.qos import describe_qos, node_of
 from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber
 from lerobot_streamrec.recording.readiness import refuse_picture_sizes, stream_problem
-from lerobot_streamrec.video.tools.png_snapshot import png_file
+from lerobot_streamrec.video.tools.extract import png_file
 
 
 def observe(

@@ -22,8 +22,7 @@ from pathlib import Path
 from lerobot_streamrec.dataset.format.features import camera_feature, FeatureSpec, vector_feature
 from lerobot_streamrec.dataset.takes.salvage import RECOVERIES, SAVE
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.sync.grid import NS_PER_S
-from lerobot_streamrec.sync.policy import Policy
+from lerobot_streamrec.sync.row_clock import NS_PER_S, Policy
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER, DepthConfig
 

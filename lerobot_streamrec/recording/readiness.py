@@ -29,7 +29,7 @@ from lerobot_streamrec.recording.status import StreamStatus
 from lerobot_streamrec.recording.streams.clock_offsets import OffClock
 from lerobot_streamrec.recording.streams.stream import Stream
 from lerobot_streamrec.recording.streams.streams import Streams
-from lerobot_streamrec.sync.grid import NS_PER_S
+from lerobot_streamrec.sync.row_clock import NS_PER_S
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.encode.frame_queue import QueueStatistics
 from lerobot_streamrec.video.trials.software_probe import check_picture_size

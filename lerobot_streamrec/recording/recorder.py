@@ -25,7 +25,6 @@ from lerobot_streamrec.dataset.format.layout import take_folders
 from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 from lerobot_streamrec.errors import EmptyEpisodeError, EpisodeError, EpisodeStateError
 from lerobot_streamrec.recording.config import RecorderConfig
-from lerobot_streamrec.recording.dataset_work import DatasetWork
 from lerobot_streamrec.recording.disk_watch import DiskWatch
 from lerobot_streamrec.recording.encoder_selection import EncoderChoices
 from lerobot_streamrec.recording.episode.take import Take
@@ -39,11 +38,10 @@ from lerobot_streamrec.recording.saving.summary import EpisodeSummary, Finalized
 from lerobot_streamrec.recording.snapshot import recorder_status, state_of
 from lerobot_streamrec.recording.start_conditions import StartConditions
 from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
-from lerobot_streamrec.recording.streams.clock_account import ClockAccount
+from lerobot_streamrec.recording.streams.clock_offsets import ClockAccount
 from lerobot_streamrec.recording.streams.streams import Streams
-from lerobot_streamrec.recording.unasked_end import end_at_full_disk, end_at_shutdown
-from lerobot_streamrec.sync.grid import NS_PER_S
-from lerobot_streamrec.sync.row_clock import RowClock
+from lerobot_streamrec.recording.unasked_end import DatasetWork, end_at_full_disk, end_at_shutdown
+from lerobot_streamrec.sync.row_clock import NS_PER_S, RowClock
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 
 _log = logging.getLogger(__name__)

@@ -20,7 +20,6 @@ from functools import partial
 
 from lerobot_streamrec.errors import DiskFullError, EpisodeError, EpisodeStateError, StreamrecError
 from lerobot_streamrec.recording.config import RecorderConfig
-from lerobot_streamrec.recording.dataset_work import DatasetWork
 from lerobot_streamrec.recording.disk_watch import DiskWatch
 from lerobot_streamrec.recording.encoder_selection import EncoderChoices
 from lerobot_streamrec.recording.readiness import (
@@ -31,6 +30,7 @@ from lerobot_streamrec.recording.readiness import (
 from lerobot_streamrec.recording.saving.committer import Committer
 from lerobot_streamrec.recording.saving.last_result import Outcomes
 from lerobot_streamrec.recording.streams.streams import Streams
+from lerobot_streamrec.recording.unasked_end import DatasetWork
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 
 

@@ -11,14 +11,77 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What tells the instants of an episode's rows: a grid of its own, or a camera."""
+"""When rows are: a grid whose phase is far from all cameras, or the pictures of one camera."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol
 
-from lerobot_streamrec.sync.grid import Grid, NS_PER_S
+
+class Policy(Enum):
+    """What stands in a row whose instant lies between two samples."""
+
+    HOLD = 'hold'
+    """The newest at or before the instant: what a policy sees when it runs."""
+    NEAREST = 'nearest'
+    """The one whose stamp is nearest, though it may be later; of two, the earlier."""
+    INTERPOLATE = 'interpolate'
+    """Numbers on the straight line between the two; orientations on the shortest arc."""
+
+
+POLICIES = tuple(policy.value for policy in Policy)
+
+
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """
+    Row k is the instant ``start_ns + k / fps``, rounded down to a nanosecond.
+
+    Every instant is computed from k alone, so that no error adds up over an episode.
+
+    :param start_ns: instant of row 0, in the streams' own time, in nanoseconds
+    :param fps: rows per second, a positive whole number
+    """
+
+    start_ns: int
+    fps: int
+
+    def stamp_ns(self, row: int) -> int:
+        """Return the instant of a row."""
+        return self.start_ns + row * NS_PER_S // self.fps
+
+    def num_rows_until(self, stamp_ns: int) -> int:
+        """Count the rows whose instant is at or before a stamp."""
+        if stamp_ns < self.start_ns:
+            return 0
+        # The last row is the largest k with k * 1e9 // fps <= elapsed.
+        elapsed_ns = stamp_ns - self.start_ns
+        return ((elapsed_ns + 1) * self.fps - 1) // NS_PER_S + 1
+
+
+def locked_start_ns(not_before_ns: int, picture_stamps_ns: Iterable[int], fps: int) -> int:
+    """
+    Choose the instant of row 0.
+
+    :param not_before_ns: the earliest instant allowed
+    :param picture_stamps_ns: recent stamps of all cameras, any order; none: no phase to keep
+    :param fps: rows per second
+    :return: instant in nanoseconds, less than one period after ``not_before_ns``
+    """
+    period_ns = NS_PER_S // fps
+    phases = sorted({stamp % period_ns for stamp in picture_stamps_ns})
+    if not phases:
+        return not_before_ns
+    following = [*phases[1:], phases[0] + period_ns]
+    widest = max(range(len(phases)), key=lambda at: following[at] - phases[at])
+    middle_ns = (phases[widest] + following[widest]) // 2
+    return not_before_ns + (middle_ns - not_before_ns) % period_ns
 
 
 class RowClock(Protocol):

@@ -36,7 +36,7 @@ from lerobot_streamrec.video.trials.auto_select import Choice
 from lerobot_streamrec.video.trials.bench import Measured
 from lerobot_streamrec.video.trials.quality import Quality
 from lerobot_streamrec.video.trials.trial import Trial
-from lerobot_streamrec.video.trials.trial_pictures import stored_pictures
+from lerobot_streamrec.video.trials.trial_encoding import stored_pictures
 import numpy as np
 import pytest
 from rich.console import Console

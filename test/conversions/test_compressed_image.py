@@ -25,8 +25,11 @@ from types import SimpleNamespace
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lerobot_streamrec.conversions.access_unit import access_unit
-from lerobot_streamrec.conversions.compressed_image import compressed_picture
-from lerobot_streamrec.conversions.picture_header import JPEG_MAGIC, PNG_MAGIC
+from lerobot_streamrec.conversions.compressed_image import (
+    compressed_picture,
+    JPEG_MAGIC,
+    PNG_MAGIC,
+)
 from lerobot_streamrec.errors import (
     FrameShapeError,
     MessageError,

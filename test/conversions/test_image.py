@@ -23,8 +23,7 @@ from __future__ import annotations
 from array import array
 from types import SimpleNamespace
 
-from lerobot_streamrec.conversions.encodings import ENCODINGS
-from lerobot_streamrec.conversions.image import image_frame
+from lerobot_streamrec.conversions.image import ENCODINGS, image_frame
 from lerobot_streamrec.errors import FrameShapeError, MessageError, UnsupportedEncodingError
 import numpy as np
 import pytest

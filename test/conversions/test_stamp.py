@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from lerobot_streamrec.conversions.stamp import header_stamp_ns
+from lerobot_streamrec.conversions.reader import header_stamp_ns
 from lerobot_streamrec.errors import MessageError, StampError
 import pytest
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from lerobot_streamrec.conversions.elements import find_elements
-from lerobot_streamrec.conversions.trajectory import TimedVector
+from lerobot_streamrec.conversions.parts import TimedVector
 from lerobot_streamrec.errors import ConfigError, VectorError
 import numpy as np
 import pytest

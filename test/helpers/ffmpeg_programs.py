@@ -20,8 +20,7 @@ import shutil
 import sys
 
 import imageio_ffmpeg
-from lerobot_streamrec.video.codecs.config import EncoderConfig, FFMPEG
-from lerobot_streamrec.video.codecs.ffmpeg_settings import FfmpegSettings
+from lerobot_streamrec.video.codecs.config import EncoderConfig, FFMPEG, FfmpegSettings
 import psutil
 
 # Of the package index, the same on every machine; the other is the system's, if it has one.

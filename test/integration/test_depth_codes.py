@@ -24,8 +24,7 @@ import subprocess
 from lerobot_streamrec.depth_frame import DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.recorder import Recorder
-from lerobot_streamrec.video.codecs.depth_config import DepthConfig
-from lerobot_streamrec.video.codecs.depth_quantisation import depth_of_codes, DepthQuantiser
+from lerobot_streamrec.video.codecs.depth_config import depth_of_codes, DepthConfig, DepthQuantiser
 import numpy as np
 import pytest
 

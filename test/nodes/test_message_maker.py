@@ -23,7 +23,7 @@ from __future__ import annotations
 from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.message_maker import MessageMaker
 from lerobot_streamrec.conversions.message_types import DEFAULT_TYPES
-from lerobot_streamrec.conversions.trajectory import TimedVector
+from lerobot_streamrec.conversions.parts import TimedVector
 from lerobot_streamrec.errors import ConfigError, VectorError
 from lerobot_streamrec.nodes.graph.message_class import load_message_class
 import numpy as np

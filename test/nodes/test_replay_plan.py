@@ -35,7 +35,7 @@ from lerobot_streamrec.nodes.replay.messages import Numbers
 from lerobot_streamrec.nodes.replay.schedule import schedule_of, stream_instants
 from lerobot_streamrec.nodes.replay.settings import ReplaySettings
 from lerobot_streamrec.nodes.replay.streams import plan_of
-from lerobot_streamrec.sync.policy import Policy
+from lerobot_streamrec.sync.row_clock import Policy
 import numpy as np
 import pytest
 

@@ -26,8 +26,7 @@ from lerobot_streamrec.dataset.repair.repair import repair_dataset
 from lerobot_streamrec.depth_frame import DepthFrame
 from lerobot_streamrec.errors import DatasetsDifferError
 from lerobot_streamrec.recording.config import StreamConfig
-from lerobot_streamrec.video.codecs.depth_config import DepthConfig
-from lerobot_streamrec.video.codecs.depth_quantisation import depth_of_codes, DepthQuantiser
+from lerobot_streamrec.video.codecs.depth_config import depth_of_codes, DepthConfig, DepthQuantiser
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq

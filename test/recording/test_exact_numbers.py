@@ -24,7 +24,7 @@ from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
-from lerobot_streamrec.conversions.trajectory import TimedVector
+from lerobot_streamrec.conversions.parts import TimedVector
 from lerobot_streamrec.errors import MessageError, VectorError
 from lerobot_streamrec.recording.config import StreamConfig
 from lerobot_streamrec.recording.streams.column_values import column_values

@@ -32,8 +32,7 @@ from lerobot_streamrec.errors import (
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.status import RecorderState
 from lerobot_streamrec.recording.streams.stream import Stream
-from lerobot_streamrec.sync.grid import Grid
-from lerobot_streamrec.sync.phase import locked_start_ns
+from lerobot_streamrec.sync.row_clock import Grid, locked_start_ns
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 import pytest
 

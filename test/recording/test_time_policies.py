@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
-from lerobot_streamrec.sync.policy import Policy
+from lerobot_streamrec.sync.row_clock import Policy
 import numpy as np
 import pytest
 

@@ -24,7 +24,7 @@ from fractions import Fraction
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from lerobot_streamrec.sync.grid import Grid, NS_PER_S
+from lerobot_streamrec.sync.row_clock import Grid, NS_PER_S
 import pytest
 
 COMMON_FPS = (1, 24, 25, 30, 50, 60, 1000)

@@ -25,8 +25,7 @@ import random
 
 from hypothesis import given
 from hypothesis import strategies as st
-from lerobot_streamrec.sync.grid import Grid, NS_PER_S
-from lerobot_streamrec.sync.phase import locked_start_ns
+from lerobot_streamrec.sync.row_clock import Grid, locked_start_ns, NS_PER_S
 import pytest
 
 BEGIN_NS = 1_800_000_000_123_456_789

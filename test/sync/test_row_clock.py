@@ -24,8 +24,7 @@ from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
-from lerobot_streamrec.sync.grid import Grid
-from lerobot_streamrec.sync.row_clock import FollowingClock, FreeClock, WaitingClock
+from lerobot_streamrec.sync.row_clock import FollowingClock, FreeClock, Grid, WaitingClock
 from lerobot_streamrec.sync.sample_buffer import SampleBuffer
 import pytest
 

@@ -27,7 +27,7 @@ import sys
 
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs.config import EncoderConfig
-from lerobot_streamrec.video.encode.counting_encoder import CountingEncoder
+from lerobot_streamrec.video.encode.encoder_link import CountingEncoder
 from lerobot_streamrec.video.encode.encoder_thread import EncoderThread
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 import numpy as np

@@ -27,8 +27,7 @@ import sys
 import time
 
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.video.codecs.config import EncoderConfig, FFMPEG
-from lerobot_streamrec.video.codecs.ffmpeg_settings import FfmpegSettings
+from lerobot_streamrec.video.codecs.config import EncoderConfig, FFMPEG, FfmpegSettings
 from lerobot_streamrec.video.encode.open_encoder import open_file_encoder
 import numpy as np
 

@@ -23,8 +23,7 @@ from typing import Any, Protocol
 from lerobot_streamrec.stats.depth_histogram import DepthHistogram
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
-from lerobot_streamrec.video.codecs.depth_config import is_depth, stored_depth
-from lerobot_streamrec.video.codecs.depth_quantisation import depth_of_codes
+from lerobot_streamrec.video.codecs.depth_config import depth_of_codes, is_depth, stored_depth
 from lerobot_streamrec.video.mp4.damage_scan import inspect_frames, InspectedFrame
 import numpy as np
 import numpy.typing as npt

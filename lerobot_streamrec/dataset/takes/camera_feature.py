@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from lerobot_streamrec.dataset.format.features import camera_feature, FeatureSpec, VIDEO_CODEC
 from lerobot_streamrec.dataset.format.take_record import TakenCamera
-from lerobot_streamrec.video.codecs.config_record import parse_config_record
+from lerobot_streamrec.video.codecs.config import parse_config_record
 
 
 def feature_of(camera: TakenCamera) -> FeatureSpec:

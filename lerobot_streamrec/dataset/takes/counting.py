@@ -23,10 +23,8 @@ from lerobot_streamrec.depth_frame import METRES
 from lerobot_streamrec.stats.depth_histogram import DepthHistogram, DepthMoments
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
-from lerobot_streamrec.video.codecs.depth_config import DepthConfig
-from lerobot_streamrec.video.codecs.depth_quantisation import DepthQuantiser
-from lerobot_streamrec.video.encode.counting_encoder import CountingEncoder
-from lerobot_streamrec.video.encode.depth_encoder import DepthEncoder
+from lerobot_streamrec.video.codecs.depth_config import DepthConfig, DepthQuantiser
+from lerobot_streamrec.video.encode.encoder_link import CountingEncoder, DepthEncoder
 from lerobot_streamrec.video.encode.encoder_thread import VideoEncoder
 
 

@@ -28,9 +28,9 @@ from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.codecs.depth_config import stored_depth
 from lerobot_streamrec.video.encode.decoders import decoded
 from lerobot_streamrec.video.encode.decoding_encoder import DecodingEncoder
-from lerobot_streamrec.video.encode.encoder_progress import EncoderAccount
 from lerobot_streamrec.video.encode.fallback_encoder import open_with_fallback
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
+from lerobot_streamrec.video.encode.unwritten_frames import EncoderAccount
 
 
 class LateChain:

@@ -36,7 +36,7 @@ from lerobot_streamrec.nodes.teleop.teleop_settings import (
     LONG_PRESS,
     refuse_long_bounces,
 )
-from lerobot_streamrec.recording.operating.bindings import parse_bindings
+from lerobot_streamrec.recording.operating.presses import parse_bindings
 from rclpy.logging import get_logger
 
 NAME = 'pedal'

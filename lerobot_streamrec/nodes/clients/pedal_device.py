@@ -36,8 +36,7 @@ from lerobot_streamrec.nodes.clients.input_devices import (
     key_name,
     list_devices,
 )
-from lerobot_streamrec.recording.operating.bindings import Binding
-from lerobot_streamrec.recording.operating.presses import Presses
+from lerobot_streamrec.recording.operating.presses import Binding, Presses
 
 _log = logging.getLogger(__name__)
 

@@ -19,8 +19,13 @@ from typing import Any
 
 from lerobot_streamrec.errors import CodecError, ConfigError
 from lerobot_streamrec.nodes.parameters.parameter_reader import defaults_of, ParameterReader, Spec
-from lerobot_streamrec.video.codecs.config import BACKENDS, EncoderConfig, max_crf, VCODECS
-from lerobot_streamrec.video.codecs.ffmpeg_settings import FfmpegSettings
+from lerobot_streamrec.video.codecs.config import (
+    BACKENDS,
+    EncoderConfig,
+    FfmpegSettings,
+    max_crf,
+    VCODECS,
+)
 
 _ENCODER = defaults_of(EncoderConfig)
 _FFMPEG = defaults_of(FfmpegSettings)

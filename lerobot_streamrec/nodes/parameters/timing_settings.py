@@ -21,7 +21,7 @@ from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.graph.qos import QOS_CHOICES, QOS_FROM_PUBLISHER
 from lerobot_streamrec.nodes.parameters.parameter_reader import defaults_of, ParameterReader, Spec
 from lerobot_streamrec.recording.config import StreamConfig
-from lerobot_streamrec.sync.policy import POLICIES, Policy
+from lerobot_streamrec.sync.row_clock import POLICIES, Policy
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.validate_topic_name import validate_topic_name
 

@@ -21,16 +21,20 @@ from typing import Any
 
 from lerobot_streamrec.conversions.elements import Elements
 from lerobot_streamrec.conversions.message_maker import MessageMaker
-from lerobot_streamrec.conversions.trajectory import TimedVector
+from lerobot_streamrec.conversions.parts import TimedVector
 from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.depth_frame import METRES, MILLIMETRES
 from lerobot_streamrec.errors import ConfigError, VectorError
 from lerobot_streamrec.nodes.graph.message_class import load_message_class
 from lerobot_streamrec.nodes.replay.schedule import Step
 from lerobot_streamrec.nodes.replay.streams import IMAGE, PlayedStream
-from lerobot_streamrec.video.codecs.depth_config import DepthConfig, is_depth, stored_depth
-from lerobot_streamrec.video.codecs.depth_quantisation import depth_of_codes
-from lerobot_streamrec.video.encode.frame_feed import FrameFeed
+from lerobot_streamrec.video.codecs.depth_config import (
+    depth_of_codes,
+    DepthConfig,
+    is_depth,
+    stored_depth,
+)
+from lerobot_streamrec.video.encode.packet_decoder import FrameFeed
 import numpy as np
 import numpy.typing as npt
 from sensor_msgs.msg import Image

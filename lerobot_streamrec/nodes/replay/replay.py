@@ -37,7 +37,7 @@ from lerobot_streamrec.nodes.replay.schedule import (
 from lerobot_streamrec.nodes.replay.settings import ReplaySettings
 from lerobot_streamrec.nodes.replay.streams import plan_of, PlayedStream
 from lerobot_streamrec.nodes.replay.topic_watch import TopicWatch
-from lerobot_streamrec.sync.grid import NS_PER_S
+from lerobot_streamrec.sync.row_clock import NS_PER_S
 from rclpy.duration import Duration
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.node import Node

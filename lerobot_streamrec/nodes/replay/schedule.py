@@ -26,8 +26,7 @@ from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.replay.settings import RECORDED, ReplaySettings
 from lerobot_streamrec.nodes.replay.streams import PlayedStream
-from lerobot_streamrec.sync.grid import NS_PER_S
-from lerobot_streamrec.sync.policy import Policy
+from lerobot_streamrec.sync.row_clock import NS_PER_S, Policy
 import numpy as np
 import numpy.typing as npt
 

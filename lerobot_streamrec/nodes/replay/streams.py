@@ -28,7 +28,7 @@ from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.graph.camera_names import base_topic
 from lerobot_streamrec.nodes.parameters.vector_settings import ACTION
 from lerobot_streamrec.recording.config import NS_PER_MS
-from lerobot_streamrec.sync.policy import Policy
+from lerobot_streamrec.sync.row_clock import Policy
 import numpy as np
 import numpy.typing as npt
 

@@ -23,8 +23,7 @@ from lerobot_streamrec.nodes.graph.heard_topic import HeardTopic
 from lerobot_streamrec.nodes.teleop.continuity import Continuity
 from lerobot_streamrec.nodes.teleop.teleop_settings import BINDINGS, JOY_TYPE, TeleopSettings
 from lerobot_streamrec.nodes.teleop.topic_report import TopicReport
-from lerobot_streamrec.recording.operating.bindings import Binding
-from lerobot_streamrec.recording.operating.presses import Presses
+from lerobot_streamrec.recording.operating.presses import Binding, Presses
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import Joy

@@ -25,8 +25,7 @@ from lerobot_streamrec.conversions.reader import SelectorReader
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.graph.message_class import load_message_class
 from lerobot_streamrec.nodes.teleop.trigger_rule import TriggerRule
-from lerobot_streamrec.recording.operating.bindings import Binding
-from lerobot_streamrec.recording.operating.presses import Presses
+from lerobot_streamrec.recording.operating.presses import Binding, Presses
 
 _BOOL = 'std_msgs/msg/Bool'
 _EMPTY = 'std_msgs/msg/Empty'

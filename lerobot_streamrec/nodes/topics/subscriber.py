@@ -23,7 +23,7 @@ import heapq
 import time
 from typing import Any
 
-from lerobot_streamrec.conversions.stamp import header_stamp_ns
+from lerobot_streamrec.conversions.reader import header_stamp_ns
 from lerobot_streamrec.errors import ForeignMessageError, MessageError
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo, subscribe_with_info
 from lerobot_streamrec.nodes.graph.message_class import load_message_class

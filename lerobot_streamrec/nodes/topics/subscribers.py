@@ -28,7 +28,7 @@ from lerobot_streamrec.nodes.graph.transport import choose_topic, COMPRESSED_TYP
 from lerobot_streamrec.nodes.parameters.stream_settings import Source
 from lerobot_streamrec.nodes.topics.sample_sink import Sink
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber, Target
-from lerobot_streamrec.video.encode.packet_stream import PacketStream
+from lerobot_streamrec.video.encode.copying_encoder import PacketStream
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage
 

@@ -29,19 +29,17 @@ from lerobot_streamrec.dataset.takes.counting import counting_of, PictureStatist
 from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.frame import EncodedPacket, Picture
 from lerobot_streamrec.recording.config import DEFERRED, PNG, RecorderConfig, StreamConfig
-from lerobot_streamrec.video.codecs.config import EncoderConfig
-from lerobot_streamrec.video.codecs.config_record import config_record
+from lerobot_streamrec.video.codecs.config import config_record, EncoderConfig
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_UNIT
 from lerobot_streamrec.video.codecs.picture_record import packed, unchanged
 from lerobot_streamrec.video.encode.copying_encoder import CopyingEncoder
 from lerobot_streamrec.video.encode.decoders import decoded
 from lerobot_streamrec.video.encode.decoding_encoder import CheckingEncoder, DecodingEncoder
-from lerobot_streamrec.video.encode.encoder_progress import EncoderAccount
 from lerobot_streamrec.video.encode.encoder_thread import EncoderThread, VideoEncoder
 from lerobot_streamrec.video.encode.fallback_encoder import open_with_fallback
 from lerobot_streamrec.video.encode.open_encoder import FileEncoder
-from lerobot_streamrec.video.encode.spool import Spool
-from lerobot_streamrec.video.encode.spooling_encoder import SpoolingEncoder
+from lerobot_streamrec.video.encode.spool import Spool, SpoolingEncoder
+from lerobot_streamrec.video.encode.unwritten_frames import EncoderAccount
 
 
 @dataclass(frozen=True, slots=True)

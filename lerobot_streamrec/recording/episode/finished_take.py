@@ -25,7 +25,7 @@ from lerobot_streamrec.recording.config import StreamConfig
 from lerobot_streamrec.recording.episode.camera_take import CameraTake
 from lerobot_streamrec.recording.episode.journal_thread import JournalThread
 from lerobot_streamrec.recording.episode.row_counters import RowAccount
-from lerobot_streamrec.recording.streams.clock_account import ClockAccount
+from lerobot_streamrec.recording.streams.clock_offsets import ClockAccount
 from lerobot_streamrec.recording.streams.stream import StreamCounts
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
 import numpy as np

@@ -32,12 +32,11 @@ from lerobot_streamrec.recording.episode.camera_take import CameraTake, open_cam
 from lerobot_streamrec.recording.episode.finished_take import FinishedTake
 from lerobot_streamrec.recording.episode.journal_thread import JournalThread
 from lerobot_streamrec.recording.episode.row_counters import RowAccount
-from lerobot_streamrec.recording.streams.clock_account import ClockAccount
+from lerobot_streamrec.recording.streams.clock_offsets import ClockAccount
 from lerobot_streamrec.recording.streams.column_values import Column
 from lerobot_streamrec.recording.streams.sampling import Shown
 from lerobot_streamrec.recording.streams.stream import Stream, StreamCounts
-from lerobot_streamrec.sync.grid import NS_PER_S
-from lerobot_streamrec.sync.row_clock import RowClock
+from lerobot_streamrec.sync.row_clock import NS_PER_S, RowClock
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.encode.decoders import is_coded
 import numpy as np

@@ -22,7 +22,7 @@ from lerobot_streamrec.recording.operating.command import Verb
 from lerobot_streamrec.recording.operating.config import AutomaticConfig
 from lerobot_streamrec.recording.operating.motion import Motion
 from lerobot_streamrec.recording.status import RecorderState
-from lerobot_streamrec.sync.grid import NS_PER_S
+from lerobot_streamrec.sync.row_clock import NS_PER_S
 
 # A start or save that was refused is not tried again at once: each attempt is told to everybody.
 _AGAIN_AFTER_NS = 2 * NS_PER_S

@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import Any
 
 from lerobot_streamrec.recording.streams.sampling import Course
-from lerobot_streamrec.sync.grid import NS_PER_S
+from lerobot_streamrec.sync.row_clock import NS_PER_S
 import numpy as np
 import numpy.typing as npt
 

@@ -11,9 +11,13 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Everything that the state machine needs from outside of the recorder."""
+"""What the machine needs of the nodes around it, and the work that it waits for."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
 
 from lerobot_streamrec.errors import StreamrecError
 from lerobot_streamrec.recording.operating.events import Event
@@ -50,3 +54,27 @@ class Surroundings:
 
     def wake(self) -> None:
         """See to it that ``EpisodeMachine.collect`` is called soon; any thread."""
+
+
+class PendingWork:
+    """
+    Owned by one thread, in which all actions are called.
+
+    :param wake: is called by any thread when there is something to ``collect``
+    """
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._pending: list[tuple[Future[Any], Callable[[], None]]] = []
+
+    def when(self, done: Future[Any], act: Callable[[], None]) -> None:
+        """Act in ``collect`` once something has ended in another thread."""
+        self._pending.append((done, act))
+        done.add_done_callback(lambda _: self._wake())
+
+    def collect(self) -> None:
+        """Act on all that has ended, in the order in which it was added."""
+        ended = [one for one in self._pending if one[0].done()]
+        self._pending = [one for one in self._pending if one not in ended]
+        for _, act in ended:
+            act()

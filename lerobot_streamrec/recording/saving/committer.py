@@ -40,15 +40,15 @@ from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.episode.finished_take import FinishedTake
 from lerobot_streamrec.recording.saving.deferred_saves import Deferring
 from lerobot_streamrec.recording.saving.encoder_wait import Haste, wait_for_encoders
-from lerobot_streamrec.recording.saving.episode_counts import EpisodeCounts
 from lerobot_streamrec.recording.saving.futures import pass_on, settle, settle_error
-from lerobot_streamrec.recording.saving.quality_limits import veto_of
+from lerobot_streamrec.recording.saving.last_result import EpisodeCounts
 from lerobot_streamrec.recording.saving.summary import (
     EpisodeSummary,
     Finalized,
     record_of,
     row_stamps,
     summarize,
+    veto_of,
 )
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
 

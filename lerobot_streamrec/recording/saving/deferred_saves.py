@@ -33,7 +33,7 @@ from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.recording.config import DEFERRED, MIB, RecorderConfig
 from lerobot_streamrec.recording.episode.finished_take import FinishedTake
 from lerobot_streamrec.recording.saving.deferred_encoder import LateEncoder
-from lerobot_streamrec.recording.saving.episode_counts import EpisodeCounts
+from lerobot_streamrec.recording.saving.last_result import EpisodeCounts
 from lerobot_streamrec.recording.saving.summary import (
     EpisodeSummary,
     record_of,

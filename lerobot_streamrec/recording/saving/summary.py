@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What is told of an episode: to the operator in a sentence, to the records in full."""
+"""What the answer of `save` says of an episode, and the limits that refuse it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,39 @@ from lerobot_streamrec.dataset.format.draft import SavedEpisode
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.row_stamps import ROW
 from lerobot_streamrec.dataset.rebuild.changing import Change
-from lerobot_streamrec.recording.config import MIB, NS_PER_MS
+from lerobot_streamrec.recording.config import Limits, MIB, NS_PER_MS
 from lerobot_streamrec.recording.episode.finished_take import FinishedTake
 from lerobot_streamrec.recording.episode.row_counters import RowAccount
 from lerobot_streamrec.recording.streams.stream import StreamCounts
-from lerobot_streamrec.sync.grid import NS_PER_S
+from lerobot_streamrec.sync.row_clock import NS_PER_S
 import numpy as np
 import numpy.typing as npt
+
+
+def veto_of(take: FinishedTake, limits: Limits) -> str:
+    """
+    Say what is beyond the limits.
+
+    :param take: its encoders have finished
+    :param limits: the user's limits
+    :return: empty if the episode is good enough
+    """
+    found = []
+    for key in take.cameras:
+        fraction = take.num_repeated(key) / take.num_rows
+        if fraction > limits.max_repeated_fraction:
+            found.append(
+                f'{key} repeats {take.num_repeated(key)} of {take.num_rows} frames '
+                f'(limits.max_repeated_fraction is {limits.max_repeated_fraction:g})'
+            )
+    for key in (stream.key for stream in take.streams if stream.max_age_ns):
+        skew_ms = take.rows[key].max_skew_ns / NS_PER_MS
+        if limits.max_skew_ms and skew_ms > limits.max_skew_ms:
+            found.append(
+                f'{key} shows a sample {skew_ms:.1f} ms from its row (limits.max_skew_ms is '
+                f'{limits.max_skew_ms:g})'
+            )
+    return f'the episode is not good enough: {"; ".join(found)}' if found else ''
 
 
 @dataclass(frozen=True, slots=True)

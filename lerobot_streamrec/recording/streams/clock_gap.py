@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 
 from lerobot_streamrec.recording.streams.stream import Stream
-from lerobot_streamrec.sync.grid import NS_PER_S
+from lerobot_streamrec.sync.row_clock import NS_PER_S
 
 GAP_NS = NS_PER_S // 10
 """A smaller step is not told from the jitter of delays."""

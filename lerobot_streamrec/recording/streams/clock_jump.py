@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Set
 
-from lerobot_streamrec.sync.grid import NS_PER_S
+from lerobot_streamrec.sync.row_clock import NS_PER_S
 
 NOISE_NS = NS_PER_S // 20
 """No message comes earlier than expected by more, unless its clock was set."""

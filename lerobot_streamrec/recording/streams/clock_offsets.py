@@ -11,15 +11,35 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Find streams whose clock differs from the others, and the ``offset_ms`` that mends it."""
+"""Whose clock differs from the others', by how much, and what was converted back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median_high
+from typing import Any, NamedTuple
 
-from lerobot_streamrec.sync.grid import NS_PER_S
+from lerobot_streamrec.sync.row_clock import NS_PER_S
+
+
+class Arrival(NamedTuple):
+    """
+    A message.
+
+    :param key: name of its stream
+    :param stamp_ns: its instant
+    :param value: frame or vector
+    :param now_ns: its arrival, steady clock
+    :param is_of_clock: True if the stream's own clock stamped it; False: the clock has jumped
+    """
+
+    key: str
+    stamp_ns: int
+    value: Any
+    now_ns: int
+    is_of_clock: bool = True
+
 
 _SAME_S = 0.05
 """Clocks of two computers that are kept together differ by less."""
@@ -149,3 +169,84 @@ def lag_s(lag_ns: int | None, clock_here_ns: int) -> float | None:
     :param clock_here_ns: the clock of this computer minus the steady one
     """
     return None if lag_ns is None else (lag_ns + clock_here_ns) / NS_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class ClockStep:
+    """
+    Clocks that were set while an episode was recorded.
+
+    :param stamp_ns: instant of the step, in the time of the rows
+    :param size_ns: size of the step; less than 0: back
+    :param keys: streams that have this clock
+    :param is_bridged: True if all streams made the step, so that rows go on in the old time;
+        False: one stream alone made it, and does not fit the others any more, or all of them made
+        one that is so small that rows repeat their samples meanwhile
+    :param is_of_all: True if no stream had another clock
+    """
+
+    stamp_ns: int
+    size_ns: int
+    keys: tuple[str, ...]
+    is_bridged: bool
+    is_of_all: bool = False
+
+    def sentence(self, start_ns: int) -> str:
+        """
+        Say what happened.
+
+        :param start_ns: instant of row 0
+        """
+        whose = 'all streams' if self.is_of_all else ' and '.join(self.keys)
+        after_s = max(0, self.stamp_ns - start_ns) / NS_PER_S
+        text = f'the clock of {whose} jumped by {jump_text(self.size_ns)} after {after_s:.1f} s'
+        if self.is_bridged:
+            return f'{text}, and the rows go on in the old time'
+        if self.is_of_all:
+            return f'{text}, and the rows in between repeat the samples of before'
+        effect = 'its messages are refused' if self.size_ns > 0 else 'its messages are too late'
+        return f'{text}, those of the others did not: {effect}'
+
+
+@dataclass(slots=True)
+class ClockAccount:
+    """
+    Grows while an episode is recorded. Owned by the executor's thread.
+
+    :param steps: in the order in which they were noticed
+    :param off: streams whose clock was off at the end, by key
+    """
+
+    steps: list[ClockStep] = field(default_factory=list)
+    off: dict[str, OffClock] = field(default_factory=dict)
+
+    def sentences(self, start_ns: int) -> list[str]:
+        """
+        Say what happened.
+
+        :param start_ns: instant of row 0
+        """
+        return [step.sentence(start_ns) for step in self.steps]
+
+    @property
+    def ahead(self) -> Sequence[str]:
+        """Streams whose stamps close rows before the samples of the others come."""
+        return [key for key, one in self.off.items() if one.is_unfit and one.ahead_s > 0]
+
+    def as_record(self) -> list[dict[str, object]]:
+        """Return the steps for the recorder's own record of the episode, as JSON."""
+        return [
+            {
+                'stamp_ns': step.stamp_ns,
+                'size_ns': step.size_ns,
+                'streams': list(step.keys),
+                'bridged': step.is_bridged,
+            }
+            for step in self.steps
+        ]
+
+
+def jump_text(size_ns: int) -> str:
+    """Return by how much a clock was set, in words."""
+    seconds = size_ns / NS_PER_S
+    return f'{seconds:+.1f} s' if abs(seconds) >= 1 else f'{seconds:+.2f} s'

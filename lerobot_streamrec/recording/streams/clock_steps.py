@@ -28,12 +28,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 import logging
 
-from lerobot_streamrec.recording.streams.arrival import Arrival
-from lerobot_streamrec.recording.streams.clock_account import ClockAccount, ClockStep, jump_text
 from lerobot_streamrec.recording.streams.clock_gap import ClockGap, GAP_NS, is_ahead
 from lerobot_streamrec.recording.streams.clock_jump import is_near, Jump, NOISE_NS, NUM_SURE
+from lerobot_streamrec.recording.streams.clock_offsets import (
+    Arrival,
+    ClockAccount,
+    ClockStep,
+    jump_text,
+)
 from lerobot_streamrec.recording.streams.stream import Stream
-from lerobot_streamrec.sync.grid import NS_PER_S
+from lerobot_streamrec.sync.row_clock import NS_PER_S
 
 _log = logging.getLogger(__name__)
 

@@ -26,8 +26,8 @@ from lerobot_streamrec.recording.config import StreamConfig
 from lerobot_streamrec.recording.streams.column_values import column_values
 from lerobot_streamrec.recording.streams.sampling import Course, Shown, shown_at
 from lerobot_streamrec.sync.gaps import GapCounter
-from lerobot_streamrec.sync.grid import NS_PER_S
 from lerobot_streamrec.sync.lags import LagWindow, Lateness
+from lerobot_streamrec.sync.row_clock import NS_PER_S
 from lerobot_streamrec.sync.sample_buffer import PushResult, SampleBuffer
 from lerobot_streamrec.video.encode.picture_fitness import PictureFitness
 import numpy as np

@@ -11,32 +11,88 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""All topics together: what one stream's stamps mean is told by those of the others."""
+"""All streams of a recorder, and a line in the log when one goes stale or comes back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+import logging
 import time
 from typing import Any
 
 from lerobot_streamrec.frame import EncodedPacket
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
-from lerobot_streamrec.recording.streams.arrival import Arrival
-from lerobot_streamrec.recording.streams.clock_account import ClockAccount
 from lerobot_streamrec.recording.streams.clock_offsets import (
+    Arrival,
+    ClockAccount,
     ClockReading,
     lag_s,
     off_clocks,
     OffClock,
 )
 from lerobot_streamrec.recording.streams.clock_steps import ClockSteps
-from lerobot_streamrec.recording.streams.stale_log import StaleLog
 from lerobot_streamrec.recording.streams.stream import Stream
-from lerobot_streamrec.sync.grid import Grid
-from lerobot_streamrec.sync.phase import locked_start_ns
-from lerobot_streamrec.sync.row_clock import FollowingClock, FreeClock, RowClock, WaitingClock
+from lerobot_streamrec.sync.row_clock import (
+    FollowingClock,
+    FreeClock,
+    Grid,
+    locked_start_ns,
+    RowClock,
+    WaitingClock,
+)
 from lerobot_streamrec.video.encode.copying_encoder import MAX_KEY_DISTANCE
+
+_log = logging.getLogger(__name__)
+
+
+class StaleLog:
+    """Owned by the executor's thread."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def clear(self) -> None:
+        """Forget which streams were reported: another episode begins."""
+        self._told.clear()
+
+    def look(self, stream: Stream, now_ns: int) -> None:
+        """
+        Tell that a stream is stale, once.
+
+        :param now_ns: steady clock
+        """
+        config = stream.config
+        if config.key not in self._told and _is_stale(stream, now_ns):
+            self._told.add(config.key)
+            _log.warning(
+                '%s (%s) is stale: no sample has come for %.1f s (max_age_s is %g)',
+                config.key,
+                config.topic,
+                stream.age_s(now_ns),
+                config.max_age_s,
+            )
+
+    def come(self, stream: Stream, now_ns: int) -> None:
+        """
+        Log that a stale stream is back; call it before the stream takes in its sample.
+
+        :param now_ns: steady clock
+        """
+        if not self._told and not _is_stale(stream, now_ns):
+            return
+        self.look(stream, now_ns)
+        config = stream.config
+        if config.key in self._told:
+            self._told.discard(config.key)
+            _log.warning(
+                '%s (%s) is back after %.1f s', config.key, config.topic, stream.age_s(now_ns)
+            )
+
+
+def _is_stale(stream: Stream, now_ns: int) -> bool:
+    limit_ns, arrived_ns = stream.max_age_ns, stream.arrived_ns
+    return bool(limit_ns) and arrived_ns is not None and now_ns - arrived_ns > limit_ns
 
 
 class Streams:

@@ -11,17 +11,45 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How pictures are encoded: LeRobot's names and defaults."""
+"""How a camera is encoded: the settings, and their record in info.json."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 import math
 import re
+from typing import Any
 
 from lerobot_streamrec.errors import CodecError
-from lerobot_streamrec.video.codecs.ffmpeg_settings import FfmpegSettings
+
+
+@dataclass(frozen=True, slots=True)
+class FfmpegSettings:
+    """
+    Settings of the backend ``ffmpeg``.
+
+    :param executable: the program's name or path
+    :param input_args: arguments before the input, such as a device to open
+    :param filters: FFmpeg's filter chain before the encoder, such as an upload to a device
+    :param stall_timeout_s: how long the program may take nothing and give nothing before it counts
+        as dead, seconds
+    :raise CodecError: at construction, if a value is not allowed
+    """
+
+    executable: str = 'ffmpeg'
+    input_args: tuple[str, ...] = ()
+    filters: str = ''
+    stall_timeout_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not self.executable:
+            raise CodecError('encoder.ffmpeg.executable', '', 'name a program, such as ffmpeg')
+        if not self.stall_timeout_s > 0:
+            raise CodecError(
+                'encoder.ffmpeg.stall_timeout_s', self.stall_timeout_s, 'allowed is more than 0'
+            )
+
 
 BUNDLED_VCODECS = ('libsvtav1', 'h264', 'hevc')
 """Software encoders that every PyAV on PyPI brings."""
@@ -228,3 +256,21 @@ def _is_whole(value: object, least: int) -> bool:
 def max_crf(vcodec: str) -> int:
     """Return the greatest ``crf`` that an encoder takes."""
     return _CRF_LIMITS.get(vcodec, _MAX_CRF)
+
+
+def config_record(config: EncoderConfig) -> dict[str, Any]:
+    """Return settings as JSON; ``parse_config_record`` makes them of it again."""
+    return asdict(config)
+
+
+def parse_config_record(record: Mapping[str, Any]) -> EncoderConfig:
+    """
+    Make settings of JSON.
+
+    :param record: as ``config_record`` made it
+    :raise CodecError: if a value is not allowed
+    :raise TypeError: if it has other names
+    """
+    ffmpeg = dict(record['ffmpeg'])
+    ffmpeg['input_args'] = tuple(ffmpeg['input_args'])
+    return EncoderConfig(**{**record, 'ffmpeg': FfmpegSettings(**ffmpeg)})

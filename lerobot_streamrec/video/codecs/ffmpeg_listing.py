@@ -22,8 +22,7 @@ import subprocess
 
 from lerobot_streamrec.errors import CodecError
 from lerobot_streamrec.video.codecs.codecs import ffmpeg_encoder
-from lerobot_streamrec.video.codecs.config import EncoderConfig
-from lerobot_streamrec.video.codecs.ffmpeg_settings import FfmpegSettings
+from lerobot_streamrec.video.codecs.config import EncoderConfig, FfmpegSettings
 
 _TIMEOUT_S = 20.0
 # A row of ``ffmpeg -encoders``: six flags, the first of them V for video, then the name.

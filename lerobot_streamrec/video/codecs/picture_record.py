@@ -11,19 +11,100 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Pictures as bytes, exactly as they came: for a file where they wait for an encoder."""
+"""One picture as bytes: as it is, or smaller without loss."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
+import av
+from av.video.frame import VideoFrame
 from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame
 from lerobot_streamrec.frame import CompressedPicture, Frame, Picture
-from lerobot_streamrec.video.codecs.png_planes import plane_of_png, png_of_plane
+from lerobot_streamrec.video.codecs.video_frame import plane_array
 import numpy as np
 import numpy.typing as npt
+
+
+def raw_planes(frame: VideoFrame) -> Iterator[memoryview]:
+    """
+    Yield plane after plane without the padding of rows; a view where there is none.
+
+    :param frame: of a pixel format whose samples are whole bytes
+    """
+    for index, plane in enumerate(frame.planes):
+        row_bytes = _row_bytes(frame, index)
+        if plane.line_size == row_bytes:
+            yield memoryview(plane).cast('B')[: row_bytes * plane.height]
+        else:
+            rows = plane_array(frame, index)[: plane.height, :row_bytes]
+            yield memoryview(rows.tobytes())
+
+
+def _row_bytes(frame: VideoFrame, index: int) -> int:
+    pix_fmt = frame.format
+    if len(frame.planes) == 1:
+        return frame.width * pix_fmt.padded_bits_per_pixel // 8
+    return sum(
+        one.width * -(-one.bits // 8) for one in pix_fmt.components if one.plane == index
+    )
+
+
+# By what a plane has per pixel: bytes, and which number they are of. What the bytes mean (red or
+# blue first, low or high byte first) is nothing to a PNG, since they come back as they were.
+_PIX_FMTS = {(1, 1): 'gray', (1, 2): 'gray16be', (3, 1): 'rgb24', (4, 1): 'rgba'}
+
+# The quickest that is clearly smaller: of a 640x480 picture with some noise 61 % are left, in
+# 10 ms of a core; level 6 needs 35 ms for 60 %.
+_OPTIONS = {'compression_level': '1', 'pred': 'up'}
+
+
+def png_of_plane(plane: npt.NDArray[Any]) -> bytes | None:
+    """
+    Pack a plane.
+
+    :param plane: ``(h, w)`` or ``(h, w, channels)``
+    :return: a PNG file; None: a PNG has no such pixels
+    """
+    channels = plane.shape[2] if plane.ndim == 3 else 1
+    pix_fmt = _PIX_FMTS.get((channels, plane.dtype.itemsize))
+    if plane.ndim not in (2, 3) or plane.dtype.kind != 'u' or pix_fmt is None:
+        return None
+    height, width = plane.shape[:2]
+    frame = VideoFrame(width, height, pix_fmt)
+    rows = np.ascontiguousarray(plane).reshape(height, -1).view(np.uint8)
+    plane_array(frame, 0)[:, : rows.shape[1]] = rows
+    context = av.CodecContext.create('png', 'w')
+    assert isinstance(context, av.VideoCodecContext)
+    context.width, context.height, context.pix_fmt = width, height, pix_fmt
+    context.time_base = Fraction(1, 1)
+    context.options = dict(_OPTIONS)
+    return b''.join(bytes(packet) for packet in (*context.encode(frame), *context.encode(None)))
+
+
+def plane_of_png(content: bytes) -> bytes:
+    """
+    Unpack a plane.
+
+    :param content: as ``png_of_plane`` made it
+    :return: the bytes of its rows, one after the other
+    :raise ValueError: if it is no such file
+    """
+    context = av.CodecContext.create('png', 'r')
+    assert isinstance(context, av.VideoCodecContext)
+    packet: av.Packet[Any] = av.Packet(content)
+    packet.is_keyframe = True
+    try:
+        frame = (context.decode(packet) or context.decode(None))[0]
+    except (av.FFmpegError, IndexError) as error:
+        raise ValueError(f'a packed picture cannot be unpacked: {error}') from error
+    rows = plane_array(frame, 0)
+    width = frame.width * frame.format.padded_bits_per_pixel // 8
+    return rows[: frame.height, :width].tobytes()
+
 
 Pixels = npt.NDArray[Any]
 

@@ -11,13 +11,14 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A camera's picture as libav's frame."""
+"""libav's frame of a picture, scaled to the size and format of a video."""
 
 from __future__ import annotations
 
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.video.codecs.depth_config import DEPTH_PIX_FMT
 import numpy as np
 import numpy.typing as npt
 
@@ -115,3 +116,34 @@ def _copied(frame: Frame) -> VideoFrame:
             rows = pixels.view(np.uint8).reshape(len(pixels), -1)
             plane_array(made, index)[: len(rows), : rows.shape[1]] = rows
     return made
+
+
+class FrameScaler:
+    """
+    Makes codecs' frames of pictures: BT.601 in limited range, as the file says.
+
+    A frame that it has made goes through once more without a change. Codes of depth are no
+    colours, and stay as they are. Owned by one thread.
+
+    :param pix_fmt: FFmpeg's pixel format of the video
+    """
+
+    def __init__(self, pix_fmt: str) -> None:
+        self._pix_fmt = pix_fmt
+        self._scaler = VideoReformatter()
+        self._opener = VideoReformatter()
+
+    def scale(self, picture: Frame | VideoFrame) -> VideoFrame:
+        """
+        Make a codec's frame.
+
+        :param picture: as the camera sent it, or as libav decoded it
+        :raise av.FFmpegError: if libav cannot
+        """
+        source = video_frame(picture, self._opener) if isinstance(picture, Frame) else picture
+        if source.format.name == DEPTH_PIX_FMT:
+            return source
+        made = scaled(source, self._pix_fmt, ColorRange.MPEG, self._scaler)
+        # A decoded picture says that it was a key frame, which the codec would take for an order.
+        made.pict_type = PictureType.NONE
+        return made

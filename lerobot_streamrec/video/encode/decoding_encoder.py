@@ -25,10 +25,10 @@ from lerobot_streamrec.errors import UndecodableError
 from lerobot_streamrec.frame import Frame, Picture
 from lerobot_streamrec.video.encode.decoders import Coded, Decoders, is_coded
 from lerobot_streamrec.video.encode.encoder_link import EncoderLink
-from lerobot_streamrec.video.encode.encoder_progress import EncoderAccount
 from lerobot_streamrec.video.encode.encoder_thread import VideoEncoder
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.encode.picture_fitness import NUM_RECENT
+from lerobot_streamrec.video.encode.unwritten_frames import EncoderAccount
 
 _log = logging.getLogger(__name__)
 

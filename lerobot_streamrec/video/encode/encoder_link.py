@@ -11,12 +11,18 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A link of a chain that ends with an encoder: what all links do alike."""
+"""Links of the chain before a sink: depth to codes, and pixels counted for statistics."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from lerobot_streamrec.depth_frame import DepthFrame
+from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.video.codecs.depth_config import DEPTH_PIX_FMT, DepthQuantiser
+from lerobot_streamrec.video.codecs.pixels import rgb_pixels
 from lerobot_streamrec.video.encode.encoder_thread import VideoEncoder
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
 import numpy.typing as npt
@@ -78,3 +84,48 @@ class CountingLink(EncoderLink):
         """Encode the last picture once more, and count it once more."""
         super().repeat()
         self._counter.push_again()
+
+
+class CountingEncoder(CountingLink):
+    """
+    Counts red, green and blue of what its encoder encodes. Owned by one thread.
+
+    :param encoder: of frames
+    :param counter: sees every encoded picture
+    :param stride: the counter sees every stride-th pixel in both directions
+    """
+
+    def __init__(self, encoder: VideoEncoder, counter: PictureCounter, stride: int) -> None:
+        super().__init__(encoder, counter, stride)
+        self._scaler = VideoReformatter()
+
+    def encode(self, picture: Frame | VideoFrame) -> None:
+        """Encode a picture as the next frame, and count it."""
+        self._encoder.encode(picture)
+        self._counter.push(rgb_pixels(picture, self._stride, self._scaler))
+
+
+class DepthEncoder(CountingLink):
+    """
+    Quantises depth for its encoder, and shows a counter what it was. Owned by one thread.
+
+    :param encoder: of frames in ``gray12le``
+    :param quantiser: for the unit of the camera
+    :param counter: sees every encoded picture before it is quantised
+    :param stride: the counter sees every stride-th pixel in both directions
+    """
+
+    def __init__(
+        self,
+        encoder: VideoEncoder,
+        quantiser: DepthQuantiser,
+        counter: PictureCounter,
+        stride: int,
+    ) -> None:
+        super().__init__(encoder, counter, stride)
+        self._quantiser = quantiser
+
+    def encode(self, picture: DepthFrame) -> None:
+        """Encode a picture as the next frame, and count it."""
+        self._encoder.encode(Frame(self._quantiser.codes(picture), DEPTH_PIX_FMT))
+        self._counter.push(picture.values[:: self._stride, :: self._stride])

@@ -34,8 +34,7 @@ from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.video.codecs.real_time import give_way, renounce_real_time
 from lerobot_streamrec.video.encode.frame_queue import FrameQueue, Mark, QueueStatistics
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
-from lerobot_streamrec.video.encode.spool import Spool
-from lerobot_streamrec.video.encode.spooling_encoder import SpoolingEncoder
+from lerobot_streamrec.video.encode.spool import Spool, SpoolingEncoder
 from lerobot_streamrec.video.encode.unwritten_frames import KeptFrames
 
 SPILL_THREAD = 'spill'

@@ -28,11 +28,11 @@ from av.video.frame import VideoFrame
 from lerobot_streamrec.errors import EncoderError, EncoderProcessError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs.config import EncoderConfig
-from lerobot_streamrec.video.codecs.frame_scaler import FrameScaler
-from lerobot_streamrec.video.encode.encoder_progress import EncoderAccount
+from lerobot_streamrec.video.codecs.video_frame import FrameScaler
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.encode.open_encoder import FileEncoder, open_file_encoder
 from lerobot_streamrec.video.encode.replacing_encoder import ReplacingEncoder
+from lerobot_streamrec.video.encode.unwritten_frames import EncoderAccount
 
 _log = logging.getLogger(__name__)
 

@@ -28,9 +28,8 @@ from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs.codecs import codec_options, ffmpeg_encoder
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_PIX_FMT
-from lerobot_streamrec.video.codecs.frame_scaler import FrameScaler
-from lerobot_streamrec.video.codecs.video_frame import MATRIX_BT601, RANGE_LIMITED
-from lerobot_streamrec.video.mp4.packet_file import close_quietly, CONTAINER_OPTIONS
+from lerobot_streamrec.video.codecs.video_frame import FrameScaler, MATRIX_BT601, RANGE_LIMITED
+from lerobot_streamrec.video.mp4.video_info import close_quietly, CONTAINER_OPTIONS
 
 _SVT = 'libsvtav1'
 

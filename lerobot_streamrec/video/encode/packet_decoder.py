@@ -11,15 +11,120 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Packets of a camera's video stream to pixels."""
+"""Packets of a compressed stream to pixels, fed to a decoder in a thread of its own."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from fractions import Fraction
+from itertools import count
+from pathlib import Path
+from queue import Empty, Full, Queue
+import threading
 
 import av
 from av.codec.context import Flags
 from av.video.frame import VideoFrame
-from lerobot_streamrec.errors import ReorderedPacketsError, UndecodableError
+from lerobot_streamrec.errors import ReorderedPacketsError, UndecodableError, VideoError
 from lerobot_streamrec.frame import EncodedPacket
+from lerobot_streamrec.video.mp4.frame_decoder import Pixels, PyavDecoder
+from lerobot_streamrec.video.mp4.packet_index import TOLERANCE_S
+
+_AHEAD = 4
+_POLL_S = 0.2
+
+
+class FrameFeed:
+    """
+    Decodes in a thread of its own; no more than a few frames wait. Its owner closes it.
+
+    All methods belong to one other thread.
+
+    :param name: name of the thread
+    :param path: a video file
+    :param times_s: times of the frames, seconds into the file, ascending
+    :param is_depth: True if frames are codes of depth
+    :param is_endless: True: the first frame follows the last
+    """
+
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        times_s: Sequence[Fraction],
+        *,
+        is_depth: bool,
+        is_endless: bool,
+    ) -> None:
+        self._path = path
+        self._times_s = times_s
+        self._is_depth = is_depth
+        self._is_endless = is_endless
+        self._ready: Queue[Pixels | BaseException] = Queue(_AHEAD)
+        self._is_closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=False)
+        self._thread.start()
+
+    def next(self, timeout_s: float) -> Pixels | None:
+        """
+        Wait for the next frame.
+
+        :param timeout_s: longest time to wait
+        :return: ``(height, width, 3)`` uint8 RGB, or ``(height, width)`` uint16 codes of depth;
+            None: it is not decoded yet
+        :raise VideoError: if it cannot be decoded
+        """
+        try:
+            found = self._ready.get(timeout=timeout_s)
+        except Empty:
+            return None
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    def close(self, timeout_s: float) -> bool:
+        """
+        End the thread; idempotent.
+
+        :param timeout_s: longest time to wait for it
+        :return: True if it has ended
+        """
+        self._is_closed.set()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            with closing(PyavDecoder(self._path, self._is_depth)) as decoder:
+                for _ in count() if self._is_endless else range(1):
+                    if not self._play(decoder):
+                        return
+        # The thread's entry: whoever waits for a frame is told.
+        except BaseException as error:  # noqa: BLE001
+            self._hand_over(error)
+
+    def _play(self, decoder: PyavDecoder) -> bool:
+        frames = decoder.read(self._times_s)
+        for wanted_s, (at_s, pixels) in zip(self._times_s, frames, strict=True):
+            if abs(at_s - wanted_s) > TOLERANCE_S:
+                raise VideoError(
+                    f'{self._path} has no frame at {float(wanted_s):.6f} s: the nearest is at '
+                    f'{float(at_s):.6f} s'
+                )
+            if not self._hand_over(pixels):
+                return False
+        return True
+
+    def _hand_over(self, found: Pixels | BaseException) -> bool:
+        while not self._is_closed.is_set():
+            try:
+                self._ready.put(found, timeout=_POLL_S)
+            except Full:
+                continue
+            return True
+        return False
+
 
 # libav's own decoder of AV1 needs hardware.
 _DECODERS = {'h264': 'h264', 'hevc': 'hevc', 'av1': 'libdav1d'}

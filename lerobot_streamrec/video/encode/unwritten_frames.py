@@ -11,14 +11,32 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Frames that an encoder has taken and not given back: what is lost if it goes."""
+"""Frames that a codec has taken and not written yet, and how far an encoder is."""
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 import threading
 
 from lerobot_streamrec.frame import Picture
+
+
+@dataclass(slots=True)
+class EncoderAccount:
+    """
+    Written by the encoder's thread, read by any.
+
+    :param trouble: sentence on the encoder that failed and its replacement; empty: none failed
+    :param num_again: frames that were encoded once more so far, during which no others are
+    :param num_undecodable: frames that repeat the one before because the picture is damaged
+    :param undecodable: why none of the last pictures can be decoded, in a sentence; empty: one can
+    """
+
+    trouble: str = ''
+    num_again: int = 0
+    num_undecodable: int = 0
+    undecodable: str = ''
 
 
 class KeptFrames:

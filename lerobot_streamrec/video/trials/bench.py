@@ -26,13 +26,12 @@ from lerobot_streamrec.errors import ConfigError, VideoError
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.mp4.decode_prefix import decode_rgb
 from lerobot_streamrec.video.trials.quality import measure_quality, Quality
-from lerobot_streamrec.video.trials.trial import run_child
-from lerobot_streamrec.video.trials.trial_pictures import (
+from lerobot_streamrec.video.trials.trial import run_child, TrialTask
+from lerobot_streamrec.video.trials.trial_encoding import (
     STORED_MARGIN_BYTES,
     stored_pictures,
     textured_pictures,
 )
-from lerobot_streamrec.video.trials.trial_task import TrialTask
 import numpy as np
 import numpy.typing as npt
 

@@ -27,9 +27,9 @@ from lerobot_streamrec.video.trials.trial import (
     ENOUGH_S,
     NUM_FRAMES,
     Trial,
+    TrialTask,
     try_encoder,
 )
-from lerobot_streamrec.video.trials.trial_task import TrialTask
 
 _known: dict[str, Trial] = {}
 # One at a time: encoders that are tried beside each other are slower than they are.

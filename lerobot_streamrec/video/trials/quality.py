@@ -28,8 +28,8 @@ from av.filter import Graph
 from av.filter.context import FilterContext
 from lerobot_streamrec.errors import VideoError
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.video.codecs.frame_scaler import FrameScaler
-from lerobot_streamrec.video.trials.trial_pictures import Pictures
+from lerobot_streamrec.video.codecs.video_frame import FrameScaler
+from lerobot_streamrec.video.trials.trial_encoding import Pictures
 
 _PIX_FMT = 'yuv420p'
 _TIME_BASE = Fraction(1, 30)

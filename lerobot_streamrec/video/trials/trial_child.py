@@ -21,8 +21,8 @@ import sys
 from typing import cast, NoReturn
 
 import av
+from lerobot_streamrec.video.trials.trial import TrialTask
 from lerobot_streamrec.video.trials.trial_encoding import carry_out, Opener
-from lerobot_streamrec.video.trials.trial_task import TrialTask
 
 
 def main() -> NoReturn:

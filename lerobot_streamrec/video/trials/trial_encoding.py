@@ -11,10 +11,11 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Encodes for a trial as a recording would, measures it, and looks at what came out."""
+"""Pictures of a trial, encoded as an episode would, in a child process."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 import math
 from pathlib import Path
@@ -31,14 +32,90 @@ from lerobot_streamrec.video.codecs.real_time import renounce_real_time
 from lerobot_streamrec.video.codecs.settings_check import opened, refuse_unknown_options
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.mp4.decode_prefix import decode_rgb
-from lerobot_streamrec.video.trials.trial_pictures import (
-    moving_pictures,
-    Pictures,
-    stored_pictures,
-)
-from lerobot_streamrec.video.trials.trial_task import TrialReport, TrialTask
+from lerobot_streamrec.video.trials.trial import TrialReport, TrialTask
 import numpy as np
 import numpy.typing as npt
+
+Pictures = Callable[[int], npt.NDArray[np.uint8]]
+"""Picture k of a sample: ``(height, width, 3)`` uint8 RGB."""
+
+STORED_MARGIN_BYTES = 4096
+"""At the end of a file of raw pictures: libav's scaler reads on a little behind a picture."""
+
+_PERIOD = 256
+# So far that each picture is unlike the one before, and as far as things move in a camera's.
+_STEP = 40
+_USUAL_STEP = 4
+_SEED = 5
+_FINE = 8
+_TEXTURE = 48
+_NOISE = 5
+
+
+def moving_pictures(width: int, height: int, step: int = _STEP) -> Pictures:
+    """
+    Make colours that move with each picture, with some texture.
+
+    Any encoder shows the colours well, so that one that shows something else is found out; without
+    texture, software would seem two times as fast as it is. Views of one array: making a picture
+    costs nothing.
+
+    :param width: in pixels
+    :param height: in pixels
+    :param step: how far each picture moves, in pixels
+    """
+    ramp = np.abs(np.arange(-_PERIOD // 2, _PERIOD // 2)) * 255 // (_PERIOD // 2)
+    x = np.arange(width + _PERIOD)
+    y = np.arange(height)[:, None]
+    colours = np.empty((height, width + _PERIOD, 3), np.int16)
+    colours[..., 0] = ramp[x % _PERIOD]
+    colours[..., 1] = ramp[(y + x) % _PERIOD]
+    colours[..., 2] = ramp[(2 * y - x) % _PERIOD]
+    random = np.random.default_rng(_SEED)
+    texture = random.integers(-_FINE, _FINE + 1, (height, width + _PERIOD, 1), np.int16)
+    painted = np.clip(colours * 7 // 8 + 16 + texture, 0, 255)
+    canvas: npt.NDArray[np.uint8] = painted.astype(np.uint8)
+
+    def picture(index: int) -> npt.NDArray[np.uint8]:
+        first = index * step % _PERIOD
+        return canvas[:, first : first + width]
+
+    return picture
+
+
+def textured_pictures(width: int, height: int) -> Pictures:
+    """
+    Make pictures that cost about as much as a camera's: edges, texture and a sensor's noise.
+
+    :param width: in pixels
+    :param height: in pixels
+    """
+    colours = moving_pictures(width, height, _USUAL_STEP)
+    random = np.random.default_rng(_SEED)
+    blocks = random.integers(-_TEXTURE, _TEXTURE, (height // 12 + 1, width // 12 + 1, 1))
+    still = blocks.repeat(12, axis=0).repeat(12, axis=1)[:height, :width]
+
+    def picture(index: int) -> npt.NDArray[np.uint8]:
+        noise = random.integers(-_NOISE, _NOISE + 1, (height, width, 3))
+        moving = colours(index).astype(np.int64) * 3 // 4 + 32
+        return np.clip(moving + still + noise, 0, 255).astype(np.uint8)
+
+    return picture
+
+
+def stored_pictures(path: Path, num_frames: int, width: int, height: int) -> Pictures:
+    """
+    Read raw pictures that stand one after the other in a file.
+
+    :param path: the file, with a margin of ``STORED_MARGIN_BYTES``
+    :param num_frames: in it
+    :param width: in pixels
+    :param height: in pixels
+    """
+    mapped: npt.NDArray[np.uint8] = np.memmap(path, np.uint8, mode='r')
+    stored = mapped[: num_frames * height * width * 3].reshape(num_frames, height, width, 3)
+    return stored.__getitem__
+
 
 WORST_PSNR_DB = 16.0
 """A frame that is farther from its picture than this shows something else."""

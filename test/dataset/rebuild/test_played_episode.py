@@ -26,7 +26,7 @@ import json
 from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
 from lerobot_streamrec.dataset.rebuild.played_episode import open_episode
 from lerobot_streamrec.errors import ConfigError, DatasetCorruptError, VideoError
-from lerobot_streamrec.video.encode.frame_feed import FrameFeed
+from lerobot_streamrec.video.encode.packet_decoder import FrameFeed
 import numpy as np
 import pytest
 

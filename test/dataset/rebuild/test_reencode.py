@@ -37,8 +37,12 @@ from lerobot_streamrec.errors import (
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.stats.depth_histogram import DepthHistogram
 from lerobot_streamrec.video.codecs.config import EncoderConfig
-from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER, DEPTH_UNIT, DepthConfig
-from lerobot_streamrec.video.codecs.depth_quantisation import depth_of_codes
+from lerobot_streamrec.video.codecs.depth_config import (
+    DEPTH_ENCODER,
+    depth_of_codes,
+    DEPTH_UNIT,
+    DepthConfig,
+)
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 import numpy as np
 import pytest

@@ -31,12 +31,10 @@ from lerobot_streamrec.dataset.takes.whole_videos import (
 from lerobot_streamrec.depth_frame import DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.errors import EncoderError, InterruptedWorkError
 from lerobot_streamrec.frame import CompressedPicture, Frame
-from lerobot_streamrec.video.codecs.config import EncoderConfig
-from lerobot_streamrec.video.codecs.config_record import config_record
-from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER, DepthConfig
-from lerobot_streamrec.video.codecs.depth_quantisation import DepthQuantiser
+from lerobot_streamrec.video.codecs.config import config_record, EncoderConfig
+from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER, DepthConfig, DepthQuantiser
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
-from lerobot_streamrec.video.encode.spooling_encoder import SpoolingEncoder
+from lerobot_streamrec.video.encode.spool import SpoolingEncoder
 from lerobot_streamrec.video.mp4.decode_prefix import decode_codes, decode_rgb
 from lerobot_streamrec.video.mp4.packet_index import survey_video
 from numbered_pictures import HEIGHT, number_in, numbered_frame, WIDTH

@@ -16,8 +16,7 @@
 from __future__ import annotations
 
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.video.codecs.config import EncoderConfig
-from lerobot_streamrec.video.codecs.ffmpeg_settings import FfmpegSettings
+from lerobot_streamrec.video.codecs.config import EncoderConfig, FfmpegSettings
 import pytest
 
 pytestmark = [pytest.mark.ros]

@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.recording.operating.bindings import Binding, parse_bindings
+from lerobot_streamrec.recording.operating.presses import Binding, parse_bindings
 import pytest
 
 PARAMETER = 'teleop.joy.bindings'

@@ -20,8 +20,7 @@ import math
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lerobot_streamrec.recording.operating.bindings import parse_bindings
-from lerobot_streamrec.recording.operating.presses import Presses
+from lerobot_streamrec.recording.operating.presses import parse_bindings, Presses
 import pytest
 
 LONG_S = 0.8

@@ -19,8 +19,13 @@ import math
 
 from lerobot_streamrec.depth_frame import DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER, DepthConfig, stored_depth
-from lerobot_streamrec.video.codecs.depth_quantisation import depth_of_codes, DepthQuantiser
+from lerobot_streamrec.video.codecs.depth_config import (
+    DEPTH_ENCODER,
+    depth_of_codes,
+    DepthConfig,
+    DepthQuantiser,
+    stored_depth,
+)
 import numpy as np
 import pytest
 

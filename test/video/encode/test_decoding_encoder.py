@@ -25,11 +25,11 @@ from lerobot_streamrec.errors import UndecodableError
 from lerobot_streamrec.frame import CompressedPicture, Frame
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.codecs.pixels import rgb_pixels
-from lerobot_streamrec.video.encode.counting_encoder import CountingEncoder
+from lerobot_streamrec.video.encode.decoders import PictureDecoder
 from lerobot_streamrec.video.encode.decoding_encoder import DecodingEncoder
-from lerobot_streamrec.video.encode.encoder_progress import EncoderAccount
+from lerobot_streamrec.video.encode.encoder_link import CountingEncoder
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
-from lerobot_streamrec.video.encode.picture_decoder import PictureDecoder
+from lerobot_streamrec.video.encode.unwritten_frames import EncoderAccount
 import numpy as np
 from picture_files import jpeg_file, png_file
 import pytest

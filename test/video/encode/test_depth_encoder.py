@@ -20,11 +20,10 @@ from depth_pictures import png
 from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame, MILLIMETRES
 from lerobot_streamrec.errors import UndecodableError
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.video.codecs import frame_scaler
-from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER, DepthConfig
-from lerobot_streamrec.video.codecs.depth_quantisation import DepthQuantiser
+from lerobot_streamrec.video.codecs import video_frame
+from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER, DepthConfig, DepthQuantiser
 from lerobot_streamrec.video.encode.decoding_encoder import DecodingEncoder
-from lerobot_streamrec.video.encode.depth_encoder import DepthEncoder
+from lerobot_streamrec.video.encode.encoder_link import DepthEncoder
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 from lerobot_streamrec.video.mp4.decode_prefix import decode_codes
 from lerobot_streamrec.video.mp4.video_info import probe_video
@@ -66,7 +65,7 @@ def test_all_codes_come_back_as_they_were(path, height, width):
 
 
 def test_no_scaler_touches_codes(path, monkeypatch):
-    monkeypatch.setattr(frame_scaler, 'VideoReformatter', lambda: None)
+    monkeypatch.setattr(video_frame, 'VideoReformatter', lambda: None)
     encoder = open_mp4(path)
     encoder.encode(Frame(shade(4095), 'gray12le'))
     assert encoder.finish().num_frames == 1

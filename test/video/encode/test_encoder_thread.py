@@ -27,7 +27,7 @@ from lerobot_streamrec.errors import BrokenEncoderError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.stats.image_histogram import ImageHistogram
 from lerobot_streamrec.video.codecs.real_time import ENCODER_NICENESS
-from lerobot_streamrec.video.encode.counting_encoder import CountingEncoder
+from lerobot_streamrec.video.encode.encoder_link import CountingEncoder
 from lerobot_streamrec.video.encode.encoder_thread import EncoderThread
 import numpy as np
 import pytest

@@ -23,12 +23,11 @@ from __future__ import annotations
 
 import av
 from colour_patches import draw
-from lerobot_streamrec.conversions.encodings import ENCODINGS
-from lerobot_streamrec.conversions.image import image_frame
+from lerobot_streamrec.conversions.image import ENCODINGS, image_frame
 from lerobot_streamrec.stats.image_histogram import ImageHistogram
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.codecs.pixels import PIX_FMTS, rgb_pixels
-from lerobot_streamrec.video.encode.counting_encoder import CountingEncoder
+from lerobot_streamrec.video.encode.encoder_link import CountingEncoder
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 import numpy as np
 import pytest

@@ -28,7 +28,6 @@ import threading
 from ffmpeg_programs import children, fake_program, ffmpeg_config, PROGRAMS
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.video.codecs.config import BUNDLED_VCODECS, EncoderConfig
-from lerobot_streamrec.video.encode.encoder_progress import EncoderAccount
 from lerobot_streamrec.video.encode.encoder_thread import EncoderThread
 from lerobot_streamrec.video.encode.fallback_encoder import (
     EncoderChoice,
@@ -38,6 +37,7 @@ from lerobot_streamrec.video.encode.fallback_encoder import (
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 from lerobot_streamrec.video.encode.open_encoder import open_file_encoder
 from lerobot_streamrec.video.encode.spool import Spool
+from lerobot_streamrec.video.encode.unwritten_frames import EncoderAccount
 from lerobot_streamrec.video.mp4.packet_index import survey_video
 from numbered_pictures import number_in, numbered_frame
 import pytest

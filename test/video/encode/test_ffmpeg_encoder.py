@@ -33,9 +33,8 @@ import sys
 import av
 from ffmpeg_programs import BUNDLED, children, fake_program, FASTEST, ffmpeg_config, PROGRAMS
 from lerobot_streamrec.errors import EncoderError, EncoderProcessError
-from lerobot_streamrec.video.codecs.config import BUNDLED_VCODECS
-from lerobot_streamrec.video.codecs.ffmpeg_settings import FfmpegSettings
-from lerobot_streamrec.video.encode.ffmpeg_command import encoder_command
+from lerobot_streamrec.video.codecs.config import BUNDLED_VCODECS, FfmpegSettings
+from lerobot_streamrec.video.encode.ffmpeg_encoder import encoder_command
 from lerobot_streamrec.video.encode.open_encoder import open_file_encoder
 from lerobot_streamrec.video.mp4.concat import concatenate, Segment
 from lerobot_streamrec.video.mp4.packet_index import survey_video

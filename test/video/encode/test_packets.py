@@ -22,10 +22,9 @@ import av
 from lerobot_streamrec.conversions.access_unit import access_unit
 from lerobot_streamrec.errors import EncoderError, UndecodableError
 from lerobot_streamrec.frame import AccessUnit
-from lerobot_streamrec.video.encode import packet_stream
-from lerobot_streamrec.video.encode.copying_encoder import CopyingEncoder
+from lerobot_streamrec.video.encode import copying_encoder
+from lerobot_streamrec.video.encode.copying_encoder import CopyingEncoder, PacketStream
 from lerobot_streamrec.video.encode.packet_decoder import PacketDecoder
-from lerobot_streamrec.video.encode.packet_stream import PacketStream
 import numpy as np
 from packets import CODECS, encode_packets
 import pytest
@@ -110,7 +109,7 @@ def test_a_key_frame_that_cannot_be_read_is_refused(units):
 
 
 def test_a_chain_does_not_grow_without_end(units, monkeypatch):
-    monkeypatch.setattr(packet_stream, 'MAX_PACKETS', 5)
+    monkeypatch.setattr(copying_encoder, 'MAX_PACKETS', 5)
     stream = PacketStream()
     for unit in units['h264'][:5]:
         stream.push(unit)

@@ -21,9 +21,9 @@ from __future__ import annotations
 
 from lerobot_streamrec.conversions.access_unit import access_unit
 from lerobot_streamrec.frame import CompressedPicture
+from lerobot_streamrec.video.encode.copying_encoder import PacketStream
+from lerobot_streamrec.video.encode.decoders import PictureDecoder
 from lerobot_streamrec.video.encode.packet_decoder import PacketDecoder
-from lerobot_streamrec.video.encode.packet_stream import PacketStream
-from lerobot_streamrec.video.encode.picture_decoder import PictureDecoder
 from lerobot_streamrec.video.encode.picture_fitness import NUM_RECENT, PictureFitness
 from numbered_pictures import HEIGHT, numbered_frame, WIDTH
 import numpy as np

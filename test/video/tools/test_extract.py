@@ -16,8 +16,7 @@
 from __future__ import annotations
 
 from lerobot_streamrec.errors import ConfigError, VideoError
-from lerobot_streamrec.video.codecs.depth_config import DepthConfig
-from lerobot_streamrec.video.codecs.depth_quantisation import depth_of_codes
+from lerobot_streamrec.video.codecs.depth_config import depth_of_codes, DepthConfig
 from lerobot_streamrec.video.tools.extract import Choice, extract_frames
 import numpy as np
 from PIL import Image

@@ -21,8 +21,8 @@ from lerobot_streamrec.conversions.access_unit import access_unit
 from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.errors import UndecodableError
 from lerobot_streamrec.frame import CompressedPicture, Frame
-from lerobot_streamrec.video.encode.packet_stream import PacketStream
-from lerobot_streamrec.video.tools.png_snapshot import png_file
+from lerobot_streamrec.video.encode.copying_encoder import PacketStream
+from lerobot_streamrec.video.tools.extract import png_file
 import numpy as np
 from packets import encode_packets
 from picture_files import jpeg_file

@@ -21,7 +21,7 @@ from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 from lerobot_streamrec.video.trials.bench import measure_encoder, synthetic_sample, video_sample
 from lerobot_streamrec.video.trials.quality import measure_quality
-from lerobot_streamrec.video.trials.trial_pictures import moving_pictures, stored_pictures
+from lerobot_streamrec.video.trials.trial_encoding import moving_pictures, stored_pictures
 import numpy as np
 import pytest
 

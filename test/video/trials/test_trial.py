@@ -27,13 +27,17 @@ import sys
 import threading
 
 from lerobot_streamrec.errors import CodecError
-from lerobot_streamrec.video.codecs.config import EncoderConfig
-from lerobot_streamrec.video.codecs.ffmpeg_settings import FfmpegSettings
+from lerobot_streamrec.video.codecs.config import EncoderConfig, FfmpegSettings
 from lerobot_streamrec.video.codecs.settings_check import is_registered
 from lerobot_streamrec.video.trials import trial as trial_module
 from lerobot_streamrec.video.trials.known_trials import check_at_size, known_trial
-from lerobot_streamrec.video.trials.trial import Trial, TrialCancelledError, try_encoder
-from lerobot_streamrec.video.trials.trial_task import TrialReport, TrialTask
+from lerobot_streamrec.video.trials.trial import (
+    Trial,
+    TrialCancelledError,
+    TrialReport,
+    TrialTask,
+    try_encoder,
+)
 import psutil
 import pytest
 from waiting import wait_for
