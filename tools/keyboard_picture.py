@@ -23,9 +23,9 @@ import io
 from pathlib import Path
 import re
 
-from lerobot_streamrec.nodes.clients.heard import Event, Status
 from lerobot_streamrec.nodes.clients.keyboard_keys import Keyboard
 from lerobot_streamrec.nodes.clients.keyboard_screen import screen, Style, View
+from lerobot_streamrec.nodes.clients.recorder_link import Event, Status
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text

@@ -19,8 +19,7 @@ import json
 from pathlib import Path
 
 import click
-from lerobot_streamrec.cli.check_progress import check_bar
-from lerobot_streamrec.cli.check_report import render
+from lerobot_streamrec.cli.check_report import check_bar, render
 from lerobot_streamrec.cli.repair import EXIT_ERRORS, EXIT_SOUND, repair, RepairOptions
 from lerobot_streamrec.dataset.check.check import check_dataset
 from lerobot_streamrec.dataset.repair.repair import MIN_SECONDS

@@ -11,13 +11,18 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A check's report for people: a table, and the verdict below it."""
+"""What `streamrec check` shows, while it looks and at its end."""
 
 from __future__ import annotations
 
-from lerobot_streamrec.dataset.check.findings import Finding
-from lerobot_streamrec.dataset.check.report import CheckReport
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lerobot_streamrec.dataset.check.check import Watcher
+from lerobot_streamrec.dataset.check.findings import CheckReport, Finding, Progress
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
@@ -94,3 +99,31 @@ def _where(finding: Finding) -> str:
     if finding.episode_index is None:
         return finding.path
     return f'{finding.path}, episode {finding.episode_index}'
+
+
+@contextmanager
+def check_bar(console: Console) -> Iterator[Watcher]:
+    """Show progress on a terminal, and nothing elsewhere."""
+    if not console.is_terminal:
+        # A bar that is disabled still ends with an empty line in older releases of rich.
+        yield lambda _progress: None
+        return
+    bar = Bar(
+        TextColumn('{task.description:10}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task('', total=None)
+
+        def watch(progress: Progress) -> None:
+            bar.update(
+                task,
+                description=progress.step,
+                completed=progress.done,
+                total=progress.total,
+            )
+
+        yield watch

@@ -22,11 +22,11 @@ import re
 import tempfile
 
 import click
-from lerobot_streamrec.cli.bench_sample import sample_of
 from lerobot_streamrec.cli.codecs_report import (
     choice_sentence,
     measured_json,
     measured_table,
+    sample_of,
     trial_json,
     trial_table,
 )

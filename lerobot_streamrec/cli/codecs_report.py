@@ -11,22 +11,65 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What ``codecs`` prints of encoders: trials, the choice, and what a sample became."""
+"""What `streamrec codecs` shows."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 import math
+from pathlib import Path
 from typing import Any
 
 from lerobot_streamrec.cli.progress import size_text
+from lerobot_streamrec.dataset.format.catalog import read_catalog
+from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.video.codecs.codecs import ffmpeg_encoder
 from lerobot_streamrec.video.codecs.config import AUTO, EncoderConfig
+from lerobot_streamrec.video.codecs.depth_config import is_depth
+from lerobot_streamrec.video.mp4.damage_scan import video_facts
 from lerobot_streamrec.video.trials.auto_select import Choice
-from lerobot_streamrec.video.trials.bench import Measured, Sample
+from lerobot_streamrec.video.trials.bench import Measured, Sample, synthetic_sample, video_sample
 from lerobot_streamrec.video.trials.trial import Trial
 from rich.table import Table
 from rich.text import Text
+
+
+def sample_of(
+    source: Path | None, folder: Path, *, size: tuple[int, int], fps: int, seconds: float
+) -> Sample:
+    """
+    Get the pictures.
+
+    :param source: a dataset's folder, an MP4; None: pictures are made
+    :param folder: for them
+    :param size: width and height of pictures that are made, in pixels
+    :param fps: of pictures that are made
+    :param seconds: how long they last
+    :raise ConfigError: if there are none
+    :raise DatasetError: if the source cannot be read
+    """
+    if source is None:
+        width, height = size
+        return synthetic_sample(folder, width=width, height=height, fps=fps, seconds=seconds)
+    if not source.is_dir():
+        rate = round(video_facts(source).fps) or fps
+        return video_sample(folder, source, fps=rate, seconds=seconds)
+    catalog = read_catalog(source)
+    features = catalog.info.features
+    cameras = [
+        key for key, spec in features.items() if spec.is_video and not is_depth(spec.info)
+    ]
+    if not cameras or not catalog.episodes:
+        raise ConfigError('--source', str(source), 'it has no episode with a colour camera')
+    place = catalog.episodes[0].videos[cameras[0]]
+    return video_sample(
+        folder,
+        catalog.video_path(cameras[0], place.file),
+        fps=catalog.info.fps,
+        seconds=min(seconds, place.to_timestamp - place.from_timestamp),
+        from_s=place.from_timestamp,
+    )
+
 
 _RIGHT: dict[str, Any] = {'justify': 'right', 'no_wrap': True}
 

@@ -21,9 +21,8 @@ from pathlib import Path
 
 import click
 from lerobot_streamrec.dataset.rebuild.assemble import Progress
-from lerobot_streamrec.dataset.rebuild.changing import Change, Measure
 from lerobot_streamrec.dataset.rebuild.merge import MergePlan
-from lerobot_streamrec.dataset.rebuild.plan import Plan
+from lerobot_streamrec.dataset.rebuild.plan import Change, Measure, Plan
 from rich import progress
 from rich.console import Console
 

@@ -11,20 +11,20 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""``streamrec check ROOT --repair``: shows what a repair would do, asks, and does it."""
+"""`streamrec check --repair`: the plan, and what was done."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 import json
 from pathlib import Path
 import sys
 
 import click
-from lerobot_streamrec.cli.check_progress import check_bar
-from lerobot_streamrec.cli.check_report import render
+from lerobot_streamrec.cli.check_report import check_bar, render
 from lerobot_streamrec.cli.progress import count_text, progress_bar
-from lerobot_streamrec.cli.repair_plan import plan_lines
+from lerobot_streamrec.dataset.check.findings import some
 from lerobot_streamrec.dataset.repair.repair import (
     Examination,
     examine,
@@ -32,8 +32,42 @@ from lerobot_streamrec.dataset.repair.repair import (
     Repair,
     repair_dataset,
 )
+from lerobot_streamrec.dataset.repair.verdicts import Verdict
 from lerobot_streamrec.errors import ConfigError, DatasetLockedError
 from rich.console import Console
+
+
+def plan_lines(examined: Examination) -> Iterator[str]:
+    """Yield the lines; none if there is nothing to mend."""
+    plan = examined.plan
+    if plan is None:
+        return
+    num_rows = sum(one.source.length for one in plan.kept)
+    yield f'A repair keeps {count_text(len(plan.kept), "episode")}, {count_text(num_rows, "row")}:'
+    for one in plan.cut:
+        text = f'{one.num_kept} of {count_text(one.num_rows, "row")}'
+        yield f'  episode {one.source.episode_index} is cut to {text}: {_why(one)}'
+    for one in plan.set_aside:
+        yield f'  episode {one.source.episode_index} is set aside: {_why(one)}'
+    moved = [
+        f'{one.source.episode_index} -> {one.episode_index}'
+        for one in plan.kept
+        if one.episode_index != one.source.episode_index
+    ]
+    if moved:
+        yield f'  episodes get other numbers: {some(moved)}'
+    if plan.mended:
+        codes = ', '.join(sorted(plan.mended))
+        yield f'  written anew from rows and pictures: {codes}'
+    if plan.unneeded:
+        files = count_text(len(plan.unneeded), 'file')
+        yield f'  {files} that no episode needs, set aside: {some(sorted(plan.unneeded))}'
+    yield '  What is not kept is moved to .streamrec/quarantine; nothing is deleted.'
+
+
+def _why(verdict: Verdict) -> str:
+    return '; '.join(verdict.reasons)
+
 
 EXIT_SOUND = 0
 EXIT_ERRORS = 1

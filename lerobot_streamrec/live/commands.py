@@ -23,13 +23,13 @@ import sys
 from typing import ParamSpec
 
 from lerobot_streamrec.errors import ConfigError, StartInterruptedError
+from lerobot_streamrec.live.diagnosis import Level
 from lerobot_streamrec.live.doctor import diagnose
-from lerobot_streamrec.live.doctor_report import render, report_console
 from lerobot_streamrec.live.init import init as look_and_write
-from lerobot_streamrec.live.init_report import init_lines
+from lerobot_streamrec.live.init import init_lines
 from lerobot_streamrec.live.layout import lay_out
-from lerobot_streamrec.live.new_file import refuse_existing, write_checked
-from lerobot_streamrec.live.remarks import Level
+from lerobot_streamrec.live.parameter_text import refuse_existing, write_checked
+from lerobot_streamrec.live.report import render, report_console
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from rich.console import Console
 

@@ -11,19 +11,53 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""From what was seen of a topic to what is wrong with it, and what to do."""
+"""What the doctor says of what was heard."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
 
 from lerobot_streamrec.live.arrivals import Stamps
-from lerobot_streamrec.live.observation import Observation
-from lerobot_streamrec.live.remarks import Level, Remark
-from lerobot_streamrec.live.topic_observation import IMAGES_PROFILE
-from lerobot_streamrec.nodes.parameters.timing_settings import HEADER
+from lerobot_streamrec.live.observation import IMAGES_PROFILE, Observation
+from lerobot_streamrec.nodes.parameters.stream_settings import HEADER
 from lerobot_streamrec.recording.config import DEFAULT_MAX_LATENESS_S
 from lerobot_streamrec.recording.streams.clock_offsets import ClockReading, off_clocks
+
+
+class Level(IntEnum):
+    """From best to worst; a note changes no verdict."""
+
+    OK = 0
+    NOTE = 1
+    WARNING = 2
+    PROBLEM = 3
+
+    @property
+    def word(self) -> str:
+        """What people read."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """
+    One thing to know.
+
+    :param level: how bad it is
+    :param text: what it is, and what to do
+    """
+
+    level: Level
+    text: str
+
+
+def worst(remarks: Iterable[Remark]) -> Level:
+    """Return the verdict on what remarks are about."""
+    level = max((one.level for one in remarks), default=Level.OK)
+    return Level.OK if level is Level.NOTE else level
+
 
 # Fast DDS shares so much memory per process by default: larger messages are lost.
 _SEGMENT_BYTES = 500_000

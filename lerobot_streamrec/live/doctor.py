@@ -24,8 +24,7 @@ import time
 from typing import Any
 
 from lerobot_streamrec.dataset.format.info import DatasetInfo
-from lerobot_streamrec.live.diagnosis import judge
-from lerobot_streamrec.live.given_topics import complete, discover, UntypedTopic
+from lerobot_streamrec.live.diagnosis import judge, Level, Remark
 from lerobot_streamrec.live.graph_watch import CLOCK_TOPIC
 from lerobot_streamrec.live.listening_sink import Witness
 from lerobot_streamrec.live.machine_checks import (
@@ -36,15 +35,15 @@ from lerobot_streamrec.live.machine_checks import (
     check_root,
     check_shared_memory,
     check_task,
+    check_time,
     try_encoder,
 )
 from lerobot_streamrec.live.observation import Observation
 from lerobot_streamrec.live.observing import observe
 from lerobot_streamrec.live.parameter_text import TASK
-from lerobot_streamrec.live.remarks import Level, Remark
+from lerobot_streamrec.live.proposal import complete, discover, UntypedTopic
 from lerobot_streamrec.live.report import DoctorReport, TopicReport
 from lerobot_streamrec.live.session import params_arguments, Session
-from lerobot_streamrec.live.time_sync import check_time
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber

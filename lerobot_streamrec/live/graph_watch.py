@@ -32,9 +32,7 @@ from lerobot_streamrec.conversions.message_types import (
 )
 from lerobot_streamrec.errors import ConfigError, MessageError, UnsupportedEncodingError
 from lerobot_streamrec.live.arrivals import Arrivals
-from lerobot_streamrec.live.joint_groups import JointGroups
-from lerobot_streamrec.live.proposal import chosen_picture_topics
-from lerobot_streamrec.live.topic_observation import (
+from lerobot_streamrec.live.observation import (
     COMPRESSED_IMAGE,
     IMAGE,
     IMAGE_TYPES,
@@ -42,11 +40,13 @@ from lerobot_streamrec.live.topic_observation import (
     SeenTopic,
     VECTOR_TYPES,
 )
+from lerobot_streamrec.live.proposal import chosen_picture_topics
+from lerobot_streamrec.live.vector_proposal import JointGroups
 from lerobot_streamrec.nodes.graph.camera_names import DEPTH_SUFFIX
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo, subscribe_with_info
-from lerobot_streamrec.nodes.graph.message_class import load_message_class
 from lerobot_streamrec.nodes.graph.publisher_watch import PublisherWatch
 from lerobot_streamrec.nodes.graph.qos import choose_qos, describe_qos, QOS_FROM_PUBLISHER
+from lerobot_streamrec.nodes.graph.topic_types import load_message_class
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 from lerobot_streamrec.video.encode.copying_encoder import PacketStream
 from rclpy.node import Node

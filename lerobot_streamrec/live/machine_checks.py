@@ -11,21 +11,79 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What else a recording needs of this machine: an encoder, a root, and room."""
+"""What the doctor looks at on the machine: disk, processor, shared memory and time."""
 
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+import fcntl
+import os
+from pathlib import Path
+import re
+import shutil
+import subprocess
 
 from lerobot_streamrec.dataset.format.info import DatasetInfo, with_defaults
-from lerobot_streamrec.dataset.takes.preview_open import look_at_root
+from lerobot_streamrec.dataset.takes.open_dataset import look_at_root
 from lerobot_streamrec.errors import DatasetLockedError, StreamrecError
-from lerobot_streamrec.live.remarks import Level, Remark
-from lerobot_streamrec.live.shared_memory import left_over
+from lerobot_streamrec.live.arrivals import span_text
+from lerobot_streamrec.live.diagnosis import Level, Remark
 from lerobot_streamrec.recording.config import MIB, RecorderConfig
 from lerobot_streamrec.recording.disk_watch import free_bytes
 from lerobot_streamrec.recording.encoder_selection import EncoderChoices
+
+SHARED_MEMORY = Path('/dev/shm')
+
+# Segments hold messages and have random names. Ports are small and not among them: their names
+# are used again, and Fast DDS mends them itself.
+_SEGMENT = re.compile(r'fast(rtps|dds)_[0-9a-f]{16}')
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOver:
+    """
+    Segments whose processes are gone.
+
+    :param num_segments: how many
+    :param size_bytes: memory that they take together
+    """
+
+    num_segments: int
+    size_bytes: int
+
+
+def left_over(folder: Path = SHARED_MEMORY) -> LeftOver:
+    """Count segments that no process owns any more; changes nothing."""
+    num_segments = size_bytes = 0
+    try:
+        found = sorted(folder.iterdir())
+    except OSError:
+        # Another system keeps it elsewhere.
+        found = []
+    for segment in found:
+        if not _SEGMENT.fullmatch(segment.name) or _is_owned(segment):
+            continue
+        try:
+            # What was never written to takes no memory.
+            size_bytes += segment.stat().st_blocks * 512
+        except OSError:
+            continue
+        num_segments += 1
+    return LeftOver(num_segments, size_bytes)
+
+
+def _is_owned(segment: Path) -> bool:
+    """Whether the owner lives, who holds a lock on the file beside; other users' count as so."""
+    try:
+        with segment.with_name(f'{segment.name}_el').open('rb') as file:
+            # Given back when the file is closed.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +227,66 @@ def check_task(config: RecorderConfig, placeholder: str) -> Check:
     if config.task == placeholder:
         return Check('task', Remark(Level.WARNING, f'is still {placeholder!r}: set task'))
     return Check('task', Remark(Level.OK, config.task))
+
+
+_COMMAND = ('chronyc', 'tracking')
+_NAME = 'time'
+_TIMEOUT_S = 3.0
+# Clocks of two computers that are kept together differ by less.
+_OFF_S = 0.05
+_SYSTEM_TIME = re.compile(r'([\d.]+(?:e[-+]?\d+)?) seconds (slow|fast) of NTP time')
+
+
+def check_time(timeout_s: float = _TIMEOUT_S) -> list[Check]:
+    """
+    Ask chrony how the clock of this computer stands.
+
+    :param timeout_s: how long to wait for an answer
+    :return: empty where there is no chrony
+    """
+    program = shutil.which(_COMMAND[0])
+    if program is None:
+        return []
+    try:
+        answer = subprocess.run(
+            [program, *_COMMAND[1:]],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout_s,
+            env={**os.environ, 'LC_ALL': 'C'},
+            text=True,
+            errors='replace',
+            check=True,
+        ).stdout
+    except subprocess.TimeoutExpired:
+        return [_note(f'did not answer within {timeout_s:g} s')]
+    except subprocess.CalledProcessError as error:
+        last = (error.stdout + error.stderr).strip().splitlines()[-1:]
+        return [_note(f'failed: {"".join(last) or f"status {error.returncode}"}')]
+    except OSError as error:
+        return [_note(f'cannot be run: {error.strerror or error}')]
+    return [_judged(answer)]
+
+
+def _judged(answer: str) -> Check:
+    lines = (line.partition(':') for line in answer.splitlines())
+    fields = {name.strip(): value.strip() for name, _, value in lines}
+    found = _SYSTEM_TIME.fullmatch(fields.get('System time', ''))
+    if found is None:
+        return _note(f'said {answer[:80]!r}, in which there is no "System time"')
+    off_s, side = float(found[1]), found[2]
+    text = f'the clock of this computer is {span_text(off_s)} {side} of NTP time'
+    if fields.get('Leap status') == 'Not synchronised':
+        text = (
+            'the clock of this computer is not synchronised (chronyc tracking: Leap status), and '
+            'may be set in the middle of an episode; see `chronyc sources`'
+        )
+        return Check(_NAME, Remark(Level.WARNING, text))
+    if off_s > _OFF_S:
+        text += ': stamps of other computers do not fit; wait, or run `chronyc makestep`'
+        return Check(_NAME, Remark(Level.WARNING, text))
+    return Check(_NAME, Remark(Level.OK, text))
+
+
+def _note(what: str) -> Check:
+    return Check(_NAME, Remark(Level.NOTE, f'{" ".join(_COMMAND)} {what}'))

@@ -11,21 +11,100 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A proposal as a commented parameter file."""
+"""A parameter file as text, and written so that nothing is replaced."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+import errno
 import json
+import os
+from pathlib import Path
 import re
+import tempfile
 import textwrap
 
+from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.installed import record_command, streamrec_command
 from lerobot_streamrec.live.arrivals import Heard
-from lerobot_streamrec.live.joint_groups import part_names
+from lerobot_streamrec.live.observation import SeenPart, SeenTopic
 from lerobot_streamrec.live.proposal import CameraProposal, Proposal
-from lerobot_streamrec.live.topic_observation import SeenPart, SeenTopic
-from lerobot_streamrec.live.vector_proposal import VectorProposal
+from lerobot_streamrec.live.vector_proposal import part_names, VectorProposal
+
+OUTPUT = 'OUTPUT'
+
+# File systems without hard links, such as those of memory cards.
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
+
+
+def refuse_existing(path: Path, *, force: bool, name: str = OUTPUT) -> None:
+    """
+    Refuse a place that cannot be written to, or must not be.
+
+    :param force: whether a file that is there may be replaced
+    :param name: name of the argument with the path, for the error
+    :raise ConfigError: saying why
+    """
+    if path.is_dir():
+        raise ConfigError(name, str(path), 'it is a folder; name a file')
+    if path.exists() and not force:
+        raise ConfigError(name, str(path), 'it exists already; add --force to replace it')
+    if not path.parent.is_dir():
+        raise ConfigError(name, str(path), f'there is no folder {path.parent}; make it first')
+
+
+def write_checked(
+    path: Path, text: str, check: Callable[[Path], None], *, force: bool, name: str = OUTPUT
+) -> None:
+    """
+    Write a file aside, have it checked, and give it its name.
+
+    :param check: raises if the file is of no use
+    :param force: whether a file that is there may be replaced
+    :param name: name of the argument with the path, for the error
+    :raise ConfigError: if it cannot be written, or what the check raised
+    """
+    refuse_existing(path, force=force, name=name)
+    try:
+        with _file_beside(path) as aside:
+            aside.write_text(text, 'utf-8')
+            check(aside)
+            _move(aside, path, force=force, name=name)
+    except OSError as error:
+        raise ConfigError(name, str(path), f'{error.strerror or error}') from error
+
+
+@contextmanager
+def _file_beside(path: Path) -> Iterator[Path]:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.stem}-', suffix='.yaml')
+    aside = Path(temporary)
+    try:
+        # As any new file, not for its owner alone.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.fchmod(handle, 0o666 & ~umask)
+        os.close(handle)
+        yield aside
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _move(aside: Path, path: Path, *, force: bool, name: str) -> None:
+    if not force:
+        try:
+            # Unlike renaming, this never replaces what came meanwhile.
+            path.hardlink_to(aside)
+        except FileExistsError:
+            refuse_existing(path, force=False, name=name)
+            raise
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+        else:
+            return
+    aside.replace(path)
+
 
 TASK = 'Say here what the robot is to do'
 ROOT = '~/datasets/my_dataset'

@@ -11,17 +11,23 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What `streamrec doctor` has found, for machines."""
+"""The doctor's report: what it says of each topic, and how that is shown."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+import os
+import sys
 from typing import Any
 
+from lerobot_streamrec.live.arrivals import Heard, span_text
+from lerobot_streamrec.live.diagnosis import Level, Remark, worst
 from lerobot_streamrec.live.machine_checks import Check
 from lerobot_streamrec.live.observation import Observation
-from lerobot_streamrec.live.remarks import Level, Remark, worst
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +109,137 @@ def _remarks_json(remarks: Iterable[Remark]) -> list[dict[str, str]]:
 
 def _remark_json(remark: Remark) -> dict[str, str]:
     return {'level': remark.level.word, 'text': remark.text}
+
+
+_STYLES = {
+    Level.OK: 'green',
+    Level.NOTE: 'cyan',
+    Level.WARNING: 'yellow',
+    Level.PROBLEM: 'bold red',
+}
+_VALUES_SHOWN = 12
+_MAX_NAME_WIDTH = 24
+_MIN_CONTENT_WIDTH = 20
+_PIPE_WIDTH = 100
+
+
+def report_console() -> Console:
+    """Return where reports go; a pipe has no width of its own."""
+    if sys.stdout.isatty() or 'COLUMNS' in os.environ:
+        return Console()
+    return Console(width=_PIPE_WIDTH)
+
+
+def render(report: DoctorReport, console: Console) -> None:
+    """
+    Print a report.
+
+    :param console: where to; colours only if it is a terminal
+    """
+    console.print(_topics(report))
+    console.print()
+    console.print(_remarks(report))
+    console.print()
+    console.print(Text(verdict(report), _STYLES[report.level]), soft_wrap=True)
+
+
+def verdict(report: DoctorReport) -> str:
+    """Sum up a report in a sentence."""
+    counts = [
+        f'{number} {level.word}{"" if number == 1 else "s"}'
+        for level in (Level.PROBLEM, Level.WARNING)
+        if (number := report.count(level))
+    ]
+    found = f': {", ".join(counts)}' if counts else ''
+    if report.level is Level.PROBLEM:
+        return f'{report.file} does not fit what runs here{found}'
+    return f'{report.file} is fit to record{found}'
+
+
+def _topics(report: DoctorReport) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column('', no_wrap=True)
+    table.add_column('topic', overflow='fold')
+    table.add_column('rate', no_wrap=True)
+    table.add_column('stamp delay', no_wrap=True)
+    table.add_column('QoS', no_wrap=True)
+    table.add_column('content', overflow='fold', min_width=_MIN_CONTENT_WIDTH)
+    for number, topic in enumerate(report.topics):
+        seen = topic.seen
+        if number:
+            table.add_row()
+        # What messages hold is shown as it is: none of it is markup.
+        table.add_row(
+            _word(topic.level),
+            Text('\n'.join(filter(None, (seen.parameter, seen.topic, seen.message_type)))),
+            _rate(seen.heard),
+            _delay(seen),
+            Text(_qos(seen)),
+            Text(_content(seen)),
+        )
+    return table
+
+
+def _remarks(report: DoctorReport) -> Table:
+    table = _list()
+    for topic in report.topics:
+        for number, remark in enumerate(topic.remarks):
+            name = '' if number else topic.seen.parameter
+            table.add_row(_word(remark.level), name, Text(remark.text))
+    for topic in report.topics:
+        if topic.seen.picture_file:
+            table.add_row('picture', topic.seen.parameter, Text(topic.seen.picture_file))
+    for check in report.checks:
+        table.add_row(_word(check.remark.level), check.name, Text(check.remark.text))
+    return table
+
+
+def _list() -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow='fold', max_width=_MAX_NAME_WIDTH)
+    table.add_column(overflow='fold', ratio=1)
+    return table
+
+
+def _word(level: Level) -> Text:
+    return Text(level.word, _STYLES[level])
+
+
+def _rate(heard: Heard) -> str:
+    is_known = heard.rate_hz and not heard.is_lossy
+    return f'{heard.rate_hz:.1f} Hz' if is_known else '-'
+
+
+def _delay(seen: Observation) -> str:
+    heard = seen.heard
+    if heard.num_zero:
+        return heard.stamps.value
+    if heard.delay_s is None or heard.max_delay_s is None:
+        return heard.stamps.value if heard.num_messages else '-'
+    return f'{span_text(heard.delay_s)}\nmax {span_text(heard.max_delay_s)}'
+
+
+def _content(seen: Observation) -> str:
+    if not seen.heard.num_messages:
+        return '-'
+    if seen.is_camera:
+        size = f'{seen.width}x{seen.height} ' if seen.width else ''
+        return f'{size}{seen.encoding}\n{seen.size_bytes / 1e3:,.0f} kB'
+    pairs = [f'{name}={value:.4g}' for name, value in seen.values.items()]
+    more = len(pairs) - _VALUES_SHOWN
+    shown = ', '.join(pairs[:_VALUES_SHOWN])
+    return f'{shown} and {more} more' if more > 0 else shown
+
+
+def _qos(seen: Observation) -> str:
+    if not seen.offered:
+        return '-'
+    offers = sorted({offer.partition(': ')[2] for offer in seen.offered})
+    lines = [f'offers {_short(offer)}' for offer in offers if offer]
+    return '\n'.join([*lines, f'asks {_short(seen.asked)}'] if seen.asked else lines)
+
+
+def _short(profile: str) -> str:
+    """Leave out what is usual."""
+    return profile.lower().replace(', volatile', '').replace(', transient_local', ', latched')

@@ -22,17 +22,16 @@ from typing import Any
 
 from lerobot_streamrec.errors import ConfigError, StartInterruptedError, StreamrecError
 from lerobot_streamrec.nodes.episode_node import EpisodeServices, NODE_NAME
-from lerobot_streamrec.nodes.graph.allocator import keep_large_buffers
 from lerobot_streamrec.nodes.graph.distributions import make_executor
+from lerobot_streamrec.nodes.graph.helper_node import keep_large_buffers
 from lerobot_streamrec.nodes.graph.ros_start import given_node, start_ros, unused_files
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.graph.topic_types import TopicTypes
 from lerobot_streamrec.nodes.logging_bridge import install
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
 from lerobot_streamrec.nodes.settings import read_settings, Settings
-from lerobot_streamrec.nodes.topics.motion_sink import MotionSink
 from lerobot_streamrec.nodes.topics.readiness_log import ReadinessLog
-from lerobot_streamrec.nodes.topics.sample_sink import Sink
+from lerobot_streamrec.nodes.topics.sample_sink import MotionSink, Sink
 from lerobot_streamrec.nodes.topics.subscribers import subscribe
 from lerobot_streamrec.recording.disk_watch import THREAD_NAME as DISK_THREAD
 from lerobot_streamrec.recording.episode.journal_thread import THREAD_NAME as JOURNAL_THREAD

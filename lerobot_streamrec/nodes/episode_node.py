@@ -30,7 +30,7 @@ from lerobot_streamrec.nodes.operator_room import OperatorRoom
 from lerobot_streamrec.nodes.parameters.parameter_reader import USE_SIM_TIME
 from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
-from lerobot_streamrec.nodes.teleop.teleop import Teleop
+from lerobot_streamrec.nodes.teleop.triggers import Teleop
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber
 from lerobot_streamrec.recording.metadata import NOTES, VERDICT
 from lerobot_streamrec.recording.operating.command import Command, split_sender, Verb

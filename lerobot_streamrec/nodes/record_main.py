@@ -24,8 +24,7 @@ import os
 import sys
 
 from lerobot_streamrec.installed import EXIT_CONFIG, missing_package, record_command
-from lerobot_streamrec.nodes.graph.launcher import Launcher
-from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
+from lerobot_streamrec.nodes.graph.stop_signals import Launcher, StopSignals
 
 HELP = f"""\
 usage: record [--end-with PID] [--ros-args [-p NAME:=VALUE ...] [--params-file FILE] ...]

@@ -23,7 +23,7 @@ from typing import Any
 
 from lerobot_streamrec.dataset.takes.salvage import RECOVERIES
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.graph.transport import COMPRESSED_TYPE, RAW_TYPE
+from lerobot_streamrec.nodes.graph.qos import COMPRESSED_TYPE, RAW_TYPE
 from lerobot_streamrec.nodes.parameters.encoder_settings import read_encoder
 from lerobot_streamrec.nodes.parameters.operating_settings import OperatingSettings, read_operating
 from lerobot_streamrec.nodes.parameters.parameter_reader import defaults_of, ParameterReader, Spec

@@ -23,8 +23,7 @@ from command_line import streamrec
 from lerobot_streamrec.cli.check import check
 from lerobot_streamrec.cli.check_report import render
 from lerobot_streamrec.dataset.check.finding_codes import FRAME_COUNT, ORPHAN_FILE
-from lerobot_streamrec.dataset.check.findings import Finding
-from lerobot_streamrec.dataset.check.report import CheckReport
+from lerobot_streamrec.dataset.check.findings import CheckReport, Finding
 from lerobot_streamrec.dataset.format.features import vector_feature
 from lerobot_streamrec.dataset.format.info import DatasetInfo, with_defaults
 import pytest

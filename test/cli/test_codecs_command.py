@@ -20,12 +20,16 @@ import json
 
 from click.testing import CliRunner
 from command_line import streamrec
-from lerobot_streamrec.cli.bench_sample import sample_of
 from lerobot_streamrec.cli.codecs import codecs
-from lerobot_streamrec.cli.codecs_report import choice_sentence, measured_json, trial_table
-from lerobot_streamrec.dataset.format.draft import EpisodeDraft, VideoDraft
+from lerobot_streamrec.cli.codecs_report import (
+    choice_sentence,
+    measured_json,
+    sample_of,
+    trial_table,
+)
 from lerobot_streamrec.dataset.format.features import camera_feature
 from lerobot_streamrec.dataset.format.layout import STAGING
+from lerobot_streamrec.dataset.format.state import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.stats.image_histogram import ImageHistogram

@@ -32,9 +32,9 @@ from unittest import mock
 from hypothesis import given, HealthCheck, note, Phase, settings
 from hypothesis import strategies as st
 from lerobot_streamrec.cli.main import main
-from lerobot_streamrec.dataset.format.draft import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.format.features import camera_feature, vector_feature
 from lerobot_streamrec.dataset.format.layout import STAGING
+from lerobot_streamrec.dataset.format.state import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 from lerobot_streamrec.errors import StreamrecError
 from lerobot_streamrec.frame import Frame

@@ -23,8 +23,8 @@ import subprocess
 import sys
 
 from command_line import STREAMREC, streamrec
-from lerobot_streamrec.dataset.format.draft import EpisodeDraft
 from lerobot_streamrec.dataset.format.features import vector_feature
+from lerobot_streamrec.dataset.format.state import EpisodeDraft
 from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 import numpy as np
 import pytest

@@ -19,8 +19,8 @@ import json
 import sys
 
 from lerobot_streamrec.cli.main import main
-from lerobot_streamrec.dataset.format.draft import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.format.features import camera_feature
+from lerobot_streamrec.dataset.format.state import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.stats.image_histogram import ImageHistogram

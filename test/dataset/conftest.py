@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import itertools
 
-from lerobot_streamrec.dataset.format.draft import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.format.features import camera_feature, vector_feature
 from lerobot_streamrec.dataset.format.layout import STAGING
+from lerobot_streamrec.dataset.format.state import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.stats.image_histogram import ImageHistogram

@@ -25,8 +25,8 @@ import os
 from pathlib import Path
 import subprocess
 
-from lerobot_streamrec.dataset.format.draft import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.format.features import camera_feature, vector_feature
+from lerobot_streamrec.dataset.format.state import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig

@@ -25,7 +25,7 @@ from lerobot_streamrec.conversions.message_maker import MessageMaker
 from lerobot_streamrec.conversions.message_types import DEFAULT_TYPES
 from lerobot_streamrec.conversions.parts import TimedVector
 from lerobot_streamrec.errors import ConfigError, VectorError
-from lerobot_streamrec.nodes.graph.message_class import load_message_class
+from lerobot_streamrec.nodes.graph.topic_types import load_message_class
 import numpy as np
 import pytest
 

@@ -23,9 +23,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from geometry_msgs.msg import Twist
+from lerobot_streamrec.live.diagnosis import Level
 from lerobot_streamrec.live.doctor import diagnose
 from lerobot_streamrec.live.init import init
-from lerobot_streamrec.live.remarks import Level
 import pytest
 from recorder_rig.datasets import assert_whole, columns, record
 from recorder_rig.parameters import FRONT, FRONT_TOPIC, STATE_KEY, STATE_TOPIC

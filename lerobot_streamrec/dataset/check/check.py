@@ -20,30 +20,35 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from lerobot_streamrec.dataset.check.dataset_statistics import check_dataset_statistics
+from lerobot_streamrec.dataset.check.dataset_statistics import (
+    check_dataset_statistics,
+    check_episode_statistics,
+)
 from lerobot_streamrec.dataset.check.episode_order import (
     check_order,
     check_spans,
     committed_episodes,
 )
-from lerobot_streamrec.dataset.check.episode_statistics import check_episode_statistics
 from lerobot_streamrec.dataset.check.episodes import EpisodeTable, read_episodes
 from lerobot_streamrec.dataset.check.finding_codes import (
     BROKEN_FRAMES,
     CHANGED_MEANWHILE,
     RECORDER_RUNS,
 )
-from lerobot_streamrec.dataset.check.findings import Finding, Findings
-from lerobot_streamrec.dataset.check.index_tables import check_index_tables
+from lerobot_streamrec.dataset.check.findings import (
+    CheckReport,
+    EpisodeHealth,
+    Finding,
+    Findings,
+    Progress,
+)
 from lerobot_streamrec.dataset.check.info import check_info, CheckedInfo
 from lerobot_streamrec.dataset.check.orphans import check_leftovers, check_links, check_orphans
-from lerobot_streamrec.dataset.check.report import CheckReport, EpisodeHealth, Progress
 from lerobot_streamrec.dataset.check.rows import RowCheck, RowFacts
-from lerobot_streamrec.dataset.check.tasks import check_tasks
+from lerobot_streamrec.dataset.check.tasks import check_index_tables, check_tasks
 from lerobot_streamrec.dataset.check.videos import VideoCheck, VideoFindings
-from lerobot_streamrec.dataset.format.layout import INFO, LOCK
-from lerobot_streamrec.dataset.format.lock import lock_holder
-from lerobot_streamrec.dataset.format.symlink_guard import refuse_special_files
+from lerobot_streamrec.dataset.format.files import lock_holder
+from lerobot_streamrec.dataset.format.layout import INFO, LOCK, refuse_special_files
 from lerobot_streamrec.errors import ConfigError
 
 _FOLDERS = ('meta', 'data', 'videos')

@@ -11,26 +11,123 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Checks meta/stats.json against rows and pictures."""
+"""Checks the statistics of every episode, and those of the whole dataset."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from lerobot_streamrec.dataset.check.compare_statistics import add_judged, judge, statistics_shape
+from lerobot_streamrec.dataset.check.compare_statistics import (
+    add_judged,
+    judge,
+    Moments,
+    statistics_shape,
+)
+from lerobot_streamrec.dataset.check.episodes import EpisodeTable
 from lerobot_streamrec.dataset.check.finding_codes import (
+    MISSING_EPISODE_STATISTICS,
     MISSING_QUANTILES,
     MISSING_STATISTICS,
+    UNREADABLE_FILE,
     WRONG_STATISTICS_SHAPE,
 )
 from lerobot_streamrec.dataset.check.findings import Findings, some
 from lerobot_streamrec.dataset.check.info import CheckedInfo
-from lerobot_streamrec.dataset.check.moments import Moments
 from lerobot_streamrec.dataset.check.reading import Floats, read_json, UNREADABLE
 from lerobot_streamrec.dataset.format.layout import STATS
 from lerobot_streamrec.stats.feature_statistics import QUANTILES, REQUIRED, STATISTICS
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+def check_episode_statistics(
+    root: Path,
+    info: CheckedInfo,
+    table: EpisodeTable,
+    moments: Mapping[str, Moments],
+    findings: Findings,
+    done: Callable[[int, int], None],
+) -> None:
+    """
+    Check the statistics in every file of meta/episodes.
+
+    :param moments: what rows and pictures really are, per feature
+    :param done: told how many files of how many were read
+    """
+    rows_of: dict[str, list[int]] = {}
+    for row, path in enumerate(table.meta_files):
+        rows_of.setdefault(path, []).append(row)
+    for number, (path, rows) in enumerate(rows_of.items()):
+        done(number, len(rows_of))
+        try:
+            with pq.ParquetFile(root / path) as file:
+                names = [name for name in file.schema_arrow.names if name.startswith('stats/')]
+                stats = file.read(columns=names).slice(0, len(rows))
+        except UNREADABLE as error:
+            findings.add(UNREADABLE_FILE, path, 'Statistics cannot be read', found=error)
+            continue
+        _check_table(stats, path, rows, info, table, moments, findings)
+
+
+def _check_table(
+    stats: pa.Table,
+    path: str,
+    rows: list[int],
+    info: CheckedInfo,
+    table: EpisodeTable,
+    moments: Mapping[str, Moments],
+    findings: Findings,
+) -> None:
+    lacking = []
+    present = set(stats.column_names)
+    for key in (*info.numeric, *info.cameras):
+        names = [name for name in STATISTICS if f'stats/{key}/{name}' in present]
+        if any(name not in names for name in REQUIRED):
+            lacking.append(key)
+            continue
+        shape = statistics_shape(info, key)
+        try:
+            values = {
+                name: _cells(stats, key, name, 1 if name == 'count' else shape[0])
+                for name in names
+            }
+        except UNREADABLE as error:
+            findings.add(
+                WRONG_STATISTICS_SHAPE,
+                path,
+                f'Statistics of {key} are no numbers of the right shape',
+                found=error,
+                expected=f'shape {list(shape)}',
+                feature=key,
+            )
+            continue
+        known = moments.get(key)
+        judged = judge(
+            info,
+            key,
+            values,
+            None if known is None else {name: one[rows] for name, one in known.values.items()},
+            None if known is None else known.count[rows],
+        )
+        add_judged(judged, key, path, table.index[rows].tolist(), findings)
+    if lacking:
+        what = f'Episodes have no statistics of {some(lacking)}'
+        findings.add(MISSING_EPISODE_STATISTICS, path, what)
+
+
+def _cells(stats: pa.Table, key: str, name: str, width: int) -> Floats:
+    """Return ``(rows, width)``; whatever it raises says what is wrong."""
+    column = stats.column(f'stats/{key}/{name}')
+    array = column.combine_chunks()
+    while pa.types.is_nested(array.type):
+        array = array.flatten()
+    values = np.asarray(array.to_numpy(zero_copy_only=False), dtype=np.float64)
+    if len(values) != len(column) * width:
+        raise ValueError(f'{len(values)} numbers for {len(column)} episodes')
+    return values.reshape(len(column), width)
+
 
 _WHERE = str(STATS)
 

@@ -11,13 +11,14 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What is wrong with a dataset, one finding at a time."""
+"""Findings of the check, and the report that they make."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 
 
 class Severity(Enum):
@@ -161,3 +162,120 @@ def some(values: Iterable[object], limit: int = 5) -> str:
     listed = list(values)
     text = ', '.join(shown(one) for one in listed[:limit])
     return text if len(listed) <= limit else f'{text} and {len(listed) - limit} more'
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """
+    How far a check is.
+
+    :param step: what is being looked at, in one word
+    :param done: files of this step that are done
+    :param total: files of this step
+    """
+
+    step: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeHealth:
+    """
+    What became of one episode.
+
+    :param episode_index: as meta/episodes says
+    :param num_rows: as meta/episodes says
+    :param rows_readable: whether all its rows were found and read
+    :param frames_present: per video key, whether there was a frame for each row
+    :param findings: about this episode, or about a whole file that it needs
+    """
+
+    episode_index: int
+    num_rows: int
+    rows_readable: bool
+    frames_present: Mapping[str, bool]
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all rows and a frame for each of them are there."""
+        return self.rows_readable and all(self.frames_present.values())
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it is complete and nothing that is wrong is about it."""
+        return self.is_complete and not any(one.is_error for one in self.findings)
+
+    @property
+    def can_be_kept(self) -> bool:
+        """Whether its rows and pictures are right, if not all that is said of them."""
+        return self.is_complete and not any(one.kind.harms_content for one in self.findings)
+
+    def as_json(self) -> dict[str, object]:
+        """Return all of it in JSON's types; of findings their codes."""
+        return {
+            'episode_index': self.episode_index,
+            'num_rows': self.num_rows,
+            'sound': self.is_sound,
+            'can_be_kept': self.can_be_kept,
+            'rows_readable': self.rows_readable,
+            'frames_present': dict(self.frames_present),
+            'codes': sorted({one.kind.code for one in self.findings}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """
+    The result of a check.
+
+    :param root: the dataset's folder
+    :param decoded: whether pictures were decoded; if not, their number was checked alone
+    :param num_rows: rows that were read
+    :param video_keys: features with videos
+    :param findings: errors first
+    :param episodes: in the order of meta/episodes; empty if that could not be read
+    """
+
+    root: Path
+    decoded: bool
+    num_rows: int = 0
+    video_keys: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    episodes: tuple[EpisodeHealth, ...] = field(default=())
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """Findings over which readers fail or learn wrong things."""
+        return tuple(one for one in self.findings if one.is_error)
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """Findings that are worth knowing."""
+        return tuple(one for one in self.findings if not one.is_error)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is no error."""
+        return not self.errors
+
+    def sound_episodes(self) -> tuple[int, ...]:
+        """Return the episodes whose files can be read and that no error is about."""
+        return tuple(one.episode_index for one in self.episodes if one.is_sound)
+
+    def as_json(self) -> dict[str, object]:
+        """Return all of it in JSON's types."""
+        return {
+            'root': str(self.root),
+            'whole': self.is_whole,
+            'decoded': self.decoded,
+            'num_episodes': len(self.episodes),
+            'num_rows': self.num_rows,
+            'video_keys': list(self.video_keys),
+            'num_errors': len(self.errors),
+            'num_warnings': len(self.warnings),
+            'sound_episodes': list(self.sound_episodes()),
+            'findings': [one.as_json() for one in self.findings],
+            'episodes': [one.as_json() for one in self.episodes],
+        }

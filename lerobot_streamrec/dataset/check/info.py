@@ -33,8 +33,7 @@ from lerobot_streamrec.dataset.check.finding_codes import (
 from lerobot_streamrec.dataset.check.findings import Findings
 from lerobot_streamrec.dataset.check.reading import UNREADABLE
 from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, FeatureSpec, parse_feature
-from lerobot_streamrec.dataset.format.format_version import version_advice
-from lerobot_streamrec.dataset.format.info import STORAGE_FORMATS
+from lerobot_streamrec.dataset.format.info import STORAGE_FORMATS, version_advice
 from lerobot_streamrec.dataset.format.info_rules import (
     Fault,
     info_faults,

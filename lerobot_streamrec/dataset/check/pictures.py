@@ -18,16 +18,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lerobot_streamrec.dataset.check.compare_statistics import Moments
 from lerobot_streamrec.dataset.check.finding_codes import (
     UNREADABLE_PICTURE,
     WRONG_COLUMN_TYPE,
     WRONG_PICTURE_SIZE,
 )
 from lerobot_streamrec.dataset.check.findings import Findings
-from lerobot_streamrec.dataset.check.moments import Moments
 from lerobot_streamrec.dataset.check.reading import ProblemError
-from lerobot_streamrec.dataset.format.decoded_camera import Histogram
 from lerobot_streamrec.dataset.format.features import FeatureSpec
+from lerobot_streamrec.dataset.format.histograms import Histogram
 from lerobot_streamrec.errors import DatasetCorruptError
 from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
 from lerobot_streamrec.video.codecs.depth_config import is_depth

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Reading files that may hold anything: what cannot be read becomes a finding."""
+"""Reads the tables of a dataset for the check, however odd they are."""
 
 from __future__ import annotations
 
@@ -30,14 +30,15 @@ from lerobot_streamrec.dataset.check.finding_codes import (
     WRONG_SHAPE,
 )
 from lerobot_streamrec.dataset.check.findings import Findings, Kind
+from lerobot_streamrec.dataset.format.features import FeatureSpec
 from lerobot_streamrec.dataset.format.info_rules import read_small_file
-from lerobot_streamrec.dataset.format.parquet import READ_ERRORS
+from lerobot_streamrec.dataset.format.parquet import READ_ERRORS, Unfit, UnfitError
 from lerobot_streamrec.dataset.format.table_rules import (
+    feature_values,
     open_table,
     real_numbers,
     whole_numbers,
 )
-from lerobot_streamrec.dataset.format.unfit_columns import Unfit, UnfitError
 from lerobot_streamrec.errors import DatasetCorruptError
 import numpy as np
 import numpy.typing as npt
@@ -155,3 +156,48 @@ def runs(values: Ints) -> Iterator[tuple[int, int]]:
     if len(values):
         bounds = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
         yield from pairwise(bounds)
+
+
+# Files below this are read at once; of larger ones, one column at a time is in memory.
+_AT_ONCE_BYTES = 64 * 2**20
+
+
+class Columns:
+    """
+    Reads the columns of one data file.
+
+    :param file: open, and open as long as this is used
+    :param wanted: columns that are not large, and will be asked for
+    """
+
+    def __init__(self, file: pq.ParquetFile, wanted: list[str]) -> None:
+        self._file = file
+        groups = range(file.metadata.num_row_groups)
+        size = sum(file.metadata.row_group(group).total_byte_size for group in groups)
+        self._all = file.read(columns=wanted) if size < _AT_ONCE_BYTES else None
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """
+        Read one column.
+
+        :raise ProblemError: if there is none of this name
+        """
+        if name not in self._file.schema_arrow.names:
+            raise ProblemError(MISSING_COLUMN, 'no such column', name)
+        # Names with dots are paths to pyarrow, which may bring other columns along.
+        if self._all is not None and name in self._all.column_names:
+            return self._all.column(name)
+        return self._file.read(columns=[name]).column(name)
+
+
+def numbers(column: pa.ChunkedArray, spec: FeatureSpec) -> Floats:
+    """
+    Return a numeric feature's values.
+
+    :param column: without missing rows
+    :param spec: what info.json says of it
+    :return: ``(rows, leading dimensions together, last dimension)``
+    :raise ProblemError: if type or shape are others
+    """
+    with problems():
+        return feature_values(column, spec)

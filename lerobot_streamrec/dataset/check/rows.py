@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lerobot_streamrec.dataset.check.columns import Columns
+from lerobot_streamrec.dataset.check.compare_statistics import Moments
 from lerobot_streamrec.dataset.check.episodes import EpisodeTable
 from lerobot_streamrec.dataset.check.finding_codes import (
     EXTRA_COLUMN,
@@ -32,10 +32,10 @@ from lerobot_streamrec.dataset.check.finding_codes import (
 )
 from lerobot_streamrec.dataset.check.findings import Findings, some
 from lerobot_streamrec.dataset.check.info import CheckedInfo
-from lerobot_streamrec.dataset.check.moments import Moments
 from lerobot_streamrec.dataset.check.numbering import check_numbering, Numbering
 from lerobot_streamrec.dataset.check.pictures import Stretch
 from lerobot_streamrec.dataset.check.reading import (
+    Columns,
     floats,
     integers,
     open_parquet,

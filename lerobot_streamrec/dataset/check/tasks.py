@@ -11,29 +11,70 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Checks meta/tasks.parquet."""
+"""Checks meta/tasks.parquet and other tables of indices."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 import json
 from pathlib import Path
 
+from lerobot_streamrec.dataset.check.compare_statistics import Moments
 from lerobot_streamrec.dataset.check.finding_codes import (
     DUPLICATE_TASK,
+    INDEX_OUT_OF_TABLE,
     MISSING_COLUMN,
     TASKS_OUT_OF_ORDER,
     TASKS_WITHOUT_INDEX,
     UNCOMMITTED_TASK,
     UNREADABLE_FILE,
+    WRONG_INDEX_TABLE,
     WRONG_TASK,
     WRONG_TOTAL,
 )
 from lerobot_streamrec.dataset.check.findings import Findings, some
+from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.check.reading import open_parquet, UNREADABLE
 from lerobot_streamrec.dataset.format.layout import INFO, TASKS
 from lerobot_streamrec.dataset.format.table_rules import TASK_COLUMNS
+from lerobot_streamrec.dataset.rebuild.foreign_files import index_tables, read_index_table
+import numpy as np
 import pyarrow as pa
+
+
+def check_index_tables(
+    root: Path, info: CheckedInfo, moments: Mapping[str, Moments], findings: Findings
+) -> None:
+    """
+    Find tables that cannot be used, and rows that refer to nothing in them.
+
+    :param moments: moments of the rows of each feature
+    """
+    for column, path in index_tables(root, info.features).items():
+        try:
+            num_rows = len(read_index_table(root, path, column))
+        except UNREADABLE as error:
+            findings.add(
+                WRONG_INDEX_TABLE,
+                path,
+                f'{column} refers to a table that cannot be used',
+                found=error,
+                feature=column,
+            )
+            continue
+        largest = moments[column].values['max'] if column in moments else np.zeros(0)
+        known = largest[np.isfinite(largest)]
+        if known.size and known.max() >= num_rows:
+            findings.add(
+                INDEX_OUT_OF_TABLE,
+                path,
+                f'Rows have a {column} that the table does not hold',
+                found=int(known.max()),
+                expected=f'no more than {num_rows - 1}',
+                feature=column,
+            )
+
 
 _WHERE = str(TASKS)
 

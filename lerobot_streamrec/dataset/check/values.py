@@ -17,16 +17,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lerobot_streamrec.dataset.check.columns import Columns, numbers
+from lerobot_streamrec.dataset.check.compare_statistics import Moments
 from lerobot_streamrec.dataset.check.finding_codes import (
     MISSING_VALUE,
     NOT_FINITE,
     WRONG_COLUMN_TYPE,
 )
 from lerobot_streamrec.dataset.check.findings import Findings, Kind
-from lerobot_streamrec.dataset.check.moments import Moments
 from lerobot_streamrec.dataset.check.pictures import Pictures, Stretch
-from lerobot_streamrec.dataset.check.reading import ProblemError
+from lerobot_streamrec.dataset.check.reading import Columns, numbers, ProblemError
 from lerobot_streamrec.dataset.format.features import FeatureSpec
 import numpy as np
 import numpy.typing as npt

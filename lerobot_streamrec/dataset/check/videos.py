@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lerobot_streamrec.dataset.check.compare_statistics import Moments
 from lerobot_streamrec.dataset.check.episode_order import TOLERANCE_S
 from lerobot_streamrec.dataset.check.episodes import EpisodeTable
 from lerobot_streamrec.dataset.check.finding_codes import (
@@ -36,10 +37,9 @@ from lerobot_streamrec.dataset.check.finding_codes import (
 )
 from lerobot_streamrec.dataset.check.findings import Findings, Kind
 from lerobot_streamrec.dataset.check.info import CheckedInfo
-from lerobot_streamrec.dataset.check.moments import Moments
 from lerobot_streamrec.dataset.check.pictures import put_histogram
 from lerobot_streamrec.dataset.check.reading import Floats
-from lerobot_streamrec.dataset.format.decoded_camera import DecodedCamera, Histogram
+from lerobot_streamrec.dataset.format.histograms import DecodedCamera, Histogram
 from lerobot_streamrec.dataset.format.layout import INFO
 from lerobot_streamrec.errors import DatasetCorruptError
 from lerobot_streamrec.stats.image_histogram import lattice_stride

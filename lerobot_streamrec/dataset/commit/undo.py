@@ -37,7 +37,6 @@ from lerobot_streamrec.dataset.format.layout import (
     TASKS,
     VIDEO_PATH,
 )
-from lerobot_streamrec.dataset.format.leftovers import numbered_files
 from lerobot_streamrec.dataset.format.load_state import stats_content
 from lerobot_streamrec.dataset.format.state import DatasetState
 from lerobot_streamrec.dataset.format.statistics_file import (
@@ -46,6 +45,7 @@ from lerobot_streamrec.dataset.format.statistics_file import (
     sidecar_path,
     weighted_by_rows,
 )
+from lerobot_streamrec.dataset.format.take_record import numbered_files
 from lerobot_streamrec.dataset.format.tasks import TaskTable
 from lerobot_streamrec.errors import DatasetError, EpisodeStateError
 from lerobot_streamrec.installed import streamrec_command

@@ -24,8 +24,12 @@ import time
 
 from lerobot_streamrec.dataset.commit.transaction import Transaction
 from lerobot_streamrec.dataset.commit.undo import purge_undone, undo_last, UndoneEpisode
-from lerobot_streamrec.dataset.format.data_rows import Columns, default_columns, rows_table
-from lerobot_streamrec.dataset.format.draft import EpisodeDraft, SavedEpisode
+from lerobot_streamrec.dataset.format.data_rows import (
+    Columns,
+    default_columns,
+    row_stamps_table,
+    rows_table,
+)
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow, VideoPlace
 from lerobot_streamrec.dataset.format.features import (
     camera_feature,
@@ -34,7 +38,7 @@ from lerobot_streamrec.dataset.format.features import (
     vector_feature,
     with_info,
 )
-from lerobot_streamrec.dataset.format.files import Files
+from lerobot_streamrec.dataset.format.files import DatasetLock, Files
 from lerobot_streamrec.dataset.format.histograms import histograms_json
 from lerobot_streamrec.dataset.format.info import DatasetInfo, read_info
 from lerobot_streamrec.dataset.format.layout import (
@@ -49,10 +53,8 @@ from lerobot_streamrec.dataset.format.layout import (
     VIDEO_PATH,
 )
 from lerobot_streamrec.dataset.format.load_state import resumed_state
-from lerobot_streamrec.dataset.format.lock import DatasetLock
 from lerobot_streamrec.dataset.format.parquet import to_bytes
-from lerobot_streamrec.dataset.format.row_stamps import row_stamps_table
-from lerobot_streamrec.dataset.format.state import DatasetState
+from lerobot_streamrec.dataset.format.state import DatasetState, EpisodeDraft, SavedEpisode
 from lerobot_streamrec.dataset.format.statistics_file import (
     AllStatistics,
     counted_like,
@@ -65,8 +67,8 @@ from lerobot_streamrec.dataset.format.statistics_file import (
     stats_json,
 )
 from lerobot_streamrec.dataset.rebuild.assemble import Progress
-from lerobot_streamrec.dataset.rebuild.changing import Change, measured
 from lerobot_streamrec.dataset.rebuild.compact import compact
+from lerobot_streamrec.dataset.rebuild.plan import Change, measured
 from lerobot_streamrec.errors import (
     CommitError,
     DatasetCorruptError,

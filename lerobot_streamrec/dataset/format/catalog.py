@@ -37,6 +37,7 @@ from lerobot_streamrec.dataset.format.layout import (
     DATA_PATH,
     EPISODES_PATH,
     FileIndex,
+    refuse_special_files,
     STATS,
     TASKS,
     VIDEO_PATH,
@@ -48,7 +49,6 @@ from lerobot_streamrec.dataset.format.statistics_file import (
     read_sidecar,
     weighted_by_rows,
 )
-from lerobot_streamrec.dataset.format.symlink_guard import refuse_special_files
 from lerobot_streamrec.dataset.format.table_rules import refuse_odd_rows, refuse_odd_tables
 from lerobot_streamrec.dataset.format.tasks import parse_tasks, TaskColumns, TaskTable
 from lerobot_streamrec.errors import DatasetCorruptError

@@ -15,15 +15,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 import json
 from pathlib import Path
+import re
 from typing import Any
 
 from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, FeatureSpec, parse_feature
-from lerobot_streamrec.dataset.format.format_version import CODEBASE_VERSION, refuse_other_version
 from lerobot_streamrec.dataset.format.info_rules import (
     info_faults,
     load_object,
@@ -32,7 +33,6 @@ from lerobot_streamrec.dataset.format.info_rules import (
     TEXTS,
 )
 from lerobot_streamrec.dataset.format.layout import CHUNKS_SIZE, DATA_PATH, INFO, VIDEO_PATH
-from lerobot_streamrec.dataset.format.splits import grown_splits
 from lerobot_streamrec.errors import (
     DatasetCorruptError,
     DatasetError,
@@ -41,6 +41,91 @@ from lerobot_streamrec.errors import (
     UnusableDatasetError,
 )
 from lerobot_streamrec.installed import streamrec_command
+
+CODEBASE_VERSION = 'v3.0'
+
+_FROM_V21 = (
+    '`python -m lerobot.scripts.convert_dataset_v21_to_v30 --repo-id=OWNER/NAME --root={} '
+    '--push-to-hub=false` (in LeRobot 0.4 the module is '
+    'lerobot.datasets.v30.convert_dataset_v21_to_v30)'
+)
+_FROM_V20 = '`python -m lerobot.datasets.v21.convert_dataset_v20_to_v21 --repo-id=OWNER/NAME`'
+
+
+def version_advice(version: object, root: object) -> str:
+    """
+    Say in a sentence how to convert a dataset of another version to v3.0.
+
+    :param version: codebase_version of its info.json
+    :param root: the dataset's folder
+    """
+    convert = _FROM_V21.format(root)
+    if version == 'v2.1':
+        return f'LeRobot converts it: {convert}.'
+    if version == 'v2.0':
+        return f'LeRobot 0.3 converts it to v2.1: {_FROM_V20}; newer ones to v3.0: {convert}.'
+    if str(version).startswith(('v1', 'v2')):
+        return 'Convert it to v2.0 with an old release of LeRobot, then to v3.0 with newer ones.'
+    return 'Install a newer lerobot_streamrec, or correct codebase_version in meta/info.json.'
+
+
+def refuse_other_version(version: object, root: object) -> None:
+    """
+    Refuse a dataset that is not v3.0.
+
+    :param version: codebase_version of info.json
+    :param root: the dataset's folder
+    :raise DatasetUnsupportedError: with LeRobot's command that converts it, if there is one
+    """
+    if version != CODEBASE_VERSION:
+        raise DatasetUnsupportedError(
+            f'{root} is a dataset with codebase_version {shown_value(version)}, and '
+            f'{CODEBASE_VERSION} is needed. {version_advice(version, root)}'
+        )
+
+
+_RANGE = re.compile(r'(\d{1,18}):(\d{1,18})')
+
+
+def is_own(splits: object) -> bool:
+    """Whether there are splits beside the one of all episodes that every writer makes."""
+    return isinstance(splits, dict) and bool(splits) and set(splits) != {'train'}
+
+
+def grown_splits(splits: object, total_episodes: int) -> object:
+    """
+    Return the splits of a dataset that has so many episodes now, of which the first ones are old.
+
+    :param splits: the old splits; those that somebody has made stay as they are
+    """
+    if is_own(splits):
+        return splits
+    return {'train': f'0:{total_episodes}'} if total_episodes else {}
+
+
+def chosen_splits(splits: object, kept: Sequence[int]) -> object:
+    """
+    Return the splits of a dataset made of some episodes of one.
+
+    :param splits: splits of the source; ranges and lists are written in the new numbers, anything
+        else stays
+    :param kept: the old numbers, ascending
+    """
+    if not is_own(splits):
+        return grown_splits(splits, len(kept))
+    assert isinstance(splits, dict)
+    return {name: _chosen(said, kept) for name, said in splits.items()}
+
+
+def _chosen(said: object, kept: Sequence[int]) -> object:
+    if isinstance(said, list):
+        new = {old: number for number, old in enumerate(kept)}
+        return [new[one] for one in said if isinstance(one, int) and one in new]
+    match = _RANGE.fullmatch(said) if isinstance(said, str) else None
+    if match is None:
+        return said
+    return ':'.join(str(bisect_left(kept, int(one))) for one in match.groups())
+
 
 STORAGE_FORMATS = (None, 'lerobot')
 """Values of ``storage_format`` for rows in parquet files and videos in MP4 files."""

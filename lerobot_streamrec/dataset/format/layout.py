@@ -11,15 +11,19 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Where things stand below a dataset's root (LeRobot v3.0, section 1 of its format)."""
+"""Where files lie below a dataset's root, and why no link may be among them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
+import os
 from pathlib import Path, PurePosixPath
 import re
+import stat
+
+from lerobot_streamrec.errors import DatasetError, DatasetExistsError
 
 DATA_PATH = 'data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet'
 VIDEO_PATH = 'videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4'
@@ -102,3 +106,83 @@ def record_path(episode_index: int) -> PurePosixPath:
 def row_stamps_path(episode_index: int) -> PurePosixPath:
     """Return where the instants of an episode's rows stand, and of what they show."""
     return ROW_STAMPS / f'episode-{episode_index:06d}.parquet'
+
+
+READ_FOLDERS = ('meta', 'data', 'videos')
+"""Folders that readers of the format look into."""
+
+# Folders that files are put into, and the recorder's own files.
+_PATTERNS = ('*', '*/*', 'videos/*/*', 'meta/episodes/*', f'{OWN}', f'{OWN}/*', f'{OWN}/*/*')
+
+
+def refuse_links(root: Path) -> None:
+    """
+    Refuse a dataset of which a part lies elsewhere; the root itself may be a link.
+
+    A file that is a link does no harm: files are replaced, never written into.
+
+    :raise DatasetError: naming the link and where it leads
+    """
+    for path in _links(root):
+        raise DatasetError(
+            f'{path} is a symbolic link to {path.readlink()}: nothing is written outside of the '
+            'root. Put the folder itself there, or make the root the link.'
+        )
+
+
+def refuse_special_files(root: Path) -> None:
+    """
+    Refuse a dataset with a pipe, a socket or a device in it, since to open one may never end.
+
+    :raise DatasetError: naming it
+    """
+    folders = [root / name for name in (*READ_FOLDERS, str(OWN))]
+    while folders:
+        try:
+            entries = sorted(os.scandir(folders.pop()), key=lambda entry: entry.name)
+        except OSError:
+            # The code that needs a folder refuses it if it is missing or cannot be listed.
+            continue
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(Path(entry.path))
+            elif _is_special(Path(entry)):
+                raise DatasetError(
+                    f'{entry.path} is neither a file nor a folder: remove it, since whoever '
+                    'reads the dataset would wait for it'
+                )
+
+
+def _is_special(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        # A link that leads nowhere, or to itself, does not block.
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _links(root: Path) -> Iterator[Path]:
+    for pattern in _PATTERNS:
+        for path in sorted(root.glob(pattern)):
+            is_ours = path.is_relative_to(root / OWN)
+            if path.is_symlink() and (is_ours or not path.is_file()):
+                yield path
+
+
+def refuse_inside_dataset(root: Path) -> None:
+    """
+    Refuse a new dataset in the folder of another one.
+
+    Readers look for files in any folder there, and what no episode of the other one refers to is
+    moved to its quarantine when it is opened.
+
+    :raise DatasetExistsError: naming the other dataset
+    """
+    # Unlike ``resolve``, this raises nothing on links that lead in a circle.
+    real = Path(os.path.realpath(root))
+    for parent in (*root.absolute().parents, *real.parents):
+        if os.path.lexists(parent / INFO):
+            raise DatasetExistsError(
+                f'{root} lies in the dataset at {parent}; choose a folder outside of it'
+            )

@@ -27,11 +27,6 @@ from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.info_rules import shown_value
 from lerobot_streamrec.dataset.format.layout import DATA_PATH, FileIndex, STATS, TASKS, VIDEO_PATH
-from lerobot_streamrec.dataset.format.leftovers import (
-    numbered_files,
-    quarantine_uncommitted,
-    return_videos,
-)
 from lerobot_streamrec.dataset.format.state import DatasetState
 from lerobot_streamrec.dataset.format.statistics_file import (
     AllStatistics,
@@ -41,6 +36,11 @@ from lerobot_streamrec.dataset.format.statistics_file import (
     read_sidecar,
     stats_json,
     weighted_by_rows,
+)
+from lerobot_streamrec.dataset.format.take_record import (
+    numbered_files,
+    quarantine_uncommitted,
+    return_videos,
 )
 from lerobot_streamrec.dataset.format.tasks import parse_tasks, TaskTable
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetMismatchError

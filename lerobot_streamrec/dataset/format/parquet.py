@@ -11,10 +11,13 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How parquet files of a dataset are written, as LeRobot's own are, and how odd ones are read."""
+"""How parquet files are written, as LeRobot's own are, and what is refused in odd ones."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
 from functools import cached_property
 from pathlib import Path
 import struct
@@ -22,6 +25,45 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+
+class Unfit(Enum):
+    """The way in which a column cannot be used."""
+
+    COLUMN = 'column'
+    TYPE = 'type'
+    SHAPE = 'shape'
+    VALUE = 'value'
+    RANGE = 'range'
+
+
+class UnfitError(Exception):
+    """
+    A column that cannot be used.
+
+    :param reason: the kind of fault
+    :param found: the type or value in the file, as a noun
+    :param allowed: the types or values that are allowed, as a noun
+    :param place: the column or the episode; empty if the caller names it
+    """
+
+    def __init__(self, reason: Unfit, found: object, allowed: object, place: str = '') -> None:
+        values = f'found {found}, expected {allowed}'
+        super().__init__(f'{place}: {values}' if place else values)
+        self.reason = reason
+        self.found = found
+        self.allowed = allowed
+
+
+@contextmanager
+def naming(column: str) -> Iterator[None]:
+    """Put the name of a column before an ``UnfitError``."""
+    try:
+        yield
+    except UnfitError as error:
+        place = f'column {column}'
+        raise UnfitError(error.reason, error.found, error.allowed, place) from error
+
 
 READ_ERRORS = (
     pa.ArrowException,

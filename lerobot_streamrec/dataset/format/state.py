@@ -11,18 +11,84 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What a dataset holds, in memory: all that a commit needs to know of the past."""
+"""What a dataset holds, in memory, and an episode before it is on disk."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.layout import FileIndex
 from lerobot_streamrec.dataset.format.statistics_file import AllStatistics
 from lerobot_streamrec.dataset.format.tasks import TaskTable
+from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class VideoDraft:
+    """
+    One camera's finished video.
+
+    :param path: MP4 on the dataset's file system; it will be moved
+    :param num_frames: must equal the episode's rows
+    :param height: in pixels
+    :param width: in pixels
+    :param encoder_info: the encoder's settings, as LeRobot stores them
+    :param statistics: of its pictures
+    """
+
+    path: Path
+    num_frames: int
+    height: int
+    width: int
+    encoder_info: Mapping[str, object]
+    statistics: FeatureStatistics
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeDraft:
+    """
+    An episode that is ready to be committed.
+
+    :param num_rows: rows, and frames of every video
+    :param task: what the robot was to do
+    :param vectors: per key ``(num_rows, d)`` in the dtype of its column
+    :param videos: per video key
+    :param record: what the recorder itself keeps of the episode, as JSON
+    :param row_stamps: instants of the rows and of what they show, ``(num_rows,)`` nanoseconds by
+        the column's name; empty: not kept
+    """
+
+    num_rows: int
+    task: str
+    vectors: Mapping[str, npt.NDArray[np.generic]]
+    videos: Mapping[str, VideoDraft]
+    record: Mapping[str, object] = field(default_factory=dict)
+    row_stamps: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SavedEpisode:
+    """
+    An episode that is durable.
+
+    :param episode_index: its number in the dataset
+    :param num_rows: its rows
+    :param num_videos: its videos
+    :param size_bytes: of everything it added
+    :param commit_s: how long making it durable took
+    """
+
+    episode_index: int
+    num_rows: int
+    num_videos: int
+    size_bytes: int
+    commit_s: float
 
 
 @dataclass(frozen=True, slots=True)

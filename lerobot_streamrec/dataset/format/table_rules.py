@@ -30,8 +30,13 @@ from lerobot_streamrec.dataset.format.features import FeatureSpec
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.info_rules import MAX_COUNT, shown_value, TEXTS
 from lerobot_streamrec.dataset.format.layout import TASKS
-from lerobot_streamrec.dataset.format.parquet import READ_ERRORS, TableFile
-from lerobot_streamrec.dataset.format.unfit_columns import naming, Unfit, UnfitError
+from lerobot_streamrec.dataset.format.parquet import (
+    naming,
+    READ_ERRORS,
+    TableFile,
+    Unfit,
+    UnfitError,
+)
 from lerobot_streamrec.errors import UnusableDatasetError
 from lerobot_streamrec.stats.feature_statistics import STATISTICS
 import numpy as np

@@ -11,21 +11,87 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""take.json: what must be known of a running take to make an episode of what a crash leaves."""
+"""The record of a running take, its cuts, and the takes that a crash left in staging."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 import json
+import logging
 from pathlib import Path
+import re
 from typing import Any
 import uuid
 
-from lerobot_streamrec.dataset.format.cuts import Cut, parse_cuts
+from lerobot_streamrec.dataset.format.episode_table import CommittedFiles
 from lerobot_streamrec.dataset.format.features import check_feature_key
+from lerobot_streamrec.dataset.format.files import Files
+from lerobot_streamrec.dataset.format.layout import FileIndex, record_path, STAGING
 from lerobot_streamrec.errors import DatasetCorruptError
 import numpy as np
+
+_NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """
+    A pause in an episode, in the streams' time.
+
+    :param row: the first row after it
+    :param from_ns: instant of the row before it
+    :param to_ns: instant of the first row after it
+    """
+
+    row: int
+    from_ns: int
+    to_ns: int
+
+    @property
+    def seconds(self) -> float:
+        """How much lies between the two rows, in seconds."""
+        return (self.to_ns - self.from_ns) / _NS_PER_S
+
+
+def parse_cuts(raw: Iterable[Mapping[str, Any]]) -> tuple[Cut, ...]:
+    """
+    Read cuts as JSON holds them.
+
+    :param raw: one object with the fields of ``Cut`` for each
+    :raise KeyError, TypeError, ValueError, AttributeError: if they are something else
+    """
+    return tuple(Cut(*(int(one[key]) for key in ('row', 'from_ns', 'to_ns'))) for one in raw)
+
+
+def cuts_within(cuts: Iterable[Cut], num_rows: int, first_row: int = 0) -> tuple[Cut, ...]:
+    """
+    Return the cuts between some of an episode's rows, counted from the first of those.
+
+    A pause before the first row or after the last one cuts nothing.
+
+    :param cuts: all of the episode
+    :param num_rows: number of rows
+    :param first_row: the first of them
+    """
+    moved = [replace(one, row=one.row - first_row) for one in cuts]
+    return tuple(one for one in moved if 0 < one.row < num_rows)
+
+
+def instant_ns(start_ns: int, fps: int, cuts: Iterable[Cut], row: int) -> int:
+    """
+    Return the instant of a row of a grid.
+
+    :param start_ns: instant of row 0
+    :param fps: rows per second
+    :param cuts: all of the episode, in their order
+    :param row: the row
+    """
+    begins = [(0, start_ns), *((one.row, one.to_ns) for one in cuts if one.row <= row)]
+    first_row, first_ns = begins[-1]
+    return first_ns + (row - first_row) * _NS_PER_S // fps
+
 
 RECORD = 'take.json'
 DISCARDED = 'discarded.json'
@@ -165,3 +231,84 @@ def _camera(raw: Mapping[str, Any]) -> TakenCamera:
         dict(raw['encoder_info']),
         None if encoder is None else dict(encoder),
     )
+
+
+_log = logging.getLogger(__name__)
+
+_FILE = re.compile(r'chunk-(\d{3,})/file-(\d{3,})\.(parquet|mp4)')
+# Takes whose folders can still be there are the last ones.
+_RECORDS_READ = 16
+
+
+def numbered_files(folder: Path) -> dict[FileIndex, Path]:
+    """List the files of a kind (data, episodes, or one video key) by number."""
+    found = {}
+    for path in folder.glob('chunk-*/file-*'):
+        match = _FILE.fullmatch(path.relative_to(folder).as_posix())
+        if match:
+            found[FileIndex(int(match[1]), int(match[2]))] = path
+    return found
+
+
+def saved_take_ids(files: Files, total_episodes: int) -> set[str]:
+    """
+    Return which of the last takes are episodes, whether or not their folders are gone.
+
+    :param files: the way to the disk
+    :param total_episodes: number in info.json; a record beyond is of a commit that was interrupted
+    """
+    found = set()
+    for index in range(max(0, total_episodes - _RECORDS_READ), total_episodes):
+        with suppress(OSError, ValueError, AttributeError):
+            record = json.loads(files.path(record_path(index)).read_bytes())
+            found.add(str(record.get('take_id')))
+    return found
+
+
+def return_videos(
+    files: Files, total_episodes: int, committed: Mapping[str, frozenset[FileIndex]]
+) -> None:
+    """
+    Move videos that an interrupted commit had placed back to their take, which can be recovered.
+
+    :param files: the way to the disk
+    :param total_episodes: number in info.json
+    :param committed: per video key the numbers that episodes refer to
+    :raise DatasetError: if they cannot be moved
+    """
+    saved = saved_take_ids(files, total_episodes)
+    for folder in sorted(files.path(STAGING).glob('*/')):
+        try:
+            record = parse_take_record((folder / RECORD).read_bytes(), folder)
+        except (OSError, DatasetCorruptError):
+            continue
+        if folder.is_symlink() or record.take_id in saved:
+            continue
+        for key in record.cameras:
+            video = folder / video_name(key)
+            placed = [
+                path
+                for number, path in numbered_files(files.path(f'videos/{key}')).items()
+                if number not in committed.get(key, frozenset())
+            ]
+            # One commit goes on at a time; more than one file is not its doing.
+            if len(placed) == 1 and not video.exists():
+                files.adopt(placed[0], files.relative(video))
+
+
+def quarantine_uncommitted(files: Files, committed: CommittedFiles) -> None:
+    """Move away what a crash between two steps of a commit left, lest readers see it."""
+    for folder, numbers in (
+        ('meta/episodes', committed.meta),
+        ('data', committed.data),
+        *((f'videos/{key}', numbers) for key, numbers in committed.videos.items()),
+    ):
+        present = numbered_files(files.path(folder))
+        quarantine_all(files, (present[number] for number in sorted(present.keys() - numbers)))
+
+
+def quarantine_all(files: Files, paths: Iterable[Path]) -> None:
+    """Move away files or folders that belong to no saved episode."""
+    for path in paths:
+        moved = files.quarantine(path, 'uncommitted')
+        _log.warning('%s belongs to no saved episode; moved to %s', path, moved)

@@ -23,7 +23,9 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
+from lerobot_streamrec.dataset.format.data_rows import num_row_stamps
 from lerobot_streamrec.dataset.format.episode_table import VideoPlace
+from lerobot_streamrec.dataset.format.info import chosen_splits, grown_splits
 from lerobot_streamrec.dataset.format.layout import (
     FileIndex,
     INFO,
@@ -33,20 +35,22 @@ from lerobot_streamrec.dataset.format.layout import (
     STATS,
     TASKS,
 )
-from lerobot_streamrec.dataset.format.row_stamps import num_row_stamps
-from lerobot_streamrec.dataset.format.splits import chosen_splits, grown_splits
 from lerobot_streamrec.dataset.format.statistics_file import (
     mended_stats_json,
     sidecar_bytes,
     sidecar_path,
     stats_json,
 )
-from lerobot_streamrec.dataset.rebuild.counted_again import counted_again
-from lerobot_streamrec.dataset.rebuild.data_files import write_data_files
-from lerobot_streamrec.dataset.rebuild.foreign_files import named
-from lerobot_streamrec.dataset.rebuild.index_tables import UnitedTable
+from lerobot_streamrec.dataset.rebuild.foreign_files import named, UnitedTable
+from lerobot_streamrec.dataset.rebuild.merged_features import (
+    same_tasks,
+    unified_tasks,
+    UnifiedTasks,
+)
 from lerobot_streamrec.dataset.rebuild.meta_files import NewPlaces, write_meta_files
+from lerobot_streamrec.dataset.rebuild.new_files import write_data_files, write_video_files
 from lerobot_streamrec.dataset.rebuild.new_statistics import (
+    counted_again,
     new_statistics,
     NewStatistics,
     picture_total,
@@ -54,8 +58,6 @@ from lerobot_streamrec.dataset.rebuild.new_statistics import (
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.dataset.rebuild.plan import file_index, Groups, Plan
-from lerobot_streamrec.dataset.rebuild.unified_tasks import same_tasks, unified_tasks, UnifiedTasks
-from lerobot_streamrec.dataset.rebuild.video_files import write_video_files
 
 Progress = Callable[[int, int], None]
 """Is told the bytes done, and those to do."""

@@ -20,16 +20,17 @@ import time
 
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
 from lerobot_streamrec.dataset.rebuild.assemble import assemble_same, Progress
-from lerobot_streamrec.dataset.rebuild.changing import (
-    Change,
-    changing,
-    measured,
-    refuse_unfinished_takes,
-)
 from lerobot_streamrec.dataset.rebuild.disk import Disk
 from lerobot_streamrec.dataset.rebuild.exchange import rebuilding
 from lerobot_streamrec.dataset.rebuild.pieces import kept_episodes
-from lerobot_streamrec.dataset.rebuild.plan import make_plan, Plan
+from lerobot_streamrec.dataset.rebuild.plan import (
+    Change,
+    changing,
+    make_plan,
+    measured,
+    Plan,
+    refuse_unfinished_takes,
+)
 
 
 def plan_compaction(catalog: Catalog) -> Plan | None:

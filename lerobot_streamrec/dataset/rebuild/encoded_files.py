@@ -23,9 +23,9 @@ from pathlib import Path, PurePosixPath
 import threading
 
 from lerobot_streamrec.dataset.format.layout import FileIndex, VIDEO_PATH
+from lerobot_streamrec.dataset.rebuild.new_files import one_after_another, Places
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
-from lerobot_streamrec.dataset.rebuild.video_files import one_after_another, Places
 from lerobot_streamrec.errors import VideoError
 from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.video.codecs.config import EncoderConfig

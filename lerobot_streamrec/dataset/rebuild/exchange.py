@@ -34,9 +34,9 @@ from pathlib import Path
 import shutil
 import uuid
 
+from lerobot_streamrec.dataset.format.files import DatasetLock
 from lerobot_streamrec.dataset.format.info_rules import shown_value
 from lerobot_streamrec.dataset.format.layout import LOCK, OWN, OWNER, QUARANTINE, REBUILD, STAGING
-from lerobot_streamrec.dataset.format.lock import DatasetLock
 from lerobot_streamrec.dataset.format.parquet import READ_ERRORS
 from lerobot_streamrec.dataset.rebuild.disk import Disk
 from lerobot_streamrec.dataset.rebuild.new_tree import (

@@ -22,13 +22,13 @@ from pathlib import Path
 import time
 
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog, refuse_odd_dataset
-from lerobot_streamrec.dataset.format.layout import OWN
-from lerobot_streamrec.dataset.format.lock import DatasetLock
+from lerobot_streamrec.dataset.format.files import DatasetLock
+from lerobot_streamrec.dataset.format.layout import OWN, refuse_inside_dataset
 from lerobot_streamrec.dataset.rebuild.assemble import assemble_chosen, Progress
-from lerobot_streamrec.dataset.rebuild.changing import Change, measured
 from lerobot_streamrec.dataset.rebuild.disk import Disk
-from lerobot_streamrec.dataset.rebuild.foreign_files import find_foreign_files, ForeignFiles
-from lerobot_streamrec.dataset.rebuild.index_tables import (
+from lerobot_streamrec.dataset.rebuild.foreign_files import (
+    find_foreign_files,
+    ForeignFiles,
     index_tables,
     united_tables,
     UnitedTable,
@@ -36,8 +36,7 @@ from lerobot_streamrec.dataset.rebuild.index_tables import (
 from lerobot_streamrec.dataset.rebuild.merged_features import merged_info, MergedInfo
 from lerobot_streamrec.dataset.rebuild.new_root import building
 from lerobot_streamrec.dataset.rebuild.pieces import kept_episodes
-from lerobot_streamrec.dataset.rebuild.plan import make_plan, Plan
-from lerobot_streamrec.dataset.takes.open_dataset import refuse_inside_dataset
+from lerobot_streamrec.dataset.rebuild.plan import Change, make_plan, measured, Plan
 from lerobot_streamrec.errors import ConfigError, DatasetExistsError
 
 

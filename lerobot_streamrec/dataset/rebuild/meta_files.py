@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from lerobot_streamrec.dataset.format.episode_reader import read_schema, statistics_column
 from lerobot_streamrec.dataset.format.episode_table import VideoPlace
 from lerobot_streamrec.dataset.format.layout import EPISODES_PATH, FileIndex
-from lerobot_streamrec.dataset.rebuild.index_tables import Numbers
+from lerobot_streamrec.dataset.rebuild.foreign_files import Numbers
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.errors import RebuildError

@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from lerobot_streamrec.dataset.format.files import DatasetLock
 from lerobot_streamrec.dataset.format.info_rules import shown_value
 from lerobot_streamrec.dataset.format.layout import LOCK, OWN, OWNER, REBUILD
-from lerobot_streamrec.dataset.format.lock import DatasetLock
 from lerobot_streamrec.dataset.format.parquet import READ_ERRORS
 from lerobot_streamrec.dataset.rebuild.disk import Disk
 from lerobot_streamrec.dataset.rebuild.exchange import (

@@ -11,34 +11,84 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""
-Statistics of a choice of episodes.
-
-Numbers are computed anew from the rows, exactly. Pictures are not decoded for it: where all of a
-dataset's episodes are taken, its own statistics count; otherwise those of the episodes are added
-up, with exact quantiles if the episodes' histograms are known (dataset/format/histograms.py). Each
-episode and each dataset has the weight of its rows.
-"""
+"""Statistics of a dataset that is put together, counted again where none are known."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from lerobot_streamrec.dataset.format.catalog import Catalog
+from lerobot_streamrec.dataset.format.episode_reader import read_statistics
 from lerobot_streamrec.dataset.format.features import FeatureSpec
-from lerobot_streamrec.dataset.format.histograms import with_histograms
+from lerobot_streamrec.dataset.format.histograms import (
+    DecodedCamera,
+    statistics_of_frames,
+    with_histograms,
+)
 from lerobot_streamrec.dataset.format.statistics_file import AllStatistics
-from lerobot_streamrec.dataset.rebuild.counted_again import Counted, counted_again
-from lerobot_streamrec.dataset.rebuild.data_files import rows_of
-from lerobot_streamrec.dataset.rebuild.index_tables import Numbers
+from lerobot_streamrec.dataset.rebuild.foreign_files import Numbers
+from lerobot_streamrec.dataset.rebuild.merged_features import UnifiedTasks
+from lerobot_streamrec.dataset.rebuild.new_files import rows_of
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
-from lerobot_streamrec.dataset.rebuild.unified_tasks import UnifiedTasks
+from lerobot_streamrec.errors import DatasetCorruptError
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, vector_statistics
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+Counted = dict[Kept, dict[str, FeatureStatistics]]
+
+
+def counted_again(kept: Sequence[Kept], remarks: list[str]) -> Counted:
+    """
+    Decode the episodes of which a camera's deviation is smaller than its quantiles allow for.
+
+    :param kept: episodes, of any datasets
+    :param remarks: takes the videos that cannot be decoded; their stated statistics stay
+    :return: statistics per episode and camera: as stated, but for the deviation
+    """
+    found: Counted = defaultdict(dict)
+    for (catalog, key, path), members in _impossible(kept).items():
+        camera, fps = DecodedCamera(catalog.info.features[key].info), catalog.info.fps
+        ordered = sorted(members, key=lambda one: one[0].source.videos[key].from_timestamp)
+        spans = [
+            (round(one.source.videos[key].from_timestamp * fps), one.source.length)
+            for one, _ in ordered
+        ]
+        try:
+            counted = statistics_of_frames(path, camera, fps, spans)
+        except (DatasetCorruptError, ValueError) as error:
+            remarks.append(f'the old statistics of {path} stay, since it cannot be read: {error}')
+            continue
+        for (one, stated), statistics in zip(ordered, counted, strict=True):
+            # All else was right, and taken before the codec.
+            values = {**stated.values, 'std': statistics.values['std']}
+            found[one][key] = replace(stated, values=values)
+    return found
+
+
+def _impossible(
+    kept: Sequence[Kept],
+) -> dict[tuple[Catalog, str, Path], list[tuple[Kept, FeatureStatistics]]]:
+    """Return the episodes to count again and their stated statistics, by their videos."""
+    found = defaultdict(list)
+    at = {(one.catalog, one.source.episode_index): one for one in kept}
+    for catalog in dict.fromkeys(one.catalog for one in kept):
+        features, total = catalog.info.features, catalog.info.total_episodes
+        keys = [
+            one for one in catalog.info.video_keys if DecodedCamera(features[one].info).is_known
+        ]
+        for index, statistics in read_statistics(catalog.root, total, keys):
+            one = at.get((catalog, index))
+            for key, stated in statistics.items():
+                if one is not None and not stated.has_possible_deviation:
+                    path = catalog.video_path(key, one.source.videos[key].file)
+                    found[catalog, key, path].append((one, stated))
+    return found
+
 
 _NO_NUMBERS = {'video', 'image', 'string', 'language'}
 _NO_STATISTICS = {'string', 'language'}

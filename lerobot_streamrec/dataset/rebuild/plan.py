@@ -11,20 +11,139 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Which files a new dataset gets, and out of which files they are made."""
+"""Which episodes go into which file, and what a change has done."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
+from pathlib import Path
 
-from lerobot_streamrec.dataset.format.catalog import Catalog
+from lerobot_streamrec.dataset.format.catalog import Catalog, refuse_odd_dataset
 from lerobot_streamrec.dataset.format.episode_reader import read_schema
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
-from lerobot_streamrec.dataset.format.layout import FileIndex
-from lerobot_streamrec.dataset.rebuild.pieces import Kept, packed, Piece, pieces_of
-from lerobot_streamrec.dataset.rebuild.video_pieces import VideoSurveys
+from lerobot_streamrec.dataset.format.files import DatasetLock, Files
+from lerobot_streamrec.dataset.format.info import read_info
+from lerobot_streamrec.dataset.format.layout import FileIndex, INFO, OWN, STAGING
+from lerobot_streamrec.dataset.format.load_state import resumed_state
+from lerobot_streamrec.dataset.rebuild.disk import Disk
+from lerobot_streamrec.dataset.rebuild.exchange import finish_rebuild
+from lerobot_streamrec.dataset.rebuild.pieces import Kept, packed, Piece, pieces_of, VideoSurveys
+from lerobot_streamrec.errors import DatasetCorruptError, RebuildError
+from lerobot_streamrec.installed import streamrec_command
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """
+    How large a dataset is.
+
+    :param num_files: its data, episodes and video files
+    :param size_bytes: of them
+    """
+
+    num_files: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """
+    What a tool has done.
+
+    :param num_episodes: episodes of the dataset now
+    :param before: what it was made of
+    :param after: what it is now
+    :param seconds: how long it took
+    :param remarks: what stayed as it was and why, what could not be exact; each a sentence
+    """
+
+    num_episodes: int
+    before: Measure
+    after: Measure
+    seconds: float
+    remarks: tuple[str, ...] = ()
+
+
+def measured(*roots: Path) -> Measure:
+    """Count the files of datasets, and add up their sizes."""
+    patterns = ('data/*/*.parquet', 'meta/episodes/*/*.parquet', 'videos/*/*/*.mp4')
+    found = chain.from_iterable(root.glob(one) for root in roots for one in patterns)
+    sizes = [path.stat().st_size for path in found]
+    return Measure(len(sizes), sum(sizes))
+
+
+@contextmanager
+def locked(root: Path, disk: Disk) -> Iterator[Path]:
+    """
+    Lock a dataset, broken or not, and bring to an end a rebuild that a crash interrupted.
+
+    :param root: its folder
+    :return: the folder, without symbolic links
+    :raise DatasetLockedError: if a recorder or another tool writes there
+    :raise DatasetCorruptError: if there is no dataset
+    :raise RebuildError: if it cannot be written to
+    """
+    root = root.resolve()
+    if not (root / INFO).is_file():
+        raise DatasetCorruptError(f'{root} holds no LeRobot dataset: there is no {INFO}')
+    try:
+        (root / OWN).mkdir(exist_ok=True)
+        lock = DatasetLock(root)
+    except OSError as error:
+        raise RebuildError(
+            f'{root} cannot be written to: {error.strerror or error}. Nothing has changed.'
+        ) from error
+    try:
+        finish_rebuild(root, disk)
+        yield root
+    finally:
+        lock.release()
+
+
+@contextmanager
+def changing(root: Path, disk: Disk, *, without: Collection[int] = ()) -> Iterator[Path]:
+    """
+    Lock a dataset, and bring to an end what a crash interrupted in it.
+
+    A dataset that no tool can work with is refused before the lock is taken, so that it stays as
+    it is to the last file.
+
+    :param root: its folder
+    :param without: episodes whose rows are not looked at, since they are to be taken out
+    :return: the folder, without symbolic links
+    :raise DatasetLockedError: if a recorder or another tool writes there
+    :raise DatasetCorruptError: if there is no dataset, or it is not whole
+    :raise RebuildError: if it cannot be written to, or holds an episode that is not finished
+    """
+    refuse_odd_dataset(root, without)
+    with locked(root, disk) as folder:
+        refuse_unfinished_takes(folder)
+        files = Files(folder)
+        resumed_state(files, read_info(folder))
+        yield folder
+
+
+def refuse_unfinished_takes(root: Path) -> None:
+    """
+    Refuse a dataset with an episode that is being recorded, or that a crash interrupted.
+
+    :raise RebuildError: naming what is there
+    """
+    staging = root / STAGING
+    # Names that begin with a dot are of files that were never at their place.
+    takes = [one.name for one in staging.iterdir()] if staging.is_dir() else []
+    takes = sorted(name for name in takes if not name.startswith('.'))
+    if takes:
+        raise RebuildError(
+            f'{staging} holds an episode that is not finished ({", ".join(takes[:3])}). Finish '
+            f'it, or run `{streamrec_command("encode", root)}`, or start the recorder on the '
+            'dataset once: that encodes waiting episodes and recovers interrupted ones.'
+        )
+
 
 MAX_VIDEO_S = 900.0
 """Beyond 1024 s, LeRobot's reader does not find every frame: it counts seconds in float32."""

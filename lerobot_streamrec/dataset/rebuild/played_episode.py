@@ -21,6 +21,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from lerobot_streamrec.dataset.format.data_rows import read_row_stamps
 from lerobot_streamrec.dataset.format.episode_reader import (
     read_episodes,
     read_parquet,
@@ -29,7 +30,6 @@ from lerobot_streamrec.dataset.format.episode_reader import (
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
 from lerobot_streamrec.dataset.format.info import DatasetInfo, read_info
 from lerobot_streamrec.dataset.format.layout import DATA_PATH, row_stamps_path, VIDEO_PATH
-from lerobot_streamrec.dataset.format.row_stamps import read_row_stamps
 from lerobot_streamrec.dataset.format.table_rules import (
     column_of,
     feature_values,

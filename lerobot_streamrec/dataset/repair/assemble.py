@@ -34,13 +34,11 @@ from lerobot_streamrec.dataset.rebuild.assemble import (
     Steps,
     write_records,
 )
-from lerobot_streamrec.dataset.rebuild.data_files import write_data_files
 from lerobot_streamrec.dataset.rebuild.foreign_files import numbered_meta_files
+from lerobot_streamrec.dataset.rebuild.merged_features import UnifiedTasks
+from lerobot_streamrec.dataset.rebuild.new_files import write_data_files, write_video_files
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
-from lerobot_streamrec.dataset.rebuild.pieces import Piece
-from lerobot_streamrec.dataset.rebuild.unified_tasks import UnifiedTasks
-from lerobot_streamrec.dataset.rebuild.video_files import write_video_files
-from lerobot_streamrec.dataset.rebuild.video_pieces import VideoSurveys
+from lerobot_streamrec.dataset.rebuild.pieces import Piece, VideoSurveys
 from lerobot_streamrec.dataset.repair.meta_writing import info_bytes, used_tasks, write_episodes
 from lerobot_streamrec.dataset.repair.plan import RepairPlan
 from lerobot_streamrec.dataset.repair.row_reader import RowReader

@@ -25,8 +25,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from lerobot_streamrec.dataset.check.finding_codes import TRUNCATED_VIDEO
-from lerobot_streamrec.dataset.repair.matching import rows_in_table
 from lerobot_streamrec.dataset.repair.sources import Sources
+from lerobot_streamrec.dataset.repair.task_sources import rows_in_table
 from lerobot_streamrec.dataset.repair.verdicts import Verdict
 from lerobot_streamrec.errors import VideoError
 from lerobot_streamrec.video.mp4.packet_index import cut_problem, survey_video, VideoSurvey

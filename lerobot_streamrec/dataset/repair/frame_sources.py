@@ -11,17 +11,26 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Frames of broken videos: which of them can be shown, and when."""
+"""Where the frames of an episode are to be had, read and counted."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from lerobot_streamrec.dataset.check.episode_order import TOLERANCE_S
+from lerobot_streamrec.dataset.check.episodes import EpisodeTable
+from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.check.reading import Floats
+from lerobot_streamrec.dataset.format.take_record import numbered_files
+from lerobot_streamrec.dataset.repair.row_sources import Rows
+from lerobot_streamrec.dataset.repair.task_sources import rows_in_table
+from lerobot_streamrec.dataset.repair.video_places import first_frames, free_spans, walk
 from lerobot_streamrec.errors import DatasetCorruptError
-from lerobot_streamrec.video.mp4.damage_scan import inspect_frames, packet_times
+from lerobot_streamrec.video.mp4.damage_scan import inspect_frames, packet_times, video_facts
 import numpy as np
 import numpy.typing as npt
 
@@ -84,3 +93,154 @@ def _numbered(decoded: Floats, packets: Floats, fps: int) -> Frames:
     sound[numbers[off > 0.25 / fps]] = False
     is_exact = bool(sound.all() and off.max() <= TOLERANCE_S and len(packets) == len(sound))
     return Frames(sound, is_exact)
+
+
+class FrameReader:
+    """
+    Reads videos when they are asked for.
+
+    :param root: the dataset's folder
+    :param info: what is usable of info.json
+    :param trusted: files that a check has decoded, and found nothing wrong with
+    """
+
+    def __init__(self, root: Path, info: CheckedInfo, trusted: Collection[str]) -> None:
+        self._root = root
+        self._info = info
+        self._trusted = trusted
+        self._known: dict[str, Frames] = {}
+
+    def paths(self, video_key: str) -> list[str]:
+        """List a camera's files, in the order of their numbers."""
+        found = numbered_files(self._root / 'videos' / video_key)
+        return [found[number].relative_to(self._root).as_posix() for number in sorted(found)]
+
+    def is_trusted(self, path: str) -> bool:
+        """Whether a check has found nothing wrong with a file."""
+        return path in self._trusted
+
+    def frames(self, video_key: str, path: str) -> Frames:
+        """Return what frames a file has."""
+        if path not in self._known:
+            self._known[path] = self._read(video_key, path)
+        return self._known[path]
+
+    def _read(self, video_key: str, path: str) -> Frames:
+        if not path or not (self._root / path).is_file():
+            return Frames(NO_FRAMES, False, f'{path or "its file"} is missing')
+        frames = read_frames(
+            self._root / path, round(self._info.fps), decode=path not in self._trusted
+        )
+        problem = frames.problem or self._unfit(video_key, path, len(frames))
+        return Frames(NO_FRAMES, False, f'{path}: {problem}') if problem else frames
+
+    def _unfit(self, video_key: str, path: str, num_frames: int) -> str:
+        """Say why a video cannot be this camera's; empty if it can."""
+        try:
+            facts = video_facts(self._root / path)
+        except DatasetCorruptError as error:
+            return str(error)
+        shape, size = self._info.features[video_key].shape or (), (facts.height, facts.width)
+        # Older datasets say (channels, height, width).
+        if size not in (shape[:2], shape[1:]):
+            return f'its pictures are {facts.width}x{facts.height}'
+        # The rate of a single frame is anything.
+        if num_frames > 1 and abs(facts.fps - self._info.fps) > 1e-3 * self._info.fps:
+            return f'it has {facts.fps:g} frames per second'
+        return ''
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """
+    Frames of one episode.
+
+    :param path: the file, below the root
+    :param first: number of the first
+    :param num_sound: so many of them, from the first one on, can be shown
+    :param problem: why there is none; empty if there are some
+    """
+
+    path: str
+    first: int
+    num_sound: int
+    problem: str = ''
+
+
+def known_shots(
+    video_key: str,
+    table: EpisodeTable,
+    rows: Mapping[int, Rows],
+    reader: FrameReader,
+    fps: int,
+) -> dict[int, Shot]:
+    """Find the frames of the episodes that meta/episodes knows of."""
+    spans = table.videos[video_key]
+    places = sorted(rows_in_table(table).items())
+    shots: dict[int, Shot] = {}
+    in_file = sorted(places, key=lambda one: (spans.files[one[1]], one[0]))
+    for path, group in groupby(in_file, key=lambda one: spans.files[one[1]]):
+        episodes = list(group)
+        frames = reader.frames(video_key, path)
+        stated = [int(table.length[row]) for _, row in episodes]
+        firsts = first_frames(
+            [float(spans.begin[row]) for _, row in episodes],
+            [
+                rows[index].length if index in rows else length
+                for (index, _), length in zip(episodes, stated, strict=True)
+            ],
+            stated,
+            len(frames),
+            fps,
+        )
+        begins = sorted(one for one in firsts if one is not None)
+        for (index, _), first in zip(episodes, firsts, strict=True):
+            if frames.problem or first is None:
+                unknown = f'which frames of {path} are its own cannot be told'
+                shots[index] = Shot(path, 0, 0, frames.problem or unknown)
+                continue
+            next_one = bisect_right(begins, first)
+            behind = begins[next_one] if next_one < len(begins) else len(frames)
+            shots[index] = Shot(path, first, frames.following(first, behind - first))
+    return shots
+
+
+def walked_shots(
+    video_key: str,
+    run: Mapping[int, Rows],
+    known: Mapping[int, tuple[Shot, int]],
+    reader: FrameReader,
+    num_lost: int,
+) -> dict[int, Shot]:
+    """
+    Find the frames of episodes that meta/episodes does not know of.
+
+    :param run: episodes that follow each other, none left out
+    :param known: all others: their frames, and how many rows they have
+    :param num_lost: rows of episodes after the run that are lost
+    :return: those of the first of them for which rows and frames add up
+    """
+    counts = {path: len(reader.frames(video_key, path)) for path in reader.paths(video_key)}
+    begin, end = min(run), max(run)
+    before = after = None
+    if begin:
+        shot, length = known.get(begin - 1, (None, 0))
+        if shot is None or shot.problem:
+            return {}
+        before = (shot.path, shot.first + length)
+    followers = [index for index in known if index > end]
+    if followers:
+        shot, _ = known[min(followers)]
+        if shot.problem:
+            return {}
+        after = (shot.path, shot.first)
+    row_counts = [rows.length for rows in run.values()]
+    found = walk(free_spans(counts, before, after), row_counts, 0 if followers else num_lost)
+    return {
+        index: Shot(
+            span.path,
+            span.begin,
+            reader.frames(video_key, span.path).following(span.begin, span.end - span.begin),
+        )
+        for index, span in zip(run, found, strict=False)
+    }

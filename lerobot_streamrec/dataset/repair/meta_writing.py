@@ -25,6 +25,7 @@ from lerobot_streamrec.dataset.check.finding_codes import WRONG_FEATURE, WRONG_V
 from lerobot_streamrec.dataset.format.episode_reader import read_parquet, read_schema
 from lerobot_streamrec.dataset.format.episode_table import VideoPlace
 from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES
+from lerobot_streamrec.dataset.format.info import chosen_splits
 from lerobot_streamrec.dataset.format.info_rules import info_faults, REPLACEMENTS
 from lerobot_streamrec.dataset.format.layout import (
     DATA_PATH,
@@ -33,13 +34,12 @@ from lerobot_streamrec.dataset.format.layout import (
     VIDEO_PATH,
 )
 from lerobot_streamrec.dataset.format.parquet import to_bytes
-from lerobot_streamrec.dataset.format.splits import chosen_splits
 from lerobot_streamrec.dataset.format.statistics_file import AllStatistics
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept
 from lerobot_streamrec.dataset.rebuild.plan import file_index
-from lerobot_streamrec.dataset.repair.matching import rows_in_table
 from lerobot_streamrec.dataset.repair.plan import RepairPlan
+from lerobot_streamrec.dataset.repair.task_sources import rows_in_table
 from lerobot_streamrec.errors import DatasetCorruptError
 from lerobot_streamrec.video.mp4.damage_scan import video_facts
 import pyarrow as pa

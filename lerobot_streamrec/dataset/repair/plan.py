@@ -22,8 +22,7 @@ from itertools import groupby
 from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.format.catalog import Catalog
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow, VideoPlace
-from lerobot_streamrec.dataset.format.format_version import CODEBASE_VERSION
-from lerobot_streamrec.dataset.format.info import DatasetInfo
+from lerobot_streamrec.dataset.format.info import CODEBASE_VERSION, DatasetInfo
 from lerobot_streamrec.dataset.format.layout import CHUNKS_SIZE, FileIndex
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, kept_episodes, Piece
 from lerobot_streamrec.dataset.repair.cutting import Cutting

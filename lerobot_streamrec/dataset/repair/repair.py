@@ -22,13 +22,13 @@ import time
 
 from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.check.check import check_dataset, Watcher
-from lerobot_streamrec.dataset.check.report import CheckReport
+from lerobot_streamrec.dataset.check.findings import CheckReport
+from lerobot_streamrec.dataset.format.files import lock_holder
 from lerobot_streamrec.dataset.format.layout import LOCK, OWNER, REBUILD
-from lerobot_streamrec.dataset.format.lock import lock_holder
 from lerobot_streamrec.dataset.rebuild.assemble import Progress
-from lerobot_streamrec.dataset.rebuild.changing import locked
 from lerobot_streamrec.dataset.rebuild.disk import Disk
 from lerobot_streamrec.dataset.rebuild.exchange import folder_beside, rebuilding
+from lerobot_streamrec.dataset.rebuild.plan import locked
 from lerobot_streamrec.dataset.repair.assemble import assemble_repaired
 from lerobot_streamrec.dataset.repair.plan import plan_repair, RepairPlan
 from lerobot_streamrec.dataset.repair.quarantine import quarantine_folder, set_aside

@@ -11,12 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""
-Rows of broken data files, by what the rows themselves say.
-
-A stretch is what may be an episode: rows that stand together, with one ``episode_index`` and a
-``frame_index`` that begins once.
-"""
+"""Where the rows of an episode are to be had, with which values."""
 
 from __future__ import annotations
 
@@ -24,13 +19,84 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lerobot_streamrec.dataset.check.columns import Columns
 from lerobot_streamrec.dataset.check.info import CheckedInfo
-from lerobot_streamrec.dataset.check.reading import integers, Ints, ProblemError, runs, UNREADABLE
+from lerobot_streamrec.dataset.check.reading import (
+    Columns,
+    integers,
+    Ints,
+    numbers,
+    ProblemError,
+    runs,
+    UNREADABLE,
+)
+from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, FeatureSpec
 from lerobot_streamrec.dataset.format.parquet import TableFile
-from lerobot_streamrec.dataset.repair.row_values import whole_values
+from lerobot_streamrec.errors import DatasetCorruptError
+from lerobot_streamrec.video.mp4.damage_scan import decode_picture
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.parquet as pq
+
+Mask = npt.NDArray[np.bool_]
+
+_UNFIT = (ProblemError, *UNREADABLE)
+
+
+def whole_values(columns: Columns, num_rows: int, info: CheckedInfo) -> Mask:
+    """
+    Look at every value of every feature; those that number the rows are left to others.
+
+    :return: per row, whether all its values can be used
+    """
+    whole = np.ones(num_rows, np.bool_)
+    for key in info.columns:
+        if key in DEFAULT_FEATURES:
+            continue
+        try:
+            column = columns.column(key)
+        except ProblemError:
+            return np.zeros(num_rows, np.bool_)
+        whole &= ~np.asarray(column.is_null().to_numpy(), np.bool_)
+        whole &= _of_column(column, key, info)
+    return whole
+
+
+def _of_column(column: pa.ChunkedArray, key: str, info: CheckedInfo) -> Mask:
+    spec = info.features[key]
+    if key in info.cameras:
+        return np.array([_is_picture(one, spec) for one in column], np.bool_)
+    if key in info.numeric:
+        try:
+            return _finite(column, spec)
+        except _UNFIT:
+            # Single rows may be fit.
+            rows = range(len(column))
+            return np.array([_is_number(column.slice(row, 1), spec) for row in rows], np.bool_)
+    is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    return np.full(len(column), is_text or spec.dtype != 'string')
+
+
+def _finite(column: pa.ChunkedArray, spec: FeatureSpec) -> Mask:
+    return np.asarray(np.isfinite(numbers(column, spec)).all(axis=(1, 2)), np.bool_)
+
+
+def _is_number(cell: pa.ChunkedArray, spec: FeatureSpec) -> bool:
+    try:
+        return not cell.null_count and bool(_finite(cell, spec)[0])
+    except _UNFIT:
+        return False
+
+
+def _is_picture(cell: pa.Scalar, spec: FeatureSpec) -> bool:
+    assert spec.shape is not None
+    try:
+        content = cell['bytes'].as_py()
+        frame = decode_picture(content)
+    except (DatasetCorruptError, KeyError, IndexError, TypeError):
+        return False
+    # Older datasets say (channels, height, width).
+    return (frame.height, frame.width) in (spec.shape[:2], spec.shape[1:])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

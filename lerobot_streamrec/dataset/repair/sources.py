@@ -32,20 +32,30 @@ from lerobot_streamrec.dataset.check.finding_codes import (
     WRONG_FEATURE,
     WRONG_VERSION,
 )
-from lerobot_streamrec.dataset.check.findings import Findings
+from lerobot_streamrec.dataset.check.findings import CheckReport, Findings
 from lerobot_streamrec.dataset.check.info import check_info, CheckedInfo
 from lerobot_streamrec.dataset.check.reading import parquet_below, read_json
-from lerobot_streamrec.dataset.check.report import CheckReport
 from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES
-from lerobot_streamrec.dataset.format.format_version import refuse_other_version
-from lerobot_streamrec.dataset.format.info import refuse_other_storage, whole_fps
+from lerobot_streamrec.dataset.format.info import (
+    refuse_other_storage,
+    refuse_other_version,
+    whole_fps,
+)
 from lerobot_streamrec.dataset.format.info_rules import load_object, read_small_file
 from lerobot_streamrec.dataset.format.layout import INFO
-from lerobot_streamrec.dataset.repair.frame_places import known_shots, Shot, walked_shots
-from lerobot_streamrec.dataset.repair.frame_reader import FrameReader
-from lerobot_streamrec.dataset.repair.matching import matched_rows, rows_in_table
+from lerobot_streamrec.dataset.repair.frame_sources import (
+    FrameReader,
+    known_shots,
+    Shot,
+    walked_shots,
+)
 from lerobot_streamrec.dataset.repair.row_sources import DataFiles, read_rows, Rows
-from lerobot_streamrec.dataset.repair.task_sources import read_tasks, Tasks
+from lerobot_streamrec.dataset.repair.task_sources import (
+    matched_rows,
+    read_tasks,
+    rows_in_table,
+    Tasks,
+)
 from lerobot_streamrec.errors import DatasetCorruptError
 import numpy as np
 

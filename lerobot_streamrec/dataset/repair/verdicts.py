@@ -18,8 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 import math
 
-from lerobot_streamrec.dataset.repair.matching import rows_in_table
 from lerobot_streamrec.dataset.repair.sources import Source, Sources
+from lerobot_streamrec.dataset.repair.task_sources import rows_in_table
 
 
 @dataclass(slots=True, eq=False)

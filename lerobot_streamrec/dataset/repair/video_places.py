@@ -11,16 +11,12 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""
-Which frames of a video are whose.
-
-What meta/episodes says of it is believed as far as it does not contradict itself or the frames;
-otherwise the order of the episodes tells, if their rows and the frames add up.
-"""
+"""Where the frames of episodes lie in their videos, found by walking through these."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -69,3 +65,70 @@ def _is_sound(begins: Sequence[int], counts: Sequence[int]) -> bool:
             return False
         end = begin + count
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """
+    Frames of one file.
+
+    :param path: the file, below the root
+    :param begin: number of the first
+    :param end: number after the last
+    """
+
+    path: str
+    begin: int
+    end: int
+
+
+def free_spans(
+    files: Mapping[str, int], before: tuple[str, int] | None, after: tuple[str, int] | None
+) -> list[Span]:
+    """
+    List the frames between two known episodes.
+
+    :param files: how many frames each file has, in the order of the files
+    :param before: file and frame at which the episode before ends; None if there is none
+    :param after: file and frame at which the episode after begins; None if there is none
+    """
+    paths = list(files)
+    first = paths.index(before[0]) if before and before[0] in files else 0
+    last = paths.index(after[0]) if after and after[0] in files else len(paths) - 1
+    found = []
+    for path in paths[first : last + 1]:
+        begin = before[1] if before and path == before[0] else 0
+        end = after[1] if after and path == after[0] else files[path]
+        if begin < end:
+            found.append(Span(path, begin, end))
+    return found
+
+
+def walk(spans: Sequence[Span], row_counts: Sequence[int], num_lost: int) -> list[Span]:
+    """
+    Give the frames to the episodes, in order, as far as they add up.
+
+    :param spans: free frames
+    :param row_counts: rows of each episode
+    :param num_lost: frames at the end that are of episodes whose rows are lost
+    :return: one per episode; fewer if frames and rows do not add up from there on
+    """
+    given: list[Span] = []
+    for span in spans:
+        here: list[Span] = []
+        begin = span.begin
+        for count in row_counts[len(given) :]:
+            if begin + count > span.end:
+                break
+            here.append(Span(span.path, begin, begin + count))
+            begin += count
+        is_last = len(given) + len(here) == len(row_counts)
+        rest = span.end - begin
+        # What is left over at the end must be what the lost rows leave over.
+        beyond = sum(one.end - one.begin for one in spans[spans.index(span) + 1 :])
+        if rest and not (is_last and rest + beyond == num_lost):
+            break
+        given += here
+        if is_last:
+            break
+    return given

@@ -22,13 +22,19 @@ from pathlib import Path
 
 from lerobot_streamrec.dataset.commit.undo import UNDONE, UndoneEpisode
 from lerobot_streamrec.dataset.commit.writer import DatasetWriter
-from lerobot_streamrec.dataset.format.cuts import cuts_within, instant_ns, parse_cuts
-from lerobot_streamrec.dataset.format.draft import SavedEpisode
+from lerobot_streamrec.dataset.format.data_rows import read_row_stamps, ROW, row_stamps_table
 from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.format.layout import STAGING
 from lerobot_streamrec.dataset.format.parquet import to_bytes
-from lerobot_streamrec.dataset.format.row_stamps import read_row_stamps, ROW, row_stamps_table
-from lerobot_streamrec.dataset.format.take_record import read_take_record, TakenCamera, TakeRecord
+from lerobot_streamrec.dataset.format.state import SavedEpisode
+from lerobot_streamrec.dataset.format.take_record import (
+    cuts_within,
+    instant_ns,
+    parse_cuts,
+    read_take_record,
+    TakenCamera,
+    TakeRecord,
+)
 from lerobot_streamrec.dataset.takes.drafting import draft_of
 from lerobot_streamrec.dataset.takes.journal import Journal, read_journal
 from lerobot_streamrec.dataset.takes.saved_take import (

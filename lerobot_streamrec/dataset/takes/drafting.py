@@ -11,20 +11,34 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""From a take on the disk to an episode that can be committed."""
+"""From what a take left on disk to the draft of an episode."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from lerobot_streamrec.dataset.format.draft import EpisodeDraft, VideoDraft
-from lerobot_streamrec.dataset.format.take_record import TakeRecord
+from lerobot_streamrec.dataset.format.features import camera_feature, FeatureSpec, VIDEO_CODEC
+from lerobot_streamrec.dataset.format.state import EpisodeDraft, VideoDraft
+from lerobot_streamrec.dataset.format.take_record import TakenCamera, TakeRecord
 from lerobot_streamrec.dataset.takes.journal import read_journal
 from lerobot_streamrec.dataset.takes.whole_videos import WholeVideo
 from lerobot_streamrec.errors import CommitError
+from lerobot_streamrec.video.codecs.config import parse_config_record
 import numpy as np
 import numpy.typing as npt
+
+
+def feature_of(camera: TakenCamera) -> FeatureSpec:
+    """
+    Describe a camera, with its size and codec.
+
+    :param camera: a take's camera
+    """
+    info = dict(camera.encoder_info)
+    if camera.encoder is not None:
+        info[VIDEO_CODEC] = parse_config_record(camera.encoder).codec
+    return camera_feature(camera.height, camera.width, info)
 
 
 def draft_of(

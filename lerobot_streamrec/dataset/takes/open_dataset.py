@@ -11,11 +11,12 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Opening a root: a new dataset, or one to append to."""
+"""Opening a root: a new dataset, or one to append to; or only what that would say."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 import os
 from pathlib import Path
 
@@ -26,20 +27,35 @@ from lerobot_streamrec.dataset.format.features import (
     vector_feature,
     with_info,
 )
-from lerobot_streamrec.dataset.format.files import Files
+from lerobot_streamrec.dataset.format.files import DatasetLock, Files, lock_holder
 from lerobot_streamrec.dataset.format.info import DatasetInfo, read_info, with_defaults
-from lerobot_streamrec.dataset.format.layout import INFO, OWN, STAGING
-from lerobot_streamrec.dataset.format.leftovers import quarantine_all, return_videos
+from lerobot_streamrec.dataset.format.layout import (
+    INFO,
+    OWN,
+    refuse_inside_dataset,
+    refuse_links,
+    refuse_special_files,
+    STAGING,
+)
 from lerobot_streamrec.dataset.format.load_state import refuse_another_kind, resumed_state
-from lerobot_streamrec.dataset.format.lock import DatasetLock
 from lerobot_streamrec.dataset.format.parquet import READ_ERRORS, warm_up
 from lerobot_streamrec.dataset.format.state import DatasetState
-from lerobot_streamrec.dataset.format.symlink_guard import refuse_links, refuse_special_files
 from lerobot_streamrec.dataset.format.table_rules import open_table, refuse_odd_tables
-from lerobot_streamrec.dataset.format.take_record import read_take_record, RECORD, TakeRecord
+from lerobot_streamrec.dataset.format.take_record import (
+    quarantine_all,
+    read_take_record,
+    RECORD,
+    return_videos,
+    TakeRecord,
+)
 from lerobot_streamrec.dataset.rebuild.exchange import finish_rebuild
 from lerobot_streamrec.dataset.takes.salvage import salvage_takes, SAVE
-from lerobot_streamrec.errors import ConfigError, DatasetCorruptError, DatasetExistsError
+from lerobot_streamrec.errors import (
+    ConfigError,
+    DatasetCorruptError,
+    DatasetExistsError,
+    DatasetLockedError,
+)
 from lerobot_streamrec.video.codecs.depth_config import stored_depth
 
 # What a first commit that was interrupted leaves, without info.json.
@@ -190,24 +206,6 @@ def resumable_info(
     return info
 
 
-def refuse_inside_dataset(root: Path) -> None:
-    """
-    Refuse a new dataset in the folder of another one.
-
-    Readers look for files in any folder there, and what no episode of the other one refers to is
-    moved to its quarantine when it is opened.
-
-    :raise DatasetExistsError: naming the other dataset
-    """
-    # Unlike ``resolve``, this raises nothing on links that lead in a circle.
-    real = Path(os.path.realpath(root))
-    for parent in (*root.absolute().parents, *real.parents):
-        if os.path.lexists(parent / INFO):
-            raise DatasetExistsError(
-                f'{root} lies in the dataset at {parent}; choose a folder outside of it'
-            )
-
-
 def unfinished_folders(root: Path) -> list[Path]:
     """
     List what an interrupted first commit left; changes nothing.
@@ -242,3 +240,66 @@ def _num_rows(path: Path) -> int:
     except READ_ERRORS:
         return 1
 
+
+@dataclass(frozen=True, slots=True)
+class RootOutlook:
+    """
+    What would become of a root.
+
+    :param info: of the dataset there, or of the one to be made
+    :param is_new: whether there is none yet
+    :param num_takes: that a crash interrupted, and the next start deals with
+    """
+
+    info: DatasetInfo
+    is_new: bool
+    num_takes: int
+
+
+def look_at_root(
+    root: Path,
+    *,
+    fps: int,
+    robot_type: str | None,
+    features: Mapping[str, FeatureSpec],
+    resume: bool,
+) -> RootOutlook:
+    """
+    Say what opening a root would come to; the arguments are those of ``open_dataset``.
+
+    Whether all files of a dataset are there is not looked at.
+
+    :raise ConfigError: if the root cannot be written to
+    :raise DatasetExistsError: if something else is there, or appending was not asked for
+    :raise DatasetLockedError: if a recorder writes there
+    :raise DatasetMismatchError: if the dataset there is of another kind
+    :raise DatasetCorruptError: if its info.json cannot be read
+    """
+    try:
+        refuse_links(root)
+        refuse_special_files(root)
+        holder = lock_holder(root)
+        if holder is not None:
+            raise DatasetLockedError(f'{root} is being written by {holder}')
+        unfinished_folders(root)
+        _refuse_unwritable(root)
+        num_takes = sum(1 for _ in (root / STAGING).glob('*'))
+        if not os.path.lexists(root / INFO):
+            new = DatasetInfo(fps, robot_type, with_defaults(features))
+            return RootOutlook(new, is_new=True, num_takes=num_takes)
+    except OSError as error:
+        raise ConfigError(
+            'root', str(root), f'{error.strerror or error}; choose a folder that can be written to'
+        ) from error
+    info = resumable_info(root, fps, robot_type, features, resume=resume)
+    return RootOutlook(info, is_new=False, num_takes=num_takes)
+
+
+def _refuse_unwritable(root: Path) -> None:
+    present = root
+    while not present.exists() and present != present.parent:
+        present = present.parent
+    if not present.is_dir() or not os.access(present, os.W_OK | os.X_OK):
+        raise ConfigError(
+            'root', str(root), f'{present} cannot be written to; choose another folder'
+        )

@@ -21,12 +21,16 @@ import logging
 from pathlib import Path
 
 from lerobot_streamrec.dataset.commit.writer import DatasetWriter
-from lerobot_streamrec.dataset.format.cuts import cuts_within
-from lerobot_streamrec.dataset.format.draft import EpisodeDraft
 from lerobot_streamrec.dataset.format.files import ASIDE, Files
 from lerobot_streamrec.dataset.format.layout import STAGING
-from lerobot_streamrec.dataset.format.leftovers import saved_take_ids
-from lerobot_streamrec.dataset.format.take_record import DISCARDED, read_take_record, TakeRecord
+from lerobot_streamrec.dataset.format.state import EpisodeDraft
+from lerobot_streamrec.dataset.format.take_record import (
+    cuts_within,
+    DISCARDED,
+    read_take_record,
+    saved_take_ids,
+    TakeRecord,
+)
 from lerobot_streamrec.dataset.takes.deferred import DeferredTakes
 from lerobot_streamrec.dataset.takes.drafting import draft_of
 from lerobot_streamrec.dataset.takes.journal import read_journal

@@ -11,18 +11,89 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""saved.json: a take that is saved, and of which something is still to be encoded."""
+"""A take that is saved and not encoded yet, and the order in which these follow."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 import json
 import logging
 from pathlib import Path
 from typing import Any
 
-from lerobot_streamrec.errors import DatasetCorruptError
+from lerobot_streamrec.dataset.format.take_record import TakenCamera
+from lerobot_streamrec.dataset.takes.counting import counting_of
+from lerobot_streamrec.errors import DatasetCorruptError, EncoderError
+from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.depth_config import stored_depth
+from lerobot_streamrec.video.encode.decoders import decoded
+from lerobot_streamrec.video.encode.decoding_encoder import DecodingEncoder
+from lerobot_streamrec.video.encode.fallback_encoder import open_with_fallback
+from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
+from lerobot_streamrec.video.encode.unwritten_frames import EncoderAccount
+
+
+class LateChain:
+    """
+    Makes a video of frames as an encoder takes them, and then of pictures as cameras send them.
+
+    The first of these may be damaged or repeat what came before: that is remembered. Owned by one
+    thread.
+
+    :param name: name of the video, for the log
+    :param camera: the camera that took the frames
+    :param target: file to make
+    :param config: encoder settings
+    :param fps: frames per second
+    """
+
+    def __init__(
+        self, name: str, camera: TakenCamera, target: Path, config: EncoderConfig, fps: int
+    ) -> None:
+        stored = stored_depth(camera.encoder_info)
+        depth, unit = (stored.config, stored.unit) if stored else (None, '')
+        sizes = {'height': camera.height, 'width': camera.width}
+        counting = counting_of(depth, unit, **sizes)
+        self.file = open_with_fallback(target, config, EncoderAccount(), fps=fps, **sizes)
+        self.counted = counting.counted
+        self._counting = counting.before(self.file)
+        self._decoding = DecodingEncoder(self._counting, name, begin=self._begin)
+        self._before: Callable[[], None] | None = None
+
+    def show(self, frame: Any) -> None:
+        """Encode a frame of the file."""
+        self.file.encode(frame)
+        self._before = self.file.repeat
+
+    def skip(self, *, frame: Any = None, picture: Picture | None = None) -> None:
+        """Remember the picture before the next one, without encoding it."""
+        if frame is not None:
+            self._before = partial(self.file.encode, frame)
+        elif picture is not None:
+            self._before = partial(self._encode_decoded, picture)
+
+    def _encode_decoded(self, picture: Picture) -> None:
+        self._counting.encode(decoded(picture))
+
+    def _begin(self) -> None:
+        if self._before is None:
+            raise EncoderError('there is no picture that the first frame could repeat')
+        self._before()
+
+    def push(self, picture: Any) -> None:
+        """Encode a picture; None: the one before it once more."""
+        if picture is None:
+            self._decoding.repeat()
+        else:
+            self._decoding.encode(picture)
+
+    def finish(self) -> EncodedVideo:
+        """Close the file and say what is in it."""
+        return self._decoding.finish()
+
 
 _log = logging.getLogger(__name__)
 

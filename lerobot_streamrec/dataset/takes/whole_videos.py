@@ -24,7 +24,7 @@ import logging
 import os
 from pathlib import Path
 
-from lerobot_streamrec.dataset.format.decoded_camera import DecodedCamera
+from lerobot_streamrec.dataset.format.histograms import DecodedCamera
 from lerobot_streamrec.dataset.format.take_record import (
     REST_SUFFIX,
     SPOOL_SUFFIX,
@@ -32,7 +32,7 @@ from lerobot_streamrec.dataset.format.take_record import (
     TakeRecord,
     video_name,
 )
-from lerobot_streamrec.dataset.takes.late_chain import LateChain
+from lerobot_streamrec.dataset.takes.saved_take import LateChain
 from lerobot_streamrec.errors import (
     EncoderError,
     StreamrecError,

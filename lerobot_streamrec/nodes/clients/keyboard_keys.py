@@ -19,7 +19,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 
-from lerobot_streamrec.nodes.clients.heard import Event, Status
+from lerobot_streamrec.nodes.clients.recorder_link import Event, Status
 
 LEFT, RIGHT, ESCAPE, ENTER, BACKSPACE = 'left', 'right', 'escape', 'enter', 'backspace'
 """Keys that are no character; all others are the character itself."""

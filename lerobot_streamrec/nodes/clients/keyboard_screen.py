@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from lerobot_streamrec.nodes.clients.heard import Event, Status
 from lerobot_streamrec.nodes.clients.keyboard_keys import Keyboard, Sent, SILENT_S, UNANSWERED_S
+from lerobot_streamrec.nodes.clients.recorder_link import Event, Status
 from rich.cells import cell_len, set_cell_size
 
 _WIDE, _TALL = 72, 16

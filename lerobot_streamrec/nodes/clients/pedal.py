@@ -24,10 +24,9 @@ from typing import Any
 
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.installed import EXIT_CONFIG
-from lerobot_streamrec.nodes.clients.heard import Event
 from lerobot_streamrec.nodes.clients.input_devices import DEVICES, key_code, list_devices
 from lerobot_streamrec.nodes.clients.pedal_device import PedalDevice
-from lerobot_streamrec.nodes.clients.recorder_link import RecorderLink
+from lerobot_streamrec.nodes.clients.recorder_link import Event, RecorderLink
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.logging_bridge import install
 from lerobot_streamrec.nodes.parameters.parameter_reader import Spec

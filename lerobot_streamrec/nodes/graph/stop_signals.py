@@ -11,16 +11,70 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""SIGINT, SIGTERM and SIGHUP ask for an orderly end, however often and whenever they come."""
+"""How a process is told to end: signals, and the death of its launcher."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 import logging
+import os
+from pathlib import Path
 import signal
 import threading
 from typing import Any
 
-from lerobot_streamrec.nodes.graph.launcher import Launcher
+# A process that has ended keeps its number until its parent reads its status.
+_ENDED = ('Z', 'X')
+
+
+class Launcher:
+    """
+    A process above this one, such as ``ros2 launch``, perhaps with others in between.
+
+    It is known by its number and the instant at which it began, so that another process that gets
+    the number later is not taken for it. One that has ended before this is made is none of the
+    processes above this one.
+
+    :param pid: its number
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        began = _began(pid)
+        self._began = began if pid in _above() else None
+
+    def __str__(self) -> str:
+        return f'process {self._pid}'
+
+    def is_gone(self) -> bool:
+        """Tell whether it has ended. Never blocks."""
+        return self._began is None or _began(self._pid) != self._began
+
+
+def _above() -> Iterator[int]:
+    """Yield the numbers of the processes above this one, the nearest first."""
+    pid = os.getppid()
+    while pid:
+        yield pid
+        fields = _fields(pid)
+        pid = int(fields[1]) if fields else 0
+
+
+def _began(pid: int) -> str | None:
+    """Return when a process began, in ticks since the system did; None: it has ended."""
+    fields = _fields(pid)
+    return None if not fields or fields[0] in _ENDED else fields[19]
+
+
+def _fields(pid: int) -> list[str]:
+    """Return the fields of /proc/PID/stat from the state on; empty if there is no such process."""
+    try:
+        text = Path(f'/proc/{pid}/stat').read_text('ascii', errors='replace')
+    except OSError:
+        return []
+    # The name before it may hold anything, blanks and brackets too.
+    return text.rpartition(')')[2].split()
+
 
 _log = logging.getLogger(__name__)
 

@@ -11,16 +11,41 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What type a topic has, asked of the graph before anything is recorded."""
+"""The type of a topic that is not there yet, and its class."""
 
 from __future__ import annotations
 
+from importlib import import_module
 import time
 from typing import Any
 
 from lerobot_streamrec.errors import ConfigError, StartInterruptedError
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from rclpy.node import Node
+
+
+def load_message_class(parameter: str, message_type: str) -> type:
+    """
+    Import the class of a message type.
+
+    :param parameter: the setting that names it, for the error
+    :param message_type: such as ``sensor_msgs/msg/JointState``
+    :raise ConfigError: if there is no such type on this machine
+    """
+    package, _, name = message_type.partition('/msg/')
+    try:
+        found = getattr(import_module(f'{package}.msg'), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            parameter,
+            message_type,
+            f'this type is not installed ({error}); write it as sensor_msgs/msg/JointState, and '
+            'source the workspace that has it',
+        ) from error
+    if not isinstance(found, type):
+        raise ConfigError(parameter, message_type, 'this is no message type')
+    return found
+
 
 _POLL_S = 0.1
 _SAY_EVERY_S = 5.0

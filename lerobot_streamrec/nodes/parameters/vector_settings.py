@@ -22,15 +22,15 @@ from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.message_types import has_header, JOINT_FIELDS
 from lerobot_streamrec.dataset.format.features import check_feature_key
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.graph.message_class import load_message_class
+from lerobot_streamrec.nodes.graph.topic_types import load_message_class
 from lerobot_streamrec.nodes.parameters.parameter_reader import defaults_of, ParameterReader, Spec
-from lerobot_streamrec.nodes.parameters.stream_settings import Source
-from lerobot_streamrec.nodes.parameters.timing_settings import (
+from lerobot_streamrec.nodes.parameters.stream_settings import (
     HEADER,
     read_choice,
     read_timing,
     read_topic,
     RECEIVE,
+    Source,
     Timing,
 )
 from lerobot_streamrec.recording.config import DTYPES, StreamConfig

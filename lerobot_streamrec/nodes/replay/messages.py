@@ -25,7 +25,7 @@ from lerobot_streamrec.conversions.parts import TimedVector
 from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.depth_frame import METRES, MILLIMETRES
 from lerobot_streamrec.errors import ConfigError, VectorError
-from lerobot_streamrec.nodes.graph.message_class import load_message_class
+from lerobot_streamrec.nodes.graph.topic_types import load_message_class
 from lerobot_streamrec.nodes.replay.schedule import Step
 from lerobot_streamrec.nodes.replay.streams import IMAGE, PlayedStream
 from lerobot_streamrec.video.codecs.depth_config import (

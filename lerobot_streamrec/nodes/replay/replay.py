@@ -24,8 +24,8 @@ from builtin_interfaces.msg import Time
 from lerobot_streamrec.conversions.message_types import has_header
 from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.graph.message_class import load_message_class
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
+from lerobot_streamrec.nodes.graph.topic_types import load_message_class
 from lerobot_streamrec.nodes.parameters.vector_settings import ACTION
 from lerobot_streamrec.nodes.replay.messages import Numbers, Pictures
 from lerobot_streamrec.nodes.replay.schedule import (
@@ -35,8 +35,7 @@ from lerobot_streamrec.nodes.replay.schedule import (
     stream_instants,
 )
 from lerobot_streamrec.nodes.replay.settings import ReplaySettings
-from lerobot_streamrec.nodes.replay.streams import plan_of, PlayedStream
-from lerobot_streamrec.nodes.replay.topic_watch import TopicWatch
+from lerobot_streamrec.nodes.replay.streams import plan_of, PlayedStream, TopicWatch
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 from rclpy.duration import Duration
 from rclpy.exceptions import InvalidTopicNameException

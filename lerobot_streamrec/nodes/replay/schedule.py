@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from lerobot_streamrec.dataset.format.cuts import Cut, instant_ns, parse_cuts
-from lerobot_streamrec.dataset.format.row_stamps import ROW
+from lerobot_streamrec.dataset.format.data_rows import ROW
+from lerobot_streamrec.dataset.format.take_record import Cut, instant_ns, parse_cuts
 from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.replay.settings import RECORDED, ReplaySettings

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader, Spec
-from lerobot_streamrec.nodes.parameters.timing_settings import read_choice
+from lerobot_streamrec.nodes.parameters.stream_settings import read_choice
 from lerobot_streamrec.nodes.settings import absolute_path
 
 NOW = 'now'

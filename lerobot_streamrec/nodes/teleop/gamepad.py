@@ -21,8 +21,8 @@ import math
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
 from lerobot_streamrec.nodes.graph.heard_topic import HeardTopic
 from lerobot_streamrec.nodes.teleop.continuity import Continuity
+from lerobot_streamrec.nodes.teleop.senses import TopicReport
 from lerobot_streamrec.nodes.teleop.teleop_settings import BINDINGS, JOY_TYPE, TeleopSettings
-from lerobot_streamrec.nodes.teleop.topic_report import TopicReport
 from lerobot_streamrec.recording.operating.presses import Binding, Presses
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node

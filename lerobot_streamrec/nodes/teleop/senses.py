@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Presses in the messages of a topic, by its type or a condition."""
+"""What each kind of teleop topic is read for, and how it is told."""
 
 from __future__ import annotations
 
@@ -23,9 +23,66 @@ from typing import Any
 from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.reader import SelectorReader
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.graph.message_class import load_message_class
+from lerobot_streamrec.nodes.graph.topic_types import load_message_class
 from lerobot_streamrec.nodes.teleop.trigger_rule import TriggerRule
 from lerobot_streamrec.recording.operating.presses import Binding, Presses
+from rclpy.node import Node
+
+_ABSENT_S = 10.0
+
+
+class TopicReport:
+    """
+    Logs that nobody publishes a topic, or why it cannot be used. Owned by the executor's thread.
+
+    :param node: the main node, which logs
+    :param topic: full name
+    :param purpose: the setting that waits for it, such as ``teleop.triggers`` and the trigger
+    """
+
+    def __init__(self, node: Node, topic: str, purpose: str) -> None:
+        self._log: Any = node.get_logger()
+        self._topic = topic
+        self._purpose = purpose
+        self._begin_s: float | None = None
+        self._is_absence_told = False
+        self._problem = ''
+
+    @property
+    def problems(self) -> list[str]:
+        """Reason why the topic cannot be used; empty if it can, or if nobody publishes it."""
+        return [self._problem] if self._problem else []
+
+    def look(self, now_s: float, *, is_published: bool) -> None:
+        """
+        Take note of whether somebody publishes the topic.
+
+        :param now_s: steady clock
+        """
+        self._begin_s = now_s if self._begin_s is None else self._begin_s
+        if is_published:
+            self._is_absence_told = True
+        elif not self._is_absence_told and now_s - self._begin_s >= _ABSENT_S:
+            self._is_absence_told = True
+            self._log.warning(
+                f'nobody has published {self._topic} for {_ABSENT_S:g} s: {self._purpose} waits '
+                'for it'
+            )
+
+    def tell(self, problem: str) -> None:
+        """
+        Take note of what keeps the topic from being used.
+
+        :param problem: empty: nothing does
+        """
+        if problem and problem != self._problem:
+            self._log.error(problem)
+        self._problem = problem
+
+    def warn(self, text: str) -> None:
+        """Log a warning."""
+        self._log.warning(text)
+
 
 _BOOL = 'std_msgs/msg/Bool'
 _EMPTY = 'std_msgs/msg/Empty'
@@ -182,5 +239,3 @@ def _number_of(
         return float(value)
 
     return value_of
-
-

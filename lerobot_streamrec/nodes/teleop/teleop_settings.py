@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.parameters.parameter_reader import defaults_of, ParameterReader, Spec
-from lerobot_streamrec.nodes.parameters.timing_settings import read_topic
+from lerobot_streamrec.nodes.parameters.stream_settings import read_topic
 from lerobot_streamrec.nodes.teleop.trigger_rule import parse_triggers, TriggerRule
 from lerobot_streamrec.recording.operating.config import OperatingConfig
 from lerobot_streamrec.recording.operating.presses import Binding, parse_bindings

@@ -22,7 +22,7 @@ import re
 
 from lerobot_streamrec.conversions.selector import parse_selector, Selector
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.parameters.timing_settings import check_topic
+from lerobot_streamrec.nodes.parameters.stream_settings import check_topic
 from lerobot_streamrec.recording.operating.presses import checked_command
 
 COMPARISONS = {'>': operator.gt, '<': operator.lt, '>=': operator.ge, '<=': operator.le}

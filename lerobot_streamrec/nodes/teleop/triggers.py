@@ -11,22 +11,22 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Topics of any type that give commands: pedals, buttons, the gripper of a leader arm."""
+"""Teleop: topics of gamepads and others, and the commands that they trigger."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+import time
 from typing import Any
 
 from lerobot_streamrec.errors import ConfigError, MessageError
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
 from lerobot_streamrec.nodes.graph.heard_topic import HeardTopic
-from lerobot_streamrec.nodes.graph.message_class import load_message_class
+from lerobot_streamrec.nodes.graph.topic_types import load_message_class
 from lerobot_streamrec.nodes.teleop.continuity import Continuity
-from lerobot_streamrec.nodes.teleop.gamepad import DEPTH, Give
-from lerobot_streamrec.nodes.teleop.senses import find_sense, Sense
-from lerobot_streamrec.nodes.teleop.teleop_settings import TRIGGERS
-from lerobot_streamrec.nodes.teleop.topic_report import TopicReport
+from lerobot_streamrec.nodes.teleop.gamepad import DEPTH, Gamepad, Give
+from lerobot_streamrec.nodes.teleop.senses import find_sense, Sense, TopicReport
+from lerobot_streamrec.nodes.teleop.teleop_settings import TeleopSettings, TRIGGERS
 from lerobot_streamrec.nodes.teleop.trigger_rule import TriggerRule
 from rclpy.node import Node
 
@@ -144,3 +144,40 @@ class Trigger:
         is_first = self._continuity.push(content, info, now_s)
         if self._sense.push(content, now_s, is_first=is_first):
             self._give(self._rule.command, f'trigger {self._topic}')
+
+
+class Teleop:
+    """
+    Listens to a gamepad and to other topics, and gives commands. Owned by the executor's thread.
+
+    :param node: the main node
+    :param settings: bindings and triggers
+    :param give: function that takes each command as a text, and the name of its source
+    :param clock_s: steady clock
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        settings: TeleopSettings,
+        give: Give,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sources: list[Gamepad | Trigger] = [
+            Trigger(node, rule, settings.debounce_s, give, clock_s) for rule in settings.triggers
+        ]
+        if settings.bindings:
+            self._sources.append(Gamepad(node, settings, give, clock_s))
+
+    def look(self, now_s: float) -> None:
+        """
+        Look who publishes now; to be called twice a second. Never blocks.
+
+        :param now_s: steady clock
+        """
+        for one in self._sources:
+            one.look(now_s)
+
+    def problems(self) -> list[str]:
+        """Return what keeps buttons and topics from giving their commands."""
+        return [problem for one in self._sources for problem in one.problems()]

@@ -11,10 +11,11 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Who takes what subscribers bring."""
+"""Where samples go: to the recorder, or to the look for motion first."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from lerobot_streamrec.frame import Picture
@@ -40,3 +41,31 @@ class Sink(Protocol):
 
     def lose(self, key: str, num_messages: int) -> None:
         """Take note of what the middleware lost."""
+
+
+class MotionSink:
+    """
+    A recorder's sink with an onlooker. Owned by the executor's thread.
+
+    :param sink: the recorder
+    :param keys: streams of the action
+    :param look: is given key, stamp in nanoseconds and numbers of each action
+    """
+
+    def __init__(
+        self, sink: Sink, keys: Collection[str], look: Callable[[str, int, Any], None]
+    ) -> None:
+        self._sink = sink
+        self._keys = keys
+        self._look = look
+        self.push_image = sink.push_image
+        self.reject = sink.reject
+        self.ignore = sink.ignore
+        self.contest = sink.contest
+        self.lose = sink.lose
+
+    def push_vector(self, key: str, stamp_ns: int, values: Any) -> None:
+        """Hand the numbers of a message on; a MessageError refuses them."""
+        self._sink.push_vector(key, stamp_ns, values)
+        if key in self._keys:
+            self._look(key, stamp_ns, values)

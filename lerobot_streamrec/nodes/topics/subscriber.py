@@ -26,11 +26,10 @@ from typing import Any
 from lerobot_streamrec.conversions.reader import header_stamp_ns
 from lerobot_streamrec.errors import ForeignMessageError, MessageError
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo, subscribe_with_info
-from lerobot_streamrec.nodes.graph.message_class import load_message_class
 from lerobot_streamrec.nodes.graph.publisher_watch import PublisherWatch
 from lerobot_streamrec.nodes.graph.qos import choose_qos, is_same_qos, node_of, qos_problems
-from lerobot_streamrec.nodes.parameters.stream_settings import Source
-from lerobot_streamrec.nodes.parameters.timing_settings import RECEIVE
+from lerobot_streamrec.nodes.graph.topic_types import load_message_class
+from lerobot_streamrec.nodes.parameters.stream_settings import RECEIVE, Source
 from lerobot_streamrec.nodes.topics.picture_room import room_advice
 from lerobot_streamrec.nodes.topics.sample_sink import Sink
 from rclpy.node import Node

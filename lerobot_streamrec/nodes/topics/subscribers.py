@@ -24,7 +24,7 @@ from lerobot_streamrec.conversions.image import image_frame
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
 from lerobot_streamrec.nodes.graph.helper_node import make_helper
-from lerobot_streamrec.nodes.graph.transport import choose_topic, COMPRESSED_TYPE, RAW_TYPE
+from lerobot_streamrec.nodes.graph.qos import choose_topic, COMPRESSED_TYPE, RAW_TYPE
 from lerobot_streamrec.nodes.parameters.stream_settings import Source
 from lerobot_streamrec.nodes.topics.sample_sink import Sink
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber, Target

@@ -20,7 +20,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from lerobot_streamrec.dataset.format.cuts import Cut
+from lerobot_streamrec.dataset.format.take_record import Cut
 from lerobot_streamrec.recording.config import StreamConfig
 from lerobot_streamrec.recording.episode.camera_take import CameraTake
 from lerobot_streamrec.recording.episode.journal_thread import JournalThread

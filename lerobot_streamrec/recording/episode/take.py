@@ -21,8 +21,13 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from lerobot_streamrec.dataset.format.cuts import Cut, cuts_within
-from lerobot_streamrec.dataset.format.take_record import new_take_id, TakenVector, TakeRecord
+from lerobot_streamrec.dataset.format.take_record import (
+    Cut,
+    cuts_within,
+    new_take_id,
+    TakenVector,
+    TakeRecord,
+)
 from lerobot_streamrec.dataset.takes.journal import Journal
 from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.errors import EpisodeStateError, FrameShapeError

@@ -26,8 +26,8 @@ from typing import TypeVar
 
 from lerobot_streamrec.dataset.commit.undo import UndoneEpisode
 from lerobot_streamrec.dataset.commit.writer import DatasetWriter
-from lerobot_streamrec.dataset.format.draft import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.format.info import DatasetInfo
+from lerobot_streamrec.dataset.format.state import EpisodeDraft, VideoDraft
 from lerobot_streamrec.errors import (
     CommitError,
     DatasetError,

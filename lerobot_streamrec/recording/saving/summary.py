@@ -19,10 +19,10 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 
-from lerobot_streamrec.dataset.format.draft import SavedEpisode
+from lerobot_streamrec.dataset.format.data_rows import ROW
 from lerobot_streamrec.dataset.format.info import DatasetInfo
-from lerobot_streamrec.dataset.format.row_stamps import ROW
-from lerobot_streamrec.dataset.rebuild.changing import Change
+from lerobot_streamrec.dataset.format.state import SavedEpisode
+from lerobot_streamrec.dataset.rebuild.plan import Change
 from lerobot_streamrec.recording.config import Limits, MIB, NS_PER_MS
 from lerobot_streamrec.recording.episode.finished_take import FinishedTake
 from lerobot_streamrec.recording.episode.row_counters import RowAccount

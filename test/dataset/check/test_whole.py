@@ -19,8 +19,7 @@ from pathlib import Path
 import re
 
 from lerobot_streamrec.dataset.check import finding_codes as kinds
-from lerobot_streamrec.dataset.check.findings import Kind, Severity
-from lerobot_streamrec.dataset.check.report import Progress
+from lerobot_streamrec.dataset.check.findings import Kind, Progress, Severity
 import pytest
 
 FRONT, TOP = 'observation.images.front', 'observation.images.top'

@@ -16,12 +16,12 @@
 from __future__ import annotations
 
 from lerobot_streamrec.dataset.format.features import vector_feature
+from lerobot_streamrec.dataset.format.parquet import naming, UnfitError
 from lerobot_streamrec.dataset.format.table_rules import (
     feature_values,
     real_numbers,
     whole_numbers,
 )
-from lerobot_streamrec.dataset.format.unfit_columns import naming, UnfitError
 import pyarrow as pa
 import pytest
 

@@ -19,7 +19,7 @@ import json
 
 from lerobot_streamrec.dataset.check.check import check_dataset
 from lerobot_streamrec.dataset.format.catalog import read_catalog
-from lerobot_streamrec.dataset.format.lock import DatasetLock
+from lerobot_streamrec.dataset.format.files import DatasetLock
 from lerobot_streamrec.dataset.rebuild.merge import merge_datasets
 from lerobot_streamrec.dataset.rebuild.merged_features import merged_info
 from lerobot_streamrec.dataset.rebuild.reencode import reencode_dataset

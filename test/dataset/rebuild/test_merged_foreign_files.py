@@ -19,8 +19,8 @@ from annotations import annotate, annotations, FILES, foreign_content, KEYS, SUB
 from lerobot_streamrec.dataset.check.check import check_dataset
 from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, FeatureSpec
-from lerobot_streamrec.dataset.format.splits import chosen_splits
-from lerobot_streamrec.dataset.rebuild.index_tables import index_tables
+from lerobot_streamrec.dataset.format.info import chosen_splits
+from lerobot_streamrec.dataset.rebuild.foreign_files import index_tables
 from lerobot_streamrec.dataset.rebuild.merge import merge_datasets, plan_merge
 from lerobot_streamrec.dataset.repair.repair import repair_dataset
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetsDifferError

@@ -28,7 +28,7 @@ import os
 import subprocess
 
 from faulty_disk import chosen_steps, FaultyDisk, Killed
-from lerobot_streamrec.dataset.format.lock import DatasetLock
+from lerobot_streamrec.dataset.format.files import DatasetLock
 from lerobot_streamrec.dataset.rebuild.compact import compact, compact_dataset
 from lerobot_streamrec.dataset.rebuild.delete import delete_episodes
 from lerobot_streamrec.dataset.rebuild.disk import Disk

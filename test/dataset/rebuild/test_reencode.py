@@ -22,8 +22,8 @@ import threading
 
 from lerobot_streamrec.dataset.check.check import check_dataset
 from lerobot_streamrec.dataset.format.catalog import read_catalog
-from lerobot_streamrec.dataset.format.draft import VideoDraft
 from lerobot_streamrec.dataset.format.features import camera_feature
+from lerobot_streamrec.dataset.format.state import VideoDraft
 from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
 from lerobot_streamrec.dataset.rebuild.delete import delete_episodes
 from lerobot_streamrec.dataset.rebuild.exchange import folder_beside

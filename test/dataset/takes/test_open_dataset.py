@@ -45,7 +45,7 @@ NAMES = ('shoulder', 'elbow', 'wrist')
 
 HOLD_LOCK = """
 import pathlib, signal, sys
-from lerobot_streamrec.dataset.format.lock import DatasetLock
+from lerobot_streamrec.dataset.format.files import DatasetLock
 lock = DatasetLock(pathlib.Path(sys.argv[1]))
 print('locked', flush=True)
 signal.pause()

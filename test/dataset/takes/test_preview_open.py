@@ -15,11 +15,10 @@
 
 from __future__ import annotations
 
-from lerobot_streamrec.dataset.format.draft import EpisodeDraft
 from lerobot_streamrec.dataset.format.features import vector_feature
 from lerobot_streamrec.dataset.format.layout import STAGING
-from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
-from lerobot_streamrec.dataset.takes.preview_open import look_at_root
+from lerobot_streamrec.dataset.format.state import EpisodeDraft
+from lerobot_streamrec.dataset.takes.open_dataset import look_at_root, open_dataset
 from lerobot_streamrec.errors import (
     ConfigError,
     DatasetError,

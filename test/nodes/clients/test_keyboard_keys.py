@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import json
 
-from lerobot_streamrec.nodes.clients.heard import Event, read_event, Status
 from lerobot_streamrec.nodes.clients.keyboard_keys import (
     BACKSPACE,
     ENTER,
@@ -28,6 +27,7 @@ from lerobot_streamrec.nodes.clients.keyboard_keys import (
     RIGHT,
     Stage,
 )
+from lerobot_streamrec.nodes.clients.recorder_link import Event, read_event, Status
 from lerobot_streamrec.recording.operating.command import parse_command
 import pytest
 

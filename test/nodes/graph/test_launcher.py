@@ -26,7 +26,7 @@ import signal
 import subprocess
 import sys
 
-from lerobot_streamrec.nodes.graph.launcher import Launcher
+from lerobot_streamrec.nodes.graph.stop_signals import Launcher
 import pytest
 from recorder_rig.datasets import assert_whole
 from recorder_rig.parameters import COMMON, SMALL

@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from lerobot_streamrec.nodes.graph.transport import (
+from lerobot_streamrec.nodes.graph.qos import (
     AUTO,
     CameraTopic,
     choose_topic,

@@ -18,9 +18,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lerobot_streamrec.live.arrivals import Heard
-from lerobot_streamrec.live.diagnosis import judge
+from lerobot_streamrec.live.diagnosis import judge, Level, worst
 from lerobot_streamrec.live.observation import Observation
-from lerobot_streamrec.live.remarks import Level, worst
 import pytest
 
 IMAGE = 'sensor_msgs/msg/Image'

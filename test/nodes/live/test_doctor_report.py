@@ -19,11 +19,10 @@ from io import StringIO
 import json
 
 from lerobot_streamrec.live.arrivals import Heard
-from lerobot_streamrec.live.doctor_report import render, report_console
+from lerobot_streamrec.live.diagnosis import Level, Remark
 from lerobot_streamrec.live.machine_checks import Check
 from lerobot_streamrec.live.observation import Observation
-from lerobot_streamrec.live.remarks import Level, Remark
-from lerobot_streamrec.live.report import DoctorReport, TopicReport
+from lerobot_streamrec.live.report import DoctorReport, render, report_console, TopicReport
 import pytest
 from rich.console import Console
 

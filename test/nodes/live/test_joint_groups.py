@@ -15,8 +15,8 @@
 
 from __future__ import annotations
 
-from lerobot_streamrec.live.joint_groups import JointGroups, part_names
-from lerobot_streamrec.live.topic_observation import SeenPart
+from lerobot_streamrec.live.observation import SeenPart
+from lerobot_streamrec.live.vector_proposal import JointGroups, part_names
 import pytest
 
 pytestmark = [pytest.mark.ros]

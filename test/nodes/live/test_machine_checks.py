@@ -18,15 +18,16 @@ from __future__ import annotations
 from contextlib import ExitStack
 import fcntl
 
+from lerobot_streamrec.live.diagnosis import Level
 from lerobot_streamrec.live.machine_checks import (
     check_clock,
     check_disk,
     check_root,
     check_task,
+    left_over,
+    LeftOver,
     try_encoder,
 )
-from lerobot_streamrec.live.remarks import Level
-from lerobot_streamrec.live.shared_memory import left_over, LeftOver
 from lerobot_streamrec.recording.config import DiskConfig, RecorderConfig, StreamConfig
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.codecs.depth_config import DepthConfig

@@ -24,7 +24,7 @@ from lerobot_streamrec.live.message_paths import (
     series_of,
     wanted_names,
 )
-from lerobot_streamrec.nodes.graph.message_class import load_message_class
+from lerobot_streamrec.nodes.graph.topic_types import load_message_class
 import pytest
 
 NAMES = (Field('name'),)

@@ -18,8 +18,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lerobot_streamrec.live.arrivals import Heard
+from lerobot_streamrec.live.observation import SeenPart, SeenTopic
 from lerobot_streamrec.live.proposal import chosen_picture_topics, propose
-from lerobot_streamrec.live.topic_observation import SeenPart, SeenTopic
 import pytest
 from recorder_rig.seen_topics import (
     ARRAY,

@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from lerobot_streamrec.live.arrivals import Heard
-from lerobot_streamrec.live.topic_observation import SeenPart, SeenPicture, SeenTopic
+from lerobot_streamrec.live.observation import SeenPart, SeenPicture, SeenTopic
 
 IMAGE = 'sensor_msgs/msg/Image'
 COMPRESSED = 'sensor_msgs/msg/CompressedImage'

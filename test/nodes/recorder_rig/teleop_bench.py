@@ -20,8 +20,8 @@ import time
 from typing import Any
 
 from lerobot_streamrec.nodes.graph.distributions import make_executor
-from lerobot_streamrec.nodes.teleop.teleop import Teleop
 from lerobot_streamrec.nodes.teleop.teleop_settings import read_teleop
+from lerobot_streamrec.nodes.teleop.triggers import Teleop
 from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import QoSProfile

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Data files of a new dataset: rows of existing ones with their numbers rewritten."""
+"""The data files and the videos of a dataset that is put together."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 from lerobot_streamrec.dataset.format.episode_reader import read_parquet
-from lerobot_streamrec.dataset.format.layout import DATA_PATH, FileIndex
+from lerobot_streamrec.dataset.format.episode_table import VideoPlace
+from lerobot_streamrec.dataset.format.layout import DATA_PATH, FileIndex, VIDEO_PATH
+from lerobot_streamrec.dataset.rebuild.merged_features import UnifiedTasks
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
-from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
-from lerobot_streamrec.dataset.rebuild.unified_tasks import UnifiedTasks
-from lerobot_streamrec.errors import DatasetCorruptError, RebuildError
+from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece, VideoSurveys
+from lerobot_streamrec.errors import DatasetCorruptError, RebuildError, VideoError
+from lerobot_streamrec.video.mp4.concat import concatenate, Segment
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -122,3 +124,80 @@ def _renumbered(episode: Kept, rows: pa.Table, tasks: UnifiedTasks) -> pa.Table:
         field = rows.schema.field(place)
         rows = rows.set_column(place, field, pa.array(values).cast(field.type))
     return rows
+
+
+Places = dict[Kept, VideoPlace]
+
+
+def write_video_files(
+    video_key: str,
+    groups: Sequence[Sequence[Piece]],
+    files: Sequence[FileIndex],
+    tree: NewTree,
+    surveys: VideoSurveys,
+    on_bytes: Callable[[int], None],
+) -> Places:
+    """
+    Fill one camera's files of a new tree.
+
+    A video that cannot be cut is linked as a whole, and its episodes stay where they are in it.
+
+    :param video_key: of the camera
+    :param groups: what each file is made of
+    :param files: their numbers
+    :param surveys: what is known of the videos
+    :param on_bytes: is told the size of what is done
+    :return: where each episode stands
+    :raise RebuildError: if a file cannot be linked or copied
+    :raise VideoError: if a file cannot be read or written
+    """
+    places: Places = {}
+    for group, file in zip(groups, files, strict=True):
+        target = file.path(VIDEO_PATH, video_key)
+        segments = _segments(video_key, group, surveys)
+        if segments is None:
+            (piece,) = group
+            tree.link(piece.path, target)
+            places.update(_where_they_were(video_key, piece, file))
+            on_bytes(piece.size_bytes)
+        else:
+            path = tree.place(target)
+            concatenate(segments, path, on_bytes)
+            tree.settle(path)
+            places.update(one_after_another(group, file))
+    return places
+
+
+def _segments(
+    video_key: str, group: Sequence[Piece], surveys: VideoSurveys
+) -> list[Segment] | None:
+    """Find what is to be copied; None: the one file is taken as it is."""
+    if len(group) > 1:
+        return [one for piece in group for one in surveys.segments(video_key, piece)]
+    if group[0].is_whole:
+        return None
+    try:
+        return surveys.segments(video_key, group[0])
+    except VideoError as error:
+        surveys.remarks.append(f'{error}; the file is kept whole')
+        return None
+
+
+def _where_they_were(video_key: str, piece: Piece, file: FileIndex) -> Places:
+    found = {}
+    for episode in piece.episodes:
+        place = episode.source.videos[video_key]
+        found[episode] = VideoPlace(file, place.from_timestamp, place.to_timestamp)
+    return found
+
+
+def one_after_another(group: Sequence[Piece], file: FileIndex) -> Places:
+    """Return where episodes stand in a file that holds them and nothing else."""
+    found, frame = {}, 0
+    for piece in group:
+        fps = piece.catalog.info.fps
+        for episode in piece.episodes:
+            end = frame + episode.source.length
+            found[episode] = VideoPlace(file, frame / fps, end / fps)
+            frame = end
+    return found
