@@ -11,20 +11,245 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""`streamrec check`: says everything that is wrong with a dataset, and changes nothing."""
+"""`streamrec check`: findings as they are found, and the repair of what can be repaired."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 import json
 from pathlib import Path
+import sys
 
 import click
-from lerobot_streamrec.cli.check_report import check_bar, render
-from lerobot_streamrec.cli.repair import EXIT_ERRORS, EXIT_SOUND, repair, RepairOptions
-from lerobot_streamrec.dataset.check.check import check_dataset
-from lerobot_streamrec.dataset.repair.repair import MIN_SECONDS
-from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.cli.progress import count_text, progress_bar
+from lerobot_streamrec.dataset.check.check import check_dataset, Watcher
+from lerobot_streamrec.dataset.check.findings import CheckReport, Finding, Progress, some
+from lerobot_streamrec.dataset.repair.repair import (
+    Examination,
+    examine,
+    finish_interrupted,
+    MIN_SECONDS,
+    Repair,
+    repair_dataset,
+)
+from lerobot_streamrec.dataset.repair.verdicts import Verdict
+from lerobot_streamrec.errors import ConfigError, DatasetLockedError
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+from rich.text import Text
+
+SHOWN_ALIKE = 3
+"""Of findings of one kind about one feature, so many are shown."""
+
+_STYLES = {'error': 'bold red', 'warning': 'yellow'}
+
+
+def render(report: CheckReport, console: Console) -> None:
+    """
+    Print a report.
+
+    :param console: where to; colours only if it is a terminal
+    """
+    if report.findings:
+        console.print(_table(report.findings))
+    style = 'bold green' if report.is_whole else 'bold red'
+    console.print(Text(verdict(report), style), soft_wrap=True)
+
+
+def verdict(report: CheckReport) -> str:
+    """Sum up a report in a sentence."""
+    size = ', '.join(
+        [
+            counted(len(report.episodes), 'episode'),
+            counted(report.num_rows, 'row'),
+            counted(len(report.video_keys), 'camera'),
+        ]
+    )
+    how = '' if report.decoded else ' (pictures were not decoded)'
+    warnings = counted(len(report.warnings), 'warning')
+    if report.is_whole:
+        return f'whole: {size}{f", {warnings}" if report.warnings else ""}{how}'
+    errors = counted(len(report.errors), 'error')
+    sound = f'{len(report.sound_episodes())} of {counted(len(report.episodes), "episode")} sound'
+    return f'{errors}, {warnings} in {report.root}: {sound}{how}'
+
+
+def counted(number: int, noun: str) -> str:
+    """Return such as ``1 row`` or ``2 rows``."""
+    return f'{number} {noun}{"" if number == 1 else "s"}'
+
+
+def _table(findings: tuple[Finding, ...]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column('', no_wrap=True)
+    table.add_column('where', overflow='fold')
+    table.add_column('what', overflow='fold', ratio=1)
+    for group in _alike(findings):
+        for number, finding in enumerate(group[:SHOWN_ALIKE]):
+            # What to do about them is the same for all.
+            what = finding.fact if number else finding.message
+            severity = finding.kind.severity.value
+            # What a file holds is shown as it is: none of it is markup.
+            table.add_row(
+                Text(severity, _STYLES[severity]),
+                Text(_where(finding)),
+                Text(f'{what} [{finding.kind.code}]'),
+            )
+        if len(group) > SHOWN_ALIKE:
+            table.add_row('', '', Text(f'and {len(group) - SHOWN_ALIKE} more like it', 'dim'))
+    return table
+
+
+def _alike(findings: tuple[Finding, ...]) -> list[list[Finding]]:
+    groups: dict[tuple[str, str | None], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.kind.code, finding.feature), []).append(finding)
+    return list(groups.values())
+
+
+def _where(finding: Finding) -> str:
+    if finding.episode_index is None:
+        return finding.path
+    return f'{finding.path}, episode {finding.episode_index}'
+
+
+@contextmanager
+def check_bar(console: Console) -> Iterator[Watcher]:
+    """Show progress on a terminal, and nothing elsewhere."""
+    if not console.is_terminal:
+        # A bar that is disabled still ends with an empty line in older releases of rich.
+        yield lambda _progress: None
+        return
+    bar = Bar(
+        TextColumn('{task.description:10}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task('', total=None)
+
+        def watch(progress: Progress) -> None:
+            bar.update(
+                task,
+                description=progress.step,
+                completed=progress.done,
+                total=progress.total,
+            )
+
+        yield watch
+
+
+def plan_lines(examined: Examination) -> Iterator[str]:
+    """Yield the lines; none if there is nothing to mend."""
+    plan = examined.plan
+    if plan is None:
+        return
+    num_rows = sum(one.source.length for one in plan.kept)
+    yield f'A repair keeps {count_text(len(plan.kept), "episode")}, {count_text(num_rows, "row")}:'
+    for one in plan.cut:
+        text = f'{one.num_kept} of {count_text(one.num_rows, "row")}'
+        yield f'  episode {one.source.episode_index} is cut to {text}: {_why(one)}'
+    for one in plan.set_aside:
+        yield f'  episode {one.source.episode_index} is set aside: {_why(one)}'
+    moved = [
+        f'{one.source.episode_index} -> {one.episode_index}'
+        for one in plan.kept
+        if one.episode_index != one.source.episode_index
+    ]
+    if moved:
+        yield f'  episodes get other numbers: {some(moved)}'
+    if plan.mended:
+        codes = ', '.join(sorted(plan.mended))
+        yield f'  written anew from rows and pictures: {codes}'
+    if plan.unneeded:
+        files = count_text(len(plan.unneeded), 'file')
+        yield f'  {files} that no episode needs, set aside: {some(sorted(plan.unneeded))}'
+    yield '  What is not kept is moved to .streamrec/quarantine; nothing is deleted.'
+
+
+def _why(verdict: Verdict) -> str:
+    return '; '.join(verdict.reasons)
+
+
+EXIT_SOUND = 0
+EXIT_ERRORS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RepairOptions:
+    """
+    What the command line says of a repair.
+
+    :param dry_run: whether to show alone what would be done
+    :param yes: whether not to ask
+    :param as_json: whether to print JSON
+    :param min_seconds: what is shorter after being cut is not kept
+    """
+
+    dry_run: bool
+    yes: bool
+    as_json: bool
+    min_seconds: float
+
+
+def repair(root: Path, options: RepairOptions) -> int:
+    """
+    Repair a dataset.
+
+    :return: exit status: 0 if it is whole now
+    """
+    if not (options.dry_run or options.yes or _can_ask(options)):
+        raise click.UsageError(
+            'a repair asks before it changes anything, and nobody can answer here: add --yes to '
+            'repair without asking, or --dry-run to see what it would do'
+        )
+    try:
+        if not options.dry_run and root.is_dir():
+            finish_interrupted(root)
+        with check_bar(Console(stderr=True)) as watch:
+            examined = examine(root, min_seconds=options.min_seconds, watch=watch)
+    except DatasetLockedError:
+        raise
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from error
+    if not options.as_json:
+        render(examined.report, Console())
+        for line in plan_lines(examined):
+            click.echo(line)
+    if options.dry_run or examined.plan is None:
+        return _end(examined, Repair(examined.report), options)
+    if not options.yes:
+        click.confirm(f'Repair {root}?', abort=True, err=True)
+    with check_bar(Console(stderr=True)) as watch, progress_bar('writing') as progress:
+        done = repair_dataset(root, examined=examined, watch=watch, progress=progress)
+    for remark in done.remarks:
+        click.echo(f'note: {remark}', err=True)
+    return _end(examined, done, options)
+
+
+def _can_ask(options: RepairOptions) -> bool:
+    return sys.stdin.isatty() and not options.as_json
+
+
+def _end(examined: Examination, done: Repair, options: RepairOptions) -> int:
+    if options.as_json:
+        plan = examined.plan.as_json() if examined.plan else None
+        content = {**done.report.as_json(), 'repair': {'plan': plan, **done.as_json()}}
+        click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+    elif done.plan is not None:
+        click.echo(
+            f'repaired {done.report.root} in {done.seconds:.1f} s: '
+            f'{count_text(len(done.report.episodes), "episode")} with '
+            f'{count_text(done.report.num_rows, "row")}; '
+            f'{count_text(done.num_files, "file")} of before lie in {done.quarantine}'
+        )
+    return EXIT_SOUND if done.report.is_whole else EXIT_ERRORS
 
 
 @click.command()

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import click
 from lerobot_streamrec.cli.progress import count_text, NewPath, progress_bar
-from lerobot_streamrec.dataset.rebuild.extract import extract_episode
+from lerobot_streamrec.dataset.rebuild.played_episode import extract_episode
 from lerobot_streamrec.video.tools.extract import Choice, extract_frames
 
 

@@ -25,8 +25,7 @@ from typing import Any
 
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.live.diagnosis import judge, Level, Remark
-from lerobot_streamrec.live.graph_watch import CLOCK_TOPIC
-from lerobot_streamrec.live.listening_sink import Witness
+from lerobot_streamrec.live.graph_watch import CLOCK_TOPIC, Witness
 from lerobot_streamrec.live.machine_checks import (
     Check,
     check_clock,

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.errors import StreamrecError
-from lerobot_streamrec.live.listening_sink import TopicWitness, Witness
+from lerobot_streamrec.live.graph_watch import TopicWitness, Witness
 from lerobot_streamrec.live.observation import Observation
 from lerobot_streamrec.nodes.graph.qos import describe_qos, node_of
 from lerobot_streamrec.nodes.settings import Settings

@@ -20,8 +20,7 @@ import json
 
 from click.testing import CliRunner
 from command_line import streamrec
-from lerobot_streamrec.cli.check import check
-from lerobot_streamrec.cli.check_report import render
+from lerobot_streamrec.cli.check import check, render
 from lerobot_streamrec.dataset.check.finding_codes import FRAME_COUNT, ORPHAN_FILE
 from lerobot_streamrec.dataset.check.findings import CheckReport, Finding
 from lerobot_streamrec.dataset.format.features import vector_feature

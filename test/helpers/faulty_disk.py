@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from lerobot_streamrec.dataset.rebuild.disk import Disk
+from lerobot_streamrec.dataset.rebuild.new_tree import Disk
 from thoroughness import THOROUGH
 
 METHODS = (

@@ -36,6 +36,8 @@ pytestmark = [pytest.mark.ros]
 
 FPS = 30
 DELAY_S = 0.4
+# By so much may messages be late in the moment in which a clock is set, on a machine that is busy.
+LATE_S = 2.5
 SECOND_NS = 10**9
 VECTORS = {
     f'{name}.{parameter}': value
@@ -102,7 +104,7 @@ def test_rows_go_on_when_the_clock_of_the_robot_is_set(rig, jump_s, keep_dataset
     told = operator.wait_for_status(lambda one: words.search(one.message), 'the step')
     size = words.search(told.message)[1]
     # Messages that a busy machine delays make a step look smaller.
-    assert jump_s - DELAY_S < float(size) < jump_s + 0.1
+    assert jump_s - LATE_S < float(size) < jump_s + 0.1
     operator.wait_for_rows(int(told.values['rows']) + FPS)
     answer = operator.save()
     assert f'the clock of all streams jumped by {size} s after' in answer
@@ -141,7 +143,7 @@ def test_one_camera_whose_clock_is_set_is_refused_and_told(rig):
     camera_clock.set(3600.0)
     words = re.compile(rf'the clock of {FRONT_KEY} jumped by \+([0-9.]+) s')
     told = operator.wait_for_status(lambda one: words.search(one.message), 'the jump')
-    assert float(words.search(told.message)[1]) == pytest.approx(3600.0, abs=DELAY_S)
+    assert float(words.search(told.message)[1]) == pytest.approx(3600.0, abs=LATE_S)
     operator.wait_for_rows(int(told.values['rows']) + FPS)
     answer = operator.save()
     assert words.search(answer)

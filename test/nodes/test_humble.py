@@ -31,7 +31,7 @@ from recorder_rig import fake_humble
 
 HERE = Path(__file__).parent
 TESTS = (
-    'test_subscriber.py',
+    'topics/test_subscriber.py',
     'test_services.py',
     'live/test_live_commands.py::test_a_simulation_is_told_by_its_clock',
 )

@@ -37,8 +37,7 @@ from lerobot_streamrec.dataset.format.layout import (
     TASKS,
     VIDEO_PATH,
 )
-from lerobot_streamrec.dataset.format.load_state import stats_content
-from lerobot_streamrec.dataset.format.state import DatasetState
+from lerobot_streamrec.dataset.format.state import DatasetState, stats_content
 from lerobot_streamrec.dataset.format.statistics_file import (
     forget_statistics_after,
     read_sidecar,

@@ -52,9 +52,13 @@ from lerobot_streamrec.dataset.format.layout import (
     TASKS,
     VIDEO_PATH,
 )
-from lerobot_streamrec.dataset.format.load_state import resumed_state
 from lerobot_streamrec.dataset.format.parquet import to_bytes
-from lerobot_streamrec.dataset.format.state import DatasetState, EpisodeDraft, SavedEpisode
+from lerobot_streamrec.dataset.format.state import (
+    DatasetState,
+    EpisodeDraft,
+    resumed_state,
+    SavedEpisode,
+)
 from lerobot_streamrec.dataset.format.statistics_file import (
     AllStatistics,
     counted_like,

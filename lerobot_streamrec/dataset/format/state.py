@@ -15,15 +15,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+import json
+import logging
 from pathlib import Path
 
-from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
+from lerobot_streamrec.dataset.format.episode_reader import read_schema, read_statistics
+from lerobot_streamrec.dataset.format.episode_table import (
+    committed_files,
+    CommittedFiles,
+    EpisodeRow,
+)
+from lerobot_streamrec.dataset.format.features import differences, FeatureSpec
+from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.format.info import DatasetInfo
-from lerobot_streamrec.dataset.format.layout import FileIndex
-from lerobot_streamrec.dataset.format.statistics_file import AllStatistics
-from lerobot_streamrec.dataset.format.tasks import TaskTable
+from lerobot_streamrec.dataset.format.info_rules import shown_value
+from lerobot_streamrec.dataset.format.layout import DATA_PATH, FileIndex, STATS, TASKS, VIDEO_PATH
+from lerobot_streamrec.dataset.format.statistics_file import (
+    AllStatistics,
+    DatasetStatistics,
+    kept_stats_path,
+    parse_stats_json,
+    read_sidecar,
+    stats_json,
+    weighted_by_rows,
+)
+from lerobot_streamrec.dataset.format.take_record import (
+    numbered_files,
+    quarantine_uncommitted,
+    return_videos,
+)
+from lerobot_streamrec.dataset.format.tasks import parse_tasks, TaskTable
+from lerobot_streamrec.errors import DatasetCorruptError, DatasetMismatchError
+from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 import numpy as np
 import numpy.typing as npt
@@ -130,3 +155,161 @@ class DatasetState:
             next_video={**self.next_video, **videos},
             episode_columns=self.episode_columns or frozenset(row.as_table().column_names),
         )
+
+
+_log = logging.getLogger(__name__)
+
+
+def refuse_another_kind(
+    root: Path,
+    info: DatasetInfo,
+    fps: int,
+    robot_type: str | None,
+    features: Mapping[str, FeatureSpec],
+) -> None:
+    """
+    Compare what is to be recorded with what a dataset is.
+
+    :raise DatasetMismatchError: naming each difference with both values
+    """
+    found = []
+    if info.fps != fps:
+        found.append(f'fps is {info.fps} in the dataset, {fps} now')
+    if info.robot_type != robot_type:
+        there = shown_value(info.robot_type)
+        found.append(f'robot_type is {there} in the dataset, {robot_type!r} now')
+    found += differences(features, info.features)
+    if found:
+        raise DatasetMismatchError(root, found)
+
+
+def resumed_state(files: Files, info: DatasetInfo) -> DatasetState:
+    """
+    Say how to go on in a dataset, and move away what a crash left in it.
+
+    :raise DatasetCorruptError: if it is not whole
+    """
+    meta = numbered_files(files.path('meta/episodes'))
+    committed = committed_files(files.root, meta, info.total_episodes, info.video_keys)
+    if committed.num_rows != info.total_frames:
+        raise DatasetCorruptError(
+            f'{files.root}: info.json counts {info.total_frames} rows, the episodes '
+            f'have {committed.num_rows}'
+        )
+    _refuse_missing_files(files.root, committed)
+    tasks = _tasks(files, info, committed)
+    statistics = _statistics(files, info)
+    return_videos(files, info.total_episodes, committed.videos)
+    quarantine_uncommitted(files, committed)
+    size = info.chunks_size
+    return DatasetState(
+        info=info,
+        tasks=tasks,
+        statistics=statistics,
+        next_data=_next(committed.data, size),
+        next_meta=_next(committed.meta, size),
+        next_video={key: _next(numbers, size) for key, numbers in committed.videos.items()},
+        episode_columns=frozenset(read_schema(meta[min(committed.meta)]).names)
+        if committed.meta
+        else None,
+    )
+
+
+def _refuse_missing_files(root: Path, committed: CommittedFiles) -> None:
+    """
+    Refuse a dataset whose episodes refer to files that are gone.
+
+    Their numbers would be given to the next episode, and old rows would show its content.
+    """
+    for template, key, numbers in (
+        (DATA_PATH, '', committed.data),
+        *((VIDEO_PATH, key, numbers) for key, numbers in committed.videos.items()),
+    ):
+        for number in sorted(numbers):
+            path = root / number.path(template, key)
+            if not path.is_file():
+                raise DatasetCorruptError(f'{path} is missing, and episodes refer to it')
+
+
+def _tasks(files: Files, info: DatasetInfo, committed: CommittedFiles) -> TaskTable:
+    content = files.content(TASKS)
+    if content is None:
+        if info.total_tasks:
+            raise DatasetCorruptError(f'{files.path(TASKS)} is missing')
+        return TaskTable()
+    present = parse_tasks(content, files.root)
+    tasks = present.first(info.total_tasks)
+    lost = committed.tasks - set(tasks.tasks)
+    if lost or len(tasks.tasks) < info.total_tasks:
+        missing = f', and episodes have other tasks: {shown_value(sorted(lost))}' if lost else ''
+        problem = (
+            f'found {len(present.tasks)} tasks, expected {info.total_tasks}, which is total_tasks '
+            f'in info.json{missing}'
+        )
+        raise DatasetCorruptError(f'{files.path(TASKS)}: {problem}')
+    if len(present.tasks) > info.total_tasks:
+        # A crash between tasks.parquet and info.json leaves one too many.
+        files.replace(TASKS, tasks.as_bytes())
+    return tasks
+
+
+def _statistics(files: Files, info: DatasetInfo) -> AllStatistics | None:
+    if not info.total_episodes:
+        return None
+    content = files.content(STATS)
+    stated = read_sidecar(files.root, info.total_episodes, info.total_frames)
+    if stated is not None:
+        statistics = weighted_by_rows(files.root, info, stated)
+        statistics = {**statistics, **_added(content, statistics, info.total_frames)}
+        # A crash between stats.json and info.json leaves one episode too many in the former.
+        expected = stats_content(files, info, statistics)
+        if content != expected:
+            files.replace(STATS, expected)
+        return statistics
+    if content is None:
+        raise DatasetCorruptError(f'{files.path(STATS)} is missing')
+    stated = parse_stats_json(content, files.root, info.total_frames, info.keys_with_statistics)
+    _warn_of_impossible_ones(files.root, info, stated)
+    return weighted_by_rows(files.root, info, stated)
+
+
+def _warn_of_impossible_ones(root: Path, info: DatasetInfo, stated: DatasetStatistics) -> None:
+    episodes = read_statistics(root, info.total_episodes, stated.doubtful)
+    wrong = [
+        index
+        for index, statistics in episodes
+        if not all(one.has_possible_deviation for one in statistics.values())
+    ]
+    if wrong:
+        _log.warning(
+            'the statistics of the cameras cannot be right in %d episodes of %s: the standard '
+            'deviation is too small, as LeRobot 0.4 stored it. The statistics of the dataset will '
+            'be wrong as well until you run: %s',
+            len(wrong),
+            root,
+            streamrec_command('check', '--repair', root),
+        )
+
+
+def _added(content: bytes | None, known: AllStatistics, num_rows: int) -> AllStatistics:
+    """Return statistics of features that somebody has added to a dataset since it was written."""
+    try:
+        raw = json.loads(content or b'{}')
+        return {
+            key: FeatureStatistics.from_lists(one, num_rows)
+            for key, one in raw.items()
+            if key not in known
+        }
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
+
+
+def stats_content(files: Files, info: DatasetInfo, statistics: AllStatistics) -> bytes:
+    """Return stats.json after the episodes of an info, with entries of other writers unchanged."""
+    kept = files.content(kept_stats_path(info.total_episodes))
+    return kept or stats_json(statistics, info.features, files.content(STATS))
+
+
+def _next(numbers: Iterable[FileIndex], chunks_size: int) -> FileIndex:
+    last = max(numbers, default=None)
+    return FileIndex() if last is None else last.following(chunks_size)

@@ -20,8 +20,8 @@ import time
 
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
 from lerobot_streamrec.dataset.rebuild.assemble import assemble_same, Progress
-from lerobot_streamrec.dataset.rebuild.disk import Disk
 from lerobot_streamrec.dataset.rebuild.exchange import rebuilding
+from lerobot_streamrec.dataset.rebuild.new_tree import Disk
 from lerobot_streamrec.dataset.rebuild.pieces import kept_episodes
 from lerobot_streamrec.dataset.rebuild.plan import (
     Change,

@@ -38,9 +38,9 @@ from lerobot_streamrec.dataset.format.files import DatasetLock
 from lerobot_streamrec.dataset.format.info_rules import shown_value
 from lerobot_streamrec.dataset.format.layout import LOCK, OWN, OWNER, QUARANTINE, REBUILD, STAGING
 from lerobot_streamrec.dataset.format.parquet import READ_ERRORS
-from lerobot_streamrec.dataset.rebuild.disk import Disk
 from lerobot_streamrec.dataset.rebuild.new_tree import (
     carry_over,
+    Disk,
     foreign_files,
     NewTree,
     refuse_linked_folders,

@@ -25,7 +25,6 @@ from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog, refu
 from lerobot_streamrec.dataset.format.files import DatasetLock
 from lerobot_streamrec.dataset.format.layout import OWN, refuse_inside_dataset
 from lerobot_streamrec.dataset.rebuild.assemble import assemble_chosen, Progress
-from lerobot_streamrec.dataset.rebuild.disk import Disk
 from lerobot_streamrec.dataset.rebuild.foreign_files import (
     find_foreign_files,
     ForeignFiles,
@@ -34,7 +33,8 @@ from lerobot_streamrec.dataset.rebuild.foreign_files import (
     UnitedTable,
 )
 from lerobot_streamrec.dataset.rebuild.merged_features import merged_info, MergedInfo
-from lerobot_streamrec.dataset.rebuild.new_root import building
+from lerobot_streamrec.dataset.rebuild.new_files import building
+from lerobot_streamrec.dataset.rebuild.new_tree import Disk
 from lerobot_streamrec.dataset.rebuild.pieces import kept_episodes
 from lerobot_streamrec.dataset.rebuild.plan import Change, make_plan, measured, Plan
 from lerobot_streamrec.errors import ConfigError, DatasetExistsError

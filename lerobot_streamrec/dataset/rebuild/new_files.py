@@ -11,24 +11,96 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The data files and the videos of a dataset that is put together."""
+"""The files of a dataset that is put together: its root, its data and its videos."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import contextmanager, ExitStack, suppress
+from pathlib import Path
 
 from lerobot_streamrec.dataset.format.episode_reader import read_parquet
 from lerobot_streamrec.dataset.format.episode_table import VideoPlace
-from lerobot_streamrec.dataset.format.layout import DATA_PATH, FileIndex, VIDEO_PATH
+from lerobot_streamrec.dataset.format.files import DatasetLock
+from lerobot_streamrec.dataset.format.info_rules import shown_value
+from lerobot_streamrec.dataset.format.layout import (
+    DATA_PATH,
+    FileIndex,
+    LOCK,
+    OWN,
+    OWNER,
+    REBUILD,
+    VIDEO_PATH,
+)
+from lerobot_streamrec.dataset.format.parquet import READ_ERRORS
+from lerobot_streamrec.dataset.rebuild.exchange import (
+    begin_tree,
+    folder_beside,
+    refuse_unknown,
+    throw_away,
+)
 from lerobot_streamrec.dataset.rebuild.merged_features import UnifiedTasks
-from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
+from lerobot_streamrec.dataset.rebuild.new_tree import Disk, NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece, VideoSurveys
-from lerobot_streamrec.errors import DatasetCorruptError, RebuildError, VideoError
+from lerobot_streamrec.errors import DatasetCorruptError, RebuildError, StreamrecError, VideoError
+from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.video.mp4.concat import concatenate, Segment
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+_LOCKED = frozenset({LOCK.name, OWNER.name})
+
+
+@contextmanager
+def building(root: Path, disk: Disk) -> Iterator[NewTree]:
+    """
+    Put together a dataset beside its root; it is moved there at the end of the block.
+
+    :param root: a folder that is empty or not there
+    :param disk: the way to the disk
+    :raise DatasetLockedError: if somebody else builds a dataset for the same root
+    :raise RebuildError: if it cannot be written; nothing is left then
+    """
+    root = root.resolve()
+    beside = folder_beside(root)
+    try:
+        refuse_unknown(beside, root)
+        disk.make_folder(beside / OWN)
+        lock = DatasetLock(beside)
+    except OSError as error:
+        raise _cannot(root, error) from error
+    try:
+        throw_away(beside, disk, keep=_LOCKED)
+        begin_tree(beside, disk)
+        yield NewTree(beside, disk)
+        disk.sync_folders(beside)
+        disk.move(beside, root)
+        with suppress(OSError):
+            # It does no harm: the next one to open the dataset removes it.
+            disk.remove(root / REBUILD)
+    except (Exception, KeyboardInterrupt) as error:
+        if not (root / OWN).exists():
+            throw_away(beside, disk)
+        if isinstance(error, OSError):
+            raise _cannot(root, error) from error
+        if isinstance(error, READ_ERRORS) and not isinstance(error, StreamrecError):
+            raise RebuildError(
+                f'cannot make the dataset {root}, and nothing is left there: '
+                f'{type(error).__name__} {shown_value(str(error))}; '
+                f'`{streamrec_command("check", "ROOT")}` shows what is wrong with each source'
+            ) from error
+        raise
+    finally:
+        lock.release()
+
+
+def _cannot(root: Path, error: OSError) -> RebuildError:
+    return RebuildError(
+        f'cannot make the dataset {root}: {error.strerror or error}. Check that '
+        f'{root.parent} is writable and that the disk has room.'
+    )
+
 
 OnBytes = Callable[[int], None]
 RowsOf = Callable[[Piece, list[str] | None], Iterator[tuple[Kept, pa.Table]]]

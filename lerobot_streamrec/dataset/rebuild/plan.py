@@ -28,9 +28,9 @@ from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
 from lerobot_streamrec.dataset.format.files import DatasetLock, Files
 from lerobot_streamrec.dataset.format.info import read_info
 from lerobot_streamrec.dataset.format.layout import FileIndex, INFO, OWN, STAGING
-from lerobot_streamrec.dataset.format.load_state import resumed_state
-from lerobot_streamrec.dataset.rebuild.disk import Disk
+from lerobot_streamrec.dataset.format.state import resumed_state
 from lerobot_streamrec.dataset.rebuild.exchange import finish_rebuild
+from lerobot_streamrec.dataset.rebuild.new_tree import Disk
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, packed, Piece, pieces_of, VideoSurveys
 from lerobot_streamrec.errors import DatasetCorruptError, RebuildError
 from lerobot_streamrec.installed import streamrec_command

@@ -31,12 +31,12 @@ from lerobot_streamrec.dataset.rebuild.assemble import (
     NewVideos,
     Progress,
 )
-from lerobot_streamrec.dataset.rebuild.disk import Disk
 from lerobot_streamrec.dataset.rebuild.encoded_files import EncodingJob, write_encoded_files
 from lerobot_streamrec.dataset.rebuild.exchange import rebuilding
-from lerobot_streamrec.dataset.rebuild.extract import video_key_of
+from lerobot_streamrec.dataset.rebuild.new_tree import Disk
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, kept_episodes
 from lerobot_streamrec.dataset.rebuild.plan import Change, changing, make_plan, measured, Plan
+from lerobot_streamrec.dataset.rebuild.played_episode import video_key_of
 from lerobot_streamrec.errors import ConfigError, UnusableDatasetError
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.codecs.depth_config import is_depth, IS_DEPTH_MAP, keeps_codes

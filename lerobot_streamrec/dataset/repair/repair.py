@@ -26,8 +26,8 @@ from lerobot_streamrec.dataset.check.findings import CheckReport
 from lerobot_streamrec.dataset.format.files import lock_holder
 from lerobot_streamrec.dataset.format.layout import LOCK, OWNER, REBUILD
 from lerobot_streamrec.dataset.rebuild.assemble import Progress
-from lerobot_streamrec.dataset.rebuild.disk import Disk
 from lerobot_streamrec.dataset.rebuild.exchange import folder_beside, rebuilding
+from lerobot_streamrec.dataset.rebuild.new_tree import Disk
 from lerobot_streamrec.dataset.rebuild.plan import locked
 from lerobot_streamrec.dataset.repair.assemble import assemble_repaired
 from lerobot_streamrec.dataset.repair.plan import plan_repair, RepairPlan

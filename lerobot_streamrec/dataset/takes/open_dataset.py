@@ -37,9 +37,8 @@ from lerobot_streamrec.dataset.format.layout import (
     refuse_special_files,
     STAGING,
 )
-from lerobot_streamrec.dataset.format.load_state import refuse_another_kind, resumed_state
 from lerobot_streamrec.dataset.format.parquet import READ_ERRORS, warm_up
-from lerobot_streamrec.dataset.format.state import DatasetState
+from lerobot_streamrec.dataset.format.state import DatasetState, refuse_another_kind, resumed_state
 from lerobot_streamrec.dataset.format.table_rules import open_table, refuse_odd_tables
 from lerobot_streamrec.dataset.format.take_record import (
     quarantine_all,

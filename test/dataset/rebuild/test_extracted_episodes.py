@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
-from lerobot_streamrec.dataset.rebuild.extract import extract_episode
+from lerobot_streamrec.dataset.rebuild.played_episode import extract_episode
 from lerobot_streamrec.errors import ConfigError, VideoError
 from lerobot_streamrec.video.tools.extract import Choice
 import numpy as np

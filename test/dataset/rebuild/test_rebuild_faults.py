@@ -31,9 +31,9 @@ from faulty_disk import chosen_steps, FaultyDisk, Killed
 from lerobot_streamrec.dataset.format.files import DatasetLock
 from lerobot_streamrec.dataset.rebuild.compact import compact, compact_dataset
 from lerobot_streamrec.dataset.rebuild.delete import delete_episodes
-from lerobot_streamrec.dataset.rebuild.disk import Disk
 from lerobot_streamrec.dataset.rebuild.exchange import finish_rebuild, folder_beside
 from lerobot_streamrec.dataset.rebuild.merge import merge_datasets
+from lerobot_streamrec.dataset.rebuild.new_tree import Disk
 from lerobot_streamrec.dataset.rebuild.reencode import reencode_dataset
 from lerobot_streamrec.errors import DatasetError, DatasetLockedError, RebuildError
 from lerobot_streamrec.video.codecs.config import EncoderConfig

@@ -83,7 +83,7 @@ def ours(templates, open_writer, make_draft, root):
 @pytest.fixture
 def theirs(templates):
     if not (templates / 'theirs').exists():
-        path = Path(__file__).parent / 'check/conftest.py'
+        path = Path(__file__).parents[1] / 'check/conftest.py'
         spec = spec_from_file_location('check_conftest', path)
         module = module_from_spec(spec)
         spec.loader.exec_module(module)
@@ -100,7 +100,7 @@ def of_lerobot(templates):
     if not python:
         pytest.skip('STREAMREC_CONFORMANCE_PYTHON names no environment with LeRobot')
     root = templates / 'of lerobot'
-    writer = Path(__file__).parents[1] / 'conformance/write_dataset.py'
+    writer = Path(__file__).parents[2] / 'conformance/write_dataset.py'
     subprocess.run([python, writer, root, *map(str, LENGTHS)], check=True, timeout=TIMEOUT_S)
     annotate(root)
     _twin(root)

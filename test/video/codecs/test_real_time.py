@@ -27,7 +27,7 @@ import sys
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = Path(__file__).parent / 'encode_and_list_threads.py'
 
 

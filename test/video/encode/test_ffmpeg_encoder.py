@@ -48,8 +48,8 @@ HEIGHT, WIDTH = 96, 128
 NUM_FRAMES = 45
 LEVELS_OFF = 3
 WAIT_S = 120
-WRITER = Path(__file__).with_name('killed_writer.py')
-ROOT = Path(__file__).parents[2]
+WRITER = Path(__file__).parents[1] / 'killed_writer.py'
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(params=PROGRAMS)

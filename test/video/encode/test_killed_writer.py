@@ -31,8 +31,8 @@ import pytest
 
 FPS = 30
 NUM_FRAMES = 120
-WRITER = Path(__file__).with_name('killed_writer.py')
-ROOT = Path(__file__).parents[2]
+WRITER = Path(__file__).parents[1] / 'killed_writer.py'
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize('vcodec', BUNDLED_VCODECS)
