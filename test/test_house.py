@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+import re
 import subprocess
 import sys
 
@@ -31,6 +32,14 @@ def test_no_figure_is_worse_than_its_limit():
     run = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert run.returncode == 0, f'\n{run.stdout}{run.stderr}'
     assert run.stdout.count('ok ') >= 7
+
+
+def test_every_wish_leads_somewhere():
+    text = (ROOT / 'CONTRIBUTING.md').read_text('utf-8')
+    table = text[text.index('## I want to') : text.index('## Style')]
+    paths = re.findall(r'`([\w/]+/(?:\w+\.py)?)`', table)
+    assert len(paths) >= 20
+    assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
 SOURCE = '''\

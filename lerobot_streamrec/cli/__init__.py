@@ -11,4 +11,8 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""`streamrec`: tools over a dataset on disk, without ROS."""
+"""
+The commands of `streamrec`, one file per command or family of commands.
+
+Only what a user types and reads is here; the floors below do the work, and ROS is loaded late.
+"""

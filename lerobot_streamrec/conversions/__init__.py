@@ -11,4 +11,8 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""From message-shaped objects to frames and vectors, duck-typed: imports no ROS."""
+"""
+From message-shaped objects to pictures and vectors.
+
+Messages are duck-typed: nothing here imports ROS, the dataset or a codec.
+"""

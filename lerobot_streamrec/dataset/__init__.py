@@ -11,4 +11,8 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""On disk: LeRobot v3.0. The only importer of pyarrow, the only writer below the root."""
+"""
+LeRobot v3.0 on disk: the only importer of pyarrow, and the only writer below the root.
+
+Nothing here knows of topics, threads of encoders or the ROS graph.
+"""

@@ -11,4 +11,8 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Looks at the running graph before anything is recorded: proposes parameters, and checks them."""
+"""
+`init`, `doctor` and `layout`: a look at the running graph before anything is recorded.
+
+Nothing here writes to a dataset, and no recorder imports it.
+"""

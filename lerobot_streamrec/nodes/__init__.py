@@ -11,4 +11,8 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The ROS shell, thin: the only importer of rclpy and of messages."""
+"""
+The ROS shell: nodes, services, topics and parameters around the recorder.
+
+It decides nothing that the recorder could decide without ROS.
+"""

@@ -11,4 +11,8 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The application, free of ROS: streams, one take, the committer, the recorder."""
+"""
+The application without ROS: the recorder, and what it needs in every state.
+
+Nothing here imports ROS, and callers are never kept waiting for a disk or an encoder.
+"""

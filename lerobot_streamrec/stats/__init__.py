@@ -11,4 +11,8 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How much: exact statistics of vectors and images. Needs numpy alone."""
+"""
+Exact, mergeable statistics of vectors and pictures.
+
+Nothing here reads a file or needs more than numpy.
+"""

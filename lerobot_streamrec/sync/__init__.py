@@ -11,4 +11,8 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""When: integer-nanosecond time on the episode's grid. Pure, no I/O, no threads."""
+"""
+Time in integer nanoseconds: grids, sample buffers, gaps and lags.
+
+Everything here is pure: no clock is read, and there are no files and no threads.
+"""

@@ -11,4 +11,8 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Pixels: from a camera's picture to an MP4. The only importer of av."""
+"""
+Pixels: from a camera's picture to an MP4 and back. The only importer of av.
+
+Nothing here knows of datasets, topics or episodes.
+"""

@@ -11,4 +11,8 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Looks at a dataset on disk and says everything that is wrong with it; changes nothing."""
+"""
+Looks at a dataset on disk, whoever wrote it, and says everything that is wrong with it.
+
+Nothing here changes a file or is loaded while recording.
+"""

@@ -11,4 +11,8 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A dataset made anew out of episodes of existing ones, and exchanged for the old in one step."""
+"""
+A dataset made anew out of episodes of existing ones, and exchanged for the old in one step.
+
+Nothing here changes a file of the old tree: it is whole until the exchange.
+"""

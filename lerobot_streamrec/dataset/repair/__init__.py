@@ -11,4 +11,8 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Keeps of a broken dataset what is verified, and sets the rest aside."""
+"""
+Keeps of a broken dataset whatever can be verified, and sets the rest aside.
+
+Nothing here deletes, and nothing here is loaded while recording.
+"""

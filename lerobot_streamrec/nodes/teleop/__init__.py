@@ -11,4 +11,8 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Ways in for an operator without a keyboard: buttons of a gamepad, and any other topic."""
+"""
+Ways in for an operator whose hands are busy: gamepad buttons, and any other topic.
+
+Nothing here decides whether a command is allowed; the episode machine does.
+"""
