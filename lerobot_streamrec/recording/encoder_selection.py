@@ -73,6 +73,7 @@ class EncoderChoices:
         self._config = config
         self._stop = threading.Event()
         self._tasks: SimpleQueue[tuple[StreamConfig, tuple[int, int]] | None] = SimpleQueue()
+        self._answers: SimpleQueue[tuple[str, _Decision]] = SimpleQueue()
         self._thread: threading.Thread | None = None
         present = known_features(config.root) if config.resume else {}
         self._codecs = {key: spec.info.get(VIDEO_CODEC) for key, spec in present.items()}
@@ -115,11 +116,19 @@ class EncoderChoices:
         """Return what encodes a camera's pictures, as far as it is known; never ``auto``."""
         if key in self._bundled:
             return self._bundled[key]
+        self._take_answers()
         encoder = self._tried[key].encoder
         assert encoder is not None
         return encoder
 
     # --- the executor's thread -----------------------------------------------------------------
+
+    def _take_answers(self) -> None:
+        while not self._answers.empty():
+            key, decision = self._answers.get_nowait()
+            # Pictures may have changed their size again meanwhile.
+            if self._tried[key].size == decision.size:
+                self._tried[key] = decision
 
     def note_size(self, key: str, width: int, height: int) -> None:
         """
@@ -129,6 +138,7 @@ class EncoderChoices:
         :param width: in pixels
         :param height: in pixels
         """
+        self._take_answers()
         decision = self._tried.get(key)
         if decision is None or decision.size == (width, height) or self._stop.is_set():
             return
@@ -195,9 +205,7 @@ class EncoderChoices:
                 decision = _Decision(size, problem=error)
             except TrialCancelledError:
                 return
-            # Pictures may have changed their size again meanwhile.
-            if self._tried[camera.key].size == size:
-                self._tried[camera.key] = decision
+            self._answers.put((camera.key, decision))
 
     # --- any thread ----------------------------------------------------------------------------
 

@@ -39,8 +39,8 @@ class LateEncoder:
     """
     Begins when enough takes wait, or when it is told to; ends with the take it is at.
 
-    Its methods may be called from any thread; none blocks for longer than a frame takes, ``join``
-    apart.
+    Its methods may be called from any thread. None blocks for longer than a frame takes, apart
+    from ``join`` and from ``withdraw_last``, which waits for a codec that is busy.
 
     :param commit: called in the thread, after each take
     :param batch_size: begin as soon as so many wait; 0: only when told to
@@ -100,8 +100,10 @@ class LateEncoder:
         """
         Encode the last take no more, and forget it.
 
+        Waits until the codec is between two frames, 10 s at most.
+
         :return: False if it is encoded already and about to become an episode
-        :raise EncoderError: if the codec cannot be interrupted
+        :raise EncoderError: if the codec does not stop in time
         """
         with self._changed:
             last = self._waiting[-1]

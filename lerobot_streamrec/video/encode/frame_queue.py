@@ -105,6 +105,7 @@ class FrameQueue:
     :param on_pop: is told of every frame that leaves the queue, before anybody can see that it
         has; None: a repeat
     :param clock: seconds, for how long the spool lasts; tests bring their own
+    :param disk_timeout_s: a disk that has not finished one record by then hangs
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class FrameQueue:
         name: str = 'spill',
         on_pop: Callable[[Picture | None], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
+        disk_timeout_s: float = 30.0,
     ) -> None:
         self._max_bytes = max_bytes
         self._items: deque[_Waiting] = deque()
@@ -132,6 +134,7 @@ class FrameQueue:
         self._is_reading = False
         self._on_pop = on_pop
         self._clock = clock
+        self._disk_timeout_s = disk_timeout_s
         self._spill_began_s = 0.0
         self._changed = threading.Condition()
         self._spool = spool
@@ -212,30 +215,46 @@ class FrameQueue:
     def release(self) -> None:
         """End the spill thread and delete the spool; the consumer, when it takes no more."""
         self.abort()
-        if self._thread is not None:
-            # It ends after the record that it writes.
-            self._thread.join()
+        if not self._spill_has_ended():
+            _log.error('%s: the disk hangs; the pictures that waited there are left', self._name)
+            return
         if self._spool is not None:
             self._spool.close()
 
+    def _spill_has_ended(self) -> bool:
+        """Wait for the spill thread, which ends after the record that it writes."""
+        if self._thread is not None:
+            self._thread.join(self._disk_timeout_s)
+            return not self._thread.is_alive()
+        return True
+
+    def _hangs(self, verb: str) -> VideoError:
+        return VideoError(
+            f'{self._name}: the disk has not {verb} a frame for {self._disk_timeout_s:g} s'
+        )
+
     def wait_until_parked(self) -> None:
-        """Park, and wait until the consumer is between two frames."""
+        """
+        Park, and wait until the consumer is between two frames.
+
+        :raise VideoError: if the disk does not give back a frame in time
+        """
         self.park()
         with self._changed:
-            while self._is_reading:
-                self._changed.wait()
+            if not self._changed.wait_for(lambda: not self._is_reading, self._disk_timeout_s):
+                raise self._hangs('given back')
 
     def spill_rest(self) -> int:
         """
         Put all that waits on the disk, and leave it there; for whoever has parked the queue.
 
         :return: how many frames these are
-        :raise VideoError: if one of them cannot stand by itself
+        :raise VideoError: if one of them cannot stand by itself, or the disk hangs
         :raise OSError: if the disk refuses
         """
         assert self._spool is not None
-        if self._thread is not None:
-            self._thread.join()
+        if not self._spill_has_ended():
+            raise self._hangs('taken')
         with self._changed:
             rest = list(self._items)
         for item in rest:

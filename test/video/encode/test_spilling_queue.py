@@ -24,6 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 import errno
 import threading
 
+from lerobot_streamrec.errors import VideoError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.encode.frame_queue import FrameQueue, Mark
 from lerobot_streamrec.video.encode.spool import Spool
@@ -76,8 +77,10 @@ def push_slowly(queue, count, room_bytes=PLENTY):
         if queue.push(frame(number)):
             taken.append(number)
         wait_for(
-            lambda: queue.statistics().size_bytes <= 5 * SIZE_BYTES
-            or queue.statistics().spilled_bytes >= room_bytes
+            lambda: (
+                queue.statistics().size_bytes <= 5 * SIZE_BYTES
+                or queue.statistics().spilled_bytes >= room_bytes
+            )
         )
     return taken
 
@@ -190,3 +193,63 @@ def test_a_producer_a_consumer_and_the_spill_at_once_exchange_every_frame(make_q
         items = popped.result(WAIT_S)
     assert numbers(items) == expected
     assert queue.statistics().peak_bytes <= 8 * SIZE_BYTES
+
+
+class HangingSpool(Spool):
+    """A disk, such as one on the network, that hangs until it is let go on."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.is_reached, self.go_on = threading.Event(), threading.Event()
+
+    def append(self, number, record):
+        self.is_reached.set()
+        assert self.go_on.wait(WAIT_S)
+        return super().append(number, record)
+
+    def read(self, place):
+        if self.go_on.is_set():
+            return super().read(place)
+        self.is_reached.set()
+        assert self.go_on.wait(WAIT_S)
+        return super().read(place)
+
+
+def test_a_disk_that_takes_nothing_is_not_waited_for_without_end(tmp_path):
+    spool = HangingSpool(tmp_path / 'front.spool')
+    queue = FrameQueue(
+        2 * SIZE_BYTES, spool, max_spool_bytes=PLENTY, name=NAME, disk_timeout_s=0.01
+    )
+    for number in range(3):
+        queue.push(frame(number))
+    assert spool.is_reached.wait(WAIT_S)
+    queue.close()
+    queue.wait_until_parked()
+    with pytest.raises(VideoError, match=r'test: the disk has not taken a frame for 0\.01 s'):
+        queue.spill_rest()
+    spool.go_on.set()
+    wait_for(lambda: NAME not in [one.name for one in threading.enumerate()])
+    queue.release()
+
+
+def test_a_disk_that_gives_nothing_back_is_not_waited_for_without_end(tmp_path):
+    spool = HangingSpool(tmp_path / 'front.spool')
+    spool.go_on.set()
+    queue = FrameQueue(
+        2 * SIZE_BYTES, spool, max_spool_bytes=PLENTY, name=NAME, disk_timeout_s=0.01
+    )
+    for number in range(4):
+        queue.push(frame(number))
+        wait_for(lambda: queue.statistics().size_bytes <= SIZE_BYTES)
+    spool.go_on.clear()
+    spool.is_reached.clear()
+    items = []
+    consumer = threading.Thread(target=lambda: items.append(queue.pop()))
+    consumer.start()
+    assert spool.is_reached.wait(WAIT_S)
+    with pytest.raises(VideoError, match=r'the disk has not given back a frame for 0\.01 s'):
+        queue.wait_until_parked()
+    spool.go_on.set()
+    consumer.join(WAIT_S)
+    assert numbers(items) == [0]
+    queue.release()
