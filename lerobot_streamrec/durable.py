@@ -11,12 +11,13 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A file or folder that appears at its name whole, or not at all."""
+"""Files and folders that appear at their names whole or not at all, and survive a power loss."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+import errno
 import os
 from pathlib import Path
 import shutil
@@ -44,8 +45,7 @@ def written_beside(target: Path, *, overwrite: bool) -> Iterator[Path]:
     part = target.with_name(f'.{target.stem}.{os.getpid()}.part{target.suffix}')
     try:
         yield part
-        _settle(part)
-        part.replace(target)
+        replace_durably(part, target)
     except OSError as error:
         raise VideoError(f'{target} cannot be written: {error.strerror or error}') from error
     finally:
@@ -82,7 +82,38 @@ def folder_written_beside(target: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _settle(path: Path) -> None:
-    """Bring a file to the disk before it gets its name."""
+def replace_durably(source: Path, target: Path) -> None:
+    """
+    Give a file that was written aside its name: a power loss leaves the old file or the new one.
+
+    :param source: the file, in the folder of its name or in another one of the same disk
+    :param target: its name; a file that has it is replaced
+    :raise OSError: if the disk refuses
+    """
+    sync_file(source)
+    source.replace(target)
+    sync_folder(target.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Bring a file's content to the disk; raises OSError."""
     with path.open('rb') as opened:
         os.fsync(opened.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's entries to the disk; raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network and FUSE file systems do not know this for folders; others really fail.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Return whether the disk, or the user's share of it, has no room left."""
+    return getattr(error, 'errno', None) in (errno.ENOSPC, errno.EDQUOT)

@@ -25,6 +25,7 @@ import re
 import tempfile
 import textwrap
 
+from lerobot_streamrec.durable import replace_durably
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.installed import record_command, streamrec_command
 from lerobot_streamrec.live.arrivals import Heard
@@ -103,7 +104,7 @@ def _move(aside: Path, path: Path, *, force: bool, name: str) -> None:
                 raise
         else:
             return
-    aside.replace(path)
+    replace_durably(aside, path)
 
 
 TASK = 'Say here what the robot is to do'

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-import errno
 import json
 import os
 from pathlib import Path, PurePosixPath
@@ -27,6 +26,7 @@ import time
 
 from filelock import FileLock, Timeout
 from lerobot_streamrec.dataset.format.layout import LOCK, OWNER, QUARANTINE, STAGING
+from lerobot_streamrec.durable import replace_durably, sync_folder
 from lerobot_streamrec.errors import DatasetError, DatasetLockedError
 
 _LOCKS = Path('/proc/locks')
@@ -219,11 +219,8 @@ class Files:
 
     def _settle(self, source: Path, target: Path) -> None:
         source.chmod(FILE_MODE)
-        with source.open('rb') as opened:
-            os.fsync(opened.fileno())
         _make_folders(target.parent)
-        source.replace(target)
-        sync_folder(target.parent)
+        replace_durably(source, target)
 
     @contextmanager
     def _explaining(self, relative: PurePosixPath) -> Iterator[None]:
@@ -249,16 +246,3 @@ def _make_folders(folder: Path) -> None:
     for one in reversed(missing):
         one.mkdir(exist_ok=True)
         sync_folder(one.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring a folder's entries to the disk; raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some network and FUSE file systems do not know this for folders; others really fail.
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)

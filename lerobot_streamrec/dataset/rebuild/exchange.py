@@ -45,6 +45,7 @@ from lerobot_streamrec.dataset.rebuild.new_tree import (
     NewTree,
     refuse_linked_folders,
 )
+from lerobot_streamrec.durable import is_disk_full
 from lerobot_streamrec.errors import DatasetError, RebuildError, StreamrecError
 from lerobot_streamrec.installed import streamrec_command
 
@@ -282,6 +283,6 @@ def _why_not(root: Path, error: OSError) -> str:
         reason = f'it is a mount point, which cannot be renamed. {_ELSEWHERE}'
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         reason = f'{root.parent} cannot be written to. Make it writable. {_ELSEWHERE}'
-    elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+    elif is_disk_full(error):
         reason = 'the disk is full. Make room, and try again.'
     return f'the files of {root} cannot be exchanged for new ones, nothing has changed: {reason}'

@@ -24,7 +24,7 @@ from pathlib import Path, PurePosixPath
 import re
 import shutil
 
-from lerobot_streamrec.dataset.format.files import FILE_MODE, sync_folder
+from lerobot_streamrec.dataset.format.files import FILE_MODE
 from lerobot_streamrec.dataset.format.info import known_features
 from lerobot_streamrec.dataset.format.layout import (
     INFO,
@@ -40,6 +40,7 @@ from lerobot_streamrec.dataset.format.layout import (
     STATS,
     TASKS,
 )
+from lerobot_streamrec.durable import sync_file, sync_folder
 from lerobot_streamrec.errors import RebuildError
 
 _RENAME_EXCHANGE = 2
@@ -96,8 +97,7 @@ class Disk:
     def settle(self, path: Path) -> None:
         """Bring a file that somebody else has written to the disk."""
         path.chmod(FILE_MODE)
-        with path.open('rb') as opened:
-            os.fsync(opened.fileno())
+        sync_file(path)
 
     def sync_folders(self, path: Path) -> None:
         """Bring the entries of a folder, and of all below it, to the disk."""

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-import os
 from pathlib import Path
 
 from lerobot_streamrec.dataset.commit.undo import UNDONE, UndoneEpisode
@@ -50,6 +49,7 @@ from lerobot_streamrec.dataset.takes.whole_videos import (
     whole_videos,
     WholeVideo,
 )
+from lerobot_streamrec.durable import sync_file
 from lerobot_streamrec.errors import (
     DatasetCorruptError,
     DatasetError,
@@ -300,8 +300,7 @@ def defer_take(
         files.replace(files.relative(folder / SAVED_STAMPS), content)
     try:
         for path in folder.iterdir():
-            with path.open('rb') as opened:
-                os.fsync(opened.fileno())
+            sync_file(path)
     except OSError as error:
         raise DatasetError(f'cannot bring {folder} to the disk: {error}') from error
     files.replace(files.relative(folder / SAVED), saved.as_bytes())

@@ -20,7 +20,7 @@ from contextlib import suppress
 import os
 from pathlib import Path
 
-from lerobot_streamrec.dataset.format.files import ASIDE, sync_folder
+from lerobot_streamrec.dataset.format.files import ASIDE
 from lerobot_streamrec.dataset.format.take_record import (
     DISCARDED,
     RECORD,
@@ -29,6 +29,7 @@ from lerobot_streamrec.dataset.format.take_record import (
     TakeRecord,
     video_name,
 )
+from lerobot_streamrec.durable import replace_durably, sync_file, sync_folder
 from lerobot_streamrec.errors import DatasetError
 import numpy as np
 import numpy.typing as npt
@@ -78,11 +79,8 @@ class Journal:
         """
         aside = self._folder / f'{RECORD}{ASIDE}'
         try:
-            with aside.open('wb') as opened:
-                opened.write(record.as_bytes())
-                opened.flush()
-                os.fsync(opened.fileno())
-            aside.replace(self._folder / RECORD)
+            aside.write_bytes(record.as_bytes())
+            replace_durably(aside, self._folder / RECORD)
         except OSError as error:
             raise _explained(self._folder, error) from error
 
@@ -122,8 +120,7 @@ class Journal:
                 for path in (video, video.with_suffix(SPOOL_SUFFIX)):
                     # An encoder makes its file with its first packet, and a commit moves it away.
                     if path.is_file():
-                        with path.open('rb') as opened:
-                            os.fsync(opened.fileno())
+                        sync_file(path)
             sync_folder(self._folder)
         except FileNotFoundError:
             return

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import av
 from av.video.frame import VideoFrame
+from lerobot_streamrec.durable import is_disk_full
 from lerobot_streamrec.errors import EncoderError, EncoderProcessError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs.config import EncoderConfig
@@ -42,8 +43,8 @@ _NUM_IN_DOUBT = 8
 # No codec holds back as much (docs/encoding.md); it takes frames and gives nothing.
 _MAX_HELD_BACK = 256
 
-# What a disk says; another encoder would hear the same.
-_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+# A disk says this, besides being full; another encoder would hear the same.
+_OF_THE_DISK = (errno.EROFS, errno.EFBIG)
 
 _FAILURES = (EncoderError, av.FFmpegError, OSError, ValueError)
 
@@ -229,7 +230,7 @@ class FallbackEncoder:
         :param what: the first one did
         :raise EncoderError: if the second fails as well
         """
-        if getattr(error, 'errno', None) in _OF_THE_DISK:
+        if is_disk_full(error) or getattr(error, 'errno', None) in _OF_THE_DISK:
             raise error
         self._failure = error
         num_there = 0
