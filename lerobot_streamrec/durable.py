@@ -31,7 +31,7 @@ def written_beside(target: Path, *, overwrite: bool) -> Iterator[Path]:
     Let a file be written under another name in the same folder; it is renamed at the end.
 
     :param target: the name that it is to have
-    :param overwrite: whether a file of that name is replaced
+    :param overwrite: True if a file of that name is replaced
     :return: where to write; whatever is there is deleted if the block raises
     :raise VideoError: if there is such a file and it is not to be replaced, or if the folder
         cannot be written to

@@ -52,8 +52,8 @@ class Frame:
         bytes of a pixel; rows may be padded (the stride between rows is free, pixels are
         contiguous)
     :param pix_fmt: FFmpeg's name of the pixel format, such as ``rgb24`` or ``gray``
-    :param chroma: of semi-planar formats, such as ``nv12``, the second plane: ``(rows, columns,
-        2)`` uint8 view
+    :param chroma: chroma of semi-planar formats, such as ``nv12``, the second plane: ``(rows,
+        columns, 2)`` uint8 view
     """
 
     pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
@@ -110,7 +110,7 @@ class AccessUnit:
 
     :param data: Annex B (h264, hevc) or OBUs (av1) of one picture, uint8 view
     :param codec: ``h264``, ``hevc`` or ``av1``
-    :param is_key: whether decoding can begin with it: a key frame with its parameter sets
+    :param is_key: True if decoding can begin with it: a key frame with its parameter sets
     :param parameters: of a key frame, what tells the decoder the size and the rest
     """
 

@@ -186,9 +186,9 @@ class RepairOptions:
     """
     What the command line says of a repair.
 
-    :param dry_run: whether to show alone what would be done
-    :param yes: whether not to ask
-    :param as_json: whether to print JSON
+    :param dry_run: True if to show alone what would be done
+    :param yes: True if not to ask
+    :param as_json: True if to print JSON
     :param min_seconds: what is shorter after being cut is not kept
     """
 

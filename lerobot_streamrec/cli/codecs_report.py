@@ -43,7 +43,7 @@ def sample_of(
     :param source: a dataset's folder, an MP4; None: pictures are made
     :param folder: for them
     :param size: width and height of pictures that are made, in pixels
-    :param fps: of pictures that are made
+    :param fps: frame rate of pictures that are made
     :param seconds: how long they last
     :raise ConfigError: if there are none
     :raise DatasetError: if the source cannot be read

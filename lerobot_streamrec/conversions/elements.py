@@ -45,7 +45,7 @@ class Elements:
     What a vector is made of.
 
     :param selectors: in the order of the vector
-    :param names: of its numbers
+    :param names: names of its numbers
     :param quaternions: where x, y, z, w of a quaternion begin
     """
 
@@ -78,7 +78,7 @@ def find_elements(
     :param parameter: prefix of the settings, such as ``state``, for the errors
     :param message_type: such as ``geometry_msgs/msg/Twist``
     :param selectors: none: what is usual for the type
-    :param names: of the numbers; none: derived from the selectors
+    :param names: names of the numbers; none: derived from the selectors
     :param field: which numbers of joints, if there are no selectors
     :param load_class: for types that are not known here; without it, names are needed for them
     :raise ConfigError: if a selector does not fit the type, or if names are needed

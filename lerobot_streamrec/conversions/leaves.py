@@ -50,8 +50,8 @@ class Leaf:
 
     :param base: steps to the number or the array
     :param pick: which of the array's numbers; None: there is no array
-    :param length: of the array; None: differs from message to message, or is not known
-    :param is_known: whether there are numbers at all, as far as the types are known
+    :param length: length of the array; None: differs from message to message, or is not known
+    :param is_known: True if there are numbers at all, as far as the types are known
     :param name_lists: per step that looks up a name, by its place in the path: steps to the names
     """
 

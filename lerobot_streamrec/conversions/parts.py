@@ -35,7 +35,7 @@ class TimedVector:
     """
     A vector that changes with the time since its message's stamp.
 
-    :param times_ns: of the points, since the stamp, ascending
+    :param times_ns: instants of the points, since the stamp, ascending
     :param values: per point, ``(d,)`` numbers as published
     """
 

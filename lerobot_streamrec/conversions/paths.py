@@ -73,7 +73,7 @@ class Record:
     """
     A message.
 
-    :param names: of its fields, in order
+    :param names: names of its fields, in order
     :param field: gives the shape of one of them
     """
 
@@ -103,7 +103,7 @@ def type_shape(type_name: str, definitions: Definitions) -> Shape:
 
     :param type_name: as ``get_fields_and_field_types`` says it: ``double``, ``double[9]``,
         ``sequence<string>``, ``geometry_msgs/Point``
-    :param definitions: of message types
+    :param definitions: definitions of message types
     """
     if type_name in _NUMBERS:
         return Number()
@@ -183,7 +183,7 @@ class NameFinder:
 
     :param steps: to the list of names
     :param wanted: in the order in which they are returned
-    :param cursor: of the trajectory, if the list stands in one
+    :param cursor: cursor of the trajectory, if the list stands in one
     """
 
     def __init__(

@@ -90,7 +90,7 @@ class SelectorReader:
     Owned by one thread.
 
     :param selectors: in the order of the vector
-    :param names: of the numbers; none: derived from the selectors and the first message
+    :param names: names of the numbers; none: derived from the selectors and the first message
     :param cursor: tells the point of a trajectory, for selectors with ``[time]``
     """
 
@@ -193,7 +193,7 @@ class TrajectoryReader:
     Owned by one thread.
 
     :param selectors: in the order of the vector; at least one has ``[time]``, all behind one list
-    :param names: of the numbers; none: derived from the selectors and the first message
+    :param names: names of the numbers; none: derived from the selectors and the first message
     """
 
     def __init__(self, selectors: Sequence[Selector], names: Sequence[str] = ()) -> None:

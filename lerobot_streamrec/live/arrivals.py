@@ -125,7 +125,7 @@ class Arrivals:
         Take note of a message.
 
         :param received_ns: when it came
-        :param stamp_ns: of its header, 0 if that is not set; None: it has no header
+        :param stamp_ns: stamp of its header, 0 if that is not set; None: it has no header
         """
         self._received_ns.append(received_ns)
         if stamp_ns == 0:

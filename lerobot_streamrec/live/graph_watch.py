@@ -156,7 +156,7 @@ class _Listener:
     """
     One topic's messages.
 
-    :param name: of the topic
+    :param name: name of the topic
     :param kind: its type
     :param received_ns: tells when a message came
     """
@@ -329,7 +329,7 @@ class Witness:
     """
     Stands where the recorder would. Owned by the executor's thread.
 
-    :param sources: of all streams
+    :param sources: sources of all streams
     :param now_ns: steady clock
     """
 

@@ -96,7 +96,7 @@ def init(
     :param path: path of the file
     :param seconds: how long to look
     :param fps: rows per second; None: by the cameras
-    :param force: whether a file that is there may be replaced
+    :param force: True if a file that is there may be replaced
     :param ros_arguments: for rclpy
     :return: what was written; nothing was if it is empty
     :raise ConfigError: if the file cannot be written

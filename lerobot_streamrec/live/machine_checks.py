@@ -128,7 +128,7 @@ def check_root(config: RecorderConfig, *, is_recorder_there: bool) -> tuple[Chec
     """
     Check the dataset's folder; nothing on disk is changed.
 
-    :param is_recorder_there: whether a recorder runs, which may be the one that has it open
+    :param is_recorder_there: True if a recorder runs, which may be the one that has it open
     :return: and what the dataset is, or will be
     """
     features = config.features()
@@ -191,7 +191,7 @@ def check_clock(is_sim_time: bool, num_clocks: int) -> list[Check]:
     """
     Check whether a simulation's clock is used if there is one.
 
-    :param is_sim_time: whether it is to be used
+    :param is_sim_time: True if it is to be used
     :param num_clocks: publishers of /clock
     """
     if is_sim_time and not num_clocks:

@@ -57,7 +57,7 @@ class SeenPicture:
     """
     One message of a camera.
 
-    :param encoding: of a raw picture; otherwise what the message says of its format
+    :param encoding: encoding of a raw picture; otherwise what the message says of its format
     :param width: in pixels; 0: it is not known
     :param height: in pixels
     :param problem: why the recorder could not read it; empty if it can
@@ -100,8 +100,8 @@ class SeenTopic:
     """
     A topic that somebody publishes.
 
-    :param name: of the topic
-    :param message_type: of its messages
+    :param name: name of the topic
+    :param message_type: type of its messages
     :param qos: what its publishers offer; empty: nobody publishes it
     :param heard: when its messages came
     :param picture: one of them; None: none came, or it is no camera
@@ -153,7 +153,7 @@ class Observation:
     :param key: of its stream
     :param topic: what is subscribed to
     :param message_type: that is expected of it; empty: not known
-    :param is_camera: whether it brings pictures
+    :param is_camera: True if it brings pictures
     :param stamp: ``header`` or ``receive``
     :param offered: what each publisher offers, with its node's name
     :param types: that it is published with
@@ -168,13 +168,13 @@ class Observation:
     :param is_unsure: True if messages of several publishers cannot be told apart
     :param readiness: what would keep an episode from starting; empty: nothing
     :param offset_ms: the setting, which is added to its stamps
-    :param encoding: of its pictures
-    :param width: of its pictures, in pixels
-    :param height: of its pictures, in pixels
-    :param size_bytes: of one message's data
+    :param encoding: encoding of its pictures
+    :param width: width of its pictures, in pixels
+    :param height: height of its pictures, in pixels
+    :param size_bytes: size of one message's data
     :param picture_problem: why its pictures cannot be used; empty if they can
     :param picture_file: where the first one was saved; empty: nowhere
-    :param values: of one message, by name
+    :param values: values of one message, by name
     """
 
     parameter: str

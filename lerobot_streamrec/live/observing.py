@@ -41,8 +41,8 @@ def observe(
 
     :param subscriber: that listened
     :param witness: that took what it brought
-    :param settings: of the recorder
-    :param info: of the dataset; None: sizes are not compared
+    :param settings: settings of the recorder
+    :param info: description of the dataset; None: sizes are not compared
     :param pictures: folder for pictures; None: none is saved
     :param now_ns: when it was listened to for the last time, steady clock
     """

@@ -43,7 +43,7 @@ def refuse_existing(path: Path, *, force: bool, name: str = OUTPUT) -> None:
     """
     Refuse a place that cannot be written to, or must not be.
 
-    :param force: whether a file that is there may be replaced
+    :param force: True if a file that is there may be replaced
     :param name: name of the argument with the path, for the error
     :raise ConfigError: saying why
     """
@@ -62,7 +62,7 @@ def write_checked(
     Write a file aside, have it checked, and give it its name.
 
     :param check: raises if the file is of no use
-    :param force: whether a file that is there may be replaced
+    :param force: True if a file that is there may be replaced
     :param name: name of the argument with the path, for the error
     :raise ConfigError: if it cannot be written, or what the check raised
     """

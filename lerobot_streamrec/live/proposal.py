@@ -165,9 +165,9 @@ class CameraProposal:
     """
     A camera to record.
 
-    :param name: of the camera
+    :param name: name of the camera
     :param topic: its base topic, or a compressed one that stands alone
-    :param is_depth: whether its pictures are depth
+    :param is_depth: True if its pictures are depth
     :param seen: the topic that was looked at for it
     :param others: topics of the same camera
     :param remarks: what the user should know of it
@@ -192,7 +192,7 @@ class Proposal:
     :param fps: rows per second
     :param fps_reason: why so many
     :param left_out: topics that bring pictures which cannot be recorded, and why
-    :param is_sim_time: whether the graph has a clock of its own
+    :param is_sim_time: True if the graph has a clock of its own
     """
 
     cameras: tuple[CameraProposal, ...]
@@ -214,7 +214,7 @@ def propose(topics: Sequence[SeenTopic], *, is_sim_time: bool = False) -> Propos
     Propose what to record.
 
     :param topics: all that were seen, of types that nobody reads among them
-    :param is_sim_time: whether the graph has a clock of its own
+    :param is_sim_time: True if the graph has a clock of its own
     """
     cameras, left_out = _cameras([one for one in topics if one.qos])
     state, action = propose_vectors(topics)
@@ -226,7 +226,7 @@ def chosen_picture_topics(types: Mapping[str, str]) -> set[str]:
     """
     Tell which topics have to be listened to, so that no driver compresses pictures for nothing.
 
-    :param types: of all topics
+    :param types: types of all topics
     :return: of each base topic itself, or the one beside it that is published
     """
     return {one for one in _readers(types).values() if one}

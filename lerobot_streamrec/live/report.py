@@ -56,7 +56,7 @@ class DoctorReport:
     :param file: that was checked
     :param seconds: how long the graph was listened to
     :param topics: one for each that the file names
-    :param checks: of this machine
+    :param checks: checks of this machine
     """
 
     file: str

@@ -64,7 +64,7 @@ class Outcome:
     How a run ended.
 
     :param exit_status: for the process
-    :param is_thread_left: whether a thread could not be ended
+    :param is_thread_left: True if a thread could not be ended
     """
 
     exit_status: int

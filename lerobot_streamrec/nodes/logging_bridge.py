@@ -23,7 +23,7 @@ class RosLogHandler(logging.Handler):
     """
     Forwards records to a node's logger.
 
-    :param logger: of rclpy
+    :param logger: logger of rclpy
     """
 
     def __init__(self, logger: Any) -> None:

@@ -240,7 +240,7 @@ class GivenSettings:
 
     :param cameras: all of them
     :param vectors: topics of numbers
-    :param options: of ``RecorderConfig``, streams apart
+    :param options: options of ``RecorderConfig``, streams apart
     :param graph_timeout_s: how long to wait for publishers whose type must be asked for
     :param operating: rules and cues for the operator
     :param teleop: buttons and topics that give commands

@@ -73,7 +73,7 @@ def check_dataset(
     :param root: the dataset's folder
     :param decode: decode all pictures; else the packets of videos are counted
     :param progress: called in this thread, before each file
-    :param is_locked: whether the caller holds the dataset's lock, so that no recorder runs
+    :param is_locked: True if the caller holds the dataset's lock, so that no recorder runs
     :raise ConfigError: if the root is no folder, or nothing in it is of a dataset
     :raise DatasetError: if there is a pipe, a socket or a device, which is not opened
     """

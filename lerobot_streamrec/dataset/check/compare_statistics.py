@@ -61,7 +61,7 @@ class Moments:
         Compute the moments of several episodes that follow each other.
 
         :param rows: the episodes' places; below 0: one that is not kept
-        :param bounds: of the episodes in ``values``: one more than ``rows``
+        :param bounds: bounds of the episodes in ``values``: one more than ``rows``
         :param values: ``(n, leading dimensions, d)``; those that are not finite make NaN
         """
         starts, counts = np.asarray(bounds[:-1]), np.diff(bounds)
@@ -137,7 +137,7 @@ class Judged:
     :param name: which statistic
     :param found: what is said
     :param expected: what it is; empty if it cannot be what is said, whatever it is
-    :param of_pictures: whether it was compared with pictures
+    :param of_pictures: True if it was compared with pictures
     """
 
     kind: Kind

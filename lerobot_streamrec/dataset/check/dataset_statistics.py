@@ -144,7 +144,7 @@ def check_dataset_statistics(
     Check meta/stats.json.
 
     :param moments: what rows and pictures really are, per feature
-    :param compare: whether they are comparable
+    :param compare: True if they are comparable
     """
     raw = read_json(root, STATS, findings)
     if raw is None:

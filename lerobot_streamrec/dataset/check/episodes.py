@@ -89,7 +89,7 @@ class EpisodeTable:
     :param said_meta_files: the file that the row itself names; empty if it names none
     :param tasks: None where they are not known
     :param videos: per video key
-    :param is_complete: whether every file could be read
+    :param is_complete: True if every file could be read
     """
 
     index: Ints

@@ -36,9 +36,9 @@ class Kind:
     A way in which a dataset can be wrong.
 
     :param code: stable, for machines
-    :param severity: of every finding of this kind
+    :param severity: severity of every finding of this kind
     :param advice: what to do, as a sentence
-    :param harms_content: whether rows or pictures themselves are lost or doubtful; what is not
+    :param harms_content: True if rows or pictures themselves are lost or doubtful; what is not
         so can be mended by writing the dataset anew from its rows and pictures
     """
 
@@ -186,7 +186,7 @@ class EpisodeHealth:
 
     :param episode_index: as meta/episodes says
     :param num_rows: as meta/episodes says
-    :param rows_readable: whether all its rows were found and read
+    :param rows_readable: True if all its rows were found and read
     :param frames_present: per video key, whether there was a frame for each row
     :param findings: about this episode, or about a whole file that it needs
     """
@@ -231,7 +231,7 @@ class CheckReport:
     The result of a check.
 
     :param root: the dataset's folder
-    :param decoded: whether pictures were decoded; if not, their number was checked alone
+    :param decoded: True if pictures were decoded; if not, their number was checked alone
     :param num_rows: rows that were read
     :param video_keys: features with videos
     :param findings: errors first

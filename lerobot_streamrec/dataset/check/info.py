@@ -58,7 +58,7 @@ class CheckedInfo:
 
     :param fps: rows per second, above 0
     :param features: those whose description can be used
-    :param totals: of ``episodes``, ``frames``, ``tasks``; those that are whole numbers
+    :param totals: totals of ``episodes``, ``frames``, ``tasks``; those that are whole numbers
     :param data_path: template
     :param video_path: template
     """

@@ -79,7 +79,7 @@ class RowCheck:
     :param table: the episodes
     :param tasks: by task_index; None if not known
     :param findings: takes down what is wrong
-    :param decode: whether pictures in columns are decoded
+    :param decode: True if pictures in columns are decoded
     """
 
     def __init__(

@@ -82,7 +82,7 @@ class VideoCheck:
     :param info: what is usable of info.json
     :param table: the episodes
     :param findings: takes down what is wrong
-    :param decode: whether to decode all frames, or to count packets
+    :param decode: True if to decode all frames, or to count packets
     """
 
     def __init__(
@@ -274,9 +274,9 @@ class _Frames:
 
     :param path: the file
     :param facts: what it says of itself
-    :param fps: of the dataset
-    :param begins: of its episodes, in seconds, ascending
-    :param lengths: of its episodes, in rows
+    :param fps: frame rate of the dataset
+    :param begins: begins of its episodes, in seconds, ascending
+    :param lengths: lengths of its episodes, in rows
     """
 
     def __init__(

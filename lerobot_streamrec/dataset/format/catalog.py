@@ -138,7 +138,7 @@ class Catalog:
         """
         Read an episode's own statistics.
 
-        :param keys: of features; what the file lacks is left out
+        :param keys: keys of features; what the file lacks is left out
         """
         table = self.meta_table(episode.meta_file)
         numbers = table.column('episode_index').to_pylist()

@@ -47,7 +47,7 @@ class FeatureSpec:
     :param dtype: numpy's name, or ``video``
     :param shape: ``(d,)``, or ``(height, width, channels)`` of a camera; None: not known yet
     :param names: one per element of a vector; None for scalars
-    :param info: of a camera: codec and encoder settings
+    :param info: description of a camera: codec and encoder settings
     :param entry: the description in info.json as somebody wrote it, with keys that are not known
         here; None for a feature that no file describes yet
     """

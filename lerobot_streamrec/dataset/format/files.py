@@ -188,7 +188,7 @@ class Files:
         """
         Move several files to a folder of their own, out of the readers' sight.
 
-        :param name: of the folder
+        :param name: name of the folder
         :param sources: what to move, by the names that the files get
         :return: the folder
         :raise DatasetError: if one cannot be moved; those before it are

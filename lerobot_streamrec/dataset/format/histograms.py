@@ -53,7 +53,7 @@ class DecodedCamera:
     """
     Counts frames of a camera's videos: colours, or depth in its own unit.
 
-    :param info: of the camera's feature
+    :param info: description of the camera's feature
     """
 
     def __init__(self, info: Mapping[str, object]) -> None:

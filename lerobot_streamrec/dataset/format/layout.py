@@ -68,7 +68,7 @@ class FileIndex:
     """
     Number of one file of a kind (data, episodes, or one video key).
 
-    :param chunk_index: of its folder
+    :param chunk_index: number of its folder
     :param file_index: within the folder
     """
 

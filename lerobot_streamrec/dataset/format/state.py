@@ -64,7 +64,7 @@ class VideoDraft:
     :param height: in pixels
     :param width: in pixels
     :param encoder_info: the encoder's settings, as LeRobot stores them
-    :param statistics: of its pictures
+    :param statistics: statistics of its pictures
     """
 
     path: Path
@@ -105,7 +105,7 @@ class SavedEpisode:
     :param episode_index: its number in the dataset
     :param num_rows: its rows
     :param num_videos: its videos
-    :param size_bytes: of everything it added
+    :param size_bytes: size of everything it added
     :param commit_s: how long making it durable took
     """
 
@@ -123,7 +123,7 @@ class DatasetState:
 
     :param info: as committed
     :param tasks: as committed
-    :param statistics: of all committed episodes; None before the first
+    :param statistics: statistics of all committed episodes; None before the first
     :param next_data: number of the next data file
     :param next_meta: number of the next episodes file
     :param next_video: number of the next MP4 per video key; absent: the first

@@ -108,7 +108,7 @@ def assemble_same(
     """
     Fill a tree with all episodes of one dataset, in other files.
 
-    :param new_videos: of some cameras, if they are not those of the dataset
+    :param new_videos: new videos of some cameras, if they are not those of the dataset
     :raise DatasetError: if a file cannot be read or written
     :raise VideoError: if a video cannot be read or written
     """

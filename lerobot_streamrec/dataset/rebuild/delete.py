@@ -33,7 +33,7 @@ def plan_deletion(catalog: Catalog, indices: Collection[int]) -> Plan:
     """
     Find the files of a dataset without some episodes; they are not joined to each other.
 
-    :param indices: of the episodes to delete
+    :param indices: indices of the episodes to delete
     :raise ConfigError: if there is no such episode, or if none would be left
     :raise DatasetCorruptError: if a file is missing or cannot be read
     """
@@ -72,7 +72,7 @@ def delete_episodes(
     without encoding it again is kept whole: the deleted episode's pictures stay in it, unseen.
 
     :param root: the dataset's folder
-    :param indices: of the episodes
+    :param indices: indices of the episodes
     :param seen: what somebody looked at when choosing them; None: nobody did
     :param progress: is told the bytes done and to do
     :param disk: the way to the disk

@@ -45,7 +45,7 @@ class EncodingJob:
     """
     One new file.
 
-    :param video_key: of its camera
+    :param video_key: key of its camera
     :param piece: the file that it replaces, and the episodes in it
     :param file: its number
     """

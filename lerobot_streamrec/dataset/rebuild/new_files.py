@@ -214,7 +214,7 @@ def write_video_files(
 
     A video that cannot be cut is linked as a whole, and its episodes stay where they are in it.
 
-    :param video_key: of the camera
+    :param video_key: key of the camera
     :param groups: what each file is made of
     :param files: their numbers
     :param surveys: what is known of the videos

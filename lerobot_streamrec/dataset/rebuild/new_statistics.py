@@ -166,7 +166,7 @@ def episode_values(
     Return the numbers of an episode's rows, as they will be.
 
     :param numbers: the new ones of its rows, by their columns
-    :param specs: of numeric features
+    :param specs: descriptions of numeric features
     :return: per feature ``(n, last dimension)``, n the rows times all other dimensions
     """
     length = episode.source.length
@@ -189,7 +189,7 @@ class Sums:
     """
     Statistics of numeric features, batch by batch.
 
-    :param specs: of all features
+    :param specs: descriptions of all features
     """
 
     def __init__(self, specs: Mapping[str, FeatureSpec]) -> None:

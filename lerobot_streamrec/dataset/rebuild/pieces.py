@@ -68,8 +68,8 @@ class Piece:
     :param path: the file
     :param file: its number in the dataset it comes from
     :param episodes: not empty
-    :param is_whole: whether no other episode stands in the file
-    :param size_bytes: of the file, or of their share of it
+    :param is_whole: True if no other episode stands in the file
+    :param size_bytes: size of the file, or of their share of it
     """
 
     path: Path
@@ -137,7 +137,7 @@ def packed(
     Put neighbours together as long as a file does not become too large.
 
     :param can_join: asked only where two neighbours would fit into one file
-    :param limit_bytes: of a file; what is larger already stays as it is
+    :param limit_bytes: size limit of a file; what is larger already stays as it is
     :param limit_s: how long a file may last
     :return: the pieces of each new file
     """
@@ -165,7 +165,7 @@ class VideoSurveys:
     What is known of the videos of a plan; each is read once.
 
     :param remarks: why files were left as they are, each a sentence
-    :param to_first_error: whether files may end in the middle, or have frames a little off their
+    :param to_first_error: True if files may end in the middle, or have frames a little off their
         places
     """
 

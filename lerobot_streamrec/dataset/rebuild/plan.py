@@ -42,7 +42,7 @@ class Measure:
     How large a dataset is.
 
     :param num_files: its data, episodes and video files
-    :param size_bytes: of them
+    :param size_bytes: size of them
     """
 
     num_files: int
@@ -160,7 +160,7 @@ class Plan:
     :param data: data files
     :param meta: episodes files
     :param videos: per video key
-    :param surveys: of the videos that were looked at
+    :param surveys: surveys of the videos that were looked at
     """
 
     kept: tuple[Kept, ...]
@@ -207,7 +207,7 @@ def make_plan(kept: tuple[Kept, ...], *, pack: bool) -> Plan:
     Decide on the files of a new dataset. Changes nothing.
 
     :param kept: its episodes, not empty; the first one's dataset says how large files may become
-    :param pack: whether neighbouring files become one as far as they fit; False: the episodes of
+    :param pack: True if neighbouring files become one as far as they fit; False: the episodes of
         a file stay in a file of their own
     :raise DatasetCorruptError: if a file is missing or cannot be read
     """

@@ -77,7 +77,7 @@ def extract_episode(
     Colours have 8 bits; depth has 16, in millimetres. Nothing is left of a failure.
 
     :param root: the dataset's folder
-    :param episode_index: of the episode
+    :param episode_index: index of the episode
     :param folder: empty or not there; it appears with all its files
     :param choice: which frames, in seconds into the episode; None: all
     :param cameras: video keys, or their last parts; none: all cameras

@@ -57,7 +57,7 @@ class EncodingPlan:
     """
     What is to be encoded again.
 
-    :param files: of the dataset; none is joined to another
+    :param files: files of the dataset; none is joined to another
     :param cameras: video keys of those that are encoded
     :param config: encoder settings
     :param left_alone: which cameras are not, and why, each a sentence

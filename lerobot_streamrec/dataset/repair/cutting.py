@@ -37,7 +37,7 @@ class Cutting:
     Plans the cuts of a dataset's videos.
 
     :param sources: the dataset
-    :param verdicts: of its episodes, which may lose more rows
+    :param verdicts: verdicts of its episodes, which may lose more rows
     :param min_rows: what is shorter after being cut is not kept at all
     """
 

@@ -41,7 +41,7 @@ class Frames:
     The frames of one video; number k is the one that is shown at ``k / fps``.
 
     :param sound: per number, whether there is one, and only one, that can be shown
-    :param is_exact: whether all numbers are there, each no further from its instant than readers
+    :param is_exact: True if all numbers are there, each no further from its instant than readers
         look, and nothing else
     :param problem: why none can be used; empty if some can
     """
@@ -66,8 +66,8 @@ def read_frames(path: Path, fps: int, *, decode: bool) -> Frames:
     """
     List the frames of a video.
 
-    :param fps: of the dataset
-    :param decode: whether the pictures are in doubt; else there are as many as packets
+    :param fps: frame rate of the dataset
+    :param decode: True if the pictures are in doubt; else there are as many as packets
     """
     try:
         packets = packet_times(path)

@@ -59,7 +59,7 @@ class Examination:
     """
     What is wrong with a dataset, and what a repair would do.
 
-    :param report: of the check
+    :param report: report of the check
     :param plan: None if there is nothing to mend
     """
 

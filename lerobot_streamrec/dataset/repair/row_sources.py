@@ -110,7 +110,7 @@ class Rows:
     :param num_whole: so many of the first ones are whole, and numbered 0, 1, 2 ...
     :param episode_index: as the rows say
     :param from_index: the ``index`` of the first one; -1 if there is none
-    :param task_numbers: of the whole ones
+    :param task_numbers: task numbers of the whole ones
     """
 
     path: str
@@ -145,7 +145,7 @@ def read_rows(
     Read the numbers of all rows, and all values of those in doubt.
 
     :param root: the dataset's folder
-    :param paths: of data files, below the root, in order
+    :param paths: paths of data files, below the root, in order
     :param doubtful: files whose values were found wrong
     """
     stretches: list[Rows] = []

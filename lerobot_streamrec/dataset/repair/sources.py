@@ -93,8 +93,8 @@ class Sources:
     :param tasks: by their numbers
     :param episodes: in the order of their numbers
     :param lost: per data file that cannot be used: why
-    :param row_counts: of all rows of each data file
-    :param reader: of its videos
+    :param row_counts: row counts of all rows of each data file
+    :param reader: reader of its videos
     """
 
     report: CheckReport
@@ -122,7 +122,7 @@ def read_sources(report: CheckReport) -> Sources:
     """
     Find the rows and frames of all episodes. Blocks while videos in doubt are decoded.
 
-    :param report: of a check with decoding
+    :param report: report of a check with decoding
     :raise DatasetCorruptError: if info.json does not say what is needed to read the rest
     """
     root = report.root

@@ -178,8 +178,8 @@ class RepairedStatistics:
     """
     Statistics of the new dataset.
 
-    :param features: of all episodes together
-    :param episodes: of each
+    :param features: features of all episodes together
+    :param episodes: episodes of each
     :param records: what the recorder's records of episodes say otherwise now
     :param remarks: what could not be had, each a sentence
     """

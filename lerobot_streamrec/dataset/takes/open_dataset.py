@@ -79,7 +79,7 @@ def open_dataset(
     :param fps: rows per second
     :param robot_type: free text, or None
     :param features: what will be recorded, default features left out
-    :param resume: whether a dataset that is there may be appended to
+    :param resume: True if a dataset that is there may be appended to
     :param recovery: what becomes of takes that a crash interrupted, one of ``RECOVERIES``
     :return: the writer, and sentences on what an interruption had left
     :raise ConfigError: if the root cannot be written to
@@ -245,8 +245,8 @@ class RootOutlook:
     """
     What would become of a root.
 
-    :param info: of the dataset there, or of the one to be made
-    :param is_new: whether there is none yet
+    :param info: description of the dataset there, or of the one to be made
+    :param is_new: True if there is none yet
     :param num_takes: that a crash interrupted, and the next start deals with
     """
 

@@ -44,8 +44,8 @@ class CameraTopic:
     """
     What to subscribe to.
 
-    :param name: of the topic
-    :param is_compressed: whether its messages are CompressedImage, otherwise Image
+    :param name: name of the topic
+    :param is_compressed: True if its messages are CompressedImage, otherwise Image
     """
 
     name: str
@@ -66,7 +66,7 @@ def choose_topic(
     :param transport: one of ``TRANSPORTS``; auto takes pixels if they are published, else what is
         compressed if that is, and pixels if nothing is published yet
     :param types_of: message types that are published on a topic now
-    :param is_depth: whether it is a depth camera, which has a transport of its own
+    :param is_depth: True if it is a depth camera, which has a transport of its own
     """
     suffix = _DEPTH_SUFFIX if is_depth else _SUFFIX
     itself = CameraTopic(topic, is_compressed=True)
@@ -127,7 +127,7 @@ def qos_problems(asked: QoSProfile, message_type: str, offers: Sequence[Any]) ->
     Say which publishers cannot be heard, and why.
 
     :param asked: by the subscription
-    :param message_type: of the subscription
+    :param message_type: type of the subscription
     :param offers: ``TopicEndpointInfo`` of each publisher
     """
     found = []

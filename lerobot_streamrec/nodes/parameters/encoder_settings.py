@@ -43,7 +43,7 @@ def read_depth(reader: ParameterReader, prefix: str) -> DepthConfig | None:
     """
     Read the parameters of a camera's depth.
 
-    :param prefix: of the camera's parameters
+    :param prefix: prefix of the camera's parameters
     :return: None if its pictures are colours
     :raise ConfigError: naming the first that cannot be used
     """
@@ -141,7 +141,7 @@ def read_camera_encoder(
     """
     Read what a camera's encoder has that the others do not.
 
-    :param prefix: of the camera's parameters
+    :param prefix: prefix of the camera's parameters
     :param of_all: for what is not said
     :return: None if nothing is said
     :raise ConfigError: naming the first that cannot be used

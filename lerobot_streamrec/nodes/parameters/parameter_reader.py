@@ -64,7 +64,7 @@ class Spec:
     :param description: one sentence, with the unit
     :param low: least value of a number
     :param high: greatest value of a number
-    :param read_only: whether it is fixed once the node runs
+    :param read_only: True if it is fixed once the node runs
     """
 
     name: str

@@ -61,7 +61,7 @@ def read_topic(
     """
     Read the name of a topic.
 
-    :param prefix: of its parameters, such as ``camera.front``
+    :param prefix: prefix of its parameters, such as ``camera.front``
     :raise ConfigError: if it is no name of a topic
     """
     name = f'{prefix}.topic'
@@ -90,7 +90,7 @@ def read_timing(reader: ParameterReader, prefix: str) -> Timing:
     """
     Read what says when a stream's samples count.
 
-    :param prefix: of its parameters, such as ``camera.front``
+    :param prefix: prefix of its parameters, such as ``camera.front``
     :raise ConfigError: naming the first that cannot be used
     """
     max_age_s: float = reader.read(
@@ -164,9 +164,9 @@ class Source:
     :param stream: what becomes of them
     :param stamp: ``header`` or ``receive``
     :param qos: one of ``QOS_CHOICES``
-    :param message_type: of a vector
-    :param elements: of a vector
-    :param transport: of a camera, one of ``TRANSPORTS``
+    :param message_type: type of a vector
+    :param elements: elements of a vector
+    :param transport: transport of a camera, one of ``TRANSPORTS``
     """
 
     parameter: str

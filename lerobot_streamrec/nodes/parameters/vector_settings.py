@@ -53,13 +53,13 @@ class VectorSettings:
     :param feature: which it is, or is a part of
     :param part: its name among several; empty: it is the whole feature
     :param topic: where its messages come from
-    :param message_type: of the topic; empty: what it is published with
+    :param message_type: type of the topic; empty: what it is published with
     :param selectors: which numbers; empty: what is usual for the type
-    :param names: of the numbers; empty: by the selectors
+    :param names: names of the numbers; empty: by the selectors
     :param field: which numbers of joints
-    :param dtype: of the column
+    :param dtype: dtype of the column
     :param timing: when its samples count
-    :param is_header_wanted: whether the user said that stamps are the header's
+    :param is_header_wanted: True if the user said that stamps are the header's
     """
 
     parameter: str

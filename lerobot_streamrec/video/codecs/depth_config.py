@@ -47,8 +47,8 @@ class DepthConfig:
     """
     Which depth becomes which of the 4096 codes (lerobot.configs.video.DepthEncoderConfig).
 
-    :param depth_min: of code 0, metres
-    :param depth_max: of code 4095, metres
+    :param depth_min: depth of code 0, metres
+    :param depth_max: depth of code 4095, metres
     :param shift: added before the logarithm, metres; large is nearer to equal steps
     :param use_log: steps grow with the distance; False: all are equal
     :raise ConfigError: at construction, if a value is not allowed
@@ -110,7 +110,7 @@ def is_depth(info: Mapping[str, object]) -> bool:
     """
     Tell a depth camera; datasets of older releases have another word for it.
 
-    :param info: of a camera's feature
+    :param info: description of a camera's feature
     """
     return bool(info.get(IS_DEPTH_MAP) or info.get(f'video.{IS_DEPTH_MAP}'))
 
@@ -119,7 +119,7 @@ def stored_depth(info: Mapping[str, object]) -> StoredDepth | None:
     """
     Read what info.json says of a camera; what is not said is LeRobot's default.
 
-    :param info: of a camera's feature
+    :param info: description of a camera's feature
     :return: None if it is no depth camera, or one whose parameters cannot be used
     """
     if not is_depth(info):
@@ -151,7 +151,7 @@ class DepthQuantiser:
     Makes codes of depth pictures. Owned by one thread.
 
     :param config: which depth becomes which code
-    :param unit: of all pictures, ``MILLIMETRES`` or ``METRES``
+    :param unit: unit of all pictures, ``MILLIMETRES`` or ``METRES``
     """
 
     def __init__(self, config: DepthConfig, unit: str) -> None:

@@ -47,7 +47,7 @@ def unknown_options(config: EncoderConfig) -> list[str]:
     """
     Ask a program which of ``extra_options`` its encoder does not have; it would ignore them.
 
-    :param config: of the backend ffmpeg, with an encoder that the program has
+    :param config: settings of the backend ffmpeg, with an encoder that the program has
     :raise CodecError: if it cannot be run
     """
     if not config.extra_options:

@@ -58,7 +58,7 @@ def check_settings(config: EncoderConfig, channels: int = COLOUR_CHANNELS) -> No
     Refuse what is known to be wrong without opening the encoder.
 
     :param config: settings, not of ``auto``
-    :param channels: of a picture
+    :param channels: channels of a picture
     :raise CodecError: naming the setting and what is allowed
     """
     _check_pix_fmt(config, channels)
@@ -143,8 +143,8 @@ def opened(
 
     :param config: settings
     :param fps: frames per second
-    :param width: of pictures, in pixels
-    :param height: of pictures, in pixels
+    :param width: width of pictures, in pixels
+    :param height: height of pictures, in pixels
     :return: its ``options`` are those that it did not know
     :raise av.FFmpegError: if it does not take its settings
     """

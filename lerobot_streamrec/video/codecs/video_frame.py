@@ -71,7 +71,7 @@ def scaled(
     Convert to another pixel format, by BT.601.
 
     :param pix_fmt: FFmpeg's name
-    :param color_range: of the result
+    :param color_range: colour range of the result
     """
     return scaler.reformat(
         frame,

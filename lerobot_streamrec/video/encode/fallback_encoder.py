@@ -68,8 +68,8 @@ def open_with_fallback(
     :param config: encoder settings, checked before
     :param account: is told of a failure
     :param fps: frames per second
-    :param width: of every frame, in pixels
-    :param height: of every frame, in pixels
+    :param width: width of every frame, in pixels
+    :param height: height of every frame, in pixels
     :raise EncoderError: if that cannot be done
     """
 

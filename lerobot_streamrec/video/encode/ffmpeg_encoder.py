@@ -44,10 +44,10 @@ def encoder_command(config: EncoderConfig, *, fps: int, width: int, height: int)
     the colours are is said of the input and of the output: ffmpeg 4 does not pass it on, and
     later ones would convert what says otherwise.
 
-    :param config: of the backend ffmpeg
+    :param config: settings of the backend ffmpeg
     :param fps: frames per second
-    :param width: of every frame, in pixels
-    :param height: of every frame, in pixels
+    :param width: width of every frame, in pixels
+    :param height: height of every frame, in pixels
     """
     settings, options = config.ffmpeg, codec_options(config)
     if config.codec != 'av1':
@@ -194,8 +194,8 @@ class FfmpegEncoder:
     :param path: file to make with the first packet; its folder exists
     :param config: encoder settings of the backend ffmpeg, checked before
     :param fps: frames per second
-    :param width: of every frame, in pixels
-    :param height: of every frame, in pixels
+    :param width: width of every frame, in pixels
+    :param height: height of every frame, in pixels
     :raise EncoderProcessError: if the program cannot be started
     """
 

@@ -78,7 +78,7 @@ class _Waiting:
     """
     One frame to come.
 
-    :param number: of the frame
+    :param number: number of the frame
     :param what: None once it is on the disk
     :param place: on the disk
     """
@@ -101,7 +101,7 @@ class FrameQueue:
         on top of it
     :param spool: where frames wait on the disk, the queue's from here on; None: nowhere
     :param max_spool_bytes: bound on the spool
-    :param name: of the spill thread
+    :param name: name of the spill thread
     :param on_pop: is told of every frame that leaves the queue, before anybody can see that it
         has; None: a repeat
     :param clock: seconds, for how long the spool lasts; tests bring their own

@@ -70,8 +70,8 @@ class Mp4Encoder:
     :param path: file to make; its folder exists
     :param config: encoder settings, checked before
     :param fps: frames per second
-    :param width: of every frame, in pixels
-    :param height: of every frame, in pixels
+    :param width: width of every frame, in pixels
+    :param height: height of every frame, in pixels
     :raise EncoderError: if there is no such codec
     """
 

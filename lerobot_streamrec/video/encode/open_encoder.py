@@ -52,8 +52,8 @@ def open_file_encoder(
     :param path: file to make; its folder exists
     :param config: encoder settings, checked before
     :param fps: frames per second
-    :param width: of every frame, in pixels
-    :param height: of every frame, in pixels
+    :param width: width of every frame, in pixels
+    :param height: height of every frame, in pixels
     :raise EncoderError: if that cannot be done
     """
     kind = FfmpegEncoder if config.backend == FFMPEG else Mp4Encoder

@@ -46,8 +46,8 @@ class Place:
     """
     Where a picture stands in the file.
 
-    :param offset: of its record, in bytes
-    :param size_bytes: of its record
+    :param offset: offset of its record, in bytes
+    :param size_bytes: size of its record
     """
 
     offset: int
@@ -78,7 +78,7 @@ class Spool:
         """
         Append a picture.
 
-        :param number: of its frame in the video
+        :param number: number of its frame in the video
         :param record: None: the frame repeats the one before
         :raise OSError: if the disk refuses; then nothing is appended
         """
@@ -236,7 +236,7 @@ class SpoolingEncoder:
     """
     Writes frames first, first + 1, ... to a spool, one for each call. Owned by one thread.
 
-    :param path: of the spool; its folder is made if it is not there
+    :param path: path of the spool; its folder is made if it is not there
     :param first: number of the first frame
     :param pack: makes records smaller, without loss
     """

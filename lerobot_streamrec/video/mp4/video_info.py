@@ -96,9 +96,9 @@ class VideoProbe:
 
     :param path: the file
     :param info: what LeRobot stores in ``features[key]['info']``, encoder settings apart
-    :param duration_s: of the video, exact; 0 if the file does not tell
+    :param duration_s: duration of the video, exact; 0 if the file does not tell
     :param num_frames: frames that can be shown, counted
-    :param size_bytes: of the file
+    :param size_bytes: size of the file
     :param missing_bytes: what the file lacks at its end; 0 if it is whole
     """
 

@@ -61,7 +61,7 @@ def join_videos(
 
     :param paths: at least one, in the order in which they are to be shown
     :param target: file to make; it appears whole, or not at all
-    :param overwrite: whether a file that is there already is replaced
+    :param overwrite: True if a file that is there already is replaced
     :param progress: is told the bytes done and to do
     :raise VideoError: if a file cannot be read, holds sound, or cannot be joined to the first;
         naming both

@@ -71,9 +71,9 @@ def reencode_video(
     :param source: a video whose frames stand evenly, a whole number of them in a second
     :param target: an MP4 to make; it appears whole, or not at all
     :param config: encoder settings
-    :param start_s: of the first frame, seconds into the source; None: its beginning
+    :param start_s: start of the first frame, seconds into the source; None: its beginning
     :param end_s: the frames before this instant; None: all
-    :param overwrite: whether a file that is there already is replaced
+    :param overwrite: True if a file that is there already is replaced
     :param progress: is told the frames done and to do
     :param cancel: is set by another thread to give up
     :raise ConfigError: if a setting or an instant cannot be used

@@ -63,7 +63,7 @@ class Choice:
     What encodes.
 
     :param config: settings, never of ``auto``
-    :param trials: of every encoder that was considered, the chosen one last
+    :param trials: trials of every encoder that was considered, the chosen one last
     """
 
     config: EncoderConfig
@@ -102,8 +102,8 @@ def choose_encoder(
     if it works.
 
     :param config: settings of ``auto``
-    :param width: of the pictures to come, in pixels
-    :param height: of the pictures to come, in pixels
+    :param width: width of the pictures to come, in pixels
+    :param height: height of the pictures to come, in pixels
     :param fps: frames per second of the videos to come
     :param num_streams: encoders that will be open at once
     :param codec: ``h264``, ``hevc`` or ``av1``, if it has to be that; None: any

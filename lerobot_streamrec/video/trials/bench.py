@@ -49,8 +49,8 @@ class Sample:
 
     :param path: path of the file
     :param num_frames: in it
-    :param width: of each, in pixels
-    :param height: of each, in pixels
+    :param width: width of each, in pixels
+    :param height: height of each, in pixels
     :param fps: frames per second
     """
 
@@ -74,8 +74,8 @@ class Measured:
     :param config: its settings
     :param frames_per_s: encoded
     :param cpu_ms: time on one core for each frame, its conversion included, milliseconds
-    :param size_bytes: of the video
-    :param bits_per_s: of the video
+    :param size_bytes: size of the video
+    :param bits_per_s: bit rate of the video
     :param quality: None: it was not measured
     :param problem: why there is no video; empty: there is one
     """

@@ -49,8 +49,8 @@ def known_trial(
     Try an encoder as ``try_encoder`` does, unless it was tried so before; any thread.
 
     :param config: settings, not of ``auto``
-    :param width: of the pictures to come, in pixels
-    :param height: of the pictures to come, in pixels
+    :param width: width of the pictures to come, in pixels
+    :param height: height of the pictures to come, in pixels
     :param fps: frames per second of the videos to come
     :param num_streams: encoders that will be open at once
     :param stop: gives the trial up when it is set
@@ -77,10 +77,10 @@ def check_at_size(
     Refuse an encoder that does not work: by two frames if every PyAV has it, else by a trial.
 
     :param config: settings, not of ``auto``
-    :param width: of the pictures to come, in pixels
-    :param height: of the pictures to come, in pixels
+    :param width: width of the pictures to come, in pixels
+    :param height: height of the pictures to come, in pixels
     :param fps: frames per second of the videos to come
-    :param channels: of a picture: 3 for colours, 1 for depth
+    :param channels: channels of a picture: 3 for colours, 1 for depth
     :raise CodecError: naming the setting and what is allowed
     :raise ConfigError: if the codec does not go at this rate
     """

@@ -42,7 +42,7 @@ class Quality:
     """
     What a codec has left of pictures.
 
-    :param psnr_db: of all frames together, decibels; infinite without any loss
+    :param psnr_db: PSNR of all frames together, decibels; infinite without any loss
     :param ssim: mean of all frames; 1 without any loss
     """
 

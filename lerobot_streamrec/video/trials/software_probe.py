@@ -55,7 +55,7 @@ def check_encoder(
 
     :param config: settings of a software encoder in this process
     :param fps: frames per second of the videos to come
-    :param channels: of a picture: 3 for colours, 1 for depth
+    :param channels: channels of a picture: 3 for colours, 1 for depth
     :raise CodecError: naming the setting and what is allowed
     :raise ConfigError: if the codec does not go at this rate
     """

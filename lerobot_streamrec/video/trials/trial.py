@@ -42,8 +42,8 @@ class TrialTask:
     What to encode.
 
     :param config: encoder settings, not of ``auto``
-    :param width: of every picture, in pixels
-    :param height: of every picture, in pixels
+    :param width: width of every picture, in pixels
+    :param height: height of every picture, in pixels
     :param fps: frames per second of the video
     :param num_streams: encoders that are open at once
     :param num_frames: of each of them
@@ -95,9 +95,9 @@ class TrialReport:
     What came of it.
 
     :param problem: why the encoder cannot be used; empty: it can
-    :param frames_per_s: of all encoders together, the first frames left out
+    :param frames_per_s: frames per second of all encoders together, the first frames left out
     :param cpu_ms: time on one core that a frame took, its conversion included, milliseconds
-    :param size_bytes: of the first encoder's video
+    :param size_bytes: size of the first encoder's video
     """
 
     problem: str = ''
@@ -148,11 +148,11 @@ class Trial:
     How an encoder did.
 
     :param config: its settings
-    :param width: of the pictures, in pixels
-    :param height: of the pictures, in pixels
+    :param width: width of the pictures, in pixels
+    :param height: height of the pictures, in pixels
     :param fps: frames per second that a stream needs
     :param num_streams: encoders that were open at once
-    :param frames_per_s: of all of them together
+    :param frames_per_s: frames per second of all of them together
     :param problem: why it cannot be used; empty: it works
     """
 
@@ -209,8 +209,8 @@ def try_encoder(
     Encode some frames in a child process, as a recording would, and compare what comes out.
 
     :param config: settings, not of ``auto``
-    :param width: of the pictures to come, in pixels
-    :param height: of the pictures to come, in pixels
+    :param width: width of the pictures to come, in pixels
+    :param height: height of the pictures to come, in pixels
     :param fps: frames per second of the videos to come
     :param num_streams: encoders that will be open at once
     :param deadline_s: after that the child counts as hanging, and is killed

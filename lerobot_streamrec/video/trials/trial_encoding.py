@@ -251,7 +251,7 @@ def check_video(
     :param task: what was encoded
     :param pictures: its pictures
     :param num_given: how many of them were given to the encoder
-    :param is_whole: whether every frame is compared, or the last one only
+    :param is_whole: True if every frame is compared, or the last one only
     :raise EncoderError: saying what is wrong
     """
     size = (task.height, task.width)
