@@ -72,8 +72,8 @@ class ConfigError(StreamrecError, ValueError):
     A setting that cannot be used.
 
     :param name: the setting, as the user wrote it
-    :param value: what it was set to
-    :param allowed: what it may be, and what to do
+    :param value: value that was set
+    :param allowed: allowed values, and advice
     """
 
     def __init__(self, name: str, value: object, allowed: str) -> None:
@@ -216,7 +216,7 @@ class EncoderProcessError(EncoderError):
     """
     A program that encodes has failed.
 
-    :param reason: what happened, in a sentence
+    :param reason: event, in a sentence
     :param command: how it was called
     :param said: the last lines of what it wrote to stderr
     """
@@ -254,9 +254,9 @@ class UnsupportedEncodingError(MessageError):
     """
     An image encoding that is not known here.
 
-    :param encoding: what the message says
+    :param encoding: encoding that the message names
     :param supported: the encodings that are
-    :param hint: what it is instead, and what to do; empty: nothing is known of it
+    :param hint: the kind that it is instead, and advice; empty: unknown
     """
 
     def __init__(self, encoding: str, supported: list[str], hint: str = '') -> None:

@@ -191,7 +191,7 @@ def figures(house: dict[str, Module]) -> list[Figure]:
         Figure('lines of code of the median file', statistics.median(files), 105, 85, True),
         Figure('files of the largest folder', max(map(len, folders(house).values())), 17, 16),
         Figure(f'files under {SMALL_LINES} lines with one importer', len(small), 10, 25),
-        Figure('`:param` texts that are fragments, percent', fragments_percent(), 14.4, 3),
+        Figure('`:param` texts that are fragments, percent', fragments_percent(), 2.0, 3),
     ]
     if (loaded := num_loaded()) is not None:
         found.append(Figure('files that a recording loads', loaded, 195, 110))

@@ -189,7 +189,7 @@ class RepairOptions:
     :param dry_run: True if to show alone what would be done
     :param yes: True if not to ask
     :param as_json: True if to print JSON
-    :param min_seconds: what is shorter after being cut is not kept
+    :param min_seconds: cut episodes that are shorter are not kept
     """
 
     dry_run: bool

@@ -42,7 +42,7 @@ def progress_bar(text: str, *, is_bytes: bool = True) -> Iterator[Progress | Non
     """
     Show a bar on a terminal; None where stderr is none.
 
-    :param text: what goes on
+    :param text: activity, in words
     :param is_bytes: what it is told counts bytes; otherwise frames
     """
     console = Console(stderr=True)

@@ -79,7 +79,7 @@ def find_elements(
     :param message_type: such as ``geometry_msgs/msg/Twist``
     :param selectors: none: what is usual for the type
     :param names: names of the numbers; none: derived from the selectors
-    :param field: which numbers of joints, if there are no selectors
+    :param field: field of joints that is read if there are no selectors
     :param load_class: for types that are not known here; without it, names are needed for them
     :raise ConfigError: if a selector does not fit the type, or if names are needed
     """

@@ -90,7 +90,7 @@ def layout_of(encoding: str, parameter: str) -> Layout:
     """
     Look an encoding up.
 
-    :param encoding: what the message says
+    :param encoding: encoding that the message names
     :param parameter: prefix of the camera's parameters, for the message of the error
     :raise UnsupportedEncodingError: if it is not one of ``ENCODINGS``
     """
@@ -105,7 +105,7 @@ def refuse_depth(encoding: str, parameter: str) -> None:
     """
     Refuse what is no picture.
 
-    :param encoding: what the message says
+    :param encoding: encoding that the message names
     :param parameter: prefix of the camera's parameters, for the message of the error
     :raise UnsupportedEncodingError: if it is depth
     """

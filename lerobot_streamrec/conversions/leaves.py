@@ -49,7 +49,7 @@ class Leaf:
     What is read at once: a number, or a part of an array.
 
     :param base: steps to the number or the array
-    :param pick: which of the array's numbers; None: there is no array
+    :param pick: index of the number in the array; None: there is no array
     :param length: length of the array; None: differs from message to message, or is not known
     :param is_known: True if there are numbers at all, as far as the types are known
     :param name_lists: per step that looks up a name, by its place in the path: steps to the names

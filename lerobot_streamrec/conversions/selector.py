@@ -102,7 +102,7 @@ class ByValue:
     The element of a list of messages one of whose fields has a value.
 
     :param field: path of fields, dotted
-    :param value: what it is, as text
+    :param value: value as text
     """
 
     field: str

@@ -46,7 +46,7 @@ class Remark:
     One thing to know.
 
     :param level: how bad it is
-    :param text: what it is, and what to do
+    :param text: the fault, and advice
     """
 
     level: Level

@@ -40,7 +40,7 @@ def init_lines(proposal: Proposal, path: Path, seconds: float) -> Iterator[str]:
     """
     Say what was found, and what comes next.
 
-    :param proposal: what was written, if it is not empty
+    :param proposal: proposal that was written, unless it is empty
     :param path: path of the file
     :param seconds: how long the graph was looked at
     """

@@ -102,7 +102,7 @@ class SeenTopic:
 
     :param name: name of the topic
     :param message_type: type of its messages
-    :param qos: what its publishers offer; empty: nobody publishes it
+    :param qos: QoS that its publishers offer; empty: nobody publishes it
     :param heard: when its messages came
     :param picture: one of them; None: none came, or it is no camera
     :param parts: joints of each publisher; none: they are not known, or it brings none
@@ -151,14 +151,14 @@ class Observation:
 
     :param parameter: prefix of its parameters, such as ``camera.front``
     :param key: of its stream
-    :param topic: what is subscribed to
+    :param topic: topic that is subscribed to
     :param message_type: that is expected of it; empty: not known
     :param is_camera: True if it brings pictures
     :param stamp: ``header`` or ``receive``
-    :param offered: what each publisher offers, with its node's name
+    :param offered: QoS that each publisher offers, with its node's name
     :param types: that it is published with
-    :param asked: what is asked for
-    :param obstacles: which publishers cannot be heard, and why
+    :param asked: QoS that is asked for
+    :param obstacles: publishers that cannot be heard, and why
     :param alike: topics of the expected type with names like this one
     :param heard: when its messages came
     :param num_rejected: messages that cannot be recorded
@@ -166,7 +166,7 @@ class Observation:
     :param ignored: names in messages that are meant for others; empty: no such message came since
         the last one of its own
     :param is_unsure: True if messages of several publishers cannot be told apart
-    :param readiness: what would keep an episode from starting; empty: nothing
+    :param readiness: reasons that would keep an episode from starting; empty: none
     :param offset_ms: the setting, which is added to its stamps
     :param encoding: encoding of its pictures
     :param width: width of its pictures, in pixels

@@ -56,7 +56,7 @@ class UntypedTopic:
     """
     A topic whose type is not known.
 
-    :param settings: what the file says of it
+    :param settings: settings of it in the file
     :param reason: why it is not known
     """
 
@@ -85,7 +85,7 @@ def discover(session: Session, node: Node, given: GivenSettings, seconds: float)
 
     :param session: with the node
     :param node: looks at the graph
-    :param given: what the file says
+    :param given: topics that the file gives
     :param seconds: how long at most
     """
     cameras = {source.stream.topic for source in given.cameras}
@@ -118,7 +118,7 @@ def complete(given: GivenSettings, node: Node) -> tuple[Settings | None, list[Un
     """
     Complete the settings.
 
-    :param given: what the file says
+    :param given: topics that the file gives
     :param node: looks at the graph
     :return: without topics whose type cannot be known now; None: nothing else is there
     :raise ConfigError: if the recorder would not take them
@@ -170,7 +170,7 @@ class CameraProposal:
     :param is_depth: True if its pictures are depth
     :param seen: the topic that was looked at for it
     :param others: topics of the same camera
-    :param remarks: what the user should know of it
+    :param remarks: remarks for the user
     """
 
     name: str

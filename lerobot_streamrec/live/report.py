@@ -35,8 +35,8 @@ class TopicReport:
     """
     A topic, and what is to be said of it.
 
-    :param seen: what was seen
-    :param remarks: what is wrong; none: it is fit to be recorded
+    :param seen: observation of the topic
+    :param remarks: faults; none: the topic is fit to be recorded
     """
 
     seen: Observation

@@ -159,7 +159,7 @@ class VectorProposal:
     :param names: names of its numbers, those of several parts in the order of the parts; none: the
         names that the type has
     :param others: topics that could be it instead, the best first
-    :param remarks: what the user should know of it
+    :param remarks: remarks for the user
     """
 
     seen: SeenTopic

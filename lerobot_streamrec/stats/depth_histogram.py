@@ -80,7 +80,7 @@ class DepthMoments:
     """
     Statistics of depths that may be any number of metres. Owned by one thread.
 
-    :param depth_max: what counts for pixels that are too far to be measured, metres
+    :param depth_max: depth that counts for pixels too far to be measured, metres
     """
 
     def __init__(self, depth_max: float) -> None:

@@ -132,10 +132,10 @@ class Judged:
     """
     A statistic that is wrong.
 
-    :param kind: what kind of finding
+    :param kind: kind of finding
     :param row: of which episode, by its place among those compared
-    :param name: which statistic
-    :param found: what is said
+    :param name: name of the statistic
+    :param found: stated value
     :param expected: what it is; empty if it cannot be what is said, whatever it is
     :param of_pictures: True if it was compared with pictures
     """
@@ -167,9 +167,9 @@ def judge(
     """
     Compare statistics of one feature; all arrays have one row per episode.
 
-    :param info: what is usable of info.json
+    :param info: the usable part of info.json
     :param key: the feature
-    :param values: what is said, per name ``(n, d)``
+    :param values: stated value, per name ``(n, d)``
     :param truth: what is so, per name of ``MOMENTS`` ``(n, d)``, NaN where not known; or None
     :param count: rows, ``(n,)``, 0 where not known; None if that is not known at all
     """

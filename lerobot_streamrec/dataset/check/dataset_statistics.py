@@ -53,7 +53,7 @@ def check_episode_statistics(
     """
     Check the statistics in every file of meta/episodes.
 
-    :param moments: what rows and pictures really are, per feature
+    :param moments: moments of the rows and pictures, per feature
     :param done: told how many files of how many were read
     """
     rows_of: dict[str, list[int]] = {}
@@ -143,7 +143,7 @@ def check_dataset_statistics(
     """
     Check meta/stats.json.
 
-    :param moments: what rows and pictures really are, per feature
+    :param moments: moments of the rows and pictures, per feature
     :param compare: True if they are comparable
     """
     raw = read_json(root, STATS, findings)

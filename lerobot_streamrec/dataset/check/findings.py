@@ -37,7 +37,7 @@ class Kind:
 
     :param code: stable, for machines
     :param severity: severity of every finding of this kind
-    :param advice: what to do, as a sentence
+    :param advice: advice, as a sentence
     :param harms_content: True if rows or pictures themselves are lost or doubtful; what is not
         so can be mended by writing the dataset anew from its rows and pictures
     """
@@ -56,8 +56,8 @@ class Finding:
     :param kind: its code, severity and advice
     :param path: the file, relative to the root
     :param what: which thing it is about, as the beginning of a sentence
-    :param found: what it is; empty if there is nothing to show
-    :param expected: what it should be; empty if there is nothing to show
+    :param found: actual value; empty if there is nothing to show
+    :param expected: right value; empty if there is nothing to show
     :param episode_index: if it is about one episode
     :param feature: if it is about one feature
     """
@@ -169,7 +169,7 @@ class Progress:
     """
     How far a check is.
 
-    :param step: what is being looked at, in one word
+    :param step: part that is being looked at, in one word
     :param done: files of this step that are done
     :param total: files of this step
     """

@@ -66,9 +66,9 @@ class ProblemError(Exception):
     """
     Something about one file's part, on its way to becoming a finding.
 
-    :param kind: what kind of finding
-    :param found: what there is
-    :param expected: what there should be
+    :param kind: kind of finding
+    :param found: actual value
+    :param expected: right value
     """
 
     def __init__(self, kind: Kind, found: object = '', expected: object = '') -> None:

@@ -75,7 +75,7 @@ class RowCheck:
     Goes through the data files as readers do: in the order of their paths.
 
     :param root: the dataset's folder
-    :param info: what is usable of info.json
+    :param info: the usable part of info.json
     :param table: the episodes
     :param tasks: by task_index; None if not known
     :param findings: takes down what is wrong

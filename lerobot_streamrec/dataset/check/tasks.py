@@ -83,7 +83,7 @@ def check_tasks(root: Path, total_tasks: int | None, findings: Findings) -> list
     """
     Check the table of tasks.
 
-    :param total_tasks: what info.json says; None if that is not known
+    :param total_tasks: number that info.json gives; None if that is not known
     :return: the tasks by task_index; None if they cannot be known
     """
     if total_tasks == 0 and not (root / TASKS).exists():

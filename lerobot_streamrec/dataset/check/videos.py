@@ -79,7 +79,7 @@ class VideoCheck:
     Goes through the videos, one camera and one file after the other.
 
     :param root: the dataset's folder
-    :param info: what is usable of info.json
+    :param info: the usable part of info.json
     :param table: the episodes
     :param findings: takes down what is wrong
     :param decode: True if to decode all frames, or to count packets
@@ -273,7 +273,7 @@ class _Frames:
     The frames of one file, and which of them are whose.
 
     :param path: the file
-    :param facts: what it says of itself
+    :param facts: properties that the file states
     :param fps: frame rate of the dataset
     :param begins: begins of its episodes, in seconds, ascending
     :param lengths: lengths of its episodes, in rows

@@ -98,7 +98,7 @@ def undo_last(
     Take the last episode out. ``info.json`` is changed before the episode's files are moved.
 
     :param files: the way to the disk
-    :param state: what is on it
+    :param state: state of the dataset on it
     :param transaction: takes everything back if this raises
     :return: what is on the disk then, and what was undone
     :raise EpisodeStateError: if there is no episode, or it shares files with others

@@ -96,7 +96,7 @@ class DatasetWriter:
     its own, so that the cost of a commit does not depend on what was recorded before.
 
     :param files: the way to the disk
-    :param state: what is on it
+    :param state: state of the dataset on it
     :param lock: keeps others out until ``close``
     """
 

@@ -147,7 +147,7 @@ def committed_files(
 
     :param root: the dataset's folder
     :param paths: all episodes files
-    :param total_episodes: what info.json says
+    :param total_episodes: number that info.json gives
     :param video_keys: features with videos
     :raise DatasetCorruptError: if episodes are missing or out of order
     """

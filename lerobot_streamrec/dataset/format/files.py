@@ -173,7 +173,7 @@ class Files:
         """
         Move a file or folder out of the readers' sight; nothing is deleted.
 
-        :param source: what to move, below the root
+        :param source: file or folder to move, below the root
         :param reason: becomes part of the name
         :return: where it lies now
         """
@@ -189,7 +189,7 @@ class Files:
         Move several files to a folder of their own, out of the readers' sight.
 
         :param name: name of the folder
-        :param sources: what to move, by the names that the files get
+        :param sources: files to move, by the names that they get
         :return: the folder
         :raise DatasetError: if one cannot be moved; those before it are
         """

@@ -81,10 +81,10 @@ class EpisodeDraft:
     An episode that is ready to be committed.
 
     :param num_rows: rows, and frames of every video
-    :param task: what the robot was to do
+    :param task: task of the robot
     :param vectors: per key ``(num_rows, d)`` in the dtype of its column
     :param videos: per video key
-    :param record: what the recorder itself keeps of the episode, as JSON
+    :param record: the recorder's own record of the episode, as JSON
     :param row_stamps: instants of the rows and of what they show, ``(num_rows,)`` nanoseconds by
         the column's name; empty: not kept
     """

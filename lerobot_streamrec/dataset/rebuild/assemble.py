@@ -89,8 +89,8 @@ class NewVideos:
     Videos of a tree that stand in it already, because they are others than before.
 
     :param places: per video key: where each episode stands now
-    :param raw_info: what info.json says now
-    :param records: what the recorder's records of episodes say otherwise now
+    :param raw_info: content of info.json now
+    :param records: new values in the recorder's records of episodes
     """
 
     places: Mapping[str, Mapping[Kept, VideoPlace]]
@@ -164,7 +164,7 @@ def assemble_chosen(
     """
     Fill a tree with a choice of episodes, whose numbers and statistics become others.
 
-    :param raw_info: what info.json is to say, counts left out
+    :param raw_info: new content of info.json, counts left out
     :param tables: other tables than that of tasks that rows refer to, by the columns that do
     :return: what could not be done exactly, each a sentence
     :raise DatasetError: if a file cannot be read or written
@@ -255,7 +255,7 @@ def write_records(
     """
     Carry over what the recorder keeps of its episodes, under their new numbers.
 
-    :param changes: what records say otherwise now
+    :param changes: new values in the records
     """
     for one in kept:
         _link_row_stamps(one, tree)

@@ -138,7 +138,7 @@ def write_data_files(
     """
     Fill the data files of a new tree: linked where no number changes, written otherwise.
 
-    :param groups: what each file is made of
+    :param groups: pieces of each file
     :param files: their numbers
     :param on_bytes: is told the size of what is done
     :param read: of what is not linked
@@ -215,9 +215,9 @@ def write_video_files(
     A video that cannot be cut is linked as a whole, and its episodes stay where they are in it.
 
     :param video_key: key of the camera
-    :param groups: what each file is made of
+    :param groups: pieces of each file
     :param files: their numbers
-    :param surveys: what is known of the videos
+    :param surveys: surveys of the videos
     :param on_bytes: is told the size of what is done
     :return: where each episode stands
     :raise RebuildError: if a file cannot be linked or copied

@@ -107,7 +107,7 @@ class NewStatistics:
     :param counted_in_rows: cameras whose episodes may not state a count of pixels any more,
         because other episodes count frames
     :param pictures: statistics of episodes that could not be as they were stated
-    :param remarks: what could not be computed exactly, each a sentence
+    :param remarks: inexact statistics, each a sentence
     """
 
     features: AllStatistics = field(default_factory=dict)

@@ -255,7 +255,7 @@ def carry_over(root: Path, tree: NewTree, left_out: Collection[str] = ()) -> Non
     """
     Take over what is no part of the dataset, and the lock, which goes on excluding others.
 
-    :param left_out: what is not taken over
+    :param left_out: files that are not taken over
     :raise RebuildError: if a file cannot be linked or copied
     """
     if (root / STAGING).is_dir():

@@ -55,8 +55,8 @@ class Change:
     What a tool has done.
 
     :param num_episodes: episodes of the dataset now
-    :param before: what it was made of
-    :param after: what it is now
+    :param before: state of the dataset before
+    :param after: state of the dataset after
     :param seconds: how long it took
     :param remarks: what stayed as it was and why, what could not be exact; each a sentence
     """

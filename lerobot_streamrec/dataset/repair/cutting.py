@@ -38,7 +38,7 @@ class Cutting:
 
     :param sources: the dataset
     :param verdicts: verdicts of its episodes, which may lose more rows
-    :param min_rows: what is shorter after being cut is not kept at all
+    :param min_rows: cut episodes that are shorter are not kept
     """
 
     def __init__(self, sources: Sources, verdicts: Sequence[Verdict], min_rows: int) -> None:

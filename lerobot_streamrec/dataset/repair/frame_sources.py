@@ -100,7 +100,7 @@ class FrameReader:
     Reads videos when they are asked for.
 
     :param root: the dataset's folder
-    :param info: what is usable of info.json
+    :param info: the usable part of info.json
     :param trusted: files that a check has decoded, and found nothing wrong with
     """
 

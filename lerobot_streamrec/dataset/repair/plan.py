@@ -137,7 +137,7 @@ def plan_repair(sources: Sources, min_seconds: float) -> RepairPlan:
     Keep as much as is verified.
 
     :param sources: the broken dataset
-    :param min_seconds: what is shorter after being cut is not kept
+    :param min_seconds: cut episodes that are shorter are not kept
     :raise RepairError: if nothing is left
     """
     min_rows = least_rows(sources, min_seconds)

@@ -74,11 +74,11 @@ class Repair:
     What a repair has done.
 
     :param report: on the dataset as it is now
-    :param plan: what was done; None: nothing
+    :param plan: plan that was carried out; None: there was nothing to do
     :param quarantine: where lies what was not kept; None if nothing was done
     :param num_files: how many files lie there
     :param seconds: how long it took
-    :param remarks: what could not be done exactly, each a sentence
+    :param remarks: inexact steps, each a sentence
     """
 
     report: CheckReport

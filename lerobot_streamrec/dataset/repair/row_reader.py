@@ -29,7 +29,7 @@ class RowReader:
     """
     Reads the rows that a plan keeps; stands in for ``rows_of``.
 
-    :param plan: what is kept
+    :param plan: the kept part of the dataset
     """
 
     def __init__(self, plan: RepairPlan) -> None:

@@ -86,10 +86,10 @@ class Sources:
     """
     A broken dataset.
 
-    :param report: what is wrong with it
-    :param info: what is usable of info.json
+    :param report: findings of the check
+    :param info: the usable part of info.json
     :param raw_info: all of it
-    :param table: what could be read of meta/episodes
+    :param table: the readable part of meta/episodes
     :param tasks: by their numbers
     :param episodes: in the order of their numbers
     :param lost: per data file that cannot be used: why

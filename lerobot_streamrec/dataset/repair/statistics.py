@@ -100,7 +100,7 @@ class StatedStatistics:
     """
     Reads statistics that are kept.
 
-    :param plan: what is kept of the dataset
+    :param plan: the kept part of the dataset
     """
 
     def __init__(self, plan: RepairPlan) -> None:
@@ -180,8 +180,8 @@ class RepairedStatistics:
 
     :param features: features of all episodes together
     :param episodes: episodes of each
-    :param records: what the recorder's records of episodes say otherwise now
-    :param remarks: what could not be had, each a sentence
+    :param records: new values in the recorder's records of episodes
+    :param remarks: losses, each a sentence
     """
 
     features: dict[str, FeatureStatistics] = field(default_factory=dict)

@@ -27,7 +27,7 @@ class Verdict:
     """
     What becomes of one episode.
 
-    :param source: what there is of it
+    :param source: the part of it that is there
     :param num_rows: how many rows it had, as far as that is known
     :param num_kept: how many of the first ones are kept; 0: it is set aside
     :param reasons: why not all, each without a full stop
@@ -52,7 +52,7 @@ class Verdict:
         """
         Keep no more than so many rows.
 
-        :param min_rows: what is shorter after being cut is not kept at all
+        :param min_rows: cut episodes that are shorter are not kept
         """
         if num_kept >= self.num_kept:
             return

@@ -78,7 +78,7 @@ def open_dataset(
     :param root: the dataset's folder, made if it is not there
     :param fps: rows per second
     :param robot_type: free text, or None
-    :param features: what will be recorded, default features left out
+    :param features: features that will be recorded, default features left out
     :param resume: True if a dataset that is there may be appended to
     :param recovery: what becomes of takes that a crash interrupted, one of ``RECOVERIES``
     :return: the writer, and sentences on what an interruption had left

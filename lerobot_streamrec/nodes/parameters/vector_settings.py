@@ -56,7 +56,7 @@ class VectorSettings:
     :param message_type: type of the topic; empty: what it is published with
     :param selectors: which numbers; empty: what is usual for the type
     :param names: names of the numbers; empty: by the selectors
-    :param field: which numbers of joints
+    :param field: field of joints that is read
     :param dtype: dtype of the column
     :param timing: when its samples count
     :param is_header_wanted: True if the user said that stamps are the header's

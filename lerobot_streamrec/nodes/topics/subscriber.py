@@ -96,7 +96,7 @@ class Subscriber(ABC):
     It asks for what the publishers offer, and again when others come.
 
     :param node: a node of its own
-    :param source: what to read, and how
+    :param source: the topic, and how it is read
     :param recorder: takes the samples
     :param home: the main node, which resolves names, tells the time and logs
     :param depth: messages that may wait to be read

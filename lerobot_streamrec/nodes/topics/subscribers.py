@@ -43,7 +43,7 @@ class CameraSubscriber(Subscriber):
     A camera's topic: its pixels, or the compressed pictures beside them.
 
     :param node: a node of its own
-    :param source: what to read, and how
+    :param source: the topic, and how it is read
     :param recorder: takes the pictures
     :param home: the main node
     """
@@ -92,7 +92,7 @@ class VectorSubscriber(Subscriber):
     A topic of numbers.
 
     :param node: a node of its own
-    :param source: what to read, and how
+    :param source: the topic, and how it is read
     :param recorder: takes the vectors
     :param home: the main node
     """
@@ -116,7 +116,7 @@ def subscribe(home: Node, source: Source, recorder: Sink) -> Subscriber:
     Make the subscriber of a source, with a node of its own.
 
     :param home: the main node
-    :param source: what to read, and how
+    :param source: the topic, and how it is read
     :param recorder: takes the samples
     """
     kind = CameraSubscriber if source.stream.is_camera else VectorSubscriber

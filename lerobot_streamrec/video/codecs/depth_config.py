@@ -150,7 +150,7 @@ class DepthQuantiser:
     """
     Makes codes of depth pictures. Owned by one thread.
 
-    :param config: which depth becomes which code
+    :param config: mapping from depth to codes
     :param unit: unit of all pictures, ``MILLIMETRES`` or ``METRES``
     """
 

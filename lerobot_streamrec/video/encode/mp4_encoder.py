@@ -47,7 +47,7 @@ class EncodedVideo:
         not be decoded
     :param encoder_info: the encoder's settings, as LeRobot stores them, if they are not those that
         were set
-    :param trouble: which encoder failed, and what encoded instead, in a sentence; empty: none did
+    :param trouble: the encoder that failed and its replacement, in a sentence; empty: none failed
     """
 
     path: Path | None = None

@@ -38,7 +38,7 @@ class _Opened:
     A decoder that is open.
 
     :param key: of which file, and of what kind
-    :param state: which file that was, how large and how old
+    :param state: identity, size and age of that file
     """
 
     key: _Key

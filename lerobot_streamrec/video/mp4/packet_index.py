@@ -35,7 +35,7 @@ class VideoSurvey:
 
     :param path: the file
     :param fps: frames per second, what the frames stand on
-    :param traits: what must be equal for two files to be joined, by its name
+    :param traits: traits that must be equal for two files to be joined, by name
     :param order: frame of each packet, in the order of the file
     :param key_packets: places in ``order`` where decoding can begin
     """

@@ -99,7 +99,7 @@ class VideoProbe:
     :param duration_s: duration of the video, exact; 0 if the file does not tell
     :param num_frames: frames that can be shown, counted
     :param size_bytes: size of the file
-    :param missing_bytes: what the file lacks at its end; 0 if it is whole
+    :param missing_bytes: bytes that the file lacks at its end; 0 if it is whole
     """
 
     path: Path

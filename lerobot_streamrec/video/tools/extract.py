@@ -116,7 +116,7 @@ class Episode:
     :param path: the video
     :param begin_s: begin of its first frame, seconds into the file
     :param end_s: its frames are those before this; None: all
-    :param depth: what codes of depth mean
+    :param depth: meaning of the codes of depth
     """
 
     path: Path
@@ -140,8 +140,8 @@ def extract_frames(
 
     :param path: a video
     :param folder: empty or not there; it appears with all its files
-    :param choice: which frames; None: all
-    :param depth: what codes of depth mean; None: what LeRobot's defaults say
+    :param choice: frames to read; None: all
+    :param depth: meaning of the codes of depth; None: what LeRobot's defaults say
     :param progress: is told the frames done and to do
     :return: how many there are
     :raise ConfigError: if no such frames can be chosen

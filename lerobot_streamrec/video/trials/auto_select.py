@@ -107,7 +107,7 @@ def choose_encoder(
     :param fps: frames per second of the videos to come
     :param num_streams: encoders that will be open at once
     :param codec: ``h264``, ``hevc`` or ``av1``, if it has to be that; None: any
-    :param try_one: what tries an encoder
+    :param try_one: function that tries an encoder
     :param stop: gives up when it is set
     :raise CodecError: if no encoder works at all
     :raise TrialCancelledError: if it was given up

@@ -153,7 +153,7 @@ def measure_encoder(
     Encode a sample in a child process, and compare what was made with it.
 
     :param config: settings, not of ``auto``
-    :param sample: what to encode
+    :param sample: pictures to encode, and how
     :param deadline_s: after that the child counts as hanging
     """
     with tempfile.TemporaryDirectory(prefix='streamrec-bench-') as folder:

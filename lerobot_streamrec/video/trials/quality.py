@@ -55,7 +55,7 @@ def measure_quality(path: Path, pictures: Pictures) -> Quality:
     Compare a video with what was encoded, after the conversion that every codec needs.
 
     :param path: the video
-    :param pictures: what was encoded, frame by frame
+    :param pictures: pictures that were encoded, frame by frame
     :raise VideoError: if the video cannot be compared
     """
     with tempfile.TemporaryDirectory(prefix='streamrec-quality-') as folder:

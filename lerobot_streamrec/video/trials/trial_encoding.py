@@ -151,7 +151,7 @@ def carry_out(task: TrialTask, open_encoder: Opener) -> TrialReport:
     """
     Encode all streams at once, and compare what is decoded with what was encoded.
 
-    :param task: what to encode
+    :param task: pictures to encode, and how
     :param open_encoder: what recordings begin their videos with
     :return: with the problem, if any of it went wrong
     """
@@ -248,7 +248,7 @@ def check_video(
     Refuse a video that is not what was encoded.
 
     :param path: the video
-    :param task: what was encoded
+    :param task: task that was encoded
     :param pictures: its pictures
     :param num_given: how many of them were given to the encoder
     :param is_whole: True if every frame is compared, or the last one only
