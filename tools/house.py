@@ -194,7 +194,7 @@ def figures(house: dict[str, Module]) -> list[Figure]:
         Figure('`:param` texts that are fragments, percent', fragments_percent(), 2.0, 3),
     ]
     if (loaded := num_loaded()) is not None:
-        found.append(Figure('files that a recording loads', loaded, 195, 110))
+        found.append(Figure('files that a recording loads', loaded, 196, 110))
     return found
 
 
