@@ -22,6 +22,7 @@ import json
 import os
 from pathlib import Path
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -49,6 +50,10 @@ hypothesis.settings.load_profile('repeatable')
 MOMENTS = {'min', 'max', 'mean', 'std', 'count'}
 STATISTICS = {'min', 'max', 'mean', 'std', 'count', 'q01', 'q10', 'q50', 'q90', 'q99'}
 _END_TIMEOUT_S = 60.0
+
+
+# Under nohup this process ignores SIGHUP, and so would all that it starts.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _worker_threads():
