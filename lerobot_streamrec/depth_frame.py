@@ -68,7 +68,7 @@ class CompressedDepth:
     :param unit: ``MILLIMETRES``, or ``METRES`` whose inverses are what is compressed
     :param height: as the picture itself says, in pixels
     :param width: as the picture itself says, in pixels
-    :param inverse: inverse of metres: (a, b) of depth = a / (level - b)
+    :param inverse: coefficients (a, b), in metres, of depth = a / (level - b)
     """
 
     data: memoryview

@@ -52,7 +52,7 @@ class Frame:
         bytes of a pixel; rows may be padded (the stride between rows is free, pixels are
         contiguous)
     :param pix_fmt: FFmpeg's name of the pixel format, such as ``rgb24`` or ``gray``
-    :param chroma: chroma of semi-planar formats, such as ``nv12``, the second plane: ``(rows,
+    :param chroma: second plane of semi-planar formats, such as ``nv12``: ``(rows,
         columns, 2)`` uint8 view
     """
 

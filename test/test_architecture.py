@@ -68,17 +68,17 @@ ROOMS: dict[str, tuple[str, ...]] = {
 }
 
 OWNERS = (
-    (re.compile(r'av'), 'video'),
-    (re.compile(r'pyarrow'), 'dataset'),
+    (re.compile(r'av'), ('video',)),
+    (re.compile(r'pyarrow'), ('dataset',)),
     (
         re.compile(
             r'rclpy|rosidl\w*|launch\w*|ament_index_python|cv_bridge|sensor_msgs_py'
             r'|\w+_(msgs|srvs|interfaces)'
         ),
-        'nodes or live',
+        ('nodes', 'live'),
     ),
     # A plug-in of `ros2`, which brings its own Python: no node needs it.
-    (re.compile(r'ros2cli'), 'cli'),
+    (re.compile(r'ros2cli'), ('cli',)),
 )
 
 # Units that get along with the standard library and these.
@@ -192,9 +192,9 @@ def _import_problems(path: PurePosixPath, unit: str, item: Import) -> Iterator[s
             yield f'{unit} imports {target}, but may import only {allowed}'
     else:
         yield from (
-            f'{unit} imports {top}, which only {owner} may'
-            for pattern, owner in OWNERS
-            if pattern.fullmatch(top) and unit not in owner.split(' or ')
+            f'{unit} imports {top}, which only {" or ".join(owners)} may'
+            for pattern, owners in OWNERS
+            if pattern.fullmatch(top) and unit not in owners
         )
         if unit in PURE and top not in sys.stdlib_module_names | PURE[unit]:
             allowed = ' and '.join(['the standard library', *sorted(PURE[unit])])

@@ -187,7 +187,7 @@ def figures(house: dict[str, Module]) -> list[Figure]:
     found = [
         Figure('files', len(house), 302, 281),
         Figure('lines of code', sum(code), 31_300, 29_800),
-        Figure('raw lines', sum(one.num_raw_lines for one in house.values()), 52_000, 49_200),
+        Figure('raw lines', sum(one.num_raw_lines for one in house.values()), 52_030, 49_200),
         Figure('lines of code of the median file', statistics.median(files), 105, 85, True),
         Figure('files of the largest folder', max(map(len, folders(house).values())), 17, 16),
         Figure(f'files under {SMALL_LINES} lines with one importer', len(small), 10, 25),

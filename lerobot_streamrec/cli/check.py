@@ -186,9 +186,9 @@ class RepairOptions:
     """
     What the command line says of a repair.
 
-    :param dry_run: True if to show alone what would be done
-    :param yes: True if not to ask
-    :param as_json: True if to print JSON
+    :param dry_run: True: only show what would be done
+    :param yes: True: do not ask
+    :param as_json: True: print JSON
     :param min_seconds: cut episodes that are shorter are not kept
     """
 

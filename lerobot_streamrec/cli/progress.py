@@ -43,7 +43,7 @@ def progress_bar(text: str, *, is_bytes: bool = True) -> Iterator[Progress | Non
     Show a bar on a terminal; None where stderr is none.
 
     :param text: activity, in words
-    :param is_bytes: what it is told counts bytes; otherwise frames
+    :param is_bytes: True if progress counts bytes; False: frames
     """
     console = Console(stderr=True)
     if not console.is_terminal:

@@ -34,7 +34,7 @@ class Layout:
     :param channels: samples of a pixel, in the first plane
     :param sample_bytes: 1 or 2; with one, ``is_bigendian`` means nothing
     :param is_paired: True if neighbours in a row share samples, so that the width has to be even
-    :param chroma_step: chroma step of semi-planar formats, how many pixels of a row or column
+    :param chroma_step: for semi-planar formats, how many pixels of a row or column
         share a pair of the second plane; 0: there is no second plane
     """
 

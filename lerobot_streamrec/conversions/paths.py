@@ -57,7 +57,7 @@ class Other:
     """
     What is no number, such as a text.
 
-    :param type_name: what it is
+    :param type_name: type of the number
     """
 
     type_name: str

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What the doctor says of what was heard."""
+"""The doctor's remarks on every topic that was heard."""
 
 from __future__ import annotations
 

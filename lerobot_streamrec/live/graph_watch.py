@@ -329,7 +329,7 @@ class Witness:
     """
     Stands where the recorder would. Owned by the executor's thread.
 
-    :param sources: sources of all streams
+    :param sources: source of each stream
     :param now_ns: steady clock
     """
 

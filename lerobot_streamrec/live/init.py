@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""`streamrec init`: parameters are proposed for the topics of a running graph."""
+"""`streamrec init`: proposes parameters for the topics of a running graph."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def init(
     :param path: path of the file
     :param seconds: how long to look
     :param fps: rows per second; None: by the cameras
-    :param force: True if a file that is there may be replaced
+    :param force: True: replace a file that is there
     :param ros_arguments: for rclpy
     :return: what was written; nothing was if it is empty
     :raise ConfigError: if the file cannot be written

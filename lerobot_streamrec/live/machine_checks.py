@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What the doctor looks at on the machine: disk, processor, shared memory and time."""
+"""The doctor's look at the machine: disk, processor, shared memory and time."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def check_clock(is_sim_time: bool, num_clocks: int) -> list[Check]:
     """
     Check whether a simulation's clock is used if there is one.
 
-    :param is_sim_time: True if it is to be used
+    :param is_sim_time: True if the node is to use simulated time
     :param num_clocks: publishers of /clock
     """
     if is_sim_time and not num_clocks:

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What was heard of a topic in a few seconds."""
+"""Everything that was heard of a topic in a few seconds."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ class Observation:
     :param size_bytes: size of one message's data
     :param picture_problem: why its pictures cannot be used; empty if they can
     :param picture_file: where the first one was saved; empty: nowhere
-    :param values: values of one message, by name
+    :param values: one message's values, by name
     """
 
     parameter: str

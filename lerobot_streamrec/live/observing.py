@@ -41,7 +41,7 @@ def observe(
 
     :param subscriber: that listened
     :param witness: that took what it brought
-    :param settings: settings of the recorder
+    :param settings: the recorder's settings
     :param info: description of the dataset; None: sizes are not compared
     :param pictures: folder for pictures; None: none is saved
     :param now_ns: when it was listened to for the last time, steady clock

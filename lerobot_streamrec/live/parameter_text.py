@@ -25,7 +25,7 @@ import re
 import tempfile
 import textwrap
 
-from lerobot_streamrec.durable import replace_durably
+from lerobot_streamrec.durable import replace_durably, sync_file, sync_folder
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.installed import record_command, streamrec_command
 from lerobot_streamrec.live.arrivals import Heard
@@ -43,7 +43,7 @@ def refuse_existing(path: Path, *, force: bool, name: str = OUTPUT) -> None:
     """
     Refuse a place that cannot be written to, or must not be.
 
-    :param force: True if a file that is there may be replaced
+    :param force: True: replace a file that is there
     :param name: name of the argument with the path, for the error
     :raise ConfigError: saying why
     """
@@ -62,7 +62,7 @@ def write_checked(
     Write a file aside, have it checked, and give it its name.
 
     :param check: raises if the file is of no use
-    :param force: True if a file that is there may be replaced
+    :param force: True: replace a file that is there
     :param name: name of the argument with the path, for the error
     :raise ConfigError: if it cannot be written, or what the check raised
     """
@@ -94,7 +94,8 @@ def _file_beside(path: Path) -> Iterator[Path]:
 def _move(aside: Path, path: Path, *, force: bool, name: str) -> None:
     if not force:
         try:
-            # Unlike renaming, this never replaces what came meanwhile.
+            sync_file(aside)
+            # Unlike renaming, this never replaces a file that came meanwhile.
             path.hardlink_to(aside)
         except FileExistsError:
             refuse_existing(path, force=False, name=name)
@@ -103,6 +104,7 @@ def _move(aside: Path, path: Path, *, force: bool, name: str) -> None:
             if error.errno not in _NO_LINKS:
                 raise
         else:
+            sync_folder(path.parent)
             return
     replace_durably(aside, path)
 

@@ -226,7 +226,7 @@ def chosen_picture_topics(types: Mapping[str, str]) -> set[str]:
     """
     Tell which topics have to be listened to, so that no driver compresses pictures for nothing.
 
-    :param types: types of all topics
+    :param types: types of each topic
     :return: of each base topic itself, or the one beside it that is published
     """
     return {one for one in _readers(types).values() if one}

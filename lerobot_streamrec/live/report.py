@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The doctor's report: what it says of each topic, and how that is shown."""
+"""The doctor's report: its remarks on each topic, and how they are shown."""
 
 from __future__ import annotations
 

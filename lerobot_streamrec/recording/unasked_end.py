@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The end of an episode that nobody asked for, and work on the dataset between episodes."""
+"""Ends of an episode that nobody asked for, and work on the dataset between episodes."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class FeatureStatistics:
         ``(channels, 1, 1)`` for a camera, float64; all quantiles are there, or none
     :param num_rows: rows of a vector, frames of a camera: the weight of these statistics
     :param distributions: one per element or channel; None if not known
-    :param scale: what one unit of the distributions is worth in ``values``
+    :param scale: size of one unit of the distributions in ``values``
     :param stated_count: ``count`` as the dataset states it, in a unit of its writer; None: rows
     """
 
@@ -229,7 +229,7 @@ def quantiles_of(
 
     :param distributions: one per element or channel
     :param extremes: min and max, whose shape the quantiles take
-    :param scale: what one unit of the distribution is worth
+    :param scale: size of one unit of the distribution
     """
     low, high = extremes['min'], extremes['max']
     return {

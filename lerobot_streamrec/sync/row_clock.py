@@ -11,7 +11,14 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""When rows are: a grid whose phase is far from all cameras, or the pictures of one camera."""
+"""
+When rows are: a grid whose phase is far from all cameras, or the pictures of one camera.
+
+A row shows the newest picture at or before its instant. If that instant falls where a camera's
+pictures arrive, jitter of a millisecond decides whether a picture is seen twice and the next one
+never. So row 0 goes as far from all pictures as the cameras' phases allow: half a period after
+the picture for one camera, in the middle of the widest gap for several.
+"""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Moments:
         Compute the moments of several episodes that follow each other.
 
         :param rows: the episodes' places; below 0: one that is not kept
-        :param bounds: bounds of the episodes in ``values``: one more than ``rows``
+        :param bounds: rows at which episodes begin and end in ``values``: one more than ``rows``
         :param values: ``(n, leading dimensions, d)``; those that are not finite make NaN
         """
         starts, counts = np.asarray(bounds[:-1]), np.diff(bounds)
@@ -136,7 +136,7 @@ class Judged:
     :param row: of which episode, by its place among those compared
     :param name: name of the statistic
     :param found: stated value
-    :param expected: what it is; empty if it cannot be what is said, whatever it is
+    :param expected: actual value; empty if the stated value is impossible in any case
     :param of_pictures: True if it was compared with pictures
     """
 
@@ -169,8 +169,8 @@ def judge(
 
     :param info: the usable part of info.json
     :param key: the feature
-    :param values: stated value, per name ``(n, d)``
-    :param truth: what is so, per name of ``MOMENTS`` ``(n, d)``, NaN where not known; or None
+    :param values: stated values, per name ``(n, d)``
+    :param truth: actual values, per name of ``MOMENTS`` ``(n, d)``, NaN where not known; or None
     :param count: rows, ``(n,)``, 0 where not known; None if that is not known at all
     """
     is_camera = key in info.cameras

@@ -195,7 +195,7 @@ def numbers(column: pa.ChunkedArray, spec: FeatureSpec) -> Floats:
     Return a numeric feature's values.
 
     :param column: without missing rows
-    :param spec: what info.json says of it
+    :param spec: description of it in info.json
     :return: ``(rows, leading dimensions together, last dimension)``
     :raise ProblemError: if type or shape are others
     """

@@ -82,7 +82,7 @@ class VideoCheck:
     :param info: the usable part of info.json
     :param table: the episodes
     :param findings: takes down what is wrong
-    :param decode: True if to decode all frames, or to count packets
+    :param decode: True: decode all frames; False: count packets
     """
 
     def __init__(
@@ -275,7 +275,7 @@ class _Frames:
     :param path: the file
     :param facts: properties that the file states
     :param fps: frame rate of the dataset
-    :param begins: begins of its episodes, in seconds, ascending
+    :param begins: beginnings of its episodes, in seconds, ascending
     :param lengths: lengths of its episodes, in rows
     """
 

@@ -123,7 +123,7 @@ class CommittedFiles:
     What the committed episodes refer to.
 
     :param num_rows: rows of all of them
-    :param tasks: tasks of all of them
+    :param tasks: tasks of all episodes
     :param meta: episodes files with at least one committed episode
     :param data: data files
     :param videos: per video key

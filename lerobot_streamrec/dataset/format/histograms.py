@@ -11,7 +11,15 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Every episode's camera histograms: in its record, and counted again from its video."""
+"""
+Every episode's camera histograms: in its record, and counted again from its video.
+
+With them, the statistics of any choice of episodes are exact; LeRobot's format keeps no more than
+the quantiles of an episode. A channel of colour is 256 counts, as little-endian 64-bit integers,
+deflated, in base64: some 400 to 900 characters. Depth has ``exponent:first:`` before that, and as
+many counts as there are bins of ``2**exponent`` from the first to the last: some thousand
+characters.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How parquet files are written, as LeRobot's own are, and what is refused in odd ones."""
+"""How parquet files are written, as LeRobot's own are, and which odd ones are refused."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What a dataset holds, in memory, and an episode before it is on disk."""
+"""The state of a dataset in memory, and an episode before it is on disk."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def delete_episodes(
 
     :param root: the dataset's folder
     :param indices: indices of the episodes
-    :param seen: what somebody looked at when choosing them; None: nobody did
+    :param seen: state that somebody looked at when choosing them; None: nobody did
     :param progress: is told the bytes done and to do
     :param disk: the way to the disk
     :raise ConfigError: if there is no such episode, or if none would be left

@@ -11,7 +11,15 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What others keep in a dataset: files that are carried along, and their tables of indices."""
+"""
+Files and tables of indices that others keep in a dataset, which every tool carries along.
+
+A tool that changes a dataset keeps them where they are. A merge takes them over from each
+dataset, and puts those whose names are taken into a folder of that dataset's name.
+
+Readers take the row of a table at the place that the number names. A table of two datasets holds
+the rows of both, each once, and the numbers of the second one become others.
+"""
 
 from __future__ import annotations
 

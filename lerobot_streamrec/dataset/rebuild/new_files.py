@@ -111,7 +111,7 @@ def rows_of(piece: Piece, columns: list[str] | None = None) -> Iterator[tuple[Ke
     """
     Read the rows of a data file, episode by episode, as they are.
 
-    :param columns: what to read, ``episode_index`` among it; None: everything
+    :param columns: columns to read, ``episode_index`` among them; None: everything
     :raise DatasetCorruptError: if the file does not hold the rows of its episodes in one stretch
     """
     table = read_parquet(piece.path, columns)
@@ -141,7 +141,7 @@ def write_data_files(
     :param groups: pieces of each file
     :param files: their numbers
     :param on_bytes: is told the size of what is done
-    :param read: of what is not linked
+    :param read: function that reads whatever is not linked
     :raise DatasetCorruptError: if rows are missing
     :raise RebuildError: if a file cannot be written
     """

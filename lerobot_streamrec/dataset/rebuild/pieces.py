@@ -41,7 +41,7 @@ class Kept:
     One episode of the new dataset.
 
     :param catalog: the dataset it comes from
-    :param source: what that says of it
+    :param source: description of it there
     :param episode_index: its number now
     :param from_index: global number of its first row now
     """

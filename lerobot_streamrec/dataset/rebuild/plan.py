@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Which episodes go into which file, and what a change has done."""
+"""Which episodes go into which file, and the account of a change."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ class Change:
     :param before: state of the dataset before
     :param after: state of the dataset after
     :param seconds: how long it took
-    :param remarks: what stayed as it was and why, what could not be exact; each a sentence
+    :param remarks: parts that stayed as they were, with the reason, and inexact parts, each in
+        a sentence
     """
 
     num_episodes: int

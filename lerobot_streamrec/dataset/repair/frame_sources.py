@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Where the frames of an episode are to be had, read and counted."""
+"""Places where the frames of an episode can be read, and how many there are."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def read_frames(path: Path, fps: int, *, decode: bool) -> Frames:
     List the frames of a video.
 
     :param fps: frame rate of the dataset
-    :param decode: True if the pictures are in doubt; else there are as many as packets
+    :param decode: True: decode, since the pictures are in doubt; False: each packet is a picture
     """
     try:
         packets = packet_times(path)

@@ -59,7 +59,7 @@ def write_episodes(
 
     :param data: where the rows are now
     :param videos: per video key, where the frames are now
-    :param statistics: statistics of each
+    :param statistics: statistics of each episode
     :raise RebuildError: if a file cannot be written
     """
     table = plan.sources.table

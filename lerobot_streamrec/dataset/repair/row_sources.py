@@ -11,7 +11,12 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Where the rows of an episode are to be had, with which values."""
+"""
+Places where the rows of an episode can be read, and their values.
+
+A stretch may be an episode: its rows stand together, with one ``episode_index`` and a
+``frame_index`` that begins once.
+"""
 
 from __future__ import annotations
 
@@ -110,7 +115,7 @@ class Rows:
     :param num_whole: so many of the first ones are whole, and numbered 0, 1, 2 ...
     :param episode_index: as the rows say
     :param from_index: the ``index`` of the first one; -1 if there is none
-    :param task_numbers: task numbers of the whole ones
+    :param task_numbers: task of each whole episode
     """
 
     path: str

@@ -93,7 +93,7 @@ class Sources:
     :param tasks: by their numbers
     :param episodes: in the order of their numbers
     :param lost: per data file that cannot be used: why
-    :param row_counts: row counts of all rows of each data file
+    :param row_counts: number of rows of each data file
     :param reader: reader of its videos
     """
 

@@ -11,7 +11,12 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Statistics of repaired episodes: kept where they are right, counted again where not."""
+"""
+Statistics of repaired episodes: kept where they are right, counted again where not.
+
+Statistics of numbers are computed from the rows. Those of cameras stay where they were found
+right, since they were taken before a lossy codec; others are computed from decoded pictures.
+"""
 
 from __future__ import annotations
 
@@ -179,7 +184,7 @@ class RepairedStatistics:
     Statistics of the new dataset.
 
     :param features: features of all episodes together
-    :param episodes: episodes of each
+    :param episodes: episodes of each dataset
     :param records: new values in the recorder's records of episodes
     :param remarks: losses, each a sentence
     """

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Where the tasks of episodes are to be had, matched by what is left of them."""
+"""Places where the tasks of episodes can be read, matched by their remains."""
 
 from __future__ import annotations
 

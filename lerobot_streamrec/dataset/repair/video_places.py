@@ -11,7 +11,16 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Where the frames of episodes lie in their videos, found by walking through these."""
+"""
+Where the frames of episodes lie in their videos, found by walking through these.
+
+The places that meta/episodes states are believed as far as they contradict neither themselves
+nor the frames; otherwise the order of the episodes tells, if their rows and the frames add up.
+
+Cameras' files hold the frames of one episode after the other. So those of unknown episodes stand
+between the frames of their known neighbours, and a file's free frames must add up to the rows of
+the episodes that it holds. Where they do not, nobody knows which episode they belong to.
+"""
 
 from __future__ import annotations
 

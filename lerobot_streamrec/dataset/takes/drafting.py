@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""From what a take left on disk to the draft of an episode."""
+"""The draft of an episode, made from a take's remains on disk."""
 
 from __future__ import annotations
 

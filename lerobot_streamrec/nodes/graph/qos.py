@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""QoS and transport of subscriptions, and what publishers offer."""
+"""QoS and transport of subscriptions, and the QoS that publishers offer."""
 
 from __future__ import annotations
 

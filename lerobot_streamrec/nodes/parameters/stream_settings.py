@@ -161,7 +161,7 @@ class Source:
     How a stream's messages are read.
 
     :param parameter: prefix of its parameters, such as ``camera.front``
-    :param stream: stream that they belong to
+    :param stream: configuration of the stream that they make
     :param stamp: ``header`` or ``receive``
     :param qos: one of ``QOS_CHOICES``
     :param message_type: type of a vector

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What each kind of teleop topic is read for, and how it is told."""
+"""How messages of each kind of teleop topic are read and reported."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What the log says until every topic is heard, and topics whose type comes late."""
+"""The log until every topic is heard, and topics whose type comes late."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Buttons and what they are bound to: which press gives which command."""
+"""Presses of buttons, their bindings, and the commands that they give."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What the machine needs of the nodes around it, and the work that it waits for."""
+"""The nodes around the machine, as it needs them, and the work that it waits for."""
 
 from __future__ import annotations
 

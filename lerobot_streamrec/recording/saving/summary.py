@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What the answer of `save` says of an episode, and the limits that refuse it."""
+"""The answer of `save` to an episode, and the limits that refuse one."""
 
 from __future__ import annotations
 

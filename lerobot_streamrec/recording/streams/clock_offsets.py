@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Whose clock differs from the others', by how much, and what was converted back."""
+"""Clocks that differ from the others, by how much, and the account of their steps."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What a stream shows at an instant, by its policy: hold, nearest or interpolate."""
+"""The sample that a row shows of a stream, by its policy: hold, nearest or interpolate."""
 
 from __future__ import annotations
 

@@ -11,7 +11,14 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Depth in a video: the settings, and the codes that stand for millimetres."""
+"""
+Depth in a video: the settings, and the codes that stand for distances.
+
+The formulas and their order of operations in single precision are LeRobot's, so that the codes
+are the same. The format has no code for "no depth": 0, NaN and negative values become code 0,
+which readers show as ``depth_min``; values that are too far, +inf among them, become the last
+code.
+"""
 
 from __future__ import annotations
 

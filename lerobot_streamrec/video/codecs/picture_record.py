@@ -171,7 +171,7 @@ def packed(record: PictureRecord) -> PictureRecord:
     """
     Make a record of pixels smaller, without loss; what is compressed already stays as it is.
 
-    :param record: record of ``to_record``
+    :param record: header of a record that ``to_record`` made
     """
     if record.header['kind'] not in ('frame', 'depth'):
         return record

@@ -164,7 +164,7 @@ def refuse_unknown_options(config: EncoderConfig, unknown: dict[str, str]) -> No
     Refuse options that an encoder left unread: FFmpeg ignores them without a word.
 
     :param config: settings that the encoder was opened with
-    :param unknown: what ``opened`` left
+    :param unknown: options that ``opened`` left
     :raise CodecError: naming the first
     """
     for name, value in unknown.items():

@@ -57,7 +57,7 @@ class QueueStatistics:
     :param peak_queued: the most that ever waited
     :param peak_bytes: the most memory that ever waited
     :param num_spilled: of those waiting now, on the disk
-    :param spilled_bytes: what the file of these takes
+    :param spilled_bytes: size of the file of these
     :param total_spilled: frames that ever waited on the disk
     :param spill_left_s: how long the room for these lasts, if more come as they came until now;
         None: none wait there

@@ -68,8 +68,8 @@ class PyavDecoder:
     Owned by one thread at a time. Colours are converted as LeRobot's reader does it.
 
     :param path: a video file
-    :param is_depth: True if frames are codes of depth; None: if the file's pixels are gray of 12
-        bits
+    :param is_depth: True if frames are codes of depth; None: they are if the file's pixels are
+        gray of 12 bits
     :raise VideoError: if it cannot be read as a video
     """
 

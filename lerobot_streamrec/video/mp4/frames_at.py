@@ -55,8 +55,8 @@ def frames_at(
     :param tolerance_s: how far a frame may be from its instant
     :param backend: one of ``BACKENDS``; depth is always decoded by pyav
     :param cache: keeps files open for the next call; None: the file is closed again
-    :param is_depth: True if frames are codes of depth; None: if the file's pixels are gray of 12
-        bits, which only depth has
+    :param is_depth: True if frames are codes of depth; None: they are if the file's pixels are
+        gray of 12 bits, which only depth has
     :return: ``(n, height, width, 3)`` uint8 RGB, or ``(n, height, width)`` uint16 codes of depth
     :raise FrameTimestampError: naming the instant and its nearest frame, if that is too far; a
         ValueError too

@@ -95,7 +95,7 @@ class VideoProbe:
     One video file.
 
     :param path: the file
-    :param info: what LeRobot stores in ``features[key]['info']``, encoder settings apart
+    :param info: LeRobot's ``features[key]['info']``, encoder settings apart
     :param duration_s: duration of the video, exact; 0 if the file does not tell
     :param num_frames: frames that can be shown, counted
     :param size_bytes: size of the file

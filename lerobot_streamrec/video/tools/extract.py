@@ -114,7 +114,7 @@ class Episode:
     A part of a file.
 
     :param path: the video
-    :param begin_s: begin of its first frame, seconds into the file
+    :param begin_s: beginning of its first frame, seconds into the file
     :param end_s: its frames are those before this; None: all
     :param depth: meaning of the codes of depth
     """

@@ -11,7 +11,12 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Whether an encoder works here, tried in a child process: the task, and its answer."""
+"""
+Whether an encoder works here, tried in a child process: the task, and its answer.
+
+Hardware encoders are listed wherever they were compiled in, and fail, hang or crash where their
+device or driver is missing: only a video that was encoded and decoded again counts.
+"""
 
 from __future__ import annotations
 
@@ -152,7 +157,7 @@ class Trial:
     :param height: height of the pictures, in pixels
     :param fps: frames per second that a stream needs
     :param num_streams: encoders that were open at once
-    :param frames_per_s: frames per second of all of them together
+    :param frames_per_s: frames per second of all encoders together
     :param problem: why it cannot be used; empty: it works
     """
 

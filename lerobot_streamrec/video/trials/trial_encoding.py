@@ -152,7 +152,7 @@ def carry_out(task: TrialTask, open_encoder: Opener) -> TrialReport:
     Encode all streams at once, and compare what is decoded with what was encoded.
 
     :param task: pictures to encode, and how
-    :param open_encoder: what recordings begin their videos with
+    :param open_encoder: function with which recordings open their videos
     :return: with the problem, if any of it went wrong
     """
     pictures = (
@@ -251,7 +251,7 @@ def check_video(
     :param task: task that was encoded
     :param pictures: its pictures
     :param num_given: how many of them were given to the encoder
-    :param is_whole: True if every frame is compared, or the last one only
+    :param is_whole: True if every frame is compared; False: only the last one
     :raise EncoderError: saying what is wrong
     """
     size = (task.height, task.width)
