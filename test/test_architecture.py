@@ -32,13 +32,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = 'lerobot_streamrec'
 
-_BELOW_ALL = {'errors', 'frame', 'depth_frame', 'durable', 'installed'}
+_BELOW_ALL = {'errors', 'option', 'frame', 'depth_frame', 'durable', 'installed'}
 _BELOW_RECORDING = _BELOW_ALL | {'sync', 'stats', 'video', 'dataset'}
 _BELOW_SHELLS = _BELOW_RECORDING | {'conversions', 'recording'}
 
 # The units directly below the package, and which others each of them may import.
 FLOORS: dict[str, set[str]] = {
     'errors': {'installed'},
+    'option': {'errors'},
     'frame': {'errors'},
     'depth_frame': {'errors'},
     'durable': {'errors'},
@@ -86,6 +87,7 @@ PURE: dict[str, set[str]] = {
     '__init__': set(),
     'errors': set(),
     'installed': set(),
+    'option': set(),
     'sync': set(),
     'stats': {'numpy'},
 }

@@ -108,7 +108,7 @@ def lay_out(
             },
             plots=_plots(vectors),
             messages={
-                one.settings.parameter: full_name(one.settings.topic) for one in untyped
+                one.settings.parameter: full_name(one.settings.stream.topic) for one in untyped
             },
             timeout_s=given.options['save_timeout_s'] + _SPARE_S,
         )
@@ -248,7 +248,7 @@ def _remarks(vectors: Sequence[_Vector], untyped: Sequence[UntypedTopic]) -> lis
         if steps not in one.name_lists
     ]
     return remarks + [
-        f'{one.settings.parameter}: the type of {one.settings.topic} is not known, so that its '
+        f'{one.settings.parameter}: the type of {one.settings.stream.topic} is not known, so that its '
         f'messages are shown as they are; set {one.settings.parameter}.type, or make the layout '
         f'again while the robot runs'
         for one in untyped

@@ -89,7 +89,7 @@ def discover(session: Session, node: Node, given: GivenSettings, seconds: float)
     :param seconds: how long at most
     """
     cameras = {source.stream.topic for source in given.cameras}
-    vectors = {one.topic for one in given.vectors}
+    vectors = {one.stream.topic for one in given.vectors}
 
     def is_there() -> bool:
         return all(types_of(node, topic) for topic in vectors) and all(

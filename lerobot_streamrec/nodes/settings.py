@@ -21,12 +21,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from lerobot_streamrec.dataset.takes.salvage import RECOVERIES
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.graph.qos import COMPRESSED_TYPE, RAW_TYPE
 from lerobot_streamrec.nodes.parameters.encoder_settings import read_encoder
 from lerobot_streamrec.nodes.parameters.operating_settings import OperatingSettings, read_operating
-from lerobot_streamrec.nodes.parameters.parameter_reader import defaults_of, ParameterReader, Spec
+from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
 from lerobot_streamrec.nodes.parameters.stream_settings import read_cameras, Source
 from lerobot_streamrec.nodes.parameters.vector_settings import (
     ACTION,
@@ -36,167 +35,11 @@ from lerobot_streamrec.nodes.parameters.vector_settings import (
     VectorSettings,
 )
 from lerobot_streamrec.nodes.teleop.teleop_settings import JOY_TYPE, read_teleop, TeleopSettings
-from lerobot_streamrec.recording.config import (
-    DEFERRED_FORMATS,
-    DiskConfig,
-    Limits,
-    ON_SHUTDOWN,
-    RecorderConfig,
-)
+from lerobot_streamrec.option import Option
+from lerobot_streamrec.recording.config import DiskConfig, Limits, RecorderConfig
 
-_RECORDER = defaults_of(RecorderConfig)
-
-_OPTIONS = {
-    'fps': Spec('fps', _RECORDER['fps'], 'Rows and frames per second', 1, 1000),
-    'task': Spec(
-        'task', _RECORDER['task'], 'What the robot is to do, in a sentence', read_only=False
-    ),
-    'operator': Spec(
-        'operator', _RECORDER['operator'], 'Who teaches, free text', read_only=False
-    ),
-    'resume': Spec(
-        'resume',
-        _RECORDER['resume'],
-        'Append to a dataset at root that is of the same kind; false: refuse any dataset there',
-    ),
-    'max_lateness_s': Spec(
-        'sync.max_lateness_s',
-        _RECORDER['max_lateness_s'],
-        'How long rows wait for a stream that stays behind the others, seconds',
-        0.0,
-        60.0,
-    ),
-    'queue_mib': Spec(
-        'queue_mib',
-        _RECORDER['queue_mib'],
-        'Memory for pictures that wait for encoders, all cameras, MiB',
-        1,
-        1 << 20,
-    ),
-    'spill_mib': Spec(
-        'spill_mib',
-        _RECORDER['spill_mib'],
-        'Room on the disk for pictures that wait for encoders, all cameras, MiB; 0: none',
-        0,
-        1 << 24,
-    ),
-    'encode': Spec(
-        'encode',
-        _RECORDER['encode'],
-        'When pictures are encoded: as they come (streaming) or after the episode (deferred)',
-    ),
-    'encode_batch_size': Spec(
-        'encode_batch_size',
-        _RECORDER['encode_batch_size'],
-        'Deferred: encode as soon as so many episodes wait; 0: when the dataset is finalized',
-        0,
-        1_000_000,
-    ),
-    'deferred_format': Spec(
-        'deferred_format',
-        _RECORDER['deferred_format'],
-        f'Deferred: how pictures wait on the disk, {" or ".join(DEFERRED_FORMATS)}',
-    ),
-    'max_pending_episodes': Spec(
-        'max_pending_episodes',
-        _RECORDER['max_pending_episodes'],
-        'Saved episodes that may be on their way to the disk at once',
-        1,
-        100,
-    ),
-    'save_timeout_s': Spec(
-        'save_timeout_s',
-        _RECORDER['save_timeout_s'],
-        'How long the encoders may make no progress after a save, seconds',
-        1.0,
-        86400.0,
-    ),
-    'on_shutdown': Spec(
-        'on_shutdown',
-        _RECORDER['on_shutdown'],
-        f'What becomes of a running episode at the end: {" or ".join(ON_SHUTDOWN)}',
-    ),
-    'compact_at_finalize': Spec(
-        'compact_at_finalize',
-        _RECORDER['compact_at_finalize'],
-        "Merge small files up to LeRobot's sizes when the dataset is finalized",
-    ),
-    'preroll_s': Spec(
-        'preroll_s',
-        _RECORDER['preroll_s'],
-        'How much of the time before its start is part of an episode, seconds',
-        0.0,
-        60.0,
-    ),
-    'preroll_mib': Spec(
-        'preroll_mib',
-        _RECORDER['preroll_mib'],
-        'Memory for the pictures of that time, all cameras, MiB; what does not fit is left out',
-        1,
-        1 << 20,
-    ),
-    'recovery': Spec(
-        'recovery',
-        _RECORDER['recovery'],
-        f'What becomes of an episode that a crash interrupted: {", ".join(RECOVERIES)}',
-    ),
-}
-_DISK = defaults_of(DiskConfig)
-_DISK_OPTIONS = {
-    'reserve_mib': Spec(
-        'disk.reserve_mib',
-        _DISK['reserve_mib'],
-        'Never recorded into: a running episode is saved when no more is left, MiB',
-        1,
-        1 << 30,
-    ),
-    'min_start_s': Spec(
-        'disk.min_start_s',
-        _DISK['min_start_s'],
-        'An episode does not start if the disk lasts for less, seconds',
-        0.0,
-        86400.0,
-    ),
-    'warn_minutes': Spec(
-        'disk.warn_minutes',
-        _DISK['warn_minutes'],
-        'Warn if the disk lasts for less, minutes',
-        0.0,
-        100_000.0,
-    ),
-}
-_LIMITS = defaults_of(Limits)
-_LIMIT_OPTIONS = {
-    'max_repeated_fraction': Spec(
-        'limits.max_repeated_fraction',
-        _LIMITS['max_repeated_fraction'],
-        "Share of a camera's frames that may repeat the one before; with more, an episode goes to "
-        'quarantine; repeats of a camera that is slower than fps do not count',
-        0.0,
-        1.0,
-    ),
-    'max_skew_ms': Spec(
-        'limits.max_skew_ms',
-        _LIMITS['max_skew_ms'],
-        "How far a sample may be from its row's instant, milliseconds; beyond, an episode goes to "
-        'quarantine; 0: any; streams whose max_age_s is 0 are left out',
-        0.0,
-        1e6,
-    ),
-}
-_CLOCK = Spec('sync.clock', '', 'Camera whose pictures are the rows; empty: a grid of rows')
-_KEY_FIRST = Spec(
-    'sync.start_at_key_frame',
-    _RECORDER['is_key_first'],
-    'With a clock that sends H.264, H.265 or AV1: row 0 waits for a key frame, so that packets '
-    'are copied',
-)
-_PER_ROW = Spec(
-    'provenance.per_row',
-    _RECORDER['is_per_row'],
-    'Keep the instant of every row and of what it shows, in .streamrec/row_stamps',
-)
-_GRAPH_TIMEOUT = Spec(
+_CLOCK = Option('sync.clock', '', 'Camera whose pictures are the rows; empty: a grid of rows')
+_GRAPH_TIMEOUT = Option(
     'graph_timeout_s',
     30.0,
     'How long to wait at start for publishers of topics whose type is not set, seconds',
@@ -204,9 +47,8 @@ _GRAPH_TIMEOUT = Spec(
     86400.0,
 )
 _PICTURES = (RAW_TYPE, COMPRESSED_TYPE)
-_REPO_ID = Spec('repo_id', '', 'Name of the dataset on the Hub, owner/name')
-_ROOT = Spec('root', '', "Folder of the dataset; empty: LeRobot's own place for repo_id")
-_ROBOT_TYPE = Spec('robot_type', '', 'Kind of robot, free text')
+_REPO_ID = Option('repo_id', '', 'Name of the dataset on the Hub, owner/name')
+_ROOT = Option('root', '', "Folder of the dataset; empty: LeRobot's own place for repo_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,17 +127,13 @@ def read_settings(reader: ParameterReader) -> GivenSettings:
     encoder = read_encoder(reader)
     cameras, vectors = read_cameras(reader, encoder), read_vectors(reader)
     repo_id, root = reader.read(_REPO_ID), reader.read(_ROOT)
-    options = {name: reader.read(spec) for name, spec in _OPTIONS.items()}
-    disk = {name: reader.read(spec) for name, spec in _DISK_OPTIONS.items()}
-    limits = {name: reader.read(spec) for name, spec in _LIMIT_OPTIONS.items()}
+    options = reader.read_fields(RecorderConfig)
+    options['robot_type'] = options['robot_type'] or None
     options |= {
-        'robot_type': reader.read(_ROBOT_TYPE) or None,
         'encoder': encoder,
-        'disk': DiskConfig(**disk),
-        'limits': Limits(**limits),
+        'disk': DiskConfig(**reader.read_fields(DiskConfig, 'disk')),
+        'limits': Limits(**reader.read_fields(Limits, 'limits')),
         'clock': _clock(reader.read(_CLOCK), cameras),
-        'is_key_first': reader.read(_KEY_FIRST),
-        'is_per_row': reader.read(_PER_ROW),
     }
     graph_timeout_s = reader.read(_GRAPH_TIMEOUT)
     teleop = read_teleop(reader)

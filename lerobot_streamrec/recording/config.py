@@ -22,7 +22,8 @@ from pathlib import Path
 from lerobot_streamrec.dataset.format.features import camera_feature, FeatureSpec, vector_feature
 from lerobot_streamrec.dataset.takes.salvage import RECOVERIES, SAVE
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.sync.row_clock import NS_PER_S, Policy
+from lerobot_streamrec.option import check_choices, option, options_of
+from lerobot_streamrec.sync.row_clock import NS_PER_S, POLICIES, Policy
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER, DepthConfig
 
@@ -45,21 +46,15 @@ DTYPES = ('float32', 'float64', 'int64', 'bool')
 @dataclass(frozen=True, slots=True)
 class StreamConfig:
     """
-    One topic that becomes a feature, or a part of one.
+    One topic that becomes a feature, or a part of one; ``option`` describes the other fields.
 
     :param key: unlike that of any other stream: a camera's feature, such as
         ``observation.images.front``; of a vector, whatever names it in messages
     :param topic: where its messages come from
     :param names: elements of a vector; empty: a camera
-    :param max_age_s: a row that shows an older sample counts as stale, and an episode does not
-        start while the newest sample is older; 0: no sample is too old
-    :param offset_ms: added to every stamp, milliseconds: less than 0 for a camera whose stamps
-        are so much later than its pictures
-    :param policy: rule by which a row shows one of the samples
     :param quaternions: where four elements of a vector begin that are an orientation x, y, z, w
     :param part_of: feature of a vector; the streams of one are put together in their order;
         empty: the key
-    :param dtype: type of a vector's column, one of ``DTYPES``
     :param depth: how a depth camera's pictures are quantised; None: it is one of colours
     :param encoder: settings for a camera's colours; None: those of the recorder
     :param is_stamped_here: True if this computer's clock stamps messages as they arrive; False:
@@ -71,12 +66,28 @@ class StreamConfig:
     key: str
     topic: str
     names: tuple[str, ...] = ()
-    max_age_s: float = 1.0
-    offset_ms: float = 0.0
-    policy: Policy = Policy.HOLD
+    # A row that shows an older sample counts as stale, and an episode waits for a newer one.
+    max_age_s: float = option(
+        1.0, 'Age at which a sample counts as stale, seconds; 0: never', 0.0, 1e6
+    )
+    offset_ms: float = option(
+        0.0,
+        'Added to every stamp, milliseconds: -30 for a camera that stamps 30 ms too late',
+        -60_000.0,
+        60_000.0,
+    )
+    policy: Policy = option(
+        Policy.HOLD,
+        'The sample that a row shows: the newest (hold), the nearest, or a value between two '
+        'samples (interpolate)',
+        choices=POLICIES,
+        shown=Policy.HOLD.value,
+    )
     quaternions: tuple[int, ...] = ()
     part_of: str = ''
-    dtype: str = 'float32'
+    dtype: str = option(
+        'float32', f'Type of the column: {", ".join(DTYPES)}', choices=DTYPES
+    )
     depth: DepthConfig | None = None
     encoder: EncoderConfig | None = None
     is_stamped_here: bool = False
@@ -106,17 +117,20 @@ class StreamConfig:
 
 @dataclass(frozen=True, slots=True)
 class DiskConfig:
-    """
-    When the disk counts as full.
+    """When the disk counts as full."""
 
-    :param reserve_mib: never recorded into: a running episode is saved when no more is left
-    :param min_start_s: an episode does not start if the disk lasts for less, seconds
-    :param warn_minutes: the operator is warned if the disk lasts for less
-    """
-
-    reserve_mib: int = 512
-    min_start_s: float = 60.0
-    warn_minutes: float = 10.0
+    reserve_mib: int = option(
+        512,
+        'Space that is never recorded into: a running episode is saved when no more is left, MiB',
+        1,
+        1 << 30,
+    )
+    min_start_s: float = option(
+        60.0, 'An episode does not start if the disk would be full sooner, seconds', 0.0, 86400.0
+    )
+    warn_minutes: float = option(
+        10.0, 'Warn if the disk would be full sooner, minutes', 0.0, 100_000.0
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,89 +138,132 @@ class Limits:
     """
     When an episode is put into quarantine instead of the dataset.
 
-    :param max_repeated_fraction: share of a camera's frames that may repeat the one before, beyond
-        those that the camera's own rate explains
-    :param max_skew_ms: how far a sample may be from its row's instant, milliseconds; 0: any;
-        streams without ``max_age_s`` hold their samples and are left out
+    :raise ConfigError: at construction, if a value is not allowed
     """
 
-    max_repeated_fraction: float = 1.0
-    max_skew_ms: float = 0.0
+    max_repeated_fraction: float = option(
+        1.0,
+        "Share of a camera's frames that may repeat the one before; with more, an episode goes to "
+        'quarantine; repeats of a camera that is slower than fps do not count',
+        0.0,
+        1.0,
+    )
+    max_skew_ms: float = option(
+        0.0,
+        "Longest time between a sample and its row's instant, milliseconds; beyond, an episode "
+        'goes to quarantine; 0: any; streams whose max_age_s is 0 are left out',
+        0.0,
+        1e6,
+    )
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.max_repeated_fraction <= 1.0:
-            raise ConfigError(
-                'limits.max_repeated_fraction', self.max_repeated_fraction, 'allowed is 0 to 1'
-            )
-        if not self.max_skew_ms >= 0.0:
-            raise ConfigError('limits.max_skew_ms', self.max_skew_ms, 'allowed is 0 or more')
+        for name, setting in options_of(Limits).items():
+            setting.below('limits').check(getattr(self, name))
 
 
 @dataclass(frozen=True, slots=True)
 class RecorderConfig:
     """
-    What to record, and where to.
+    What to record, and where to; fields made by ``option`` describe themselves.
 
     :param root: the dataset's folder
-    :param fps: rows per second
-    :param robot_type: free text; None: unknown
-    :param task: task of every episode, until another is set
-    :param operator: the person who teaches, until another is set; empty: unknown
-    :param resume: True: append to a dataset that exists; False: refuse it
     :param streams: cameras and vectors
     :param encoder: settings for cameras that have none of their own
     :param disk: when the disk counts as full
     :param limits: when an episode is not good enough
     :param clock: video key of the camera whose pictures are the rows; empty: a grid of its own
-    :param is_key_first: True: row 0 waits for a key frame of the clock's camera, if that sends
-        packets of a video codec
-    :param is_per_row: True: the instants of all rows and the stamps of their samples are kept
-    :param max_lateness_s: how far a stream may stay behind the newest before rows no longer
-        wait for it
-    :param queue_mib: memory for pictures that wait for an encoder, of all cameras together
-    :param spill_mib: room on the disk for pictures that wait for an encoder, of all cameras
-        together; 0: none
-    :param encode: when pictures are encoded, one of ``ENCODE``
-    :param encode_batch_size: with ``DEFERRED``, so many episodes are encoded as soon as they wait;
-        0: when the dataset is finalized
-    :param deferred_format: how ``DEFERRED`` keeps pictures, one of ``DEFERRED_FORMATS``
-    :param max_pending_episodes: saved episodes that may be on their way to the disk at once
-    :param save_timeout_s: how long encoders may make no progress after a save
-    :param on_shutdown: fate of a running episode, one of ``ON_SHUTDOWN``
-    :param compact_at_finalize: True: finalizing merges small files
-    :param recovery: fate of an episode that a crash interrupted, one of ``RECOVERIES``
-    :param preroll_s: time before its start that is part of an episode, seconds
-    :param preroll_mib: memory for the pictures of that time, of all cameras together; if they
-        need more, less of it is part of the episode
     :raise ConfigError: at construction, if a value is not allowed
     """
 
     root: Path
     streams: tuple[StreamConfig, ...]
-    fps: int = 30
-    robot_type: str | None = None
-    task: str = ''
-    operator: str = ''
-    resume: bool = True
+    fps: int = option(30, 'Rows and frames per second', 1, 1000)
+    robot_type: str | None = option(None, 'Kind of robot, free text', shown='')
+    task: str = option('', 'The task of the robot, in a sentence', is_live=True)
+    operator: str = option('', 'The person who teaches, free text', is_live=True)
+    resume: bool = option(
+        True,
+        'Append to a dataset at root that is of the same kind; false: refuse any dataset there',
+    )
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     disk: DiskConfig = field(default_factory=DiskConfig)
     limits: Limits = field(default_factory=Limits)
     clock: str = ''
-    is_key_first: bool = False
-    is_per_row: bool = False
-    max_lateness_s: float = DEFAULT_MAX_LATENESS_S
-    queue_mib: int = 256
-    spill_mib: int = 8192
-    encode: str = STREAMING
-    encode_batch_size: int = 1
-    deferred_format: str = RAW
-    max_pending_episodes: int = 3
-    save_timeout_s: float = 60.0
-    on_shutdown: str = 'save'
-    recovery: str = SAVE
-    compact_at_finalize: bool = True
-    preroll_s: float = 0.0
-    preroll_mib: int = 256
+    is_key_first: bool = option(
+        False,
+        'With a clock that sends H.264, H.265 or AV1: row 0 waits for a key frame, so that '
+        'packets are copied',
+        name='sync.start_at_key_frame',
+    )
+    is_per_row: bool = option(
+        False,
+        'Keep the instant of every row and the stamps of its samples, in .streamrec/row_stamps',
+        name='provenance.per_row',
+    )
+    max_lateness_s: float = option(
+        DEFAULT_MAX_LATENESS_S,
+        'Longest time that rows wait for a stream that stays behind the others, seconds',
+        0.0,
+        60.0,
+        name='sync.max_lateness_s',
+    )
+    queue_mib: int = option(
+        256, 'Memory for pictures that wait for encoders, all cameras together, MiB', 1, 1 << 20
+    )
+    spill_mib: int = option(
+        8192,
+        'Disk space for pictures that wait for encoders, all cameras together, MiB; 0: none',
+        0,
+        1 << 24,
+    )
+    encode: str = option(
+        STREAMING,
+        'When pictures are encoded: as they come (streaming) or after the episode (deferred)',
+        choices=ENCODE,
+    )
+    encode_batch_size: int = option(
+        1,
+        'Deferred: encode as soon as this many episodes wait; 0: when the dataset is finalized',
+        0,
+        1_000_000,
+    )
+    deferred_format: str = option(
+        RAW,
+        f'Deferred: the form in which pictures wait on the disk, {" or ".join(DEFERRED_FORMATS)}',
+        choices=DEFERRED_FORMATS,
+    )
+    max_pending_episodes: int = option(
+        3, 'Saved episodes that may be on their way to the disk at once', 1, 100
+    )
+    save_timeout_s: float = option(
+        60.0,
+        'Longest time that the encoders may make no progress after a save, seconds',
+        1.0,
+        86400.0,
+    )
+    on_shutdown: str = option(
+        'save',
+        f'Fate of a running episode when the recorder ends: {" or ".join(ON_SHUTDOWN)}',
+        choices=ON_SHUTDOWN,
+    )
+    recovery: str = option(
+        SAVE,
+        f'Fate of an episode that a crash interrupted: {", ".join(RECOVERIES)}',
+        choices=RECOVERIES,
+    )
+    compact_at_finalize: bool = option(
+        True, "Merge small files up to LeRobot's sizes when the dataset is finalized"
+    )
+    preroll_s: float = option(
+        0.0, 'Time before its start that is part of an episode, seconds', 0.0, 60.0
+    )
+    preroll_mib: int = option(
+        256,
+        'Memory for the pictures of that time, all cameras together, MiB; if it is too small, '
+        'less of that time is part of the episode',
+        1,
+        1 << 20,
+    )
 
     def __post_init__(self) -> None:
         if not 1 <= self.fps <= 1000:
@@ -228,17 +285,7 @@ class RecorderConfig:
             raise ConfigError(
                 'sync.clock', self.clock, f'name a camera ({", ".join(cameras)}), or nothing'
             )
-        self._check_choices()
-
-    def _check_choices(self) -> None:
-        for name, allowed in (
-            ('on_shutdown', ON_SHUTDOWN),
-            ('recovery', RECOVERIES),
-            ('encode', ENCODE),
-            ('deferred_format', DEFERRED_FORMATS),
-        ):
-            if getattr(self, name) not in allowed:
-                raise ConfigError(name, getattr(self, name), f'allowed are {", ".join(allowed)}')
+        check_choices(self)
         if self.encode_batch_size < 0:
             raise ConfigError('encode_batch_size', self.encode_batch_size, 'allowed are 0 ...')
 

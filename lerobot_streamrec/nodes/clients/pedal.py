@@ -29,12 +29,8 @@ from lerobot_streamrec.nodes.clients.pedal_device import PedalDevice
 from lerobot_streamrec.nodes.clients.recorder_link import Event, RecorderLink
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.logging_bridge import install
-from lerobot_streamrec.nodes.parameters.parameter_reader import Spec
-from lerobot_streamrec.nodes.teleop.teleop_settings import (
-    DEBOUNCE,
-    LONG_PRESS,
-    refuse_long_bounces,
-)
+from lerobot_streamrec.nodes.teleop.teleop_settings import refuse_long_bounces, TeleopSettings
+from lerobot_streamrec.option import Option, options_of
 from lerobot_streamrec.recording.operating.presses import parse_bindings
 from rclpy.logging import get_logger
 
@@ -42,12 +38,13 @@ NAME = 'pedal'
 
 _log = logging.getLogger(__name__)
 
-_SPECS = (
-    Spec('device', '', 'Path of the device, or a part of its name; `pedal --list` shows both'),
-    Spec('bindings', [], "What keys mean, such as 'KEY_B: toggle', 'KEY_A long: discard'"),
-    replace(LONG_PRESS, name='long_press_s'),
-    replace(DEBOUNCE, name='debounce_s'),
-    Spec('grab', True, 'Whether what is typed on the device reaches no other program'),
+_TELEOP = options_of(TeleopSettings)
+_OPTIONS = (
+    Option('device', '', 'Path of the device, or a part of its name; `pedal --list` shows both'),
+    Option('bindings', [], "Meanings of keys, such as 'KEY_B: toggle', 'KEY_A long: discard'"),
+    _TELEOP['long_press_s'],
+    _TELEOP['debounce_s'],
+    Option('grab', True, 'Keep the keys of the device from every other program'),
 )
 # Answers are logged that late at most; keys are read at once.
 _SLICE_S = 0.05
@@ -65,7 +62,7 @@ def run(arguments: Sequence[str], stop: StopSignals) -> int:
     """
     install(get_logger(NAME))
     try:
-        link = RecorderLink(NAME, arguments, _SPECS)
+        link = RecorderLink(NAME, arguments, _OPTIONS)
     except ConfigError as error:
         print(f'{NAME}: {error}', file=sys.stderr)
         return EXIT_CONFIG

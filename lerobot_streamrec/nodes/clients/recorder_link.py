@@ -27,7 +27,8 @@ from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.graph.distributions import make_executor
 from lerobot_streamrec.nodes.graph.namesakes import LATCHED
 from lerobot_streamrec.nodes.graph.ros_start import given_node, start_ros
-from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader, Spec
+from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
+from lerobot_streamrec.option import Option
 import rclpy
 from rclpy.context import Context
 from rclpy.exceptions import InvalidTopicNameException
@@ -127,7 +128,7 @@ def _time_of_day(time: str) -> str:
         return ''
 
 
-_RECORDER = Spec(
+_RECORDER = Option(
     'recorder',
     'episode',
     "name of the recorder's node; a relative one stands in the namespace of this node",
@@ -143,11 +144,11 @@ class RecorderLink:
 
     :param name: name of the node, unless it is remapped; signs the commands
     :param arguments: command line with ``--ros-args``
-    :param specs: further parameters of the node
+    :param options: further parameters of the node
     :raise ConfigError: if ROS does not take the arguments, or a parameter cannot be used
     """
 
-    def __init__(self, name: str, arguments: Sequence[str], specs: Sequence[Spec] = ()) -> None:
+    def __init__(self, name: str, arguments: Sequence[str], options: Sequence[Option] = ()) -> None:
         self.status: Status | None = None
         """The newest one; None: none has come."""
         self._events: list[Event] = []
@@ -166,7 +167,7 @@ class RecorderLink:
             )
             reader = ParameterReader(self._node)
             recorder = reader.read(_RECORDER)
-            self.values: dict[str, Any] = {one.name: reader.read(one) for one in specs}
+            self.values: dict[str, Any] = {one.name: reader.read(one) for one in options}
             """Values of the further parameters, by their names."""
             reader.refuse_unknown()
             self._connect(recorder)

@@ -15,12 +15,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 import difflib
 from typing import Any
 
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.graph.ros_start import empty_parameters
+from lerobot_streamrec.option import Option, options_of
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -32,103 +32,12 @@ _TYPES = {
     str: Parameter.Type.STRING,
     list: Parameter.Type.STRING_ARRAY,
 }
-_WORDS = {
-    bool: 'true or false',
-    int: 'a whole number',
-    float: 'a number',
-    str: 'a text',
-    list: 'a list of texts',
-}
 
 USE_SIM_TIME = 'use_sim_time'
 # Parameters of one camera or feature, and the list that has to name it.
 _LISTS = {'camera': 'cameras', 'feature': 'features'}
-# ROS takes what YAML means by no value for a text.
-_NO_TEXTS = ('~', 'null', 'Null', 'NULL')
 # Declared by rclpy itself.
 _FOREIGN = (USE_SIM_TIME, 'start_type_description_service', 'qos_overrides.')
-
-
-def defaults_of(config: type) -> dict[str, Any]:
-    """Return the defaults of a configuration class: they stand there and nowhere else."""
-    return {one.name: one.default for one in fields(config)}
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """
-    One parameter.
-
-    :param name: dotted
-    :param default: tells the type as well; lists are of texts
-    :param description: one sentence, with the unit
-    :param low: least value of a number
-    :param high: greatest value of a number
-    :param read_only: True if it is fixed once the node runs
-    """
-
-    name: str
-    default: bool | int | float | str | list[str]
-    description: str
-    low: float | None = None
-    high: float | None = None
-    read_only: bool = True
-
-    @property
-    def kind(self) -> type:
-        """The Python type of the value."""
-        return type(self.default)
-
-    def descriptor(self) -> ParameterDescriptor:
-        """Return what `ros2 param describe` shows."""
-        descriptor = ParameterDescriptor(
-            description=self.description,
-            read_only=self.read_only,
-            # A number may be written without a point in YAML.
-            dynamic_typing=self.kind is float,
-        )
-        if self.low is not None and self.high is not None:
-            if self.kind is int:
-                descriptor.integer_range = [
-                    IntegerRange(from_value=int(self.low), to_value=int(self.high), step=0)
-                ]
-            elif self.kind is float:
-                descriptor.floating_point_range = [
-                    FloatingPointRange(from_value=self.low, to_value=self.high, step=0.0)
-                ]
-        return descriptor
-
-    def _number(self, limit: float) -> str:
-        return str(int(limit)) if self.kind is int else f'{limit:g}'
-
-    def checked(self, value: Any) -> Any:
-        """
-        Return a value in this parameter's type.
-
-        :raise ConfigError: if it has another type, or is out of range
-        """
-        if self.kind is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        if self.kind is list and _is_empty_list(value):
-            value = []
-        if value in _NO_TEXTS:
-            why = 'ROS takes it for a text: give a value, or leave the parameter out'
-            raise ConfigError(self.name, value, why)
-        right = type(value) is self.kind
-        if self.kind is list and right:
-            right = all(isinstance(one, str) for one in value)
-        if not right:
-            raise ConfigError(
-                self.name, value, f'{_WORDS[self.kind]} is needed ({self.description})'
-            )
-        if self.low is not None and self.high is not None and not self.low <= value <= self.high:
-            raise ConfigError(
-                self.name,
-                value,
-                f'allowed is {self._number(self.low)} to {self._number(self.high)} '
-                f'({self.description})',
-            )
-        return value
 
 
 class ParameterReader:
@@ -150,30 +59,44 @@ class ParameterReader:
         """Tell whether the user has set a parameter."""
         return name in self._given
 
-    def read(self, spec: Spec) -> Any:
+    def read(self, option: Option, prefix: str = '') -> Any:
         """
         Declare a parameter and return its value.
 
-        :raise ConfigError: if the user's value is of another type, or out of range
+        :param prefix: prefix of the parameter's name, such as ``camera.front``
+        :raise ConfigError: if the user's value is not allowed
         """
-        self._known.append(spec.name)
-        if spec.name not in self._given:
-            self._declare(spec, spec.default)
-            return spec.default
-        value = spec.checked(self._given[spec.name])
-        if self._node.has_parameter(spec.name):
-            # Declared without a descriptor by the override: once more, with one.
-            self._node.undeclare_parameter(spec.name)
-        self._declare(spec, value)
-        return value
-
-    def _declare(self, spec: Spec, value: Any) -> None:
+        option = option.below(prefix)
+        name = option.name
+        self._known.append(name)
+        value = option.default
+        if name in self._given:
+            value = option.check(self._given[name])
+            if self._node.has_parameter(name):
+                # rclpy has declared the override without a descriptor: once more, with one.
+                self._node.undeclare_parameter(name)
         # An empty list has no type, in YAML neither: one of an empty text stands for it. Declared
         # by its type alone it would have no value, and no value could be asked for beside it.
-        typed = Parameter(spec.name, _TYPES[spec.kind], [''] if value == [] else value)
-        self._node.declare_parameter(
-            spec.name, typed.value, spec.descriptor(), ignore_override=True
-        )
+        typed = Parameter(name, _TYPES[option.kind], [''] if value == [] else value)
+        self._node.declare_parameter(name, typed.value, _descriptor(option), ignore_override=True)
+        return value
+
+    def read_fields(self, config: type, prefix: str = '', *names: str) -> dict[str, Any]:
+        """
+        Read the parameters of a dataclass.
+
+        :param config: a dataclass with fields made by ``option``
+        :param prefix: prefix of the parameters' names
+        :param names: fields to read; none: all
+        :return: values by field; those of lists are tuples
+        :raise ConfigError: naming the first parameter whose value is not allowed
+        """
+        options = options_of(config)
+        values = {name: self.read(options[name], prefix) for name in names or options}
+        return {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        }
 
     def refuse_unknown(self) -> None:
         """
@@ -201,5 +124,20 @@ class ParameterReader:
         return f'did you mean {near[0]}?' if near else f'known are {", ".join(self._known)}'
 
 
-def _is_empty_list(value: Any) -> bool:
-    return value is not None and not isinstance(value, str | bool | int | float) and not len(value)
+def _descriptor(option: Option) -> ParameterDescriptor:
+    """Return the description that `ros2 param describe` shows."""
+    descriptor = ParameterDescriptor(
+        description=option.description,
+        read_only=not option.is_live,
+        # A number may be written without a point in YAML.
+        dynamic_typing=option.kind is float,
+    )
+    if option.low is not None and option.high is not None:
+        low, high = option.low, option.high
+        if option.kind is int:
+            whole = IntegerRange(from_value=int(low), to_value=int(high), step=0)
+            descriptor.integer_range = [whole]
+        else:
+            real = FloatingPointRange(from_value=low, to_value=high, step=0.0)
+            descriptor.floating_point_range = [real]
+    return descriptor

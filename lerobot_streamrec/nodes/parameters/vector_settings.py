@@ -23,22 +23,23 @@ from lerobot_streamrec.conversions.message_types import has_header, JOINT_FIELDS
 from lerobot_streamrec.dataset.format.features import check_feature_key
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.graph.topic_types import load_message_class
-from lerobot_streamrec.nodes.parameters.parameter_reader import defaults_of, ParameterReader, Spec
+from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
 from lerobot_streamrec.nodes.parameters.stream_settings import (
     HEADER,
-    read_choice,
-    read_timing,
+    read_stream,
     read_topic,
     RECEIVE,
     Source,
-    Timing,
 )
-from lerobot_streamrec.recording.config import DTYPES, StreamConfig
+from lerobot_streamrec.option import Option, option
+from lerobot_streamrec.recording.config import StreamConfig
 
 ACTION = 'action'
 """The feature that a policy learns to give."""
 _KEYS = {'state': 'observation.state', 'action': ACTION}
-_DTYPE = defaults_of(StreamConfig)['dtype']
+_FEATURES = Option(
+    'features', [], 'Other features of numbers, such as next.reward; see feature.<name>'
+)
 
 TypeOf = Callable[[str, str], str]
 """Tells the type of a topic, by the parameter that could say it and the topic's name."""
@@ -47,32 +48,36 @@ TypeOf = Callable[[str, str], str]
 @dataclass(frozen=True, slots=True)
 class VectorSettings:
     """
-    What the user says of one topic of numbers; its type may have to be asked for.
+    The settings of one topic of numbers, whose type may still have to be asked for.
 
     :param parameter: prefix of its parameters, such as ``state`` or ``state.arm``
-    :param feature: which it is, or is a part of
     :param part: its name among several; empty: it is the whole feature
-    :param topic: where its messages come from
-    :param message_type: type of the topic; empty: what it is published with
-    :param selectors: which numbers; empty: what is usual for the type
-    :param names: names of the numbers; empty: by the selectors
-    :param field: field of joints that is read
-    :param dtype: dtype of the column
-    :param timing: when its samples count
+    :param stream: configuration of its stream, without names
+    :param stamp: ``HEADER`` or ``RECEIVE``
+    :param qos: one of ``QOS_CHOICES``
     :param is_header_wanted: True if the user said that stamps are the header's
     """
 
     parameter: str
-    feature: str
     part: str
-    topic: str
-    message_type: str
-    selectors: tuple[str, ...]
-    names: tuple[str, ...]
-    field: str
-    dtype: str
-    timing: Timing
+    stream: StreamConfig
+    stamp: str
+    qos: str
     is_header_wanted: bool
+    message_type: str = option(
+        '', 'Type of its messages; empty: what it is published with', name='type'
+    )
+    selectors: tuple[str, ...] = option(
+        (), "Which numbers, such as position[elbow] or twist.linear.x; empty: the type's own"
+    )
+    names: tuple[str, ...] = option(
+        (), 'Names of the numbers, in order; of joints: which to take'
+    )
+    field: str = option(
+        JOINT_FIELDS[0],
+        f'Which numbers of joints: {", ".join(JOINT_FIELDS)}',
+        choices=JOINT_FIELDS,
+    )
 
 
 def read_vectors(reader: ParameterReader) -> tuple[VectorSettings, ...]:
@@ -82,11 +87,7 @@ def read_vectors(reader: ParameterReader) -> tuple[VectorSettings, ...]:
     :raise ConfigError: naming the first that cannot be used
     """
     found = [one for prefix, key in _KEYS.items() for one in _feature(reader, prefix, key)]
-    names: list[str] = reader.read(
-        Spec('features', [], 'Other features of numbers, such as next.reward; see feature.<name>')
-    )
-    # A list of one empty text stands for an empty one.
-    for key in filter(None, names):
+    for key in reader.read(_FEATURES):
         check_feature_key('features', key)
         if key in _KEYS.values():
             raise ConfigError('features', key, 'it has parameters of its own: state or action')
@@ -99,20 +100,13 @@ def read_vectors(reader: ParameterReader) -> tuple[VectorSettings, ...]:
 
 
 def _feature(reader: ParameterReader, prefix: str, key: str) -> Iterator[VectorSettings]:
-    parts = [
-        name
-        for name in reader.read(
-            Spec(f'{prefix}.parts', [], f'Names of the topics that make {key} together, in order')
-        )
-        if name
-    ]
-    dtype = read_choice(
-        reader, f'{prefix}.dtype', _DTYPE, DTYPES, f'Type of the column {key}: {", ".join(DTYPES)}'
-    )
+    text = f'Names of the topics that make {key} together, in order'
+    parts = reader.read(Option('parts', [], text), prefix)
+    dtype: str = reader.read_fields(StreamConfig, prefix, 'dtype')['dtype']
     whole = _vector(reader, prefix, key, '', dtype)
     if parts and whole is not None:
         raise ConfigError(
-            f'{prefix}.topic', whole.topic, f'either a topic of its own, or {prefix}.parts'
+            f'{prefix}.topic', whole.stream.topic, f'either a topic of its own, or {prefix}.parts'
         )
     if whole is not None:
         yield whole
@@ -127,42 +121,18 @@ def _feature(reader: ParameterReader, prefix: str, key: str) -> Iterator[VectorS
 def _vector(
     reader: ParameterReader, prefix: str, key: str, part: str, dtype: str
 ) -> VectorSettings | None:
-    topic = read_topic(reader, prefix, f'Topic of {key}; empty: not recorded')
-    message_type = reader.read(
-        Spec(f'{prefix}.type', '', 'Type of its messages; empty: what it is published with')
-    )
-    selectors = reader.read(
-        Spec(
-            f'{prefix}.selectors',
-            [],
-            "Which numbers, such as position[elbow] or twist.linear.x; empty: the type's own",
-        )
-    )
-    names = reader.read(
-        Spec(f'{prefix}.names', [], 'Names of the numbers, in order; of joints: which to take')
-    )
-    field = read_choice(
-        reader,
-        f'{prefix}.field',
-        JOINT_FIELDS[0],
-        JOINT_FIELDS,
-        f'Which numbers of joints: {", ".join(JOINT_FIELDS)}',
-    )
-    timing = read_timing(reader, prefix)
+    text = f'Topic of {key}; empty: not recorded'
+    topic = read_topic(reader, Option('topic', '', text), prefix)
+    values = reader.read_fields(VectorSettings, prefix)
+    reading = reader.read_fields(Source, prefix, 'stamp', 'qos')
+    is_header_wanted = reading['stamp'] == HEADER and reader.is_given(f'{prefix}.stamp')
+    stream_key = f'{key}.{part}' if part else key
+    stream = read_stream(reader, prefix, stream_key, topic, reading['stamp'])
     if not topic:
         return None
+    stream = replace(stream, part_of=key, dtype=dtype)
     return VectorSettings(
-        parameter=prefix,
-        feature=key,
-        part=part,
-        topic=topic,
-        message_type=message_type,
-        selectors=tuple(filter(None, selectors)),
-        names=tuple(filter(None, names)),
-        field=field,
-        dtype=dtype,
-        timing=timing,
-        is_header_wanted=timing.stamp == HEADER and reader.is_given(f'{prefix}.stamp'),
+        prefix, part, stream, is_header_wanted=is_header_wanted, **reading, **values
     )
 
 
@@ -182,7 +152,7 @@ def vector_sources(settings: Sequence[VectorSettings], type_of: TypeOf) -> tuple
         names.setdefault(source.stream.feature, []).extend(source.stream.names)
     ambiguous = {feature for feature, all_of in names.items() if len(set(all_of)) < len(all_of)}
     return tuple(
-        _with_part(source, one.part) if one.part and one.feature in ambiguous else source
+        _with_part(source, one.part) if one.part and one.stream.feature in ambiguous else source
         for source, one in zip(sources, settings, strict=True)
     )
 
@@ -193,41 +163,34 @@ def _with_part(source: Source, part: str) -> Source:
 
 
 def _source(settings: VectorSettings, type_of: TypeOf) -> Source:
-    prefix, timing = settings.parameter, settings.timing
-    message_type = settings.message_type or type_of(f'{prefix}.type', settings.topic)
+    prefix, stamp, stream = settings.parameter, settings.stamp, settings.stream
+    message_type = settings.message_type or type_of(f'{prefix}.type', stream.topic)
 
     def load(wanted: str) -> type:
         return load_message_class(f'{prefix}.type', wanted)
 
-    # First of all: nothing can be said of a type that is not there.
+    # A type that is not installed is refused before anything is read from it.
     message_class = load(message_type)
     elements = find_elements(
         prefix, message_type, settings.selectors, settings.names, settings.field, load
     )
-    if elements.is_timed and not settings.dtype.startswith('float'):
+    if elements.is_timed and not stream.dtype.startswith('float'):
         raise ConfigError(
             f'{prefix}.dtype',
-            settings.dtype,
+            stream.dtype,
             'a trajectory by time has values in between: take float32 or float64, or choose a '
             'point by its number instead of [time]',
         )
-    stamp = timing.stamp
     if not has_header(message_type, message_class):
         if settings.is_header_wanted:
             raise ConfigError(f'{prefix}.stamp', stamp, f'{message_type} has no header: receive')
         stamp = RECEIVE
-    stream = StreamConfig(
-        key=f'{settings.feature}.{settings.part}' if settings.part else settings.feature,
-        topic=settings.topic,
+    stream = replace(
+        stream,
         names=elements.names,
-        max_age_s=timing.max_age_s,
-        offset_ms=timing.offset_ms,
-        policy=timing.policy,
         quaternions=elements.quaternions,
-        part_of=settings.feature,
-        dtype=settings.dtype,
         is_stamped_here=stamp == RECEIVE,
         message_type=message_type,
         selectors=tuple(one.text for one in elements.selectors),
     )
-    return Source(prefix, stream, stamp, timing.qos, message_type, elements)
+    return Source(prefix, stream, stamp, settings.qos, message_type, elements)

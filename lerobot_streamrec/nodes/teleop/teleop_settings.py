@@ -18,9 +18,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.parameters.parameter_reader import defaults_of, ParameterReader, Spec
-from lerobot_streamrec.nodes.parameters.stream_settings import read_topic
+from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
+from lerobot_streamrec.nodes.parameters.stream_settings import check_topic
 from lerobot_streamrec.nodes.teleop.trigger_rule import parse_triggers, TriggerRule
+from lerobot_streamrec.option import option
 from lerobot_streamrec.recording.operating.config import OperatingConfig
 from lerobot_streamrec.recording.operating.presses import Binding, parse_bindings
 
@@ -28,41 +29,33 @@ JOY_TYPE = 'sensor_msgs/msg/Joy'
 BINDINGS = 'teleop.joy.bindings'
 TRIGGERS = 'teleop.triggers'
 
+
 @dataclass(frozen=True, slots=True)
 class TeleopSettings:
-    """
-    How an operator gives commands without a keyboard.
+    """How an operator gives commands without a keyboard."""
 
-    :param joy_topic: topic of the gamepad
-    :param bindings: bindings of its buttons; none: the topic is not subscribed to
-    :param triggers: other topics
-    :param long_press_s: duration of a long press
-    :param debounce_s: longest time that contacts bounce
-    """
-
-    joy_topic: str = '/joy'
-    bindings: tuple[Binding, ...] = ()
-    triggers: tuple[TriggerRule, ...] = ()
-    long_press_s: float = 0.8
-    debounce_s: float = OperatingConfig().debounce_s
-
-
-_TELEOP = defaults_of(TeleopSettings)
-LONG_PRESS = Spec(
-    'teleop.long_press_s',
-    _TELEOP['long_press_s'],
-    'How long a button is held for a long press, seconds',
-    0.1,
-    60.0,
-)
-DEBOUNCE = Spec(
-    'teleop.debounce_s',
-    _TELEOP['debounce_s'],
-    'A press so soon after the last one is a bouncing contact, and the same command so soon '
-    'counts once, seconds; 0: none is',
-    0.0,
-    10.0,
-)
+    joy_topic: str = option('/joy', 'Topic of the gamepad, sensor_msgs/Joy', name='joy.topic')
+    bindings: tuple[Binding, ...] = option(
+        (),
+        "Meanings of the gamepad's buttons, such as '0: toggle', '1 long: discard', '4+5: undo'; "
+        'empty: no gamepad',
+        name='joy.bindings',
+    )
+    triggers: tuple[TriggerRule, ...] = option(
+        (),
+        "Other topics that give commands, such as '/pedal/pressed: toggle' or "
+        "'/leader/joint_states position[trigger] > 0.8: toggle'",
+    )
+    long_press_s: float = option(
+        0.8, 'How long a button is held for a long press, seconds', 0.1, 60.0
+    )
+    debounce_s: float = option(
+        OperatingConfig().debounce_s,
+        'A press this soon after the last one is a bouncing contact, and the same command this '
+        'soon counts once, seconds; 0: never',
+        0.0,
+        10.0,
+    )
 
 
 def refuse_long_bounces(long_press_s: float, debounce_s: float, prefix: str = '') -> None:
@@ -83,33 +76,13 @@ def read_teleop(reader: ParameterReader) -> TeleopSettings:
 
     :raise ConfigError: naming the first that cannot be used
     """
-    topic = read_topic(
-        reader, 'teleop.joy', 'Topic of the gamepad, sensor_msgs/Joy', _TELEOP['joy_topic']
-    )
-    bindings = parse_bindings(
-        BINDINGS,
-        reader.read(
-            Spec(
-                BINDINGS,
-                [],
-                "What the gamepad's buttons mean, such as '0: toggle', '1 long: discard', '4+5: "
-                "undo'; empty: no gamepad",
-            )
-        ),
-    )
-    triggers = parse_triggers(
-        TRIGGERS,
-        reader.read(
-            Spec(
-                TRIGGERS,
-                [],
-                "Other topics that give commands, such as '/pedal/pressed: toggle' or "
-                "'/leader/joint_states position[trigger] > 0.8: toggle'",
-            )
-        ),
-    )
-    if bindings and not topic:
-        raise ConfigError('teleop.joy.topic', topic, f'{BINDINGS} needs the topic of the gamepad')
-    long_press_s, debounce_s = reader.read(LONG_PRESS), reader.read(DEBOUNCE)
-    refuse_long_bounces(long_press_s, debounce_s, 'teleop.')
-    return TeleopSettings(topic, bindings, triggers, long_press_s, debounce_s)
+    given = reader.read_fields(TeleopSettings, 'teleop')
+    given['bindings'] = parse_bindings(BINDINGS, given['bindings'])
+    given['triggers'] = parse_triggers(TRIGGERS, given['triggers'])
+    settings = TeleopSettings(**given)
+    if settings.joy_topic:
+        check_topic('teleop.joy.topic', settings.joy_topic)
+    elif settings.bindings:
+        raise ConfigError('teleop.joy.topic', '', f'{BINDINGS} needs the topic of the gamepad')
+    refuse_long_bounces(settings.long_press_s, settings.debounce_s, 'teleop.')
+    return settings

@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.option import option
 
 # As lerobot-record has them.
 _EPISODE_TIME_S = _RESET_TIME_S = 60.0
@@ -30,25 +31,45 @@ class AutomaticConfig:
 
     They are on if ``num_episodes``, ``start_on_motion`` or ``save_after_still_s`` is set.
 
-    :param num_episodes: number of automatic episodes; 0: no end
-    :param episode_time_s: an episode lasts so long at the most, seconds; less than 0: 60 with
-        ``num_episodes``, any time without
-    :param reset_time_s: length of the phase between two episodes, seconds; less than 0: 60
-        with ``num_episodes``, 0 without
-    :param start_on_motion: True: an episode begins when the action first changes
-    :param save_after_still_s: an episode ends when the action has been still for so long, seconds;
-        0: it does not
-    :param motion_threshold: distance that an element of the action has to go to count as moving,
-        in its own unit
     :raise ConfigError: at construction, if a value is not allowed
     """
 
-    num_episodes: int = 0
-    episode_time_s: float = -1.0
-    reset_time_s: float = -1.0
-    start_on_motion: bool = False
-    save_after_still_s: float = 0.0
-    motion_threshold: float = 0.02
+    num_episodes: int = option(
+        0,
+        'Episodes that begin and end by themselves, as those of lerobot-record; 0: none, or any '
+        'number with auto.start_on_motion or auto.save_after_still_s',
+        0,
+        1_000_000,
+    )
+    episode_time_s: float = option(
+        -1.0,
+        'Longest automatic episode, seconds; -1: 60 with auto.num_episodes, any without',
+        -1.0,
+        86400.0,
+    )
+    reset_time_s: float = option(
+        -1.0,
+        'Time between two automatic episodes to reset the scene, seconds; -1: 60 with '
+        'auto.num_episodes, 0 without',
+        -1.0,
+        86400.0,
+    )
+    start_on_motion: bool = option(
+        False, 'An automatic episode begins when the action first changes'
+    )
+    save_after_still_s: float = option(
+        0.0,
+        'An automatic episode ends when the action has been still for this long, seconds; 0: it '
+        'does not',
+        0.0,
+        3600.0,
+    )
+    motion_threshold: float = option(
+        0.02,
+        'Distance that an element of the action has to go to count as moving, in its own unit',
+        0.0,
+        1e9,
+    )
 
     def __post_init__(self) -> None:
         if self.episode_time_s == 0.0:
@@ -86,13 +107,17 @@ class OperatingConfig:
     """
     How commands are taken.
 
-    :param min_episode_s: a shorter episode is saved only if that is asked for twice, seconds
     :param debounce_s: the same command within so long counts once, seconds
     :param automatic: episodes that begin and end by themselves
     :raise ConfigError: at construction, if the values contradict each other
     """
 
-    min_episode_s: float = 1.0
+    min_episode_s: float = option(
+        1.0,
+        'A shorter episode is saved only if that is asked for twice within 2 s, seconds; 0: any',
+        0.0,
+        3600.0,
+    )
     debounce_s: float = 0.25
     automatic: AutomaticConfig = field(default_factory=AutomaticConfig)
 

@@ -29,6 +29,7 @@ import threading
 from typing import TypeVar
 
 from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.option import check_choices, option
 from lerobot_streamrec.recording.operating.command import Verb
 from lerobot_streamrec.recording.operating.events import Event, FAILED, SAVED
 
@@ -62,20 +63,26 @@ _T = TypeVar('_T')
 @dataclass(frozen=True, slots=True)
 class CuesConfig:
     """
-    How an operator is told what happens.
+    How an operator learns of events.
 
-    :param kind: one of ``CUES``
-    :param command: a program to run at each event, with ``{event}``, ``{verb}``, ``{message}``
-        and ``{episode}`` in its arguments; empty: none
     :raise ConfigError: at construction, if a value is not allowed
     """
 
-    kind: str = NONE
-    command: str = ''
+    kind: str = option(
+        NONE,
+        f'How the operator learns of events: {", ".join(CUES)}',
+        name='cues',
+        choices=CUES,
+    )
+    command: str = option(
+        '',
+        'A program to run at each event, with {event}, {verb}, {message}, {episode} in its '
+        'arguments; empty: none',
+        name='cues.command',
+    )
 
     def __post_init__(self) -> None:
-        if self.kind not in CUES:
-            raise ConfigError('cues', self.kind, f'allowed are {", ".join(CUES)}')
+        check_choices(self)
         if not self.command:
             return
         try:

@@ -22,6 +22,7 @@ import re
 from typing import Any
 
 from lerobot_streamrec.errors import CodecError
+from lerobot_streamrec.option import option
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +30,22 @@ class FfmpegSettings:
     """
     Settings of the backend ``ffmpeg``.
 
-    :param executable: the program's name or path
-    :param input_args: arguments before the input, such as a device to open
-    :param filters: FFmpeg's filter chain before the encoder, such as an upload to a device
-    :param stall_timeout_s: how long the program may take nothing and give nothing before it counts
-        as dead, seconds
     :raise CodecError: at construction, if a value is not allowed
     """
 
-    executable: str = 'ffmpeg'
-    input_args: tuple[str, ...] = ()
-    filters: str = ''
-    stall_timeout_s: float = 10.0
+    executable: str = option('ffmpeg', 'Name or path of the ffmpeg program of the backend ffmpeg')
+    input_args: tuple[str, ...] = option(
+        (), "The program's arguments before its input, such as a device to open"
+    )
+    filters: str = option(
+        '', "FFmpeg's filter chain before the encoder, such as an upload to a device"
+    )
+    stall_timeout_s: float = option(
+        10.0,
+        'Longest time that the program may take no input and give no output, seconds',
+        0.1,
+        86400.0,
+    )
 
     def __post_init__(self) -> None:
         if not self.executable:
@@ -98,30 +103,34 @@ class EncoderConfig:
     """
     Settings of one camera's encoder (lerobot.configs.video.RGBEncoderConfig).
 
-    :param vcodec: one of ``VCODECS``; of the backend ffmpeg also an encoder of that program, such
-        as ``h264_v4l2m2m``
-    :param pix_fmt: FFmpeg's pixel format of the video
-    :param g: distance of key frames in frames, at least 1; small makes seeking quick; None: the
-        codec's own
-    :param crf: constant rate factor; less is better and larger; None: the codec's own
-    :param preset: speed against size, in the codec's own words; None: LeRobot's default
-    :param fast_decode: 0 to 2, how much to ease decoding
-    :param encoder_threads: threads of one encoder; 0: shared out over the cameras
-    :param extra_options: further FFmpeg options; they never replace one that is set above
-    :param backend: one of ``BACKENDS``
-    :param ffmpeg: of the backend ffmpeg: the program
+    The backend ffmpeg takes encoders of its program beside ``VCODECS``, such as ``h264_v4l2m2m``.
+    ``g``, ``crf`` and ``preset`` may be None: the codec's own, or LeRobot's, value.
+
+    :param ffmpeg: the program of the backend ffmpeg
     :raise CodecError: at construction, if a value is not allowed
     """
 
-    vcodec: str = 'libsvtav1'
-    pix_fmt: str = 'yuv420p'
-    g: int | None = 2
-    crf: float | None = 30
-    preset: int | str | None = None
-    fast_decode: int = 0
-    encoder_threads: int = 0
-    extra_options: Mapping[str, str] = field(default_factory=dict)
-    backend: str = PYAV
+    vcodec: str = option('libsvtav1', f'Encoder: {", ".join(VCODECS)}')
+    pix_fmt: str = option('yuv420p', "FFmpeg's pixel format of the videos")
+    g: int | None = option(
+        2, 'Distance of key frames in frames; a small one makes seeking quick', 1, 100_000
+    )
+    crf: float | None = option(
+        30, 'Constant rate factor: a lower one looks better and takes more space', 0, 63, shown=30.0
+    )
+    preset: int | str | None = option(
+        None, "Speed against size, in the codec's own words; empty: LeRobot's default", shown=''
+    )
+    fast_decode: int = option(0, 'How much to ease decoding, 0 to 2', 0, 2)
+    encoder_threads: int = option(
+        0, 'Threads per camera; 0: the cores are shared out over the cameras', 0, 1024
+    )
+    extra_options: Mapping[str, str] = option(
+        dict,
+        'Further FFmpeg options, each name=value; they never replace one that is set above',
+        shown=[],
+    )
+    backend: str = option(PYAV, f'Encoding software: {" or ".join(BACKENDS)}')
     ffmpeg: FfmpegSettings = field(default_factory=FfmpegSettings)
 
     def __post_init__(self) -> None:

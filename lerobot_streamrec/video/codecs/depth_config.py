@@ -29,6 +29,7 @@ from typing import Any
 
 from lerobot_streamrec.depth_frame import DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.option import option
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,8 @@ DEPTH_ENCODER = EncoderConfig(
 )
 """Encoder of all depth cameras."""
 
+_FARTHEST_M = 10_000.0
+
 IS_DEPTH_MAP = 'is_depth_map'
 DEPTH_UNIT = 'depth_unit'
 
@@ -52,19 +55,23 @@ DEPTH_UNIT = 'depth_unit'
 @dataclass(frozen=True, slots=True)
 class DepthConfig:
     """
-    Which depth becomes which of the 4096 codes (lerobot.configs.video.DepthEncoderConfig).
+    How depth becomes one of 4096 codes (lerobot.configs.video.DepthEncoderConfig).
 
-    :param depth_min: depth of code 0, metres
-    :param depth_max: depth of code 4095, metres
-    :param shift: added before the logarithm, metres; large is nearer to equal steps
-    :param use_log: steps grow with the distance; False: all are equal
     :raise ConfigError: at construction, if a value is not allowed
     """
 
-    depth_min: float = 0.01
-    depth_max: float = 10.0
-    shift: float = 3.5
-    use_log: bool = True
+    depth_min: float = option(0.01, 'Depth of the first of 4096 codes, metres', 0.0, _FARTHEST_M)
+    depth_max: float = option(10.0, 'Depth of the last of 4096 codes, metres', 0.0, _FARTHEST_M)
+    shift: float = option(
+        3.5,
+        'Added to depth before the logarithm, metres; a large one makes steps more equal',
+        -_FARTHEST_M,
+        _FARTHEST_M,
+        name='depth_shift',
+    )
+    use_log: bool = option(
+        True, 'Steps between codes grow with depth; false: all are equal', name='depth_use_log'
+    )
 
     def __post_init__(self) -> None:
         for name in ('depth_min', 'depth_max', 'shift'):

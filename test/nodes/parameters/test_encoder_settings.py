@@ -26,6 +26,7 @@ from lerobot_streamrec.nodes.parameters.encoder_settings import (  # noqa: E402
     read_camera_encoder,
     read_encoder,
 )
+from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader  # noqa: E402
 
 
 class Given:
@@ -34,9 +35,12 @@ class Given:
     def __init__(self, **values):
         self.values = {name.replace('__', '.'): value for name, value in values.items()}
 
-    def read(self, spec):
-        value = self.values.pop(spec.name, spec.default)
-        return value if value is spec.default else spec.checked(value)
+    read_fields = ParameterReader.read_fields
+
+    def read(self, option, prefix=''):
+        option = option.below(prefix)
+        value = self.values.pop(option.name, option.default)
+        return value if value is option.default else option.check(value)
 
 
 def read(**values):
