@@ -87,5 +87,5 @@ def test_another_value_is_refused_with_what_is_allowed(field_name, given, words)
 
 def test_choices_hold_for_whoever_makes_the_dataclass():
     check_choices(Config(''))
-    with pytest.raises(ConfigError, match='drive.mode'):
+    with pytest.raises(ConfigError, match=r'drive\.mode'):
         check_choices(Config('', mode='medium'))

@@ -148,7 +148,9 @@ class RecorderLink:
     :raise ConfigError: if ROS does not take the arguments, or a parameter cannot be used
     """
 
-    def __init__(self, name: str, arguments: Sequence[str], options: Sequence[Option] = ()) -> None:
+    def __init__(
+        self, name: str, arguments: Sequence[str], options: Sequence[Option] = ()
+    ) -> None:
         self.status: Status | None = None
         """The newest one; None: none has come."""
         self._events: list[Event] = []

@@ -116,7 +116,7 @@ class EncoderConfig:
         2, 'Distance of key frames in frames; a small one makes seeking quick', 1, 100_000
     )
     crf: float | None = option(
-        30, 'Constant rate factor: a lower one looks better and takes more space', 0, 63, shown=30.0
+        30, 'Constant rate factor: less looks better and takes more space', 0, 63, shown=30.0
     )
     preset: int | str | None = option(
         None, "Speed against size, in the codec's own words; empty: LeRobot's default", shown=''
