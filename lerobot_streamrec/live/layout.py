@@ -248,8 +248,8 @@ def _remarks(vectors: Sequence[_Vector], untyped: Sequence[UntypedTopic]) -> lis
         if steps not in one.name_lists
     ]
     return remarks + [
-        f'{one.settings.parameter}: the type of {one.settings.stream.topic} is not known, so that its '
-        f'messages are shown as they are; set {one.settings.parameter}.type, or make the layout '
+        f'{one.settings.parameter}: the type of {one.settings.stream.topic} is not known, so that '
+        f'its messages are shown as they are; set {one.settings.parameter}.type, or make the layout '
         f'again while the robot runs'
         for one in untyped
     ]
