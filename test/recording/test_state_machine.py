@@ -25,6 +25,7 @@ from contextlib import suppress
 import itertools
 import shutil
 
+from fault_at import FaultAt
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import (
     initialize,
@@ -35,7 +36,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 import hypothesis.strategies as st
-from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.format.take_record import parse_take_record
 from lerobot_streamrec.dataset.takes.journal import read_journal
 from lerobot_streamrec.errors import (
@@ -54,32 +54,6 @@ SECOND_NS = 10**9
 WAIT_S = 120
 HELD_BACK = 5
 EXAMPLES, STEPS = 40, 30
-
-
-class FaultyDisk:
-    """Refuses the n-th file that is written from now on."""
-
-    def __init__(self, monkeypatch):
-        self.countdown = None
-        disk = self
-
-        class FaultyFiles(Files):
-            def replace(self, relative, content):
-                disk.count()
-                super().replace(relative, content)
-
-            def adopt(self, source, relative):
-                disk.count()
-                super().adopt(source, relative)
-
-        monkeypatch.setattr('lerobot_streamrec.dataset.takes.open_dataset.Files', FaultyFiles)
-
-    def count(self):
-        if self.countdown is not None:
-            self.countdown -= 1
-            if self.countdown < 0:
-                self.countdown = None
-                raise DatasetError('no space left on device')
 
 
 class Machine(RuleBasedStateMachine):
@@ -169,13 +143,13 @@ class Machine(RuleBasedStateMachine):
 
     def save(self, fails_at):
         rows, state = self.recorder.status().num_rows, self.state
-        self._disk.countdown = fails_at
+        self._disk.arm(fails_at, DatasetError('no space left on device'))
         try:
             summary = self.rig.save()
         except StreamrecError:
             return
         finally:
-            self._disk.countdown = None
+            self._disk.arm()
         self.doing['saves'] += 1
         assert summary.episode.episode_index == len(self.saved)
         self.saved.append(summary.episode.num_rows)
@@ -235,13 +209,13 @@ class Machine(RuleBasedStateMachine):
     @rule(fails_at=st.none() | st.integers(0, 2))
     @precondition(lambda self: self.saved and not self.is_recording)
     def undo(self, fails_at):
-        self._disk.countdown = fails_at
+        self._disk.arm(fails_at, DatasetError('no space left on device'))
         try:
             self.recorder.undo().result(WAIT_S)
         except StreamrecError:
             return
         finally:
-            self._disk.countdown = None
+            self._disk.arm()
         self.saved.pop()
         self.doing['undos'] += 1
 
@@ -351,7 +325,8 @@ class Machine(RuleBasedStateMachine):
 @pytest.mark.thorough
 @pytest.mark.timeout(examples(280))
 def test_the_promises_hold_whatever_happens(make_rig, tmp_path, read_dataset, monkeypatch):
-    numbers, disk, doing = itertools.count(), FaultyDisk(monkeypatch), Counter()
+    disk = FaultAt().under_writers(monkeypatch, 'replace', 'adopt')
+    numbers, doing = itertools.count(), Counter()
 
     def new_root():
         return tmp_path / f'{next(numbers)}' / 'dataset'

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 
-from lerobot_streamrec.dataset.format.files import Files
+from fault_at import FaultAt, Killed
 from lerobot_streamrec.errors import CommitError, DatasetError, EpisodeStateError
 import numpy as np
 import pytest
@@ -25,10 +25,6 @@ import pytest
 FRONT, TOP = 'observation.images.front', 'observation.images.top'
 STEPS = ('stats.json', 'info.json')
 UNDONE = {'data.parquet', 'episodes.parquet', 'episode.json', f'{FRONT}.mp4', f'{TOP}.mp4'}
-
-
-class Killed(BaseException):
-    """Ends an undo as a SIGKILL would."""
 
 
 @pytest.fixture
@@ -156,42 +152,20 @@ def test_an_episode_that_shares_a_file_is_not_undone(open_writer, commit, root, 
 
 
 @pytest.fixture
-def fail_at(monkeypatch):
-    """Let a step of what is written from here on fail."""
-
-    def arm(step, error, *, is_after=False):
-        steps = []
-
-        def around(effect, *arguments):
-            is_due = len(steps) == step
-            steps.append(arguments)
-            if is_due and not is_after:
-                raise error
-            effect(*arguments)
-            if is_due:
-                raise error
-
-        class FaultyFiles(Files):
-            def replace(self, relative, content):
-                around(super().replace, relative, content)
-
-            def remove(self, relative):
-                around(super().remove, relative)
-
-        monkeypatch.setattr('lerobot_streamrec.dataset.takes.open_dataset.Files', FaultyFiles)
-
-    return arm
+def fault(monkeypatch):
+    """Put faulty files under every writer that is opened from here on."""
+    return FaultAt().under_writers(monkeypatch, 'replace', 'remove')
 
 
 @pytest.mark.parametrize('step', range(len(STEPS)), ids=STEPS)
 def test_a_step_that_fails_leaves_the_dataset_as_it_was(
-    step, fail_at, open_writer, commit, snapshot
+    step, fault, open_writer, commit, snapshot
 ):
     writer = open_writer()
     commit(writer, 3, 'first')
     commit(writer, 3, 'second')
     writer.close()
-    fail_at(step, DatasetError('no space left'))
+    fault.arm(step, DatasetError('no space left'))
     writer, before = open_writer(), snapshot()
     with pytest.raises(CommitError, match='the episode was not undone: no space left'):
         writer.undo()
@@ -202,18 +176,18 @@ def test_a_step_that_fails_leaves_the_dataset_as_it_was(
 @pytest.mark.parametrize('is_after', [False, True], ids=['before', 'after'])
 @pytest.mark.parametrize('step', range(len(STEPS)), ids=STEPS)
 def test_a_kill_leaves_the_dataset_with_the_episode_or_without(
-    step, is_after, fail_at, open_writer, commit, read_dataset
+    step, is_after, fault, open_writer, commit, read_dataset
 ):
     writer = open_writer()
     commit(writer, 3, 'first')
     commit(writer, 3, 'second')
     writer.close()
-    fail_at(step, Killed(), is_after=is_after)
+    fault.arm(step, Killed(), is_after=is_after)
     writer = open_writer()
     with pytest.raises(Killed):
         writer.undo()
     writer.close()
-    fail_at(None, None)
+    fault.arm()
     writer = open_writer()
     is_undone = is_after and STEPS[step] == 'info.json'
     assert writer.info.total_episodes == 2 - is_undone
@@ -223,41 +197,35 @@ def test_a_kill_leaves_the_dataset_with_the_episode_or_without(
 
 
 def test_a_kill_before_a_task_is_removed_is_mended(
-    monkeypatch, open_writer, commit, read_dataset
+    fault, open_writer, commit, read_dataset
 ):
-    class DyingFiles(Files):
-        def replace(self, relative, content):
-            if relative.name == 'tasks.parquet':
-                raise Killed
-            super().replace(relative, content)
-
     writer = open_writer()
     commit(writer, 3, 'first')
     commit(writer, 3, 'second')
     writer.close()
-    monkeypatch.setattr('lerobot_streamrec.dataset.takes.open_dataset.Files', DyingFiles)
+    fault.arm(lambda _, arguments: arguments[0].name == 'tasks.parquet', Killed())
     writer = open_writer()
     with pytest.raises(Killed):
         writer.undo()
     writer.close()
-    monkeypatch.undo()
+    fault.arm()
     open_writer()
     assert read_dataset(writer.root).tasks.index.tolist() == ['first']
 
 
 @pytest.mark.parametrize('is_after', [False, True], ids=['before', 'after'])
 def test_a_kill_while_the_first_episode_is_undone(
-    is_after, fail_at, open_writer, commit, read_dataset, snapshot
+    is_after, fault, open_writer, commit, read_dataset, snapshot
 ):
     writer = open_writer()
     commit(writer)
     writer.close()
-    fail_at(0, Killed(), is_after=is_after)
+    fault.arm(0, Killed(), is_after=is_after)
     writer = open_writer()
     with pytest.raises(Killed):
         writer.undo()
     writer.close()
-    fail_at(None, None)
+    fault.arm()
     writer = open_writer()
     assert writer.info.total_episodes == 1 - is_after
     if is_after:
@@ -269,11 +237,8 @@ def test_a_kill_while_the_first_episode_is_undone(
 def test_files_that_cannot_be_moved_give_way_to_the_next_episode(
     monkeypatch, open_writer, commit, read_dataset, caplog
 ):
-    class StuckFiles(Files):
-        def quarantine_together(self, name, sources):
-            raise DatasetError('cannot write the quarantine')
-
-    monkeypatch.setattr('lerobot_streamrec.dataset.takes.open_dataset.Files', StuckFiles)
+    stuck = FaultAt().under_writers(monkeypatch, 'quarantine_together')
+    stuck.arm(0, DatasetError('cannot write the quarantine'), is_lasting=True)
     writer = open_writer()
     commit(writer)
     commit(writer)

@@ -27,7 +27,7 @@ import hashlib
 import os
 import subprocess
 
-from faulty_disk import chosen_steps, FaultyDisk, Killed
+from fault_at import chosen_steps, FaultAt, Killed
 from lerobot_streamrec.dataset.format.files import DatasetLock
 from lerobot_streamrec.dataset.rebuild.compact import compact, compact_dataset
 from lerobot_streamrec.dataset.rebuild.delete import delete_episodes
@@ -134,13 +134,13 @@ def test_killed_at_any_step_the_dataset_is_whole_at_once(
 ):
     source = record('a', 'b')
     run, lengths = TOOLS[tool]
-    counting = FaultyDisk()
-    run(copy_of(source, 'all'), counting)
+    counting = FaultAt()
+    run(copy_of(source, 'all'), counting.disk)
     assert set(counting.steps) >= {'link', 'exchange', 'sync_folders', 'remove', 'remove_tree'}
     for step in steps_to_kill_at(counting.steps, is_after):
         root = copy_of(source, step)
         with pytest.raises(Killed):
-            run(root, FaultyDisk(step, Killed(), is_after=is_after))
+            run(root, FaultAt(step, Killed(), is_after=is_after).disk)
         before = assert_whole(root, read_dataset, lengths)
         said = finish_rebuild(root)
         assert_nothing_is_left(root)
@@ -158,8 +158,8 @@ def test_killed_again_while_it_is_brought_to_its_end(
     is_after, record, read_dataset, copy_of
 ):
     source = record('a', 'b')
-    steps = FaultyDisk()
-    compact_dataset(copy_of(source, 'all'), disk=steps)
+    steps = FaultAt()
+    compact_dataset(copy_of(source, 'all'), disk=steps.disk)
     # Once before the exchange, and once after it.
     last = len(steps.steps) - 1 - steps.steps[::-1].index('exchange')
     for first, is_first_after in ((last, False), (last, True)):
@@ -167,8 +167,8 @@ def test_killed_again_while_it_is_brought_to_its_end(
         while True:
             root = copy_of(source, f'{first}-{is_first_after}-{number}')
             with pytest.raises(Killed):
-                compact_dataset(root, disk=FaultyDisk(first, Killed(), is_after=is_first_after))
-            disk = FaultyDisk(number, Killed(), is_after=is_after)
+                compact_dataset(root, disk=FaultAt(first, Killed(), is_after=is_first_after).disk)
+            disk = FaultAt(number, Killed(), is_after=is_after).disk
             try:
                 finish_rebuild(root, disk)
             except Killed:
@@ -187,15 +187,15 @@ def test_killed_again_while_it_is_brought_to_its_end(
 @pytest.mark.thorough
 def test_a_step_that_fails_leaves_the_dataset_as_it_was(record, read_dataset, copy_of):
     source = record('a', 'b')
-    steps = FaultyDisk()
-    compact_dataset(copy_of(source, 'all'), disk=steps)
+    steps = FaultAt()
+    compact_dataset(copy_of(source, 'all'), disk=steps.disk)
     last = len(steps.steps) - 1 - steps.steps[::-1].index('exchange')
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     for step in chosen_steps(steps.steps[: last + 1]):
         root = copy_of(source, step)
         files = {one: one.read_bytes() for one in root.rglob('*.*') if one.is_file()}
         with pytest.raises(RebuildError, match=r'(?i)nothing has changed'):
-            compact_dataset(root, disk=FaultyDisk(step, full))
+            compact_dataset(root, disk=FaultAt(step, full).disk)
         assert_whole(root, read_dataset, ([2, 3],))
         assert_nothing_is_left(root)
         del files[root / '.streamrec/owner.json']
@@ -320,16 +320,16 @@ def test_killed_at_any_step_a_merge_is_there_whole_or_not_at_all(
     is_after, record, read_dataset, tmp_path
 ):
     source = record('a', 'b')
-    counting = FaultyDisk()
+    counting = FaultAt()
     out = tmp_path / 'all' / 'merged'
     out.parent.mkdir()
-    merge_datasets(out, [source], disk=counting)
+    merge_datasets(out, [source], disk=counting.disk)
     seen = set()
     for step in steps_to_kill_at(counting.steps, is_after):
         out = tmp_path / f'merge-{step}' / 'merged'
         out.parent.mkdir()
         with suppress(Killed):
-            merge_datasets(out, [source], disk=FaultyDisk(step, Killed(), is_after=is_after))
+            merge_datasets(out, [source], disk=FaultAt(step, Killed(), is_after=is_after).disk)
         seen.add(out.exists())
         if out.exists():
             read_whole(out, read_dataset)
@@ -345,13 +345,13 @@ def test_killed_at_any_step_a_merge_is_there_whole_or_not_at_all(
 @pytest.mark.thorough
 def test_a_merge_that_fails_leaves_nothing(record, tmp_path):
     source = record('a', 'b')
-    counting = FaultyDisk()
-    merge_datasets(tmp_path / 'first', [source], disk=counting)
+    counting = FaultAt()
+    merge_datasets(tmp_path / 'first', [source], disk=counting.disk)
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     for step in chosen_steps(counting.steps[: counting.steps.index('move') + 1]):
         out = tmp_path / 'merged'
         with pytest.raises(DatasetError):
-            merge_datasets(out, [source], disk=FaultyDisk(step, full))
+            merge_datasets(out, [source], disk=FaultAt(step, full).disk)
         assert sorted(one.name for one in tmp_path.iterdir()) == ['dataset', 'first']
 
 

@@ -24,7 +24,7 @@ import math
 import os
 import subprocess
 
-from faulty_disk import chosen_steps, FaultyDisk, Killed
+from fault_at import chosen_steps, FaultAt, Killed
 from lerobot_streamrec.dataset.rebuild.exchange import finish_rebuild, folder_beside
 from lerobot_streamrec.dataset.repair.repair import examine, repair_dataset
 from lerobot_streamrec.errors import DatasetLockedError, RebuildError, RepairError
@@ -74,14 +74,14 @@ def copied(source, target):
 @pytest.mark.parametrize('is_after', [False, True], ids=['before', 'after'])
 def test_killed_at_any_step_it_is_broken_or_repaired(broken, tmp_path, is_after):
     before = seen(broken)
-    counting = FaultyDisk()
+    counting = FaultAt()
     repaired = copied(broken, tmp_path / 'all' / 'dataset')
-    repair_dataset(repaired, min_seconds=0.1, disk=counting)
+    repair_dataset(repaired, min_seconds=0.1, disk=counting.disk)
     after = seen(repaired)
     assert set(before) != set(after)
     for step in chosen_steps(counting.steps):
         root = copied(broken, tmp_path / f'step-{step}' / 'dataset')
-        disk = FaultyDisk(step, Killed(), is_after=is_after)
+        disk = FaultAt(step, Killed(), is_after=is_after).disk
         with pytest.raises(Killed):
             repair_dataset(root, min_seconds=0.1, disk=disk)
         assert seen(root) in (before, after), counting.steps[step]
@@ -101,10 +101,10 @@ def test_killed_at_any_step_it_is_broken_or_repaired(broken, tmp_path, is_after)
 
 def test_a_full_disk_changes_nothing(broken):
     before = seen(broken)
-    counting = FaultyDisk()
+    counting = FaultAt()
     error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with pytest.raises(RebuildError):
-        repair_dataset(broken, min_seconds=0.1, disk=FaultyDisk(20, error))
+        repair_dataset(broken, min_seconds=0.1, disk=FaultAt(20, error).disk)
     assert seen(broken) == before
     assert [one.name for one in broken.parent.iterdir()] == [broken.name]
     assert counting.steps == []

@@ -25,7 +25,7 @@ import errno
 import os
 import stat
 
-from lerobot_streamrec.dataset.format.files import Files
+from fault_at import FaultAt, io_error, Killed
 from lerobot_streamrec.errors import CommitError, DatasetError, DatasetMismatchError
 import numpy as np
 import pytest
@@ -47,46 +47,10 @@ LAST = len(STEPS) - 1
 AHEAD = {'meta/tasks.parquet', 'meta/stats.json'}
 
 
-class Killed(BaseException):
-    """Ends a commit as a SIGKILL would: nothing is done after it."""
-
-
-class Fault:
-    """Lets one step of all that the writers of a test do fail."""
-
-    def __init__(self):
-        self.step = None
-        self.error = None
-        self.is_after = False
-        self.num_steps = 0
-
-    def arm(self, step, error, *, is_after=False):
-        self.step, self.error, self.is_after, self.num_steps = step, error, is_after, 0
-
-    def around(self, effect, *arguments):
-        is_due = self.num_steps == self.step
-        self.num_steps += 1
-        if is_due and not self.is_after:
-            raise self.error
-        effect(*arguments)
-        if is_due:
-            raise self.error
-
-
 @pytest.fixture
 def fault(monkeypatch):
-    """Put a faulty disk under every writer that is opened from here on."""
-    injected = Fault()
-
-    class FaultyFiles(Files):
-        def replace(self, relative, content):
-            injected.around(super().replace, relative, content)
-
-        def adopt(self, source, relative):
-            injected.around(super().adopt, source, relative)
-
-    monkeypatch.setattr('lerobot_streamrec.dataset.takes.open_dataset.Files', FaultyFiles)
-    return injected
+    """Put faulty files under every writer that is opened from here on."""
+    return FaultAt().under_writers(monkeypatch, 'replace', 'adopt')
 
 
 def commit(writer, draft):
@@ -98,7 +62,7 @@ def commit(writer, draft):
 def test_a_commit_takes_as_many_steps_as_are_made_to_fail_below(fault, open_writer, make_draft):
     writer = open_writer()
     commit(writer, make_draft())
-    assert fault.num_steps == len(STEPS)
+    assert len(fault.steps) == len(STEPS)
 
 
 def without_what_may_be_ahead(files):
@@ -160,7 +124,7 @@ def test_a_kill_at_any_step_loses_no_saved_episode_and_none_of_the_running_one(
     writer.close()
     is_saved = step == LAST and is_after
     num_saved = num_before + is_saved
-    fault.arm(None, None)
+    fault.arm()
     writer = open_writer(resume=num_saved > 0)
     assert writer.info.total_episodes == num_saved
     if num_saved:
@@ -183,33 +147,16 @@ def test_the_tasks_are_as_many_as_info_json_says_after_a_kill(
     with pytest.raises(Killed):
         writer.commit(make_draft(task='a new one'))
     writer.close()
-    fault.arm(None, None)
+    fault.arm()
     writer = open_writer()
     commit(writer, make_draft())
     dataset = read_dataset(writer.root)
     assert dataset.tasks.index.tolist() == ['pick the cube']
 
 
-class FaultyDisk:
-    """Counts the calls of fsync, and lets one of them fail."""
-
-    def __init__(self, fsync):
-        self._fsync = fsync
-        self.fail_at = None
-        self.num_calls = 0
-
-    def __call__(self, descriptor):
-        self.num_calls += 1
-        if self.num_calls - 1 == self.fail_at:
-            raise OSError(errno.EIO, 'Input/output error')
-        self._fsync(descriptor)
-
-
 @pytest.fixture
 def disk(monkeypatch):
-    faulty = FaultyDisk(os.fsync)
-    monkeypatch.setattr('os.fsync', faulty)
-    return faulty
+    return FaultAt().under_fsync(monkeypatch)
 
 
 def test_the_dataset_is_whole_whichever_write_to_the_disk_fails(
@@ -217,15 +164,15 @@ def test_the_dataset_is_whole_whichever_write_to_the_disk_fails(
 ):
     writer = open_writer()
     commit(writer, make_draft())
-    disk.num_calls = 0
+    disk.arm()
     commit(writer, make_draft())
-    num_calls, num_saved = disk.num_calls, 2
+    num_calls, num_saved = len(disk.steps), 2
     assert num_calls >= 2 * (len(STEPS) - 1), 'each file and its folder'
     for call in range(num_calls):
-        disk.fail_at, disk.num_calls = call, 0
+        disk.arm(call, io_error())
         with pytest.raises(CommitError, match='Input/output error'):
             writer.commit(make_draft())
-        disk.fail_at = None
+        disk.arm()
         dataset = read_dataset(writer.root, with_statistics=False)
         assert dataset.info['total_episodes'] == num_saved, f'after call {call} of {num_calls}'
         commit(writer, make_draft())
@@ -289,26 +236,18 @@ def test_an_episode_in_doubt_stays_whole_and_nothing_is_written_after_it(
     monkeypatch, open_writer, make_draft, snapshot, read_dataset
 ):
     """The disk fails for good right after info.json was replaced: it cannot be put back."""
-    is_dead = []
-
-    class DyingFiles(Files):
-        def replace(self, relative, content):
-            if not is_dead:
-                super().replace(relative, content)
-            if relative.name == 'info.json':
-                is_dead.append(True)
-            if is_dead:
-                raise DatasetError('Input/output error')
-
-        def remove(self, relative):
-            raise DatasetError('Input/output error')
-
-    monkeypatch.setattr('lerobot_streamrec.dataset.takes.open_dataset.Files', DyingFiles)
+    fault = FaultAt().under_writers(monkeypatch, 'replace', 'remove')
+    fault.arm(
+        lambda _, arguments: arguments[0].name == 'info.json',
+        DatasetError('Input/output error'),
+        is_after=True,
+        is_lasting=True,
+    )
     writer = open_writer()
     with pytest.raises(CommitError, match='cannot be told'):
         writer.commit(make_draft())
     before = snapshot()
-    is_dead.clear()
+    fault.arm()
     with pytest.raises(CommitError, match='start it again'):
         writer.commit(make_draft())
     assert snapshot() == before

@@ -22,7 +22,7 @@ from __future__ import annotations
 from dataclasses import replace
 import json
 
-from lerobot_streamrec.dataset.format.files import Files
+from fault_at import FaultAt, Killed
 from lerobot_streamrec.dataset.format.take_record import (
     TakenCamera,
     TakenVector,
@@ -35,10 +35,6 @@ import pytest
 FRONT, TOP = 'observation.images.front', 'observation.images.top'
 FPS = 20
 STEPS = 9
-
-
-class Killed(BaseException):
-    """Ends a commit as a SIGKILL would."""
 
 
 @pytest.fixture
@@ -85,31 +81,9 @@ def check_episode(dataset, draft, num_rows, episode_index):
 
 
 @pytest.fixture
-def kill_at(monkeypatch):
-    """Kill the process at a step of what is written from here on."""
-
-    def arm(step, *, is_after=False):
-        steps = []
-
-        def around(effect, *arguments):
-            is_due = len(steps) == step
-            steps.append(arguments)
-            if is_due and not is_after:
-                raise Killed
-            effect(*arguments)
-            if is_due:
-                raise Killed
-
-        class DyingFiles(Files):
-            def replace(self, relative, content):
-                around(super().replace, relative, content)
-
-            def adopt(self, source, relative):
-                around(super().adopt, source, relative)
-
-        monkeypatch.setattr('lerobot_streamrec.dataset.takes.open_dataset.Files', DyingFiles)
-
-    return arm
+def fault(monkeypatch):
+    """Put faulty files under every writer that is opened from here on."""
+    return FaultAt().under_writers(monkeypatch, 'replace', 'adopt')
 
 
 def test_a_take_that_a_crash_left_becomes_an_episode(
@@ -134,7 +108,7 @@ def test_a_take_that_a_crash_left_becomes_an_episode(
 @pytest.mark.parametrize('num_before', [0, 1])
 @pytest.mark.parametrize('step', range(STEPS))
 def test_a_kill_in_a_commit_loses_nothing_of_the_episode(
-    step, num_before, is_after, kill_at, open_writer, make_take, read_dataset, root, quarantined
+    step, num_before, is_after, fault, open_writer, make_take, read_dataset, root, quarantined
 ):
     writer = open_writer()
     for _ in range(num_before):
@@ -142,13 +116,13 @@ def test_a_kill_in_a_commit_loses_nothing_of_the_episode(
         writer.commit(draft)
         writer.remove(folder_of(draft))
     writer.close()
-    kill_at(step, is_after=is_after)
+    fault.arm(step, Killed(), is_after=is_after)
     writer = open_writer()
     draft = make_take(6, 'a new one')
     with pytest.raises(Killed):
         writer.commit(draft)
     writer.close()
-    kill_at(None)
+    fault.arm()
     writer = open_writer()
     assert writer.info.total_episodes == num_before + 1, 'once and not twice'
     check_episode(read_dataset(root), draft, 6, num_before)
@@ -158,14 +132,14 @@ def test_a_kill_in_a_commit_loses_nothing_of_the_episode(
 
 @pytest.mark.parametrize('step', range(STEPS))
 def test_a_kill_while_recovering_loses_nothing_either(
-    step, kill_at, open_writer, make_take, read_dataset, root
+    step, fault, open_writer, make_take, read_dataset, root
 ):
     open_writer().close()
     draft = make_take(6)
-    kill_at(step)
+    fault.arm(step, Killed())
     with pytest.raises(Killed):
         open_writer()
-    kill_at(None)
+    fault.arm()
     assert open_writer().info.total_episodes == 1
     check_episode(read_dataset(root), draft, 6, 0)
 
