@@ -249,7 +249,7 @@ def _remarks(vectors: Sequence[_Vector], untyped: Sequence[UntypedTopic]) -> lis
     ]
     return remarks + [
         f'{one.settings.parameter}: the type of {one.settings.stream.topic} is not known, so that '
-        f'its messages are shown as they are; set {one.settings.parameter}.type, or make the layout '
-        f'again while the robot runs'
+        f'its messages are shown as they are; set {one.settings.parameter}.type, or make the '
+        f'layout again while the robot runs'
         for one in untyped
     ]

@@ -105,10 +105,20 @@ class Cues:
     ``tell`` and ``close`` belong to one thread and never wait for a speaker or a program.
 
     :param config: settings
+    :param terminal: device on which the bell rings
+    :param command_timeout_s: a speaker or program that takes longer is ended
     """
 
-    def __init__(self, config: CuesConfig) -> None:
+    def __init__(
+        self,
+        config: CuesConfig,
+        *,
+        terminal: Path = _TERMINAL,
+        command_timeout_s: float = _COMMAND_TIMEOUT_S,
+    ) -> None:
         self._config = config
+        self._terminal = terminal
+        self._command_timeout_s = command_timeout_s
         self._kind = config.kind
         if self._kind == SPEECH and shutil.which(SPEAKER) is None:
             _log.warning(
@@ -146,12 +156,33 @@ class Cues:
     def _run(self) -> None:
         while (event := self._events.get()) is not None:
             if self._kind == BELL:
-                _attempt(_ring, 1 if event.success else 2)
+                _attempt(self._ring, 1 if event.success else 2)
             elif self._kind == SPEECH:
-                _attempt(_execute, [SPEAKER, '--', spoken(event)])
+                _attempt(self._execute, [SPEAKER, '--', spoken(event)])
             if self._config.command:
                 words = shlex.split(self._config.command)
-                _attempt(_execute, [_filled(word, event) for word in words])
+                _attempt(self._execute, [_filled(word, event) for word in words])
+
+    def _ring(self, times: int) -> None:
+        bell = b'\a' * times
+        try:
+            terminal = os.open(self._terminal, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        except OSError:
+            # Started by a service manager or a launch file: whoever reads the log may ring.
+            terminal = os.dup(2)
+        try:
+            os.write(terminal, bell)
+        finally:
+            os.close(terminal)
+
+    def _execute(self, command: list[str]) -> None:
+        subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            timeout=self._command_timeout_s,
+            check=True,
+        )
 
 
 def _attempt(act: Callable[[_T], None], argument: _T) -> None:
@@ -181,26 +212,3 @@ def _filled(word: str, event: Event) -> str:
     for name, value in values.items():
         word = word.replace(f'{{{name}}}', value)
     return word
-
-
-def _ring(times: int) -> None:
-    bell = b'\a' * times
-    try:
-        terminal = os.open(_TERMINAL, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
-    except OSError:
-        # Started by a service manager or a launch file: whoever reads the log may ring.
-        terminal = os.dup(2)
-    try:
-        os.write(terminal, bell)
-    finally:
-        os.close(terminal)
-
-
-def _execute(command: list[str]) -> None:
-    subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        timeout=_COMMAND_TIMEOUT_S,
-        check=True,
-    )

@@ -33,14 +33,15 @@ _TITLE = 'AVCodecContext AVOptions:'
 
 
 @cache
-def encoders_of(settings: FfmpegSettings) -> frozenset[str]:
+def encoders_of(settings: FfmpegSettings, timeout_s: float = _TIMEOUT_S) -> frozenset[str]:
     """
     Ask a program which video encoders it was built with; that they work is not said.
 
     :param settings: the program
+    :param timeout_s: longest time that it may take
     :raise CodecError: if it cannot be run
     """
-    return frozenset(_VIDEO_ENCODER.findall(_told(settings, '-encoders')))
+    return frozenset(_VIDEO_ENCODER.findall(_told(settings, '-encoders', timeout_s=timeout_s)))
 
 
 def unknown_options(config: EncoderConfig) -> list[str]:
@@ -60,7 +61,7 @@ def unknown_options(config: EncoderConfig) -> list[str]:
     return [name for name in config.extra_options if name not in known]
 
 
-def _told(settings: FfmpegSettings, *question: str) -> str:
+def _told(settings: FfmpegSettings, *question: str, timeout_s: float = _TIMEOUT_S) -> str:
     command = [settings.executable, '-hide_banner', *question]
     name, told = 'encoder.ffmpeg.executable', settings.executable
     try:
@@ -70,14 +71,14 @@ def _told(settings: FfmpegSettings, *question: str) -> str:
             capture_output=True,
             text=True,
             errors='replace',
-            timeout=_TIMEOUT_S,
+            timeout=timeout_s,
             check=True,
         ).stdout
     except OSError as error:
         allowed = f'{error.strerror}; install FFmpeg or name a program that can be run'
         raise CodecError(name, told, allowed) from error
     except subprocess.TimeoutExpired as error:
-        allowed = f'{shlex.join(command)} did not end within {_TIMEOUT_S:g} s'
+        allowed = f'{shlex.join(command)} did not end within {timeout_s:g} s'
         raise CodecError(name, told, allowed) from error
     except subprocess.CalledProcessError as error:
         last = error.stderr.strip().splitlines()[-1:]

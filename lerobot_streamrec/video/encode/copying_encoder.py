@@ -33,7 +33,6 @@ from lerobot_streamrec.video.mp4.video_info import PacketFile
 # libav's readers of such streams outside of any container.
 _DEMUXERS = {'h264': 'h264', 'hevc': 'hevc', 'av1': 'obu'}
 
-# A chain stays in memory until the next key frame.
 MAX_PACKETS = 1800
 
 
@@ -51,9 +50,14 @@ def stream_of(data: bytes, codec: str) -> Iterator[av.VideoStream]:
 
 
 class PacketStream:
-    """Owned by the thread in which messages come."""
+    """
+    Owned by the thread in which messages come.
 
-    def __init__(self) -> None:
+    :param max_packets: packets of a chain, which stays in memory until the next key frame
+    """
+
+    def __init__(self, max_packets: int = MAX_PACKETS) -> None:
+        self._max_packets = max_packets
         self._last: EncodedPacket | None = None
         self._num_packets = 0
         self._parameters: tuple[str, bytes] | None = None
@@ -76,11 +80,11 @@ class PacketStream:
                 'parameter sets'
             )
         self._num_packets += 1
-        if self._num_packets > MAX_PACKETS:
+        if self._num_packets > self._max_packets:
             self._last = None
             raise UndecodableError(
-                f'{unit.codec} packets without a key frame for {MAX_PACKETS} pictures: let the '
-                'camera make one every second or two'
+                f'{unit.codec} packets without a key frame for {self._max_packets} pictures: let '
+                'the camera make one every second or two'
             )
         height, width = self._size
         self._last = EncodedPacket(unit.data, unit.codec, height, width, self._last)

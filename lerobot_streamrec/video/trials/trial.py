@@ -207,6 +207,7 @@ def try_encoder(
     fps: int,
     num_streams: int = 1,
     deadline_s: float = DEADLINE_S,
+    enough_s: float = ENOUGH_S,
     opener: str = OPENER,
     stop: threading.Event | None = None,
 ) -> Trial:
@@ -219,6 +220,7 @@ def try_encoder(
     :param fps: frames per second of the videos to come
     :param num_streams: encoders that will be open at once
     :param deadline_s: after that the child counts as hanging, and is killed
+    :param enough_s: no further frames are encoded after this time
     :param opener: ``module:function`` that begins a video
     :param stop: gives the trial up when it is set
     :raise TrialCancelledError: if it was given up
@@ -228,7 +230,7 @@ def try_encoder(
         check_before_trial(config)
     except CodecError as error:
         return _failed(trial, str(error))
-    task = TrialTask(config, width, height, fps, num_streams, NUM_FRAMES, ENOUGH_S)
+    task = TrialTask(config, width, height, fps, num_streams, NUM_FRAMES, enough_s)
     with tempfile.TemporaryDirectory(prefix='streamrec-trial-') as folder:
         report = run_child(task.in_folder(Path(folder)), deadline_s, opener, stop)
     if report.problem:

@@ -82,9 +82,8 @@ def test_events_are_spoken_in_their_order_and_a_bounce_is_not(speaker):
 def test_without_a_speaker_the_bell_rings(tmp_path, monkeypatch, caplog):
     terminal = tmp_path / 'terminal'
     terminal.touch()
-    monkeypatch.setattr(cues, '_TERMINAL', terminal)
     monkeypatch.setattr(cues, 'SPEAKER', 'no-such-speaker')
-    told = Cues(CuesConfig('speech'))
+    told = Cues(CuesConfig('speech'), terminal=terminal)
     told.tell(event(success=False))
     assert told.close(WAIT_S)
     assert terminal.read_bytes() == b'\a\a'
@@ -102,11 +101,11 @@ def test_a_command_gets_the_event_as_arguments(tmp_path):
     assert not Path('x').exists()
 
 
-def test_a_command_that_hangs_or_fails_holds_nobody_up(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(cues, '_COMMAND_TIMEOUT_S', 0.2)
+def test_a_command_that_hangs_or_fails_holds_nobody_up(tmp_path, caplog):
     out = tmp_path / 'out.txt'
     body = f'echo $1 >> {out}\n[ $1 = start ] && exec sleep 60\nexit 3'
-    told = Cues(CuesConfig('none', f'{program(tmp_path, "light", body)} {{verb}}'))
+    config = CuesConfig('none', f'{program(tmp_path, "light", body)} {{verb}}')
+    told = Cues(config, command_timeout_s=0.2)
     for verb in ('start', 'pause', *['save'] * 30):
         told.tell(event(verb))
     wait_for(lambda: out.exists() and 'pause' in out.read_text())

@@ -57,12 +57,11 @@ def test_real_programs_list_theirs(program):
     ],
 )
 def test_a_program_that_cannot_say_its_encoders_is_refused(
-    body, timeout_s, reason, tmp_path, monkeypatch
+    body, timeout_s, reason, tmp_path
 ):
-    monkeypatch.setattr('lerobot_streamrec.video.codecs.ffmpeg_listing._TIMEOUT_S', timeout_s)
     settings = FfmpegSettings(str(fake_program(tmp_path, body)))
     with pytest.raises(CodecError, match=reason) as caught:
-        encoders_of(settings)
+        encoders_of(settings, timeout_s)
     assert caught.value.name == 'encoder.ffmpeg.executable'
 
 

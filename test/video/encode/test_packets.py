@@ -22,7 +22,6 @@ import av
 from lerobot_streamrec.conversions.access_unit import access_unit
 from lerobot_streamrec.errors import EncoderError, UndecodableError
 from lerobot_streamrec.frame import AccessUnit
-from lerobot_streamrec.video.encode import copying_encoder
 from lerobot_streamrec.video.encode.copying_encoder import CopyingEncoder, PacketStream
 from lerobot_streamrec.video.encode.packet_decoder import PacketDecoder
 import numpy as np
@@ -108,9 +107,8 @@ def test_a_key_frame_that_cannot_be_read_is_refused(units):
         PacketStream().push(AccessUnit(garbage, 'h264', is_key=True, parameters=b'garbage'))
 
 
-def test_a_chain_does_not_grow_without_end(units, monkeypatch):
-    monkeypatch.setattr(copying_encoder, 'MAX_PACKETS', 5)
-    stream = PacketStream()
+def test_a_chain_does_not_grow_without_end(units):
+    stream = PacketStream(max_packets=5)
     for unit in units['h264'][:5]:
         stream.push(unit)
     with pytest.raises(UndecodableError, match='without a key frame for 5 pictures'):
