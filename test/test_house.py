@@ -77,6 +77,12 @@ def test_imports_are_found_however_they_are_written(source, found):
     assert set(house.imported_by(source, {'a', 'a.b'})) == found
 
 
+def test_a_circle_of_imports_is_found():
+    down = {'a': frozenset({'b', 'c'}), 'b': frozenset({'c'})}
+    assert house.cycle(down) == []
+    assert set(house.cycle({**down, 'c': frozenset({'a'})})) >= {'a', 'c'}
+
+
 def test_a_figure_beyond_its_limit_is_told():
     assert house.Figure('files', 3, 3, 1).is_kept
     assert not house.Figure('files', 4, 3, 1).is_kept

@@ -25,6 +25,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+import graphlib
 import io
 from pathlib import Path
 import re
@@ -161,6 +162,16 @@ def importers(house: dict[str, Module]) -> dict[str, list[str]]:
     return found
 
 
+def cycle(imported: dict[str, frozenset[str]]) -> list[str]:
+    """Return modules that import each other in a circle; none if there is no circle."""
+    try:
+        graphlib.TopologicalSorter(imported).prepare()
+    except graphlib.CycleError as error:
+        found: list[str] = error.args[1]
+        return found
+    return []
+
+
 def fragments_percent() -> float:
     """Return how many of the package's `:param` texts begin with a fragment, in percent."""
     text = '\n'.join(path.read_text('utf-8') for path in (ROOT / PACKAGE).rglob('*.py'))
@@ -179,6 +190,7 @@ def figures(house: dict[str, Module]) -> list[Figure]:
     code = [one.num_code_lines for one in house.values()]
     files = [one.num_code_lines for one in house.values() if one.path.name != '__init__.py']
     alone = importers(house)
+    circle = cycle({name: one.imported for name, one in house.items()})
     small = [
         name
         for name, one in house.items()
@@ -191,6 +203,7 @@ def figures(house: dict[str, Module]) -> list[Figure]:
         Figure('lines of code of the median file', statistics.median(files), 105, 85, True),
         Figure('files of the largest folder', max(map(len, folders(house).values())), 17, 16),
         Figure(f'files under {SMALL_LINES} lines with one importer', len(small), 10, 25),
+        Figure('modules that import each other in a circle', len(circle), 0, 0),
         Figure('`:param` texts that are fragments, percent', fragments_percent(), 2.0, 3),
     ]
     if (loaded := num_loaded()) is not None:

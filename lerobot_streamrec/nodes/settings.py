@@ -24,7 +24,6 @@ from typing import Any
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.graph.qos import COMPRESSED_TYPE, RAW_TYPE
 from lerobot_streamrec.nodes.parameters.encoder_settings import read_encoder
-from lerobot_streamrec.nodes.parameters.operating_settings import OperatingSettings, read_operating
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
 from lerobot_streamrec.nodes.parameters.stream_settings import read_cameras, Source
 from lerobot_streamrec.nodes.parameters.vector_settings import (
@@ -37,6 +36,8 @@ from lerobot_streamrec.nodes.parameters.vector_settings import (
 from lerobot_streamrec.nodes.teleop.teleop_settings import JOY_TYPE, read_teleop, TeleopSettings
 from lerobot_streamrec.option import Option
 from lerobot_streamrec.recording.config import DiskConfig, Limits, RecorderConfig
+from lerobot_streamrec.recording.operating.config import AutomaticConfig, OperatingConfig
+from lerobot_streamrec.recording.operating.cues import CuesConfig
 
 _CLOCK = Option('sync.clock', '', 'Camera whose pictures are the rows; empty: a grid of rows')
 _GRAPH_TIMEOUT = Option(
@@ -49,6 +50,19 @@ _GRAPH_TIMEOUT = Option(
 _PICTURES = (RAW_TYPE, COMPRESSED_TYPE)
 _REPO_ID = Option('repo_id', '', 'Name of the dataset on the Hub, owner/name')
 _ROOT = Option('root', '', "Folder of the dataset; empty: LeRobot's own place for repo_id")
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingSettings:
+    """
+    Settings of the ways to drive the recorder.
+
+    :param rules: rules against slips, and automatic episodes
+    :param cues: the operator's cues
+    """
+
+    rules: OperatingConfig = field(default_factory=OperatingConfig)
+    cues: CuesConfig = field(default_factory=CuesConfig)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +151,19 @@ def read_settings(reader: ParameterReader) -> GivenSettings:
     }
     graph_timeout_s = reader.read(_GRAPH_TIMEOUT)
     teleop = read_teleop(reader)
-    operating = read_operating(reader, teleop.debounce_s)
+    operating = _read_operating(reader, teleop.debounce_s)
     reader.refuse_unknown()
     options['root'] = _root(root, repo_id)
     return GivenSettings(cameras, vectors, options, graph_timeout_s, operating, teleop)
+
+
+def _read_operating(reader: ParameterReader, debounce_s: float) -> OperatingSettings:
+    rules = OperatingConfig(
+        **reader.read_fields(OperatingConfig, 'limits'),
+        debounce_s=debounce_s,
+        automatic=AutomaticConfig(**reader.read_fields(AutomaticConfig, 'auto')),
+    )
+    return OperatingSettings(rules, CuesConfig(**reader.read_fields(CuesConfig)))
 
 
 def _refuse_two_types(
