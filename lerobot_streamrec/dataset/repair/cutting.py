@@ -104,7 +104,7 @@ class Cutting:
         return begin_s if is_there else None
 
     def _shorten(self, key: str, path: str, group: Sequence[Verdict]) -> bool:
-        """Shorten episodes so that one more run of frames can be cut out; False if all runs can."""
+        """Shorten an episode whose frames cannot be cut out; False if there is none."""
         survey = self._survey(path)
         if isinstance(survey, str):
             for one in group:

@@ -43,7 +43,7 @@ class Frames:
     :param sound: per frame number: True if exactly one frame with that number can be shown
     :param is_exact: True if every frame number exists, each frame is within the time tolerance of
         readers, and there are no other packets
-    :param problem: why no frame can be used; empty if some can
+    :param problem: reason why no frame can be used; empty if some can
     """
 
     sound: npt.NDArray[np.bool_]
@@ -158,7 +158,7 @@ class Shot:
     :param path: path of the file below the root
     :param first: number of the first frame
     :param num_sound: number of sound frames from the first one on
-    :param problem: why no frames can be used; empty if some can
+    :param problem: reason why no frames can be used; empty if some can
     """
 
     path: str

@@ -72,7 +72,7 @@ class Source:
     :param num_stated: number of rows that meta/episodes states; 0 if it does not list the episode
     :param rows: rows of the episode; None if there are none
     :param shots: frames per video key; a key is missing if nothing says where its frames are
-    :param problem: why the episode cannot be kept in any case; empty if it can
+    :param problem: reason why the episode can never be kept; empty if it may be kept
     """
 
     episode_index: int

@@ -50,7 +50,7 @@ class Verdict:
 
     def limit(self, num_kept: int, min_rows: int, reason: str) -> None:
         """
-        Reduce the number of kept rows to the given one.
+        Keep at most the given number of rows.
 
         :param min_rows: minimum length of a cut episode; a shorter one is set aside
         :param reason: reason for the limit, without a full stop
