@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Joins small files into few large ones; no row, timestamp, statistic or frame changes."""
+"""Joining of small files into few large ones; no row, timestamp, statistic or frame changes."""
 
 from __future__ import annotations
 

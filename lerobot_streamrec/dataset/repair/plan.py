@@ -41,7 +41,7 @@ _WRONG_IN_ROWS = {kinds.EXTRA_COLUMN, kinds.TIMESTAMP_OFF_GRID, kinds.WRONG_INDE
 
 # Findings on files or rows that the repair moves away.
 _OF_STRAYS = {kinds.LEFTOVER_IMAGES, kinds.ORPHAN_FILE, kinds.ORPHAN_ROWS, kinds.STRAY_FILE}
-# Findings that a repair does not mend by rewriting metadata.
+# Findings that a repair does not mend by rewriting files.
 _NOT_SAID = {
     *_OF_STRAYS,
     kinds.CHANGED_MEANWHILE,
