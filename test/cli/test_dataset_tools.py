@@ -185,7 +185,7 @@ def test_merge_names_files_that_are_not_at_their_place(make_dataset, tmp_path):
         (root / 'README.md').write_text(f'# {root.name}')
     out = tmp_path / 'merged'
     note = (
-        f'note: {roots[1]} has different files with the names of files copied before; they are in '
+        f'note: {roots[1]} has files whose names are taken by different files; these go to '
         'merged_from/two: README.md\n'
     )
     done = streamrec('merge', '--dry-run', out, *roots)

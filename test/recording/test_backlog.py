@@ -197,6 +197,6 @@ def test_other_settings_than_the_file_was_begun_with_cost_nothing(
     caplog.set_level('INFO')
     again = make_rig()
     wait_for(lambda: again.recorder.status().num_saved == 1)
-    assert 'is encoded once more with what follows it' in caplog.text
+    assert 'is encoded again with the frames that follow it' in caplog.text
     again.sent = rig.sent
     again.check(read_dataset(again.config.root), 0)

@@ -113,7 +113,7 @@ def test_a_take_whose_first_pictures_are_damaged_begins_with_its_first_whole_row
     assert first in (least, least + 1)
     done = streamrec('encode', root)
     assert done.returncode == 0, done.stderr
-    assert f'it begins with row {first}, the first that is whole' in done.stdout
+    assert f'it begins with row {first}, the first whole row' in done.stdout
     dataset, record = read_dataset(root), rig.record_of(0)
     assert dataset.episodes.loc[0, 'length'] == saved['num_rows'] - first
     assert record['rows_lost'] == first
@@ -133,7 +133,7 @@ def test_a_take_without_a_picture_that_decodes_stands_in_nobodys_way(
     again = make_rig(resume=True)
     wait_for(lambda: staged(root) == [])
     wait_for(lambda: 'was moved to' in again.recorder.status().last_result)
-    assert 'no row has a picture of every camera that decodes' in (
+    assert 'no row has a decodable frame of every camera' in (
         again.recorder.status().last_result
     )
     assert (root / '.streamrec/quarantine/unencodable-take-000001/saved.json').is_file()
@@ -152,7 +152,7 @@ def test_rows_that_the_journal_has_lost_are_cut_off(make_rig, read_dataset):
     journal.write_bytes(journal.read_bytes()[: journal.stat().st_size * 2 // 3])
     done = streamrec('encode', root)
     assert done.returncode == 0, done.stderr
-    assert 'rows were not whole on the disk' in done.stdout
+    assert 'rows were incomplete on the disk' in done.stdout
     dataset = read_dataset(root)
     assert 0 < dataset.episodes.loc[0, 'length'] < 20
     rig.check(dataset, 0)

@@ -297,7 +297,7 @@ def test_a_broken_record_costs_what_comes_after_it_and_is_told(make_deferring, m
     spool.write_bytes(content)
     again = make_rig()
     wait_for(lambda: num_saved(again) == 1)
-    assert 'rows were not whole on the disk' in again.recorder.status().last_result
+    assert 'rows were incomplete on the disk' in again.recorder.status().last_result
     record = again.record_of(0)
     assert record['rows_lost'] > 0
     assert 10 <= record['length'] < 20
@@ -370,7 +370,7 @@ def test_the_command_line_encodes_what_waits(num_before, make_deferring, read_da
 def test_the_command_line_says_what_cannot_be_encoded(make_deferring, tmp_path):
     nothing = streamrec('encode', tmp_path)
     assert nothing.returncode == 1
-    assert 'no episode that waits to become one' in nothing.stderr
+    assert 'nor a take that could become an episode' in nothing.stderr
     rig = make_deferring(encode_batch_size=0)
     rig.record(1)
     rig.recorder.close(WAIT_S)

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-A dataset made anew out of episodes of existing ones, and exchanged for the old in one step.
+Tools that build a new dataset from the episodes of existing ones, and swap it in in one step.
 
-Nothing here changes a file of the old tree: it is whole until the exchange.
+Nothing here changes a file of the old tree, which stays complete until the exchange.
 """

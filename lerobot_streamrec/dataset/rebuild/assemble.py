@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A whole dataset out of episodes of existing ones, into an empty tree."""
+"""Assembly of a complete dataset, from episodes of existing ones, in an empty tree."""
 
 from __future__ import annotations
 
@@ -60,15 +60,15 @@ from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.dataset.rebuild.plan import file_index, Groups, Plan
 
 Progress = Callable[[int, int], None]
-"""Is told the bytes done, and those to do."""
+"""A callback that receives the number of bytes done and the total."""
 
 
 class Steps:
     """
-    Adds up what is done.
+    The running total of the bytes processed.
 
-    :param total_bytes: all that will be done
-    :param progress: is told of it
+    :param total_bytes: number of bytes that will be processed in all
+    :param progress: receives every new total
     """
 
     def __init__(self, total_bytes: int, progress: Progress | None) -> None:
@@ -77,7 +77,7 @@ class Steps:
         self._done_bytes = 0
 
     def done(self, size_bytes: int) -> None:
-        """Count what was just done; sizes are estimates, and never seem to be too much."""
+        """Add a number of bytes; sizes are estimates, so the sum is capped at the total."""
         self._done_bytes = min(self._done_bytes + size_bytes, self._total_bytes)
         if self._progress:
             self._progress(self._done_bytes, self._total_bytes)
@@ -86,10 +86,10 @@ class Steps:
 @dataclass(frozen=True, slots=True)
 class NewVideos:
     """
-    Videos of a tree that stand in it already, because they are others than before.
+    New videos, which were written into the tree beforehand.
 
-    :param places: per video key: where each episode stands now
-    :param raw_info: content of info.json now
+    :param places: new place of each episode, per video key
+    :param raw_info: new content of info.json
     :param records: new values in the recorder's records of episodes
     """
 
@@ -106,9 +106,9 @@ def assemble_same(
     new_videos: NewVideos | None = None,
 ) -> None:
     """
-    Fill a tree with all episodes of one dataset, in other files.
+    Fill a tree with all episodes of one dataset, distributed over new files.
 
-    :param new_videos: new videos of some cameras, if they are not those of the dataset
+    :param new_videos: new videos of some cameras; None: all videos come from the dataset
     :raise DatasetError: if a file cannot be read or written
     :raise VideoError: if a video cannot be read or written
     """
@@ -124,7 +124,7 @@ def assemble_same(
         tree.link(catalog.root / INFO, INFO)
     sidecars = [sidecar_path(len(plan.kept))]
     if new_videos:
-        # Every episode has still its own files, or not, as before: it can be undone as before.
+        # No file was joined or split, so the last episode can still be undone as before.
         sidecars = [STATISTICS / one.name for one in (catalog.root / STATISTICS).glob('*')]
     for relative in (TASKS, *_mend_statistics(plan, tree, statistics), *sidecars):
         if (catalog.root / relative).is_file() and not (tree.folder / relative).exists():
@@ -135,7 +135,7 @@ def assemble_same(
 def _mend_statistics(
     plan: Plan, tree: NewTree, statistics: NewStatistics
 ) -> list[PurePosixPath]:
-    """Write statistics anew if others added them up wrongly; returns those that may be linked."""
+    """Rewrite statistics that another writer added up wrongly; return the files to link."""
     catalog = plan.kept[0].catalog
     path, sidecar = catalog.root / STATS, sidecar_path(len(catalog.episodes))
     if catalog.stated is None or not path.exists():
@@ -162,17 +162,17 @@ def assemble_chosen(
     tables: Mapping[str, UnitedTable] = MappingProxyType({}),
 ) -> list[str]:
     """
-    Fill a tree with a choice of episodes, whose numbers and statistics become others.
+    Fill a tree with chosen episodes, and compute their new numbers and statistics.
 
-    :param raw_info: new content of info.json, counts left out
-    :param tables: other tables than that of tasks that rows refer to, by the columns that do
-    :return: what could not be done exactly, each a sentence
+    :param raw_info: new content of info.json; its counts are replaced
+    :param tables: tables besides tasks.parquet to which rows refer, by the referring columns
+    :return: one sentence for each inexact result
     :raise DatasetError: if a file cannot be read or written
     :raise VideoError: if a video cannot be read or written
     """
     tasks = unified_tasks(plan.kept, tables)
     pieces = list(chain.from_iterable(plan.data))
-    # Every data file is read twice, for its numbers first.
+    # Every data file is read twice: first for its statistics, then to copy its rows.
     to_read = sum(one.size_bytes for one in pieces)
     steps = Steps(plan.size_bytes + to_read, progress)
     statistics = new_statistics(plan.kept, pieces, tasks, steps.done)
@@ -189,7 +189,7 @@ def assemble_chosen(
 
 
 def _left_statistics(kept: Sequence[Kept]) -> Iterator[str]:
-    """Name statistics in stats.json that belong to no feature, and describe the old rows."""
+    """Yield a remark on statistics in stats.json that belong to no feature of the dataset."""
     for catalog in dict.fromkeys(one.catalog for one in kept):
         stated = catalog.stated.features if catalog.stated else {}
         unknown = sorted(set(stated) - set(catalog.info.features))
@@ -231,14 +231,14 @@ def _write_files(
 
 
 def file_numbers(groups: Groups, chunks_size: int) -> list[FileIndex]:
-    """Return the number of each new file of a kind."""
+    """Return the chunk and file number of each new file of one kind."""
     return [file_index(number, chunks_size) for number in range(len(groups))]
 
 
 def places_of(
     groups: Sequence[Sequence[Piece]], files: Sequence[FileIndex]
 ) -> dict[Kept, FileIndex]:
-    """Return which of the new files each episode stands in."""
+    """Return the new file that holds each episode."""
     return {
         episode: file
         for group, file in zip(groups, files, strict=True)
@@ -253,9 +253,9 @@ def write_records(
     changes: Mapping[Kept, Mapping[str, object]] = MappingProxyType({}),
 ) -> None:
     """
-    Carry over what the recorder keeps of its episodes, under their new numbers.
+    Carry over the recorder's own records of the episodes, under the new episode numbers.
 
-    :param changes: new values in the records
+    :param changes: new values for the records of some episodes
     """
     for one in kept:
         _link_row_stamps(one, tree)
@@ -275,7 +275,7 @@ def write_records(
 
 
 def _link_row_stamps(one: Kept, tree: NewTree) -> None:
-    """Carry over the instants of an episode's rows, if it has still the rows of then."""
+    """Carry over the stamps of an episode's rows, unless its number of rows has changed since."""
     source: Path = one.catalog.root / row_stamps_path(one.source.episode_index)
     if num_row_stamps(source) == one.source.length:
         tree.link(source, row_stamps_path(one.episode_index))

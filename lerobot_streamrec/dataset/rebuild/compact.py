@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Small files become few large ones: no row, timestamp, statistic or picture changes."""
+"""Joining of small files into few large ones; no row, timestamp, statistic or frame changes."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from lerobot_streamrec.dataset.rebuild.plan import (
 
 def plan_compaction(catalog: Catalog) -> Plan | None:
     """
-    Find neighbouring files that fit into one, by the limits that info.json names.
+    Find neighbouring files that fit into one file within the size limits of info.json.
 
-    :return: what ``joins`` nothing if there are none; None: there is no episode
+    :return: a plan, whose ``joins`` is False if no files fit; None if there is no episode
     :raise DatasetCorruptError: if a file is missing or cannot be read
     """
     if not catalog.episodes:
@@ -49,13 +49,13 @@ def compact_dataset(
     root: Path, *, progress: Progress | None = None, disk: Disk | None = None
 ) -> Change:
     """
-    Compact a dataset that nobody else writes; takes its lock.
+    Take the lock of a dataset and compact it.
 
-    :param root: its folder
-    :param progress: is told the bytes done and to do
-    :param disk: the way to the disk
-    :raise DatasetError: if that cannot be done; the dataset is as it was
-    :raise VideoError: if a video cannot be read or written; the dataset is as it was
+    :param root: the dataset's folder
+    :param progress: receives the number of bytes done and the total
+    :param disk: file operations, which tests replace
+    :raise DatasetError: if the dataset cannot be compacted; it is unchanged then
+    :raise VideoError: if a video cannot be read or written; the dataset is unchanged then
     """
     disk = disk or Disk()
     with changing(root, disk) as locked:
@@ -64,13 +64,13 @@ def compact_dataset(
 
 def compact(root: Path, *, progress: Progress | None = None, disk: Disk | None = None) -> Change:
     """
-    Compact a dataset whose lock the caller holds; ``resumed_state`` tells how to go on in it.
+    Compact a dataset whose lock the caller holds; ``resumed_state`` reads its new state.
 
-    Blocks for as long as copying what is not in a full file takes. If there is nothing to do,
-    nothing on disk is touched.
+    Blocks while all files that are not full yet are copied. If no files can be joined, nothing
+    on disk changes.
 
-    :raise DatasetError: if that cannot be done; the dataset is as it was
-    :raise VideoError: if a video cannot be read or written; the dataset is as it was
+    :raise DatasetError: if the dataset cannot be compacted; it is unchanged then
+    :raise VideoError: if a video cannot be read or written; the dataset is unchanged then
     """
     begin_s = time.monotonic()
     disk = disk or Disk()
@@ -81,7 +81,7 @@ def compact(root: Path, *, progress: Progress | None = None, disk: Disk | None =
         plan = plan_compaction(catalog)
         if plan is None or not plan.joins:
             break
-        # What was joined may be smaller than its parts, and fit to its neighbour now.
+        # A joined file may be smaller than the sum of its parts, and fit its neighbour now.
         with rebuilding(root, disk) as tree:
             assemble_same(plan, tree, progress)
     return Change(
@@ -89,6 +89,6 @@ def compact(root: Path, *, progress: Progress | None = None, disk: Disk | None =
         before=before,
         after=measured(root),
         seconds=time.monotonic() - begin_s,
-        # The last plan joins nothing, and knows of every pair of files why.
+        # The last plan joins nothing, so it has the reason for every pair of files.
         remarks=tuple(plan.remarks) if plan else (),
     )

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A dataset without some of its episodes."""
+"""Deletion of episodes from a dataset."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from lerobot_streamrec.errors import ConfigError, RebuildError
 
 def plan_deletion(catalog: Catalog, indices: Collection[int]) -> Plan:
     """
-    Find the files of a dataset without some episodes; they are not joined to each other.
+    Plan the files of a dataset without some of its episodes; files are not joined.
 
     :param indices: indices of the episodes to delete
     :raise ConfigError: if there is no such episode, or if none would be left
@@ -66,19 +66,21 @@ def delete_episodes(
     disk: Disk | None = None,
 ) -> Change:
     """
-    Delete episodes for good; those after them get lower numbers. Takes the dataset's lock.
+    Take the lock of a dataset and delete episodes for good; later episodes get lower numbers.
 
-    Files without a deleted episode before or in them stay as they are. A video that cannot be cut
-    without encoding it again is kept whole: the deleted episode's pictures stay in it, unseen.
+    A file stays as it is if no deleted episode is in it or before it. A video that cannot be cut
+    without encoding it again is kept whole: it still contains the deleted episode's frames, which
+    no reader shows.
 
     :param root: the dataset's folder
-    :param indices: indices of the episodes
-    :param seen: state that somebody looked at when choosing them; None: nobody did
-    :param progress: is told the bytes done and to do
-    :param disk: the way to the disk
+    :param indices: indices of the episodes to delete
+    :param seen: the dataset as the user saw it when choosing the episodes; None: the user did not
+        look at it
+    :param progress: receives the number of bytes done and the total
+    :param disk: file operations, which tests replace
     :raise ConfigError: if there is no such episode, or if none would be left
-    :raise DatasetError: if that cannot be done; the dataset is as it was
-    :raise VideoError: if a video cannot be read or written; the dataset is as it was
+    :raise DatasetError: if they cannot be deleted; the dataset is unchanged then
+    :raise VideoError: if a video cannot be read or written; the dataset is unchanged then
     """
     begin_s = time.monotonic()
     disk = disk or Disk()

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Videos of a new dataset that are encoded, not copied: each episode by itself, then joined."""
+"""Encoding of a new dataset's videos: each episode is encoded by itself, then they are joined."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ from lerobot_streamrec.video.tools.reencode import encode_span
 @dataclass(frozen=True, slots=True)
 class EncodingJob:
     """
-    One new file.
+    The encoding of one new video file.
 
-    :param video_key: key of its camera
-    :param piece: the file that it replaces, and the episodes in it
-    :param file: its number
+    :param video_key: video key of the camera
+    :param piece: the old file, with its episodes
+    :param file: chunk and file number of the new file
     """
 
     video_key: str
@@ -56,7 +56,7 @@ class EncodingJob:
 
     @property
     def relative(self) -> PurePosixPath:
-        """Where it is to stand below the root."""
+        """The path of the new file below the root."""
         return self.file.path(VIDEO_PATH, self.video_key)
 
 
@@ -69,13 +69,13 @@ def write_encoded_files(
     cancel: threading.Event,
 ) -> dict[str, Places]:
     """
-    Encode files of a dataset into a new tree, several of them at once.
+    Encode videos of a dataset into a new tree, several of them at once.
 
     :param config: encoder settings that passed ``check_encoder``
-    :param progress: is told the frames done and to do
-    :param cancel: is set to give up
-    :return: per video key: where each episode stands
-    :raise InterruptedWorkError: if it was given up
+    :param progress: receives the number of frames done and the total
+    :param cancel: an event that another thread sets to stop the work
+    :return: the place of each episode, per video key
+    :raise InterruptedWorkError: if ``cancel`` was set
     :raise RebuildError: if a file cannot be written
     :raise VideoError: if a video cannot be read or written
     """
@@ -104,12 +104,12 @@ def _write_file(
     on_frame: Callable[[], None],
     cancel: threading.Event,
 ) -> None:
-    """Encode the episodes of a file; whatever is left of a failure goes with the tree."""
+    """Encode the episodes of a file; after a failure, its remains are removed with the tree."""
     episodes = job.piece.episodes
     if len(episodes) == 1:
         _encode(job, episodes[0], target, config, on_frame, cancel)
         return
-    # Beside the file, and gone before the tree takes the dataset's place.
+    # The parts lie beside the file, and are removed before the tree takes the dataset's place.
     parts = [target.with_name(f'.{target.stem}.{number}.mp4') for number in range(len(episodes))]
     for episode, part in zip(episodes, parts, strict=True):
         _encode(job, episode, part, config, on_frame, cancel)

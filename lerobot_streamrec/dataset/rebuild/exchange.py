@@ -12,14 +12,15 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-A whole dataset exchanged for another in one step.
+The exchange of a whole dataset for another in one step.
 
-Readers look at every parquet file below ``data`` and ``meta/episodes``, so that changing several
-files one after the other would show them a dataset that never was. Therefore the new files are
-put together in a hidden folder beside the dataset, and the two folders change names at once.
+Readers load every parquet file below ``data`` and ``meta/episodes``, so a reader that came while
+files were changed one by one would see a mixture of two datasets. Therefore the new files are
+written into a hidden folder beside the dataset, and one system call swaps the two folders.
 
-A marker tells, after a crash at any instant, which of the two is which: in the folder beside, it
-was never exchanged; in the dataset, it was, and what the folder beside holds is the past.
+After a crash, a marker file tells the two folders apart. If it is in the hidden folder, the
+exchange has not happened. If it is in the dataset, the exchange has happened, and the hidden
+folder holds the old dataset.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ _ELSEWHERE = 'Copy the dataset to another file system, or merge it to another ro
 
 
 def folder_beside(root: Path) -> Path:
-    """Return where the tree that is to replace a dataset is put together."""
+    """Return the hidden folder in which the replacement of a dataset is assembled."""
     return root.parent / f'.{root.name}.streamrec-rebuild'
 
 
@@ -64,16 +65,16 @@ def rebuilding(
     root: Path, disk: Disk, *, left_out: Collection[str] = ()
 ) -> Iterator[NewTree]:
     """
-    Put together a new tree for a dataset; it takes the dataset's place at the end of the block.
+    Assemble a new tree for a dataset; it takes the dataset's place at the end of the block.
 
-    The caller holds the dataset's lock. What is no part of the dataset is carried over. If the
-    block raises, the dataset is as it was.
+    The caller holds the dataset's lock. Foreign files are carried over. If the block raises, the
+    dataset is unchanged.
 
     :param root: the dataset's folder
-    :param disk: the way to the disk
-    :param left_out: files below the root that are not carried over, though no part of the
-        dataset; the block may link them elsewhere
-    :raise RebuildError: if it cannot be done here; nothing has changed then
+    :param disk: file operations, which tests replace
+    :param left_out: foreign files, as paths below the root, that are not carried over; the block
+        may link them elsewhere
+    :raise RebuildError: if the dataset cannot be replaced; nothing has changed then
     """
     root = root.resolve()
     finish_rebuild(root, disk)
@@ -99,21 +100,21 @@ def rebuilding(
             if isinstance(error, READ_ERRORS) and not isinstance(error, StreamrecError):
                 raise RebuildError(contents_refused(root, error)) from error
             raise
-        # The exchange has happened, and only bringing it to the disk at once has failed.
+        # The exchange itself has happened; only the sync that follows it has failed.
         if not isinstance(error, OSError):
             raise
         _log.warning('%s: %s', root, error)
     try:
         finish_rebuild(root, disk)
     except DatasetError as error:
-        # The exchange is done and whole; opening the dataset again removes the rest.
+        # The exchange is complete; the next opening of the dataset removes the old tree.
         _log.warning('%s', error)
 
 
 def contents_refused(root: Path, error: Exception) -> str:
-    """Return the error of a dataset whose files hold values that prevent the rewriting."""
+    """Return the error message for a dataset whose files hold values that prevent a rebuild."""
     return (
-        f'{root} cannot be written anew, nothing has changed: {type(error).__name__} '
+        f'cannot rebuild {root}, nothing has changed: {type(error).__name__} '
         f'{shown_value(str(error))}; `{streamrec_command("check", root)}` shows '
         'everything that is wrong there'
     )
@@ -121,9 +122,11 @@ def contents_refused(root: Path, error: Exception) -> str:
 
 def begin_tree(beside: Path, disk: Disk, left_out: Collection[str] = ()) -> None:
     """
-    Make the folder and its marker; raises OSError.
+    Create the folder and its marker.
 
-    :param left_out: what is not to be rescued from the old tree; a crash must not forget it
+    :param left_out: files that must not be rescued from the old tree; the marker lists them, so
+        that they are known after a crash too
+    :raise OSError: if the disk refuses
     """
     disk.make_folder(beside / OWN)
     content = json.dumps({'id': uuid.uuid4().hex, 'left_out': sorted(left_out)}).encode()
@@ -132,13 +135,14 @@ def begin_tree(beside: Path, disk: Disk, left_out: Collection[str] = ()) -> None
 
 def finish_rebuild(root: Path, disk: Disk | None = None) -> str:
     """
-    Bring to an end what a crash interrupted. The caller holds the lock of the dataset.
+    Finish or undo a rebuild that a crash interrupted. The caller holds the dataset's lock.
 
     :param root: the dataset's folder
-    :param disk: the way to the disk
-    :return: a sentence on what was done; empty if there was nothing to do
-    :raise DatasetError: if files cannot be moved or removed, or are not what they should be
-    :raise DatasetLockedError: if another process makes a dataset for this root
+    :param disk: file operations, which tests replace
+    :return: a sentence on the outcome; empty if no rebuild was interrupted
+    :raise DatasetError: if files cannot be moved or removed, or both folders have the marker
+    :raise RebuildError: if the hidden folder was not made by a rebuild
+    :raise DatasetLockedError: if another process builds a dataset for this root
     """
     root = root.resolve()
     disk = disk or Disk()
@@ -151,11 +155,11 @@ def finish_rebuild(root: Path, disk: Disk | None = None) -> str:
             refuse_unknown(beside, root)
             _refuse_being_built(beside, root)
             throw_away(beside, disk)
-            return f'{root} is as it was before a rebuild that was interrupted'
+            return f'an interrupted rebuild of {root} was undone; the dataset is unchanged'
         if (beside / REBUILD).exists():
             raise RebuildError(
-                f'{root} and {beside} both hold {REBUILD}: which of them is the dataset cannot be '
-                'told. Look after them by hand and delete one.'
+                f'{root} and {beside} both hold {REBUILD}, so it is unclear which of them is the '
+                'current dataset. Inspect both folders and delete the wrong one.'
             )
         if beside.exists():
             _rescue(beside, root, disk)
@@ -166,23 +170,23 @@ def finish_rebuild(root: Path, disk: Disk | None = None) -> str:
             f'the rebuild of {root} is done, but {error.filename or beside} cannot be removed: '
             f'{error.strerror or error}. Check that the folder is writable.'
         ) from error
-    return f'the rebuild of {root}, which was interrupted, is finished'
+    return f'an interrupted rebuild of {root} was finished'
 
 
 def _refuse_being_built(beside: Path, root: Path) -> None:
     """
-    Refuse to throw away what another process is putting together for the same root, as a merge.
+    Refuse to remove a tree that another process, such as a merge, is building for the same root.
 
-    :raise DatasetLockedError: naming it
+    :raise DatasetLockedError: naming that process
     """
     lock = beside / LOCK
-    # A tree that is to take the place of this dataset has the lock that the caller holds.
+    # A tree that is to replace this dataset contains the same lock file, held by the caller.
     if lock.exists() and not ((root / LOCK).exists() and lock.samefile(root / LOCK)):
         DatasetLock(beside).release()
 
 
 def _rescue(beside: Path, root: Path, disk: Disk) -> None:
-    """Move what only the old tree has: the quarantine folder, and files that came late."""
+    """Move the quarantine folder and files that came late from the old tree to the new one."""
     left_out = _left_out(root)
     for relative in list(foreign_files(beside)):
         if relative not in left_out and not os.path.lexists(root / relative):
@@ -192,7 +196,7 @@ def _rescue(beside: Path, root: Path, disk: Disk) -> None:
         disk.move(beside / QUARANTINE, root / QUARANTINE)
     for folder in (QUARANTINE, STAGING):
         kept = beside / folder
-        # Names that begin with a dot are of files that were never at their place.
+        # A leading dot marks a file that was never moved to its final name.
         names = [one.name for one in kept.iterdir()] if kept.is_dir() else []
         for name in sorted(name for name in names if not name.startswith('.')):
             disk.make_folder(root / QUARANTINE)
@@ -200,7 +204,7 @@ def _rescue(beside: Path, root: Path, disk: Disk) -> None:
 
 
 def _left_out(root: Path) -> frozenset[str]:
-    """Read from the marker what was left out on purpose; a marker of before says nothing of it."""
+    """Return the files that were left out on purpose; older markers do not list them."""
     try:
         return frozenset(json.loads((root / REBUILD).read_bytes()).get('left_out', ()))
     except (ValueError, AttributeError, TypeError):
@@ -217,9 +221,9 @@ def _free_name(path: Path) -> Path:
 
 def throw_away(beside: Path, disk: Disk, *, keep: frozenset[str] = frozenset()) -> None:
     """
-    Remove a tree that never took a dataset's place, its marker last.
+    Remove a tree that never took a dataset's place; its marker goes last.
 
-    :param keep: names in its own folder that stay, and the folder with them
+    :param keep: names of files in its ``OWN`` folder that stay, together with both folders
     """
     if beside.is_dir():
         for one in sorted(beside.iterdir()):
@@ -251,9 +255,9 @@ def _give_up(beside: Path, disk: Disk) -> None:
 
 def refuse_unknown(beside: Path, root: Path) -> None:
     """
-    Refuse to delete a folder of our name that no rebuild made.
+    Refuse to delete a folder that has the hidden folder's name but was not made by a rebuild.
 
-    :raise RebuildError: naming it
+    :raise RebuildError: naming the folder
     """
     if (beside / REBUILD).exists():
         return
@@ -266,7 +270,7 @@ def refuse_unknown(beside: Path, root: Path) -> None:
 
 
 def _try_exchange(beside: Path, disk: Disk) -> None:
-    """Find out whether folders can be exchanged here before hours of work; raises OSError."""
+    """Exchange two empty folders on trial, before hours of work; raise OSError if that fails."""
     pair = (beside / 'trial-a', beside / 'trial-b')
     for one in pair:
         disk.make_folder(one)
@@ -285,4 +289,4 @@ def _why_not(root: Path, error: OSError) -> str:
         reason = f'{root.parent} cannot be written to. Make it writable. {_ELSEWHERE}'
     elif is_disk_full(error):
         reason = 'the disk is full. Make room, and try again.'
-    return f'the files of {root} cannot be exchanged for new ones, nothing has changed: {reason}'
+    return f'cannot exchange the files of {root} for new ones, nothing has changed: {reason}'

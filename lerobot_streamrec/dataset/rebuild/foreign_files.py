@@ -12,13 +12,14 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Files and tables of indices that others keep in a dataset, which every tool carries along.
+Foreign files and index tables in a dataset, written by others and carried along by every tool.
 
-A tool that changes a dataset keeps them where they are. A merge takes them over from each
-dataset, and puts those whose names are taken into a folder of that dataset's name.
+A tool that changes a dataset keeps these files where they are. A merge copies them from each
+dataset, and puts files whose names are already taken into a folder named after their dataset.
 
-Readers take the row of a table at the place that the number names. A table of two datasets holds
-the rows of both, each once, and the numbers of the second one become others.
+The rows of an index table are addressed by their positions: a value in a column such as
+``subtask_index`` is a row number. A merged table holds every distinct row of the old tables once,
+so the values of the later datasets are renumbered.
 """
 
 from __future__ import annotations
@@ -47,9 +48,9 @@ Numbers = npt.NDArray[np.int64]
 
 def index_tables(root: Path, features: Mapping[str, FeatureSpec]) -> dict[str, str]:
     """
-    Find the tables of a dataset that a column refers to.
+    Find the tables of a dataset to which columns refer.
 
-    :return: per column such as ``subtask_index``: the path of its table below the root
+    :return: path of the table below the root, per column such as ``subtask_index``
     """
     columns = {
         key
@@ -66,7 +67,7 @@ def index_tables(root: Path, features: Mapping[str, FeatureSpec]) -> dict[str, s
 
 
 def _singulars(word: str) -> tuple[str, ...]:
-    """Return the possible plurals of a column name: categories, boxes, subtasks, speech."""
+    """Return possible singulars of a table name such as categories, boxes, subtasks or speech."""
     endings = (('ies', 'y'), ('es', ''), ('s', ''), ('', ''))
     return tuple(
         word.removesuffix(plural) + singular
@@ -78,11 +79,11 @@ def _singulars(word: str) -> tuple[str, ...]:
 @dataclass(frozen=True, slots=True)
 class UnitedTable:
     """
-    A table of several datasets.
+    One index table that replaces those of several datasets.
 
     :param path: path of the file below the root
     :param content: content of the file
-    :param numbers: per dataset: the new number of each old one
+    :param numbers: new row number of each old row, per dataset
     """
 
     path: str
@@ -92,11 +93,11 @@ class UnitedTable:
 
 def united_tables(catalogs: Sequence[Catalog]) -> dict[str, UnitedTable]:
     """
-    Make one table of those of several datasets, for every column that refers to one.
+    Unite the index tables of several datasets, for every column that refers to one.
 
     :return: tables by column; empty for a single dataset, whose tables stay as they are
-    :raise DatasetCorruptError: if a table cannot be read, or does not count its own rows
-    :raise DatasetsDifferError: if the columns of two tables do not fit together
+    :raise DatasetCorruptError: if a table cannot be read, or its own numbers are not 0, 1, ...
+    :raise DatasetsDifferError: if the columns of two tables cannot be united
     """
     if len(catalogs) < 2:
         return {}
@@ -119,9 +120,9 @@ def united_tables(catalogs: Sequence[Catalog]) -> dict[str, UnitedTable]:
 
 def read_index_table(root: Path, path: str, column: str) -> pa.Table:
     """
-    Read a table whose rows are referred to by their places.
+    Read a table whose rows are addressed by their positions.
 
-    :raise DatasetCorruptError: if it cannot be read, or numbers its rows in another way
+    :raise DatasetCorruptError: if it cannot be read, or numbers its rows other than 0, 1, ...
     """
     table = read_parquet(root / path)
     if column in table.column_names:
@@ -154,7 +155,7 @@ def _united(
         names = chosen[0].column_names
         if any(set(one.column_names) != set(names) for one in chosen):
             raise pa.ArrowInvalid('; '.join(', '.join(one.column_names) for one in chosen))
-        # Releases of pandas write texts as string or as large_string.
+        # Depending on its release, pandas writes text as string or as large_string.
         ordered = [one.select(names) for one in chosen]
         united = pa.concat_tables(ordered, promote_options='permissive')
     except pa.ArrowException as error:
@@ -168,14 +169,14 @@ def _united(
 
 
 MERGED_FROM = 'merged_from'
-"""The folder for files whose names are taken, with one folder for each dataset."""
+"""The folder for files whose names are already taken; it has one folder per dataset."""
 
 _READ_BY_ALL = re.compile(r'(data|meta/episodes)/[^/]+/[^/]+\.parquet')
 _SHOWN = 5
 
 
 def named(paths: Iterable[str]) -> str:
-    """Name files in a sentence; of many, the first ones."""
+    """Return a list of files for a sentence; of many files, only the first are named."""
     listed = list(paths)
     text = ', '.join(listed[:_SHOWN])
     return text if len(listed) <= _SHOWN else f'{text} and {len(listed) - _SHOWN} more'
@@ -184,10 +185,10 @@ def named(paths: Iterable[str]) -> str:
 @dataclass(frozen=True, slots=True)
 class ForeignFiles:
     """
-    Files that a merge takes over.
+    Foreign files that a merge copies.
 
-    :param copies: each file, and its place below the new root
-    :param remarks: a sentence for each file that moves elsewhere or is left out
+    :param copies: each file, and its path below the new root
+    :param remarks: sentences on files that are moved elsewhere or left out
     """
 
     copies: tuple[tuple[Path, str], ...]
@@ -195,9 +196,9 @@ class ForeignFiles:
 
     def copy(self, tree: NewTree) -> None:
         """
-        Make copies of all of them, since their owners edit them, in either place.
+        Copy all files; links would not do, because owners may edit the file in either place.
 
-        :raise RebuildError: if one cannot be read or written
+        :raise RebuildError: if a file cannot be read or written
         """
         for source, relative in self.copies:
             tree.copy(source, relative)
@@ -205,10 +206,10 @@ class ForeignFiles:
 
 def find_foreign_files(catalogs: Sequence[Catalog], united: Collection[str]) -> ForeignFiles:
     """
-    Decide on every file of datasets that are merged. Reads those whose names are taken.
+    Decide what becomes of every foreign file in a merge; compare files with the same name.
 
-    :param catalogs: the datasets, in their order
-    :param united: files that the caller makes one of
+    :param catalogs: the datasets to merge, in order
+    :param united: index tables, as paths below the root, that the caller unites itself
     """
     taken: dict[str, Path] = {}
     copies: list[tuple[Path, str]] = []
@@ -229,8 +230,8 @@ def find_foreign_files(catalogs: Sequence[Catalog], united: Collection[str]) -> 
                 copies.append((source, f'{MERGED_FROM}/{folder}/{relative}'))
         if moved:
             remarks.append(
-                f'{catalog.root} has different files with the names of files copied before; they '
-                f'are in {MERGED_FROM}/{folder}: {named(sorted(moved))}'
+                f'{catalog.root} has files whose names are taken by different files; '
+                f'these go to {MERGED_FROM}/{folder}: {named(sorted(moved))}'
             )
         if left:
             remarks.append(f'not copied from {catalog.root}: {named(sorted(left))}')
@@ -238,7 +239,7 @@ def find_foreign_files(catalogs: Sequence[Catalog], united: Collection[str]) -> 
 
 
 def numbered_meta_files(catalog: Catalog) -> list[str]:
-    """Name files of other writers in meta, which may hold episode numbers; a sentence or none."""
+    """Return a remark on foreign files in meta, which may hold old episode numbers."""
     tables = set(index_tables(catalog.root, catalog.info.features).values())
     found = sorted(
         one
@@ -247,7 +248,7 @@ def numbered_meta_files(catalog: Catalog) -> list[str]:
     )
     if not found:
         return []
-    return [f'{named(found)}: kept as they are; episode numbers in them are the old ones']
+    return [f'{named(found)}: kept as they are; any episode numbers in them are the old ones']
 
 
 def _folders(catalogs: Sequence[Catalog]) -> Iterator[str]:
@@ -259,7 +260,7 @@ def _folders(catalogs: Sequence[Catalog]) -> Iterator[str]:
 
 
 def _is_taken(relative: str, taken: Collection[str]) -> bool:
-    """Whether a file, or a folder where a file is to be, or the reverse, is there already."""
+    """Return whether this path, a file above it or a file below it exists already."""
     above = {str(one) for one in PurePosixPath(relative).parents}
     return relative in taken or any(
         one in above or one.startswith(f'{relative}/') for one in taken
@@ -267,10 +268,10 @@ def _is_taken(relative: str, taken: Collection[str]) -> bool:
 
 
 def _why_left(root: Path, relative: str) -> str:
-    """Name a file that a merge leaves where it is, with the reason; empty if it is copied."""
+    """Return the file and the reason why a merge does not copy it; empty if it is copied."""
     top, _, below = relative.partition('/')
     if below and top.startswith('.'):
-        # Version control and caches are about the folder that they stand in.
+        # Version control data and caches belong to the folder that contains them.
         return f'{top}/'
     if not (root / relative).is_file():
         return f'{relative} (a link)'

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""One dataset out of several."""
+"""Merging of several datasets into one."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ from lerobot_streamrec.errors import ConfigError, DatasetExistsError
 @dataclass(frozen=True, slots=True)
 class MergePlan:
     """
-    A dataset that is to be made of others.
+    The plan of a merged dataset.
 
     :param files: files of the new dataset
     :param info: content of its info.json
-    :param tables: tables beside tasks.parquet to which rows refer, by the referring columns
-    :param foreign: files that are no part of a dataset
+    :param tables: tables besides tasks.parquet to which rows refer, by the referring columns
+    :param foreign: files that are not part of the LeRobot format
     """
 
     files: Plan
@@ -58,15 +58,15 @@ class MergePlan:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Sentences on everything that is moved, left out or not joined."""
+        """Sentences on everything that is moved, overruled, left out or not joined."""
         return (*self.info.remarks, *self.foreign.remarks, *self.files.remarks)
 
 
 def plan_merge(catalogs: Sequence[Catalog]) -> MergePlan:
     """
-    Find the files of a dataset that holds all episodes of others, in the order given.
+    Plan a dataset that holds all episodes of the given datasets, in the given order.
 
-    :raise ConfigError: if there is no episode
+    :raise ConfigError: if no dataset has an episode
     :raise DatasetsDifferError: if the datasets are not of the same kind
     :raise DatasetCorruptError: if a file is missing or cannot be read
     """
@@ -87,7 +87,7 @@ def plan_merge(catalogs: Sequence[Catalog]) -> MergePlan:
 
 def check_roots(out: Path, roots: Sequence[Path]) -> None:
     """
-    Refuse to merge datasets into themselves.
+    Refuse a merge of a dataset with or into itself, and a target that is in use.
 
     :raise ConfigError: naming the root
     :raise DatasetExistsError: if the target is not empty, or lies in another dataset
@@ -103,7 +103,7 @@ def check_roots(out: Path, roots: Sequence[Path]) -> None:
     if out.is_dir() and not any(out.iterdir()):
         return
     if out.exists() or out.is_symlink():
-        raise DatasetExistsError(f'{out} is there already; merge to a folder that is not')
+        raise DatasetExistsError(f'{out} is there already; merge to an empty or new folder')
 
 
 def merge_datasets(
@@ -114,20 +114,20 @@ def merge_datasets(
     disk: Disk | None = None,
 ) -> Change:
     """
-    Make a dataset of all episodes of others, which stay as they are.
+    Make a new dataset of all episodes of the given datasets, which stay as they are.
 
-    Files that stay the same are linked where the file system allows it, not copied. Files that
-    are no part of a dataset are copied; of those with one name, the first stays at its place and
-    others go to ``merged_from``. The new dataset appears whole, or not at all.
+    Files that do not change are linked where the file system allows it, and copied elsewhere.
+    Foreign files are copied; of different files with the same name, the first keeps its path and
+    the others go to ``merged_from``. The new dataset appears whole, or not at all.
 
-    :param out: its folder, which is empty or not there
-    :param roots: folders of the others
-    :param progress: is told the bytes done and to do
-    :param disk: the way to the disk
+    :param out: folder of the new dataset, which is empty or does not exist
+    :param roots: folders of the datasets to merge
+    :param progress: receives the number of bytes done and the total
+    :param disk: file operations, which tests replace
     :raise ConfigError: if a root is named twice, or there is nothing to merge
     :raise DatasetExistsError: if ``out`` is not empty, or lies in another dataset
-    :raise DatasetLockedError: if one of them is being written
-    :raise DatasetsDifferError: if they are not of the same kind
+    :raise DatasetLockedError: if one of the datasets is being written
+    :raise DatasetsDifferError: if the datasets are not of the same kind
     :raise DatasetError: if a file cannot be read or written; nothing is left at ``out`` then
     """
     begin_s = time.monotonic()
@@ -154,7 +154,7 @@ def merge_datasets(
 
 
 def _keep_writers_out(root: Path, stack: ExitStack) -> None:
-    """Lock a dataset that recorders of ours write to; others, and what is read only, as it is."""
+    """Lock a dataset that has this recorder's folder, unless the dataset is read-only."""
     if (root / OWN).is_dir():
         try:
             stack.callback(DatasetLock(root).release)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Features and tasks of several datasets, united."""
+"""Union of the features and tasks of several datasets."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ TASK_INDEX = 'task_index'
 @dataclass(frozen=True, slots=True)
 class UnifiedTasks:
     """
-    Tasks of a new dataset, and what the numbers of the old ones become.
+    Tasks and index tables of a new dataset, with the new number of each old entry.
 
-    :param table: dataset by dataset, each one's in the order they had there
-    :param numbers: per dataset: the new number of each old one, -1 where no episode has it
-    :param others: tables of other things, by the columns that refer to them
+    :param table: tasks dataset by dataset, in the order of each dataset
+    :param numbers: new number of each old task, per dataset; -1 if no episode has the task
+    :param others: other index tables, by the columns that refer to them
     """
 
     table: TaskTable
@@ -50,7 +50,7 @@ class UnifiedTasks:
     others: Mapping[str, UnitedTable] = field(default_factory=dict)
 
     def keeps_numbers(self, episode: Kept) -> bool:
-        """Whether the task numbers in an episode's rows stay as they are, and all others."""
+        """Return whether the task numbers and other table references of an episode stay."""
         names = episode.catalog.tasks
         indices = [names.index(task) for task in episode.source.tasks]
         return all(self.numbers[episode.catalog][index] == index for index in indices) and all(
@@ -60,10 +60,10 @@ class UnifiedTasks:
 
     def renumbered(self, episode: Kept, rows: pa.Table) -> dict[str, Numbers]:
         """
-        Return the new numbers of an episode's rows, by their columns.
+        Return the new values of all columns that refer to tables, for an episode's rows.
 
-        :raise DatasetCorruptError: if a row has a task that meta/episodes does not know of, or
-            the number of a thing that no table holds
+        :raise DatasetCorruptError: if a row has a task that meta/episodes does not name, or
+            refers to a row that its table does not have
         """
         old = _numbers(rows, TASK_INDEX)
         new = _replaced(old, self.numbers[episode.catalog])
@@ -77,7 +77,7 @@ class UnifiedTasks:
             lost = old[(new < 0) & (old >= 0)]
             if len(lost):
                 raise _unknown(episode, column, lost, f'{table.path} has no such row')
-            # Below 0, writers say that a row has none.
+            # Writers use negative numbers for rows without an entry.
             found[column] = np.where(old < 0, old, new)
         return found
 
@@ -87,7 +87,7 @@ def _numbers(rows: pa.Table, column: str) -> Numbers:
 
 
 def _replaced(old: Numbers, numbers: Numbers) -> Numbers:
-    """Replace numbers by others; -1 where there is none."""
+    """Map old numbers to new ones; -1 where there is no new number."""
     known = (old >= 0) & (old < len(numbers))
     return np.where(known, np.append(numbers, -1)[np.where(known, old, -1)], -1)
 
@@ -103,9 +103,9 @@ def unified_tasks(
     kept: Sequence[Kept], others: Mapping[str, UnitedTable] | None = None
 ) -> UnifiedTasks:
     """
-    Give new numbers to the tasks of episodes: dataset by dataset, each in its own order.
+    Renumber the tasks of the given episodes: dataset by dataset, each in its own order.
 
-    :param others: tables of other things that rows refer to
+    :param others: other index tables to which rows refer
     :raise DatasetCorruptError: if an episode has a task that its dataset's table lacks
     """
     used: dict[Catalog, set[str]] = {}
@@ -133,12 +133,12 @@ def unified_tasks(
 
 
 def same_tasks(catalog: Catalog) -> UnifiedTasks:
-    """Keep a dataset's tasks as they are, whether or not an episode has them."""
+    """Keep all tasks of a dataset with their numbers, including tasks that no episode has."""
     numbers = np.arange(len(catalog.tasks), dtype=np.int64)
     return UnifiedTasks(TaskTable(catalog.tasks), {catalog: numbers})
 
 
-# How a camera was encoded may differ: it becomes unknown then.
+# The encoder settings of a camera may differ between datasets; they become unknown then.
 _ENCODER_KEYS = (
     'video.g',
     'video.crf',
@@ -149,12 +149,12 @@ _ENCODER_KEYS = (
 )
 _NO_OPTIONS = 'video.extra_options'
 
-# Facts that a video file states itself, so that info.json need not.
+# Facts that a video file states itself, for datasets whose info.json lacks them.
 _STREAM_KEYS = ('video.height', 'video.width', 'video.codec', 'video.pix_fmt', 'video.fps')
 
 _COMPARED = {'dtype', 'shape', 'names', 'info', 'video_info'}
 _COUNTED = {'total_episodes', 'total_frames', 'total_tasks', 'splits'}
-# The words of the first dataset count for these, and nothing is lost.
+# For these keys the first dataset's value counts, or a value is computed: no remark is needed.
 _OF_FIRST = {*_COUNTED, 'fps', 'features', 'tools', 'chunks_size'}
 _OF_FIRST |= {'data_files_size_in_mb', 'video_files_size_in_mb'}
 
@@ -162,10 +162,10 @@ _OF_FIRST |= {'data_files_size_in_mb', 'video_files_size_in_mb'}
 @dataclass(frozen=True, slots=True)
 class MergedInfo:
     """
-    The info.json of a dataset made of others.
+    The info.json of a merged dataset.
 
-    :param content: all of it; its counts are those of the first dataset
-    :param remarks: values of others that had to give way, each a sentence
+    :param content: whole content, with the counts of the first dataset
+    :param remarks: sentences on values of other datasets that were overruled
     """
 
     content: Mapping[str, Any]
@@ -174,12 +174,12 @@ class MergedInfo:
 
 def merged_info(catalogs: Sequence[Catalog]) -> MergedInfo:
     """
-    Compare datasets, and say in one info.json what each of them says in its own.
+    Compare datasets and unite their info.json files.
 
-    Wording does not count: an older marker of depth, names in a dictionary, and keys that only
-    some of the datasets have, which are all kept.
+    Differences of notation do not count, such as an older marker of depth or names in a
+    dictionary. Keys that only some of the datasets have are all kept.
 
-    :raise DatasetsDifferError: naming every difference to the first one
+    :raise DatasetsDifferError: naming every difference from the first dataset
     """
     first = catalogs[0]
     found = [text for other in catalogs[1:] for text in _differences(first, other)]
@@ -205,7 +205,7 @@ def merged_info(catalogs: Sequence[Catalog]) -> MergedInfo:
 
 
 class _Union:
-    """Unites the entries of several datasets; the first dataset that has an entry wins."""
+    """A union of the entries of several datasets; the first dataset that has an entry wins."""
 
     def __init__(self, catalogs: Sequence[Catalog]) -> None:
         self._catalogs = catalogs
@@ -217,8 +217,8 @@ class _Union:
         """
         Return all keys with their values.
 
-        :param where: the feature that it is said of; empty: the dataset
-        :param said: by each dataset
+        :param where: name of the feature that has the entries; empty for the dataset
+        :param said: entries of each dataset
         :param compared: keys that may differ without a remark
         """
         found: dict[str, Any] = {}
@@ -278,12 +278,12 @@ def _differences(first: Catalog, other: Catalog) -> list[str]:
 
 
 def _traits(catalog: Catalog, key: str) -> dict[str, Any]:
-    """Return all that must be equal of a feature; a name that is missing differs from nothing."""
+    """Return the traits of a feature that must be equal, as far as both datasets name them."""
     spec = catalog.info.features[key]
     traits: dict[str, Any] = {'dtype': spec.dtype, 'shape': list(spec.shape or ())}
     if spec.dtype in ('video', 'image'):
         return {**traits, **depth_traits(spec.info), **_stream_traits(catalog, key)}
-    # A number by itself is the same with a name and without.
+    # The name of a single number does not matter, so it may be missing.
     if spec.names is not None or spec.shape != (1,):
         traits['names'] = None if spec.names is None else list(spec.names)
     return traits
@@ -300,6 +300,6 @@ def _stream_traits(catalog: Catalog, key: str) -> dict[str, Any]:
         try:
             said = {**video_facts(path).as_info(), **said}
         except DatasetCorruptError:
-            # The copying of the file will report what is wrong with it.
+            # The error will be reported when the file is copied.
             return said
     return {**said, 'has_audio': bool(spec.info.get('has_audio'))}

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Episodes files of a new dataset: rows of existing ones that say where things stand now."""
+"""The meta/episodes files of a new dataset: existing rows with updated places and numbers."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ Row = dict[str, object]
 @dataclass(frozen=True, slots=True)
 class NewPlaces:
     """
-    Where the episodes of a new dataset stand.
+    The places and changed statistics of the episodes of a new dataset.
 
-    :param data: data file of each
-    :param meta: episodes file of each
-    :param videos: per video key
-    :param numbers: new statistics of the index columns of each episode in which they changed
-    :param counted_in_rows: cameras of which a count of pixels becomes one of rows
-    :param pictures: statistics of cameras that become others
+    :param data: data file of each episode
+    :param meta: episodes file of each episode
+    :param videos: place of each episode in its video, per video key
+    :param numbers: new values of the index columns, for each episode in which they change
+    :param counted_in_rows: cameras whose statistics count must become a number of rows, not pixels
+    :param pictures: new camera statistics, for each episode in which they change
     """
 
     data: Mapping[Kept, FileIndex]
@@ -58,7 +58,7 @@ class NewPlaces:
     pictures: Mapping[Kept, Mapping[str, FeatureStatistics]] = field(default_factory=dict)
 
     def is_unchanged(self, episode: Kept) -> bool:
-        """Whether an episode's metadata stay as they are."""
+        """Return whether an episode's row in meta/episodes stays as it is."""
         source = episode.source
         return (
             episode.is_at_its_place
@@ -78,13 +78,14 @@ def write_meta_files(
     on_bytes: Callable[[int], None],
 ) -> None:
     """
-    Fill the episodes files of a new tree: linked where nothing changes, written otherwise.
+    Fill the episodes files of a new tree: link unchanged files, write the others.
 
-    Columns that are not the format's are kept, empty where an episode has none: readers need the
-    same columns in all files. Of statistics, those are kept that all episodes have.
+    Readers need the same columns in all files. Columns outside the format are therefore kept in
+    every file, with nulls where an episode lacks them, and a statistics column is kept only if all
+    files have it.
 
     :raise DatasetCorruptError: if a file cannot be read
-    :raise RebuildError: if one cannot be written
+    :raise RebuildError: if a file cannot be written
     """
     schema = _common_schema(piece for group in groups for piece in group)
     for group, file in zip(groups, files, strict=True):
@@ -113,7 +114,7 @@ def _common_schema(pieces: Iterable[Piece]) -> pa.Schema:
     for schema in schemas.values():
         for one in schema:
             fields.setdefault(one.name, one)
-    # What others wrote may say in metadata how pandas is to read it, which is no longer so.
+    # The schema metadata is dropped: it may hold pandas settings for the old columns.
     return pa.schema(
         [
             one
@@ -135,13 +136,13 @@ def _may_stay(piece: Piece, places: NewPlaces, schema: pa.Schema) -> bool:
 def _rows_for_pixels(
     table: pa.Table, video_keys: Collection[str]
 ) -> dict[str, dict[int, object]]:
-    """Return the counts that are to be rows, and are not: per column by the row's place."""
+    """Return new values for counts of pixels that must be counts of rows, by column and row."""
     cells: dict[str, dict[int, object]] = {}
     lengths = table.column('length').to_pylist()
     for name in (statistics_column(key, 'count') for key in video_keys):
         counts = table.column(name).to_pylist() if name in table.column_names else []
         for place, (count, length) in enumerate(zip(counts, lengths, strict=False)):
-            # No writer samples more frames than there are rows.
+            # No writer samples more frames than there are rows, so a larger count is of pixels.
             if count and count[0] > length:
                 cells.setdefault(name, {})[place] = [length]
     return cells
@@ -170,7 +171,7 @@ def _rewritten(piece: Piece, places: NewPlaces, schema: pa.Schema) -> pa.Table:
 
 
 def _cells(episode: Kept, places: NewPlaces) -> Row:
-    """Return what an episode's row says otherwise now."""
+    """Return the new values in an episode's row."""
     cells: Row = {
         'episode_index': episode.episode_index,
         'dataset_from_index': episode.from_index,

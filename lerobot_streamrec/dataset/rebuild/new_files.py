@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The files of a dataset that is put together: its root, its data and its videos."""
+"""Creation of a new dataset's root folder, and of its data and video files."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ _LOCKED = frozenset({LOCK.name, OWNER.name})
 @contextmanager
 def building(root: Path, disk: Disk) -> Iterator[NewTree]:
     """
-    Put together a dataset beside its root; it is moved there at the end of the block.
+    Assemble a dataset beside its root, and move it there at the end of the block.
 
-    :param root: a folder that is empty or not there
-    :param disk: the way to the disk
-    :raise DatasetLockedError: if somebody else builds a dataset for the same root
-    :raise RebuildError: if it cannot be written; nothing is left then
+    :param root: a folder that is empty or does not exist
+    :param disk: file operations, which tests replace
+    :raise DatasetLockedError: if another process builds a dataset for the same root
+    :raise RebuildError: if the dataset cannot be written; nothing is left then
     """
     root = root.resolve()
     beside = folder_beside(root)
@@ -77,7 +77,7 @@ def building(root: Path, disk: Disk) -> Iterator[NewTree]:
         disk.sync_folders(beside)
         disk.move(beside, root)
         with suppress(OSError):
-            # It does no harm: the next one to open the dataset removes it.
+            # A marker that stays does no harm: the next process to open the dataset removes it.
             disk.remove(root / REBUILD)
     except (Exception, KeyboardInterrupt) as error:
         if not (root / OWN).exists():
@@ -104,15 +104,15 @@ def _cannot(root: Path, error: OSError) -> RebuildError:
 
 OnBytes = Callable[[int], None]
 RowsOf = Callable[[Piece, list[str] | None], Iterator[tuple[Kept, pa.Table]]]
-"""Reads some columns, or all, of a data file, episode by episode."""
+"""A function that reads the given columns (None: all) of a data file, episode by episode."""
 
 
 def rows_of(piece: Piece, columns: list[str] | None = None) -> Iterator[tuple[Kept, pa.Table]]:
     """
-    Read the rows of a data file, episode by episode, as they are.
+    Read the unchanged rows of a data file, episode by episode.
 
-    :param columns: columns to read, ``episode_index`` among them; None: everything
-    :raise DatasetCorruptError: if the file does not hold the rows of its episodes in one stretch
+    :param columns: columns to read, including ``episode_index``; None: all columns
+    :raise DatasetCorruptError: if rows of an episode are missing or not contiguous
     """
     table = read_parquet(piece.path, columns)
     numbers = table.column('episode_index').to_numpy()
@@ -136,12 +136,12 @@ def write_data_files(
     read: RowsOf = rows_of,
 ) -> None:
     """
-    Fill the data files of a new tree: linked where no number changes, written otherwise.
+    Fill the data files of a new tree: link files in which no number changes, write the others.
 
     :param groups: pieces of each file
-    :param files: their numbers
-    :param on_bytes: is told the size of what is done
-    :param read: function that reads whatever is not linked
+    :param files: chunk and file number of each file
+    :param on_bytes: receives the number of bytes processed at each step
+    :param read: function that reads the files that are not linked
     :raise DatasetCorruptError: if rows are missing
     :raise RebuildError: if a file cannot be written
     """
@@ -174,7 +174,7 @@ def _is_unchanged(piece: Piece, tasks: UnifiedTasks) -> bool:
 
 
 def _writer_like(piece: Piece, path: object, schema: pa.Schema) -> pq.ParquetWriter:
-    """Open a file with some columns and their metadata, and the compression of another file."""
+    """Open a parquet file with the given schema, and with the compression of a piece's file."""
     with pq.ParquetFile(piece.path) as file:
         compression = file.metadata.row_group(0).column(0).compression.lower()
         return pq.ParquetWriter(
@@ -210,16 +210,16 @@ def write_video_files(
     on_bytes: Callable[[int], None],
 ) -> Places:
     """
-    Fill one camera's files of a new tree.
+    Fill the video files of one camera in a new tree.
 
-    A video that cannot be cut is linked as a whole, and its episodes stay where they are in it.
+    A video that cannot be cut is linked as a whole, so its episodes keep their timestamps.
 
-    :param video_key: key of the camera
+    :param video_key: video key of the camera
     :param groups: pieces of each file
-    :param files: their numbers
+    :param files: chunk and file number of each file
     :param surveys: surveys of the videos
-    :param on_bytes: is told the size of what is done
-    :return: where each episode stands
+    :param on_bytes: receives the number of bytes processed at each step
+    :return: the place of each episode
     :raise RebuildError: if a file cannot be linked or copied
     :raise VideoError: if a file cannot be read or written
     """
@@ -243,7 +243,7 @@ def write_video_files(
 def _segments(
     video_key: str, group: Sequence[Piece], surveys: VideoSurveys
 ) -> list[Segment] | None:
-    """Find what is to be copied; None: the one file is taken as it is."""
+    """Return the segments to copy; None if the only file of the group is linked as it is."""
     if len(group) > 1:
         return [one for piece in group for one in surveys.segments(video_key, piece)]
     if group[0].is_whole:
@@ -264,7 +264,7 @@ def _where_they_were(video_key: str, piece: Piece, file: FileIndex) -> Places:
 
 
 def one_after_another(group: Sequence[Piece], file: FileIndex) -> Places:
-    """Return where episodes stand in a file that holds them and nothing else."""
+    """Return the places of episodes in a file that holds their frames and no others."""
     found, frame = {}, 0
     for piece in group:
         fps = piece.catalog.info.fps

@@ -12,15 +12,15 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Statistics of a dataset that is put together, counted again where none are known.
+Statistics of a new dataset, computed from its rows and from the statistics of its sources.
 
-Statistics of numbers are computed anew from the rows, exactly. Pictures are not decoded for it:
-where all of a dataset's episodes are taken, its own statistics count; otherwise those of the
+Statistics of numbers are computed exactly from the rows. Frames are not decoded: if all episodes
+of a source are kept, the source's own statistics are used; otherwise the statistics of its
 episodes are added up, with exact quantiles if the episodes' histograms are known
-(dataset/format/histograms.py). Each episode and each dataset has the weight of its rows.
+(dataset/format/histograms.py). Each episode and each source is weighted by its number of rows.
 
-LeRobot 0.4 squared pixels in 8 bits: it stored a standard deviation of 0 for nearly all pictures,
-so these are counted again.
+Frames are decoded only where a standard deviation is impossible. LeRobot 0.4 squared pixels in 8
+bits, and so stored a standard deviation of 0 for nearly all frames.
 """
 
 from __future__ import annotations
@@ -54,11 +54,12 @@ Counted = dict[Kept, dict[str, FeatureStatistics]]
 
 def counted_again(kept: Sequence[Kept], remarks: list[str]) -> Counted:
     """
-    Decode the episodes of which a camera's deviation is smaller than its quantiles allow for.
+    Decode the episodes whose stated standard deviation contradicts their quantiles.
 
     :param kept: episodes, of any datasets
-    :param remarks: takes the videos that cannot be decoded; their stated statistics stay
-    :return: statistics per episode and camera: as stated, but for the deviation
+    :param remarks: receives a sentence for each video that cannot be decoded and so keeps its
+        stated statistics
+    :return: the stated statistics with a new standard deviation, per episode and camera
     """
     found: Counted = defaultdict(dict)
     for (catalog, key, path), members in _impossible(kept).items():
@@ -71,10 +72,10 @@ def counted_again(kept: Sequence[Kept], remarks: list[str]) -> Counted:
         try:
             counted = statistics_of_frames(path, camera, fps, spans)
         except (DatasetCorruptError, ValueError) as error:
-            remarks.append(f'the old statistics of {path} stay, since it cannot be read: {error}')
+            remarks.append(f'cannot read {path}, so its old statistics are kept: {error}')
             continue
         for (one, stated), statistics in zip(ordered, counted, strict=True):
-            # All else was right, and taken before the codec.
+            # The other values were right, and were computed from frames before encoding.
             values = {**stated.values, 'std': statistics.values['std']}
             found[one][key] = replace(stated, values=values)
     return found
@@ -83,7 +84,7 @@ def counted_again(kept: Sequence[Kept], remarks: list[str]) -> Counted:
 def _impossible(
     kept: Sequence[Kept],
 ) -> dict[tuple[Catalog, str, Path], list[tuple[Kept, FeatureStatistics]]]:
-    """Return the episodes to count again and their stated statistics, by their videos."""
+    """Return the episodes with an impossible deviation and their statistics, by video."""
     found = defaultdict(list)
     at = {(one.catalog, one.source.episode_index): one for one in kept}
     for catalog in dict.fromkeys(one.catalog for one in kept):
@@ -103,21 +104,21 @@ def _impossible(
 _NO_NUMBERS = {'video', 'image', 'string', 'language'}
 _NO_STATISTICS = {'string', 'language'}
 
-# Adding up distributions costs the same for few rows as for many.
+# Merging distributions costs the same for few rows as for many, so rows are merged in batches.
 _ROWS_AT_ONCE = 50_000
 
 
 @dataclass(slots=True)
 class NewStatistics:
     """
-    What is known of the rows of a new dataset.
+    Statistics and new numbers of a new dataset.
 
-    :param features: statistics of each
-    :param numbers: new statistics of the index columns of every episode in which they change
-    :param counted_in_rows: cameras whose episodes may not state a count of pixels any more,
-        because other episodes count frames
-    :param pictures: statistics of episodes that could not be as they were stated
-    :param remarks: inexact statistics, each a sentence
+    :param features: statistics of each feature
+    :param numbers: new values of the index columns, for every episode in which they change
+    :param counted_in_rows: cameras whose episodes must all count rows, not pixels, because some
+        of them do
+    :param pictures: corrected statistics of episodes whose stated ones were impossible
+    :param remarks: one sentence for each inexact result
     """
 
     features: AllStatistics = field(default_factory=dict)
@@ -136,9 +137,9 @@ def new_statistics(
     """
     Compute the statistics of a new dataset.
 
-    :param kept: its episodes
-    :param pieces: the data files that they stand in
-    :param on_bytes: is told the size of what is read
+    :param kept: episodes of the new dataset
+    :param pieces: pieces of the data files that hold their rows
+    :param on_bytes: receives the number of bytes read at each step
     :raise DatasetCorruptError: if rows are missing or cannot be read
     """
     specs = kept[0].catalog.info.features
@@ -173,15 +174,16 @@ def episode_values(
     specs: Mapping[str, FeatureSpec],
 ) -> dict[str, npt.NDArray[np.float64]]:
     """
-    Return the numbers of an episode's rows, as they will be.
+    Return the numeric values of an episode's rows, with their new numbers.
 
-    :param numbers: the new ones of its rows, by their columns
+    :param numbers: new values of columns that refer to tables
     :param specs: numeric features
-    :return: per feature ``(n, last dimension)``, n the rows times all other dimensions
+    :return: array ``(n, last dimension)`` per feature; n is the number of rows times all other
+        dimensions
     """
     length = episode.source.length
     new = {
-        # The column is rounded to float32; LeRobot's statistics are of what it stands for.
+        # The column is rounded to float32, but LeRobot's statistics use the exact times.
         'timestamp': _values(rows, 'frame_index', 1) / episode.catalog.info.fps,
         'episode_index': np.full(length, episode.episode_index),
         'index': episode.from_index + np.arange(length),
@@ -197,9 +199,9 @@ def episode_values(
 
 class Sums:
     """
-    Statistics of numeric features, batch by batch.
+    Statistics of numeric features, accumulated batch by batch.
 
-    :param specs: all features
+    :param specs: all features; those without numbers are ignored
     """
 
     def __init__(self, specs: Mapping[str, FeatureSpec]) -> None:
@@ -210,13 +212,13 @@ class Sums:
         self._not_finite: set[str] = set()
 
     def add(self, episode: Kept, rows: pa.Table, numbers: Mapping[str, Numbers]) -> None:
-        """Take the rows of an episode, by its new numbers."""
+        """Add the rows of an episode, with their new numbers."""
         self.add_values(episode_values(episode, rows, numbers, self.specs), len(rows))
 
     def add_values(
         self, values: Mapping[str, npt.NDArray[np.float64]], num_rows: int
     ) -> None:
-        """Take what ``episode_values`` returned."""
+        """Add values that ``episode_values`` returned."""
         for key, one in values.items():
             self._waiting[key].append(one)
         self._num_waiting += num_rows
@@ -236,7 +238,7 @@ class Sums:
                 self._not_finite.add(key)
             if key in self._not_finite:
                 continue
-            # Of matrices, LeRobot pools all dimensions but the last, and counts rows.
+            # LeRobot pools all dimensions of a matrix but the last, and counts rows.
             one = replace(vector_statistics(values), num_rows=self._num_waiting)
             self._totals[key] = self._totals[key].merged(one) if key in self._totals else one
         self._waiting.clear()
@@ -256,12 +258,12 @@ def picture_total(
     kept: Sequence[Kept], key: str, found: NewStatistics
 ) -> FeatureStatistics | None:
     """
-    Add up what is known of a feature, dataset by dataset.
+    Add up the stated statistics of a feature, dataset by dataset.
 
-    :param kept: episodes
+    :param kept: episodes of the new dataset
     :param key: name of a camera, or of a feature with numbers that are not finite
-    :param found: has the episodes that were counted again; takes remarks on inexact results
-    :return: None if a dataset has no statistics of it
+    :param found: holds corrected statistics of episodes, and receives remarks on inexact results
+    :return: None if a dataset has no statistics of the feature
     """
     remarks = found.remarks
     chosen: dict[Catalog, list[Kept]] = defaultdict(list)
@@ -284,7 +286,7 @@ def picture_total(
             num_rows = sum(one.source.length for one in episodes)
             parts = [replace(whole, num_rows=num_rows, distributions=None).counted_like(whole)]
         if parts is None:
-            remarks.append(f'{catalog.root} has no statistics of {key}; nor has the result')
+            remarks.append(f'{catalog.root} has no statistics of {key}; the result lacks them too')
             return None
         for part in parts:
             total = part if total is None else total.merged(part)

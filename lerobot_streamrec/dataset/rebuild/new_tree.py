@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A new tree beside the root, written so that a crash leaves one of both."""
+"""A new tree beside the root, and the file operations that build it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from lerobot_streamrec.errors import RebuildError
 _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100
 
-# What says that there are no hard links here, or not to this file; a copy does as well then.
+# These errors mean that hard links do not work here or for this file; a copy does instead.
 _NO_LINK = {
     errno.EACCES,
     errno.EMLINK,
@@ -60,22 +60,22 @@ _NO_LINK = {
 
 class Disk:
     """
-    What a rebuild does to the disk; every method raises OSError if it cannot.
+    The file operations of a rebuild; every method raises OSError if the disk refuses.
 
-    Tests inject faults by a subclass.
+    Tests inject faults with a subclass.
     """
 
     def make_folder(self, path: Path) -> None:
-        """Make a folder and those above it; it may be there."""
+        """Create a folder and its parents, if they do not exist yet."""
         path.mkdir(parents=True, exist_ok=True)
 
     def link(self, source: Path, target: Path, *, or_copy: bool = True) -> None:
         """
-        Give a file a second name; where that is not possible, copy it.
+        Make a hard link to a file; copy the file where links are not possible.
 
-        :param source: a file, or a link to one
-        :param target: a name that nothing has
-        :param or_copy: False: it must be the same file
+        :param source: a file, or a symbolic link to one
+        :param target: a path that does not exist yet
+        :param or_copy: False to raise OSError instead of copying
         """
         try:
             os.link(source.resolve(), target)
@@ -85,27 +85,27 @@ class Disk:
             self.copy(source, target)
 
     def copy(self, source: Path, target: Path) -> None:
-        """Make a file with the content of another; it is on the disk when this returns."""
+        """Copy a file; the copy is synced to the disk when this returns."""
         shutil.copyfile(source, target)
         self.settle(target)
 
     def write(self, path: Path, content: bytes) -> None:
-        """Make a file that is on the disk when this returns."""
+        """Write a file; it is synced to the disk when this returns."""
         path.write_bytes(content)
         self.settle(path)
 
     def settle(self, path: Path) -> None:
-        """Bring a file that somebody else has written to the disk."""
+        """Set the mode of a file that another function has written, and sync it to the disk."""
         path.chmod(FILE_MODE)
         sync_file(path)
 
     def sync_folders(self, path: Path) -> None:
-        """Bring the entries of a folder, and of all below it, to the disk."""
+        """Sync the entries of a folder, and of all folders below it, to the disk."""
         for folder, _, _ in os.walk(path, topdown=False):
             sync_folder(Path(folder))
 
     def give_to_owner_of(self, like: Path, path: Path) -> None:
-        """As root, give what root has made to the user whose dataset it is."""
+        """Give files that root has made to the dataset's owner, if this process runs as root."""
         owner = like.stat()
         if os.geteuid() != 0 or owner.st_uid == 0:
             return
@@ -115,7 +115,7 @@ class Disk:
                     os.chown(one, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
     def exchange(self, one: Path, other: Path) -> None:
-        """Give two folders each other's name, in one step that happens or does not."""
+        """Swap the names of two folders in one atomic step."""
         libc = ctypes.CDLL(None, use_errno=True)
         function = getattr(libc, 'renameat2', None)
         if function is None:
@@ -127,17 +127,17 @@ class Disk:
         sync_folder(one.parent)
 
     def move(self, source: Path, target: Path) -> None:
-        """Give a file or folder another name on the same file system."""
+        """Rename a file or folder within its file system."""
         source.rename(target)
         sync_folder(target.parent)
 
     def remove(self, path: Path) -> None:
-        """Delete a file; it may be missing."""
+        """Delete a file if it exists."""
         path.unlink(missing_ok=True)
         sync_folder(path.parent)
 
     def remove_tree(self, path: Path) -> None:
-        """Delete a folder with all that is in it; it may be missing."""
+        """Delete a folder with its content if it exists."""
         if path.exists():
             shutil.rmtree(path)
 
@@ -152,7 +152,7 @@ _NUMBERED = re.compile(
 
 
 def is_of_dataset(relative: str) -> bool:
-    """Whether a path below a root names a file of a dataset, and not one that somebody added."""
+    """Return whether a path below the root names a file of the dataset, not a foreign file."""
     return (
         relative in _OF_DATASET
         or relative.startswith(_OF_DATASET_BELOW)
@@ -161,7 +161,7 @@ def is_of_dataset(relative: str) -> bool:
 
 
 def foreign_files(root: Path) -> Iterator[str]:
-    """Yield the path below the root of every file or symbolic link that is not the dataset's."""
+    """Yield every file or symbolic link that is not the dataset's, as a path below the root."""
     features = known_features(root)
     for folder, folders, names in os.walk(root):
         links = [name for name in folders if (Path(folder) / name).is_symlink()]
@@ -172,17 +172,17 @@ def foreign_files(root: Path) -> Iterator[str]:
 
 
 def _is_of_no_camera(relative: str, features: Collection[str]) -> bool:
-    """Whether a video is of a camera that info.json does not know, if it knows anything."""
+    """Return whether a path is of a video whose camera is not a feature in info.json."""
     folder, _, below = relative.partition('/')
     return folder == 'videos' and bool(features) and below.split('/')[0] not in features
 
 
 class NewTree:
     """
-    The folder that is to take a dataset's place.
+    A folder that will take a dataset's place.
 
-    :param folder: exists, and is on the file system of the dataset
-    :param disk: the way to the disk
+    :param folder: an existing folder on the file system of the dataset
+    :param disk: file operations, which tests replace
     """
 
     def __init__(self, folder: Path, disk: Disk) -> None:
@@ -190,11 +190,11 @@ class NewTree:
         self._disk = disk
         self._folders: set[Path] = set()
         self.sources: dict[str, Path] = {}
-        """Per path below the folder: the file that was taken over there as it is."""
+        """The source file of each linked file, by its path below the folder."""
 
     def link(self, source: Path, relative: PurePosixPath | str, *, or_copy: bool = True) -> None:
         """
-        Take over a file as it is.
+        Link a file into the tree.
 
         :raise RebuildError: if it cannot be read or the disk is full
         """
@@ -208,7 +208,7 @@ class NewTree:
 
     def copy(self, source: Path, relative: PurePosixPath | str) -> None:
         """
-        Make a file with the content of another.
+        Copy a file into the tree.
 
         :raise RebuildError: if it cannot be read or the disk is full
         """
@@ -218,7 +218,7 @@ class NewTree:
 
     def write(self, relative: PurePosixPath, content: bytes) -> None:
         """
-        Make a small file.
+        Write a small file.
 
         :raise RebuildError: if the disk is full
         """
@@ -227,7 +227,7 @@ class NewTree:
             self._disk.write(target, content)
 
     def place(self, relative: PurePosixPath | str) -> Path:
-        """Make the folder of a file that somebody else will write; call ``settle`` after that."""
+        """Create the folder for a file that the caller writes and then passes to ``settle``."""
         path = self.folder / relative
         if path.parent not in self._folders:
             with self._explaining(path.parent):
@@ -236,7 +236,7 @@ class NewTree:
         return path
 
     def settle(self, path: Path) -> None:
-        """Bring a file that was written at its place to the disk."""
+        """Sync a file that the caller has written to the disk."""
         with self._explaining(path):
             self._disk.settle(path)
 
@@ -253,9 +253,9 @@ class NewTree:
 
 def carry_over(root: Path, tree: NewTree, left_out: Collection[str] = ()) -> None:
     """
-    Take over what is no part of the dataset, and the lock, which goes on excluding others.
+    Link foreign files into the new tree, and the lock file, so that the held lock stays valid.
 
-    :param left_out: files that are not taken over
+    :param left_out: foreign files that are not carried over
     :raise RebuildError: if a file cannot be linked or copied
     """
     if (root / STAGING).is_dir():
@@ -272,7 +272,7 @@ def carry_over(root: Path, tree: NewTree, left_out: Collection[str] = ()) -> Non
 
 
 def _empty_folders(root: Path) -> Iterator[str]:
-    """Yield the folders that somebody has made for files to come."""
+    """Yield empty foreign folders, which somebody may have made for later files."""
     for folder, folders, names in os.walk(root):
         relative = Path(folder).relative_to(root).as_posix()
         if not folders and not names and not is_of_dataset(f'{relative}/'):
@@ -281,7 +281,7 @@ def _empty_folders(root: Path) -> Iterator[str]:
 
 def refuse_linked_folders(root: Path) -> None:
     """
-    Refuse a dataset whose folders are elsewhere: one exchange would not change them together.
+    Refuse a dataset with linked folders, because one exchange would not replace their content.
 
     :raise RebuildError: naming the folder
     """

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Pieces of data and video files that episodes are made of."""
+"""Pieces of data, meta and video files: the parts from which new files are made."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class Kept:
     """
     One episode of the new dataset.
 
-    :param catalog: the dataset it comes from
-    :param source: description of it there
-    :param episode_index: its number now
-    :param from_index: global number of its first row now
+    :param catalog: dataset that the episode comes from
+    :param source: the episode's row in that dataset
+    :param episode_index: new index of the episode
+    :param from_index: new global index of its first row
     """
 
     catalog: Catalog
@@ -53,7 +53,7 @@ class Kept:
 
     @property
     def is_at_its_place(self) -> bool:
-        """Whether the numbers in its rows stay as they are."""
+        """True if the numbers in its rows stay as they are."""
         return (self.episode_index, self.from_index) == (
             self.source.episode_index,
             self.source.from_index,
@@ -63,13 +63,13 @@ class Kept:
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
     """
-    Consecutive episodes that stand in one file.
+    Consecutive episodes in one file.
 
-    :param path: the file
-    :param file: its number in the dataset it comes from
-    :param episodes: not empty
-    :param is_whole: True if no other episode stands in the file
-    :param size_bytes: size of the file, or of their share of it
+    :param path: path of the file
+    :param file: chunk and file number in the dataset that it comes from
+    :param episodes: at least one episode
+    :param is_whole: True if the file holds no other episode
+    :param size_bytes: size of the file, or the estimated share of these episodes
     """
 
     path: Path
@@ -80,17 +80,17 @@ class Piece:
 
     @property
     def catalog(self) -> Catalog:
-        """The dataset that the file belongs to."""
+        """The dataset to which the file belongs."""
         return self.episodes[0].catalog
 
     @property
     def seconds(self) -> float:
-        """How long the episodes last together."""
+        """The total duration of the episodes."""
         return sum(one.source.length for one in self.episodes) / self.catalog.info.fps
 
 
 def kept_episodes(chosen: Iterable[tuple[Catalog, EpisodeRow]]) -> tuple[Kept, ...]:
-    """Give the episodes of a new dataset their numbers, in this order."""
+    """Number the episodes of a new dataset in the given order."""
     kept: list[Kept] = []
     from_index = 0
     for catalog, source in chosen:
@@ -105,11 +105,11 @@ def pieces_of(
     path_of: Callable[[Catalog, FileIndex], Path],
 ) -> list[Piece]:
     """
-    Gather episodes that follow each other and stand in one file.
+    Group consecutive episodes that are in the same file.
 
-    :param file_of: the file of one kind that an episode stands in
-    :param path_of: where it is
-    :raise DatasetCorruptError: if there is no such file
+    :param file_of: returns the file, of one kind, that holds an episode
+    :param path_of: returns the path of a file
+    :raise DatasetCorruptError: if a file is missing
     """
     counts = {
         catalog: Counter(map(file_of, catalog.episodes))
@@ -134,11 +134,11 @@ def packed(
     limit_s: float = float('inf'),
 ) -> list[list[Piece]]:
     """
-    Put neighbours together as long as a file does not become too large.
+    Join neighbouring pieces as long as a file does not become too large.
 
-    :param can_join: asked only where two neighbours would fit into one file
-    :param limit_bytes: size limit of a file; what is larger already stays as it is
-    :param limit_s: how long a file may last
+    :param can_join: called only for neighbours that would fit into one file
+    :param limit_bytes: size limit of a file; a larger piece keeps its own file
+    :param limit_s: limit of a file's duration
     :return: the pieces of each new file
     """
     groups: list[list[Piece]] = []
@@ -155,18 +155,18 @@ def packed(
 
 
 def first_frame(video_key: str, episode: Kept) -> int:
-    """Return the place of an episode's first frame in the file it comes from."""
+    """Return the position of an episode's first frame in its source file."""
     return round(episode.source.videos[video_key].from_timestamp * episode.catalog.info.fps)
 
 
 @dataclass(slots=True)
 class VideoSurveys:
     """
-    What is known of the videos of a plan; each is read once.
+    Surveys of the videos of a plan; each video is read once.
 
-    :param remarks: why files were left as they are, each a sentence
-    :param to_first_error: True if files may end in the middle, or have frames a little off their
-        places
+    :param remarks: sentences on why files are left as they are
+    :param to_first_error: True to accept files that are cut short, or that have frames slightly
+        off their timestamps
     """
 
     remarks: list[str] = field(default_factory=list)
@@ -176,9 +176,9 @@ class VideoSurveys:
 
     def segments(self, video_key: str, piece: Piece) -> list[Segment]:
         """
-        Find the frames of a piece's episodes.
+        Return the segments of the video that hold the frames of a piece's episodes.
 
-        :raise VideoError: if they cannot be copied
+        :raise VideoError: if the segments cannot be copied
         """
         video = self._survey(piece)
         runs: list[list[int]] = []
@@ -194,9 +194,9 @@ class VideoSurveys:
         return [Segment(video, begin, length) for begin, length in runs]
 
     def can_join(self, video_key: str, one: Piece, other: Piece) -> bool:
-        """Tell whether two pieces may stand in one file; why not becomes a remark."""
+        """Return whether two pieces may be joined; if not, the reason becomes a remark."""
         try:
-            # Whole files are read only if nothing at their beginning speaks against it.
+            # Whole files are read only if their headers match.
             problem = difference(*(self._traits_of(piece) for piece in (one, other)))
             if problem:
                 raise VideoError(f'{other.path} is not joined to the file before it: {problem}')

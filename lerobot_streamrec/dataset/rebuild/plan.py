@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Which episodes go into which file, and the account of a change."""
+"""The plan of a new dataset's files, locks around a change, and the report of a change."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ from lerobot_streamrec.installed import streamrec_command
 @dataclass(frozen=True, slots=True)
 class Measure:
     """
-    How large a dataset is.
+    The size of a dataset.
 
-    :param num_files: its data, episodes and video files
-    :param size_bytes: size of them
+    :param num_files: number of data, episodes and video files
+    :param size_bytes: total size of these files
     """
 
     num_files: int
@@ -52,14 +52,13 @@ class Measure:
 @dataclass(frozen=True, slots=True)
 class Change:
     """
-    What a tool has done.
+    The report of a tool on its work.
 
-    :param num_episodes: episodes of the dataset now
-    :param before: state of the dataset before
-    :param after: state of the dataset after
-    :param seconds: how long it took
-    :param remarks: parts that stayed as they were, with the reason, and inexact parts, each in
-        a sentence
+    :param num_episodes: number of episodes after the change
+    :param before: size of the dataset before the change
+    :param after: size of the dataset after the change
+    :param seconds: duration of the work
+    :param remarks: sentences on parts that were left as they were, and on inexact results
     """
 
     num_episodes: int
@@ -70,7 +69,7 @@ class Change:
 
 
 def measured(*roots: Path) -> Measure:
-    """Count the files of datasets, and add up their sizes."""
+    """Return the number of files of the given datasets, and their total size."""
     patterns = ('data/*/*.parquet', 'meta/episodes/*/*.parquet', 'videos/*/*/*.mp4')
     found = chain.from_iterable(root.glob(one) for root in roots for one in patterns)
     sizes = [path.stat().st_size for path in found]
@@ -80,13 +79,13 @@ def measured(*roots: Path) -> Measure:
 @contextmanager
 def locked(root: Path, disk: Disk) -> Iterator[Path]:
     """
-    Lock a dataset, broken or not, and bring to an end a rebuild that a crash interrupted.
+    Lock a dataset, broken or not, and finish or undo a rebuild that a crash interrupted.
 
-    :param root: its folder
-    :return: the folder, without symbolic links
-    :raise DatasetLockedError: if a recorder or another tool writes there
-    :raise DatasetCorruptError: if there is no dataset
-    :raise RebuildError: if it cannot be written to
+    :param root: the dataset's folder
+    :return: the folder with symbolic links resolved
+    :raise DatasetLockedError: if a recorder or another tool writes to the dataset
+    :raise DatasetCorruptError: if the folder holds no dataset
+    :raise RebuildError: if the folder is not writable
     """
     root = root.resolve()
     if not (root / INFO).is_file():
@@ -108,17 +107,17 @@ def locked(root: Path, disk: Disk) -> Iterator[Path]:
 @contextmanager
 def changing(root: Path, disk: Disk, *, without: Collection[int] = ()) -> Iterator[Path]:
     """
-    Lock a dataset, and bring to an end what a crash interrupted in it.
+    Lock a dataset, and finish or undo a rebuild or commit that a crash interrupted.
 
-    A dataset that no tool can work with is refused before the lock is taken, so that it stays as
-    it is to the last file.
+    A dataset that no tool can handle is refused before the lock is taken, so that not a single
+    file of it changes.
 
-    :param root: its folder
-    :param without: episodes whose rows are not looked at, since they are to be taken out
-    :return: the folder, without symbolic links
-    :raise DatasetLockedError: if a recorder or another tool writes there
-    :raise DatasetCorruptError: if there is no dataset, or it is not whole
-    :raise RebuildError: if it cannot be written to, or holds an episode that is not finished
+    :param root: the dataset's folder
+    :param without: episodes whose rows are not checked, because they will be deleted
+    :return: the folder with symbolic links resolved
+    :raise DatasetLockedError: if a recorder or another tool writes to the dataset
+    :raise DatasetCorruptError: if the folder holds no dataset, or the dataset is not whole
+    :raise RebuildError: if the folder is not writable, or holds an unfinished episode
     """
     refuse_odd_dataset(root, without)
     with locked(root, disk) as folder:
@@ -130,12 +129,12 @@ def changing(root: Path, disk: Disk, *, without: Collection[int] = ()) -> Iterat
 
 def refuse_unfinished_takes(root: Path) -> None:
     """
-    Refuse a dataset with an episode that is being recorded, or that a crash interrupted.
+    Refuse a dataset with takes that are being recorded, wait for encoding, or were interrupted.
 
-    :raise RebuildError: naming what is there
+    :raise RebuildError: naming the takes
     """
     staging = root / STAGING
-    # Names that begin with a dot are of files that were never at their place.
+    # A leading dot marks a file that was never moved to its final name.
     takes = [one.name for one in staging.iterdir()] if staging.is_dir() else []
     takes = sorted(name for name in takes if not name.startswith('.'))
     if takes:
@@ -147,7 +146,7 @@ def refuse_unfinished_takes(root: Path) -> None:
 
 
 MAX_VIDEO_S = 900.0
-"""Beyond 1024 s, LeRobot's reader does not find every frame: it counts seconds in float32."""
+"""Limit of a video's duration: LeRobot's reader uses float32 and loses frames beyond 1024 s."""
 
 Groups = Sequence[Sequence[Piece]]
 
@@ -155,13 +154,13 @@ Groups = Sequence[Sequence[Piece]]
 @dataclass(frozen=True, slots=True)
 class Plan:
     """
-    One new file per group of pieces, in order.
+    The files of a new dataset: one file per group of pieces, in order.
 
     :param kept: all episodes
-    :param data: data files
-    :param meta: episodes files
-    :param videos: per video key
-    :param surveys: surveys of the videos that were looked at
+    :param data: pieces of the data files
+    :param meta: pieces of the episodes files
+    :param videos: pieces of the video files, per video key
+    :param surveys: surveys of the videos that were read for the plan
     """
 
     kept: tuple[Kept, ...]
@@ -172,44 +171,45 @@ class Plan:
 
     @property
     def kinds(self) -> dict[str, Groups]:
-        """All files by what they are: data, episodes, or a video key."""
+        """All files by kind: data, episodes, or a video key."""
         return {'data': self.data, 'episodes': self.meta, **self.videos}
 
     @property
     def joins(self) -> bool:
-        """Whether any two files become one."""
+        """True if any files are joined."""
         return any(len(group) > 1 for groups in self.kinds.values() for group in groups)
 
     @property
     def num_files(self) -> tuple[int, int]:
-        """How many files there are before and after."""
+        """The number of files before and after."""
         kinds = self.kinds.values()
         return sum(len(g) for groups in kinds for g in groups), sum(map(len, kinds))
 
     @property
     def size_bytes(self) -> int:
-        """How much all pieces hold together."""
+        """The total size of all pieces."""
         groups = [group for one in self.kinds.values() for group in one]
         return sum(piece.size_bytes for group in groups for piece in group)
 
     @property
     def remarks(self) -> list[str]:
-        """Why files stay as they are that could have been joined."""
+        """Sentences on why neighbouring files are not joined."""
         return self.surveys.remarks
 
 
 def file_index(number: int, chunks_size: int) -> FileIndex:
-    """Return the number of the n-th file of a kind."""
+    """Return the chunk and file number of the n-th file of one kind, counted from 0."""
     return FileIndex(*divmod(number, chunks_size))
 
 
 def make_plan(kept: tuple[Kept, ...], *, pack: bool) -> Plan:
     """
-    Decide on the files of a new dataset. Changes nothing.
+    Plan the files of a new dataset, without changing anything.
 
-    :param kept: its episodes, not empty; the first one's dataset says how large files may become
-    :param pack: True if neighbouring files become one as far as they fit; False: the episodes of
-        a file stay in a file of their own
+    :param kept: episodes of the new dataset, at least one; the info.json of the first episode's
+        dataset sets the limits of file sizes
+    :param pack: True to join neighbouring files as far as they fit; False to make one new file
+        from each old one
     :raise DatasetCorruptError: if a file is missing or cannot be read
     """
     first = kept[0].catalog

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""One episode of a dataset, to be shown again or taken out as PNG files."""
+"""One episode of a dataset, opened for replay or extracted as PNG files."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ import numpy.typing as npt
 
 def video_key_of(info: DatasetInfo, name: str, root: Path) -> str:
     """
-    Find a camera by its video key, or by the last part of it.
+    Find a camera by its video key, or by the last part of the key.
 
-    :raise ConfigError: naming the cameras that there are
+    :raise ConfigError: if no camera or several match; it names the cameras of the dataset
     """
     keys = info.video_keys
     found = [key for key in keys if name in (key, key.rpartition('.')[2])]
-    # A whole name is meant, even if another camera's ends with it.
+    # A full key wins, even if another camera's key ends with the same name.
     found = [name] if name in found else found
     if len(found) != 1:
         allowed = f'{root} has {", ".join(keys) or "no camera"}; name one of them'
@@ -74,18 +74,19 @@ def extract_episode(
     """
     Write frames of an episode as ``<video key>/frame-000012.png``, by their ``frame_index``.
 
-    Colours have 8 bits; depth has 16, in millimetres. Nothing is left of a failure.
+    Colour images have 8 bits; depth images have 16 bits, in millimetres. A failure leaves no
+    files.
 
     :param root: the dataset's folder
     :param episode_index: index of the episode
-    :param folder: empty or not there; it appears with all its files
-    :param choice: which frames, in seconds into the episode; None: all
-    :param cameras: video keys, or their last parts; none: all cameras
-    :param progress: is told the frames done and to do, camera by camera
-    :return: per video key: how many there are
+    :param folder: folder that is empty or does not exist; it appears with all its files at once
+    :param choice: selection of frames, in seconds from the start of the episode; None: all frames
+    :param cameras: video keys, or their last parts; empty: all cameras
+    :param progress: receives the number of frames done and the total, camera by camera
+    :return: number of files per video key
     :raise ConfigError: if there is no such episode or camera
     :raise DatasetCorruptError: if the dataset cannot be read
-    :raise VideoError: if a video cannot be read, or the folder is not empty or not to be written
+    :raise VideoError: if a video cannot be read, or the folder is not empty or not writable
     """
     catalog = read_catalog(root)
     names = [video_key_of(catalog.info, one, root) for one in cameras]
@@ -126,17 +127,17 @@ def _episode(catalog: Catalog, episode_index: int, key: str) -> Episode:
 @dataclass(frozen=True, slots=True, eq=False)
 class PlayedEpisode:
     """
-    An episode as it is committed now; a recorder may append to the dataset meanwhile.
+    A committed episode; a recorder may append to the dataset meanwhile.
 
     :param root: the dataset's folder
     :param info: the dataset's info.json
     :param row: the episode's row in meta/episodes
-    :param record: the recorder's own record of the episode; empty: there is none
-    :param stamps: instants of its rows and stamps of their samples, by column, ``(rows,)``
-        nanoseconds; empty: they were not kept
-    :param streams: the streams of the record; if it tells of none, those of the nearest episode
-        whose record does
-    :param told_by: the episode whose record tells of the streams; None: none does
+    :param record: the recorder's own record of the episode; empty if there is none
+    :param stamps: stamps of its rows and of their samples, by column, ``(rows,)`` nanoseconds;
+        empty if they were not kept
+    :param streams: streams in the episode's record, or else in the record of the nearest episode
+        that has them
+    :param told_by: index of the episode whose record has the streams; None if no record has them
     """
 
     root: Path
@@ -148,21 +149,21 @@ class PlayedEpisode:
     told_by: int | None
 
     def video(self, key: str) -> Path:
-        """Return the file with the frames of a camera."""
+        """Return the video file with the frames of a camera."""
         return self.root / self.row.videos[key].file.path(VIDEO_PATH, key)
 
     def frame_times_s(self, key: str) -> list[Fraction]:
-        """Return when each row's frame stands in the camera's file, in seconds."""
+        """Return the time of each row's frame in the camera's video file, in seconds."""
         begin_s = Fraction(self.row.videos[key].from_timestamp)
         return [begin_s + Fraction(k, self.info.fps) for k in range(self.row.length)]
 
     def values(self, keys: list[str]) -> dict[str, npt.NDArray[Any]]:
         """
-        Read columns of numbers.
+        Read numeric columns.
 
         :param keys: features that are neither videos nor texts
-        :return: per key ``(rows, d)`` in the dtype of the feature
-        :raise DatasetCorruptError: if the file does not hold the episode's rows
+        :return: array ``(rows, d)`` per key, in the dtype of the feature
+        :raise DatasetCorruptError: if the file does not hold the episode's rows contiguously
         """
         path = self.root / self.row.data_file.path(DATA_PATH)
         table = read_parquet(path, ['episode_index', *keys])
@@ -188,13 +189,13 @@ class PlayedEpisode:
 
 def open_episode(root: Path, episode: int) -> PlayedEpisode:
     """
-    Look an episode up.
+    Open a committed episode.
 
     :param root: the dataset's folder
-    :param episode: its number; less than 0: counted from the end, -1 is the last one
+    :param episode: index of the episode; negative indices count from the end, -1 is the last one
     :raise ConfigError: if there is no such episode
     :raise DatasetCorruptError: if the dataset cannot be read
-    :raise DatasetUnsupportedError: if it is of another version of the format
+    :raise DatasetUnsupportedError: if the dataset has another version of the format
     """
     info = read_info(root)
     num_episodes = info.total_episodes
@@ -219,7 +220,7 @@ def open_episode(root: Path, episode: int) -> PlayedEpisode:
         info=info,
         row=row,
         record=read_record(root, number) or {},
-        # Those of another length are not this episode's.
+        # Stamps of another length do not belong to this episode.
         stamps=stamps if all(len(one) == row.length for one in stamps.values()) else {},
         streams=streams,
         told_by=told_by,

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A dataset whose cameras are encoded again, with other settings; everything else stays."""
+"""Re-encoding of a dataset's cameras with other settings; everything else stays."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ from lerobot_streamrec.video.trials.known_trials import check_at_size
 from lerobot_streamrec.video.trials.software_probe import check_picture_size
 
 _RECORD_KEY = 'encoded_again'
-# Of settings, what tells a reader of the record how pictures were encoded before.
+# The settings that the record keeps, to tell how the frames were encoded before.
 _TOLD = ('video.codec', 'video.pix_fmt', 'video.g', 'video.crf', 'video.preset')
 
 
 @dataclass(frozen=True, slots=True)
 class EncodingPlan:
     """
-    What is to be encoded again.
+    The plan of a re-encoding.
 
-    :param files: files of the dataset; none is joined to another
-    :param cameras: video keys of those that are encoded
+    :param files: files of the dataset, none of which are joined
+    :param cameras: video keys of the cameras to encode again
     :param config: encoder settings
-    :param left_alone: which cameras are not, and why, each a sentence
+    :param left_alone: sentences on the cameras that are not encoded, with the reasons
     """
 
     files: Plan
@@ -70,16 +70,16 @@ class EncodingPlan:
 
     @property
     def catalog(self) -> Catalog:
-        """The dataset."""
+        """The dataset to encode again."""
         return self.files.kept[0].catalog
 
     @property
     def num_frames(self) -> int:
-        """Frames of all cameras that are encoded."""
+        """The number of frames to encode, over all cameras."""
         return len(self.cameras) * self.catalog.info.total_frames
 
     def jobs(self) -> Iterator[EncodingJob]:
-        """Yield one for each new file."""
+        """Yield the encoding job of each new file."""
         size = self.catalog.info.chunks_size
         for key in self.cameras:
             groups = self.files.videos[key]
@@ -91,13 +91,13 @@ def plan_encoding(
     catalog: Catalog, config: EncoderConfig, cameras: Collection[str] = ()
 ) -> EncodingPlan:
     """
-    Find what is to be encoded again. Tries the encoder; changes nothing.
+    Plan a re-encoding: try the encoder, but change nothing.
 
-    A camera that the encoder would spoil, as one of depth, is left alone unless it is named.
+    A camera that the encoder would spoil, such as a depth camera, is left alone unless named.
 
-    :param cameras: video keys, or their last parts; none: all cameras
-    :raise ConfigError: if there is no such camera, nothing to encode, or a camera that is named
-        must not go through this encoder
+    :param cameras: video keys, or their last parts; empty: all cameras
+    :raise ConfigError: if a camera does not exist, nothing can be encoded, or the encoder would
+        spoil a camera that is named
     :raise DatasetCorruptError: if a file is missing
     """
     if not catalog.episodes:
@@ -138,29 +138,29 @@ def reencode_dataset(
     disk: Disk | None = None,
 ) -> Change:
     """
-    Encode cameras of a dataset again. Takes its lock; interrupted at any time, it is whole.
+    Encode cameras of a dataset again, under its lock; an interruption leaves the dataset whole.
 
-    Rows, tasks and the place of every frame in its episode stay. Statistics stay too: they are of
-    what the cameras saw, exact and before any codec, and are what a policy's input is normalised
-    by; counted again from decoded pictures they would be of the codecs' errors as well.
+    Rows, tasks and the position of every frame in its episode stay. Statistics stay too: they
+    describe the original images before any codec, and policies normalise their input by them.
+    Statistics of decoded frames would include the errors of both codecs.
 
     Several files are encoded at once, on all cores; each episode begins with a key frame.
 
     :param root: the dataset's folder
     :param config: encoder settings
-    :param cameras: video keys, or their last parts; none: all that may be encoded so
-    :param progress: is told the frames done and to do, by any thread
-    :param cancel: is set by another thread to give up
-    :param disk: the way to the disk
+    :param cameras: video keys, or their last parts; empty: all cameras that suit the encoder
+    :param progress: receives the number of frames done and the total, on any thread
+    :param cancel: an event that another thread sets to stop the work
+    :param disk: file operations, which tests replace
     :raise ConfigError: if a setting or a camera cannot be used
-    :raise InterruptedWorkError: if it was given up; the dataset is as it was
-    :raise DatasetError: if that cannot be done; the dataset is as it was
-    :raise VideoError: if a video cannot be read or written; the dataset is as it was
-    :raise EncoderError: if the codec fails; the dataset is as it was
+    :raise InterruptedWorkError: if ``cancel`` was set; the dataset is unchanged then
+    :raise DatasetError: if the dataset cannot be re-encoded; it is unchanged then
+    :raise VideoError: if a video cannot be read or written; the dataset is unchanged then
+    :raise EncoderError: if the codec fails; the dataset is unchanged then
     """
     begin_s = time.monotonic()
     disk = disk or Disk()
-    # Before the lock is taken: nothing changes in a dataset that is refused.
+    # This runs before the lock is taken, so that nothing changes in a dataset that is refused.
     plan_encoding(read_catalog(root), config, cameras)
     with changing(root, disk) as locked:
         plan = plan_encoding(read_catalog(locked), config, cameras)
@@ -187,18 +187,18 @@ def reencode_dataset(
 
 def _size(catalog: Catalog, key: str) -> tuple[int, int]:
     """
-    Return height and width of a camera's pictures.
+    Return the height and width of a camera's frames.
 
-    :raise UnusableDatasetError: if its first video has others than info.json says, lest the
-        encoder be tried with a size that nobody has seen
+    :raise UnusableDatasetError: if the first video has another size than info.json states, so
+        that the encoder would be tried with a wrong size
     """
     shape = catalog.info.features[key].shape or ()
     path = catalog.video_path(key, catalog.episodes[0].videos[key].file)
     facts = video_facts(path)
-    # Older datasets say (channels, height, width).
+    # Older datasets state (channels, height, width).
     if (facts.height, facts.width) not in (shape[:2], shape[1:]):
         problem = (
-            f'the shape of {key} is {list(shape)}, and the pictures in {path} have a height of '
+            f'the shape of {key} is {list(shape)}, but the frames in {path} have a height of '
             f'{facts.height} and a width of {facts.width} pixels'
         )
         raise UnusableDatasetError(catalog.root, INFO, problem)
@@ -211,14 +211,14 @@ def _first_file(jobs: Sequence[EncodingJob], key: str, folder: Path) -> Path:
 
 def _old_info(catalog: Catalog, key: str) -> dict[str, Any]:
     entry = catalog.raw_info['features'][key]
-    # Older datasets have another name for it.
+    # Older datasets name this entry video_info.
     return {**(entry.get('video_info') or {}), **(entry.get('info') or {})}
 
 
 def _info_of(plan: EncodingPlan, key: str, path: Path) -> dict[str, Any]:
-    """Return what info.json says of a camera now: what its files say, and how they were made."""
+    """Return the new entry of a camera in info.json: facts of its new video, and its settings."""
     old = _old_info(plan.catalog, key)
-    # The sound is gone; that a camera is one of depth, and how, is nothing a file tells.
+    # The new files have no sound. They do not state depth settings, so the old ones are kept.
     kept = {name: value for name, value in old.items() if not name.startswith('audio.')}
     found = probe_video(path)
     found[IS_DEPTH_MAP] = is_depth(old)
@@ -236,7 +236,7 @@ def _raw_info(plan: EncodingPlan, infos: Mapping[str, Mapping[str, Any]]) -> dic
 def _records(
     plan: EncodingPlan, infos: Mapping[str, Mapping[str, Any]]
 ) -> dict[Kept, Mapping[str, object]]:
-    """Keep in every episode's record how its cameras were encoded before, and when no more."""
+    """Return new record entries with the time of the change, and the old and new settings."""
     change = {
         'at': datetime.now(timezone.utc).isoformat(timespec='milliseconds'),
         'cameras': {

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Keeps of a broken dataset whatever can be verified, and sets the rest aside.
+Repair of a broken dataset: episodes that can be verified are kept, the rest is set aside.
 
 Nothing here deletes, and nothing here is loaded while recording.
 """

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Fills the tree that takes a broken dataset's place."""
+"""Assembly of the tree that will replace a broken dataset."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ def assemble_repaired(
     plan: RepairPlan, tree: NewTree, progress: Progress | None = None
 ) -> list[str]:
     """
-    Write everything that is not linked, and link the rest.
+    Fill a tree with the repaired dataset: link unchanged files, write the others.
 
-    :return: what could not be done exactly, each a sentence
+    :return: sentences on inexact results
     :raise DatasetError: if a file cannot be read or written
     :raise VideoError: if a video cannot be read or written
     """
     size = plan.kept[0].catalog.info.chunks_size
     pieces = [*plan.data, *(one for group in plan.videos.values() for one in group)]
-    # Every data file is read twice, for its numbers first.
+    # Every data file is read twice: first for its statistics, then to copy its rows.
     steps = Steps(_size_bytes(pieces) + _size_bytes(plan.data), progress)
     tasks = _tasks(plan)
     statistics = repaired_statistics(plan, tasks, steps.done)
@@ -98,7 +98,7 @@ def _task_columns(plan: RepairPlan) -> TaskColumns:
 
 
 def _tasks(plan: RepairPlan) -> UnifiedTasks:
-    """Keep the tasks in their order; those that stand there twice become one."""
+    """Keep the tasks in their order, and unite tasks with the same text."""
     texts, table = plan.sources.tasks, TaskTable(others=_task_columns(plan))
     for number in used_tasks(plan):
         table = table.with_task(texts[number] or '')

@@ -12,11 +12,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Which videos stay as they are, and where others can be cut without encoding them again.
+Decisions on which videos stay as they are, and where the others are cut without re-encoding.
 
-Decoding begins at key frames, and a frame may lean on later ones. Where a cut is not possible, a
-file stays whole, and some of its frames are shown by no row. If the file itself is broken, an
-episode loses a few rows more, or is set aside.
+Decoding begins at key frames, and a frame may depend on later ones. Where a cut is not possible,
+a sound file stays whole, and some of its frames belong to no row. If the file itself is broken,
+an episode loses a few more rows, or is set aside.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from lerobot_streamrec.video.mp4.packet_index import cut_problem, survey_video, 
 
 class Cutting:
     """
-    Plans the cuts of a dataset's videos.
+    A planner of the cuts of a dataset's videos.
 
-    :param sources: the dataset
-    :param verdicts: verdicts of its episodes, which may lose more rows
-    :param min_rows: cut episodes that are shorter are not kept
+    :param sources: the broken dataset
+    :param verdicts: verdicts on its episodes, which may lose more rows
+    :param min_rows: minimum length of a cut episode; shorter ones are set aside
     """
 
     def __init__(self, sources: Sources, verdicts: Sequence[Verdict], min_rows: int) -> None:
@@ -51,7 +51,7 @@ class Cutting:
         self._truncated = {one.path for one in findings if one.kind is TRUNCATED_VIDEO}
 
     def settle(self) -> None:
-        """Take from the episodes what keeps the others from being cut out."""
+        """Shorten or set aside episodes until all videos can stay whole or be cut."""
         is_settled = False
         while not is_settled:
             is_settled = True
@@ -61,13 +61,13 @@ class Cutting:
                         is_settled = False
 
     def files(self, key: str) -> Iterator[tuple[str, list[Verdict]]]:
-        """Yield one camera's files with the episodes to keep, in the order of the episodes."""
+        """Yield each file of a camera with its episodes to keep, in the order of the episodes."""
         kept = (one for one in self._verdicts if one.is_kept)
         for path, group in groupby(kept, lambda one: one.source.shots[key].path):
             yield path, list(group)
 
     def stays(self, key: str, path: str, group: Sequence[Verdict]) -> bool:
-        """Tell whether a file stays as it is: it has the frames of its episodes, and no others."""
+        """Return whether a file stays whole: all its frames have rows, or a tool left it uncut."""
         frames = self._sources.reader.frames(key, path)
         end = 0
         is_filled = True
@@ -75,7 +75,7 @@ class Cutting:
             is_filled = is_filled and one.source.shots[key].first == end
             end += one.num_kept
         is_filled = is_filled and end == len(frames)
-        # Frames that no row shows were left by a tool, which could not cut them out.
+        # A checked file may have frames without rows, which a tool could not cut out.
         is_left_so = self._sources.reader.is_trusted(path) and all(
             one in group and one.num_kept == one.num_rows
             for one in self._verdicts
@@ -84,7 +84,7 @@ class Cutting:
         return (is_filled or is_left_so) and self._may_stay(key, path, group)
 
     def _may_stay(self, key: str, path: str, group: Sequence[Verdict]) -> bool:
-        """Tell whether all frames of a file can be shown, those that no row is for as well."""
+        """Return whether all frames of a file, including those without a row, can be shown."""
         if path in self._truncated:
             return False
         frames = self._sources.reader.frames(key, path)
@@ -92,9 +92,9 @@ class Cutting:
 
     def stated_s(self, key: str, path: str, verdict: Verdict) -> float | None:
         """
-        Return when an episode begins by meta/episodes, if a check found it so.
+        Return the episode's start time as stated in meta/episodes, if the check confirmed it.
 
-        Frames of others may all stand a little beside their places.
+        In files of other writers, all frames may be slightly off the multiples of ``1 / fps``.
         """
         row = self._places.get(verdict.source.episode_index)
         if row is None or not self._sources.reader.is_trusted(path):
@@ -104,7 +104,7 @@ class Cutting:
         return begin_s if is_there else None
 
     def _shorten(self, key: str, path: str, group: Sequence[Verdict]) -> bool:
-        """Make one run of frames fit for being cut out; False if all are."""
+        """Shorten an episode whose frames cannot be cut out; False if there is none."""
         survey = self._survey(path)
         if isinstance(survey, str):
             for one in group:
@@ -115,11 +115,11 @@ class Cutting:
             before = sum(one.num_kept for one in run[:-1])
             last = run[-1]
             problem = cut_problem(survey, begin, before + last.num_kept)
-            # A file that cannot be cut stays whole, as long as nothing is wrong with its frames.
+            # A file that cannot be cut stays whole if all its frames can be shown.
             if not problem or self._may_stay(key, path, group):
                 continue
             if begin not in _beginnings(survey):
-                run[0].limit(0, 0, f'no key frame of {key} begins it, and it cannot be cut out')
+                run[0].limit(0, 0, f'it cannot be cut out: {key} has no key frame at its start')
                 return True
             for num_kept in range(last.num_kept - 1, 0, -1):
                 if not cut_problem(survey, begin, before + num_kept):
@@ -141,7 +141,7 @@ class Cutting:
 
 
 def _runs(key: str, group: Sequence[Verdict]) -> list[list[Verdict]]:
-    """Gather episodes whose frames follow each other."""
+    """Group episodes whose frames are contiguous."""
     runs: list[list[Verdict]] = []
     end = -1
     for one in group:

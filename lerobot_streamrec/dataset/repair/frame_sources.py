@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Places where the frames of an episode can be read, and how many there are."""
+"""Search for the frames of each episode in the videos of a broken dataset."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ import numpy.typing as npt
 @dataclass(frozen=True, slots=True, eq=False)
 class Frames:
     """
-    The frames of one video; number k is the one that is shown at ``k / fps``.
+    The frames of one video; frame k is shown at ``k / fps``.
 
-    :param sound: per number, whether there is one, and only one, that can be shown
-    :param is_exact: True if all numbers are there, each no further from its instant than readers
-        look, and nothing else
-    :param problem: why none can be used; empty if some can
+    :param sound: per frame number: True if exactly one frame with that number can be shown
+    :param is_exact: True if every frame number exists, each frame is within the time tolerance of
+        readers, and there are no other packets
+    :param problem: reason why no frame can be used; empty if some can
     """
 
     sound: npt.NDArray[np.bool_]
@@ -54,7 +54,7 @@ class Frames:
         return len(self.sound)
 
     def following(self, begin: int, limit: int) -> int:
-        """Return how many frames from one on are sound; no more than the limit."""
+        """Return how many consecutive frames are sound, from ``begin`` on, up to the limit."""
         part = self.sound[begin : begin + limit]
         return len(part) if part.all() else int(np.argmin(part))
 
@@ -67,7 +67,7 @@ def read_frames(path: Path, fps: int, *, decode: bool) -> Frames:
     List the frames of a video.
 
     :param fps: frame rate of the dataset
-    :param decode: True: decode, since the pictures are in doubt; False: each packet is a picture
+    :param decode: True to decode a file in doubt; False to count each packet as a sound frame
     """
     try:
         packets = packet_times(path)
@@ -86,10 +86,10 @@ def _numbered(decoded: Floats, packets: Floats, fps: int) -> Frames:
     numbers = np.rint(decoded * fps).astype(np.int64)
     off = np.abs(decoded - numbers / fps)
     if numbers[0] < 0:
-        return Frames(NO_FRAMES, False, f'a frame is shown at {decoded[0]:.3f} s')
+        return Frames(NO_FRAMES, False, f'a frame has the negative time {decoded[0]:.3f} s')
     counts = np.bincount(numbers)
     sound = counts == 1
-    # What stands between two places belongs to another rate.
+    # A frame between two multiples of 1 / fps belongs to a video with another frame rate.
     sound[numbers[off > 0.25 / fps]] = False
     is_exact = bool(sound.all() and off.max() <= TOLERANCE_S and len(packets) == len(sound))
     return Frames(sound, is_exact)
@@ -97,11 +97,11 @@ def _numbered(decoded: Floats, packets: Floats, fps: int) -> Frames:
 
 class FrameReader:
     """
-    Reads videos when they are asked for.
+    A reader that lists the frames of each video once, on demand.
 
     :param root: the dataset's folder
     :param info: the usable part of info.json
-    :param trusted: files that a check has decoded, and found nothing wrong with
+    :param trusted: files that a check has decoded without findings
     """
 
     def __init__(self, root: Path, info: CheckedInfo, trusted: Collection[str]) -> None:
@@ -111,16 +111,16 @@ class FrameReader:
         self._known: dict[str, Frames] = {}
 
     def paths(self, video_key: str) -> list[str]:
-        """List a camera's files, in the order of their numbers."""
+        """Return the paths of a camera's files below the root, in the order of their numbers."""
         found = numbered_files(self._root / 'videos' / video_key)
         return [found[number].relative_to(self._root).as_posix() for number in sorted(found)]
 
     def is_trusted(self, path: str) -> bool:
-        """Whether a check has found nothing wrong with a file."""
+        """Return whether a check has decoded a file without findings."""
         return path in self._trusted
 
     def frames(self, video_key: str, path: str) -> Frames:
-        """Return what frames a file has."""
+        """Return the frames of a file."""
         if path not in self._known:
             self._known[path] = self._read(video_key, path)
         return self._known[path]
@@ -135,16 +135,16 @@ class FrameReader:
         return Frames(NO_FRAMES, False, f'{path}: {problem}') if problem else frames
 
     def _unfit(self, video_key: str, path: str, num_frames: int) -> str:
-        """Say why a video cannot be this camera's; empty if it can."""
+        """Return why a video cannot be of this camera; empty if it can."""
         try:
             facts = video_facts(self._root / path)
         except DatasetCorruptError as error:
             return str(error)
         shape, size = self._info.features[video_key].shape or (), (facts.height, facts.width)
-        # Older datasets say (channels, height, width).
+        # Older datasets state (channels, height, width).
         if size not in (shape[:2], shape[1:]):
-            return f'its pictures are {facts.width}x{facts.height}'
-        # The rate of a single frame is anything.
+            return f'its frames are {facts.width}x{facts.height} pixels large'
+        # A single frame has no meaningful frame rate.
         if num_frames > 1 and abs(facts.fps - self._info.fps) > 1e-3 * self._info.fps:
             return f'it has {facts.fps:g} frames per second'
         return ''
@@ -153,12 +153,12 @@ class FrameReader:
 @dataclass(frozen=True, slots=True)
 class Shot:
     """
-    Frames of one episode.
+    The frames of one episode in one camera's video.
 
-    :param path: the file, below the root
-    :param first: number of the first
-    :param num_sound: so many of them, from the first one on, can be shown
-    :param problem: why there is none; empty if there are some
+    :param path: path of the file below the root
+    :param first: number of the first frame
+    :param num_sound: number of sound frames from the first one on
+    :param problem: reason why no frames can be used; empty if some can
     """
 
     path: str
@@ -174,7 +174,7 @@ def known_shots(
     reader: FrameReader,
     fps: int,
 ) -> dict[int, Shot]:
-    """Find the frames of the episodes that meta/episodes knows of."""
+    """Find the frames of the episodes that meta/episodes lists."""
     spans = table.videos[video_key]
     places = sorted(rows_in_table(table).items())
     shots: dict[int, Shot] = {}
@@ -196,7 +196,7 @@ def known_shots(
         begins = sorted(one for one in firsts if one is not None)
         for (index, _), first in zip(episodes, firsts, strict=True):
             if frames.problem or first is None:
-                unknown = f'which frames of {path} are its own cannot be told'
+                unknown = f'nothing says which frames of {path} belong to it'
                 shots[index] = Shot(path, 0, 0, frames.problem or unknown)
                 continue
             next_one = bisect_right(begins, first)
@@ -213,12 +213,12 @@ def walked_shots(
     num_lost: int,
 ) -> dict[int, Shot]:
     """
-    Find the frames of episodes that meta/episodes does not know of.
+    Find the frames of consecutive episodes that meta/episodes does not list.
 
-    :param run: episodes that follow each other, none left out
-    :param known: all others: their frames, and how many rows they have
-    :param num_lost: rows of episodes after the run that are lost
-    :return: those of the first of them for which rows and frames add up
+    :param run: rows of the episodes, without gaps in their indices
+    :param known: frames and number of rows of all other episodes
+    :param num_lost: number of lost rows of episodes after the run
+    :return: frames per episode, for the first episodes of the run whose rows and frames add up
     """
     counts = {path: len(reader.frames(video_key, path)) for path in reader.paths(video_key)}
     begin, end = min(run), max(run)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Writes meta anew: the episodes with all that is said of them, tasks, statistics, info.json."""
+"""The new meta/episodes files and info.json of a repaired dataset."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def write_episodes(
     statistics: Mapping[Kept, AllStatistics],
 ) -> None:
     """
-    Write meta/episodes; episodes that shared a file go on to share one.
+    Write meta/episodes; neighbouring episodes that shared a file still share one.
 
-    :param data: where the rows are now
-    :param videos: per video key, where the frames are now
+    :param data: new data file of each episode
+    :param videos: new place of each episode's frames, per video key
     :param statistics: statistics of each episode
     :raise RebuildError: if a file cannot be written
     """
@@ -91,7 +91,7 @@ def write_episodes(
             )
             for one in group
         ]
-        # Of depth cameras, statistics may be missing.
+        # The statistics of depth cameras may be missing, so the columns can differ.
         tables[file] = pa.concat_tables(rows_of_file, promote_options='default')
     schema = pa.unify_schemas([one.schema for one in tables.values()])
     for file, one in tables.items():
@@ -100,7 +100,7 @@ def write_episodes(
 
 
 def _columns_of_others(plan: RepairPlan) -> dict[int, pa.Table]:
-    """Read columns of other writers: per row of meta/episodes, a table of one row."""
+    """Read the columns of other writers: a table of one row per row of meta/episodes."""
     table = plan.sources.table
     found: dict[int, pa.Table] = {}
     for path, group in groupby(range(len(table)), lambda row: table.meta_files[row]):
@@ -110,7 +110,7 @@ def _columns_of_others(plan: RepairPlan) -> dict[int, pa.Table]:
             wanted = [name for name in names if not _is_of_format(name)]
             content = read_parquet(plan.sources.root / path, wanted) if wanted else None
         except DatasetCorruptError:
-            # The table has all of the file that can be read, and the damage is a finding.
+            # The check has already reported the damage, and read all that can be read.
             continue
         if content is not None and len(content) == len(rows):
             content = content.replace_schema_metadata(None)
@@ -126,7 +126,7 @@ def _with_columns(
     row: pa.Table, others: pa.Table | None, fields: Iterable[pa.Field]
 ) -> pa.Table:
     for one in fields:
-        # A column of two types is a fault that stays in the quarantine folder.
+        # If a column has two types, the values of the second type stay in the quarantine folder.
         if others is not None and one in list(others.schema):
             row = row.append_column(one, others.column(one.name))
         else:
@@ -135,7 +135,7 @@ def _with_columns(
 
 
 def info_bytes(plan: RepairPlan, total_tasks: int) -> bytes:
-    """Return info.json with what was wrong in it made right."""
+    """Return info.json with its faults corrected."""
     raw = plan.sources.raw_info
     faulty = {fault.name for fault in info_faults(raw)}
     needs_path = bool(plan.sources.info.video_keys) or 'video_path' in faulty
@@ -181,7 +181,7 @@ def _with_video_info(entry: Mapping[str, Any], plan: RepairPlan, key: str) -> di
 
 
 def used_tasks(plan: RepairPlan) -> Sequence[int]:
-    """List the numbers of tasks to keep: those that count, and those that rows have."""
+    """Return the numbers of tasks to keep: those that info.json counts or that rows use."""
     total = plan.sources.info.totals.get('tasks', 0)
     in_rows = {text for one in plan.kept for text in one.source.tasks}
     return [

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Decides what of a broken dataset is kept, and in which files. Changes nothing."""
+"""The plan of a repair: which episodes are kept, and in which files. Nothing changes yet."""
 
 from __future__ import annotations
 
@@ -35,12 +35,13 @@ from lerobot_streamrec.errors import RepairError
 
 _SHOWN = 3
 
-# What is wrong in the rows themselves, apart from what harms their content.
+# Faults of data files that require a rewrite but do not harm the content of rows.
 _WRONG_IN_ROWS = {kinds.EXTRA_COLUMN, kinds.TIMESTAMP_OFF_GRID, kinds.WRONG_INDEX}
 
 
-# What is moved away, or is no fault of what is said.
+# Findings on files or rows that the repair moves away.
 _OF_STRAYS = {kinds.LEFTOVER_IMAGES, kinds.ORPHAN_FILE, kinds.ORPHAN_ROWS, kinds.STRAY_FILE}
+# Findings that a repair does not mend by rewriting files.
 _NOT_SAID = {
     *_OF_STRAYS,
     kinds.CHANGED_MEANWHILE,
@@ -58,14 +59,14 @@ _NOT_SAID = {
 @dataclass(frozen=True, slots=True, eq=False)
 class RepairPlan:
     """
-    What is kept, and in which files.
+    The episodes to keep, and the files that will hold them.
 
     :param sources: the broken dataset
-    :param verdicts: on every episode
-    :param kept: the new dataset's episodes
-    :param data: one new data file per piece
-    :param videos: likewise, per video key
-    :param strays: files that are nobody's, below the root
+    :param verdicts: verdicts on all its episodes
+    :param kept: episodes of the new dataset
+    :param data: pieces of the data files; each becomes one new file
+    :param videos: pieces of the video files, likewise, per video key
+    :param strays: stray files that belong to no dataset, as paths below the root
     """
 
     sources: Sources
@@ -77,22 +78,22 @@ class RepairPlan:
     _of_index: dict[int, Verdict] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        """Look verdicts up by number from now on."""
+        """Index the verdicts by episode."""
         self._of_index.update({one.source.episode_index: one for one in self.verdicts})
 
     @property
     def cut(self) -> tuple[Verdict, ...]:
-        """Episodes of which only the beginning stays."""
+        """The episodes of which only the first rows are kept."""
         return tuple(one for one in self.verdicts if one.is_cut)
 
     @property
     def set_aside(self) -> tuple[Verdict, ...]:
-        """Episodes of which nothing stays."""
+        """The episodes of which nothing is kept."""
         return tuple(one for one in self.verdicts if not one.is_kept)
 
     @property
     def mended(self) -> dict[str, int]:
-        """What is written anew: codes of findings about what is said, and how many there are."""
+        """The findings that rewriting mends: number of findings per code."""
         found: dict[str, int] = {}
         for one in self.sources.report.findings:
             if not one.kind.harms_content and one.kind not in _NOT_SAID:
@@ -101,7 +102,7 @@ class RepairPlan:
 
     @property
     def unneeded(self) -> frozenset[str]:
-        """Files that no episode needs."""
+        """Files that no episode needs, as paths below the root."""
         findings = self.sources.report.findings
         orphans = {one.path for one in findings if one.kind in _OF_STRAYS}
         return frozenset({one for one in orphans if (self.sources.root / one).is_file()}).union(
@@ -109,15 +110,15 @@ class RepairPlan:
         )
 
     def source_of(self, episode: Kept) -> Source:
-        """Return what there is of an episode that is kept."""
+        """Return the remains of an episode that is kept."""
         return self.verdict_of(episode).source
 
     def verdict_of(self, episode: Kept) -> Verdict:
-        """Return what was decided on an episode that is kept."""
+        """Return the verdict on an episode that is kept."""
         return self._of_index[episode.source.episode_index]
 
     def as_json(self) -> dict[str, object]:
-        """Return the plan in JSON's types."""
+        """Return the plan as JSON values."""
         new = {one.source.episode_index: one.episode_index for one in self.kept}
         return {
             'episodes': [
@@ -134,11 +135,11 @@ class RepairPlan:
 
 def plan_repair(sources: Sources, min_seconds: float) -> RepairPlan:
     """
-    Keep as much as is verified.
+    Plan a repair that keeps all rows that can be verified.
 
     :param sources: the broken dataset
-    :param min_seconds: cut episodes that are shorter are not kept
-    :raise RepairError: if nothing is left
+    :param min_seconds: minimum duration of a cut episode; shorter ones are set aside
+    :raise RepairError: if no episode can be kept
     """
     min_rows = least_rows(sources, min_seconds)
     verdicts = judge_episodes(sources, min_rows)
@@ -185,7 +186,7 @@ def _nothing_left(sources: Sources, verdicts: Sequence[Verdict]) -> str:
 
 
 def _catalog(sources: Sources) -> Catalog:
-    """Describe the dataset in the words of the engine that writes datasets anew."""
+    """Describe the broken dataset as the catalog that dataset/rebuild works with."""
     size = sources.raw_info.get('chunks_size')
     info = DatasetInfo(
         fps=sources.fps,
@@ -248,7 +249,7 @@ def _data_pieces(
 
 
 def _has_first_numbers(rows: Rows, tasks: Tasks) -> bool:
-    """Whether no task of some rows has a lower number as well."""
+    """Return whether no task of the rows also has a lower number."""
     numbers = set(rows.task_numbers.tolist())
     return all(tasks.index(tasks[number]) == number for number in numbers)
 

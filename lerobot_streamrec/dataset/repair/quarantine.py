@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Puts everything of a broken dataset aside that is not in the repaired one as it was."""
+"""The quarantine folder, which receives every old file that the repair changes or removes."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from lerobot_streamrec.dataset.repair.plan import RepairPlan
 REPORT = 'report.json'
 
 _NEVER = {str(one) for one in (LOCK, OWNER, REBUILD)}
-# They are moved as a whole when the trees are exchanged.
+# These folders are moved as a whole when the trees are exchanged.
 _MOVED = (f'{QUARANTINE}/', f'{STAGING}/')
 
 
 def quarantine_folder(root: Path) -> PurePosixPath:
-    """Return a folder for this repair, below the root, which is not there yet."""
+    """Return the path, below the root, of a new quarantine folder for this repair."""
     name = time.strftime('repair-%Y%m%dT%H%M%SZ', time.gmtime())
     folder, number = QUARANTINE / name, 1
     while (root / folder).exists():
@@ -44,12 +44,12 @@ def quarantine_folder(root: Path) -> PurePosixPath:
 
 def set_aside(plan: RepairPlan, tree: NewTree, folder: PurePosixPath) -> int:
     """
-    Link what is replaced or left out into the quarantine folder, at its path below the root.
+    Link every replaced or left-out file into the quarantine folder, at its path below the root.
 
-    All of meta is there, whether or not it has changed: it says how to undo the repair.
+    All files of meta are linked, changed or not, because they are needed to undo the repair.
 
-    :return: how many files there are
-    :raise RebuildError: if one cannot be linked or copied
+    :return: number of files in the quarantine folder
+    :raise RebuildError: if a file cannot be linked or copied
     """
     root, count = plan.sources.root, 0
     unchanged = []
@@ -66,13 +66,13 @@ def set_aside(plan: RepairPlan, tree: NewTree, folder: PurePosixPath) -> int:
         if source.exists():
             tree.link(source, target)
         else:
-            # A link that leads nowhere.
+            # This is a broken symbolic link.
             tree.place(target).symlink_to(source.readlink())
         count += 1
     content = {
         'check': plan.sources.report.as_json(),
         'repair': plan.as_json(),
-        # With what lies here, they are the dataset of before.
+        # Together with the files in this folder, these make up the old dataset.
         'unchanged': unchanged,
     }
     text = json.dumps(content, indent=2, ensure_ascii=False) + '\n'

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Repairs a dataset: whole afterwards, or as it was."""
+"""Repair of a dataset, which is either whole afterwards or unchanged."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ from lerobot_streamrec.dataset.repair.sources import read_sources
 from lerobot_streamrec.errors import RepairError
 
 MIN_SECONDS = 1.0
-"""What is shorter after being cut is not kept."""
+"""The default minimum duration of a cut episode; shorter ones are set aside."""
 
-# What is no fault of the files, or nothing that writing them anew would change.
+# Findings that are no faults of the files, or that rewriting the files would not mend.
 _NOT_MENDED = {
     kinds.CHANGED_MEANWHILE,
     kinds.INDEX_OUT_OF_TABLE,
@@ -57,10 +57,10 @@ _Snapshot = dict[str, tuple[int, int, int]]
 @dataclass(frozen=True, slots=True, eq=False)
 class Examination:
     """
-    What is wrong with a dataset, and what a repair would do.
+    The result of a check, and the plan of a repair.
 
     :param report: report of the check
-    :param plan: None if there is nothing to mend
+    :param plan: plan of the repair; None if there is nothing to mend
     """
 
     report: CheckReport
@@ -71,14 +71,14 @@ class Examination:
 @dataclass(frozen=True, slots=True, eq=False)
 class Repair:
     """
-    What a repair has done.
+    The outcome of a repair.
 
-    :param report: on the dataset as it is now
-    :param plan: plan that was carried out; None: there was nothing to do
-    :param quarantine: where lies what was not kept; None if nothing was done
-    :param num_files: how many files lie there
-    :param seconds: how long it took
-    :param remarks: inexact steps, each a sentence
+    :param report: report of a check of the dataset as it is now
+    :param plan: plan that was carried out; None if nothing was done
+    :param quarantine: folder with the files that were not kept; None if nothing was done
+    :param num_files: number of files in that folder
+    :param seconds: duration of the repair
+    :param remarks: sentences on inexact results
     """
 
     report: CheckReport
@@ -89,7 +89,7 @@ class Repair:
     remarks: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
-        """Return what was done in JSON's types, without the plan."""
+        """Return the outcome as JSON values, without the plan."""
         return {
             'done': self.plan is not None,
             'quarantine': str(self.quarantine) if self.quarantine else None,
@@ -99,16 +99,16 @@ class Repair:
 
 
 class _FruitlessError(Exception):
-    """What was written anew is no better than what there was."""
+    """The rewritten dataset is no better than the old one."""
 
 
 def finish_interrupted(root: Path, disk: Disk | None = None) -> None:
     """
     Refuse a dataset that a recorder has open, and finish a rebuild that a crash interrupted.
 
-    Touches nothing if there is neither.
+    If neither is the case, nothing on disk changes.
 
-    :raise DatasetLockedError: if a recorder or another tool writes there
+    :raise DatasetLockedError: if a recorder or another tool writes to the dataset
     """
     root = root.resolve()
     is_interrupted = folder_beside(root).exists() or (root / REBUILD).exists()
@@ -121,14 +121,14 @@ def examine(
     root: Path, *, min_seconds: float = MIN_SECONDS, watch: Watcher | None = None
 ) -> Examination:
     """
-    Check a dataset with decoding, and plan its repair. Changes nothing, and takes no lock.
+    Check a dataset with decoding and plan its repair, without changing or locking it.
 
     :param root: the dataset's folder
-    :param min_seconds: an episode that is shorter after being cut is not kept
-    :param watch: is told how far the check is
-    :raise ConfigError: if there is no dataset
-    :raise DatasetCorruptError: if info.json does not say what is needed
-    :raise RepairError: if nothing is left to keep
+    :param min_seconds: minimum duration of a cut episode; shorter ones are set aside
+    :param watch: receives the progress of the check
+    :raise ConfigError: if the folder holds no dataset
+    :raise DatasetCorruptError: if info.json lacks facts that a repair needs
+    :raise RepairError: if no episode can be kept
     """
     root = root.resolve()
     files = _snapshot(root)
@@ -148,20 +148,20 @@ def repair_dataset(
     disk: Disk | None = None,
 ) -> Repair:
     """
-    Keep what is verified, and set everything else aside; nothing is deleted.
+    Keep all episodes that can be verified, and set everything else aside; nothing is deleted.
 
-    Takes the dataset's lock while it writes. If nothing is wrong, nothing is touched. What was
-    written anew is checked with decoding before it takes the dataset's place.
+    The dataset is locked while files are written. A dataset without faults is not touched. The
+    rewritten dataset is checked with decoding before it takes the old one's place.
 
     :param root: the dataset's folder
-    :param examined: of just before, if there is one
-    :param min_seconds: an episode that is shorter after being cut is not kept
-    :param watch: is told how far the checks are
-    :param progress: is told the bytes written and to write
-    :param disk: the way to the disk
-    :raise DatasetLockedError: if a recorder or another tool writes there
-    :raise DatasetError: if it cannot be repaired; the dataset is as it was
-    :raise VideoError: if a video cannot be read or written; the dataset is as it was
+    :param examined: result of a recent ``examine``; None: the dataset is examined first
+    :param min_seconds: minimum duration of a cut episode; shorter ones are set aside
+    :param watch: receives the progress of the checks
+    :param progress: receives the number of bytes written and the total
+    :param disk: file operations, which tests replace
+    :raise DatasetLockedError: if a recorder or another tool writes to the dataset
+    :raise DatasetError: if the dataset cannot be repaired; it is unchanged then
+    :raise VideoError: if a video cannot be read or written; the dataset is unchanged then
     """
     begin_s = time.monotonic()
     disk = disk or Disk()
@@ -180,7 +180,7 @@ def repair_dataset(
                 after = _verified(tree.folder, examined.report, watch)
                 num_files = set_aside(plan, tree, quarantine)
         except _FruitlessError:
-            remark = 'what is wrong stays so when it is written anew; nothing was done'
+            remark = 'rewriting the files would not mend these faults; nothing was done'
             return Repair(examined.report, remarks=(remark,))
     return Repair(
         report=replace(after, root=folder),
@@ -194,15 +194,15 @@ def repair_dataset(
 
 def _verified(folder: Path, before: CheckReport, watch: Watcher | None) -> CheckReport:
     """
-    Check what was written, while the dataset is still as it was.
+    Check the rewritten dataset, while the old one is still in place.
 
-    :raise RepairError: if there are errors in it
+    :raise RepairError: if the check finds errors
     """
     after = check_dataset(folder, progress=watch, is_locked=True)
     if after.errors:
         facts = ' '.join(f'{one.path}: {one.fact}' for one in after.errors[:_SHOWN])
         raise RepairError(
-            f'{before.root} could not be repaired: what was written anew has '
+            f'{before.root} could not be repaired: the rewritten dataset has '
             f'{len(after.errors)} errors. {facts} Nothing has changed.'
         )
     if before.is_whole and len(_to_mend(after)) >= len(_to_mend(before)):
@@ -215,7 +215,7 @@ def _to_mend(report: CheckReport) -> list[object]:
 
 
 def _snapshot(root: Path) -> _Snapshot:
-    """Tell one state of a dataset from another, without reading it."""
+    """Return the mtime, size and inode of each file, which show whether the dataset changes."""
     found = {}
     for folder, _, names in os.walk(root):
         for name in names:

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Reads rows of broken data files as they must be: with all columns, and these numbered anew."""
+"""A reader of broken data files that returns rows with all columns and new numbers."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ import pyarrow as pa
 
 class RowReader:
     """
-    Reads the rows that a plan keeps; stands in for ``rows_of``.
+    A reader of the rows that a plan keeps; it replaces ``rows_of`` in a repair.
 
-    :param plan: the kept part of the dataset
+    :param plan: plan of the repair
     """
 
     def __init__(self, plan: RepairPlan) -> None:
@@ -40,17 +40,17 @@ class RowReader:
         self, piece: Piece, columns: list[str] | None
     ) -> Iterator[tuple[Kept, pa.Table]]:
         """
-        Read the episodes of a piece, each as long as it is kept.
+        Read the kept rows of each episode of a piece.
 
-        :param columns: which of the features; None: all
+        :param columns: names of features to read; None: all features
         """
         present = read_schema(piece.path).names
         wanted = [key for key in self._columns if columns is None or key in columns]
-        # What numbers the rows is needed for the tasks alone, and else made anew.
+        # Of the columns that number rows, only task_index is read; the others are computed.
         read = [key for key in {*wanted, 'task_index'} if key in present]
         table = read_parquet(piece.path, read)
         if set(present) != set(self._columns):
-            # It describes other columns than there will be.
+            # The metadata may describe columns that the new file will not have.
             table = table.replace_schema_metadata(None)
         for episode in piece.episodes:
             rows = self._plan.source_of(episode).rows
@@ -60,9 +60,9 @@ class RowReader:
 
 
 def _numbered(rows: pa.Table, columns: list[str], episode: Kept) -> pa.Table:
-    """Put columns in order; what numbers the rows within their episode is made anew."""
+    """Put the columns in order, and compute the frame numbers and timestamps anew."""
     frame_index = np.arange(len(rows), dtype=np.int64)
-    # Numbers within the dataset are not known here: whoever writes the rows puts them in.
+    # The numbers within the dataset are filled in when the rows are written.
     unknown = np.zeros(len(rows), dtype=np.int64)
     new = {
         'timestamp': (frame_index / episode.catalog.info.fps).astype(np.float32),

@@ -12,10 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Places where the rows of an episode can be read, and their values.
+Search for the rows of each episode in the data files of a broken dataset.
 
-A stretch may be an episode: its rows stand together, with one ``episode_index`` and a
-``frame_index`` that begins once.
+A stretch is a contiguous run of rows with one ``episode_index`` and a ``frame_index`` that starts
+only once, so it may be an episode.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ _UNFIT = (ProblemError, *UNREADABLE)
 
 def whole_values(columns: Columns, num_rows: int, info: CheckedInfo) -> Mask:
     """
-    Look at every value of every feature; those that number the rows are left to others.
+    Check every value of every feature, except the default features that number the rows.
 
-    :return: per row, whether all its values can be used
+    :return: per row: True if all its values can be used
     """
     whole = np.ones(num_rows, np.bool_)
     for key in info.columns:
@@ -75,7 +75,7 @@ def _of_column(column: pa.ChunkedArray, key: str, info: CheckedInfo) -> Mask:
         try:
             return _finite(column, spec)
         except _UNFIT:
-            # Single rows may be fit.
+            # The column fails as a whole, but single rows may be usable.
             rows = range(len(column))
             return np.array([_is_number(column.slice(row, 1), spec) for row in rows], np.bool_)
     is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
@@ -100,7 +100,7 @@ def _is_picture(cell: pa.Scalar, spec: FeatureSpec) -> bool:
         frame = decode_picture(content)
     except (DatasetCorruptError, KeyError, IndexError, TypeError):
         return False
-    # Older datasets say (channels, height, width).
+    # Older datasets state (channels, height, width).
     return (frame.height, frame.width) in (spec.shape[:2], spec.shape[1:])
 
 
@@ -109,13 +109,13 @@ class Rows:
     """
     One stretch of rows.
 
-    :param path: the file, below the root
-    :param begin: first row in the file
-    :param length: how many
-    :param num_whole: so many of the first ones are whole, and numbered 0, 1, 2 ...
-    :param episode_index: as the rows say
-    :param from_index: the ``index`` of the first one; -1 if there is none
-    :param task_numbers: task of each whole episode
+    :param path: path of the data file below the root
+    :param begin: position of the first row in the file
+    :param length: number of rows
+    :param num_whole: number of leading rows that are whole and have the frame_index 0, 1, 2 ...
+    :param episode_index: episode index that the rows state
+    :param from_index: ``index`` of the first row; -1 if the column is missing
+    :param task_numbers: task_index of each whole row
     """
 
     path: str
@@ -130,10 +130,10 @@ class Rows:
 @dataclass(frozen=True, slots=True)
 class DataFiles:
     """
-    All data files.
+    The content of all data files.
 
-    :param stretches: in the order of the files
-    :param lost: per file that cannot be used: why
+    :param stretches: stretches of rows, in the order of the files
+    :param lost: the reason for each file that cannot be used, by path
     """
 
     stretches: tuple[Rows, ...]
@@ -147,11 +147,11 @@ def read_rows(
     doubtful: Collection[str],
 ) -> DataFiles:
     """
-    Read the numbers of all rows, and all values of those in doubt.
+    Read the numbers of all rows, and check all values of files in doubt.
 
     :param root: the dataset's folder
-    :param paths: paths of data files, below the root, in order
-    :param doubtful: files whose values were found wrong
+    :param paths: paths of data files below the root, in order
+    :param doubtful: files whose values must be checked
     """
     stretches: list[Rows] = []
     lost: dict[str, str] = {}
@@ -165,22 +165,22 @@ def read_rows(
 
 
 def _read(root: Path, path: str, info: CheckedInfo, is_doubtful: bool) -> list[Rows] | str:
-    """Read one file; a text says why that cannot be."""
+    """Return the stretches of one file, or the reason why it cannot be used."""
     try:
         with TableFile(root / path) as file:
             return _stretches(file, path, info, is_doubtful)
     except ProblemError as problem:
-        return f'{path} lacks what numbers its rows: {problem.found}'
+        return f'{path} has no usable numbers of its rows: {problem.found}'
     except UNREADABLE as error:
         text = ' '.join(str(error).split()).rstrip('.')
-        return f'{path} cannot be read, its rows are lost: {text}'
+        return f'{path} cannot be read, so its rows are lost: {text}'
 
 
 def _stretches(
     file: pq.ParquetFile, path: str, info: CheckedInfo, is_doubtful: bool
 ) -> list[Rows]:
     names = set(file.schema_arrow.names)
-    # Pictures are large, and only looked at where they are in doubt.
+    # Images are large, so they are only read from files in doubt.
     small = [key for key in info.columns if key in names and key not in info.cameras]
     columns = Columns(file, small)
     episodes, frames, tasks = (
@@ -194,7 +194,7 @@ def _stretches(
     if is_doubtful:
         whole &= whole_values(columns, len(episodes), info)
     found = []
-    # Another episode begins where the number changes, or where frames are counted anew.
+    # A new stretch begins where episode_index changes, or where frame_index is 0 again.
     number = np.cumsum((np.diff(episodes, prepend=episodes[:1]) != 0) | (frames == 0))
     for begin, end in runs(number):
         sound = whole[begin:end] & (frames[begin:end] == np.arange(end - begin))

@@ -12,10 +12,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-What there is of every episode of a broken dataset.
+The remains of every episode of a broken dataset.
 
-Rows and pictures are what counts. What meta/episodes says of them is one witness, their order
-another; info.json alone is needed as it is, apart from its totals.
+Rows and frames are the facts. The statements of meta/episodes about them are one source of
+evidence, and the order of rows and frames is another. Only info.json must be intact, apart from
+its totals.
 """
 
 from __future__ import annotations
@@ -65,13 +66,13 @@ _MAX_UNHEARD_OF = 100_000
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
     """
-    What there is of one episode.
+    The remains of one episode.
 
-    :param episode_index: its number until now
-    :param num_stated: rows that meta/episodes says it has; 0 if it does not know of it
-    :param rows: None if there are none
-    :param shots: per video key; a camera is missing if nothing says where its frames are
-    :param problem: why it cannot be kept whatever there is; empty if it can
+    :param episode_index: old index of the episode
+    :param num_stated: number of rows that meta/episodes states; 0 if it does not list the episode
+    :param rows: rows of the episode; None if there are none
+    :param shots: frames per video key; a key is missing if nothing says where its frames are
+    :param problem: reason why the episode can never be kept; empty if it may be kept
     """
 
     episode_index: int
@@ -84,17 +85,17 @@ class Source:
 @dataclass(frozen=True, slots=True, eq=False)
 class Sources:
     """
-    A broken dataset.
+    The remains of a broken dataset.
 
-    :param report: findings of the check
+    :param report: report of the check
     :param info: the usable part of info.json
-    :param raw_info: all of it
+    :param raw_info: whole content of info.json
     :param table: the readable part of meta/episodes
-    :param tasks: by their numbers
-    :param episodes: in the order of their numbers
-    :param lost: per data file that cannot be used: why
+    :param tasks: texts of the tasks, by task_index
+    :param episodes: remains of the episodes, in the order of their indices
+    :param lost: the reason for each data file that cannot be used, by path
     :param row_counts: number of rows of each data file
-    :param reader: reader of its videos
+    :param reader: reader of the videos
     """
 
     report: CheckReport
@@ -109,7 +110,7 @@ class Sources:
 
     @property
     def root(self) -> Path:
-        """Return the dataset's folder."""
+        """The dataset's folder."""
         return self.report.root
 
     @property
@@ -120,10 +121,10 @@ class Sources:
 
 def read_sources(report: CheckReport) -> Sources:
     """
-    Find the rows and frames of all episodes. Blocks while videos in doubt are decoded.
+    Find the rows and frames of all episodes; block while videos in doubt are decoded.
 
     :param report: report of a check with decoding
-    :raise DatasetCorruptError: if info.json does not say what is needed to read the rest
+    :raise DatasetCorruptError: if info.json lacks facts that are needed to read the dataset
     """
     root = report.root
     info = _usable_info(report)
@@ -131,7 +132,7 @@ def read_sources(report: CheckReport) -> Sources:
     wrong = {one.path for one in report.findings if one.kind.harms_content}
     paths = {*parquet_below(root, 'data'), *table.data_files}
     paths = {one for one in paths if (root / one).is_file()}
-    # What no episode refers to was not looked at by the check.
+    # The check did not read files to which no episode refers.
     doubtful = wrong | (paths - set(table.data_files))
     data = read_rows(root, info, sorted(paths), doubtful)
     counts: Counter[str] = Counter()
@@ -189,7 +190,7 @@ def _usable_info(report: CheckReport) -> CheckedInfo:
 
 
 def _with_tasks(rows: Rows, tasks: Tasks) -> Rows:
-    """Take a row of a task without a text for one that is not whole."""
+    """Count rows as not whole from the first row on whose task has no text."""
     known = np.array([text is not None for text in tasks] + [False], np.bool_)
     sound = known[np.minimum(rows.task_numbers, len(tasks))]
     if sound.all():
@@ -201,7 +202,7 @@ def _with_tasks(rows: Rows, tasks: Tasks) -> Rows:
 def _rows_lost(
     info: CheckedInfo, table: EpisodeTable, rows: Mapping[int, Rows], is_lost: bool
 ) -> int:
-    """Return how many rows info.json counts that are nowhere, if files of them are lost."""
+    """Return how many rows are lost according to info.json; 0 if no data file is lost."""
     total = info.totals.get('frames')
     if total is None or not is_lost:
         return 0
@@ -213,10 +214,10 @@ def _rows_lost(
 def _unheard_of(
     info: CheckedInfo, rows: Mapping[int, Rows], places: Mapping[int, int], data: DataFiles
 ) -> range:
-    """Return the episodes that info.json counts behind all others, if files of rows are lost."""
+    """Return the trailing indices that only info.json counts, if data files are lost."""
     begin = max([*rows, *places], default=-1) + 1
     total = info.totals.get('episodes', 0)
-    # A total that is far off is a wrong one.
+    # A total far beyond the known episodes is wrong, and is ignored.
     return range(begin, total if data.lost and total < begin + _MAX_UNHEARD_OF else begin)
 
 
@@ -228,7 +229,7 @@ def _problem(
     if index in {one.episode_index for one in uncommitted}:
         return 'it was being saved when its recorder was interrupted'
     if index not in places and total is not None and index >= total:
-        return f'meta/episodes does not know it, and info.json counts {total} episodes'
+        return f'meta/episodes does not list it, and info.json counts {total} episodes'
     return ''
 
 
@@ -263,7 +264,7 @@ def _shots(
             for key in info.video_keys
         }
         for index in run:
-            # Only where all cameras add up it is known whose frames these are.
+            # The frames are assigned only if rows and frames add up for every camera.
             if all(index in found for found in walked.values()):
                 shots[index] = {key: found[index] for key, found in walked.items()}
     return shots

@@ -12,10 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Statistics of repaired episodes: kept where they are right, counted again where not.
+Statistics of repaired episodes: correct ones are kept, the others are computed again.
 
-Statistics of numbers are computed from the rows. Those of cameras stay where they were found
-right, since they were taken before a lossy codec; others are computed from decoded pictures.
+Statistics of numbers are computed from the rows. Correct statistics of cameras are kept, because
+they describe the images before a lossy codec; the others are computed from decoded frames.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ import pyarrow as pa
 def of_videos(
     plan: RepairPlan, key: str, episodes: Sequence[Kept]
 ) -> dict[Kept, FeatureStatistics]:
-    """Decode the frames of some episodes; each of their files is read once."""
+    """Compute camera statistics of some episodes by decoding their videos, each file once."""
     camera = DecodedCamera(plan.sources.info.features[key].info)
     in_file: dict[str, list[Kept]] = defaultdict(list)
     for one in episodes:
@@ -81,7 +81,7 @@ def of_videos(
 def of_columns(
     plan: RepairPlan, key: str, episodes: Sequence[Kept], pieces: Sequence[Piece]
 ) -> dict[Kept, FeatureStatistics]:
-    """Decode the pictures of some episodes that stand in a column of their rows."""
+    """Compute camera statistics of some episodes from images in a column of their rows."""
     wanted, read = set(episodes), RowReader(plan)
     found = {}
     for piece in pieces:
@@ -103,9 +103,9 @@ _WRONG: tuple[Kind, ...] = (WRONG_CAMERA_STATISTICS, WRONG_QUANTILES)
 
 class StatedStatistics:
     """
-    Reads statistics that are kept.
+    A reader of the statistics that the broken dataset states.
 
-    :param plan: the kept part of the dataset
+    :param plan: plan of the repair
     """
 
     def __init__(self, plan: RepairPlan) -> None:
@@ -121,7 +121,7 @@ class StatedStatistics:
         self._tables: dict[str, pa.Table] = {}
 
     def of_episode(self, episode: Kept, key: str) -> FeatureStatistics | None:
-        """Return those of an episode that is kept whole; None if they are wrong or not there."""
+        """Return correct statistics of an episode that is kept whole; None if there are none."""
         index = episode.source.episode_index
         doubtful = index not in self._sound or (index, key) in self._wrong
         if doubtful or self._plan.verdict_of(episode).is_cut:
@@ -129,7 +129,7 @@ class StatedStatistics:
         return self.as_stated(episode, key)
 
     def as_stated(self, episode: Kept, key: str) -> FeatureStatistics | None:
-        """Return what is said of an episode, right or not."""
+        """Return the stated statistics of an episode, correct or not; None if there are none."""
         row = self._places.get(episode.source.episode_index)
         if row is None:
             return None
@@ -147,7 +147,7 @@ class StatedStatistics:
             return None
 
     def of_dataset(self, key: str) -> FeatureStatistics | None:
-        """Return those of the dataset, if all its episodes are kept whole."""
+        """Return the statistics of the dataset if all its episodes are kept whole, else None."""
         plan, episodes = self._plan, self._sources.report.episodes
         kept = [one.source.episode_index for one in plan.kept]
         if plan.cut or kept != [one.episode_index for one in episodes] or key in self._doubted:
@@ -181,12 +181,12 @@ class StatedStatistics:
 @dataclass(slots=True)
 class RepairedStatistics:
     """
-    Statistics of the new dataset.
+    Statistics of the repaired dataset.
 
-    :param features: features of all episodes together
-    :param episodes: episodes of each dataset
-    :param records: new values in the recorder's records of episodes
-    :param remarks: losses, each a sentence
+    :param features: statistics of each feature over all episodes
+    :param episodes: statistics of each feature, per episode
+    :param records: new values for the recorder's records of some episodes
+    :param remarks: sentences on inexact results
     """
 
     features: dict[str, FeatureStatistics] = field(default_factory=dict)
@@ -199,9 +199,9 @@ def repaired_statistics(
     plan: RepairPlan, tasks: UnifiedTasks, on_bytes: Callable[[int], None]
 ) -> RepairedStatistics:
     """
-    Compute all statistics.
+    Compute all statistics of the repaired dataset.
 
-    :param on_bytes: is told the size of what is read
+    :param on_bytes: receives the number of bytes read at each step
     """
     found = RepairedStatistics(episodes={one: {} for one in plan.kept})
     numbers = _numbers(plan, tasks, found, on_bytes)
@@ -211,7 +211,7 @@ def repaired_statistics(
             found.features[key] = numbers[key]
         elif spec.dtype in ('video', 'image'):
             _add_camera(plan, key, stated, found)
-    # As info.json has them.
+    # Columns are written in the order of the features in info.json.
     order = list(plan.sources.info.features)
     for one in found.episodes.values():
         ordered = sorted(one.items(), key=lambda item: order.index(item[0]))
@@ -233,7 +233,7 @@ def _numbers(
             values = episode_values(episode, rows, numbers, sums.specs)
             sums.add_values(values, len(rows))
             for key, one in values.items():
-                # Of matrices, LeRobot pools all dimensions but the last, and counts rows.
+                # LeRobot pools all dimensions of a matrix but the last, and counts rows.
                 statistics = vector_statistics(one)
                 found.episodes[episode][key] = replace(
                     statistics, num_rows=len(rows), distributions=None
@@ -252,12 +252,12 @@ def _add_camera(
     camera = DecodedCamera(spec.info)
     new: dict[Kept, FeatureStatistics] = {}
     if lacking and camera.is_depth and not (spec.is_video and camera.is_known):
-        # It is not known what the pictures mean; what is said of the whole episode is near enough.
+        # The unit of the pixels is unknown, so the stated statistics of the episode must do.
         near = {one: stated.as_stated(one, key) for one in lacking}
         new = {one: other for one, other in near.items() if other is not None}
         found.remarks.append(
-            f'statistics of the depth camera {key} were not computed anew for '
-            f'{len(lacking)} episodes; those of before stay where there were some'
+            f'statistics of the depth camera {key} could not be computed again for '
+            f'{len(lacking)} episodes; existing ones are kept'
         )
     elif lacking:
         new = (
@@ -273,7 +273,7 @@ def _add_camera(
         is_in_unit = total is None or total.counts_pixels
         found.episodes[one][key] = statistics if is_in_unit else statistics.counting_rows()
     whole = stated.of_dataset(key)
-    # Others may have weighted the episodes by something else than their rows.
+    # Other writers may not have weighted the episodes by their rows.
     is_sum_better = len(known) == len(plan.kept) and (whole is None or not whole.distributions)
     if whole is None or is_sum_better:
         whole = total
@@ -296,7 +296,7 @@ def _sum(episodes: Mapping[Kept, FeatureStatistics], key: str) -> FeatureStatist
 def _add_histograms(
     new: dict[Kept, FeatureStatistics], key: str, found: RepairedStatistics
 ) -> None:
-    """Have records say what was counted now; the histograms of before are not of this."""
+    """Replace the histograms in the records by those of the new statistics."""
     for one, statistics in new.items():
         record = one.catalog.record_of(one.source.episode_index)
         said = (record or {}).get('histograms')

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Files that are nobody's, and what is moved out of the way with them."""
+"""Search for stray files, which belong to no dataset and are moved to the quarantine."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _FOLDERS = ('data', 'videos', 'meta/episodes')
 
 
 def stray_files(root: Path) -> tuple[str, ...]:
-    """List files that the format has no place for, in its folders or left by a recording."""
+    """Return the foreign files in folders of the format, and files left over from a recording."""
     return tuple(sorted(one for one in foreign_files(root) if _is_stray(PurePosixPath(one))))
 
 
 def _is_stray(path: PurePosixPath) -> bool:
-    # Hidden folders are somebody else's.
+    # Other hidden folders belong to other programs.
     if path.parts[0] == OWN.name or any(one.startswith('.') for one in path.parts[:-1]):
         return False
     return is_left_by_recording(path.as_posix()) or any(

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Places where the tasks of episodes can be read, matched by their remains."""
+"""The choice of each episode's rows, and the texts of the tasks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 
 
 def rows_in_table(table: EpisodeTable) -> dict[int, int]:
-    """Return the row of each episode in meta/episodes; of several, the first one."""
+    """Return the row number of each episode in meta/episodes; the first of several rows wins."""
     found: dict[int, int] = {}
     for row, index in enumerate(table.index.tolist()):
         if index >= 0 and table.length[row] > 0:
@@ -38,9 +38,9 @@ def rows_in_table(table: EpisodeTable) -> dict[int, int]:
 
 def matched_rows(stretches: Sequence[Rows], table: EpisodeTable) -> dict[int, Rows]:
     """
-    Choose the rows of each episode.
+    Choose the stretch of rows of each episode.
 
-    :return: per ``episode_index``, in order; without those that it cannot be told of
+    :return: rows by ``episode_index``, in order; an episode is missing if its rows are unknown
     """
     of_episode: dict[int, list[Rows]] = defaultdict(list)
     for one in stretches:
@@ -52,7 +52,7 @@ def matched_rows(stretches: Sequence[Rows], table: EpisodeTable) -> dict[int, Ro
             continue
         if index in places:
             named = table.data_files[places[index]]
-            # A copy of the file under another name is nobody's, unless that is all there is.
+            # A copy of the file under another name is used only if the named file has no rows.
             chosen = [one for one in options if one.path == named] or options
             found[index] = max(chosen, key=lambda one: one.num_whole)
         elif len(options) == 1 and is_of_dataset(options[0].path):
@@ -68,7 +68,7 @@ def matched_rows(stretches: Sequence[Rows], table: EpisodeTable) -> dict[int, Ro
 
 
 def _is_of(rows: Rows, table: EpisodeTable, row: int) -> bool:
-    """Whether everything but their ``episode_index`` says that rows are an episode's."""
+    """Return whether rows match an episode in all respects but their ``episode_index``."""
     return (
         rows.path == table.data_files[row]
         and rows.from_index == table.from_index[row]
@@ -77,7 +77,7 @@ def _is_of(rows: Rows, table: EpisodeTable, row: int) -> bool:
 
 
 Tasks = tuple[str | None, ...]
-"""By task_index; None: a number that no text is known for."""
+"""The texts of tasks by task_index; None where no text is known."""
 
 _MAX_TASKS = 2**20
 
@@ -86,11 +86,11 @@ def read_tasks(
     root: Path, used: Mapping[int, Sequence[int]], named: Mapping[int, Sequence[str]]
 ) -> Tasks:
     """
-    Read the tasks, in or out of order; where there is no table, episodes with one task tell them.
+    Read the tasks from their table, or else infer them from episodes that have one task.
 
     :param root: the dataset's folder
-    :param used: per episode: the distinct task numbers of its rows
-    :param named: per episode: the tasks that meta/episodes names
+    :param used: distinct task numbers in the rows of each episode
+    :param named: tasks that meta/episodes names for each episode
     """
     try:
         table = pq.read_table(root / TASKS)
@@ -101,7 +101,7 @@ def read_tasks(
         return _from_episodes(used, named)
     by_place = _by_number(list(range(len(texts))), texts)
     by_number = _by_number(numbers, texts)
-    # Readers go by place; what the episodes say tells which of the two was meant.
+    # Readers go by row position; meta/episodes shows whether position or task_index is right.
     places, numbered = (_agreement(one, used, named) for one in (by_place, by_number))
     return by_place if places > numbered else by_number
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How much of every episode of a broken dataset is whole, and why not more."""
+"""Verdicts on how many rows of every episode of a broken dataset can be kept."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from lerobot_streamrec.dataset.repair.task_sources import rows_in_table
 @dataclass(slots=True, eq=False)
 class Verdict:
     """
-    What becomes of one episode.
+    The decision on one episode.
 
-    :param source: the part of it that is there
-    :param num_rows: how many rows it had, as far as that is known
-    :param num_kept: how many of the first ones are kept; 0: it is set aside
-    :param reasons: why not all, each without a full stop
+    :param source: remains of the episode
+    :param num_rows: number of rows that the episode had, as far as that is known
+    :param num_kept: number of leading rows that are kept; 0 if the episode is set aside
+    :param reasons: reasons for lost rows, each without a full stop
     """
 
     source: Source
@@ -40,31 +40,32 @@ class Verdict:
 
     @property
     def is_kept(self) -> bool:
-        """Whether at least a part of it stays."""
+        """True if at least a part of the episode is kept."""
         return self.num_kept > 0
 
     @property
     def is_cut(self) -> bool:
-        """Whether only its first rows stay."""
+        """True if only the first rows of the episode are kept."""
         return 0 < self.num_kept < self.num_rows
 
     def limit(self, num_kept: int, min_rows: int, reason: str) -> None:
         """
-        Keep no more than so many rows.
+        Keep at most the given number of rows.
 
-        :param min_rows: cut episodes that are shorter are not kept
+        :param min_rows: minimum length of a cut episode; a shorter one is set aside
+        :param reason: reason for the limit, without a full stop
         """
         if num_kept >= self.num_kept:
             return
         self.num_kept = max(num_kept, 0)
         self.reasons.append(reason)
         if 0 < self.num_kept < min(min_rows, self.num_rows):
-            text = f'what is whole is too short to keep: {self.num_kept} of {min_rows} rows'
+            text = f'too few rows are intact: {self.num_kept} of the {min_rows} required'
             self.reasons.append(text)
             self.num_kept = 0
 
     def as_json(self) -> dict[str, object]:
-        """Return what happens to it in JSON's types, without its new number."""
+        """Return the verdict as JSON values, without the episode's new index."""
         return {
             'episode_index': self.source.episode_index,
             'num_rows': self.num_rows,
@@ -74,12 +75,12 @@ class Verdict:
 
 
 def least_rows(sources: Sources, min_seconds: float) -> int:
-    """Return how many rows an episode must have that was cut."""
+    """Return the minimum number of rows of a cut episode."""
     return max(1, math.ceil(min_seconds * sources.fps))
 
 
 def judge_episodes(sources: Sources, min_rows: int) -> list[Verdict]:
-    """Say of each episode how many rows are whole, with a frame of every camera."""
+    """Judge how many leading rows of each episode are whole and have a frame of every camera."""
     return [_judged(one, sources, min_rows) for one in sources.episodes]
 
 
@@ -89,23 +90,23 @@ def _judged(source: Source, sources: Sources, min_rows: int) -> Verdict:
         return Verdict(source, source.num_stated, 0, [_why_no_rows(source, sources)])
     verdict = Verdict(source, max(rows.length, _stated(source)), rows.length)
     if rows.length < verdict.num_rows:
-        verdict.reasons.append(f'{rows.length} of {verdict.num_rows} rows are there')
+        verdict.reasons.append(f'only {rows.length} of {verdict.num_rows} rows exist')
     if source.problem:
         verdict.limit(0, 0, source.problem)
     if rows.num_whole < rows.length:
-        text = f'row {rows.num_whole} is the first that is not whole, or not in order'
+        text = f'row {rows.num_whole} is the first that is incomplete or out of order'
         verdict.limit(rows.num_whole, min_rows, text)
     for key in sources.info.video_keys:
         shot = source.shots.get(key)
         if shot is None:
-            verdict.limit(0, 0, f'nothing tells which frames of {key} are its own')
+            verdict.limit(0, 0, f'nothing says which frames of {key} belong to it')
         elif shot.problem:
             verdict.limit(0, 0, f'{key}: {shot.problem}')
         else:
-            text = f'{shot.num_sound} frames of {key} are whole'
+            text = f'only {shot.num_sound} frames of {key} are intact'
             verdict.limit(shot.num_sound, min_rows, text)
     if 0 < verdict.num_kept < min(min_rows, verdict.num_rows):
-        text = f'what is whole is too short to keep: {verdict.num_kept} of {min_rows} rows'
+        text = f'too few rows are intact: {verdict.num_kept} of the {min_rows} required'
         verdict.limit(0, 0, text)
     return verdict
 
@@ -119,7 +120,7 @@ def _why_no_rows(source: Source, sources: Sources) -> str:
 
 
 def _stated(source: Source) -> int:
-    """Return how many rows meta/episodes says it has, if frames do not say otherwise."""
+    """Return the length by meta/episodes, or the number of rows if all frames agree with it."""
     rows = source.rows
     frames = {shot.num_sound for shot in source.shots.values() if not shot.problem}
     if rows is not None and frames == {rows.length} == {rows.num_whole}:

@@ -12,14 +12,15 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Where the frames of episodes lie in their videos, found by walking through these.
+Places of the episodes' frames in their videos.
 
-The places that meta/episodes states are believed as far as they contradict neither themselves
-nor the frames; otherwise the order of the episodes tells, if their rows and the frames add up.
+The places that meta/episodes states are trusted unless they contradict each other or the number
+of frames. Otherwise the places follow from the order of the episodes, if their rows and the
+frames add up.
 
-Cameras' files hold the frames of one episode after the other. So those of unknown episodes stand
-between the frames of their known neighbours, and a file's free frames must add up to the rows of
-the episodes that it holds. Where they do not, nobody knows which episode they belong to.
+A camera's files hold the frames of one episode after the other. The frames of an unlisted episode
+therefore lie between those of its listed neighbours, and the free frames of a file must add up to
+the rows of the episodes in it. If they do not, their episode cannot be determined.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from dataclasses import dataclass
 import numpy as np
 
 Place = int | None
-"""First frame of an episode; None if that cannot be known."""
+"""The number of an episode's first frame; None if it is unknown."""
 
 
 def first_frames(
@@ -41,12 +42,12 @@ def first_frames(
     fps: int,
 ) -> list[Place]:
     """
-    Find the first frame of each episode of one file, in the order of the episodes.
+    Find the first frame of each episode in one file, in the order of the episodes.
 
-    :param stated_s: ``from_timestamp`` of each
-    :param row_counts: rows that each has
-    :param stated_counts: rows that each should have
-    :param num_frames: of the file
+    :param stated_s: ``from_timestamp`` of each episode
+    :param row_counts: number of rows that each episode has
+    :param stated_counts: number of rows of each episode according to meta/episodes
+    :param num_frames: number of frames in the file
     """
     stated = [round(one * fps) if np.isfinite(one) and abs(one) < 1e9 else -1 for one in stated_s]
     one_by_one = np.concatenate(([0], np.cumsum(row_counts)))[:-1].tolist()
@@ -55,7 +56,7 @@ def first_frames(
         return list(stated)
     if sum(row_counts) == num_frames:
         return list(one_by_one)
-    # Rows may be lost, or more than they should be; the frames are where they were.
+    # Rows may be lost or surplus, while the frames are still at their stated places.
     if _is_sound(stated, stated_counts) or _is_sound(stated, row_counts):
         return list(stated)
     known: list[Place] = [None] * len(stated)
@@ -67,7 +68,7 @@ def first_frames(
 
 
 def _is_sound(begins: Sequence[int], counts: Sequence[int]) -> bool:
-    """Whether no two episodes share a frame, and each follows the one before."""
+    """Return whether the episodes are in order and no two of them share a frame."""
     end = 0
     for begin, count in zip(begins, counts, strict=True):
         if begin < end:
@@ -79,11 +80,11 @@ def _is_sound(begins: Sequence[int], counts: Sequence[int]) -> bool:
 @dataclass(frozen=True, slots=True)
 class Span:
     """
-    Frames of one file.
+    A range of frames in one file.
 
-    :param path: the file, below the root
-    :param begin: number of the first
-    :param end: number after the last
+    :param path: path of the file below the root
+    :param begin: number of the first frame
+    :param end: number after that of the last frame
     """
 
     path: str
@@ -95,11 +96,11 @@ def free_spans(
     files: Mapping[str, int], before: tuple[str, int] | None, after: tuple[str, int] | None
 ) -> list[Span]:
     """
-    List the frames between two known episodes.
+    Return the free frames between two episodes whose frames are known.
 
-    :param files: how many frames each file has, in the order of the files
-    :param before: file and frame at which the episode before ends; None if there is none
-    :param after: file and frame at which the episode after begins; None if there is none
+    :param files: number of frames per file, in the order of the files
+    :param before: file and frame at which the preceding episode ends; None if there is none
+    :param after: file and frame at which the following episode begins; None if there is none
     """
     paths = list(files)
     first = paths.index(before[0]) if before and before[0] in files else 0
@@ -115,12 +116,12 @@ def free_spans(
 
 def walk(spans: Sequence[Span], row_counts: Sequence[int], num_lost: int) -> list[Span]:
     """
-    Give the frames to the episodes, in order, as far as they add up.
+    Assign free frames to episodes in order, as far as frames and rows add up.
 
     :param spans: free frames
-    :param row_counts: rows of each episode
-    :param num_lost: frames at the end that are of episodes whose rows are lost
-    :return: one per episode; fewer if frames and rows do not add up from there on
+    :param row_counts: number of rows of each episode
+    :param num_lost: number of frames at the end that belong to episodes whose rows are lost
+    :return: one span per episode; spans are missing from the first episode on that does not add up
     """
     given: list[Span] = []
     for span in spans:
@@ -133,7 +134,7 @@ def walk(spans: Sequence[Span], row_counts: Sequence[int], num_lost: int) -> lis
             begin += count
         is_last = len(given) + len(here) == len(row_counts)
         rest = span.end - begin
-        # What is left over at the end must be what the lost rows leave over.
+        # The frames left over at the end must be exactly those of the lost rows.
         beyond = sum(one.end - one.begin for one in spans[spans.index(span) + 1 :])
         if rest and not (is_last and rest + beyond == num_lost):
             break

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Running takes on disk: what is written beside their videos, and what a crash leaves of them.
+Takes on disk: the files of a running take, and the recovery of takes that a crash interrupted.
 
-A root is opened here, since that recovers what a crash left.
+The root is opened here as well, because opening it includes that recovery.
 """

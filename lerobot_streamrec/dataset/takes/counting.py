@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What counts a camera's pictures on their way to the encoder: colours, or depth."""
+"""Counters of image statistics, which see each frame before its encoder, in colour or depth."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ from lerobot_streamrec.video.encode.encoder_thread import VideoEncoder
 
 
 class PictureStatistics(Protocol):
-    """What has counted a camera's pictures."""
+    """A counter of the statistics of a camera's frames."""
 
     def statistics(self) -> FeatureStatistics:
         """
-        Return the statistics of what was counted.
+        Return the statistics of all counted frames.
 
-        :raise ValueError: if nothing was counted
+        :raise ValueError: if no frame was counted
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Counting:
     """
-    What counts pictures, and how it is put before an encoder.
+    A counter of image statistics, and a function that puts it before an encoder.
 
-    :param counted: belongs to the encoder's thread until that has finished
-    :param before: makes the chain of counter and encoder
+    :param counted: counter, owned by the encoder's thread until that thread has finished
+    :param before: function that wraps an encoder so that its frames are counted first
     """
 
     counted: PictureStatistics
@@ -54,12 +54,12 @@ class Counting:
 
 def counting_of(depth: DepthConfig | None, unit: str, *, height: int, width: int) -> Counting:
     """
-    Make what counts a camera's pictures, and brings depth to the codes of its video.
+    Make the counter of a camera; for depth, its chain also converts frames to video codes.
 
-    :param depth: settings of a depth camera; None: it is one of colours
-    :param unit: unit of every depth picture; empty: colours
-    :param height: height of every picture, in pixels
-    :param width: width of every picture, in pixels
+    :param depth: settings of a depth camera; None for a colour camera
+    :param unit: unit of every depth image; empty for a colour camera
+    :param height: height of every frame, in pixels
+    :param width: width of every frame, in pixels
     """
     stride = lattice_stride(height, width)
     if depth is None:

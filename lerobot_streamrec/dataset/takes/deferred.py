@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Takes that are saved and become episodes later, when the rest of their videos is encoded."""
+"""Deferred takes, which are saved now and become episodes once their videos are encoded."""
 
 from __future__ import annotations
 
@@ -60,17 +60,17 @@ import numpy as np
 import numpy.typing as npt
 
 UNENCODABLE = 'unencodable'
-"""Prefix of the name of a take in quarantine that has no whole row."""
+"""The name prefix, in the quarantine folder, of a take without a whole row."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeferredTake:
     """
-    A saved take whose videos are not whole yet.
+    A saved take whose videos are not completely encoded yet.
 
-    :param folder: in staging
-    :param saved: its description
-    :param cameras: per video key; none: that cannot be read
+    :param folder: the take's folder in staging
+    :param saved: description of the saved take
+    :param cameras: cameras of the take, per video key; empty if the take's record is unreadable
     """
 
     folder: Path
@@ -79,33 +79,34 @@ class DeferredTake:
 
     @property
     def num_videos(self) -> int:
-        """Videos that it will have."""
+        """The number of videos that the episode will have."""
         return len(self.cameras)
 
     def loss(self, encoded: EncodedTake) -> str:
         """
-        Name the parts of the take that the episode lacks, as the end of a sentence.
+        Describe the rows of the take that the episode lacks, as the end of a sentence.
 
-        :param encoded: the parts that the episode was made of
-        :return: empty if nothing is lacking
+        :param encoded: the encoded part of the take
+        :return: empty if no row is missing
         """
         said = ''
         if encoded.first_row:
-            said += f'; it begins with row {encoded.first_row}, the first that is whole'
+            said += f'; it begins with row {encoded.first_row}, the first whole row'
         if lost := self.saved.num_rows - encoded.num_rows - encoded.first_row:
-            said += f'; {lost} rows were not whole on the disk'
+            said += f'; {lost} rows were incomplete on the disk'
         return said
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedTake:
     """
-    Whole videos of a deferred take.
+    Complete videos of a deferred take.
 
-    :param num_rows: frames of each; less than were saved if the disk has lost some
-    :param videos: per video key
-    :param first_row: the row of the take that they begin with: the first one for which every
-        camera has a picture that decodes
+    :param num_rows: number of frames in each video; fewer than the saved rows if the disk has
+        lost some
+    :param videos: videos per video key
+    :param first_row: row of the take with which the videos begin: the first row for which every
+        camera has an image that can be decoded
     """
 
     num_rows: int
@@ -115,17 +116,17 @@ class EncodedTake:
 
 def encode_take(folder: Path, num_rows: int, tell: Tell = lambda _: None) -> EncodedTake:
     """
-    Encode what waits in a take's folder. Any thread; one at a time.
+    Encode the waiting frames in a take's folder, on any thread but on one at a time.
 
-    Interrupted at any instant, what waits is still there.
+    An interruption at any instant loses none of the waiting frames.
 
     :param folder: the take's folder
-    :param num_rows: its rows
-    :param tell: is told how many frames are done, those of all cameras together; what it raises
+    :param num_rows: number of rows of the take
+    :param tell: receives the number of frames done over all cameras; an exception that it raises
         ends the work
     :raise VideoError: if a file cannot be read or written
     :raise NothingWholeError: if no row is whole, or the take's record cannot be read
-    :raise EncoderError: if it cannot be encoded
+    :raise EncoderError: if the frames cannot be encoded
     """
     try:
         record = read_take_record(folder)
@@ -133,7 +134,7 @@ def encode_take(folder: Path, num_rows: int, tell: Tell = lambda _: None) -> Enc
         raise NothingWholeError(str(error)) from error
     num_rows = min(num_rows, read_journal(folder, record)[0])
     if not num_rows:
-        raise NothingWholeError('none of its rows of numbers can be read')
+        raise NothingWholeError('none of its rows can be read from the journal')
     sources = frame_sources(folder, record)
     if not sources:
         return EncodedTake(num_rows, {})
@@ -142,16 +143,16 @@ def encode_take(folder: Path, num_rows: int, tell: Tell = lambda _: None) -> Enc
     if not num_whole:
         there = ', '.join(f'{one.num_frames} of {key}' for key, one in sources.items())
         raise NothingWholeError(
-            f'no row has a picture of every camera that decodes; there are {there}'
+            f'no row has a decodable frame of every camera; the disk has {there}'
         )
     return EncodedTake(num_whole, videos, first_row)
 
 
 class DeferredTakes:
     """
-    The deferred takes of a dataset, in their order. Owned by the thread that commits.
+    The deferred takes of a dataset, in order, owned by the thread that commits.
 
-    :param writer: writes the dataset
+    :param writer: writer of the dataset
     """
 
     def __init__(self, writer: DatasetWriter) -> None:
@@ -161,7 +162,7 @@ class DeferredTakes:
 
     @property
     def takes(self) -> tuple[DeferredTake, ...]:
-        """All of them, the oldest first."""
+        """All deferred takes, the oldest first."""
         return tuple(self._takes)
 
     def defer(
@@ -173,14 +174,14 @@ class DeferredTakes:
         row_stamps: Mapping[str, npt.NDArray[np.int64]] | None = None,
     ) -> DeferredTake:
         """
-        Make a take durable as it is: from now on it is saved.
+        Sync a take to the disk as it is, which saves it.
 
-        :param folder: the take's folder, in staging; nobody else writes there any more
-        :param num_rows: its rows
+        :param folder: the take's folder in staging, to which nobody else writes any more
+        :param num_rows: number of rows of the take
         :param record: the recorder's own record of the episode, as JSON
-        :param vectors: per key ``(num_rows, d)``; None: as the journal has them
-        :param row_stamps: instants by column, ``(num_rows,)`` nanoseconds; None: not kept
-        :raise DatasetError: if it cannot be written
+        :param vectors: array ``(num_rows, d)`` per key; None if the journal has all rows
+        :param row_stamps: stamps by column, ``(num_rows,)`` nanoseconds; None if they are not kept
+        :raise DatasetError: if the take cannot be written
         """
         order = max((one.saved.order for one in self._takes), default=0) + 1
         saved = SavedTake(order, num_rows, record)
@@ -191,14 +192,14 @@ class DeferredTakes:
 
     def commit(self, take: DeferredTake, encoded: EncodedTake) -> SavedEpisode:
         """
-        Make an episode of a take.
+        Commit a deferred take as an episode.
 
-        :param take: one of these
-        :param encoded: its videos
-        :raise CommitError: if nothing of it is whole, or it could not be written
-        :raise DatasetError: if what it is cannot be read
+        :param take: one of the deferred takes
+        :param encoded: the take's videos
+        :raise CommitError: if rows or frames are missing, or the episode cannot be written
+        :raise DatasetError: if the take's record cannot be read
         """
-        # What was said of it meanwhile is in the list.
+        # The list has the newest metadata, which may have changed since the caller got the take.
         saved = next(one.saved for one in self._takes if one.folder == take.folder)
         row_stamps = read_row_stamps(take.folder / SAVED_STAMPS)
         draft = draft_of(
@@ -217,15 +218,15 @@ class DeferredTakes:
 
     def fail(self, take: DeferredTake, error: StreamrecError) -> str:
         """
-        Encode a take no more, for now or for ever.
+        Give a take up, until the next start or for good.
 
-        :param take: one of these
-        :param error: why it cannot be an episode
-        :return: where it is from now on, in a sentence
+        :param take: one of the deferred takes
+        :param error: reason why the take cannot become an episode
+        :return: a sentence on where the take is now
         """
         self.forget(take)
         if isinstance(error, NothingWholeError):
-            # It would fail each time, and stand in the way of every tool.
+            # The take would fail each time, and every tool would refuse the dataset because of it.
             try:
                 place = self._files.quarantine(take.folder, UNENCODABLE)
             except DatasetError as second:
@@ -234,14 +235,14 @@ class DeferredTakes:
         return f'It stays in {take.folder}'
 
     def forget(self, take: DeferredTake) -> None:
-        """Count a take no more; what is on the disk is found the next time."""
+        """Remove a take from the list; if its files stay, the next start finds them again."""
         self._takes = [one for one in self._takes if one.folder != take.folder]
 
     def undo_last(self) -> UndoneEpisode:
         """
-        Take the last one back; nobody is encoding it.
+        Undo the last deferred take, which must not be encoded at the moment.
 
-        :raise DatasetError: if it cannot be moved
+        :raise DatasetError: if the take cannot be moved
         """
         take = self._takes[-1]
         index = self._writer.info.total_episodes + len(self._takes) - 1
@@ -251,11 +252,11 @@ class DeferredTakes:
 
     def annotate_last(self, metadata: Mapping[str, str]) -> int:
         """
-        Add to what is said of the last one.
+        Add metadata to the last deferred take.
 
-        :param metadata: text by name; an empty one takes back what was said
+        :param metadata: texts by name; an empty text removes the entry
         :return: the index that its episode will have
-        :raise DatasetError: if it cannot be written
+        :raise DatasetError: if the metadata cannot be written
         """
         take = self._takes[-1]
         saved = take.saved.with_metadata(metadata)
@@ -265,7 +266,7 @@ class DeferredTakes:
 
 
 def find_deferred(files: Files) -> list[DeferredTake]:
-    """List what is saved and not in the dataset yet, the oldest first."""
+    """Return the takes that are saved but not in the dataset yet, the oldest first."""
     folders = [path.parent for path in files.path(STAGING).glob(f'*/{SAVED}')]
     found = [_deferred(one, saved) for one in folders if (saved := read_saved_take(one))]
     return sorted(found, key=lambda one: one.saved.order)
@@ -275,7 +276,7 @@ def _deferred(folder: Path, saved: SavedTake) -> DeferredTake:
     try:
         cameras = read_take_record(folder).cameras
     except DatasetError:
-        # Whoever encodes it will say so.
+        # The error will be reported when the take is encoded.
         cameras = {}
     return DeferredTake(folder, saved, cameras)
 
@@ -288,9 +289,9 @@ def defer_take(
     row_stamps: Mapping[str, npt.NDArray[np.int64]],
 ) -> None:
     """
-    Bring all of a take to the disk, and say then that it is saved.
+    Sync all files of a take to the disk, and then write the file that marks it as saved.
 
-    :raise DatasetError: if it cannot be written
+    :raise DatasetError: if a file cannot be written
     """
     record = read_take_record(folder)
     if vectors:
@@ -312,7 +313,7 @@ def _complete_journal(
     num_rows: int,
     vectors: Mapping[str, npt.NDArray[np.generic]],
 ) -> None:
-    """Write the rows anew if the journal, which a disk may have refused, has not got them all."""
+    """Rewrite the journal if it lacks rows, as after a failed write to the disk."""
     if read_journal(folder, record)[0] == num_rows:
         return
     journal = Journal(folder, record)
@@ -345,7 +346,7 @@ def _record(
     streams = {key: dict(one) for key, one in dict(record.get('streams', {})).items()}
     for key, video in encoded.videos.items():
         if key in streams:
-            # Most are not known before they are decoded.
+            # Most undecodable images are only found when they are decoded for the encoder.
             known = streams[key].get('rows_undecodable', 0)
             streams[key]['rows_undecodable'] = known + video.num_undecodable
     return {**record, **({'streams': streams} if streams else {})}

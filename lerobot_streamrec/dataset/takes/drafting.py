@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The draft of an episode, made from a take's remains on disk."""
+"""The draft of an episode, made from a take's files on disk."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ import numpy.typing as npt
 
 def feature_of(camera: TakenCamera) -> FeatureSpec:
     """
-    Describe a camera, with its size and codec.
+    Return the feature of a camera, with its size and codec.
 
-    :param camera: a take's camera
+    :param camera: camera of a take
     """
     info = dict(camera.encoder_info)
     if camera.encoder is not None:
@@ -51,23 +51,23 @@ def draft_of(
     first_row: int = 0,
 ) -> EpisodeDraft:
     """
-    Put an episode together.
+    Make the draft of an episode.
 
     :param folder: the take's folder, with the journal of its rows
     :param take: description of the take
-    :param num_rows: how many of its rows become the episode
-    :param videos: per video key, each of so many frames
+    :param num_rows: number of rows of the episode
+    :param videos: videos per video key, with at least ``num_rows`` frames each
     :param record: the recorder's own record of the episode, as JSON
-    :param row_stamps: instants of the take's rows by column, in nanoseconds
-    :param first_row: the first of these rows
-    :raise CommitError: if there are fewer rows or frames
+    :param row_stamps: stamps of the take's rows by column, in nanoseconds
+    :param first_row: row of the take with which the episode begins
+    :raise CommitError: if the take has fewer rows or frames
     """
     num_written, vectors = read_journal(folder, take)
     counts = {key: one.num_frames for key, one in videos.items()}
     counts['rows'] = num_written - first_row
     short = {key: count for key, count in counts.items() if count < num_rows}
     if short:
-        raise CommitError(f'{folder} has not got all of {num_rows} rows: {short}')
+        raise CommitError(f'{folder} has fewer than {num_rows} rows or frames: {short}')
     rows_taken = slice(first_row, first_row + num_rows)
     return EpisodeDraft(
         num_rows=num_rows,

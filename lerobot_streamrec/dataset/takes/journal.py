@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""rows.arrows: the rows of a running take, on disk as they are closed."""
+"""The journal rows.arrows, to which the rows of a running take are written as they are closed."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ import pyarrow as pa
 
 Row = Mapping[str, npt.NDArray[np.generic]]
 
-# Rows of a take without vectors are counted by this.
+# This column counts the rows even if a take has no vectors.
 _NUMBER = 'row'
 
 
 class Journal:
     """
-    Appends rows so that a process that is killed leaves all of them but the last.
+    A file of rows that loses no complete batch if the process is killed; owned by one thread.
 
-    An Arrow IPC stream: every batch stands by itself, and a reader stops at the first one that
-    is not whole. Owned by one thread.
+    It is an Arrow IPC stream: every batch can be read by itself, and a reader stops at the first
+    incomplete one.
 
-    :param folder: the take's folder, in staging; made if it is not there
+    :param folder: the take's folder in staging, created if it does not exist
     :param record: description of the take
-    :raise DatasetError: if it cannot be written
+    :raise DatasetError: if the file cannot be written
     """
 
     def __init__(self, folder: Path, record: TakeRecord) -> None:
@@ -60,7 +60,7 @@ class Journal:
         self._schema = _schema(record)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            # Without a buffer of Python's: what is written survives the process.
+            # Without a buffer in Python, written data survives the process.
             self._file = (folder / ROWS).open('wb', buffering=0)
         except OSError as error:
             raise _explained(folder, error) from error
@@ -75,7 +75,7 @@ class Journal:
         """
         Replace the description of the take; its features stay the same.
 
-        :raise DatasetError: if the disk refuses; then the old one is still there
+        :raise DatasetError: if the disk refuses; the old description is kept then
         """
         aside = self._folder / f'{RECORD}{ASIDE}'
         try:
@@ -88,9 +88,9 @@ class Journal:
         """
         Append rows as one batch.
 
-        :param rows: each with all vectors, ``(d,)``
-        :raise DatasetError: if they cannot be written; then none of them is, and the next call
-            may go better
+        :param rows: rows, each with all vectors as arrays ``(d,)``
+        :raise DatasetError: if the rows cannot be written; then none of them is in the file, and
+            the next call may succeed
         """
         numbers = np.arange(self._num_rows, self._num_rows + len(rows))
         columns: list[pa.Array] = [pa.array(numbers)]
@@ -109,7 +109,7 @@ class Journal:
 
     def sync(self) -> None:
         """
-        Bring rows, videos and what waits to the disk, so that they survive a power loss as well.
+        Sync rows, videos and spools to the disk, so that they survive a power loss as well.
 
         :raise DatasetError: if the disk refuses
         """
@@ -118,7 +118,7 @@ class Journal:
             for key in self._record.cameras:
                 video = self._folder / video_name(key)
                 for path in (video, video.with_suffix(SPOOL_SUFFIX)):
-                    # An encoder makes its file with its first packet, and a commit moves it away.
+                    # The file appears with the first packet, and a commit moves it away.
                     if path.is_file():
                         sync_file(path)
             sync_folder(self._folder)
@@ -128,7 +128,7 @@ class Journal:
             raise _explained(self._folder, error) from error
 
     def _write(self, message: pa.Buffer) -> None:
-        """Write a message as a whole; take back what there is of it if that fails."""
+        """Write a whole message; if that fails, remove the part that was written."""
         begin, rest = self._file.tell(), memoryview(message)
         try:
             while rest:
@@ -141,7 +141,7 @@ class Journal:
 
     def discard(self) -> None:
         """
-        Say for good that the take is not wanted, even if deleting it is interrupted.
+        Mark the take as discarded for good, in case its deletion is interrupted.
 
         :raise DatasetError: if the disk refuses
         """
@@ -152,7 +152,7 @@ class Journal:
             raise _explained(self._folder, error) from error
 
     def close(self) -> None:
-        """Close the file; never raises. Idempotent."""
+        """Close the file without raising; further calls do nothing."""
         with suppress(OSError):
             self._file.close()
 
@@ -161,11 +161,11 @@ def read_journal(
     folder: Path, record: TakeRecord
 ) -> tuple[int, dict[str, npt.NDArray[np.generic]]]:
     """
-    Read the rows of a take, up to the first batch that is not whole.
+    Read the rows of a take, up to the first incomplete batch.
 
     :param folder: the take's folder
     :param record: description of the take
-    :return: number of rows, and per vector key ``(rows, d)`` of its dtype
+    :return: number of rows, and an array ``(rows, d)`` of the vector's dtype per key
     """
     batches = []
     try:
@@ -174,7 +174,7 @@ def read_journal(
                 for batch in stream:
                     batches.append(batch)  # noqa: PERF402 (the ones before a broken one count)
     except (OSError, pa.ArrowException):
-        # Cut short: what was read so far is whole.
+        # The file is cut short, but the batches read so far are complete.
         pass
     table = pa.Table.from_batches(batches, _schema(record))
     vectors = {}

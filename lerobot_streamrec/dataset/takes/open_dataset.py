@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Opening a root: a new dataset, or one to append to; or only what that would say."""
+"""Opening of a root, for a new dataset or to append to one, and a preview without changes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ from lerobot_streamrec.errors import (
 )
 from lerobot_streamrec.video.codecs.depth_config import stored_depth
 
-# What a first commit that was interrupted leaves, without info.json.
+# Folders that an interrupted first commit leaves without info.json.
 _UNFINISHED = {'data', 'videos', 'meta'}
 
 
@@ -71,23 +71,23 @@ def open_dataset(
     recovery: str = SAVE,
 ) -> tuple[DatasetWriter, list[str]]:
     """
-    Open a root for recording, and lock it; deal with what a crash left.
+    Open and lock a root for recording, and recover the remains of a crash.
 
-    A new dataset leaves nothing for readers to see before its first episode is saved.
+    Readers see nothing of a new dataset before its first episode is saved.
 
-    :param root: the dataset's folder, made if it is not there
+    :param root: the dataset's folder, created if it does not exist
     :param fps: rows per second
     :param robot_type: free text, or None
-    :param features: features that will be recorded, default features left out
-    :param resume: True if a dataset that is there may be appended to
-    :param recovery: what becomes of takes that a crash interrupted, one of ``RECOVERIES``
-    :return: the writer, and sentences on what an interruption had left
-    :raise ConfigError: if the root cannot be written to
-    :raise DatasetExistsError: if something else is there, appending was not asked for, or a new
-        dataset would lie in another one
-    :raise DatasetLockedError: if another recorder writes there
-    :raise DatasetMismatchError: if the dataset there is of another kind
-    :raise DatasetCorruptError: if the dataset there is not whole
+    :param features: features to record, without the default features
+    :param resume: True if an existing dataset may be appended to
+    :param recovery: treatment of takes that a crash interrupted, one of ``RECOVERIES``
+    :return: the writer, and sentences on the remains of an interruption
+    :raise ConfigError: if the root is not writable
+    :raise DatasetExistsError: if the root holds other files, holds a dataset and ``resume`` is
+        False, or lies in another dataset
+    :raise DatasetLockedError: if another recorder or tool writes to the dataset
+    :raise DatasetMismatchError: if the existing dataset is of another kind
+    :raise DatasetCorruptError: if the existing dataset is not whole
     """
     warm_up()
     try:
@@ -95,7 +95,7 @@ def open_dataset(
         refuse_special_files(root)
         unfinished = unfinished_folders(root)
         if os.path.lexists(root / INFO):
-            # Before the lock is taken: a dataset that is refused stays as it is to the last file.
+            # This runs before the lock is taken, so that no file of a refused dataset changes.
             info = resumable_info(root, fps, robot_type, features, resume=resume)
             refuse_odd_tables(root, info)
         else:
@@ -122,10 +122,12 @@ def open_dataset(
 
 def open_as_it_is(root: Path) -> tuple[DatasetWriter, list[str]]:
     """
-    Open a root to end what was begun there, whatever was recorded; otherwise as ``open_dataset``.
+    Open a root like ``open_dataset``, with the settings that its dataset or first take states.
 
-    :param root: the dataset's folder, or one that is to become a dataset with its first episode
-    :raise DatasetCorruptError: if there is neither a dataset nor an episode that waits
+    Waiting and interrupted takes can thus become episodes, whatever they contain.
+
+    :param root: folder of a dataset, or of takes that will become its first episodes
+    :raise DatasetCorruptError: if the root holds neither a dataset nor a take
     """
     if os.path.lexists(root / INFO):
         info = read_info(root)
@@ -139,7 +141,7 @@ def open_as_it_is(root: Path) -> tuple[DatasetWriter, list[str]]:
     takes = [path.parent for path in sorted((root / STAGING).glob(f'*/{RECORD}'))]
     if not takes:
         raise DatasetCorruptError(
-            f'{root} holds no LeRobot dataset, and no episode that waits to become one'
+            f'{root} holds neither a LeRobot dataset nor a take that could become an episode'
         )
     record = read_take_record(takes[0])
     return open_dataset(
@@ -152,7 +154,7 @@ def open_as_it_is(root: Path) -> tuple[DatasetWriter, list[str]]:
 
 
 def features_of(record: TakeRecord) -> dict[str, FeatureSpec]:
-    """Describe the features that a take was recorded with."""
+    """Return the features with which a take was recorded."""
     features = {
         **{key: _camera(one.encoder_info) for key, one in record.cameras.items()},
         **{key: vector_feature(one.names, one.dtype) for key, one in record.vectors.items()},
@@ -174,7 +176,7 @@ def _state(
 ) -> DatasetState:
     root = files.root
     if not files.path(INFO).is_file():
-        # What cameras are is written with their first pictures.
+        # The facts about a camera's video are written with its first episode.
         bare = {key: with_info(spec, {}) for key, spec in features.items()}
         return DatasetState(DatasetInfo(fps, robot_type, with_defaults(bare)))
     return resumed_state(files, resumable_info(root, fps, robot_type, features, resume=resume))
@@ -189,9 +191,9 @@ def resumable_info(
     resume: bool,
 ) -> DatasetInfo:
     """
-    Read the info.json of a dataset that may be appended to; the arguments are ``open_dataset``'s.
+    Read the info.json of a dataset to append to; the parameters are those of ``open_dataset``.
 
-    :raise DatasetExistsError: if appending was not asked for
+    :raise DatasetExistsError: if ``resume`` is False
     :raise DatasetMismatchError: if the dataset is of another kind
     :raise DatasetCorruptError: if its info.json cannot be used
     """
@@ -207,10 +209,10 @@ def resumable_info(
 
 def unfinished_folders(root: Path) -> list[Path]:
     """
-    List what an interrupted first commit left; changes nothing.
+    Return the folders that an interrupted first commit has left, without changing anything.
 
-    :raise DatasetExistsError: if there is anything in the root that is not ours
-    :raise DatasetCorruptError: if there are several episodes, whose info.json was lost
+    :raise DatasetExistsError: if the root holds files that this recorder has not made
+    :raise DatasetCorruptError: if the root holds several episodes, so that info.json was lost
     """
     if not root.exists() or os.path.lexists(root / INFO):
         return []
@@ -243,11 +245,11 @@ def _num_rows(path: Path) -> int:
 @dataclass(frozen=True, slots=True)
 class RootOutlook:
     """
-    What would become of a root.
+    The expected result of opening a root.
 
-    :param info: description of the dataset there, or of the one to be made
-    :param is_new: True if there is none yet
-    :param num_takes: that a crash interrupted, and the next start deals with
+    :param info: description of the existing dataset, or of the new one
+    :param is_new: True if there is no dataset yet
+    :param num_takes: number of waiting or interrupted takes, which the next start handles
     """
 
     info: DatasetInfo
@@ -264,14 +266,14 @@ def look_at_root(
     resume: bool,
 ) -> RootOutlook:
     """
-    Say what opening a root would come to; the arguments are those of ``open_dataset``.
+    Preview the opening of a root; the parameters are those of ``open_dataset``.
 
-    Whether all files of a dataset are there is not looked at.
+    The preview does not check that all files of a dataset exist.
 
-    :raise ConfigError: if the root cannot be written to
-    :raise DatasetExistsError: if something else is there, or appending was not asked for
-    :raise DatasetLockedError: if a recorder writes there
-    :raise DatasetMismatchError: if the dataset there is of another kind
+    :raise ConfigError: if the root is not writable
+    :raise DatasetExistsError: if the root holds other files, or a dataset and ``resume`` is False
+    :raise DatasetLockedError: if a recorder or tool writes to the dataset
+    :raise DatasetMismatchError: if the existing dataset is of another kind
     :raise DatasetCorruptError: if its info.json cannot be read
     """
     try:

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What a crash left of running takes, made into episodes as far as it is whole."""
+"""Recovery of takes that a crash interrupted: their whole rows become episodes."""
 
 from __future__ import annotations
 
@@ -51,19 +51,19 @@ SAVE = 'save'
 QUARANTINE_IT = 'quarantine'
 DISCARD = 'discard'
 RECOVERIES = (SAVE, QUARANTINE_IT, DISCARD)
-"""What may become of a take that a crash interrupted."""
+"""The possible treatments of a take that a crash interrupted."""
 
 _log = logging.getLogger(__name__)
 
 
 def salvage_takes(writer: DatasetWriter, files: Files, recovery: str) -> list[str]:
     """
-    Deal with everything in the staging folder: nothing else writes there yet.
+    Handle everything in the staging folder, before anything else writes there.
 
-    :param writer: writes the dataset, just opened
-    :param files: the way to the disk
+    :param writer: writer of the dataset, just opened
+    :param files: files of the dataset
     :param recovery: one of ``RECOVERIES``
-    :return: a sentence for each take
+    :return: a sentence for each interrupted take
     """
     said = []
     for entry in sorted(files.path(STAGING).glob('*')):
@@ -80,29 +80,31 @@ def salvage_takes(writer: DatasetWriter, files: Files, recovery: str) -> list[st
 
 def _salvage_take(writer: DatasetWriter, files: Files, folder: Path, recovery: str) -> str:
     if folder.suffix == ASIDE and folder.is_file():
-        # A file of a commit that was being written when the process ended: not whole.
+        # A commit was writing this file when the process ended, so it is incomplete.
         folder.unlink()
         return ''
     for path in (folder, *folder.glob('*')):
         if path.is_symlink():
             raise DatasetCorruptError(f'{path} is a symbolic link, which no recorder makes')
     if (folder / DISCARDED).is_file():
-        # The operator was told so before everything was deleted.
+        # The operator discarded this take, and its deletion was interrupted.
         files.remove_tree(folder)
         return ''
     record = read_take_record(folder)
     if record.take_id in saved_take_ids(files, writer.info.total_episodes):
-        # The crash came between the commit and the removal of this folder.
+        # The take was committed, but the crash came before its folder was removed.
         files.remove_tree(folder)
         return ''
     if read_saved_take(folder) is not None:
-        # Encoded later, by who commits.
+        # This is a deferred take, which is encoded later.
         return ''
     if recovery == DISCARD:
         files.remove_tree(folder)
-        return f'an interrupted take of {record.task!r} was discarded, as the settings say'
+        return (
+            f'an interrupted take of {record.task!r} was discarded, as recovery is set to discard'
+        )
     if recovery == QUARANTINE_IT:
-        return f'an interrupted take of {record.task!r}{_set_aside(files, folder)}'
+        return f'set aside an interrupted take of {record.task!r}{_set_aside(files, folder)}'
     return _save_interrupted(writer, files, folder, record)
 
 
@@ -114,11 +116,11 @@ def _save_interrupted(
     num_rows = _whole_rows(folder, record, sources)
     deferred = DeferredTakes(writer)
     if num_rows and (deferred.takes or any(one.num_spooled for one in sources.values())):
-        # To encode what waits takes time, and earlier ones become episodes before it.
+        # Waiting frames take time to encode, and earlier takes must become episodes first.
         deferred.defer(folder, num_rows, _record_of(record, num_rows))
         return (
-            f'an interrupted take of {record.task!r} is saved, {num_rows} rows, '
-            f'{num_rows / record.fps:.1f} s; what waits of its videos is encoded now'
+            f'an interrupted take of {record.task!r} is saved: {num_rows} rows, '
+            f'{num_rows / record.fps:.1f} s; the rest of its videos is being encoded'
         )
     draft = _draft(folder, record, sources, num_rows)
     if draft is None:
@@ -133,7 +135,7 @@ def _save_interrupted(
 
 
 def _whole_rows(folder: Path, record: TakeRecord, sources: Mapping[str, FrameSource]) -> int:
-    """Count the rows up to the last instant of which all is there."""
+    """Return the number of rows that the journal and every camera have."""
     num_rows, _ = read_journal(folder, record)
     return min([num_rows, *(one.num_frames for one in sources.values())])
 
@@ -141,11 +143,11 @@ def _whole_rows(folder: Path, record: TakeRecord, sources: Mapping[str, FrameSou
 def _draft(
     folder: Path, record: TakeRecord, sources: Mapping[str, FrameSource], num_rows: int
 ) -> EpisodeDraft | None:
-    """Cut everything to the last instant of which all is whole; None if there is none."""
+    """Draft an episode of the leading rows that are whole; return None if there are none."""
     if num_rows and record.cameras:
         _log.warning(
-            'recovering an interrupted take of %r: the videos of %d cameras, %.0f s long, are '
-            'read to their ends',
+            'recovering an interrupted take of %r: reading the videos of %d cameras, each %.0f s '
+            'long, to their ends',
             record.task,
             len(record.cameras),
             num_rows / record.fps,
@@ -188,6 +190,6 @@ def _refuse_another_kind(writer: DatasetWriter, record: TakeRecord) -> None:
 
 def _set_aside(files: Files, path: Path) -> str:
     try:
-        return f'; what there is of it lies in {files.quarantine(path, "interrupted")}'
+        return f'; its files were moved to {files.quarantine(path, "interrupted")}'
     except (DatasetError, OSError) as error:
         return f'; it stays in {path}: {error}'

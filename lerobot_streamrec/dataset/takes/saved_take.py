@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A take that is saved and not encoded yet, and the order in which these follow."""
+"""Takes that are saved but not encoded yet, and the encoder chain for their waiting frames."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ from lerobot_streamrec.video.encode.unwritten_frames import EncoderAccount
 
 class LateChain:
     """
-    Makes a video of frames as an encoder takes them, and then of pictures as cameras send them.
+    A chain that encodes decoded frames of an old file, and then images as the camera sent them.
 
-    The first of these may be damaged or repeat what came before: that is remembered. Owned by one
-    thread.
+    It remembers the frame before the first image, because that image may be damaged or a repeat.
+    Owned by one thread.
 
     :param name: name of the video, for the log
-    :param camera: the camera that took the frames
-    :param target: file to make
+    :param camera: camera that took the images
+    :param target: path of the new file
     :param config: encoder settings
     :param fps: frames per second
     """
@@ -64,12 +64,12 @@ class LateChain:
         self._before: Callable[[], None] | None = None
 
     def show(self, frame: Any) -> None:
-        """Encode a frame of the file."""
+        """Encode a decoded frame of the old file."""
         self.file.encode(frame)
         self._before = self.file.repeat
 
     def skip(self, *, frame: Any = None, picture: Picture | None = None) -> None:
-        """Remember the picture before the next one, without encoding it."""
+        """Remember a frame or image that the next one may repeat, without encoding it."""
         if frame is not None:
             self._before = partial(self.file.encode, frame)
         elif picture is not None:
@@ -84,32 +84,32 @@ class LateChain:
         self._before()
 
     def push(self, picture: Any) -> None:
-        """Encode a picture; None: the one before it once more."""
+        """Encode an image; None repeats the one before it."""
         if picture is None:
             self._decoding.repeat()
         else:
             self._decoding.encode(picture)
 
     def finish(self) -> EncodedVideo:
-        """Close the file and say what is in it."""
+        """Close the file and return a description of its video."""
         return self._decoding.finish()
 
 
 _log = logging.getLogger(__name__)
 
 SAVED = 'saved.json'
-"""Name of the file. Once it is there, the take is an episode to come, whatever happens."""
+"""The name of the file that marks a take as saved: it will become an episode after any crash."""
 SAVED_STAMPS = 'row_stamps.parquet'
-"""Name of the file with the instants of the rows, if they are kept."""
+"""The name of the file with the stamps of the rows, if they are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class SavedTake:
     """
-    What is known of a take when it is saved.
+    The description of a saved take.
 
-    :param order: takes become episodes in this order
-    :param num_rows: rows, and frames of every video
+    :param order: position among the saved takes, which become episodes in this order
+    :param num_rows: number of rows, and of frames in every video
     :param record: the recorder's own record of the episode, as JSON
     """
 
@@ -119,22 +119,22 @@ class SavedTake:
 
     @property
     def task(self) -> str:
-        """What the robot was to do."""
+        """The task of the episode."""
         return str(self.record['task'])
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """The duration of the take."""
         return self.num_rows / float(self.record['fps'])
 
     def with_metadata(self, metadata: Mapping[str, str]) -> SavedTake:
-        """Return the same with more that is said of it; an empty text takes back what was said."""
+        """Return a copy with more metadata; an empty text removes the entry."""
         said = {**self.record.get('metadata', {}), **metadata}
         said = {name: text for name, text in said.items() if text}
         return replace(self, record={**self.record, 'metadata': said})
 
     def as_bytes(self) -> bytes:
-        """Return the file's content."""
+        """Return the content of saved.json."""
         return (json.dumps(asdict(self), indent=2, ensure_ascii=False) + '\n').encode()
 
 
@@ -144,7 +144,7 @@ def parse_saved_take(content: bytes, where: object) -> SavedTake:
 
     :param content: bytes of the file
     :param where: its path, for messages
-    :raise DatasetCorruptError: if it is not whole
+    :raise DatasetCorruptError: if the content is incomplete
     """
     try:
         raw = json.loads(content)
@@ -159,7 +159,7 @@ def parse_saved_take(content: bytes, where: object) -> SavedTake:
 
 def read_saved_take(folder: Path) -> SavedTake | None:
     """
-    Read what is known of a take since it was saved; None if it is not saved, or nobody can tell.
+    Read the description of a saved take; None if the take is not saved, or it is unreadable.
 
     :param folder: the take's folder
     """

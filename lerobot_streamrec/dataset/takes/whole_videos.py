@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Whole videos of a take: what stands in its files, and what waits in its spools to be encoded."""
+"""Complete videos of a take, made from its video files and from the frames in its spools."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ from lerobot_streamrec.video.mp4.decode_prefix import decode_codes, decode_frame
 from lerobot_streamrec.video.mp4.packet_index import compatibility, survey_video, VideoSurvey
 
 Tell = Callable[[int], None]
-"""Is told how many frames are done, now and then; what it raises ends the work."""
+"""A callback that receives the number of frames done; an exception in it ends the work."""
 
 _log = logging.getLogger(__name__)
 
@@ -60,13 +60,13 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class WholeVideo:
     """
-    All frames of a camera, in one file.
+    All frames of a camera in one file.
 
-    :param path: the file, in the take's folder
-    :param num_frames: in it
-    :param statistics: statistics of its pictures
-    :param num_undecodable: frames that repeat the one before because the camera's picture could
-        not be decoded
+    :param path: path of the file, in the take's folder
+    :param num_frames: number of frames in the file
+    :param statistics: statistics of the frames
+    :param num_undecodable: number of frames that repeat the one before, because the camera's
+        image could not be decoded
     """
 
     path: Path
@@ -78,14 +78,14 @@ class WholeVideo:
 @dataclass(frozen=True, slots=True)
 class FrameSource:
     """
-    Where the frames of a camera's take are.
+    The frames of one camera in a take: an encoded file, and spools that continue it.
 
-    :param path: path of its file, which may be missing
-    :param camera: the camera that took it
+    :param path: path of the video file, which may be missing
+    :param camera: camera that took the frames
     :param fps: frames per second
-    :param survey: survey of the file; None: it holds no frame
-    :param num_encoded: frames in the file
-    :param num_spooled: frames that follow these, on the disk and not encoded
+    :param survey: survey of the file; None if it holds no frame
+    :param num_encoded: number of frames in the file
+    :param num_spooled: number of frames in the spools, which follow those in the file
     """
 
     path: Path
@@ -97,11 +97,11 @@ class FrameSource:
 
     @property
     def num_frames(self) -> int:
-        """Frames in all."""
+        """The total number of frames."""
         return self.num_encoded + self.num_spooled
 
     def rest(self) -> Iterator[tuple[int, Picture | None]]:
-        """Read what follows the frames of the file: number and picture; None: a repeat."""
+        """Yield the spooled frames: the frame number, and the image or None for a repeat."""
         number = self.num_encoded
         for path in _spools(self.path):
             for at, picture in read_spool(path, number):
@@ -113,7 +113,7 @@ class FrameSource:
 
 
 def _spools(path: Path) -> tuple[Path, Path]:
-    """Return where frames may wait; those of the first, if there is one, come first."""
+    """Return the paths of both possible spools, in the order of their frames."""
     return path.with_suffix(REST_SUFFIX), path.with_suffix(SPOOL_SUFFIX)
 
 
@@ -139,7 +139,7 @@ def _source(path: Path, record: TakeRecord, key: str) -> FrameSource:
     camera, spools = record.cameras[key], [one for one in _spools(path) if one.is_file()]
     number = begin = survey.num_frames if survey else 0
     if spools and camera.encoder is not None:
-        # The last packets of an encoder that died need not be whole, and may be replaced.
+        # The last packets of an encoder that died may be damaged, so spooled frames replace them.
         number = begin = min(begin, sum(1 for _ in decode_frames(path)))
         for spool in spools:
             number += count_spooled(spool, number)
@@ -148,11 +148,11 @@ def _source(path: Path, record: TakeRecord, key: str) -> FrameSource:
 
 def first_whole_row(sources: Mapping[str, FrameSource], num_rows: int) -> int:
     """
-    Find the first row for which every camera has a picture that decodes.
+    Return the first row for which every camera has an image that can be decoded.
 
-    :param sources: per video key
-    :param num_rows: rows of the take
-    :return: ``num_rows`` if there is none
+    :param sources: frames of each camera, per video key
+    :param num_rows: number of rows of the take
+    :return: number of the row; ``num_rows`` if there is none
     """
     return max([0, *(_first_whole(one, num_rows) for one in sources.values())])
 
@@ -183,15 +183,15 @@ def whole_videos(
     first: int = 0,
 ) -> tuple[int, dict[str, WholeVideo]]:
     """
-    Make a file of each camera's frames, as many as all cameras have.
+    Make one file per camera, with as many frames as every camera has.
 
-    :param sources: per video key
-    :param num_rows: no frame of a later row than these
-    :param tell: is told how many frames are done, those of all cameras together
-    :param first: the row that the files begin with, for which each camera has a whole picture
-    :return: how many frames each has, and the files; 0: there is no whole frame
+    :param sources: frames of each camera, per video key
+    :param num_rows: limit of the rows; frames of later rows are left out
+    :param tell: receives the number of frames done over all cameras
+    :param first: row with which the files begin; every camera must have a sound image for it
+    :return: number of frames in each file, and the files; 0 if there is no whole frame
     :raise VideoError: if a file cannot be read or written
-    :raise EncoderError: if what waits cannot be encoded
+    :raise EncoderError: if spooled frames cannot be encoded
     """
     end = min([num_rows, *(one.num_frames for one in sources.values())])
     while end > first:
@@ -202,7 +202,7 @@ def whole_videos(
         num_whole = min([end - first, *(one.num_frames for one in made.values())])
         if num_whole == end - first:
             return num_whole, made
-        # A packet that was cut short decodes to nothing, and a record can be broken.
+        # Some frames were lost: a packet may be cut short, and a record in a spool broken.
         end = first + num_whole
     return 0, {}
 
@@ -216,7 +216,7 @@ def _whole_video(source: FrameSource, rows: range, tell: Tell) -> WholeVideo:
     if source.survey is None or not source.num_encoded:
         return _encoded(source, rows, target, tell)
     if rows.start:
-        # A video that was encoded in one go seldom has a key frame there.
+        # The video rarely has a key frame at that row, so it is encoded again.
         video = _encode_all(source, rows, target, tell)
     elif rows.stop <= source.num_encoded:
         concatenate([Segment(source.survey, 0, rows.stop)], target)
@@ -232,12 +232,12 @@ def _whole_video(source: FrameSource, rows: range, tell: Tell) -> WholeVideo:
 def _append_rest(
     source: FrameSource, survey: VideoSurvey, rows: range, target: Path, tell: Tell
 ) -> EncodedVideo:
-    """Copy the packets of the file, and encode what follows it."""
+    """Copy the packets of the file, and encode the spooled frames that follow."""
     rest = source.path.with_name(f'rest-{source.path.name}')
     video = _encode_rest(source, rows.stop, rest, tell)
     made = survey_video(rest, source.fps)
     if problem := compatibility(survey, made):
-        _log.info('%s is encoded once more with what follows it: %s', source.path, problem)
+        _log.info('%s is encoded again with the frames that follow it: %s', source.path, problem)
         video = _encode_all(source, rows, target, tell)
     else:
         begin = Segment(survey, 0, source.num_encoded)
@@ -247,7 +247,7 @@ def _append_rest(
 
 
 def _counted(path: Path, camera: TakenCamera, tell: Tell) -> WholeVideo:
-    """Count what a file shows."""
+    """Decode a file to count its frames and compute their statistics."""
     decoded, num_frames = DecodedCamera(camera.encoder_info), 0
     histogram, stride = decoded.histogram(), lattice_stride(camera.height, camera.width)
     for pixels in decode_codes(path) if decoded.is_depth else decode_rgb(path):
@@ -264,7 +264,7 @@ def _chain(source: FrameSource, target: Path, config: EncoderConfig) -> LateChai
 
 
 def _encoded(source: FrameSource, rows: range, target: Path, tell: Tell) -> WholeVideo:
-    """Encode everything, which waits in spools, with all cores."""
+    """Encode the frames of a source that is only spooled, on all cores."""
     config = _config(source).with_threads(os.cpu_count() or 1)
     chain = _chain(source, target, config)
     with _aborting(source, chain.file):
@@ -275,7 +275,7 @@ def _encoded(source: FrameSource, rows: range, target: Path, tell: Tell) -> Whol
 
 
 def _encode_rest(source: FrameSource, end: int, target: Path, tell: Tell) -> EncodedVideo:
-    """Encode what follows the file, to be joined with it."""
+    """Encode the spooled frames into a file of their own, for joining with the first."""
     chain = _chain(source, target, _config(source))
     with _aborting(source, chain.file):
         # The first frame that follows may repeat the last frame of the file.
@@ -286,7 +286,7 @@ def _encode_rest(source: FrameSource, end: int, target: Path, tell: Tell) -> Enc
 
 
 def _encode_all(source: FrameSource, rows: range, target: Path, tell: Tell) -> EncodedVideo:
-    """Encode once more what the file shows, and what follows it."""
+    """Encode the frames of the file again, together with the spooled frames."""
     chain = _chain(source, target, _config(source))
     with _aborting(source, chain.file):
         num_decoded = 0
@@ -326,18 +326,20 @@ def _aborting(source: FrameSource, encoder: VideoEncoder) -> Iterator[None]:
         encoder.abort()
         if isinstance(error, StreamrecError) or not isinstance(error, Exception):
             raise
-        # libav's errors have many types.
+        # libav raises errors of many types.
         raise EncoderError(f'{source.path.stem} cannot be encoded: {error}') from error
 
 
 def _config(source: FrameSource) -> EncoderConfig:
     """
-    Return the settings that the take was recorded with.
+    Return the encoder settings with which the take was recorded.
 
-    :raise EncoderError: if they are not those of an encoder of ours
+    :raise EncoderError: if this release cannot use the settings
     """
     try:
         assert source.camera.encoder is not None
         return parse_config_record(source.camera.encoder)
     except (KeyError, TypeError, ValueError) as error:
-        raise EncoderError(f'{source.path.stem}: its encoder settings: {error!r}') from error
+        raise EncoderError(
+            f'{source.path.stem}: its encoder settings cannot be read: {error!r}'
+        ) from error

@@ -252,7 +252,7 @@ def test_files_of_others_stay_and_those_that_may_number_episodes_are_named(recor
     assert (root / 'notes/to come').is_dir()
     assert not list(root.glob(f'videos/{FRONT}/*/file-003.mp4'))
     assert change.remarks == (
-        'meta/grades.parquet: kept as they are; episode numbers in them are the old ones',
+        'meta/grades.parquet: kept as they are; any episode numbers in them are the old ones',
     )
     compact_dataset(root)
     assert {name: (root / name).read_bytes() for name in kept} == kept

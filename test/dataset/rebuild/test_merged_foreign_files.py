@@ -81,7 +81,7 @@ def test_files_of_the_same_name_go_to_a_folder_of_their_dataset(two, tmp_path):
     change = merge_datasets(out, two)
     assert change.remarks == said == (
         f'not copied from {two[0]}: .git/, images (left over from a recording)',
-        f'{two[1]} has different files with the names of files copied before; they are in '
+        f'{two[1]} has files whose names are taken by different files; these go to '
         'merged_from/two: README.md, images',
     )
     found = {

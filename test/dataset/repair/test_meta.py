@@ -124,7 +124,7 @@ def test_rows_whose_footer_is_missing_are_lost(dataset, whole):
     without_footer(data(1))(dataset)
     done, aside = whole.repair({0: 5, 2: 8})
     (lost,) = done.plan.set_aside
-    assert lost.reasons[0].startswith(f'{data(1)} cannot be read, its rows are lost: ')
+    assert lost.reasons[0].startswith(f'{data(1)} cannot be read, so its rows are lost: ')
     assert {data(1), data(2), meta(1), 'meta/info.json'} <= set(aside)
 
 
@@ -165,7 +165,7 @@ def test_episodes_whose_frames_do_not_add_up_are_not_guessed(shared):
     dataset, _ = shared((4, 4, 6, 6))
     without_footer(meta(0))(dataset)
     dataset.table(data(1), lambda rows: rows.slice(0, 5))
-    with pytest.raises(RepairError, match='nothing tells which frames'):
+    with pytest.raises(RepairError, match='nothing says which frames'):
         repair_dataset(dataset.root)
 
 

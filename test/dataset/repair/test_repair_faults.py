@@ -134,7 +134,7 @@ def test_what_is_not_whole_after_all_never_takes_the_dataset_s_place(broken, mon
         'lerobot_streamrec.dataset.repair.assemble.stats_json', lambda *_: b'{"action": {}}'
     )
     before = seen(broken)
-    with pytest.raises(RepairError, match='what was written anew has'):
+    with pytest.raises(RepairError, match='the rewritten dataset has'):
         repair_dataset(broken, min_seconds=0.1)
     assert seen(broken) == before
     assert not folder_beside(broken).exists()

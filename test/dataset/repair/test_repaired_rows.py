@@ -98,7 +98,7 @@ def test_what_is_shorter_than_a_second_is_not_kept_after_a_cut(dataset, whole):
     row(STATE, 6, [math.nan] * 3)(dataset)
     done, _ = whole.repair({0: 5, 1: 1}, min_seconds=1.0)
     (lost,) = done.plan.set_aside
-    assert lost.reasons[-1] == 'what is whole is too short to keep: 6 of 20 rows'
+    assert lost.reasons[-1] == 'too few rows are intact: 6 of the 20 required'
 
 
 def test_rows_in_files_of_another_order_get_their_place(dataset, whole):

@@ -93,7 +93,7 @@ def test_an_episode_whose_video_breaks_off_is_cut(dataset, whole):
     done, aside = whole.repair({0: 5, 1: 1, 2: num_kept})
     assert VIDEO in aside
     assert VIDEO.replace('front', 'top') in aside
-    assert f'{num_kept} frames of {FRONT} are whole' in done.plan.cut[0].reasons
+    assert f'only {num_kept} frames of {FRONT} are intact' in done.plan.cut[0].reasons
 
 
 def test_a_video_that_lacks_its_last_bytes_is_written_anew(dataset, whole):

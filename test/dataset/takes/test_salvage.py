@@ -198,7 +198,7 @@ def test_recovery_may_be_to_discard(open_writer, make_take, quarantined):
     draft = make_take()
     assert open_writer(recovery='discard').info.total_episodes == 0
     assert open_writer.said == [
-        "an interrupted take of 'pick the cube' was discarded, as the settings say"
+        "an interrupted take of 'pick the cube' was discarded, as recovery is set to discard"
     ]
     assert not folder_of(draft).exists()
     assert quarantined() == []

@@ -244,7 +244,7 @@ def test_settings_of_another_release_are_named(take, tmp_path):
     take.spool(0, map(colours, range(4)))
     sources = take.sources()
     camera = replace(sources[KEY].camera, encoder={'codec': 'h264'})
-    with pytest.raises(EncoderError, match='its encoder settings'):
+    with pytest.raises(EncoderError, match='its encoder settings cannot be read'):
         whole_videos({KEY: replace(sources[KEY], camera=camera)}, 4)
 
 
