@@ -160,7 +160,7 @@ def test_a_program_that_hangs_at_its_end_costs_no_frame(open_safely, shown):
     children()[0].suspend()
     video = encoder.finish()
     check(video, shown, 20)
-    assert 'h264 (backend ffmpeg) failed at its end' in video.trouble
+    assert 'h264 (backend ffmpeg) failed at the end of the video' in video.trouble
 
 
 RELAY = (
@@ -211,7 +211,8 @@ def test_a_program_that_takes_frames_for_ever_is_found_out(open_safely, shown, t
     encode_numbers(encoder, range(256))
     assert account.trouble == ''
     encode_numbers(encoder, range(256, 270))
-    assert 'failed at frame 256 (it took 257 frames and holds 257 back); all' in account.trouble
+    reason = 'it took 257 frames and wrote none of the last 257'
+    assert f'failed at frame 256 ({reason}); all' in account.trouble
     check(encoder.finish(), shown, 270)
 
 
@@ -316,7 +317,8 @@ def test_when_both_fail_both_are_told_and_the_longer_file_stays(
     with pytest.raises(EncoderError) as caught:
         encode_numbers(encoder, range(60))
     assert re.fullmatch(
-        rf'{HERE}: no memory; it encoded because h264 \(backend ffmpeg\) had failed: device lost',
+        rf'{HERE}: no memory; it had replaced h264 \(backend ffmpeg\), which had failed: '
+        'device lost',
         str(caught.value),
     )
     encoder.abort()
