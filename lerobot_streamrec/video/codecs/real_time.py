@@ -36,9 +36,10 @@ def renounce_real_time() -> bool:
     """
     Give up the right to real-time priority of the calling thread and the threads it will start.
 
-    SVT-AV1 gives its threads SCHED_FIFO at priority 99 when it runs as root, as in most containers,
-    and then starves drivers and controllers. Other threads of the process keep their rights. Does
-    nothing on systems other than Linux, and has no effect if the right was never there.
+    SVT-AV1 gives its threads SCHED_FIFO at priority 99 when it runs as root, as in most
+    containers, and then starves drivers and controllers. Other threads of the process keep their
+    rights. Does nothing on systems other than Linux, and has no effect if the right was never
+    there.
 
     :return: True if capset(2) has removed CAP_SYS_NICE from the thread's effective set
     """

@@ -41,8 +41,8 @@ def encoder_command(config: EncoderConfig, *, fps: int, width: int, height: int)
     Return the program and its arguments: raw frames on stdin, packets in NUT on stdout.
 
     NUT keeps packet boundaries, marks key frames and needs no seeking in its output. The colour
-    options are given for the input and the output, because ffmpeg 4 does not pass them on and
-    later versions would convert an input without them.
+    options are given for both input and output, because ffmpeg 4 does not pass them on, and later
+    versions convert the colours if the two differ.
 
     :param config: settings of the backend ffmpeg
     :param fps: frames per second
