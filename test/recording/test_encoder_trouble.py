@@ -273,7 +273,7 @@ def test_a_program_that_dies_in_an_episode_costs_it_no_frame(make_rig, read_data
     while not troubles():
         rig.run(1)
     ((key, trouble),) = troubles().items()
-    assert 'was ended by SIGKILL' in trouble
+    assert 'was killed by SIGKILL' in trouble
     assert rig.recorder.status().failure == ''
     rig.run(1)
     summary = rig.save()

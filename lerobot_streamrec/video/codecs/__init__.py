@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Settings of encoders, pixel formats and depth codes, and how a picture is brought into them.
+Settings of encoders, pixel formats and depth codes, and the conversion of pictures to them.
 
-Nothing here opens a file or a codec for longer than one call.
+No code here keeps a file or a codec open after a call has returned.
 """

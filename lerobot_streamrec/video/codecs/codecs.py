@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""From encoder settings to FFmpeg's options."""
+"""The mapping of encoder settings to FFmpeg's options."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ import os
 
 from lerobot_streamrec.video.codecs.config import EncoderConfig, LIBAOM
 
-# SVT-AV1 prints a page about itself for every episode and camera; 1 leaves it errors only.
+# SVT-AV1 prints a page of information for every episode and camera; at 1 it prints errors only.
 os.environ.setdefault('SVT_LOG', '1')
 
 _FFMPEG_NAMES = {'h264': 'libx264', 'hevc': 'libx265'}
 
-# SVT-AV1 3, which LeRobot's own environment has, takes preset 12 and encodes with preset 10. From
-# SVT-AV1 4 on, presets 11 and above are encoders of their own, and wrong here: in key frame
-# distances as short as LeRobot's they leave blocks of the frame before in every other frame
-# (docs/encoding.md has the measurement). So what LeRobot gets is asked for by its real number.
+# SVT-AV1 3, which LeRobot's own environment has, accepts preset 12 but encodes with preset 10.
+# Since SVT-AV1 4, presets 11 and above are separate encoders and wrong here: with key frames as
+# close as LeRobot's, they leave blocks of the previous frame in every other frame
+# (docs/encoding.md has the measurement). Preset 10 is therefore requested directly.
 _FASTEST_SVT_PRESET = 10
 
-# Without loss there is no rate to control, and nothing to look ahead for. Small blocks take half
-# the time, and make files of depth a little smaller.
+# Lossless encoding has no rate to control and needs no lookahead. Small blocks take half the time
+# and make depth files slightly smaller.
 _LOSSLESS = 'rc-lookahead=0:ctu=16:max-tu-size=8:rd=1'
 
 _SVT_PARAMETERS = 'svtav1-params'
 
-# FF_QP2LAMBDA: what -q:v of the ffmpeg program is multiplied by.
+# FF_QP2LAMBDA, by which the ffmpeg program multiplies its option -q:v.
 _LAMBDA = 118
 
 
 def ffmpeg_encoder(config: EncoderConfig) -> str:
-    """Return FFmpeg's name of the encoder; there is none of ``auto``."""
+    """Return FFmpeg's name of the encoder, which must not be ``auto``."""
     return _FFMPEG_NAMES.get(config.vcodec, config.vcodec)
 
 
 def codec_options(config: EncoderConfig) -> dict[str, str]:
     """
-    Return the options that FFmpeg's encoder is opened with.
+    Return the options for opening FFmpeg's encoder.
 
-    The mapping per codec is LeRobot's. Where a codec could make frames that lean on later ones
-    over a key frame, it is told not to: such files cannot be sought in by every reader, nor be
-    read when they were cut short.
+    The mapping of each codec is LeRobot's. In addition, codecs are kept from making frames that
+    depend on later ones across a key frame, because not every reader can seek in such files, and
+    they cannot be read after being cut short.
     """
     options = {} if config.g is None else {'g': str(config.g)}
     options |= _of_device(config) if config.is_hardware else _of_software(config)
@@ -62,8 +62,8 @@ def codec_options(config: EncoderConfig) -> dict[str, str]:
     if config.vcodec == 'h264' or config.is_hardware:
         options.setdefault('bf', '0')
     if config.vcodec == 'hevc':
-        # With key frames so close, looking further ahead gains nothing, and what the codec holds
-        # back is lost in a crash: up to 30 frames with its own 20.
+        # With key frames this close, a longer lookahead gains nothing, and frames that the codec
+        # holds back are lost in a crash: up to 30 with its default lookahead of 20.
         theirs = options.get('x265-params', '')
         effort = _LOSSLESS if 'lossless=1' in theirs.split(':') else 'rc-lookahead=10'
         ours = f'log-level=error:open-gop=0:bframes=0:{effort}'
@@ -77,7 +77,7 @@ def _of_software(config: EncoderConfig) -> dict[str, str]:
     if config.vcodec == 'libsvtav1' and isinstance(preset, int):
         preset = min(preset, _FASTEST_SVT_PRESET)
     if preset is not None:
-        # What LeRobot calls preset, libaom does not know by that name, and would not be told.
+        # libaom calls LeRobot's preset cpu-used, and FFmpeg would silently ignore preset.
         options['cpu-used' if config.vcodec == LIBAOM else 'preset'] = str(preset)
     if config.vcodec == 'libsvtav1':
         parameters = [f'fast-decode={config.fast_decode}']
@@ -95,7 +95,7 @@ def _of_software(config: EncoderConfig) -> dict[str, str]:
 
 
 def _with_theirs(ours: str, theirs: str) -> str:
-    """Append parameters of SVT-AV1, but for those that ours set."""
+    """Append the user's parameters of SVT-AV1, except those that the settings determine."""
     names = {one.partition('=')[0] for one in ours.split(':')}
     added = [one for one in theirs.split(':') if one.partition('=')[0] not in names]
     return ':'.join([ours, *added])
@@ -117,7 +117,7 @@ def _quality(device: str, crf: float) -> dict[str, str]:
     if device == 'qsv':
         return {'global_quality': level}
     if device == 'videotoolbox':
-        # LeRobot's q:v, as the codec itself knows it: q:v is a word of the ffmpeg program alone.
+        # The equivalent of LeRobot's q:v, an option that only the ffmpeg program knows.
         quality = round(max(1, min(100, 100 - 2 * crf)))
         return {'flags': '+qscale', 'global_quality': str(quality * _LAMBDA)}
     return {'qp': level}

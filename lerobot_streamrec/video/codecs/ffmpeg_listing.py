@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What an ffmpeg program says of its encoders."""
+"""The encoders and options that an ffmpeg program lists."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from lerobot_streamrec.video.codecs.codecs import ffmpeg_encoder
 from lerobot_streamrec.video.codecs.config import EncoderConfig, FfmpegSettings
 
 _TIMEOUT_S = 20.0
-# A row of ``ffmpeg -encoders``: six flags, the first of them V for video, then the name.
+# A row of ``ffmpeg -encoders``: six flags, of which the first is V for video, then the name.
 _VIDEO_ENCODER = re.compile(r'^ V[A-Z.]{5} ([^\s=]+)', re.MULTILINE)
-# A row of ``ffmpeg -h``: an option, its type in angle brackets, what it is for.
+# A row of ``ffmpeg -h``: an option, its type in angle brackets, its description.
 _OPTION = re.compile(r'^ +-(\S+) +<[a-z0-9_]+>', re.MULTILINE)
 _TITLE = 'AVCodecContext AVOptions:'
 
@@ -35,27 +35,27 @@ _TITLE = 'AVCodecContext AVOptions:'
 @cache
 def encoders_of(settings: FfmpegSettings, timeout_s: float = _TIMEOUT_S) -> frozenset[str]:
     """
-    Ask a program which video encoders it was built with; that they work is not said.
+    Return the video encoders that a program was built with; they need not work.
 
-    :param settings: the program
-    :param timeout_s: longest time that it may take
-    :raise CodecError: if it cannot be run
+    :param settings: settings that name the program
+    :param timeout_s: longest time that the program may take
+    :raise CodecError: if the program cannot be run
     """
     return frozenset(_VIDEO_ENCODER.findall(_told(settings, '-encoders', timeout_s=timeout_s)))
 
 
 def unknown_options(config: EncoderConfig) -> list[str]:
     """
-    Ask a program which of ``extra_options`` its encoder does not have; it would ignore them.
+    Return those of ``extra_options`` that the program's encoder lacks and would ignore.
 
     :param config: settings of the backend ffmpeg, with an encoder that the program has
-    :raise CodecError: if it cannot be run
+    :raise CodecError: if the program cannot be run
     """
     if not config.extra_options:
         return []
     own = _told(config.ffmpeg, '-h', f'encoder={ffmpeg_encoder(config)}')
     everything = _told(config.ffmpeg, '-h', 'full')
-    # Those that all codecs have stand in one paragraph of the whole help.
+    # The options of all codecs are listed in one paragraph of the full help.
     general = everything.partition(_TITLE)[2].partition('\n\n')[0]
     known = {*_OPTION.findall(own), *_OPTION.findall(general)}
     return [name for name in config.extra_options if name not in known]

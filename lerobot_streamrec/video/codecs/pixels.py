@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The red, green and blue of a picture, whatever its pixel format."""
+"""The red, green and blue values of a picture in any pixel format."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ import numpy.typing as npt
 
 _Plane = npt.NDArray[np.uint8]
 
-# Red, green and blue among the bytes of a pixel.
+# The places of red, green and blue among the bytes of a pixel.
 _CHANNELS = {
     'rgb24': (0, 1, 2),
     'bgr24': (2, 1, 0),
@@ -52,13 +52,13 @@ _BAYER = tuple(
     for pattern in ('rggb', 'bggr', 'gbrg', 'grbg')
     for bits in ('8', '16le', '16be')
 )
-# Luma and the two chromas of packed 4:2:2, among the four bytes of two pixels.
+# The places of luma and the two chromas among the four bytes of two packed 4:2:2 pixels.
 _PACKED = {'uyvy422': (1, 0, 2), 'yuyv422': (0, 1, 3)}
-# What libav decodes JPEG to, in 8 bits and three planes; with a j, in full range.
+# The formats to which libav decodes JPEG: 8 bits, three planes, full range if there is a j.
 _PLANAR = tuple(f'{yuv}{sides}p' for yuv in ('yuv', 'yuvj') for sides in (420, 422, 440, 444))
 
 PIX_FMTS = (*_CHANNELS, *_16_BITS, *YUV_PIX_FMTS, *_BAYER)
-"""Pixel formats that a frame may have."""
+"""The pixel formats that a frame may have."""
 
 
 def rgb_pixels(
@@ -67,11 +67,11 @@ def rgb_pixels(
     """
     Return every stride-th pixel in both directions.
 
-    Colours are converted by libav's scaler, as on the way to the encoder.
+    libav's scaler converts the colours, as it does for the encoder.
 
-    :param frame: a camera's picture in one of ``PIX_FMTS``, or one that libav decoded
-    :param stride: 1 for all pixels
-    :param scaler: quicker if it is the same for all pictures of a camera; None: one of its own
+    :param frame: a camera's picture in one of ``PIX_FMTS``, or libav's frame
+    :param stride: distance of the returned pixels; 1 returns all
+    :param scaler: converter; reusing one for all pictures of a camera saves time. None creates one
     :return: ``(h, w, 3)`` uint8 RGB, a small copy
     """
     if isinstance(frame, VideoFrame):
@@ -87,7 +87,7 @@ def rgb_pixels(
     if frame.pix_fmt in _16_BITS:
         lattice: npt.NDArray[Any] = np.ascontiguousarray(frame.pixels[::stride, ::stride])
         return _array(rgb_frame(video_frame(Frame(lattice, frame.pix_fmt), scaler), scaler))
-    # A Bayer mosaic has its colours in the neighbours: all of it is converted.
+    # Pixels of a Bayer mosaic get colours from their neighbours, so the whole is converted.
     return _array(video_frame(frame, scaler))[::stride, ::stride]
 
 
@@ -108,7 +108,7 @@ def _rgb_of_decoded(
 
 
 def _yuv_lattice(frame: Frame, stride: int) -> tuple[_Plane, _Plane, _Plane]:
-    """Return luma and chroma of every stride-th pixel, each of one shape."""
+    """Return luma and both chromas of every stride-th pixel, in three arrays of one shape."""
     pixels = frame.pixels.astype(np.uint8, copy=False)
     if frame.chroma is None:
         luma, first, second = _PACKED[frame.pix_fmt]
@@ -126,13 +126,13 @@ def _yuv_lattice(frame: Frame, stride: int) -> tuple[_Plane, _Plane, _Plane]:
 
 
 def _at_chroma(num_pixels: int, num_chroma: int, stride: int) -> npt.NDArray[np.int64]:
-    """Return which chroma sample of a side belongs to every stride-th pixel."""
+    """Return the index of the chroma sample of every stride-th pixel along one side."""
     return np.arange(0, num_pixels, stride, dtype=np.int64) // -(-num_pixels // num_chroma)
 
 
 def _yuv_frame(*planes: _Plane, is_full: bool = False) -> VideoFrame:
     height, width = planes[0].shape
-    # The j says that the range is full, also to older PyAV.
+    # Older PyAV recognises full range only by the j.
     made = VideoFrame(width, height, 'yuvj444p' if is_full else 'yuv444p')
     made.colorspace = MATRIX_BT601
     made.color_range = RANGE_FULL if is_full else RANGE_LIMITED

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Keep a codec from going before the robot's own threads, and before our callbacks."""
+"""Thread priorities that keep codecs from delaying the robot's threads and our callbacks."""
 
 from __future__ import annotations
 
@@ -26,21 +26,22 @@ _CAP_SYS_NICE = 23
 _PR_CAPBSET_DROP = 24
 
 ENCODER_NICENESS = 5
-"""Of encoder threads, and of those that their codecs make."""
+"""The niceness of encoder threads and of the threads that their codecs start."""
 
 LATE_NICENESS = 15
-"""Of who encodes episodes that are saved already: the running one goes before."""
+"""The niceness of threads that encode saved episodes, which yield to the running episode."""
 
 
 def renounce_real_time() -> bool:
     """
-    Give up the calling thread's right to real-time priority, and that of threads it will make.
+    Give up the right to real-time priority of the calling thread and the threads it will start.
 
-    SVT-AV1 gives its threads SCHED_FIFO at priority 99 whenever it runs as root, as in most
-    containers, and starves drivers and controllers then. Other threads of the process keep what
-    they may. Linux only; does nothing elsewhere, and nothing where the right was never there.
+    SVT-AV1 gives its threads SCHED_FIFO at priority 99 when it runs as root, as in most
+    containers, and then starves drivers and controllers. Other threads of the process keep their
+    rights. Does nothing on systems other than Linux, and has no effect if the right was never
+    there.
 
-    :return: whether it was done (capset(2), of CAP_SYS_NICE, effective set)
+    :return: True if capset(2) has removed CAP_SYS_NICE from the thread's effective set
     """
     if not sys.platform.startswith('linux'):
         return False
@@ -50,7 +51,8 @@ def renounce_real_time() -> bool:
     except (OSError, AttributeError):
         return False
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-    # Effective, permitted and inheritable, twice; the right is in the first three.
+    # The low and high words of the effective, permitted and inheritable sets; CAP_SYS_NICE is in
+    # the low words.
     sets = (ctypes.c_uint32 * 6)()
     if capget(header, sets) != 0:
         return False
@@ -62,9 +64,9 @@ def renounce_real_time_of_programs() -> None:
     """
     Give up the right to real-time priority for all programs that the calling thread will start.
 
-    To those of root, the kernel gives back what the thread has given up for itself. This cannot be
-    undone, so let a thread that ends soon do it. Linux only; does nothing elsewhere, and nothing
-    for those who are not root, whose programs have no such right.
+    ``renounce_real_time`` is not enough for them: the kernel returns the right to programs that
+    root starts. This cannot be undone, so call it in a thread that ends soon. Does nothing on
+    systems other than Linux, nor for users other than root, whose programs lack the right anyway.
     """
     if sys.platform.startswith('linux'):
         with suppress(OSError, AttributeError):
@@ -74,13 +76,14 @@ def renounce_real_time_of_programs() -> None:
 
 def give_way(niceness: int = ENCODER_NICENESS) -> None:
     """
-    Let threads of ordinary priority go before the calling one and those that it will make.
+    Lower the priority of the calling thread and of the threads that it will start.
 
-    On a busy machine, what an encoder has no time for waits on the disk, but what a callback has
-    no time for comes too late for its row. Linux only, where each thread has a niceness
-    (setpriority(2)); does nothing elsewhere, and leaves a process alone that is nicer already.
+    On a busy machine, frames that an encoder has no time for wait on disk, but a sample that a
+    callback has no time for comes too late for its row. Does nothing on systems other than Linux,
+    where threads have no niceness of their own (setpriority(2)), nor if the thread has at least
+    this niceness.
 
-    :param niceness: 0 to 19; the more, the more it gives way
+    :param niceness: 0 to 19; a higher number means a lower priority
     """
     if not sys.platform.startswith('linux'):
         return

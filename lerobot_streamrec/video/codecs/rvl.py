@@ -12,11 +12,12 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-The lossless code for depth of A. D. Wilson (Fast Lossless Depth Image Compression, 2017).
+A. D. Wilson's lossless depth code RVL (Fast Lossless Depth Image Compression, 2017).
 
-A picture is runs of zeros and of other values in turn. The lengths of both, then the differences
-of the latter to the value before, are numbers of three bits a nibble, the least significant first,
-with the fourth bit where more follow; eight nibbles, the first one on top, are a word.
+A picture alternates between runs of zeros and runs of other values. Each pair of runs is stored as
+both lengths, followed by the difference of each other value from the one before it. Numbers have a
+variable length: each nibble holds three bits, the least significant first, and its fourth bit is
+set if another nibble follows. Eight nibbles form a word, with the first one in its highest bits.
 """
 
 from __future__ import annotations
@@ -35,17 +36,17 @@ def decode_rvl(data: memoryview, height: int, width: int) -> npt.NDArray[np.uint
     Decode a picture.
 
     :param data: whole words, little-endian
-    :param height: in pixels
-    :param width: in pixels
+    :param height: height of the picture, in pixels
+    :param width: width of the picture, in pixels
     :return: ``(height, width)`` uint16
-    :raise UndecodableError: if the words are not those of such a picture
+    :raise UndecodableError: if the words do not encode a picture of this size
     """
     numbers = _numbers(data)
     levels = np.zeros(height * width, dtype=np.uint16)
     places, deltas = _runs(numbers, levels.size)
     values = np.cumsum((deltas >> 1) ^ -(deltas & 1))
     if values.size and not 0 <= values.min() <= values.max() <= _MAX_LEVEL:
-        raise _undecodable('has levels that no 16 bits hold')
+        raise _undecodable('has levels that do not fit in 16 bits')
     levels[places] = values.astype(np.uint16)
     return levels.reshape(height, width)
 
@@ -55,7 +56,7 @@ def _undecodable(what: str) -> UndecodableError:
 
 
 def _numbers(data: memoryview) -> npt.NDArray[np.int64]:
-    """Read all numbers of variable length."""
+    """Return all numbers of variable length."""
     words = np.array(data[: data.nbytes // 4 * 4]).view('<u4')
     octets = words.astype('>u4').view(np.uint8)
     nibbles = np.empty(2 * octets.size, dtype=np.uint8)
@@ -80,7 +81,7 @@ def _numbers(data: memoryview) -> npt.NDArray[np.int64]:
 def _runs(
     numbers: npt.NDArray[np.int64], num_pixels: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return where the values that are not zero stand, and their numbers."""
+    """Return the pixels whose values are not zero, and their encoded differences."""
     at, pixel = 0, 0
     firsts, pixels, lengths = [], [], []
     while pixel < num_pixels:

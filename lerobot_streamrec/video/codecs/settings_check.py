@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What an encoder is known to accept, and what it says of its options when it is opened."""
+"""Checks of encoder settings: known limits, and options that an opened encoder rejects."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ DEPTH_CHANNELS = 1
 
 _SVT_PRESETS = range(-2, 14)
 _WITHOUT_PRESETS = ('videotoolbox', 'vaapi')
-# Values of these are the codec's own, and it only warns of what it does not know in them.
+# Options whose values the codec itself parses; it only warns of parameters that it does not know.
 _FREE_TEXTS = ('x264-params', 'x265-params', 'svtav1-params')
-# Of all depth cameras, and known to be understood.
+# The default of depth cameras, which x265 is known to understand.
 _LOSSLESS = 'lossless=1'
 _NOT_UNDERSTOOD = ('Unknown option', 'Error parsing option', 'Invalid value')
 
 
 def is_registered(vcodec: str) -> bool:
-    """Tell whether libav in this process knows an encoder; it may not work all the same."""
+    """Return True if libav in this process knows an encoder, which need not work."""
     try:
         av.Codec(vcodec, 'w')
     except UnknownCodecError:
@@ -55,11 +55,11 @@ def is_registered(vcodec: str) -> bool:
 
 def check_settings(config: EncoderConfig, channels: int = COLOUR_CHANNELS) -> None:
     """
-    Refuse what is known to be wrong without opening the encoder.
+    Refuse settings that are known to be wrong, without opening the encoder.
 
-    :param config: settings, not of ``auto``
-    :param channels: channels of a picture
-    :raise CodecError: naming the setting and what is allowed
+    :param config: settings of an encoder, not of ``auto``
+    :param channels: number of channels of a picture
+    :raise CodecError: if a setting is wrong; it names the setting and the allowed values
     """
     _check_pix_fmt(config, channels)
     _check_quality(config)
@@ -67,7 +67,7 @@ def check_settings(config: EncoderConfig, channels: int = COLOUR_CHANNELS) -> No
     if config.vcodec == 'libsvtav1' and config.preset not in _SVT_PRESETS:
         raise CodecError('encoder.preset', config.preset, f'{name} accepts -2 to 13')
     if config.preset is not None and config.device in _WITHOUT_PRESETS:
-        raise CodecError('encoder.preset', config.preset, f'{name} has none; leave it empty')
+        raise CodecError('encoder.preset', config.preset, f'{name} has no presets; leave it empty')
 
 
 def _check_pix_fmt(config: EncoderConfig, channels: int) -> None:
@@ -82,7 +82,7 @@ def _check_pix_fmt(config: EncoderConfig, channels: int) -> None:
         raise CodecError(
             'encoder.pix_fmt',
             config.pix_fmt,
-            f'it holds {num_components} of the {channels} channels of a picture; take yuv420p',
+            f'it holds {num_components} of the {channels} channels of a picture; use yuv420p',
         )
 
 
@@ -104,13 +104,13 @@ def _check_pix_fmt_of(codec: Codec, config: EncoderConfig) -> None:
     published = [one.name for one in codec.video_formats or ()]
     if not published or config.pix_fmt in published:
         return
-    # Those without components stand for pictures in the memory of a device.
+    # Pixel formats without components are those of pictures in device memory.
     plain = [one for one in published if av.VideoFormat(one).components]
     allowed = f'{codec.name} accepts {", ".join(plain)}'
     if not plain:
         allowed = (
-            f"{codec.name} takes pictures in its device's memory only; set encoder.backend to "
-            f'{FFMPEG}, with an upload in encoder.ffmpeg.filters'
+            f'{codec.name} accepts only pictures in device memory; set encoder.backend to '
+            f'{FFMPEG}, and add an upload such as hwupload to encoder.ffmpeg.filters'
         )
     raise CodecError('encoder.pix_fmt', config.pix_fmt, allowed)
 
@@ -127,7 +127,7 @@ def _check_quality(config: EncoderConfig) -> None:
 
 
 def with_fitting_pix_fmt(config: EncoderConfig) -> EncoderConfig:
-    """Return settings with the same pixels in the order in memory that the encoder takes."""
+    """Return settings with the memory layout of the same pixels that the encoder accepts."""
     published = [one.name for one in av.Codec(ffmpeg_encoder(config), 'w').video_formats or ()]
     other = SEMI_PLANAR.get(config.pix_fmt, '')
     if config.pix_fmt in published or other not in published:
@@ -141,12 +141,12 @@ def opened(
     """
     Open an encoder of the backend pyav.
 
-    :param config: settings
+    :param config: settings of the encoder
     :param fps: frames per second
     :param width: width of pictures, in pixels
     :param height: height of pictures, in pixels
-    :return: its ``options`` are those that it did not know
-    :raise av.FFmpegError: if it does not take its settings
+    :return: the open encoder; its ``options`` are those that it did not know
+    :raise av.FFmpegError: if the encoder rejects its settings
     """
     context = av.CodecContext.create(ffmpeg_encoder(config), 'w')
     assert isinstance(context, av.VideoCodecContext)
@@ -161,11 +161,11 @@ def opened(
 
 def refuse_unknown_options(config: EncoderConfig, unknown: dict[str, str]) -> None:
     """
-    Refuse options that an encoder left unread: FFmpeg ignores them without a word.
+    Refuse options that an encoder did not read, because FFmpeg ignores them silently.
 
-    :param config: settings that the encoder was opened with
-    :param unknown: options that ``opened`` left
-    :raise CodecError: naming the first
+    :param config: settings with which the encoder was opened
+    :param unknown: options that ``opened`` left unread
+    :raise CodecError: if there are any; it names the first one
     """
     for name, value in unknown.items():
         asked = name in config.extra_options
@@ -174,17 +174,17 @@ def refuse_unknown_options(config: EncoderConfig, unknown: dict[str, str]) -> No
             setting,
             f'{name}={value}' if asked else value,
             f'{ffmpeg_encoder(config)} has no option {name}; '
-            f'`ffmpeg -h encoder={ffmpeg_encoder(config)}` lists what it has',
+            f'`ffmpeg -h encoder={ffmpeg_encoder(config)}` lists its options',
         )
 
 
 def refuse_unread_parameters(config: EncoderConfig, fps: int) -> None:
     """
-    Refuse parameters in x264-params and the like that the codec only warns of.
+    Refuse parameters in options such as x264-params for which the codec only prints a warning.
 
-    :param config: settings that the encoder can be opened with
+    :param config: settings with which the encoder can be opened
     :param fps: frames per second
-    :raise CodecError: with what the codec says
+    :raise CodecError: if the codec warns; it quotes the warning
     """
     asked = config.extra_options
     free = [name for name in _FREE_TEXTS if asked.get(name, _LOSSLESS) != _LOSSLESS]
@@ -206,10 +206,11 @@ def refuse_unread_parameters(config: EncoderConfig, fps: int) -> None:
 
 def guilty_option(config: EncoderConfig, fps: int) -> str:
     """
-    Return which of ``extra_options`` keeps an encoder from being opened; empty: none alone.
+    Find the one option of ``extra_options`` without which the encoder opens.
 
-    :param config: settings that the encoder cannot be opened with
+    :param config: settings with which the encoder cannot be opened
     :param fps: frames per second
+    :return: name of the option; empty if no single option is the cause
     """
     for name in config.extra_options:
         others = {key: value for key, value in config.extra_options.items() if key != name}

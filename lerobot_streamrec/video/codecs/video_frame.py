@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""libav's frame of a picture, scaled to the size and format of a video."""
+"""Conversion of a picture to libav's frame in the pixel format of a video."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from lerobot_streamrec.video.codecs.depth_config import DEPTH_PIX_FMT
 import numpy as np
 import numpy.typing as npt
 
-# libswscale's SWS_BICUBIC and SWS_ACCURATE_RND, of which PyAV before 18 names only the first.
-# Without accurate rounding, the quick path for bgr24 is up to four levels too dark.
+# libswscale's SWS_BICUBIC and SWS_ACCURATE_RND; PyAV before 18 has a name only for the first.
+# Without accurate rounding, the fast path for bgr24 is up to four levels too dark.
 SCALER_FLAGS = 0x4 | 0x40000
 
-# AVColorSpace AVCOL_SPC_SMPTE170M and AVColorRange: what the scaler is told to make is what a file
-# says. LeRobot's own files are the same, but say nothing.
+# AVCOL_SPC_SMPTE170M of AVColorSpace, and two values of AVColorRange. The scaler produces them and
+# the file states them. LeRobot's own files have the same colours but do not state it.
 MATRIX_BT601 = 6
 RANGE_LIMITED = 1
 RANGE_FULL = 2
 
 YUV_PIX_FMTS = ('uyvy422', 'yuyv422', 'nv12', 'nv21', 'nv24')
-"""Pixel formats of cameras that send YUV: BT.601 in limited range, as UVC and V4L2 say."""
+"""Pixel formats of cameras that send YUV: BT.601 in limited range, as UVC and V4L2 define."""
 
 
 def video_frame(frame: Frame, scaler: VideoReformatter) -> VideoFrame:
     """
-    Make libav's frame of a picture, without a copy where PyAV can look at its memory.
+    Convert a picture to libav's frame, without a copy where PyAV can use its memory.
 
-    :param frame: a picture in one of ``PIX_FMTS``, or codes of depth
-    :param scaler: for Bayer mosaics; quicker if it is the same every time
-    :return: keeps the picture's memory alive; Bayer mosaics are RGB already
+    :param frame: a picture in one of ``PIX_FMTS``, or depth codes
+    :param scaler: converter of Bayer mosaics; reusing it saves time
+    :return: libav's frame, which keeps the picture's memory alive; a Bayer mosaic becomes RGB
     """
     if frame.pix_fmt in YUV_PIX_FMTS:
         made = _copied(frame)
@@ -58,8 +58,8 @@ def rgb_frame(frame: VideoFrame, scaler: VideoReformatter) -> VideoFrame:
     """
     Convert to rgb24.
 
-    What libav makes of a Bayer mosaic in one step, without RGB in between, is off by up to 40
-    levels.
+    Bayer mosaics need this step: if libav converts them directly to another format, the result is
+    off by up to 40 levels.
     """
     return scaled(frame, 'rgb24', ColorRange.JPEG, scaler)
 
@@ -68,9 +68,9 @@ def scaled(
     frame: VideoFrame, pix_fmt: str, color_range: ColorRange, scaler: VideoReformatter
 ) -> VideoFrame:
     """
-    Convert to another pixel format, by BT.601.
+    Convert to another pixel format with the BT.601 matrix.
 
-    :param pix_fmt: FFmpeg's name
+    :param pix_fmt: FFmpeg's name of the pixel format
     :param color_range: colour range of the result
     """
     return scaler.reformat(
@@ -84,7 +84,7 @@ def scaled(
 
 
 def _range_of(frame: VideoFrame) -> int:
-    """Return what range a frame has; older PyAV looks at neither its word nor its format."""
+    """Return the colour range of a frame; older PyAV ignores both its field and its format."""
     if frame.color_range in (RANGE_LIMITED, RANGE_FULL):
         return int(frame.color_range)
     is_limited = frame.format.name.startswith(('yuv4', 'nv')) or frame.format.name in YUV_PIX_FMTS
@@ -93,9 +93,9 @@ def _range_of(frame: VideoFrame) -> int:
 
 def plane_array(frame: VideoFrame, index: int) -> npt.NDArray[np.uint8]:
     """
-    Look at a plane of libav's frame.
+    Return a view of one plane of libav's frame.
 
-    :return: ``(rows, line_size)`` uint8 view, padding included
+    :return: ``(rows, line_size)`` uint8 view, including padding
     """
     plane = frame.planes[index]
     return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
@@ -104,7 +104,7 @@ def plane_array(frame: VideoFrame, index: int) -> npt.NDArray[np.uint8]:
 def _view_of(frame: Frame) -> VideoFrame:
     pixels = frame.pixels
     if pixels.dtype.itemsize == 2:
-        # The same bytes: their order stands in the format's name, PyAV wants this machine's.
+        # The format's name states the byte order, but PyAV accepts only this machine's dtype.
         pixels = pixels.view(np.uint16)
     return VideoFrame.from_numpy_buffer(pixels, format=frame.pix_fmt)
 
@@ -120,10 +120,10 @@ def _copied(frame: Frame) -> VideoFrame:
 
 class FrameScaler:
     """
-    Makes codecs' frames of pictures: BT.601 in limited range, as the file says.
+    Converts pictures to frames for the codec: BT.601 in limited range, as the file states.
 
-    A frame that it has made goes through once more without a change. Codes of depth are no
-    colours, and stay as they are. Owned by one thread.
+    Converting its own frames again does not change them. Depth codes are not colours and stay
+    unchanged. Owned by one thread.
 
     :param pix_fmt: FFmpeg's pixel format of the video
     """
@@ -135,15 +135,15 @@ class FrameScaler:
 
     def scale(self, picture: Frame | VideoFrame) -> VideoFrame:
         """
-        Make a codec's frame.
+        Convert a picture to a frame for the codec.
 
-        :param picture: as the camera sent it, or as libav decoded it
-        :raise av.FFmpegError: if libav cannot
+        :param picture: the picture that the camera sent, or libav's frame of it
+        :raise av.FFmpegError: if libav cannot convert it
         """
         source = video_frame(picture, self._opener) if isinstance(picture, Frame) else picture
         if source.format.name == DEPTH_PIX_FMT:
             return source
         made = scaled(source, self._pix_fmt, ColorRange.MPEG, self._scaler)
-        # A decoded picture says that it was a key frame, which the codec would take for an order.
+        # A decoded frame keeps its picture type, which the codec would take as an order.
         made.pict_type = PictureType.NONE
         return made

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-From a camera's picture to a video on disk while an episode runs: thread, queue and encoders.
+The thread, queue and encoders that turn a camera's pictures into a video during an episode.
 
-Everything here must go on when an encoder is slow, fails or hangs; nothing here knows of datasets.
+This code must keep working when an encoder is slow, fails or hangs. It knows nothing of datasets.
 """

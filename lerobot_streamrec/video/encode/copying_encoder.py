@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A sink that copies the packets of a compressed stream into an MP4."""
+"""An encoder that copies the packets of a compressed stream into an MP4."""
 
 from __future__ import annotations
 
@@ -30,19 +30,21 @@ from lerobot_streamrec.video.encode.open_encoder import FileEncoder
 from lerobot_streamrec.video.encode.replacing_encoder import ReplacingEncoder
 from lerobot_streamrec.video.mp4.video_info import PacketFile
 
-# libav's readers of such streams outside of any container.
+# libav's demuxers for packet streams without a container.
 _DEMUXERS = {'h264': 'h264', 'hevc': 'hevc', 'av1': 'obu'}
 
+# A packet keeps all packets since its key frame in memory, so their number is bounded.
 MAX_PACKETS = 1800
 
 
 @contextmanager
 def stream_of(data: bytes, codec: str) -> Iterator[av.VideoStream]:
     """
-    Let libav read a key frame's parameter sets.
+    Let libav read the parameter sets of a key frame.
 
-    :param data: of a key frame
+    :param data: packet of the key frame
     :param codec: ``h264``, ``hevc`` or ``av1``
+    :return: the stream that they describe
     :raise av.FFmpegError: if they cannot be read
     """
     with av.open(io.BytesIO(data), format=_DEMUXERS[codec]) as container:
@@ -51,9 +53,9 @@ def stream_of(data: bytes, codec: str) -> Iterator[av.VideoStream]:
 
 class PacketStream:
     """
-    Owned by the thread in which messages come.
+    Chains the packets of a camera. Owned by the thread that receives the messages.
 
-    :param max_packets: packets of a chain, which stays in memory until the next key frame
+    :param max_packets: longest chain without a key frame
     """
 
     def __init__(self, max_packets: int = MAX_PACKETS) -> None:
@@ -65,9 +67,10 @@ class PacketStream:
 
     def push(self, unit: AccessUnit) -> EncodedPacket:
         """
-        Chain a message's content to those before it.
+        Chain a message's packet to the packets before it.
 
-        :raise UndecodableError: if there is no key frame before it, or its size cannot be read
+        :raise UndecodableError: if no key frame precedes it, the last key frame is too far back,
+            or the size of a key frame cannot be read
         """
         if unit.is_key:
             self._read_size(unit)
@@ -76,15 +79,15 @@ class PacketStream:
         elif self._last is None or self._last.codec != unit.codec:
             self._last = None
             raise UndecodableError(
-                f'{unit.codec} packet without a key frame before it; it has to come with its '
-                'parameter sets'
+                f'{unit.codec} packet without a key frame before it; the key frame has to come '
+                'with its parameter sets'
             )
         self._num_packets += 1
         if self._num_packets > self._max_packets:
             self._last = None
             raise UndecodableError(
-                f'{unit.codec} packets without a key frame for {self._max_packets} pictures: let '
-                'the camera make one every second or two'
+                f'{unit.codec} packets without a key frame for {self._max_packets} pictures: set '
+                'the camera to send one every second or two'
             )
         height, width = self._size
         self._last = EncodedPacket(unit.data, unit.codec, height, width, self._last)
@@ -92,9 +95,9 @@ class PacketStream:
 
     def lose(self) -> None:
         """
-        Take note that packets were lost: those that lean on them are refused.
+        Note that packets were lost, and refuse those that follow until the next key frame.
 
-        Decoders of H.264 and AV1 make something up for what is missing, and say nothing.
+        Decoders of H.264 and AV1 would fill in missing packets without reporting an error.
         """
         self._last = None
 
@@ -108,27 +111,27 @@ class PacketStream:
         except (av.FFmpegError, IndexError, ValueError) as error:
             raise UndecodableError(f'{unit.codec} key frame cannot be read: {error}') from error
         if not all(self._size):
-            raise UndecodableError(f'{unit.codec} key frame does not tell its size')
+            raise UndecodableError(f'{unit.codec} key frame does not state its size')
         self._parameters = (unit.codec, unit.parameters)
 
 
 _log = logging.getLogger(__name__)
 
 MAX_KEY_DISTANCE = 60
-"""Readers of datasets decode from the key frame before: more frames apart makes training slow."""
+"""Largest distance of key frames. Readers decode from a key frame on, so more slows training."""
 
 
 class CopyingEncoder:
     """
-    Copies packets while it can, and encodes from the first frame on that it cannot copy.
+    Copies packets until a frame cannot be copied, and encodes all frames from then on.
 
-    Then what was copied is decoded and encoded as well: a video has one encoder, and one frame
-    for each call in either way. Owned by one thread.
+    It then decodes the copied packets and encodes them as well, so that a video has one encoder
+    only. In both cases, each call writes one frame. Owned by one thread.
 
-    :param path: file to make; its folder exists
-    :param open_encoder: makes an encoder of the same codec that writes to a path
+    :param path: file to create; its folder exists
+    :param open_encoder: opens an encoder of the same codec that writes to the given path
     :param fps: frames per second
-    :param max_key_distance: how many frames key frames may be apart
+    :param max_key_distance: largest distance of key frames, in frames
     """
 
     def __init__(
@@ -148,10 +151,11 @@ class CopyingEncoder:
 
     def encode(self, picture: Frame | VideoFrame) -> None:
         """
-        Put a picture into the video as the next frame.
+        Write a picture to the video as the next frame.
 
-        :param picture: copied if its ``opaque`` is the packet that it was decoded from
-        :raise av.FFmpegError: whatever the codec or the disk says
+        :param picture: picture that is copied if its ``opaque`` is the packet that it was decoded
+            from, and encoded otherwise
+        :raise av.FFmpegError: if the codec or the disk fails
         """
         packet = picture.opaque if isinstance(picture, VideoFrame) else None
         if not isinstance(packet, EncodedPacket) or not self._copies(packet):
@@ -170,7 +174,7 @@ class CopyingEncoder:
         return True
 
     def repeat(self) -> None:
-        """Put the last picture into the video once more."""
+        """Encode the last picture once more as the next frame."""
         self._encode_instead().repeat()
 
     def _encode_instead(self) -> FileEncoder:
@@ -182,11 +186,11 @@ class CopyingEncoder:
         return self._encoder
 
     def _encode_again(self, copy: _Copy) -> FileEncoder:
-        """Encode what was copied, beside it."""
+        """Encode the copied packets again into a file that replaces the copy."""
         copy.close()
         self._copy = None
         _log.info(
-            '%s: %d packets were copied and are encoded now', self._path.stem, copy.num_frames
+            '%s: %d copied packets are now encoded again', self._path.stem, copy.num_frames
         )
         return ReplacingEncoder(
             self._path,
@@ -198,16 +202,16 @@ class CopyingEncoder:
 
     @property
     def num_written(self) -> int:
-        """Frames that stand in the file."""
+        """The number of frames in the file."""
         if self._encoder is not None:
             return self._encoder.num_written
         return self._copy.num_frames if self._copy is not None else 0
 
     def finish(self) -> EncodedVideo:
         """
-        Close the file and say what is in it.
+        Close the file and return its description.
 
-        :raise EncoderError: if there was no frame, or not all of them are in it
+        :raise EncoderError: if there was no frame, or not all frames are in the file
         """
         if self._encoder is not None:
             return self._encoder.finish()
@@ -216,7 +220,7 @@ class CopyingEncoder:
         return self._copy.finish()
 
     def abort(self) -> None:
-        """Close the file as it is; never raises."""
+        """Close the file as it is. Never raises."""
         for one in (self._copy, self._encoder):
             if one is not None:
                 one.abort()
@@ -224,10 +228,10 @@ class CopyingEncoder:
 
 class _Copy:
     """
-    An MP4 of packets that nobody has encoded again; frame k stands at ``k / fps``.
+    An MP4 of copied packets, in which frame k is shown at ``k / fps``.
 
-    :param path: file to make
-    :param first: a key frame, which tells what is said of all
+    :param path: file to create
+    :param first: a key frame, whose parameter sets describe the stream
     :param fps: frames per second
     """
 
@@ -243,11 +247,11 @@ class _Copy:
 
     @property
     def num_frames(self) -> int:
-        """Packets in it."""
+        """The number of packets in the file."""
         return self._file.num_frames
 
     def key_distance(self, packet: EncodedPacket) -> int:
-        """Return how far a packet would stand behind its key frame, in frames."""
+        """Return the distance that a packet would have from its key frame, in frames."""
         return 0 if packet.is_key else self.num_frames - self._last_key
 
     def mux(self, packet: EncodedPacket) -> None:
@@ -265,10 +269,10 @@ class _Copy:
         self._file.close()
 
     def finish(self) -> EncodedVideo:
-        """Close the file and say what is in it."""
+        """Close the file and return its description."""
         self.close()
         info: dict[str, object] = {
-            # The camera's encoder does not say how it was set; this much was measured.
+            # The settings of the camera's encoder are unknown, except this measured distance.
             'video.g': self._largest_distance or None,
             'video.crf': None,
             'video.preset': None,
@@ -280,5 +284,5 @@ class _Copy:
         return EncodedVideo(self._path, self.num_frames, size_bytes, encoder_info=info)
 
     def abort(self) -> None:
-        """Close the file as it is; never raises."""
+        """Close the file as it is. Never raises."""
         self._file.abort()

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Compressed pictures and depth to pixels: which decoder a picture needs."""
+"""Decoders of compressed pictures and depth, and the choice among them."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from lerobot_streamrec.video.encode.packet_decoder import PacketDecoder
 import numpy as np
 import numpy.typing as npt
 
-# libav fills up what is missing of a JPEG that was cut short, and says nothing, unless it is told
-# to refuse. PNG has checksums of its own.
+# Without these flags, libav fills in the missing part of a truncated JPEG and reports no error.
+# PNG has checksums of its own.
 _OPTIONS = {'err_detect': 'crccheck+explode'}
-# What a whole file has behind its last pixels: the end, and what comes before it. Where only that
-# is cut off, the decoders notice nothing; but then nothing tells that the pixels are whole.
+# The markers of a file's end and of its last pixel data. Decoders do not notice when only the end
+# marker is cut off, but without it the pixels may be incomplete.
 _END = {'mjpeg': (b'\xff\xd9', b'\xff\xda'), 'png': (b'IEND', b'IDAT')}
 
 
 class PictureDecoder:
     """
-    Decodes pictures that stand by themselves. Owned by one thread.
+    Decodes self-contained pictures. Owned by one thread.
 
     :param codec: FFmpeg's name of the decoder: ``mjpeg`` or ``png``
     """
@@ -50,7 +50,7 @@ class PictureDecoder:
     def _open(self) -> av.VideoCodecContext:
         context = av.CodecContext.create(self._codec, 'r')
         assert isinstance(context, av.VideoCodecContext)
-        # One picture in, one picture out: threads would hold some back.
+        # Every file has to return its picture at once; threads would hold some back.
         context.thread_count = 1
         context.options = _OPTIONS
         return context
@@ -60,31 +60,31 @@ class PictureDecoder:
         Decode one picture.
 
         :param picture: a file of this decoder's codec
-        :return: in the file's own pixel format, of the size that its header says
-        :raise UndecodableError: if it is not whole, or no picture of this codec
+        :return: a frame in the file's own pixel format, of the size that its header states
+        :raise UndecodableError: if the file is damaged, or no picture of this codec
         """
         data = picture.data.tobytes()
         end, before = _END[self._codec]
         if data.rfind(end) < data.rfind(before):
             raise self._error(picture, 'its end is missing')
         packet = av.Packet(data)
-        # Otherwise libav takes a PNG for a difference to the one before, and adds the two up.
+        # Otherwise libav treats a PNG as a difference from the previous one and adds both up.
         packet.is_keyframe = True
         try:
             frames = self._context.decode(packet)
         except (av.FFmpegError, ValueError) as error:
-            # What a broken picture left in the decoder must not show in the next one.
+            # Remains of a broken picture in the decoder must not show in the next one.
             self._context = self._open()
             raise self._error(picture, str(error)) from error
         if len(frames) != 1 or frames[0].is_corrupt:
             self._context = self._open()
-            raise self._error(picture, 'it is not whole')
+            raise self._error(picture, 'it is damaged')
         frame = frames[0]
         if (frame.height, frame.width) != (picture.height, picture.width):
             raise self._error(
                 picture,
-                f'its header says {picture.width}x{picture.height} pixels, '
-                f'there are {frame.width}x{frame.height}',
+                f'its header says {picture.width}x{picture.height} pixels, but it holds '
+                f'{frame.width}x{frame.height}',
             )
         return frame
 
@@ -107,7 +107,7 @@ class DepthDecoder:
         """
         Decode one picture.
 
-        :raise UndecodableError: if it is damaged, or has other than 16 bits
+        :raise UndecodableError: if it is damaged, or its pixels do not have 16 bits
         """
         if picture.codec == 'rvl':
             levels = decode_rvl(picture.data, picture.height, picture.width)
@@ -124,8 +124,8 @@ class DepthDecoder:
         )
         if frame.format.name != _PNG_OF_16_BITS:
             raise UndecodableError(
-                f'png picture has pixels of kind {frame.format.name}; depth has one channel of 16 '
-                'bits'
+                f'png picture has the pixel format {frame.format.name}; depth needs one channel '
+                'of 16 bits'
             )
         plane = frame.planes[0]
         rows = np.frombuffer(plane, dtype='>u2').reshape(-1, plane.line_size // 2)
@@ -133,15 +133,15 @@ class DepthDecoder:
 
 
 def _metres(levels: npt.NDArray[np.uint16], a: float, b: float) -> npt.NDArray[np.float32]:
-    """Undo the transport's coding of metres by their inverse; level 0 is no depth."""
+    """Undo the transport's coding of metres as their inverse; level 0 means no depth."""
     metres: npt.NDArray[np.float32] = _metres_of_levels(a, b)[levels]
     return metres
 
 
 @lru_cache(maxsize=4)
 def _metres_of_levels(a: float, b: float) -> npt.NDArray[np.float32]:
-    """Return the depth of every level; a camera has the same a and b in all of its pictures."""
-    # What a level near b becomes is no depth either, and is told by its sign or size.
+    """Return the depth of every level; cached, since a camera keeps its a and b."""
+    # Levels near b give no valid depth either; their sign or size shows that later.
     with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
         table = np.float32(a) / (np.arange(1 << 16, dtype=np.float32) - np.float32(b))
     table[0] = np.nan
@@ -149,11 +149,11 @@ def _metres_of_levels(a: float, b: float) -> npt.NDArray[np.float32]:
 
 
 Coded = CompressedPicture | CompressedDepth | EncodedPacket
-"""What has to be decoded before it can be encoded."""
+"""The kinds of pictures that have to be decoded before they can be encoded."""
 
 
 class Decoders:
-    """One decoder for each kind of picture that comes, made by the first. Owned by one thread."""
+    """One decoder for each kind of picture, created on first use. Owned by one thread."""
 
     def __init__(self) -> None:
         self._made: dict[str, Any] = {}
@@ -163,9 +163,9 @@ class Decoders:
         Decode a picture.
 
         :return: libav's frame, or a ``DepthFrame``
-        :raise UndecodableError: if it is not whole
+        :raise UndecodableError: if the picture is damaged
         """
-        # PNG is the name of a colour's codec too.
+        # Colour pictures may be PNG too, so the codec's name does not identify depth.
         place = 'depth' if isinstance(picture, CompressedDepth) else picture.codec
         if place not in self._made:
             self._made[place] = _decoder_of(picture)
@@ -173,16 +173,16 @@ class Decoders:
 
 
 def is_coded(picture: object) -> TypeGuard[Coded]:
-    """Tell whether a picture has to be decoded; pixels need not."""
+    """Return True if a picture has to be decoded, and False for raw pixels."""
     return isinstance(picture, CompressedPicture | CompressedDepth | EncodedPacket)
 
 
 def decoded(picture: Picture) -> Any:
     """
-    Decode a picture by itself; pixels stay as they are.
+    Decode a single picture; return raw pixels unchanged.
 
     :return: a picture for encoders: a ``Frame``, a ``DepthFrame``, or libav's frame
-    :raise UndecodableError: if it is not whole
+    :raise UndecodableError: if the picture is damaged
     """
     return Decoders().decode(picture) if is_coded(picture) else picture
 

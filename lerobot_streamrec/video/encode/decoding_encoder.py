@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Decodes compressed pictures on their way to the encoder, or only looks whether they decode."""
+"""Encoder links that decode compressed pictures, or only check that they decode."""
 
 from __future__ import annotations
 
@@ -35,15 +35,16 @@ _log = logging.getLogger(__name__)
 
 class DecodingEncoder(EncoderLink):
     """
-    Gives its encoder decoded pictures; others pass as they are. Owned by one thread.
+    Decodes compressed pictures for its encoder and passes on raw ones. Owned by one thread.
 
-    A picture that cannot be decoded becomes a repeat of the one before it: frames stay rows.
+    A picture that cannot be decoded becomes a repeat of the frame before, so that every row keeps
+    its frame.
 
-    :param encoder: takes frames, both the camera's and libav's, or depth
+    :param encoder: encoder of camera frames and libav's frames, or of depth
     :param video_key: names the camera in the log
-    :param account: is told of pictures that cannot be decoded
-    :param begin: puts the picture that came before the first one into the video; called if the
-        first one repeats it or cannot be decoded. None: there is none
+    :param account: records pictures that cannot be decoded
+    :param begin: encodes the picture that preceded the first one; called if the first one is a
+        repeat or cannot be decoded. None if no picture preceded it
     """
 
     def __init__(
@@ -67,8 +68,7 @@ class DecodingEncoder(EncoderLink):
         """
         Encode a picture as the next frame.
 
-        :raise UndecodableError: if it is the first one and cannot be decoded, and nothing came
-            before it
+        :raise UndecodableError: if the first picture cannot be decoded and no picture preceded it
         """
         try:
             whole = self._whole(picture)
@@ -88,14 +88,14 @@ class DecodingEncoder(EncoderLink):
         self._has_picture = True
 
     def _whole(self, picture: Frame | DepthFrame | Coded) -> Any:
-        """Return a picture for the encoder; raise UndecodableError if it is damaged."""
+        """Return the picture for the encoder; raise UndecodableError if it is damaged."""
         return self._decoders.decode(picture) if is_coded(picture) else picture
 
     def _repeat_instead(self, error: UndecodableError) -> None:
         if not self._has_picture and self._begin is None:
             raise UndecodableError(f'the first picture: {error}') from error
         if not self._num_undecodable:
-            _log.warning('%s: %s; the one before it is repeated', self._video_key, error)
+            _log.warning('%s: %s; the frame before it is repeated', self._video_key, error)
         self._num_undecodable += 1
         self._num_in_a_row += 1
         self._account.num_undecodable = self._num_undecodable
@@ -108,7 +108,7 @@ class DecodingEncoder(EncoderLink):
             f'its pictures cannot be decoded any more, and the last good one is repeated: '
             f'{error}'
         )
-        # A camera that fails again and again is logged once; status and counts show the rest.
+        # Repeated failures of a camera are logged once; the status and the counts show the rest.
         if not self._was_lost:
             _log.error('%s: %s', self._video_key, self._account.undecodable)
         self._was_lost = True
@@ -124,22 +124,23 @@ class DecodingEncoder(EncoderLink):
         self._num_in_a_row = 0
 
     def finish(self) -> EncodedVideo:
-        """Close the file and say what is in it."""
+        """Close the file and return its description."""
         return replace(super().finish(), num_undecodable=self._num_undecodable)
 
 
 class CheckingEncoder(DecodingEncoder):
     """
-    Passes pictures on as they came, and decodes some of them only to see whether they are whole.
+    Passes pictures on unchanged, and decodes some of them only to check that they are intact.
 
-    Those are the first, then one in so many, and after a damaged one each until one decodes. One
-    that is found damaged becomes a repeat; others are found when they are encoded.
+    It decodes the first picture, then every ``every``-th, and after a damaged one each picture
+    until one is intact. A picture that is found damaged becomes a repeat of the frame before;
+    other damage shows when the pictures are encoded.
 
-    :param encoder: encoder of pictures as they came
+    :param encoder: encoder of the pictures as the camera sent them
     :param video_key: names the camera in the log
-    :param account: is told of pictures that cannot be decoded
-    :param begin: puts the picture that came before the first one into the video
-    :param every: one of so many pictures is decoded
+    :param account: records pictures that cannot be decoded
+    :param begin: encodes the picture that preceded the first one, as in ``DecodingEncoder``
+    :param every: decodes one of this many pictures
     """
 
     def __init__(
@@ -163,6 +164,6 @@ class CheckingEncoder(DecodingEncoder):
         return picture
 
     def _note_whole(self) -> None:
-        # Pictures that were not decoded prove nothing.
+        # Only a picture that was decoded proves that the camera has recovered.
         if self._num_until_look == self._every - 1:
             super()._note_whole()

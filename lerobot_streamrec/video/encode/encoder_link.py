@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Links of the chain before a sink: depth to codes, and pixels counted for statistics."""
+"""Links of an encoder chain that quantise depth and count pixels for the statistics."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ import numpy.typing as npt
 
 class EncoderLink:
     """
-    Passes on what it does not change; a link adds its ``encode``. Owned by one thread.
+    Forwards every call to the next encoder; subclasses add ``encode``. Owned by one thread.
 
     :param encoder: the rest of the chain
     """
@@ -44,23 +44,23 @@ class EncoderLink:
 
     @property
     def num_written(self) -> int:
-        """Frames that stand in the file."""
+        """The number of frames in the file."""
         return self._encoder.num_written
 
     def finish(self) -> EncodedVideo:
-        """Close the file and say what is in it."""
+        """Close the file and return its description."""
         return self._encoder.finish()
 
     def abort(self) -> None:
-        """Give up; never raises."""
+        """Stop encoding and close the file as it is. Never raises."""
         self._encoder.abort()
 
 
 class PictureCounter(Protocol):
-    """What sees every picture that is encoded, such as a histogram."""
+    """The receiver of every encoded picture, such as a histogram."""
 
     def push(self, pixels: npt.NDArray[Any], /) -> None:
-        """Count a picture: ``(h, w, 3)`` RGB, or ``(h, w)`` depth in its camera's unit."""
+        """Count a picture: ``(h, w, 3)`` RGB, or ``(h, w)`` depth in the camera's unit."""
 
     def push_again(self) -> None:
         """Count the last picture once more."""
@@ -68,11 +68,11 @@ class PictureCounter(Protocol):
 
 class CountingLink(EncoderLink):
     """
-    Shows a counter what its encoder encodes.
+    The base of links that pass the encoded pictures to a counter.
 
     :param encoder: the rest of the chain
-    :param counter: sees every encoded picture
-    :param stride: the counter sees every stride-th pixel in both directions
+    :param counter: receives every encoded picture
+    :param stride: the counter receives every stride-th pixel in both directions
     """
 
     def __init__(self, encoder: VideoEncoder, counter: PictureCounter, stride: int) -> None:
@@ -81,18 +81,18 @@ class CountingLink(EncoderLink):
         self._stride = stride
 
     def repeat(self) -> None:
-        """Encode the last picture once more, and count it once more."""
+        """Encode and count the last picture once more."""
         super().repeat()
         self._counter.push_again()
 
 
 class CountingEncoder(CountingLink):
     """
-    Counts red, green and blue of what its encoder encodes. Owned by one thread.
+    Counts red, green and blue of the encoded pictures. Owned by one thread.
 
-    :param encoder: of frames
-    :param counter: sees every encoded picture
-    :param stride: the counter sees every stride-th pixel in both directions
+    :param encoder: encoder of frames
+    :param counter: receives every encoded picture
+    :param stride: the counter receives every stride-th pixel in both directions
     """
 
     def __init__(self, encoder: VideoEncoder, counter: PictureCounter, stride: int) -> None:
@@ -107,12 +107,12 @@ class CountingEncoder(CountingLink):
 
 class DepthEncoder(CountingLink):
     """
-    Quantises depth for its encoder, and shows a counter what it was. Owned by one thread.
+    Quantises depth for its encoder, and counts the original depth. Owned by one thread.
 
-    :param encoder: of frames in ``gray12le``
-    :param quantiser: for the unit of the camera
-    :param counter: sees every encoded picture before it is quantised
-    :param stride: the counter sees every stride-th pixel in both directions
+    :param encoder: encoder of frames in ``gray12le``
+    :param quantiser: quantiser for the camera's unit
+    :param counter: receives every encoded picture before it is quantised
+    :param stride: the counter receives every stride-th pixel in both directions
     """
 
     def __init__(

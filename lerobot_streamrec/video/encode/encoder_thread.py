@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""One thread for one camera and episode: frames in, a finished MP4 out."""
+"""The thread that encodes one camera's frames of one episode to an MP4."""
 
 from __future__ import annotations
 
@@ -43,23 +43,23 @@ _log = logging.getLogger(__name__)
 
 
 class VideoEncoder(Protocol):
-    """What encodes: Mp4Encoder, or a chain that ends with one, or a fake in tests."""
+    """An encoder of frames: an Mp4Encoder, a chain that ends with one, or a fake in tests."""
 
     def encode(self, picture: Any) -> None:
-        """Encode a picture as the next frame; which kinds it takes is its own affair."""
+        """Encode a picture as the next frame; see each encoder for the kinds it accepts."""
 
     def repeat(self) -> None:
         """Encode the last picture once more."""
 
     @property
     def num_written(self) -> int:
-        """Frames that stand in the file; codecs hold back the others."""
+        """The number of frames in the file; codecs hold back the others."""
 
     def finish(self) -> EncodedVideo:
-        """Close the file and say what is in it."""
+        """Close the file and return its description."""
 
     def abort(self) -> None:
-        """Give up; never raises."""
+        """Stop encoding and close the file as it is. Never raises."""
 
 
 class EncoderThread:
@@ -67,16 +67,16 @@ class EncoderThread:
     Encodes exactly one frame for each push, in the order of the pushes.
 
     ``push``, ``push_repeat``, ``finish`` and ``abort`` belong to one thread (the executor's) and
-    never block; the encoder belongs to the encoder thread from here on.
+    never block. The encoder belongs to the encoder thread.
 
     :param video_key: names the thread, ``enc:<video_key>``
-    :param open_encoder: makes the encoder, called in the thread
+    :param open_encoder: opens the encoder; called in the encoder thread
     :param max_queue_bytes: bound on the memory of waiting frames
-    :param spool: where frames wait on the disk when there are too many; belongs to this thread
-        from here on
-    :param max_spool_bytes: bound on the spool
-    :param rest_path: where the frames go that are to be encoded later, because the encoder has
-        failed or there is no time for them; None: nowhere
+    :param spool: file for waiting frames that do not fit in memory; owned by this object from here
+        on
+    :param max_spool_bytes: bound on the size of the spool
+    :param rest_path: file for frames that are encoded later, because the encoder failed or there
+        is no time for them; None if such frames cannot be kept
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class EncoderThread:
             name=f'{SPILL_THREAD}:{video_key}',
             on_pop=self._kept.push,
         )
-        # Held by who brings the thread's work to its end: the thread itself, or a rescuer.
+        # Acquired by whoever sets the result: the encoder thread itself, or ``rescue``.
         self._end = threading.Lock()
         self._is_mine = False
         self._encoder: VideoEncoder | None = None
@@ -113,8 +113,8 @@ class EncoderThread:
         Encode a picture as the next frame.
 
         :param picture: one frame; see each encoder for the kinds it accepts
-        :param num_held_up: pictures in memory that wait for later rows
-        :return: False if it became a repeat because the queue is full
+        :param num_held_up: number of pictures in memory that wait for later rows
+        :return: False if a repeat replaced the frame because the queue is full
         """
         return self._queue.push(picture, num_held_up=num_held_up)
 
@@ -124,33 +124,33 @@ class EncoderThread:
 
     def finish(self) -> Future[EncodedVideo]:
         """
-        Say that no more frames come.
+        End the input: no more frames will be pushed.
 
-        :return: the video, or BrokenEncoderError with the reason as its cause
+        :return: the video, or a BrokenEncoderError with the reason as its cause
         """
         self._queue.close()
         return self._result
 
     def park(self) -> None:
         """
-        Put on the disk what is not encoded when no more frames come; the result says how many.
+        Let the thread store the remaining frames on disk once the input has ended.
 
-        For when the recorder ends before the encoder has caught up. Never blocks; does nothing if
-        there is no place for it.
+        This serves a recorder that ends before the encoder has caught up. The result counts the
+        stored frames. Never blocks; does nothing without a ``rest_path``.
         """
         if self._rest_path is not None:
             self._queue.park()
 
     def rescue(self, reason: str) -> bool:
         """
-        Do what ``park`` does in the place of a thread that does not answer, after ``finish``.
+        Store the remaining frames in place of an encoder thread that hangs, after ``finish``.
 
-        The result is there then; the thread is left to itself. Blocks for as long as the disk
-        takes; the commit thread.
+        Sets the result and abandons the thread. Blocks until the frames are on disk. Called by the
+        commit thread.
 
-        :param reason: why that is necessary, for the result
-        :return: False if there is no place for the frames, some are missing, or the thread is at
-            its end
+        :param reason: reason for the rescue, which becomes part of the result's ``trouble``
+        :return: True if the result is set, be it a video or an error; False if there is no
+            ``rest_path``, some frames are not in memory, or the encoder thread ends by itself
         """
         if self._rest_path is None or self._lacks_frames():
             return False
@@ -167,17 +167,17 @@ class EncoderThread:
         return True
 
     def abort(self) -> None:
-        """Leave everything that was not encoded yet; never raises."""
+        """Drop all frames that are not encoded yet. Never raises."""
         self._queue.abort()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the thread's end; False if it still runs after so many seconds."""
+        """Wait for the thread to end; return False if it still runs after the timeout."""
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     @property
     def error(self) -> BaseException | None:
-        """What the thread died of; None while it lives or after a good end."""
+        """The error that ended the thread; None while it runs or if it succeeded."""
         return self._result.exception() if self._result.done() else None
 
     def statistics(self) -> QueueStatistics:
@@ -189,13 +189,13 @@ class EncoderThread:
         give_way()
         try:
             video = self._encode_all()
-        # The thread's entry: whatever happens must reach the one who waits for the result.
+        # This is the thread's entry: every error must reach whoever waits for the result.
         except BaseException as error:  # noqa: BLE001
             if self._may_end():
                 broken = self._broken(error)
                 if not self._queue.is_aborted:
                     _log.error('%s; the episode cannot be saved', broken)
-                # Frees what waits; later pushes fall into an aborted queue.
+                # Frees the waiting frames; an aborted queue ignores later pushes.
                 self._queue.release()
                 self._result.set_exception(broken)
         else:
@@ -209,7 +209,7 @@ class EncoderThread:
         return broken
 
     def _may_end(self) -> bool:
-        """Tell whether nobody else brings this to its end; nobody else will from now on."""
+        """Claim the right to set the result; return False if ``rescue`` has claimed it."""
         self._is_mine = self._is_mine or self._end.acquire(blocking=False)
         return self._is_mine
 
@@ -224,7 +224,7 @@ class EncoderThread:
                     return self._park(encoder)
                 self._encode(encoder, item)
             return encoder.finish()
-        # Whatever it is, the frames that the encoder has not written are whole.
+        # After any error, the frames that the encoder has not written are still intact.
         except BaseException as error:
             if encoder is not None:
                 encoder.abort()
@@ -233,14 +233,14 @@ class EncoderThread:
             return self._spool_rest(error)
 
     def _lacks_frames(self) -> bool:
-        """Tell whether frames are neither in the file nor in memory: they were too large."""
+        """Return True if frames are neither in the file nor in memory: they were too large."""
         return self._kept.first > self._num_written()
 
     def _num_written(self) -> int:
         return self._encoder.num_written if self._encoder is not None else 0
 
     def _may_spool(self, error: BaseException) -> bool:
-        # What cannot be decoded now cannot be decoded later.
+        # A picture that cannot be decoded now cannot be decoded later either.
         is_of_encoder = isinstance(error, Exception) and not isinstance(error, UndecodableError)
         is_wanted = self._rest_path is not None and not self._queue.is_aborted
         return is_of_encoder and is_wanted and self._may_end()
@@ -254,15 +254,15 @@ class EncoderThread:
 
     def _park(self, encoder: VideoEncoder) -> EncodedVideo:
         """
-        Put on the disk what the encoder has taken and not written, and leave there what waits.
+        Store the frames that the encoder has not written and those that wait on disk.
 
-        It is not waited for what the codec holds back: that may take longer than there is time.
+        It does not wait for the frames that the codec holds back, for which there may be no time.
         """
         assert self._rest_path is not None
         if not self._may_end():
             raise EncoderError('given up')
         if self._lacks_frames():
-            # Too large to be kept in memory; then it has to be encoded now.
+            # Some frames were too large to stay in memory, so the codec has to write them now.
             video = encoder.finish()
             num_spooled = self._queue.spill_rest()
             return replace(
@@ -273,7 +273,7 @@ class EncoderThread:
 
     def _spool_all(self, path: Path) -> EncodedVideo:
         num_frames = self._spool_kept(path).finish().num_frames + self._queue.spill_rest()
-        # A program has written more since the last frame; what was kept twice does no harm.
+        # A program may have written more since the last frame; frames kept twice do no harm.
         return EncodedVideo(num_frames=num_frames, num_spooled=num_frames - self._num_written())
 
     def _spool_kept(self, path: Path) -> SpoolingEncoder:
@@ -287,19 +287,20 @@ class EncoderThread:
 
     def _spool_rest(self, error: BaseException) -> EncodedVideo:
         """
-        Keep on the disk what an encoder that failed has not written, and all that comes.
+        Store on disk the frames that a failed encoder has not written, and all that follow.
 
-        :raise BaseException: the encoder's, if the disk does not take them
+        :param error: the encoder's error
+        :raise BaseException: the encoder's error, if the frames cannot be stored either
         """
         assert self._rest_path is not None
         _log.error(
-            'encoder of %s: %s; what it has not written goes to the disk, and is encoded later',
+            'encoder of %s: %s; unwritten frames are stored on disk and encoded later',
             self._video_key,
             error,
         )
         try:
             first, rest = self._kept.first, self._spool_kept(self._rest_path)
-            # All of it goes to one file, what was spilled as well.
+            # All frames go to this one file, including those that were spilled before.
             while (item := self._queue.pop(may_park=False)) is not Mark.END:
                 self._kept.forget_before(sys.maxsize)
                 if item is Mark.ABORT:

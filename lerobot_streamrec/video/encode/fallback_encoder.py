@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""An encoder that may fail, and the one that goes on in its place."""
+"""An encoder that may fail, and a second one that replaces it without losing a frame."""
 
 from __future__ import annotations
 
@@ -37,13 +37,14 @@ from lerobot_streamrec.video.encode.unwritten_frames import EncoderAccount
 
 _log = logging.getLogger(__name__)
 
-# The last packets of a device that dies are those that may be broken: their frames are kept too.
+# A failing device may damage the last packets that it writes, so their frames are kept as well.
 _NUM_IN_DOUBT = 8
 
-# No codec holds back as much (docs/encoding.md); it takes frames and gives nothing.
+# No codec holds back this many frames (docs/encoding.md): the encoder takes frames and writes
+# nothing.
 _MAX_HELD_BACK = 256
 
-# A disk says this, besides being full; another encoder would hear the same.
+# Disk errors, apart from a full disk, that the second encoder would meet as well.
 _OF_THE_DISK = (errno.EROFS, errno.EFBIG)
 
 _FAILURES = (EncoderError, av.FFmpegError, OSError, ValueError)
@@ -59,18 +60,18 @@ def open_with_fallback(
     height: int,
 ) -> FileEncoder:
     """
-    Begin a video that survives its encoder, if there is another one for it.
+    Open an encoder for a video, with a fallback if its settings allow one.
 
-    A codec in this process fails of a full memory or disk, and would fail of it again: it has no
-    second one, and keeps no frames for that.
+    A software codec in this process fails only when memory or disk run out, and a second attempt
+    would fail in the same way. It gets no fallback and keeps no frames for one.
 
-    :param path: file to make; its folder exists
-    :param config: encoder settings, checked before
-    :param account: is told of a failure
+    :param path: file to create; its folder exists
+    :param config: encoder settings, already checked
+    :param account: records a failure
     :param fps: frames per second
     :param width: width of every frame, in pixels
     :param height: height of every frame, in pixels
-    :raise EncoderError: if that cannot be done
+    :raise EncoderError: if no encoder can be opened
     """
 
     def choice(settings: EncoderConfig) -> EncoderChoice:
@@ -89,7 +90,7 @@ class EncoderChoice:
     One of the two encoders.
 
     :param config: its settings
-    :param open: makes it, to write to a path
+    :param open: opens the encoder, which writes to the given path
     """
 
     config: EncoderConfig
@@ -98,18 +99,19 @@ class EncoderChoice:
 
 class FallbackEncoder:
     """
-    Encodes with the first encoder, and from its failure on with the second: no frame is lost.
+    Encodes with the first encoder until it fails, then with the second; no frame is lost.
 
-    Frames that the first has not given back yet stay in memory, in the codec's pixel format: what
-    the codec holds back (docs/encoding.md) and a few more, 0.5 MB for each of 640x480 and 3 MB of
-    1920x1080. After a failure, what stands in the file is decoded and encoded again beside it,
-    then the frames in memory, then those to come. Owned by one thread.
+    The frames that the first encoder has not written yet stay in memory, in the codec's pixel
+    format: those that the codec holds back (docs/encoding.md) and a few more. Each takes 0.5 MB at
+    640x480 and 3 MB at 1920x1080. After a failure, the second encoder writes a new file beside the
+    first one: it encodes the decoded frames of the first file, then the frames in memory, then all
+    later ones. Owned by one thread.
 
-    :param path: file to make
-    :param first: may fail at any time, at opening too
-    :param second: makes a video of the same codec
+    :param path: file to create
+    :param first: encoder that may fail at any time, even when it is opened
+    :param second: encoder that makes a video of the same codec
     :param fps: frames per second
-    :param account: is told of a failure
+    :param account: records a failure
     """
 
     def __init__(
@@ -139,19 +141,19 @@ class FallbackEncoder:
 
     @property
     def num_frames(self) -> int:
-        """Frames given to it so far."""
+        """The number of frames given to this encoder so far."""
         return self._num_frames
 
     @property
     def num_written(self) -> int:
-        """Frames that stand in the file; codecs hold back the others."""
+        """The number of frames in the file; codecs hold back the others."""
         return self._encoder.num_written if self._encoder is not None else 0
 
     def move(self, path: Path) -> None:
         """
         Rename the file while it grows.
 
-        :raise OSError: if there is none yet
+        :raise OSError: if the file does not exist yet
         """
         assert self._encoder is not None
         self._encoder.move(path)
@@ -170,7 +172,7 @@ class FallbackEncoder:
         """
         Encode the last picture once more as the next frame.
 
-        :raise EncoderError: if there was none, or both encoders fail
+        :raise EncoderError: if there is no last picture, or both encoders fail
         """
         if self._last is None:
             raise EncoderError('there is no frame to repeat')
@@ -197,11 +199,13 @@ class FallbackEncoder:
         while len(self._kept) > held_back + _NUM_IN_DOUBT:
             self._kept.popleft()
         if held_back > _MAX_HELD_BACK:
-            raise EncoderError(f'it took {self._num_frames} frames and holds {held_back} back')
+            raise EncoderError(
+                f'it took {self._num_frames} frames and wrote none of the last {held_back}'
+            )
 
     def finish(self) -> EncodedVideo:
         """
-        Close the file and say what is in it.
+        Close the file and return its description.
 
         :raise EncoderError: if there was no frame, or both encoders fail
         """
@@ -212,23 +216,25 @@ class FallbackEncoder:
             except _FAILURES as error:
                 if not self._num_frames:
                     raise
-                self._encoder = self._go_on_after(error, 'failed at its end')
+                self._encoder = self._go_on_after(error, 'failed at the end of the video')
         with self._both_reasons():
             video = self._encoder.finish()
         info = self._second.config.as_info()
         return replace(video, encoder_info=info, trouble=self._account.trouble)
 
     def abort(self) -> None:
-        """Close the file as it is; never raises."""
+        """Close the file as it is. Never raises."""
         if self._encoder is not None:
             self._encoder.abort()
 
     def _go_on_after(self, error: Exception, what: str) -> FileEncoder:
         """
-        Encode with the second encoder what there is so far.
+        Open the second encoder, and encode all frames so far with it.
 
-        :param what: the first one did
-        :raise EncoderError: if the second fails as well
+        :param error: error of the first encoder
+        :param what: description of its failure, as the predicate of a sentence
+        :return: the second encoder
+        :raise EncoderError: if the second encoder fails as well
         """
         if is_disk_full(error) or getattr(error, 'errno', None) in _OF_THE_DISK:
             raise error
@@ -236,7 +242,7 @@ class FallbackEncoder:
         num_there = 0
         if self._encoder is not None:
             self._encoder.abort()
-            # What a program wrote before it died has come in meanwhile.
+            # More packets of a program that died may have arrived since the last frame.
             num_there = self._encoder.num_written
         num_again = self._num_frames - len(self._kept)
         self._account.trouble = self._sentence(error, what, num_again)
@@ -272,8 +278,8 @@ class FallbackEncoder:
             yield
         except _FAILURES as error:
             raise EncoderError(
-                f'{_named(self._second)}: {error}; it encoded because {_named(self._first)} had '
-                f'failed: {self._failure}'
+                f'{_named(self._second)}: {error}; it had replaced {_named(self._first)}, which '
+                f'had failed: {self._failure}'
             ) from error
 
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A sink that encodes in an ffmpeg program: its command, its input and its output."""
+"""An encoder that runs an ffmpeg program: its command, its input and its output."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def encoder_command(config: EncoderConfig, *, fps: int, width: int, height: int)
     """
     Return the program and its arguments: raw frames on stdin, packets in NUT on stdout.
 
-    NUT keeps the borders of packets, tells key frames, and needs no way back in its output. What
-    the colours are is said of the input and of the output: ffmpeg 4 does not pass it on, and
-    later ones would convert what says otherwise.
+    NUT keeps packet boundaries, marks key frames and needs no seeking in its output. The colour
+    options are given for both input and output, because ffmpeg 4 does not pass them on, and later
+    versions convert the colours if the two differ.
 
     :param config: settings of the backend ffmpeg
     :param fps: frames per second
@@ -51,7 +51,7 @@ def encoder_command(config: EncoderConfig, *, fps: int, width: int, height: int)
     """
     settings, options = config.ffmpeg, codec_options(config)
     if config.codec != 'av1':
-        # Frame k has to be packet k; encoders in hardware have defaults of their own.
+        # Frame k has to be packet k, but hardware encoders may use B-frames by default.
         options.setdefault('bf', '0')
     return [
         settings.executable,
@@ -67,7 +67,7 @@ def encoder_command(config: EncoderConfig, *, fps: int, width: int, height: int)
     ]
 
 
-# The program says what it writes; libav need not look at packets to guess it.
+# The NUT header describes the stream, so libav need not probe packets.
 _NUT_OPTIONS = {'probesize': '32', 'analyzeduration': '0', 'fpsprobesize': '0'}
 
 _JOIN_S = 0.1
@@ -76,10 +76,10 @@ _DRAIN_BYTES = 65536
 
 class FfmpegOutput:
     """
-    Copies the program's packets into a file, in a thread of its own, until there are no more.
+    Copies the program's packets to a file, in a thread of its own, until the output ends.
 
-    :param process: its output is this thread's; everything else belongs to the caller's
-    :param path: file to make with the first packet; its folder exists
+    :param process: the program; its output belongs to this thread, all else to the caller's
+    :param path: file that the first packet creates; its folder exists
     :param fps: frames per second
     """
 
@@ -88,7 +88,7 @@ class FfmpegOutput:
         self._path = path
         self._fps = fps
         self._file: PacketFile | None = None
-        # Packets that may have been cut off: the end came while the last of them was read.
+        # Packets that may be cut off, because the output ended while they were read.
         self._doubtful: list[av.Packet[av.VideoStream]] = []
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name=f'ffmpeg:{path.stem}')
@@ -96,29 +96,29 @@ class FfmpegOutput:
 
     @property
     def num_written(self) -> int:
-        """Packets in the file; any thread."""
+        """The number of packets in the file; any thread."""
         return self._file.num_frames if self._file is not None else 0
 
     @property
     def num_given(self) -> int:
-        """Packets that came; after the end."""
+        """The number of packets that the program returned; valid after the end of its output."""
         return self.num_written + len(self._doubtful)
 
     def raise_error(self) -> None:
         """
-        Tell what the thread has died of; nothing while all is well.
+        Raise the error that ended the thread, if there is one.
 
-        :raise EncoderError: what came is no video of these frames
-        :raise av.FFmpegError: whatever the disk says
+        :raise EncoderError: if the output is not a video of the frames
+        :raise av.FFmpegError: if the disk fails
         """
         if self._error is not None:
             raise self._error
 
     def wait(self) -> None:
         """
-        Wait for the end of the program's output, for as long as it is at work.
+        Wait for the end of the program's output.
 
-        :raise EncoderProcessError: if it does nothing for too long
+        :raise EncoderProcessError: if the program stalls
         """
         while self._thread.is_alive():
             self._thread.join(_JOIN_S)
@@ -126,9 +126,9 @@ class FfmpegOutput:
 
     def finish(self) -> None:
         """
-        Close the file; the program has ended well, so that its last packets are whole.
+        Write the last packets, which are intact because the program succeeded; close the file.
 
-        :raise av.FFmpegError: whatever the disk says
+        :raise av.FFmpegError: if the disk fails
         """
         assert self._file is not None
         for packet in self._doubtful:
@@ -137,9 +137,9 @@ class FfmpegOutput:
         self._file.close()
 
     def abort(self) -> None:
-        """Read what a program that was killed left, and close the file; never raises."""
+        """Read the remaining output of a killed program, and close the file. Never raises."""
         self._thread.join(_JOIN_S)
-        # Its children may hold the pipe open.
+        # Children of the program may still hold the pipe open.
         self._process.output.stop()
         self._thread.join()
         if self._file is not None:
@@ -152,7 +152,7 @@ class FfmpegOutput:
                 self._process.progress()
         except (EncoderError, av.FFmpegError, OSError) as error:
             self._error = error
-        # The caller learns of it with its next frame, and must not wait for room until then.
+        # The caller sees an error at its next frame. Until then the pipe must not fill up.
         while self._process.output.read(_DRAIN_BYTES):
             pass
 
@@ -166,9 +166,9 @@ class FfmpegOutput:
                     if packet.size:
                         yield packet, stream
         except (av.FFmpegError, IndexError, ValueError) as error:
-            # A program that says nothing has its own reason, which its exit status tells.
+            # If the output has ended, the exit status tells the actual reason.
             if not self._process.output.is_at_end:
-                self._error = self._process.error(f'what it wrote cannot be read: {error}')
+                self._error = self._process.error(f"the program's output cannot be read: {error}")
 
     def _take(self, packet: av.Packet[av.VideoStream], stream: av.VideoStream) -> None:
         if self._file is None:
@@ -177,7 +177,9 @@ class FfmpegOutput:
         assert packet.time_base is not None
         number, due = Fraction(packet.pts) * packet.time_base * self._fps, self.num_given
         if round(number) != due:
-            raise self._process.error(f'it gave frame {round(number)} when {due} was due')
+            raise self._process.error(
+                f'the program returned frame {round(number)} instead of frame {due}'
+            )
         if self._process.output.is_at_end:
             self._doubtful.append(packet)
         else:
@@ -188,11 +190,11 @@ class FfmpegEncoder:
     """
     Encodes frames 0, 1, 2, ... at ``k / fps``, one for each call of ``encode`` or ``repeat``.
 
-    Pictures are scaled here, as they are for every encoder, and the file is written here: the
-    program only makes packets of raw frames. Owned by one thread.
+    The recorder scales the pictures, as for every encoder, and writes the file; the program only
+    turns raw frames into packets. Owned by one thread.
 
-    :param path: file to make with the first packet; its folder exists
-    :param config: encoder settings of the backend ffmpeg, checked before
+    :param path: file that the first packet creates; its folder exists
+    :param config: encoder settings of the backend ffmpeg, already checked
     :param fps: frames per second
     :param width: width of every frame, in pixels
     :param height: height of every frame, in pixels
@@ -215,29 +217,29 @@ class FfmpegEncoder:
 
     @property
     def num_frames(self) -> int:
-        """Frames given to the program so far."""
+        """The number of frames given to the program so far."""
         return self._num_frames
 
     @property
     def num_written(self) -> int:
-        """Frames that stand in the file; the program holds back the others."""
+        """The number of frames in the file; the program holds back the others."""
         return self._output.num_written
 
     def move(self, path: Path) -> None:
         """
         Rename the file while it grows.
 
-        :raise OSError: if there is none yet, because the program holds all frames back
+        :raise OSError: if it does not exist yet, because the program holds back all frames
         """
         self._path = self._path.replace(path)
 
     def encode(self, picture: Frame | VideoFrame) -> None:
         """
-        Encode a picture as the next frame; waits while the program is at work on others.
+        Encode a picture as the next frame; wait while the program is busy.
 
-        :param picture: as the camera sent it, or as libav decoded it
-        :raise EncoderProcessError: if the program has ended, or does nothing for too long
-        :raise av.FFmpegError: whatever the disk says
+        :param picture: the picture that the camera sent, or libav's frame of it
+        :raise EncoderProcessError: if the program has ended, or stalls
+        :raise av.FFmpegError: if the disk fails
         """
         self._last = self._scaler.scale(picture)
         self._write_last()
@@ -246,7 +248,7 @@ class FfmpegEncoder:
         """
         Encode the last picture once more as the next frame.
 
-        :raise EncoderError: if there was none, and as ``encode`` does
+        :raise EncoderError: if there is no last picture, and whenever ``encode`` raises it
         """
         if self._last is None:
             raise EncoderError('there is no frame to repeat')
@@ -261,10 +263,10 @@ class FfmpegEncoder:
 
     def finish(self) -> EncodedVideo:
         """
-        Wait for what the program still holds, and close the file.
+        Wait for the packets that the program still holds, and close the file.
 
-        :raise EncoderError: if there was no frame, or the program fails, or did not return a
-            packet for each
+        :raise EncoderError: if there was no frame, the program fails, or it did not return one
+            packet for each frame
         """
         if not self._num_frames:
             self.abort()
@@ -276,14 +278,15 @@ class FfmpegEncoder:
         num_given = self._output.num_given
         if num_given != self._num_frames:
             raise self._process.error(
-                f'{self._path}: the program made {num_given} packets of {self._num_frames} frames'
+                f'{self._path}: the program returned {num_given} packets '
+                f'for {self._num_frames} frames'
             )
         self._output.finish()
         self._process.close()
         return EncodedVideo(self._path, self._num_frames, self._path.stat().st_size)
 
     def abort(self) -> None:
-        """Kill the program and close the file as it is; never raises. Idempotent."""
+        """Kill the program and close the file as it is. Never raises. Idempotent."""
         with suppress(OSError):
             self._process.kill()
         self._output.abort()

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A running ffmpeg program: its pipes, its deadline, and what is said when it fails."""
+"""A running ffmpeg program: its pipes, its stall timeout and the errors of its failures."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ _POLL_MS = 100
 _KILL_TIMEOUT_S = 5.0
 _LISTEN_TIMEOUT_S = 1.0
 
-# What one write hands over; the ordinary 64 KiB of a pipe take 8 calls for a 640x480 frame.
+# Size of the input pipe. With the default of 64 KiB, a 640x480 frame takes 8 writes.
 _PIPE_BYTES = 1 << 20
 _SET_PIPE_SIZE = getattr(fcntl, 'F_SETPIPE_SZ', None)
 
 
 class ProcessOutput:
     """
-    What the program writes, for libav to read. Owned by one thread, except ``stop``.
+    The program's output, as a file that libav reads. Owned by one thread, except ``stop``.
 
-    :param fd: the pipe's end
+    :param fd: file descriptor of the pipe's reading end
     """
 
     def __init__(self, fd: int) -> None:
@@ -58,10 +58,10 @@ class ProcessOutput:
         self._poll.register(fd, select.POLLIN)
         self._is_stopped = threading.Event()
         self.is_at_end = False
-        """Whether a read has come upon the end: what was read last may have been cut off there."""
+        """True once a read has met the end; the packet read last may be cut off there."""
 
     def read(self, size: int) -> bytes:
-        """Return what there is, as soon as there is any; nothing at the end."""
+        """Wait for data and return it; return no bytes at the end."""
         while not self._is_stopped.is_set():
             if self._poll.poll(_POLL_MS):
                 data = os.read(self._fd, size)
@@ -71,21 +71,21 @@ class ProcessOutput:
         return b''
 
     def stop(self) -> None:
-        """Let the reader see an end, should the program's children hold the pipe open."""
+        """End the reading, even if children of the program still hold the pipe open."""
         self._is_stopped.set()
 
 
 class FfmpegProcess:
     """
-    Takes bytes, and is asked how it is. Owned by one thread, except ``progress`` and ``output``.
+    Feeds a program and detects its failures. Owned by one thread, except ``progress``, ``output``.
 
-    It has a session of its own: Ctrl-C at the recorder's terminal does not reach it, and it goes
-    on until its input ends. That also ends it when the recorder is killed.
+    The program has a session of its own, so Ctrl-C at the recorder's terminal does not reach it.
+    It runs until its input ends, which also happens when the recorder is killed.
 
     :param command: the program and its arguments
-    :param stall_timeout_s: how long it may take nothing and give nothing
-    :param name: names the thread that collects what it says
-    :raise EncoderProcessError: if there is no such program
+    :param stall_timeout_s: longest time without any input or output, in seconds
+    :param name: names the thread that collects the program's error messages
+    :raise EncoderProcessError: if the program cannot be started
     """
 
     def __init__(self, command: Sequence[str], *, stall_timeout_s: float, name: str) -> None:
@@ -106,7 +106,7 @@ class FfmpegProcess:
         self._errors = ProcessOutput(stderr.fileno())
         os.set_blocking(stdin.fileno(), False)
         if _SET_PIPE_SIZE is not None:
-            # Users have a quota of pipes' memory; with less it is as good and a little slower.
+            # The memory for a user's pipes is limited; a smaller pipe is only a little slower.
             with suppress(OSError):
                 fcntl.fcntl(stdin.fileno(), _SET_PIPE_SIZE, _PIPE_BYTES)
         self._room = select.poll()
@@ -120,20 +120,20 @@ class FfmpegProcess:
         while data := self._errors.read(4096):
             *lines, rest = (rest + data).split(b'\n')
             self._tail.extend(_text(line) for line in lines if line.strip())
-            # Whatever the program says, it takes little memory.
+            # A line without an end must not fill the memory.
             rest = rest[:_MAX_LINE_BYTES]
         if rest.strip():
             self._tail.append(_text(rest))
 
     def progress(self) -> None:
-        """Take note that it has done something; any thread."""
+        """Restart the stall timeout, because the program has done something; any thread."""
         self._progress_s = time.monotonic()
 
     def write(self, data: memoryview) -> None:
         """
-        Hand bytes over; waits while the program is at work on what it has.
+        Write bytes to the program's input; wait while the program is busy.
 
-        :raise EncoderProcessError: if it has ended, or does nothing for too long
+        :raise EncoderProcessError: if the program has ended, or stalls
         """
         self.progress()
         try:
@@ -147,57 +147,59 @@ class FfmpegProcess:
             raise self.ended() from None
 
     def end_input(self) -> None:
-        """Say that there is no more."""
+        """Close the program's input."""
         self.progress()
         with suppress(OSError):
             self._stdin.close()
 
     def refuse_stall(self) -> None:
         """
-        Look how long it has done nothing.
+        Check that the program is still at work.
 
-        :raise EncoderProcessError: if that is too long
+        :raise EncoderProcessError: if it has done nothing for longer than the stall timeout
         """
         if time.monotonic() - self._progress_s > self._stall_timeout_s:
             raise self.error(
-                f'{self._command[0]} took nothing and gave nothing for {self._stall_timeout_s:g} s'
+                f'{self._command[0]} read no input and wrote no output for '
+                f'{self._stall_timeout_s:g} s'
             )
 
     def ended(self) -> EncoderProcessError:
-        """Return what to raise when it has ended before its input did."""
+        """Return the error to raise when the program closes its input too early."""
         status = self.wait()
-        how = 'has closed its input and runs on' if status is None else _how(status)
-        return self.error(f'{self._command[0]} {how}, before its input ended')
+        how = 'closed its input' if status is None else _how(status)
+        return self.error(f'{self._command[0]} {how} before all frames were written to it')
 
     def refuse_failure(self) -> None:
         """
-        Wait for the program's end, after that of its output.
+        Wait for the program to exit, after it has closed its output.
 
-        :raise EncoderProcessError: if it fails, or does not end
+        :raise EncoderProcessError: if it fails, or does not exit in time
         """
         status = self.wait()
         if status is None:
             raise self.error(
-                f'{self._command[0]} did not end within {self._stall_timeout_s:g} s of its output'
+                f'{self._command[0]} closed its output, but did not exit within '
+                f'{self._stall_timeout_s:g} s'
             )
         if status:
             raise self.error(f'{self._command[0]} {_how(status)}')
 
     def wait(self) -> int | None:
-        """Return the exit status, less than 0 for a signal; None if it does not end in time."""
+        """Return the exit status, negative for a signal; None if it does not exit in time."""
         try:
             return self._process.wait(self._stall_timeout_s)
         except subprocess.TimeoutExpired:
             return None
 
     def error(self, reason: str) -> EncoderProcessError:
-        """Return an error that says what was called and what it said last."""
+        """Return an error with the reason, the command line and the program's last messages."""
         if self._process.poll() is not None:
             self._listener.join(_LISTEN_TIMEOUT_S)
         return EncoderProcessError(reason, shlex.join(self._command), '\n'.join(self._tail))
 
     def kill(self) -> None:
-        """End it and whatever it has started; never raises."""
+        """Kill the program and its children. Never raises."""
         self.end_input()
         with suppress(OSError):
             if self._process.poll() is None:
@@ -205,11 +207,13 @@ class FfmpegProcess:
         try:
             self._process.wait(_KILL_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            # Not even SIGKILL ends what waits inside a driver.
-            _log.warning('%s does not end: pid %d', self._command[0], self._process.pid)
+            # Not even SIGKILL ends a process that waits inside a driver.
+            _log.warning(
+                '%s (pid %d) does not exit after SIGKILL', self._command[0], self._process.pid
+            )
 
     def close(self) -> None:
-        """Release the pipes, after the reader of the output has ended. Idempotent."""
+        """Close the pipes, after the reader of the output has ended. Idempotent."""
         self._errors.stop()
         self._listener.join()
         for pipe in (self._stdin, self._stdout, self._stderr):
@@ -218,7 +222,7 @@ class FfmpegProcess:
 
 
 def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
-    """Start a program that is as nice as the calling thread, and may not be real-time."""
+    """Start a program as nice as the calling thread, with no right to real-time priority."""
     with ThreadPoolExecutor(1, initializer=renounce_real_time_of_programs) as pool:
         return pool.submit(
             subprocess.Popen,
@@ -235,9 +239,9 @@ def _how(status: int) -> str:
     if status >= 0:
         return f'ended with exit status {status}'
     try:
-        return f'was ended by {signal.Signals(-status).name}'
+        return f'was killed by {signal.Signals(-status).name}'
     except ValueError:
-        return f'was ended by signal {-status}'
+        return f'was killed by signal {-status}'
 
 
 def _text(line: bytes) -> str:

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What waits between the callbacks and an encoder, bounded in bytes."""
+"""The queue of frames between the callbacks and an encoder, bounded in bytes."""
 
 from __future__ import annotations
 
@@ -30,37 +30,37 @@ from lerobot_streamrec.video.encode.spool import Place, Spool
 
 _log = logging.getLogger(__name__)
 
-# The spill thread begins when so much of the memory is taken.
+# The spill thread moves frames to disk when more than this share of the memory is in use.
 _SPILL_ABOVE = 0.5
 
 
 class Mark(Enum):
-    """What else than a frame can come out of the queue."""
+    """The items, other than frames, that come out of the queue."""
 
     REPEAT = auto()
     """Encode the last frame once more."""
     END = auto()
-    """Nothing more will come."""
+    """No more items will come."""
     ABORT = auto()
-    """Leave the rest."""
+    """Drop the remaining frames."""
     PARK = auto()
-    """Encode no more now: what waits is to be put on the disk."""
+    """Stop encoding, and store the waiting frames on disk."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueStatistics:
     """
-    A snapshot.
+    A snapshot of the queue.
 
-    :param num_queued: frames and repeats waiting now
+    :param num_queued: number of frames and repeats waiting now
     :param size_bytes: memory of the frames waiting now
-    :param peak_queued: the most that ever waited
-    :param peak_bytes: the most memory that ever waited
-    :param num_spilled: of those waiting now, on the disk
-    :param spilled_bytes: size of the file of these
-    :param total_spilled: frames that ever waited on the disk
-    :param spill_left_s: how long the room for these lasts, if more come as they came until now;
-        None: none wait there
+    :param peak_queued: largest ``num_queued`` so far
+    :param peak_bytes: largest ``size_bytes`` so far
+    :param num_spilled: number of the waiting frames that are on disk
+    :param spilled_bytes: size of the spool file that holds them
+    :param total_spilled: number of frames moved to disk so far
+    :param spill_left_s: seconds until the spool is full if it keeps growing at its present rate;
+        None if no frame is on disk
     """
 
     num_queued: int = 0
@@ -76,11 +76,11 @@ class QueueStatistics:
 @dataclass(slots=True, eq=False)
 class _Waiting:
     """
-    One frame to come.
+    One waiting frame.
 
     :param number: number of the frame
-    :param what: None once it is on the disk
-    :param place: on the disk
+    :param what: the picture or mark; None once it is on disk
+    :param place: its location on disk
     """
 
     number: int
@@ -90,22 +90,22 @@ class _Waiting:
 
 class FrameQueue:
     """
-    One producer, one consumer; pushing never blocks, and what is pushed always comes out.
+    A queue for one producer and one consumer. Pushing never blocks.
 
-    When much of the memory is taken, a thread moves what waits to a spool, the oldest first. Only
-    when that cannot keep up, or there is none, and the frames waiting exceed the bound, a pushed
-    frame becomes a repeat of the one before: the count of frames never changes. A frame is taken
-    if nothing waits, however large it is.
+    When much of the memory is in use, a thread moves waiting frames to a spool, the oldest first.
+    If there is no spool, or it cannot keep up, and the waiting frames exceed the bound, a pushed
+    frame becomes a repeat of the frame before, so the number of frames never changes. An empty
+    queue accepts a frame of any size.
 
-    :param max_bytes: bound on the memory of waiting frames; those of rows that were held up come
-        on top of it
-    :param spool: where frames wait on the disk, the queue's from here on; None: nowhere
-    :param max_spool_bytes: bound on the spool
+    :param max_bytes: bound on the memory of waiting frames; frames of rows that were held up are
+        allowed on top of it
+    :param spool: file for waiting frames, owned by the queue from here on; None for no spilling
+    :param max_spool_bytes: bound on the size of the spool
     :param name: name of the spill thread
-    :param on_pop: is told of every frame that leaves the queue, before anybody can see that it
-        has; None: a repeat
-    :param clock: seconds, for how long the spool lasts; tests bring their own
-    :param disk_timeout_s: a disk that has not finished one record by then hangs
+    :param on_pop: called with each frame that leaves the queue, or None for a repeat, before any
+        other thread can see that it left
+    :param clock: clock in seconds, to estimate how long the spool lasts; tests bring their own
+    :param disk_timeout_s: longest time for one record, in seconds, before the disk counts as hung
     """
 
     def __init__(
@@ -146,12 +146,13 @@ class FrameQueue:
         """
         Append a frame.
 
-        Rows that a silent stream held up are closed in quick succession when it comes back. Their
-        pictures are in memory already, so the bound gives way to them until they are worked off.
+        When a silent stream comes back, the rows that it held up are completed in quick
+        succession. Their pictures are in memory already, so the bound is raised until they are
+        encoded.
 
-        :param picture: one frame
-        :param num_held_up: pictures in memory that wait for later rows
-        :return: False if a repeat took its place because the queue is full
+        :param picture: the frame
+        :param num_held_up: number of pictures in memory that wait for later rows
+        :return: False if a repeat replaced the frame because the queue is full
         """
         with self._changed:
             if self._size_bytes <= _SPILL_ABOVE * self._max_bytes:
@@ -187,24 +188,24 @@ class FrameQueue:
 
     @property
     def is_aborted(self) -> bool:
-        """Whether what waits is not wanted."""
+        """True if the waiting frames were dropped."""
         with self._changed:
             return self._is_aborted
 
     def close(self) -> None:
-        """Say that nothing more will come. Idempotent; never blocks."""
+        """End the input: no more frames will be pushed. Idempotent; never blocks."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
 
     def park(self) -> None:
-        """Let the consumer put on the disk what waits, once no more comes. Never blocks."""
+        """Ask the consumer to store the waiting frames on disk after ``close``. Never blocks."""
         with self._changed:
             self._is_parked = self._spool is not None
             self._changed.notify_all()
 
     def abort(self) -> None:
-        """Drop what waits, and end the consumer. Idempotent; never blocks."""
+        """Drop the waiting frames, and end the consumer. Idempotent; never blocks."""
         with self._changed:
             self._is_aborted = True
             self._items.clear()
@@ -213,16 +214,16 @@ class FrameQueue:
             self._changed.notify_all()
 
     def release(self) -> None:
-        """End the spill thread and delete the spool; the consumer, when it takes no more."""
+        """End the spill thread and delete the spool; for the consumer, when it has finished."""
         self.abort()
         if not self._spill_has_ended():
-            _log.error('%s: the disk hangs; the pictures that waited there are left', self._name)
+            _log.error('%s: the disk hangs; the spool file is not deleted', self._name)
             return
         if self._spool is not None:
             self._spool.close()
 
     def _spill_has_ended(self) -> bool:
-        """Wait for the spill thread, which ends after the record that it writes."""
+        """Wait until the spill thread has written its last record; return False on timeout."""
         if self._thread is not None:
             self._thread.join(self._disk_timeout_s)
             return not self._thread.is_alive()
@@ -235,26 +236,26 @@ class FrameQueue:
 
     def wait_until_parked(self) -> None:
         """
-        Park, and wait until the consumer is between two frames.
+        Park the queue, and wait until the consumer is not reading from the disk.
 
-        :raise VideoError: if the disk does not give back a frame in time
+        :raise VideoError: if the disk does not return a frame in time
         """
         self.park()
         with self._changed:
             if not self._changed.wait_for(lambda: not self._is_reading, self._disk_timeout_s):
-                raise self._hangs('given back')
+                raise self._hangs('returned')
 
     def spill_rest(self) -> int:
         """
-        Put all that waits on the disk, and leave it there; for whoever has parked the queue.
+        Store all waiting frames in the spool and keep it; for the caller that parked the queue.
 
-        :return: how many frames these are
-        :raise VideoError: if one of them cannot stand by itself, or the disk hangs
-        :raise OSError: if the disk refuses
+        :return: number of waiting frames, now all in the spool
+        :raise VideoError: if a frame depends on others, as packets do, or the disk hangs
+        :raise OSError: if the disk fails
         """
         assert self._spool is not None
         if not self._spill_has_ended():
-            raise self._hangs('taken')
+            raise self._hangs('stored')
         with self._changed:
             rest = list(self._items)
         for item in rest:
@@ -266,13 +267,13 @@ class FrameQueue:
 
     def pop(self, *, may_park: bool = True) -> Picture | Mark:
         """
-        Wait for what comes next; the encoder thread only.
+        Wait for the next item and return it; the encoder thread only.
 
-        Ends in any case: the producer closes or aborts every queue that it made.
+        The wait always ends, because the producer closes or aborts every queue that it creates.
 
-        :param may_park: False: what waits is wanted even if it was to be parked
-        :raise VideoError: if what was spilled is not there any more
-        :raise OSError: if the disk does not give it back
+        :param may_park: False to get the waiting frames even if the queue is parked
+        :raise VideoError: if the record of a spilled frame is damaged
+        :raise OSError: if the disk fails
         """
         with self._changed:
             while not (self._items or self._is_closed or self._is_aborted):
@@ -284,7 +285,7 @@ class FrameQueue:
             if not self._items:
                 return Mark.END
             item = self._items.popleft()
-            # The spill thread may wait for room, or for the end.
+            # The spill thread may be waiting for room, or for the end.
             self._changed.notify_all()
             if item.what is not None:
                 picture = None if isinstance(item.what, Mark) else item.what
@@ -311,20 +312,20 @@ class FrameQueue:
         assert self._spool is not None
         while (item := self._next_to_spill()) is not None:
             what = item.what
-            # Nobody but this thread takes a waiting picture's content away.
+            # Only this thread removes the content of a waiting frame.
             assert what is not None
             try:
                 place = self._spool.append(item.number, _record_of(what, item.number))
             except VideoError:
-                # It leans on others in memory, and is small.
+                # A packet depends on others in memory and cannot be spilled; packets are small.
                 return
             except OSError as error:
-                _log.error('%s: pictures cannot wait on the disk: %s', self._name, error)
+                _log.error('%s: frames cannot be spooled to disk: %s', self._name, error)
                 return
             self._note_spilled(item, place)
 
     def _next_to_spill(self) -> _Waiting | None:
-        """Wait until something has to go to the disk; None: nothing will any more."""
+        """Wait for a frame that has to go to disk and return it; return None at the end."""
         assert self._spool is not None
         with self._changed:
             while not (self._is_aborted or self._is_parked):
@@ -342,7 +343,7 @@ class FrameQueue:
     def _note_spilled(self, item: _Waiting, place: Place) -> None:
         with self._changed:
             at = self._num_spilled
-            # The consumer may have taken it meanwhile: it had waited at the head.
+            # The consumer may have taken the frame from the head meanwhile.
             if at >= len(self._items) or self._items[at] is not item:
                 return
             if item.what is not None and not isinstance(item.what, Mark):
@@ -352,7 +353,7 @@ class FrameQueue:
             self._total_spilled += 1
 
     def statistics(self) -> QueueStatistics:
-        """Return a snapshot; any thread."""
+        """Return a snapshot of the queue; any thread."""
         with self._changed:
             return QueueStatistics(
                 len(self._items),
@@ -368,16 +369,16 @@ class FrameQueue:
     def _spill_left_s(self) -> float | None:
         if self._spool is None or not self._num_spilled:
             return None
-        # The file grows until all of it was read: what was read meanwhile gives no room back.
+        # Reading frees no room: the file is emptied only after all of it was read.
         size_bytes, seconds = self._spool.size_bytes, self._clock() - self._spill_began_s
         return max(0, self._max_spool_bytes - size_bytes) * seconds / max(1, size_bytes)
 
 
 def _record_of(what: Picture | Mark, number: int) -> PictureRecord | None:
-    """Return what stands for a frame on the disk; None: it repeats the one before."""
+    """Return the record of a frame; None if it repeats the frame before."""
     if isinstance(what, Mark):
         return None
     record = to_record(what)
     if record is None:
-        raise VideoError(f'frame {number}: a {type(what).__name__} cannot wait on the disk')
+        raise VideoError(f'frame {number}: a {type(what).__name__} cannot be spooled to disk')
     return record

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""One camera's episode into one MP4 file."""
+"""An encoder that writes one camera's episode to one MP4 file."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ _SVT = 'libsvtav1'
 @dataclass(frozen=True, slots=True)
 class EncodedVideo:
     """
-    A closed video file, or what is to become one.
+    A closed video file, or a video whose frames are still partly in a spool.
 
-    :param path: the file; None: there is none yet
-    :param num_frames: frames of the video
-    :param size_bytes: size of the file
-    :param num_spooled: of the frames, the last so many are not in the file but in a spool
-    :param num_undecodable: of the frames, repeat the one before because what the camera sent could
-        not be decoded
-    :param encoder_info: the encoder's settings, as LeRobot stores them, if they are not those that
-        were set
-    :param trouble: the encoder that failed and its replacement, in a sentence; empty: none failed
+    :param path: the file; None if there is none yet
+    :param num_frames: number of frames of the video
+    :param size_bytes: size of the file, or of the spool that a ``SpoolingEncoder`` wrote
+    :param num_spooled: number of frames at the end that are in a spool instead of the file
+    :param num_undecodable: number of frames that repeat the frame before because the camera's
+        picture could not be decoded
+    :param encoder_info: the encoder's settings, as LeRobot stores them, if they differ from the
+        configured ones
+    :param trouble: the encoder that failed and its replacement, in a sentence; empty if none did
     """
 
     path: Path | None = None
@@ -63,16 +63,17 @@ class Mp4Encoder:
     """
     Encodes frames 0, 1, 2, ... at ``k / fps``, one for each call of ``encode`` or ``repeat``.
 
-    Owned by one thread. The camera's pixel format goes through libav's scaler straight to the
-    codec's; codes of depth are no colours, and go to the codec as they are. The codec is opened by
-    the first frame, and the file made by the first packet.
+    Owned by one thread. libav's scaler converts the camera's pixel format directly to the codec's.
+    Depth codes are not colours and reach the codec unchanged. The first frame opens the codec, and
+    the first packet creates the file.
 
-    :param path: file to make; its folder exists
-    :param config: encoder settings, checked before
+    :param path: file to create; its folder exists
+    :param config: encoder settings, already checked
     :param fps: frames per second
     :param width: width of every frame, in pixels
     :param height: height of every frame, in pixels
-    :raise EncoderError: if there is no such codec
+    :raise EncoderError: if libav cannot set up the file
+    :raise ValueError: if libav has no such codec
     """
 
     def __init__(
@@ -105,19 +106,19 @@ class Mp4Encoder:
 
     @property
     def num_frames(self) -> int:
-        """Frames given to the codec so far."""
+        """The number of frames given to the codec so far."""
         return self._num_frames
 
     @property
     def num_written(self) -> int:
-        """Frames that stand in the file; the codec holds back the others."""
+        """The number of frames in the file; the codec holds back the others."""
         return self._num_packets
 
     def move(self, path: Path) -> None:
         """
         Rename the file while it grows.
 
-        :raise OSError: if there is none yet, because the codec holds all frames back
+        :raise OSError: if it does not exist yet, because the codec holds back all frames
         """
         self._path = self._path.replace(path)
 
@@ -125,8 +126,8 @@ class Mp4Encoder:
         """
         Encode a picture as the next frame.
 
-        :param picture: as the camera sent it, or as libav decoded it
-        :raise av.FFmpegError: whatever the codec or the disk says
+        :param picture: the picture that the camera sent, or libav's frame of it
+        :raise av.FFmpegError: if the codec or the disk fails
         """
         self._last = self._scaler.scale(picture)
         self._encode_last()
@@ -135,7 +136,7 @@ class Mp4Encoder:
         """
         Encode the last picture once more as the next frame.
 
-        :raise EncoderError: if there was none
+        :raise EncoderError: if there is no last picture
         """
         if self._last is None:
             raise EncoderError('there is no frame to repeat')
@@ -150,16 +151,17 @@ class Mp4Encoder:
 
     def _mux(self, frame: VideoFrame | None) -> None:
         for packet in self._stream.encode(frame):
-            # Without a duration, the last frame of an AV1 file lasts no time, and readers drop it.
+            # Without a duration, the last frame of an AV1 file has length 0 and readers drop it.
             packet.duration = 1
             self._container.mux(packet)
             self._num_packets += 1
 
     def finish(self) -> EncodedVideo:
         """
-        Write what the codec still holds, and close the file.
+        Write the packets that the codec still holds, and close the file.
 
-        :raise EncoderError: if there was no frame, or the codec did not return a packet for each
+        :raise EncoderError: if there was no frame, or the codec did not return one packet for each
+            frame
         """
         if not self._num_frames:
             self.abort()
@@ -168,16 +170,16 @@ class Mp4Encoder:
         self._container.close()
         if self._num_packets != self._num_frames:
             raise EncoderError(
-                f'{self._path}: the codec made {self._num_packets} packets '
-                f'of {self._num_frames} frames'
+                f'{self._path}: the codec returned {self._num_packets} packets '
+                f'for {self._num_frames} frames'
             )
         return EncodedVideo(self._path, self._num_frames, self._path.stat().st_size)
 
     def abort(self) -> None:
-        """Close the file as it is; never raises. What was muxed stays readable."""
+        """Close the file as it is. Never raises. Packets that were muxed stay readable."""
         if self._num_frames and self._stream.codec_context.name == _SVT:
-            # Closed before it has heard of an end, it prints an error of its own: one packet is
-            # enough for that, and the others are left to it.
+            # SVT-AV1 prints an error if it is closed before a flush has begun. Fetching one packet
+            # is enough; the others are dropped.
             with suppress(av.FFmpegError, OSError, ValueError):
                 next(iter(self._stream.codec_context.encode_lazy(None)), None)
         close_quietly(self._container)

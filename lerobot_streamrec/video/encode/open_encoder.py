@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Which encoder makes the file: in this process or in another one."""
+"""The choice of the encoder that writes a file: in this process or in an ffmpeg program."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 
 
 class FileEncoder(VideoEncoder, Protocol):
-    """The end of a chain: it writes the file. Owned by one thread."""
+    """The encoder at the end of a chain, which writes the file. Owned by one thread."""
 
     @property
     def num_frames(self) -> int:
-        """Frames given to the codec so far."""
+        """The number of frames given to the codec so far."""
 
     @property
     def num_written(self) -> int:
-        """Frames that stand in the file; the codec holds back the others."""
+        """The number of frames in the file; the codec holds back the others."""
 
     def move(self, path: Path) -> None:
         """
         Rename the file while it grows.
 
-        :raise OSError: if there is none yet, because the codec holds all frames back
+        :raise OSError: if it does not exist yet, because the codec holds back all frames
         """
 
 
@@ -47,14 +47,14 @@ def open_file_encoder(
     path: Path, config: EncoderConfig, *, fps: int, width: int, height: int
 ) -> FileEncoder:
     """
-    Begin a video.
+    Open an encoder for a video.
 
-    :param path: file to make; its folder exists
-    :param config: encoder settings, checked before
+    :param path: file to create; its folder exists
+    :param config: encoder settings, already checked
     :param fps: frames per second
     :param width: width of every frame, in pixels
     :param height: height of every frame, in pixels
-    :raise EncoderError: if that cannot be done
+    :raise EncoderError: if the encoder cannot be opened
     """
     kind = FfmpegEncoder if config.backend == FFMPEG else Mp4Encoder
     return kind(path, config, fps=fps, width=width, height=height)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Packets of a compressed stream to pixels, fed to a decoder in a thread of its own."""
+"""Decoders of packet streams, and a thread that decodes the frames of a video file ahead."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ _POLL_S = 0.2
 
 class FrameFeed:
     """
-    Decodes in a thread of its own; no more than a few frames wait. Its owner closes it.
+    Decodes the frames of a video file in a thread of its own, a few frames ahead.
 
-    All methods belong to one other thread.
+    All methods belong to one other thread, which also has to call ``close``.
 
-    :param name: name of the thread
+    :param name: name of the decoding thread
     :param path: a video file
-    :param times_s: times of the frames, seconds into the file, ascending
-    :param is_depth: True if frames are codes of depth
-    :param is_endless: True: the first frame follows the last
+    :param times_s: times of the frames, in seconds into the file, ascending
+    :param is_depth: True if the frames are depth codes
+    :param is_endless: True if the first frame follows the last
     """
 
     def __init__(
@@ -70,10 +70,10 @@ class FrameFeed:
         """
         Wait for the next frame.
 
-        :param timeout_s: longest time to wait
-        :return: ``(height, width, 3)`` uint8 RGB, or ``(height, width)`` uint16 codes of depth;
-            None: it is not decoded yet
-        :raise VideoError: if it cannot be decoded
+        :param timeout_s: longest time to wait, in seconds
+        :return: ``(height, width, 3)`` uint8 RGB, or ``(height, width)`` uint16 depth codes; None
+            if the frame is not decoded yet
+        :raise VideoError: if the frame cannot be decoded
         """
         try:
             found = self._ready.get(timeout=timeout_s)
@@ -85,10 +85,10 @@ class FrameFeed:
 
     def close(self, timeout_s: float) -> bool:
         """
-        End the thread; idempotent.
+        End the thread. Idempotent.
 
-        :param timeout_s: longest time to wait for it
-        :return: True if it has ended
+        :param timeout_s: longest time to wait for its end, in seconds
+        :return: True if the thread has ended
         """
         self._is_closed.set()
         self._thread.join(timeout_s)
@@ -100,7 +100,7 @@ class FrameFeed:
                 for _ in count() if self._is_endless else range(1):
                     if not self._play(decoder):
                         return
-        # The thread's entry: whoever waits for a frame is told.
+        # This is the thread's entry: every error must reach whoever waits for a frame.
         except BaseException as error:  # noqa: BLE001
             self._hand_over(error)
 
@@ -126,13 +126,13 @@ class FrameFeed:
         return False
 
 
-# libav's own decoder of AV1 needs hardware.
+# libav's own AV1 decoder needs hardware, so libdav1d decodes AV1.
 _DECODERS = {'h264': 'h264', 'hevc': 'hevc', 'av1': 'libdav1d'}
 
 
 class PacketDecoder:
     """
-    Decodes the packets that rows show, and those between them. Owned by one thread.
+    Decodes packets that rows show, and the packets between them. Owned by one thread.
 
     :param codec: ``h264``, ``hevc`` or ``av1``
     """
@@ -147,7 +147,7 @@ class PacketDecoder:
     def _open(self) -> av.VideoCodecContext:
         context = av.CodecContext.create(_DECODERS[self._codec], 'r')
         assert isinstance(context, av.VideoCodecContext)
-        # One packet in, one picture out.
+        # Every packet has to return its picture at once; threads would hold some back.
         context.thread_count = 1
         context.flags |= Flags.low_delay
         context.options = {'err_detect': 'explode'}
@@ -155,12 +155,12 @@ class PacketDecoder:
 
     def decode(self, packet: EncodedPacket) -> VideoFrame:
         """
-        Decode a packet, after all that it leans on and that was not decoded yet.
+        Decode a packet, and before it the packets that it depends on and that are still undecoded.
 
-        :return: ``opaque`` is the packet if it follows the last one that was asked for, or begins
-            anew where that ended; otherwise packets were left out in between
-        :raise UndecodableError: if it, or one that it leans on, is not whole
-        :raise ReorderedPacketsError: if frames come in another order than packets
+        :return: libav's frame; its ``opaque`` is the packet, unless packets were skipped since the
+            last packet that was asked for
+        :raise UndecodableError: if the packet, or one that it depends on, is damaged
+        :raise ReorderedPacketsError: if frames and packets have different orders
         """
         run = self._run(packet)
         is_next = len(run) == 1
@@ -181,7 +181,7 @@ class PacketDecoder:
         return run[::-1]
 
     def _decode(self, packet: EncodedPacket) -> VideoFrame | None:
-        """Decode one packet; what leans on a broken one is broken until the next key frame."""
+        """Decode one packet. After a broken one, all are broken until the next key frame."""
         if packet.is_key:
             if self._broken:
                 self._context = self._open()
@@ -192,7 +192,7 @@ class PacketDecoder:
             self._broken = self._broken or str(error)
             return None
         if len(frames) != 1:
-            # libav knows by the parameter sets, or finds it out by the pictures' own counters.
+            # libav learns of reordering from the parameter sets or the pictures' own counters.
             self._is_reordered = self._context.has_b_frames
             self._broken = self._broken or (
                 'its pictures come in another order than its packets; turn off B-frames in the '
@@ -202,5 +202,5 @@ class PacketDecoder:
             )
             return None
         if (frames[0].height, frames[0].width) != (packet.height, packet.width):
-            self._broken = self._broken or 'it has another size than its key frame'
+            self._broken = self._broken or 'its size differs from that of its key frame'
         return frames[0]

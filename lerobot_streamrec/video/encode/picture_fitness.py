@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Whether a camera's pictures decode, told by decoding one now and then before an episode."""
+"""A check that a camera's pictures decode, made by decoding some of them before an episode."""
 
 from __future__ import annotations
 
@@ -26,18 +26,19 @@ from lerobot_streamrec.frame import EncodedPacket, Picture
 from lerobot_streamrec.video.encode.decoders import Coded, Decoders, is_coded
 
 NUM_RECENT = 4
-"""A camera is unfit when none of so many pictures decodes."""
+"""The number of newest pictures of which at least one has to decode."""
 
 _LOOK_EVERY_NS = 1_000_000_000
-# No more than 2 % of the time goes into looking.
+# Decoding takes at most 2 % of the time.
 _PAUSE_FACTOR = 50
-# Packets lean on each other: to decode the newest would be to decode all since its key frame.
+# A packet needs all packets since its key frame, so decoding the newest one could take long. Only
+# the first packets after a key frame are decoded.
 _NUM_PACKETS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """A picture that was looked at, and why it cannot be decoded; empty: it can."""
+    """A picture that was decoded on trial, and why that failed; empty if it decodes."""
 
     picture: Coded
     problem: str
@@ -45,13 +46,13 @@ class _Look:
 
 class PictureFitness:
     """
-    Decodes one picture a second, and the newest when asked for. Owned by one thread.
+    Decodes one picture per second, and the newest ones on request. Owned by one thread.
 
-    Pixels need no decoding and are always fit. After a damaged picture the next one is looked at,
-    so that one which is whole is found soon. Of packets, the first ones after a key frame are
-    decoded, which tells whether the camera reorders its frames as well.
+    Raw pixels need no decoding and always pass. After a damaged picture the next one is decoded at
+    once, so that an intact one is found soon. Of a packet stream, only the first packets after a
+    key frame are decoded, which also shows whether the camera reorders its frames.
 
-    :param timer_ns: measures how long a picture takes
+    :param timer_ns: clock that measures how long a picture takes to decode
     """
 
     def __init__(self, timer_ns: Callable[[], int] = time.perf_counter_ns) -> None:
@@ -66,11 +67,11 @@ class PictureFitness:
 
     def push(self, picture: Picture, now_ns: int, *, may_look: bool) -> None:
         """
-        Take note of a picture, and look at it if it is time to.
+        Note a picture, and decode it if a check is due.
 
-        :param picture: the newest one
-        :param now_ns: steady clock
-        :param may_look: False: there is no time for it now
+        :param picture: the newest picture
+        :param now_ns: time of a steady clock
+        :param may_look: False if there is no time to decode now
         """
         if not is_coded(picture):
             self._pixels = picture
@@ -87,7 +88,7 @@ class PictureFitness:
                 self._next_look_ns = now_ns + pause_ns
 
     def _is_next_packet(self, picture: Coded) -> bool:
-        """Tell whether a packet is one of the first of a group that is being looked at."""
+        """Return True if a packet continues the group of pictures that is being decoded."""
         if not isinstance(picture, EncodedPacket) or not self._looks:
             return False
         return picture.previous is self._looks[-1].picture and any(
@@ -95,7 +96,7 @@ class PictureFitness:
         )
 
     def settle(self) -> None:
-        """Look at the newest pictures until one decodes, if they were not looked at yet."""
+        """Decode the newest pictures, unless that was done already, until one is intact."""
         if self._pixels is not None or not self._recent:
             return
         newest = self._recent[-1]
@@ -113,10 +114,11 @@ class PictureFitness:
                 return
 
     def _candidates(self) -> list[Coded]:
-        """Return the newest pictures, those first that are as large as most of them are."""
+        """Return the newest pictures, beginning with those of the most frequent size."""
         newest_first = list(reversed(self._recent))
         sizes = [(one.height, one.width) for one in newest_first]
-        # Damaged headers are rare. Among equal counts, most_common takes the first size it meets.
+        # Few headers are damaged, so the most frequent size is right. If two are equally frequent,
+        # most_common returns that of the newest picture.
         ((usual, _),) = Counter(sizes).most_common(1)
         return sorted(newest_first, key=lambda one: (one.height, one.width) != usual)
 
@@ -127,7 +129,7 @@ class PictureFitness:
         if isinstance(picture, EncodedPacket):
             packets = _begin_of_group(picture)
             if all(picture is not one for one in packets):
-                # The next key frame will tell.
+                # The packet is too far from its key frame; the check waits for the next one.
                 return False
             if picture.is_key:
                 self._reordered = ''
@@ -145,7 +147,7 @@ class PictureFitness:
 
     @property
     def problem(self) -> str:
-        """Why the pictures cannot be recorded, as the end of a sentence; empty: they can."""
+        """Why the pictures cannot be recorded, as the end of a sentence; empty if they can."""
         if self._pixels is not None:
             return ''
         if self._reordered:
@@ -159,12 +161,12 @@ class PictureFitness:
 
     @property
     def whole(self) -> Picture | None:
-        """The newest picture that is known to decode; None: there is none."""
+        """The newest picture that is known to decode; None if there is none."""
         return self._whole if self._pixels is None else self._pixels
 
 
 def _begin_of_group(packet: EncodedPacket) -> list[EncodedPacket]:
-    """Return the key frame that a packet leans on, and the first that follow it, up to it."""
+    """Return a packet's key frame and the first packets after it, up to the packet itself."""
     chain: deque[EncodedPacket] = deque([packet])
     while (before := chain[0].previous) is not None:
         chain.appendleft(before)

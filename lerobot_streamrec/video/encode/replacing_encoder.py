@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A video that is encoded once more, while it goes on."""
+"""An encoder that encodes a video again and then continues it."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.encode.open_encoder import FileEncoder
 from lerobot_streamrec.video.mp4.decode_prefix import decode_frames
 
-# Of what was written, the fragment that is not closed yet cannot be read after a kill.
+# After a kill, the packets of the fragment that is still open cannot be read.
 _OPEN_FRAGMENT = 32
 
 
 class ReplacingEncoder:
     """
-    Encodes what stands in a file once more beside it, goes on from there, and takes its place.
+    Encodes the frames of a file again into a new file, continues that, and replaces the old one.
 
-    It takes it as soon as there is more in it: a kill at any time leaves the longer one of the two
-    at the path. Owned by one thread.
+    The new file replaces the old one as soon as it holds more frames. A kill at any time leaves
+    the longer of the two at the path. Owned by one thread.
 
-    :param path: a closed MP4; need not be there if nothing of it is wanted
-    :param open_encoder: makes an encoder of the same codec that writes to a path
-    :param fps: frames per second of both
-    :param num_frames: of its frames, from the first on, are encoded again
-    :param num_there: frames that stand in it
-    :param on_again: is called for each frame that was encoded again
-    :raise EncoderError: if fewer frames than that can be decoded, or whatever the encoder says
+    :param path: a closed MP4; it may be missing if ``num_frames`` is 0
+    :param open_encoder: opens an encoder of the same codec that writes to the given path
+    :param fps: frames per second of both files
+    :param num_frames: number of frames of the old file, from the first on, to encode again
+    :param num_there: number of frames in the old file
+    :param on_again: called for each frame that was encoded again
+    :raise EncoderError: if fewer than ``num_frames`` frames can be decoded, or the encoder fails
     """
 
     def __init__(
@@ -67,8 +67,8 @@ class ReplacingEncoder:
             if self._encoder.num_frames != num_frames:
                 missing = num_frames - self._encoder.num_frames
                 raise EncoderError(
-                    f'{path}: of {num_frames} frames that were to be encoded again, the last '
-                    f'{missing} cannot be decoded'
+                    f'{path}: the last {missing} of {num_frames} frames cannot be decoded, and so '
+                    f'not be encoded again'
                 )
         except BaseException:
             self._encoder.abort()
@@ -76,19 +76,19 @@ class ReplacingEncoder:
 
     @property
     def num_frames(self) -> int:
-        """Frames given to the codec so far, those of the file before included."""
+        """The number of frames given to the codec so far, including those of the old file."""
         return self._encoder.num_frames
 
     @property
     def num_written(self) -> int:
-        """Frames that stand in the file at the path, whichever of the two that is."""
+        """The number of frames in the file at the path, be it the old or the new one."""
         return self._encoder.num_written if self._is_placed else self._num_there
 
     def move(self, path: Path) -> None:
         """
-        Rename the file while it grows, whichever of the two it is.
+        Rename the file at the path, be it the old or the new one, while the new one grows.
 
-        :raise OSError: if there is none yet
+        :raise OSError: if there is no file yet
         """
         if self._is_placed:
             self._encoder.move(path)
@@ -107,16 +107,16 @@ class ReplacingEncoder:
         self._place()
 
     def _place(self) -> None:
-        """Take the other file's place, once there is more in this one."""
+        """Replace the old file once the new one holds more frames."""
         if not self._is_placed and self._encoder.num_written > self._num_there + _OPEN_FRAGMENT:
             self._encoder.move(self._path)
             self._is_placed = True
 
     def finish(self) -> EncodedVideo:
         """
-        Close the file and say what is in it.
+        Close the new file, let it replace the old one, and return its description.
 
-        :raise EncoderError: if not all frames are in it; then the other file keeps its place
+        :raise EncoderError: if not all frames are in the new file; the old one then stays in place
         """
         video = self._encoder.finish()
         assert video.path is not None
@@ -124,12 +124,12 @@ class ReplacingEncoder:
         return replace(video, path=self._path)
 
     def abort(self) -> None:
-        """Close the file as it is; never raises."""
+        """Close the new file as it is. Never raises."""
         self._encoder.abort()
 
 
 def _frames(path: Path, fps: int, num_frames: int) -> Iterator[VideoFrame]:
-    """Decode so many frames, or up to the first that is broken or does not stand in its place."""
+    """Yield the first num_frames frames, or those before a broken or misplaced one."""
     if not num_frames:
         return
     for index, frame in enumerate(decode_frames(path)):

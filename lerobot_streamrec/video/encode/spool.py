@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Frames that wait on the disk as records, and a sink that writes nothing else."""
+"""A spool file that stores frames as records on disk, and an encoder that only fills one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from lerobot_streamrec.video.codecs.picture_record import (
 )
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
 
-# Magic, number of the frame, bytes of header and payload, checksum of both.
+# Magic, frame number, sizes of the header and the payload in bytes, checksum of both.
 _HEAD = struct.Struct('<4sQIQI')
 _MAGIC = b'SRS1'
 _REPEAT = {'kind': 'repeat'}
@@ -44,7 +44,7 @@ _REPEAT = {'kind': 'repeat'}
 @dataclass(frozen=True, slots=True)
 class Place:
     """
-    Where a picture stands in the file.
+    The location of a picture in the spool file.
 
     :param offset: offset of its record, in bytes
     :param size_bytes: size of its record
@@ -56,12 +56,12 @@ class Place:
 
 class Spool:
     """
-    Appends records and reads them back. Each side belongs to one thread; they may differ.
+    Appends records and reads them back. One thread appends and one thread, maybe another, reads.
 
-    Every record stands by itself and has a checksum, so that what a crash leaves can be read up
-    to the first one that is not whole (``read_spool``).
+    Every record is self-contained and has a checksum. After a crash, the file can be read up to
+    the first incomplete record (``read_spool``).
 
-    :param path: the file; it is made by the first record, and its folder exists by then
+    :param path: the file; the first record creates it, and its folder if that is missing
     """
 
     def __init__(self, path: Path) -> None:
@@ -71,7 +71,7 @@ class Spool:
 
     @property
     def size_bytes(self) -> int:
-        """What the file takes on the disk."""
+        """The size of the file, in bytes."""
         return self._end
 
     def append(self, number: int, record: PictureRecord | None) -> Place:
@@ -79,8 +79,9 @@ class Spool:
         Append a picture.
 
         :param number: number of its frame in the video
-        :param record: None: the frame repeats the one before
-        :raise OSError: if the disk refuses; then nothing is appended
+        :param record: the picture; None if the frame repeats the frame before
+        :return: location of the record
+        :raise OSError: if the disk fails; nothing is appended then
         """
         header = json.dumps(_REPEAT if record is None else record.header).encode()
         planes = [] if record is None else [memoryview(one) for one in record.planes]
@@ -116,18 +117,18 @@ class Spool:
         """
         Read a picture back.
 
-        :return: None: the frame repeats the one before
-        :raise VideoError: if it is not what was written
-        :raise OSError: if the disk refuses
+        :return: the picture; None if the frame repeats the frame before
+        :raise VideoError: if the record is damaged
+        :raise OSError: if the disk fails
         """
         content = os.pread(self._descriptor, place.size_bytes, place.offset)
         found = _parse(content)
         if found is None:
-            raise VideoError(f'{self._path}: what was written at {place.offset} is not there')
+            raise VideoError(f'{self._path}: the record at byte {place.offset} is damaged')
         return found[1]
 
     def clear(self) -> None:
-        """Begin the file anew, once all that was appended has been read; never raises."""
+        """Empty the file, after all of its records have been read. Never raises."""
         if self._descriptor >= 0 and self._end:
             self._end = 0
             with suppress(OSError):
@@ -135,22 +136,22 @@ class Spool:
 
     def sync(self) -> None:
         """
-        Bring what was appended to the disk, so that it survives a power loss.
+        Flush all records to the disk, so that they survive a power loss.
 
-        :raise OSError: if the disk refuses
+        :raise OSError: if the disk fails
         """
         if self._descriptor >= 0:
             os.fsync(self._descriptor)
 
     def keep(self) -> None:
-        """Close the file and leave it; never raises. Idempotent."""
+        """Close the file without deleting it. Never raises. Idempotent."""
         if self._descriptor >= 0:
             with suppress(OSError):
                 os.close(self._descriptor)
             self._descriptor = -1
 
     def close(self) -> None:
-        """Close and delete the file; never raises. Idempotent, and nothing after ``keep``."""
+        """Close and delete the file, unless ``keep`` was called. Never raises. Idempotent."""
         if self._descriptor >= 0:
             self.keep()
             with suppress(OSError):
@@ -159,11 +160,11 @@ class Spool:
 
 def read_spool(path: Path, first: int = 0) -> Iterator[tuple[int, Picture | None]]:
     """
-    Read what was left, up to the first record that is not whole.
+    Read the records of a spool file, up to the first incomplete one.
 
-    :param path: path of the file; one that is missing holds nothing
-    :param first: number of the first frame that is wanted; those before are not looked at
-    :return: number of the frame, and its picture or None for a repeat of the one before
+    :param path: path of the file; a missing file has no records
+    :param first: number of the first wanted frame; earlier records are skipped unread
+    :return: number of each frame, and its picture, or None for a repeat of the frame before
     """
     try:
         with path.open('rb') as file:
@@ -179,10 +180,10 @@ def read_spool(path: Path, first: int = 0) -> Iterator[tuple[int, Picture | None
 
 def count_spooled(path: Path, first: int) -> int:
     """
-    Count frames that follow each other in a spool, without reading their pictures.
+    Count the frames in a spool file that follow each other without a gap; reads no pictures.
 
-    :param path: path of the file; one that is missing holds nothing
-    :param first: number of the first frame that is wanted
+    :param path: path of the file; a missing file has no records
+    :param first: number of the first frame to count
     """
     number = first
     with suppress(OSError), path.open('rb') as file:
@@ -202,7 +203,7 @@ class _Record:
 
 
 def _records(file: BinaryIO) -> Iterator[_Record]:
-    """List the records by their heads, up to the first one that is cut short."""
+    """Yield the records by their heads, up to the first one that is cut short."""
     offset, size_bytes = 0, os.fstat(file.fileno()).st_size
     while len(head := os.pread(file.fileno(), _HEAD.size, offset)) == _HEAD.size:
         magic, number, header_length, length, _ = _HEAD.unpack(head)
@@ -214,7 +215,7 @@ def _records(file: BinaryIO) -> Iterator[_Record]:
 
 
 def _parse(content: bytes) -> tuple[int, Picture | None] | None:
-    """Read one record; None if it is not whole."""
+    """Return the frame number and picture of a record, or None if the record is incomplete."""
     if len(content) < _HEAD.size:
         return None
     magic, number, header_length, length, checksum = _HEAD.unpack_from(content)
@@ -236,9 +237,9 @@ class SpoolingEncoder:
     """
     Writes frames first, first + 1, ... to a spool, one for each call. Owned by one thread.
 
-    :param path: path of the spool; its folder is made if it is not there
+    :param path: path of the spool; its folder is created if it is missing
     :param first: number of the first frame
-    :param pack: makes records smaller, without loss
+    :param pack: function that compresses a record without loss
     """
 
     def __init__(
@@ -255,21 +256,21 @@ class SpoolingEncoder:
         """
         Write a picture as the next frame.
 
-        :raise EncoderError: if it cannot stand by itself
-        :raise OSError: if the disk refuses
+        :raise EncoderError: if the picture depends on others, as packets do
+        :raise OSError: if the disk fails
         """
         record = to_record(picture)
         if record is None:
             raise EncoderError(
-                f'frame {self._number}: a {type(picture).__name__} cannot wait on the disk'
+                f'frame {self._number}: a {type(picture).__name__} cannot be spooled to disk'
             )
         self._append(self._pack(record))
 
     def repeat(self) -> None:
         """
-        Write that the next frame repeats the last one.
+        Write a record which says that the next frame repeats the last one.
 
-        :raise OSError: if the disk refuses
+        :raise OSError: if the disk fails
         """
         self._append(None)
 
@@ -279,14 +280,14 @@ class SpoolingEncoder:
 
     @property
     def num_written(self) -> int:
-        """Frames that were written."""
+        """The number of the next frame: those before it are in the video file or the spool."""
         return self._number
 
     def finish(self) -> EncodedVideo:
         """
-        Bring everything to the disk.
+        Flush everything to the disk, and close the file.
 
-        :raise OSError: if the disk refuses
+        :raise OSError: if the disk fails
         """
         self._spool.sync()
         self._spool.keep()
@@ -297,5 +298,5 @@ class SpoolingEncoder:
         )
 
     def abort(self) -> None:
-        """Close the file as it is; never raises."""
+        """Close the file as it is. Never raises."""
         self._spool.keep()

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Frames that a codec has taken and not written yet, and how far an encoder is."""
+"""Frames that a codec has taken but not written yet, and an account of an encoder's troubles."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ from lerobot_streamrec.frame import Picture
 @dataclass(slots=True)
 class EncoderAccount:
     """
-    Written by the encoder's thread, read by any.
+    Failures of one encoder. The encoder thread writes them, and any thread may read them.
 
-    :param trouble: sentence on the encoder that failed and its replacement; empty: none failed
-    :param num_again: frames that were encoded once more so far, during which no others are
-    :param num_undecodable: frames that repeat the one before because the picture is damaged
-    :param undecodable: why none of the last pictures can be decoded, in a sentence; empty: one can
+    :param trouble: the encoder that failed and its replacement, in a sentence; empty if none did
+    :param num_again: number of frames encoded again so far; new frames wait meanwhile
+    :param num_undecodable: number of frames that repeat the frame before because the camera's
+        picture is damaged
+    :param undecodable: why the last pictures cannot be decoded, in a sentence; empty if they can
     """
 
     trouble: str = ''
@@ -41,9 +42,9 @@ class EncoderAccount:
 
 class KeptFrames:
     """
-    The last frames that were given to an encoder, by number. Any thread.
+    The last frames that were given to an encoder, by frame number. Any thread may use it.
 
-    :param max_bytes: bound on their memory; the oldest are let go beyond it
+    :param max_bytes: bound on their memory; beyond it, the oldest frames are dropped
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -55,17 +56,17 @@ class KeptFrames:
 
     @property
     def first(self) -> int:
-        """Number of the oldest frame that is kept."""
+        """The number of the oldest frame that is kept."""
         return self._first
 
     @property
     def frames(self) -> tuple[Picture | None, ...]:
-        """They themselves, the oldest first; None: it repeats the one before."""
+        """The kept frames, the oldest first; None stands for a repeat of the frame before."""
         with self._lock:
             return tuple(self._frames)
 
     def push(self, picture: Picture | None) -> None:
-        """Keep one more frame; None: it repeats the one before."""
+        """Keep one more frame; None stands for a repeat of the frame before."""
         with self._lock:
             self._frames.append(picture)
             self._size_bytes += 0 if picture is None else picture.size_bytes
@@ -73,7 +74,7 @@ class KeptFrames:
                 self._forget_first()
 
     def forget_before(self, number: int) -> None:
-        """Let frames go that stand in the file."""
+        """Drop the frames before a number, because they are in the file."""
         with self._lock:
             while self._frames and self._first < number:
                 self._forget_first()

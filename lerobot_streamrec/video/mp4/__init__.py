@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Reading of video files: their packets, frames and properties, and files joined end to end.
+Reading of video files: their packets, frames and properties, and joining of files end to end.
 
-Nothing here encodes, and nothing here changes an existing file.
+No code here encodes, or changes an existing file.
 """

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Frames of several videos into one file, by copying packets: nothing is encoded again."""
+"""Joining of frames of several videos into one file by copying packets, without encoding."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from lerobot_streamrec.video.mp4.packet_index import compatibility, packets_of, 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """
-    Frames of one video that go into another file.
+    A range of frames of one video that is copied to another file.
 
-    :param video: where they are
-    :param first_frame: begins with a key frame
-    :param num_frames: how many
+    :param video: survey of the video
+    :param first_frame: number of the first frame, which is a key frame
+    :param num_frames: number of frames
     """
 
     video: VideoSurvey
@@ -47,15 +47,15 @@ def concatenate(
     on_bytes: Callable[[int], None] = lambda _: None,
 ) -> int:
     """
-    Write an ordinary MP4 whose frame k stands at exactly ``k / fps``.
+    Write an ordinary MP4 whose frame k is shown at exactly ``k / fps``.
 
-    Packets keep their order in the file, so that frames which lean on later ones stay decodable.
+    Packets keep their order in the file, so that frames which depend on later ones can be decoded.
 
-    :param segments: in the order in which they are to be shown
-    :param target: file to make; not synced
-    :param on_bytes: is told the size of what was copied, now and then
+    :param segments: the frames to copy, in display order
+    :param target: file to create; it is not synced to the disk
+    :param on_bytes: called with the size of each copied packet
     :return: number of frames written
-    :raise VideoError: if they cannot be joined, or if a file cannot be read or written
+    :raise VideoError: if the videos cannot be joined, or a file cannot be read or written
     """
     first = segments[0].video
     for segment in segments[1:]:
@@ -90,7 +90,7 @@ def concatenate(
 
 
 def _delay(segment: Segment, places: Iterable[int]) -> int:
-    """Return how many frames a packet may stand behind its place in the order of showing."""
+    """Return the largest number of frames by which a packet lags behind its display order."""
     order = segment.video.order
     return max(
         position - (order[place] - segment.first_frame) for position, place in enumerate(places)

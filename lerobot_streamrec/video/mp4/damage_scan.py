@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What is really in a video or a picture, however broken the file may be."""
+"""Inspection of the actual content of a video or picture file, however broken it is."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from lerobot_streamrec.video.codecs.depth_config import DEPTH_PIX_FMT
 import numpy as np
 import numpy.typing as npt
 
-# A frame that was decoded around an error is not the frame that was recorded.
+# Decoding has to fail on errors: a frame with concealed errors is not the recorded frame.
 _DECODER_OPTIONS = {'err_detect': 'crccheck+bitstream+buffer+explode'}
 
-# Size, type, and the size of a box that is larger than 4 GiB.
+# The size and type of an MP4 box, and its 64-bit size if it is larger than 4 GiB.
 _BOX = struct.Struct('>I4sQ')
 _BOX_HEADER = 8
 
-# What a broken file makes PyAV raise: its own errors, and those of values that are not there,
-# such as the width of a stream that no decoder was found for.
+# Broken files make PyAV raise its own errors, and errors of missing values, such as the width of a
+# stream for which it found no decoder.
 _ERRORS = (
     av.FFmpegError,
     OSError,
@@ -53,13 +53,13 @@ _ERRORS = (
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
     """
-    What a video stream is.
+    The properties that a video stream states.
 
-    :param width: in pixels
-    :param height: in pixels
-    :param codec: canonical name, such as ``av1``
-    :param pix_fmt: FFmpeg's pixel format
-    :param fps: frames per second of the stream's header; 0 if it has none
+    :param width: width in pixels
+    :param height: height in pixels
+    :param codec: canonical name of the codec, such as ``av1``
+    :param pix_fmt: FFmpeg's name of the pixel format
+    :param fps: frames per second in the stream's header; 0 if it states none
     """
 
     width: int
@@ -69,7 +69,7 @@ class VideoFacts:
     fps: float
 
     def as_info(self) -> dict[str, object]:
-        """Return what LeRobot stores of it in ``features[key]['info']``."""
+        """Return the entries that LeRobot stores in ``features[key]['info']``."""
         return {
             'video.height': self.height,
             'video.width': self.width,
@@ -82,10 +82,10 @@ class VideoFacts:
 @dataclass(frozen=True, slots=True)
 class InspectedFrame:
     """
-    One frame, decoded.
+    One frame of a video, which may have failed to decode.
 
-    :param time_s: its place in the file in seconds; NaN if it could not be decoded
-    :param frame: None if it could not be decoded
+    :param time_s: its time in seconds into the file; NaN if it could not be decoded
+    :param frame: libav's frame; None if it could not be decoded
     """
 
     time_s: float
@@ -96,38 +96,40 @@ class InspectedFrame:
         Return every stride-th pixel in both directions.
 
         :return: ``(h, w, 3)`` uint8 RGB
-        :raise DatasetCorruptError: if it cannot be had
+        :raise DatasetCorruptError: if libav cannot convert the frame
         """
         assert self.frame is not None
         try:
             pixels = self.frame.to_ndarray(format='rgb24').astype(np.uint8, copy=False)
         except _ERRORS as error:
-            raise DatasetCorruptError(f'a frame at {self.time_s} s has no RGB: {error}') from error
+            raise DatasetCorruptError(
+                f'the frame at {self.time_s} s cannot be converted to RGB: {error}'
+            ) from error
         return pixels[::stride, ::stride]
 
     def codes(self, stride: int) -> npt.NDArray[np.uint16]:
         """
-        Return every stride-th code of depth in both directions.
+        Return every stride-th depth code in both directions.
 
         :return: ``(h, w)`` uint16
-        :raise DatasetCorruptError: if it cannot be had
+        :raise DatasetCorruptError: if libav cannot convert the frame
         """
         assert self.frame is not None
         try:
-            # As LeRobot's reader does, whatever the file holds.
+            # LeRobot's reader converts to this format as well, whatever the file holds.
             codes = self.frame.to_ndarray(format=DEPTH_PIX_FMT).astype(np.uint16, copy=False)
         except _ERRORS as error:
             raise DatasetCorruptError(
-                f'a frame at {self.time_s} s has no depth: {error}'
+                f'the frame at {self.time_s} s cannot be converted to depth codes: {error}'
             ) from error
         return codes[::stride, ::stride]
 
 
 def video_facts(path: Path) -> VideoFacts:
     """
-    Read what a file says of its video.
+    Read the properties that a file states of its video.
 
-    :raise DatasetCorruptError: if it cannot be read as a video
+    :raise DatasetCorruptError: if the file cannot be read as a video
     """
     try:
         with av.open(str(path)) as container:
@@ -145,10 +147,10 @@ def video_facts(path: Path) -> VideoFacts:
 
 def bytes_missing(path: Path) -> int:
     """
-    Tell how many bytes an MP4 lacks at its end, by the sizes of its outermost boxes.
+    Return the number of bytes missing at the end of an MP4, by the sizes of its top-level boxes.
 
-    :return: 0 if it is whole, or if it is no MP4
-    :raise DatasetCorruptError: if it cannot be read
+    :return: number of bytes; 0 if the file is complete, or no MP4
+    :raise DatasetCorruptError: if the file cannot be read
     """
     place = 0
     try:
@@ -159,7 +161,7 @@ def bytes_missing(path: Path) -> int:
                 length, kind, large = _BOX.unpack(file.read(_BOX.size))
                 if place == 0 and kind != b'ftyp':
                     return 0
-                # 1: the size follows the type; 0: the box takes the rest of the file.
+                # 1: the size follows the type. 0: the box fills the rest of the file.
                 length = large if length == 1 else length
                 if length < _BOX_HEADER:
                     return 0
@@ -171,10 +173,10 @@ def bytes_missing(path: Path) -> int:
 
 def packet_times(path: Path) -> npt.NDArray[np.float64]:
     """
-    List when the frames of a video are shown, without decoding them.
+    Return the times at which the frames of a video are shown, without decoding them.
 
-    :return: seconds, ascending; of packets that were cut off there is none
-    :raise DatasetCorruptError: if it cannot be read as a video
+    :return: times in seconds, ascending, without those of packets that are cut off
+    :raise DatasetCorruptError: if the file cannot be read as a video
     """
     times = []
     try:
@@ -191,9 +193,9 @@ def packet_times(path: Path) -> npt.NDArray[np.float64]:
 
 def inspect_frames(path: Path) -> Iterator[InspectedFrame]:
     """
-    Decode a video from its first packet to its last; broken ones are yielded without a frame.
+    Decode a video from its first packet to its last, and yield broken ones without a frame.
 
-    :raise DatasetCorruptError: if it cannot be read as a video
+    :raise DatasetCorruptError: if the file cannot be read as a video
     """
     try:
         with av.open(str(path)) as container:
@@ -205,7 +207,7 @@ def inspect_frames(path: Path) -> Iterator[InspectedFrame]:
                 try:
                     packet = next(packets, None)
                 except _ERRORS:
-                    # The file ends in the middle; the frames before it are still to come.
+                    # The file is cut off here; the decoder may still hold earlier frames.
                     packet = None
                 if packet is None:
                     yield from _decoded(stream, None)
@@ -232,7 +234,7 @@ def _decoded(
         if frame.is_corrupt or frame.pts is None or stream.time_base is None:
             yield InspectedFrame(float('nan'), None)
         else:
-            # Not by the frame's own time base: PyAV 17 forgets that of a file's last frames.
+            # The frame's own time base is unreliable: PyAV 17 loses it for a file's last frames.
             yield InspectedFrame(float(frame.pts * stream.time_base), frame)
 
 
@@ -240,7 +242,7 @@ def decode_picture(content: bytes) -> VideoFrame:
     """
     Decode a picture file, such as a PNG.
 
-    :raise DatasetCorruptError: if it cannot be decoded
+    :raise DatasetCorruptError: if the file cannot be decoded
     """
     try:
         with av.open(BytesIO(content), 'r') as container:
@@ -250,11 +252,11 @@ def decode_picture(content: bytes) -> VideoFrame:
     except _ERRORS as error:
         raise DatasetCorruptError(f'it cannot be decoded: {_reason(error)}') from error
     if frame is None or frame.is_corrupt:
-        raise DatasetCorruptError('it cannot be decoded: there is no whole picture in it')
+        raise DatasetCorruptError('it cannot be decoded: there is no complete picture in it')
     return frame
 
 
 def _reason(error: BaseException) -> str:
-    """Return what FFmpeg says, without the path, which the reader knows."""
+    """Return FFmpeg's message without the path, which the reader knows."""
     text = error.strerror if isinstance(error, av.FFmpegError | OSError) else str(error)
     return text or type(error).__name__

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Frames back out of an MP4, as far as they can be read."""
+"""Decoding of an MP4 from its beginning, as far as it can be read."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ import numpy.typing as npt
 
 def decode_rgb(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
     """
-    Decode a video from its beginning until its end, or until the first frame that is not whole.
+    Yield the frames of a video up to its end or the first damaged frame.
 
-    :param path: an MP4 file; one that is no video, or is missing, has no frames
-    :return: pictures ``(height, width, 3)`` uint8 RGB, one at a time
+    :param path: an MP4 file; a file that is missing or no video has no frames
+    :return: frames ``(height, width, 3)`` uint8 RGB, one at a time
     """
     for frame in decode_frames(path):
         yield frame.to_ndarray(format='rgb24').astype(np.uint8, copy=False)
@@ -37,10 +37,10 @@ def decode_rgb(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
 
 def decode_codes(path: Path) -> Iterator[npt.NDArray[np.uint16]]:
     """
-    Decode a depth video from its beginning until its end, or until a frame that is not whole.
+    Yield the depth codes of a video up to its end or the first damaged frame.
 
-    :param path: an MP4 file; one that is no video, or is missing, has no frames
-    :return: codes ``(height, width)`` uint16, one picture at a time
+    :param path: an MP4 file; a file that is missing or no video has no frames
+    :return: codes ``(height, width)`` uint16, one frame at a time
     """
     for frame in decode_frames(path):
         yield frame.to_ndarray(format=DEPTH_PIX_FMT).astype(np.uint16, copy=False)
@@ -48,16 +48,16 @@ def decode_codes(path: Path) -> Iterator[npt.NDArray[np.uint16]]:
 
 def decode_frames(path: Path) -> Iterator[av.VideoFrame]:
     """
-    Decode a video from its beginning until its end, or until the first frame that is not whole.
+    Yield libav's frames of a video up to its end or the first damaged frame.
 
-    :param path: an MP4 file; one that is no video, or is missing, has no frames
+    :param path: an MP4 file; a file that is missing or no video has no frames
     :return: libav's frames, one at a time
     """
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             if stream.codec_context is None:
-                # Cut so short that not even the codec is known.
+                # The file is cut so short that even its codec is unknown.
                 return
             try:
                 for packet in container.demux(stream):
@@ -68,7 +68,7 @@ def decode_frames(path: Path) -> Iterator[av.VideoFrame]:
                     return
             except av.FFmpegError:
                 pass
-            # Decoders with several threads still hold whole frames from before.
+            # Decoders with several threads still hold intact frames from before the error.
             yield from stream.codec_context.decode(None)
     except (av.FFmpegError, IndexError, OSError):
         return

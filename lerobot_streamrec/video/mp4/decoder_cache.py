@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Open videos that are kept for the next time, as many as one allows."""
+"""A cache of open videos of bounded size."""
 
 from __future__ import annotations
 
@@ -35,10 +35,11 @@ _State = tuple[int, int, int, int]
 @dataclass(frozen=True, slots=True, eq=False)
 class _Opened:
     """
-    A decoder that is open.
+    An open decoder.
 
-    :param key: of which file, and of what kind
-    :param state: identity, size and age of that file
+    :param key: path of its file, and its kind
+    :param state: device, inode, size and modification time of the file
+    :param decoder: the decoder
     """
 
     key: _Key
@@ -48,22 +49,22 @@ class _Opened:
 
 class DecoderCache:
     """
-    Keeps decoders open between calls. Any thread, and any process that was forked from this one.
+    Keeps decoders open between calls. Any thread may use it, and any process forked from this one.
 
-    One thread at a time has a decoder. Another that wants the same file opens one of its own, or
-    waits while there are too many. What was not wanted for longest is closed first. A file that
-    changed, or was replaced, is opened anew.
+    Only one thread at a time uses a decoder. Another thread that needs the same file opens a
+    second decoder, or waits if the maximum is reached. The decoder that was unused for longest is
+    closed first. A file that has changed or was replaced is opened again.
 
-    :param max_open: how many files may be open at once
-    :raise ConfigError: if that is less than 1
+    :param max_open: largest number of files open at once
+    :raise ConfigError: if ``max_open`` is less than 1
     """
 
     def __init__(self, max_open: int = MAX_OPEN) -> None:
         if max_open < 1:
-            raise ConfigError('max_open', max_open, 'at least one file has to be open')
+            raise ConfigError('max_open', max_open, 'it must be 1 or more')
         self._max_open = max_open
         self._changed = threading.Condition()
-        # In the order in which they were given back.
+        # In the order in which they were returned.
         self._idle: list[_Opened] = []
         self._num_open = 0
         self._is_closed = False
@@ -72,7 +73,7 @@ class DecoderCache:
 
     @property
     def num_open(self) -> int:
-        """How many files are open, wanted now or not."""
+        """The number of open files, in use or idle."""
         with self._changed:
             return self._num_open
 
@@ -81,14 +82,16 @@ class DecoderCache:
         self, path: Path, kind: str, open_decoder: Callable[[Path], FrameDecoder]
     ) -> Iterator[FrameDecoder]:
         """
-        Have a decoder for as long as the block lasts; waits if too many are in use.
+        Lend a decoder for the duration of the block; wait if too many are in use.
 
-        A thread that has one already must not ask for another: all of them could wait then.
+        A thread that has a decoder must not ask for another one, because threads could then wait
+        for each other.
 
         :param path: a video
-        :param kind: decoders of different kinds are not exchanged
-        :param open_decoder: opens one
-        :raise VideoError: if the file cannot be read, or if the cache was closed
+        :param kind: kind of the decoder; an idle decoder of another kind is not reused
+        :param open_decoder: opens a decoder
+        :return: the decoder
+        :raise VideoError: if the file cannot be read, or the cache is closed
         """
         key = (path.absolute(), kind)
         state = _state_of(path)
@@ -102,14 +105,14 @@ class DecoderCache:
         try:
             yield opened.decoder
         except BaseException:
-            # Nobody knows what state it is in.
+            # After an error, the state of the decoder is unknown.
             opened.decoder.close()
             self._closed_one()
             raise
         self._give_back(opened)
 
     def close(self) -> None:
-        """Close all files, those that are in use as soon as they are given back. Idempotent."""
+        """Close all idle files now, and those in use when they are returned. Idempotent."""
         with self._changed:
             self._is_closed = True
             idle, self._idle = self._idle, []
@@ -130,14 +133,14 @@ class DecoderCache:
         self.close()
 
     def _take(self, key: _Key, state: _State) -> _Opened | None:
-        """Take an open decoder; None: there is room for another now, which the caller opens."""
+        """Return an idle decoder, or None after reserving room for the caller to open one."""
         to_close: list[_Opened] = []
         self._leave_to_parent()
         try:
             with self._changed:
                 while True:
                     if self._is_closed:
-                        raise VideoError(f'{key[0]}: the cache of decoders is closed')
+                        raise VideoError(f'{key[0]}: the decoder cache is closed')
                     for one in [one for one in self._idle if one.key == key]:
                         self._idle.remove(one)
                         if one.state == state:
@@ -157,10 +160,10 @@ class DecoderCache:
 
     def _leave_to_parent(self) -> None:
         """
-        Forget what a process has open that this one was forked from, such as a data loader's.
+        Drop the decoders of the parent process after a fork, as in the workers of a data loader.
 
-        Both would move one place in the file. It is not closed either: its threads are not here,
-        and a codec would wait for them.
+        Both processes would share one file position. The decoders are not closed either: their
+        threads do not exist in this process, and the codecs would wait for them.
         """
         if self._process == os.getpid():
             return
@@ -173,7 +176,7 @@ class DecoderCache:
         with self._changed:
             if not self._is_closed:
                 self._idle.append(opened)
-                # Whoever waits may want this one, or its room.
+                # A waiting thread may need this decoder, or the room that closing it gives.
                 self._changed.notify_all()
                 return
         opened.decoder.close()

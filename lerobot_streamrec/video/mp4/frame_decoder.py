@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Frames of a video at given instants, with as little decoding as that takes."""
+"""Decoding of the video frames at given instants, with as little work as possible."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ import numpy.typing as npt
 
 RGB_PIX_FMT = 'rgb24'
 
-# A frame that was decoded around an error is not the frame that was recorded.
+# Decoding has to fail on errors: a frame with concealed errors is not the recorded frame.
 DECODER_OPTIONS = {'err_detect': 'crccheck+bitstream+buffer+explode'}
 
-# As far is read on without a seek while it is not known yet how far key frames are apart.
+# While the distance of key frames is unknown, targets up to this far are reached without a seek.
 _READ_ON_S = Fraction(1, 2)
 
 Pixels = npt.NDArray[Any]
@@ -46,14 +46,14 @@ class FrameDecoder(Protocol):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of a frame: ``(height, width, 3)`` of colour, ``(height, width)`` of codes of depth."""
+        """The shape of a frame: ``(height, width, 3)`` of colour, ``(height, width)`` of depth."""
 
     def read(self, times_s: Sequence[Fraction]) -> Iterator[tuple[Fraction, Pixels]]:
         """
-        Find the frame that is nearest to each instant.
+        Yield the frame that is nearest to each instant.
 
-        :param times_s: seconds into the file, ascending; any of them may be there twice
-        :return: for each: when the frame is shown, in seconds, and its pixels
+        :param times_s: instants in seconds into the file, ascending; repeats are allowed
+        :return: for each instant, the time at which the frame is shown, in seconds, and its pixels
         :raise VideoError: if the file cannot be decoded there
         """
 
@@ -63,14 +63,14 @@ class FrameDecoder(Protocol):
 
 class PyavDecoder:
     """
-    Reads on where the last frame was found, and seeks where a key frame is nearer.
+    Reads on from the last frame that was found, and seeks only if a key frame is nearer.
 
-    Owned by one thread at a time. Colours are converted as LeRobot's reader does it.
+    Owned by one thread at a time. Converts colours as LeRobot's reader does.
 
     :param path: a video file
-    :param is_depth: True if frames are codes of depth; None: they are if the file's pixels are
-        gray of 12 bits
-    :raise VideoError: if it cannot be read as a video
+    :param is_depth: True if frames are depth codes; None to decide by the file's pixel format, for
+        which 12-bit gray means depth
+    :raise VideoError: if the file cannot be read as a video
     """
 
     def __init__(self, path: Path, is_depth: bool | None = None) -> None:
@@ -92,8 +92,8 @@ class PyavDecoder:
         stream = self._container.streams.video[0]
         base = stream.time_base
         if base is None or stream.format is None:
-            raise ValueError('it does not tell its pixel format')
-        # With threads, decoders take several packets before they give the first frame.
+            raise ValueError('it does not state its pixel format')
+        # With frame threads, decoders need several packets before they return the first frame.
         stream.thread_type = 'SLICE'
         stream.codec_context.options = DECODER_OPTIONS
         is_depth = stream.format.name == DEPTH_PIX_FMT if is_depth is None else is_depth
@@ -112,31 +112,31 @@ class PyavDecoder:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of a frame: ``(height, width, 3)`` of colour, ``(height, width)`` of codes of depth."""
+        """The shape of a frame: ``(height, width, 3)`` of colour, ``(height, width)`` of depth."""
         return self._size if self._pix_fmt == DEPTH_PIX_FMT else (*self._size, 3)
 
     @property
     def time_base(self) -> Fraction:
-        """What a frame's ``pts`` counts, in seconds."""
+        """The unit of a frame's ``pts``, in seconds."""
         return self._time_base
 
     @property
     def rate(self) -> Fraction:
-        """Frames per second; 1 if the file does not tell."""
+        """The number of frames per second; 1 if the file does not state it."""
         rate = self._stream.base_rate or self._stream.average_rate
         return Fraction(rate.numerator, rate.denominator) if rate else Fraction(1)
 
     @property
     def duration_s(self) -> Fraction:
-        """How long the video lasts; 0 if the file does not tell."""
+        """The duration of the video; 0 if the file does not state it."""
         return (self._stream.duration or 0) * self._time_base
 
     def pixels(self, frame: VideoFrame) -> Pixels:
         """
-        Convert one of its frames.
+        Convert a frame of this decoder to pixels.
 
-        :return: of this decoder's ``shape``: uint8 RGB, or uint16 codes of depth
-        :raise VideoError: if the frame has another size than the first one
+        :return: array of this decoder's ``shape``: uint8 RGB, or uint16 depth codes
+        :raise VideoError: if the size of the frame differs from that in the file's header
         """
         if (frame.height, frame.width) != self._size:
             raise VideoError(f'{self._path} has frames of several sizes')
@@ -144,10 +144,10 @@ class PyavDecoder:
 
     def read(self, times_s: Sequence[Fraction]) -> Iterator[tuple[Fraction, Pixels]]:
         """
-        Find the frame that is nearest to each instant.
+        Yield the frame that is nearest to each instant.
 
-        :param times_s: seconds into the file, ascending; any of them may be there twice
-        :return: for each: when the frame is shown, in seconds, and its pixels
+        :param times_s: instants in seconds into the file, ascending; repeats are allowed
+        :return: for each instant, the time at which the frame is shown, in seconds, and its pixels
         :raise VideoError: if the file cannot be decoded there
         """
         last: VideoFrame | None = None
@@ -163,7 +163,7 @@ class PyavDecoder:
         """
         Decode from an instant to the end of the file.
 
-        :return: libav's frames; the first is the nearest to ``time_s``
+        :return: libav's frames; the first one is the nearest to ``time_s``
         :raise VideoError: if the file cannot be decoded there
         """
         frame: VideoFrame | None = self._nearest(time_s)
@@ -179,10 +179,13 @@ class PyavDecoder:
         self, start_s: Fraction, end_s: Fraction | None
     ) -> Iterator[tuple[Fraction, VideoFrame]]:
         """
-        Decode the frames of ``[start_s, end_s)``; what is off by less than the tolerance is not.
+        Decode the frames of ``[start_s, end_s)``, with the tolerance at both bounds.
 
-        :param end_s: None: to the end of the file
-        :return: instants and libav's frames
+        A frame that is early by no more than the tolerance counts as on time.
+
+        :param start_s: begin in seconds into the file
+        :param end_s: end in seconds into the file; None for the end of the file
+        :return: times in seconds and libav's frames
         :raise VideoError: if the file cannot be decoded there
         """
         for frame in self.frames_from(start_s):
@@ -196,12 +199,13 @@ class PyavDecoder:
     def close(self) -> None:
         """Close the file. Idempotent."""
         self._before = self._next = None
-        # It refers to this object: a codec and its threads would live until garbage is collected.
+        # The generator refers to this object. Unless it is dropped, the codec and its threads live
+        # until the garbage collector runs.
         self._frames = iter(())
         self._container.close()
 
     def _nearest(self, time_s: Fraction) -> VideoFrame:
-        # Whole ticks: an instant that a float missed by a hair must not cost the group before it.
+        # Rounding to ticks: a tiny float error must not cost a seek to the key frame before.
         goal = round(time_s / self._time_base)
         if not self._is_near(goal):
             self._seek(goal)
@@ -214,12 +218,12 @@ class PyavDecoder:
         if found is None:
             raise VideoError(
                 f'{self._path} has no frame that decodes near {float(time_s):.6f} s; '
-                f'`{streamrec_command("probe", self._path)}` tells whether the file was cut off'
+                f'`{streamrec_command("probe", self._path)}` shows whether the file was cut off'
             )
         return found
 
     def _is_near(self, goal: int) -> bool:
-        """Tell whether the frame is reached by reading on, and no later than by a seek."""
+        """Return True if reading on reaches the frame no later than a seek would."""
         known = self._before or self._next
         if known is None:
             return False
@@ -230,10 +234,10 @@ class PyavDecoder:
 
     def _seek(self, goal: int) -> None:
         """
-        Begin at the last key frame before an instant.
+        Begin decoding at the last key frame before an instant.
 
-        A frame that is shown before its key frame cannot be decoded from there: then the search
-        goes on at the key frame before.
+        A frame that is shown before the key frame which it follows in the file cannot be decoded
+        from there; the search then goes on at the previous key frame.
         """
         target = goal
         while True:
@@ -250,7 +254,7 @@ class PyavDecoder:
             target = min(landed, target) - 1
 
     def _start(self) -> None:
-        """Decode the first frame from here."""
+        """Decode the first frame at the present position."""
         self._landed: int | None = None
         self._last_key = None
         self._before = None
@@ -273,11 +277,11 @@ class PyavDecoder:
                 self._note(packet)
             for frame in packet.decode():
                 if frame.is_corrupt or frame.pts is None:
-                    raise ValueError('a frame is not whole')
+                    raise ValueError('a frame is damaged')
                 yield frame
 
     def _note(self, packet: av.Packet[av.VideoStream]) -> None:
-        """Learn where reading began, and how far key frames are apart."""
+        """Note where reading began, and the largest distance of key frames."""
         at = packet.dts if packet.dts is not None else packet.pts
         if self._landed is None:
             self._landed = at

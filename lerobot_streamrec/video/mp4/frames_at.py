@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The frames of a video that are shown at given instants."""
+"""Decoding of the frames of a video that are nearest to given instants."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ import numpy as np
 import numpy.typing as npt
 
 TOLERANCE_S = 1e-4
-"""LeRobot's."""
+"""LeRobot's tolerance."""
 
 PYAV, TORCHCODEC, AUTO = 'pyav', 'torchcodec', 'auto'
 BACKENDS = (AUTO, PYAV, TORCHCODEC)
-"""What decodes. ``auto`` is pyav: it is as quick, and is always there."""
+"""The decoder backends. ``auto`` uses pyav, which is as fast and always available."""
 
 
 def frames_at(
@@ -51,21 +51,22 @@ def frames_at(
     Decode the frame that is nearest to each instant.
 
     :param path: a video file
-    :param timestamps_s: seconds into the file, ``(n,)``, in any order, and as often as one likes
-    :param tolerance_s: how far a frame may be from its instant
+    :param timestamps_s: instants in seconds into the file, ``(n,)``, in any order; repeats are
+        allowed
+    :param tolerance_s: largest distance of a frame from its instant, in seconds
     :param backend: one of ``BACKENDS``; depth is always decoded by pyav
-    :param cache: keeps files open for the next call; None: the file is closed again
-    :param is_depth: True if frames are codes of depth; None: they are if the file's pixels are
-        gray of 12 bits, which only depth has
-    :return: ``(n, height, width, 3)`` uint8 RGB, or ``(n, height, width)`` uint16 codes of depth
-    :raise FrameTimestampError: naming the instant and its nearest frame, if that is too far; a
-        ValueError too
+    :param cache: cache that keeps files open for the next call; None to close the file
+    :param is_depth: True if frames are depth codes; None to decide by the file's pixel format, for
+        which 12-bit gray means depth
+    :return: ``(n, height, width, 3)`` uint8 RGB, or ``(n, height, width)`` uint16 depth codes
+    :raise FrameTimestampError: if the frame nearest to an instant is too far away, or an instant
+        is not a finite number; this error is also a ValueError
     :raise ConfigError: if the backend or the tolerance cannot be used
     :raise VideoError: if the file cannot be read or decoded
     """
     path = Path(path)
     if not (math.isfinite(tolerance_s) and tolerance_s >= 0):
-        raise ConfigError('tolerance_s', tolerance_s, 'seconds are needed, 0 or more')
+        raise ConfigError('tolerance_s', tolerance_s, 'it must be 0 or more seconds')
     times = _checked_times(path, timestamps_s)
     ascending = sorted(range(len(times)), key=times.__getitem__)
     with _decoder(path, backend, cache, is_depth) as decoder:
@@ -78,7 +79,7 @@ def frames_at(
             if abs(at_s - times[place]) > Fraction(tolerance_s):
                 raise FrameTimestampError(
                     f'{path} has no frame at {float(times[place]):.6f} s: the nearest is at '
-                    f'{float(at_s):.6f} s, and may be {tolerance_s:g} s away'
+                    f'{float(at_s):.6f} s, and the tolerance is {tolerance_s:g} s'
                 )
             frames[place] = pixels
     return frames
@@ -116,7 +117,7 @@ def _decoder(
 def _opener(
     path: Path, backend: str, is_depth: bool | None
 ) -> tuple[str, Callable[[Path], FrameDecoder]]:
-    """Return what opens a file, and the name of what it opens."""
+    """Return the kind of decoder, as a key of the cache, and the function that opens one."""
     if backend not in BACKENDS:
         raise ConfigError('backend', backend, f'allowed are {", ".join(BACKENDS)}')
     if backend != TORCHCODEC or is_depth:
@@ -127,7 +128,7 @@ def _opener(
 
 
 def _torchcodec_unless_depth(path: Path) -> FrameDecoder:
-    """Open a file by torchcodec, which cannot show codes of depth."""
+    """Open a file with torchcodec, or with pyav if it holds depth codes."""
     first = PyavDecoder(path)
     if len(first.shape) == 2:
         return first

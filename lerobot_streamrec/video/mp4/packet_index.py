@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What must be known of a video before its packets are copied into another file."""
+"""The survey of a video that is needed before its packets are copied to another file."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from av.container import InputContainer
 from lerobot_streamrec.errors import VideoError
 
 TOLERANCE_S = Fraction(1, 10_000)
-"""LeRobot's: a frame further from its instant is not found by readers."""
+"""LeRobot's tolerance: readers do not find a frame that is further from its instant."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoSurvey:
     """
-    One video, packet by packet; ``order[i]`` is the frame that the i-th packet of the file holds.
+    The packets of one video; ``order[i]`` is the frame in the i-th packet of the file.
 
     :param path: the file
-    :param fps: frames per second, what the frames stand on
-    :param traits: traits that must be equal for two files to be joined, by name
-    :param order: frame of each packet, in the order of the file
-    :param key_packets: places in ``order`` where decoding can begin
+    :param fps: frames per second; frame k is shown at ``k / fps``
+    :param traits: traits by name, which must be equal for two files to be joined
+    :param order: frame number of each packet, in file order
+    :param key_packets: indices of ``order`` where decoding can begin
     """
 
     path: Path
@@ -48,20 +48,20 @@ class VideoSurvey:
 
     @property
     def num_frames(self) -> int:
-        """How many frames the file has."""
+        """The number of frames in the file."""
         return len(self.order)
 
 
 def survey_video(path: Path, fps: int, *, to_first_error: bool = False) -> VideoSurvey:
     """
-    Read all packets of a video; nothing is decoded.
+    Read all packets of a video without decoding them.
 
     :param path: an MP4
     :param fps: frames per second of the dataset
-    :param to_first_error: of a file that breaks off, take the packets before; frames need only be
-        nearer to their place than to any other, and may be missing
-    :raise VideoError: if it cannot be read, or if its frames do not stand at ``k / fps``, each of
-        them once
+    :param to_first_error: True to accept a file that breaks off and survey the packets before;
+        frames may then be missing, or off their instant by less than a quarter of a period
+    :raise VideoError: if the file cannot be read, or its frames are not at ``k / fps``, one for
+        each k
     """
     order: list[int] = []
     keys: set[int] = set()
@@ -79,8 +79,8 @@ def survey_video(path: Path, fps: int, *, to_first_error: bool = False) -> Video
     frames = sorted(set(order)) if to_first_error else range(len(order))
     if sorted(order) != list(frames):
         raise VideoError(
-            f'{path} has {len(order)} frames, and they are not at 0, 1/{fps}, 2/{fps} ... s, '
-            'each once'
+            f'the {len(order)} frames of {path} are not at 0, 1/{fps}, 2/{fps} ... s, '
+            'one at each'
         )
     return VideoSurvey(path, fps, traits, tuple(order), frozenset(keys))
 
@@ -104,9 +104,9 @@ def _demuxed(
 
 def read_traits(path: Path) -> dict[str, object]:
     """
-    Read what must be equal for two files to be joined; looks at the beginning of the file only.
+    Read the traits that must be equal for two files to be joined, from the file's beginning alone.
 
-    :raise VideoError: if it cannot be read
+    :raise VideoError: if the file cannot be read
     """
     try:
         with av.open(str(path)) as container:
@@ -125,19 +125,21 @@ def _frame_of(
     at_s = packet.pts * packet.time_base
     frame = round(at_s * fps)
     if abs(at_s - Fraction(frame, fps)) >= tolerance_s:
-        raise VideoError(f'{path} has a frame at {float(at_s):.6f} s, which is no k / {fps} s')
+        raise VideoError(
+            f'{path} has a frame at {float(at_s):.6f} s, which is no multiple of 1/{fps} s'
+        )
     return frame
 
 
 def _traits(stream: av.VideoStream, num_streams: int) -> dict[str, object]:
     context = stream.codec_context
     if context is None:
-        # A file that was cut short may not even name its codec.
+        # A file that was cut short may not even state its codec.
         raise IndexError('its codec is not known')
     return {
         'codec': context.codec.canonical_name,
         'size': f'{context.width}x{context.height}',
-        # Of a format that is not known, PyAV 17 reads the name from nowhere: asked for first.
+        # PyAV 17 reads the name of an unknown format from invalid memory, hence the check.
         'pixel format': context.format.name if context.format else None,
         'colour matrix': int(context.colorspace),
         'colour range': int(context.color_range),
@@ -147,50 +149,53 @@ def _traits(stream: av.VideoStream, num_streams: int) -> dict[str, object]:
 
 
 def compatibility(one: VideoSurvey, other: VideoSurvey) -> str:
-    """Return why two videos cannot stand in one file; empty if they can."""
+    """Return why two videos cannot be joined; empty if they can."""
     if one.fps != other.fps:
         return f'their rates differ: {one.fps} and {other.fps} frames per second'
     return difference(one.traits, other.traits)
 
 
 def difference(traits: Mapping[str, object], others: Mapping[str, object]) -> str:
-    """Return in what the traits of two videos differ; empty if they do not."""
+    """Return how two videos differ, by their first unequal trait; empty if there is none."""
     for name, ours in traits.items():
         theirs = others[name]
         if ours != theirs:
             if isinstance(ours, bytes):
-                return f'their {name}s differ: they were encoded with other settings'
+                return f'their {name}s differ: they were encoded with different settings'
             return f'their {name} differs: {ours} and {theirs}'
     return ''
 
 
 def packets_of(video: VideoSurvey, first_frame: int, num_frames: int) -> range:
     """
-    Find the packets of some frames.
+    Return the range of packets that hold a range of frames.
 
-    :return: their places in the file
-    :raise VideoError: if they do not stand together, or if decoding cannot begin there
+    :return: indices of the packets in the file
+    :raise VideoError: if frames are missing, their packets are not contiguous, or the first frame
+        is no key frame
     """
     frames = range(first_frame, first_frame + num_frames)
     if not frames or not set(frames) <= set(video.order):
         raise VideoError(
             f'{video.path} has {video.num_frames} frames; {first_frame} to '
-            f'{first_frame + num_frames - 1} were asked for'
+            f'{first_frame + num_frames - 1} were requested'
         )
     begin = video.order.index(first_frame)
     if begin not in video.key_packets:
-        raise VideoError(f'{video.path} cannot be cut before frame {first_frame}: no key frame')
+        raise VideoError(
+            f'{video.path} cannot be cut before frame {first_frame}: it is no key frame'
+        )
     found = range(begin, begin + num_frames)
     if set(video.order[begin : found.stop]) != set(frames):
         raise VideoError(
             f'{video.path} cannot be cut at frames {first_frame} and {frames.stop}: '
-            'frames there lean on others beyond the cut'
+            'frames there depend on frames beyond the cut'
         )
     return found
 
 
 def cut_problem(video: VideoSurvey, first_frame: int, num_frames: int) -> str:
-    """Return why some frames cannot be copied by themselves; empty if they can."""
+    """Return why a range of frames cannot be copied on its own; empty if it can."""
     try:
         packets_of(video, first_frame, num_frames)
     except VideoError as error:

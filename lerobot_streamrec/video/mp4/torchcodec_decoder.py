@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Frames at given instants by torchcodec, where somebody has installed it."""
+"""Decoding of frames at given instants with torchcodec, if it is installed."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from lerobot_streamrec.errors import ConfigError, VideoError
 from lerobot_streamrec.video.mp4.frame_decoder import Pixels
 import numpy as np
 
-# What a broken file makes torchcodec raise, and values that a file does not tell.
+# Errors that torchcodec raises for broken files, and errors of values that a file does not state.
 _ERRORS = (RuntimeError, ValueError, OSError, LookupError, TypeError)
 
 
 @lru_cache(maxsize=1)
 def torchcodec_problem() -> str:
     """
-    Tell why torchcodec cannot be used; empty if it can.
+    Return why torchcodec cannot be used; empty if it can.
 
-    Loads it, and torch with it, which takes seconds.
+    Loads torchcodec and torch, which takes seconds.
     """
     if find_spec('torchcodec') is None:
         return 'it is not installed'
     try:
         import_module('torchcodec.decoders')
-    # Whatever a library says that does not fit to this torch or FFmpeg.
+    # A torchcodec that does not match this torch or FFmpeg may raise any error.
     except Exception as error:  # noqa: BLE001
         return f'it cannot be loaded ({_reason(error)})'
     return ''
@@ -50,18 +50,18 @@ def torchcodec_problem() -> str:
 
 class TorchcodecDecoder:
     """
-    Frames of colour by torchcodec. Owned by one thread at a time.
+    Decodes colour frames with torchcodec. Owned by one thread at a time.
 
-    The nearest frame is found where frames are evenly spaced, as in every dataset.
+    It finds the nearest frames if frames are evenly spaced, as in every dataset.
 
     :param path: a video file
     :raise ConfigError: if torchcodec cannot be used
-    :raise VideoError: if it cannot be read as a video
+    :raise VideoError: if the file cannot be read as a video
     """
 
     def __init__(self, path: Path) -> None:
         if problem := torchcodec_problem():
-            raise ConfigError('backend', 'torchcodec', f'{problem}; take pyav, or auto')
+            raise ConfigError('backend', 'torchcodec', f'{problem}; use pyav or auto')
         if not path.is_file():
             raise VideoError(f'{path} cannot be read as a video: there is no such file')
         self._path = path
@@ -77,18 +77,19 @@ class TorchcodecDecoder:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of a frame: ``(height, width, 3)``."""
+        """The shape of a frame: ``(height, width, 3)``."""
         return (*self._size, 3)
 
     def read(self, times_s: Sequence[Fraction]) -> Iterator[tuple[Fraction, Pixels]]:
         """
-        Find the frame that is nearest to each instant.
+        Yield the frame that is nearest to each instant.
 
-        :param times_s: seconds into the file
-        :return: for each: when the frame is shown, in seconds, and its pixels
+        :param times_s: instants in seconds into the file
+        :return: for each instant, the time at which the frame is shown, in seconds, and its pixels
         :raise VideoError: if the file cannot be decoded there
         """
-        # It finds the frame that is shown at an instant: half a period later, that is the nearest.
+        # torchcodec returns the frame shown at an instant. Half a period later, the frame that is
+        # shown is the one nearest to the instant.
         wanted = [
             float(min(max(one + self._half_period_s, self._begin_s), self._last_s))
             for one in times_s
@@ -96,7 +97,7 @@ class TorchcodecDecoder:
         try:
             batch = self._decoder.get_frames_played_at(wanted)
             if not self._is_shown_then(batch, wanted):
-                # Once it has come to the end of a file with reordered frames, 0.11 stays there.
+                # torchcodec 0.11 cannot leave the end of a file with reordered frames.
                 self._decoder = self._opened()
                 batch = self._decoder.get_frames_played_at(wanted)
             found = batch.pts_seconds.tolist()
@@ -110,12 +111,12 @@ class TorchcodecDecoder:
         return decoders.VideoDecoder(str(self._path), dimension_order='NHWC')
 
     def _is_shown_then(self, batch: Any, wanted: Sequence[float]) -> bool:
-        """Whether the frames of a batch are shown at the instants asked for."""
+        """Return True if the frames of a batch are shown at about the requested instants."""
         off_s = np.abs(np.asarray(batch.pts_seconds.tolist()) - wanted)
         return bool((off_s <= float(self._half_period_s * 5 / 2)).all())
 
     def close(self) -> None:
-        """Let go of the file. Idempotent."""
+        """Close the file. Idempotent."""
         self._decoder = None
 
 

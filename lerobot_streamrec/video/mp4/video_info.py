@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What a video file says of itself, and the packets in it."""
+"""The properties of a video file, and the writing of packets to a new one."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from av.container import InputContainer, OutputContainer
 from lerobot_streamrec.errors import DatasetCorruptError, EncoderError
 from lerobot_streamrec.video.mp4.damage_scan import bytes_missing
 
-# While the file grows, it is cut into fragments that can be read if the process is killed;
-# closing turns it into an ordinary MP4 in place.
+# A growing file consists of fragments, so that it can be read if the process is killed. Closing it
+# turns it into an ordinary MP4 in place.
 CONTAINER_OPTIONS = {'movflags': 'hybrid_fragmented', 'flush_packets': '1'}
 
 
 class PacketFile:
     """
-    Packet k is frame k and stands at ``k / fps``. Owned by one thread at a time.
+    An MP4 in which packet k is frame k, shown at ``k / fps``. Owned by one thread at a time.
 
-    :param path: file to make
-    :param template: a stream that tells what is said of all packets
+    :param path: file to create
+    :param template: a stream with the codec parameters of all packets
     :param fps: frames per second
-    :raise EncoderError: if it cannot be begun
+    :raise EncoderError: if the file cannot be created
     """
 
     def __init__(self, path: Path, template: av.VideoStream, fps: int) -> None:
@@ -57,8 +57,8 @@ class PacketFile:
         """
         Append a packet as the next frame.
 
-        :param packet: knows whether it is a key frame; its times are not looked at
-        :raise av.FFmpegError: whatever the disk says
+        :param packet: a packet that is marked if it is a key frame; its times are overwritten
+        :raise av.FFmpegError: if the disk fails
         """
         packet.stream = self._stream
         packet.time_base = self._period
@@ -71,17 +71,17 @@ class PacketFile:
         """
         Close the file.
 
-        :raise av.FFmpegError: whatever the disk says
+        :raise av.FFmpegError: if the disk fails
         """
         self._container.close()
 
     def abort(self) -> None:
-        """Close the file as it is; never raises."""
+        """Close the file as it is. Never raises."""
         close_quietly(self._container)
 
 
 def close_quietly(container: OutputContainer) -> None:
-    """Close a file as it is; never raises: the first error is already on its way."""
+    """Close a file as it is. Never raises, because an earlier error is already being reported."""
     with suppress(av.FFmpegError, OSError, ValueError):
         container.close()
 
@@ -92,14 +92,14 @@ _MICROSECONDS = 1_000_000
 @dataclass(frozen=True, slots=True)
 class VideoProbe:
     """
-    One video file.
+    The properties of one video file.
 
     :param path: the file
-    :param info: LeRobot's ``features[key]['info']``, encoder settings apart
-    :param duration_s: duration of the video, exact; 0 if the file does not tell
-    :param num_frames: frames that can be shown, counted
+    :param info: LeRobot's ``features[key]['info']``, without encoder settings
+    :param duration_s: exact duration of the video; 0 if the file does not state it
+    :param num_frames: number of frames that can be shown, by counting them
     :param size_bytes: size of the file
-    :param missing_bytes: bytes that the file lacks at its end; 0 if it is whole
+    :param missing_bytes: number of bytes missing at the end of the file; 0 if it is complete
     """
 
     path: Path
@@ -110,7 +110,7 @@ class VideoProbe:
     missing_bytes: int = 0
 
     def as_json(self) -> dict[str, object]:
-        """Return all of it for JSON; the duration as a float."""
+        """Return all properties for JSON, with the duration as a float."""
         return {
             'path': str(self.path),
             'duration_s': float(self.duration_s),
@@ -123,13 +123,13 @@ class VideoProbe:
 
 def probe_video(path: Path) -> dict[str, object]:
     """
-    Read what LeRobot stores of a video in ``features[key]['info']``, encoder settings apart.
+    Read what LeRobot stores about a video in ``features[key]['info']``, without encoder settings.
 
-    Whether a video is depth does not stand in the file: ``is_depth_map`` is False, as LeRobot's
-    own function says of a file alone.
+    The file does not state that a video is depth, so ``is_depth_map`` is always False, as in
+    LeRobot's own function.
 
     :param path: an MP4 file
-    :raise DatasetCorruptError: if it cannot be read as a video
+    :raise DatasetCorruptError: if the file cannot be read as a video
     """
     try:
         with av.open(str(path)) as container:
@@ -140,10 +140,10 @@ def probe_video(path: Path) -> dict[str, object]:
 
 def probe_file(path: Path) -> VideoProbe:
     """
-    Read what a file says of its video, and count its frames; nothing is decoded.
+    Read the properties of a video file, and count its frames without decoding them.
 
     :param path: a video file
-    :raise DatasetCorruptError: if it cannot be read as a video
+    :raise DatasetCorruptError: if the file cannot be read as a video
     """
     try:
         with av.open(str(path)) as container:
@@ -160,7 +160,7 @@ def _info(container: InputContainer) -> dict[str, object]:
     stream = _video_stream(container)
     rate = stream.base_rate
     if rate is None or stream.format is None:
-        raise ValueError('it does not tell its rate or its pixel format')
+        raise ValueError('it does not state its frame rate or its pixel format')
     return {
         'video.height': stream.height,
         'video.width': stream.width,
@@ -193,12 +193,12 @@ def _video_stream(container: InputContainer) -> av.VideoStream:
     if container.streams.video:
         return container.streams.video[0]
     if container.streams.audio:
-        raise ValueError('there is sound in it and no video')
+        raise ValueError('there is audio in it, but no video')
     raise ValueError('there is no video in it')
 
 
 def _duration_s(container: InputContainer) -> Fraction:
-    """Return how long the video lasts, as LeRobot finds it: sound may last longer."""
+    """Return the duration of the video stream, as LeRobot does; audio may last longer."""
     stream = container.streams.video[0]
     if stream.duration is not None and stream.time_base is not None:
         return stream.duration * stream.time_base
@@ -206,7 +206,7 @@ def _duration_s(container: InputContainer) -> Fraction:
 
 
 def _num_frames(container: InputContainer) -> int:
-    """Count frames that can be shown: a header may promise what was cut off since."""
+    """Count the frames that can be shown; the header may also count frames that were cut off."""
     count = 0
     packets = container.demux(container.streams.video[0])
     while True:

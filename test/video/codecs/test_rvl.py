@@ -67,7 +67,7 @@ def test_what_stands_behind_the_last_pixel_is_nobodys():
         (b'\xff' * 8 + b'\0' * 4, 'without end'),
         (bytes(8), 'an empty run'),
         (0x70000000.to_bytes(4, 'little'), 'beyond its end'),
-        (0x06111111.to_bytes(4, 'little'), 'has levels that no 16 bits hold'),
+        (0x06111111.to_bytes(4, 'little'), 'has levels that do not fit in 16 bits'),
     ],
 )
 def test_damage_is_named(data, said):

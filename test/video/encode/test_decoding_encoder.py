@@ -179,7 +179,8 @@ def test_broken_checksums_are_refused():
 
 @pytest.mark.parametrize(('height', 'width'), [(HEIGHT + 1, WIDTH), (HEIGHT, WIDTH - 1)])
 def test_another_size_than_the_header_told_is_refused(height, width):
-    with pytest.raises(UndecodableError, match=f'says {width}x{height} pixels, there are 64x48'):
+    said = f'says {width}x{height} pixels, but it holds 64x48'
+    with pytest.raises(UndecodableError, match=said):
         PictureDecoder('mjpeg').decode(picture(jpeg_file(patches()), 'mjpeg', height, width))
 
 

@@ -65,7 +65,7 @@ def test_metres_are_the_inverse_of_the_levels(decoder, codec):
 @pytest.mark.parametrize(
     ('data', 'said'),
     [
-        (png(np.zeros((HEIGHT, WIDTH), np.uint8)), 'kind gray;'),
+        (png(np.zeros((HEIGHT, WIDTH), np.uint8)), 'pixel format gray;'),
         (png(np.ones((HEIGHT, WIDTH), np.uint16))[:-30], 'png picture'),
         (b'no picture at all', 'png picture'),
     ],
@@ -78,5 +78,5 @@ def test_a_damaged_or_other_png_is_refused_and_the_next_one_read(decoder, data, 
 
 
 def test_a_png_of_another_size_than_its_message_said_is_refused(decoder):
-    with pytest.raises(UndecodableError, match='there are 3x2'):
+    with pytest.raises(UndecodableError, match='but it holds 3x2'):
         decoder.decode(picture(png(np.ones((2, 3), np.uint16)), 'png'))

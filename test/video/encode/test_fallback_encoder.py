@@ -118,7 +118,7 @@ def test_a_program_that_is_killed_costs_no_frame(name, vcodec, open_safely, show
     while not account.trouble:
         encoder.encode(picture(encoder.num_frames))
     encode_numbers(encoder, range(encoder.num_frames, 200))
-    assert 'was ended by SIGKILL, before its input ended' in account.trouble
+    assert 'was killed by SIGKILL before all frames were written to it' in account.trouble
     video = encoder.finish()
     check(video, shown, 200)
     assert video.trouble == account.trouble
@@ -151,7 +151,7 @@ def test_a_program_that_hangs_costs_its_deadline_and_no_frame(open_safely, shown
     encode_numbers(encoder, range(20, 120))
     video = encoder.finish()
     check(video, shown, 120)
-    assert 'took nothing and gave nothing for 0.3 s' in video.trouble
+    assert 'read no input and wrote no output for 0.3 s' in video.trouble
 
 
 def test_a_program_that_hangs_at_its_end_costs_no_frame(open_safely, shown):
@@ -160,7 +160,7 @@ def test_a_program_that_hangs_at_its_end_costs_no_frame(open_safely, shown):
     children()[0].suspend()
     video = encoder.finish()
     check(video, shown, 20)
-    assert 'h264 (backend ffmpeg) failed at its end' in video.trouble
+    assert 'h264 (backend ffmpeg) failed at the end of the video' in video.trouble
 
 
 RELAY = (
@@ -168,23 +168,23 @@ RELAY = (
 )
 FAKES = {
     'exits at once': ('sys.stderr.write("no device\\n"); sys.exit(1)', 'status 1.*no device'),
-    'ends well too early': ('stdin.read(5000); sys.exit(0)', 'exit status 0, before its input'),
+    'ends well too early': ('stdin.read(5000); sys.exit(0)', 'exit status 0 before all frames'),
     'prints garbage': (
         'stdout.write(b"garbage " * 100000); stdout.flush()\nwhile stdin.read(65536): pass',
-        'packets of 60 frames|cannot be read|exit status',
+        'packets for 60 frames|cannot be read|exit status',
     ),
-    'gives nothing': ('while stdin.read(65536): pass', '0 packets of 60 frames'),
+    'gives nothing': ('while stdin.read(65536): pass', '0 packets for 60 frames'),
     'swallows the last frames': (
         RELAY + f'real.stdin.write(stdin.read({FRAME_BYTES * 47})); real.stdin.close()\n'
         'stdout.write(real.stdout.read()); stdout.flush()\n'
         'real.wait()\nwhile stdin.read(65536): pass',
-        '47 packets of 60 frames',
+        '47 packets for 60 frames',
     ),
     'swallows a frame': (
         RELAY + f'data = stdin.read()\nframe = {FRAME_BYTES}\n'
         'real.stdin.write(data[:20 * frame] + data[21 * frame:]); real.stdin.close()\n'
         'stdout.write(real.stdout.read()); stdout.flush(); real.wait()',
-        '59 packets of 60 frames',
+        '59 packets for 60 frames',
     ),
     'breaks off in a packet': (
         RELAY + 'real.stdin.write(stdin.read()); real.stdin.close()\ndata = real.stdout.read()\n'
@@ -211,7 +211,8 @@ def test_a_program_that_takes_frames_for_ever_is_found_out(open_safely, shown, t
     encode_numbers(encoder, range(256))
     assert account.trouble == ''
     encode_numbers(encoder, range(256, 270))
-    assert 'failed at frame 256 (it took 257 frames and holds 257 back); all' in account.trouble
+    reason = 'it took 257 frames and wrote none of the last 257'
+    assert f'failed at frame 256 ({reason}); all' in account.trouble
     check(encoder.finish(), shown, 270)
 
 
@@ -316,7 +317,8 @@ def test_when_both_fail_both_are_told_and_the_longer_file_stays(
     with pytest.raises(EncoderError) as caught:
         encode_numbers(encoder, range(60))
     assert re.fullmatch(
-        rf'{HERE}: no memory; it encoded because h264 \(backend ffmpeg\) had failed: device lost',
+        rf'{HERE}: no memory; it had replaced h264 \(backend ffmpeg\), which had failed: '
+        'device lost',
         str(caught.value),
     )
     encoder.abort()

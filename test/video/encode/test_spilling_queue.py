@@ -225,7 +225,7 @@ def test_a_disk_that_takes_nothing_is_not_waited_for_without_end(tmp_path):
     assert spool.is_reached.wait(WAIT_S)
     queue.close()
     queue.wait_until_parked()
-    with pytest.raises(VideoError, match=r'test: the disk has not taken a frame for 0\.01 s'):
+    with pytest.raises(VideoError, match=r'test: the disk has not stored a frame for 0\.01 s'):
         queue.spill_rest()
     spool.go_on.set()
     wait_for(lambda: NAME not in [one.name for one in threading.enumerate()])
@@ -247,7 +247,7 @@ def test_a_disk_that_gives_nothing_back_is_not_waited_for_without_end(tmp_path):
     consumer = threading.Thread(target=lambda: items.append(queue.pop()))
     consumer.start()
     assert spool.is_reached.wait(WAIT_S)
-    with pytest.raises(VideoError, match=r'the disk has not given back a frame for 0\.01 s'):
+    with pytest.raises(VideoError, match=r'the disk has not returned a frame for 0\.01 s'):
         queue.wait_until_parked()
     spool.go_on.set()
     consumer.join(WAIT_S)

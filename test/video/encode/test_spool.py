@@ -172,7 +172,7 @@ def test_what_was_changed_on_the_disk_is_not_taken_for_a_picture(spool, tmp_path
     with (tmp_path / 'take' / 'front.spool').open('r+b') as file:
         file.seek(place.size_bytes - 3)
         file.write(b'xyz')
-    with pytest.raises(VideoError, match='is not there'):
+    with pytest.raises(VideoError, match='the record at byte 0 is damaged'):
         spool.read(place)
 
 

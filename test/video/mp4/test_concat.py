@@ -118,7 +118,7 @@ def test_a_cut_that_would_break_frames_is_refused(encode, tmp_path):
     video = survey_video(encode('long.mp4', 35), 30)
     assert 'no key frame' in cut_problem(video, 1, 3)
     assert 'lean on others' in cut_problem(video, 0, 2)
-    assert 'has 35 frames; 30 to 35 were asked for' in cut_problem(video, 30, 6)
+    assert 'has 35 frames; 30 to 35 were requested' in cut_problem(video, 30, 6)
     assert cut_problem(video, 0, 35) == ''
     with pytest.raises(VideoError, match='no key frame'):
         concatenate([Segment(video, 1, 3)], tmp_path / 'cut.mp4')
@@ -151,7 +151,7 @@ def test_what_cannot_be_joined_is_named(encode, tmp_path):
 
 def test_frames_off_the_grid_are_refused(encode, tmp_path):
     path = encode('a.mp4', fps=30)
-    with pytest.raises(VideoError, match='which is no k / 25 s'):
+    with pytest.raises(VideoError, match='which is no multiple of 1/25 s'):
         survey_video(path, 25)
     with pytest.raises(VideoError, match='not at 0, 1/60'):
         survey_video(path, 60)

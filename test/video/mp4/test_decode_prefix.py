@@ -100,7 +100,7 @@ def test_what_is_no_video_has_no_frames(tmp_path):
 
 def test_more_frames_than_there_are_cannot_be_copied(tmp_path):
     write_video(tmp_path / 'a.mp4')
-    with pytest.raises(VideoError, match=f'has {NUM_FRAMES} frames; 0 to 21 were asked for'):
+    with pytest.raises(VideoError, match=f'has {NUM_FRAMES} frames; 0 to 21 were requested'):
         copy_frames(tmp_path / 'a.mp4', tmp_path / 'b.mp4', 22, 30)
 
 

@@ -153,7 +153,7 @@ def test_what_is_in_use_is_closed_when_it_is_given_back(files, opened, lease):
     refused = []
 
     def want():
-        with pytest.raises(VideoError, match='the cache of decoders is closed') as caught, lease(
+        with pytest.raises(VideoError, match='the decoder cache is closed') as caught, lease(
             cache, files[1]
         ):
             pass

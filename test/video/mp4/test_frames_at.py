@@ -211,7 +211,7 @@ def test_torchcodec_is_asked_for_the_frame_shown_half_a_period_later(
 def test_a_torchcodec_that_is_missing_is_told(moving_video, monkeypatch):
     monkeypatch.setattr(torchcodec_decoder, 'find_spec', lambda _: None)
     monkeypatch.setattr(torchcodec_decoder, 'torchcodec_problem', torchcodec_problem.__wrapped__)
-    with pytest.raises(ConfigError, match=r"backend is 'torchcodec': it is not installed; take"):
+    with pytest.raises(ConfigError, match=r"backend is 'torchcodec': it is not installed; use"):
         frames_at(moving_video(), [0], backend='torchcodec')
 
 

@@ -77,9 +77,9 @@ def test_frames_that_were_cut_off_are_not_counted(moving_video, cut_video):
 
 
 def test_a_file_with_sound_alone_is_no_video(with_sound):
-    with pytest.raises(DatasetCorruptError, match='there is sound in it and no video'):
+    with pytest.raises(DatasetCorruptError, match='there is audio in it, but no video'):
         probe_video(with_sound('sound.m4a', has_video=False))
-    with pytest.raises(DatasetCorruptError, match='there is sound in it and no video'):
+    with pytest.raises(DatasetCorruptError, match='there is audio in it, but no video'):
         probe_file(with_sound('sound.m4a', has_video=False))
 
 

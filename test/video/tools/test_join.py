@@ -51,7 +51,10 @@ def test_files_are_shown_one_after_the_other(codec, moving_video, pixels_of, tmp
     [
         ({'height': 64}, 'their size differs: 64x48 and 64x64'),
         ({'codec': 'hevc'}, 'their codec differs: h264 and hevc'),
-        ({'codec': 'close'}, 'their codec headers differ: they were encoded with other settings'),
+        (
+            {'codec': 'close'},
+            'their codec headers differ: they were encoded with different settings',
+        ),
     ],
 )
 def test_files_of_other_kinds_are_named_both(other, reason, moving_video, tmp_path):
