@@ -48,7 +48,7 @@ def staged(root):
 @pytest.fixture
 def as_before(monkeypatch):
     """Let a recorder write pictures down without looking at any, as earlier releases did."""
-    monkeypatch.setattr(camera_take, 'CheckingEncoder', lambda spooling, *_, **__: spooling)
+    monkeypatch.setattr(camera_take, 'PictureEncoder', lambda spooling, *_, **__: spooling)
 
 
 def damaged_jpeg(bad):

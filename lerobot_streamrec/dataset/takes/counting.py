@@ -15,8 +15,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from lerobot_streamrec.depth_frame import METRES
@@ -24,8 +22,7 @@ from lerobot_streamrec.stats.depth_histogram import DepthHistogram, DepthMoments
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
 from lerobot_streamrec.video.codecs.depth_config import DepthConfig, DepthQuantiser
-from lerobot_streamrec.video.encode.encoder_link import CountingEncoder, DepthEncoder
-from lerobot_streamrec.video.encode.encoder_thread import VideoEncoder
+from lerobot_streamrec.video.encode.picture_encoder import ColourMeter, DepthMeter
 
 
 class PictureStatistics(Protocol):
@@ -39,22 +36,11 @@ class PictureStatistics(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Counting:
+def meter_of(
+    depth: DepthConfig | None, unit: str, *, height: int, width: int
+) -> tuple[ColourMeter | DepthMeter, PictureStatistics]:
     """
-    A counter of image statistics, and a function that puts it before an encoder.
-
-    :param counted: counter, owned by the encoder's thread until that thread has finished
-    :param before: function that wraps an encoder so that its frames are counted first
-    """
-
-    counted: PictureStatistics
-    before: Callable[[VideoEncoder], VideoEncoder]
-
-
-def counting_of(depth: DepthConfig | None, unit: str, *, height: int, width: int) -> Counting:
-    """
-    Make the counter of a camera; for depth, its chain also converts frames to video codes.
+    Make the meter of a camera and its counter, which the encoder's thread owns until it ends.
 
     :param depth: settings of a depth camera; None for a colour camera
     :param unit: unit of every depth image; empty for a colour camera
@@ -64,7 +50,6 @@ def counting_of(depth: DepthConfig | None, unit: str, *, height: int, width: int
     stride = lattice_stride(height, width)
     if depth is None:
         histogram = ImageHistogram()
-        return Counting(histogram, lambda video: CountingEncoder(video, histogram, stride))
-    quantiser = DepthQuantiser(depth, unit)
+        return ColourMeter(histogram, stride), histogram
     counter = DepthMoments(depth.depth_max) if unit == METRES else DepthHistogram()
-    return Counting(counter, lambda video: DepthEncoder(video, quantiser, counter, stride))
+    return DepthMeter(counter, stride, DepthQuantiser(depth, unit)), counter

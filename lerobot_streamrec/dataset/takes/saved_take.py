@@ -24,15 +24,15 @@ from pathlib import Path
 from typing import Any
 
 from lerobot_streamrec.dataset.format.take_record import TakenCamera
-from lerobot_streamrec.dataset.takes.counting import counting_of
+from lerobot_streamrec.dataset.takes.counting import meter_of
 from lerobot_streamrec.errors import DatasetCorruptError, EncoderError
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.codecs.depth_config import stored_depth
 from lerobot_streamrec.video.encode.decoders import decoded
-from lerobot_streamrec.video.encode.decoding_encoder import DecodingEncoder
 from lerobot_streamrec.video.encode.fallback_encoder import open_with_fallback
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
+from lerobot_streamrec.video.encode.picture_encoder import PictureEncoder
 from lerobot_streamrec.video.encode.unwritten_frames import EncoderAccount
 
 
@@ -56,11 +56,9 @@ class LateChain:
         stored = stored_depth(camera.encoder_info)
         depth, unit = (stored.config, stored.unit) if stored else (None, '')
         sizes = {'height': camera.height, 'width': camera.width}
-        counting = counting_of(depth, unit, **sizes)
+        meter, self.counted = meter_of(depth, unit, **sizes)
         self.file = open_with_fallback(target, config, EncoderAccount(), fps=fps, **sizes)
-        self.counted = counting.counted
-        self._counting = counting.before(self.file)
-        self._decoding = DecodingEncoder(self._counting, name, begin=self._begin)
+        self._pictures = PictureEncoder(self.file, name, meter, begin=self._begin)
         self._before: Callable[[], None] | None = None
 
     def show(self, frame: Any) -> None:
@@ -76,9 +74,9 @@ class LateChain:
             self._before = partial(self._encode_decoded, picture)
 
     def _encode_decoded(self, picture: Picture) -> None:
-        self._counting.encode(decoded(picture))
+        self._pictures.put(decoded(picture))
 
-    def _begin(self) -> None:
+    def _begin(self, _: PictureEncoder) -> None:
         if self._before is None:
             raise EncoderError('there is no picture that the first frame could repeat')
         self._before()
@@ -86,13 +84,13 @@ class LateChain:
     def push(self, picture: Any) -> None:
         """Encode an image; None repeats the one before it."""
         if picture is None:
-            self._decoding.repeat()
+            self._pictures.repeat()
         else:
-            self._decoding.encode(picture)
+            self._pictures.encode(picture)
 
     def finish(self) -> EncodedVideo:
         """Close the file and return a description of its video."""
-        return self._decoding.finish()
+        return self._pictures.finish()
 
 
 _log = logging.getLogger(__name__)

@@ -16,7 +16,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from lerobot_streamrec.dataset.format.take_record import (
@@ -25,7 +24,7 @@ from lerobot_streamrec.dataset.format.take_record import (
     TakenCamera,
     video_name,
 )
-from lerobot_streamrec.dataset.takes.counting import counting_of, PictureStatistics
+from lerobot_streamrec.dataset.takes.counting import meter_of, PictureStatistics
 from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.frame import EncodedPacket, Picture
 from lerobot_streamrec.recording.config import DEFERRED, PNG, RecorderConfig, StreamConfig
@@ -34,10 +33,10 @@ from lerobot_streamrec.video.codecs.depth_config import DEPTH_UNIT
 from lerobot_streamrec.video.codecs.picture_record import packed, unchanged
 from lerobot_streamrec.video.encode.copying_encoder import CopyingEncoder
 from lerobot_streamrec.video.encode.decoders import decoded
-from lerobot_streamrec.video.encode.decoding_encoder import CheckingEncoder, DecodingEncoder
 from lerobot_streamrec.video.encode.encoder_thread import EncoderThread, VideoEncoder
 from lerobot_streamrec.video.encode.fallback_encoder import open_with_fallback
 from lerobot_streamrec.video.encode.open_encoder import FileEncoder
+from lerobot_streamrec.video.encode.picture_encoder import PictureEncoder
 from lerobot_streamrec.video.encode.spool import Spool, SpoolingEncoder
 from lerobot_streamrec.video.encode.unwritten_frames import EncoderAccount
 
@@ -95,7 +94,7 @@ def open_camera(
     # Packets lean on each other in memory, are small, and to copy them is no work.
     is_packet = isinstance(picture, EncodedPacket)
     is_deferred = config.encode == DEFERRED and not is_packet
-    counting = counting_of(stream.depth, unit, height=height, width=width)
+    meter, counter = meter_of(stream.depth, unit, height=height, width=width)
     account = EncoderAccount()
 
     def open_mp4(target: Path) -> FileEncoder:
@@ -107,14 +106,19 @@ def open_camera(
         if is_deferred:
             pack = packed if config.deferred_format == PNG else unchanged
             spooling = SpoolingEncoder(spool_path, pack=pack)
-            begin = partial(spooling.encode, picture)
-            return CheckingEncoder(spooling, stream.key, account, begin, every=config.fps)
+            return PictureEncoder(
+                spooling,
+                stream.key,
+                account=account,
+                begin=lambda encoder: encoder.put(picture),
+                check_every=config.fps,
+            )
         video: VideoEncoder = (
             CopyingEncoder(path, open_mp4, fps=config.fps) if is_packet else open_mp4(path)
         )
-        counted = counting.before(video)
-        begin = partial(_encode_decoded, counted, picture)
-        return DecodingEncoder(counted, stream.key, account, begin)
+        return PictureEncoder(
+            video, stream.key, meter, account, lambda encoder: encoder.put(decoded(picture))
+        )
 
     thread = EncoderThread(
         stream.key,
@@ -127,11 +131,7 @@ def open_camera(
     )
     info = {**encoder.as_info(), **picture_info(stream, picture)}
     taken = TakenCamera(height, width, info, config_record(encoder))
-    return CameraTake(thread, counting.counted, taken, unit, account)
-
-
-def _encode_decoded(encoder: VideoEncoder, picture: Picture) -> None:
-    encoder.encode(decoded(picture))
+    return CameraTake(thread, counter, taken, unit, account)
 
 
 def encoder_for(encoder: EncoderConfig, picture: Picture) -> EncoderConfig:

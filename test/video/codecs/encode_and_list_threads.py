@@ -27,9 +27,9 @@ import sys
 
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs.config import EncoderConfig
-from lerobot_streamrec.video.encode.encoder_link import CountingEncoder
 from lerobot_streamrec.video.encode.encoder_thread import EncoderThread
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
+from lerobot_streamrec.video.encode.picture_encoder import ColourMeter, PictureEncoder
 import numpy as np
 
 CAP_SYS_NICE = 23
@@ -66,8 +66,10 @@ def main():
     before, watch = threads(), Watch()
     thread = EncoderThread(
         'front',
-        lambda: CountingEncoder(
-            Mp4Encoder(Path(sys.argv[1]), EncoderConfig(), fps=30, width=64, height=48), watch, 1
+        lambda: PictureEncoder(
+            Mp4Encoder(Path(sys.argv[1]), EncoderConfig(), fps=30, width=64, height=48),
+            'front',
+            ColourMeter(watch, 1),
         ),
         max_queue_bytes=1 << 24,
     )

@@ -22,9 +22,8 @@ from lerobot_streamrec.errors import UndecodableError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs import video_frame
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER, DepthConfig, DepthQuantiser
-from lerobot_streamrec.video.encode.decoding_encoder import DecodingEncoder
-from lerobot_streamrec.video.encode.encoder_link import DepthEncoder
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
+from lerobot_streamrec.video.encode.picture_encoder import DepthMeter, PictureEncoder
 from lerobot_streamrec.video.mp4.decode_prefix import decode_codes
 from lerobot_streamrec.video.mp4.video_info import probe_video
 import numpy as np
@@ -100,7 +99,7 @@ def counter():
 @pytest.fixture
 def chain(path, counter):
     quantiser = DepthQuantiser(DepthConfig(), MILLIMETRES)
-    return DecodingEncoder(DepthEncoder(open_mp4(path), quantiser, counter, 4), KEY)
+    return PictureEncoder(open_mp4(path), KEY, DepthMeter(counter, 4, quantiser))
 
 
 def test_what_is_counted_is_what_is_encoded(chain, counter, path):

@@ -27,8 +27,8 @@ from lerobot_streamrec.errors import BrokenEncoderError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.stats.image_histogram import ImageHistogram
 from lerobot_streamrec.video.codecs.real_time import ENCODER_NICENESS
-from lerobot_streamrec.video.encode.encoder_link import CountingEncoder
 from lerobot_streamrec.video.encode.encoder_thread import EncoderThread
+from lerobot_streamrec.video.encode.picture_encoder import ColourMeter, PictureEncoder
 import numpy as np
 import pytest
 
@@ -59,7 +59,8 @@ def start_thread():
 
     def start(open_encoder, counter=None, *, stride=1, max_queue_bytes=PLENTY):
         def open_counted():
-            return CountingEncoder(open_encoder(), counter or Counter(), stride)
+            meter = ColourMeter(counter or Counter(), stride)
+            return PictureEncoder(open_encoder(), KEY, meter)
 
         thread = EncoderThread(KEY, open_counted, max_queue_bytes=max_queue_bytes)
         started.append(thread)

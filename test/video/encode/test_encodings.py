@@ -27,8 +27,8 @@ from lerobot_streamrec.conversions.image import ENCODINGS, image_frame
 from lerobot_streamrec.stats.image_histogram import ImageHistogram
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.codecs.pixels import PIX_FMTS, rgb_pixels
-from lerobot_streamrec.video.encode.encoder_link import CountingEncoder
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
+from lerobot_streamrec.video.encode.picture_encoder import ColourMeter, PictureEncoder
 import numpy as np
 import pytest
 import raw_images
@@ -69,7 +69,7 @@ def test_colours(encoding, size, padding, is_bigendian, tmp_path):
     config = EncoderConfig(vcodec='h264', crf=1, preset='ultrafast', pix_fmt=pix_fmt)
     histogram = ImageHistogram()
     video = Mp4Encoder(tmp_path / 'a.mp4', config, fps=30, width=size[1], height=size[0])
-    encoder = CountingEncoder(video, histogram, 1)
+    encoder = PictureEncoder(video, 'front', ColourMeter(histogram, 1))
     encoder.encode(frame)
     encoder.finish()
     seen = decoded(tmp_path / 'a.mp4')

@@ -26,9 +26,8 @@ from lerobot_streamrec.frame import CompressedPicture, Frame
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.codecs.pixels import rgb_pixels
 from lerobot_streamrec.video.encode.decoders import PictureDecoder
-from lerobot_streamrec.video.encode.decoding_encoder import DecodingEncoder
-from lerobot_streamrec.video.encode.encoder_link import CountingEncoder
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
+from lerobot_streamrec.video.encode.picture_encoder import ColourMeter, PictureEncoder
 from lerobot_streamrec.video.encode.unwritten_frames import EncoderAccount
 import numpy as np
 from picture_files import jpeg_file, png_file
@@ -104,7 +103,7 @@ def open_chain(tmp_path):
         config = EncoderConfig(vcodec='h264', crf=1, preset='ultrafast', g=g)
         video = Mp4Encoder(tmp_path / 'a.mp4', config, fps=30, width=width, height=height)
         counter = Counter()
-        return DecodingEncoder(CountingEncoder(video, counter, 1), 'front'), counter
+        return PictureEncoder(video, 'front', ColourMeter(counter, 1)), counter
 
     return make
 
@@ -227,8 +226,8 @@ def test_what_came_before_the_first_picture_stands_for_it_if_it_is_damaged(tmp_p
     video = Mp4Encoder(tmp_path / 'a.mp4', config, fps=30, width=WIDTH, height=HEIGHT)
     rgb, later = patches(1), patches(2)
     account = EncoderAccount()
-    encoder = DecodingEncoder(
-        video, 'front', account, begin=lambda: video.encode(Frame(rgb, 'rgb24'))
+    encoder = PictureEncoder(
+        video, 'front', account=account, begin=lambda one: one.put(Frame(rgb, 'rgb24'))
     )
     encoder.encode(picture(jpeg_file(later)[:-100]))
     encoder.repeat()
