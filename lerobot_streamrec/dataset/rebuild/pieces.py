@@ -90,7 +90,7 @@ class Piece:
 
 
 def kept_episodes(chosen: Iterable[tuple[Catalog, EpisodeRow]]) -> tuple[Kept, ...]:
-    """Number the episodes of a new dataset in the given order."""
+    """Give the episodes of a new dataset numbers in the given order."""
     kept: list[Kept] = []
     from_index = 0
     for catalog, source in chosen:
