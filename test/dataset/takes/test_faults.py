@@ -305,7 +305,7 @@ def test_an_episode_in_doubt_stays_whole_and_nothing_is_written_after_it(
 
     monkeypatch.setattr('lerobot_streamrec.dataset.takes.open_dataset.Files', DyingFiles)
     writer = open_writer()
-    with pytest.raises(CommitError, match='cannot be told'):
+    with pytest.raises(CommitError, match='it is unknown whether the episode was saved'):
         writer.commit(make_draft())
     before = snapshot()
     is_dead.clear()
