@@ -112,7 +112,7 @@ class Transaction:
             if path.exists():
                 self._files.quarantine(path, 'uncommitted')
         except (DatasetError, OSError) as error:
-            _log.warning('%s could not be moved back: %s', path, error)
+            _log.warning('%s could not be moved to the quarantine folder: %s', path, error)
 
     def _return(self, source: Path, relative: PurePosixPath) -> None:
         path = self._files.path(relative)
