@@ -40,7 +40,7 @@ class Numbering:
     The default features of some rows.
 
     :param whole: the columns of whole numbers, ``(n,)`` per feature
-    :param timestamp: ``(n,)`` seconds since the begin of the episode
+    :param timestamp: ``(n,)`` seconds since the start of the episode
     """
 
     whole: Mapping[str, Ints]

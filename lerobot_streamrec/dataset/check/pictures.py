@@ -40,7 +40,7 @@ class Stretch:
     """
     A contiguous run of rows of one episode in a data file.
 
-    :param begin: the first row, counted from the begin of the file
+    :param begin: the first row, counted from the start of the file
     :param end: the row after the last one
     :param row: the episode's row in meta/episodes; below 0 if its values are not kept
     :param episode_index: the number that the rows state

@@ -158,7 +158,7 @@ def problems() -> Iterator[None]:
 
 
 def runs(values: Ints) -> Iterator[tuple[int, int]]:
-    """Yield the begin and the end of each run of equal values."""
+    """Yield the start and the end of each run of equal values."""
     if len(values):
         bounds = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
         yield from pairwise(bounds)

@@ -279,7 +279,7 @@ class _Frames:
     :param path: the file
     :param facts: the properties that the file states
     :param fps: the frame rate of the dataset
-    :param begins: the begin of each episode in the file, in seconds, ascending
+    :param begins: the start of each episode in the file, in seconds, ascending
     :param lengths: the length of each episode, in rows
     """
 
