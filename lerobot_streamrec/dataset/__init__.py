@@ -12,7 +12,8 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-LeRobot v3.0 on disk: the only importer of pyarrow, and the only writer below the root.
+LeRobot v3.0 datasets on disk.
 
-Nothing here knows of topics, threads of encoders or the ROS graph.
+Only this package imports pyarrow, and only this package writes below a dataset's root. It knows
+nothing about topics, encoder threads or the ROS graph.
 """

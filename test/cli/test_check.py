@@ -70,7 +70,7 @@ def test_json_is_all_that_stands_on_stdout(root):
         'episode_index': None,
         'feature': None,
         'message': (
-            'A temporary folder or file was left behind. It only takes room. '
+            'A temporary folder or file was left behind. It only takes up disk space. '
             'Move it out of the dataset.'
         ),
         'found': None,
@@ -110,7 +110,7 @@ def test_many_equal_findings_do_not_flood():
     assert text.count('b.mp4') == 1
     assert 'and 997 more like it' in text
     # What to do is said once for those that are alike.
-    assert text.count('Take the episode out') == 2
+    assert text.count('Remove the episode from') == 2
     assert '1001 errors, 0 warnings in somewhere' in text
 
 

@@ -160,7 +160,7 @@ def test_statistics_that_are_not_of_the_depth_are_found_and_repaired(
     path.write_text(json.dumps(wrong))
     (finding,) = check_dataset(recorded).findings
     assert (finding.feature, finding.path) == (key, 'meta/stats.json')
-    assert 'are not those of the pictures (mean)' in finding.what
+    assert 'are not those of the images (mean)' in finding.what
     repair_dataset(recorded)
     assert_clean(recorded)
     mean = read_dataset(recorded).stats[key]['mean']

@@ -104,7 +104,7 @@ def test_an_unknown_verdict_is_refused(rig, record):
 
 
 def test_nothing_can_be_said_of_no_episode(rig):
-    with pytest.raises(EpisodeStateError, match='no saved episode to say anything of'):
+    with pytest.raises(EpisodeStateError, match='no saved episode to annotate'):
         rig.recorder.annotate('verdict', 'success').result(WAIT_S)
 
 

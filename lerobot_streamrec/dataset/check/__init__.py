@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Looks at a dataset on disk, whoever wrote it, and says everything that is wrong with it.
+The check of a dataset on disk: it reports everything that is wrong, whoever wrote the dataset.
 
-Nothing here changes a file or is loaded while recording.
+Nothing here changes a file, and the recorder loads none of it while recording.
 """

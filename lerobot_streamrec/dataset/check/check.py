@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Checks a whole dataset."""
+"""The check of a whole dataset."""
 
 from __future__ import annotations
 
@@ -64,31 +64,32 @@ def check_dataset(
     is_locked: bool = False,
 ) -> CheckReport:
     """
-    Look for everything that is wrong with a LeRobot v3.0 dataset, whoever wrote it.
+    Find everything that is wrong with a LeRobot v3.0 dataset, whoever wrote it.
 
-    Reads only: takes no lock, and writes nothing below the root. Whatever a file holds becomes a
-    finding. Blocks as long as decoding all videos takes, or without it, reading all other files;
-    one data file, or one column of a large one, is in memory at a time.
+    The check only reads: it takes no lock and writes nothing below the root. Faulty content
+    becomes a finding, never an exception. The call blocks until all videos are decoded or, without
+    decoding, until all other files are read. Memory holds one data file at a time, or one column
+    of a large one.
 
     :param root: the dataset's folder
-    :param decode: decode all pictures; else the packets of videos are counted
-    :param progress: called in this thread, before each file
+    :param decode: True to decode all images and frames, False to count the packets of the videos
+    :param progress: called in this thread before each file
     :param is_locked: True if the caller holds the dataset's lock, so that no recorder runs
-    :raise ConfigError: if the root is no folder, or nothing in it is of a dataset
-    :raise DatasetError: if there is a pipe, a socket or a device, which is not opened
+    :raise ConfigError: if the root is not a folder or holds no part of a dataset
+    :raise DatasetError: if the root holds a pipe, a socket or a device, which would block readers
     """
     if not root.is_dir():
-        raise ConfigError('ROOT', str(root), 'it is no folder; give the folder of a dataset')
+        raise ConfigError('ROOT', str(root), 'it is not a folder; give the folder of a dataset')
     if not any((root / name).exists() for name in _FOLDERS):
         raise ConfigError(
-            'ROOT', str(root), 'it holds no LeRobot dataset; give the folder that meta stands in'
+            'ROOT', str(root), 'it holds no LeRobot dataset; give the folder that contains meta'
         )
     refuse_special_files(root)
     return _Check(root, decode, progress, is_locked).run()
 
 
 class _Check:
-    """One check, from the smallest file to the largest."""
+    """One check; it proceeds from the smallest files to the largest."""
 
     def __init__(
         self, root: Path, decode: bool, progress: Watcher | None, is_locked: bool
@@ -100,7 +101,7 @@ class _Check:
         self._findings = Findings()
 
     def run(self) -> CheckReport:
-        """Check everything."""
+        """Run all parts of the check and return the report."""
         holder = None if self._is_locked else lock_holder(self._root)
         if holder is not None:
             what = 'A recorder has the dataset open'
@@ -114,7 +115,7 @@ class _Check:
         report = self._check(info)
         if self._info_bytes() == before:
             return report
-        what = 'The dataset was written to while it was checked'
+        what = 'The dataset changed during the check'
         self._findings.add(CHANGED_MEANWHILE, str(INFO), what)
         return CheckReport(
             self._root,
@@ -151,10 +152,10 @@ class _Check:
         step = partial(self._step, 'statistics')
         check_episode_statistics(root, info, table, moments, findings, step)
         if len(table):
-            # A recorder that was interrupted leaves statistics of one episode more.
+            # An interrupted recorder leaves statistics that include one episode too many.
             compare = table.is_complete and len(table) == len(everything)
             check_dataset_statistics(root, info, moments, findings, compare=compare)
-        # What is referred to is not known if a part of meta/episodes cannot be read.
+        # If a part of meta/episodes is unreadable, the files that its episodes need are unknown.
         if table.is_complete:
             known = _files(everything) - _files(table)
             check_orphans(root, info, _files(table), known, findings)
@@ -169,7 +170,7 @@ class _Check:
         for finding in findings:
             if finding.episode_index is not None:
                 of_episode[finding.episode_index].append(finding)
-            # Which episodes lack the frames that broke is told of each of them.
+            # Episodes that lack broken frames have findings of their own (frame-count).
             elif finding.kind.harms_content and finding.kind is not BROKEN_FRAMES:
                 of_file[finding.path].append(finding)
         episodes = tuple(

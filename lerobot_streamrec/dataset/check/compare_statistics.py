@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Compares stated statistics with those of the rows and pictures."""
+"""The comparison of stated statistics with those of the rows and images."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ MOMENTS = ('min', 'max', 'mean', 'std')
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments:
     """
-    What the rows of a feature really are, per episode.
+    The actual moments of a feature, per episode.
 
-    :param count: ``(episodes,)`` rows, of a camera its frames; 0 where it is not known
-    :param values: per name in ``MOMENTS`` ``(episodes, d)``; NaN where it is not known
+    :param count: ``(episodes,)`` number of rows, or of frames of a camera; 0 if unknown
+    :param values: ``(episodes, d)`` for each name in ``MOMENTS``; NaN if unknown
     """
 
     count: Ints
@@ -50,7 +50,7 @@ class Moments:
 
     @classmethod
     def unknown(cls, num_episodes: int, width: int) -> Moments:
-        """Make room for so many episodes of a feature."""
+        """Return unknown moments for all episodes of a feature with ``width`` elements."""
         return cls(
             np.zeros(num_episodes, np.int64),
             {name: np.full((num_episodes, width), np.nan) for name in MOMENTS},
@@ -58,17 +58,18 @@ class Moments:
 
     def put(self, rows: Sequence[int], bounds: Sequence[int], values: Floats) -> None:
         """
-        Compute the moments of several episodes that follow each other.
+        Compute the moments of several consecutive episodes.
 
-        :param rows: the episodes' places; below 0: one that is not kept
-        :param bounds: rows at which episodes begin and end in ``values``: one more than ``rows``
-        :param values: ``(n, leading dimensions, d)``; those that are not finite make NaN
+        :param rows: the rows of the episodes in meta/episodes; moments are dropped if below 0
+        :param bounds: the rows of ``values`` at which episodes begin, and the end of the last
+        :param values: ``(n, leading dimensions, d)``; moments of values that are not finite are
+            NaN
         """
         starts, counts = np.asarray(bounds[:-1]), np.diff(bounds)
         pooled = counts * values.shape[1]
         flat = values.reshape(-1, values.shape[2])
         begins = starts * values.shape[1]
-        # Sums of what is not finite are meant to be so.
+        # Values that are not finite should yield sums that are not finite, without warnings.
         with np.errstate(invalid='ignore', over='ignore'):
             mean = np.add.reduceat(flat, begins, axis=0) / pooled[:, None]
             centred = (flat - np.repeat(mean, pooled, axis=0)) ** 2
@@ -88,16 +89,16 @@ class Moments:
         self.count[at[kept]] = counts[kept]
 
     def forget(self, row: int) -> None:
-        """Make one episode's moments unknown, whose rows are not what they were."""
+        """Mark the moments of one episode as unknown."""
         for values in self.values.values():
             values[row] = np.nan
         self.count[row] = 0
 
     def together(self) -> dict[str, Floats] | None:
         """
-        Return the moments of all episodes; None if those of one are not known.
+        Return the moments over all episodes.
 
-        :return: per name ``(d,)``
+        :return: ``(d,)`` for each name; None if the moments of an episode are unknown
         """
         weights = self.count.astype(np.float64)
         mean = self.values['mean']
@@ -114,15 +115,15 @@ class Moments:
         }
 
 
-# Statistics are taken before the lossy codec, the comparison is made behind it, and not with the
-# same frames.
+# The stated statistics were computed before the lossy codec; the comparison uses decoded frames,
+# and not the same ones.
 _CAMERA_TOLERANCE = 0.04
-# Of white noise in all channels, LeRobot's encoder settings keep 0.69 of the deviation.
+# LeRobot's encoder settings keep 0.69 of the standard deviation of white noise in all channels.
 _CODEC_LOSS = 0.35
 
-# LeRobot sums up in single precision; relative to the largest magnitude of the element.
+# Relative to the largest magnitude of the element, since LeRobot adds up in single precision.
 _TOLERANCES = {'min': 1e-5, 'max': 1e-5, 'mean': 1e-3, 'std': 1e-3}
-# LeRobot's quantiles are edges of a histogram, which stand a little outside of min and max.
+# LeRobot's quantiles are edges of histogram bins, which may lie slightly outside of min and max.
 _QUANTILE_TOLERANCE = 1e-3
 _ABSOLUTE = 1e-9
 
@@ -132,12 +133,12 @@ class Judged:
     """
     A statistic that is wrong.
 
-    :param kind: kind of finding
-    :param row: of which episode, by its place among those compared
-    :param name: name of the statistic
-    :param found: stated value
-    :param expected: actual value; empty if the stated value is impossible in any case
-    :param of_pictures: True if it was compared with pictures
+    :param kind: the kind of finding
+    :param row: the row of the episode in the compared arrays
+    :param name: the name of the statistic
+    :param found: the stated value
+    :param expected: the actual value; empty if the stated value is impossible for any data
+    :param of_pictures: True if the feature is a camera
     """
 
     kind: Kind
@@ -149,7 +150,7 @@ class Judged:
 
 
 def statistics_shape(info: CheckedInfo, key: str) -> tuple[int, ...]:
-    """Return the shape of a feature's statistics: leading dimensions are put together."""
+    """Return the shape of a feature's statistics, which pool the leading dimensions."""
     shape = info.features[key].shape or (1,)
     if key not in info.cameras:
         return shape[-1:]
@@ -165,13 +166,14 @@ def judge(
     count: Ints | None,
 ) -> list[Judged]:
     """
-    Compare statistics of one feature; all arrays have one row per episode.
+    Compare the statistics of one feature; all arrays have one row per episode.
 
     :param info: the usable part of info.json
     :param key: the feature
-    :param values: stated values, per name ``(n, d)``
-    :param truth: actual values, per name of ``MOMENTS`` ``(n, d)``, NaN where not known; or None
-    :param count: rows, ``(n,)``, 0 where not known; None if that is not known at all
+    :param values: the stated values, ``(n, d)`` for each name
+    :param truth: the actual values, ``(n, d)`` for each name in ``MOMENTS``, NaN if unknown; None
+        if all are unknown
+    :param count: ``(n,)`` numbers of rows, 0 if unknown; None if all are unknown
     """
     is_camera = key in info.cameras
     kind = WRONG_STATISTICS
@@ -186,7 +188,7 @@ def judge(
     if judging.found:
         return judging.found
     judging.add('count', values['count'] < 1)
-    # Of cameras it is frames or pixels, by who recorded them.
+    # The count of a camera is in frames or pixels, depending on the writer.
     if count is not None and not is_camera:
         expected = count[:, None].astype(np.float64)
         judging.add('count', (values['count'] != expected) & (expected > 0), expected)
@@ -200,7 +202,7 @@ def judge(
 
 
 class _Judging:
-    """Collects what is wrong with the statistics of one feature."""
+    """The faults found so far in the statistics of one feature."""
 
     def __init__(
         self, values: Mapping[str, Floats], kind: Kind, camera: DecodedCamera | None
@@ -213,7 +215,7 @@ class _Judging:
     def add(
         self, name: str, wrong: npt.NDArray[np.bool_], expected: Floats | None = None
     ) -> None:
-        """Take down the rows in which anything is wrong."""
+        """Add a fault for each row in which an element is wrong."""
         self.found.extend(
             Judged(
                 self._kind,
@@ -227,26 +229,26 @@ class _Judging:
         )
 
     def compare(self, truth: Mapping[str, Floats]) -> None:
-        """Compare moments; extremes of pictures do not survive the codec."""
+        """Compare the moments; cameras without min and max, which the codec does not preserve."""
         scale = np.maximum(np.abs(truth['min']), np.abs(truth['max']))
         for name in MOMENTS[2:] if self._camera else MOMENTS:
             tolerance = _TOLERANCES[name] * scale + _ABSOLUTE
             if self._camera:
                 tolerance = np.full_like(scale, _CAMERA_TOLERANCE * self._camera.extent)
-                # Depth beyond the video's is in the statistics alone.
+                # The video clips depth that is beyond its range; the statistics do not.
                 beyond = self._values['max'] > self._camera.extent * (1 + _QUANTILE_TOLERANCE)
                 tolerance[beyond] = np.inf
             if self._camera and name == 'std':
-                # It is only ever taken away by the codec: what is said may be more, never less.
+                # The codec only reduces deviation, so the stated one may be larger, never smaller.
                 lost = np.maximum(tolerance, _CODEC_LOSS * self._values[name])
                 tolerance = np.where(self._values[name] > truth[name], lost, tolerance)
-            # What is not known is no number, and differs from nothing.
+            # Unknown values are NaN, for which the comparison is False.
             wrong = np.abs(self._values[name] - truth[name]) > tolerance
             self.add(name, wrong, truth[name])
 
 
 def _quantiles(values: Mapping[str, Floats], *, of_pictures: bool) -> list[Judged]:
-    """Check their order alone: releases of LeRobot compute and merge them in different ways."""
+    """Check only the order: releases of LeRobot compute and merge quantiles differently."""
     if any(name not in values for name in QUANTILES):
         return []
     names = ('min', *QUANTILES, 'max')
@@ -279,22 +281,23 @@ def add_judged(
     findings: Findings,
 ) -> None:
     """
-    Take down what was judged wrong, one finding for all that is wrong with a feature.
+    Add the faults as findings: one for each kind, feature and episode.
 
-    :param episodes: episode_index per row that was compared; None: it was the whole dataset
+    :param episodes: the episode_index of each compared row; None if the statistics are those of
+        the whole dataset
     """
     grouped: dict[tuple[Kind, int], list[Judged]] = {}
     for one in judged:
         grouped.setdefault((one.kind, one.row), []).append(one)
     for (kind, row), group in grouped.items():
         first, names = group[0], ', '.join(dict.fromkeys(one.name for one in group))
-        truth = 'pictures' if first.of_pictures else 'rows'
+        truth = 'images' if first.of_pictures else 'rows'
         findings.add(
             kind,
             path,
             f'Statistics of {key} are not those of the {truth} ({names})'
             if first.expected
-            else f'Statistics of {key} cannot be so ({names})',
+            else f'Statistics of {key} are impossible ({names})',
             found=f'{first.name} {first.found}',
             expected=first.expected,
             episode=None if episodes is None else episodes[row],

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Checks the statistics of every episode, and those of the whole dataset."""
+"""The checks of the statistics of each episode and of the whole dataset."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def check_episode_statistics(
     """
     Check the statistics in every file of meta/episodes.
 
-    :param moments: moments of the rows and pictures, per feature
-    :param done: told how many files of how many were read
+    :param moments: the actual moments, per feature
+    :param done: called with the number of files read so far and the number of all files
     """
     rows_of: dict[str, list[int]] = {}
     for row, path in enumerate(table.meta_files):
@@ -97,7 +97,7 @@ def _check_table(
             findings.add(
                 WRONG_STATISTICS_SHAPE,
                 path,
-                f'Statistics of {key} are no numbers of the right shape',
+                f'Statistics of {key} are not numbers of the right shape',
                 found=error,
                 expected=f'shape {list(shape)}',
                 feature=key,
@@ -118,7 +118,7 @@ def _check_table(
 
 
 def _cells(stats: pa.Table, key: str, name: str, width: int) -> Floats:
-    """Return ``(rows, width)``; whatever it raises says what is wrong."""
+    """Return the column as ``(rows, width)``; errors are one of ``UNREADABLE``."""
     column = stats.column(f'stats/{key}/{name}')
     array = column.combine_chunks()
     while pa.types.is_nested(array.type):
@@ -143,8 +143,8 @@ def check_dataset_statistics(
     """
     Check meta/stats.json.
 
-    :param moments: moments of the rows and pictures, per feature
-    :param compare: True if they are comparable
+    :param moments: the actual moments, per feature
+    :param compare: True if the statistics and the moments are of the same episodes
     """
     raw = read_json(root, STATS, findings)
     if raw is None:
@@ -169,7 +169,7 @@ def check_dataset_statistics(
 def _values(
     entry: object, key: str, shape: tuple[int, ...], findings: Findings
 ) -> dict[str, Floats] | None:
-    """Read a feature's statistics, each ``(1, elements)``; None if they cannot be used."""
+    """Return a feature's statistics, each ``(1, elements)``; None if they cannot be used."""
     present = entry if isinstance(entry, dict) else {}
     lacking = [name for name in REQUIRED if name not in present]
     if lacking:
@@ -191,7 +191,7 @@ def _values(
         findings.add(
             WRONG_STATISTICS_SHAPE,
             _WHERE,
-            f'Statistics of {key} are no numbers of the right shape',
+            f'Statistics of {key} are not numbers of the right shape',
             found=error,
             expected=f'shape {list(shape)}',
             feature=key,
@@ -200,7 +200,7 @@ def _values(
 
 
 def _shaped(values: object, shape: tuple[int, ...]) -> Floats:
-    """Return ``(1, elements)``; whatever it raises says what is wrong."""
+    """Return the values as ``(1, elements)``; errors are one of ``UNREADABLE``."""
     array = np.asarray(values, dtype=np.float64)
     if array.shape != shape:
         raise ValueError(f'shape {list(array.shape)}')

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Checks that the rows of meta/episodes follow from each other, and agree with info.json."""
+"""Checks that the rows of meta/episodes agree with each other and with info.json."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ from lerobot_streamrec.dataset.format.layout import INFO
 import numpy as np
 
 TOLERANCE_S = 1e-4
-"""How far from its place LeRobot finds a frame."""
+"""The greatest distance from its stated time at which LeRobot finds a frame, in seconds."""
 
 SPAN_TOLERANCE_S = 1e-3
-"""Durations are sums of what containers say, in ticks of down to 1e-4 s."""
+"""The tolerance for durations: sums of container times, whose ticks are as long as 1e-4 s."""
 
 
 def committed_episodes(table: EpisodeTable, info: CheckedInfo, findings: Findings) -> EpisodeTable:
     """
-    Compare the totals, and leave out what an interrupted save has left behind.
+    Compare the totals, and leave out episodes that an interrupted save left behind.
 
-    :return: the episodes that count
+    :return: the committed episodes
     """
     total, frames = info.totals.get('episodes'), info.totals.get('frames')
     if total is not None and len(table) > total and _rest_is_uncommitted(table, total, frames):
@@ -66,7 +66,7 @@ def committed_episodes(table: EpisodeTable, info: CheckedInfo, findings: Finding
             findings.add(
                 WRONG_TOTAL,
                 str(INFO),
-                f'{name} is not what the episodes sum up to',
+                f'{name} is not the total of the episodes',
                 found=said,
                 expected=counted,
             )
@@ -74,7 +74,7 @@ def committed_episodes(table: EpisodeTable, info: CheckedInfo, findings: Finding
 
 
 def _rest_is_uncommitted(table: EpisodeTable, total: int, frames: int | None) -> bool:
-    """Tell an interrupted save, whose files are its own, from a wrong total."""
+    """Return True for an interrupted save, which has files of its own, unlike a wrong total."""
     shared = {
         *table.data_files[:total],
         *table.meta_files[:total],
@@ -83,7 +83,7 @@ def _rest_is_uncommitted(table: EpisodeTable, total: int, frames: int | None) ->
 
 
 def check_order(table: EpisodeTable, findings: Findings) -> None:
-    """Check that episodes stand in order, without gaps, and their rows likewise."""
+    """Check that the episodes and their rows are in order and without gaps."""
     _check_indices(table, findings)
     for row in np.flatnonzero(table.length <= 0).tolist():
         findings.add(
@@ -96,14 +96,14 @@ def check_order(table: EpisodeTable, findings: Findings) -> None:
         )
     wrong = table.to_index - table.from_index != table.length
     before = np.concatenate(([0], table.to_index[:-1])) if len(table) else table.to_index
-    # What stands before an unreadable file's rows is not known.
+    # If a file is unreadable, the end of the previous episode is unknown.
     if table.is_complete:
         wrong |= table.from_index != before
     for row in np.flatnonzero(wrong).tolist():
         findings.add(
             WRONG_ROW_RANGE,
             table.meta_files[row],
-            'dataset_from_index and dataset_to_index do not follow from the episodes before',
+            'dataset_from_index and dataset_to_index do not continue the previous episode',
             found=f'{table.from_index[row]} to {table.to_index[row]}',
             expected=f'{before[row]} to {before[row] + table.length[row]}',
             episode=int(table.index[row]),
@@ -113,7 +113,7 @@ def check_order(table: EpisodeTable, findings: Findings) -> None:
             findings.add(
                 WRONG_META_FILE,
                 path,
-                'The row names another file as its own',
+                'The row states that it is in another file',
                 found=said,
                 expected=path,
                 episode=int(table.index[row]),
@@ -128,7 +128,7 @@ def _check_indices(table: EpisodeTable, findings: Findings) -> None:
         findings.add(
             DUPLICATE_EPISODE,
             table.meta_files[rows[-1]],
-            f'The episode stands there {len(rows)} times',
+            f'meta/episodes has the episode {len(rows)} times',
             found=f'rows {some(rows)} of meta/episodes',
             expected='one row',
             episode=value,
@@ -138,7 +138,7 @@ def _check_indices(table: EpisodeTable, findings: Findings) -> None:
         findings.add(
             MISSING_EPISODE,
             FOLDER,
-            'Numbers of episodes are left out, and those after them stand at the wrong place',
+            'Episode numbers are missing, so that later episodes are at the wrong position',
             found=f'no episode {missing}',
             expected=f'0 to {values[-1]}',
         )
@@ -147,7 +147,7 @@ def _check_indices(table: EpisodeTable, findings: Findings) -> None:
         findings.add(
             MISPLACED_EPISODE,
             table.meta_files[row],
-            f'Row {row} of meta/episodes holds another episode',
+            f'Row {row} of meta/episodes holds the wrong episode',
             found=index[row],
             expected=order[row],
             episode=int(index[row]),
@@ -155,7 +155,7 @@ def _check_indices(table: EpisodeTable, findings: Findings) -> None:
 
 
 def _missing(values: list[int]) -> str:
-    """List the gaps in ascending numbers, without counting through them."""
+    """Return the gaps between ascending numbers as a text; large gaps take no more time."""
     gaps = []
     following = 0
     for value in values:
@@ -174,7 +174,7 @@ def check_spans(table: EpisodeTable, fps: float, findings: Findings) -> None:
             duration = int(table.length[row]) / fps
             expected = behind.get(path, 0.0)
             sound = np.isfinite([begin, end]).all() and begin >= -TOLERANCE_S
-            # Frames between two episodes harm nobody; those that two episodes share do.
+            # Unused frames between two episodes are harmless, frames shared by both are not.
             sound = sound and abs(end - begin - duration) < SPAN_TOLERANCE_S
             if not sound or begin < expected - 0.5 / fps:
                 findings.add(

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Reads meta/episodes as far as it can be read."""
+"""The reader of meta/episodes for the check, which keeps all that can be read."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ _T = TypeVar('_T')
 @dataclass(frozen=True, slots=True, eq=False)
 class VideoSpans:
     """
-    Where a camera's frames are, per episode.
+    The positions of a camera's frames, per episode.
 
-    :param files: paths below the root; empty where that is not known
-    :param begin: seconds into the file; NaN where that is not known
-    :param end: seconds into the file, one frame period after the last frame's
+    :param files: the paths below the root; empty if unknown
+    :param begin: the time of the first frame in the file, in seconds; NaN if unknown
+    :param end: the time one frame period after the last frame, in seconds; NaN if unknown
     """
 
     files: list[str]
@@ -80,15 +80,15 @@ class EpisodeTable:
     """
     The rows of meta/episodes, in the readers' order. All sequences have one entry per row.
 
-    :param index: episode_index
-    :param length: rows of data
-    :param from_index: global number of the first row
-    :param to_index: global number after the last row
-    :param data_files: paths below the root
-    :param meta_files: the file this row stands in
-    :param said_meta_files: the file that the row itself names; empty if it names none
-    :param tasks: None where they are not known
-    :param videos: per video key
+    :param index: the column episode_index
+    :param length: the number of rows of the episode in data
+    :param from_index: the number of its first row in the dataset
+    :param to_index: the number after that of its last row
+    :param data_files: the paths of the data files below the root
+    :param meta_files: the path of the file that contains the row
+    :param said_meta_files: the path that the row states for itself; empty if it states none
+    :param tasks: the tasks of the episode; None if unknown
+    :param videos: the positions of the frames, per video key
     :param is_complete: True if every file could be read
     """
 
@@ -107,7 +107,7 @@ class EpisodeTable:
         return len(self.index)
 
     def first(self, count: int) -> EpisodeTable:
-        """Return the first so many rows."""
+        """Return a table of the first ``count`` rows."""
         return EpisodeTable(
             self.index[:count],
             self.length[:count],
@@ -129,15 +129,15 @@ def read_episodes(
     root: Path, info: CheckedInfo, findings: Findings, done: Callable[[int, int], None]
 ) -> EpisodeTable:
     """
-    Read every file of meta/episodes; what cannot be read is left out, and is a finding.
+    Read every file of meta/episodes; unusable parts are left out and become findings.
 
-    :param done: told how many files of how many were read
+    :param done: called with the number of files read so far and the number of all files
     """
     paths = parquet_below(root, FOLDER)
     parts = _Parts(info)
     if not paths and info.totals.get('episodes'):
-        # LeRobot writes the last episodes' rows when it ends, not when it is killed.
-        what = 'No file says where the rows and videos of episodes are'
+        # LeRobot writes the rows of the last episodes at its end, and never if it is killed.
+        what = 'No file states the positions of the rows and frames of episodes'
         findings.add(MISSING_FILE, FOLDER, what, expected=f'{FOLDER}/*/*.parquet')
         parts.is_complete = False
     for number, path in enumerate(paths):
@@ -167,7 +167,7 @@ def read_episodes(
 
 @dataclass
 class _Parts:
-    """What was read so far: per column one part per file."""
+    """The content that was read so far: for each column, one part per file."""
 
     info: CheckedInfo
     numbers: dict[str, list[Ints]] = field(default_factory=dict)
@@ -178,7 +178,7 @@ class _Parts:
     is_complete: bool = True
 
     def table(self) -> EpisodeTable:
-        """Put the parts together."""
+        """Return the parts as one table."""
         numbers = {
             name: np.concatenate(self.numbers.get(name) or [np.zeros(0, np.int64)])
             for name in _NUMBERS
@@ -219,13 +219,13 @@ class _Parts:
 
 
 def _read(file: pq.ParquetFile, path: str, parts: _Parts, findings: Findings) -> bool:
-    """Take over a file's rows; False if they cannot be used."""
+    """Add the rows of a file; return False if they cannot be used."""
     present = set(file.schema_arrow.names)
     extra = [name for name in file.schema_arrow.names if name not in parts.first_columns]
     if not parts.first_columns:
         parts.first_columns = frozenset(present)
     elif extra:
-        what = 'The first file of meta/episodes lacks columns of this one'
+        what = 'The first file of meta/episodes lacks columns of this file'
         findings.add(UNEVEN_COLUMNS, path, what, found=some(extra))
     videos = [
         f'videos/{key}/{name}' for key in parts.info.video_keys for name in (*_PLACES, *_SPAN)
@@ -237,7 +237,7 @@ def _read(file: pq.ParquetFile, path: str, parts: _Parts, findings: Findings) ->
         return False
     wanted = [*_NUMBERS, *(f'{FOLDER}/{name}' for name in _PLACES), 'tasks', *videos]
     table = file.read(columns=[name for name in wanted if name in present])
-    # Everything is converted before anything is kept, so that all columns stay equally long.
+    # Convert all columns before adding any, so that all of them stay equally long.
     numbers = {name: integers(table.column(name)) for name in _NUMBERS}
     spans, files = {}, {}
     for key in parts.info.video_keys:
@@ -267,7 +267,7 @@ def _tasks(table: pa.Table, path: str, findings: Findings) -> list[Sequence[str]
     tasks = table.column('tasks').to_pylist()
     wrong = [one for one in tasks if not _is_list_of_texts(one)]
     if wrong:
-        what = 'The tasks of some episodes are no lists of texts'
+        what = 'The tasks of some episodes are not lists of texts'
         findings.add(WRONG_TASK, path, what, found=some(wrong), expected='lists of texts')
     return [one if isinstance(one, list) else None for one in tasks]
 

@@ -12,9 +12,9 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Every kind of finding: its code, how bad it is, and what to do.
+Every kind of finding with its code, its severity and the advice for the user.
 
-Codes are stable: scripts read them from ``streamrec check --json``.
+The codes are stable, since scripts read them from ``streamrec check --json``.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from lerobot_streamrec.installed import streamrec_command
 
 _E, _W = Severity.ERROR, Severity.WARNING
 
-_RESTORE = 'Restore the file from a copy, or leave out the episodes that need it'
-_REBUILD = 'Write the dataset anew from its sound episodes'
-_TAKE_OUT = 'Take the episode out of the dataset'
+_RESTORE = 'Restore the file from a backup, or remove the episodes that need it'
+_REBUILD = 'Rebuild the dataset from its sound episodes'
+_TAKE_OUT = 'Remove the episode from the dataset'
 _AWAY = 'Move it out of the dataset'
 
 # Files
@@ -34,63 +34,67 @@ MISSING_FILE = Kind('missing-file', _E, f'{_RESTORE}.', True)
 UNREADABLE_FILE = Kind('unreadable-file', _E, f'{_RESTORE}.', True)
 UNREADABLE_VIDEO = Kind('unreadable-video', _E, f'{_RESTORE}.', True)
 ORPHAN_ROWS = Kind(
-    'orphan-rows', _E, f'Readers read it with the others, which shifts their rows. {_AWAY}.'
+    'orphan-rows', _E, f'Readers include its rows, which shifts the rows behind them. {_AWAY}.'
 )
 STRAY_FILE = Kind(
-    'stray-file', _E, f'Readers read every parquet file that stands there, and fail. {_AWAY}.'
+    'stray-file', _E, f'Readers open every parquet file in this folder and fail on it. {_AWAY}.'
 )
-ORPHAN_FILE = Kind('orphan-file', _W, f'It only takes room. {_AWAY}.')
+ORPHAN_FILE = Kind('orphan-file', _W, f'It only takes up disk space. {_AWAY}.')
 LEFTOVER_IMAGES = Kind(
-    'leftover-images', _W, 'An interrupted recording left them. Delete them.'
+    'leftover-images', _W, 'An interrupted recording left them behind. Delete them.'
 )
 UNFINISHED_TAKE = Kind(
     'unfinished-take',
     _W,
-    'A recorder was interrupted. Open the dataset with it again: it moves the take away.',
+    'A recorder was interrupted. Open the dataset with the recorder again; it saves, quarantines '
+    'or discards the take, as its settings say.',
 )
 UNENCODED_EPISODE = Kind(
     'unencoded-episode',
     _W,
-    'It is saved, but not in the dataset yet. Start the recorder, or run '
+    'The episode is saved, but not part of the dataset yet. Start the recorder, or run '
     f'`{streamrec_command("encode", "ROOT")}`.',
 )
 LINK_OUT_OF_ROOT = Kind(
     'link-out-of-root',
     _W,
-    'The dataset is not whole without what stands there. Replace the link by a copy.',
+    'The dataset is incomplete without the target. Replace the link with a copy of its target.',
 )
 RECORDER_RUNS = Kind(
-    'recorder-runs', _W, 'What it saves now may look unfinished. Check again when it has ended.'
+    'recorder-runs', _W, 'An episode that it is saving looks unfinished. Check again afterwards.'
 )
 CHANGED_MEANWHILE = Kind(
-    'changed-meanwhile', _W, 'What was found may be of two states. Check again.'
+    'changed-meanwhile', _W, 'The findings may mix two states of the dataset. Check again.'
 )
 UNCOMMITTED_EPISODE = Kind(
     'uncommitted-episode',
     _W,
-    'A recorder was interrupted while saving. Open the dataset with it again: it moves it away.',
+    'A recorder was interrupted while saving. Open the dataset with the recorder again; it '
+    'moves the files of the episode out of the way.',
 )
 UNCOMMITTED_TASK = Kind(
     'uncommitted-task',
     _W,
-    'A recorder was interrupted while saving. Open the dataset with it again: it takes it out.',
+    'A recorder was interrupted while saving. Open the dataset with the recorder again; it '
+    'removes the surplus tasks.',
 )
 
 # meta/info.json
-WRONG_INFO = Kind('wrong-info', _E, 'Put the right value into meta/info.json.')
+WRONG_INFO = Kind('wrong-info', _E, 'Correct the value in meta/info.json.')
 WRONG_VERSION = Kind('wrong-version', _E, 'Convert the dataset to v3.0, and check again.')
 WRONG_STORAGE = Kind(
     'wrong-storage',
     _E,
     'Only parquet and MP4 files can be read. Convert the dataset, and check again.',
 )
-WRONG_TOTAL = Kind('wrong-total', _E, 'Put the right number into meta/info.json.')
-WRONG_SPLITS = Kind('wrong-splits', _W, 'Put the right range into meta/info.json.')
-WRONG_FEATURE = Kind('wrong-feature', _E, 'Describe the feature as it is in meta/info.json.')
+WRONG_TOTAL = Kind('wrong-total', _E, 'Correct the number in meta/info.json.')
+WRONG_SPLITS = Kind('wrong-splits', _W, 'Correct the range in meta/info.json.')
+WRONG_FEATURE = Kind('wrong-feature', _E, 'Correct its description in meta/info.json.')
 WRONG_VIDEO_INFO = Kind(
     'wrong-video-info',
     _W,
-    'Tools that encode anew go by it. Put what the video is into meta/info.json.',
+    'Tools that re-encode videos rely on it. Write the properties of the video into '
+    'meta/info.json.',
 )
 
 # meta/tasks.parquet
@@ -98,20 +102,22 @@ WRONG_TASK = Kind('wrong-task', _E, f'{_REBUILD}.')
 TASKS_OUT_OF_ORDER = Kind(
     'tasks-out-of-order',
     _E,
-    'Readers take a task by its place, so episodes get the wrong one. Sort the rows.',
+    'Readers look up a task by its row, so episodes get the wrong task. Sort the rows by '
+    'task_index.',
 )
 TASKS_WITHOUT_INDEX = Kind(
     'tasks-without-index',
     _E,
-    'Readers get numbers in place of the texts. Write the file with pandas, task as the index.',
+    'Readers get numbers instead of task texts. Write the file with pandas, with the tasks as '
+    'the index.',
 )
-DUPLICATE_TASK = Kind('duplicate-task', _W, 'Give their rows one task_index.')
+DUPLICATE_TASK = Kind('duplicate-task', _W, 'Give all rows with the same task one task_index.')
 
 # Other tables in meta to which rows refer, such as subtasks.parquet
 WRONG_INDEX_TABLE = Kind(
     'wrong-index-table',
     _W,
-    '`merge` needs the table. Write it anew, with each row at the place that its number says.',
+    '`merge` needs the table. Write it again, with its rows numbered 0, 1, ... in order.',
 )
 INDEX_OUT_OF_TABLE = Kind(
     'index-out-of-table',
@@ -122,12 +128,14 @@ INDEX_OUT_OF_TABLE = Kind(
 # Columns of parquet files
 MISSING_COLUMN = Kind('missing-column', _E, f'{_RESTORE}.', True)
 EXTRA_COLUMN = Kind(
-    'extra-column', _E, 'Readers refuse it. Take it out, or describe it in meta/info.json.'
+    'extra-column',
+    _E,
+    'Readers refuse the file. Remove the columns, or describe them in meta/info.json.',
 )
 UNEVEN_COLUMNS = Kind(
     'uneven-columns',
     _E,
-    f'LeRobot expects the columns of the first file in all files, and refuses others. {_REBUILD}.',
+    f'LeRobot refuses files with columns that the first file lacks. {_REBUILD}.',
 )
 WRONG_COLUMN_TYPE = Kind('wrong-column-type', _E, f'{_REBUILD}.', True)
 WRONG_SHAPE = Kind('wrong-shape', _E, f'{_TAKE_OUT}.', True)
@@ -137,14 +145,18 @@ MISSING_VALUE = Kind('missing-value', _E, f'{_TAKE_OUT}.', True)
 MISSING_EPISODE = Kind('missing-episode', _E, f'{_REBUILD}.')
 DUPLICATE_EPISODE = Kind('duplicate-episode', _E, f'{_REBUILD}.')
 MISPLACED_EPISODE = Kind(
-    'misplaced-episode', _E, f'Readers take an episode by its place. {_REBUILD}.'
+    'misplaced-episode', _E, f'Readers look up an episode by its row. {_REBUILD}.'
 )
 EMPTY_EPISODE = Kind('empty-episode', _E, f'{_TAKE_OUT}.', True)
 WRONG_ROW_RANGE = Kind('wrong-row-range', _E, f'{_REBUILD}.')
-WRONG_EPISODE_TASKS = Kind('wrong-episode-tasks', _W, f'Readers go by the rows. {_REBUILD}.')
-WRONG_META_FILE = Kind('wrong-meta-file', _W, f'Only tools that edit go by it. {_REBUILD}.')
+WRONG_EPISODE_TASKS = Kind(
+    'wrong-episode-tasks', _W, f'Readers use the tasks of the rows. {_REBUILD}.'
+)
+WRONG_META_FILE = Kind(
+    'wrong-meta-file', _W, f'Only tools that edit datasets rely on it. {_REBUILD}.'
+)
 WRONG_TIMESTAMPS = Kind(
-    'wrong-timestamps', _E, f'Rows would show pictures of another moment. {_REBUILD}.'
+    'wrong-timestamps', _E, f'Readers show frames of another moment. {_REBUILD}.'
 )
 
 # data
@@ -153,53 +165,61 @@ ROWS_OUT_OF_ORDER = Kind('rows-out-of-order', _E, f'{_TAKE_OUT}.', True)
 DUPLICATE_ROW = Kind('duplicate-row', _E, f'{_TAKE_OUT}.', True)
 FRAME_INDEX_GAP = Kind('frame-index-gap', _E, f'{_TAKE_OUT}.', True)
 WRONG_INDEX = Kind('wrong-index', _E, f'{_REBUILD}.')
-MISPLACED_ROWS = Kind('misplaced-rows', _E, f'Readers take a row by its place. {_REBUILD}.')
+MISPLACED_ROWS = Kind('misplaced-rows', _E, f'Readers look up a row by its place. {_REBUILD}.')
 UNKNOWN_ROWS = Kind('unknown-rows', _E, f'{_REBUILD}.')
-TIMESTAMP_OFF_GRID = Kind('timestamp-off-grid', _E, f'Its picture is not found. {_REBUILD}.')
+TIMESTAMP_OFF_GRID = Kind('timestamp-off-grid', _E, f'Readers miss its frame. {_REBUILD}.')
 TASK_INDEX_OUT_OF_RANGE = Kind('task-index-out-of-range', _E, f'{_TAKE_OUT}.', True)
-NOT_FINITE = Kind('not-finite', _E, f'Training on it fails. {_TAKE_OUT}.', True)
+NOT_FINITE = Kind('not-finite', _E, f'Training on such values fails. {_TAKE_OUT}.', True)
 UNREADABLE_PICTURE = Kind('unreadable-picture', _E, f'{_TAKE_OUT}.', True)
 
 # Videos
 FRAME_COUNT = Kind('frame-count', _E, f'{_TAKE_OUT}.', True)
 TRUNCATED_VIDEO = Kind(
-    'truncated-video', _E, 'Restore it from a copy; frames that are there can be kept.'
+    'truncated-video',
+    _E,
+    'Restore the file from a backup; the frames that are still there can be kept.',
 )
 BROKEN_FRAMES = Kind('broken-frames', _E, f'{_TAKE_OUT}.', True)
-FRAMES_OFF_GRID = Kind('frames-off-grid', _E, f'Readers do not find them. {_TAKE_OUT}.', True)
+FRAMES_OFF_GRID = Kind('frames-off-grid', _E, f'Readers miss such frames. {_TAKE_OUT}.', True)
 SURPLUS_FRAMES = Kind(
     'surplus-frames',
     _E,
-    'It may have one frame too many from the middle on. Compare its pictures with its rows.',
+    'The surplus frame may be in the middle, so that all later frames belong to other rows. '
+    'Compare the frames of the episode with its rows.',
 )
 WRONG_PICTURE_SIZE = Kind('wrong-picture-size', _E, f'{_TAKE_OUT}.', True)
 WRONG_FRAME_RATE = Kind(
-    'wrong-frame-rate', _E, f'Readers find frames by the rate. {_TAKE_OUT}.', True
+    'wrong-frame-rate', _E, f'Readers look up frames by the rate. {_TAKE_OUT}.', True
 )
 VIDEO_TOO_LONG = Kind(
     'video-too-long',
     _W,
-    'Beyond 1024 s readers in single precision miss frames. Split the file by episodes.',
+    'Readers that compute in single precision miss frames beyond 1024 s. Split the file between '
+    'two episodes.',
 )
 
 # Statistics
-MISSING_STATISTICS = Kind('missing-statistics', _E, 'Compute meta/stats.json anew.')
+MISSING_STATISTICS = Kind('missing-statistics', _E, 'Recompute meta/stats.json.')
 MISSING_QUANTILES = Kind(
-    'missing-quantiles', _W, 'Policies that normalise by quantiles need them. Compute them.'
+    'missing-quantiles',
+    _W,
+    'Policies that normalise with quantiles need them. Recompute meta/stats.json.',
 )
 MISSING_EPISODE_STATISTICS = Kind(
-    'missing-episode-statistics', _W, f'Only tools that edit need them. {_REBUILD}.'
+    'missing-episode-statistics', _W, f'Only tools that edit datasets need them. {_REBUILD}.'
 )
-WRONG_STATISTICS_SHAPE = Kind('wrong-statistics-shape', _E, 'Compute the statistics anew.')
+WRONG_STATISTICS_SHAPE = Kind('wrong-statistics-shape', _E, 'Recompute the statistics.')
 WRONG_STATISTICS = Kind(
-    'wrong-statistics', _E, 'Training would normalise by them. Compute the statistics anew.'
+    'wrong-statistics', _E, 'Training would normalise with them. Recompute the statistics.'
 )
 WRONG_CAMERA_STATISTICS = Kind(
     'wrong-camera-statistics',
     _E,
-    'Training may normalise by them. Compute the statistics anew.',
+    'Training may normalise with them. Recompute the statistics.',
 )
-WRONG_QUANTILES = Kind('wrong-quantiles', _E, 'Compute the statistics anew.')
+WRONG_QUANTILES = Kind('wrong-quantiles', _E, 'Recompute the statistics.')
 WRONG_NUMBERING_STATISTICS = Kind(
-    'wrong-numbering-statistics', _W, 'No policy learns from them; leave them, or compute them.'
+    'wrong-numbering-statistics',
+    _W,
+    'No policy learns from them. Leave them as they are, or recompute them.',
 )

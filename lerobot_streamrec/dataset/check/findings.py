@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Findings of the check, and the report that they make."""
+"""The findings of a check and the report that contains them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from pathlib import Path
 
 
 class Severity(Enum):
-    """How bad a finding is."""
+    """The severity of a finding."""
 
     ERROR = 'error'
-    """Readers fail, or learn wrong things."""
+    """Readers fail or learn wrong things."""
     WARNING = 'warning'
-    """Worth knowing; readers get along."""
+    """Readers cope with the dataset, but its owner should know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,11 @@ class Kind:
     """
     A way in which a dataset can be wrong.
 
-    :param code: stable, for machines
-    :param severity: severity of every finding of this kind
-    :param advice: advice, as a sentence
-    :param harms_content: True if rows or pictures themselves are lost or doubtful; what is not
-        so can be mended by writing the dataset anew from its rows and pictures
+    :param code: a stable code for scripts
+    :param severity: the severity of every finding of this kind
+    :param advice: what to do about it, as one or more sentences
+    :param harms_content: True if rows or images themselves are lost or doubtful. Other findings
+        can be repaired by rebuilding the dataset from its rows and images.
     """
 
     code: str
@@ -51,15 +51,15 @@ class Kind:
 @dataclass(frozen=True, slots=True)
 class Finding:
     """
-    One thing that is wrong.
+    One thing that is wrong with a dataset.
 
-    :param kind: its code, severity and advice
+    :param kind: the kind of finding, which has the code, the severity and the advice
     :param path: the file, relative to the root
-    :param what: which thing it is about, as the beginning of a sentence
-    :param found: actual value; empty if there is nothing to show
-    :param expected: right value; empty if there is nothing to show
-    :param episode_index: if it is about one episode
-    :param feature: if it is about one feature
+    :param what: the fault, as a sentence without its full stop
+    :param found: the actual value; empty if there is no value to show
+    :param expected: the correct value; empty if there is no value to show
+    :param episode_index: the episode concerned; None if the finding is not about one episode
+    :param feature: the feature concerned; None if the finding is not about one feature
     """
 
     kind: Kind
@@ -72,12 +72,12 @@ class Finding:
 
     @property
     def is_error(self) -> bool:
-        """Whether readers fail or learn wrong things."""
+        """True if readers fail or learn wrong things."""
         return self.kind.severity is Severity.ERROR
 
     @property
     def fact(self) -> str:
-        """What is wrong, as a sentence."""
+        """The fault with its values, as a sentence."""
         parts = [
             f'found {self.found}' if self.found else '',
             f'expected {self.expected}' if self.expected else '',
@@ -87,11 +87,11 @@ class Finding:
 
     @property
     def message(self) -> str:
-        """What is wrong and what to do, in sentences."""
+        """The fault and the advice, in sentences."""
         return f'{self.fact} {self.kind.advice}'
 
     def as_json(self) -> dict[str, object]:
-        """Return all of it in JSON's types."""
+        """Return the finding as an object for JSON."""
         return {
             'severity': self.kind.severity.value,
             'code': self.kind.code,
@@ -105,7 +105,7 @@ class Finding:
 
 
 class Findings:
-    """Collects findings. Owned by the thread that checks."""
+    """The findings collected so far; owned by the thread that checks."""
 
     def __init__(self) -> None:
         self._all: list[Finding] = []
@@ -122,17 +122,17 @@ class Findings:
         feature: str | None = None,
     ) -> None:
         """
-        Take down a finding; see ``Finding`` for what the parameters mean.
+        Add a finding; ``Finding`` describes the other parameters.
 
-        :param found: any value; shown shortened
-        :param expected: any value; shown shortened
+        :param found: the actual value, of any type; long texts are shortened
+        :param expected: the correct value, of any type; long texts are shortened
         """
         self._all.append(
             Finding(kind, path, what, shown(found), shown(expected), episode, feature)
         )
 
     def sorted(self) -> tuple[Finding, ...]:
-        """Return all of them, errors first, by code, file and episode."""
+        """Return all findings, errors first, then ordered by code, file and episode."""
         return tuple(
             sorted(
                 self._all,
@@ -150,9 +150,9 @@ _MAX_SHOWN = 200
 
 
 def shown(value: object) -> str:
-    """Return a value as a short text of one line."""
+    """Return a value as a short text on one line."""
     text = value if isinstance(value, str) else str(value)
-    # It becomes a part of a sentence, which brings its own full stop.
+    # The text becomes a part of a sentence, which has its own full stop.
     text = ' '.join(text.split()).rstrip('.')
     return text if len(text) <= _MAX_SHOWN else f'{text[: _MAX_SHOWN - 3]}...'
 
@@ -167,11 +167,11 @@ def some(values: Iterable[object], limit: int = 5) -> str:
 @dataclass(frozen=True, slots=True)
 class Progress:
     """
-    How far a check is.
+    The progress of a check.
 
-    :param step: part that is being looked at, in one word
-    :param done: files of this step that are done
-    :param total: files of this step
+    :param step: the name of the current step, in one word
+    :param done: number of files of this step that are done
+    :param total: number of files of this step
     """
 
     step: str
@@ -182,13 +182,13 @@ class Progress:
 @dataclass(frozen=True, slots=True)
 class EpisodeHealth:
     """
-    What became of one episode.
+    The state of one episode.
 
-    :param episode_index: as meta/episodes says
-    :param num_rows: as meta/episodes says
-    :param rows_readable: True if all its rows were found and read
-    :param frames_present: per video key, whether there was a frame for each row
-    :param findings: about this episode, or about a whole file that it needs
+    :param episode_index: the episode's number in meta/episodes
+    :param num_rows: the number of rows that meta/episodes states
+    :param rows_readable: True if all rows of the episode were found and read
+    :param frames_present: per video key, True if each row has a frame
+    :param findings: the findings about this episode or about a whole file that it needs
     """
 
     episode_index: int
@@ -199,21 +199,21 @@ class EpisodeHealth:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all rows and a frame for each of them are there."""
+        """True if all rows are there and each has a frame in every video."""
         return self.rows_readable and all(self.frames_present.values())
 
     @property
     def is_sound(self) -> bool:
-        """Whether it is complete and nothing that is wrong is about it."""
+        """True if the episode is complete and no error concerns it."""
         return self.is_complete and not any(one.is_error for one in self.findings)
 
     @property
     def can_be_kept(self) -> bool:
-        """Whether its rows and pictures are right, if not all that is said of them."""
+        """True if its rows and images are intact, even if their description is wrong."""
         return self.is_complete and not any(one.kind.harms_content for one in self.findings)
 
     def as_json(self) -> dict[str, object]:
-        """Return all of it in JSON's types; of findings their codes."""
+        """Return the state as an object for JSON; the findings appear as codes."""
         return {
             'episode_index': self.episode_index,
             'num_rows': self.num_rows,
@@ -231,11 +231,11 @@ class CheckReport:
     The result of a check.
 
     :param root: the dataset's folder
-    :param decoded: True if pictures were decoded; if not, their number was checked alone
-    :param num_rows: rows that were read
-    :param video_keys: features with videos
-    :param findings: errors first
-    :param episodes: in the order of meta/episodes; empty if that could not be read
+    :param decoded: True if images and frames were decoded, False if they were only counted
+    :param num_rows: number of rows that were read
+    :param video_keys: the features with videos
+    :param findings: all findings, errors first
+    :param episodes: the episodes in the order of meta/episodes; empty if that is unreadable
     """
 
     root: Path
@@ -247,25 +247,25 @@ class CheckReport:
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """Findings over which readers fail or learn wrong things."""
+        """The findings that make readers fail or learn wrong things."""
         return tuple(one for one in self.findings if one.is_error)
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """Findings that are worth knowing."""
+        """The findings with which readers cope."""
         return tuple(one for one in self.findings if not one.is_error)
 
     @property
     def is_whole(self) -> bool:
-        """Whether there is no error."""
+        """True if there is no error."""
         return not self.errors
 
     def sound_episodes(self) -> tuple[int, ...]:
-        """Return the episodes whose files can be read and that no error is about."""
+        """Return the episodes whose files can be read and that no error concerns."""
         return tuple(one.episode_index for one in self.episodes if one.is_sound)
 
     def as_json(self) -> dict[str, object]:
-        """Return all of it in JSON's types."""
+        """Return the report as an object for JSON."""
         return {
             'root': str(self.root),
             'whole': self.is_whole,

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Checks meta/info.json, and reads of it what the other checks need."""
+"""The check of meta/info.json, which also provides its content to the other checks."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ _TOTALS = ('episodes', 'frames', 'tasks')
 @dataclass(frozen=True, slots=True)
 class CheckedInfo:
     """
-    What is usable of info.json.
+    The usable part of info.json.
 
     :param fps: rows per second, above 0
-    :param features: those whose description can be used
-    :param totals: totals of ``episodes``, ``frames``, ``tasks``; those that are whole numbers
-    :param data_path: template
-    :param video_path: template
+    :param features: the features whose description can be used
+    :param totals: the totals of ``episodes``, ``frames`` and ``tasks``, without unusable ones
+    :param data_path: the template of the paths of data files
+    :param video_path: the template of the paths of videos
     """
 
     fps: float
@@ -71,31 +71,31 @@ class CheckedInfo:
 
     @property
     def video_keys(self) -> tuple[str, ...]:
-        """Features whose frames stand in MP4 files."""
+        """The features whose frames are in MP4 files."""
         return tuple(key for key, spec in self.features.items() if spec.is_video)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Features that are columns of the data files."""
+        """The features that are columns of the data files."""
         return tuple(key for key, spec in self.features.items() if not spec.is_video)
 
     @property
     def numeric(self) -> tuple[str, ...]:
-        """Features made of numbers."""
+        """The features that consist of numbers."""
         left_out = (*_TEXTS, *_PICTURES)
         return tuple(key for key, spec in self.features.items() if spec.dtype not in left_out)
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """Features made of pictures, in MP4 files or in columns."""
+        """The features that consist of images, in MP4 files or in columns."""
         return tuple(key for key, spec in self.features.items() if spec.dtype in _PICTURES)
 
     def data_file(self, chunk_index: int, file_index: int) -> str:
-        """Return a data file's path below the root."""
+        """Return the path of a data file below the root."""
         return _filled(self.data_path, chunk_index, file_index, '')
 
     def video_file(self, video_key: str, chunk_index: int, file_index: int) -> str:
-        """Return a video's path below the root."""
+        """Return the path of a video below the root."""
         return _filled(self.video_path, chunk_index, file_index, video_key)
 
 
@@ -109,7 +109,7 @@ def _filled(template: str, chunk_index: int, file_index: int, video_key: str) ->
 
 
 def check_info(root: Path, findings: Findings) -> CheckedInfo | None:
-    """Check info.json; None if nothing else can be checked without it."""
+    """Check info.json; return None if it is too broken for any other check."""
     try:
         raw, faults = load_object(read_small_file(root / INFO))
     except FileNotFoundError:
@@ -140,7 +140,7 @@ def check_info(root: Path, findings: Findings) -> CheckedInfo | None:
         fps=float(raw['fps']),
         features=_features(raw['features'], {fault.feature for fault in faults}),
         totals=totals,
-        # A path that is wrong, but below the root, still tells where files are.
+        # A wrong template below the root still gives the paths of the files.
         data_path=raw['data_path'] if is_path_below_root(raw.get('data_path')) else DATA_PATH,
         video_path=raw['video_path'] if is_path_below_root(raw.get('video_path')) else VIDEO_PATH,
     )
@@ -163,21 +163,21 @@ def _add_faults(faults: Sequence[Fault], findings: Findings) -> None:
 
 
 def _check_splits(splits: object, total_episodes: object, findings: Findings) -> None:
-    # Only the one split that writers write; others are somebody's own affair.
+    # All writers make this one split. Other splits are made by users, who may choose any range.
     if not isinstance(splits, dict) or set(splits) != {'train'}:
         return
     if splits['train'] != f'0:{total_episodes}':
         findings.add(
             WRONG_SPLITS,
             _WHERE,
-            'splits leaves out episodes, or counts too many',
+            'splits does not contain exactly the episodes of the dataset',
             found=splits['train'],
             expected=f'0:{total_episodes}',
         )
 
 
 def _features(raw: Mapping[str, Any], unusable: Set[str | None]) -> dict[str, FeatureSpec]:
-    """Take over the descriptions that can be used; the default features are always known."""
+    """Return the usable features; the default features are known without a description."""
     described = {
         key: parse_feature(entry)
         for key, entry in raw.items()

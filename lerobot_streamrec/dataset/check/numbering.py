@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Checks the columns that number an episode's rows: LeRobot's five own features."""
+"""The check of LeRobot's five default features, which number the rows of an episode."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ import numpy as np
 @dataclass(frozen=True, slots=True, eq=False)
 class Numbering:
     """
-    The numbers of some rows.
+    The default features of some rows.
 
-    :param whole: per name of a feature ``(n,)``
-    :param timestamp: seconds into the episode, ``(n,)``
+    :param whole: the columns of whole numbers, ``(n,)`` per feature
+    :param timestamp: ``(n,)`` seconds since the start of the episode
     """
 
     whole: Mapping[str, Ints]
     timestamp: Floats
 
     def part(self, begin: int, end: int) -> Numbering:
-        """Return those of the rows from begin to before end."""
+        """Return the values of the rows from ``begin`` to before ``end``."""
         whole = {name: values[begin:end] for name, values in self.whole.items()}
         return Numbering(whole, self.timestamp[begin:end])
 
 
 @dataclass(frozen=True, slots=True)
 class _Episode:
-    """An episode's identity, for findings."""
+    """The episode and the file to which findings are attributed."""
 
     findings: Findings
     path: str
@@ -78,15 +78,16 @@ def check_numbering(
     findings: Findings,
 ) -> None:
     """
-    Check the numbers of one episode's rows.
+    Check the default features of one episode's rows.
 
-    :param rows: all rows of the episode that stand together
-    :param path: the file they stand in
+    :param rows: the contiguous rows of the episode
+    :param path: the file that contains the rows
     :param table: the episodes
-    :param row: the episode's place in it
-    :param begin: rows of all episodes before
+    :param row: the episode's row in the table
+    :param begin: number of rows of all previous episodes
     :param fps: rows per second
-    :param tasks: by task_index; None if not known
+    :param tasks: the tasks by task_index; None if unknown
+    :param findings: the collection to which faults are added
     """
     episode = _Episode(findings, path, int(table.index[row]))
     _check_frame_index(rows, {begin, int(table.from_index[row])}, episode)
@@ -100,8 +101,8 @@ def _check_frame_index(rows: Numbering, begins: set[int], episode: _Episode) -> 
     """
     Check frame_index, and index against it.
 
-    :param begins: what index may begin with; more than one if meta/episodes contradicts itself,
-        which is a finding of its own
+    :param begins: the allowed first values of index; more than one if meta/episodes contradicts
+        itself, which is a finding of its own
     """
     frame_index, index = rows.whole['frame_index'], rows.whole['index']
     expected = np.arange(len(frame_index))
@@ -109,18 +110,18 @@ def _check_frame_index(rows: Numbering, begins: set[int], episode: _Episode) -> 
     if len(wrong):
         found = f'{frame_index[wrong[0]]} in row {wrong[0]} of the episode'
         if len(np.unique(frame_index)) < len(frame_index):
-            episode.add(DUPLICATE_ROW, 'frame_index comes more than once', found, wrong[0])
+            episode.add(DUPLICATE_ROW, 'frame_index has duplicate values', found, wrong[0])
         elif (np.diff(frame_index) < 0).any():
-            episode.add(ROWS_OUT_OF_ORDER, 'frame_index does not ascend', found, wrong[0])
+            episode.add(ROWS_OUT_OF_ORDER, 'frame_index is not ascending', found, wrong[0])
         else:
-            episode.add(FRAME_INDEX_GAP, 'frame_index leaves out numbers', found, wrong[0])
-    # A row that is lost or doubled takes its index along.
+            episode.add(FRAME_INDEX_GAP, 'frame_index has gaps', found, wrong[0])
+    # The index of a lost or duplicate row is lost or duplicate as well, which is no further fault.
     candidates = [begin + numbers for begin in begins for numbers in (expected, frame_index)]
     if not any((index == candidate).all() for candidate in candidates):
         off = np.flatnonzero(index != candidates[0])[0]
         episode.add(
             WRONG_INDEX,
-            'index does not count the rows of the dataset',
+            'index does not number the rows of the dataset',
             f'{index[off]} in row {off} of the episode',
             candidates[0][off],
         )
@@ -135,7 +136,7 @@ def _check_timestamps(rows: Numbering, fps: float, episode: _Episode) -> None:
     if len(off):
         episode.add(
             TIMESTAMP_OFF_GRID,
-            f'timestamp of {len(off)} rows is not frame_index / fps',
+            f'The timestamp of {len(off)} rows is not frame_index / fps',
             f'{rows.timestamp[off[0]]:.6f} s in row {off[0]} of the episode',
             f'{expected[off[0]]:.6f} s',
         )
@@ -148,14 +149,14 @@ def _check_tasks(
     if unknown:
         episode.add(
             TASK_INDEX_OUT_OF_RANGE,
-            'task_index has no row in meta/tasks.parquet',
+            'Values of task_index have no row in meta/tasks.parquet',
             some(unknown),
             f'0 to {len(tasks) - 1}',
         )
     elif isinstance(said, list) and {str(task) for task in said} != {tasks[i] for i in indices}:
         episode.add(
             WRONG_EPISODE_TASKS,
-            'meta/episodes names other tasks than the rows have',
+            'The tasks in meta/episodes are not those of the rows',
             some(said),
             some(tasks[index] for index in indices),
         )

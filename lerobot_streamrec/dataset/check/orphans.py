@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Looks for what stands below the root and belongs to no episode."""
+"""The search for files below the root that belong to no episode."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _IMAGES = 'images'
 
 
 def check_links(root: Path, findings: Findings) -> None:
-    """Find symbolic links to what is not below the root, and dangling ones."""
+    """Find symbolic links whose target is not below the root."""
     inside = root.resolve()
     for relative in _entries(root, links=True):
         try:
@@ -58,17 +58,17 @@ def check_links(root: Path, findings: Findings) -> None:
 
 
 def check_leftovers(root: Path, *, is_recording: bool, findings: Findings) -> None:
-    """Find what interrupted recordings left, their own and LeRobot's."""
+    """Find the files that interrupted recordings left behind, including LeRobot's."""
     takes = [] if is_recording else sorted((root / STAGING).glob('*'))
     saved = [one for one in takes if (one / SAVED).is_file()]
     if len(takes) > len(saved):
-        findings.add(UNFINISHED_TAKE, str(STAGING), 'A take was never finished')
+        findings.add(UNFINISHED_TAKE, str(STAGING), 'A take was not finished')
     for one in saved:
         where = one.relative_to(root).as_posix()
         findings.add(UNENCODED_EPISODE, where, 'An episode waits to be encoded')
     pictures = sum(is_left_by_recording(f'{_IMAGES}/{one}') for one in _entries(root / _IMAGES))
     if pictures:
-        what = 'Single pictures were left behind'
+        what = 'Single images were left behind'
         findings.add(LEFTOVER_IMAGES, _IMAGES, what, found=f'{pictures} files')
     for path in sorted(root.glob('tmp*')):
         what = 'A temporary folder or file was left behind'
@@ -79,10 +79,10 @@ def check_orphans(
     root: Path, info: CheckedInfo, referenced: set[str], known: set[str], findings: Findings
 ) -> None:
     """
-    Find files that no episode refers to.
+    Find files to which no episode refers.
 
-    :param referenced: files of the episodes
-    :param known: files whose findings are made already
+    :param referenced: the files of the episodes
+    :param known: files that already have findings
     """
     last = max((path for path in referenced if path.startswith('data/')), default='')
     for folder in ('data', 'videos', EPISODES):
@@ -91,7 +91,7 @@ def check_orphans(
             if relative in referenced or relative in known:
                 continue
             path = PurePosixPath(relative)
-            # Every parquet file one folder deep is read by readers.
+            # Readers read every parquet file that lies one folder deep.
             if path.suffix == '.parquet' and len(path.parts) == len(folder.split('/')) + 2:
                 if folder == 'data':
                     _check_rows(root, relative, last, info, findings)
@@ -112,10 +112,10 @@ def _check_rows(
         return
     extra = [name for name in names if name not in info.columns]
     if extra:
-        what = 'No episode refers to the file, and it has columns that are no features'
+        what = 'No episode refers to the file, and some of its columns are no features'
         findings.add(STRAY_FILE, relative, what, found=some(extra))
     elif num_rows and relative < last:
-        what = 'No episode refers to the file, and others follow it'
+        what = 'No episode refers to the file, and readers read it before others'
         findings.add(ORPHAN_ROWS, relative, what, found=f'{num_rows} rows')
     else:
         what = 'No episode refers to the file, and readers read it after the others'
@@ -124,9 +124,11 @@ def _check_rows(
 
 def _entries(folder: Path, *, links: bool = False) -> Iterator[str]:
     """
-    List files below a folder, relative to it, in order; hidden folders are somebody else's.
+    Yield the paths of the files below a folder, relative to it and in order.
 
-    :param links: list symbolic links, to folders as well, instead of files
+    Hidden folders are skipped, since they are not a part of the dataset.
+
+    :param links: True to yield symbolic links, including those to folders, instead of files
     """
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith('.'))

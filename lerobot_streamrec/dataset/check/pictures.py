@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Checks pictures that stand in a column of the data files."""
+"""The check of images that are stored in a column of the data files."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ import pyarrow as pa
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """
-    Rows of one episode that stand together in a file.
+    A contiguous run of rows of one episode in a data file.
 
-    :param begin: first row in the file
-    :param end: row after the last one
-    :param row: the episode's place in meta/episodes; below 0: its values are not kept
-    :param episode_index: as the rows say
+    :param begin: the first row, counted from the start of the file
+    :param end: the row after the last one
+    :param row: the episode's row in meta/episodes; below 0 if its values are not kept
+    :param episode_index: the number that the rows state
     """
 
     begin: int
@@ -54,7 +54,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Pictures that stand in a column as the bytes of image files."""
+    """The check of a column whose values are the bytes of image files."""
 
     key: str
     spec: FeatureSpec
@@ -64,7 +64,7 @@ class Pictures:
     decode: bool
 
     def check(self, column: pa.ChunkedArray, stretches: Sequence[Stretch]) -> None:
-        """Look at every picture, one episode at a time."""
+        """Check every image, one episode at a time."""
         if not pa.types.is_struct(column.type) or column.type.get_field_index('bytes') < 0:
             raise ProblemError(WRONG_COLUMN_TYPE, column.type, 'struct<bytes, path>')
         for stretch in stretches:
@@ -106,19 +106,19 @@ class Pictures:
             self.findings.add(
                 UNREADABLE_PICTURE,
                 self.path,
-                f'{len(broken)} pictures of {self.key} cannot be read',
+                f'{len(broken)} images of {self.key} cannot be read',
                 found=f'{broken[first]} (row {first} of the episode)',
                 episode=stretch.episode_index,
                 feature=self.key,
             )
         expected = self.spec.shape[:2]
-        # Older datasets say (channels, height, width).
+        # Older datasets state the shape as (channels, height, width).
         for size in sizes:
             if size not in (expected, self.spec.shape[1:]):
                 self.findings.add(
                     WRONG_PICTURE_SIZE,
                     self.path,
-                    f'Pictures of {self.key} have another size than info.json says',
+                    f'Images of {self.key} do not have the size that info.json states',
                     found=f'{size[1]}x{size[0]} (row {sizes[size]} of the episode)',
                     expected=f'{expected[1]}x{expected[0]}',
                     episode=stretch.episode_index,
@@ -127,7 +127,7 @@ class Pictures:
 
 
 def put_histogram(moments: Moments, row: int, histogram: Histogram) -> None:
-    """Take down what an episode's pictures are."""
+    """Store the statistics of an episode's images, unless nothing was counted."""
     try:
         statistics = histogram.statistics()
     except ValueError:

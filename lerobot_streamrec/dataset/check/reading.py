@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Reads the tables of a dataset for the check, however odd they are."""
+"""Readers for the tables of a dataset, which the check uses on broken datasets as well."""
 
 from __future__ import annotations
 
@@ -59,16 +59,16 @@ _KINDS = {
 _MAX_JSON_BYTES = 256 * 2**20
 
 UNREADABLE = (DatasetCorruptError, *READ_ERRORS)
-"""What reading and converting a broken file may raise."""
+"""The errors that reading and converting a broken file may raise."""
 
 
 class ProblemError(Exception):
     """
-    Something about one file's part, on its way to becoming a finding.
+    A fault in a part of a file; the caller turns it into a finding.
 
-    :param kind: kind of finding
-    :param found: actual value
-    :param expected: right value
+    :param kind: the kind of finding
+    :param found: the actual value
+    :param expected: the correct value
     """
 
     def __init__(self, kind: Kind, found: object = '', expected: object = '') -> None:
@@ -79,7 +79,7 @@ class ProblemError(Exception):
 
 
 def read_json(root: Path, relative: PurePosixPath, findings: Findings) -> dict[str, object] | None:
-    """Read an object of JSON; None if there is none, which is a finding then."""
+    """Read a JSON object; return None and add a finding if that is not possible."""
     try:
         content = json.loads(read_small_file(root / relative, _MAX_JSON_BYTES))
     except FileNotFoundError:
@@ -92,7 +92,7 @@ def read_json(root: Path, relative: PurePosixPath, findings: Findings) -> dict[s
         findings.add(
             UNREADABLE_FILE,
             str(relative),
-            'The file holds something else',
+            'The file does not hold a JSON object',
             found=type(content).__name__,
             expected='an object',
         )
@@ -101,20 +101,26 @@ def read_json(root: Path, relative: PurePosixPath, findings: Findings) -> dict[s
 
 
 def open_parquet(root: Path, relative: str, findings: Findings) -> pq.ParquetFile | None:
-    """Open a file; None if it cannot be read, which is a finding then. The caller closes it."""
+    """
+    Open a parquet file, which the caller closes.
+
+    :return: the open file; None, after a finding was added, if the file cannot be read
+    """
     path = root / relative
     if not path.is_file():
-        findings.add(MISSING_FILE, relative, 'The file is missing, and readers look for it')
+        findings.add(MISSING_FILE, relative, 'The file is missing, and readers need it')
         return None
     try:
         return open_table(path)
     except UNREADABLE as error:
-        findings.add(UNREADABLE_FILE, relative, 'The file is no whole parquet file', found=error)
+        findings.add(
+            UNREADABLE_FILE, relative, 'The file is not a complete parquet file', found=error
+        )
         return None
 
 
 def parquet_below(root: Path, folder: str) -> list[str]:
-    """List what readers read of data or meta/episodes, in their order, relative to the root."""
+    """Return the relative paths of the parquet files that readers find, in the readers' order."""
     try:
         found = [path.relative_to(root).as_posix() for path in root.glob(f'{folder}/*/*.parquet')]
     except OSError:
@@ -126,7 +132,7 @@ def integers(column: pa.ChunkedArray) -> Ints:
     """
     Return a column of whole numbers.
 
-    :raise ProblemError: if it is of another type, or has holes
+    :raise ProblemError: if the column has another type, or a row has no value
     """
     with problems():
         return whole_numbers(column)
@@ -136,7 +142,7 @@ def floats(column: pa.ChunkedArray) -> Floats:
     """
     Return a column of numbers.
 
-    :raise ProblemError: if it is of another type, or has holes
+    :raise ProblemError: if the column has another type, or a row has no value
     """
     with problems():
         return real_numbers(column)
@@ -144,7 +150,7 @@ def floats(column: pa.ChunkedArray) -> Floats:
 
 @contextmanager
 def problems() -> Iterator[None]:
-    """Make a ``ProblemError`` of an ``UnfitError``."""
+    """Convert an ``UnfitError`` into a ``ProblemError``."""
     try:
         yield
     except UnfitError as error:
@@ -152,22 +158,22 @@ def problems() -> Iterator[None]:
 
 
 def runs(values: Ints) -> Iterator[tuple[int, int]]:
-    """Yield begin and end of each stretch of equal values."""
+    """Yield the start and the end of each run of equal values."""
     if len(values):
         bounds = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
         yield from pairwise(bounds)
 
 
-# Files below this are read at once; of larger ones, one column at a time is in memory.
+# Smaller files are read at once. For larger files, one column at a time is in memory.
 _AT_ONCE_BYTES = 64 * 2**20
 
 
 class Columns:
     """
-    Reads the columns of one data file.
+    A reader for the columns of one data file.
 
-    :param file: open, and open as long as this is used
-    :param wanted: columns that are not large, and will be asked for
+    :param file: the open file, which must stay open while this object is used
+    :param wanted: the columns that are not large and that the caller will ask for
     """
 
     def __init__(self, file: pq.ParquetFile, wanted: list[str]) -> None:
@@ -180,11 +186,11 @@ class Columns:
         """
         Read one column.
 
-        :raise ProblemError: if there is none of this name
+        :raise ProblemError: if the file has no such column
         """
         if name not in self._file.schema_arrow.names:
             raise ProblemError(MISSING_COLUMN, 'no such column', name)
-        # Names with dots are paths to pyarrow, which may bring other columns along.
+        # pyarrow takes names with dots for paths and may read other columns as well.
         if self._all is not None and name in self._all.column_names:
             return self._all.column(name)
         return self._file.read(columns=[name]).column(name)
@@ -192,12 +198,12 @@ class Columns:
 
 def numbers(column: pa.ChunkedArray, spec: FeatureSpec) -> Floats:
     """
-    Return a numeric feature's values.
+    Return the values of a numeric feature.
 
-    :param column: without missing rows
-    :param spec: description of it in info.json
-    :return: ``(rows, leading dimensions together, last dimension)``
-    :raise ProblemError: if type or shape are others
+    :param column: the feature's column, without missing rows
+    :param spec: the feature's description in info.json
+    :return: ``(rows, product of the leading dimensions, last dimension)``
+    :raise ProblemError: if the type or the shape is not the described one
     """
     with problems():
         return feature_values(column, spec)

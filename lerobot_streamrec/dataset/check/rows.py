@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Checks the rows of the data files, one file at a time."""
+"""The check of the rows in the data files, one file at a time."""
 
 from __future__ import annotations
 
@@ -56,12 +56,13 @@ FOLDER = 'data'
 @dataclass
 class RowFacts:
     """
-    What became of the rows.
+    The state of the rows.
 
-    :param readable: per episode, whether all its rows were found and read
-    :param moments: per feature that is made of numbers or of pictures in columns
-    :param num_rows: rows that were read
-    :param seen: per episode, rows that were found
+    :param readable: per episode, True if all its rows were found and read
+    :param moments: the actual moments of each feature that consists of numbers or of images in a
+        column
+    :param num_rows: number of rows that were read
+    :param seen: number of rows that were found, per row of meta/episodes
     """
 
     readable: npt.NDArray[np.bool_]
@@ -72,14 +73,14 @@ class RowFacts:
 
 class RowCheck:
     """
-    Goes through the data files as readers do: in the order of their paths.
+    The check of all data files, in the order of their paths as readers go through them.
 
     :param root: the dataset's folder
     :param info: the usable part of info.json
     :param table: the episodes
-    :param tasks: by task_index; None if not known
-    :param findings: takes down what is wrong
-    :param decode: True if pictures in columns are decoded
+    :param tasks: the tasks by task_index; None if unknown
+    :param findings: the collection to which faults are added
+    :param decode: True to decode images in columns
     """
 
     def __init__(
@@ -100,7 +101,8 @@ class RowCheck:
         self._decode = decode
         self._place = {int(value): row for row, value in enumerate(table.index)}
         self._begin = np.concatenate(([0], np.cumsum(table.length)))
-        # How far rows stand from where their index says; None after a file that is lost.
+        # Distance of the rows from the position that their index gives; None if it is unknown,
+        # as after a file that cannot be read.
         self._offset: int | None = 0
         self._position = 0
         widths = {key: (info.features[key].shape or (1,))[-1] for key in info.columns}
@@ -117,13 +119,13 @@ class RowCheck:
         """
         Check all files.
 
-        :param done: told how many files of how many were read
+        :param done: called with the number of files read so far and the number of all files
         """
         referenced: dict[str, list[int]] = {}
         for row, path in enumerate(self._table.data_files):
             referenced.setdefault(path, []).append(row)
         present = set(parquet_below(self._root, FOLDER))
-        # Episodes may name files that readers, who go by folders, would never find.
+        # Episodes may name files that readers never find, since readers list folders.
         for number, path in enumerate(sorted(referenced)):
             done(number, len(referenced))
             if not self._check_file(path, present):
@@ -134,7 +136,7 @@ class RowCheck:
         return self._facts
 
     def _check_file(self, path: str, present: set[str]) -> bool:
-        """Check one file; False if its rows cannot be used."""
+        """Check one file; return False if its rows cannot be used."""
         file = open_parquet(self._root, path, self._findings)
         if file is None:
             return False
@@ -142,7 +144,7 @@ class RowCheck:
             self._findings.add(
                 MISPLACED_ROWS,
                 path,
-                'Readers do not find the file: they look one folder deep',
+                'Readers do not find the file, since they look exactly one folder deep',
                 expected='data/*/*.parquet',
             )
         try:
@@ -190,7 +192,7 @@ class RowCheck:
     def _check_columns(self, names: list[str], path: str) -> None:
         missing = [key for key in self._info.columns if key not in names]
         extra = [name for name in names if name not in self._info.features]
-        # The pictures of a video feature do not belong here.
+        # The frames of a video feature belong in MP4 files.
         extra += [key for key in self._info.video_keys if key in names]
         if missing:
             self._findings.add(
@@ -198,11 +200,11 @@ class RowCheck:
             )
         if extra:
             self._findings.add(
-                EXTRA_COLUMN, path, 'There are columns that are no features', found=some(extra)
+                EXTRA_COLUMN, path, 'Some columns are not features', found=some(extra)
             )
 
     def _stretches(self, numbering: Numbering, path: str) -> list[Stretch]:
-        """Check the numbers of the rows, episode by episode."""
+        """Check the numbers of the rows by episode; return the stretches of the episodes."""
         stretches = []
         for begin, end in runs(numbering.whole['episode_index']):
             value = int(numbering.whole['episode_index'][begin])
@@ -212,7 +214,7 @@ class RowCheck:
                 self._findings.add(
                     UNKNOWN_ROWS,
                     path,
-                    f'{end - begin} rows are of an episode that meta/episodes does not know',
+                    f'{end - begin} rows belong to an episode that is not in meta/episodes',
                     found=f'episode_index {value}',
                 )
                 self._offset = None
@@ -221,8 +223,8 @@ class RowCheck:
                 self._findings.add(
                     ROWS_OUT_OF_ORDER,
                     path,
-                    'Rows of the episode stand apart from its other rows',
-                    found=f'{end - begin} rows from row {begin} of the file on',
+                    'Rows of the episode are separated from its other rows',
+                    found=f'{end - begin} rows that begin at row {begin} of the file',
                     episode=value,
                 )
                 stretches[-1] = Stretch(begin, end, -1, value)
@@ -251,7 +253,7 @@ class RowCheck:
             self._findings.add(
                 MISPLACED_ROWS,
                 path,
-                'The rows of the episode stand in another file than meta/episodes says',
+                'The rows of the episode are not in the file that meta/episodes states',
                 found=path,
                 expected=named,
                 episode=value,
@@ -261,7 +263,7 @@ class RowCheck:
             self._findings.add(
                 MISPLACED_ROWS,
                 path,
-                'The rows of the episode stand at the wrong place',
+                'The rows of the episode are at the wrong position',
                 found=f'row {self._position + begin} of all files',
                 expected=f'row {index}',
                 episode=value,
@@ -274,13 +276,13 @@ class RowCheck:
             if seen == length or not self._facts.readable[row]:
                 continue
             self._facts.readable[row] = False
-            # Statistics are of the rows that there were.
+            # The stated statistics are those of the complete episode.
             for moments in self._facts.moments.values():
                 moments.forget(row)
             self._findings.add(
                 ROW_COUNT,
                 path,
-                'The episode has another number of rows than meta/episodes says',
+                'The episode does not have the number of rows that meta/episodes states',
                 found=seen,
                 expected=length,
                 episode=int(self._table.index[row]),

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Checks meta/tasks.parquet and other tables of indices."""
+"""The checks of meta/tasks.parquet and of other tables to which columns refer."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def check_index_tables(
     root: Path, info: CheckedInfo, moments: Mapping[str, Moments], findings: Findings
 ) -> None:
     """
-    Find tables that cannot be used, and rows that refer to nothing in them.
+    Find index tables that cannot be used, and values that have no row in their table.
 
-    :param moments: moments of the rows of each feature
+    :param moments: the actual moments, per feature
     """
     for column, path in index_tables(root, info.features).items():
         try:
@@ -69,9 +69,9 @@ def check_index_tables(
             findings.add(
                 INDEX_OUT_OF_TABLE,
                 path,
-                f'Rows have a {column} that the table does not hold',
+                f'Values of {column} have no row in the table',
                 found=int(known.max()),
-                expected=f'no more than {num_rows - 1}',
+                expected=f'at most {num_rows - 1}',
                 feature=column,
             )
 
@@ -83,8 +83,8 @@ def check_tasks(root: Path, total_tasks: int | None, findings: Findings) -> list
     """
     Check the table of tasks.
 
-    :param total_tasks: number that info.json gives; None if that is not known
-    :return: the tasks by task_index; None if they cannot be known
+    :param total_tasks: the number of tasks in info.json; None if unknown
+    :return: the tasks by task_index; None if the table cannot be used
     """
     if total_tasks == 0 and not (root / TASKS).exists():
         return []
@@ -102,7 +102,7 @@ def check_tasks(root: Path, total_tasks: int | None, findings: Findings) -> list
         findings.add(
             MISSING_COLUMN,
             _WHERE,
-            'The columns are others',
+            'The columns cannot be used',
             found=some(table.column_names),
             expected='task_index and task',
         )
@@ -124,7 +124,7 @@ def _check_index(schema: pa.Schema, name: str, findings: Findings) -> None:
         findings.add(
             TASKS_WITHOUT_INDEX,
             _WHERE,
-            'Metadata of pandas do not make the tasks the index',
+            'The pandas metadata does not make the tasks the index',
             found=index or 'none',
             expected=[name],
         )
@@ -137,18 +137,18 @@ def _check_content(indices: list[object], tasks: list[object], findings: Finding
         findings.add(
             TASKS_OUT_OF_ORDER,
             _WHERE,
-            'task_index is not the place of the row',
+            'task_index is not the number of the row',
             found=some(indices),
             expected=f'0 to {len(indices) - 1} in order',
         )
     wrong = [task for task in tasks if not isinstance(task, str)]
     if wrong:
         findings.add(
-            WRONG_TASK, _WHERE, 'Some tasks are no text', found=some(wrong), expected='texts'
+            WRONG_TASK, _WHERE, 'Some tasks are not texts', found=some(wrong), expected='texts'
         )
     elif len(set(tasks)) < len(tasks):
         twice = [str(task) for task, count in Counter(tasks).items() if count > 1]
-        findings.add(DUPLICATE_TASK, _WHERE, 'Tasks stand there more than once', found=some(twice))
+        findings.add(DUPLICATE_TASK, _WHERE, 'Some tasks appear more than once', found=some(twice))
 
 
 def _check_total(num_tasks: int, total_tasks: int | None, findings: Findings) -> None:
@@ -158,7 +158,7 @@ def _check_total(num_tasks: int, total_tasks: int | None, findings: Findings) ->
         findings.add(
             UNCOMMITTED_TASK,
             _WHERE,
-            'There are more tasks than info.json counts',
+            'The file has more tasks than total_tasks in info.json',
             found=num_tasks,
             expected=total_tasks,
         )

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Checks the values of one feature in one data file."""
+"""The check of the values of one feature in one data file."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ def check_values(
     decode: bool,
 ) -> bool:
     """
-    Check a feature's column, and take down its moments.
+    Check a feature's column and store its moments.
 
-    :return: False if the column cannot be read; what is wrong with single rows is a finding alone
+    :return: False if the column cannot be read; faults of single rows are only findings
     """
     try:
         column = columns.column(key)
     except ProblemError:
-        # Of all columns that are missing there is one finding.
+        # One finding already lists all missing columns.
         return False
     missing = np.asarray(column.is_null().to_numpy(), dtype=np.bool_)
     if missing.any():
-        what = f'There is no {key}'
+        what = f'Rows have no value of {key}'
         _add_rows(MISSING_VALUE, key, path, what, missing, stretches, findings)
         return True
     try:
@@ -66,7 +66,7 @@ def check_values(
         elif moments is not None and len(column):
             values = numbers(column, spec)
             wrong = ~np.isfinite(values).all(axis=(1, 2))
-            what = f'{key} is NaN or infinite'
+            what = f'Rows have a NaN or infinite value of {key}'
             _add_rows(NOT_FINITE, key, path, what, wrong, stretches, findings)
             rows = [stretch.row for stretch in stretches]
             moments.put(rows, [*(one.begin for one in stretches), len(values)], values)
@@ -74,7 +74,7 @@ def check_values(
         findings.add(
             problem.kind,
             path,
-            f'The column {key} is not what info.json says',
+            f'The column {key} does not match its description in info.json',
             found=problem.found,
             expected=problem.expected,
             feature=key,
@@ -92,7 +92,7 @@ def _add_rows(
     stretches: Sequence[Stretch],
     findings: Findings,
 ) -> None:
-    """Take down, for each episode, how many of its rows are wrong."""
+    """Add a finding for each episode with wrong rows, with their number."""
     if not wrong.any():
         return
     counts = np.add.reduceat(wrong.astype(np.int64), [one.begin for one in stretches])
@@ -103,7 +103,7 @@ def _add_rows(
                 kind,
                 path,
                 what,
-                found=f'{count} such rows, the first is row {first} of the episode',
+                found=f'{count} such rows, the first of which is row {first} of the episode',
                 episode=stretch.episode_index,
                 feature=key,
             )

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Checks the cameras' files: a frame for every row, at its time."""
+"""The check of the video files: each row needs a frame at its time."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ from lerobot_streamrec.video.mp4.damage_scan import (
 import numpy as np
 import numpy.typing as npt
 
-# Statistics of an episode are compared by no more frames than LeRobot takes of a short one.
+# Statistics are compared with at most this many frames, as many as LeRobot samples of a short
+# episode.
 _SAMPLED_FRAMES = 100
 
 _MAX_DURATION_S = 1024.0
@@ -63,11 +64,11 @@ _MAX_DURATION_S = 1024.0
 @dataclass(frozen=True, slots=True, eq=False)
 class VideoFindings:
     """
-    What became of the videos.
+    The state of the videos.
 
-    :param present: per video key and episode, whether there is a frame for each row
-    :param moments: per video key whose pictures mean something known; unknown if nothing was
-        decoded
+    :param present: per video key and episode, True if there is a frame for each row
+    :param moments: per video key, without cameras whose pixel values have an unknown meaning; all
+        values are unknown if nothing was decoded
     """
 
     present: dict[str, npt.NDArray[np.bool_]]
@@ -76,13 +77,13 @@ class VideoFindings:
 
 class VideoCheck:
     """
-    Goes through the videos, one camera and one file after the other.
+    The check of all videos, one camera and one file after the other.
 
     :param root: the dataset's folder
     :param info: the usable part of info.json
     :param table: the episodes
-    :param findings: takes down what is wrong
-    :param decode: True: decode all frames; False: count packets
+    :param findings: the collection to which faults are added
+    :param decode: True to decode all frames, False to count packets
     """
 
     def __init__(
@@ -115,12 +116,12 @@ class VideoCheck:
         """
         Check all files.
 
-        :param done: told how many files of how many were read
+        :param done: called with the number of files read so far and the number of all files
         """
         files: dict[tuple[str, str], list[int]] = {}
         for key in self._info.video_keys:
             for row, path in enumerate(self._table.videos[key].files):
-                # Of episodes that name no file there is a finding already.
+                # Episodes that name no file have a finding already.
                 if path:
                     files.setdefault((key, path), []).append(row)
         for number, ((key, path), rows) in enumerate(files.items()):
@@ -158,11 +159,11 @@ class VideoCheck:
             return
         missing_bytes = bytes_missing(full)
         if missing_bytes:
-            what = 'The file ends before its last part does'
-            self._add(TRUNCATED_VIDEO, key, path, what, f'{missing_bytes} bytes less')
+            what = 'The file ends before its last part is complete'
+            self._add(TRUNCATED_VIDEO, key, path, what, f'{missing_bytes} bytes missing')
         self._check_facts(key, path, facts, len(frames.times))
         self._check_frames(key, path, rows, frames)
-        # Where spans are not known or frames are missing, others are nobody's for that reason.
+        # Unknown spans or missing frames would make frames of other rows look surplus.
         if is_known and self._result.present[key][rows].all():
             self._check_surplus(key, path, rows, frames)
         for number, histogram in histograms.items():
@@ -181,18 +182,18 @@ class VideoCheck:
                 WRONG_PICTURE_SIZE,
                 key,
                 path,
-                'Pictures have another size than info.json says',
+                'Frames do not have the size that info.json states',
                 f'{facts.width}x{facts.height}',
                 f'{spec.picture_shape[1]}x{spec.picture_shape[0]}',
             )
-        # The rate of a single frame is anything.
+        # A single frame does not define a rate.
         if num_frames > 1 and abs(facts.fps - fps) > 1e-3 * fps:
-            what = 'The video has another frame rate than the dataset'
+            what = 'The frame rate of the video is not that of the dataset'
             self._add(WRONG_FRAME_RATE, key, path, what, f'{facts.fps:g}', f'{fps:g}')
         self._check_described(key, path, facts)
 
     def _check_described(self, key: str, path: str, facts: VideoFacts) -> None:
-        """Compare with the feature's info, which is about all files of the camera."""
+        """Compare with the feature's info, which describes all files of the camera."""
         said = self._info.features[key].info
         real = facts.as_info()
         wrong = [name for name, value in real.items() if said.get(name, value) != value]
@@ -212,15 +213,17 @@ class VideoCheck:
             what, found = 'Frames cannot be decoded', f'{frames.num_broken} broken packets'
             self._add(BROKEN_FRAMES, key, path, what, found, 'none')
         if len(frames.times) and frames.times[-1] > _MAX_DURATION_S:
-            what = 'The video is long'
-            self._add(VIDEO_TOO_LONG, key, path, what, f'{frames.times[-1]:.0f} s', '1024 s')
+            what = 'The video is longer than some readers can handle'
+            self._add(
+                VIDEO_TOO_LONG, key, path, what, f'{frames.times[-1]:.0f} s', 'at most 1024 s'
+            )
         for row, (begin, end) in zip(rows, frames.bounds, strict=True):
             length = int(self._table.length[row])
             if end - begin != length:
                 self._findings.add(
                     FRAME_COUNT,
                     path,
-                    f'The episode has another number of frames of {key} than rows',
+                    f'The episode does not have one frame of {key} for each row',
                     found=end - begin,
                     expected=length,
                     episode=int(self._table.index[row]),
@@ -244,9 +247,10 @@ class VideoCheck:
 
     def _check_surplus(self, key: str, path: str, rows: list[int], frames: _Frames) -> None:
         """
-        Look for frames in an episode's span that no row is for; they throw doubt on it.
+        Find frames in an episode's span that belong to no row; they cast doubt on the episode.
 
-        No reader shows frames outside of all spans: they are left where a video could not be cut.
+        Frames outside of all spans are harmless, since no reader shows them. Tools leave them
+        where a video could not be cut.
         """
         stated_s = self._table.videos[key].end[rows] - 0.5 / self._info.fps
         ends = np.searchsorted(frames.times, stated_s)
@@ -254,7 +258,7 @@ class VideoCheck:
         for row, (_, end), (following, _), stated in zip(
             rows, bounds, bounds[1:], ends, strict=False
         ):
-            # Where spans overlap, which is a finding, frames are those of the next episode.
+            # Where spans overlap, which is a finding of its own, the next episode owns the frames.
             num_surplus = min(int(stated), following) - end
             if num_surplus > 0 and np.isfinite(self._table.videos[key].end[row]):
                 self._findings.add(
@@ -262,7 +266,7 @@ class VideoCheck:
                     path,
                     f'There are more frames of {key} than rows',
                     found=f'{num_surplus} frames from {frames.times[end]:.3f} s on',
-                    expected='a row for every frame',
+                    expected='a row for each frame',
                     episode=int(self._table.index[row]),
                     feature=key,
                 )
@@ -270,13 +274,13 @@ class VideoCheck:
 
 class _Frames:
     """
-    The frames of one file, and which of them are whose.
+    The frames of one file, and the episode to which each belongs.
 
     :param path: the file
-    :param facts: properties that the file states
-    :param fps: frame rate of the dataset
-    :param begins: beginnings of its episodes, in seconds, ascending
-    :param lengths: lengths of its episodes, in rows
+    :param facts: the properties that the file states
+    :param fps: the frame rate of the dataset
+    :param begins: the start of each episode in the file, in seconds, ascending
+    :param lengths: the length of each episode, in rows
     """
 
     def __init__(
@@ -285,7 +289,7 @@ class _Frames:
         self._path = path
         self._stride = lattice_stride(facts.height, facts.width)
         self._fps = fps
-        # Half a period earlier, so that no rounding moves a frame to the neighbour.
+        # Half a period earlier, so that rounding never moves a frame to the previous episode.
         self._begins = begins - 0.5 / fps
         self._lengths = lengths
         self._sampled = [_sampled(length) for length in lengths]
@@ -294,7 +298,7 @@ class _Frames:
 
     @property
     def bounds(self) -> list[tuple[int, int]]:
-        """Per episode the first of its frames, and the one after the last."""
+        """The number of the first frame of each episode, and of the frame after its last one."""
         ends = self._begins + np.asarray(self._lengths, dtype=np.float64) / self._fps
         first = np.searchsorted(self.times, self._begins)
         last = np.searchsorted(self.times, ends)
@@ -302,7 +306,7 @@ class _Frames:
 
     def count(self) -> None:
         """
-        Find the frames by their packets.
+        Find the frames by their packets, without decoding them.
 
         :raise DatasetCorruptError: if the file cannot be read as a video
         """
@@ -312,8 +316,8 @@ class _Frames:
         """
         Find the frames by decoding them.
 
-        :param camera: counts what they show; None: it is not known what that means
-        :return: per place of an episode in the file, pictures from all over it
+        :param camera: the camera that interprets the pixels; None if their meaning is unknown
+        :return: per position of an episode in the file, the histogram of its sampled frames
         :raise DatasetCorruptError: if the file cannot be read as a video
         """
         times = []
@@ -341,7 +345,7 @@ class _Frames:
 
 
 def _sampled(length: int) -> frozenset[int]:
-    """Choose frames from all over an episode."""
+    """Choose frames that are spread evenly over an episode."""
     if length <= 0:
         return frozenset()
     chosen = np.linspace(0, length - 1, min(length, _SAMPLED_FRAMES)).round()

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-One episode into the dataset, or out of it again, wholly or not at all.
+Adds an episode to a dataset or removes it again, as a whole or not at all.
 
-Every change below the root while recording goes through a transaction of this room.
+While recording, every change below the root goes through a transaction of this package.
 """

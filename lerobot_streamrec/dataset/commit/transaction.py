@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Several changes to a dataset that happen together, or not at all."""
+"""A group of changes to a dataset that take effect together or not at all."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _log = logging.getLogger(__name__)
 
 class Transaction:
     """
-    Changes files one by one, and remembers how to take that back.
+    A sequence of file changes that can be rolled back.
 
-    Owned by the thread that commits.
+    The thread that commits owns it.
 
-    :param files: the way to the disk
+    :param files: the access to the disk
     """
 
     def __init__(self, files: Files) -> None:
@@ -42,7 +42,7 @@ class Transaction:
 
     def adopt(self, source: Path, relative: PurePosixPath) -> None:
         """
-        Move a finished file to a place where there is none.
+        Move a finished file to a path at which no file exists.
 
         :raise DatasetError: if it cannot be moved
         """
@@ -51,7 +51,7 @@ class Transaction:
 
     def create(self, relative: PurePosixPath, content: bytes) -> None:
         """
-        Write a file where there is none.
+        Write a new file.
 
         :raise DatasetError: if it cannot be written
         """
@@ -60,41 +60,41 @@ class Transaction:
 
     def replace(self, relative: PurePosixPath, content: bytes) -> None:
         """
-        Put another content in a small file's place; it may be missing.
+        Replace the content of a small file, or create the file if it is missing.
 
-        :raise DatasetError: if it cannot be written, or what is there cannot be read
+        :raise DatasetError: if the file cannot be written, or its present content cannot be read
         """
         self._replaced.append((relative, self._files.content(relative)))
         self._files.replace(relative, content)
 
     def commit(self, relative: PurePosixPath, content: bytes) -> None:
         """
-        Put another content in the place of the one file that makes all the others count.
+        Replace the file that makes all other changes effective: the commit point.
 
-        :raise DatasetError: if it cannot be written, or what is there cannot be read
+        :raise DatasetError: if the file cannot be written, or its present content cannot be read
         """
         self._point = relative, self._files.content(relative)
         self._files.replace(relative, content)
 
     def withdraw(self, relative: PurePosixPath) -> None:
         """
-        Delete the one file that makes all the others count.
+        Delete the file that makes all other files effective.
 
-        :raise DatasetError: if it cannot be read or deleted
+        :raise DatasetError: if the file cannot be read or deleted
         """
         self._point = relative, self._files.content(relative)
         self._files.remove(relative)
 
     def take_back(self) -> bool:
         """
-        Take everything back, the last change first.
+        Roll back all changes, beginning with the commit point.
 
-        What was adopted goes back where it was, what was created to the quarantine folder.
+        Replaced files get their old content, adopted files return to their source, and created
+        files go to the quarantine folder. Changes other than the commit point that cannot be
+        rolled back are only logged: readers ignore them, and opening the dataset again repairs
+        them.
 
-        What cannot be taken back before the commit point is logged: opening the dataset again
-        mends it, and readers take no notice.
-
-        :return: False if the commit point stands, or may stand, and everything else with it
+        :return: False if the commit point could not be rolled back, so that all changes stay
         """
         if self._point is not None and not self._restore(*self._point):
             return False
@@ -112,7 +112,7 @@ class Transaction:
             if path.exists():
                 self._files.quarantine(path, 'uncommitted')
         except (DatasetError, OSError) as error:
-            _log.warning('%s stays where it is: %s', path, error)
+            _log.warning('%s could not be moved to the quarantine folder: %s', path, error)
 
     def _return(self, source: Path, relative: PurePosixPath) -> None:
         path = self._files.path(relative)
@@ -120,7 +120,7 @@ class Transaction:
             if path.exists() and not source.exists():
                 self._files.adopt(path, self._files.relative(source))
         except (DatasetError, OSError) as error:
-            _log.warning('%s stays where it is: %s', path, error)
+            _log.warning('%s could not be moved back: %s', path, error)
             self._remove(relative)
 
     def _restore(self, relative: PurePosixPath, content: bytes | None) -> bool:
@@ -132,6 +132,6 @@ class Transaction:
             else:
                 self._files.replace(relative, content)
         except DatasetError as error:
-            _log.error('%s is not as it was: %s', self._files.path(relative), error)
+            _log.error('%s could not be restored: %s', self._files.path(relative), error)
             return False
         return True

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The last saved episode taken out of the dataset again: the way of a commit, backwards."""
+"""Undoing the last saved episode, which reverses its commit."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 UNDONE = 'undone-episode'
-"""How the names of undone episodes begin in the quarantine folder."""
+"""The prefix of the names of undone episodes in the quarantine folder."""
 
 _log = logging.getLogger(__name__)
 
@@ -60,12 +60,12 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class UndoneEpisode:
     """
-    An episode that is not in the dataset any more.
+    An episode that is no longer in the dataset.
 
-    :param episode_index: the number it had
-    :param num_rows: its rows
-    :param seconds: how long it lasts
-    :param folder: where its files lie; None if they could not be moved there
+    :param episode_index: the number that it had
+    :param num_rows: the number of its rows
+    :param seconds: its duration
+    :param folder: the folder that now holds its files; None if they could not be moved
     """
 
     episode_index: int
@@ -83,7 +83,7 @@ class UndoneEpisode:
 
 @dataclass(frozen=True, slots=True)
 class _LastEpisode:
-    """The last episode's row of meta/episodes, and its files, which hold nothing else."""
+    """The last episode's row in meta/episodes and its files, which hold no other episode."""
 
     length: int
     meta: FileIndex
@@ -95,14 +95,15 @@ def undo_last(
     files: Files, state: DatasetState, transaction: Transaction
 ) -> tuple[DatasetState, UndoneEpisode]:
     """
-    Take the last episode out. ``info.json`` is changed before the episode's files are moved.
+    Remove the last episode from the dataset; info.json changes before the files are moved.
 
-    :param files: the way to the disk
-    :param state: state of the dataset on it
-    :param transaction: takes everything back if this raises
-    :return: what is on the disk then, and what was undone
-    :raise EpisodeStateError: if there is no episode, or it shares files with others
-    :raise DatasetError: if it could not be done
+    :param files: the access to the disk
+    :param state: the present state of the dataset
+    :param transaction: the transaction that the caller rolls back if this function raises
+    :return: the new state of the dataset, and the undone episode
+    :raise EpisodeStateError: if there is no episode, the last one shares files with others, or the
+        statistics without it were not kept
+    :raise DatasetError: if a file could not be read or changed
     """
     if not state.info.total_episodes:
         raise EpisodeStateError('there is no saved episode to undo')
@@ -110,26 +111,26 @@ def undo_last(
     before = _state_before(files, state, last)
     index, folder = before.info.total_episodes, None
     if before.statistics is None:
-        # Without an episode there is nothing for readers to see.
+        # A dataset without episodes has no info.json, so readers find nothing.
         transaction.withdraw(INFO)
     else:
         transaction.replace(STATS, stats_content(files, before.info, before.statistics))
         transaction.commit(INFO, before.info.as_bytes())
-    # It is undone now. What follows can be done when the dataset is opened again as well: no
-    # reader looks at it, and the next episode's files take the places.
+    # The episode is undone now. The rest may fail, since opening the dataset again cleans up, no
+    # reader looks at these files, and those of the next episode will replace them.
     try:
         if before.info.total_tasks < state.info.total_tasks and index:
             files.replace(TASKS, before.tasks.as_bytes())
         forget_statistics_after(files, index)
         folder = files.quarantine_together(f'{UNDONE}-{index:06d}', _paths(files, before, last))
     except DatasetError as error:
-        _log.warning('the files of the undone episode %d stay where they are: %s', index, error)
+        _log.warning('the files of the undone episode %d could not be moved: %s', index, error)
     seconds = last.length / state.info.fps
     return before, UndoneEpisode(index, last.length, seconds, folder)
 
 
 def purge_undone(files: Files) -> None:
-    """Delete undone episodes for good: the operator has said that the dataset is finished."""
+    """Delete undone episodes for good, since the operator has declared the dataset finished."""
     for folder in files.path(QUARANTINE).glob(f'{UNDONE}-*'):
         files.remove_tree(folder)
 
@@ -150,7 +151,7 @@ def _last_episode(files: Files, state: DatasetState) -> _LastEpisode:
         )
         num_rows = pq.read_metadata(files.path(last.data.path(DATA_PATH))).num_rows
     except (pa.ArrowException, OSError, ValueError, KeyError, IndexError) as error:
-        raise DatasetError(f'the last episode cannot be told: {error}') from error
+        raise DatasetError(f'the last episode cannot be read: {error}') from error
     begins = [row[f'videos/{key}/from_timestamp'] for key in keys]
     is_alone = table.num_rows == 1 and num_rows == last.length and not any(begins)
     if row['episode_index'] != index or not is_alone:
@@ -167,7 +168,7 @@ def _file(row: Mapping[str, int], prefix: str) -> FileIndex:
 
 
 def _state_before(files: Files, state: DatasetState, last: _LastEpisode) -> DatasetState:
-    """Return what the dataset was when the last episode was not in it."""
+    """Return the state of the dataset before the last episode was committed."""
     index = state.info.total_episodes - 1
     state = replace(
         state, next_data=last.data, next_meta=last.meta, next_video=dict(last.videos)
@@ -187,9 +188,9 @@ def _state_before(files: Files, state: DatasetState, last: _LastEpisode) -> Data
     stated = read_sidecar(files.root, index, num_rows)
     if stated is None:
         raise EpisodeStateError(
-            f'the statistics without episode {index} are not kept in '
-            f'{files.path(sidecar_path(index))}; only the last episodes of this recorder can be '
-            'undone. End the recorder and run: '
+            f'episode {index} cannot be undone, since {files.path(sidecar_path(index))} does not '
+            'hold the statistics without it; they are kept for the last episodes of this recorder '
+            'only. End the recorder and run: '
             f'{streamrec_command("delete", files.root, "--episodes", index)}'
         )
     tasks = state.tasks.first(_num_tasks(files, state))
@@ -204,9 +205,9 @@ def _state_before(files: Files, state: DatasetState, last: _LastEpisode) -> Data
 
 
 def _num_tasks(files: Files, state: DatasetState) -> int:
-    """Return the number of tasks before the last episode; all of them if that is unknown."""
+    """Return the number of tasks before the last episode, or that of all tasks if unknown."""
     last = state.info.total_episodes - 1
-    # Records of older releases tell it in the episode before alone.
+    # Older releases wrote only the number after each episode, so the previous record has it.
     for index, name in ((last, 'total_tasks_before'), (last - 1, 'total_tasks')):
         with suppress(ValueError, KeyError, TypeError):
             return int(json.loads(files.content(record_path(index)) or b'')[name])
@@ -214,7 +215,7 @@ def _num_tasks(files: Files, state: DatasetState) -> int:
 
 
 def _paths(files: Files, before: DatasetState, last: _LastEpisode) -> dict[str, Path]:
-    """Return by what name each of the episode's files goes to the quarantine folder."""
+    """Return the episode's files by the names that they get in the quarantine folder."""
     places = {
         'data.parquet': last.data.path(DATA_PATH),
         'episodes.parquet': last.meta.path(EPISODES_PATH),

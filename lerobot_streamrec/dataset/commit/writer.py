@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A dataset that grows by whole episodes."""
+"""The writer of a dataset, which adds and removes whole episodes."""
 
 from __future__ import annotations
 
@@ -82,22 +82,22 @@ from lerobot_streamrec.errors import (
 from lerobot_streamrec.stats.feature_statistics import vector_statistics
 from lerobot_streamrec.video.mp4.video_info import probe_video
 
-# Of so many episodes before the last the statistics are kept, so that they can be undone.
+# The statistics before this many of the last episodes are kept, so that these can be undone.
 _UNDO_DEPTH = 16
 
-_REOPEN = 'End the recorder, look after the disk, and start it again.'
+_REOPEN = 'End the recorder, check the disk, and start it again.'
 
 
 class DatasetWriter:
     """
-    Commits episodes: after each ``commit`` the dataset on disk is whole and can be trained on.
+    The writer of one dataset, which is complete and ready for training after each ``commit``.
 
-    Owned by one thread, except ``info``, which is a frozen snapshot. Every episode gets files of
-    its own, so that the cost of a commit does not depend on what was recorded before.
+    One thread owns the writer; other threads may only read ``info``, a frozen snapshot. Every
+    episode gets its own files, so that the cost of a commit does not grow with the dataset.
 
-    :param files: the way to the disk
-    :param state: state of the dataset on it
-    :param lock: keeps others out until ``close``
+    :param files: the access to the disk
+    :param state: the present state of the dataset
+    :param lock: the lock on the dataset, which is held until ``close``
     """
 
     def __init__(self, files: Files, state: DatasetState, lock: DatasetLock) -> None:
@@ -113,27 +113,28 @@ class DatasetWriter:
 
     @property
     def files(self) -> Files:
-        """The way to the disk."""
+        """The access to the disk."""
         return self._files
 
     @property
     def info(self) -> DatasetInfo:
-        """What is committed, as info.json says it."""
+        """The committed content of info.json."""
         return self._state.info
 
     def commit(self, draft: EpisodeDraft) -> SavedEpisode:
         """
-        Make an episode durable. ``info.json`` is replaced last: before that, nothing counts.
+        Save an episode durably; it becomes part of the dataset when info.json is replaced last.
 
         :raise DatasetMismatchError: if the episode does not fit the dataset
-        :raise CommitError: if it could not be written; the dataset is as it was
+        :raise CommitError: if the episode could not be written; the dataset is then unchanged,
+            unless the message says that this is unknown
         """
         begin_s = time.monotonic()
         with self._transaction('saved') as transaction:
             info = self._info_for(draft)
             size_bytes, state = self._write(draft, info, transaction)
         before, self._state = self._state, state
-        # Undoing needs the last ones, and the episode is saved whether or not it can be deleted.
+        # Undoing needs only recent statistics. Failing to delete old ones does no harm.
         with suppress(OSError):
             old = state.info.total_episodes - _UNDO_DEPTH - 1
             for relative in (sidecar_path(old), kept_stats_path(old)):
@@ -148,10 +149,11 @@ class DatasetWriter:
 
     def undo(self) -> UndoneEpisode:
         """
-        Take the last episode out of the dataset; its files go to the quarantine folder.
+        Remove the last episode from the dataset; its files go to the quarantine folder.
 
-        :raise EpisodeStateError: if there is none, or it shares files with others
-        :raise CommitError: if it could not be done; the dataset is as it was
+        :raise EpisodeStateError: if there is no episode, or the last one cannot be undone
+        :raise CommitError: if a change failed; the dataset is then unchanged, unless the message
+            says that this is unknown
         """
         with self._transaction('undone') as transaction:
             self._state, undone = undo_last(self._files, self._state, transaction)
@@ -159,16 +161,17 @@ class DatasetWriter:
 
     def compact(self, progress: Progress | None = None) -> Change:
         """
-        Merge small files up to LeRobot's sizes, and delete what was undone.
+        Merge small files up to LeRobot's file sizes, and delete undone episodes for good.
 
-        Blocks for as long as copying what is not in a full file takes.
+        The call blocks while everything that is not yet in a full file is copied.
 
-        :param progress: is told the bytes done and to do; what it raises ends the work
-        :raise DatasetError: if that cannot be done; the dataset is as it was
-        :raise VideoError: if a video cannot be read or written; the dataset is as it was
+        :param progress: called with the bytes done and the bytes to do; if it raises, the work
+            ends
+        :raise DatasetError: if the files cannot be merged; the dataset is then unchanged
+        :raise VideoError: if a video cannot be read or written; the dataset is then unchanged
         """
         if self._doubt:
-            raise CommitError(f'nothing can be saved any more since {self._doubt}. {_REOPEN}')
+            raise CommitError(f'no change is possible after this error: {self._doubt}. {_REOPEN}')
         purge_undone(self._files)
         if not self._state.info.total_episodes:
             nothing = measured(self.root)
@@ -176,22 +179,22 @@ class DatasetWriter:
         try:
             return compact(self.root, progress=progress)
         finally:
-            # The files have other numbers now.
+            # Merging has renumbered the files.
             info = read_info(self.root)
             self._state = resumed_state(self._files, info)
 
     def annotate(self, metadata: Mapping[str, str]) -> int:
         """
-        Add to what is said of the last episode in the recorder's own record of it.
+        Add metadata to the recorder's own record of the last episode.
 
-        :param metadata: text by name; an empty one takes back what was said
+        :param metadata: texts by name; an empty text removes the entry
         :return: the episode's index
         :raise EpisodeStateError: if there is no episode
-        :raise DatasetError: if it cannot be written
+        :raise DatasetError: if the record cannot be read or written
         """
         index = self._state.info.total_episodes - 1
         if index < 0:
-            raise EpisodeStateError('there is no saved episode to say anything of')
+            raise EpisodeStateError('there is no saved episode to annotate')
         relative = record_path(index)
         try:
             record = dict(json.loads(self._files.content(relative) or b'{}'))
@@ -207,23 +210,23 @@ class DatasetWriter:
     @contextmanager
     def _transaction(self, done: str) -> Iterator[Transaction]:
         if self._doubt:
-            raise CommitError(f'nothing can be saved any more since {self._doubt}. {_REOPEN}')
+            raise CommitError(f'no change is possible after this error: {self._doubt}. {_REOPEN}')
         transaction = Transaction(self._files)
         try:
             yield transaction
         except (DatasetMismatchError, EpisodeStateError):
             raise
-        # Whatever it was: what is on disk must be put in order before anybody hears of it.
+        # Any other error needs a rollback on disk before it is reported.
         except Exception as error:
             if not transaction.take_back():
                 self._doubt = str(error)
                 raise CommitError(
-                    f'whether the episode is {done} cannot be told: {error}. {_REOPEN}'
+                    f'it is unknown whether the episode was {done}: {error}. {_REOPEN}'
                 ) from error
             raise CommitError(f'the episode was not {done}: {error}') from error
 
     def _info_for(self, draft: EpisodeDraft) -> DatasetInfo:
-        """Check that the episode is whole and fits; complete what the first one decides."""
+        """Check that the episode is complete and fits; return the info with its features."""
         info = self._state.info
         root = self._files.root
         for key, video in draft.videos.items():
@@ -232,7 +235,7 @@ class DatasetWriter:
                     f'{key} has {video.num_frames} frames for {draft.num_rows} rows'
                 )
             if not video.path.is_file():
-                raise CommitError(f'{key} has no video: {video.path} is gone')
+                raise CommitError(f'{key} has no video: {video.path} is missing')
         recorded: dict[str, FeatureSpec] = {
             key: camera_feature(video.height, video.width, video.encoder_info)
             for key, video in draft.videos.items()
@@ -240,7 +243,7 @@ class DatasetWriter:
         for key, rows in draft.vectors.items():
             names = (info.features[key].names if key in info.features else None) or ()
             width = rows.shape[1]
-            # Messages were read by these names; their number is all that can differ here.
+            # The recorder read the messages by these names, so only their number can differ.
             recorded[key] = vector_feature(
                 names if len(names) == width else tuple(map(str, range(width))),
                 rows.dtype.name,
@@ -257,7 +260,7 @@ class DatasetWriter:
     def _described(
         self, draft: EpisodeDraft, features: Mapping[str, FeatureSpec]
     ) -> dict[str, FeatureSpec]:
-        """Add what the first episode's videos say of themselves, once."""
+        """Add the properties of the first episode's videos, once per camera."""
         present = self._state.info.features
         return {
             key: spec
@@ -270,26 +273,26 @@ class DatasetWriter:
 
     def set_aside(self, folder: Path) -> Path:
         """
-        Keep a take that could not be saved, out of the readers' sight.
+        Move a take that could not be saved to the quarantine folder.
 
-        :param folder: below the staging folder
-        :return: where it lies now
-        :raise DatasetError: if it cannot be moved
+        :param folder: the take's folder below the staging folder
+        :return: the new path of the folder
+        :raise DatasetError: if the folder cannot be moved
         """
         return self._files.quarantine(folder, 'unsaved')
 
     def remove(self, folder: Path) -> None:
-        """Delete a take's staging folder, once its episode is saved or discarded."""
+        """Delete the folder of a take whose episode was saved or discarded."""
         self._files.remove_tree(folder)
 
     def close(self) -> None:
-        """Let other recorders in. Idempotent."""
+        """Release the lock on the dataset; repeated calls do nothing."""
         self._lock.release()
 
     def _write(
         self, draft: EpisodeDraft, info: DatasetInfo, transaction: Transaction
     ) -> tuple[int, DatasetState]:
-        """Write everything, info.json last; returns the bytes written and what is there then."""
+        """Write all files, info.json last; return the bytes written and the new state."""
         state = self._state
         tasks = state.tasks.with_task(draft.task)
         columns = self._columns(draft, tasks.index(draft.task))
@@ -327,7 +330,7 @@ class DatasetWriter:
         return size_bytes, state.after(new_info, tasks, total, row)
 
     def _keep_statistics_of_others(self, transaction: Transaction) -> None:
-        """Keep files that undo needs, before the first episode after those of other writers."""
+        """Keep the present statistics for ``undo`` if another writer saved the last episode."""
         state = self._state
         total = state.info.total_episodes
         if state.statistics is None or self._files.path(sidecar_path(total)).exists():
@@ -377,7 +380,7 @@ def _record(
     content = {
         'episode_index': row.episode_index,
         'length': row.length,
-        # Undoing needs to know which tasks the episode brought.
+        # Undoing the episode removes the tasks that it introduced.
         'total_tasks': info.total_tasks,
         'total_tasks_before': num_tasks_before,
         **draft.record,

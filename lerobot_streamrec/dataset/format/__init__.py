@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-LeRobot's files and what this package keeps beside them: schemas, reading, writing and the lock.
+LeRobot's files and the recorder's own files beside them: schemas, reading, writing and the lock.
 
 Nothing here decides when a file changes.
 """

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""All that a dataset says of itself, read and checked, for tools that make another out of it."""
+"""The metadata of a dataset, read and checked for tools that make a new dataset of it."""
 
 from __future__ import annotations
 
@@ -60,16 +60,15 @@ _MIB = 1024 * 1024
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalog:
     """
-    One dataset; ``episodes`` are without their statistics, which ``statistics_of`` reads.
+    The metadata of one dataset.
 
-    :param root: its folder
+    :param root: the dataset's folder
     :param info: the part of info.json that this package knows
     :param raw_info: all of info.json
-    :param tasks: in the order of their numbers
-    :param task_columns: columns that other writers added to tasks.parquet
-    :param stated: its statistics; None if there is neither stats.json nor a file of ours
-    :param episodes: in order
-    :param meta_counts: per episodes file: its episodes
+    :param tasks: the tasks, by task_index
+    :param stated: the stated statistics; None if there is neither stats.json nor a sidecar
+    :param episodes: the episodes in order, without statistics, which ``statistics_of`` reads
+    :param task_columns: the columns that other writers added to tasks.parquet
     """
 
     root: Path
@@ -84,31 +83,31 @@ class Catalog:
 
     @property
     def data_limit_bytes(self) -> int:
-        """How large a data or episodes file may become, by the dataset's own word."""
+        """The largest size of a data or episodes file, as info.json states it."""
         return int(float(self.raw_info.get('data_files_size_in_mb') or 100) * _MIB)
 
     @property
     def video_limit_bytes(self) -> int:
-        """How large an MP4 may become."""
+        """The largest size of an MP4 file, as info.json states it."""
         return int(float(self.raw_info.get('video_files_size_in_mb') or 200) * _MIB)
 
     def data_path(self, file: FileIndex) -> Path:
-        """Return where a data file is."""
+        """Return the path of a data file."""
         return self.root / file.path(DATA_PATH)
 
     def meta_path(self, file: FileIndex) -> Path:
-        """Return where an episodes file is."""
+        """Return the path of an episodes file."""
         return self.root / file.path(EPISODES_PATH)
 
     def video_path(self, video_key: str, file: FileIndex) -> Path:
-        """Return where an MP4 is."""
+        """Return the path of an MP4 file."""
         return self.root / file.path(VIDEO_PATH, video_key)
 
     def meta_table(self, file: FileIndex) -> pa.Table:
         """
-        Read an episodes file with all its columns; the last one read is kept.
+        Return an episodes file with all its columns; the last file read stays in memory.
 
-        :raise DatasetCorruptError: if it cannot be read
+        :raise DatasetCorruptError: if the file cannot be read
         """
         if file not in self._tables:
             self._tables.clear()
@@ -117,15 +116,17 @@ class Catalog:
 
     def content(self, relative: PurePosixPath) -> bytes | None:
         """
-        Read a file; None if there is none.
+        Return the content of a file; None if the file is missing.
 
-        :raise DatasetCorruptError: if it cannot be read
+        :raise DatasetCorruptError: if the file cannot be read
         """
         return _content(self.root, relative)
 
     def statistics(self) -> AllStatistics:
         """
-        Return the statistics of the dataset, each episode weighted by its rows; read once.
+        Return the statistics of the dataset, with each episode weighted by its rows.
+
+        The first call computes them, for which it may read all episodes files.
 
         :raise DatasetCorruptError: if an episodes file cannot be read
         """
@@ -136,25 +137,28 @@ class Catalog:
 
     def statistics_of(self, episode: EpisodeRow, keys: Sequence[str]) -> AllStatistics:
         """
-        Read an episode's own statistics.
+        Read the statistics of an episode.
 
-        :param keys: keys of features; what the file lacks is left out
+        :param keys: the features; those without usable statistics are left out
+        :raise DatasetCorruptError: if the episodes file cannot be read
         """
         table = self.meta_table(episode.meta_file)
         numbers = table.column('episode_index').to_pylist()
         return statistics_in(table.slice(numbers.index(episode.episode_index), 1), keys)
 
     def record_of(self, episode_index: int) -> dict[str, Any] | None:
-        """Read what the recorder kept of an episode; None if it kept nothing that is whole."""
+        """Read the recorder's own record of an episode; None if it is missing or unreadable."""
         return read_record(self.root, episode_index)
 
 
 def read_catalog(root: Path) -> Catalog:
     """
-    Read a dataset; only committed episodes are looked at.
+    Read the metadata of a dataset, with its committed episodes only.
 
     :raise DatasetCorruptError: if a file is missing, cannot be read or contradicts another one
-    :raise DatasetMismatchError: if it is of another version of the format
+    :raise DatasetUnsupportedError: if the dataset has another version, storage or fractional fps
+    :raise DatasetMismatchError: if the dataset has other path templates than LeRobot's
+    :raise DatasetError: if the dataset holds a pipe, a socket or a device
     """
     root = root.resolve()
     refuse_special_files(root)
@@ -191,12 +195,12 @@ def read_catalog(root: Path) -> Catalog:
 
 def refuse_odd_dataset(root: Path, without: Collection[int] = ()) -> None:
     """
-    Refuse a dataset that a tool cannot work with, before the tool touches anything; reads only.
+    Refuse a dataset that a tool cannot use, before the tool changes anything.
 
-    :param root: its folder
-    :param without: episodes whose rows may be of any kind, since the tool takes them out
-    :raise DatasetCorruptError: naming the file and what is wrong with it
-    :raise DatasetMismatchError: if it is of another version of the format
+    :param root: the dataset's folder
+    :param without: the episodes whose rows are not checked, since the tool removes them
+    :raise DatasetCorruptError: naming the file and the fault
+    :raise DatasetError: for the same reasons as ``read_catalog``
     """
     catalog = read_catalog(root)
     of_file: dict[FileIndex, list[EpisodeRow]] = {}

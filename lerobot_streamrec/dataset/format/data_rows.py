@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The rows of an episode: data/chunk-XXX/file-XXX.parquet, and when each row was."""
+"""The rows of an episode: data/chunk-XXX/file-XXX.parquet and the instant of each row."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def default_columns(
     num_rows: int, *, fps: int, episode_index: int, from_index: int, task_index: int
 ) -> dict[str, npt.NDArray[np.generic]]:
     """
-    Make the columns that LeRobot adds to every dataset.
+    Return the columns that LeRobot adds to every dataset.
 
-    ``timestamp`` stays in double precision here, as LeRobot's statistics of it do; the table
-    rounds it to float32.
+    ``timestamp`` is float64 here, since LeRobot computes its statistics in double precision; the
+    table rounds it to float32.
     """
     frame_index = np.arange(num_rows, dtype=np.int64)
     return {
@@ -49,10 +49,10 @@ def default_columns(
 
 def rows_table(features: Mapping[str, FeatureSpec], columns: Columns) -> pa.Table:
     """
-    Build the table of an episode.
+    Return the table of an episode's rows.
 
-    :param features: all of the dataset, in order
-    :param columns: per feature that is not a video: ``(n,)`` or ``(n, d)``
+    :param features: all features of the dataset, in order
+    :param columns: ``(n,)`` or ``(n, d)`` for each feature that is not a video
     """
     schema = data_schema(features)
     arrays = [_array(features[name], columns[name]) for name in schema.names]
@@ -68,20 +68,20 @@ def _array(spec: FeatureSpec, values: npt.NDArray[np.generic]) -> pa.Array:
 
 
 ROW = 'row'
-"""Column of the rows' own instants; every other is named by its stream."""
+"""The column with the instants of the rows; all other columns are named after streams."""
 
 
 def row_stamps_table(columns: Mapping[str, npt.NDArray[np.int64]]) -> pa.Table:
     """
-    Build the table of an episode.
+    Return the table of the instants of an episode.
 
-    :param columns: ``(rows,)`` nanoseconds in the streams' time
+    :param columns: ``(rows,)`` nanoseconds in the time of the streams, per column
     """
     return pa.table({key: pa.array(stamps, pa.int64()) for key, stamps in columns.items()})
 
 
 def num_row_stamps(path: Path) -> int | None:
-    """Count the rows of a file; None if it is missing or not whole."""
+    """Return the number of rows of a file; None if it is missing or incomplete."""
     try:
         return int(pq.read_metadata(path).num_rows)
     except (OSError, pa.ArrowException):
@@ -90,10 +90,10 @@ def num_row_stamps(path: Path) -> int | None:
 
 def read_row_stamps(path: Path) -> dict[str, npt.NDArray[np.int64]]:
     """
-    Read the table of an episode; empty if there is none.
+    Read the table of the instants of an episode.
 
-    :return: ``(rows,)`` nanoseconds by column
-    :raise DatasetCorruptError: if it cannot be read
+    :return: ``(rows,)`` nanoseconds per column; empty if the file is missing
+    :raise DatasetCorruptError: if the file cannot be read
     """
     if not path.is_file():
         return {}

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Where the episodes of any dataset are: meta/episodes, read and checked."""
+"""The reader of meta/episodes, which has the positions of the episodes of any dataset."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
     :raise DatasetCorruptError: naming the file
     """
     try:
-        # By a file object: a path would be searched for partitions in the names of its folders.
+        # Given a path, pyarrow would take the names of its folders for partitions.
         with path.open('rb') as opened:
             return pq.read_table(opened, columns=columns)
     except pa.ArrowInvalid:
@@ -48,7 +48,7 @@ def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
 
 
 def _read_odd_table(path: Path, columns: list[str] | None) -> pa.Table:
-    """Read a file that may lack vectors, as ``TableFile`` says."""
+    """Read a file whose rows may lack vectors; ``TableFile`` explains the problem."""
     try:
         with TableFile(path) as file:
             table = file.read(columns=columns)
@@ -59,7 +59,7 @@ def _read_odd_table(path: Path, columns: list[str] | None) -> pa.Table:
 
 def read_schema(path: Path) -> pa.Schema:
     """
-    Read which columns a parquet file has.
+    Read the schema of a parquet file.
 
     :raise DatasetCorruptError: naming the file
     """
@@ -74,8 +74,8 @@ def read_episodes(root: Path, info: DatasetInfo) -> tuple[EpisodeRow, ...]:
     Read the committed episodes, without their statistics.
 
     :param root: the dataset's folder
-    :param info: says how many are committed
-    :raise DatasetCorruptError: if they are not whole, or not in order
+    :param info: the dataset's info.json, with the number of committed episodes
+    :raise DatasetCorruptError: if episodes are incomplete, missing or out of order
     """
     found: list[EpisodeRow] = []
     for path in sorted((root / 'meta/episodes').glob('*/*.parquet')):
@@ -95,12 +95,11 @@ def read_statistics(
     root: Path, total_episodes: int, keys: Collection[str]
 ) -> Iterator[tuple[int, dict[str, FeatureStatistics]]]:
     """
-    Read what the committed episodes say of themselves, in order.
+    Yield the number and the statistics of each committed episode, in order.
 
     :param root: the dataset's folder
-    :param total_episodes: how many are committed
-    :param keys: names of features; an episode without statistics of a feature lacks its key
-    :return: each episode's number and statistics
+    :param total_episodes: the number of committed episodes
+    :param keys: the features; the statistics of an episode lack features without usable ones
     :raise DatasetCorruptError: if a file cannot be read
     """
     wanted = {statistics_column(key, name) for key in keys for name in STATISTICS}
@@ -116,11 +115,11 @@ def read_statistics(
 
 def statistics_in(row: pa.Table, keys: Collection[str]) -> dict[str, FeatureStatistics]:
     """
-    Read the statistics in an episode's row of meta/episodes.
+    Return the statistics in an episode's row of meta/episodes.
 
-    :param row: with its ``length``
-    :param keys: names of features; a feature is left out if one of its statistics is missing or
-        not a number
+    :param row: the row, with its column ``length``
+    :param keys: the features; a feature is left out if one of its required statistics is missing,
+        unusable or not finite
     """
     length, found = row.column('length')[0].as_py(), {}
     for key in keys:
@@ -145,7 +144,7 @@ def statistics_column(key: str, name: str) -> str:
 
 
 def read_record(root: Path, episode_index: int) -> dict[str, Any] | None:
-    """Read what the recorder kept of an episode; None if it kept nothing that is whole."""
+    """Read the recorder's own record of an episode; None if it is missing or unreadable."""
     try:
         content = json.loads((root / record_path(episode_index)).read_bytes())
     except (OSError, ValueError):
@@ -155,16 +154,16 @@ def read_record(root: Path, episode_index: int) -> dict[str, Any] | None:
 
 def file_number(path: Path) -> FileIndex:
     """
-    Return the number of a file by its name.
+    Return the number in the name of a file.
 
-    :raise DatasetCorruptError: if no writer of the format gives a file this name
+    :raise DatasetCorruptError: if no writer of the format uses such a name
     """
     chunk, file = path.parent.name, path.stem
     try:
         return FileIndex(int(chunk.removeprefix('chunk-')), int(file.removeprefix('file-')))
     except ValueError as error:
         raise DatasetCorruptError(
-            f'{path} does not belong there, and readers of the format read it'
+            f'{path} does not belong there, but readers of the format read it'
         ) from error
 
 
@@ -195,7 +194,7 @@ def _file(row: Mapping[str, Any], prefix: str) -> FileIndex:
 
 def _check_order(root: Path, info: DatasetInfo, episodes: Sequence[EpisodeRow]) -> None:
     indices = [one.episode_index for one in episodes]
-    # The number in info.json may be any; nothing is made that large.
+    # total_episodes may be any number, so nothing of that size is built.
     if len(indices) != info.total_episodes or indices != list(range(len(indices))):
         raise UnusableDatasetError(
             root, 'meta/episodes', numbers_problem(indices, info.total_episodes)
@@ -205,6 +204,6 @@ def _check_order(root: Path, info: DatasetInfo, episodes: Sequence[EpisodeRow]) 
         if one.from_index != begin or one.length < 1:
             raise DatasetCorruptError(
                 f'{root}: episode {one.episode_index} begins at row {one.from_index} and has '
-                f'{one.length} rows; it must begin at {begin}'
+                f'{one.length} rows; it must begin at row {begin} and have at least 1 row'
             )
         begin += one.length

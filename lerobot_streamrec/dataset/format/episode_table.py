@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""meta/episodes/chunk-XXX/file-XXX.parquet: where an episode's rows and videos are."""
+"""meta/episodes/chunk-XXX/file-XXX.parquet: the positions of the rows and videos of episodes."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ import pyarrow.parquet as pq
 @dataclass(frozen=True, slots=True)
 class VideoPlace:
     """
-    Where an episode stands in its camera's files.
+    The position of an episode in a camera's files.
 
-    :param file: the MP4
-    :param from_timestamp: seconds into it
-    :param to_timestamp: seconds into it, one frame period after the last frame's
+    :param file: the number of the MP4 file
+    :param from_timestamp: the time of the first frame in the file, in seconds
+    :param to_timestamp: the time one frame period after the last frame, in seconds
     """
 
     file: FileIndex
@@ -45,16 +45,16 @@ class VideoPlace:
 @dataclass(frozen=True, slots=True)
 class EpisodeRow:
     """
-    One episode's metadata.
+    One episode's metadata: its row in meta/episodes.
 
-    :param episode_index: its number, and its place over all files
-    :param tasks: distinct tasks of its rows
-    :param length: its rows
-    :param from_index: global number of its first row
-    :param data_file: holds all its rows
-    :param meta_file: holds this
-    :param videos: per video key
-    :param statistics: per feature
+    :param episode_index: the number of the episode, and of its row over all files
+    :param tasks: the distinct tasks of its rows
+    :param length: the number of its rows
+    :param from_index: the number of its first row in the dataset
+    :param data_file: the data file with all its rows
+    :param meta_file: the file with this metadata
+    :param videos: the position of its frames, per video key
+    :param statistics: its statistics, per feature
     """
 
     episode_index: int
@@ -68,9 +68,9 @@ class EpisodeRow:
 
     def as_table(self, columns: Collection[str] | None = None) -> pa.Table:
         """
-        Return a table of one row in the format's columns.
+        Return a table of one row with the columns of the format.
 
-        :param columns: columns that may be written; None: all
+        :param columns: the columns that may be written; None for all
         """
         cells: dict[str, tuple[Any, pa.DataType]] = {
             'episode_index': (self.episode_index, pa.int64()),
@@ -120,13 +120,13 @@ def _statistics_cells(
 @dataclass(frozen=True, slots=True)
 class CommittedFiles:
     """
-    What the committed episodes refer to.
+    The content of the committed episodes, and the files to which they refer.
 
-    :param num_rows: rows of all of them
-    :param tasks: tasks of all episodes
-    :param meta: episodes files with at least one committed episode
-    :param data: data files
-    :param videos: per video key
+    :param num_rows: number of rows of all episodes
+    :param tasks: the tasks of all episodes
+    :param meta: the episodes files with at least one committed episode
+    :param data: the data files
+    :param videos: the MP4 files, per video key
     """
 
     num_rows: int
@@ -143,13 +143,14 @@ def committed_files(
     video_keys: tuple[str, ...],
 ) -> CommittedFiles:
     """
-    Read which files the first ``total_episodes`` episodes refer to.
+    Read the files to which the first ``total_episodes`` episodes refer.
 
     :param root: the dataset's folder
     :param paths: all episodes files
-    :param total_episodes: number that info.json gives
-    :param video_keys: features with videos
-    :raise DatasetCorruptError: if episodes are missing or out of order
+    :param total_episodes: the number of episodes in info.json
+    :param video_keys: the features with videos
+    :raise DatasetCorruptError: if a file cannot be read, or if episodes are missing or out of
+        order
     """
     prefixes = ['data', *(f'videos/{key}' for key in video_keys)]
     columns = [f'{prefix}/{part}_index' for prefix in prefixes for part in ('chunk', 'file')]
@@ -182,10 +183,10 @@ def committed_files(
 
 def numbers_problem(indices: Sequence[int], total_episodes: int) -> str:
     """
-    Say how the numbers of episodes are not those from 0 on.
+    Describe why the numbers of episodes are not 0, 1, 2, ...
 
-    :param indices: numbers as they stand in meta/episodes
-    :param total_episodes: number of episodes that info.json counts
+    :param indices: the numbers in meta/episodes, in order
+    :param total_episodes: the number of episodes in info.json
     """
     if len(indices) < total_episodes:
         return (
@@ -193,7 +194,7 @@ def numbers_problem(indices: Sequence[int], total_episodes: int) -> str:
             'in info.json'
         )
     place = next(number for number, index in enumerate(indices) if index != number)
-    return f'episode {indices[place]} stands in the place of episode {place}'
+    return f'episode {indices[place]} is at the position of episode {place}'
 
 
 def _files_of(rows: list[dict[str, Any]], prefix: str) -> frozenset[FileIndex]:

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The columns of a dataset: what info.json says of them and their Arrow types."""
+"""The features of a dataset: their descriptions in info.json and their Arrow types."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ VIDEO_CODEC = 'video.codec'
 CAMERA_NAMES = ('height', 'width', 'channels')
 
 MAX_CHANNELS = 4
-"""No picture has more."""
+"""The largest number of channels of an image."""
 
 _KEY = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]*')
 
@@ -42,14 +42,14 @@ _KEY = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]*')
 @dataclass(frozen=True, slots=True)
 class FeatureSpec:
     """
-    One feature.
+    The description of one feature.
 
-    :param dtype: numpy's name, or ``video``
-    :param shape: ``(d,)``, or ``(height, width, channels)`` of a camera; None: not known yet
-    :param names: one per element of a vector; None for scalars
-    :param info: description of a camera: codec and encoder settings
-    :param entry: the description in info.json as somebody wrote it, with keys that are not known
-        here; None for a feature that no file describes yet
+    :param dtype: numpy's name for the type, or ``video``
+    :param shape: ``(d,)``, or ``(height, width, channels)`` for a camera; None if not known yet
+    :param names: one name per element of a vector; None for scalars
+    :param info: the properties of a camera: codec and encoder settings
+    :param entry: the description as it was read from info.json, with all unknown keys; None for a
+        feature that no file describes yet
     """
 
     dtype: str
@@ -60,19 +60,19 @@ class FeatureSpec:
 
     @property
     def is_video(self) -> bool:
-        """Whether the feature's frames stand in MP4 files instead of a column."""
+        """True if the feature's frames are in MP4 files instead of a column."""
         return self.dtype == 'video'
 
     @property
     def picture_shape(self) -> tuple[int, ...] | None:
-        """A camera's ``(height, width, channels)``, whatever order info.json has."""
+        """A camera's ``(height, width, channels)``, regardless of the order in info.json."""
         if self.shape is None or len(self.shape) != 3 or self.shape[2] <= MAX_CHANNELS:
             return self.shape
-        # Older datasets say (channels, height, width).
+        # Older datasets state the shape as (channels, height, width).
         return (*self.shape[1:], self.shape[0])
 
     def as_json(self) -> dict[str, object]:
-        """Return the content of info.json; descriptions that were read are returned unchanged."""
+        """Return the entry for info.json; an entry that was read is returned unchanged."""
         if self.entry is not None:
             return dict(self.entry)
         entry: dict[str, object] = {
@@ -90,14 +90,14 @@ def camera_feature(
     width: int | None = None,
     info: Mapping[str, object] | None = None,
 ) -> FeatureSpec:
-    """Describe a camera; of colour unless its info says depth, without a size until it is seen."""
+    """Return a colour camera, or a depth camera if ``info`` says so; the size may be unknown."""
     channels = 1 if is_depth(info or {}) else 3
     shape = None if height is None or width is None else (height, width, channels)
     return FeatureSpec('video', shape, CAMERA_NAMES, info or {})
 
 
 def vector_feature(names: tuple[str, ...], dtype: str = 'float32') -> FeatureSpec:
-    """Describe a vector."""
+    """Return a vector with one element per name."""
     return FeatureSpec(dtype, (len(names),), names)
 
 
@@ -108,40 +108,43 @@ DEFAULT_FEATURES: dict[str, FeatureSpec] = {
     'index': FeatureSpec('int64', (1,)),
     'task_index': FeatureSpec('int64', (1,)),
 }
-"""LeRobot adds these to every dataset; a user may not bring them."""
+"""The features that LeRobot adds to every dataset; users cannot define them."""
 
 
 def check_feature_key(name: str, key: str) -> str:
     """
-    Refuse what cannot be a feature: the key becomes a folder's name.
+    Refuse a key that cannot name a feature; the key becomes the name of a folder.
 
-    :param name: the setting that the key came from
-    :param key: such as ``observation.images.front``
+    :param name: the setting that contains the key
+    :param key: the key, such as ``observation.images.front``
     :return: the key
-    :raise ConfigError: if it has other characters than letters, digits, ``_``, ``.`` and ``-``
+    :raise ConfigError: if the key is the name of a default feature, or has characters other than
+        letters, digits, ``_``, ``-`` and single dots
     """
     if key in DEFAULT_FEATURES or not _KEY.fullmatch(key) or '..' in key:
         raise ConfigError(
             name,
             key,
-            'letters, digits, _, - and single dots are allowed, and not one of '
+            'letters, digits, _, - and single dots are allowed, but none of the names '
             f'{", ".join(DEFAULT_FEATURES)}',
         )
     return key
 
 
 def with_info(spec: FeatureSpec, info: Mapping[str, object]) -> FeatureSpec:
-    """Return a camera's feature with what its first video says of itself."""
+    """Return a camera's feature with the properties of its first video."""
     entry = None if spec.entry is None else {**spec.entry, 'info': dict(info)}
     return replace(spec, info=info, entry=entry)
 
 
 def parse_feature(entry: Mapping[str, Any]) -> FeatureSpec:
     """
-    Read the description of a feature in info.json; raises KeyError or TypeError if it is not one.
+    Parse the description of a feature in info.json.
 
     Older releases call the info of a camera ``video_info``, and put the names of a vector into a
     dictionary of lists.
+
+    :raise KeyError, TypeError: if the entry is not the description of a feature
     """
     names = entry.get('names')
     if isinstance(names, dict):
@@ -167,7 +170,7 @@ def data_schema(features: Mapping[str, FeatureSpec]) -> pa.Schema:
     """
     Return the schema of the data files, in the order of the features.
 
-    The metadata is what ``datasets.load_dataset`` and the viewer of the Hub look for.
+    ``datasets.load_dataset`` and the viewer of the Hub read its metadata.
     """
     columns = {key: spec for key, spec in features.items() if not spec.is_video}
     described = {key: _hugging_face_feature(spec) for key, spec in columns.items()}
@@ -188,9 +191,11 @@ def differences(
     wanted: Mapping[str, FeatureSpec], present: Mapping[str, FeatureSpec]
 ) -> list[str]:
     """
-    Compare what is to be recorded with what a dataset holds; default features left out.
+    Compare the features of a recording with those of a dataset, without the default features.
 
-    :return: per difference a text with both sides; sizes not known yet differ from nothing
+    :param wanted: the features of the recording; unknown shapes match any shape
+    :param present: the features of the dataset
+    :return: a text with both values for each difference
     """
     found = []
     for key in [*wanted, *(key for key in present if key not in wanted)]:
@@ -208,7 +213,7 @@ def differences(
             found.append(f'{key} has dtype {theirs.dtype} in the dataset, {ours.dtype} now')
         elif ours.shape is not None and ours.picture_shape != theirs.picture_shape:
             found.append(f'{key} has shape {theirs.shape} in the dataset, {ours.shape} now')
-        # A number by itself is the same with a name and without.
+        # A single number may have a name or none.
         elif not ours.is_video and ours.names != (theirs.names or _no_names(ours)):
             found.append(f'{key} has names {theirs.names} in the dataset, {ours.names} now')
         if ours.is_video and theirs.is_video and theirs.shape is not None:
@@ -224,7 +229,7 @@ def _no_names(spec: FeatureSpec) -> tuple[str, ...] | None:
 def _depth_differences(
     key: str, ours: Mapping[str, object], theirs: Mapping[str, object]
 ) -> list[str]:
-    """Compare what pixels mean; a unit that is not known yet differs from nothing."""
+    """Compare the meaning of pixels; an unknown unit matches any unit."""
     now, there = depth_traits(ours), depth_traits(theirs)
     return [
         f'{key} has {name} {there[name]} in the dataset, {now[name]} now'
@@ -236,7 +241,7 @@ def _depth_differences(
 def _codec_difference(
     key: str, ours: Mapping[str, object], theirs: Mapping[str, object]
 ) -> list[str]:
-    """Compare codecs; one that is not known yet differs from nothing."""
+    """Compare the codecs; an unknown codec matches any codec."""
     now, there = ours.get(VIDEO_CODEC), theirs.get(VIDEO_CODEC)
     if not now or not there or now == there:
         return []
@@ -244,7 +249,7 @@ def _codec_difference(
 
 
 def depth_traits(info: Mapping[str, object]) -> dict[str, object]:
-    """Return the entries that decide the meaning of a camera's pixels, by LeRobot's names."""
+    """Return the entries that define the meaning of a camera's pixels, by LeRobot's names."""
     stored = stored_depth(info)
     if stored is None:
         return {IS_DEPTH_MAP: is_depth(info)}

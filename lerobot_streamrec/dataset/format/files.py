@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The only way to change a file below the root, for the one writer that holds the lock."""
+"""The only way to change files below the root: durably, and by the holder of the lock."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _LOCKS = Path('/proc/locks')
 
 class DatasetLock:
     """
-    Held from opening to closing; the kernel frees it when its process ends, however it ends.
+    The lock on a dataset, which the kernel releases even if the process is killed.
 
-    :param root: the dataset's folder, which exists
-    :raise DatasetLockedError: if another process holds it, naming that one
+    :param root: the dataset's folder, which must exist
+    :raise DatasetLockedError: if another process holds the lock, naming that process
     """
 
     def __init__(self, root: Path) -> None:
@@ -53,7 +53,7 @@ class DatasetLock:
         self._owner_path.write_text(json.dumps(_this_process()))
 
     def release(self) -> None:
-        """Let others in. Idempotent."""
+        """Release the lock; repeated calls do nothing."""
         self._lock.release()
 
     def _owner(self) -> str:
@@ -65,9 +65,9 @@ class DatasetLock:
 
 def lock_holder(root: Path) -> str | None:
     """
-    Name the process that holds a dataset's lock, without touching the lock.
+    Return the process that holds a dataset's lock, without touching the lock.
 
-    :return: None if there is none, or if the system does not tell
+    :return: ``process`` and its id; None if nobody holds the lock or the system does not tell
     """
     try:
         found = (root / LOCK).stat()
@@ -76,7 +76,7 @@ def lock_holder(root: Path) -> str | None:
         return None
     place = f'{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}'
     for line in locks.splitlines():
-        # Such as "1: FLOCK  ADVISORY  WRITE 474 fe:00:2286470 0 EOF".
+        # An example line is "1: FLOCK  ADVISORY  WRITE 474 fe:00:2286470 0 EOF".
         fields = line.split()
         if place in fields:
             return f'process {fields[fields.index(place) - 1]}'
@@ -93,14 +93,14 @@ def _this_process() -> dict[str, object]:
 
 FILE_MODE = 0o644
 ASIDE = '.new'
-"""How the name of a file ends that is not at its place yet."""
+"""The suffix of a file that has not been moved to its final path yet."""
 
 
 class Files:
     """
-    Durable changes below a root. Every method either has its whole effect or none.
+    Durable changes to files below a root; each of these changes happens completely or not at all.
 
-    Owned by the thread that commits. Tests inject faults by a subclass.
+    The thread that commits owns it. Tests inject faults with a subclass.
 
     :param root: the dataset's folder
     """
@@ -118,14 +118,14 @@ class Files:
         return self._root / relative
 
     def relative(self, path: Path) -> PurePosixPath:
-        """Return where a file below the root is, seen from the root."""
+        """Return the path of a file relative to the root."""
         return PurePosixPath(path.relative_to(self._root).as_posix())
 
     def replace(self, relative: PurePosixPath, content: bytes) -> None:
         """
-        Make a file, or put another content in its place.
+        Write a file, or replace its content.
 
-        :raise DatasetError: naming the file and what the system says
+        :raise DatasetError: naming the file and the reason that the system gives
         """
         aside = self.path(STAGING / f'.{relative.name}{ASIDE}')
         with self._explaining(relative):
@@ -135,18 +135,18 @@ class Files:
 
     def adopt(self, source: Path, relative: PurePosixPath) -> None:
         """
-        Move a finished file of the same file system to its place.
+        Move a finished file of the same file system to its final path.
 
-        :raise DatasetError: naming the file and what the system says
+        :raise DatasetError: naming the file and the reason that the system gives
         """
         with self._explaining(relative):
             self._settle(source, self.path(relative))
 
     def content(self, relative: PurePosixPath) -> bytes | None:
         """
-        Read a small file; None if there is none.
+        Return the content of a small file; None if the file is missing.
 
-        :raise DatasetError: if it cannot be read
+        :raise DatasetError: if the file cannot be read
         """
         try:
             return self.path(relative).read_bytes()
@@ -159,9 +159,9 @@ class Files:
 
     def remove(self, relative: PurePosixPath) -> None:
         """
-        Delete one file; it may be missing.
+        Delete one file, which may be missing.
 
-        :raise DatasetError: naming the file and what the system says
+        :raise DatasetError: naming the file and the reason that the system gives
         """
         path = self.path(relative)
         with self._explaining(relative):
@@ -171,11 +171,12 @@ class Files:
 
     def quarantine(self, source: Path, reason: str) -> Path:
         """
-        Move a file or folder out of the readers' sight; nothing is deleted.
+        Move a file or folder to the quarantine folder, where no reader looks.
 
-        :param source: file or folder to move, below the root
-        :param reason: becomes part of the name
-        :return: where it lies now
+        :param source: the file or folder to move, below the root
+        :param reason: the beginning of its new name
+        :return: its new path
+        :raise DatasetError: if it cannot be moved
         """
         with self._explaining(QUARANTINE):
             target = self._free_name('-'.join((reason, *_telling_parts(self.relative(source)))))
@@ -186,12 +187,12 @@ class Files:
 
     def quarantine_together(self, name: str, sources: Mapping[str, Path]) -> Path:
         """
-        Move several files to a folder of their own, out of the readers' sight.
+        Move several files to a folder of their own in the quarantine folder.
 
-        :param name: name of the folder
-        :param sources: files to move, by the names that they get
+        :param name: the name of the folder
+        :param sources: the files to move, by their new names
         :return: the folder
-        :raise DatasetError: if one cannot be moved; those before it are
+        :raise DatasetError: if a file cannot be moved; the previous ones stay in the folder
         """
         with self._explaining(QUARANTINE):
             folder = self._free_name(name)
@@ -204,7 +205,7 @@ class Files:
         return folder
 
     def _free_name(self, stem: str) -> Path:
-        """Return a path in the quarantine folder that nothing has yet."""
+        """Return an unused path in the quarantine folder."""
         folder = self.path(QUARANTINE)
         folder.mkdir(parents=True, exist_ok=True)
         target, number = folder / stem, 1
@@ -214,7 +215,7 @@ class Files:
         return target
 
     def remove_tree(self, folder: Path) -> None:
-        """Delete a folder that holds nothing of worth."""
+        """Delete a folder and everything in it; errors are ignored."""
         shutil.rmtree(folder, ignore_errors=True)
 
     def _settle(self, source: Path, target: Path) -> None:
@@ -234,14 +235,14 @@ class Files:
 
 
 def _telling_parts(relative: PurePosixPath) -> tuple[str, ...]:
-    """Return what of a path is worth being part of a name in the quarantine folder."""
+    """Return the parts of a path that identify a file in the quarantine folder."""
     if relative.is_relative_to(STAGING):
         relative = relative.relative_to(STAGING)
     return relative.parts[-3:]
 
 
 def _make_folders(folder: Path) -> None:
-    """Make a folder so that it is there after a power loss as well."""
+    """Make a folder and its parents, so that they survive a power loss."""
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     for one in reversed(missing):
         one.mkdir(exist_ok=True)

@@ -12,13 +12,13 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Every episode's camera histograms: in its record, and counted again from its video.
+The camera histograms of episodes: their form in the records, and how to count videos again.
 
-With them, the statistics of any choice of episodes are exact; LeRobot's format keeps no more than
-the quantiles of an episode. A channel of colour is 256 counts, as little-endian 64-bit integers,
-deflated, in base64: some 400 to 900 characters. Depth has ``exponent:first:`` before that, and as
-many counts as there are bins of ``2**exponent`` from the first to the last: some thousand
-characters.
+With the histograms, the statistics of any selection of episodes are exact; LeRobot's format keeps
+only the quantiles of each episode. A colour channel consists of 256 counts as little-endian 64-bit
+integers, deflated and in base64: some 400 to 900 characters. A depth channel has the prefix
+``exponent:first:`` and one count for each bin of width ``2**exponent`` from the first bin to the
+last: some thousand characters.
 """
 
 from __future__ import annotations
@@ -44,31 +44,31 @@ import numpy.typing as npt
 
 
 class Histogram(Protocol):
-    """What counts pictures of either kind."""
+    """A histogram of images, of colour or depth."""
 
     def push(self, pixels: npt.NDArray[Any], /) -> None:
-        """Count a picture."""
+        """Count the pixels of an image."""
 
     def statistics(self) -> FeatureStatistics:
         """
-        Return the statistics of what was counted.
+        Return the statistics of the counted pixels.
 
-        :raise ValueError: if nothing was counted
+        :raise ValueError: if no pixel was counted
         """
 
 
 class DecodedCamera:
     """
-    Counts frames of a camera's videos: colours, or depth in its own unit.
+    A camera whose decoded frames are counted: colours, or depth in its own unit.
 
-    :param info: description of the camera's feature
+    :param info: the info of the camera's feature
     """
 
     def __init__(self, info: Mapping[str, object]) -> None:
         self.is_depth = is_depth(info)
-        """Whether its frames are codes of depth."""
+        """True if its frames are codes of depth."""
         self.extent = 1.0
-        """What the largest value that a frame can show is in its statistics; 0: not known."""
+        """The largest value that a frame can show, in the unit of statistics; 0 if unknown."""
         self._levels: npt.NDArray[np.float64] | None = None
         if self.is_depth:
             stored = stored_depth(info)
@@ -81,23 +81,23 @@ class DecodedCamera:
 
     @property
     def is_known(self) -> bool:
-        """Whether it is known what its frames mean."""
+        """True if the meaning of its pixel values is known."""
         return self.extent > 0
 
     @property
     def num_channels(self) -> int:
-        """Channels of its statistics."""
+        """The number of channels of its statistics."""
         return 1 if self.is_depth else 3
 
     def histogram(self) -> Histogram:
-        """Return what counts its pictures; it has to be known what they mean."""
+        """Return an empty histogram for its frames; ``is_known`` must be True."""
         return ImageHistogram() if self._levels is None else DepthHistogram(self._levels)
 
     def pixels(self, frame: InspectedFrame, stride: int) -> npt.NDArray[Any]:
         """
-        Return every stride-th pixel of a frame in both directions, for the histogram.
+        Return every ``stride``-th pixel of a frame in both directions, for the histogram.
 
-        :raise DatasetCorruptError: if it cannot be had
+        :raise DatasetCorruptError: if the frame cannot be converted
         """
         return frame.codes(stride) if self.is_depth else frame.rgb(stride)
 
@@ -106,14 +106,15 @@ def statistics_of_frames(
     path: Path, camera: DecodedCamera, fps: float, spans: Sequence[tuple[int, int]]
 ) -> list[FeatureStatistics]:
     """
-    Decode a video once, and count the frames of several episodes in it.
+    Decode a video once and return the statistics of the episodes in it.
 
-    :param camera: the camera; the meaning of its frames has to be known
-    :param fps: frames per second of the dataset
-    :param spans: first frame and number of frames of each episode; ascending
-    :return: statistics of each
+    :param path: the video
+    :param camera: the camera, whose ``is_known`` must be True
+    :param fps: the frames per second of the dataset
+    :param spans: the first frame and the number of frames of each episode, ascending
+    :return: the statistics of each episode
     :raise DatasetCorruptError: if the video cannot be read
-    :raise ValueError: if an episode has no frame in it
+    :raise ValueError: if an episode has no frame in the video
     """
     histograms = [camera.histogram() for _ in spans]
     begins = [first for first, _ in spans]
@@ -130,18 +131,18 @@ def statistics_of_frames(
 
 _COUNTS = np.dtype('<i8')
 _DEPTH_SCALE = 1.0
-# Relative to the width of a bin: statistics are sums of many numbers.
+# Relative to the width of a bin, since statistics are sums of many numbers.
 _ROUNDING = 1e-6
 
 
 def histograms_json(statistics: Mapping[str, FeatureStatistics]) -> dict[str, list[str]]:
-    """Return the histograms of cameras, a text per channel; those of 256 levels and of depth."""
+    """Return the histograms of all cameras of 256 levels or of depth, as a text per channel."""
     return {
         key: [_packed(one) for one in feature.distributions]
         if feature.scale == SCALE
         else [_packed_depth(one) for one in feature.distributions]
         for key, feature in statistics.items()
-        # Those of vectors are not kept.
+        # The distributions of vectors are not kept.
         if feature.distributions
         and feature.is_of_pictures
         and (feature.scale == _DEPTH_SCALE or all(map(_is_of_levels, feature.distributions)))
@@ -152,12 +153,12 @@ def with_histograms(
     statistics: FeatureStatistics, record: Mapping[str, Any] | None, video_key: str
 ) -> FeatureStatistics:
     """
-    Add to an episode's statistics what its record knows.
+    Return a camera's statistics of an episode with the distributions from its record.
 
-    :param statistics: as they stand in meta/episodes
-    :param record: kept of the episode; None if there is none
-    :param video_key: whose statistics
-    :return: the same without distributions if the record has none that belong to them
+    :param statistics: the statistics in meta/episodes
+    :param record: the recorder's own record of the episode; None if there is none
+    :param video_key: the camera
+    :return: the unchanged statistics if the record has no histograms that agree with them
     """
     try:
         texts = (record or {})['histograms'][video_key]
@@ -173,13 +174,13 @@ def with_histograms(
 def _belong_to(
     distributions: tuple[Distribution, ...], scale: float, values: Mapping[str, Array]
 ) -> bool:
-    """Tell whether these are the pictures that have such statistics."""
+    """Return True if distributions and statistics agree, so that both are of the same images."""
     if len(distributions) != values['mean'].size:
         return False
     if len({one.total for one in distributions}) > 1:
         return False
     for channel, one in enumerate(distributions):
-        # A bin holds what is not below its lower edge; a level of colour stands alone in its bin.
+        # Values lie at or above the lower edge of their bin. A colour level fills its bin alone.
         width = math.ldexp(scale, one.exponent)
         slack = _ROUNDING * width if scale == SCALE else (1 + _ROUNDING) * width
         for name, edge in (('min', one.quantile(0)), ('mean', one.mean), ('max', one.quantile(1))):

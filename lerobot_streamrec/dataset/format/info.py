@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""meta/info.json: what the dataset is, and the point at which an episode is committed."""
+"""meta/info.json: the description of the dataset, and the commit point of every episode."""
 
 from __future__ import annotations
 
@@ -54,18 +54,18 @@ _FROM_V20 = '`python -m lerobot.datasets.v21.convert_dataset_v20_to_v21 --repo-i
 
 def version_advice(version: object, root: object) -> str:
     """
-    Say in a sentence how to convert a dataset of another version to v3.0.
+    Return a sentence that explains how to convert a dataset of another version to v3.0.
 
-    :param version: codebase_version of its info.json
+    :param version: the codebase_version in its info.json
     :param root: the dataset's folder
     """
     convert = _FROM_V21.format(root)
     if version == 'v2.1':
         return f'LeRobot converts it: {convert}.'
     if version == 'v2.0':
-        return f'LeRobot 0.3 converts it to v2.1: {_FROM_V20}; newer ones to v3.0: {convert}.'
+        return f'LeRobot 0.3 converts it to v2.1: {_FROM_V20}; newer releases to v3.0: {convert}.'
     if str(version).startswith(('v1', 'v2')):
-        return 'Convert it to v2.0 with an old release of LeRobot, then to v3.0 with newer ones.'
+        return 'Convert it to v2.0 with an old LeRobot release, then to v3.0 with newer releases.'
     return 'Install a newer lerobot_streamrec, or correct codebase_version in meta/info.json.'
 
 
@@ -73,9 +73,9 @@ def refuse_other_version(version: object, root: object) -> None:
     """
     Refuse a dataset that is not v3.0.
 
-    :param version: codebase_version of info.json
+    :param version: the codebase_version in info.json
     :param root: the dataset's folder
-    :raise DatasetUnsupportedError: with LeRobot's command that converts it, if there is one
+    :raise DatasetUnsupportedError: with LeRobot's command that converts the dataset, if it exists
     """
     if version != CODEBASE_VERSION:
         raise DatasetUnsupportedError(
@@ -88,15 +88,16 @@ _RANGE = re.compile(r'(\d{1,18}):(\d{1,18})')
 
 
 def is_own(splits: object) -> bool:
-    """Whether there are splits beside the one of all episodes that every writer makes."""
+    """Return True if users made splits, beside the split of all episodes that writers make."""
     return isinstance(splits, dict) and bool(splits) and set(splits) != {'train'}
 
 
 def grown_splits(splits: object, total_episodes: int) -> object:
     """
-    Return the splits of a dataset that has so many episodes now, of which the first ones are old.
+    Return the splits of a dataset to which episodes were appended.
 
-    :param splits: the old splits; those that somebody has made stay as they are
+    :param splits: the old splits; splits made by users stay unchanged
+    :param total_episodes: the new number of episodes
     """
     if is_own(splits):
         return splits
@@ -105,11 +106,11 @@ def grown_splits(splits: object, total_episodes: int) -> object:
 
 def chosen_splits(splits: object, kept: Sequence[int]) -> object:
     """
-    Return the splits of a dataset made of some episodes of one.
+    Return the splits of a dataset that keeps some episodes of another dataset.
 
-    :param splits: splits of the source; ranges and lists are written in the new numbers, anything
-        else stays
-    :param kept: the old numbers, ascending
+    :param splits: the splits of the source; ranges and lists of users are renumbered, and any
+        other values stay unchanged
+    :param kept: the old numbers of the kept episodes, ascending
     """
     if not is_own(splits):
         return grown_splits(splits, len(kept))
@@ -128,23 +129,23 @@ def _chosen(said: object, kept: Sequence[int]) -> object:
 
 
 STORAGE_FORMATS = (None, 'lerobot')
-"""Values of ``storage_format`` for rows in parquet files and videos in MP4 files."""
+"""The values of ``storage_format`` for rows in parquet files and videos in MP4 files."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetInfo:
     """
-    The whole of info.json; frozen, so that any thread may look at a snapshot.
+    The content of info.json; it is frozen, so that any thread may read a snapshot.
 
     :param fps: rows per second
-    :param robot_type: free text, or None
-    :param features: all of them in order, the default ones last
-    :param total_episodes: committed episodes
-    :param total_frames: committed rows
-    :param total_tasks: rows of tasks.parquet
-    :param chunks_size: files per chunk folder
-    :param splits: as they were found
-    :param extra: keys that are not ours, kept as they were
+    :param robot_type: any text, or None
+    :param features: all features in order, with the default features last in new datasets
+    :param total_episodes: number of committed episodes
+    :param total_frames: number of committed rows
+    :param total_tasks: number of rows of tasks.parquet
+    :param chunks_size: number of files per chunk folder
+    :param splits: the splits as they were read
+    :param extra: the keys that this package does not write, as they were read
     """
 
     fps: int
@@ -179,7 +180,7 @@ class DatasetInfo:
         return (json.dumps(content, indent=4, ensure_ascii=False) + '\n').encode()
 
     def after(self, num_rows: int, total_tasks: int) -> DatasetInfo:
-        """Return what the file says when one more episode is committed."""
+        """Return the content after one more episode is committed."""
         return replace(
             self,
             total_episodes=self.total_episodes + 1,
@@ -189,16 +190,16 @@ class DatasetInfo:
 
     @property
     def video_keys(self) -> tuple[str, ...]:
-        """Features whose frames stand in MP4 files."""
+        """The features whose frames are in MP4 files."""
         return tuple(key for key, spec in self.features.items() if spec.is_video)
 
     @property
     def keys_with_statistics(self) -> tuple[str, ...]:
-        """Features of which a dataset has statistics: all but texts."""
+        """The features with statistics: all but texts."""
         return tuple(key for key, spec in self.features.items() if spec.dtype not in TEXTS)
 
 
-# What this recorder decides; file sizes and further keys stay as found.
+# The keys that this package writes itself; file sizes and further keys stay as they were read.
 _REWRITTEN = {
     'codebase_version',
     'fps',
@@ -213,30 +214,32 @@ _REWRITTEN = {
 
 
 def with_defaults(features: Mapping[str, FeatureSpec]) -> dict[str, FeatureSpec]:
-    """Append LeRobot's own five features."""
+    """Return the features with LeRobot's five default features appended."""
     return {**features, **DEFAULT_FEATURES}
 
 
 def parse_info(content: bytes, where: object) -> DatasetInfo:
     """
-    Read info.json.
+    Parse info.json.
 
     :param content: the bytes of info.json
     :param where: the dataset's root, for messages
     :raise UnusableDatasetError: naming the first value that the format does not allow
-    :raise DatasetUnsupportedError: if it is another version of the format
+    :raise DatasetUnsupportedError: if the version, the storage or a fractional fps is unsupported
+    :raise DatasetMismatchError: if a path template is not LeRobot's
     """
     return info_of(parse_raw_info(content, where), where)
 
 
 def parse_raw_info(content: bytes, where: object) -> dict[str, Any]:
     """
-    Read all of info.json, whose values are such that every tool can work with them.
+    Parse all of info.json, and refuse values that a tool cannot use.
 
     :param content: the bytes of info.json
     :param where: the dataset's root, for messages
     :raise UnusableDatasetError: naming the first value that the format does not allow
-    :raise DatasetUnsupportedError: if it is another version of the format
+    :raise DatasetUnsupportedError: if the version or the storage is unsupported
+    :raise DatasetMismatchError: if a path template is not LeRobot's
     """
     try:
         raw, faults = load_object(content)
@@ -261,11 +264,11 @@ def parse_raw_info(content: bytes, where: object) -> dict[str, Any]:
 
 def info_of(raw: Mapping[str, Any], where: object) -> DatasetInfo:
     """
-    Take from info.json what this package knows.
+    Return the part of info.json that this package knows.
 
     :param raw: the content that ``parse_raw_info`` returned
     :param where: the dataset's root, for messages
-    :raise DatasetUnsupportedError: if the rate has a fraction
+    :raise DatasetUnsupportedError: if fps is not a whole number
     """
     features = {key: parse_feature(entry) for key, entry in raw['features'].items()}
     return DatasetInfo(
@@ -283,11 +286,12 @@ def info_of(raw: Mapping[str, Any], where: object) -> DatasetInfo:
 
 def read_info(root: Path) -> DatasetInfo:
     """
-    Read a dataset's info.json.
+    Read the info.json of a dataset.
 
     :param root: the dataset's folder
-    :raise DatasetCorruptError: if the file is missing, or is not as the format says
-    :raise DatasetUnsupportedError: if it is another version of the format
+    :raise DatasetCorruptError: if the file is missing, or does not match the format
+    :raise DatasetUnsupportedError: if the version, the storage or a fractional fps is unsupported
+    :raise DatasetMismatchError: if a path template is not LeRobot's
     """
     return parse_info(info_content(root), root)
 
@@ -309,10 +313,10 @@ def info_content(root: Path) -> bytes:
 
 def whole_fps(fps: float, where: object) -> int:
     """
-    Return the rate of a dataset as the whole number that it must be.
+    Return the fps of a dataset as a whole number.
 
-    :raise DatasetUnsupportedError: if it has a fraction, which no writer of the format allows:
-        rounded, all timestamps and videos would be of another rate
+    :raise DatasetUnsupportedError: if it has a fraction, which no writer of the format allows.
+        With a rounded value, all timestamps and videos would have another rate.
     """
     if fps != int(fps):
         raise DatasetUnsupportedError(
@@ -324,10 +328,11 @@ def whole_fps(fps: float, where: object) -> int:
 
 def refuse_other_storage(storage_format: object, where: object) -> None:
     """
-    Refuse a dataset whose rows and pictures stand in files of another kind.
+    Refuse a dataset whose rows and frames are in other files than parquet and MP4.
 
-    :param storage_format: the value in info.json; None if there is none
-    :raise DatasetUnsupportedError: naming it
+    :param storage_format: the value in info.json; None if it is missing
+    :param where: the dataset's root, for messages
+    :raise DatasetUnsupportedError: naming the value
     """
     if storage_format not in STORAGE_FORMATS:
         raise DatasetUnsupportedError(
@@ -339,12 +344,12 @@ def refuse_other_storage(storage_format: object, where: object) -> None:
 
 def known_features(root: Path) -> dict[str, FeatureSpec]:
     """
-    Read what a dataset says of its features; nothing if there is none, or none that can be read.
+    Read the features of a dataset; empty if the dataset is missing or unreadable.
 
     :param root: the dataset's folder
     """
     try:
         return dict(read_info(root).features)
     except DatasetError:
-        # Whoever opens the dataset says what is wrong with it.
+        # The code that opens the dataset reports this error.
         return {}

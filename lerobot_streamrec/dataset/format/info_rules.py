@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-What meta/info.json may say: the types and ranges that every tool relies on.
+The rules for meta/info.json: types and ranges on which every tool relies.
 
 Tools refuse a dataset at the first fault (``dataset/format/info.py``); the check reports all
 faults (``dataset/check/info.py``).
@@ -34,13 +34,14 @@ from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, MAX_CHAN
 from lerobot_streamrec.dataset.format.layout import CHUNKS_SIZE, DATA_PATH, VIDEO_PATH
 
 MAX_COUNT = 2**53
-"""Every reader of JSON holds smaller whole numbers exactly; no count comes near."""
+"""The limit for counts: every JSON reader represents smaller whole numbers exactly."""
 
 PATH_FIELD = re.compile(r'\{(chunk_index|file_index)(?::(?:0([1-9]))?d?)?\}|\{(video_key)\}')
 """
 A field of a path template, with the number of its digits.
 
-Templates are filled in by hand: ``str.format`` would follow attributes, and pad without limit.
+Templates are filled in without ``str.format``, which would follow attributes and pad without
+limit.
 """
 
 REPLACEMENTS: dict[str, object] = {
@@ -49,7 +50,7 @@ REPLACEMENTS: dict[str, object] = {
     'video_files_size_in_mb': 200,
     'robot_type': None,
 }
-"""Values that a repair writes in the place of unusable ones."""
+"""The values that a repair writes instead of unusable ones."""
 
 TEXTS = ('string', 'language')
 _PICTURES = ('image', 'video')
@@ -77,7 +78,7 @@ class Fault:
     """
     One value that info.json must not have.
 
-    :param name: the value's place, such as ``fps``
+    :param name: the name of the value, such as ``fps``
     :param value: the value, shortened for messages
     :param allowed: the values that it may have, as a noun
     :param feature: the feature that it describes, or None
@@ -93,16 +94,16 @@ class Fault:
 
 
 def shown_value(value: object) -> str:
-    """Return a value of any size as a short text of one line."""
+    """Return a value of any size as a short text on one line."""
     return ' '.join(_repr.repr(value).split())
 
 
 def read_small_file(path: Path, max_bytes: int = _MAX_BYTES) -> bytes:
     """
-    Read a regular file that is not large; nothing else is opened, since a pipe would block.
+    Read a small regular file; anything else is refused unopened, since a pipe would block.
 
-    :raise OSError: if it cannot be read
-    :raise ValueError: if it is larger
+    :raise OSError: if it cannot be read or is not a regular file
+    :raise ValueError: if it has more than ``max_bytes`` bytes
     """
     size = path.stat().st_size
     if not path.is_file():
@@ -116,7 +117,7 @@ def load_object(content: bytes) -> tuple[dict[str, Any], list[Fault]]:
     """
     Read the JSON text of an object.
 
-    :return: the object, and the faults of its text that leave it readable
+    :return: the object, and the faults of its text in spite of which it could be read
     :raise ValueError: if the text cannot be used
     """
     if len(content) > _MAX_BYTES:
@@ -152,7 +153,7 @@ def _whole_number(digits: str) -> int:
 
 
 def _refuse_unwritable(raw: object) -> None:
-    """Refuse values that can be read but not written again: deep nesting, half characters."""
+    """Refuse values that can be read but not written again: deep nesting, lone surrogates."""
     level: list[object] = [raw]
     for _ in range(_MAX_DEPTH):
         below: list[object] = []
@@ -175,7 +176,7 @@ def _is_text(value: str) -> bool:
 
 def info_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
     """
-    Find every value of info.json that no tool may work with; the version is not looked at.
+    Yield a fault for every value of info.json that no tool may use; the version is not checked.
 
     :param raw: the whole content
     """
@@ -224,9 +225,9 @@ def _is_count(value: object) -> bool:
 
 
 def _feature_faults(key: str, entry: object) -> Iterator[Fault]:
-    """Find the faults in the description of one feature."""
+    """Yield the faults in the description of one feature."""
     where = f'features[{shown_value(key)}]'
-    # The name becomes a folder's name, and a part of the names of columns.
+    # The key becomes the name of a folder and a part of column names.
     unfit = any(letter in '/\\' or not letter.isprintable() for letter in key)
     if not key or unfit or key in ('.', '..') or len(key.encode()) > _MAX_PATH:
         allowed = f'of 1 to {_MAX_PATH} printable characters without / and \\'
@@ -251,7 +252,7 @@ def _feature_faults(key: str, entry: object) -> Iterator[Fault]:
 
 
 def _shape_problem(shape: object, *, is_picture: bool) -> str:
-    """Return the shapes that are allowed; empty if this is one."""
+    """Return a description of the allowed shapes; empty if the shape is allowed."""
     is_list = isinstance(shape, list) and bool(shape)
     if not is_list or not all(_is_count(size) and size > 0 for size in shape):  # type: ignore[attr-defined]
         return 'a list of whole numbers above 0'
@@ -259,7 +260,7 @@ def _shape_problem(shape: object, *, is_picture: bool) -> str:
     if not is_picture:
         is_small = math.prod(shape) <= _MAX_ELEMENTS
         return '' if is_small else f'a shape with at most {_MAX_ELEMENTS} elements'
-    # Older datasets say (channels, height, width).
+    # Older datasets state the shape as (channels, height, width).
     is_possible = len(shape) == 3 and (shape[2] <= MAX_CHANNELS or shape[0] <= MAX_CHANNELS)
     if is_possible and max(shape) <= _MAX_SIDE:
         return ''
@@ -283,7 +284,7 @@ def _default_feature_faults(features: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _path_faults(raw: Mapping[str, Any], features: Mapping[str, Any]) -> Iterator[Fault]:
-    """Look at the templates of paths: below the root, and another path for every file."""
+    """Yield faults of path templates, which must give a distinct path below the root per file."""
     if not is_path_template(raw.get('data_path'), DATA_PATH):
         yield _fault('data_path', raw.get('data_path'), f'a path such as {DATA_PATH}')
     has_videos = any(
@@ -298,16 +299,16 @@ def _path_faults(raw: Mapping[str, Any], features: Mapping[str, Any]) -> Iterato
 
 def is_path_template(template: object, usual: str) -> bool:
     """
-    Tell whether a template makes another path below the root for every file.
+    Return True if a template makes a distinct path below the root for every file.
 
     :param template: any value
-    :param usual: the format's own template, whose fields are needed and allowed
+    :param usual: the format's own template, whose fields are required and the only allowed ones
     """
     return is_path_below_root(template) and _fields(str(template)) == _fields(usual)
 
 
 def is_path_below_root(template: object) -> bool:
-    """Tell whether a template makes nothing but paths below the root."""
+    """Return True if all paths that a template makes are below the root."""
     if not isinstance(template, str) or len(template) > _MAX_PATH or not template.isprintable():
         return False
     literal = PATH_FIELD.sub('x', template)

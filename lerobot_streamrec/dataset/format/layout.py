@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Where files lie below a dataset's root, and why no link may be among them."""
+"""The paths of files below a dataset's root, and the refusal of links and special files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STATS = PurePosixPath('meta/stats.json')
 TASKS = PurePosixPath('meta/tasks.parquet')
 
 OWN = PurePosixPath('.streamrec')
-"""Everything of ours that is not LeRobot's; no reader of the format looks there."""
+"""The folder for all files that are not part of LeRobot's format, where no reader looks."""
 STAGING = OWN / 'staging'
 QUARANTINE = OWN / 'quarantine'
 RECORDS = OWN / 'episodes'
@@ -43,10 +43,10 @@ STATISTICS = OWN / 'statistics'
 LOCK = OWN / 'lock'
 OWNER = OWN / 'owner.json'
 REBUILD = OWN / 'rebuild.json'
-"""Marks a tree that is to take a dataset's place, until what it replaced is removed."""
+"""The mark of a tree that replaces a dataset, until the replaced files are removed."""
 
 CHUNKS_SIZE = 1000
-"""Files in a chunk folder."""
+"""The number of files in a chunk folder."""
 
 
 _LEFT_BY_RECORDING = re.compile(
@@ -56,9 +56,9 @@ _LEFT_BY_RECORDING = re.compile(
 
 def is_left_by_recording(relative: str) -> bool:
     """
-    Whether LeRobot writes such a file while it records, and deletes it at the end.
+    Return True for the temporary files of LeRobot, which deletes them at the end of a recording.
 
-    :param relative: path below the root; other files in ``images`` are somebody's own
+    :param relative: the path below the root; other files in ``images`` belong to the user
     """
     return _LEFT_BY_RECORDING.fullmatch(relative) is not None
 
@@ -66,10 +66,10 @@ def is_left_by_recording(relative: str) -> bool:
 @dataclass(frozen=True, slots=True, order=True)
 class FileIndex:
     """
-    Number of one file of a kind (data, episodes, or one video key).
+    The number of a file of one kind (data, episodes or one video key).
 
-    :param chunk_index: number of its folder
-    :param file_index: within the folder
+    :param chunk_index: the number of its folder
+    :param file_index: the number of the file in the folder
     """
 
     chunk_index: int = 0
@@ -82,7 +82,7 @@ class FileIndex:
         return FileIndex(self.chunk_index, self.file_index + 1)
 
     def path(self, template: str, video_key: str = '') -> PurePosixPath:
-        """Return the file's path below the root, by one of the templates above."""
+        """Return the file's path below the root, from one of the templates above."""
         return PurePosixPath(
             template.format(
                 chunk_index=self.chunk_index, file_index=self.file_index, video_key=video_key
@@ -91,7 +91,7 @@ class FileIndex:
 
 
 def take_folders(root: Path) -> Iterator[Path]:
-    """Yield folders for takes; one that a crash left, and that stayed there, is passed over."""
+    """Yield unused folders for takes; folders that a crash left are skipped."""
     for number in count(1):
         folder = root / STAGING / f'take-{number:06d}'
         if not folder.exists():
@@ -99,42 +99,42 @@ def take_folders(root: Path) -> Iterator[Path]:
 
 
 def record_path(episode_index: int) -> PurePosixPath:
-    """Return where the recorder keeps what LeRobot's format has no place for."""
+    """Return the path of the recorder's own record of an episode."""
     return RECORDS / f'episode-{episode_index:06d}.json'
 
 
 def row_stamps_path(episode_index: int) -> PurePosixPath:
-    """Return where the instants of an episode's rows stand, and of what they show."""
+    """Return the path of the instants of an episode's rows and of the samples in them."""
     return ROW_STAMPS / f'episode-{episode_index:06d}.parquet'
 
 
 READ_FOLDERS = ('meta', 'data', 'videos')
-"""Folders that readers of the format look into."""
+"""The folders that readers of the format use."""
 
-# Folders that files are put into, and the recorder's own files.
+# The folders into which files are moved, and the recorder's own files.
 _PATTERNS = ('*', '*/*', 'videos/*/*', 'meta/episodes/*', f'{OWN}', f'{OWN}/*', f'{OWN}/*/*')
 
 
 def refuse_links(root: Path) -> None:
     """
-    Refuse a dataset of which a part lies elsewhere; the root itself may be a link.
+    Refuse a dataset in which a folder or a recorder's file is a link; the root may be one.
 
-    A file that is a link does no harm: files are replaced, never written into.
+    LeRobot's files may be links, since files are replaced, never written into.
 
-    :raise DatasetError: naming the link and where it leads
+    :raise DatasetError: naming the link and its target
     """
     for path in _links(root):
         raise DatasetError(
-            f'{path} is a symbolic link to {path.readlink()}: nothing is written outside of the '
-            'root. Put the folder itself there, or make the root the link.'
+            f'{path} is a symbolic link to {path.readlink()}, and nothing is written outside of '
+            'the root. Replace the link with the folder itself, or make the root a link.'
         )
 
 
 def refuse_special_files(root: Path) -> None:
     """
-    Refuse a dataset with a pipe, a socket or a device in it, since to open one may never end.
+    Refuse a dataset with a pipe, a socket or a device, since opening it may block for ever.
 
-    :raise DatasetError: naming it
+    :raise DatasetError: naming the special file
     """
     folders = [root / name for name in (*READ_FOLDERS, str(OWN))]
     while folders:
@@ -148,8 +148,8 @@ def refuse_special_files(root: Path) -> None:
                 folders.append(Path(entry.path))
             elif _is_special(Path(entry)):
                 raise DatasetError(
-                    f'{entry.path} is neither a file nor a folder: remove it, since whoever '
-                    'reads the dataset would wait for it'
+                    f'{entry.path} is neither a file nor a folder: remove it, since programs that '
+                    'read the dataset may block on it'
                 )
 
 
@@ -172,14 +172,14 @@ def _links(root: Path) -> Iterator[Path]:
 
 def refuse_inside_dataset(root: Path) -> None:
     """
-    Refuse a new dataset in the folder of another one.
+    Refuse a new dataset inside the folder of another dataset.
 
-    Readers look for files in any folder there, and what no episode of the other one refers to is
-    moved to its quarantine when it is opened.
+    Readers of the outer dataset would find its files, and the recorder would quarantine them when
+    it opens the outer dataset.
 
     :raise DatasetExistsError: naming the other dataset
     """
-    # Unlike ``resolve``, this raises nothing on links that lead in a circle.
+    # Unlike ``resolve``, ``realpath`` does not raise on circular links.
     real = Path(os.path.realpath(root))
     for parent in (*root.absolute().parents, *real.parents):
         if os.path.lexists(parent / INFO):

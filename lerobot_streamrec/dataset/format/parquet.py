@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How parquet files are written, as LeRobot's own are, and which odd ones are refused."""
+"""Writing parquet files as LeRobot does, and reading those of other writers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 
 
 class Unfit(Enum):
-    """The way in which a column cannot be used."""
+    """The reason for which a column cannot be used."""
 
     COLUMN = 'column'
     TYPE = 'type'
@@ -57,7 +57,7 @@ class UnfitError(Exception):
 
 @contextmanager
 def naming(column: str) -> Iterator[None]:
-    """Put the name of a column before an ``UnfitError``."""
+    """Add the name of a column to an ``UnfitError``."""
     try:
         yield
     except UnfitError as error:
@@ -91,9 +91,10 @@ class TableFile(pq.ParquetFile):  # type: ignore[misc]
     """
     A parquet file whose rows may lack a vector.
 
-    pyarrow before 26, the last for Python 3.10, cannot read a null in a column of fixed lists.
+    pyarrow before version 26, which includes the last release for Python 3.10, cannot read a null
+    in a column of fixed-size lists.
 
-    :param path: path of the file
+    :param path: the path of the file
     """
 
     def __init__(self, path: Path) -> None:
@@ -102,15 +103,15 @@ class TableFile(pq.ParquetFile):  # type: ignore[misc]
 
     @cached_property
     def schema_arrow(self) -> pa.Schema:
-        """Types and names of the columns; pyarrow makes them anew each time."""
+        """The schema, which is cached because pyarrow builds it again on each access."""
         return super().schema_arrow
 
     def read(self, columns: list[str] | None = None, **options: Any) -> pa.Table:
         """
         Read columns.
 
-        :param columns: their names; None: all
-        :raise pyarrow.ArrowInvalid: if they cannot be read
+        :param columns: the names of the columns; None for all
+        :raise pyarrow.ArrowInvalid: if a column cannot be read
         """
         try:
             return super().read(columns=columns, **options)
@@ -123,9 +124,10 @@ class TableFile(pq.ParquetFile):  # type: ignore[misc]
                 raise error from None
 
     def _read_as_lists(self, columns: list[str] | None) -> pa.Table:
-        """Read lists of any length, which they are without Arrow's own schema, and cast them."""
+        """Read fixed-size lists as lists of any length, and cast them."""
+        # Without Arrow's own schema in the metadata, pyarrow does not know of the fixed size.
         content = bytearray(self._path.read_bytes())
-        # A parquet file ends with its metadata, their length in four bytes, and four letters.
+        # A parquet file ends with its metadata, the length of these in four bytes, and "PAR1".
         (length,) = struct.unpack('<I', content[-8:-4])
         place = content.find(b'ARROW:schema', len(content) - 8 - length)
         if place >= 0:
@@ -138,8 +140,8 @@ class TableFile(pq.ParquetFile):  # type: ignore[misc]
 
 def warm_up() -> None:
     """
-    Make pyarrow load everything that it loads for the first table, pandas above all.
+    Load everything that pyarrow needs for its first table, mainly pandas.
 
-    The first save would do it otherwise, for a third of a second, beside a moving robot.
+    Otherwise the first save would load it, which takes a third of a second while the robot moves.
     """
     to_bytes(pa.table({'number': [0]}))

@@ -59,12 +59,12 @@ class VideoDraft:
     """
     One camera's finished video.
 
-    :param path: MP4 on the dataset's file system; it will be moved
-    :param num_frames: must equal the episode's rows
-    :param height: in pixels
-    :param width: in pixels
+    :param path: the MP4 file on the dataset's file system; a commit moves it
+    :param num_frames: the number of frames, which must equal that of the episode's rows
+    :param height: the height of a frame, in pixels
+    :param width: the width of a frame, in pixels
     :param encoder_info: the encoder's settings, as LeRobot stores them
-    :param statistics: statistics of its pictures
+    :param statistics: the statistics of the frames
     """
 
     path: Path
@@ -80,13 +80,13 @@ class EpisodeDraft:
     """
     An episode that is ready to be committed.
 
-    :param num_rows: rows, and frames of every video
-    :param task: task of the robot
-    :param vectors: per key ``(num_rows, d)`` in the dtype of its column
-    :param videos: per video key
+    :param num_rows: number of rows, and of frames of every video
+    :param task: the robot's task
+    :param vectors: ``(num_rows, d)`` values per key, in the dtype of the column
+    :param videos: the videos, per video key
     :param record: the recorder's own record of the episode, as JSON
-    :param row_stamps: instants of the rows and of what they show, ``(num_rows,)`` nanoseconds by
-        the column's name; empty: not kept
+    :param row_stamps: the instants of the rows and of the samples in them, ``(num_rows,)``
+        nanoseconds per column; empty if the instants are not kept
     """
 
     num_rows: int
@@ -100,13 +100,13 @@ class EpisodeDraft:
 @dataclass(frozen=True, slots=True)
 class SavedEpisode:
     """
-    An episode that is durable.
+    An episode that is stored durably.
 
     :param episode_index: its number in the dataset
-    :param num_rows: its rows
-    :param num_videos: its videos
-    :param size_bytes: size of everything it added
-    :param commit_s: how long making it durable took
+    :param num_rows: number of its rows
+    :param num_videos: number of its videos
+    :param size_bytes: the size of its data file and videos
+    :param commit_s: the duration of the commit, in seconds
     """
 
     episode_index: int
@@ -119,16 +119,17 @@ class SavedEpisode:
 @dataclass(frozen=True, slots=True)
 class DatasetState:
     """
-    Frozen; a commit makes the next one.
+    The state of a dataset; it is frozen, and each commit makes a new one.
 
-    :param info: as committed
-    :param tasks: as committed
-    :param statistics: statistics of all committed episodes; None before the first
-    :param next_data: number of the next data file
-    :param next_meta: number of the next episodes file
-    :param next_video: number of the next MP4 per video key; absent: the first
-    :param episode_columns: columns of the first episodes file, which LeRobot expects of all
-        others; None before there is one
+    :param info: the committed info.json
+    :param tasks: the committed tasks
+    :param statistics: the statistics of all committed episodes; None before the first one
+    :param next_data: the number of the next data file
+    :param next_meta: the number of the next episodes file
+    :param next_video: the number of the next MP4 file per video key; an absent key means the
+        first file
+    :param episode_columns: the columns of the first episodes file, which LeRobot expects in all
+        others; None before the first one
     """
 
     info: DatasetInfo
@@ -142,7 +143,7 @@ class DatasetState:
     def after(
         self, info: DatasetInfo, tasks: TaskTable, statistics: AllStatistics, row: EpisodeRow
     ) -> DatasetState:
-        """Return what the dataset holds once an episode is committed."""
+        """Return the state after an episode is committed."""
         size = info.chunks_size
         videos = {key: place.file.following(size) for key, place in row.videos.items()}
         return replace(
@@ -168,7 +169,7 @@ def refuse_another_kind(
     features: Mapping[str, FeatureSpec],
 ) -> None:
     """
-    Compare what is to be recorded with what a dataset is.
+    Refuse a dataset that differs from the settings of a recording.
 
     :raise DatasetMismatchError: naming each difference with both values
     """
@@ -185,9 +186,9 @@ def refuse_another_kind(
 
 def resumed_state(files: Files, info: DatasetInfo) -> DatasetState:
     """
-    Say how to go on in a dataset, and move away what a crash left in it.
+    Return the state in which to continue a dataset, and quarantine what a crash left in it.
 
-    :raise DatasetCorruptError: if it is not whole
+    :raise DatasetCorruptError: if files are missing, unreadable or contradict each other
     """
     meta = numbered_files(files.path('meta/episodes'))
     committed = committed_files(files.root, meta, info.total_episodes, info.video_keys)
@@ -217,9 +218,9 @@ def resumed_state(files: Files, info: DatasetInfo) -> DatasetState:
 
 def _refuse_missing_files(root: Path, committed: CommittedFiles) -> None:
     """
-    Refuse a dataset whose episodes refer to files that are gone.
+    Refuse a dataset whose episodes refer to missing files.
 
-    Their numbers would be given to the next episode, and old rows would show its content.
+    The next episode would take over the numbers of these files, and old episodes its content.
     """
     for template, key, numbers in (
         (DATA_PATH, '', committed.data),
@@ -248,7 +249,7 @@ def _tasks(files: Files, info: DatasetInfo, committed: CommittedFiles) -> TaskTa
         )
         raise DatasetCorruptError(f'{files.path(TASKS)}: {problem}')
     if len(present.tasks) > info.total_tasks:
-        # A crash between tasks.parquet and info.json leaves one too many.
+        # A crash between writing tasks.parquet and info.json leaves a surplus task.
         files.replace(TASKS, tasks.as_bytes())
     return tasks
 
@@ -261,7 +262,7 @@ def _statistics(files: Files, info: DatasetInfo) -> AllStatistics | None:
     if stated is not None:
         statistics = weighted_by_rows(files.root, info, stated)
         statistics = {**statistics, **_added(content, statistics, info.total_frames)}
-        # A crash between stats.json and info.json leaves one episode too many in the former.
+        # A crash after writing stats.json, but before info.json, leaves it one episode ahead.
         expected = stats_content(files, info, statistics)
         if content != expected:
             files.replace(STATS, expected)
@@ -282,9 +283,9 @@ def _warn_of_impossible_ones(root: Path, info: DatasetInfo, stated: DatasetStati
     ]
     if wrong:
         _log.warning(
-            'the statistics of the cameras cannot be right in %d episodes of %s: the standard '
-            'deviation is too small, as LeRobot 0.4 stored it. The statistics of the dataset will '
-            'be wrong as well until you run: %s',
+            'the statistics of the cameras are impossible in %d episodes of %s: the standard '
+            'deviation is too small, as LeRobot 0.4 computed it. The statistics of the dataset '
+            'will be wrong as well until you run: %s',
             len(wrong),
             root,
             streamrec_command('check', '--repair', root),
@@ -292,7 +293,7 @@ def _warn_of_impossible_ones(root: Path, info: DatasetInfo, stated: DatasetStati
 
 
 def _added(content: bytes | None, known: AllStatistics, num_rows: int) -> AllStatistics:
-    """Return statistics of features that somebody has added to a dataset since it was written."""
+    """Return the statistics of features that others have added to stats.json."""
     try:
         raw = json.loads(content or b'{}')
         return {
@@ -305,7 +306,7 @@ def _added(content: bytes | None, known: AllStatistics, num_rows: int) -> AllSta
 
 
 def stats_content(files: Files, info: DatasetInfo, statistics: AllStatistics) -> bytes:
-    """Return stats.json after the episodes of an info, with entries of other writers unchanged."""
+    """Return stats.json for the episodes of an info; entries of other writers stay unchanged."""
     kept = files.content(kept_stats_path(info.total_episodes))
     return kept or stats_json(statistics, info.features, files.content(STATS))
 

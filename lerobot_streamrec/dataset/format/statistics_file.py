@@ -12,14 +12,16 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Statistics of the whole dataset: meta/stats.json, and what is needed to go on adding to them.
+Statistics of the whole dataset: meta/stats.json and a sidecar file with distributions.
 
-stats.json holds quantiles, and quantiles cannot be added up. Beside it, under .streamrec, the
-distributions are kept that can. Its name tells after how many episodes it was written, so that
-one left by a crash before info.json is never taken for the present one.
+stats.json holds quantiles, which cannot be added up exactly. The sidecar below .streamrec holds
+the distributions, which can. Its name contains the number of episodes after which it was written,
+so that a sidecar from a commit that crashed before info.json is never mistaken for the present
+one.
 
-The cameras of stats.json are not believed where others may have written it: they weighted
-episodes by counts of frames or of pixels. Those are added up anew from the episodes' own.
+The statistics of cameras in stats.json are not trusted if another program may have written them,
+since others weight episodes by counts of frames or of pixels. They are added up again from the
+statistics of the episodes.
 """
 
 from __future__ import annotations
@@ -60,7 +62,8 @@ _SCHEMA = pa.schema(
     ]
 )
 _METADATA_KEY = b'statistics'
-# Relative to the largest value: LeRobot rounds to single precision, and adds up in another order.
+# Relative to the largest value, since LeRobot rounds to single precision and adds up in another
+# order.
 _SAME = 1e-6
 _MAX_SIDECAR_BYTES = 2**30
 
@@ -68,10 +71,10 @@ _MAX_SIDECAR_BYTES = 2**30
 @dataclass(frozen=True, slots=True)
 class DatasetStatistics:
     """
-    Statistics of a dataset as a file states them.
+    The statistics of a dataset as a file states them.
 
-    :param features: statistics of each feature
-    :param doubtful: cameras whose episodes may have been weighted by something else than rows
+    :param features: the statistics of each feature
+    :param doubtful: the cameras whose episodes may have been weighted by something other than rows
     """
 
     features: AllStatistics
@@ -79,25 +82,28 @@ class DatasetStatistics:
 
 
 def sidecar_path(total_episodes: int) -> PurePosixPath:
-    """Return where the distributions after so many episodes are kept."""
+    """Return the path of the sidecar with the distributions of the first episodes."""
     return STATISTICS / f'after-{total_episodes:06d}.parquet'
 
 
 def kept_stats_path(total_episodes: int) -> PurePosixPath:
-    """Return the path of the kept stats.json that other writers left before we recorded."""
+    """Return the path of the kept stats.json that other writers made of the first episodes."""
     return sidecar_path(total_episodes).with_suffix('.json')
 
 
 def counted_like(total: AllStatistics | None, episode: AllStatistics) -> AllStatistics:
-    """Give an episode's ``count``s the unit of the dataset that it is added to."""
+    """Convert each ``count`` of an episode to the unit that the dataset uses."""
     return {key: one.counted_like((total or {}).get(key)) for key, one in episode.items()}
 
 
 def merged_statistics(total: AllStatistics | None, episode: AllStatistics) -> AllStatistics:
     """
-    Add an episode's statistics to the dataset's; None: it is the first one.
+    Return the statistics of a dataset with an episode added.
 
-    Statistics of no feature, which others added, stay as they are.
+    Entries that other writers added for names that are not features stay unchanged.
+
+    :param total: the statistics of the dataset; None if the episode is the first one
+    :param episode: the statistics of the episode
     """
     if total is None:
         return episode
@@ -113,13 +119,14 @@ def stats_json(
     """
     Return the content of meta/stats.json.
 
-    :param features: names of all features, which may have no other entries than these
-    :param before: present contents, None for a file that is missing; entries of other writers
-        that are no statistics stay as they are
+    :param statistics: the statistics of the dataset
+    :param features: the keys of all features, for which no old entry is kept
+    :param before: the old contents of stats.json, None for a missing file; entries of other
+        writers that are not statistics are kept
     """
     lists: dict[str, object] = {key: one.as_lists() for key, one in statistics.items()}
     for content in before:
-        # A file that cannot be read has nothing that could be kept.
+        # Nothing can be kept of a file that cannot be read.
         with suppress(ValueError):
             for key, entry in _entries(content or b'{}').items():
                 is_free = key not in lists and key not in features
@@ -132,13 +139,14 @@ def parse_stats_json(
     content: bytes, root: Path, num_rows: int, keys: Collection[str] = ()
 ) -> DatasetStatistics:
     """
-    Read meta/stats.json of a dataset that others began; distributions are not known.
+    Parse meta/stats.json of a dataset that others began, which has no distributions.
 
+    :param content: the bytes of the file
     :param root: the dataset's folder
-    :param num_rows: number of rows of the dataset
-    :param keys: features whose statistics must be usable if they are there; other entries that
-        are no statistics are left out
-    :raise UnusableDatasetError: naming the statistic that is missing or wrong
+    :param num_rows: the number of rows of the dataset
+    :param keys: the features whose entries must be usable; other unusable entries are left out
+    :raise UnusableDatasetError: if the content is not a JSON object, or naming the statistic that
+        is missing or wrong
     """
     try:
         raw = _entries(content)
@@ -158,7 +166,7 @@ def parse_stats_json(
 
 
 def _entries(content: bytes) -> dict[str, object]:
-    """Read a JSON object; raises ValueError if it is none."""
+    """Parse a JSON object; raise ValueError if the content is something else."""
     try:
         raw = json.loads(content)
     except RecursionError as error:
@@ -169,7 +177,7 @@ def _entries(content: bytes) -> dict[str, object]:
 
 
 def _statistics_or_problem(entry: Any, num_rows: int) -> FeatureStatistics | str:
-    """Read an entry of stats.json; a text says why it is no statistics."""
+    """Parse an entry of stats.json; return a text with the problem if it is unusable."""
     try:
         return FeatureStatistics.from_lists(entry, num_rows)
     except KeyError as error:
@@ -180,13 +188,13 @@ def _statistics_or_problem(entry: Any, num_rows: int) -> FeatureStatistics | str
 
 def read_sidecar(root: Path, total_episodes: int, num_rows: int) -> DatasetStatistics | None:
     """
-    Read the distributions that are kept beside stats.json.
+    Read the sidecar with the distributions.
 
     :param root: the dataset's folder
-    :param total_episodes: after so many episodes
-    :param num_rows: number of rows of these episodes
-    :return: None if there are none, or if they cannot be read, which the log says then:
-        stats.json is enough to go on, though its quantiles cannot be added up exactly
+    :param total_episodes: the number of episodes of the dataset
+    :param num_rows: the number of rows of these episodes
+    :return: None if the file is missing, or if it cannot be read, which is logged: stats.json
+        suffices to continue, though its quantiles cannot be added up exactly
     """
     path = root / sidecar_path(total_episodes)
     try:
@@ -195,7 +203,8 @@ def read_sidecar(root: Path, total_episodes: int, num_rows: int) -> DatasetStati
         return None
     except (OSError, ValueError, DatasetCorruptError) as error:
         _log.warning(
-            'quantiles will be means of the quantiles of episodes, since %s cannot be used: %s',
+            'quantiles of the dataset will only be means of the quantiles of its episodes, since '
+            '%s cannot be used: %s',
             path,
             error,
         )
@@ -204,11 +213,13 @@ def read_sidecar(root: Path, total_episodes: int, num_rows: int) -> DatasetStati
 
 def forget_statistics_after(files: Files, total_episodes: int) -> None:
     """
-    Delete what is kept of states with more episodes than there are.
+    Delete kept statistics of more episodes than the dataset has.
 
-    Otherwise it would be taken for the statistics of the episodes that come now, if another
-    program writes them.
+    If another program recorded the next episodes, such a file would be mistaken for their
+    statistics.
 
+    :param files: the access to the disk
+    :param total_episodes: the number of episodes of the dataset
     :raise DatasetError: if a file cannot be deleted
     """
     for path in files.path(STATISTICS).glob('after-*'):
@@ -218,7 +229,7 @@ def forget_statistics_after(files: Files, total_episodes: int) -> None:
 
 
 def sidecar_bytes(statistics: AllStatistics) -> bytes:
-    """Return the content of the file that ``read_sidecar`` reads."""
+    """Return the content of the sidecar, which ``read_sidecar`` reads."""
     rows = [
         {
             'feature': key,
@@ -239,20 +250,21 @@ def sidecar_bytes(statistics: AllStatistics) -> bytes:
 
 def _parse_sidecar(content: bytes, num_rows: int) -> DatasetStatistics:
     """
-    Read back what ``sidecar_bytes`` wrote.
+    Parse the content that ``sidecar_bytes`` made.
 
-    Earlier releases said no rows, and added pixels to what others had counted; where all episodes
-    were of their own, as the distributions show, that was right.
+    Earlier releases stored no number of rows, and added pixels to the counts of other writers.
+    Their statistics are right if all episodes were their own, which distributions prove.
 
-    :param num_rows: number of rows of the dataset
-    :raise DatasetCorruptError: if it is not whole
+    :param content: the bytes of the file
+    :param num_rows: the number of rows of the dataset
+    :raise DatasetCorruptError: if the content is incomplete or of another number of rows
     """
     try:
         table = pq.read_table(pa.BufferReader(content))
         values = json.loads(table.schema.metadata[_METADATA_KEY])
         stated = values.get('index', {}).get('rows', num_rows)
         if stated != num_rows:
-            raise ValueError(f'it is of {stated} rows, the dataset has {num_rows}')
+            raise ValueError(f'it covers {stated} rows, the dataset has {num_rows}')
         found: dict[str, list[Distribution]] = defaultdict(list)
         for row in table.to_pylist():
             distribution = Distribution(
@@ -281,11 +293,12 @@ def _parse_sidecar(content: bytes, num_rows: int) -> DatasetStatistics:
 
 def weighted_by_rows(root: Path, info: DatasetInfo, stated: DatasetStatistics) -> AllStatistics:
     """
-    Put right what may have been weighted by something else than rows.
+    Return the statistics of a dataset with each episode weighted by its rows.
 
-    :param root: the dataset's folder, whose episodes' own statistics are read if need be
-    :param info: says how many episodes there are
-    :param stated: statistics of the whole dataset; they stay if the episodes cannot improve them
+    :param root: the dataset's folder; if cameras are doubtful, the statistics of its episodes are
+        read
+    :param info: the dataset's info.json
+    :param stated: the stated statistics; they stay if the episodes cannot improve them
     :raise DatasetCorruptError: if an episodes file cannot be read
     """
     if not stated.doubtful:
@@ -301,12 +314,12 @@ def mended_stats_json(
     content: bytes, stated: DatasetStatistics, weighted: AllStatistics
 ) -> bytes:
     """
-    Return stats.json with the cameras put right that others added up wrongly.
+    Return stats.json with corrected statistics of cameras that others added up wrongly.
 
-    :param content: present content of stats.json
+    :param content: the present content of stats.json
     :param stated: the statistics in it
-    :param weighted: the right statistics, from ``weighted_by_rows``
-    :return: the same bytes if nothing was wrong
+    :param weighted: the correct statistics, from ``weighted_by_rows``
+    :return: the new content, or the same bytes if nothing was wrong
     """
     before = stated.features
     wrong = [
@@ -321,7 +334,7 @@ def mended_stats_json(
 
 
 def _differs(one: FeatureStatistics, other: FeatureStatistics) -> bool:
-    # Quantiles cannot be summed up: those of the whole are better than the mean of the episodes'.
+    # Quantiles are not compared: the stated ones are better than the mean of the episodes'.
     largest = max(float(np.abs(one.values[name]).max()) for name in ('min', 'max'))
     return one.count != other.count or not all(
         np.allclose(one.values[name], other.values[name], rtol=0, atol=_SAME * max(1.0, largest))
@@ -332,7 +345,7 @@ def _differs(one: FeatureStatistics, other: FeatureStatistics) -> bool:
 def _sums_of_episodes(
     root: Path, info: DatasetInfo, keys: Collection[str]
 ) -> dict[str, FeatureStatistics]:
-    """Add up the statistics of all episodes; features that one of them lacks are left out."""
+    """Add up the statistics of all episodes, without features that an episode lacks."""
     totals: dict[str, FeatureStatistics] = {}
     lacking: set[str] = set()
     for episode_index, statistics in read_statistics(root, info.total_episodes, keys):

@@ -12,9 +12,9 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-What the tables of a dataset may say: columns, types, lengths and ranges.
+The rules for the tables of a dataset: columns, types, lengths and ranges.
 
-Tools refuse a table before they work with it; the check makes findings of the same rules.
+Tools refuse a dataset with a table that breaks a rule; the check reports a finding instead.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 TASK_COLUMNS = ('task', '__index_level_0__')
-"""The column of tasks; older releases wrote the index of pandas without a name."""
+"""The names of the column of tasks: older releases wrote the pandas index without a name."""
 
 _MAX_FILE_NUMBER = 10**9
 _PLACES = {'chunk_index': (0, _MAX_FILE_NUMBER), 'file_index': (0, _MAX_FILE_NUMBER)}
@@ -59,19 +59,19 @@ _EPISODE_NUMBERS = {
     'dataset_to_index': (0, MAX_COUNT),
     **{f'data/{name}': span for name, span in _PLACES.items()},
 }
-# Readers find a frame within 1e-4 s of its instant.
+# Readers accept frames within 1e-4 s of the stated time.
 _MIN_SECONDS, _MAX_SECONDS = -1e-4, 1e9
 
-# Parquet cannot pack ascending numbers into fewer bytes.
+# Parquet packs no more than 64 ascending numbers into a byte.
 _FREE_VALUES, _VALUES_PER_BYTE = 2**20, 64
 
 
 def open_table(path: Path) -> TableFile:
     """
-    Open a parquet file, which the caller closes; what it may raise is in ``READ_ERRORS``.
+    Open a parquet file, which the caller closes; all errors are among ``READ_ERRORS``.
 
-    A file that claims far more values than its bytes can hold is not opened, since reading it
-    would take memory by a number in the file.
+    A file that claims far more values than its bytes can hold is refused, since a number in the
+    file would decide how much memory reading takes.
     """
     if not path.is_file():
         raise OSError('it is not a regular file')
@@ -95,7 +95,7 @@ def column_of(table: pa.Table, name: str) -> pa.ChunkedArray:
     """
     Return one column of a table.
 
-    :raise UnfitError: if there is not exactly one of this name
+    :raise UnfitError: if the table does not have exactly one column of this name
     """
     _demand_one(table.column_names, name)
     return table.column(name)
@@ -110,7 +110,7 @@ def _demand_one(names: Sequence[str], name: str) -> None:
 def _read_column(file: TableFile, name: str) -> pa.ChunkedArray:
     """Read one column alone, for files whose other columns may be large."""
     _demand_one(file.schema_arrow.names, name)
-    # Names with dots are paths to pyarrow, which may bring other columns along.
+    # pyarrow takes names with dots for paths and may read other columns as well.
     return file.read(columns=[name]).column(name)
 
 
@@ -120,7 +120,10 @@ def whole_numbers(
     """
     Return a column of whole numbers.
 
-    :raise UnfitError: if it is of another type, or has holes, or numbers out of range
+    :param least: the smallest allowed number
+    :param most: the largest allowed number
+    :raise UnfitError: if the column has another type, a row without a value or a number out of
+        range
     """
     if not pa.types.is_integer(column.type):
         raise UnfitError(Unfit.TYPE, f'the type {column.type}', 'int64')
@@ -136,7 +139,7 @@ def real_numbers(column: pa.ChunkedArray) -> Floats:
     """
     Return a column of numbers, which need not be finite.
 
-    :raise UnfitError: if it is of another type, or has holes
+    :raise UnfitError: if the column has another type, or a row has no value
     """
     kind = column.type
     if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
@@ -155,13 +158,14 @@ def feature_values(
     column: pa.ChunkedArray, spec: FeatureSpec, dtype: str = 'float64'
 ) -> npt.NDArray[Any]:
     """
-    Return a numeric feature's values.
+    Return the values of a numeric feature.
 
-    :param column: column of a data file
-    :param spec: the description in info.json
-    :param dtype: numpy's name of the type to return; statistics are float64
-    :return: ``(rows, leading dimensions together, last dimension)``
-    :raise UnfitError: if type or shape are others, or if a row or an element is missing
+    :param column: the feature's column of a data file
+    :param spec: the feature's description in info.json
+    :param dtype: numpy's name for the type to return; statistics need float64
+    :return: ``(rows, product of the leading dimensions, last dimension)``
+    :raise UnfitError: if the type or the shape is not the described one, or if a row or an
+        element is missing
     """
     assert spec.shape is not None
     if column.null_count:
@@ -179,7 +183,7 @@ def feature_values(
 
 
 def _flat(array: pa.Array) -> tuple[pa.Array, tuple[int, ...]]:
-    """Return all elements one after the other, and the shape of one row."""
+    """Return all elements as one flat array, and the shape of one row."""
     shape: list[int] = []
     while isinstance(array, pa.ExtensionArray | pa.ChunkedArray) or _is_list(array.type):
         if isinstance(array, pa.ExtensionArray):
@@ -209,7 +213,7 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def _fits(kind: pa.DataType, wanted: str) -> bool:
-    """Tell whether readers can make a numpy kind of an Arrow type."""
+    """Return True if readers can convert an Arrow type into a numpy kind."""
     if wanted == 'b':
         return bool(pa.types.is_boolean(kind))
     if wanted == 'f':
@@ -218,7 +222,7 @@ def _fits(kind: pa.DataType, wanted: str) -> bool:
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Tell a column of texts."""
+    """Return True if the type of a column is text."""
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
@@ -226,11 +230,11 @@ def is_text(kind: pa.DataType) -> bool:
 @contextmanager
 def refusing(root: Path, path: Path) -> Iterator[None]:
     """
-    Refuse a dataset when a file of it turns out not to be usable.
+    Refuse a dataset if reading one of its files fails.
 
     :param root: the dataset's folder
-    :param path: the file, below it
-    :raise UnusableDatasetError: for every error of ``READ_ERRORS``, and for an ``UnfitError``
+    :param path: the file, below the root
+    :raise UnusableDatasetError: for each error in ``READ_ERRORS`` and for ``UnfitError``
     """
     relative = path.relative_to(root).as_posix()
     try:
@@ -245,11 +249,11 @@ def refusing(root: Path, path: Path) -> Iterator[None]:
 
 def refuse_odd_tables(root: Path, info: DatasetInfo) -> None:
     """
-    Refuse a dataset whose tasks and episodes no tool can work with; reads only.
+    Refuse a dataset whose tasks or episodes no tool can use; this changes nothing.
 
     :param root: the dataset's folder
-    :param info: its info.json
-    :raise UnusableDatasetError: naming the file, the column and what it may hold
+    :param info: the dataset's info.json
+    :raise UnusableDatasetError: naming the file, the column and the allowed values
     """
     tasks = root / TASKS
     if tasks.exists():
@@ -334,15 +338,15 @@ def refuse_odd_rows(
     root: Path, path: Path, info: DatasetInfo, lengths: Mapping[int, int]
 ) -> None:
     """
-    Refuse a data file whose rows no tool can work with; reads all but pictures and texts.
+    Refuse a data file whose rows no tool can use; this reads all but images and texts.
 
-    Numbers need not be finite: an episode with others can still be taken out.
+    Numbers need not be finite, so that an episode with NaN can still be deleted.
 
     :param root: the dataset's folder
     :param path: the file
-    :param info: describes the features
-    :param lengths: per episode whose rows are looked at: their number
-    :raise UnusableDatasetError: naming the file, the column and what it may hold
+    :param info: the description of the features
+    :param lengths: the number of rows of each episode whose rows are checked
+    :raise UnusableDatasetError: naming the file, the column and the allowed values
     """
     with refusing(root, path), open_table(path) as file:
         with naming('episode_index'):

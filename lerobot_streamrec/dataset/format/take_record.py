@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The record of a running take, its cuts, and the takes that a crash left in staging."""
+"""The record of a take, its cuts, and the takes that a crash left in the staging folder."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ _NS_PER_S = 1_000_000_000
 @dataclass(frozen=True, slots=True)
 class Cut:
     """
-    A pause in an episode, in the streams' time.
+    A pause in an episode, in the time of the streams.
 
-    :param row: the first row after it
-    :param from_ns: instant of the row before it
-    :param to_ns: instant of the first row after it
+    :param row: the first row after the pause
+    :param from_ns: the instant of the last row before the pause
+    :param to_ns: the instant of the first row after the pause
     """
 
     row: int
@@ -51,29 +51,29 @@ class Cut:
 
     @property
     def seconds(self) -> float:
-        """How much lies between the two rows, in seconds."""
+        """The time between the two rows, in seconds."""
         return (self.to_ns - self.from_ns) / _NS_PER_S
 
 
 def parse_cuts(raw: Iterable[Mapping[str, Any]]) -> tuple[Cut, ...]:
     """
-    Read cuts as JSON holds them.
+    Parse cuts from their JSON form.
 
-    :param raw: one object with the fields of ``Cut`` for each
-    :raise KeyError, TypeError, ValueError, AttributeError: if they are something else
+    :param raw: one object with the fields of ``Cut`` for each cut
+    :raise KeyError, TypeError, ValueError, AttributeError: if an object is not a cut
     """
     return tuple(Cut(*(int(one[key]) for key in ('row', 'from_ns', 'to_ns'))) for one in raw)
 
 
 def cuts_within(cuts: Iterable[Cut], num_rows: int, first_row: int = 0) -> tuple[Cut, ...]:
     """
-    Return the cuts between some of an episode's rows, counted from the first of those.
+    Return the cuts within a range of an episode's rows, renumbered from the first of these rows.
 
-    A pause before the first row or after the last one cuts nothing.
+    A pause before the first row or after the last one is not a cut in the range.
 
-    :param cuts: all of the episode
-    :param num_rows: number of rows
-    :param first_row: the first of them
+    :param cuts: all cuts of the episode
+    :param num_rows: the number of rows in the range
+    :param first_row: the first row of the range
     """
     moved = [replace(one, row=one.row - first_row) for one in cuts]
     return tuple(one for one in moved if 0 < one.row < num_rows)
@@ -81,11 +81,11 @@ def cuts_within(cuts: Iterable[Cut], num_rows: int, first_row: int = 0) -> tuple
 
 def instant_ns(start_ns: int, fps: int, cuts: Iterable[Cut], row: int) -> int:
     """
-    Return the instant of a row of a grid.
+    Return the instant of a row, in nanoseconds in the time of the streams.
 
-    :param start_ns: instant of row 0
+    :param start_ns: the instant of row 0
     :param fps: rows per second
-    :param cuts: all of the episode, in their order
+    :param cuts: all cuts of the episode, in order
     :param row: the row
     """
     begins = [(0, start_ns), *((one.row, one.to_ns) for one in cuts if one.row <= row)]
@@ -95,14 +95,14 @@ def instant_ns(start_ns: int, fps: int, cuts: Iterable[Cut], row: int) -> int:
 
 RECORD = 'take.json'
 DISCARDED = 'discarded.json'
-"""Name of the same file once the operator has discarded the take."""
+"""The name of take.json after the operator has discarded the take."""
 ROWS = 'rows.arrows'
 
 
 SPOOL_SUFFIX = '.spool'
-"""Ends the name of the file where a camera's pictures wait for its encoder."""
+"""The suffix of the file in which a camera's pictures wait for its encoder."""
 REST_SUFFIX = '.rest'
-"""Ends the name of the file where they wait since its encoder has failed for good."""
+"""The suffix of the file that holds the pictures since the encoder has failed for good."""
 
 
 def video_name(video_key: str) -> str:
@@ -115,10 +115,11 @@ class TakenCamera:
     """
     A camera's part of a take.
 
-    :param height: height of every frame, in pixels
-    :param width: width of every frame, in pixels
-    :param encoder_info: its encoder's settings, as LeRobot stores them
-    :param encoder: all of them (``config_record``), for who encodes what waits; None: not known
+    :param height: the height of every frame, in pixels
+    :param width: the width of every frame, in pixels
+    :param encoder_info: the settings of its encoder, as LeRobot stores them
+    :param encoder: all encoder settings (``config_record``), with which waiting pictures are
+        encoded later; None if unknown
     """
 
     height: int
@@ -132,8 +133,8 @@ class TakenVector:
     """
     A vector's part of a take.
 
-    :param names: names of its elements
-    :param dtype: type of its column, numpy's name
+    :param names: the names of its elements
+    :param dtype: numpy's name for the type of its column
     """
 
     names: tuple[str, ...]
@@ -141,24 +142,24 @@ class TakenVector:
 
 
 def new_take_id() -> str:
-    """Return an id unlike that of any other take."""
+    """Return an id that no other take has."""
     return uuid.uuid4().hex
 
 
 @dataclass(frozen=True, slots=True)
 class TakeRecord:
     """
-    Written when a take begins, and again when one that was paused goes on.
+    The record of a take, written when the take begins and again when it resumes after a pause.
 
     :param task: the robot's task
     :param fps: rows per second
-    :param start_stamp_ns: instant of row 0, in the streams' time
-    :param cameras: per video key
-    :param vectors: per key
-    :param metadata: metadata that were known before it began
-    :param take_id: unlike that of any other take
-    :param robot_type: the dataset's: this take may be its first
-    :param features: keys of all features, in the order of the settings
+    :param start_stamp_ns: the instant of row 0, in the time of the streams
+    :param cameras: the cameras, per video key
+    :param vectors: the vectors, per key
+    :param metadata: the metadata that were known before the take began
+    :param take_id: an id that no other take has
+    :param robot_type: the dataset's robot type, since this take may become its first episode
+    :param features: the keys of all features, in the order of the settings
     :param cuts: the pauses so far
     """
 
@@ -180,11 +181,11 @@ class TakeRecord:
 
 def parse_take_record(content: bytes, where: object) -> TakeRecord:
     """
-    Read take.json.
+    Parse take.json.
 
-    :param content: bytes of the file
-    :param where: its path, for messages
-    :raise DatasetCorruptError: if it is not whole
+    :param content: the bytes of the file
+    :param where: the path of the file, for messages
+    :raise DatasetCorruptError: if the content is not a complete record
     """
     try:
         raw = json.loads(content)
@@ -211,10 +212,10 @@ def parse_take_record(content: bytes, where: object) -> TakeRecord:
 
 def read_take_record(folder: Path) -> TakeRecord:
     """
-    Read what a take is.
+    Read the record of a take.
 
     :param folder: the take's folder
-    :raise DatasetCorruptError: if that cannot be read
+    :raise DatasetCorruptError: if the record is missing or cannot be read
     """
     path = folder / RECORD
     try:
@@ -236,12 +237,12 @@ def _camera(raw: Mapping[str, Any]) -> TakenCamera:
 _log = logging.getLogger(__name__)
 
 _FILE = re.compile(r'chunk-(\d{3,})/file-(\d{3,})\.(parquet|mp4)')
-# Takes whose folders can still be there are the last ones.
+# Only the takes of the last episodes can still have folders.
 _RECORDS_READ = 16
 
 
 def numbered_files(folder: Path) -> dict[FileIndex, Path]:
-    """List the files of a kind (data, episodes, or one video key) by number."""
+    """Return the files of one kind (data, episodes or one video key) by number."""
     found = {}
     for path in folder.glob('chunk-*/file-*'):
         match = _FILE.fullmatch(path.relative_to(folder).as_posix())
@@ -252,10 +253,11 @@ def numbered_files(folder: Path) -> dict[FileIndex, Path]:
 
 def saved_take_ids(files: Files, total_episodes: int) -> set[str]:
     """
-    Return which of the last takes are episodes, whether or not their folders are gone.
+    Return the ids of the takes that became the last episodes; their folders may still exist.
 
-    :param files: the way to the disk
-    :param total_episodes: number in info.json; a record beyond is of a commit that was interrupted
+    :param files: the access to the disk
+    :param total_episodes: the number of episodes in info.json; records of later episodes come
+        from interrupted commits
     """
     found = set()
     for index in range(max(0, total_episodes - _RECORDS_READ), total_episodes):
@@ -269,12 +271,12 @@ def return_videos(
     files: Files, total_episodes: int, committed: Mapping[str, frozenset[FileIndex]]
 ) -> None:
     """
-    Move videos that an interrupted commit had placed back to their take, which can be recovered.
+    Move the videos of an interrupted commit back to their take, so that it can be recovered.
 
-    :param files: the way to the disk
-    :param total_episodes: number in info.json
-    :param committed: per video key the numbers that episodes refer to
-    :raise DatasetError: if they cannot be moved
+    :param files: the access to the disk
+    :param total_episodes: the number of episodes in info.json
+    :param committed: per video key, the numbers of the files to which episodes refer
+    :raise DatasetError: if a video cannot be moved
     """
     saved = saved_take_ids(files, total_episodes)
     for folder in sorted(files.path(STAGING).glob('*/')):
@@ -291,13 +293,13 @@ def return_videos(
                 for number, path in numbered_files(files.path(f'videos/{key}')).items()
                 if number not in committed.get(key, frozenset())
             ]
-            # One commit goes on at a time; more than one file is not its doing.
+            # Only one commit runs at a time, so more than one file has another cause.
             if len(placed) == 1 and not video.exists():
                 files.adopt(placed[0], files.relative(video))
 
 
 def quarantine_uncommitted(files: Files, committed: CommittedFiles) -> None:
-    """Move away what a crash between two steps of a commit left, lest readers see it."""
+    """Quarantine the files of an interrupted commit, so that readers do not see them."""
     for folder, numbers in (
         ('meta/episodes', committed.meta),
         ('data', committed.data),
@@ -308,7 +310,7 @@ def quarantine_uncommitted(files: Files, committed: CommittedFiles) -> None:
 
 
 def quarantine_all(files: Files, paths: Iterable[Path]) -> None:
-    """Move away files or folders that belong to no saved episode."""
+    """Quarantine files or folders that belong to no saved episode."""
     for path in paths:
         moved = files.quarantine(path, 'uncommitted')
         _log.warning('%s belongs to no saved episode; moved to %s', path, moved)

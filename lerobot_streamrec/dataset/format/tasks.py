@@ -35,8 +35,8 @@ def _pandas_column(name: str, pandas_type: str, numpy_type: str) -> dict[str, ob
     }
 
 
-# LeRobot reads the file with pandas and takes the task from the frame's index: without this
-# metadata it gets a number instead of the text, and says nothing.
+# LeRobot reads the file with pandas and takes the task from the index of the data frame. Without
+# this metadata it silently gets a number instead of the text.
 _PANDAS_METADATA = {
     'index_columns': ['task'],
     'column_indexes': [
@@ -68,17 +68,17 @@ _SCHEMA = pa.schema(
 @dataclass(frozen=True, slots=True)
 class TaskColumns:
     """
-    Columns that others added to the table of tasks.
+    The columns that other writers added to the table of tasks.
 
-    :param types: by the columns' names
-    :param values: per task, by the columns' names
+    :param types: the types, per name of a column
+    :param values: the values of each task, per name of a column
     """
 
     types: Mapping[str, pa.DataType] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     def merged(self, other: TaskColumns) -> TaskColumns:
-        """Return the columns of two tables; the first one that says a thing is believed."""
+        """Return the columns of two tables; where both have a value, this table's value counts."""
         types = {**other.types, **self.types}
         fitting = {name for name, kind in other.types.items() if types[name] == kind}
         values = {
@@ -94,25 +94,25 @@ class TaskColumns:
 @dataclass(frozen=True, slots=True)
 class TaskTable:
     """
-    Tasks in the order in which they were first used; the place of a task is its task_index.
+    The tasks in the order of their first use; the position of a task is its task_index.
 
-    :param tasks: all different
-    :param others: columns that other writers added; their table may name more tasks
+    :param tasks: the tasks, all different
+    :param others: the columns that other writers added, perhaps with values for further tasks
     """
 
     tasks: tuple[str, ...] = ()
     others: TaskColumns = field(default_factory=TaskColumns)
 
     def first(self, count: int) -> TaskTable:
-        """Return a table of the first tasks."""
+        """Return a table of the first ``count`` tasks."""
         return replace(self, tasks=self.tasks[:count])
 
     def with_task(self, task: str) -> TaskTable:
-        """Return a table that has the task; this one if it does already."""
+        """Return a table that contains the task; this table if it already does."""
         return self if task in self.tasks else replace(self, tasks=(*self.tasks, task))
 
     def index(self, task: str) -> int:
-        """Return the task_index of a task that is there."""
+        """Return the task_index of a task in the table."""
         return self.tasks.index(task)
 
     def as_bytes(self) -> bytes:
@@ -127,9 +127,9 @@ class TaskTable:
 
 def task_columns(table: pa.Table) -> TaskColumns:
     """
-    Read what others say of tasks.
+    Return the columns that other writers added to the table of tasks.
 
-    :param table: tasks.parquet, in any order
+    :param table: the content of tasks.parquet, with its rows in any order
     """
     types = {one.name: one.type for one in table.schema if one.name not in _OF_FORMAT}
     if not types:
@@ -141,15 +141,15 @@ def task_columns(table: pa.Table) -> TaskColumns:
 
 def parse_tasks(content: bytes, where: object) -> TaskTable:
     """
-    Read tasks.parquet.
+    Parse tasks.parquet.
 
-    :param content: bytes of the file
+    :param content: the bytes of the file
     :param where: the dataset's root, for messages
-    :raise DatasetCorruptError: if it is not what the format says
+    :raise DatasetCorruptError: if the content does not match the format
     """
     try:
         table = pq.read_table(pa.BufferReader(content))
-        # Unnamed indices of old datasets come under pandas' own name for them.
+        # The unnamed index of old datasets has the name that pandas gives it.
         name = 'task' if 'task' in table.column_names else _UNNAMED
         indices = table.column('task_index').to_pylist()
         tasks = table.column(name).to_pylist()

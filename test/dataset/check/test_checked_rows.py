@@ -70,8 +70,8 @@ def test_the_report_tells_which_rows_are_there(dataset):
     (finding,) = (one for one in report.findings if one.kind.code == 'row-count')
     assert (finding.found, finding.expected, finding.path) == ('7', '8', DATA)
     assert finding.message == (
-        'The episode has another number of rows than meta/episodes says: found 7, expected 8. '
-        'Take the episode out of the dataset.'
+        'The episode does not have the number of rows that meta/episodes states: found 7, '
+        'expected 8. Remove the episode from the dataset.'
     )
 
 

@@ -175,7 +175,7 @@ def test_links_that_lead_nowhere_are_found(dataset):
 
 
 def test_a_root_that_is_none_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match='it is no folder'):
+    with pytest.raises(ConfigError, match='it is not a folder'):
         check_dataset(tmp_path / 'nothing')
     (tmp_path / 'notes.txt').write_text('hello')
     with pytest.raises(ConfigError, match='it holds no LeRobot dataset'):

@@ -98,7 +98,7 @@ def test_a_video_that_lacks_its_last_bytes_is_found(dataset, decode):
     path.write_bytes(path.read_bytes()[:-5])
     report = dataset.check(decode=decode)
     (finding,) = report.findings
-    assert (finding.kind.code, finding.found) == ('truncated-video', '5 bytes less')
+    assert (finding.kind.code, finding.found) == ('truncated-video', '5 bytes missing')
     assert all(one.is_complete for one in report.episodes)
 
 

@@ -98,11 +98,11 @@ def test_pictures_in_columns_are_looked_at(foreign, edited):
     report = dataset.check()
     (finding,) = report.findings
     assert (finding.kind.code, finding.episode_index) == ('unreadable-picture', 0)
-    assert finding.what.startswith('2 pictures')
+    assert finding.what.startswith('2 images')
     assert report.sound_episodes() == (1,)
     # Without decoding, only what is not there at all is seen.
     (finding,) = dataset.check(decode=False).findings
-    assert finding.what.startswith('1 pictures')
+    assert finding.what.startswith('1 images')
 
 
 def test_pictures_in_columns_of_another_size_are_found(foreign, edited):

@@ -339,7 +339,7 @@ def test_distributions_that_cannot_be_read_are_done_without(record, root, caplog
     path = root / '.streamrec/statistics/after-000003.parquet'
     path.write_bytes(path.with_name('after-000002.parquet').read_bytes())
     record()
-    assert f'{path} cannot be used: it is of 10 rows, the dataset has 15' in caplog.text
+    assert f'{path} cannot be used: it covers 10 rows, the dataset has 15' in caplog.text
     assert f'{path} cannot be used' in caplog.text
     assert check_dataset(root).findings == ()
     read_dataset(root)

@@ -232,7 +232,7 @@ EPISODES = 'meta/episodes/chunk-000/file-000.parquet'
         (lambda root: rewrite(root / 'meta/tasks.parquet', task_index=[7]), 'tasks.parquet'),
         (lambda root: (root / EPISODES).unlink(), 'found 0 episodes, expected 1'),
         (lambda root: (root / EPISODES).write_bytes(b'PAR1'), 'file-000.parquet'),
-        (lambda root: rewrite(root / EPISODES, episode_index=[3]), 'episode 3 stands in'),
+        (lambda root: rewrite(root / EPISODES, episode_index=[3]), 'episode 3 is at the position'),
         (lambda root: rewrite(root / EPISODES, length=None), 'file-000.parquet'),
         (spoil_rows, '6 rows'),
         (spoil_episode_count, 'found 1 episodes, expected 2'),
