@@ -27,10 +27,8 @@ import av
 from av.video.frame import VideoFrame
 from lerobot_streamrec.durable import is_disk_full
 from lerobot_streamrec.errors import EncoderError, EncoderProcessError
-from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs.config import EncoderConfig
-from lerobot_streamrec.video.codecs.video_frame import FrameScaler
-from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
+from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo, ScalingEncoder
 from lerobot_streamrec.video.encode.open_encoder import FileEncoder, open_file_encoder
 from lerobot_streamrec.video.encode.replacing_encoder import ReplacingEncoder
 from lerobot_streamrec.video.encode.unwritten_frames import EncoderAccount
@@ -97,7 +95,7 @@ class EncoderChoice:
     open: Callable[[Path], FileEncoder]
 
 
-class FallbackEncoder:
+class FallbackEncoder(ScalingEncoder):
     """
     Encodes with the first encoder until it fails, then with the second; no frame is lost.
 
@@ -123,26 +121,19 @@ class FallbackEncoder:
         fps: int,
         account: EncoderAccount,
     ) -> None:
+        super().__init__(first.config.pix_fmt)
         self._path = path
         self._first = first
         self._second = second
         self._fps = fps
         self._account = account
-        self._scaler = FrameScaler(first.config.pix_fmt)
         self._kept: deque[VideoFrame] = deque()
-        self._num_frames = 0
-        self._last: VideoFrame | None = None
         self._failure: Exception | None = None
         self._encoder: FileEncoder | None = None
         try:
             self._encoder = first.open(path)
         except _FAILURES as error:
             self._encoder = self._go_on_after(error, 'cannot be opened')
-
-    @property
-    def num_frames(self) -> int:
-        """The number of frames given to this encoder so far."""
-        return self._num_frames
 
     @property
     def num_written(self) -> int:
@@ -159,36 +150,16 @@ class FallbackEncoder:
         self._encoder.move(path)
         self._path = path
 
-    def encode(self, picture: Frame | VideoFrame) -> None:
-        """
-        Encode a picture as the next frame.
-
-        :raise EncoderError: if both encoders fail
-        """
-        self._last = self._scaler.scale(picture)
-        self._encode_last()
-
-    def repeat(self) -> None:
-        """
-        Encode the last picture once more as the next frame.
-
-        :raise EncoderError: if there is no last picture, or both encoders fail
-        """
-        if self._last is None:
-            raise EncoderError('there is no frame to repeat')
-        self._encode_last()
-
-    def _encode_last(self) -> None:
-        assert self._last is not None
+    def _encode_frame(self, frame: VideoFrame) -> None:
         assert self._encoder is not None
         self._num_frames += 1
         if self._failure is not None:
             with self._both_reasons():
-                self._encoder.encode(self._last)
+                self._encoder.encode(frame)
             return
-        self._kept.append(self._last)
+        self._kept.append(frame)
         try:
-            self._encoder.encode(self._last)
+            self._encoder.encode(frame)
             self._forget_written()
         except _FAILURES as error:
             self._encoder = self._go_on_after(error, f'failed at frame {self._num_frames - 1}')

@@ -24,13 +24,11 @@ import threading
 import av
 from av.video.frame import VideoFrame
 from lerobot_streamrec.errors import EncoderError
-from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs.codecs import codec_options, ffmpeg_encoder
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.codecs.picture_record import raw_planes
-from lerobot_streamrec.video.codecs.video_frame import FrameScaler
 from lerobot_streamrec.video.encode.ffmpeg_process import FfmpegProcess
-from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
+from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo, ScalingEncoder
 from lerobot_streamrec.video.mp4.video_info import PacketFile
 
 _COLOURS = ('-color_range', 'tv', '-colorspace', 'smpte170m')
@@ -186,7 +184,7 @@ class FfmpegOutput:
             self._file.mux(packet)
 
 
-class FfmpegEncoder:
+class FfmpegEncoder(ScalingEncoder):
     """
     Encodes frames 0, 1, 2, ... at ``k / fps``, one for each call of ``encode`` or ``repeat``.
 
@@ -204,21 +202,14 @@ class FfmpegEncoder:
     def __init__(
         self, path: Path, config: EncoderConfig, *, fps: int, width: int, height: int
     ) -> None:
+        super().__init__(config.pix_fmt)
         self._path = path
-        self._scaler = FrameScaler(config.pix_fmt)
-        self._num_frames = 0
-        self._last: VideoFrame | None = None
         self._process = FfmpegProcess(
             encoder_command(config, fps=fps, width=width, height=height),
             stall_timeout_s=config.ffmpeg.stall_timeout_s,
             name=path.stem,
         )
         self._output = FfmpegOutput(self._process, path, fps)
-
-    @property
-    def num_frames(self) -> int:
-        """The number of frames given to the program so far."""
-        return self._num_frames
 
     @property
     def num_written(self) -> int:
@@ -233,31 +224,9 @@ class FfmpegEncoder:
         """
         self._path = self._path.replace(path)
 
-    def encode(self, picture: Frame | VideoFrame) -> None:
-        """
-        Encode a picture as the next frame; wait while the program is busy.
-
-        :param picture: the picture that the camera sent, or libav's frame of it
-        :raise EncoderProcessError: if the program has ended, or stalls
-        :raise av.FFmpegError: if the disk fails
-        """
-        self._last = self._scaler.scale(picture)
-        self._write_last()
-
-    def repeat(self) -> None:
-        """
-        Encode the last picture once more as the next frame.
-
-        :raise EncoderError: if there is no last picture, and whenever ``encode`` raises it
-        """
-        if self._last is None:
-            raise EncoderError('there is no frame to repeat')
-        self._write_last()
-
-    def _write_last(self) -> None:
-        assert self._last is not None
+    def _encode_frame(self, frame: VideoFrame) -> None:
         self._output.raise_error()
-        for plane in raw_planes(self._last):
+        for plane in raw_planes(frame):
             self._process.write(plane)
         self._num_frames += 1
 

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -59,7 +60,53 @@ class EncodedVideo:
     trouble: str = ''
 
 
-class Mp4Encoder:
+class ScalingEncoder(ABC):
+    """
+    The base of encoders that scale each picture to the codec's pixel format. Owned by one thread.
+
+    Every call of ``encode`` or ``repeat`` makes the next frame. A subclass encodes the scaled
+    frame and counts it in ``_num_frames``.
+
+    :param pix_fmt: FFmpeg's pixel format of the video
+    """
+
+    def __init__(self, pix_fmt: str) -> None:
+        self._scaler = FrameScaler(pix_fmt)
+        self._num_frames = 0
+        self._last: VideoFrame | None = None
+
+    @property
+    def num_frames(self) -> int:
+        """The number of frames given to the encoder so far."""
+        return self._num_frames
+
+    def encode(self, picture: Frame | VideoFrame) -> None:
+        """
+        Encode a picture as the next frame; wait while the encoder is busy.
+
+        :param picture: the picture that the camera sent, or libav's frame of it
+        :raise EncoderError: if the encoder fails
+        :raise av.FFmpegError: if the codec or the disk fails
+        """
+        self._last = self._scaler.scale(picture)
+        self._encode_frame(self._last)
+
+    def repeat(self) -> None:
+        """
+        Encode the last picture once more as the next frame.
+
+        :raise EncoderError: if there is no last picture, and whenever ``encode`` raises it
+        """
+        if self._last is None:
+            raise EncoderError('there is no frame to repeat')
+        self._encode_frame(self._last)
+
+    @abstractmethod
+    def _encode_frame(self, frame: VideoFrame) -> None:
+        """Encode a scaled frame as the next one."""
+
+
+class Mp4Encoder(ScalingEncoder):
     """
     Encodes frames 0, 1, 2, ... at ``k / fps``, one for each call of ``encode`` or ``repeat``.
 
@@ -79,12 +126,10 @@ class Mp4Encoder:
     def __init__(
         self, path: Path, config: EncoderConfig, *, fps: int, width: int, height: int
     ) -> None:
+        super().__init__(config.pix_fmt)
         self._path = path
         self._fps = fps
-        self._scaler = FrameScaler(config.pix_fmt)
-        self._num_frames = 0
         self._num_packets = 0
-        self._last: VideoFrame | None = None
         try:
             self._container = av.open(
                 str(path), 'w', format='mp4', container_options=dict(CONTAINER_OPTIONS)
@@ -105,11 +150,6 @@ class Mp4Encoder:
             stream.codec_context.color_range = RANGE_LIMITED
 
     @property
-    def num_frames(self) -> int:
-        """The number of frames given to the codec so far."""
-        return self._num_frames
-
-    @property
     def num_written(self) -> int:
         """The number of frames in the file; the codec holds back the others."""
         return self._num_packets
@@ -122,31 +162,10 @@ class Mp4Encoder:
         """
         self._path = self._path.replace(path)
 
-    def encode(self, picture: Frame | VideoFrame) -> None:
-        """
-        Encode a picture as the next frame.
-
-        :param picture: the picture that the camera sent, or libav's frame of it
-        :raise av.FFmpegError: if the codec or the disk fails
-        """
-        self._last = self._scaler.scale(picture)
-        self._encode_last()
-
-    def repeat(self) -> None:
-        """
-        Encode the last picture once more as the next frame.
-
-        :raise EncoderError: if there is no last picture
-        """
-        if self._last is None:
-            raise EncoderError('there is no frame to repeat')
-        self._encode_last()
-
-    def _encode_last(self) -> None:
-        assert self._last is not None
-        self._last.pts = self._num_frames
-        self._last.time_base = Fraction(1, self._fps)
-        self._mux(self._last)
+    def _encode_frame(self, frame: VideoFrame) -> None:
+        frame.pts = self._num_frames
+        frame.time_base = Fraction(1, self._fps)
+        self._mux(frame)
         self._num_frames += 1
 
     def _mux(self, frame: VideoFrame | None) -> None:
