@@ -163,7 +163,7 @@ def test_a_paused_episode_is_one_episode_without_the_rows_of_the_pause(rig, root
     assert rig.recorder.status().state is RecorderState.PAUSED
     rig.run(3)
     assert rig.recorder.status().num_rows == 10
-    assert rig.recorder.resume() == 'recording goes on after 10 rows, 1.0 s'
+    assert rig.recorder.resume() == 'recording continues after 10 rows, 1.0 s'
     rig.run(1)
     summary = rig.save()
     dataset = read_dataset(root)
@@ -218,7 +218,7 @@ def test_verbs_that_do_not_fit_say_what_is_possible(rig):
     rig.recorder.pause()
     with pytest.raises(EpisodeStateError, match='paused already: resume, save or discard'):
         rig.recorder.pause()
-    with pytest.raises(EpisodeStateError, match='is being recorded already'):
+    with pytest.raises(EpisodeStateError, match='is already being recorded'):
         rig.recorder.start()
     with pytest.raises(EpisodeStateError, match='save or discard'):
         rig.recorder.undo()
