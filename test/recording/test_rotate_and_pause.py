@@ -173,7 +173,7 @@ def test_a_paused_episode_is_one_episode_without_the_rows_of_the_pause(rig, root
     (cut,) = rig.record_of(0)['cuts']
     assert cut['row'] == 10
     assert (cut['to_ns'] - cut['from_ns']) / SECOND_NS == pytest.approx(3.1, abs=0.2)
-    assert 's before row 10 are left out, since it was paused' in str(summary)
+    assert 's before row 10 are left out, since the episode was paused' in str(summary)
     start_ns = rig.record_of(0)['start_stamp_ns']
     before = [start_ns + row * SECOND_NS // 10 for row in range(10)]
     after = [cut['to_ns'] + row * SECOND_NS // 10 for row in range(rows - 10)]

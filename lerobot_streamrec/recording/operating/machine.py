@@ -141,7 +141,7 @@ class EpisodeMachine:
         return verb in _GUARDED or (verb in _BEGINS and not self._is_running)
 
     def _obstacle(self) -> str | None:
-        return 'the recorder is ending' if self._is_ending else self._surroundings.obstacle()
+        return 'the recorder is shutting down' if self._is_ending else self._surroundings.obstacle()
 
     def _do(self, command: Command, source: str) -> Future[Answer]:
         try:
@@ -329,7 +329,7 @@ class EpisodeMachine:
 
     def _look_for_own_ends(self) -> None:
         if self._was_running and not self._is_running:
-            message = self._recorder.status().disk.problem or 'the recorder is ending'
+            message = self._recorder.status().disk.problem or 'the recorder is shutting down'
             self._told(Event(RECORDER, Verb.SAVE.value, True, f'the episode ended: {message}'))
             self._automatic.note_end(self._clock_ns(), is_saved=True)
         self._was_running = self._is_running

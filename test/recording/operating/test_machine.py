@@ -165,7 +165,7 @@ def test_a_command_that_waits_is_answered_at_the_end(driver):
     driver.room.wall = None
     held = driver.machine.hear('start', 'pedal')
     driver.machine.end()
-    assert held.result().message == 'the recorder is ending'
+    assert held.result().message == 'the recorder is shutting down'
 
 
 def test_what_stands_in_the_way_of_a_start_is_told_in_words(drive):
