@@ -42,7 +42,7 @@ class Skew:
 # A camera whose measured rate is at least this share of fps counts as fast enough, since the
 # measurement has an error.
 _SLOWER = 0.98
-# Pictures of a steady camera are at most one period apart; jitter takes part of another.
+# A row is at most one period from the last picture of a steady camera, plus half a one for jitter.
 _PERIODS = 1.5
 
 

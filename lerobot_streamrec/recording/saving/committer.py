@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The one thread that changes files below the root."""
+"""The commit thread, the only one that changes the files of the dataset."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Committer:
 
     @property
     def info_to_come(self) -> DatasetInfo:
-        """The committed content, with the cameras of a first episode that waits to be encoded."""
+        """The committed content, with the cameras of the first episode that waits for encoding."""
         return self._deferring.info_to_come(self._writer.info)
 
     @property
@@ -121,7 +121,7 @@ class Committer:
         return self._counts.next_index
 
     def news(self) -> list[str]:
-        """Return sentences on the deferred episodes that were encoded since the last call."""
+        """Return sentences on deferred episodes that were encoded or failed since the last call."""
         return self._deferring.news()
 
     def submit(self, take: FinishedTake) -> Future[EpisodeSummary]:

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Waits for a take's encoders as long as they make progress."""
+"""The wait for a take's encoders, which lasts as long as they make progress."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LOOK_S = 0.25
 
 
 class Haste(Enum):
-    """How urgent it is to end encoders that have not finished."""
+    """The urgency of ending encoders that have not finished."""
 
     NONE = auto()
     """There is time as long as they make progress."""

@@ -37,7 +37,7 @@ def is_ahead(
 
     :param streams: all streams, at least one of which has a sample
     :param stamp_ns: the stamp in the time of the rows
-    :param off_ns: how much later the stamp is than expected
+    :param off_ns: lead of the stamp over the expected one
     :param now_ns: arrival of its message, steady clock
     :param least_ns: smallest difference that counts
     """
@@ -73,7 +73,7 @@ class ClockGap:
         Record a message that is ahead.
 
         :param key: name of its stream
-        :param off_ns: how much later its stamp is than expected
+        :param off_ns: lead of its stamp over the expected one
         :param stamp_ns: its stamp in the time of the rows
         :param now_ns: its arrival, steady clock
         :param live: streams whose messages keep arriving

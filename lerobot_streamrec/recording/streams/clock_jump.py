@@ -37,7 +37,7 @@ class Jump:
     A jump of one stream, and the evidence of the others for or against it.
 
     :param key: name of the stream that jumped first
-    :param size_ns: how much later its stamps are than expected; negative: earlier
+    :param size_ns: lead of its stamps over the expected ones; negative: they are early
     :param stamp_ns: instant of the jump, in the time of the rows
     :param now_ns: instant of the jump, steady clock
     """
@@ -69,7 +69,7 @@ class Jump:
         Add the evidence of a message.
 
         :param key: name of its stream
-        :param off_ns: how much later its stamp is than expected
+        :param off_ns: lead of its stamp over the expected one; negative: it is early
         :param stamp_ns: its stamp, in the time of the rows if its clock has not jumped
         :param newest_ns: stamp of its stream's newest sample from before the jump
         :param gap_ns: time since that sample arrived, steady clock

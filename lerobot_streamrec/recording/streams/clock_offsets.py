@@ -76,7 +76,7 @@ class OffClock:
     A stream whose stamps do not fit those of the others.
 
     :param key: name of the stream
-    :param ahead_s: how far its stamps are ahead of the others, seconds; negative: behind
+    :param ahead_s: lead of its stamps over those of the others, seconds; negative: behind
     :param offset_ms: value of the setting that corrects it; None: it is beyond the allowed range
     :param is_unfit: True if rows are closed before their samples arrive
     :param trouble: the fault, worded to follow the stream's name

@@ -75,7 +75,10 @@ def test_anything_else_is_refused_with_the_list_and_the_nearest_word(text, part)
 @pytest.mark.parametrize(
     ('text', 'part'),
     [
-        ('save sucess', "verdict is 'sucess': allowed are success, failure: did you mean success?"),
+        (
+            'save sucess',
+            "verdict is 'sucess': allowed are success, failure: did you mean success?",
+        ),
         ('save none', "verdict is 'none': allowed are success, failure"),
         ('verdict', "verdict is '': allowed are success, failure, none"),
         ('verdict good', "verdict is 'good': allowed are success, failure, none"),
