@@ -167,7 +167,7 @@ def test_start_tells_why_an_encoder_does_not_work_at_the_real_size(machine, choo
     machine.widest['h264_nvenc'] = 640
     choices = choose(encoder=NVENC)
     choices.note_size(FRONT, *LARGE)
-    with pytest.raises(CodecError, match='1920x1080 pixels for observation'):
+    with pytest.raises(CodecError, match='1920x1080 pixels of observation'):
         decided(choices, showing(*LARGE))
     # A camera that is set to another mode gets another chance.
     assert decided(choices, showing(*SMALL)) == {FRONT: NVENC}

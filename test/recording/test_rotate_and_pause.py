@@ -216,7 +216,7 @@ def test_verbs_that_do_not_fit_say_what_is_possible(rig):
     with pytest.raises(EpisodeStateError, match='not paused: pause, save or discard'):
         rig.recorder.resume()
     rig.recorder.pause()
-    with pytest.raises(EpisodeStateError, match='paused already: resume, save or discard'):
+    with pytest.raises(EpisodeStateError, match='already paused: resume, save or discard'):
         rig.recorder.pause()
     with pytest.raises(EpisodeStateError, match='is already being recorded'):
         rig.recorder.start()

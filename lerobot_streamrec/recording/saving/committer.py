@@ -121,7 +121,7 @@ class Committer:
         return self._counts.next_index
 
     def news(self) -> list[str]:
-        """Return sentences on deferred episodes that were encoded or failed since the last call."""
+        """Return sentences on deferred episodes that have ended since the last call."""
         return self._deferring.news()
 
     def submit(self, take: FinishedTake) -> Future[EpisodeSummary]:

@@ -101,7 +101,7 @@ class Deferring:
         return self._late.activity
 
     def news(self) -> list[str]:
-        """Return sentences on episodes encoded or failed since the last call. Any one thread."""
+        """Return sentences on episodes that have ended since the last call. Any one thread."""
         told = []
         while not self._news.empty():
             told.append(self._news.get())
