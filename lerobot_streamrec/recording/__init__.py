@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-The application without ROS: the recorder, and what it needs in every state.
+The recorder without ROS: everything between incoming samples and saved episodes.
 
-Nothing here imports ROS, and callers are never kept waiting for a disk or an encoder.
+Nothing here imports ROS, and callers never wait for a disk or an encoder.
 """

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How much longer the disk lasts, told before it is full."""
+"""An estimate of how much longer the disk lasts, and a warning before it is full."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from lerobot_streamrec.recording.config import DiskConfig, MIB
 THREAD_NAME = 'disk'
 
 _PERIOD_S = 0.5
-# A take shorter than this tells too little of how much a second takes.
+# A shorter take says too little about the bytes that a second of recording takes.
 _MIN_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
@@ -38,13 +38,13 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class DiskStatus:
     """
-    A snapshot.
+    A snapshot of the disk.
 
-    :param free_bytes: bytes that this user may still write; None: the disk does not say
-    :param bytes_per_s: bytes that recording takes, measured; 0: not known yet
-    :param seconds_left: seconds of recording until the reserve begins; None: not known
-    :param problem: why no episode may start; empty if one may
-    :param warning: remark for the operator; empty if there is nothing to say
+    :param free_bytes: bytes that this user may still write; None if that could not be determined
+    :param bytes_per_s: measured bytes per second of recording; 0: not known yet
+    :param seconds_left: seconds of recording until only the reserve is left; None: not known
+    :param problem: reason why no episode may start; empty if one may
+    :param warning: warning for the operator; empty if there is none
     :param is_at_reserve: True if a running episode must end now
     """
 
@@ -57,19 +57,24 @@ class DiskStatus:
 
 
 class Followed(Protocol):
-    """A running take, seen by another thread."""
+    """A running take as another thread sees it."""
 
     @property
     def folder(self) -> Path:
-        """Where its files grow."""
+        """The folder in which its files grow."""
 
     @property
     def seconds(self) -> float:
-        """How much of it is recorded."""
+        """Length of its rows so far, in seconds."""
 
 
 def free_bytes(root: Path) -> int:
-    """Return what may still be written below a folder, or where it will be made; OSError."""
+    """
+    Return the number of bytes that this user may still write below a folder.
+
+    :param root: the folder; it need not exist yet
+    :raise OSError: if the file system does not answer
+    """
     while not root.exists() and root != root.parent:
         root = root.parent
     return shutil.disk_usage(root).free
@@ -77,13 +82,13 @@ def free_bytes(root: Path) -> int:
 
 class DiskWatch:
     """
-    Looks at the disk in a thread of its own, since a file system may keep whoever asks waiting.
+    Checks the disk in a thread of its own, because a file system may block its caller.
 
     Other threads call ``follow`` and read ``status``; neither blocks.
 
     :param root: the dataset's folder
     :param config: thresholds
-    :param ask: how much is free; tests bring their own
+    :param ask: function that returns the free bytes; tests pass their own
     """
 
     def __init__(
@@ -103,15 +108,15 @@ class DiskWatch:
 
     @property
     def status(self) -> DiskStatus:
-        """What was found at the last look, half a second ago at most."""
+        """The result of the last check, which is repeated every half second."""
         return self._status
 
     def follow(self, take: Followed) -> None:
-        """Measure from now on how much room a take needs, until the next one is followed."""
+        """Measure the bytes per second of this take from now on, instead of the one before."""
         self._take = take
 
     def close(self) -> None:
-        """End the thread, which waits for nothing but the disk. Idempotent."""
+        """End the thread; wait half a second at most, since the disk may block it. Idempotent."""
         self._closed.set()
         self._thread.join(_PERIOD_S)
 
@@ -126,7 +131,7 @@ class DiskWatch:
         except OSError as error:
             if str(error) != self._error:
                 self._error = str(error)
-                _log.warning('how much room the disk has cannot be told: %s', error)
+                _log.warning('the free space on the disk cannot be determined: %s', error)
             self._status = DiskStatus(bytes_per_s=self._bytes_per_s)
             return
         self._error = ''
@@ -138,7 +143,7 @@ class DiskWatch:
             return
         seconds = take.seconds
         with suppress(OSError):
-            # Once the take is saved, its folder is gone: what was found last stays.
+            # The folder of a saved take is gone; the last measured rate remains.
             size_bytes = sum(path.stat().st_size for path in take.folder.glob('*'))
             if size_bytes and seconds >= _MIN_SECONDS:
                 self._bytes_per_s = size_bytes / seconds

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What encodes each camera, found out before an episode begins, at the size of its pictures."""
+"""The encoder of each camera, chosen before an episode at the size of the camera's pictures."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from lerobot_streamrec.video.trials.trial import check_before_trial, TrialCancel
 
 THREAD_NAME = 'try-encoder'
 
-# Of pictures that were not seen yet.
+# The assumed width and height of a camera that has not sent a picture yet.
 _USUAL_SIZE = (640, 480)
 
 _log = logging.getLogger(__name__)
@@ -44,11 +44,12 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class _Decision:
     """
-    What was found out for a camera.
+    The outcome of trying a camera's encoder.
 
-    :param size: width and height of the pictures that it is for, in pixels
-    :param encoder: settings that encode such pictures; None: they are being found out
-    :param problem: reason why no encoder does
+    :param size: width and height of the pictures, in pixels
+    :param encoder: settings that encode pictures of this size; None: the trial is still running,
+        or no encoder works
+    :param problem: reason why no encoder works; None if one does, or the trial is still running
     """
 
     size: tuple[int, int]
@@ -58,15 +59,15 @@ class _Decision:
 
 class EncoderChoices:
     """
-    Tries the encoders of all cameras at construction, and again at the real sizes of pictures.
+    Tries the encoders of all cameras at construction, and again at the pictures' actual sizes.
 
-    Encoders that every PyAV brings are tried with two frames, once; all others, and ``auto``, in
-    child processes. Methods belong to one thread (the executor's) and do not wait for a trial;
-    a thread of its own does, ``close`` apart.
+    Encoders that are part of every PyAV are tried once, with two frames. All others, and ``auto``,
+    are tried in child processes. The methods belong to one thread (the executor's). Except for
+    ``close`` they do not wait for a trial, which runs in a thread of its own.
 
     :param config: settings
-    :raise CodecError: if an encoder that was asked for by name does not work, or none at all does
-    :raise ConfigError: if one does not go at this rate
+    :raise CodecError: if an encoder that was chosen by name does not work, or none works at all
+    :raise ConfigError: if a codec does not support this frame rate
     """
 
     def __init__(self, config: RecorderConfig) -> None:
@@ -102,18 +103,18 @@ class EncoderChoices:
                 check_encoder(encoder, self._config.fps, channels)
 
     def _warn_of_other_codecs(self) -> None:
-        """Say early what start will refuse, unless the camera itself sends the right codec."""
+        """Warn early of a codec that ``start`` will refuse unless the camera itself sends it."""
         for camera in self._config.cameras:
             there, now = self._codecs.get(camera.key), self.encoder(camera.key).codec
             if there and there != now:
                 _log.warning(
-                    '%s: the dataset holds %s, and encoder.vcodec makes %s: no episode will '
-                    'start unless the camera sends %s packets',
+                    '%s: the dataset stores it as %s, but encoder.vcodec produces %s: no episode '
+                    'will start unless the camera sends %s packets',
                     *(camera.key, there, now, there),
                 )
 
     def encoder(self, key: str) -> EncoderConfig:
-        """Return what encodes a camera's pictures, as far as it is known; never ``auto``."""
+        """Return the encoder settings that are known for a camera so far; never ``auto``."""
         if key in self._bundled:
             return self._bundled[key]
         self._take_answers()
@@ -126,17 +127,17 @@ class EncoderChoices:
     def _take_answers(self) -> None:
         while not self._answers.empty():
             key, decision = self._answers.get_nowait()
-            # Pictures may have changed their size again meanwhile.
+            # The size of the pictures may have changed again in the meantime.
             if self._tried[key].size == decision.size:
                 self._tried[key] = decision
 
     def note_size(self, key: str, width: int, height: int) -> None:
         """
-        Take note of a picture; if its size is new, have the encoder tried at that. Never blocks.
+        Have the camera's encoder tried again if this size is new. Never blocks.
 
-        :param key: name of the camera; vectors are left alone
-        :param width: in pixels
-        :param height: in pixels
+        :param key: name of the camera; vectors are ignored
+        :param width: width of a picture, in pixels
+        :param height: height of a picture, in pixels
         """
         self._take_answers()
         decision = self._tried.get(key)
@@ -151,10 +152,10 @@ class EncoderChoices:
 
     def settled(self, streams: Iterable[Stream]) -> Mapping[str, EncoderConfig]:
         """
-        Return what encodes the pictures that cameras bring now.
+        Return the encoders for the pictures that the cameras send now.
 
-        :param streams: all of them, each with a sample
-        :return: by camera
+        :param streams: all streams, each with a sample
+        :return: encoder settings by camera
         :raise StreamsNotReadyError: if an encoder is still being tried
         :raise CodecError: if a camera's encoder does not work at the size of its pictures
         """
@@ -181,9 +182,9 @@ class EncoderChoices:
 
     def close(self, timeout_s: float) -> bool:
         """
-        Give up what is being tried. Idempotent.
+        Abort the running trial. Idempotent.
 
-        :param timeout_s: how long that may take
+        :param timeout_s: longest time to wait for the thread, in seconds
         :return: True if the thread has ended
         """
         self._stop.set()
@@ -214,10 +215,10 @@ class EncoderChoices:
 
     def _try(self, camera: StreamConfig, size: tuple[int, int]) -> EncoderConfig:
         """
-        Find out what encodes a camera's pictures.
+        Find an encoder that works for a camera's pictures.
 
-        :raise CodecError: if nothing does
-        :raise TrialCancelledError: if the recorder ends
+        :raise CodecError: if there is none
+        :raise TrialCancelledError: if the recorder shuts down
         """
         asked, (width, height), fps = self._asked(camera), size, self._config.fps
         sharing = [one for one in self._config.cameras if self._asked(one) == asked]
@@ -244,12 +245,12 @@ class EncoderChoices:
             raise CodecError(
                 'encoder.vcodec',
                 asked.vcodec,
-                f'it does not work here with {width}x{height} pixels for {camera.key}: '
-                f'{trial.problem}; take {AUTO} or a software encoder',
+                f'it does not work here with the {width}x{height} pixels of {camera.key}: '
+                f'{trial.problem}; use {AUTO} or a software encoder',
             )
         self._say(f'{camera.key}: {asked.vcodec} encodes {trial}')
         if trial.headroom < 1:
-            _log.warning('%s: %s is slower than its pictures come', camera.key, asked.vcodec)
+            _log.warning('%s: %s is slower than the camera', camera.key, asked.vcodec)
         return asked
 
     def _say(self, sentence: str) -> None:

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How messages come in: each becomes a sample of its stream, and closes rows of a running take."""
+"""The receiving side of the recorder: messages become samples, which close rows of a take."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from lerobot_streamrec.recording.streams.streams import Streams
 
 class Intake(ABC):
     """
-    The recorder's side that subscribers see. Owned by the executor's thread.
+    The part of the recorder that subscribers call. Owned by the executor's thread.
 
-    :param streams: all of them
-    :param encoders: has to know the sizes of pictures
-    :param disk: measures the room on the disk
+    :param streams: all streams
+    :param encoders: is told the size of each camera's pictures
+    :param disk: watches the free space on the disk
     :param clock_ns: steady clock
     """
 
@@ -52,12 +52,13 @@ class Intake(ABC):
 
     def push_image(self, video_key: str, stamp_ns: int, picture: Picture) -> None:
         """
-        Take in a picture.
+        Accept a picture.
 
         :param video_key: name of the camera
-        :param stamp_ns: its instant in the streams' time
-        :param picture: a frame, for instance; given away: its buffer must not change any more
-        :raise FrameShapeError: if nothing but its header says that the camera's size has changed
+        :param stamp_ns: its stamp, without ``offset_ms``
+        :param picture: a frame, for instance; the caller must not change its buffer afterwards
+        :raise FrameShapeError: if only the picture's header, which may be damaged, says that the
+            camera's size has changed
         """
         if self._take is not None:
             self._take.refuse_damaged_header(video_key, picture)
@@ -67,12 +68,12 @@ class Intake(ABC):
 
     def push_vector(self, key: str, stamp_ns: int, values: Any) -> None:
         """
-        Take in a state or action.
+        Accept a state or an action.
 
-        :param key: name of the feature
-        :param stamp_ns: its instant in the streams' time
+        :param key: name of the stream
+        :param stamp_ns: its stamp, without ``offset_ms``
         :param values: ``(d,)`` floats, integers or flags, or a trajectory
-        :raise VectorError: if the feature's column cannot hold a number as published
+        :raise VectorError: if the feature's column cannot hold a number exactly as published
         """
         self._push(key, stamp_ns, values)
 
@@ -86,27 +87,27 @@ class Intake(ABC):
             self._end_at_full_disk(self._disk.status.problem)
 
     def _advance(self, taken_in: Iterable[tuple[str, Any]]) -> None:
-        """Close rows after each sample that a running take has got."""
+        """Let the running take close rows after each accepted sample."""
         for key, value in taken_in:
             if self._take is not None:
                 self._take.follow(key, value)
 
     @abstractmethod
     def _end_at_full_disk(self, problem: str) -> None:
-        """End the running episode while there is still room to save it."""
+        """End the running episode while there is still enough space to save it."""
 
     def reject(self, key: str, reason: str) -> None:
-        """Take note of a message that could not be turned into a sample, and the reason."""
+        """Count a message that could not be turned into a sample, and keep the reason."""
         self._streams[key].reject(reason)
 
     def ignore(self, key: str, reason: str) -> None:
-        """Take note of a message that is not meant for this stream, with the reason."""
+        """Keep the reason why a message is not meant for this stream."""
         self._streams[key].ignore(reason)
 
     def contest(self, key: str, publishers: str) -> None:
-        """Take note of a message that came while several publishers send the same data in turn."""
+        """Count a message that arrived while several publishers sent the same data in turn."""
         self._streams[key].contest(publishers, self._clock_ns())
 
     def lose(self, key: str, num_messages: int) -> None:
-        """Take note of messages that the middleware lost."""
+        """Count messages that the middleware lost."""
         self._streams[key].lose(num_messages)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What people say of an episode: a verdict, notes, who the operator was."""
+"""The metadata that people give an episode: a verdict, notes and the operator's name."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ VERDICTS = ('success', 'failure')
 
 def checked_metadata(name: str, text: str) -> str:
     """
-    Return a text as it is kept; empty takes back what was said before.
+    Return a metadata text without the blanks around it, after checking it.
 
     :param name: ``OPERATOR``, ``VERDICT`` or ``NOTES``
-    :param text: as it came
+    :param text: the text as it was given; an empty one withdraws an earlier one
     :raise EpisodeError: if a verdict is not one of ``VERDICTS``
     """
     text = text.strip()
     if name == VERDICT and text and text not in VERDICTS:
         raise EpisodeError(
-            f'verdict is {text!r}: allowed are {" and ".join(VERDICTS)}, or nothing to take '
-            'one back'
+            f'verdict is {text!r}: allowed are {" and ".join(VERDICTS)}, or an empty text to '
+            'withdraw a verdict'
         )
     return text

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Whether the streams are fit for an episode to start, and if not, why."""
+"""Checks of the streams before an episode starts, and their status for the operator."""
 
 from __future__ import annotations
 
@@ -39,45 +39,45 @@ def stream_problem(
     stream: Stream, now_ns: int, newest_of_all_ns: int | None, off: OffClock | None
 ) -> str:
     """
-    Say what keeps an episode from starting.
+    Say why an episode cannot start with a stream as it is now.
 
     :param stream: one of the streams
     :param now_ns: steady clock
     :param newest_of_all_ns: newest stamp of all streams
-    :param off: how its clock is off; None: it is not, as far as that is known
-    :return: empty if nothing does; else a text that follows the stream's name
+    :param off: error of its clock; None: none is known
+    :return: the reason, worded to follow the stream's name; empty if there is none
     """
     age_s, newest_ns = stream.age_s(now_ns), stream.newest_ns
     why = ''
     if stream.last_rejection:
         why = f'; its messages cannot be recorded: {stream.last_rejection}'
     elif stream.last_ignored:
-        why = f'; messages arrive that have none of its numbers: {stream.last_ignored}'
+        why = f'; messages arrive that contain none of its elements: {stream.last_ignored}'
     if age_s is None or newest_ns is None:
-        return f'is missing{why or ": no message has come yet"}'
+        return f'is missing{why or ": no message has arrived yet"}'
     max_age_s = stream.config.max_age_s
     if max_age_s and age_s > max_age_s:
         return (
-            f'is stale: its last sample came {age_s:.1f} s ago (max_age_s is {max_age_s:g}; set '
-            'its max_age_s parameter to 0 if it is published on change, or higher if it is '
+            f'is stale: its last sample arrived {age_s:.1f} s ago (max_age_s is {max_age_s:g}; '
+            'set its max_age_s parameter to 0 if it is published on change, or higher if it is '
             f'published less often){why}'
         )
     if rivals := stream.rivals(now_ns):
         return (
             f'has several publishers ({rivals}) that send the same data in turn: rows would mix '
-            'them; end all but one, or give each a topic of its own'
+            'them; stop all but one, or give each a topic of its own'
         )
     if off is not None and off.is_unfit:
         return f'{off.text}{why}'
-    # A known lag shows whether the clock differs. An old sample alone does not show that.
+    # With a known lag, ``off`` has judged the clock already; an old sample alone proves nothing.
     if stream.lags.steady_ns() is not None:
         return ''
     behind_s = (newest_of_all_ns - newest_ns) / NS_PER_S if newest_of_all_ns is not None else 0.0
     if max_age_s and behind_s - age_s > max_age_s:
         return (
             f'has stamps {behind_s:.1f} s behind the newest stream (max_age_s is {max_age_s:g}): '
-            'its clock is another one, or its messages are delayed; mend the clocks or set its '
-            f'stamp parameter to receive{why}'
+            'its clock differs from those of the others, or its messages are delayed; fix the '
+            f'clock, or set its stamp parameter to receive{why}'
         )
     return ''
 
@@ -86,9 +86,9 @@ def refuse_unready_streams(streams: Streams, now_ns: int) -> None:
     """
     Refuse to start while a stream has no fresh sample.
 
-    :param streams: all of them
+    :param streams: all streams
     :param now_ns: steady clock
-    :raise StreamsNotReadyError: naming each stream and what is wrong with it
+    :raise StreamsNotReadyError: naming each stream that is not ready, and the reason
     """
     off, newest_ns = streams.off_clocks(), streams.newest_ns
     problems = [
@@ -102,9 +102,9 @@ def refuse_unready_streams(streams: Streams, now_ns: int) -> None:
 
 def refuse_undecodable_pictures(streams: Iterable[Stream]) -> None:
     """
-    Refuse to start with a camera none of whose recent pictures decode.
+    Refuse to start while none of a camera's recent pictures decodes.
 
-    :param streams: all of them, each with a sample
+    :param streams: all streams, each with a sample
     :raise StreamsNotReadyError: naming each such camera and the reason
     """
     problems = [
@@ -120,10 +120,10 @@ def stream_statuses(
     streams: Streams, take: Take | None, now_ns: int
 ) -> tuple[StreamStatus, ...]:
     """
-    Describe every stream.
+    Return the status of every stream.
 
-    :param streams: all of them
-    :param take: the running one
+    :param streams: all streams
+    :param take: the running take; None: no episode is being recorded
     :param now_ns: steady clock
     """
     off = streams.off_clocks()
@@ -164,15 +164,15 @@ def refuse_picture_sizes(
     streams: Iterable[Stream], encoders: Mapping[str, EncoderConfig], root: Path, info: DatasetInfo
 ) -> None:
     """
-    Refuse to start with pictures that the codec or the dataset cannot take.
+    Refuse to start with pictures that do not fit the codec or the dataset.
 
-    :param streams: all of them; each camera has a picture that decodes
+    :param streams: all streams; each camera has a picture that decodes
     :param encoders: encoder settings by camera
     :param root: the dataset's folder
-    :param info: info.json as committed
-    :raise StreamsNotReadyError: if a camera brings depth and is one of colours, or otherwise
-    :raise CodecError: if the codec cannot take a camera's size
-    :raise DatasetMismatchError: if a camera's size or codec is not the dataset's
+    :param info: info.json as committed, with the cameras of saved episodes that wait to be encoded
+    :raise StreamsNotReadyError: if a colour camera sends depth, or a depth camera sends colours
+    :raise CodecError: if the codec cannot encode the size of a camera's pictures
+    :raise DatasetMismatchError: if a camera's size or codec differs from the dataset's
     """
     wanted = {}
     for stream in streams:
@@ -181,7 +181,7 @@ def refuse_picture_sizes(
             key, height, width = stream.config.key, picture.height, picture.width
             if bool(depth_unit(picture)) != (stream.config.depth is not None):
                 kinds = ('colours', 'depth') if stream.config.depth else ('depth', 'colour')
-                raise StreamsNotReadyError(['{} brings {} and is a {} camera'.format(key, *kinds)])
+                raise StreamsNotReadyError(['{} sends {} but is a {} camera'.format(key, *kinds)])
             encoder = encoder_for(encoders[key], picture)
             check_picture_size(key, encoder, height=height, width=width)
             traits = {**picture_info(stream.config, picture), VIDEO_CODEC: encoder.codec}

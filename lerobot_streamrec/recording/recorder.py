@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The recorder's engine: samples in, episodes out at the word of whoever drives it."""
+"""The recorder's engine: it takes samples in and writes episodes on command."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ _log = logging.getLogger(__name__)
 
 class Recorder(Intake):
     """
-    Takes samples in, and turns them into episodes at the operator's word.
+    Takes samples in, and turns them into episodes when the operator says so.
 
-    Every method belongs to one thread (the executor's) and never blocks on an encoder or a disk,
-    ``close`` apart. The dataset is opened, and the encoder tried, at construction.
+    Every method belongs to one thread (the executor's). Except for ``close``, none blocks on an
+    encoder or a disk. The constructor opens the dataset and tries the encoders.
 
     :param config: settings
-    :param steady_clock_ns: for how long ago messages arrived; tests bring their own
-    :raise ConfigError: if root or encoder cannot be used
+    :param steady_clock_ns: steady clock, which times the arrival of messages; tests pass their own
+    :raise ConfigError: if the root or an encoder cannot be used
     :raise DatasetError: if the dataset at the root cannot be used
     """
 
@@ -88,7 +88,7 @@ class Recorder(Intake):
         )
         self._config = config
         self._committer = Committer(writer, config)
-        self.last_take = ''  # Rows and seconds of the last one that was saved, in words.
+        self.last_take = ''  # Rows and seconds of the take that was saved last, as a text.
         self._task = config.task
         self._operator = config.operator
         self._folders = take_folders(config.root)
@@ -114,16 +114,16 @@ class Recorder(Intake):
         self._task = task.strip()
 
     def set_operator(self, operator: str) -> None:
-        """Set who teaches, for the episodes that start from now on."""
+        """Set the operator of the episodes that start from now on."""
         self._operator = operator.strip()
 
     def annotate(self, name: str, text: str) -> Future[str]:
         """
-        Say something of the running episode, or of the last one if none is running.
+        Set the verdict or the notes of the running episode, or of the last one if none is running.
 
         :param name: ``VERDICT`` or ``NOTES``
-        :param text: empty: take back what was said before
-        :return: a sentence on the text and its episode; or the error that prevented it
+        :param text: the new text; an empty one withdraws the earlier one
+        :return: a sentence with the text and its episode, or the error that prevented it
         :raise EpisodeError: if the text is not allowed, or the recorder is closed
         """
         self._refuse_if_closed()
@@ -135,16 +135,16 @@ class Recorder(Intake):
 
     def start(self, task: str = '') -> int:
         """
-        Begin an episode. Its first row is less than a row's period from now.
+        Begin an episode; ``Streams.row_clock`` says when its first row is.
 
-        :param task: task of this episode and the next ones; empty: the one that was set
+        :param task: task of this episode and the next ones; empty: the task that was set before
         :return: the index that the episode will have
-        :raise EpisodeStateError: if one is running
+        :raise EpisodeStateError: if an episode is running
         :raise StreamrecError: for the other reasons that ``StartConditions.check`` names
         """
         self._refuse_if_closed()
         if self._take is not None:
-            there = f'episode {self._committer.next_index} is being recorded already'
+            there = f'episode {self._committer.next_index} is already being recorded'
             raise EpisodeStateError(f'{there} ({self._take}): save or discard it first')
         clocks = self._streams.begin_episode()
         encoders = self._conditions.check(task or self._task)
@@ -153,19 +153,19 @@ class Recorder(Intake):
 
     def rotate(self, task: str = '') -> Rotation:
         """
-        Save the running episode and begin the next, both or neither; no row is lost in between.
+        Save the running episode and begin the next one, both or neither, without losing a row.
 
-        Row 0 of the next is one period of the rows after the last row, unless the clocks were set
-        during the episode, or it is paused: then it is as soon as ``start`` would make it.
+        Row 0 of the next episode is one row's period after the last row. If the clocks were set
+        during the episode, or it is paused, row 0 is where ``start`` would put it.
 
-        :param task: task of the next episodes; empty: the one that was set
-        :raise EpisodeStateError: if none is running
-        :raise EmptyEpisodeError: if there is no row yet; the episode goes on
+        :param task: task of the next episodes; empty: the task that was set before
+        :raise EpisodeStateError: if no episode is running
+        :raise EmptyEpisodeError: if there is no row yet; the episode continues
         :raise StreamrecError: for the reasons for which ``start`` or ``save`` would be refused;
-            if ``save`` can be carried out, the episode goes on
+            the episode continues, unless it had failed
         """
         take = self._running()
-        # One that failed is refused by ``save``, with the reason.
+        # ``save`` refuses an episode that failed, and gives the reason.
         encoders = self._conditions.check(task or self._task) if take.failure is None else {}
         ended_index, saving = self._committer.next_index, self.save()
         clock = None
@@ -195,15 +195,15 @@ class Recorder(Intake):
         )
         self._disk.follow(self._take)
         if self._config.preroll_s:
-            # The samples of the pre-roll's rows are here.
+            # The samples for the rows of the pre-roll are there already.
             self._take.advance()
 
     def pause(self) -> str:
         """
-        Record no rows until ``resume``; the episode stays one episode.
+        Record no rows until ``resume``, which continues the same episode.
 
         :return: a sentence on the paused episode
-        :raise EpisodeStateError: if none is running, or it is paused already
+        :raise EpisodeStateError: if no episode is running, or it is already paused
         """
         take = self._running()
         take.pause()
@@ -211,11 +211,11 @@ class Recorder(Intake):
 
     def resume(self) -> str:
         """
-        Go on with a paused episode.
+        Continue a paused episode.
 
-        :return: a sentence on the episode that goes on
-        :raise EpisodeStateError: if none is paused, or a camera's pictures do not fit its video
-            any more
+        :return: a sentence on the resumed episode
+        :raise EpisodeStateError: if no episode is paused, or a camera's pictures no longer fit
+            its video
         :raise StreamsNotReadyError: if a stream is missing or stale
         """
         take = self._running()
@@ -223,16 +223,16 @@ class Recorder(Intake):
         self._conditions.check_streams()
         self._streams.take_up_clocks()
         take.resume(self._streams.row_clock(self._config, is_first=not take.num_rows))
-        return f'recording goes on after {take}'
+        return f'recording continues after {take}'
 
     def save(self) -> Future[EpisodeSummary]:
         """
-        End the running episode and make it durable; another may start at once.
+        End the running episode and make it durable; the next one may start at once.
 
-        :return: done when it is durable; or the CommitError that prevented it
-        :raise EpisodeStateError: if none is running
-        :raise EmptyEpisodeError: if no row is complete yet; the episode goes on
-        :raise EpisodeError: if the episode failed; it is set aside, and the recorder is idle
+        :return: the summary once the episode is durable, or the StreamrecError that prevented it
+        :raise EpisodeStateError: if no episode is running
+        :raise EmptyEpisodeError: if no row is complete yet; the episode continues
+        :raise EpisodeError: if the episode failed; it is quarantined, and the recorder is idle
         """
         take = self._running()
         take.close_last_rows()
@@ -257,8 +257,8 @@ class Recorder(Intake):
         """
         End the running episode and delete it.
 
-        :return: done when not even a crash can bring it back: what was discarded, in a sentence
-        :raise EpisodeStateError: if none is running
+        :return: a sentence on the discarded episode, once not even a crash can bring it back
+        :raise EpisodeStateError: if no episode is running
         """
         take = self._running()
         self._take = None
@@ -270,9 +270,9 @@ class Recorder(Intake):
 
     def undo(self) -> Future[str]:
         """
-        Take the last saved episode out of the dataset; it is kept in quarantine until finalize.
+        Take the last saved episode out of the dataset; it stays in quarantine until finalize.
 
-        :return: the undone episode, in a sentence; or the StreamrecError that prevented it
+        :return: a sentence on the undone episode, or the StreamrecError that prevented it
         :raise EpisodeStateError: if an episode is running
         """
         self._refuse_while_recording()
@@ -280,9 +280,9 @@ class Recorder(Intake):
 
     def finalize(self) -> Future[Finalized]:
         """
-        Wait until everything is durable, and merge small files; recording may go on afterwards.
+        Wait until everything is durable, and merge small files; recording may continue afterwards.
 
-        :return: content of the dataset then
+        :return: content of the finalized dataset
         :raise EpisodeStateError: if an episode is running
         """
         self._refuse_while_recording()
@@ -290,9 +290,9 @@ class Recorder(Intake):
 
     def end(self) -> Future[DatasetInfo]:
         """
-        Save or discard a running episode as configured; every verb is refused from now on.
+        Save or discard a running episode as configured, and refuse every verb from now on.
 
-        :return: done when everything is durable
+        :return: content of the dataset once everything is durable
         """
         if self._take is not None:
             end_at_shutdown(self, is_saving=self._config.on_shutdown == 'save')
@@ -302,10 +302,10 @@ class Recorder(Intake):
 
     def close(self, timeout_s: float) -> bool:
         """
-        End if that was not done yet, wait for the disk and unlock the dataset. Idempotent.
+        Call ``end`` if nobody has yet, wait for the disk and unlock the dataset. Idempotent.
 
-        :param timeout_s: how long all of it may take
-        :return: True if nothing was lost that should have been saved
+        :param timeout_s: longest time for each of the threads to end, in seconds
+        :return: True if every episode that should have been saved was saved
         """
         if not self._is_closed:
             self.end()
@@ -315,40 +315,40 @@ class Recorder(Intake):
             _log.error('%s', unfinished_text(self._outcomes.num_saving, self._config))
         return not self._outcomes.num_saving and self._committer.num_lost == 0
 
-    # --- what is going on ----------------------------------------------------------------------
+    # --- the present state ---------------------------------------------------------------------
 
     @property
     def state(self) -> RecorderState:
-        """State of the recorder."""
+        """The state of the recorder."""
         return RecorderState.CLOSED if self._is_closed else state_of(self._take)
 
     @property
     def task(self) -> str:
-        """Task of the next episode."""
+        """The task of the next episode."""
         return self._task
 
     @property
     def next_index(self) -> int:
-        """Index of the running or the next episode."""
+        """The index of the running or the next episode."""
         return self._committer.next_index
 
     @property
     def last_result(self) -> str:
-        """The last thing that was finished or failed, in a sentence."""
+        """A sentence on the last operation that finished or failed."""
         return self._outcomes.last
 
     @property
     def seconds(self) -> float:
-        """Length of the rows of the running episode."""
+        """The length of the running episode's rows, in seconds."""
         return self._take.seconds if self._take is not None else 0.0
 
     @property
     def failure(self) -> str:
-        """Why the running episode cannot be saved; empty if it can."""
+        """The reason why the running episode cannot be saved; empty if it can."""
         return (self._take.failure or '') if self._take is not None else ''
 
     def new_saves(self) -> list[Future[EpisodeSummary]]:
-        """Return the saves that have begun since this was asked last."""
+        """Return the saves that have begun since the last call."""
         return self._outcomes.new_saves()
 
     def start_problems(self) -> list[str]:
@@ -356,7 +356,7 @@ class Recorder(Intake):
         return self._conditions.problems(self._task)
 
     def status(self) -> RecorderStatus:
-        """Return a snapshot."""
+        """Return a snapshot of the recorder."""
         take = self._take
         if take is not None and not take.is_paused:
             self._streams.tell_stale()

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How the recorder's status is put together from its parts."""
+"""The recorder's status, put together from the state of its parts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def state_of(take: Take | None) -> RecorderState:
     """
     Return the state of a recorder that is not closed.
 
-    :param take: the running one
+    :param take: the running take; None: no episode is being recorded
     """
     if take is None:
         return RecorderState.IDLE
@@ -47,16 +47,16 @@ def recorder_status(
     streams: tuple[StreamStatus, ...],
 ) -> RecorderStatus:
     """
-    Describe the recorder.
+    Return the recorder's status.
 
     :param state: state of the recorder
-    :param take: the running one
+    :param take: the running take; None: no episode is being recorded
     :param task: task of the next episode
     :param root: the dataset's folder
-    :param committer: knows what is saved
-    :param outcomes: knows what has ended
-    :param disk: room on the disk
-    :param streams: all of them
+    :param committer: knows the saved episodes
+    :param outcomes: knows the running saves and the last result
+    :param disk: free space on the disk
+    :param streams: status of every stream
     """
     return RecorderStatus(
         state=state,

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Conditions for the start of an episode, and those that are not met yet."""
+"""The conditions under which an episode may start, and the ones that are not met yet."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ from lerobot_streamrec.video.codecs.config import EncoderConfig
 
 class StartConditions:
     """
-    Everything that an episode needs, the recorder's own state apart.
+    Everything that an episode needs to start, apart from the recorder's own state.
 
-    Owned by the executor's thread; nothing here waits or changes what is recorded.
+    Owned by the executor's thread. Nothing here waits or changes the recording.
 
     :param config: settings
-    :param streams: all topics
+    :param streams: all streams
     :param encoders: encoder of each camera
-    :param disk: measures the room on the disk
-    :param committer: knows the episodes that are on their way to the disk
+    :param disk: watches the free space on the disk
+    :param committer: knows the dataset, including episodes that still have to be encoded
     :param dataset_work: knows whether the dataset is being finalized
-    :param outcomes: knows how many saves are not answered yet
+    :param outcomes: knows how many saves are still running
     :param clock_ns: steady clock
     """
 
@@ -76,14 +76,15 @@ class StartConditions:
         Refuse to start an episode that could not be recorded.
 
         :param task: task of the episode
-        :return: encoder of each camera
-        :raise EpisodeStateError: if too many episodes are on their way to the disk
+        :return: encoder settings by camera
+        :raise EpisodeStateError: if too many episodes are being saved, or the dataset is being
+            finalized
         :raise EpisodeError: if there is no task
-        :raise DiskFullError: if the disk has too little room
+        :raise DiskFullError: if the disk has too little free space
         :raise StreamsNotReadyError: if a stream is missing or stale, no recent picture of a camera
-            decodes, or an encoder was not tried yet
-        :raise CodecError: if the codec cannot take the size of a camera's pictures
-        :raise DatasetMismatchError: if a camera's size or codec is not the dataset's
+            decodes, or an encoder is still being tried
+        :raise CodecError: if no encoder works at the size of a camera's pictures
+        :raise DatasetMismatchError: if a camera's size or codec differs from the dataset's
         """
         for check in self._simple_checks(task):
             check()
@@ -93,7 +94,7 @@ class StartConditions:
 
     def check_streams(self) -> None:
         """
-        Refuse to go on with a paused episode that could not be recorded.
+        Refuse to resume a paused episode that could not be recorded.
 
         :raise StreamsNotReadyError: if a stream is missing or stale, or no recent picture of a
             camera decodes
@@ -105,9 +106,9 @@ class StartConditions:
 
     def problems(self, task: str) -> list[str]:
         """
-        Return every reason for which ``check`` would refuse now; empty: it would not.
+        Return every reason for which ``check`` would refuse now; empty if it would not.
 
-        Pictures are judged by those that were decoded last; none is decoded for this.
+        This decodes no pictures; it uses the result of the last ones that were decoded.
         """
         checks = self._simple_checks(task)
         return [text for one in (*checks, self._fit_encoders) if (text := _refusal(one))]
@@ -125,7 +126,7 @@ class StartConditions:
         if num_pending >= self._config.max_pending_episodes:
             raise EpisodeStateError(
                 f'{num_pending} episodes are still being written (max_pending_episodes is '
-                f'{self._config.max_pending_episodes}): wait for a save to be answered'
+                f'{self._config.max_pending_episodes}): wait until one of them is saved'
             )
 
     def _refuse_without_task(self, task: str) -> None:
@@ -139,7 +140,7 @@ class StartConditions:
         if self._dataset_work.is_finalizing:
             raise EpisodeStateError(
                 f'the dataset is being finalized ({self._committer.activity or "saving"}): wait '
-                'for the answer'
+                'until that is done'
             )
 
     def _refuse_a_full_disk(self) -> None:

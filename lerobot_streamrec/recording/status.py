@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Frozen snapshots of what the recorder is doing."""
+"""Frozen snapshots of the recorder's state."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lerobot_streamrec.video.encode.frame_queue import QueueStatistics
 
 
 class RecorderState(Enum):
-    """What the recorder is doing."""
+    """The state of the recorder."""
 
     IDLE = 'idle'
     RECORDING = 'recording'
@@ -35,21 +35,23 @@ class RecorderState(Enum):
 @dataclass(frozen=True, slots=True)
 class StreamStatus:
     """
-    One stream now.
+    The status of one stream.
 
-    :param key: feature
-    :param topic: where it comes from
-    :param rate_hz: messages per second by their stamps
-    :param age_s: since the last message arrived; None without any
-    :param counts: counts of the running take, otherwise since the beginning
-    :param repeated: frames of the running take that repeat the one before, though one was due
-    :param repeated_by_rate: frames that repeat the one before because the camera is that slow
-    :param stale: rows of the running take that show too old a sample
-    :param max_skew_ms: how far a sample of the running take is from its row at most
+    :param key: the stream's key
+    :param topic: its topic
+    :param rate_hz: messages per second according to their stamps
+    :param age_s: time since the last sample arrived, seconds; None: none has arrived
+    :param counts: message counts of the running take; without one, since the recorder began
+    :param repeated: frames of the running take that repeat the previous one although a new
+        picture was due
+    :param repeated_by_rate: frames of the running take that repeat the previous one because the
+        camera is slower than the rows
+    :param stale: rows of the running take with a sample that is too old
+    :param max_skew_ms: largest distance of a sample of the running take from its row, milliseconds
     :param queue: frames that wait for the encoder
     :param problem: reason why no episode can start; empty if there is none
-    :param clock: how its clock is off, if an episode can start nevertheless; empty: it is not
-    :param trouble: failed encoder of the running take and its replacement; empty: none failed
+    :param clock: error of its clock that does not keep an episode from starting; empty: none
+    :param trouble: trouble with pictures or the encoder in the running take; empty: none
     """
 
     key: str
@@ -70,24 +72,25 @@ class StreamStatus:
 @dataclass(frozen=True, slots=True)
 class RecorderStatus:
     """
-    The recorder now.
+    The status of the recorder.
 
-    :param state: present state
-    :param episode_index: number of the running or the next episode
+    :param state: the recorder's state
+    :param episode_index: index of the running or the next episode
     :param num_saved: episodes in the dataset
-    :param num_pending: episodes on their way to the disk
-    :param num_deferred: episodes that are saved, and in the dataset when their videos are encoded
+    :param num_pending: episodes that are being saved
+    :param num_deferred: saved episodes that join the dataset once their videos are encoded
     :param num_rows: rows of the running episode
     :param seconds: length of the running episode
     :param task: task of the running or the next episode
-    :param failure: why the running episode cannot be saved; empty if it can
-    :param last_result: the last thing that was finished or failed, in a sentence
-    :param root: where the dataset is
-    :param disk: how much longer it lasts
-    :param exposure: why a crash now would take more than the last second; empty if it would not
-    :param clocks: sentences on steps of clocks in the running episode
-    :param activity: long work on the dataset that is going on; empty: none
-    :param streams: all of them
+    :param failure: reason why the running episode cannot be saved; empty if it can
+    :param last_result: sentence on the last operation that finished or failed
+    :param root: the dataset's folder
+    :param disk: free space on the disk
+    :param exposure: reason why a crash now would lose more than the last second; empty if it
+        would not
+    :param clocks: sentences on the clock steps in the running episode
+    :param activity: long work that is being done on the dataset; empty: none
+    :param streams: status of every stream
     """
 
     state: RecorderState

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Ends of an episode that nobody asked for, and work on the dataset between episodes."""
+"""Episodes that end without a command, and work on the dataset between episodes."""
 
 from __future__ import annotations
 
@@ -30,11 +30,13 @@ from lerobot_streamrec.recording.status import RecorderStatus
 
 class DatasetWork:
     """
-    Owned by the executor's thread; the work itself is done by the commit thread.
+    The verbs that change saved episodes.
+
+    Owned by the executor's thread; the commit thread does the work itself.
 
     :param committer: carries the verbs out, in their order
     :param outcomes: keeps the last result for the status
-    :param is_compacting: True: finalizing merges small files
+    :param is_compacting: True if finalizing merges small files
     """
 
     def __init__(self, committer: Committer, outcomes: Outcomes, *, is_compacting: bool) -> None:
@@ -45,16 +47,16 @@ class DatasetWork:
 
     @property
     def is_finalizing(self) -> bool:
-        """Whether the dataset is being finalized."""
+        """True while the dataset is being finalized."""
         return not self._finalizing.done()
 
     def annotate(self, name: str, text: str) -> Future[str]:
         """
-        Say something of the last episode.
+        Set the verdict or the notes of the last episode.
 
         :param name: ``VERDICT`` or ``NOTES``
         :param text: the text to keep
-        :return: a sentence on the text and its episode; or the error that prevented it
+        :return: a sentence with the text and its episode, or the error that prevented it
         """
         return then(
             self._committer.annotate({name: text}),
@@ -62,13 +64,13 @@ class DatasetWork:
         )
 
     def undo(self) -> Future[str]:
-        """Take the last episode out; returns it in a sentence, or what prevented that."""
+        """Take the last episode out; return a sentence on it, or the error that prevented it."""
         answer = then(self._committer.undo(), str)
         self._outcomes.expect(answer)
         return answer
 
     def finalize(self) -> Future[Finalized]:
-        """Wait until everything is durable, and merge small files; returns what there is then."""
+        """Wait until everything is durable, and merge small files; return the final content."""
         self._finalizing = self._committer.finalize(is_compacting=self._is_compacting)
         self._outcomes.expect(then(self._finalizing, lambda done: f'finalized: {done}'))
         return self._finalizing
@@ -87,14 +89,14 @@ class Ending(Protocol):
         """End the running episode and delete it."""
 
     def status(self) -> RecorderStatus:
-        """Return a snapshot."""
+        """Return a snapshot of the recorder."""
 
 
 def end_at_full_disk(recorder: Ending, problem: str) -> None:
     """
-    End the running episode while there is still room to save it.
+    End the running episode while there is still enough space to save it.
 
-    :param problem: a sentence on the room that is left
+    :param problem: sentence on the space that is left
     """
     index = recorder.status().episode_index
     try:
@@ -103,16 +105,16 @@ def end_at_full_disk(recorder: Ending, problem: str) -> None:
         saving.add_done_callback(partial(_tell_saved, 'full disk'))
     except EmptyEpisodeError:
         recorder.discard()
-        _log.error('an episode without a row was ended: %s', problem)
+        _log.error('an episode without any row was discarded: %s', problem)
     except EpisodeError as error:
         _log.error('%s; %s', error, problem)
 
 
 def end_at_shutdown(recorder: Ending, *, is_saving: bool) -> None:
     """
-    Save or discard the running episode; one without a row is discarded.
+    Save or discard the running episode; discard it if it has no row.
 
-    :param is_saving: False: discard it
+    :param is_saving: True: save it; False: discard it
     """
     if is_saving:
         try:
@@ -129,6 +131,6 @@ def end_at_shutdown(recorder: Ending, *, is_saving: bool) -> None:
 
 
 def _tell_saved(reason: str, saving: Future[EpisodeSummary]) -> None:
-    """Log the save of an episode that ended by itself; the committer logs a failure."""
+    """Log the save of an episode that ended without a command; the committer logs a failure."""
     if saving.exception() is None:
         _log.info('%s: saved %s', reason, saving.result())

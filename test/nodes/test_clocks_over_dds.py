@@ -108,8 +108,8 @@ def test_rows_go_on_when_the_clock_of_the_robot_is_set(rig, jump_s, keep_dataset
     operator.wait_for_rows(int(told.values['rows']) + FPS)
     answer = operator.save()
     assert f'the clock of all streams jumped by {size} s after' in answer
-    assert 'and the rows go on in the old time' in answer
-    assert f'jumped by {size} s; the rows go on' in recorder.log
+    assert 'and the rows continue in the old time' in answer
+    assert f'jumped by {size} s; the rows continue' in recorder.log
     # The next episode is in the time that the clock shows now.
     operator.record(num_rows=5)
     assert recorder.end() == 0
@@ -147,7 +147,7 @@ def test_one_camera_whose_clock_is_set_is_refused_and_told(rig):
     operator.wait_for_rows(int(told.values['rows']) + FPS)
     answer = operator.save()
     assert words.search(answer)
-    assert 'those of the others did not: its messages are refused' in answer
+    assert 'those of the other streams did not: its messages are refused' in answer
     assert record(rig.root, 0)['streams'][FRONT_KEY]['rejected'] > 10
     _, state = true_times(rig.root)
     assert state[-1] - state[0] == pytest.approx((len(state) - 1) / FPS, abs=0.3)

@@ -149,7 +149,7 @@ def test_a_camera_that_goes_blind_amid_an_episode_is_told_at_once(encode, rig, c
     operator.wait_for_status(lambda one: one.level == 0, 'the camera has recovered')
     assert 'its pictures can be decoded again' in recorder.log
     answer = operator.save()
-    assert 'repeated because what the camera sent could not be decoded' in answer
+    assert 'repeated because the pictures that the camera sent could not be decoded' in answer
     operator.send('finalize').succeed()
     assert_whole(rig.root, num_episodes=1)
 

@@ -135,7 +135,7 @@ def test_a_stalled_camera_is_repeated_counted_and_named(rig, keep_dataset):
     assert_whole(rig.root, num_episodes=1)
 
     refusal = operator.send('start').fail()
-    assert f'{FRONT_KEY} (/front/image_raw) is stale: its last sample came' in refusal
+    assert f'{FRONT_KEY} (/front/image_raw) is stale: its last sample arrived' in refusal
     cameras[0].is_stalled = False
     operator.record(num_rows=5)
     assert_whole(rig.root, num_episodes=2)

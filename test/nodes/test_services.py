@@ -48,7 +48,7 @@ def saved(operator, root):
 def test_a_second_start_is_refused_and_the_episode_goes_on(operator, root, saved):
     assert operator.start() == f'recording episode {saved}: Pick up the cube'
     refusal = operator.send('start').fail()
-    assert f'episode {saved} is being recorded already' in refusal
+    assert f'episode {saved} is already being recorded' in refusal
     assert re.search(r'\(\d+ rows, \d+\.\d s\): save or discard it first', refusal)
     operator.wait_for_rows(5)
     assert f'episode {saved}: ' in operator.save()

@@ -138,7 +138,7 @@ def test_joints_that_nobody_brings_are_missed_by_what_is_there(rig):
     split_robot(rig)
     rig.recorder({**WHOLE, 'state.names': ['wheel']})
     operator = rig.operator()
-    words = 'messages arrive that have none of its numbers: name lacks wheel; it has '
+    words = 'messages arrive that contain none of its elements: name lacks wheel; it has '
     operator.wait_for_status(lambda one: words in one.message, 'other names')
     assert words in operator.send('start').fail()
 

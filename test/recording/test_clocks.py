@@ -172,7 +172,7 @@ def test_a_step_ahead_that_is_too_small_to_be_bridged_is_told(
     rig = world.rig
     told = told_of_a_step(world, jump_s)
     assert told.startswith(f'the clock of all streams jumped by {jump_s:+.2f} s after 0.9 s')
-    assert told.endswith('and the rows in between repeat the samples of before')
+    assert told.endswith('and the rows in between repeat the last samples before it')
     assert told in rig.save().remarks
     assert f'jumped by {jump_s:+.2f} s' in caplog.text
     (step,) = rig.record_of(0)['clock_steps']
@@ -380,14 +380,14 @@ def test_one_stream_that_jumps_ahead_alone_is_refused_told_and_welcome_again(
     world.run(1)
     summary = rig.save()
     assert f'the clock of {key} jumped by +5.0 s' in summary.remarks[0]
-    assert 'those of the others did not: its messages are refused' in summary.remarks[0]
+    assert 'those of the other streams did not: its messages are refused' in summary.remarks[0]
     num_refused = SECOND // world.period[key]
-    reason = 'is 5.0 s ahead of the stamps of its stream and the others'
+    reason = 'is 5.0 s ahead of the stamps of its stream and of all others'
     count = f'{key}: {num_refused} messages rejected, the last because stamp '
     (refused,) = [one for one in summary.remarks if one.startswith(count)]
     assert refused.endswith(reason)
     assert counts_of(rig) == [0, num_refused, num_refused]
-    assert f'{key}: its stamps fit those of the others again' in caplog.text
+    assert f'{key}: its stamps fit those of the other streams again' in caplog.text
     assert summary.episode.num_rows >= 29
     dataset = read_dataset(rig.config.root)
     # While it was refused, the sample of before was held.
@@ -542,7 +542,7 @@ def test_a_clock_that_is_a_little_ahead_of_a_delayed_stream_is_refused(
                 world.rig.recorder.start()
             (problem,) = caught.value.problems
             assert problem.startswith(f'{STATE} (/joint_states) has stamps 0.20 s ahead of')
-            assert 'rows are closed before the samples of the others come' in problem
+            assert 'rows are closed before the samples of the others arrive' in problem
             assert 'set its offset_ms parameter to -200,' in problem
             world.rig.recorder.close(120)
     world.rig.recorder.start()
@@ -617,7 +617,7 @@ def test_a_stream_that_goes_stale_in_an_episode_and_comes_back_is_logged_once_ea
     told = [one.getMessage() for one in caplog.records if TOP in one.getMessage()]
     # Its last picture is of 62 ms before it was covered.
     assert told == [
-        f'{TOP} (/top/image_raw) is stale: no sample has come for 1.1 s (max_age_s is 1)',
+        f'{TOP} (/top/image_raw) is stale: no sample has arrived for 1.1 s (max_age_s is 1)',
         f'{TOP} (/top/image_raw) is back after 2.6 s',
     ]
     # A short gap that no status has seen is told as well.

@@ -110,8 +110,8 @@ def test_what_there_was_no_time_to_save_is_told_with_the_command_that_saves_it(
     assert rig.recorder.close(0.01) is False
     staging = rig.config.root / '.streamrec/staging'
     (said,) = [one.getMessage() for one in caplog.records if one.levelname == 'ERROR']
-    assert said.startswith('1 episode is not saved yet, for want of time: ')
-    assert f'lies in {staging}, and the next start, or ' in said
+    assert said.startswith('1 episode is not saved yet because the time ran out: ')
+    assert f'the part on the disk is in {staging}, and the next start, or ' in said
     command = said.rpartition(' or ')[2].removesuffix(', saves it')
     # The process would end now: what another one finds there is what it has left.
     left = tmp_path / 'left'

@@ -106,7 +106,7 @@ def test_what_cannot_be_decoded_repeats_the_one_before_and_is_told(compressed_ri
     assert rig.shown(dataset, 0, FRONT) == [stand_in.get(number, number) for number in meant]
     assert set(stand_in) <= set(meant)
     assert summary.num_repeated == 3
-    reason = 'because what the camera sent could not be decoded'
+    reason = 'because the pictures that the camera sent could not be decoded'
     assert summary.remarks == (f'{FRONT}: 3 frames repeated {reason}',)
     streams = rig.record_of(0)['streams']
     assert [streams[key]['rows_undecodable'] for key in (FRONT, TOP)] == [3, 0]

@@ -228,7 +228,7 @@ def test_pictures_of_the_other_kind_keep_an_episode_from_starting(make_depth_rig
     rig = make_depth_rig()
     del rig.draw[DEPTH]
     rig.run(1)
-    with pytest.raises(StreamsNotReadyError, match='brings colours and is a depth camera'):
+    with pytest.raises(StreamsNotReadyError, match='sends colours but is a depth camera'):
         rig.recorder.start()
 
 

@@ -351,4 +351,4 @@ def test_a_disk_that_does_not_tell_keeps_nobody_from_recording(watch, caplog):
     disk.wait_for_a_look()
     assert watched.status.free_bytes is None
     assert watched.status.problem == ''
-    assert caplog.text.count('cannot be told') == 1
+    assert caplog.text.count('cannot be determined') == 1

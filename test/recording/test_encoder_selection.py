@@ -167,7 +167,7 @@ def test_start_tells_why_an_encoder_does_not_work_at_the_real_size(machine, choo
     machine.widest['h264_nvenc'] = 640
     choices = choose(encoder=NVENC)
     choices.note_size(FRONT, *LARGE)
-    with pytest.raises(CodecError, match='1920x1080 pixels for observation'):
+    with pytest.raises(CodecError, match='1920x1080 pixels of observation'):
         decided(choices, showing(*LARGE))
     # A camera that is set to another mode gets another chance.
     assert decided(choices, showing(*SMALL)) == {FRONT: NVENC}
@@ -254,7 +254,8 @@ def test_a_codec_that_is_not_the_datasets_is_refused_at_start(make_rig, caplog):
     recorded(make_rig)
     with caplog.at_level(logging.WARNING):
         rig = make_rig(encoder=EncoderConfig('hevc', preset='ultrafast'), resume=True)
-    assert f'{FRONT}: the dataset holds h264, and encoder.vcodec makes hevc' in caplog.text
+    said = f'{FRONT}: the dataset stores it as h264, but encoder.vcodec produces hevc'
+    assert said in caplog.text
     rig.run(1)
     with pytest.raises(DatasetMismatchError) as caught:
         rig.recorder.start()

@@ -184,7 +184,7 @@ def test_an_encoder_that_dies_after_the_save_fails_it_if_the_disk_does_too(
     rig.run(1)
     future = rig.recorder.save()
     encoders.open()
-    with pytest.raises(CommitError, match=r'no space left on device.*lies in') as caught:
+    with pytest.raises(CommitError, match=r'no space left on device.*is now in') as caught:
         future.result(WAIT_S)
     assert caught.value.__cause__.__cause__ is error
     assert str(caught.value) == rig.recorder.status().last_result

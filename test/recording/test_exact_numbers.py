@@ -155,7 +155,7 @@ def test_infinities_that_cancel_out_are_refused_without_a_warning():
 
 
 def test_a_vector_of_another_length_is_refused():
-    with pytest.raises(VectorError, match=r'shape \(2,\) came, but 1 are needed: x'):
+    with pytest.raises(VectorError, match=r'shape \(2,\), but 1 are needed: x'):
         column_values([1.0, 2.0], 'float32', ['x'])
 
 
@@ -202,7 +202,7 @@ def test_what_does_not_fit_is_refused_and_the_row_holds_the_last(make_play, root
 def test_a_trajectory_has_values_in_between_that_integers_have_not(make_play):
     play = make_play(integers())
     course = TimedVector((0, 10**9), (np.array([1.0]), np.array([2.0])))
-    with pytest.raises(VectorError, match='values in between, which int64 cannot hold'):
+    with pytest.raises(VectorError, match='values between points, which int64 cannot hold'):
         play.recorder.push_vector(STATE, 1_800_000_000 * 10**9, course)
 
 

@@ -148,7 +148,7 @@ def test_a_recorder_that_ends_gives_the_work_up(rig, record, held_up, read_datas
     wait_for(lambda: rig.recorder._committer._closing_since_s is not None)
     gate.set()
     closing.join(WAIT_S)
-    assert 'the recorder is ending' in future.result(WAIT_S).remark
+    assert 'the recorder is shutting down' in future.result(WAIT_S).remark
     assert files(rig.config.root, '*/*/*') == before
     assert files(rig.config.root.parent, '.*') == []
     check(rig, read_dataset, 2)

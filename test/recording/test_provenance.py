@@ -126,7 +126,7 @@ def test_they_go_with_their_episode(play_episode, root):
         ),
         (
             Limits(max_skew_ms=100),
-            rf'{FRONT} shows a sample 250.0 ms from its row \(limits.max_skew_ms is 100\)',
+            rf'{FRONT} shows a sample 250.0 ms away from its row \(limits.max_skew_ms is 100\)',
         ),
     ],
 )
@@ -134,7 +134,7 @@ def test_an_episode_beyond_the_limits_is_kept_out_of_the_dataset(
     limits, reason, play_episode, root
 ):
     play = play_episode(limits=limits)
-    with pytest.raises(EpisodeVetoedError, match=rf'not good enough: {reason}; it lies in'):
+    with pytest.raises(EpisodeVetoedError, match=rf'not good enough: {reason}; it is now in'):
         play.save()
     assert not (root / 'meta/info.json').exists()
     kept = sorted(path.name for path in root.glob('.streamrec/quarantine/*/*'))

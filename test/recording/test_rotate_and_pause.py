@@ -163,7 +163,7 @@ def test_a_paused_episode_is_one_episode_without_the_rows_of_the_pause(rig, root
     assert rig.recorder.status().state is RecorderState.PAUSED
     rig.run(3)
     assert rig.recorder.status().num_rows == 10
-    assert rig.recorder.resume() == 'recording goes on after 10 rows, 1.0 s'
+    assert rig.recorder.resume() == 'recording continues after 10 rows, 1.0 s'
     rig.run(1)
     summary = rig.save()
     dataset = read_dataset(root)
@@ -173,7 +173,7 @@ def test_a_paused_episode_is_one_episode_without_the_rows_of_the_pause(rig, root
     (cut,) = rig.record_of(0)['cuts']
     assert cut['row'] == 10
     assert (cut['to_ns'] - cut['from_ns']) / SECOND_NS == pytest.approx(3.1, abs=0.2)
-    assert 's before row 10 are left out, since it was paused' in str(summary)
+    assert 's before row 10 are left out, since the episode was paused' in str(summary)
     start_ns = rig.record_of(0)['start_stamp_ns']
     before = [start_ns + row * SECOND_NS // 10 for row in range(10)]
     after = [cut['to_ns'] + row * SECOND_NS // 10 for row in range(rows - 10)]
@@ -216,9 +216,9 @@ def test_verbs_that_do_not_fit_say_what_is_possible(rig):
     with pytest.raises(EpisodeStateError, match='not paused: pause, save or discard'):
         rig.recorder.resume()
     rig.recorder.pause()
-    with pytest.raises(EpisodeStateError, match='paused already: resume, save or discard'):
+    with pytest.raises(EpisodeStateError, match='already paused: resume, save or discard'):
         rig.recorder.pause()
-    with pytest.raises(EpisodeStateError, match='is being recorded already'):
+    with pytest.raises(EpisodeStateError, match='is already being recorded'):
         rig.recorder.start()
     with pytest.raises(EpisodeStateError, match='save or discard'):
         rig.recorder.undo()

@@ -128,7 +128,7 @@ def test_pictures_that_are_missing_are_counted_and_named(rig, read_dataset):
     rig.run(1)
     summary = rig.save()
     rig.check(read_dataset(rig.config.root), 0)
-    assert summary.remarks == (f'{TOP}: 3 pictures missing in the stream of stamps',)
+    assert summary.remarks == (f'{TOP}: 3 pictures missing, judged by the stamps',)
     assert summary.num_repeated == 3
     assert rig.record_of(0)['streams'][TOP]['missing'] == 3
     assert rig.record_of(0)['streams'][FRONT]['missing'] == 0

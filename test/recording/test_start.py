@@ -118,7 +118,7 @@ def test_why_messages_are_rejected_is_told(make_rig):
     (problem,) = refusal(rig)
     assert problem.startswith(f'{FRONT} (/front/image_raw) is missing')
     assert "'yuv422'" in problem
-    assert 'no message has come' not in problem
+    assert 'no message has arrived' not in problem
     rig.run(1)
     assert rig.recorder.start() == 0
 
@@ -128,7 +128,7 @@ def test_messages_for_others_are_told_only_where_ours_are_missing(make_rig):
     rig.run(1, without=[STATE])
     rig.recorder.ignore(STATE, 'name lacks elbow; it has wheel')
     (problem,) = refusal(rig)
-    words = 'messages arrive that have none of its numbers: name lacks elbow; it has wheel'
+    words = 'messages arrive that contain none of its elements: name lacks elbow; it has wheel'
     assert words in problem
     rig.run(1)
     rig.recorder.ignore(STATE, 'name lacks elbow; it has wheel')

@@ -245,8 +245,8 @@ def test_one_stream_whose_clock_jumps_back_is_held_and_told(make_play, shown):
     summary = play.save()
     assert shown(STATE) == [1000] * 6
     assert summary.remarks == (
-        f'the clock of {STATE} jumped by -0.70 s after 0.2 s, those of the others did not: its '
-        'messages are too late',
+        f'the clock of {STATE} jumped by -0.70 s after 0.2 s, those of the other streams did '
+        'not: its messages are too late',
         f'{STATE} was stale in 3 rows (oldest sample 0.50 s)',
         # The first one came before the first row was closed.
         f'{STATE}: 4 messages came too late for their rows',

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-The running episode: rows are closed here, and encoders and the journal get their parts.
+The running episode: it closes rows and hands them to the encoders and the journal.
 
 Nothing here waits for an encoder or for the disk.
 """

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""One camera's part of a take: what its pictures go through until they stand in a file."""
+"""One camera's part of a take: the chain of encoders from its pictures to a file."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ class CameraTake:
     """
     A camera's part of a take.
 
-    :param thread: encodes its frames
-    :param counted: belongs to the thread until that has finished
-    :param taken: the journal's description of it
-    :param depth_unit: unit of every depth picture; empty: colours
+    :param thread: thread that encodes its frames
+    :param counted: statistics of its pictures; they belong to the thread until it has finished
+    :param taken: description of the camera in the take's record
+    :param depth_unit: unit of every depth picture; empty: the camera sends colours
     :param account: reports of the encoder while it is at work
     """
 
@@ -61,12 +61,16 @@ class CameraTake:
 
     @property
     def num_queued(self) -> int:
-        """Frames that wait for the encoder; any thread."""
+        """The number of frames that wait for the encoder; any thread."""
         return self.thread.statistics().num_queued
 
     @property
     def num_left(self) -> int:
-        """Frames that wait, less those encoded once more: falls while the encoder is at work."""
+        """
+        The waiting frames less those that a replacement encoder has encoded again.
+
+        It falls as long as the encoder makes progress.
+        """
         return self.num_queued - self.account.num_again
 
 
@@ -81,17 +85,18 @@ def open_camera(
     Start a camera's encoder thread.
 
     :param stream: settings of the camera
-    :param picture: from before row 0, and one that decodes: all others have to be of that kind
-        and size, and row 0 shows it if its own one is damaged
-    :param config: settings
+    :param picture: a picture from before row 0 that decodes; all others must be of its kind and
+        size, and row 0 shows it if the picture of row 0 is damaged
+    :param config: settings of the recorder
     :param encoder: encoder settings of this camera, never ``auto``
-    :param folder: the take's folder, in staging; made if it is not there
+    :param folder: the take's folder in staging; the thread makes it if it does not exist
     """
     height, width, unit = picture.height, picture.width, depth_unit(picture)
     encoder = encoder_for(encoder, picture)
     path = folder / video_name(stream.key)
     spool_path = path.with_suffix(SPOOL_SUFFIX)
-    # Packets lean on each other in memory, are small, and to copy them is no work.
+    # Packets are always written as they arrive: they are small, depend on each other, and cost
+    # almost nothing to copy.
     is_packet = isinstance(picture, EncodedPacket)
     is_deferred = config.encode == DEFERRED and not is_packet
     meter, counter = meter_of(stream.depth, unit, height=height, width=width)
@@ -124,7 +129,7 @@ def open_camera(
         stream.key,
         open_encoder,
         max_queue_bytes=config.queue_bytes_per_camera,
-        # What is written down as it comes has no other place on the disk to wait in.
+        # Deferred pictures and packets are written as they arrive, so they need no spool.
         spool=None if is_deferred or is_packet else Spool(spool_path),
         max_spool_bytes=config.spool_bytes_per_camera,
         rest_path=None if is_deferred or is_packet else path.with_suffix(REST_SUFFIX),
@@ -135,15 +140,15 @@ def open_camera(
 
 
 def encoder_for(encoder: EncoderConfig, picture: Picture) -> EncoderConfig:
-    """Return what encodes a camera's pictures, which may come as packets of a codec."""
+    """Return the encoder settings for a camera whose pictures may be packets of a codec."""
     if not isinstance(picture, EncodedPacket):
         return encoder
-    # What is not copied has to be of the camera's codec: a feature has one.
+    # Frames that cannot be copied are encoded with the camera's codec: a feature has only one.
     return encoder.for_codec(picture.codec)
 
 
 def picture_info(stream: StreamConfig, picture: Picture) -> dict[str, object]:
-    """Return what LeRobot stores of a camera's pictures, encoder settings apart."""
+    """Return the info that LeRobot stores about a camera's pictures, less encoder settings."""
     if stream.depth is None:
         return {}
     return {**stream.depth.as_info(), DEPTH_UNIT: depth_unit(picture)}

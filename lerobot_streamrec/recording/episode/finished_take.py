@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A take that has all its rows: what the committer makes an episode of."""
+"""A take that has all its rows, from which the committer makes an episode."""
 
 from __future__ import annotations
 
@@ -40,20 +40,21 @@ class FinishedTake:
     :param task: the robot's task
     :param fps: rows per second
     :param start_ns: instant of row 0
-    :param num_rows: rows
-    :param vectors: per key ``(num_rows, d)`` in the dtype of its column; none without rows
-    :param cameras: per video key
-    :param videos: per video key, the encoders' results
-    :param streams: settings of all of them
-    :param rows: per stream
-    :param counts: per stream, of this take alone
-    :param counted_s: how long messages were counted, seconds of the streams' time
-    :param folder: in staging, holds the videos and the journal
-    :param journal: writes the rows down; it may still be at work
-    :param take_id: unlike that of any other take
-    :param metadata: its operator, notes and verdict
-    :param clocks: account of the steps of clocks
-    :param cuts: its pauses
+    :param num_rows: number of rows
+    :param vectors: ``(num_rows, d)`` arrays by feature, in the dtype of the column; empty without
+        rows
+    :param cameras: the cameras' parts of the take, by video key
+    :param videos: results of the encoders, by video key
+    :param streams: settings of all streams
+    :param rows: record of the rows, by stream
+    :param counts: message counts of this take, by stream
+    :param counted_s: time over which messages were counted, seconds by their stamps
+    :param folder: the take's folder in staging, with the videos and the journal
+    :param journal: thread that writes the rows; it may still be at work
+    :param take_id: id of the take, which no other take has
+    :param metadata: operator, notes and verdict
+    :param clocks: account of the clock steps
+    :param cuts: the pauses
     """
 
     task: str
@@ -76,22 +77,22 @@ class FinishedTake:
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """The length of the take."""
         return self.num_rows / self.fps
 
     def num_repeated(self, key: str) -> int:
         """
-        Count a camera's frames that repeat the one before, though a new picture was due.
+        Count a camera's frames that repeat the previous one although a new picture was due.
 
-        Its encoder has finished.
+        The camera's encoder must have finished.
         """
         rows = self.rows[key]
         return rows.repeated + rows.overloaded + self.num_undecodable(key)
 
     def num_undecodable(self, key: str) -> int:
-        """Count a stream's pictures that could not be decoded; its encoder has finished."""
+        """Count a stream's undecodable pictures; its encoder must have finished."""
         return self.videos[key].result().num_undecodable if key in self.videos else 0
 
     def encoder_trouble(self, key: str) -> str:
-        """Say which encoder of a stream failed; its encoder has finished. Empty: none did."""
+        """Describe a stream's encoder failure; empty without one. The encoder must have ended."""
         return self.videos[key].result().trouble if key in self.videos else ''

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""One thread per take writes its rows down, so that a crash loses no more than the last ones."""
+"""A thread per take that writes its rows to disk, so that a crash loses only the last ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from lerobot_streamrec.errors import DatasetError
 
 THREAD_NAME = 'journal'
 
-# A power loss takes what was not synced: together with an encoder's delay, less than a second.
+# A power loss takes the rows that were not synced. Together with the delay of an encoder, this
+# period keeps the loss below a second.
 _SYNC_PERIOD_S = 0.5
 
 _log = logging.getLogger(__name__)
@@ -35,12 +36,12 @@ _log = logging.getLogger(__name__)
 
 class JournalThread:
     """
-    Appends rows to a journal. A disk that refuses is tried again; recording goes on meanwhile.
+    Appends rows to a journal, and retries after a disk error while the recording continues.
 
-    ``push``, ``finish`` and ``discard`` belong to one thread (the executor's) and never block;
-    the journal belongs to this thread from here on.
+    ``push``, ``describe``, ``finish`` and ``discard`` belong to one thread (the executor's) and
+    never block. The journal belongs to the journal thread.
 
-    :param open_journal: makes the journal, called in the thread
+    :param open_journal: function that makes the journal, called in the journal thread
     """
 
     def __init__(self, open_journal: Callable[[], Journal]) -> None:
@@ -59,28 +60,28 @@ class JournalThread:
 
     @property
     def error(self) -> str:
-        """Why rows cannot be written down now; empty if they can. Any thread."""
+        """The reason why rows cannot be written now; empty if they can. Any thread."""
         return self._error
 
     def push(self, row: Row) -> None:
-        """Append a row, soon."""
+        """Queue a row for the journal."""
         with self._changed:
             self._rows.append(row)
             self._changed.notify()
 
     def describe(self, record: TakeRecord) -> None:
-        """Replace the description of the take, before any row that is pushed from now on."""
+        """Replace the description of the take before any row that is pushed after this call."""
         with self._changed:
             self._description = record
 
     def finish(self) -> None:
-        """Say that no more rows come. Idempotent."""
+        """Announce that there are no more rows. Idempotent."""
         with self._changed:
             self._is_finished = True
             self._changed.notify()
 
     def discard(self) -> None:
-        """Say that no more rows come and that the take is not wanted. Before ``finish``."""
+        """Announce that there are no more rows and the take is discarded; before ``finish``."""
         with self._changed:
             self._is_discarded = True
             self._is_finished = True
@@ -88,11 +89,11 @@ class JournalThread:
 
     @property
     def ended(self) -> Future[None]:
-        """Done when everything is written down, or could not be."""
+        """A future that is done once everything is written, or cannot be written."""
         return self._result
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the thread's end; False if it still runs after so many seconds."""
+        """Wait for the thread to end; return False if it still runs after the timeout."""
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
@@ -102,19 +103,19 @@ class JournalThread:
             while not is_finished:
                 is_finished = self._wait()
                 self._attempt(self._discard if self._is_discarded else self._write)
-        # The thread's entry: recording does not end because of this.
+        # This is the thread's entry point: no error here may end the recording.
         except Exception as error:  # noqa: BLE001
-            self._say(f'unexpected: {error!r}')
+            self._say(f'unexpected error: {error!r}')
         finally:
             if self._journal is not None:
                 self._journal.close()
             self._result.set_result(None)
 
     def _wait(self) -> bool:
-        """Wait until there is something to do; whether it is the last thing."""
+        """Wait until there is something to do; return True if it is the last thing to do."""
         with self._changed:
             if self._error:
-                # However many rows come, the disk gets its time before the next attempt.
+                # Rows that arrive meanwhile must not make the next attempt come sooner.
                 self._changed.wait_for(lambda: self._is_finished, _SYNC_PERIOD_S)
             else:
                 due_in_s = max(0.0, self._sync_due_s - time.monotonic())

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What an episode's rows show of one stream, counted and measured."""
+"""Counts and measurements of the samples of one stream that an episode's rows show."""
 
 from __future__ import annotations
 
@@ -28,30 +28,31 @@ import numpy.typing as npt
 @dataclass(frozen=True, slots=True)
 class Skew:
     """
-    How far the samples shown lie from their rows' instants, either way, in milliseconds.
+    The distance between samples and the instants of their rows, either way, in milliseconds.
 
     :param mean_ms: mean of all rows
-    :param p95_ms: 95 of 100 rows have less
-    :param max_ms: the worst
+    :param p95_ms: 95th percentile
+    :param max_ms: largest distance
     """
 
     mean_ms: float = 0.0
     p95_ms: float = 0.0
     max_ms: float = 0.0
 
-# A camera that is as quick as the rows, or a little slower by the error of its measured rate.
+# A camera whose measured rate is at least this share of fps counts as fast enough, since the
+# measurement has an error.
 _SLOWER = 0.98
-# Pictures of a steady camera are at most one period apart; jitter takes part of another.
+# A row is at most one period from the last picture of a steady camera, plus half a one for jitter.
 _PERIODS = 1.5
 
 
 class RowAccount:
     """
-    Grows by one for every row. Owned by the executor's thread until the take has finished.
+    The record of one stream's rows. Owned by the executor's thread until the take has finished.
 
-    :param max_age_ns: rows whose sample is older count as stale; 0: none
-    :param own_rate_hz: messages per second as the episode begins; 0: not known yet
-    :param fps: rows per second; 0: this camera's pictures are the rows
+    :param max_age_ns: a row with an older sample counts as stale; 0: no row does
+    :param own_rate_hz: messages per second when the episode begins; 0: not known yet
+    :param fps: rows per second; 0: every picture of this camera is a row
     """
 
     def __init__(self, max_age_ns: int, own_rate_hz: float, fps: int) -> None:
@@ -60,23 +61,23 @@ class RowAccount:
         self._instants_ns = array('q')
         self._stamps_ns = array('q')
         self.own_rate_hz = own_rate_hz
-        """Messages per second as the episode began, or as soon as that was known."""
+        """Messages per second at the start of the episode, or the first rate known after it."""
         self.repeated = 0
-        """Rows with the same picture as the row before, though pictures should be new."""
+        """Rows with the same picture as the row before although a new picture was due."""
         self.repeated_by_rate = 0
-        """Rows with the same picture as the row before, because the camera is that slow."""
+        """Rows with the same picture as the row before because the camera is slower than fps."""
         self.overloaded = 0
-        """Rows whose picture was replaced by a repeat, because its encoder was behind."""
+        """Rows whose picture was replaced by a repeat because the encoder was too slow."""
         self.stale = 0
-        """Rows whose sample was older than it may be."""
+        """Rows whose sample was too old."""
         self.max_age_ns = 0
         """Age of the oldest sample that a row shows."""
         self.max_skew_ns = 0
-        """How far a sample is from its row at most, either way."""
+        """Largest distance between a sample and its row, either way."""
 
     def show(self, instant_ns: int, shown: Shown) -> None:
         """
-        Take note of a row.
+        Record a row.
 
         :param instant_ns: instant of the row
         :param shown: the sample in it
@@ -90,14 +91,14 @@ class RowAccount:
 
     def repeat(self, instant_ns: int, shown: Shown, rate_hz: float) -> None:
         """
-        Count a row that shows the same picture as the row before; ``show`` is called as well.
+        Count a row with the same picture as the row before. The caller also calls ``show``.
 
-        A camera that is slower than the rows repeats pictures as long as the next one is not due.
-        An older picture counts as missing.
+        For a camera that is slower than the rows, repeats are normal until its next picture is
+        due. Later repeats mean that a picture is missing.
 
         :param instant_ns: instant of the row
         :param shown: the sample in it
-        :param rate_hz: messages per second now, used while the camera's own rate is not known
+        :param rate_hz: present messages per second, used if ``own_rate_hz`` is not known yet
         """
         self.own_rate_hz = self.own_rate_hz or rate_hz
         is_slow = 0.0 < self.own_rate_hz < _SLOWER * self._fps
@@ -109,26 +110,26 @@ class RowAccount:
 
     @property
     def is_clock(self) -> bool:
-        """Whether this camera's pictures are the rows."""
+        """True if every picture of this camera is a row."""
         return self._fps == 0
 
     @property
     def last_stamp_ns(self) -> int | None:
-        """Stamp of what the last row shows; None before there is a row."""
+        """The stamp of the sample in the last row; None before there is a row."""
         return self._stamps_ns[-1] if self._stamps_ns else None
 
     @property
     def instants_ns(self) -> npt.NDArray[np.int64]:
-        """Of the rows, ``(rows,)``."""
+        """The instants of the rows, ``(rows,)``."""
         return np.array(self._instants_ns, dtype=np.int64)
 
     @property
     def stamps_ns(self) -> npt.NDArray[np.int64]:
-        """Stamps of what the rows show, ``(rows,)``."""
+        """The stamps of the samples in the rows, ``(rows,)``."""
         return np.array(self._stamps_ns, dtype=np.int64)
 
     def skew(self) -> Skew:
-        """Return how far the samples are from their rows."""
+        """Return the distances between the samples and their rows."""
         if not self._stamps_ns:
             return Skew()
         away = np.abs(self.instants_ns - self.stamps_ns) / NS_PER_MS

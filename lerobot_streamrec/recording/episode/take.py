@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""One episode while it is recorded: rows are closed one by one, for all streams at once."""
+"""The running recording of an episode: it closes rows one by one, for all streams at once."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ import numpy as np
 
 _log = logging.getLogger(__name__)
 
-# A damaged header may tell any size; so many in a row with another one are believed.
+# A damaged header may give any size. So many headers in a row with another size are believed.
 _NUM_BELIEVED = 4
 
 
@@ -56,17 +56,17 @@ class Take:
     """
     Closes row k once every live stream has passed its instant. Owned by the executor's thread.
 
-    Closing a row appends one value to every vector and pushes one frame to every encoder, in one
-    place and nowhere else: that is why the frames of a video are its rows.
+    Closing a row appends one value to every vector and pushes one frame to every encoder. This
+    happens in a single place, so frame k of every video belongs to row k.
 
     :param config: settings
-    :param streams: all of them; each has a sample at or before the grid's start
-    :param clock: tells the instants of the rows
+    :param streams: all streams; each has a sample at or before row 0
+    :param clock: clock that gives the instants of the rows
     :param encoders: encoder settings by camera
     :param task: the robot's task
-    :param folder: for the videos and the journal, in staging
-    :param metadata: metadata that are known before it begins
-    :param clocks: account of the steps of clocks
+    :param folder: folder in staging for the videos and the journal
+    :param metadata: metadata that are known at the start
+    :param clocks: account of the clock steps
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Take:
         self.clocks = clocks
         self._num_rows = 0
         self._failure: str | None = None
-        # Per feature: the streams of one are put together in every row.
+        # The columns are kept by feature: a row concatenates the streams of the same feature.
         self._vectors: dict[str, list[Column]] = {
             stream.config.feature: [] for stream in streams if not stream.config.is_camera
         }
@@ -141,37 +141,37 @@ class Take:
 
     @property
     def num_rows(self) -> int:
-        """Rows closed so far."""
+        """The number of rows closed so far."""
         return self._num_rows
 
     @property
     def seconds(self) -> float:
-        """Length of the rows closed so far; any thread."""
+        """The length of the rows closed so far, in seconds; any thread."""
         return self._num_rows / self._config.fps
 
     @property
     def is_paused(self) -> bool:
-        """Whether no rows are closed until it is resumed."""
+        """True while the take closes no rows until ``resume``."""
         return self._is_paused
 
     @property
     def folder(self) -> Path:
-        """Where its files grow; any thread."""
+        """The folder in which its files grow; any thread."""
         return self._folder
 
     @property
     def rows(self) -> Mapping[str, RowAccount]:
-        """What the rows closed so far show, per stream."""
+        """The record of the rows closed so far, by stream."""
         return self._rows
 
     @property
     def cameras(self) -> Mapping[str, CameraTake]:
-        """The cameras' parts."""
+        """The cameras' parts of the take, by video key."""
         return self._cameras
 
     @property
     def failure(self) -> str | None:
-        """Why this take cannot be saved; None if it can. The first reason stays."""
+        """The first reason why this take cannot be saved; None if it can."""
         if self._failure is None:
             for camera in self._cameras.values():
                 if camera.thread.error is not None:
@@ -181,29 +181,29 @@ class Take:
 
     @property
     def exposure(self) -> str:
-        """Why a crash now would take more than the last second; empty if it would not."""
+        """The reason why a crash would lose more than the last second; empty if it would not."""
         return self._journal.error
 
     @property
     def clock_sentences(self) -> tuple[str, ...]:
-        """Sentences on the steps of clocks so far."""
+        """Sentences on the clock steps so far."""
         return tuple(self.clocks.sentences(self._first_clock.start_ns))
 
     def fail(self, reason: str) -> None:
-        """Say why this take cannot be saved, in the log as well; the first reason stays."""
+        """Log and keep the reason why this take cannot be saved, unless there is one already."""
         if self._failure is None:
             _log.error('the running episode cannot be saved: %s', reason)
             self._failure = reason
 
     def counts(self, stream: Stream) -> StreamCounts:
-        """Return what happened to a stream's messages since the take began."""
+        """Return the message counts of a stream since the take began."""
         return stream.counts().since(self._before[stream.config.key])
 
     def refuse_damaged_header(self, key: str, picture: Picture) -> None:
         """
-        Refuse a picture of another size, unless so many have come in a row that it is believed.
+        Refuse a compressed picture of another size, up to the fourth one in a row.
 
-        :raise FrameShapeError: if nothing but its header, which may be damaged, says that size
+        :raise FrameShapeError: if only the picture's header, which may be damaged, gives that size
         """
         taken = self._cameras[key].taken
         if (picture.height, picture.width) == (taken.height, taken.width):
@@ -212,12 +212,12 @@ class Take:
         self._num_other_size[key] += 1
         if is_coded(picture) and self._num_other_size[key] < _NUM_BELIEVED:
             raise FrameShapeError(
-                f'its header says {picture.width}x{picture.height} pixels and earlier pictures '
-                f'had {taken.width}x{taken.height}: it is damaged, or the size changes'
+                f'its header says {picture.width}x{picture.height} pixels, but earlier pictures '
+                f'had {taken.width}x{taken.height}: it is damaged, or the camera changed its size'
             )
 
     def follow(self, key: str, value: Any) -> None:
-        """Close rows after a sample; a picture of another size or unit fails the take."""
+        """Close rows after a sample. A picture of another size or depth unit fails the take."""
         if self._is_paused:
             return
         if key in self._cameras and (reason := self._misfit(key, value)):
@@ -225,7 +225,7 @@ class Take:
         self.advance()
 
     def _misfit(self, key: str, picture: Picture) -> str:
-        """Say why a picture does not fit the camera's video; empty if it does."""
+        """Return the reason why a picture does not fit the camera's video; empty if it does."""
         taken, unit = self._cameras[key].taken, self._cameras[key].depth_unit
         if (picture.height, picture.width) != (taken.height, taken.width):
             change = f'{taken.width}x{taken.height} to {picture.width}x{picture.height} pixels'
@@ -235,8 +235,8 @@ class Take:
         else:
             return ''
         return (
-            f'{key} changed from {change} after {self._num_rows} rows; a video has one {kind}, '
-            'so that another episode is needed'
+            f'{key} changed from {change} after {self._num_rows} rows; a video has only one '
+            f'{kind}, so the change needs a new episode'
         )
 
     def advance(self) -> None:
@@ -246,15 +246,15 @@ class Take:
             return
         newest_ns = self._newest_stamps_ns()
         live_from_ns = max(newest_ns) - self._max_lateness_ns
-        # A stream that stays behind holds rows up for so long and no longer.
+        # A stream that falls behind delays rows no longer than max_lateness_s.
         self._close_rows(max(min(newest_ns), live_from_ns), live_from_ns)
 
     def close_last_rows(self) -> None:
         """
-        Close rows up to the newest stamp of all streams: no more samples are waited for.
+        Close rows up to the newest stamp of all streams, without waiting for more samples.
 
-        Silent streams hold their last samples. A row whose sample is still on its way from a live
-        stream is left out, since it would show a sample of another instant.
+        Silent streams hold their last samples. Rows whose sample is still on its way from a live
+        stream are left out, because they would show a sample of another instant.
         """
         if self._failure is not None or self._is_paused:
             return
@@ -267,10 +267,10 @@ class Take:
         """
         Close rows as ``close_last_rows`` does, and no more until ``resume``.
 
-        :raise EpisodeStateError: if it is paused already
+        :raise EpisodeStateError: if it is already paused
         """
         if self._is_paused:
-            raise EpisodeStateError('the episode is paused already: resume, save or discard it')
+            raise EpisodeStateError('the episode is already paused: resume, save or discard it')
         self.close_last_rows()
         self._is_paused = True
 
@@ -281,10 +281,10 @@ class Take:
 
     def resume(self, clock: RowClock) -> None:
         """
-        Close rows again.
+        Close rows again after a pause.
 
-        :param clock: clock that tells their instants from now on
-        :raise EpisodeStateError: if a camera's pictures do not fit its video any more
+        :param clock: clock that gives the instants of the next rows
+        :raise EpisodeStateError: if a camera's pictures no longer fit its video
         """
         for stream in self._streams:
             key = stream.config.key
@@ -300,7 +300,7 @@ class Take:
         self._is_paused = False
 
     def continued_clock(self) -> RowClock:
-        """Return a clock whose row 0 is the row after the last one that was closed."""
+        """Return a clock for the next take, whose row 0 follows the last closed row."""
         return self._clock.continued()
 
     def _cut(self, row: int, to_ns: int) -> Cut:
@@ -332,7 +332,7 @@ class Take:
         for stream in self._streams:
             key = stream.config.key
             shown = stream.shown_at(stamp_ns)
-            # Every stream had a sample before row 0, and the held one is never forgotten.
+            # Every stream had a sample at row 0 or before, and the held one is never forgotten.
             assert shown is not None
             if key in self._cameras:
                 self._push_picture(stream, stamp_ns, shown)
@@ -355,7 +355,7 @@ class Take:
             rows.overloaded += 1
 
     def finish(self) -> FinishedTake:
-        """Close no more rows; the encoders go on to their ends. Never blocks."""
+        """Close no more rows and let the encoders finish. Never blocks."""
         for stream in self._streams:
             stream.reopen()
         self._journal.finish()
@@ -384,12 +384,12 @@ class Take:
         )
 
     def discard(self) -> FinishedTake:
-        """Abort, and see to it that not even a crash brings the take back. Never blocks."""
+        """Abort, and make sure that not even a crash brings the take back. Never blocks."""
         self._journal.discard()
         return self.abort()
 
     def abort(self) -> FinishedTake:
-        """Close no more rows and leave what is not encoded yet. Never blocks."""
+        """Close no more rows and drop the frames that are not encoded yet. Never blocks."""
         for camera in self._cameras.values():
             camera.thread.abort()
         return self.finish()

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-How an operator drives the recorder: one state machine, and the ways in as far as they are not ROS.
+The operator's side of the recorder without ROS: one state machine for every source of commands.
 
-Commands, bindings of buttons, automatic episodes, cues and the rules against slips stand here.
+It covers commands, bindings of buttons, automatic episodes, cues and the rules against slips.
 """

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Episodes that begin and end by themselves, with the operator free to interfere."""
+"""Episodes that begin and end automatically, while the operator can still give commands."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ from lerobot_streamrec.recording.operating.motion import Motion
 from lerobot_streamrec.recording.status import RecorderState
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 
-# A start or save that was refused is not tried again at once: each attempt is told to everybody.
+# A refused start or save is not retried at once, because each attempt publishes an event.
 _AGAIN_AFTER_NS = 2 * NS_PER_S
 
 
 class Progress(Protocol):
-    """How far a recorder is with its episode: the recorder itself, or a snapshot of it."""
+    """The progress of an episode: the recorder itself, or a snapshot of it."""
 
     @property
     def state(self) -> RecorderState:
-        """State of the recorder."""
+        """The state of the recorder."""
 
     @property
     def seconds(self) -> float:
-        """Length of the running episode."""
+        """The length of the running episode."""
 
     @property
     def failure(self) -> str:
-        """Reason why the running episode cannot be saved; empty if it can."""
+        """The reason why the running episode cannot be saved; empty if it can."""
 
 
 class Automatic:
     """
-    Says which command is due; the machine tells it which commands were carried out.
+    Decides which command is due; the machine reports the commands that were carried out.
 
     Owned by the executor's thread.
 
-    :param config: rules for the begin and end of episodes
-    :param min_episode_s: no episode that is shorter is saved for being still
+    :param config: rules for the start and end of episodes
+    :param min_episode_s: shortest episode that is saved because the action is still
     """
 
     def __init__(self, config: AutomaticConfig, min_episode_s: float) -> None:
@@ -66,12 +66,12 @@ class Automatic:
 
     @property
     def is_on(self) -> bool:
-        """Whether there are automatic episodes at all."""
+        """True if automatic episodes are configured."""
         return self._config.is_on
 
     @property
     def is_over(self) -> bool:
-        """Whether none begins by itself: all are recorded, or the dataset is finalized."""
+        """True if no more episodes begin: all are recorded, or the dataset is finalized."""
         return self._is_finalized or self._has_all
 
     @property
@@ -80,7 +80,7 @@ class Automatic:
 
     def is_resetting(self, now_ns: int) -> bool:
         """
-        Tell whether the phase between two episodes goes on.
+        Tell whether the reset phase between two episodes is running.
 
         :param now_ns: steady clock
         """
@@ -88,9 +88,9 @@ class Automatic:
 
     def seconds_left(self, recorder: Progress, now_ns: int) -> float | None:
         """
-        Return how long the phase lasts that goes on now; None: it does not end by itself.
+        Return the time until the present phase ends, in seconds; None: it does not end by itself.
 
-        :param recorder: the recorder now
+        :param recorder: present progress of the recorder
         :param now_ns: steady clock
         """
         if not self.is_on:
@@ -112,11 +112,11 @@ class Automatic:
         self, recorder: Progress, now_ns: int, *, is_ready: Callable[[], bool]
     ) -> Verb | None:
         """
-        Say which command is due; None: none is.
+        Return the command that is due; None: none is.
 
-        :param recorder: the recorder now
+        :param recorder: present progress of the recorder
         :param now_ns: steady clock
-        :param is_ready: function that returns True if an episode could start; called if needed
+        :param is_ready: function that tells whether an episode could start; called only if needed
         """
         if not self.is_on or (self._not_before_ns is not None and now_ns < self._not_before_ns):
             return None
@@ -133,7 +133,7 @@ class Automatic:
 
     def _is_at_end(self, recorder: Progress) -> bool:
         if recorder.failure:
-            # It gets no more rows, and to end it says so and sets it aside.
+            # It gets no more rows. The save is refused with the reason and quarantines it.
             return True
         longest_s, still_s = self._config.longest_episode_s, self._config.save_after_still_s
         if longest_s is not None and recorder.seconds >= longest_s:
@@ -145,7 +145,7 @@ class Automatic:
         if not self._config.start_on_motion:
             return True
         if not self._is_armed:
-            # Motion while the scene was reset is no begin.
+            # Motion during the reset phase must not start an episode.
             self.motion.watch()
             self._is_armed = True
         return self.motion.has_moved
@@ -153,21 +153,21 @@ class Automatic:
     # --- what was done -------------------------------------------------------------------------
 
     def note_refusal(self, now_ns: int) -> None:
-        """Take note that what was due could not be done."""
+        """Record that a due command was refused."""
         self._not_before_ns = now_ns + _AGAIN_AFTER_NS
 
     def note_start(self) -> None:
-        """Take note of an episode that has begun."""
+        """Record that an episode has begun."""
         self._reset_until_ns, self._is_armed = None, False
         self._is_finalized = False
         self.motion.watch(has_moved=self.motion.has_moved and self._config.start_on_motion)
 
     def note_end(self, now_ns: int, *, is_saved: bool) -> None:
         """
-        Take note of an episode that has ended.
+        Record that an episode has ended.
 
         :param now_ns: steady clock
-        :param is_saved: False: it is recorded again
+        :param is_saved: False: the episode does not count and is recorded again
         """
         self._num_done += int(is_saved)
         self._is_armed = False
@@ -175,16 +175,16 @@ class Automatic:
             self._reset_until_ns = now_ns + round(self._config.reset_s * NS_PER_S)
 
     def note_lost(self, now_ns: int) -> None:
-        """Take note of an episode that was saved and is not in the dataset after all."""
+        """Record that an episode that counted as saved is not in the dataset after all."""
         was_done = self._has_all
         self._num_done = max(0, self._num_done - 1)
         if was_done:
             self._reset_until_ns = now_ns + round(self._config.reset_s * NS_PER_S)
 
     def note_finalize(self) -> None:
-        """Take note that the dataset is being finalized: no episode begins by itself any more."""
+        """Record that the dataset is being finalized, after which no episode begins by itself."""
         self._is_finalized, self._reset_until_ns = True, None
 
     def end_reset(self) -> None:
-        """End the phase between two episodes early."""
+        """End the reset phase between two episodes early."""
         self._reset_until_ns = None

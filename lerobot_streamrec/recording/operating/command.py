@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Commands of an operator, their text, and those that are given by mistake."""
+"""The commands of an operator as texts, and the rules against those given by mistake."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from lerobot_streamrec.sync.row_clock import NS_PER_S
 
 
 class Verb(Enum):
-    """Everything that an operator can ask for."""
+    """The operations that an operator can command."""
 
     START = 'start'
     SAVE = 'save'
@@ -58,7 +58,7 @@ FORMS = (
     'finalize',
     'toggle',
 )
-"""All commands, as people are told them."""
+"""All commands, as messages list them."""
 
 _SENDER = re.compile(r'\[([^\]]*)\]\s*')
 
@@ -68,8 +68,8 @@ class Command:
     """
     One command.
 
-    :param verb: the verb
-    :param text: a task, a verdict or a note; empty: none
+    :param verb: operation to carry out
+    :param text: task, verdict or note; empty: none
     """
 
     verb: Verb
@@ -82,10 +82,10 @@ class Command:
 
 def parse_command(text: str) -> Command:
     """
-    Read a command. Neither the case of its first word nor surrounding blanks matter.
+    Parse a command. The case of its first word and surrounding blanks do not matter.
 
-    :param text: such as ``save success`` or ``start fold the towel``
-    :raise EpisodeError: with the list of commands, and the one that is nearest to the text
+    :param text: the command, such as ``save success`` or ``start fold the towel``
+    :raise EpisodeError: if it is not a command, with what is allowed and the nearest match
     """
     word, rest = _first_word(text)
     try:
@@ -96,25 +96,25 @@ def parse_command(text: str) -> Command:
         return Command(verb, rest)
     if verb is Verb.NOTE:
         if not rest:
-            raise EpisodeError('note is given without a text: write note <text>')
+            raise EpisodeError('the note has no text: write note <text>')
         return Command(verb, rest)
     if verb is Verb.VERDICT or (verb is Verb.SAVE and rest):
         return Command(verb, _verdict(verb, rest))
     if rest:
         raise EpisodeError(
-            f'{text.strip()!r} has a word too many: {verb.value} takes none; {_allowed()}'
+            f'{text.strip()!r} has extra words: {verb.value} takes no text; {_allowed()}'
         )
     return Command(verb)
 
 
 def split_sender(text: str) -> tuple[str, str]:
     """
-    Take the name of the sender from a command such as ``[pedal] toggle``.
+    Split the name of the sender from a command such as ``[pedal] toggle``.
 
-    A topic does not tell who published a message, so that a sender may sign it.
+    A topic does not tell who published a message, so a sender may sign it.
 
     :param text: the published text
-    :return: the name, empty without one, and the command
+    :return: name of the sender, empty without one, and the command
     """
     signed = _SENDER.match(text.strip())
     if signed is None:
@@ -131,7 +131,7 @@ def _verdict(verb: Verb, word: str) -> str:
     allowed = VERDICTS if verb is Verb.SAVE else _VERDICTS
     if word.lower() not in allowed:
         raise EpisodeError(
-            f'{verb.value} {word}: allowed are {", ".join(allowed)}{_hint(word, allowed)}'
+            f'verdict is {word!r}: allowed are {", ".join(allowed)}{_hint(word, allowed)}'
         )
     return '' if word.lower() == _NO_VERDICT else word.lower()
 
@@ -141,7 +141,7 @@ def _unknown(text: str) -> EpisodeError:
     if not words:
         return EpisodeError(f'the command is empty; {_allowed()}')
     near = _hint(words[0], tuple(verb.value for verb in Verb))
-    return EpisodeError(f'{text.strip()!r} is no command{near}; {_allowed()}')
+    return EpisodeError(f'{text.strip()!r} is not a command{near}; {_allowed()}')
 
 
 def _hint(word: str, allowed: tuple[str, ...]) -> str:
@@ -154,15 +154,17 @@ def _allowed() -> str:
 
 
 _MEANT_WITHIN_S = 2.0
-# Two of these in a row may both be meant, since they say different things.
+# Two of these in a row may both be meant, because their texts can differ.
 _SAYING = (Verb.VERDICT, Verb.NOTE)
 
 
 class Slips:
     """
-    Remembers the last command and the last short save. Owned by the executor's thread.
+    Remembers the last command and the last refused save, to recognise slips.
 
-    :param config: the limits
+    Owned by the executor's thread.
+
+    :param config: debounce time and shortest episode
     """
 
     def __init__(self, config: OperatingConfig) -> None:
@@ -172,9 +174,9 @@ class Slips:
 
     def is_repeat(self, command: Command, now_ns: int) -> bool:
         """
-        Tell whether a press counts together with the one before, and take note of it if not.
+        Tell whether a command only repeats the one before, and remember it if it does not.
 
-        ``toggle`` stands for ``start`` and ``save``, whichever fits.
+        ``toggle`` counts as the same as ``start`` or ``save``.
 
         :param command: command of a button, a pedal or a topic
         :param now_ns: steady clock
@@ -189,10 +191,12 @@ class Slips:
 
     def refusal(self, episode_index: int, seconds: float, now_ns: int) -> str:
         """
-        Say why a short episode is not saved; empty if it is, since that was asked for twice.
+        Return the reason why a short episode is not saved; empty if it is long enough.
 
-        :param episode_index: the running episode
-        :param seconds: its length
+        A second save within two seconds is not refused.
+
+        :param episode_index: index of the running episode
+        :param seconds: length of the running episode
         :param now_ns: steady clock
         """
         limit_s = self._config.min_episode_s
@@ -206,8 +210,8 @@ class Slips:
         self._short = episode_index, now_ns
         return (
             f'episode {episode_index} is only {seconds:.1f} s long (limits.min_episode_s is '
-            f'{limit_s:g}), so that this may be a slip and it goes on: ask again within '
-            f'{_MEANT_WITHIN_S:g} s to save it, or discard it'
+            f'{limit_s:g}), so this may be a slip, and the episode continues: repeat the command '
+            f'within {_MEANT_WITHIN_S:g} s to save it, or discard it'
         )
 
 

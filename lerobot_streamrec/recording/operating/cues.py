@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Cues for an operator who looks at the robot: the terminal's bell, speech, or a command."""
+"""Cues for an operator who watches the robot: the terminal's bell, speech, or a program."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _TEXTS = {
     Verb.DISCARD.value: 'discarded',
     Verb.ROTATE.value: 'next episode',
     Verb.PAUSE.value: 'paused',
-    Verb.RESUME.value: 'recording goes on',
+    Verb.RESUME.value: 'recording continues',
     Verb.UNDO.value: 'undone',
     Verb.FINALIZE.value: 'finalized',
 }
@@ -100,9 +100,9 @@ class CuesConfig:
 
 class Cues:
     """
-    Gives cues in a thread of its own; nobody waits for them, and late ones are left out.
+    Gives cues in a thread of its own. Nobody waits for them, and excess cues are dropped.
 
-    ``tell`` and ``close`` belong to one thread and never wait for a speaker or a program.
+    ``tell`` and ``close`` belong to one thread, and ``tell`` never blocks.
 
     :param config: settings
     :param terminal: device on which the bell rings
@@ -122,8 +122,8 @@ class Cues:
         self._kind = config.kind
         if self._kind == SPEECH and shutil.which(SPEAKER) is None:
             _log.warning(
-                'cues is speech, but there is no %s: the bell rings instead; install '
-                'speech-dispatcher',
+                'cues is speech, but the program %s is not installed: the bell rings instead; '
+                'install speech-dispatcher',
                 SPEAKER,
             )
             self._kind = BELL
@@ -134,17 +134,17 @@ class Cues:
             self._thread.start()
 
     def tell(self, event: Event) -> None:
-        """Give the cue of an event, soon; if too many wait, none."""
+        """Queue the cue of an event, unless too many are waiting."""
         if self._thread is not None and not event.is_repeat:
             with suppress(queue.Full):
                 self._events.put_nowait(event)
 
     def close(self, timeout_s: float) -> bool:
         """
-        End after the cues that wait. Idempotent.
+        Give the waiting cues, then end the thread. Idempotent.
 
-        :param timeout_s: longest time to wait for that
-        :return: False if it was not done by then
+        :param timeout_s: longest time to wait for that, in seconds
+        :return: False if the thread still runs
         """
         if self._thread is None:
             return True
@@ -168,7 +168,7 @@ class Cues:
         try:
             terminal = os.open(self._terminal, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
         except OSError:
-            # Started by a service manager or a launch file: whoever reads the log may ring.
+            # Without a terminal, as under a service manager or a launch file, stderr gets the bell.
             terminal = os.dup(2)
         try:
             os.write(terminal, bell)
@@ -186,7 +186,7 @@ class Cues:
 
 
 def _attempt(act: Callable[[_T], None], argument: _T) -> None:
-    """Give a cue; one that cannot be given does not keep the next ones from being given."""
+    """Give a cue, and log a failure, which must not prevent the next cues."""
     try:
         act(argument)
     except (OSError, subprocess.SubprocessError) as error:
@@ -194,11 +194,11 @@ def _attempt(act: Callable[[_T], None], argument: _T) -> None:
 
 
 def spoken(event: Event) -> str:
-    """Return what is said at an event."""
+    """Return the text that is spoken at an event."""
     if not event.success:
         return _FAILURES.get(event.verb, event.message)
     text = _TEXTS.get(event.verb, event.message)
-    # A note or a verdict is answered with the text itself.
+    # The message of a note or a verdict contains the user's text, which is no format string.
     return text.format(episode=event.episode) if event.verb in _TEXTS else text
 
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Answers to commands, for those who gave them and for everybody else."""
+"""Answers to commands, for their senders and as events for everybody else."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from datetime import datetime, timezone
 import json
 
 SAVED = 'saved'
-"""``verb`` of an event that tells the end of a save: it is durable, or it failed."""
+"""The ``verb`` of an event at the end of a save: the episode is durable, or the save failed."""
 FAILED = 'failed'
-"""``verb`` of an event that tells that the running episode cannot be saved any more."""
+"""The ``verb`` of an event which says that the running episode can no longer be saved."""
 REFUSED = 'refused'
-"""``verb`` of an event that answers a text which is no command."""
+"""The ``verb`` of an event that answers a text which is not a command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Answer:
     """
     The answer to a command.
 
-    :param success: True if it was carried out
-    :param message: the result; or the reason why not, and what would be possible
+    :param success: True if the command was carried out
+    :param message: the result, or the reason for the refusal and what would be possible
     """
 
     success: bool
@@ -43,14 +43,14 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class Event:
     """
-    Something that everybody may want to know.
+    An answer or other news that is published to everybody.
 
-    :param source: name of the sender of the command
+    :param source: name of the command's sender
     :param verb: verb of the command, or ``SAVED``, ``FAILED`` or ``REFUSED``
-    :param success: True if it was carried out
+    :param success: True if the command was carried out
     :param message: the answer, a sentence
-    :param episode: index of the episode that it is about; None: of none
-    :param is_repeat: True: it counted together with the command before, and nothing was done
+    :param episode: index of the episode concerned; None: no episode is
+    :param is_repeat: True if the command repeated the one before, so that nothing was done
     """
 
     source: str

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The state machine that every way in drives: one answer for each command, whoever gave it."""
+"""The state machine behind every source of commands: it gives one answer for each command."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ from lerobot_streamrec.recording.saving.summary import EpisodeSummary
 from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
 
 AUTOMATIC = 'automatic'
-"""Source of the commands that nobody gave."""
+"""The source of commands that automatic episodes give."""
 RECORDER = 'recorder'
-"""Source of what happens without a command, as when the disk is full."""
+"""The source of events without a command, as when the disk is full."""
 
-# Another recorder of the same name would carry these out as well, on a dataset of its own.
+# Another recorder of the same name would also carry these out, on a dataset of its own.
 _GUARDED = (Verb.START, Verb.UNDO, Verb.FINALIZE)
 _BEGINS = (Verb.ROTATE, Verb.TOGGLE)
 
 
 class EpisodeMachine:
     """
-    Carries commands out, and tells everybody what came of them.
+    Carries commands out and publishes their outcome.
 
-    Owned by the executor's thread. Nothing here blocks: what takes long ends in ``collect``.
+    Owned by the executor's thread. Nothing here blocks: ``collect`` completes long operations.
 
-    :param recorder: the engine
-    :param config: rules against slips, automatic episodes
-    :param surroundings: the graph, or a stand-in for it
+    :param recorder: the recorder's engine
+    :param config: rules against slips, and automatic episodes
+    :param surroundings: the ROS graph, or a stand-in for it
     :param clock_ns: steady clock
     """
 
@@ -68,7 +68,7 @@ class EpisodeMachine:
         self._slips = Slips(config)
         self._automatic = Automatic(config.automatic, config.min_episode_s)
         self.motion = self._automatic.motion
-        """Has to be told the action, if the configuration says that motion matters."""
+        """The caller must push the action to it if the configuration depends on motion."""
         self._verbs: dict[Verb, Callable[[str, str], Future[Answer]]] = {
             Verb.START: self._start,
             Verb.SAVE: self._save,
@@ -95,11 +95,11 @@ class EpisodeMachine:
 
     def hear(self, text: str, source: str) -> Future[Answer]:
         """
-        Carry out what somebody has pressed, said or published; the same twice at once counts once.
+        Carry out a command of a button, a pedal or a topic, unless it repeats the one just given.
 
-        :param text: a command that ``parse_command`` reads
+        :param text: command in the form of ``parse_command``
         :param source: name of the sender
-        :return: the answer, which everybody is told as well
+        :return: the answer, which is also published
         """
         try:
             command = parse_command(text)
@@ -107,17 +107,17 @@ class EpisodeMachine:
             self._last = text.strip(), source
             return self._told(Event(source, REFUSED, False, str(error)))
         if self._slips.is_repeat(command, self._clock_ns()):
-            message = f'{command} counts once: the same was asked for a moment ago'
+            message = f'{command} counts once: the same command was given a moment ago'
             return self._told(Event(source, command.verb.value, True, message, is_repeat=True))
         return self.carry_out(command, source)
 
     def carry_out(self, command: Command, source: str) -> Future[Answer]:
         """
-        Carry a command out, each time it is given.
+        Carry a command out, even if it repeats the one just given.
 
         :param command: the command
         :param source: name of the sender
-        :return: the answer, which everybody is told as well; of a save when it is durable
+        :return: the answer, which is also published; that of a save comes once it is durable
         """
         self.collect()
         self._last = str(command), source
@@ -129,7 +129,7 @@ class EpisodeMachine:
         if self._is_guarded(command.verb):
             obstacle = self._obstacle()
             if obstacle is None:
-                # Carried out, or refused, as soon as that is known.
+                # ``tick`` carries it out or refuses it as soon as that is known.
                 answer: Future[Answer] = Future()
                 self._held = command, source, answer
                 return answer
@@ -141,7 +141,9 @@ class EpisodeMachine:
         return verb in _GUARDED or (verb in _BEGINS and not self._is_running)
 
     def _obstacle(self) -> str | None:
-        return 'the recorder is ending' if self._is_ending else self._surroundings.obstacle()
+        return (
+            'the recorder is shutting down' if self._is_ending else self._surroundings.obstacle()
+        )
 
     def _do(self, command: Command, source: str) -> Future[Answer]:
         try:
@@ -175,10 +177,10 @@ class EpisodeMachine:
     def _refused(self, verb: Verb, source: str, reason: str) -> Future[Answer]:
         obstacle = self._obstacle()
         if obstacle and obstacle not in reason:
-            # The other recorder may be the one that has done what was asked for.
+            # The other recorder may have carried the command out instead.
             reason = f'{reason}; {obstacle}'
         if self._was_running and not self._is_running:
-            # One that had failed has ended, and is in quarantine.
+            # The refused save ended an episode that had failed, which is now in quarantine.
             self._automatic.note_end(self._clock_ns(), is_saved=False)
         self._was_running = self._is_running
         return self._told(Event(source, verb.value, False, reason, self._recorder.next_index))
@@ -251,9 +253,9 @@ class EpisodeMachine:
 
     def _refuse_a_slip(self, source: str) -> None:
         """
-        Read the messages that wait, and look how long the episode is.
+        Read the messages that wait, and refuse to save an episode that is very short.
 
-        :raise EpisodeStateError: if it has only just begun
+        :raise EpisodeStateError: if the episode has only just begun
         """
         if not self._is_running:
             return
@@ -269,7 +271,7 @@ class EpisodeMachine:
     def _discard(self, _text: str, source: str) -> Future[Answer]:
         now_ns = self._clock_ns()
         if not self._is_running and self._automatic.is_resetting(now_ns):
-            # The last episode is to be repeated, and is saved already.
+            # The operator wants to repeat the last episode, which is already saved.
             if Verb.UNDO in self._long:
                 raise EpisodeStateError(_busy(Verb.UNDO, self._long[Verb.UNDO]))
             undoing = self._undo('', source)
@@ -308,7 +310,7 @@ class EpisodeMachine:
         finalizing = self._recorder.finalize()
         self._long[Verb.FINALIZE] = source
         self._automatic.note_finalize()
-        # The sentence is made by the thread that finalizes, which must not ask the recorder.
+        # The thread that finalizes makes the sentence, and it must not ask the recorder.
         root = self._recorder.status().root
         told = then(finalizing, lambda done: f'{done}, in {root}')
         return self._answer_later(Verb.FINALIZE, source, told)
@@ -317,10 +319,10 @@ class EpisodeMachine:
         name = VERDICT if verb is Verb.VERDICT else NOTES
         return self._answer_later(verb, source, self._recorder.annotate(name, text))
 
-    # --- what goes on meanwhile ----------------------------------------------------------------
+    # --- between commands ----------------------------------------------------------------------
 
     def collect(self) -> None:
-        """Deal with what has ended without a command, or in other threads."""
+        """Handle episodes that ended without a command, and the results of other threads."""
         for saving in self._recorder.new_saves():
             if saving not in self._expected:
                 self._expect_save(saving, RECORDER)
@@ -329,7 +331,7 @@ class EpisodeMachine:
 
     def _look_for_own_ends(self) -> None:
         if self._was_running and not self._is_running:
-            message = self._recorder.status().disk.problem or 'the recorder is ending'
+            message = self._recorder.status().disk.problem or 'the recorder is shutting down'
             self._told(Event(RECORDER, Verb.SAVE.value, True, f'the episode ended: {message}'))
             self._automatic.note_end(self._clock_ns(), is_saved=True)
         self._was_running = self._is_running
@@ -339,7 +341,7 @@ class EpisodeMachine:
             self._told(Event(RECORDER, FAILED, False, message, self._recorder.next_index))
 
     def tick(self) -> None:
-        """Do what is due: a command that waits, and what automatic episodes need."""
+        """Carry out the commands that are due: one that waits, and those of automatic episodes."""
         self.collect()
         if self._held is not None and self._obstacle() is not None:
             (command, source, answer), self._held = self._held, None
@@ -358,20 +360,20 @@ class EpisodeMachine:
                 self._automatic.note_refusal(self._clock_ns())
 
     def end(self) -> None:
-        """Answer a command that still waits; nothing begins from now on."""
+        """Answer a command that still waits, and begin no episode from now on."""
         self._is_ending = True
         self.tick()
 
     def blockers(self) -> list[str]:
-        """Return why no episode could start now, apart from one that is running."""
-        # As long as it is not known whether there is another recorder, a start waits.
+        """Return the reasons why no episode could start now, except for a running one."""
+        # An unknown obstacle (None) is no blocker: a start then waits until it is known.
         return [text for text in (self._obstacle(), *self._recorder.start_problems()) if text]
 
     def status(self, status: RecorderStatus) -> OperatingStatus:
         """
-        Return a snapshot.
+        Return a snapshot for operators.
 
-        :param status: the recorder's, of this moment
+        :param status: present status of the recorder
         """
         now_ns = self._clock_ns()
         is_later = status.last_result != self._recorded_result
@@ -394,4 +396,4 @@ class EpisodeMachine:
 
 
 def _busy(verb: Verb, source: str) -> str:
-    return f'{verb.value} is being carried out already, for {source}: wait for its answer'
+    return f'{verb.value} is already being carried out for {source}: wait for its answer'

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Whether the leader arm moves, told from the action's numbers."""
+"""Detection of the leader arm's motion by the action's numbers."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ import numpy.typing as npt
 
 class Motion:
     """
-    Compares the action with where it was when it moved last. Owned by the executor's thread.
+    Compares the action with its values at the last motion. Owned by the executor's thread.
 
-    :param threshold: distance that an element has to go to count as moving, in its own unit
+    :param threshold: change of an element that counts as motion, in the element's own unit
     """
 
     def __init__(self, threshold: float) -> None:
@@ -36,13 +36,13 @@ class Motion:
         self._newest_ns: int | None = None
         self._moved_ns: int | None = None
         self.has_moved = False
-        """Whether it has moved since ``watch``."""
+        """True if the action has moved since ``watch``."""
 
     def watch(self, *, has_moved: bool = False) -> None:
         """
-        Begin anew: where it is now is where it rests.
+        Start again, with the next values as the place of rest.
 
-        :param has_moved: True: it is moving right now
+        :param has_moved: True if the action is already moving
         """
         self._places.clear()
         self._moved_ns = self._newest_ns
@@ -50,17 +50,17 @@ class Motion:
 
     def push(self, key: str, stamp_ns: int, values: Any) -> None:
         """
-        Take note of an action.
+        Add an action message.
 
-        :param key: the part of the action
-        :param stamp_ns: its instant in the streams' time
+        :param key: stream that brings this part of the action
+        :param stamp_ns: its stamp
         :param values: numbers ``(d,)``, or a trajectory
         """
         now_at = values.at(0) if isinstance(values, Course) else values
         place = np.asarray(now_at, dtype=np.float64).ravel()
         before = self._places.get(key)
         if self._newest_ns is None or stamp_ns < self._newest_ns - NS_PER_S:
-            # The clock was set back: how long it has been still is counted anew.
+            # The clock was set back, so the time without motion starts again.
             self._moved_ns = stamp_ns
             self._newest_ns = stamp_ns
         self._newest_ns = max(self._newest_ns, stamp_ns)
@@ -73,7 +73,7 @@ class Motion:
 
     @property
     def still_s(self) -> float:
-        """How long it has not moved, by the action's own stamps, seconds."""
+        """The time without motion by the action's own stamps, in seconds."""
         if self._newest_ns is None or self._moved_ns is None:
             return 0.0
         return max(0, self._newest_ns - self._moved_ns) / NS_PER_S

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Presses of buttons, their bindings, and the commands that they give."""
+"""Presses of buttons, and the bindings that turn them into commands."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from lerobot_streamrec.recording.operating.command import parse_command
 
 _LONG = re.compile(r'(.*\S)\s+long', re.IGNORECASE | re.DOTALL)
 _FORM = (
-    'a binding is a button or several, perhaps the word long, a colon and a command, such as '
-    "'0: toggle', '1 long: discard' or '4+5: undo'"
+    'a binding is one button or several joined by +, optionally the word long, then a colon and '
+    "a command, such as '0: toggle', '1 long: discard' or '4+5: undo'"
 )
 
 ButtonOf = Callable[[str], int]
-"""Tells the number of a button by its name; raises ValueError that says what a name may be."""
+"""Function from a button's name to its number; its ValueError says which names are allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
     """
-    A command, and how it is given.
+    A command and the press that gives it.
 
-    :param buttons: the buttons that are down together
-    :param is_long: True if they have to be held
-    :param command: a command that ``parse_command`` reads
-    :param label: the buttons as the user wrote them, such as ``4+5`` or ``1 long``
+    :param buttons: buttons that are pressed together
+    :param is_long: True if they must be held for a long press
+    :param command: command in the form of ``parse_command``
+    :param label: the press as the user wrote it, such as ``4+5`` or ``1 long``
     """
 
     buttons: frozenset[int]
@@ -55,12 +55,14 @@ class Binding:
 
 def gamepad_button(name: str) -> int:
     """
-    Read the number of a gamepad's button, its place in a message.
+    Return the number of a gamepad's button, which is its index in a Joy message.
 
-    :raise ValueError: if it is none
+    :raise ValueError: if the name is not a number
     """
     if not (name.isascii() and name.isdigit()):
-        raise ValueError(f'{name!r} is no button: the buttons of a gamepad are 0, 1, 2 and so on')
+        raise ValueError(
+            f'{name!r} is not a button: the buttons of a gamepad are 0, 1, 2 and so on'
+        )
     return int(name)
 
 
@@ -68,11 +70,12 @@ def parse_bindings(
     parameter: str, texts: Sequence[str], button_of: ButtonOf = gamepad_button
 ) -> tuple[Binding, ...]:
     """
-    Read the bindings of a device. Empty texts are left out: ROS writes an empty list as [''].
+    Read the bindings of a device. Empty texts are skipped, since ROS writes an empty list as [''].
 
-    :param parameter: the setting that they stand in, for the error
+    :param parameter: name of the setting that holds them, for the error
+    :param texts: the bindings as texts
     :param button_of: function that returns the number of a button by its name
-    :raise ConfigError: if one cannot be read, has no such command, or is bound twice
+    :raise ConfigError: if a binding cannot be read, names an unknown command, or repeats a press
     """
     found: dict[tuple[frozenset[int], bool], Binding] = {}
     for text in filter(str.strip, texts):
@@ -80,23 +83,24 @@ def parse_bindings(
         before = found.setdefault((one.buttons, one.is_long), one)
         if before is not one:
             raise ConfigError(
-                parameter, text, f'{one.label} is bound already: {before}; keep one of the two'
+                parameter, text, f'{one.label} is already bound: {before}; keep one of the two'
             )
     return tuple(found.values())
 
 
 def checked_command(parameter: str, text: str, command: str) -> str:
     """
-    Return a command without the blanks around it.
+    Return a command without the blanks around it, after checking it.
 
-    :param parameter: the setting that it stands in, for the error
-    :param text: the setting that the command is a part of, for the error
+    :param parameter: name of the setting that holds it, for the error
+    :param text: value of the setting, of which the command is a part, for the error
+    :param command: the command
     :raise ConfigError: if there is no such command
     """
     try:
         parse_command(command)
     except EpisodeError as error:
-        why = f'after the colon a command is needed: {error}'
+        why = f'the text after the colon must be a command: {error}'
         raise ConfigError(parameter, text, why) from error
     return command.strip()
 
@@ -115,7 +119,7 @@ def _binding(parameter: str, text: str, button_of: ButtonOf) -> Binding:
         raise ConfigError(parameter, text, f'{error}; {_FORM}') from error
     if len(set(buttons)) < len(buttons):
         raise ConfigError(
-            parameter, text, 'the same button stands there twice: one button is written once'
+            parameter, text, 'it names the same button twice: name each button once'
         )
     return Binding(
         buttons=frozenset(buttons),
@@ -125,19 +129,19 @@ def _binding(parameter: str, text: str, button_of: ButtonOf) -> Binding:
     )
 
 
-# A contact that opens for less is still closed. The debounce time is longer, since it also has to
-# bridge a foot that slips; a command on release would come noticeably late by it.
+# A contact that opens for less counts as still closed. The debounce time is longer, since it must
+# also bridge a foot that slips; with it, a command on release would be noticeably late.
 _OPEN_S = 0.05
 
 
 @dataclass(slots=True)
 class _Button:
     """
-    One button.
+    The state of one button.
 
-    :param is_down: True if it was down when last seen
-    :param is_pressed: True while a press counts, which goes on while a contact bounces
-    :param opened_s: time at which it last went up, steady clock
+    :param is_down: True if the button was down when last seen
+    :param is_pressed: True during a press, which continues while the contact bounces
+    :param opened_s: time at which the button last went up, steady clock
     """
 
     is_down: bool = False
@@ -148,14 +152,15 @@ class _Button:
 @dataclass(slots=True)
 class _Combination:
     """
-    Buttons that mean something together; one button that does is the smallest.
+    One or more buttons that are bound together.
 
     :param buttons: the buttons
-    :param short: binding of a press; None: there is none
+    :param short: binding of a short press; None: there is none
     :param long: binding of a long press; None: there is none
-    :param is_eager: True if nothing else can be meant once they are down
-    :param since_s: time at which all of them were pressed, steady clock; None: they mean nothing
-    :param silenced_by: buttons that have to be released before it means anything
+    :param is_eager: True if the short press counts as soon as the buttons are down, because
+        nothing else can be meant
+    :param since_s: time at which all of them were down, steady clock; None: no press is pending
+    :param silenced_by: buttons that must be released before this combination counts again
     """
 
     buttons: frozenset[int]
@@ -168,22 +173,22 @@ class _Combination:
 
 class Presses:
     """
-    Tells what is meant by the buttons that are seen to be down. It reads no clock.
+    Finds the bindings that are meant by the buttons that are down. It reads no clock.
 
-    - A press counts when the button goes down. If the button has a long binding as well, or is
-      bound together with others, it counts on release.
+    - A press counts when the button goes down. If the button also has a long binding, or is bound
+      together with others, the press counts on release.
     - A long press counts as soon as it is long enough, provided that ``tick`` is called then.
-    - Buttons that are bound together count once, as soon as all of them are down, in whatever
-      order. Then nothing else counts for any of them until each of them was released.
-    - A button that goes down again within the debounce time has not been pressed again.
-    - What is down when a device is first seen, or goes down within the debounce time after that,
-      is no press: it has to be released first.
+    - Buttons that are bound together count once, as soon as all of them are down, in any order.
+      Then nothing else counts for any of them until all have been released.
+    - A button that goes down again within the debounce time was not pressed again.
+    - A button that is down when the device is first seen, or goes down within the debounce time
+      after that, was not pressed: it must be released first.
 
     Owned by one thread.
 
     :param bindings: bindings of one device
-    :param long_press_s: duration of a long press
-    :param debounce_s: longest time that contacts bounce
+    :param long_press_s: shortest duration of a long press
+    :param debounce_s: longest time for which contacts bounce
     """
 
     def __init__(
@@ -194,7 +199,7 @@ class Presses:
         self._open_s = min(_OPEN_S, debounce_s)
         bound = {one.buttons for one in bindings}
         self._buttons = {number: _Button() for number in sorted(frozenset().union(*bound))}
-        # If several are complete at once, the largest one is meant.
+        # If several combinations are complete at once, the largest one is meant.
         self._combinations = sorted(
             (_combination(buttons, bindings, bound) for buttons in bound),
             key=lambda one: (-len(one.buttons), sorted(one.buttons)),
@@ -203,7 +208,7 @@ class Presses:
 
     @property
     def due_s(self) -> float:
-        """When ``tick`` will have something to do, steady clock; infinite: not before a press."""
+        """The time of the next necessary ``tick``, steady clock; infinite: none until a press."""
         held = [
             one.since_s + self._long_press_s
             for one in self._combinations
@@ -214,7 +219,7 @@ class Presses:
         return min([*held, *(end_s for end_s, _ in self._ends())], default=math.inf)
 
     def forget(self) -> None:
-        """Begin anew, as with another device: the state that is seen next is the first one."""
+        """Start again, as with a new device: the next buttons are the first ones that are seen."""
         self._settled_s = None
         for number in self._buttons:
             self._buttons[number] = _Button()
@@ -224,11 +229,11 @@ class Presses:
 
     def see(self, down: Collection[int], now_s: float) -> list[Binding]:
         """
-        Take note of the buttons that are down now.
+        Update the buttons.
 
-        :param down: their numbers; all others are up
+        :param down: numbers of the buttons that are down; all others are up
         :param now_s: steady clock
-        :return: the bindings that are meant by now, in order
+        :return: the bindings that were triggered, in order
         """
         if self._settled_s is None:
             self._settled_s = now_s + self._debounce_s
@@ -239,7 +244,7 @@ class Presses:
         for number, button in self._buttons.items():
             if button.is_down and number not in down:
                 button.is_down, button.opened_s = False, now_s
-        # Without a debounce time, whatever has gone up is released.
+        # Without a debounce time, a button that has gone up is released at once.
         meant += self.tick(now_s)
         for number, button in self._buttons.items():
             if number in down and not button.is_down:
@@ -250,10 +255,10 @@ class Presses:
 
     def tick(self, now_s: float) -> list[Binding]:
         """
-        Let time pass.
+        Update the time.
 
         :param now_s: steady clock
-        :return: the bindings that are meant by now, in order
+        :return: the bindings that were triggered, in order
         """
         meant = []
         for end_s, number in self._ends():
@@ -263,7 +268,7 @@ class Presses:
         return [*meant, *self._hold(now_s)]
 
     def _ends(self) -> list[tuple[float, int]]:
-        """Return when presses end unless their contacts close again, and of which buttons."""
+        """Return the times at which presses end unless the contacts close, with the buttons."""
         return sorted(
             (button.opened_s + self._open_s, number)
             for number, button in self._buttons.items()
@@ -285,7 +290,7 @@ class Presses:
         return meant
 
     def _hold(self, at_s: float) -> list[Binding]:
-        """Return what is meant by those that have been held long enough at an instant."""
+        """Return the long bindings whose buttons have been held long enough at an instant."""
         meant = []
         for one in self._combinations:
             if one.long is None or one.since_s is None:
@@ -311,9 +316,10 @@ class Presses:
 
     def _silence(self, by: _Combination, *, is_more_spared: bool = False) -> None:
         """
-        Let no combination with any of these buttons mean anything until they are released.
+        Silence all combinations that share a button with this one until its buttons are released.
 
-        :param is_more_spared: not those that are these buttons, or these and others
+        :param by: the combination that counts
+        :param is_more_spared: True: spare combinations that contain all of its buttons
         """
         for one in self._combinations:
             if one.buttons & by.buttons and not (is_more_spared and one.buttons >= by.buttons):

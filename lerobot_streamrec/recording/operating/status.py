@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A frozen snapshot of what an operator can do now."""
+"""A frozen snapshot of the recorder for operators."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Phase(Enum):
     RECORDING = 'recording'
     PAUSED = 'paused'
     RESETTING = 'resetting'
-    """Between two automatic episodes."""
+    """The recorder waits between two automatic episodes."""
     DONE = 'done'
     """No more automatic episodes begin: all are recorded, or the dataset is finalized."""
     CLOSED = 'closed'
@@ -40,17 +40,18 @@ class Phase(Enum):
 @dataclass(frozen=True, slots=True)
 class OperatingStatus:
     """
-    For operators.
+    The status for operators.
 
     :param phase: the recorder's phase
-    :param blockers: why no episode could start now
+    :param blockers: reasons why no episode could start now
     :param phase_seconds_left: time until an automatic phase ends, seconds; None: it does not end
         by itself
-    :param automatic: number of automatic episodes so far, in words; empty: there are none
-    :param obstacle: another recorder that is in the way; empty: there is none
+    :param automatic: number of automatic episodes so far, as a text; empty: they are off
+    :param obstacle: reason why the dataset must not be changed, such as another recorder; empty:
+        none
     :param last_command: the last command; empty: there was none
     :param last_source: name of its sender
-    :param last_result: the last answer, or what has ended since then, in a sentence
+    :param last_result: sentence on the last answer, or on an operation that has ended since
     """
 
     phase: Phase
@@ -67,12 +68,12 @@ def phase_of(
     state: RecorderState, *, is_ready: bool, is_resetting: bool, is_over: bool
 ) -> Phase:
     """
-    Say what is going on.
+    Return the recorder's phase.
 
-    :param state: the recorder's
+    :param state: state of the recorder
     :param is_ready: True if an episode could start
-    :param is_resetting: True in the phase between two automatic episodes
-    :param is_over: True if there were automatic episodes, and no more begin
+    :param is_resetting: True in the reset phase between two automatic episodes
+    :param is_over: True if automatic episodes are on, and no more begin
     """
     if state is not RecorderState.IDLE:
         return Phase(state.value)

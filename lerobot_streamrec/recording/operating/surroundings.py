@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The nodes around the machine, as it needs them, and the work that it waits for."""
+"""The machine's view of the nodes around it, and the futures that it waits for."""
 
 from __future__ import annotations
 
@@ -26,41 +26,43 @@ from lerobot_streamrec.recording.saving.summary import EpisodeSummary
 
 class Surroundings:
     """
-    Surroundings of a machine that stands alone; a node overrides them.
+    The surroundings of a machine that runs without ROS; a node overrides these methods.
 
-    Every method but ``wake`` is called by the thread that owns the machine, and does not block.
+    The thread that owns the machine calls every method except ``wake``. None may block.
     """
 
     def obstacle(self) -> str | None:
-        """Say why nothing may be done to the dataset; empty: nothing; None: not known yet."""
+        """Return why the dataset must not be changed; empty: it may be; None: not known yet."""
         return ''
 
     def read_waiting(self) -> None:
-        """Take in the messages that have arrived: they belong to the episode that ends now."""
+        """Take in the messages that have arrived, which belong to the episode that ends now."""
 
     def hint(self, _error: StreamrecError) -> str:
-        """Return what may help against an error of ``start``, to stand behind it."""
+        """Return advice on an error of a verb, to be appended to its text."""
         return ''
 
     def advice(self, _summary: EpisodeSummary) -> list[str]:
-        """Return what may help against losses in an episode."""
+        """Return advice on the losses in an episode."""
         return []
 
     def note_task(self, task: str) -> None:
-        """Take note of the task that a command has set."""
+        """Adopt the task that a command has set."""
 
     def publish(self, event: Event) -> None:
-        """Tell everybody."""
+        """Publish an event to everybody."""
 
     def wake(self) -> None:
-        """See to it that ``EpisodeMachine.collect`` is called soon; any thread."""
+        """Make sure that ``EpisodeMachine.collect`` is called soon; any thread."""
 
 
 class PendingWork:
     """
-    Owned by one thread, in which all actions are called.
+    Futures of other threads and the actions that follow them.
 
-    :param wake: is called by any thread when there is something to ``collect``
+    Owned by one thread, which calls all actions.
+
+    :param wake: function that any thread calls when there is something to ``collect``
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
@@ -68,12 +70,12 @@ class PendingWork:
         self._pending: list[tuple[Future[Any], Callable[[], None]]] = []
 
     def when(self, done: Future[Any], act: Callable[[], None]) -> None:
-        """Act in ``collect`` once something has ended in another thread."""
+        """Add an action that ``collect`` calls once a future of another thread is done."""
         self._pending.append((done, act))
         done.add_done_callback(lambda _: self._wake())
 
     def collect(self) -> None:
-        """Act on all that has ended, in the order in which it was added."""
+        """Call the actions of all futures that are done, in the order in which they were added."""
         ended = [one for one in self._pending if one[0].done()]
         self._pending = [one for one in self._pending if one not in ended]
         for _, act in ended:

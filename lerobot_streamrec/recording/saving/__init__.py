@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-What happens after the last row: encoders end, the episode is committed, and a summary is made.
+The work after the last row: wait for the encoders, commit the episode and summarise it.
 
-The commit thread owns this work; nothing here closes rows.
+The commit thread owns this work. Nothing here closes rows.
 """

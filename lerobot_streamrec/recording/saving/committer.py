@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The one thread that changes files below the root."""
+"""The commit thread, the only one that changes the files of the dataset."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
 _log = logging.getLogger(__name__)
 
 _ABORT_JOIN_S = 5.0
-# Of the time that a process gets to end; until then, encoders may catch up.
+# Seconds since the shutdown began: encoders may catch up until the first limit, must leave their
+# frames on the disk after it, and are no longer waited for after the second.
 _PARK_AFTER_S = 2.0
 _RESCUE_AFTER_S = 3.0
 _LATE_JOIN_S = 1.0
@@ -65,11 +66,11 @@ _T = TypeVar('_T')
 
 class Committer:
     """
-    Waits for encoders, commits episodes, in the order in which they were submitted.
+    Waits for encoders and commits episodes in the order in which they were submitted.
 
-    Its methods may be called from any one thread and never block, ``close`` apart.
+    One thread, whichever it is, may call its methods. Except for ``close`` they never block.
 
-    :param writer: belongs to the commit thread from here on
+    :param writer: writer of the dataset; it belongs to the commit thread from now on
     :param config: settings
     """
 
@@ -86,12 +87,12 @@ class Committer:
 
     @property
     def info(self) -> DatasetInfo:
-        """What is committed, as a frozen snapshot."""
+        """The committed content of the dataset, as a frozen snapshot."""
         return self._writer.info
 
     @property
     def info_to_come(self) -> DatasetInfo:
-        """What is committed, and what cameras are if the first episode with them still waits."""
+        """The committed content, with the cameras of the first episode that waits for encoding."""
         return self._deferring.info_to_come(self._writer.info)
 
     @property
@@ -101,33 +102,33 @@ class Committer:
 
     @property
     def num_lost(self) -> int:
-        """Episodes that should have been saved and were not."""
+        """The number of episodes that should have been saved and were not."""
         return self._counts.num_lost
 
     @property
     def num_saved(self) -> int:
-        """Episodes in the dataset."""
+        """The number of episodes in the dataset."""
         return self._counts.num_saved
 
     @property
     def num_deferred(self) -> int:
-        """Episodes that are saved, and in the dataset when their videos are encoded."""
+        """The number of saved episodes that join the dataset once their videos are encoded."""
         return self._counts.num_deferred
 
     @property
     def next_index(self) -> int:
-        """The index of an episode that is submitted now, if all before it can be saved."""
+        """The index of an episode submitted now, provided that all before it can be saved."""
         return self._counts.next_index
 
     def news(self) -> list[str]:
-        """Return what has become of deferred episodes since this was asked last."""
+        """Return sentences on deferred episodes that have ended since the last call."""
         return self._deferring.news()
 
     def submit(self, take: FinishedTake) -> Future[EpisodeSummary]:
         """
         Save a take.
 
-        :return: done when the episode is durable; or the StreamrecError that prevented it
+        :return: the summary once the episode is durable, or the StreamrecError that prevented it
         """
         result: Future[EpisodeSummary] = Future()
         self._counts.add(submitted=1)
@@ -137,9 +138,11 @@ class Committer:
                 summary = self._commit(take)
             except StreamrecError as error:
                 self._keep_unsaved(take, error, result)
-            # An error that nobody foresaw must not end the thread that owns the dataset.
+            # An unforeseen error must not end the thread that owns the dataset.
             except Exception as error:  # noqa: BLE001
-                self._keep_unsaved(take, CommitError(f'unexpected: {error!r}'), result, error)
+                self._keep_unsaved(
+                    take, CommitError(f'unexpected error: {error!r}'), result, error
+                )
             else:
                 settle(result, summary)
 
@@ -147,14 +150,14 @@ class Committer:
         return result
 
     def drop(self, take: FinishedTake) -> None:
-        """Delete what a discarded take has written."""
+        """Delete the files of a discarded take."""
         self._jobs.put(lambda: self._drop(take))
 
     def keep(self, take: FinishedTake) -> Future[Path]:
         """
-        Move a take that should have been saved, and cannot be, to the quarantine folder.
+        Move a take that should have been saved but cannot be to the quarantine folder.
 
-        :return: where it lies then
+        :return: the folder in which the take is afterwards
         """
         result: Future[Path] = Future()
         self._counts.add(lost=1)
@@ -163,9 +166,9 @@ class Committer:
 
     def undo(self) -> Future[UndoneEpisode]:
         """
-        Take the last episode out, once everything submitted so far is saved.
+        Take the last episode out of the dataset, once all submitted episodes are saved.
 
-        :return: the undone episode; or the StreamrecError that prevented it
+        :return: the undone episode, or the StreamrecError that prevented it
         """
         result: Future[UndoneEpisode] = Future()
 
@@ -174,12 +177,12 @@ class Committer:
                 undone = self._undo()
             except StreamrecError as error:
                 settle_error(result, error)
-            # An error that nobody foresaw must not end the thread that owns the dataset.
+            # An unforeseen error must not end the thread that owns the dataset.
             except Exception as error:  # noqa: BLE001
                 settle_error(result, _unforeseen(error))
             else:
                 if undone is None:
-                    # Once it is an episode, it is undone as one.
+                    # It is about to become an episode: try again when it is one.
                     self._jobs.put(job)
                 else:
                     settle(result, undone)
@@ -196,10 +199,10 @@ class Committer:
 
     def annotate(self, metadata: Mapping[str, str]) -> Future[int]:
         """
-        Say something of the last episode, once everything submitted so far is saved.
+        Add metadata to the last episode, once all submitted episodes are saved.
 
         :param metadata: text by name
-        :return: the episode's index; or the StreamrecError that prevented it
+        :return: the episode's index, or the StreamrecError that prevented it
         """
         def annotate() -> int:
             if not self._deferring.is_empty:
@@ -216,7 +219,7 @@ class Committer:
                 settle(result, act())
             except StreamrecError as error:
                 settle_error(result, error)
-            # An error that nobody foresaw must not end the thread that owns the dataset.
+            # An unforeseen error must not end the thread that owns the dataset.
             except Exception as error:  # noqa: BLE001
                 settle_error(result, _unforeseen(error))
 
@@ -225,10 +228,10 @@ class Committer:
 
     def finalize(self, *, is_compacting: bool) -> Future[Finalized]:
         """
-        Merge small files once everything submitted so far is saved.
+        Merge small files, once all submitted episodes are saved and encoded.
 
-        :param is_compacting: False: only wait
-        :return: content of the dataset then; files that could not be merged are a remark
+        :param is_compacting: False: only wait, without merging files
+        :return: content of the finalized dataset, with a remark if files could not be merged
         """
         result: Future[Finalized] = Future()
 
@@ -236,7 +239,7 @@ class Committer:
             done = self._do(lambda: self._finalize(is_compacting=is_compacting))
             done.add_done_callback(lambda finalized: pass_on(finalized, result))
 
-        # What is being saved now may wait for its encoding then.
+        # A take that is being saved now may have to wait for its encoding afterwards.
         self._jobs.put(lambda: self._deferring.when_encoded().add_done_callback(finalize))
         return result
 
@@ -254,25 +257,25 @@ class Committer:
 
     def _note_progress(self, done: int, total: int) -> None:
         if self._closing_since_s is not None:
-            raise InterruptedWorkError('the recorder is ending; finalize the next time')
+            raise InterruptedWorkError('the recorder is shutting down; finalize the next time')
         self._activity = f'merging files: {100 * done // max(1, total)} %'
 
     @property
     def activity(self) -> str:
-        """What long work is going on; empty: none. Any thread."""
+        """The long work that is being done on the dataset; empty: none. Any thread."""
         return self._activity or self._deferring.activity
 
     def flush(self) -> Future[DatasetInfo]:
-        """Wait for everything submitted so far; the result is what is committed then."""
+        """Return the content of the dataset, once all submitted episodes are saved."""
         result: Future[DatasetInfo] = Future()
         self._jobs.put(lambda: settle(result, self._writer.info))
         return result
 
     def give_up_long_work(self) -> None:
         """
-        End soon what takes long: merging files, and encoding what waits on the disk. Idempotent.
+        Stop merging files, and encoding takes that wait on the disk, soon. Idempotent.
 
-        Nothing is lost by that, and the dataset stays as it was.
+        Nothing is lost: the takes stay on the disk, and the dataset stays as it was.
         """
         if self._closing_since_s is None:
             self._closing_since_s = time.monotonic()
@@ -280,14 +283,14 @@ class Committer:
 
     def close(self, timeout_s: float) -> bool:
         """
-        Commit what was submitted, end the thread and unlock the dataset. Idempotent.
+        Commit the submitted episodes, end the thread and unlock the dataset. Idempotent.
 
-        :param timeout_s: how long it may take
-        :return: False if it was not done by then
+        :param timeout_s: longest time to wait for all of this, in seconds
+        :return: False if it is not done by then
         """
         deadline_s = time.monotonic() + timeout_s
         self.give_up_long_work()
-        # One that does not answer is left to itself: what it is at still lies on the disk.
+        # An encoder that does not respond is abandoned: its take is still on the disk.
         self._deferring.join(min(timeout_s, _LATE_JOIN_S))
         self._jobs.put(None)
         self._thread.join(max(0.0, deadline_s - time.monotonic()))
@@ -351,11 +354,11 @@ class Committer:
         result: Future[EpisodeSummary],
         cause: BaseException | None = None,
     ) -> None:
-        # What the user does not want is not lost.
+        # An episode that the user's own limits refuse does not count as lost.
         is_veto = isinstance(error, EpisodeVetoedError)
         self._counts.add(submitted=-1, lost=0 if is_veto else 1)
-        kept = 'it' if is_veto else 'what there is of it'
-        message = f'{error}; {kept} lies in {self._set_aside(take)}'
+        kept = 'it' if is_veto else 'the part on the disk'
+        message = f'{error}; {kept} is now in {self._set_aside(take)}'
         failure = EpisodeVetoedError(message) if is_veto else CommitError(message)
         failure.__cause__ = cause or error
         _log.error('episode not saved: %s', message, exc_info=cause)
@@ -378,14 +381,14 @@ class Committer:
 
     def _end_journal(self, take: FinishedTake) -> None:
         if not take.journal.join(_ABORT_JOIN_S):
-            _log.error('the journal in %s does not end', take.folder)
+            _log.error('the journal thread of %s does not end', take.folder)
 
     def _end_encoders(self, take: FinishedTake) -> None:
         self._end_journal(take)
         for key, camera in take.cameras.items():
             camera.thread.abort()
             if not camera.thread.join(_ABORT_JOIN_S):
-                _log.error('the encoder of %s does not end', key)
+                _log.error('the encoder thread of %s does not end', key)
 
 
 def _is_whole(video: EncodedVideo) -> bool:
@@ -393,5 +396,5 @@ def _is_whole(video: EncodedVideo) -> bool:
 
 
 def _unforeseen(error: Exception) -> CommitError:
-    _log.error('unexpected', exc_info=error)
-    return CommitError(f'unexpected: {error!r}')
+    _log.error('unexpected error in the commit thread', exc_info=error)
+    return CommitError(f'unexpected error: {error!r}')

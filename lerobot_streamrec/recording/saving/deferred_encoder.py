@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Encodes saved takes whose pictures wait on the disk, one after the other, in its own thread."""
+"""A thread that encodes saved takes whose pictures wait on the disk, one after the other."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ _END_TIMEOUT_S = 10.0
 _log = logging.getLogger(__name__)
 
 Commit = Callable[[DeferredTake, EncodedTake | StreamrecError], Future[None]]
-"""Is given what became of a take; done when that is in the dataset, or set aside."""
+"""Function that hands a take's outcome to the commit thread; the future says when it is done."""
 
 
 class LateEncoder:
     """
-    Begins when enough takes wait, or when it is told to; ends with the take it is at.
+    Encodes takes when enough of them wait, or on request. ``stop`` aborts the current one.
 
-    Its methods may be called from any thread. None blocks for longer than a frame takes, apart
-    from ``join`` and from ``withdraw_last``, which waits for a codec that is busy.
+    Any thread may call its methods. None blocks for longer than a frame takes, except for
+    ``join`` and for ``withdraw_last``, which waits for a busy codec.
 
-    :param commit: called in the thread, after each take
-    :param batch_size: begin as soon as so many wait; 0: only when told to
+    :param commit: function that the thread calls after each take
+    :param batch_size: number of waiting takes at which it begins; 0: only on request
     """
 
     def __init__(self, commit: Commit, batch_size: int) -> None:
@@ -51,7 +51,7 @@ class LateEncoder:
         self._batch_size = batch_size
         self._changed = threading.Condition()
         self._waiting: list[DeferredTake] = []
-        # Of those waiting, the first so many are to be encoded now.
+        # This many of the waiting takes, from the first on, are to be encoded now.
         self._num_wanted = 0
         self._current: DeferredTake | None = None
         self._is_committing = False
@@ -63,18 +63,18 @@ class LateEncoder:
 
     @property
     def activity(self) -> str:
-        """What is being encoded; empty: nothing."""
+        """A sentence on the take that is being encoded; empty: none."""
         return self._activity
 
     def add(self, take: DeferredTake) -> None:
-        """Take note of a take that waits."""
+        """Add a take, and encode all waiting ones if there are enough for a batch."""
         with self._changed:
             self._waiting.append(take)
             if self._batch_size and len(self._waiting) >= self._batch_size:
                 self._want_all()
 
     def want_all(self) -> None:
-        """Encode all that wait now."""
+        """Encode all takes that wait now."""
         with self._changed:
             self._want_all()
 
@@ -86,7 +86,7 @@ class LateEncoder:
         self._changed.notify_all()
 
     def when_idle(self) -> Future[None]:
-        """Encode all; done when nothing waits any more, or the work was given up."""
+        """Encode all; the future is done when no take waits any more, or after ``stop``."""
         idle: Future[None] = Future()
         with self._changed:
             self._want_all()
@@ -98,11 +98,11 @@ class LateEncoder:
 
     def withdraw_last(self) -> bool:
         """
-        Encode the last take no more, and forget it.
+        Remove the last take, and stop encoding it.
 
-        Waits until the codec is between two frames, 10 s at most.
+        This waits until the codec has finished a frame, for 10 s at most.
 
-        :return: False if it is encoded already and about to become an episode
+        :return: False if the take is already encoded and about to become an episode
         :raise EncoderError: if the codec does not stop in time
         """
         with self._changed:
@@ -115,18 +115,18 @@ class LateEncoder:
             self._is_withdrawn = True
             if not self._changed.wait_for(lambda: self._current is not last, _END_TIMEOUT_S):
                 self._is_withdrawn = False
-                raise EncoderError('the encoder of the last episode does not answer; try again')
+                raise EncoderError('the encoder of the last episode does not respond; try again')
             return True
 
     def stop(self) -> None:
-        """Give up soon what is being encoded; it stays on the disk. Idempotent."""
+        """Abort the encoding soon; the takes stay on the disk. Idempotent."""
         with self._changed:
             self._is_stopped = True
             self._settle_idle()
             self._changed.notify_all()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the thread's end; False if it still runs after so many seconds."""
+        """Wait for the thread to end; return False if it still runs after the timeout."""
         if self._thread is not None:
             self._thread.join(timeout_s)
             return not self._thread.is_alive()
@@ -140,7 +140,7 @@ class LateEncoder:
         while (take := self._next()) is not None:
             outcome = self._encode(take)
             if outcome is not None and self._may_commit():
-                # Its errors were told to who cares for them.
+                # This only waits: the committer has already reported its errors.
                 self._commit(take, outcome).exception()
             self._end(take)
 
@@ -153,12 +153,12 @@ class LateEncoder:
             return self._current
 
     def _encode(self, take: DeferredTake) -> EncodedTake | StreamrecError | None:
-        """Encode a take; None if that was given up."""
+        """Encode a take; return its videos, the error, or None if the work was aborted."""
         num_frames = take.saved.num_rows * max(1, take.num_videos)
 
         def tell(num_done: int) -> None:
             if self._is_stopped or self._is_withdrawn:
-                raise InterruptedWorkError('given up')
+                raise InterruptedWorkError('aborted')
             percent = 100 * num_done // num_frames
             self._activity = f'encoding a saved episode: {percent} %, {self._left()}'
 
@@ -169,10 +169,10 @@ class LateEncoder:
             return None
         except StreamrecError as error:
             return error
-        # One take that nobody can encode must not keep the others from it.
+        # A take that cannot be encoded must not keep the others from being encoded.
         except Exception as error:  # noqa: BLE001
-            _log.error('unexpected', exc_info=error)
-            return EncoderError(f'unexpected: {error!r}')
+            _log.error('unexpected error while encoding a saved episode', exc_info=error)
+            return EncoderError(f'unexpected error: {error!r}')
         finally:
             self._activity = ''
 
@@ -182,7 +182,7 @@ class LateEncoder:
 
     def _may_commit(self) -> bool:
         with self._changed:
-            # Nobody commits any more when the recorder ends.
+            # Nobody commits any more when the recorder shuts down.
             self._is_committing = not (self._is_withdrawn or self._is_stopped)
             return self._is_committing
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Saved episodes whose videos are encoded later: from the recorder to the dataset."""
+"""Saved episodes whose videos are encoded later, on their way from the recorder to the dataset."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ from lerobot_streamrec.recording.saving.summary import (
 _log = logging.getLogger(__name__)
 
 Do = Callable[[Callable[[], None]], Future[None]]
-"""Lets the commit thread do something, after what it has to do already."""
+"""Function that lets the commit thread do something after the work that it already has."""
 
 
 class Deferring:
     """
-    Owned by the commit thread, but for what says otherwise.
+    The queue of deferred episodes. Owned by the commit thread, except where a method says so.
 
-    What a crash or an earlier run left is encoded from the beginning on.
+    It begins at once to encode the takes that a crash or an earlier run left.
 
-    :param writer: writes the dataset
+    :param writer: writer of the dataset
     :param config: settings
     :param counts: numbers of episodes
-    :param do: reaches the commit thread
+    :param do: function that hands work to the commit thread
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Deferring:
         self._config = config
         self._counts = counts
         self._takes = DeferredTakes(writer)
-        # What a camera's encoder had no time for in an episode is encoded soon after.
+        # Frames that an encoder had no time for during an episode are encoded soon after it.
         batch_size = config.encode_batch_size if config.encode == DEFERRED else 1
         self._late = LateEncoder(
             lambda take, outcome: do(lambda: self._end(take, outcome)), batch_size
@@ -78,12 +78,12 @@ class Deferring:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no episode waits."""
+        """True if no episode waits to be encoded."""
         return not self._takes.takes
 
     def info_to_come(self, info: DatasetInfo) -> DatasetInfo:
         """
-        Return what the dataset will be with the first of those that wait. Any thread.
+        Return the committed info with the cameras of the first waiting episode. Any thread.
 
         :param info: info.json as committed
         """
@@ -97,11 +97,11 @@ class Deferring:
 
     @property
     def activity(self) -> str:
-        """What is being encoded; empty: nothing. Any thread."""
+        """A sentence on the episode that is being encoded; empty: none. Any thread."""
         return self._late.activity
 
     def news(self) -> list[str]:
-        """Return what has become of episodes since this was asked last. Any one thread."""
+        """Return sentences on episodes that have ended since the last call. Any one thread."""
         told = []
         while not self._news.empty():
             told.append(self._news.get())
@@ -109,7 +109,7 @@ class Deferring:
 
     def defer(self, take: FinishedTake) -> EpisodeSummary:
         """
-        Make a take durable as it is; it becomes an episode after those that wait already.
+        Make a take durable as it is; it becomes an episode after those that already wait.
 
         :raise DatasetError: if it cannot be written
         """
@@ -131,10 +131,10 @@ class Deferring:
 
     def undo_last(self) -> UndoneEpisode | None:
         """
-        Take the last one back.
+        Withdraw the last deferred episode.
 
-        :return: None: it is encoded already, and an episode in a moment
-        :raise StreamrecError: if it cannot be done
+        :return: the undone episode; None if it is already encoded and about to become an episode
+        :raise StreamrecError: if it cannot be withdrawn
         """
         if not self._late.withdraw_last():
             return None
@@ -144,23 +144,23 @@ class Deferring:
 
     def annotate_last(self, metadata: Mapping[str, str]) -> int:
         """
-        Add to what is said of the last one.
+        Add metadata to the last deferred episode.
 
-        :return: the index that its episode will have
+        :return: the index that the episode will have
         :raise DatasetError: if it cannot be written
         """
         return self._takes.annotate_last(metadata)
 
     def when_encoded(self) -> Future[None]:
-        """Encode all that wait; done when none does, or the recorder ends. Any thread."""
+        """Encode all; the future is done when none waits, or after ``stop``. Any thread."""
         return self._late.when_idle()
 
     def stop(self) -> None:
-        """Leave what is not encoded yet on the disk. Any thread; idempotent."""
+        """Abort the encoding soon; the takes stay on the disk. Any thread; idempotent."""
         self._late.stop()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the end of the encoding thread, after ``stop``; not the commit thread."""
+        """Wait for the encoding thread, after ``stop``; the commit thread must not call this."""
         return self._late.join(timeout_s)
 
     def _end(self, take: DeferredTake, outcome: EncodedTake | StreamrecError) -> None:
@@ -176,7 +176,7 @@ class Deferring:
             again = f'; the next start, or {command}, tries again' if is_left else ''
             sentence = (
                 f'an episode of {take.saved.task!r}, {take.saved.seconds:.1f} s, is saved, but '
-                f'not yet in the dataset: {error}. {place}{again}'
+                f'is not in the dataset: {error}. {place}{again}'
             )
             _log.error('%s', sentence)
         else:

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Waits for a take's encoders, as long as they get on."""
+"""The wait for a take's encoders, which lasts as long as they make progress."""
 
 from __future__ import annotations
 
@@ -27,29 +27,30 @@ _LOOK_S = 0.25
 
 
 class Haste(Enum):
-    """How much time there is for encoders that have not finished."""
+    """The urgency of ending encoders that have not finished."""
 
     NONE = auto()
-    """As long as they get on."""
+    """There is time as long as they make progress."""
     PARK = auto()
-    """What waits for them is to stay on the disk."""
+    """Frames that wait for them go to the disk, to be encoded later."""
     RESCUE = auto()
-    """So is what they are at, whether they answer or not."""
+    """All frames that they have not written go to the disk, whether they respond or not."""
 
 
 def wait_for_encoders(
     take: FinishedTake, timeout_s: float, haste: Callable[[], Haste]
 ) -> None:
     """
-    Wait until all encoders have finished, however much they are behind.
+    Wait until all encoders have finished, however far behind they are.
 
-    The frames of one that does nothing for too long are left on the disk, to be encoded later.
+    The frames of an encoder that makes no progress for too long go to the disk, to be encoded
+    later.
 
-    :param take: it gets no more rows
-    :param timeout_s: how long one of them may do nothing
-    :param haste: how much time there is
-    :raise EncoderTimeoutError: if one of them does nothing for too long, and its frames cannot be
-        had
+    :param take: a take that gets no more rows
+    :param timeout_s: longest time without progress of an encoder
+    :param haste: function that returns the present urgency
+    :raise EncoderTimeoutError: if an encoder makes no progress for too long, and its frames
+        cannot be rescued
     """
     left = _num_left(take)
     seen_s = dict.fromkeys(left, time.monotonic())

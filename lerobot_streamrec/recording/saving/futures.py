@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Results that cross threads."""
+"""Helpers for futures whose results cross threads."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ _U = TypeVar('_U')
 
 
 def settle(future: Future[_T], value: _T) -> None:
-    """Set a result; whoever waited may have given up."""
+    """Set a result, unless the future was cancelled meanwhile."""
     with contextlib.suppress(InvalidStateError):
         future.set_result(value)
 
 
 def settle_error(future: Future[_T], error: BaseException) -> None:
-    """Set an error; whoever waited may have given up."""
+    """Set an error, unless the future was cancelled meanwhile."""
     with contextlib.suppress(InvalidStateError):
         future.set_exception(error)
 
 
 def settled(value: _T) -> Future[_T]:
-    """Return a result that is there already."""
+    """Return a future that is already done."""
     future: Future[_T] = Future()
     future.set_result(value)
     return future
 
 
 def pass_on(done: Future[_T], result: Future[_T]) -> None:
-    """Give a result or error that is there to another who waits."""
+    """Copy the result or error of a finished future to another future."""
     error = done.exception()
     if error is not None:
         settle_error(result, error)
@@ -54,10 +54,11 @@ def pass_on(done: Future[_T], result: Future[_T]) -> None:
 
 def then(done: Future[_T], make: Callable[[_T], _U]) -> Future[_U]:
     """
-    Make something else of a result when it comes; an error stays what it is.
+    Return a future with the converted result of another; an error is passed on unchanged.
 
     :param done: the future to wait for
-    :param make: called in the thread that sets the result; touches nothing that others own
+    :param make: function that converts the result, called in the thread that sets it; it must
+        not touch objects of other threads
     """
     made: Future[_U] = Future()
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The last result for the status, and how many saves are not answered yet."""
+"""Counts of episodes, the last result for the status, and the saves that are still running."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from lerobot_streamrec.recording.saving.summary import EpisodeSummary
 
 class EpisodeCounts:
     """
-    Any thread may change and read them.
+    Counts of episodes, which any thread may change and read.
 
-    :param num_saved: episodes in the dataset
+    :param num_saved: number of episodes in the dataset
     """
 
     def __init__(self, num_saved: int) -> None:
@@ -43,12 +43,12 @@ class EpisodeCounts:
         self, *, saved: int = 0, submitted: int = 0, deferred: int = 0, lost: int = 0
     ) -> None:
         """
-        Count episodes; less than 0 takes away.
+        Change the counts; negative numbers reduce them.
 
-        :param saved: in the dataset
-        :param submitted: on their way to the disk
-        :param deferred: on the disk, and in the dataset when their videos are encoded
-        :param lost: should have been saved and were not
+        :param saved: change of the number of episodes in the dataset
+        :param submitted: change of the number of episodes that are being saved
+        :param deferred: change of the number of saved episodes that wait to be encoded
+        :param lost: change of the number of episodes that could not be saved
         """
         with self._lock:
             self._num_saved += saved
@@ -58,40 +58,40 @@ class EpisodeCounts:
 
     @property
     def num_saved(self) -> int:
-        """Episodes in the dataset."""
+        """The number of episodes in the dataset."""
         with self._lock:
             return self._num_saved
 
     @property
     def num_deferred(self) -> int:
-        """Episodes on the disk, and in the dataset when their videos are encoded."""
+        """The number of saved episodes that join the dataset once their videos are encoded."""
         with self._lock:
             return self._num_deferred
 
     @property
     def num_lost(self) -> int:
-        """Episodes that should have been saved and were not."""
+        """The number of episodes that should have been saved and were not."""
         with self._lock:
             return self._num_lost
 
     @property
     def next_index(self) -> int:
-        """The index of an episode that is submitted now, if all before it can be saved."""
+        """The index of an episode submitted now, provided that all before it can be saved."""
         with self._lock:
             return self._num_saved + self._num_deferred + self._num_submitted
 
     @property
     def deferred_index(self) -> int:
-        """The index of an episode that is deferred now."""
+        """The index of an episode deferred now."""
         with self._lock:
             return self._num_saved + self._num_deferred
 
 
 class Outcomes:
     """
-    Owned by the executor's thread, which looks when it wants to know.
+    The running saves and the last result. Owned by the executor's thread, which polls them.
 
-    :param last: sentence on the time before the first verb
+    :param last: sentence on the opening of the dataset, the first result
     """
 
     def __init__(self, last: str) -> None:
@@ -101,33 +101,33 @@ class Outcomes:
         self._others: list[Future[str]] = []
 
     def expect_save(self, save: Future[EpisodeSummary]) -> None:
-        """Take note of an episode that is on its way to the disk."""
+        """Follow the save of an episode."""
         self._saves.append(save)
         self._new.append(save)
 
     def expect(self, answer: Future[str]) -> None:
-        """Take note of anything else that ends in a sentence."""
+        """Follow any other operation, whose result is a sentence."""
         self._others.append(answer)
 
     def note(self, sentence: str) -> None:
-        """Take note of something that has ended."""
+        """Set the last result to a sentence on an operation that has ended."""
         self._collect()
         self._last = sentence
 
     def new_saves(self) -> list[Future[EpisodeSummary]]:
-        """Return the saves that have begun since this was asked last."""
+        """Return the saves that have begun since the last call."""
         new, self._new = self._new, []
         return new
 
     @property
     def num_saving(self) -> int:
-        """Episodes on their way to the disk."""
+        """The number of episodes that are being saved."""
         self._collect()
         return len(self._saves)
 
     @property
     def last(self) -> str:
-        """The last thing that was finished or failed, in a sentence."""
+        """A sentence on the last operation that finished or failed."""
         self._collect()
         return self._last
 
@@ -142,13 +142,13 @@ class Outcomes:
 
 def unfinished_text(num_saving: int, config: RecorderConfig) -> str:
     """
-    Say what a recorder leaves behind that has no time to wait for the disk any more.
+    Return a sentence on the work that a recorder had no time to finish at its shutdown.
 
-    :param num_saving: episodes on their way to the disk
+    :param num_saving: number of episodes that are still being saved
     :param config: settings
     """
     if not num_saving:
-        return f'no episode waits to be saved, but {config.root} is still being written to'
+        return f'no episode is waiting to be saved, but {config.root} is still being written to'
     count = '1 episode is' if num_saving == 1 else f'{num_saving} episodes are'
     command = streamrec_command('encode', config.root)
     fates = {DISCARD: 'deletes it', QUARANTINE_IT: 'moves it to quarantine'}
@@ -157,6 +157,6 @@ def unfinished_text(num_saving: int, config: RecorderConfig) -> str:
     else:
         fate = f'the next start, or {command}, saves it'
     return (
-        f'{count} not saved yet, for want of time: the part that is on the disk lies in '
+        f'{count} not saved yet because the time ran out: the part on the disk is in '
         f'{config.root / STAGING}, and {fate}'
     )

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The answer of `save` to an episode, and the limits that refuse one."""
+"""The summary that answers `save`, and the limits that can refuse an episode."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ import numpy.typing as npt
 
 def veto_of(take: FinishedTake, limits: Limits) -> str:
     """
-    Say what is beyond the limits.
+    Return a sentence on the limits that a take exceeds.
 
-    :param take: its encoders have finished
+    :param take: a take whose encoders have finished
     :param limits: the user's limits
-    :return: empty if the episode is good enough
+    :return: the sentence; empty if the take is good enough
     """
     found = []
     for key in take.cameras:
@@ -52,7 +52,7 @@ def veto_of(take: FinishedTake, limits: Limits) -> str:
         skew_ms = take.rows[key].max_skew_ns / NS_PER_MS
         if limits.max_skew_ms and skew_ms > limits.max_skew_ms:
             found.append(
-                f'{key} shows a sample {skew_ms:.1f} ms from its row (limits.max_skew_ms is '
+                f'{key} shows a sample {skew_ms:.1f} ms away from its row (limits.max_skew_ms is '
                 f'{limits.max_skew_ms:g})'
             )
     return f'the episode is not good enough: {"; ".join(found)}' if found else ''
@@ -61,17 +61,17 @@ def veto_of(take: FinishedTake, limits: Limits) -> str:
 @dataclass(frozen=True, slots=True)
 class EpisodeSummary:
     """
-    A durable episode and what there is to say of it.
+    The summary of a durable episode.
 
-    :param episode: as committed
-    :param num_repeated: frames of all cameras that repeat the one before although a new picture
-        was due; those that a camera's own rate explains are a remark
-    :param seconds: how long it lasts
-    :param skew: how far a sample is from its row at most, in words
-    :param remarks: remarks for the operator, most serious first
-    :param num_deferred: saved episodes whose videos are encoded later, with this one; 0: this one
-        is in the dataset
-    :param lossy: keys of the streams of which messages were lost in transport
+    :param episode: the saved episode
+    :param num_repeated: frames of all cameras that repeat the previous one although a new picture
+        was due; repeats that a camera's own rate explains are not counted, but remarked on
+    :param seconds: length of the episode
+    :param skew: largest distance between a sample and its row, as a text
+    :param remarks: remarks for the operator
+    :param num_deferred: saved episodes that wait to be encoded, including this one; 0: this
+        episode is in the dataset
+    :param lossy: keys of the streams that lost messages in transport
     """
 
     episode: SavedEpisode
@@ -101,11 +101,11 @@ class EpisodeSummary:
 @dataclass(frozen=True, slots=True)
 class Rotation:
     """
-    One episode that ended, and another one that began at the same moment.
+    An episode that ended, and the next one, which began at the same moment.
 
-    :param saving: result of saving the first one
-    :param ended: the first one, in words
-    :param index: index that the second one will have
+    :param saving: result of saving the first episode
+    :param ended: description of the first episode
+    :param index: index that the second episode will have
     """
 
     saving: Future[EpisodeSummary]
@@ -116,11 +116,11 @@ class Rotation:
 @dataclass(frozen=True, slots=True)
 class Finalized:
     """
-    What finalizing has come to.
+    The result of finalizing.
 
     :param info: content of the dataset
-    :param change: result of merging files; None: it was not asked for, or not possible
-    :param remark: remark for the operator on that
+    :param change: result of merging files; None: it was not asked for, or it failed
+    :param remark: remark for the operator on the merging; empty: none
     """
 
     info: DatasetInfo
@@ -145,12 +145,15 @@ def summarize(
     take: FinishedTake, episode: SavedEpisode, num_deferred: int = 0
 ) -> EpisodeSummary:
     """
-    Say what became of a take.
+    Return the summary of a take that was saved.
 
-    :param num_deferred: saved episodes whose videos are encoded later; 0: it is in the dataset
+    :param take: the take
+    :param episode: the episode that it became
+    :param num_deferred: saved episodes that wait to be encoded, including this one; 0: this
+        episode is in the dataset
     """
     remarks = [
-        f'{one.seconds:.1f} s before row {one.row} are left out, since it was paused'
+        f'{one.seconds:.1f} s before row {one.row} are left out, since the episode was paused'
         for one in take.cuts
     ]
     remarks += take.clocks.sentences(take.start_ns)
@@ -174,13 +177,13 @@ def _remarks(take: FinishedTake, key: str) -> list[str]:
     found = [f'{key}: {trouble}'] if trouble else []
     if num_undecodable:
         found.append(
-            f'{key}: {_count(num_undecodable, "frame")} repeated because what the camera sent '
-            'could not be decoded'
+            f'{key}: {_count(num_undecodable, "frame")} repeated because the pictures that the '
+            'camera sent could not be decoded'
         )
     if rows.repeated_by_rate:
         found.append(
             f'{key} sends {rows.own_rate_hz:.1f} pictures per second and fps is {take.fps}: '
-            f'{_count(rows.repeated_by_rate, "row")} of {take.num_rows} had no new one to show'
+            f'{_count(rows.repeated_by_rate, "row")} of {take.num_rows} had no new picture to show'
         )
     if rows.stale:
         found.append(
@@ -190,7 +193,7 @@ def _remarks(take: FinishedTake, key: str) -> list[str]:
     if rows.overloaded:
         found.append(
             f'{key}: {_count(rows.overloaded, "frame")} repeated because its encoder '
-            'was too slow (choose a quicker encoder.preset or a smaller picture)'
+            'was too slow (choose a faster encoder.preset or smaller pictures)'
         )
     if counts.lost_in_transport:
         found.append(
@@ -198,7 +201,7 @@ def _remarks(take: FinishedTake, key: str) -> list[str]:
         )
     ours = counts.missing - counts.lost_in_transport
     if key in take.cameras and ours > 0:
-        found.append(f'{key}: {_count(ours, "picture")} missing in the stream of stamps')
+        found.append(f'{key}: {_count(ours, "picture")} missing, judged by the stamps')
     if counts.late:
         rows_of = 'its row' if counts.late == 1 else 'their rows'
         late = f'{key}: {_count(counts.late, "message")} came too late for {rows_of}'
@@ -207,7 +210,7 @@ def _remarks(take: FinishedTake, key: str) -> list[str]:
     if counts.contested:
         found.append(
             f'{key}: {_count(counts.contested, "message")} came while several publishers sent '
-            'the same data in turn, so that its rows mix them'
+            'the same data in turn, so its rows mix them'
         )
     if counts.rejected:
         found.append(f'{key}: {rejections(counts)}')
@@ -215,12 +218,12 @@ def _remarks(take: FinishedTake, key: str) -> list[str]:
 
 
 def rejections(counts: StreamCounts) -> str:
-    """Say how many messages could not be recorded, and why the last one could not."""
+    """Return a sentence on the number of rejected messages and the reason for the last one."""
     return f'{_count(counts.rejected, "message")} rejected, the last because {counts.rejection}'
 
 
 def record_of(take: FinishedTake) -> dict[str, object]:
-    """Return what the recorder keeps of an episode for itself, as JSON; its videos are done."""
+    """Return the recorder's own record of a take as JSON; its encoders must have finished."""
     return {
         'fps': take.fps,
         'start_stamp_ns': take.start_ns,
@@ -251,7 +254,7 @@ def record_of(take: FinishedTake) -> dict[str, object]:
 
 
 def row_stamps(take: FinishedTake) -> dict[str, npt.NDArray[np.int64]]:
-    """Return the instants of a take's rows, and of what they show, by column."""
+    """Return the instants of a take's rows and the stamps of their samples, by column."""
     first = next(iter(take.rows.values()))
     return {ROW: first.instants_ns, **{key: rows.stamps_ns for key, rows in take.rows.items()}}
 
@@ -276,7 +279,7 @@ def _messages(counts: StreamCounts, counted_s: float) -> dict[str, object]:
 
 
 def _worst_skew(take: FinishedTake) -> str:
-    # A sample that no age makes stale holds until the next one comes: its age is no skew.
+    # A stream without max_age_s holds each sample until the next one: its age is not a skew.
     keys = [stream.key for stream in take.streams if stream.max_age_ns]
     if not keys:
         return 'skew not measured (max_age_s is 0 for every stream)'

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Samples of each topic by stamp: which one a row shows, and whose clock jumps or differs.
+The samples of each topic: the choice of the one that a row shows, and clocks that jump or differ.
 
-Nothing here knows of episodes, encoders or the disk.
+Nothing here knows about encoders or the disk.
 """

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A jump that one clock seems to have made, judged by the messages of all streams."""
+"""A suspected jump of a clock, judged by the messages of all streams."""
 
 from __future__ import annotations
 
@@ -21,24 +21,25 @@ from collections.abc import Set
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 
 NOISE_NS = NS_PER_S // 20
-"""No message comes earlier than expected by more, unless its clock was set."""
+"""A message that is early by more than this proves that its clock was set."""
 NUM_SURE = 3
-"""A stream without others has jumped if so many messages say so. One wrong stamp is no jump."""
+"""So many messages prove the jump of a stream without others; one wrong stamp is no jump."""
 _SAME_INSTANT_NS = NS_PER_S // 50
 _MAX_TOLERANCE_NS = 5 * NS_PER_S
-# Two streams that jump alike are enough if the others keep silent for so long; one needs longer.
+# Two streams that jump alike are enough if the others stay silent for this time. A single stream
+# needs the longer time below.
 _WAIT_NS = NS_PER_S // 2
 _WAIT_FOR_ONE_NS = 2 * NS_PER_S
 
 
 class Jump:
     """
-    A jump of one stream, and how many of the others have made it.
+    A jump of one stream, and the evidence of the others for or against it.
 
-    :param key: name of the stream that was the first
-    :param size_ns: by how much its stamps are later than expected; less than 0: earlier
+    :param key: name of the stream that jumped first
+    :param size_ns: lead of its stamps over the expected ones; negative: they are early
     :param stamp_ns: instant of the jump, in the time of the rows
-    :param now_ns: the same, steady clock
+    :param now_ns: instant of the jump, steady clock
     """
 
     def __init__(self, key: str, size_ns: int, *, stamp_ns: int, now_ns: int) -> None:
@@ -47,37 +48,37 @@ class Jump:
         self._begun_ns = now_ns
         self.first_ns = size_ns
         self.sizes = {key: size_ns}
-        """By how much each stream has jumped that has."""
+        """The sizes of the jumps of the streams that have jumped."""
         self._num_heard: Counter[str] = Counter()
         self._against: set[str] = set()
 
     @property
     def size_ns(self) -> int:
-        """By how much the clock was set. Delays make a jump look smaller, never larger."""
+        """The amount by which the clock was set. Delays make a jump look smaller, never larger."""
         return max(self.sizes.values())
 
     @property
     def against(self) -> Set[str]:
-        """Streams that have not jumped."""
+        """The streams that have certainly not jumped."""
         return self._against
 
     def hear(
         self, key: str, off_ns: int, *, stamp_ns: int, newest_ns: int | None, gap_ns: int
     ) -> None:
         """
-        Take note of a message.
+        Add the evidence of a message.
 
         :param key: name of its stream
-        :param off_ns: by how much its stamp is later than expected
+        :param off_ns: lead of its stamp over the expected one; negative: it is early
         :param stamp_ns: its stamp, in the time of the rows if its clock has not jumped
-        :param newest_ns: stamp of the newest sample of its stream from before the jump
-        :param gap_ns: how long ago that arrived, steady clock
+        :param newest_ns: stamp of its stream's newest sample from before the jump
+        :param gap_ns: time since that sample arrived, steady clock
         """
         is_like_it = is_near(off_ns, self.size_ns)
         if self.size_ns > 0:
             is_against = off_ns <= NOISE_NS
         elif newest_ns is not None and gap_ns < -self.size_ns:
-            # Its stamps would go back. A delay looks alike, but lets none go back.
+            # A jump back makes stamps go back. A delay looks similar, but stamps never go back.
             is_like_it, is_against = is_like_it and stamp_ns < newest_ns, stamp_ns >= newest_ns
         else:
             is_against = not is_like_it and off_ns > self.size_ns
@@ -85,7 +86,7 @@ class Jump:
             self.sizes[key] = max(off_ns, self.sizes.get(key, off_ns))
             self._num_heard[key] += 1
         elif is_against and stamp_ns > self.stamp_ns + _SAME_INSTANT_NS:
-            # A message that was on its way when the clock jumped still has an old stamp.
+            # The condition leaves out messages that were on their way when the clock jumped.
             self._against.add(key)
 
     def verdict(
@@ -95,11 +96,11 @@ class Jump:
         Tell whether the clock of all streams was set.
 
         :param now_ns: steady clock
-        :param live: streams whose messages kept coming
-        :param kind: streams with stamps from the same source as the first one: by their
-            publishers, or by the clock of this computer
-        :param is_last: True if no other message will come
-        :return: None if that is not known yet
+        :param live: streams whose messages keep arriving
+        :param kind: streams whose stamps come from the same source as those of the first one:
+            their publishers, or the clock of this computer
+        :param is_last: True if no other message will arrive
+        :return: the verdict; None if it is not known yet
         """
         if self._against & kind:
             return False
@@ -118,5 +119,5 @@ class Jump:
 
 
 def is_near(off_ns: int, size_ns: int) -> bool:
-    """Tell whether a message is off by a jump of this size, however much it was delayed."""
+    """Tell whether a message's offset fits a jump of this size, allowing for a delay."""
     return abs(off_ns - size_ns) <= min(abs(size_ns) // 2, _MAX_TOLERANCE_NS)

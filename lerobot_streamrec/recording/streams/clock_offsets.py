@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Clocks that differ from the others, by how much, and the account of their steps."""
+"""The clocks that differ from the others and by how much, and the account of clock steps."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ from lerobot_streamrec.sync.row_clock import NS_PER_S
 
 class Arrival(NamedTuple):
     """
-    A message.
+    A message on its way to its stream.
 
     :param key: name of its stream
-    :param stamp_ns: its instant
-    :param value: frame or vector
+    :param stamp_ns: its stamp
+    :param value: picture or vector
     :param now_ns: its arrival, steady clock
-    :param is_of_clock: True if the stream's own clock stamped it; False: the clock has jumped
+    :param is_of_clock: False if the stream's clock has jumped alone, so that the stamp does not
+        tell the message's lag
     """
 
     key: str
@@ -42,23 +43,23 @@ class Arrival(NamedTuple):
 
 
 _SAME_S = 0.05
-"""Clocks of two computers that are kept together differ by less."""
+"""The synchronised clocks of two computers differ by less."""
 _MAX_OFFSET_S = 60.0
-"""No larger offset can be set as a parameter."""
+"""The largest offset that can be set as a parameter."""
 _MS_PER_S = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
     """
-    How a stream's stamps stand to the clock of this computer.
+    The relation of a stream's stamps to this computer's clock.
 
     :param key: name of the stream
-    :param lag_s: arrival by the clock here minus the instant of the sample, which includes
-        ``offset_ms``, seconds: as small as it was in the last seconds; None: it is not known
-    :param offset_ms: the setting
-    :param is_periodic: True if its stamps should be fresh; False: it is published on change, or
-        was latched
+    :param lag_s: the smallest lag of the last seconds: arrival by this computer's clock minus the
+        stamp, which includes ``offset_ms``, in seconds; None: not known
+    :param offset_ms: the stream's setting
+    :param is_periodic: True if stamps should be recent; False: the topic is published on change,
+        or latched
     :param is_sure: True if there are enough messages; False: all of them may be late
     """
 
@@ -75,10 +76,10 @@ class OffClock:
     A stream whose stamps do not fit those of the others.
 
     :param key: name of the stream
-    :param ahead_s: how far it is ahead of the others, seconds; less than 0: behind
-    :param offset_ms: the setting that mends it; None: it is beyond what may be set
-    :param is_unfit: True if rows are closed before their samples have come
-    :param trouble: the fault, in words that follow the stream's name
+    :param ahead_s: lead of its stamps over those of the others, seconds; negative: behind
+    :param offset_ms: value of the setting that corrects it; None: it is beyond the allowed range
+    :param is_unfit: True if rows are closed before their samples arrive
+    :param trouble: the fault, worded to follow the stream's name
     """
 
     key: str
@@ -89,11 +90,11 @@ class OffClock:
 
     @property
     def text(self) -> str:
-        """The fault and its remedy, in words that follow the stream's name."""
+        """The fault and its remedy, worded to follow the stream's name."""
         todo = 'its stamp parameter to receive'
         if self.offset_ms is not None:
             todo = f'its offset_ms parameter to {self.offset_ms}, or {todo}'
-        return f'{self.trouble}; mend the clock, or set {todo}'
+        return f'{self.trouble}; fix the clock, or set {todo}'
 
 
 def off_clocks(
@@ -102,16 +103,16 @@ def off_clocks(
     """
     Find the streams whose clock is off.
 
-    Where the stamps of some streams are those of the clock here, these are right. Otherwise, as
-    when recorded data are replayed, most streams are; of two, the one that is behind.
+    Streams whose stamps agree with this computer's clock are right. If there are none, as when
+    recorded data are replayed, the majority is right; of two streams, the one that is behind.
 
-    A stream ahead of the others has a clock that is off, since no message comes before it is
-    sent. One that is behind may be delayed as well: up to ``max_lateness_s`` that is waited for.
-    A stream that is ahead takes its share of that from those that are delayed.
+    The clock of a stream ahead of the others is off, since no message arrives before it is sent.
+    A stream that is behind may only be delayed, and rows wait for it up to ``max_lateness_s``. A
+    stream that is ahead shortens this wait for the delayed ones.
 
     :param readings: readings of all streams
-    :param max_lateness_s: how long rows wait for a stream
-    :return: the streams that are off, by key; none on a healthy robot
+    :param max_lateness_s: longest time for which rows wait for a stream
+    :return: the streams that are off, by key; empty on a healthy robot
     """
     lags = [one.lag_s for one in readings if one.lag_s is not None and one.is_sure]
     if not lags:
@@ -119,7 +120,7 @@ def off_clocks(
     right = [lag for lag in lags if -_SAME_S <= lag <= max(max_lateness_s, _SAME_S)]
     reference_s = min(right) if right else median_high(lags)
     periodic = [one.lag_s for one in readings if one.is_sure and one.is_periodic]
-    # Those that are later than that are behind, whoever is ahead.
+    # Streams later than this are behind themselves, whichever stream is ahead.
     latest_s = reference_s + max_lateness_s
     slowest_s = max(lag for lag in (reference_s, *periodic) if lag is not None and lag <= latest_s)
     found = {}
@@ -144,12 +145,12 @@ def _off_clock(
         trouble = f'has stamps {_span(ahead_s)} ahead of the other streams: its clock is ahead'
         if is_unfit:
             trouble += (
-                ', and rows are closed before the samples of the others come '
+                ', and rows are closed before the samples of the others arrive '
                 f'(sync.max_lateness_s is {max_lateness_s:g})'
             )
     else:
         trouble = (
-            f'has stamps {_span(-ahead_s)} behind the other streams, and rows wait for '
+            f'has stamps {_span(-ahead_s)} behind the other streams, but rows wait only '
             f'{max_lateness_s:g} s (sync.max_lateness_s): its clock is behind, or its messages '
             'take that long'
         )
@@ -163,10 +164,10 @@ def _span(seconds: float) -> str:
 
 def lag_s(lag_ns: int | None, clock_here_ns: int) -> float | None:
     """
-    Return a lag by the clock of this computer, in seconds.
+    Convert a lag from the steady clock to this computer's clock, in seconds.
 
-    :param lag_ns: by the steady clock; None: it is not known
-    :param clock_here_ns: the clock of this computer minus the steady one
+    :param lag_ns: lag by the steady clock; None: not known
+    :param clock_here_ns: this computer's clock minus the steady clock
     """
     return None if lag_ns is None else (lag_ns + clock_here_ns) / NS_PER_S
 
@@ -174,15 +175,15 @@ def lag_s(lag_ns: int | None, clock_here_ns: int) -> float | None:
 @dataclass(frozen=True, slots=True)
 class ClockStep:
     """
-    Clocks that were set while an episode was recorded.
+    A step of a clock that was set while an episode was recorded.
 
     :param stamp_ns: instant of the step, in the time of the rows
-    :param size_ns: size of the step; less than 0: back
+    :param size_ns: size of the step; negative: back
     :param keys: streams that have this clock
-    :param is_bridged: True if all streams made the step, so that rows go on in the old time;
-        False: one stream alone made it, and does not fit the others any more, or all of them made
-        one that is so small that rows repeat their samples meanwhile
-    :param is_of_all: True if no stream had another clock
+    :param is_bridged: True if all streams of the clock made the step, so that rows continue in
+        the old time; False: a single stream made it and no longer fits the others, or all made a
+        step so small that rows repeat samples in between
+    :param is_of_all: True if all streams have this clock
     """
 
     stamp_ns: int
@@ -193,7 +194,7 @@ class ClockStep:
 
     def sentence(self, start_ns: int) -> str:
         """
-        Say what happened.
+        Return a sentence on the step and its effect.
 
         :param start_ns: instant of row 0
         """
@@ -201,20 +202,20 @@ class ClockStep:
         after_s = max(0, self.stamp_ns - start_ns) / NS_PER_S
         text = f'the clock of {whose} jumped by {jump_text(self.size_ns)} after {after_s:.1f} s'
         if self.is_bridged:
-            return f'{text}, and the rows go on in the old time'
+            return f'{text}, and the rows continue in the old time'
         if self.is_of_all:
-            return f'{text}, and the rows in between repeat the samples of before'
+            return f'{text}, and the rows in between repeat the last samples before it'
         effect = 'its messages are refused' if self.size_ns > 0 else 'its messages are too late'
-        return f'{text}, those of the others did not: {effect}'
+        return f'{text}, those of the other streams did not: {effect}'
 
 
 @dataclass(slots=True)
 class ClockAccount:
     """
-    Grows while an episode is recorded. Owned by the executor's thread.
+    The clock steps and faults of an episode. Owned by the executor's thread.
 
-    :param steps: in the order in which they were noticed
-    :param off: streams whose clock was off at the end, by key
+    :param steps: clock steps in the order in which they were noticed
+    :param off: streams whose clock was off at a verb of the episode, by key
     """
 
     steps: list[ClockStep] = field(default_factory=list)
@@ -222,7 +223,7 @@ class ClockAccount:
 
     def sentences(self, start_ns: int) -> list[str]:
         """
-        Say what happened.
+        Return a sentence for each step.
 
         :param start_ns: instant of row 0
         """
@@ -230,7 +231,7 @@ class ClockAccount:
 
     @property
     def ahead(self) -> Sequence[str]:
-        """Streams whose stamps close rows before the samples of the others come."""
+        """The streams whose stamps close rows before the samples of the others arrive."""
         return [key for key, one in self.off.items() if one.is_unfit and one.ahead_s > 0]
 
     def as_record(self) -> list[dict[str, object]]:
@@ -247,6 +248,6 @@ class ClockAccount:
 
 
 def jump_text(size_ns: int) -> str:
-    """Return by how much a clock was set, in words."""
+    """Return the size of a clock step as a text, with its sign."""
     seconds = size_ns / NS_PER_S
     return f'{seconds:+.1f} s' if abs(seconds) >= 1 else f'{seconds:+.2f} s'

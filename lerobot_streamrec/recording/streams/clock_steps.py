@@ -12,13 +12,13 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Recognises that the clock of all streams was set, and keeps their samples on one time line.
+Detects that the clock of all streams was set, and keeps their samples on one time line.
 
-When NTP sets the clock of a robot, all stamps jump at once and by the same. The steady clock, by
-which arrivals are noted, does not: against it a jump shows as a lag that changes suddenly. What
-comes then is held back until the others have told whether they jump as well, which takes
-milliseconds. If they do, the stamps from then on are taken back to the time of before, and rows
-go on as if nothing had happened. If they do not, one stream's clock is wrong.
+When NTP sets the clock of a robot, all stamps jump at once by the same amount. The steady clock,
+which times the arrivals, does not jump, so a jump shows as a sudden change of the lag. Messages
+are then held back for milliseconds, until the other streams show whether they jump as well. If
+they do, later stamps are shifted back to the old time, and rows continue as if nothing had
+happened. If they do not, the clock of one stream is wrong.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ _log = logging.getLogger(__name__)
 
 _MS = NS_PER_S // 1000
 BACK_NS = 100 * _MS
-"""Stamps that go back by less are those of messages that changed their order."""
+"""Stamps that go back by less belong to messages that arrived out of order."""
 AHEAD_NS = 400 * _MS
-"""A smaller jump ahead makes a gap in the rows, which is reported."""
+"""A smaller jump ahead leaves a gap in the rows, which is reported."""
 _SILENT_PERIODS = 3
 _SILENT_NS = 3 * NS_PER_S // 10
 
@@ -53,14 +53,14 @@ _SILENT_NS = 3 * NS_PER_S // 10
 @dataclass(slots=True)
 class _Clock:
     """
-    How a stream's stamps stand to the time of the rows.
+    The relation of a stream's stamps to the time of the rows.
 
-    :param shift_ns: stamps are so much later
-    :param before_ns: the same for messages that were stamped before the last step, as long as they
-        may be on their way; None: no more
-    :param last_ns: the one of the two that the last message since the step had; None: none came
-    :param alone_ns: how far it has jumped without the others
-    :param num_alone: messages since then
+    :param shift_ns: stamps minus the time of the rows
+    :param before_ns: the same for messages that were stamped before the last step, while some may
+        be on their way; None: none is
+    :param last_ns: the shift of the last message since the step; None: none has arrived
+    :param alone_ns: size of a jump without the other streams; None: there was none
+    :param num_alone: messages since that jump
     """
 
     shift_ns: int = 0
@@ -71,15 +71,15 @@ class _Clock:
 
     @property
     def is_settled(self) -> bool:
-        """Whether messages have come since the last step, and all of them have its time."""
+        """True if messages arrived since the last step, and all have the new time by now."""
         return self.before_ns is None and self.alone_ns is None and self.last_ns is not None
 
 
 class ClockSteps:
     """
-    Stands between the messages and their streams. Owned by the executor's thread.
+    The stage between the messages and their streams. Owned by the executor's thread.
 
-    :param streams: by key
+    :param streams: all streams, by key
     """
 
     def __init__(self, streams: Mapping[str, Stream]) -> None:
@@ -93,23 +93,23 @@ class ClockSteps:
         self.account = ClockAccount()
 
     def begin_episode(self) -> ClockAccount:
-        """Begin a new account; nothing may be held back. Rows are in the clock's own time."""
+        """Adopt the clocks' present time for a new account, while no message is held back."""
         self.take_up_clocks()
         self.account = ClockAccount()
         return self.account
 
     @property
     def has_moved(self) -> bool:
-        """Whether the clock of a stream was set since the time of the rows began."""
+        """True if the clock of a stream was set since rows adopted the clocks' time."""
         return any(one.shift_ns or one.alone_ns is not None for one in self._clocks.values())
 
     def take_up_clocks(self) -> None:
-        """Take up the time that the clocks have now."""
+        """Adopt the present time of the clocks for the rows."""
         for key, clock in self._clocks.items():
-            # A stream that has been silent since the step has made it like the others.
+            # A stream that has been silent since the step is assumed to have made it.
             shift_ns = clock.shift_ns if clock.last_ns is None else clock.last_ns
             if clock.alone_ns is not None and clock.num_alone >= NUM_SURE:
-                # The next start has to see that its clock differs, even if no message came since.
+                # The next start must see that this clock differs, even without a new message.
                 shift_ns += clock.alone_ns
             if shift_ns:
                 self._streams[key].move(shift_ns)
@@ -118,9 +118,9 @@ class ClockSteps:
 
     def admit(self, arrival: Arrival, *, is_recording: bool) -> Iterator[Arrival]:
         """
-        Return the messages that may be taken in now, in their order, with stamps in row time.
+        Yield the messages that may be taken in now, in order, with stamps in the rows' time.
 
-        The streams have to take in each one before the next one is requested.
+        The caller must push each one into its stream before it requests the next one.
 
         :param arrival: a message
         :param is_recording: True while rows are being closed
@@ -132,9 +132,9 @@ class ClockSteps:
 
     def as_usual(self, arrival: Arrival, *, is_recording: bool) -> Arrival | None:
         """
-        Return a message with its stamp in row time, if nothing about it is to be decided.
+        Return an ordinary message with its stamp in the rows' time.
 
-        Almost every message is one of these, and this is all that it costs.
+        This is the short path that almost every message takes.
 
         :param arrival: a message
         :param is_recording: True while rows are being closed
@@ -145,7 +145,7 @@ class ClockSteps:
         is_settled = self._jump is None and is_recording is self._is_recording
         if not is_settled or expected_ns is None or not clock.is_settled:
             return None
-        # So near to what is expected, no stamp is one that is taken for a jump.
+        # A stamp this close to the expected one is never taken for a jump.
         if not -BACK_NS <= arrival.stamp_ns - clock.shift_ns - expected_ns <= GAP_NS:
             return None
         if not clock.shift_ns:
@@ -154,7 +154,7 @@ class ClockSteps:
 
     def flush(self, now_ns: int) -> Iterator[Arrival]:
         """
-        Decide on what is held back, and return it as ``admit`` does.
+        Decide about the messages that are held back, and yield them as ``admit`` does.
 
         :param now_ns: steady clock
         """
@@ -187,11 +187,11 @@ class ClockSteps:
     # --- one message ---------------------------------------------------------------------------
 
     def _off_ns(self, one: Arrival, shift_ns: int) -> int | None:
-        """Return how much later its stamp is than expected; None before there was another."""
+        """Return how much later its stamp is than expected; None for the first message."""
         return self._streams[one.key].lags.off_ns(one.stamp_ns - shift_ns, one.now_ns)
 
     def _shift_of(self, one: Arrival) -> int:
-        """Tell whether a message was stamped before or after the last step."""
+        """Return the shift of a message, which was stamped before or after the last step."""
         clock = self._clocks[one.key]
         off_ns = self._off_ns(one, 0)
         if clock.before_ns is None or off_ns is None:
@@ -199,12 +199,12 @@ class ClockSteps:
         shifts, stream = (clock.shift_ns, clock.before_ns), self._streams[one.key]
         newest_ns, size_ns = stream.newest_ns, abs(shifts[0] - shifts[1])
         if newest_ns is not None and one.now_ns - (stream.arrived_ns or 0) < size_ns:
-            # Its last message came a moment ago: this one is of soon after that.
+            # The last message arrived a moment ago, so this one's stamp is soon after it.
             is_before = one.stamp_ns - shifts[1] >= newest_ns
             is_after = one.stamp_ns - shifts[0] >= newest_ns - BACK_NS
             return max(shifts) if is_before and is_after else shifts[int(is_before)]
         if min(off_ns - shift for shift in shifts) > NOISE_NS:
-            # Its own history says nothing: a latched message, for instance.
+            # The stream's own lags do not help, for instance after a latched message.
             lines_ns = [
                 line
                 for stream in self._streams.values()
@@ -214,18 +214,18 @@ class ClockSteps:
         if min(abs(off_ns - shift) for shift in shifts) > size_ns / 2:
             return clock.shift_ns
         possible = [shift for shift in shifts if off_ns - shift <= NOISE_NS]
-        # No message comes before it is stamped, and of two delays the shorter one is likelier.
+        # No message arrives before it is stamped, and the shorter of two delays is likelier.
         return min(possible) if possible else max(shifts)
 
     def _note_shift(self, one: Arrival, shift_ns: int) -> None:
         clock = self._clocks[one.key]
         clock.last_ns = shift_ns
         if shift_ns == clock.shift_ns:
-            # Messages of one topic keep their order.
+            # Messages of one topic keep their order, so no older stamp will follow.
             clock.before_ns = None
 
     def _jump_of(self, one: Arrival, shift_ns: int) -> int | None:
-        """Return by how much a message jumps; None if it does not, or has done so alone."""
+        """Return the jump of a message's stamp; None without one, or if its stream jumps alone."""
         off_ns = self._off_ns(one, shift_ns)
         if off_ns is None or self._is_alone(one, off_ns):
             return None
@@ -251,7 +251,7 @@ class ClockSteps:
             if self._is_recording and off_ns is not None and self._is_ahead(
                 one, line_ns, off_ns, AHEAD_NS
             ):
-                # Clocks that are set twice at once: rows up to this stamp would show nothing new.
+                # The clocks were set twice at once: rows up to here would show nothing new.
                 self._refuse_ahead(one, off_ns, is_first=True)
                 return
             if off_ns is not None and off_ns > GAP_NS:
@@ -262,7 +262,7 @@ class ClockSteps:
             return
         assert clock.alone_ns is not None
         if not self._is_recording:
-            # Nothing depends on it yet: its clock is judged when an episode starts.
+            # No rows depend on this clock yet; it is judged when an episode starts.
             stream.begin_anew()
             self._clocks[one.key] = _Clock()
             yield Arrival(one.key, one.stamp_ns, one.value, one.now_ns)
@@ -279,14 +279,14 @@ class ClockSteps:
         stream = self._streams[one.key]
         reason = (
             f'stamp {one.stamp_ns} ns is {size_ns / NS_PER_S:.1f} s ahead of the '
-            'stamps of its stream and the others'
+            'stamps of its stream and of all others'
         )
         stream.reject(reason)
         if is_first:
             _log.warning('%s (%s): %s', one.key, stream.config.topic, reason)
 
     def _note_gap(self, one: Arrival, line_ns: int, off_ns: int) -> None:
-        """Report a step that all streams make ahead and that is too small to be bridged."""
+        """Report a step ahead of all streams that is too small to be bridged."""
         is_new = not self._gap.is_open(one.now_ns)
         if not self._is_recording or (
             is_new and not self._is_ahead(one, line_ns, off_ns, GAP_NS)
@@ -304,13 +304,13 @@ class ClockSteps:
     def _note_right(self, key: str) -> None:
         clock = self._clocks[key]
         if clock.num_alone >= NUM_SURE:
-            _log.warning('%s: its stamps fit those of the others again', key)
+            _log.warning('%s: its stamps fit those of the other streams again', key)
         clock.alone_ns, clock.num_alone = None, 0
 
     def _tell_alone(self, one: Arrival, stamp_ns: int, size_ns: int) -> None:
         self.account.steps.append(ClockStep(stamp_ns, size_ns, (one.key,), is_bridged=False))
         _log.warning(
-            'the clock of %s (%s) jumped by %s, those of the others did not',
+            'the clock of %s (%s) jumped by %s, those of the other streams did not',
             one.key,
             self._streams[one.key].config.topic,
             jump_text(size_ns),
@@ -355,7 +355,7 @@ class ClockSteps:
         return now_ns - stream.arrived_ns <= _SILENT_PERIODS * period_ns + _SILENT_NS
 
     def _settle(self, jump: Jump, *, is_of_all: bool) -> None:
-        # It was decided on its first message, which is not asked about again.
+        # The first held message caused this decision and must not begin another jump.
         self._jump, self._decided = None, self._held[0]
         if not is_of_all:
             for key, size_ns in {**jump.sizes, jump.key: jump.first_ns}.items():
@@ -382,7 +382,7 @@ class ClockSteps:
         )
         self.account.steps.append(step)
         _log.warning(
-            'the clock of %s jumped by %s; the rows go on in the old time',
+            'the clock of %s jumped by %s; the rows continue in the old time',
             ' and '.join(keys),
             text,
         )
@@ -394,7 +394,7 @@ class ClockSteps:
             clock.shift_ns += size_ns
             stream.resume()
         else:
-            # Nothing was recorded: the new time is that of the next rows.
+            # No rows are being closed: the next ones are in the new time.
             clock.before_ns = clock.shift_ns - size_ns
             stream.move(size_ns)
         clock.last_ns, clock.alone_ns, clock.num_alone = None, None, 0

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Numbers as the column of their feature holds them: exactly as published, or not at all."""
+"""Conversion of numbers for their feature's column: exactly as published, or not at all."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ _INT64 = np.iinfo(np.int64)
 _FEW = 64
 _LARGEST = {name: float(np.finfo(name).max) for name in ('float32', 'float64')}
 _EXACT_UP_TO = {'float32': 2**24, 'float64': 2**53}
-"""A float column holds every whole number up to this one, either way."""
+"""Each float type holds every whole number up to this magnitude exactly."""
 
 
 def column_values(values: Any, dtype: str, names: Sequence[str]) -> Column:
     """
-    Convert a message's numbers for a column; real numbers may be rounded, nothing else changes.
+    Convert a message's numbers for a column. Only real numbers may be rounded.
 
-    A float32 column is kept in float64 until its row is written: what is interpolated is not
-    rounded twice.
+    Values of a float32 column stay float64 until their row is written, so that interpolated
+    values are not rounded twice.
 
-    :param values: ``(d,)``, floats, integers, flags, or objects where they are mixed
+    :param values: ``(d,)`` floats, integers or flags, or objects if they are mixed
     :param dtype: type of the column, one of ``config.DTYPES``
     :param names: names of the numbers, ``d`` of them
     :return: ``(d,)`` float64, int64 or bool
@@ -49,12 +49,12 @@ def column_values(values: Any, dtype: str, names: Sequence[str]) -> Column:
     numbers = values if isinstance(values, np.ndarray) else _array_of(values)
     if numbers.shape != (len(names),):
         raise VectorError(
-            f'numbers of shape {numbers.shape} came, but {len(names)} are needed: '
+            f'the message has numbers of shape {numbers.shape}, but {len(names)} are needed: '
             f'{", ".join(names)}'
         )
     kind = numbers.dtype.kind
     if kind == 'f' and dtype in _LARGEST:
-        # Almost every message ends here.
+        # Almost every message takes this path.
         return _real_numbers(numbers, dtype, names)
     if kind == 'O':
         return _one_by_one(numbers, dtype, names)
@@ -69,7 +69,12 @@ def column_values(values: Any, dtype: str, names: Sequence[str]) -> Column:
 
 
 def _array_of(values: Any) -> Column:
-    """Make an array of a list without changing a number: NumPy makes 2.0 and 2**60 + 1 floats."""
+    """
+    Make an array of a list without changing a number.
+
+    NumPy would turn the integers of a list with a float into floats, which is inexact for
+    2**60 + 1, for example.
+    """
     numbers = np.asarray(values)
     is_list = numbers.dtype.kind == 'f' and numbers.ndim == 1
     is_mixed = is_list and any(isinstance(one, int | np.integer) for one in values)
@@ -88,8 +93,8 @@ def _one_by_one(numbers: Column, dtype: str, names: Sequence[str]) -> Column:
 
 def _real_numbers(numbers: Column, dtype: str, names: Sequence[str]) -> Column:
     wide, limit = numbers.astype(np.float64, copy=False), _LARGEST[dtype]
-    # The length of the vector is not less than any of its numbers, and not at most the limit if
-    # one is NaN or infinite. For a few numbers this is quicker than to look at each.
+    # No number is larger than the vector's Euclidean norm, and the comparison fails if a number is
+    # NaN or infinite. For a few numbers this is faster than checking each.
     is_small = len(wide) <= _FEW and math.hypot(*wide.tolist()) <= limit
     if not is_small and not np.abs(wide).max(initial=0.0) <= limit:
         fits = np.abs(wide) <= limit
@@ -108,7 +113,7 @@ def _whole_numbers(numbers: Column, dtype: str, names: Sequence[str]) -> Column:
 
 def _integers(numbers: Column, names: Sequence[str]) -> Column:
     if numbers.dtype.kind == 'f':
-        # Both limits are floats: the upper one is the first that does not fit.
+        # The upper limit is excluded: it is the first float that does not fit.
         wide = numbers.astype(np.float64, copy=False)
         fits = (wide >= -(2.0**63)) & (wide < 2.0**63) & (wide == np.trunc(wide))
     elif numbers.dtype.kind == 'u':

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The sample that a row shows of a stream, by its policy: hold, nearest or interpolate."""
+"""The choice of a stream's sample for a row, by its policy: hold, nearest or interpolate."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ import numpy.typing as npt
 Vector = npt.NDArray[np.float64]
 
 _WIDTH = 4
-# So near to each other, the arc is a line as far as doubles can tell.
+# With a larger cosine the arc is so short that doubles cannot tell it from a line.
 _STRAIGHT = 1.0 - 1e-9
 
 
@@ -36,12 +36,12 @@ def interpolated(
     before: Vector, after: Vector, fraction: float, quaternions: Sequence[int] = ()
 ) -> Vector:
     """
-    Return what stands between two vectors.
+    Interpolate between two vectors, and between orientations along the arc.
 
-    :param before: ``(d,)``
-    :param after: ``(d,)``
+    :param before: vector at fraction 0, ``(d,)``
+    :param after: vector at fraction 1, ``(d,)``
     :param fraction: 0 for ``before``, 1 for ``after``
-    :param quaternions: where four elements begin that are an orientation, x, y, z, w
+    :param quaternions: indices at which four elements x, y, z, w of an orientation begin
     :return: ``(d,)``
     """
     between = before + (after - before) * fraction
@@ -52,10 +52,10 @@ def interpolated(
 
 
 def _slerp(before: Vector, after: Vector, fraction: float) -> Vector:
-    """Go along the shorter of the two arcs (Shoemake, Animating Rotation with Quaternions)."""
+    """Interpolate along the shorter arc (Shoemake, Animating Rotation with Quaternions)."""
     cosine = float(np.dot(before, after) / (np.linalg.norm(before) * np.linalg.norm(after)))
     if cosine < 0.0:
-        # The same orientation by its other name, which is nearer.
+        # A quaternion and its negative are the same orientation; this one is nearer.
         after, cosine = -after, -cosine
     if cosine > _STRAIGHT:
         mixed: Vector = before + (after - before) * fraction
@@ -69,10 +69,10 @@ def _slerp(before: Vector, after: Vector, fraction: float) -> Vector:
 
 @runtime_checkable
 class Course(Protocol):
-    """A message that says what holds at each instant after its stamp, such as a trajectory."""
+    """A message with values for each instant after its stamp, such as a trajectory."""
 
     def at(self, age_ns: int) -> Vector:
-        """Return the numbers at an age after the stamp, ``(d,)``."""
+        """Return the values ``(d,)`` at a time after the stamp, in nanoseconds."""
 
     def converted(self, convert: Callable[[Any], Any]) -> Course:
         """Return the same course with the numbers of each of its points converted."""
@@ -81,12 +81,12 @@ class Course(Protocol):
 @dataclass(frozen=True, slots=True)
 class Shown:
     """
-    What stands in a row.
+    The value that a row shows of one stream.
 
     :param value: picture or vector
-    :param stamp_ns: stamp of the sample that it comes from; of two samples, the nearer one's
-    :param age_ns: how much older than the row the sample is that has to stand for it; 0 if one
-        of after the row is known as well
+    :param stamp_ns: stamp of the sample; after interpolation, the stamp of the nearer sample
+    :param age_ns: age of the sample at the row's instant; 0 if the sample is later, or the value
+        was interpolated
     """
 
     value: Any
@@ -96,12 +96,12 @@ class Shown:
 
 def shown_at(buffer: SampleBuffer[Any], stamp_ns: int, config: StreamConfig) -> Shown | None:
     """
-    Look up what a row shows.
+    Look up the value that a row shows.
 
     :param buffer: the stream's samples
     :param stamp_ns: instant of the row
-    :param config: the stream's policy
-    :return: None if there is no sample
+    :param config: the stream's settings
+    :return: the value; None if there is no sample
     """
     if config.policy is Policy.NEAREST:
         nearest = buffer.nearest(stamp_ns)
@@ -111,13 +111,13 @@ def shown_at(buffer: SampleBuffer[Any], stamp_ns: int, config: StreamConfig) -> 
     after = buffer.after(stamp_ns) if is_asked else None
     if before is not None and after is not None and _is_known_between(before, after, config):
         return _between(before, after, stamp_ns, config)
-    # A row never waits for good: where nothing came after it, what was before holds.
+    # A row does not wait forever: without a sample after it, the one before it holds.
     held = before or after
     return None if held is None else _held(held, stamp_ns)
 
 
 def _is_known_between(before: Sample[Any], after: Sample[Any], config: StreamConfig) -> bool:
-    """Whether what was between two samples lies on the line between them."""
+    """Tell whether the values between two samples may be interpolated."""
     if isinstance(before.value, Course):
         return False
     gap_ns = after.stamp_ns - before.stamp_ns

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""One topic's recent samples, and the account of what came and what did not."""
+"""One topic's recent samples, and the counts of its messages."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ from lerobot_streamrec.video.encode.picture_fitness import PictureFitness
 import numpy as np
 
 JUMP_NS = 10 * NS_PER_S
-"""A stamp so far behind its own stream is another clock's."""
+"""A stamp this far behind its own stream comes from a clock that was set back."""
 
-# So long after the last sign of several publishers, there are several of them.
+# Several publishers are assumed for this long after the last sign of them.
 _CONTEST_NS = 5 * NS_PER_S
-# With fewer, a camera whose stamps jitter shows too little of how far they spread.
+# With fewer stamps, the spread of a camera with jitter is not visible.
 _PHASE_STAMPS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class StreamCounts:
     """
-    What happened to a stream's messages; grows while the recorder lives.
+    Counts of a stream's messages since the recorder began, or since an earlier snapshot.
 
-    :param received: messages that came
-    :param rejected: those that could not be recorded at all
-    :param late: those that came after the rows that should have shown them were closed
-    :param missing: messages that did not come, told from the stamps of those that did
-    :param lost_in_transport: missing messages that the middleware says it lost
-    :param contested: messages that came while several publishers sent the same data in turn
-    :param rejection: reason for the last rejection; empty without any
+    :param received: messages that arrived
+    :param rejected: messages that could not be recorded
+    :param late: messages that arrived after the rows that should have shown them were closed
+    :param missing: messages that did not arrive, judged by the stamps of the others
+    :param lost_in_transport: missing messages that the middleware reported as lost
+    :param contested: messages that arrived while several publishers sent the same data in turn
+    :param rejection: reason for the last rejection; empty if there was none
     """
 
     received: int = 0
@@ -64,7 +64,7 @@ class StreamCounts:
     rejection: str = ''
 
     def since(self, before: StreamCounts) -> StreamCounts:
-        """Return what was added since an earlier snapshot."""
+        """Return the counts since an earlier snapshot."""
         return StreamCounts(
             self.received - before.received,
             self.rejected - before.rejected,
@@ -78,11 +78,11 @@ class StreamCounts:
 
 class Stream:
     """
-    Owned by the executor's thread.
+    The samples and counts of one topic. Owned by the executor's thread.
 
     :param config: the stream's settings
     :param preroll_ns: time for which samples are kept while no rows are closed; 0: only the newest
-    :param preroll_bytes: memory for the pictures among them, of this stream
+    :param preroll_bytes: memory for the pictures of that time
     """
 
     def __init__(
@@ -98,12 +98,12 @@ class Stream:
         self.max_age_ns = config.max_age_ns
         self._is_camera = config.is_camera
         self._counts = StreamCounts()
-        # These two grow with each message: a new snapshot each time would take too long.
+        # These two change with each message, and a new StreamCounts each time would be too slow.
         self._num_received = self._num_late = 0
         self.newest_ns: int | None = None
-        """Stamp of the newest sample."""
+        """The stamp of the newest sample; None without any."""
         self.arrived_ns: int | None = None
-        """When the last sample arrived, steady clock; None without any."""
+        """The arrival of the last sample, steady clock; None without any."""
         self._recent_ns: deque[int] = deque(maxlen=_PHASE_STAMPS)
         self._lateness = Lateness()
         self.lags = LagWindow()
@@ -115,47 +115,47 @@ class Stream:
 
     @property
     def newest_value(self) -> Any:
-        """Value of the newest sample."""
+        """The value of the newest sample."""
         return self._buffer.newest_value
 
     @property
     def picture_problem(self) -> str:
-        """Why a camera's pictures cannot be recorded, as the end of a sentence; empty: nothing."""
+        """The reason why pictures cannot be recorded, as the end of a sentence; empty: none."""
         return self._fitness.problem
 
     @property
     def whole_picture(self) -> Picture:
-        """A camera's newest picture that is known to decode; only while there is no problem."""
+        """A camera's newest picture that is known to decode; only without ``picture_problem``."""
         picture = self._fitness.whole
         assert picture is not None
         return picture
 
     @property
     def whole_size(self) -> tuple[int, int] | None:
-        """Width and height of that picture, in pixels; a damaged header may tell any size."""
+        """The width and height of ``whole_picture`` in pixels; None if there is none yet."""
         picture = self._fitness.whole
         return None if picture is None else (picture.width, picture.height)
 
     def look_at_pictures(self) -> None:
         """
-        Decode a camera's newest pictures, if that was not done yet, until one is whole.
+        Decode a camera's newest pictures until one is whole, unless that was done already.
 
-        It takes as long as a decoder takes for one picture, or for a few damaged ones.
+        This takes as long as a decoder needs for one picture, or for a few damaged ones.
         """
         self._fitness.settle()
 
     @property
     def recent_stamps_ns(self) -> tuple[int, ...]:
-        """The last stamps, from which the phase is told."""
+        """The last stamps, which show the camera's phase."""
         return tuple(self._recent_ns)
 
     @property
     def rate_hz(self) -> float:
-        """Messages per second by their stamps; 0 until it is known."""
+        """The messages per second according to their stamps; 0 until that is known."""
         return self._gaps.rate_hz
 
     def counts(self) -> StreamCounts:
-        """Return a snapshot."""
+        """Return a snapshot of the counts."""
         return replace(
             self._counts,
             received=self._num_received,
@@ -165,7 +165,7 @@ class Stream:
 
     def age_s(self, now_ns: int) -> float | None:
         """
-        Return how long ago the last sample arrived, in seconds; None without any.
+        Return the time since the last sample arrived, in seconds; None without any.
 
         :param now_ns: steady clock
         """
@@ -184,16 +184,17 @@ class Stream:
         """
         Take in a sample.
 
-        :param stamp_ns: its instant in the streams' time
-        :param value: frame, or vector as ``for_column`` returns it
+        :param stamp_ns: its stamp in the time of the rows
+        :param value: picture, or vector as ``for_column`` returns it
         :param now_ns: steady clock
         :param newest_of_all_ns: newest stamp of all streams before this one; None without any
         :param is_recording: True while rows are being closed
-        :param is_of_clock: True if its stamp shows the present time of the stream's clock
+        :param is_of_clock: False if the stream's clock has jumped alone, so that the stamp does
+            not tell the message's lag
         """
         newest_ns = self.newest_ns
         if newest_ns is not None and stamp_ns < newest_ns - JUMP_NS and not is_recording:
-            # The clock was set back, or a simulation began anew.
+            # The clock was set back, or a simulation was restarted.
             self.begin_anew()
         self.arrived_ns = now_ns
         if is_of_clock:
@@ -225,17 +226,17 @@ class Stream:
         """
         Return the earliest instant at which an episode may begin, as far as this stream goes.
 
-        No row shows what a row of an earlier episode has shown. Pictures
-        from before a camera changed its size or unit cannot stand in the video.
+        It is after the rows of an earlier episode. A camera that has sent a new picture since then
+        does not show the earlier ones, nor pictures from before a change of its size or unit.
 
-        :return: None without a sample
+        :return: the instant; None without a sample
         """
         samples = self._buffer.samples()
         if not samples:
             return None
         if self._used_until_ns is not None:
             later = [one for one in samples if one.stamp_ns > self._used_until_ns]
-            # A stream that has brought nothing since then may hold what it brought before.
+            # A stream without a new sample since then still holds its last one.
             samples = later if self._is_camera and later else samples
         kind, first_ns = _kind(samples[-1].value), samples[-1].stamp_ns
         for one in reversed(samples):
@@ -246,7 +247,7 @@ class Stream:
 
     def for_column(self, value: Any) -> Any:
         """
-        Return a sample as its column holds it; a picture as it is.
+        Convert a sample's value for its column; a picture stays as it is.
 
         :param value: picture, numbers ``(d,)`` as published, or a trajectory
         :raise VectorError: if the column cannot hold a number as published
@@ -254,15 +255,15 @@ class Stream:
         if self._is_camera:
             return value
         dtype, names = self.config.dtype, self.config.names
-        # To look whether something is a course takes long, and arrays are none.
+        # The isinstance check of a Protocol is slow, and an array is never a Course.
         if isinstance(value, np.ndarray) or not isinstance(value, Course):
             return column_values(value, dtype, names)
         if not dtype.startswith('float'):
-            raise VectorError(f'a trajectory has values in between, which {dtype} cannot hold')
+            raise VectorError(f'a trajectory has values between points, which {dtype} cannot hold')
         return value.converted(lambda point: column_values(point, dtype, names))
 
     def reject(self, reason: str) -> None:
-        """Take note of a message that cannot be recorded, and why."""
+        """Count a message that cannot be recorded, and keep the reason."""
         self.last_rejection = reason
         self._num_received += 1
         self._counts = replace(
@@ -272,12 +273,12 @@ class Stream:
         )
 
     def ignore(self, reason: str) -> None:
-        """Take note of a message that is not meant for this stream, without counting it."""
+        """Keep the reason why a message is not meant for this stream, without counting it."""
         self.last_ignored = reason
 
     def contest(self, publishers: str, now_ns: int) -> None:
         """
-        Take note that a message came while several publishers send the same in turn.
+        Count a message that arrived while several publishers sent the same data in turn.
 
         :param publishers: names of the publishers, for people
         :param now_ns: steady clock
@@ -287,7 +288,7 @@ class Stream:
 
     def rivals(self, now_ns: int) -> str:
         """
-        Return which publishers send the same data in turn; empty if none do.
+        Return the names of publishers that send the same data in turn; empty if none do.
 
         :param now_ns: steady clock
         """
@@ -296,7 +297,7 @@ class Stream:
         return self._publishers if is_contested else ''
 
     def lose(self, num_messages: int) -> None:
-        """Take note of what the middleware lost before us."""
+        """Count messages that the middleware lost."""
         lost = self._counts.lost_in_transport + num_messages
         self._counts = replace(self._counts, lost_in_transport=lost)
 
@@ -311,9 +312,9 @@ class Stream:
 
     def move(self, by_ns: int) -> None:
         """
-        Give the samples so far later stamps: those that a clock which was set would have given.
+        Shift the stamps of all samples to the time of a clock that was set.
 
-        :param by_ns: by how much; less than 0: earlier ones
+        :param by_ns: nanoseconds to add; negative: earlier stamps
         """
         self._buffer.move(by_ns)
         if self._used_until_ns is not None:
@@ -324,24 +325,24 @@ class Stream:
         self.resume()
 
     def resume(self) -> None:
-        """Count no sample as missing before the next one: its clock was set."""
+        """Count no sample as missing before the next one, because the clock was set."""
         self._gaps.resume()
 
     def nearest_ns(self, stamp_ns: int) -> int | None:
-        """Return the stamp that is nearest to an instant; None without any."""
+        """Return the stamp that is nearest to an instant; None without any sample."""
         nearest = self._buffer.nearest(stamp_ns)
         return None if nearest is None else nearest.stamp_ns
 
     def settled_until_ns(self, newest_of_all_ns: int, patience_ns: int) -> int:
         """
-        Return the latest instant for which no sample of this stream is on its way any more.
+        Return the latest instant for which no sample of this stream is still on its way.
 
-        A stream whose next sample is not due yet, by its rate, holds the last one. So does a
-        silent stream: its next sample is overdue by more than its messages are usually late. In
-        between, the next sample has been taken and will arrive.
+        While the next sample is not due by the stream's rate, the last one holds. It also holds
+        if the next one is overdue by more than messages are usually late: the stream is silent.
+        In between, the next sample has probably been taken and will arrive.
 
         :param newest_of_all_ns: newest stamp of all streams
-        :param patience_ns: how much later than usual a message may be
+        :param patience_ns: additional lateness to allow for a message
         :return: at most ``newest_of_all_ns``
         """
         period_ns, newest_ns = self._gaps.period_ns, self.newest_ns
@@ -354,29 +355,29 @@ class Stream:
         return newest_of_all_ns
 
     def shown_at(self, stamp_ns: int) -> Shown | None:
-        """Return what a row at an instant shows; None without a sample."""
+        """Return the value that a row at an instant shows; None without a sample."""
         return shown_at(self._buffer, stamp_ns, self.config)
 
     def num_held_up(self, stamp_ns: int) -> int:
-        """Count the samples that wait for rows after the one that follows an instant."""
+        """Count the samples after an instant, less the one that the next row shows."""
         return max(0, self._buffer.num_after(stamp_ns) - 1)
 
     def close_until(self, stamp_ns: int) -> None:
-        """Forget what no later row can show."""
+        """Forget the samples that no later row can show."""
         self._used_until_ns = stamp_ns
         self._buffer.close_until(stamp_ns)
 
     def forget_past(self) -> None:
-        """Keep the newest sample alone; no row is closed."""
+        """Forget all samples but the newest, as while no rows are closed."""
         self._buffer.keep_newest()
 
     def reopen(self) -> None:
-        """Forget which rows were closed: the next take has its own."""
+        """Forget which rows were closed, because the next take has its own."""
         self._buffer.reopen()
 
 
 def _kind(value: Any) -> tuple[object, ...]:
-    """Return what all pictures of a video have in common; of numbers: nothing."""
+    """Return the properties that all pictures of a video share; empty for numbers."""
     if not hasattr(value, 'size_bytes'):
         return ()
     return value.height, value.width, depth_unit(value)

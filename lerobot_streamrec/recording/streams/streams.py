@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""All streams of a recorder, and a line in the log when one goes stale or comes back."""
+"""All streams of a recorder, and log lines when a stream goes stale or comes back."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ _log = logging.getLogger(__name__)
 
 
 class StaleLog:
-    """Owned by the executor's thread."""
+    """Logs each stale stream once, and its return. Owned by the executor's thread."""
 
     def __init__(self) -> None:
         self._told: set[str] = set()
 
     def clear(self) -> None:
-        """Forget which streams were reported: another episode begins."""
+        """Forget which streams were reported, because another episode begins."""
         self._told.clear()
 
     def look(self, stream: Stream, now_ns: int) -> None:
         """
-        Tell that a stream is stale, once.
+        Log that a stream is stale, unless that was logged already.
 
         :param now_ns: steady clock
         """
@@ -66,7 +66,7 @@ class StaleLog:
         if config.key not in self._told and _is_stale(stream, now_ns):
             self._told.add(config.key)
             _log.warning(
-                '%s (%s) is stale: no sample has come for %.1f s (max_age_s is %g)',
+                '%s (%s) is stale: no sample has arrived for %.1f s (max_age_s is %g)',
                 config.key,
                 config.topic,
                 stream.age_s(now_ns),
@@ -75,7 +75,7 @@ class StaleLog:
 
     def come(self, stream: Stream, now_ns: int) -> None:
         """
-        Log that a stale stream is back; call it before the stream takes in its sample.
+        Log that a stale stream is back. Call this before the stream takes its new sample in.
 
         :param now_ns: steady clock
         """
@@ -97,14 +97,14 @@ def _is_stale(stream: Stream, now_ns: int) -> bool:
 
 class Streams:
     """
-    Owned by the executor's thread.
+    All streams of a recorder. Owned by the executor's thread.
 
-    :param configs: one for each stream
-    :param clock_ns: steady clock, for when messages arrived
-    :param max_lateness_s: as in ``RecorderConfig``
-    :param wall_ns: clock of this computer, to tell whose clock is off; no row depends on it
-    :param preroll_ns: time before its start that is part of an episode
-    :param preroll_bytes: memory for the pictures of that time, of each camera
+    :param configs: settings of each stream
+    :param clock_ns: steady clock, which times the arrival of messages
+    :param max_lateness_s: longest time for which rows wait for a stream
+    :param wall_ns: this computer's clock, to find streams with a wrong clock; no row depends on it
+    :param preroll_ns: time before the start that becomes part of an episode
+    :param preroll_bytes: memory for each camera's pictures of that time
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class Streams:
 
     @property
     def newest_ns(self) -> int | None:
-        """Newest stamp of all streams; None without any."""
+        """The newest stamp of all streams; None without any sample."""
         stamps = [stream.newest_ns for stream in self.all if stream.newest_ns is not None]
         return max(stamps) if stamps else None
 
@@ -142,15 +142,17 @@ class Streams:
         self, key: str, stamp_ns: int, value: Any, *, is_recording: bool
     ) -> Iterable[tuple[str, Any]]:
         """
-        Take in a sample, and those that waited for what it tells of the clocks.
+        Take in a sample, and earlier ones that were held back until this one.
+
+        A sample is held back while it is not clear whether the clocks were set.
 
         :param key: name of its stream
-        :param stamp_ns: its instant by its clock, without ``offset_ms``
-        :param value: frame or vector
+        :param stamp_ns: its stamp, without ``offset_ms``
+        :param value: picture or vector
         :param is_recording: True while rows are being closed
-        :return: key and value of each sample, as soon as it was taken in; none if it has to wait
-            or was refused
-        :raise VectorError: if the column of a vector cannot hold it as published
+        :return: key and value of each sample that is taken in, one after the other; none if the
+            sample has to wait or is refused
+        :raise VectorError: if the column of a vector cannot hold it exactly as published
         """
         stream = self._streams[key]
         arrival = Arrival(
@@ -164,7 +166,7 @@ class Streams:
         return self._take_in(arrivals, is_recording=is_recording)
 
     def flush(self, *, is_recording: bool) -> Iterator[tuple[str, Any]]:
-        """Take in or refuse the messages that still wait; returns the same as ``push``."""
+        """Take in or refuse the samples that are held back; return the same as ``push``."""
         arrivals = self._steps.flush(self._clock_ns())
         return self._take_in(arrivals, is_recording=is_recording)
 
@@ -189,7 +191,7 @@ class Streams:
         )
 
     def begin_episode(self) -> ClockAccount:
-        """Go over to the time that the clocks have now; return the account of the episode."""
+        """Adopt the present time of the clocks, and return the account of the new episode."""
         for _ in self.flush(is_recording=False):
             pass
         self._stale_log.clear()
@@ -197,28 +199,28 @@ class Streams:
 
     @property
     def has_moved_clocks(self) -> bool:
-        """Whether rows are in another time than that of the clocks now, since clocks were set."""
+        """True if a clock was set, so that rows are in another time than the clocks are now."""
         return self._steps.has_moved
 
     def take_up_clocks(self) -> None:
-        """Go over to the time that the clocks have now, in the account of the same episode."""
+        """Adopt the present time of the clocks within the same episode."""
         for _ in self.flush(is_recording=False):
             pass
         self._steps.take_up_clocks()
 
     def tell_stale(self) -> None:
-        """Log which streams have gone stale in an episode."""
+        """Log the streams that have gone stale in the running episode."""
         for stream in self._streams.values():
             self._stale_log.look(stream, self._clock_ns())
 
     def off_clocks(self) -> Mapping[str, OffClock]:
-        """Return the streams whose clock is off from those of the others, by key."""
+        """Return the streams whose clock differs from those of the others, by key."""
         clock_here_ns = self._wall_ns() - self._clock_ns()
         readings = [_reading(stream, clock_here_ns) for stream in self._streams.values()]
         return off_clocks(readings, self._max_lateness_s)
 
     def _begin_ns(self) -> int | None:
-        """Return the earliest instant of row 0: now, less what there is of the pre-roll."""
+        """Return the earliest instant of row 0: now, or the start of the available pre-roll."""
         newest_ns = self.newest_ns
         if not self._preroll_ns or newest_ns is None:
             return newest_ns
@@ -227,13 +229,14 @@ class Streams:
 
     def row_clock(self, config: RecorderConfig, *, is_first: bool = True) -> RowClock:
         """
-        Make the clock of an episode, or of the part of one after a pause.
+        Make the row clock of an episode, or of its part after a pause.
 
-        Its first row is less than a row's period from now, or from the begin of the pre-roll;
-        every stream has a sample.
+        Its first row is less than one row's period after now, or after the start of the pre-roll.
+        With ``is_key_first`` the first row of an episode waits for a key frame. Every stream must
+        have a sample.
 
         :param config: settings
-        :param is_first: False: there are rows before
+        :param is_first: True if the episode has no rows yet
         """
         not_before_ns = self._begin_ns() if is_first else self.newest_ns
         assert not_before_ns is not None
@@ -250,7 +253,7 @@ class Streams:
 
 
 def _shows_key_frame(camera: Stream, stamp_ns: int) -> bool:
-    """Tell whether a video can begin with what a camera shows at an instant."""
+    """Tell whether a video can begin with the picture that a camera shows at an instant."""
     shown = camera.shown_at(stamp_ns)
     picture = shown.value if shown is not None else None
     return not isinstance(picture, EncodedPacket) or picture.is_key
@@ -261,7 +264,7 @@ def _reading(stream: Stream, clock_here_ns: int) -> ClockReading:
     lag_ns = lags.steady_ns()
     is_sure = lag_ns is not None
     if lags.is_short:
-        # Its messages may be late, but none can be early.
+        # A few messages may all be late, but none can be early.
         lag_ns = lags.least_ns
     return ClockReading(
         config.key,

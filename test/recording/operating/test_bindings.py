@@ -63,14 +63,14 @@ def test_buttons_may_have_names():
         ('0: save sucess', 'allowed are success, failure'),
         (': toggle', 'the name of a button is missing'),
         ('4+: undo', 'the name of a button is missing'),
-        ('long: undo', "'long' is no button"),
-        ('-1: undo', "'-1' is no button"),
-        ('1.5: undo', "'1.5' is no button"),
-        ('²: undo', "'²' is no button"),
+        ('long: undo', "'long' is not a button"),
+        ('-1: undo', "'-1' is not a button"),
+        ('1.5: undo', "'1.5' is not a button"),
+        ('²: undo', "'²' is not a button"),
         ('A: undo', 'the buttons of a gamepad are 0, 1, 2 and so on'),
-        ('0 lang: undo', "'0 lang' is no button"),
-        ('4+4: undo', 'the same button stands there twice'),
-        ('4+04: undo', 'the same button stands there twice'),
+        ('0 lang: undo', "'0 lang' is not a button"),
+        ('4+4: undo', 'it names the same button twice'),
+        ('4+04: undo', 'it names the same button twice'),
     ],
 )
 def test_what_is_wrong_is_told(text, why):
@@ -85,7 +85,7 @@ def test_what_is_wrong_is_told(text, why):
     [('0: toggle', '0: rotate'), ('4+5: undo', '5+4: rotate'), ('1 long: undo', '01 long: undo')],
 )
 def test_two_bindings_of_the_same_press_are_refused(first, second):
-    with pytest.raises(ConfigError, match='is bound already') as caught:
+    with pytest.raises(ConfigError, match='is already bound') as caught:
         parsed(first, second)
     assert first in str(caught.value)
     assert repr(second) in str(caught.value)

@@ -57,12 +57,12 @@ def test_a_command_is_read_whatever_its_case_and_blanks(text, command):
     [
         ('', 'the command is empty'),
         ('   ', 'the command is empty'),
-        ('sav', "'sav' is no command: did you mean save?"),
+        ('sav', "'sav' is not a command: did you mean save?"),
         ('tooggle', 'did you mean toggle?'),
         ('strat fold the towel', 'did you mean start?'),
-        ('xyzzy', "'xyzzy' is no command;"),
-        ('discard it', 'discard takes none'),
-        ('pause 3', 'pause takes none'),
+        ('xyzzy', "'xyzzy' is not a command;"),
+        ('discard it', 'discard takes no text'),
+        ('pause 3', 'pause takes no text'),
     ],
 )
 def test_anything_else_is_refused_with_the_list_and_the_nearest_word(text, part):
@@ -75,10 +75,13 @@ def test_anything_else_is_refused_with_the_list_and_the_nearest_word(text, part)
 @pytest.mark.parametrize(
     ('text', 'part'),
     [
-        ('save sucess', 'save sucess: allowed are success, failure: did you mean success?'),
-        ('save none', 'save none: allowed are success, failure'),
-        ('verdict', 'verdict : allowed are success, failure, none'),
-        ('verdict good', 'verdict good: allowed are success, failure, none'),
+        (
+            'save sucess',
+            "verdict is 'sucess': allowed are success, failure: did you mean success?",
+        ),
+        ('save none', "verdict is 'none': allowed are success, failure"),
+        ('verdict', "verdict is '': allowed are success, failure, none"),
+        ('verdict good', "verdict is 'good': allowed are success, failure, none"),
         ('note', 'write note <text>'),
     ],
 )

@@ -87,7 +87,7 @@ def test_without_a_speaker_the_bell_rings(tmp_path, monkeypatch, caplog):
     told.tell(event(success=False))
     assert told.close(WAIT_S)
     assert terminal.read_bytes() == b'\a\a'
-    assert 'no no-such-speaker' in caplog.text
+    assert 'the program no-such-speaker is not installed' in caplog.text
 
 
 def test_a_command_gets_the_event_as_arguments(tmp_path):

@@ -81,7 +81,7 @@ def test_toggle_starts_and_saves_and_rotate_does_both(driver):
         ('pause', 'no episode is being recorded'),
         ('resume', 'no episode is being recorded'),
         ('undo', 'there is no saved episode'),
-        ('fly', "'fly' is no command; allowed are start [task]"),
+        ('fly', "'fly' is not a command; allowed are start [task]"),
     ],
 )
 def test_the_wrong_button_is_answered_with_what_would_be_possible(driver, text, part):
@@ -137,7 +137,7 @@ def test_commands_do_not_pile_up_behind_one_that_waits(driver):
     assert not held.done()
     driver.rig.run(1)
     refused = driver.press('start pour', 'voice')
-    assert 'start is being carried out already, for pedal' in refused.message
+    assert 'start is already being carried out for pedal' in refused.message
     assert not driver.press('undo').success
     driver.room.wall = ''
     driver.machine.tick()
@@ -157,7 +157,7 @@ def test_a_second_undo_is_not_piled_up_on_the_first(driver):
         driver.press('save')
     first = driver.machine.carry_out(Command(Verb.UNDO), 'a')
     second = driver.machine.carry_out(Command(Verb.UNDO), 'b')
-    assert first.done() or 'undo is being carried out already, for a' in second.result().message
+    assert first.done() or 'undo is already being carried out for a' in second.result().message
     wait_for(lambda: driver.machine.tick() or first.done())
 
 
@@ -165,7 +165,7 @@ def test_a_command_that_waits_is_answered_at_the_end(driver):
     driver.room.wall = None
     held = driver.machine.hear('start', 'pedal')
     driver.machine.end()
-    assert held.result().message == 'the recorder is ending'
+    assert held.result().message == 'the recorder is shutting down'
 
 
 def test_what_stands_in_the_way_of_a_start_is_told_in_words(drive):
