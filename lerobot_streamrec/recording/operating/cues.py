@@ -168,7 +168,7 @@ class Cues:
         try:
             terminal = os.open(self._terminal, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
         except OSError:
-            # Without a terminal, as under a service manager or a launch file, stderr gets the bell.
+            # Under a service manager or a launch file there is no terminal: stderr gets the bell.
             terminal = os.dup(2)
         try:
             os.write(terminal, bell)

@@ -64,6 +64,10 @@ _LATE_JOIN_S = 1.0
 _T = TypeVar('_T')
 
 
+class _NotYetError(Exception):
+    """A job cannot be done yet: do it again after the others."""
+
+
 class Committer:
     """
     Waits for encoders and commits episodes in the order in which they were submitted.
@@ -130,24 +134,10 @@ class Committer:
 
         :return: the summary once the episode is durable, or the StreamrecError that prevented it
         """
-        result: Future[EpisodeSummary] = Future()
         self._counts.add(submitted=1)
-
-        def job() -> None:
-            try:
-                summary = self._commit(take)
-            except StreamrecError as error:
-                self._keep_unsaved(take, error, result)
-            # An unforeseen error must not end the thread that owns the dataset.
-            except Exception as error:  # noqa: BLE001
-                self._keep_unsaved(
-                    take, CommitError(f'unexpected error: {error!r}'), result, error
-                )
-            else:
-                settle(result, summary)
-
-        self._jobs.put(job)
-        return result
+        return self._do(
+            lambda: self._commit(take), lambda error, cause: self._unsaved(take, error, cause)
+        )
 
     def drop(self, take: FinishedTake) -> None:
         """Delete the files of a discarded take."""
@@ -159,10 +149,8 @@ class Committer:
 
         :return: the folder in which the take is afterwards
         """
-        result: Future[Path] = Future()
         self._counts.add(lost=1)
-        self._jobs.put(lambda: self._keep(take, result))
-        return result
+        return self._do(lambda: self._set_aside(take))
 
     def undo(self) -> Future[UndoneEpisode]:
         """
@@ -170,32 +158,18 @@ class Committer:
 
         :return: the undone episode, or the StreamrecError that prevented it
         """
-        result: Future[UndoneEpisode] = Future()
+        return self._do(self._undo)
 
-        def job() -> None:
-            try:
-                undone = self._undo()
-            except StreamrecError as error:
-                settle_error(result, error)
-            # An unforeseen error must not end the thread that owns the dataset.
-            except Exception as error:  # noqa: BLE001
-                settle_error(result, _unforeseen(error))
-            else:
-                if undone is None:
-                    # It is about to become an episode: try again when it is one.
-                    self._jobs.put(job)
-                else:
-                    settle(result, undone)
-
-        self._jobs.put(job)
-        return result
-
-    def _undo(self) -> UndoneEpisode | None:
-        if not self._deferring.is_empty:
-            return self._deferring.undo_last()
-        undone = self._writer.undo()
-        self._counts.add(saved=-1)
-        return undone
+    def _undo(self) -> UndoneEpisode:
+        if self._deferring.is_empty:
+            undone = self._writer.undo()
+            self._counts.add(saved=-1)
+            return undone
+        last = self._deferring.undo_last()
+        if last is None:
+            # It is about to become an episode: try again when it is one.
+            raise _NotYetError
+        return last
 
     def annotate(self, metadata: Mapping[str, str]) -> Future[int]:
         """
@@ -211,17 +185,41 @@ class Committer:
 
         return self._do(annotate)
 
-    def _do(self, act: Callable[[], _T]) -> Future[_T]:
+    def _do(
+        self,
+        act: Callable[[], _T],
+        explain: Callable[[StreamrecError, Exception | None], StreamrecError] | None = None,
+    ) -> Future[_T]:
+        """
+        Let the commit thread do something.
+
+        The future is not the job itself: whoever cancels it cannot cancel the work.
+
+        :param act: the work
+        :param explain: makes the error of the future from that of the work, and from its cause if
+            nobody foresaw it
+        """
         result: Future[_T] = Future()
 
         def job() -> None:
+            cause: Exception | None = None
             try:
                 settle(result, act())
+            except _NotYetError:
+                self._jobs.put(job)
+                return
             except StreamrecError as error:
-                settle_error(result, error)
+                known = error
             # An unforeseen error must not end the thread that owns the dataset.
             except Exception as error:  # noqa: BLE001
-                settle_error(result, _unforeseen(error))
+                known, cause = CommitError(f'unexpected error: {error!r}'), error
+            else:
+                return
+            if explain is not None:
+                known = explain(known, cause)
+            elif cause is not None:
+                _log.error('unexpected error', exc_info=cause)
+            settle_error(result, known)
 
         self._jobs.put(job)
         return result
@@ -267,9 +265,7 @@ class Committer:
 
     def flush(self) -> Future[DatasetInfo]:
         """Return the content of the dataset, once all submitted episodes are saved."""
-        result: Future[DatasetInfo] = Future()
-        self._jobs.put(lambda: settle(result, self._writer.info))
-        return result
+        return self._do(lambda: self._writer.info)
 
     def give_up_long_work(self) -> None:
         """
@@ -347,13 +343,10 @@ class Committer:
             row_stamps(take) if self._config.is_per_row else {},
         )
 
-    def _keep_unsaved(
-        self,
-        take: FinishedTake,
-        error: StreamrecError,
-        result: Future[EpisodeSummary],
-        cause: BaseException | None = None,
-    ) -> None:
+    def _unsaved(
+        self, take: FinishedTake, error: StreamrecError, cause: Exception | None
+    ) -> StreamrecError:
+        """Set a take aside that could not be saved, and return the error that says where."""
         # An episode that the user's own limits refuse does not count as lost.
         is_veto = isinstance(error, EpisodeVetoedError)
         self._counts.add(submitted=-1, lost=0 if is_veto else 1)
@@ -362,10 +355,7 @@ class Committer:
         failure = EpisodeVetoedError(message) if is_veto else CommitError(message)
         failure.__cause__ = cause or error
         _log.error('episode not saved: %s', message, exc_info=cause)
-        settle_error(result, failure)
-
-    def _keep(self, take: FinishedTake, result: Future[Path]) -> None:
-        settle(result, self._set_aside(take))
+        return failure
 
     def _set_aside(self, take: FinishedTake) -> Path:
         self._end_encoders(take)
@@ -393,8 +383,3 @@ class Committer:
 
 def _is_whole(video: EncodedVideo) -> bool:
     return video.path is not None and not video.num_spooled
-
-
-def _unforeseen(error: Exception) -> CommitError:
-    _log.error('unexpected error in the commit thread', exc_info=error)
-    return CommitError(f'unexpected error: {error!r}')
