@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""From ROS parameters to the recorder's configuration. Defaults are the configuration's own."""
+"""The recorder's configuration from ROS parameters; its classes define the defaults."""
 
 from __future__ import annotations
 
@@ -49,96 +49,98 @@ _RECORDER = defaults_of(RecorderConfig)
 _OPTIONS = {
     'fps': Spec('fps', _RECORDER['fps'], 'Rows and frames per second', 1, 1000),
     'task': Spec(
-        'task', _RECORDER['task'], 'What the robot is to do, in a sentence', read_only=False
+        'task', _RECORDER['task'], 'What the robot has to do, in one sentence', read_only=False
     ),
     'operator': Spec(
-        'operator', _RECORDER['operator'], 'Who teaches, free text', read_only=False
+        'operator', _RECORDER['operator'], 'Person who teaches, free text', read_only=False
     ),
     'resume': Spec(
         'resume',
         _RECORDER['resume'],
-        'Append to a dataset at root that is of the same kind; false: refuse any dataset there',
+        'true: append to an existing dataset of the same kind; false: refuse any existing dataset',
     ),
     'max_lateness_s': Spec(
         'sync.max_lateness_s',
         _RECORDER['max_lateness_s'],
-        'How long rows wait for a stream that stays behind the others, seconds',
+        'Longest time that rows wait for a stream that lags behind the others, in seconds',
         0.0,
         60.0,
     ),
     'queue_mib': Spec(
         'queue_mib',
         _RECORDER['queue_mib'],
-        'Memory for pictures that wait for encoders, all cameras, MiB',
+        'Memory for the frames of all cameras that wait for an encoder, in MiB',
         1,
         1 << 20,
     ),
     'spill_mib': Spec(
         'spill_mib',
         _RECORDER['spill_mib'],
-        'Room on the disk for pictures that wait for encoders, all cameras, MiB; 0: none',
+        'Disk space for the frames of all cameras that wait for an encoder, in MiB; 0: none',
         0,
         1 << 24,
     ),
     'encode': Spec(
         'encode',
         _RECORDER['encode'],
-        'When pictures are encoded: as they come (streaming) or after the episode (deferred)',
+        'When frames are encoded: as they arrive (streaming) or after the episode (deferred)',
     ),
     'encode_batch_size': Spec(
         'encode_batch_size',
         _RECORDER['encode_batch_size'],
-        'Deferred: encode as soon as so many episodes wait; 0: when the dataset is finalized',
+        'Number of waiting episodes at which deferred encoding starts; 0: it starts when the '
+        'dataset is finalized',
         0,
         1_000_000,
     ),
     'deferred_format': Spec(
         'deferred_format',
         _RECORDER['deferred_format'],
-        f'Deferred: how pictures wait on the disk, {" or ".join(DEFERRED_FORMATS)}',
+        f'How deferred encoding stores the frames on the disk: {" or ".join(DEFERRED_FORMATS)}',
     ),
     'max_pending_episodes': Spec(
         'max_pending_episodes',
         _RECORDER['max_pending_episodes'],
-        'Saved episodes that may be on their way to the disk at once',
+        'Largest number of saved episodes that are being written to the disk at once',
         1,
         100,
     ),
     'save_timeout_s': Spec(
         'save_timeout_s',
         _RECORDER['save_timeout_s'],
-        'How long the encoders may make no progress after a save, seconds',
+        'Longest time after a save that the encoders may make no progress, in seconds',
         1.0,
         86400.0,
     ),
     'on_shutdown': Spec(
         'on_shutdown',
         _RECORDER['on_shutdown'],
-        f'What becomes of a running episode at the end: {" or ".join(ON_SHUTDOWN)}',
+        f'What happens to a running episode at shutdown: {" or ".join(ON_SHUTDOWN)}',
     ),
     'compact_at_finalize': Spec(
         'compact_at_finalize',
         _RECORDER['compact_at_finalize'],
-        "Merge small files up to LeRobot's sizes when the dataset is finalized",
+        "Merge small files up to LeRobot's file sizes when the dataset is finalized",
     ),
     'preroll_s': Spec(
         'preroll_s',
         _RECORDER['preroll_s'],
-        'How much of the time before its start is part of an episode, seconds',
+        'Time before its start that becomes part of an episode, in seconds',
         0.0,
         60.0,
     ),
     'preroll_mib': Spec(
         'preroll_mib',
         _RECORDER['preroll_mib'],
-        'Memory for the pictures of that time, all cameras, MiB; what does not fit is left out',
+        'Memory for the frames of all cameras during preroll_s, in MiB; if it does not suffice, '
+        'the preroll is shorter',
         1,
         1 << 20,
     ),
     'recovery': Spec(
         'recovery',
         _RECORDER['recovery'],
-        f'What becomes of an episode that a crash interrupted: {", ".join(RECOVERIES)}',
+        f'What happens to an episode that a crash interrupted: {", ".join(RECOVERIES)}',
     ),
 }
 _DISK = defaults_of(DiskConfig)
@@ -146,21 +148,21 @@ _DISK_OPTIONS = {
     'reserve_mib': Spec(
         'disk.reserve_mib',
         _DISK['reserve_mib'],
-        'Never recorded into: a running episode is saved when no more is left, MiB',
+        'Disk space that is kept free, in MiB; a running episode is saved when no more is left',
         1,
         1 << 30,
     ),
     'min_start_s': Spec(
         'disk.min_start_s',
         _DISK['min_start_s'],
-        'An episode does not start if the disk lasts for less, seconds',
+        'An episode does not start if the disk would be full sooner than this, in seconds',
         0.0,
         86400.0,
     ),
     'warn_minutes': Spec(
         'disk.warn_minutes',
         _DISK['warn_minutes'],
-        'Warn if the disk lasts for less, minutes',
+        'Warn if the disk will be full sooner than this, in minutes',
         0.0,
         100_000.0,
     ),
@@ -170,52 +172,52 @@ _LIMIT_OPTIONS = {
     'max_repeated_fraction': Spec(
         'limits.max_repeated_fraction',
         _LIMITS['max_repeated_fraction'],
-        "Share of a camera's frames that may repeat the one before; with more, an episode goes to "
-        'quarantine; repeats of a camera that is slower than fps do not count',
+        "Largest share of a camera's frames that may repeat the previous frame; an episode with "
+        'more goes to quarantine; repeats because a camera is slower than fps do not count',
         0.0,
         1.0,
     ),
     'max_skew_ms': Spec(
         'limits.max_skew_ms',
         _LIMITS['max_skew_ms'],
-        "How far a sample may be from its row's instant, milliseconds; beyond, an episode goes to "
-        'quarantine; 0: any; streams whose max_age_s is 0 are left out',
+        'Longest time between a sample and the instant of its row, in milliseconds; an episode '
+        'with more goes to quarantine; 0: no limit; streams whose max_age_s is 0 are exempt',
         0.0,
         1e6,
     ),
 }
-_CLOCK = Spec('sync.clock', '', 'Camera whose pictures are the rows; empty: a grid of rows')
+_CLOCK = Spec('sync.clock', '', 'Camera whose frames are the rows; empty: rows are 1/fps apart')
 _KEY_FIRST = Spec(
     'sync.start_at_key_frame',
     _RECORDER['is_key_first'],
-    'With a clock that sends H.264, H.265 or AV1: row 0 waits for a key frame, so that packets '
-    'are copied',
+    'true: row 0 waits for a key frame of a clock camera that sends H.264, H.265 or AV1, so that '
+    'its packets can be copied',
 )
 _PER_ROW = Spec(
     'provenance.per_row',
     _RECORDER['is_per_row'],
-    'Keep the instant of every row and of what it shows, in .streamrec/row_stamps',
+    'true: store the instants of every row and of its samples in .streamrec/row_stamps',
 )
 _GRAPH_TIMEOUT = Spec(
     'graph_timeout_s',
     30.0,
-    'How long to wait at start for publishers of topics whose type is not set, seconds',
+    'Longest time to wait at the start for a publisher of a topic without a type, in seconds',
     0.0,
     86400.0,
 )
 _PICTURES = (RAW_TYPE, COMPRESSED_TYPE)
 _REPO_ID = Spec('repo_id', '', 'Name of the dataset on the Hub, owner/name')
-_ROOT = Spec('root', '', "Folder of the dataset; empty: LeRobot's own place for repo_id")
+_ROOT = Spec('root', '', "Folder of the dataset; empty: LeRobot's default folder for repo_id")
 _ROBOT_TYPE = Spec('robot_type', '', 'Kind of robot, free text')
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """
-    All that the user has set.
+    All settings of the user.
 
-    :param recorder: for the core
-    :param sources: one for each of its streams, in the same order
+    :param recorder: configuration of the recorder
+    :param sources: one source for each stream of the recorder, in the same order
     :param operating: rules and cues for the operator
     :param teleop: buttons and topics that give commands
     """
@@ -227,7 +229,7 @@ class Settings:
 
     @property
     def action_keys(self) -> frozenset[str]:
-        """Keys of the streams that are the action, or a part of it."""
+        """The keys of the streams that make up the action."""
         return frozenset(
             one.stream.key for one in self.sources if one.stream.feature == ACTION
         )
@@ -236,12 +238,12 @@ class Settings:
 @dataclass(frozen=True, slots=True)
 class GivenSettings:
     """
-    What the parameters say; the types of topics may have to be asked for.
+    The values of the parameters, before the types of topics are looked up in the graph.
 
-    :param cameras: all of them
-    :param vectors: topics of numbers
-    :param options: options of ``RecorderConfig``, streams apart
-    :param graph_timeout_s: how long to wait for publishers whose type must be asked for
+    :param cameras: all cameras
+    :param vectors: all topics of numbers
+    :param options: options of ``RecorderConfig`` other than the streams
+    :param graph_timeout_s: longest time to wait for a publisher of a topic whose type is not set
     :param operating: rules and cues for the operator
     :param teleop: buttons and topics that give commands
     """
@@ -255,11 +257,11 @@ class GivenSettings:
 
     def complete(self, type_of: TypeOf, full_name: Callable[[str], str] = str) -> Settings:
         """
-        Find out what is not said.
+        Look up the types that are not set, and return complete settings.
 
-        :param type_of: tells the types of topics
-        :param full_name: resolves the name of a topic; without it, every name counts as full
-        :raise ConfigError: naming the first parameter that cannot be used
+        :param type_of: function that returns the type of a topic
+        :param full_name: function that resolves a topic name; the default leaves names unchanged
+        :raise ConfigError: if a parameter cannot be used; the error names the first one
         """
         sources = (*self.cameras, *vector_sources(self.vectors, type_of))
         _refuse_two_types(sources, self.teleop, full_name)
@@ -271,7 +273,7 @@ class GivenSettings:
             raise ConfigError(
                 'auto.start_on_motion or auto.save_after_still_s',
                 'set',
-                'they watch the action: set action.topic as well',
+                'these parameters watch the action, so action.topic has to be set too',
             )
         return settings
 
@@ -280,7 +282,7 @@ def read_settings(reader: ParameterReader) -> GivenSettings:
     """
     Read every parameter.
 
-    :raise ConfigError: naming the first that cannot be used
+    :raise ConfigError: if a parameter cannot be used; the error names the first one
     """
     encoder = read_encoder(reader)
     cameras, vectors = read_cameras(reader, encoder), read_vectors(reader)
@@ -309,13 +311,13 @@ def _refuse_two_types(
     sources: Sequence[Source], teleop: TeleopSettings, full_name: Callable[[str], str]
 ) -> None:
     """
-    Refuse to read a topic as two types, which no middleware does in one process.
+    Refuse to read a topic as two types, which no middleware supports in one process.
 
-    :raise ConfigError: naming both
+    :raise ConfigError: if a topic has two types; the error names both parameters
     """
     first: dict[str, tuple[str, tuple[str, ...]]] = {}
     for one in sources:
-        # The publisher decides how a camera is read.
+        # The publisher of a camera decides which of the two image types is read.
         types = _PICTURES if one.stream.is_camera else (one.message_type,)
         topic = full_name(one.stream.topic)
         parameter, others = first.setdefault(topic, (one.parameter, types))
@@ -324,7 +326,7 @@ def _refuse_two_types(
                 f'{one.parameter}.topic',
                 topic,
                 f'{one.parameter} would read it as {types[0]}, but {parameter} reads it as '
-                f'{others[0]}, and a topic has one type',
+                f'{others[0]}, and a topic has only one type',
             )
     gamepad = full_name(teleop.joy_topic)
     if teleop.bindings and gamepad in first and JOY_TYPE not in first[gamepad][1]:
@@ -332,17 +334,17 @@ def _refuse_two_types(
         raise ConfigError(
             'teleop.joy.topic',
             gamepad,
-            f'{parameter} reads it as {others[0]}, and a gamepad publishes {JOY_TYPE}',
+            f'{parameter} reads it as {others[0]}, but a gamepad publishes {JOY_TYPE}',
         )
 
 
 def _clock(name: str, cameras: Sequence[Source]) -> str:
-    """Return the key of the camera that is the clock."""
+    """Return the stream key of the clock camera; empty if the name is empty."""
     if not name:
         return ''
     keys = {source.parameter.partition('.')[2]: source.stream.key for source in cameras}
     if name not in keys:
-        raise ConfigError('sync.clock', name, f'allowed are {", ".join(keys)}, or nothing')
+        raise ConfigError('sync.clock', name, f'allowed are {", ".join(keys)}, or an empty text')
     return keys[name]
 
 
@@ -353,8 +355,8 @@ def _root(root: str, repo_id: str) -> Path:
         raise ConfigError('root', root, 'set root to a folder, or repo_id to owner/name')
     parts = repo_id.split('/')
     if not all(part and part.strip('.') and '\\' not in part for part in parts):
-        raise ConfigError('repo_id', repo_id, 'owner/name is needed')
-    # The order in which LeRobot itself looks.
+        raise ConfigError('repo_id', repo_id, 'a name like owner/name is needed')
+    # LeRobot looks up these variables in the same order.
     home = os.environ.get('HF_HOME') or '~/.cache/huggingface'
     lerobot_home = os.environ.get('HF_LEROBOT_HOME') or f'{home}/lerobot'
     return absolute_path('HF_LEROBOT_HOME', lerobot_home) / repo_id
@@ -362,14 +364,15 @@ def _root(root: str, repo_id: str) -> Path:
 
 def absolute_path(name: str, folder: str) -> Path:
     """
-    Return the whole path of a folder, with ~ for the user's own.
+    Return the absolute path of a folder, with ~ and ~user expanded.
 
-    :param name: the setting that names it, for the error
-    :raise ConfigError: if there is no such user
+    :param name: parameter or variable that names the folder, for the error
+    :param folder: path of the folder
+    :raise ConfigError: if the home folder of the user cannot be determined
     """
     try:
         return Path(folder).expanduser().absolute()
     except RuntimeError as error:
         raise ConfigError(
-            name, folder, "there is no such user's folder: give a path from / on"
+            name, folder, 'there is no home folder of this user: give an absolute path'
         ) from error
