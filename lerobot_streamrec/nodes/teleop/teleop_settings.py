@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""From ROS parameters to buttons and topics that give commands."""
+"""The parameters of the buttons and topics that give commands."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ TRIGGERS = 'teleop.triggers'
 @dataclass(frozen=True, slots=True)
 class TeleopSettings:
     """
-    How an operator gives commands without a keyboard.
+    The ways in which an operator gives commands without a keyboard.
 
     :param joy_topic: topic of the gamepad
-    :param bindings: bindings of its buttons; none: the topic is not subscribed to
-    :param triggers: other topics
+    :param bindings: bindings of the gamepad's buttons; if empty, the topic is not subscribed to
+    :param triggers: other topics that give commands
     :param long_press_s: duration of a long press
     :param debounce_s: longest time that contacts bounce
     """
@@ -51,15 +51,15 @@ _TELEOP = defaults_of(TeleopSettings)
 LONG_PRESS = Spec(
     'teleop.long_press_s',
     _TELEOP['long_press_s'],
-    'How long a button is held for a long press, seconds',
+    'Time for which a button is held in a long press, in seconds',
     0.1,
     60.0,
 )
 DEBOUNCE = Spec(
     'teleop.debounce_s',
     _TELEOP['debounce_s'],
-    'A press so soon after the last one is a bouncing contact, and the same command so soon '
-    'counts once, seconds; 0: none is',
+    'Time within which another press is a bouncing contact, and within which the same command '
+    'counts once, in seconds; 0: every press and command counts',
     0.0,
     10.0,
 )
@@ -67,13 +67,15 @@ DEBOUNCE = Spec(
 
 def refuse_long_bounces(long_press_s: float, debounce_s: float, prefix: str = '') -> None:
     """
-    Refuse contacts that bounce for as long as a long press is.
+    Refuse a debounce time that is not shorter than a long press.
 
+    :param long_press_s: duration of a long press
+    :param debounce_s: longest time that contacts bounce
     :param prefix: prefix of both parameters
-    :raise ConfigError: if they do
+    :raise ConfigError: if the debounce time is too long
     """
     if debounce_s >= long_press_s:
-        why = f'less than {prefix}long_press_s is needed: {long_press_s:g}'
+        why = f'it has to be less than {prefix}long_press_s, which is {long_press_s:g}'
         raise ConfigError(f'{prefix}debounce_s', debounce_s, why)
 
 
@@ -81,7 +83,7 @@ def read_teleop(reader: ParameterReader) -> TeleopSettings:
     """
     Read the parameters that begin with ``teleop``.
 
-    :raise ConfigError: naming the first that cannot be used
+    :raise ConfigError: if a parameter cannot be used; the error names the first one
     """
     topic = read_topic(
         reader, 'teleop.joy', 'Topic of the gamepad, sensor_msgs/Joy', _TELEOP['joy_topic']
@@ -92,7 +94,7 @@ def read_teleop(reader: ParameterReader) -> TeleopSettings:
             Spec(
                 BINDINGS,
                 [],
-                "What the gamepad's buttons mean, such as '0: toggle', '1 long: discard', '4+5: "
+                "Commands of the gamepad's buttons, such as '0: toggle', '1 long: discard', '4+5: "
                 "undo'; empty: no gamepad",
             )
         ),
@@ -109,7 +111,7 @@ def read_teleop(reader: ParameterReader) -> TeleopSettings:
         ),
     )
     if bindings and not topic:
-        raise ConfigError('teleop.joy.topic', topic, f'{BINDINGS} needs the topic of the gamepad')
+        raise ConfigError('teleop.joy.topic', topic, f'{BINDINGS} needs the topic of a gamepad')
     long_press_s, debounce_s = reader.read(LONG_PRESS), reader.read(DEBOUNCE)
     refuse_long_bounces(long_press_s, debounce_s, 'teleop.')
     return TeleopSettings(topic, bindings, triggers, long_press_s, debounce_s)
