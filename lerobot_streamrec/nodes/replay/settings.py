@@ -31,36 +31,42 @@ _ROOT = Spec('root', '', 'Folder of the dataset')
 _EPISODE = Spec(
     'episode',
     -1,
-    'Number of the episode; less than 0: from the end, -1 is the last',
+    'Number of the episode; negative numbers count from the end, -1 is the last one',
     -(2**31),
     2**31,
 )
-_RATE = Spec('rate', 1.0, 'How much faster than recorded', 0.01, 100.0)
-_LOOP = Spec('loop', False, 'Begin anew at the end, until the process is asked to end')
-_PREFIX = Spec('topics_prefix', '', 'Put before the name of every topic, such as /replay')
-_STREAMS = Spec('streams', [], 'What to replay: features, or their last parts; empty: all')
-_LEAD = Spec('lead_s', 0.0, 'How long row 0 is repeated before the episode, seconds', 0.0, 3600.0)
-_HOLD = Spec(
-    'hold_last_s', 0.0, 'How long the last row is repeated after it, seconds', 0.0, 3600.0
+_RATE = Spec('rate', 1.0, 'Speed relative to the recording', 0.01, 100.0)
+_LOOP = Spec('loop', False, 'true: start again at the end of the episode, until asked to end')
+_PREFIX = Spec('topics_prefix', '', 'Prefix of the name of every topic, such as /replay')
+_STREAMS = Spec('streams', [], 'Features to replay, by key or by the last part of it; empty: all')
+_LEAD = Spec(
+    'lead_s', 0.0, 'How long row 0 is repeated before the episode, in seconds', 0.0, 3600.0
 )
-_FORCE = Spec('force', False, 'Publish on topics that somebody else publishes too')
+_HOLD = Spec(
+    'hold_last_s',
+    0.0,
+    'How long the last row is repeated after the episode, in seconds',
+    0.0,
+    3600.0,
+)
+_FORCE = Spec('force', False, 'true: publish even if other nodes publish on the same topics')
 
 
 @dataclass(frozen=True, slots=True)
 class ReplaySettings:
     """
-    All that can be set.
+    The settings of a replay.
 
-    :param root: the dataset's folder
-    :param episode: its number; less than 0: from the end
+    :param root: folder of the dataset
+    :param episode: number of the episode; negative numbers count from the end
     :param rate: speed relative to the recording
-    :param is_endless: True: the episode begins anew at its end
+    :param is_endless: True if the episode starts again at its end
     :param stamp: ``NOW`` or ``RECORDED``
-    :param prefix: text before the name of every topic
-    :param streams: keys of features, or their last parts; empty: all
+    :param prefix: prefix of the name of every topic
+    :param streams: keys of features, or the last parts of keys; empty: all
     :param lead_s: time for which row 0 is repeated before the episode
-    :param hold_last_s: time for which the last row is repeated after it
-    :param is_forced: True: topics may be shared with other publishers
+    :param hold_last_s: time for which the last row is repeated after the episode
+    :param is_forced: True if topics may be shared with other publishers
     """
 
     root: Path
@@ -79,7 +85,7 @@ def read_replay_settings(reader: ParameterReader) -> ReplaySettings:
     """
     Read every parameter.
 
-    :raise ConfigError: naming the first that cannot be used
+    :raise ConfigError: if a parameter cannot be used; the error names the first one
     """
     root: str = reader.read(_ROOT)
     settings = {
@@ -91,7 +97,8 @@ def read_replay_settings(reader: ParameterReader) -> ReplaySettings:
             'stamp',
             NOW,
             _STAMPS,
-            'Stamps: those of the replay (now), or those of the recording, with /clock (recorded)',
+            'Stamps of the messages: the present time (now), or the recorded stamps, with the '
+            'recorded time on /clock (recorded)',
         ),
         'prefix': reader.read(_PREFIX),
         'streams': tuple(filter(None, reader.read(_STREAMS))),

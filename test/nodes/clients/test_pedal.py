@@ -303,7 +303,10 @@ def test_a_device_that_is_not_there_is_waited_for(caplog):
         ({'bindings': ['9999: toggle']}, "'9999' is no key"),
         ({'bindings': ['KEY_B: tuggle']}, 'did you mean toggle'),
         ({'bindings': ['KEY_B: undo', '48: save']}, 'is bound already: KEY_B: undo'),
-        ({'debounce_s': 0.9}, 'debounce_s is 0.9: it has to be less than long_press_s, which is 0.8'),
+        (
+            {'debounce_s': 0.9},
+            'debounce_s is 0.9: it has to be less than long_press_s, which is 0.8',
+        ),
     ],
 )
 def test_parameters_that_cannot_be_used_are_refused(values, why):

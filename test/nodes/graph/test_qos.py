@@ -77,8 +77,8 @@ def test_a_pair_that_cannot_work_is_named():
         asked, TYPE, [offer(BEST_EFFORT), offer(RELIABLE, 'std_msgs/msg/Float64', 'other')]
     )
     assert problems == [
-        '/driver offers BEST_EFFORT, VOLATILE, which is not compatible with the requested RELIABLE, '
-        'VOLATILE (ERROR: Best effort publisher and reliable subscription)',
+        '/driver offers BEST_EFFORT, VOLATILE, which is not compatible with the requested '
+        'RELIABLE, VOLATILE (ERROR: Best effort publisher and reliable subscription)',
         f'/other publishes std_msgs/msg/Float64, not {TYPE}',
     ]
 
