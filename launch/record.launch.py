@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Start the recorder, separately from the drivers of the robot."""
+"""Start the recorder alongside the drivers of a robot."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ OVERRIDES: dict[str, tuple[Callable[[str], Any], str]] = {
     'root': (verbatim, "Folder of the dataset; if not set, LeRobot's default folder for repo_id"),
     'repo_id': (verbatim, 'Name of the dataset on the Hub, owner/name'),
     'task': (verbatim, 'What the robot has to do, in one sentence'),
-    'operator': (verbatim, 'Person who teaches, free text'),
+    'operator': (verbatim, 'Name of the person who teaches, free text'),
     'robot_type': (verbatim, 'Kind of robot, free text'),
     'fps': (number, 'Rows and frames per second'),
     'resume': (flag, 'true: append to an existing dataset of the same kind; false: refuse it'),

@@ -213,7 +213,10 @@ class EpisodeServices:
         changed = [one for one in parameters if one.value != values[one.name]]
         if any(one.name == USE_SIM_TIME for one in changed):
             # Arrival stamps would suddenly come from another clock.
-            reason = f'{USE_SIM_TIME} is fixed while the recorder runs: restart it to change this'
+            reason = (
+                f'{USE_SIM_TIME} is fixed while the recorder runs: restart the recorder to '
+                'change it'
+            )
             return SetParametersResult(successful=False, reason=reason)
         for parameter in parameters:
             if parameter.name in setters:

@@ -52,7 +52,10 @@ _OPTIONS = {
         'task', _RECORDER['task'], 'What the robot has to do, in one sentence', read_only=False
     ),
     'operator': Spec(
-        'operator', _RECORDER['operator'], 'Person who teaches, free text', read_only=False
+        'operator',
+        _RECORDER['operator'],
+        'Name of the person who teaches, free text',
+        read_only=False,
     ),
     'resume': Spec(
         'resume',

@@ -178,7 +178,7 @@ class Keyboard:
         note = self.note or ''
         if key in (ENTER, ESCAPE):
             self.note, text = None, note.strip()
-            # Without this, the key that ends the note could count as a held key.
+            # If this key is held down, its repetitions must not count as commands.
             self._last_key = (key, now_s)
             return self._send(f'note {text}', now_s) if key == ENTER and text else []
         if key == BACKSPACE:

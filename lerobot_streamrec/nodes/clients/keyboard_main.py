@@ -42,7 +42,7 @@ Controls a running recorder with keys, and shows its state. It needs a terminal,
   n      type a note
   q      quit; the recorder keeps running
 
-  recorder:=NAME  node of the recorder (default: episode); a relative name is in this namespace
+  recorder:=NAME  node of the recorder (default: episode), in this node's namespace if relative
 """
 _NO_TERMINAL = """\
 keyboard: needs a terminal for its keys and its screen, but {0} is none: run it in a terminal

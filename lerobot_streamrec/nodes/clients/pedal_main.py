@@ -39,7 +39,7 @@ terminal.
   long_press_s:=0.8  how long a key is held in a long press, in seconds
   debounce_s:=0.25   a press this soon after a press or release is a bouncing contact, in seconds
   grab:=true         no other program receives the keys of the device
-  recorder:=NAME     node of the recorder (default: episode); a relative name is in this namespace
+  recorder:=NAME     node of the recorder (default: episode), in this node's namespace if relative
 """
 
 

@@ -218,7 +218,7 @@ class Replay:
         return True
 
     def _show(self, step: Step) -> bool:
-        """Publish a row in the order of its samples; return False if the replay should end."""
+        """Publish the samples of a row by instant, numbers first; return False if asked to end."""
         row_began_ns = time.monotonic_ns()
         topics = sorted(
             self._topics.values(),
