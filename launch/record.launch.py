@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Start the recorder beside a robot's own drivers."""
+"""Start the recorder alongside the drivers of a robot."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ SHARE = get_package_share_directory('lerobot_streamrec')
 
 
 def verbatim(text: str) -> ParameterValue:
-    """Keep a text as it is: launch reads texts as YAML, and a task may hold a colon."""
+    """Keep a text unchanged; launch would parse it as YAML, and a task may contain a colon."""
     return ParameterValue(text, value_type=str)
 
 
 def number(text: str) -> int:
-    """Read a launch argument that is a whole number."""
+    """Parse a launch argument that is a whole number."""
     if not (text.isascii() and text.removeprefix('-').isdigit()):
         raise ValueError('a whole number is needed')
     return int(text)
 
 
 def flag(text: str) -> bool:
-    """Read a launch argument that is true or false."""
+    """Parse a launch argument that is true or false."""
     if text.lower() in ('true', '1'):
         return True
     if text.lower() in ('false', '0'):
@@ -53,7 +53,7 @@ def flag(text: str) -> bool:
 
 
 def file(text: str) -> str:
-    """Read a launch argument that names a file; launch only warns of one that is not there."""
+    """Parse the path of a file that has to exist; launch itself would only warn."""
     path = os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111
     if not os.path.isfile(path):  # noqa: PTH113
         raise ValueError(f'there is no file {path}')
@@ -61,65 +61,66 @@ def file(text: str) -> str:
 
 
 def file_or_none(text: str) -> str:
-    """Read a launch argument that names a file, or says that there is none."""
+    """Parse the path of a file that has to exist, or `none`."""
     # A command line cannot set an argument to nothing: launch calls `name:=` malformed.
     return '' if text.lower() in ('', 'none') else file(text)
 
 
 def level(text: str) -> str:
-    """Read a launch argument that is a log level, or one with the name of a logger before it."""
+    """Parse a log level, or the name of a logger, `:=` and a log level."""
     if text.rpartition(':=')[2].lower() not in LEVELS:
         raise ValueError(f'allowed are {", ".join(LEVELS)}')
     return text
 
 
 LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
-# Fast DDS 3 (Kilted and later) and Fast DDS 2 (Jazzy and earlier).
+# The variables of Fast DDS 3 (Kilted and later) and of Fast DDS 2 (Jazzy and earlier).
 PROFILE_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 
-# Passed on as parameters if set; otherwise the parameter file decides.
+# Arguments that override parameters if they are set. Otherwise the parameter file decides.
 OVERRIDES: dict[str, tuple[Callable[[str], Any], str]] = {
-    'root': (verbatim, "Folder of the dataset; LeRobot's own place for repo_id if not set"),
+    'root': (verbatim, "Folder of the dataset; if not set, LeRobot's default folder for repo_id"),
     'repo_id': (verbatim, 'Name of the dataset on the Hub, owner/name'),
-    'task': (verbatim, 'What the robot is to do, in a sentence'),
+    'task': (verbatim, 'What the robot has to do, in one sentence'),
     'operator': (verbatim, 'Name of the person who teaches, free text'),
     'robot_type': (verbatim, 'Kind of robot, free text'),
     'fps': (number, 'Rows and frames per second'),
-    'resume': (flag, 'true: append to a dataset that exists; false: refuse it'),
+    'resume': (flag, 'true: append to an existing dataset of the same kind; false: refuse it'),
     'use_sim_time': (flag, 'true: use the time on /clock; false: use system time'),
 }
 
 
-# Options of `ros2 launch`, which it hands on as arguments.
+# Options of `ros2 launch` that it passes on as launch arguments.
 LAUNCH_OPTIONS = ('launch-prefix', 'launch-prefix-filter')
 
-# Arguments that are not parameters of the recorder: default and description.
+# The default and the description of the arguments that are not parameters of the recorder.
 OWN = {
     'params_file': (
         os.path.join(SHARE, 'config', 'record.yaml'),  # noqa: PTH118
-        'Parameters of the node episode: cameras, state, action, encoder',
+        'Parameter file of the node episode: cameras, state, action, encoder',
     ),
-    'namespace': ('', 'Namespace of the node episode, and of topics without a leading slash'),
+    'namespace': ('', 'Namespace of the node episode and of topics without a leading slash'),
     'log_level': ('info', f'Log level of the recorder: {", ".join(LEVELS)}'),
     'fastdds_profile': (
         next(filter(None, map(os.environ.get, PROFILE_VARIABLES)), '')
         or os.path.join(SHARE, 'config', 'fastdds_images.xml'),  # noqa: PTH118
-        'Fast DDS profile with room for pictures; none: no profile',
+        'Fast DDS profile with shared memory for images; none: no profile',
     ),
     'end_with_launch': (
         'true',
-        'true: the recorder ends in order when the launch is gone, however it ended',
+        'true: the recorder shuts down in order when the launch process has ended, even if killed',
     ),
 }
 
 
 def refuse_unknown(given: Sequence[str]) -> None:
     """
-    Refuse arguments that nobody reads; launch itself takes any.
+    Refuse unknown arguments, which launch itself would accept.
 
-    Those of a launch that includes this file are its own affair.
+    If another launch file includes this one, its arguments are not checked.
 
-    :param given: the launch's command line, each ``name:=value``
+    :param given: command line of the launch, each argument as ``name:=value``
+    :raise ValueError: if an argument is unknown
     """
     file_name = os.path.basename(__file__)  # noqa: PTH119
     if not any(os.path.basename(word) == file_name for word in sys.argv):  # noqa: PTH119
@@ -133,7 +134,7 @@ def refuse_unknown(given: Sequence[str]) -> None:
 
 
 def recorder(context: LaunchContext) -> list[Any]:
-    """Describe the recorder's process by the launch's arguments."""
+    """Return the recorder's node action, made from the launch arguments."""
     refuse_unknown(context.argv)
 
     def argument(name: str, read: Callable[[str], Any] = str) -> Any:
@@ -149,26 +150,26 @@ def recorder(context: LaunchContext) -> list[Any]:
     ]
     profile = argument('fastdds_profile', file_or_none)
     environment = dict.fromkeys(PROFILE_VARIABLES, profile) if profile else {}
-    # SIGTERM or a kill of launch alone would leave the recorder behind.
+    # If only launch is killed or receives SIGTERM, the recorder would keep running.
     end_with = ['--end-with', str(os.getpid())] if argument('end_with_launch', flag) else []
     return [
         Node(
             package='lerobot_streamrec',
             executable='record',
-            # None leaves the namespace to a launch file that includes this one.
+            # With None, a launch file that includes this one decides the namespace.
             namespace=argument('namespace') or None,
             output='screen',
             parameters=parameters,
             additional_env=environment,
             arguments=[*end_with, '--ros-args', '--log-level', argument('log_level', level)],
-            # The recorder itself ends within 10 s of SIGINT; nobody should kill it before.
+            # The recorder shuts down within 10 s of SIGINT, and must not be killed earlier.
             sigterm_timeout='15',
         )
     ]
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return the arguments and the recorder."""
+    """Return the launch description with the arguments and the recorder."""
     declared = {**OWN, **{name: ('', text) for name, (_, text) in OVERRIDES.items()}}
     return LaunchDescription(
         [

@@ -66,7 +66,7 @@ def session() -> View:
     """Return what the picture shows."""
     keyboard = Keyboard('keyboard')
     keyboard.events.extend(_EVENTS)
-    message = 'the encoder of observation.images.wrist is behind: 41 pictures wait'
+    message = 'the encoder of observation.images.wrist is behind: 41 frames queued'
     return View('/episode', 0.0, Status(_VALUES, 1, message, NOW_S), True, keyboard)
 
 

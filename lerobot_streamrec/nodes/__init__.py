@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-The ROS shell: nodes, services, topics and parameters around the recorder.
+The ROS layer: nodes, services, topics and parameters around the recorder.
 
-It decides nothing that the recorder could decide without ROS.
+Decisions that need no ROS are made in the recorder, not here.
 """

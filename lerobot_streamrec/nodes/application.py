@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Nodes, recorder and executor of one process, from start to orderly end."""
+"""The nodes, recorder and executor of the process, from the start to the shutdown."""
 
 from __future__ import annotations
 
@@ -50,21 +50,21 @@ EXIT_LOST = 1
 EXIT_CONFIG = 2
 EXIT_BUG = 3
 
-# Together below the 10 s that launch and service managers grant before they kill.
+# All waits together stay below the 10 s after which launch and service managers kill a process.
 _END_TIMEOUT_S = 7.0
 _STOP_TIMEOUT_S = 1.0
 _POLL_S = 0.2
-# Between looks at who publishes: discovery itself takes up to three seconds.
+# The period at which subscribers look for publishers. Discovery itself takes up to 3 s.
 _LOOK_PERIOD_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """
-    How a run ended.
+    The outcome of a run.
 
-    :param exit_status: for the process
-    :param is_thread_left: True if a thread could not be ended
+    :param exit_status: exit status for the process
+    :param is_thread_left: True if a thread is still running
     """
 
     exit_status: int
@@ -73,10 +73,10 @@ class Outcome:
 
 def run(arguments: list[str], stop: StopSignals) -> Outcome:
     """
-    Record until asked to stop.
+    Record until the process is asked to stop.
 
     :param arguments: command line with `--ros-args`
-    :param stop: tells when
+    :param stop: requests to stop
     """
     keep_large_buffers()
     try:
@@ -107,14 +107,14 @@ def _run_node(node: Node, stop: StopSignals, hint: str) -> Outcome:
         log.fatal(f'cannot start: {error}{hint if isinstance(error, ConfigError) else ""}')
         return Outcome(EXIT_CONFIG, _is_thread_left())
     except Exception as error:  # noqa: BLE001
-        log.fatal(f'cannot start, please report it: {error!r}')
+        log.fatal(f'cannot start: unexpected error, please report it: {error!r}')
         return Outcome(EXIT_BUG, _is_thread_left())
     try:
         application = _Application(node, settings, recorder)
-    # The dataset is open and a thread waits for episodes: without this the process would not end.
+    # The dataset is open and the recorder's threads run, so the process would not end by itself.
     except Exception as error:  # noqa: BLE001
         recorder.close(_STOP_TIMEOUT_S)
-        log.fatal(f'cannot start, please report it: {error!r}')
+        log.fatal(f'cannot start: unexpected error, please report it: {error!r}')
         return Outcome(EXIT_BUG, _is_thread_left())
     return application.run(stop)
 
@@ -135,7 +135,7 @@ def _is_thread_left() -> bool:
 
 
 class _Application:
-    """The running process. The recorder belongs to the executor's thread while that runs."""
+    """The running process. The executor's thread owns the recorder as long as it runs."""
 
     def __init__(self, node: Node, settings: Settings, recorder: Recorder) -> None:
         self._node = node
@@ -159,7 +159,7 @@ class _Application:
         streams = [source.stream for source in settings.sources]
         topics = ', '.join(f'{one.key} ({one.topic})' for one in streams)
         there = recorder.status().num_saved
-        dataset = f'is appended to: it has {there} episodes' if there else 'is new'
+        dataset = f'exists and is appended to; saved episodes: {there}' if there else 'is new'
         self._log.info(f'listening to {topics}; the dataset at {root} {dataset}')
 
     def _sink(self, settings: Settings, recorder: Recorder) -> Sink:
@@ -178,7 +178,7 @@ class _Application:
             self._readiness.look(self._services.machine.blockers(), time.monotonic())
 
     def run(self, stop: StopSignals) -> Outcome:
-        """Spin until asked to stop, then end everything in order."""
+        """Spin until the process is asked to stop, then shut everything down in order."""
         self._thread.start()
         while not stop.wait(_POLL_S):
             if not self._thread.is_alive():
@@ -189,14 +189,14 @@ class _Application:
         try:
             while not self._ended.is_set():
                 self._executor.spin_once()
-        # The thread's entry: the main thread ends the process, loudly and in order.
+        # Nothing above this frame catches errors. The main thread logs this one and shuts down.
         except BaseException as error:  # noqa: BLE001
             self._error = error
 
     def _end(self) -> Outcome:
         deadline_s = time.monotonic() + _END_TIMEOUT_S
         if self._thread.is_alive():
-            # The executor goes on meanwhile, so that a save under way is still answered.
+            # The executor keeps spinning so that callers still get the answer to a running save.
             self._executor.create_task(self._end_recorder)
             self._executor.wake()
             self._thread.join(max(0.0, deadline_s - time.monotonic()))
@@ -204,8 +204,8 @@ class _Application:
         self._executor.wake()
         self._thread.join(_STOP_TIMEOUT_S)
         is_complete = self._recorder.close(max(0.5, deadline_s - time.monotonic()))
-        # rclpy takes apart what a thread that still spins is using, which would end in an error of
-        # that thread. A thread that does not end is left to the end of the process.
+        # Shutting down rclpy objects that a spinning thread still uses would raise an error in
+        # that thread. A thread that does not end is left running until the process ends.
         if not self._thread.is_alive():
             self._executor.shutdown(timeout_sec=_STOP_TIMEOUT_S)
             for subscriber in self._subscribers:

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The node `episode`: services, commands, task, status."""
+"""The node `episode`: its services, commands, task and status."""
 
 from __future__ import annotations
 
@@ -64,19 +64,19 @@ SERVICES = (
 
 _STATUS_PERIOD_S = 0.5
 _DIAGNOSTICS_EVERY = 2
-# Automatic episodes are as exact as this.
+# The precision with which automatic episodes begin and end.
 _AUTOMATIC_PERIOD_S = 0.05
 _CUES_END_S = 1.0
 
 
 class EpisodeServices:
     """
-    The operator's side of the recorder: translates what comes by ROS. Owned by the executor.
+    The operator's ROS interface to the recorder. Owned by the executor's thread.
 
     :param node: the node `episode`
-    :param settings: the recorded topics, and the ways to drive the recorder
-    :param recorder: carries the verbs out
-    :param subscribers: one for each stream
+    :param settings: settings of the node
+    :param recorder: recorder that carries out the commands
+    :param subscribers: one subscriber for each stream
     """
 
     def __init__(
@@ -97,14 +97,14 @@ class EpisodeServices:
         self._cues = Cues(settings.operating.cues)
         self._room = OperatorRoom(node, subscribers, self._namesakes, self._cues, self._collect)
         self.machine = EpisodeMachine(recorder, settings.operating.rules, self._room)
-        # A save that waits for the disk must not keep other callbacks waiting.
+        # While a save waits for the disk, other callbacks must run.
         group = ReentrantCallbackGroup()
         for verb in SERVICES:
             serve: Any = partial(self._serve, verb)
             node.create_service(Trigger, f'~/{verb.value}', serve, callback_group=group)
         self._topics = [
             HeardTopic(node, String, '~/task', self._on_task, is_latched=True),
-            # Texts from before the start of this recorder belong to other episodes.
+            # Latched texts from before this recorder started belong to other episodes.
             *(
                 HeardTopic(
                     node, String, f'~/{name}', partial(self._on_said, verb), is_latched=False
@@ -120,7 +120,7 @@ class EpisodeServices:
         node.add_on_set_parameters_callback(self._on_parameters)
         self._status = node.create_publisher(DiagnosticStatus, STATUS_TOPIC, LATCHED)
         self._diagnostics = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        # The wall goes on when simulated time stands still.
+        # A steady clock keeps the timers running while simulated time stands still.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         node.create_timer(_STATUS_PERIOD_S, self._tick, clock=steady)
         if settings.operating.rules.automatic.is_on:
@@ -141,10 +141,10 @@ class EpisodeServices:
 
     def give(self, text: str, source: str) -> None:
         """
-        Carry out what somebody pressed, said or published.
+        Carry out a command from a button, a trigger or a topic.
 
-        :param text: a command
-        :param source: name of the sender, for people
+        :param text: the command
+        :param source: name of the sender, for people to read
         """
         self._answered(self.machine.hear(text, source))
 
@@ -170,7 +170,7 @@ class EpisodeServices:
         self.give(text, sender or self._senders())
 
     def _senders(self) -> str:
-        """Name the publishers of commands: the middleware does not say which of them it was."""
+        """Return the names of all publishers, as the middleware does not identify the sender."""
         names = sorted({node_of(one) for one in self._commands.offers()})
         return ' or '.join(names) or 'command topic'
 
@@ -179,14 +179,14 @@ class EpisodeServices:
         self._answered(self.machine.carry_out(Command(verb, message.data), source))
 
     async def _wait_for(self, future: Future[Any]) -> Any:
-        """Wait for another thread's result while the executor goes on; raises its error."""
+        """Wait for another thread's result while the executor spins; raise that thread's error."""
         executor = self._node.executor
         assert executor is not None
         arrived: rclpy.task.Future = rclpy.task.Future(executor=executor)
 
         def wake(_future: Future[Any]) -> None:
             arrived.set_result(None)
-            # Without this the executor sleeps on until some other message comes.
+            # Otherwise the executor would sleep until the next message arrives.
             executor.wake()
 
         future.add_done_callback(wake)
@@ -201,7 +201,7 @@ class EpisodeServices:
     # --- task and status -----------------------------------------------------------------------
 
     def _on_task(self, message: String, _info: MessageInfo) -> None:
-        # The parameter shows it, and tells the recorder.
+        # The parameter shows the task to users, and its callback passes the task to the recorder.
         self._node.set_parameters([Parameter('task', value=message.data.strip())])
 
     def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
@@ -212,8 +212,11 @@ class EpisodeServices:
         values = {one.name: self._node.get_parameter(one.name).value for one in parameters}
         changed = [one for one in parameters if one.value != values[one.name]]
         if any(one.name == USE_SIM_TIME for one in changed):
-            # Stamps of arrival would go on in the time of another clock.
-            reason = f'{USE_SIM_TIME} is fixed while the recorder runs: end it, and start it anew'
+            # Arrival stamps would suddenly come from another clock.
+            reason = (
+                f'{USE_SIM_TIME} is fixed while the recorder runs: restart the recorder to '
+                'change it'
+            )
             return SetParametersResult(successful=False, reason=reason)
         for parameter in parameters:
             if parameter.name in setters:

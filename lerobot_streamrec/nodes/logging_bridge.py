@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The core logs through the standard library; this hands it to the ROS log."""
+"""The bridge from the logging module, which the core uses, to the ROS log."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from typing import Any
 
 class RosLogHandler(logging.Handler):
     """
-    Forwards records to a node's logger.
+    A handler that forwards log records to the logger of a node.
 
-    :param logger: logger of rclpy
+    :param logger: rclpy logger
     """
 
     def __init__(self, logger: Any) -> None:
@@ -31,7 +31,7 @@ class RosLogHandler(logging.Handler):
         self._logger = logger
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Forward one record. rclpy wants a line of source for each severity."""
+        """Forward one record; rclpy requires a separate call site for each severity."""
         text = self.format(record)
         if record.levelno >= logging.ERROR:
             self._logger.error(text)
@@ -44,7 +44,7 @@ class RosLogHandler(logging.Handler):
 
 
 def install(logger: Any) -> None:
-    """Send everything that the package logs to a node's logger, and nowhere else."""
+    """Send all log records of the package to the logger of a node, and nowhere else."""
     package = logging.getLogger('lerobot_streamrec')
     package.handlers = [RosLogHandler(logger)]
     package.setLevel(logging.DEBUG)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The state machine's connection to the graph: it asks here, and its events go out here."""
+"""The connection between the episode machine and the ROS graph."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ _EVENTS = QoSProfile(
 
 class OperatorRoom(Surroundings):
     """
-    Where the operator's side of the node meets the graph. Owned by the executor's thread.
+    The surroundings of the episode machine in a ROS node. Owned by the executor's thread.
 
     :param node: the node `episode`
-    :param subscribers: one for each stream
-    :param namesakes: knows of other recorders of this name
+    :param subscribers: one subscriber for each stream
+    :param namesakes: watch for other recorders with the same name
     :param cues: bell or voice for an operator who looks at the robot
     :param collect: function to call in the executor's thread after ``wake``
     """
@@ -68,18 +68,18 @@ class OperatorRoom(Surroundings):
         self._events = node.create_publisher(String, EVENTS_TOPIC, _EVENTS)
 
     def obstacle(self) -> str | None:
-        """Say whether another recorder has this one's name; None: it is not known yet."""
+        """Return an error if another recorder has the same name; None if that is not known yet."""
         before, self._told = self._told, self._namesakes.look()
         if self._told and self._told != before:
             self._log.error(self._told)
         return self._told if self._told or self._namesakes.is_settled() else None
 
     def read_waiting(self) -> None:
-        """Read the messages that have arrived: they belong to the episode that ends now."""
+        """Read the messages that have arrived, since they belong to the episode that is ending."""
         read_in_order(self._subscribers)
 
     def hint(self, error: StreamrecError) -> str:
-        """Say who publishes the topics without messages, and what keeps them from being heard."""
+        """Return the number of publishers of each silent topic, and why they cannot be heard."""
         if not isinstance(error, StreamsNotReadyError):
             return ''
         hints = [
@@ -90,20 +90,20 @@ class OperatorRoom(Surroundings):
         return f' ({"; ".join(hints)})' if hints else ''
 
     def advice(self, summary: EpisodeSummary) -> list[str]:
-        """Return what helps against messages that were lost in transport."""
+        """Return advice against the loss of messages in transport."""
         lossy = [one for one in self._subscribers if one.key in summary.lossy]
         return [text for text in dict.fromkeys(one.loss_advice for one in lossy) if text]
 
     def note_task(self, task: str) -> None:
-        """Show the task that a command has set as the parameter as well."""
+        """Set the parameter `task` to the task that a command has set."""
         self._node.set_parameters([Parameter('task', value=task)])
 
     def publish(self, event: Event) -> None:
-        """Tell everybody, and write it to the log."""
+        """Publish an event, give the operator a cue, and log the event."""
         self._events.publish(String(data=event.as_json(time.time())))
         self._cues.tell(event)
         if event.verb == FAILED:
-            # The log has said so already, at that very moment.
+            # The failure was logged when it happened.
             return
         text = f'{event.message} ({event.source})'
         if event.success:
@@ -112,9 +112,9 @@ class OperatorRoom(Surroundings):
             self._log.error(text)
 
     def wake(self) -> None:
-        """Have what has ended in another thread dealt with; any thread."""
+        """Schedule ``collect`` in the executor's thread. Any thread may call this."""
         executor = self._node.executor
         if executor is not None:
             executor.create_task(self._collect)
-            # Without this the executor sleeps on until some other message comes.
+            # Otherwise the executor would sleep until the next message arrives.
             executor.wake()

@@ -12,10 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-The executable `record`: reads the parameters, puts everything together, ends in order.
+The executable `record`: it records the topics that its parameters name.
 
 Exit status: 0 if nothing was lost, 1 if an episode that should have been saved was lost, 2 if
-the configuration or the dataset cannot be used, 3 after an error that nobody foresaw.
+the configuration or the dataset cannot be used, 3 after an unexpected error.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from lerobot_streamrec.nodes.graph.stop_signals import Launcher, StopSignals
 HELP = f"""\
 usage: record [--end-with PID] [--ros-args [-p NAME:=VALUE ...] [--params-file FILE] ...]
 
-Records LeRobot v3.0 datasets from camera, state and action topics. Everything is set by ROS
-parameters of the node `episode`; config/record.yaml of this package describes all of them.
+Records LeRobot v3.0 datasets from camera, state and action topics. All settings are ROS
+parameters of the node `episode`; config/record.yaml in this package describes all of them.
 
   {record_command('my_robot.yaml')}
   ros2 run lerobot_streamrec keyboard
 
-  --end-with PID   end in order, as at SIGINT, when the process PID above this one has ended
+  --end-with PID   shut down as after SIGINT when the parent or ancestor process PID has ended
 """
 _END_WITH = '--end-with'
 
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     Record until SIGINT, SIGTERM or SIGHUP.
 
     :param arguments: command line without the program's name; None: the process's own
-    :return: exit status, see the top of this module
+    :return: exit status, as described at the top of this module
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments and arguments[0] in ('-h', '--help'):
@@ -55,12 +55,12 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments and arguments[0] == _END_WITH:
         number = arguments[1] if len(arguments) > 1 else ''
         if not number.isascii() or not number.isdigit():
-            print(f'{_END_WITH} {number}: the number of a process is needed', file=sys.stderr)
+            print(f'{_END_WITH} {number}: a process id is needed, a whole number', file=sys.stderr)
             return EXIT_CONFIG
         launcher, arguments = Launcher(int(number)), arguments[2:]
     stop = StopSignals(launcher)
     try:
-        # Slow imports come after the signal handlers are in place.
+        # The imports are slow, so the signal handlers are installed first.
         from lerobot_streamrec.nodes.application import run
     except ImportError as error:
         print(f'record: cannot start: {missing_package(error)}', file=sys.stderr)
@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     if status.is_thread_left:
-        # An encoder that hangs in a library cannot be ended any other way.
+        # An encoder that hangs in a library can be stopped in no other way.
         os._exit(status.exit_status)
     return status.exit_status
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""From ROS parameters to the recorder's configuration. Defaults are the configuration's own."""
+"""The recorder's configuration from ROS parameters; its classes define the defaults."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ from lerobot_streamrec.recording.config import DiskConfig, Limits, RecorderConfi
 from lerobot_streamrec.recording.operating.config import AutomaticConfig, OperatingConfig
 from lerobot_streamrec.recording.operating.cues import CuesConfig
 
-_CLOCK = Option('sync.clock', '', 'Camera whose pictures are the rows; empty: a grid of rows')
+_CLOCK = Option('sync.clock', '', 'Camera whose frames are the rows; empty: rows are 1/fps apart')
 _GRAPH_TIMEOUT = Option(
     'graph_timeout_s',
     30.0,
-    'How long to wait at start for publishers of topics whose type is not set, seconds',
+    'Longest time to wait at the start for a publisher of a topic without a type, in seconds',
     0.0,
     86400.0,
 )
 _PICTURES = (RAW_TYPE, COMPRESSED_TYPE)
 _REPO_ID = Option('repo_id', '', 'Name of the dataset on the Hub, owner/name')
-_ROOT = Option('root', '', "Folder of the dataset; empty: LeRobot's own place for repo_id")
+_ROOT = Option('root', '', "Folder of the dataset; empty: LeRobot's default folder for repo_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,10 @@ class OperatingSettings:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """
-    All that the user has set.
+    All settings of the user.
 
-    :param recorder: for the core
-    :param sources: one for each of its streams, in the same order
+    :param recorder: configuration of the recorder
+    :param sources: one source for each stream of the recorder, in the same order
     :param operating: rules and cues for the operator
     :param teleop: buttons and topics that give commands
     """
@@ -83,7 +83,7 @@ class Settings:
 
     @property
     def action_keys(self) -> frozenset[str]:
-        """Keys of the streams that are the action, or a part of it."""
+        """The keys of the streams that make up the action."""
         return frozenset(
             one.stream.key for one in self.sources if one.stream.feature == ACTION
         )
@@ -92,12 +92,12 @@ class Settings:
 @dataclass(frozen=True, slots=True)
 class GivenSettings:
     """
-    What the parameters say; the types of topics may have to be asked for.
+    The values of the parameters, before the types of topics are looked up in the graph.
 
-    :param cameras: all of them
-    :param vectors: topics of numbers
-    :param options: options of ``RecorderConfig``, streams apart
-    :param graph_timeout_s: how long to wait for publishers whose type must be asked for
+    :param cameras: all cameras
+    :param vectors: all topics of numbers
+    :param options: options of ``RecorderConfig`` other than the streams
+    :param graph_timeout_s: longest time to wait for a publisher of a topic whose type is not set
     :param operating: rules and cues for the operator
     :param teleop: buttons and topics that give commands
     """
@@ -111,11 +111,11 @@ class GivenSettings:
 
     def complete(self, type_of: TypeOf, full_name: Callable[[str], str] = str) -> Settings:
         """
-        Find out what is not said.
+        Look up the types that are not set, and return complete settings.
 
-        :param type_of: tells the types of topics
-        :param full_name: resolves the name of a topic; without it, every name counts as full
-        :raise ConfigError: naming the first parameter that cannot be used
+        :param type_of: function that returns the type of a topic
+        :param full_name: function that resolves a topic name; the default leaves names unchanged
+        :raise ConfigError: if a parameter cannot be used; the error names the first one
         """
         sources = (*self.cameras, *vector_sources(self.vectors, type_of))
         _refuse_two_types(sources, self.teleop, full_name)
@@ -127,7 +127,7 @@ class GivenSettings:
             raise ConfigError(
                 'auto.start_on_motion or auto.save_after_still_s',
                 'set',
-                'they watch the action: set action.topic as well',
+                'these parameters watch the action, so action.topic has to be set too',
             )
         return settings
 
@@ -136,7 +136,7 @@ def read_settings(reader: ParameterReader) -> GivenSettings:
     """
     Read every parameter.
 
-    :raise ConfigError: naming the first that cannot be used
+    :raise ConfigError: if a parameter cannot be used; the error names the first one
     """
     encoder = read_encoder(reader)
     cameras, vectors = read_cameras(reader, encoder), read_vectors(reader)
@@ -170,13 +170,13 @@ def _refuse_two_types(
     sources: Sequence[Source], teleop: TeleopSettings, full_name: Callable[[str], str]
 ) -> None:
     """
-    Refuse to read a topic as two types, which no middleware does in one process.
+    Refuse to read a topic as two types, which no middleware supports in one process.
 
-    :raise ConfigError: naming both
+    :raise ConfigError: if a topic has two types; the error names both parameters
     """
     first: dict[str, tuple[str, tuple[str, ...]]] = {}
     for one in sources:
-        # The publisher decides how a camera is read.
+        # The publisher of a camera decides which of the two image types is read.
         types = _PICTURES if one.stream.is_camera else (one.message_type,)
         topic = full_name(one.stream.topic)
         parameter, others = first.setdefault(topic, (one.parameter, types))
@@ -185,7 +185,7 @@ def _refuse_two_types(
                 f'{one.parameter}.topic',
                 topic,
                 f'{one.parameter} would read it as {types[0]}, but {parameter} reads it as '
-                f'{others[0]}, and a topic has one type',
+                f'{others[0]}, and a topic has only one type',
             )
     gamepad = full_name(teleop.joy_topic)
     if teleop.bindings and gamepad in first and JOY_TYPE not in first[gamepad][1]:
@@ -193,17 +193,17 @@ def _refuse_two_types(
         raise ConfigError(
             'teleop.joy.topic',
             gamepad,
-            f'{parameter} reads it as {others[0]}, and a gamepad publishes {JOY_TYPE}',
+            f'{parameter} reads it as {others[0]}, but a gamepad publishes {JOY_TYPE}',
         )
 
 
 def _clock(name: str, cameras: Sequence[Source]) -> str:
-    """Return the key of the camera that is the clock."""
+    """Return the stream key of the clock camera; empty if the name is empty."""
     if not name:
         return ''
     keys = {source.parameter.partition('.')[2]: source.stream.key for source in cameras}
     if name not in keys:
-        raise ConfigError('sync.clock', name, f'allowed are {", ".join(keys)}, or nothing')
+        raise ConfigError('sync.clock', name, f'allowed are {", ".join(keys)}, or an empty text')
     return keys[name]
 
 
@@ -214,8 +214,8 @@ def _root(root: str, repo_id: str) -> Path:
         raise ConfigError('root', root, 'set root to a folder, or repo_id to owner/name')
     parts = repo_id.split('/')
     if not all(part and part.strip('.') and '\\' not in part for part in parts):
-        raise ConfigError('repo_id', repo_id, 'owner/name is needed')
-    # The order in which LeRobot itself looks.
+        raise ConfigError('repo_id', repo_id, 'a name like owner/name is needed')
+    # LeRobot looks up these variables in the same order.
     home = os.environ.get('HF_HOME') or '~/.cache/huggingface'
     lerobot_home = os.environ.get('HF_LEROBOT_HOME') or f'{home}/lerobot'
     return absolute_path('HF_LEROBOT_HOME', lerobot_home) / repo_id
@@ -223,14 +223,15 @@ def _root(root: str, repo_id: str) -> Path:
 
 def absolute_path(name: str, folder: str) -> Path:
     """
-    Return the whole path of a folder, with ~ for the user's own.
+    Return the absolute path of a folder, with ~ and ~user expanded.
 
-    :param name: the setting that names it, for the error
-    :raise ConfigError: if there is no such user
+    :param name: parameter or variable that names the folder, for the error
+    :param folder: path of the folder
+    :raise ConfigError: if the home folder of the user cannot be determined
     """
     try:
         return Path(folder).expanduser().absolute()
     except RuntimeError as error:
         raise ConfigError(
-            name, folder, "there is no such user's folder: give a path from / on"
+            name, folder, 'there is no home folder of this user: give an absolute path'
         ) from error

@@ -12,12 +12,13 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-The recorder's status as diagnostic messages: texts for people, a level for machines.
+The recorder's status as diagnostic messages, with texts for people and a level for programs.
 
-Tools show one tree per recorder. Foxglove groups by hardware id. rqt_robot_monitor makes a branch
-of what stands between two slashes of a name, and drops branches that are no status themselves; the
-diagnostic aggregator selects by the beginning of a name, and turns its slashes into blanks. So the
-node's own slashes become dots, as in its logger, and streams stand below the recorder::
+The names make diagnostic tools show one tree for each recorder. Foxglove groups statuses by
+hardware id. rqt_robot_monitor makes a branch of each part of a name between slashes, and drops
+branches that are not statuses themselves. The diagnostic aggregator selects by the beginning of a
+name, and replaces its slashes by blanks. The slashes in the node's name therefore become dots, as
+in the name of its logger, and the streams are children of the recorder::
 
     left.episode: recorder
     left.episode: recorder/observation.images.front
@@ -39,12 +40,12 @@ from lerobot_streamrec.recording.status import RecorderState, RecorderStatus, St
 @dataclass(frozen=True, slots=True)
 class Sender:
     """
-    Whose statuses they are: nothing of another robot has the same name.
+    The recorder to which statuses belong, with names that differ from those on other robots.
 
     :param name: full name of the node
-    :param hardware_id: names the robot's computer and the recorder on it; no slash at its
-        beginning, which Foxglove cuts off when it pins a status
-    :param values: values to add to those of the recorder as a whole
+    :param hardware_id: host name of the robot's computer, and the recorder on it; it does not
+        begin with a slash, because Foxglove cuts that off when it pins a status
+    :param values: values to add to the status of the whole recorder
     """
 
     name: str
@@ -54,16 +55,16 @@ class Sender:
     @classmethod
     def of(cls, full_name: str, values: Mapping[str, str]) -> Sender:
         """
-        Return the sender for a node of this computer.
+        Return the sender for a node on this computer.
 
         :param full_name: full name of the node
-        :param values: see above
+        :param values: values to add to the status of the whole recorder
         """
         return cls(full_name, f'{socket.gethostname()}{full_name}', values)
 
     @property
     def status_name(self) -> str:
-        """Name of the status of the recorder as a whole; those of its streams stand below it."""
+        """The name of the status of the whole recorder, which begins the names of its streams."""
         return f'{self.name.strip("/").replace("/", ".")}: recorder'
 
 
@@ -74,11 +75,11 @@ def recorder_message(
     deaf_to: Sequence[str] = (),
 ) -> DiagnosticStatus:
     """
-    Describe the whole recorder.
+    Return the status message of the whole recorder.
 
-    :param status: a snapshot
-    :param sender: the sender
-    :param operating: a snapshot for operators
+    :param status: snapshot of the recorder
+    :param sender: sender of the message
+    :param operating: snapshot of the episode machine
     :param deaf_to: buttons and topics whose commands cannot be heard, with the reasons
     """
     left_s = operating.phase_seconds_left
@@ -107,7 +108,7 @@ def recorder_message(
     disk = status.disk.problem or status.disk.warning
     problems = [text for text in (operating.obstacle, disk, *deaf_to) if text]
     if status.exposure:
-        problems.append(f'a crash would lose the running episode: {status.exposure}')
+        problems.append(f'a crash now would lose the running episode: {status.exposure}')
     problems += [f'{one.key} ({one.topic}) {one.problem}' for one in status.streams if one.problem]
     problems += [f'{one.key} ({one.topic}) {one.clock}' for one in status.streams if one.clock]
     problems += status.clocks
@@ -127,7 +128,7 @@ def recorder_message(
 
 
 def _headline(status: RecorderStatus, operating: OperatingStatus) -> str:
-    """Say in a few words what is going on."""
+    """Return a short text about the phase of the recorder."""
     parts = [operating.phase.value]
     if operating.phase is Phase.IDLE and operating.blockers:
         parts = [f'{operating.phase.value}: {operating.blockers[0]}']
@@ -140,10 +141,10 @@ def _headline(status: RecorderStatus, operating: OperatingStatus) -> str:
 
 def stream_message(stream: StreamStatus, sender: Sender) -> DiagnosticStatus:
     """
-    Describe one stream.
+    Return the status message of one stream.
 
-    :param stream: a snapshot
-    :param sender: whose it is
+    :param stream: snapshot of the stream
+    :param sender: sender of the message
     """
     values: dict[str, object] = {
         'topic': stream.topic,
@@ -173,13 +174,13 @@ def stream_message(stream: StreamStatus, sender: Sender) -> DiagnosticStatus:
 
 
 def _backlog(stream: StreamStatus) -> str:
-    """Say that an encoder is behind, and how much longer that can go on; empty if it is not."""
+    """Return a warning that an encoder is behind, with the time left; empty if it keeps up."""
     queue = stream.queue
     if not queue.num_spilled or queue.spill_left_s is None:
         return ''
     return (
-        f'the encoder of {stream.key} is behind: {queue.num_queued} pictures wait, and the room '
-        f'on the disk for them lasts {_minutes(queue.spill_left_s)} min more'
+        f'the encoder of {stream.key} is behind: {queue.num_queued} frames queued, and the disk '
+        f'space for them lasts another {_minutes(queue.spill_left_s)} min'
     )
 
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Everything that can be set, in one place: the defaults of the ROS parameters are these."""
+"""The configuration of the recorder. ROS parameters get name, default and text from here."""
 
 from __future__ import annotations
 
@@ -31,36 +31,35 @@ ON_SHUTDOWN = ('save', 'discard')
 STREAMING = 'streaming'
 DEFERRED = 'deferred'
 ENCODE = (STREAMING, DEFERRED)
-"""When pictures are encoded: as they come, or after the episode."""
+"""When frames are encoded: as they arrive, or after the episode."""
 RAW = 'raw'
 PNG = 'png'
 DEFERRED_FORMATS = (RAW, PNG)
-"""How pictures wait that are encoded after the episode."""
+"""The format of frames on the disk that are encoded after the episode."""
 MIB = 1024 * 1024
 NS_PER_MS = 1_000_000
 DEFAULT_MAX_LATENESS_S = 0.5
 DTYPES = ('float32', 'float64', 'int64', 'bool')
-"""What the column of a vector may hold."""
+"""The dtypes of a vector's column."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamConfig:
     """
-    One topic that becomes a feature, or a part of one; ``option`` describes the other fields.
+    One topic that becomes a feature or a part of one; fields made by ``option`` say what they are.
 
-    :param key: unlike that of any other stream: a camera's feature, such as
-        ``observation.images.front``; of a vector, whatever names it in messages
-    :param topic: where its messages come from
-    :param names: elements of a vector; empty: a camera
-    :param quaternions: where four elements of a vector begin that are an orientation x, y, z, w
-    :param part_of: feature of a vector; the streams of one are put together in their order;
-        empty: the key
-    :param depth: how a depth camera's pictures are quantised; None: it is one of colours
-    :param encoder: settings for a camera's colours; None: those of the recorder
-    :param is_stamped_here: True if this computer's clock stamps messages as they arrive; False:
-        the publisher stamps them
-    :param message_type: type of a vector's messages, which a replay needs; empty: not known
-    :param selectors: places of the elements in a message, which a replay needs as well
+    :param key: unique name of the stream: the feature of a camera, such as
+        ``observation.images.front``; a vector may have any name
+    :param topic: topic of its messages
+    :param names: names of a vector's elements; empty: a camera
+    :param quaternions: index of the first of four elements x, y, z, w, for each orientation
+    :param part_of: feature of a vector, which may have several streams; empty: the key
+    :param depth: quantisation of a depth camera; None: a colour camera
+    :param encoder: encoder settings of a colour camera; None: those of the recorder
+    :param is_stamped_here: True if this computer stamps messages on arrival; False if the
+        publisher stamps them
+    :param message_type: type of a vector's messages, for a replay; empty: unknown
+    :param selectors: places of the elements in a message, for a replay
     """
 
     key: str
@@ -68,11 +67,11 @@ class StreamConfig:
     names: tuple[str, ...] = ()
     # A row that shows an older sample counts as stale, and an episode waits for a newer one.
     max_age_s: float = option(
-        1.0, 'Age at which a sample counts as stale, seconds; 0: never', 0.0, 1e6
+        1.0, 'Age at which a sample counts as stale, in seconds; 0: never', 0.0, 1e6
     )
     offset_ms: float = option(
         0.0,
-        'Added to every stamp, milliseconds: -30 for a camera that stamps 30 ms too late',
+        'Added to every stamp, in milliseconds: -30 for a camera that stamps 30 ms too late',
         -60_000.0,
         60_000.0,
     )
@@ -96,7 +95,7 @@ class StreamConfig:
 
     @property
     def is_camera(self) -> bool:
-        """Whether the stream brings pictures."""
+        """Whether the stream is a camera."""
         return not self.names
 
     @property
@@ -111,47 +110,50 @@ class StreamConfig:
 
     @property
     def feature(self) -> str:
-        """Which feature it is, or is a part of."""
+        """The feature that the stream is, or is a part of."""
         return self.part_of or self.key
 
 
 @dataclass(frozen=True, slots=True)
 class DiskConfig:
-    """When the disk counts as full."""
+    """The free space at which the disk counts as full."""
 
     reserve_mib: int = option(
         512,
-        'Space that is never recorded into: a running episode is saved when no more is left, MiB',
+        'Disk space that is kept free, in MiB; a running episode is saved when no more is left',
         1,
         1 << 30,
     )
     min_start_s: float = option(
-        60.0, 'An episode does not start if the disk would be full sooner, seconds', 0.0, 86400.0
+        60.0,
+        'An episode does not start if the disk would be full sooner than this, in seconds',
+        0.0,
+        86400.0,
     )
     warn_minutes: float = option(
-        10.0, 'Warn if the disk would be full sooner, minutes', 0.0, 100_000.0
+        10.0, 'Warn if the disk will be full sooner than this, in minutes', 0.0, 100_000.0
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """
-    When an episode is put into quarantine instead of the dataset.
+    Limits beyond which an episode is put into quarantine instead of the dataset.
 
     :raise ConfigError: at construction, if a value is not allowed
     """
 
     max_repeated_fraction: float = option(
         1.0,
-        "Share of a camera's frames that may repeat the one before; with more, an episode goes to "
-        'quarantine; repeats of a camera that is slower than fps do not count',
+        "Largest share of a camera's frames that may repeat the previous frame; an episode with "
+        'more goes to quarantine; repeats because a camera is slower than fps do not count',
         0.0,
         1.0,
     )
     max_skew_ms: float = option(
         0.0,
-        "Longest time between a sample and its row's instant, milliseconds; beyond, an episode "
-        'goes to quarantine; 0: any; streams whose max_age_s is 0 are left out',
+        'Longest time between a sample and the instant of its row, in milliseconds; an episode '
+        'with more goes to quarantine; 0: no limit; streams whose max_age_s is 0 are exempt',
         0.0,
         1e6,
     )
@@ -164,14 +166,14 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class RecorderConfig:
     """
-    What to record, and where to; fields made by ``option`` describe themselves.
+    All settings of a recorder; fields made by ``option`` say what they are.
 
-    :param root: the dataset's folder
+    :param root: folder of the dataset
     :param streams: cameras and vectors
-    :param encoder: settings for cameras that have none of their own
-    :param disk: when the disk counts as full
-    :param limits: when an episode is not good enough
-    :param clock: video key of the camera whose pictures are the rows; empty: a grid of its own
+    :param encoder: encoder settings of cameras that have none of their own
+    :param disk: free space at which the disk counts as full
+    :param limits: limits of a good episode
+    :param clock: video key of the camera whose frames are the rows; empty: rows are 1/fps apart
     :raise ConfigError: at construction, if a value is not allowed
     """
 
@@ -179,11 +181,11 @@ class RecorderConfig:
     streams: tuple[StreamConfig, ...]
     fps: int = option(30, 'Rows and frames per second', 1, 1000)
     robot_type: str | None = option(None, 'Kind of robot, free text', shown='')
-    task: str = option('', 'The task of the robot, in a sentence', is_live=True)
-    operator: str = option('', 'The person who teaches, free text', is_live=True)
+    task: str = option('', 'What the robot has to do, in one sentence', is_live=True)
+    operator: str = option('', 'Name of the person who teaches, free text', is_live=True)
     resume: bool = option(
         True,
-        'Append to a dataset at root that is of the same kind; false: refuse any dataset there',
+        'true: append to an existing dataset of the same kind; false: refuse any existing dataset',
     )
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     disk: DiskConfig = field(default_factory=DiskConfig)
@@ -191,76 +193,77 @@ class RecorderConfig:
     clock: str = ''
     is_key_first: bool = option(
         False,
-        'With a clock that sends H.264, H.265 or AV1: row 0 waits for a key frame, so that '
-        'packets are copied',
+        'true: row 0 waits for a key frame of a clock camera that sends H.264, H.265 or AV1, so '
+        'that its packets can be copied',
         name='sync.start_at_key_frame',
     )
     is_per_row: bool = option(
         False,
-        'Keep the instant of every row and the stamps of its samples, in .streamrec/row_stamps',
+        'true: store the instants of every row and of its samples in .streamrec/row_stamps',
         name='provenance.per_row',
     )
     max_lateness_s: float = option(
         DEFAULT_MAX_LATENESS_S,
-        'Longest time that rows wait for a stream that stays behind the others, seconds',
+        'Longest time that rows wait for a stream that lags behind the others, in seconds',
         0.0,
         60.0,
         name='sync.max_lateness_s',
     )
     queue_mib: int = option(
-        256, 'Memory for pictures that wait for encoders, all cameras together, MiB', 1, 1 << 20
+        256, 'Memory for the frames of all cameras that wait for an encoder, in MiB', 1, 1 << 20
     )
     spill_mib: int = option(
         8192,
-        'Disk space for pictures that wait for encoders, all cameras together, MiB; 0: none',
+        'Disk space for the frames of all cameras that wait for an encoder, in MiB; 0: none',
         0,
         1 << 24,
     )
     encode: str = option(
         STREAMING,
-        'When pictures are encoded: as they come (streaming) or after the episode (deferred)',
+        'When frames are encoded: as they arrive (streaming) or after the episode (deferred)',
         choices=ENCODE,
     )
     encode_batch_size: int = option(
         1,
-        'Deferred: encode as soon as this many episodes wait; 0: when the dataset is finalized',
+        'Number of waiting episodes at which deferred encoding starts; 0: it starts when the '
+        'dataset is finalized',
         0,
         1_000_000,
     )
     deferred_format: str = option(
         RAW,
-        f'Deferred: the form in which pictures wait on the disk, {" or ".join(DEFERRED_FORMATS)}',
+        f'How deferred encoding stores the frames on the disk: {" or ".join(DEFERRED_FORMATS)}',
         choices=DEFERRED_FORMATS,
     )
     max_pending_episodes: int = option(
-        3, 'Saved episodes that may be on their way to the disk at once', 1, 100
+        3, 'Largest number of saved episodes that are being written to the disk at once', 1, 100
     )
     save_timeout_s: float = option(
         60.0,
-        'Longest time that the encoders may make no progress after a save, seconds',
+        'Longest time after a save that the encoders may make no progress, in seconds',
         1.0,
         86400.0,
     )
     on_shutdown: str = option(
         'save',
-        f'Fate of a running episode when the recorder ends: {" or ".join(ON_SHUTDOWN)}',
+        f'What happens to a running episode at shutdown: {" or ".join(ON_SHUTDOWN)}',
         choices=ON_SHUTDOWN,
     )
     recovery: str = option(
         SAVE,
-        f'Fate of an episode that a crash interrupted: {", ".join(RECOVERIES)}',
+        f'What happens to an episode that a crash interrupted: {", ".join(RECOVERIES)}',
         choices=RECOVERIES,
     )
     compact_at_finalize: bool = option(
-        True, "Merge small files up to LeRobot's sizes when the dataset is finalized"
+        True, "Merge small files up to LeRobot's file sizes when the dataset is finalized"
     )
     preroll_s: float = option(
-        0.0, 'Time before its start that is part of an episode, seconds', 0.0, 60.0
+        0.0, 'Time before its start that becomes part of an episode, in seconds', 0.0, 60.0
     )
     preroll_mib: int = option(
         256,
-        'Memory for the pictures of that time, all cameras together, MiB; if it is too small, '
-        'less of that time is part of the episode',
+        'Memory for the frames of all cameras during preroll_s, in MiB; if it does not suffice, '
+        'the preroll is shorter',
         1,
         1 << 20,
     )
@@ -270,12 +273,14 @@ class RecorderConfig:
             raise ConfigError('fps', self.fps, 'allowed is 1 to 1000, a whole number')
         if not self.streams:
             raise ConfigError(
-                'cameras', [], 'nothing to record: name a camera, state.topic or action.topic'
+                'cameras',
+                [],
+                'there is nothing to record: set cameras, state.topic or action.topic',
             )
         keys = [stream.key for stream in self.streams]
         for key in keys:
             if keys.count(key) > 1:
-                raise ConfigError('cameras', key, 'every camera needs a name of its own')
+                raise ConfigError('cameras', key, 'every camera needs a unique name')
         for feature, parts in self.parts().items():
             _check_parts(feature, parts)
         for stream in self.streams:
@@ -291,7 +296,7 @@ class RecorderConfig:
 
     @property
     def cameras(self) -> tuple[StreamConfig, ...]:
-        """The streams that bring pictures."""
+        """The streams of cameras."""
         return tuple(stream for stream in self.streams if stream.is_camera)
 
     @property
@@ -301,7 +306,7 @@ class RecorderConfig:
 
     @property
     def preroll_bytes_per_camera(self) -> int:
-        """Bound of one camera's pictures from before an episode."""
+        """The bound of one camera's frames from before an episode."""
         return self.preroll_mib * MIB // max(1, len(self.cameras))
 
     @property

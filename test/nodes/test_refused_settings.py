@@ -220,7 +220,7 @@ def test_a_repo_id_that_leads_elsewhere(rig):
 def test_a_root_in_the_home_of_nobody(rig):
     complaint = only_complaint(rig.launch({**STATE, 'root': '~nobody_at_all/dataset'}))
     assert "root is '~nobody_at_all/dataset'" in complaint
-    assert 'path from / on' in complaint
+    assert 'give an absolute path' in complaint
 
 
 def test_a_root_that_cannot_be_written_to(rig, tmp_path):
@@ -311,7 +311,7 @@ def test_an_empty_list_in_a_file_is_one(rig, tmp_path, empty):
     parameters = f'    root: {rig.root}\n    cameras: {empty}\n'
     path = file_of(tmp_path, f'episode:\n  ros__parameters:\n{parameters}')
     complaint = only_complaint(launch_with(rig, '--ros-args', '--params-file', path))
-    assert complaint.startswith('cannot start: cameras is []: nothing to record')
+    assert complaint.startswith('cannot start: cameras is []: there is nothing to record')
 
 
 def test_a_value_that_is_an_empty_list_is_refused_by_its_name(rig, tmp_path):
@@ -347,7 +347,7 @@ def test_a_folder_of_parameter_files_is_no_file(rig, tmp_path):
 def test_a_parameter_file_without_the_names_above_is_told_how_one_begins(rig, tmp_path):
     path = file_of(tmp_path, 'episode:\n  root: /data\n')
     complaint = last_complaint(launch_with(rig, '--ros-args', '--params-file', path))
-    assert '"/**/episode:", then comes "  ros__parameters:"' in complaint
+    assert '"/**/episode:", then "  ros__parameters:"' in complaint
 
 
 @pytest.mark.parametrize('text', ['a: [', '- 1', '/**:\n  ros__parameters: 5\n'])

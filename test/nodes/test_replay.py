@@ -158,7 +158,8 @@ def test_a_live_driver_is_not_talked_over(rig, recorded):
     robot.start()
     replay = rig.program(MODULE, {'root': str(recorded), 'loop': True})
     assert replay.wait() == 2
-    assert f'/test_robot publishes {STATE_TOPIC}, and listeners would hear both' in replay.log
+    said = f'{STATE_TOPIC} is also published by /test_robot, so subscribers would hear both'
+    assert said in replay.log
     assert 'topics_prefix:=/replay' in replay.log
 
 
@@ -182,7 +183,7 @@ def test_a_dataset_of_another_writer_is_published_on_topics_made_of_its_keys(for
     for topic in ('front/image', 'depth/image', 'metres/image', 'state', 'action'):
         assert f'/replay/{topic}' in said
     assert '/replay/observation/force' in said
-    assert 'nothing is kept of the messages of action: it is published on /action as' in said
+    assert 'the messages of action are not described: it is published on /action as' in said
     assert 'episode 0 is over' in said
     assert not (foreign / '.streamrec').exists()
 
@@ -196,11 +197,17 @@ def test_a_dataset_of_another_writer_is_published_on_topics_made_of_its_keys(for
         ({'root': '/nowhere'}, '/nowhere holds no LeRobot dataset'),
         ({'rate': 0.0}, r'rate is 0.0: allowed is 0.01 to 100'),
         ({'stamp': 'then'}, "stamp is 'then': allowed are now, recorded"),
-        ({'stamp': 'recorded'}, 'nothing is kept of when episode 0 was recorded: take now'),
+        (
+            {'stamp': 'recorded'},
+            'the dataset does not say when episode 0 was recorded: set stamp to now',
+        ),
         ({'streams': ['wrist']}, "streams is 'wrist': the dataset has observation.images.front"),
-        ({'topics_prefix': '/a b'}, r"topics_prefix is '/a b': /a b/front/image is no topic"),
+        (
+            {'topics_prefix': '/a b'},
+            r"topics_prefix is '/a b': /a b/front/image is not a valid topic",
+        ),
         ({'episodes': 0}, 'episodes is 0: there is no such parameter; did you mean episode'),
-        ({'use_sim_time': True}, 'use_sim_time is True: a replay goes by this computer'),
+        ({'use_sim_time': True}, "use_sim_time is True: a replay runs on this computer's clock"),
     ],
 )
 def test_what_cannot_be_replayed_is_refused_in_a_sentence(changes, said, foreign, capfd):
@@ -214,4 +221,4 @@ def test_a_video_that_is_cut_off_ends_the_replay_with_an_error(foreign, capfd):
     (path,) = (foreign / 'videos' / FRONT_KEY).rglob('*.mp4')
     path.write_bytes(path.read_bytes()[:2000])
     assert replay_here(foreign, rate=10.0, force=True, topics_prefix='/broken') == 1
-    assert f'ended: {path}' in capfd.readouterr().err
+    assert f'the replay has failed: {path}' in capfd.readouterr().err

@@ -126,7 +126,7 @@ def test_a_neighbour_s_topics_and_a_clock_are_told():
     streams = {**STREAMS, FRONT: {**STREAMS[FRONT], 'is_clock': True}}
     plan = plan_of(make_episode(streams, told_by=2))
     assert plan.remarks == [
-        'the record of this episode names no topics: they are those of episode 2'
+        'the record of this episode names no topics, so the topics of episode 2 are used'
     ]
     assert plan.has_clock
 
@@ -152,7 +152,7 @@ def test_without_a_record_topics_are_made_of_keys():
     }
     assert {one.key: one.names for one in plan.streams}['matrix'] == tuple('012345')
     assert 'note is not replayed: it has no numbers (string)' in plan.remarks
-    assert f'nothing is kept of the messages of {STATE}: it is published on /state' in str(
+    assert f'the messages of {STATE} are not described: it is published on /state' in str(
         plan.remarks
     )
 
@@ -253,7 +253,7 @@ def test_without_stamps_of_rows_the_record_tells_the_beginning_and_the_pauses():
     schedule = schedule_of(episode, replace(SETTINGS, stamp='recorded'))
     assert schedule.begin_ns == START_NS
     assert schedule.rows_ns.tolist() == [0, PERIOD_NS, 10**9, 10**9 + PERIOD_NS]
-    with pytest.raises(ConfigError, match='nothing is kept of when episode 1 was recorded'):
+    with pytest.raises(ConfigError, match='the dataset does not say when episode 1 was recorded'):
         schedule_of(make_episode(STREAMS), replace(SETTINGS, stamp='recorded'))
 
 

@@ -65,17 +65,17 @@ def test_an_empty_list_is_none():
     [
         ('/pedal', "such as '/pedal/pressed: toggle'"),
         ('/pedal toggle', "such as '/pedal/pressed: toggle'"),
-        (': toggle', 'it cannot be read'),
+        (': toggle', 'this is not a trigger'),
         ('/pedal:', 'the command is empty'),
         ('/pedal: tuggle', 'did you mean toggle?'),
         ('/2pedal: toggle', 'must not start with a number'),
-        ('/x data >: undo', 'it cannot be read'),
-        ('/x data > high: undo', 'it cannot be read'),
-        ('/x data == 3: undo', 'it cannot be read'),
-        ('/x data > nan: undo', 'it cannot be read'),
-        ('/x > 3: undo', 'it cannot be read'),
+        ('/x data >: undo', 'this is not a trigger'),
+        ('/x data > high: undo', 'this is not a trigger'),
+        ('/x data == 3: undo', 'this is not a trigger'),
+        ('/x data > nan: undo', 'this is not a trigger'),
+        ('/x > 3: undo', 'this is not a trigger'),
         ('/x data[] > 3: undo', 'nothing stands between the brackets'),
-        ('/x points[time].positions[0] > 3: undo', 'stands for many numbers'),
+        ('/x points[time].positions[0] > 3: undo', '[time] selects many numbers'),
     ],
 )
 def test_what_is_wrong_is_told(text, why):
@@ -86,7 +86,7 @@ def test_what_is_wrong_is_told(text, why):
 
 
 def test_two_commands_for_the_same_are_refused():
-    with pytest.raises(ConfigError, match='is there already'):
+    with pytest.raises(ConfigError, match='has the same topic and condition'):
         parse_triggers(PARAMETER, ['/x data > 3: undo', '/x data > 3.0: save'])
     different = ['/x: undo', '/x data > 3: save', '/x data > 4: undo']
     assert len(parse_triggers(PARAMETER, different)) == 3

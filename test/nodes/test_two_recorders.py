@@ -69,7 +69,7 @@ def test_a_dataset_is_continued_by_its_like_and_by_nothing_else(rig, keep_datase
         assert difference in refusal(rig.launch({**settings, **change}))
 
     second = rig.recorder({**settings, 'task': 'Put the cube back'})
-    assert f'the dataset at {rig.root} is appended to: it has 1 episode' in second.log
+    assert f'the dataset at {rig.root} exists and is appended to; saved episodes: 1' in second.log
     answer = rig.operator().record(num_rows=10)
     assert answer.startswith('episode 1: ')
     assert second.end() == 0

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Programs by which an operator drives a running recorder: nodes of their own beside it.
+Programs with which an operator controls a running recorder, each as a separate node.
 
-They send commands, and read the recorder's status and events like anybody else.
+They publish commands and subscribe to the recorder's status and events, as any other node may.
 """

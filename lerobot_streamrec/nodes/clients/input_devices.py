@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Devices with keys, as Linux knows them; none is opened for it. No ROS here."""
+"""The Linux input devices that have keys, found without opening them. Independent of ROS."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ CLASS = Path('/sys/class/input')
 _SHOWN_KEYS = 12
 _RULES_FILE = '/etc/udev/rules.d/70-streamrec-pedal.rules'
 _WORD_BITS = 8 * struct.calcsize('P')
-# Names of a place in the table, not of a key.
+# These names mark places in the table of keys, and are not keys themselves.
 _NO_NAMES = ('KEY_MIN_INTERESTING', 'KEY_MAX', 'KEY_CNT')
 
 
 @dataclass(frozen=True, slots=True)
 class InputDevice:
     """
-    A device with keys.
+    An input device with keys.
 
-    :param path: such as ``/dev/input/event5``
-    :param name: its own name for itself
-    :param vendor: four hexadecimal digits
-    :param product: four hexadecimal digits
-    :param keys: codes of all keys that it may have
-    :param links: paths that stay the same wherever it is plugged in
+    :param path: path of the device file, such as ``/dev/input/event5``
+    :param name: name that the device reports
+    :param vendor: vendor id, four hexadecimal digits
+    :param product: product id, four hexadecimal digits
+    :param keys: codes of all keys that the device may have
+    :param links: paths that do not depend on where the device is plugged in
     """
 
     path: Path
@@ -56,40 +56,40 @@ class InputDevice:
 
     @property
     def is_allowed(self) -> bool:
-        """Whether this process may open it."""
+        """True if this process may open the device."""
         return os.access(self.path, os.R_OK)
 
     def describe(self) -> str:
-        """Return what `pedal --list` shows of it, in lines."""
+        """Return the lines that `pedal --list` prints about the device."""
         keys = f'keys: {self.describe_keys()}'
         lines = [f'{self.path}  {self.name}', *map(str, self.links), keys]
         if not self.is_allowed:
-            lines += ['may not be opened by this user; a udev rule allows it:', self.rule]
+            lines += ['this user may not open it; this udev rule grants access:', self.rule]
         return '\n    '.join(lines)
 
     def describe_keys(self) -> str:
-        """Name some of its keys."""
+        """Return the names of some of the keys, and the number of the others."""
         names = [key_name(code) for code in sorted(self.keys)]
         more = f' and {len(names) - _SHOWN_KEYS} more' if len(names) > _SHOWN_KEYS else ''
         return f'{", ".join(names[:_SHOWN_KEYS])}{more}'
 
     @property
     def rule(self) -> str:
-        """The udev rule by which whoever is logged in may open it."""
+        """The udev rule that lets every user who is logged in at the computer open the device."""
         return (
             f'SUBSYSTEM=="input", KERNEL=="event*", ATTRS{{id/vendor}}=="{self.vendor}", '
             f'ATTRS{{id/product}}=="{self.product}", TAG+="uaccess"'
         )
 
     def permission_advice(self) -> str:
-        """Say how this process gets the permission to open it."""
+        """Return advice on how to get permission to open the device."""
         return (
             f'no permission to open {self.path} ({self.name}). Either add the udev rule\n'
             f'    {self.rule}\n'
-            f'as a line of {_RULES_FILE}, then: sudo udevadm control --reload && sudo udevadm '
-            'trigger; it is for whoever is logged in at this computer. Or join the group that may '
-            'read all of its keyboards, which holds over ssh too: sudo usermod -aG input $USER, '
-            'and log in again'
+            f'as a line to {_RULES_FILE}, then run: sudo udevadm control --reload && sudo udevadm '
+            'trigger. It grants access to users who are logged in at this computer. Or join the '
+            'group that may read all input devices, which works over ssh too: sudo usermod -aG '
+            'input $USER, and log in again'
         )
 
 
@@ -98,7 +98,7 @@ def list_devices(devices: Path = DEVICES, of_class: Path = CLASS) -> tuple[Input
     List the devices that have keys.
 
     :param devices: folder of the device files
-    :param of_class: folder in which the kernel tells of them
+    :param of_class: folder in which the kernel describes the devices
     """
     links: dict[Path, list[Path]] = {}
     for link in sorted(devices.glob('by-id/*')):
@@ -118,7 +118,7 @@ def _device(
             for part in ('name', 'id/vendor', 'id/product')
         )
     except OSError:
-        # It was unplugged a moment ago.
+        # The device has just been unplugged.
         return
     bits = 0
     for word in words:
@@ -129,7 +129,7 @@ def _device(
 
 
 def key_name(code: int) -> str:
-    """Return the name of a key, or its number if it has none."""
+    """Return the name of a key, or its code as text if it has no name."""
     names = ecodes.keys.get(code, str(code))
     all_of = [names] if isinstance(names, str) else list(names)
     return next((one for one in all_of if one not in _NO_NAMES), all_of[0])
@@ -139,8 +139,8 @@ def key_code(name: str) -> int:
     """
     Return the code of a key.
 
-    :param name: such as ``KEY_B`` or ``BTN_0``, or the code itself
-    :raise ValueError: if there is no such key
+    :param name: name such as ``KEY_B`` or ``BTN_0``, or the code as text
+    :raise ValueError: if the name is not a key
     """
     if name.isascii() and name.isdigit() and int(name) <= ecodes.KEY_MAX:
         return int(name)
@@ -150,16 +150,16 @@ def key_code(name: str) -> int:
     near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.6)
     hint = f'did you mean {near[0]}? ' if near else ''
     raise ValueError(
-        f'{name!r} is no key: {hint}`pedal --list` shows the keys of each device; allowed are '
+        f'{name!r} is not a key: {hint}`pedal --list` shows the keys of each device; allowed are '
         'names such as KEY_B, and codes'
     )
 
 
 def print_devices() -> int:
-    """Print all devices that have keys; returns the exit status."""
+    """Print all devices that have keys, and return the exit status."""
     devices = list_devices()
     for one in devices:
         print(one.describe())
     if not devices:
-        print(f'{DEVICES} has no device with keys')
+        print(f'there is no device with keys in {DEVICES}')
     return 0

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The keyboard put together: a terminal, a connection to a recorder, and what keys mean."""
+"""The main loop of `keyboard`, which joins the terminal, the keys and the link to a recorder."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from lerobot_streamrec.nodes.clients.recorder_link import RecorderLink
 from lerobot_streamrec.nodes.clients.terminal import Terminal
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 
-# Answers are shown that late at most; keys are taken at once.
+# The longest delay before an answer is shown. Keys are handled at once.
 _SLICE_S = 0.05
 
 
 def run(arguments: Sequence[str], stop: StopSignals) -> int:
     """
-    Show the screen and take keys until somebody leaves.
+    Show the screen and handle keys until the operator or a signal ends the program.
 
     :param arguments: command line without the program's name
-    :param stop: asks to leave
+    :param stop: requests to end the program
     :return: exit status
     """
     try:
@@ -53,7 +53,7 @@ def run(arguments: Sequence[str], stop: StopSignals) -> int:
     finally:
         link.close()
     goes_on = left_behind(link.status, link.recorder, time.monotonic())
-    # The terminal may be gone.
+    # Printing fails if the terminal was closed.
     with contextlib.suppress(OSError):
         for text in filter(None, (keyboard.parting, goes_on)):
             print(text, flush=True)
@@ -72,7 +72,7 @@ def _drive(
         if key := terminal.read_key(_SLICE_S):
             commands += keyboard.press(key, link.status, time.monotonic())
         if was_typing and keyboard.note is None:
-            # The further lines of a text that was pasted are no commands.
+            # After a pasted note, the remaining lines of the paste must not act as commands.
             terminal.drop_typed_ahead()
         for event in link.take_events():
             commands += keyboard.hear(event, time.monotonic())

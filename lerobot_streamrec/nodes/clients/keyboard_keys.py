@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Keys become commands, and answers to some commands lead to further ones. No ROS here."""
+"""The conversion of keys and answers into commands. Independent of ROS."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from enum import Enum
 from lerobot_streamrec.nodes.clients.recorder_link import Event, Status
 
 LEFT, RIGHT, ESCAPE, ENTER, BACKSPACE = 'left', 'right', 'escape', 'enter', 'backspace'
-"""Keys that are no character; all others are the character itself."""
+"""The names of keys that are not characters. Any other key is its character."""
 
 SILENT_S = 2.0
-"""After this time without a status the recorder counts as silent, seconds."""
+"""The time without a status after which the recorder counts as silent, in seconds."""
 UNANSWERED_S = 3.0
-"""After this time without an answer a command counts as unanswered, seconds."""
+"""The time without an answer after which a command counts as unanswered, in seconds."""
 _FORGOTTEN_S = 30.0
-# A key that is held down comes again after 0.25 to 0.66 s, and then many times a second.
+# A key that is held down repeats after 0.25 to 0.66 s, and then many times a second.
 _HELD_S = 0.7
 _NUM_EVENTS = 50
 _MAX_NOTE = 500
@@ -43,14 +43,15 @@ _COMMANDS = {
     'f': 'verdict failure',
     'r': 'rotate',
 }
-# The verb of the answer where there is nothing to rotate, or the last episode is saved already.
+# The recorder answers with these verbs if no episode is running: rotate then starts one, and
+# discard takes back the saved episode during the reset phase.
 _ANSWERED_AS = {'rotate': 'start', 'discard': 'undo'}
-# Phases whose end the recorder brings about by itself.
+# Phases that occur only with automatic episodes.
 _AUTOMATIC_PHASES = ('resetting', 'done')
 
 
 class Stage(Enum):
-    """How far the way to the end has come that escape began."""
+    """The steps of the stop that the escape key begins."""
 
     SAVING = 'waiting for the answer to the save'
     WRITING = 'waiting until the episode is on the disk'
@@ -63,7 +64,7 @@ class Sent:
     A command that has no answer yet.
 
     :param text: the command
-    :param sent_s: steady clock
+    :param sent_s: time of sending on the steady clock
     """
 
     text: str
@@ -71,44 +72,44 @@ class Sent:
 
     @property
     def verb(self) -> str:
-        """Its first word."""
+        """The first word of the command."""
         return self.text.partition(' ')[0]
 
 
 class Keyboard:
     """
-    Turns keys and events into commands, which the caller sends.
+    The state of the keyboard. It converts keys and events into commands, which the caller sends.
 
-    :param name: that its commands are signed with
+    :param name: name with which the commands are signed
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
         self.events: deque[Event] = deque(maxlen=_NUM_EVENTS)
-        """The last answers, whoever gave the commands; the newest is the last one."""
+        """The latest answers to commands from all sources; the newest answer is the last one."""
         self.sent: list[Sent] = []
-        """Commands without an answer, the oldest first."""
+        """The commands without an answer, the oldest first."""
         self.note: str | None = None
-        """The note that is being typed; None: keys are commands."""
+        """The note that is being typed; None if keys are commands."""
         self.notice = ''
-        """Answer to the last key, if it was no command."""
+        """The reaction to the last key if it gave no command."""
         self.stage: Stage | None = None
-        """How far a stop is; None: nobody has asked for one."""
+        """The present step of a stop; None if no stop is under way."""
         self.has_left = False
-        """Whether the program should end."""
+        """True if the program should end."""
         self.parting = ''
-        """Outcome of a stop, to be printed after the end."""
+        """The outcome of a stop, to be printed when the screen is closed."""
         self._episode: int | None = None
         self._starts_again = False
         self._last_key = ('', 0.0)
 
     def press(self, key: str, status: Status | None, now_s: float) -> list[str]:
         """
-        Take a key.
+        Handle a key.
 
         :param key: a character or one of the names above
-        :param status: the newest one; None: none has come
-        :param now_s: steady clock
+        :param status: newest status; None if none has arrived
+        :param now_s: time on the steady clock
         :return: commands to send
         """
         if self.note is not None:
@@ -116,7 +117,7 @@ class Keyboard:
         before, before_s = self._last_key
         self._last_key = (key, now_s)
         if key == before and now_s - before_s < _HELD_S:
-            self.notice = f'a key that is held down, or comes again within {_HELD_S} s, is one'
+            self.notice = f'a key that is held down or repeated within {_HELD_S} s counts once'
             return []
         self.notice = ''
         if key == 'q' or (key == ESCAPE and (self.stage is not None or status is None)):
@@ -124,7 +125,7 @@ class Keyboard:
         elif key == ESCAPE:
             return self._stop(status, now_s)
         elif self.stage is not None:
-            self.notice = 'stopping: other keys than escape and q do nothing now'
+            self.notice = 'stopping: only escape and q have an effect now'
         elif key == 'n':
             self.note = ''
         else:
@@ -133,16 +134,16 @@ class Keyboard:
 
     def hear(self, event: Event, now_s: float) -> list[str]:
         """
-        Take an event.
+        Handle an event of the recorder.
 
-        :param event: whoever caused it
-        :param now_s: steady clock
+        :param event: event that any source may have caused
+        :param now_s: time on the steady clock
         :return: commands to send
         """
         self.events.append(event)
         is_own = event.source == self._name
         if is_own:
-            # Commands of a verb are answered in their order: one before it was lost.
+            # Commands with the same verb are answered in order. An older unanswered one is lost.
             self.sent = [
                 one
                 for one in self.sent
@@ -154,7 +155,7 @@ class Keyboard:
         return self._go_on_stopping(event, is_own, now_s) if self.stage is not None else []
 
     def leave(self) -> None:
-        """End at once, and send nothing more."""
+        """End the program at once without sending anything more."""
         self.has_left = True
         if self.stage is not None:
             self.parting = f'left while {self.stage.value}'
@@ -166,18 +167,18 @@ class Keyboard:
             return self._send(command, now_s)
         if key not in _COMMANDS:
             if key != '?':
-                self.notice = f'no command is on the key {key!r}'
+                self.notice = f'the key {key!r} has no command'
             return []
         # In an automatic session the recorder repeats the episode by itself.
         self._starts_again = key == LEFT and not _is_automatic(status)
         return self._send(_COMMANDS[key], now_s)
 
     def _type(self, key: str, now_s: float) -> list[str]:
-        """Take a key as part of the note."""
+        """Handle a key while a note is being typed."""
         note = self.note or ''
         if key in (ENTER, ESCAPE):
             self.note, text = None, note.strip()
-            # The key that ended the line is no repetition of one before it.
+            # If this key is held down, its repetitions must not count as commands.
             self._last_key = (key, now_s)
             return self._send(f'note {text}', now_s) if key == ENTER and text else []
         if key == BACKSPACE:
@@ -189,7 +190,7 @@ class Keyboard:
         return []
 
     def _stop(self, status: Status | None, now_s: float) -> list[str]:
-        """Save what is running, then finalize, then leave."""
+        """Begin a stop: save a running episode, finalize the dataset, and end the program."""
         self._starts_again = False
         if status is not None and status.is_running:
             self.stage, self._episode = Stage.SAVING, status.episode_index
@@ -213,7 +214,7 @@ class Keyboard:
         else:
             return []
         if self.stage is None and not event.success:
-            self.notice = f'not stopped, since {event.verb} failed; escape tries once more'
+            self.notice = f'not stopped because {event.verb} failed; press escape to try again'
         return []
 
     def _send(self, command: str, now_s: float) -> list[str]:
@@ -231,11 +232,11 @@ def _is_automatic(status: Status | None) -> bool:
 
 def left_behind(status: Status | None, recorder: str, now_s: float) -> str:
     """
-    Say what goes on when the keyboard has left.
+    Return a text about what the recorder continues to do when the keyboard has ended.
 
-    :param status: the newest one; None: none has come
-    :param recorder: full name of its node
-    :param now_s: steady clock
+    :param status: newest status; None if none has arrived
+    :param recorder: full name of the recorder's node
+    :param now_s: time on the steady clock
     """
     if status is None:
         return f'no recorder was heard at {recorder}'
@@ -243,11 +244,11 @@ def left_behind(status: Status | None, recorder: str, now_s: float) -> str:
     said = {
         'recording': f'{episode} is still being recorded ({status.value("rows")} rows so far)',
         'paused': f'{episode} stays paused, and is not saved yet',
-        'resetting': 'automatic episodes go on by themselves',
+        'resetting': 'automatic episodes go on without the keyboard',
     }.get(status.phase, 'no episode is running')
     pending = status.value('pending_episodes')
     if pending not in ('', '0'):
         said += f'; saved episodes that are still being written: {pending}'
     if (age_s := now_s - status.heard_s) > SILENT_S:
-        said += f', as it was last heard {age_s:.0f} s ago'
+        said += f', according to its last status {age_s:.0f} s ago'
     return f'{recorder}: {said}'

@@ -12,9 +12,9 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-The executable `keyboard`: keys in a terminal drive a recorder.
+The executable `keyboard`: it controls a recorder with keys in a terminal.
 
-Exit status: 0 after the operator or a signal has ended it, 2 if it cannot begin.
+Exit status: 0 after the operator or a signal has ended it, 2 if it cannot start.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from lerobot_streamrec.nodes.topics.readiness_log import Run, run_program
 HELP = """\
 usage: keyboard [--ros-args [-p recorder:=NAME] [-r __ns:=NAMESPACE] ...]
 
-Drives a running recorder by keys, and shows what it does. It needs a terminal, and no display.
+Controls a running recorder with keys, and shows its state. It needs a terminal, but no display.
 
   space  start; pause and resume a running episode
-  right  save the episode; in automatic sessions also end the reset early
+  right  save the episode, or end the reset phase of automatic episodes early
   left   discard the episode and record it again
-  escape stop: save what is running, finalize the dataset, leave; once more: leave at once
-  s, f   verdict success, failure
+  escape stop: save a running episode, finalize the dataset, quit; pressed again: quit at once
+  s, f   give the episode the verdict success or failure
   u      undo the last saved episode
-  r      rotate: save the episode and start the next in one step
+  r      rotate: save the episode and start the next one in one step
   n      type a note
-  q      quit; the recorder goes on with what it does
+  q      quit; the recorder keeps running
 
   recorder:=NAME  node of the recorder (default: episode), in this node's namespace if relative
 """
 _NO_TERMINAL = """\
-keyboard: needs a terminal for its keys and its screen, and {0} is none: run it in a terminal
+keyboard: needs a terminal for its keys and its screen, but {0} is none: run it in a terminal
 (over ssh: ssh -t ROBOT ros2 run lerobot_streamrec keyboard; in docker: docker run -it). Programs
 publish commands instead: ros2 topic pub --once /episode/command std_msgs/msg/String 'data: save'
 """
@@ -53,10 +53,10 @@ publish commands instead: ros2 topic pub --once /episode/command std_msgs/msg/St
 
 def main(arguments: list[str] | None = None) -> int:
     """
-    Drive a recorder until the operator leaves, or SIGINT, SIGTERM or SIGHUP comes.
+    Control a recorder until the operator quits or SIGINT, SIGTERM or SIGHUP arrives.
 
     :param arguments: command line without the program's name; None: the process's own
-    :return: exit status, see the top of this module
+    :return: exit status, as described at the top of this module
     """
     return run_program('keyboard', HELP, _load, arguments)
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The keyboard's screen as a pure function of what is known: lines of text with a style."""
+"""The screen of `keyboard`, as a pure function from its state to lines of styled text."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CUT = '…'
 
 
 class Style(Enum):
-    """How a text looks; it has the same meaning without it."""
+    """The look of a text. No information is in the style alone."""
 
     PLAIN = 'plain'
     BOLD = 'bold'
@@ -41,7 +41,7 @@ class Style(Enum):
 
 
 class Span(NamedTuple):
-    """A piece of a line."""
+    """A piece of a line in one style."""
 
     text: str
     style: Style = Style.PLAIN
@@ -53,13 +53,13 @@ Line = list[Span]
 @dataclass(frozen=True, slots=True)
 class View:
     """
-    Everything that the screen shows.
+    All state that the screen shows.
 
     :param recorder: full name of the recorder's node
-    :param began_s: time at which this program began to listen, steady clock
-    :param status: the newest one; None: none has come
-    :param is_heard: True if a recorder listens to commands
-    :param keyboard: notes, notices and answers
+    :param began_s: time on the steady clock at which this program began to listen
+    :param status: newest status; None if none has arrived
+    :param is_heard: True if a node subscribes to the commands
+    :param keyboard: state of the keyboard, with note, notice and answers
     """
 
     recorder: str
@@ -71,11 +71,11 @@ class View:
 
 def screen(view: View, size: tuple[int, int], now_s: float) -> list[Line]:
     """
-    Lay out the screen. Any size will do; what does not fit is cut, the help first.
+    Lay out the screen for any size; text that does not fit is cut, the help first.
 
-    :param view: the content to show
+    :param view: state to show
     :param size: columns and rows
-    :param now_s: steady clock
+    :param now_s: time on the steady clock
     :return: as many lines as there are rows, none wider than the columns
     """
     width, height = size
@@ -88,7 +88,7 @@ def screen(view: View, size: tuple[int, int], now_s: float) -> list[Line]:
     keys = _help(view.status, width, is_large=is_large)[: max(0, left - 1)]
     left -= len(keys)
     answers = _answers(view, width, left, now_s)
-    # Blank lines stand where there is room for them, so that the help is always at the bottom.
+    # Blank lines fill the remaining room, so that the help is always at the bottom.
     blank: list[Line] = [[]] * (left - len(answers))
     lines = [*head, *blank[:1], *problems, *blank[1:2], *answers, *blank[2:], *prompt, *keys]
     return [_fitted(line, width) for line in lines[:height]]
@@ -124,11 +124,11 @@ def _head(view: View, width: int, now_s: float) -> list[Line]:
 
 
 def _problems(view: View, width: int, max_lines: int, now_s: float) -> Iterator[Line]:
-    """Yield what keeps the recorder from recording, or is said to be wrong."""
+    """Yield the problems of the recorder, and of the connection to it."""
     status, name = view.status, view.recorder.rpartition('/')[2]
     other = (
-        f'Another one is named by --ros-args -p recorder:=/left/{name} or its namespace: '
-        '--ros-args -r __ns:=/left'
+        f'To use another recorder, start with --ros-args -p recorder:=/left/{name}, or in its '
+        'namespace with --ros-args -r __ns:=/left'
     )
     if status is None:
         if now_s - view.began_s <= SILENT_S:
@@ -141,7 +141,7 @@ def _problems(view: View, width: int, max_lines: int, now_s: float) -> Iterator[
         text = f'last heard {age_s:.1f} s ago: {view.recorder} has ended, or cannot be reached'
         yield from _wrapped(text, width, max_lines, Style.ERROR)
     elif not view.is_heard:
-        text = f'nobody listens to {view.recorder}/command: what you press is lost'
+        text = f'nobody listens to {view.recorder}/command: your keys have no effect'
         yield from _wrapped(text, width, max_lines, Style.ERROR)
     if status.level:
         style = Style.WARNING if status.level == 1 else Style.ERROR
@@ -154,7 +154,7 @@ def _problems(view: View, width: int, max_lines: int, now_s: float) -> Iterator[
 
 
 def _answers(view: View, width: int, num_lines: int, now_s: float) -> list[Line]:
-    """Return the last answers that fit, the newest at the end, and there in full."""
+    """Return the latest answers that fit, the newest one last and in full."""
     keyboard = view.keyboard
     lines: list[Line] = [
         _fitted([_unanswered(one, now_s)], width) for one in keyboard.sent[-_NUM_UNANSWERED:]
@@ -166,7 +166,7 @@ def _answers(view: View, width: int, num_lines: int, now_s: float) -> list[Line]
         text, style = _answer(event), Style.PLAIN if event.success else Style.ERROR
         lines = [*_wrapped(text, width, 3 if is_newest else 1, style), *lines]
     if not lines and view.status is not None and (last := view.status.value('last_result')):
-        lines = list(_wrapped(f'before: {last}', width, 2, Style.DIM))
+        lines = list(_wrapped(f'last result: {last}', width, 2, Style.DIM))
     return lines[len(lines) - num_lines :] if len(lines) > num_lines else lines
 
 
@@ -198,7 +198,7 @@ def _prompt(keyboard: Keyboard, width: int) -> list[Line]:
 
 
 def _help(status: Status | None, width: int, *, is_large: bool) -> list[Line]:
-    """Return the keys with what they do now, as many beside each other as fit."""
+    """Return the keys with their present effect, as many in a line as fit."""
     phase = status.phase if status is not None else ''
     space = {'recording': 'pause', 'paused': 'resume'}.get(phase, 'start')
     items = [
@@ -223,7 +223,7 @@ def _help(status: Status | None, width: int, *, is_large: bool) -> list[Line]:
 
 
 def _wrapped(text: str, width: int, max_lines: int, style: Style) -> Iterator[Line]:
-    """Break a text between words; what is too long for the lines is cut."""
+    """Break a text into lines between words; cut what does not fit."""
     lines = ['']
     for word in text.split():
         longer = f'{lines[-1]} {word}' if lines[-1] else word
@@ -235,7 +235,7 @@ def _wrapped(text: str, width: int, max_lines: int, style: Style) -> Iterator[Li
 
 
 def _fitted(line: Sequence[Span], width: int) -> Line:
-    """Cut a line to a width, and take from it what is no printable character."""
+    """Cut a line to a width, and replace unprintable characters by blanks."""
     fitted: Line = []
     left = width
     for span in line:

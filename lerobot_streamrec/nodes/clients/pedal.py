@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The pedal put together: a device with keys, and a connection to a recorder."""
+"""The main loop of `pedal`, which joins an input device and the link to a recorder."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ _log = logging.getLogger(__name__)
 _TELEOP = options_of(TeleopSettings)
 _OPTIONS = (
     Option('device', '', 'Path of the device, or a part of its name; `pedal --list` shows both'),
-    Option('bindings', [], "Meanings of keys, such as 'KEY_B: toggle', 'KEY_A long: discard'"),
+    Option('bindings', [], "Commands of the keys, such as 'KEY_B: toggle', 'KEY_A long: discard'"),
     _TELEOP['long_press_s'],
     _TELEOP['debounce_s'],
-    Option('grab', True, 'Keep the keys of the device from every other program'),
+    Option('grab', True, 'true: no other program receives the keys of the device'),
 )
-# Answers are logged that late at most; keys are read at once.
+# The longest delay before an answer is logged. Keys are read at once.
 _SLICE_S = 0.05
-# The recorder may have started a moment ago.
+# Discovery of the recorder takes up to this long.
 _DISCOVERY_S = 3.0
 
 
 def run(arguments: Sequence[str], stop: StopSignals) -> int:
     """
-    Send commands until somebody asks to end.
+    Send commands until the program is asked to end.
 
     :param arguments: command line without the program's name
-    :param stop: asks the program to end
+    :param stop: requests to end the program
     :return: exit status
     """
     install(get_logger(NAME))
@@ -81,23 +81,23 @@ def run(arguments: Sequence[str], stop: StopSignals) -> int:
 
 def make_device(values: Mapping[str, Any], **parts: Any) -> PedalDevice:
     """
-    Make the device that the parameters describe. It need not be there.
+    Make the device that the parameters describe. It need not be connected.
 
     :param values: values of the parameters, by name
     :param parts: further arguments of ``PedalDevice``
-    :raise ConfigError: naming the first that cannot be used
+    :raise ConfigError: if a parameter cannot be used; the error names the first one
     """
     if not values['device'].strip():
         there = '; '.join(f'{one.path} {one.name}' for one in list_devices()) or 'none'
         raise ConfigError(
             'device',
             values['device'],
-            f'a path, such as one of {DEVICES}/by-id, or a part of a name is needed; devices with '
+            f'set it to a path, best one of {DEVICES}/by-id, or to a part of a name; devices with '
             f'keys: {there}',
         )
     bindings = parse_bindings('bindings', values['bindings'], key_code)
     if not bindings:
-        allowed = "what keys mean is needed, such as ['KEY_B: toggle', 'KEY_A long: discard']"
+        allowed = "set commands for keys, such as ['KEY_B: toggle', 'KEY_A long: discard']"
         raise ConfigError('bindings', list(values['bindings']), allowed)
     refuse_long_bounces(values['long_press_s'], values['debounce_s'])
     return PedalDevice(
@@ -111,14 +111,14 @@ def make_device(values: Mapping[str, Any], **parts: Any) -> PedalDevice:
 
 
 def drive(link: RecorderLink, device: PedalDevice, stop: StopSignals) -> None:
-    """Send what is meant by the keys, and log what is answered, until somebody asks to end."""
+    """Send the commands of the keys and log the answers, until the program is asked to end."""
     began_s = time.monotonic()
     while not stop.wait(0.0 if device.is_there else _SLICE_S):
         for binding in device.read(_SLICE_S):
             link.send(binding.command)
             _log.info('%s', binding)
             if not link.is_heard and time.monotonic() > began_s + _DISCOVERY_S:
-                _log.warning('no recorder listens at %s/command', link.recorder)
+                _log.warning('no recorder listens to %s/command', link.recorder)
         for event in link.take_events():
             if event.source == link.name:
                 _tell(event)

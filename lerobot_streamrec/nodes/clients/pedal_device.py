@@ -12,9 +12,9 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-A pedal, or any device with keys: found, opened, read, lost and found again. No ROS here.
+A pedal or another device with keys, which is opened when it appears. Independent of ROS.
 
-Everything about the device is logged once.
+Each change of the device's state is logged once.
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ _RETRY_S = 1.0
 
 class PedalDevice:
     """
-    Tells which bindings are meant by a device's keys, whenever it is there.
+    A device that may be unplugged and come back, and the bindings that its keys activate.
 
     Owned by one thread.
 
     :param wanted: path of the device, or a part of its name
-    :param bindings: bindings of its keys
+    :param bindings: bindings of the keys
     :param long_press_s: duration of a long press
     :param debounce_s: longest time that contacts bounce
-    :param is_grabbed: True: its keys reach no other program
-    :param find: lists all devices
-    :param open_device: opens one by its path
+    :param is_grabbed: True if no other program should receive the keys
+    :param find: function that lists all devices
+    :param open_device: function that opens a device by its path
     """
 
     def __init__(
@@ -78,30 +78,30 @@ class PedalDevice:
         self._device: Any = None
         self._down: set[int] = set()
         self._is_complete = True
-        """False while the kernel leaves out events, because too many have waited."""
+        """False while the kernel drops events because too many are waiting."""
         self._told = ''
         self._is_choice_told = False
         self._unbound: set[int] = set()
-        """Keys of which it is told that they have no binding."""
+        """The keys without a binding that have been logged."""
         self._next_try_s = -math.inf
         self._seen_s = 0.0
 
     @property
     def is_there(self) -> bool:
-        """Whether the device is open."""
+        """True if the device is open."""
         return self._device is not None
 
     def close(self) -> None:
-        """Leave the device to others. Idempotent."""
+        """Close the device. Idempotent."""
         device, self._device = self._device, None
         if device is not None:
             device.close()
 
     def read(self, timeout_s: float) -> list[Binding]:
         """
-        Wait for keys, and return what is meant by them.
+        Wait for keys, and return the bindings that they activate.
 
-        :param timeout_s: how long to wait at most; without a device it returns at once
+        :param timeout_s: longest time to wait; without a device, the method returns at once
         """
         now_s = time.monotonic()
         if self._device is None:
@@ -111,7 +111,7 @@ class PedalDevice:
             self._connect()
             return []
         wait_s = max(0.0, min(timeout_s, self._presses.due_s - now_s))
-        # poll knows descriptors of any number, and says if the device is gone.
+        # Unlike select, poll accepts any file descriptor, and it reports a lost device.
         poll = select.poll()
         poll.register(self._device.fileno(), select.POLLIN)
         meant = self._take() if poll.poll(wait_s * 1000.0) else []
@@ -119,7 +119,7 @@ class PedalDevice:
 
     def _take(self) -> list[Binding]:
         meant: list[Binding] = []
-        # Events carry the time of day; what has waited must not look as if it were short.
+        # Events carry the time of day. Presses are timed by it, since events may have waited.
         ahead_s = time.monotonic() - time.time()
         try:
             for event in self._device.read():
@@ -127,7 +127,7 @@ class PedalDevice:
                 if event.type == ecodes.EV_SYN:
                     meant += self._synchronize(event.code, at_s)
                 elif event.type == ecodes.EV_KEY and event.value in (0, 1) and self._is_complete:
-                    # 2 is a key that repeats itself.
+                    # The value 2, which is ignored, stands for the repetition of a held key.
                     (self._down.add if event.value else self._down.discard)(event.code)
                     meant += self._see(at_s)
                     self._tell_unbound(event.code)
@@ -138,7 +138,7 @@ class PedalDevice:
         return meant
 
     def _tell_unbound(self, code: int) -> None:
-        # Most pedals say that they have every key of a keyboard: this tells which one it is.
+        # Most pedals report every key of a keyboard. This shows users which key their pedal sends.
         if code not in self._keys | self._unbound:
             self._unbound.add(code)
             _log.info('%s has no binding', key_name(code))
@@ -194,7 +194,7 @@ class PedalDevice:
             real = Path(self._wanted).resolve()
             return self._wanted, next((one for one in devices if one.path == real), None)
         named = [one for one in devices if self._wanted.lower() in one.name.lower()]
-        # A pedal often shows itself as several devices, of which one has its keys.
+        # A pedal often appears as several devices, only one of which has its keys.
         fitting = [one for one in named if self._keys <= one.keys] or named
         if not fitting:
             names = ', '.join(dict.fromkeys(one.name for one in devices)) or 'none'
@@ -208,8 +208,8 @@ class PedalDevice:
             self._is_choice_told = True
             others = ', '.join(str(one.path) for one in fitting[1:])
             _log.warning(
-                '%r is in the names of several devices; %s is taken, not %s: set device to a '
-                'path, one of %s/by-id if there is one',
+                '%r is in the names of several devices; %s is used, not %s: set device to a path, '
+                'best one of %s/by-id',
                 self._wanted,
                 fitting[0].path,
                 others,
@@ -222,8 +222,8 @@ class PedalDevice:
             device.grab()
         except OSError as error:
             _log.warning(
-                '%s is held by another program (%s), which gets all of its keys: end that one, or '
-                'start both with grab:=false',
+                '%s is grabbed by another program (%s), which receives all of its keys: end that '
+                'program, or start both with grab:=false',
                 device.path,
                 _why(error),
             )
@@ -233,10 +233,10 @@ class PedalDevice:
         self._down = set()
         path = self._device.path
         self.close()
-        self._say(_log.warning, f'{path} is gone ({_why(error)}): waiting for it')
+        self._say(_log.warning, f'{path} is gone ({_why(error)}): waiting for it to return')
 
     def _say(self, log: Callable[[str, str], None], text: str) -> None:
-        """Log something unless it was the last that was said."""
+        """Log a text unless it was also the last one."""
         if text != self._told:
             self._told = text
             log('%s', text)

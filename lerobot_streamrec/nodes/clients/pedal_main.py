@@ -12,9 +12,9 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-The executable `pedal`: a foot pedal, or any other device with keys, drives a recorder.
+The executable `pedal`: it controls a recorder with a foot pedal or another device with keys.
 
-Exit status: 0 after a signal has ended it, 2 if it cannot begin.
+Exit status: 0 after a signal has ended it, 2 if it cannot start.
 """
 
 from __future__ import annotations
@@ -27,27 +27,28 @@ HELP = """\
 usage: pedal --list
        pedal --ros-args -p device:=DEVICE -p "bindings:=[BINDING, ...]" [-p NAME:=VALUE ...]
 
-Drives a running recorder by a USB foot pedal, or any other device with keys. It needs no terminal.
+Controls a running recorder with a USB foot pedal, or any other device with keys. It needs no
+terminal.
 
-  --list  show the devices that have keys, and which of them may not be opened
+  --list  show the devices that have keys, and which of them this user may not open
 
-  device:=DEVICE     path, best one of /dev/input/by-id, or a part of the device's name; it may be
-                     unplugged and come back
-  bindings:=[...]    what keys mean: 'KEY_B: toggle' (pressed), 'KEY_A long: discard' (held),
-                     'KEY_A+KEY_B: undo' (together); a key may be its code
-  long_press_s:=0.8  how long a key is held for a long press, in seconds
-  debounce_s:=0.25   what comes so soon after a press or a release is a bouncing contact
-  grab:=true         what is typed on the device reaches no other program
+  device:=DEVICE     path, best one of /dev/input/by-id, or a part of the device's name; the device
+                     may be unplugged and come back
+  bindings:=[...]    commands of the keys: 'KEY_B: toggle' (pressed), 'KEY_A long: discard' (held),
+                     'KEY_A+KEY_B: undo' (together); a key may be given by its code
+  long_press_s:=0.8  how long a key is held in a long press, in seconds
+  debounce_s:=0.25   a press this soon after a press or release is a bouncing contact, in seconds
+  grab:=true         no other program receives the keys of the device
   recorder:=NAME     node of the recorder (default: episode), in this node's namespace if relative
 """
 
 
 def main(arguments: list[str] | None = None) -> int:
     """
-    Drive a recorder until SIGINT, SIGTERM or SIGHUP comes.
+    Control a recorder until SIGINT, SIGTERM or SIGHUP arrives.
 
     :param arguments: command line without the program's name; None: the process's own
-    :return: exit status, see the top of this module
+    :return: exit status, as described at the top of this module
     """
     return run_program('pedal', HELP, _load, arguments)
 

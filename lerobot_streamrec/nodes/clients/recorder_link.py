@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A client's link to the recorder: what it hears, and what it asks for."""
+"""The link between a client and a recorder: status and events in, commands out."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from rclpy.parameter import Parameter
 from std_msgs.msg import String
 
 RUNNING = ('recording', 'paused')
-"""Phases in which an episode can be saved."""
+"""The phases in which an episode can be saved."""
 _MAX_QUOTED = 80
 
 
@@ -46,9 +46,9 @@ class Status:
     One status of the recorder.
 
     :param values: texts by their keys
-    :param level: 0 fine, 1 a warning, 2 an error
-    :param message: the headline
-    :param heard_s: time of its arrival, steady clock
+    :param level: 0: fine; 1: a warning; 2: an error
+    :param message: headline of the status
+    :param heard_s: time of arrival on the steady clock
     """
 
     values: Mapping[str, str]
@@ -57,7 +57,7 @@ class Status:
     heard_s: float
 
     def value(self, key: str) -> str:
-        """Return a value, empty if there is none."""
+        """Return the value of a key; empty if the status lacks it."""
         return self.values.get(key, '')
 
     @property
@@ -67,12 +67,12 @@ class Status:
 
     @property
     def is_running(self) -> bool:
-        """Whether there is an episode that can be saved."""
+        """True if there is an episode that can be saved."""
         return self.phase in RUNNING
 
     @property
     def episode_index(self) -> int | None:
-        """Number of the running or the next episode."""
+        """The index of the running or next episode; None if it is not known."""
         text = self.value('episode_index')
         return int(text) if text.isascii() and text.isdigit() else None
 
@@ -80,14 +80,14 @@ class Status:
 @dataclass(frozen=True, slots=True)
 class Event:
     """
-    An answer to a command, or what became of a save.
+    An answer to a command, or the result of a save.
 
-    :param at: local time of day, as a text
+    :param at: local time of day, as text
     :param source: name of the sender of the command
     :param verb: verb of the command, or ``saved``
     :param success: True if the command was carried out
-    :param message: the answer
-    :param episode: number of the episode; None: of none
+    :param message: text of the answer
+    :param episode: index of the episode; None if the event concerns no episode
     """
 
     at: str
@@ -100,9 +100,9 @@ class Event:
 
 def read_event(text: str) -> Event:
     """
-    Read one message of ``~/events``.
+    Parse one message of ``~/events``.
 
-    :param text: a JSON object; anything else becomes an event that quotes it
+    :param text: a JSON object; any other text becomes an event that quotes it
     """
     try:
         fields = json.loads(text)
@@ -121,7 +121,7 @@ def read_event(text: str) -> Event:
 
 def _time_of_day(time: str) -> str:
     try:
-        # Python 3.10 does not know the letter for UTC.
+        # Python 3.10 cannot parse the letter Z for UTC.
         moment = datetime.fromisoformat(time.replace('Z', '+00:00'))
         return f'{moment.astimezone():%H:%M:%S}'
     except (ValueError, OverflowError):
@@ -131,28 +131,28 @@ def _time_of_day(time: str) -> str:
 _RECORDER = Option(
     'recorder',
     'episode',
-    "name of the recorder's node; a relative one stands in the namespace of this node",
+    "Name of the recorder's node; a relative name is in the namespace of this node",
 )
-# Messages that are taken at one look: a flood of them keeps no key from being read.
+# The number of messages that are read in a row. Keys are read even during a flood of messages.
 _MAX_MESSAGES = 50
 _STOP_TIMEOUT_S = 1.0
 
 
 class RecorderLink:
     """
-    A node of its own, with one recorder to talk to. Owned by the thread that makes it.
+    A separate node that communicates with one recorder. Owned by the thread that makes it.
 
-    :param name: name of the node, unless it is remapped; signs the commands
+    :param name: name of the node unless it is remapped; the node's name signs the commands
     :param arguments: command line with ``--ros-args``
     :param options: further parameters of the node
-    :raise ConfigError: if ROS does not take the arguments, or a parameter cannot be used
+    :raise ConfigError: if ROS rejects the arguments, or a parameter cannot be used
     """
 
     def __init__(
         self, name: str, arguments: Sequence[str], options: Sequence[Option] = ()
     ) -> None:
         self.status: Status | None = None
-        """The newest one; None: none has come."""
+        """The newest status; None if none has arrived."""
         self._events: list[Event] = []
         self._num_heard = 0
         self._context = Context()
@@ -164,24 +164,24 @@ class RecorderLink:
                 context=self._context,
                 enable_rosout=False,
                 start_parameter_services=False,
-                # Unknown on Humble, and ignored there.
+                # Humble does not know this parameter and ignores it.
                 parameter_overrides=[Parameter('start_type_description_service', value=False)],
             )
             reader = ParameterReader(self._node)
             recorder = reader.read(_RECORDER)
             self.values: dict[str, Any] = {one.name: reader.read(one) for one in options}
-            """Values of the further parameters, by their names."""
+            """The values of the further parameters, by name."""
             reader.refuse_unknown()
             self._connect(recorder)
         except BaseException:
             self.close()
             raise
         self.name: str = self._node.get_name()
-        """Name of the node."""
+        """The name of the node."""
         self._executor.add_node(self._node)
 
     def close(self) -> None:
-        """Leave the graph."""
+        """Shut down the node and its context."""
         self._executor.shutdown(timeout_sec=_STOP_TIMEOUT_S)
         rclpy.try_shutdown(context=self._context)
 
@@ -197,11 +197,11 @@ class RecorderLink:
             allowed = f'the name of a node is needed, such as episode or /left/episode ({why})'
             raise ConfigError(_RECORDER.name, recorder, allowed) from error
         self.recorder: str = self._commands.topic_name.rpartition('/')[0]
-        """Full name of the recorder's node."""
+        """The full name of the recorder's node."""
 
     @property
     def is_heard(self) -> bool:
-        """Whether anybody listens to commands; nobody does in the first moment."""
+        """True if a node subscribes to the commands; False at first, until discovery."""
         return bool(self._commands.get_subscription_count())
 
     def send(self, command: str) -> None:
@@ -209,7 +209,7 @@ class RecorderLink:
         self._commands.publish(String(data=f'[{self.name}] {command}'))
 
     def take_events(self) -> list[Event]:
-        """Read all that has come, and return the events that are new. Never waits."""
+        """Read the messages that have arrived, and return the new events. Never waits."""
         for _ in range(_MAX_MESSAGES):
             num_before = self._num_heard
             self._executor.spin_once(timeout_sec=0)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A terminal as one screen that is drawn in place, by curses; it is given back as it was."""
+"""A terminal as a full screen, drawn with curses and restored at the end."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from lerobot_streamrec.nodes.clients.keyboard_keys import BACKSPACE, ENTER, ESCA
 from lerobot_streamrec.nodes.clients.keyboard_screen import Line, Style
 from rich.cells import cell_len
 
-# Over ssh the bytes of an arrow key may come in two pieces: escape alone stops the recording.
+# Over ssh the bytes of an arrow key may arrive in two pieces. Escape alone stops the recording.
 _ESCAPE_DELAY_MS = 100
 _SPECIAL = {
     curses.KEY_LEFT: LEFT,
@@ -41,7 +41,7 @@ _SPECIAL = {
     curses.KEY_BACKSPACE: BACKSPACE,
 }
 _CONTROLS = {'\x1b': ESCAPE, '\r': ENTER, '\n': ENTER, '\x7f': BACKSPACE, '\x08': BACKSPACE}
-# Arrow keys of terminals that send them otherwise than their description says.
+# The arrow keys of terminals that send other bytes than their terminfo entry says.
 _SEQUENCES = {'[C': RIGHT, 'OC': RIGHT, '[D': LEFT, 'OD': LEFT}
 _COLOURS = {
     Style.GOOD: curses.COLOR_GREEN,
@@ -49,7 +49,7 @@ _COLOURS = {
     Style.ERROR: curses.COLOR_RED,
 }
 _ATTRIBUTES = {Style.BOLD: curses.A_BOLD, Style.GOOD: curses.A_BOLD, Style.DIM: curses.A_DIM}
-# For terminals without these characters.
+# Replacements for terminals without these characters.
 _PLAINER = str.maketrans('→←…', '><~')
 _MAX_KEPT_BYTES = 4096
 _STDERR = 2
@@ -57,12 +57,12 @@ _STDERR = 2
 
 class Terminal:
     """
-    The terminal of this process. Used in a ``with`` statement by the main thread.
+    The terminal of this process, for a ``with`` statement in the main thread.
 
-    Text that the middleware or others write to standard error would spoil the screen. It is kept,
-    and its end is written when the terminal has been given back.
+    Text on standard error, such as that of the middleware, would spoil the screen. It is kept, and
+    the end of it is written after the terminal has been restored.
 
-    :raise ConfigError: if there is no terminal, or none that is known here
+    :raise ConfigError: if terminfo has no entry for TERM that can draw a screen
     """
 
     def __init__(self) -> None:
@@ -74,19 +74,19 @@ class Terminal:
         except curses.error:
             is_able = False
         if not is_able:
-            why = 'no terminal of this name is known here that can draw a screen'
+            why = 'this machine knows no terminal of this name that can draw a screen'
             raise ConfigError('TERM', name, f'{why}; try TERM=xterm or TERM=linux')
         self._attributes: dict[Style, int] = {}
         self._kept: BinaryIO | None = None
 
     def __enter__(self) -> Terminal:
         self._before = termios.tcgetattr(self._fd)
-        # The size is the terminal's own, also after a change.
+        # These variables would override the terminal's size, even after it has changed.
         for name in ('LINES', 'COLUMNS'):
             os.environ.pop(name, None)
         self._keep_errors()
         if locale.setlocale(locale.LC_CTYPE) in ('C', 'POSIX'):
-            # As Python itself does: nothing is known of the terminal, and today it is this one.
+            # Python does the same: without a locale, a modern terminal is assumed to use UTF-8.
             with contextlib.suppress(locale.Error):
                 locale.setlocale(locale.LC_CTYPE, 'C.UTF-8')
         try:
@@ -115,13 +115,13 @@ class Terminal:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Columns and rows."""
+        """The number of columns and rows."""
         rows, columns = self._window.getmaxyx()
         return columns, rows
 
     @property
     def is_gone(self) -> bool:
-        """Whether the window or the connection has been closed."""
+        """True if the window or the connection has been closed."""
         try:
             termios.tcgetattr(self._fd)
         except termios.error:
@@ -133,7 +133,7 @@ class Terminal:
         Wait for a key.
 
         :param timeout_s: longest time to wait
-        :return: a character or a name of ``keyboard_keys``; None: no key that is known
+        :return: a character or a name from ``keyboard_keys``; None if no known key was pressed
         """
         key = self._read()
         if key is None:
@@ -146,22 +146,22 @@ class Terminal:
         return self._after_escape()
 
     def drop_typed_ahead(self) -> None:
-        """Forget keys that have been typed and not been read, such as the rest of a paste."""
+        """Discard keys that were typed but not read yet, such as the rest of a paste."""
         curses.flushinp()
 
     def draw(self, lines: Sequence[Line]) -> None:
         """
-        Show lines in place of those before.
+        Replace the content of the screen.
 
-        :param lines: none wider than the screen
+        :param lines: lines that are no wider than the screen
         """
         self._window.erase()
         for row, line in enumerate(lines):
             column = 0
             for text, style in line:
                 shown = text if self._is_unicode else self._plain(text)
-                # The last cell cannot be written without an error, nor what a shrunken screen
-                # has no room for until the next drawing.
+                # curses raises an error for the last cell of the screen, and for text outside a
+                # screen that has just shrunk.
                 with contextlib.suppress(curses.error):
                     self._window.addstr(row, column, shown, self._attributes[style])
                 column += cell_len(shown)
@@ -178,7 +178,7 @@ class Terminal:
             return None
 
     def _after_escape(self) -> str | None:
-        """Tell the escape key from a sequence of bytes that begins with the same one."""
+        """Return the key after an escape byte: the escape key itself, or a key with a sequence."""
         key = self._read()
         if key is None or key == '\x1b':
             if key is not None:
@@ -190,7 +190,7 @@ class Terminal:
                 sequence += key
                 if '@' <= key <= '~':
                     break
-        # Anything else is a key together with Alt, or a function key.
+        # Any other sequence is a function key, or a key together with Alt.
         return _SEQUENCES.get(sequence)
 
     def _keep_errors(self) -> None:
@@ -201,11 +201,11 @@ class Terminal:
             os.dup2(self._kept.fileno(), _STDERR)
 
     def _give_back(self) -> None:
-        """Restore everything; a terminal that is gone by now needs nothing."""
+        """Restore the terminal and standard error; ignore errors if the terminal is gone."""
         with contextlib.suppress(curses.error):
             curses.endwin()
         with contextlib.suppress(termios.error):
-            # Keys that were typed ahead are not meant for the shell.
+            # Unread keys were meant for this program, not for the shell.
             termios.tcflush(self._fd, termios.TCIFLUSH)
             termios.tcsetattr(self._fd, termios.TCSANOW, self._before)
         if self._kept is not None:
@@ -219,7 +219,7 @@ class Terminal:
 
 
 def _attributes() -> dict[Style, int]:
-    """Return how each style looks here; colours are a help, and nothing depends on them."""
+    """Return the curses attributes of each style; colours are used if the terminal has them."""
     found = {style: _ATTRIBUTES.get(style, curses.A_NORMAL) for style in Style}
     if os.environ.get('NO_COLOR') or not curses.has_colors():
         return found

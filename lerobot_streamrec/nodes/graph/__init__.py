@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-The ROS graph as the recorder sees it: names, types, QoS, and how a process starts and ends.
+The ROS graph: names, types, QoS, and how a ROS process starts and ends.
 
-Nothing here knows the recorder's parameters.
+Nothing here depends on the recorder's parameters.
 """

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Which topics belong to one camera, and what to call it."""
+"""Grouping of image topics by camera, and short names for the cameras."""
 
 from __future__ import annotations
 
@@ -23,40 +23,41 @@ _TRANSPORTS = ('compressed', 'compressedDepth', 'theora', 'ffmpeg', 'zstd', 'fox
 _READ = ('compressed', 'compressedDepth')
 DEPTH_SUFFIX = '/compressedDepth'
 
-# What the last word of a camera's topic is, apart from its name: the best to record first.
+# The last word of an image topic, which says nothing about the camera. _LIKED ranks such words,
+# the best one to record first.
 _IMAGE = re.compile(r'image(_(raw|rect|rectified|mono|color|colour|rgb|bgr|gray|grey|view))*')
 _LIKED = ('image_raw', 'image_color', 'image_rect_color', 'image_rect', 'image_rect_raw', 'image')
-# Words that every camera has.
+# Words that occur in so many topics that they identify no camera.
 _EMPTY_WORDS = {'camera', 'cameras', 'color', 'colour', 'rgb', 'sensors', 'sensor', 'raw', 'robot'}
 _DEPTH_WORD = re.compile(r'\w*depth\w*')
 
 
 def base_topic(topic: str) -> str:
-    """Return the topic beside which image_transport publishes another one, or the topic itself."""
+    """Return the base topic of an image_transport topic; any other topic is returned as it is."""
     base, _, last = topic.rpartition('/')
     return base if base and last in _TRANSPORTS else topic
 
 
 def is_read_transport(topic: str) -> bool:
-    """Whether a topic beside a camera's base topic can be recorded."""
+    """Return True if the recorder can read this image_transport topic."""
     return topic.rpartition('/')[2] in _READ
 
 
 def preference(topic: str) -> tuple[str, int]:
-    """Return a key that sorts the topics of a camera, the best to record first."""
+    """Return a sort key that puts the best topic of a camera to record first."""
     base, last = base_topic(topic), topic.rpartition('/')[2]
     if base == topic:
         return base, 0
-    # Depth has a transport of its own; in the other one it cannot be read.
+    # Depth images can be read from compressedDepth only, and colour images from compressed only.
     is_depth = bool(_DEPTH_WORD.search(base.lower()))
     return base, 1 if (last == 'compressedDepth') == is_depth else 2
 
 
 def camera_groups(bases: Iterable[str]) -> list[list[str]]:
     """
-    Put the base topics together that show the same pictures, such as image_raw and image_rect.
+    Group the base topics that come from the same camera, such as image_raw and image_rect.
 
-    :return: of each camera its topics, the best to record first
+    :return: the topics of each camera, the best one to record first
     """
     groups: dict[str, list[str]] = {}
     for base in sorted(bases):
@@ -72,11 +73,11 @@ def _rank(topic: str) -> tuple[int, str]:
 
 def camera_names(topics: Sequence[str], depths: Mapping[str, bool]) -> dict[str, str]:
     """
-    Find short names, no two of them alike.
+    Find a short, unique name for each camera.
 
     :param topics: base topic of each camera
-    :param depths: which of them bring depth
-    :return: names, by topic
+    :param depths: True for each topic that carries depth images
+    :return: the names by topic
     """
     words = {topic: _words(topic, depths.get(topic, False)) for topic in topics}
     num_words = dict.fromkeys(topics, 1)
@@ -96,7 +97,7 @@ def camera_names(topics: Sequence[str], depths: Mapping[str, bool]) -> dict[str,
 
 def _words(topic: str, is_depth: bool) -> list[str]:
     parts = [part.lower() for part in topic.split('/') if part]
-    # image_left is the left camera.
+    # image_left is an image of the left camera, so it is named left.
     parts = [one if _IMAGE.fullmatch(one) else one.removeprefix('image_') for one in parts]
     named = [part for part in parts if not _IMAGE.fullmatch(part) and part not in _EMPTY_WORDS]
     depth = [part for part in named if _DEPTH_WORD.fullmatch(part)]
@@ -106,13 +107,13 @@ def _words(topic: str, is_depth: bool) -> list[str]:
     if not named:
         named = ['depth'] if is_depth or depth else ['camera']
     elif is_depth or depth:
-        # Beside the colours of the same camera.
+        # The colour images of the same camera may be recorded too, under the plain name.
         named[-1] += f'_{depth[-1]}' if depth else '_depth'
     return named
 
 
 def _numbered(names: Mapping[str, str]) -> dict[str, str]:
-    """Tell by numbers what words cannot tell apart."""
+    """Append numbers to the names that are still the same."""
     given: dict[str, str] = {}
     for topic, name in names.items():
         number, candidate = 2, name

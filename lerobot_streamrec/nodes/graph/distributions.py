@@ -12,11 +12,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Everything in which rclpy differs between the ROS 2 distributions, and nothing else.
+All code that depends on differences in rclpy between the ROS 2 distributions.
 
-Humble (rclpy 3) calls the module of event callbacks ``qos_event``, its executor throws away what
-the middleware noted of a message, and it knows an older variable that keeps discovery on one
-machine. Iron (rclpy 4) and everything newer agree with one another.
+In Humble (rclpy 3), the module of event callbacks is called ``qos_event``, the executor drops the
+message info of the middleware, and an older environment variable limits discovery to one machine.
+Iron (rclpy 4) and all newer distributions behave alike.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ except ModuleNotFoundError:
     IS_HUMBLE = True
 
 DISCOVERY_VARIABLE = 'ROS_LOCALHOST_ONLY' if IS_HUMBLE else 'ROS_AUTOMATIC_DISCOVERY_RANGE'
-"""The environment variable that says which machines may find each other."""
+"""The environment variable that limits which machines discover each other."""
 
 MessageInfo = dict[str, Any]
-"""Facts that the middleware notes about a message; empty if the executor does not pass them on."""
+"""The message info of the middleware; empty if the executor does not pass it on."""
 
 
 class _MessageCallback:
     """
-    A callback for an executor that may call it without a message's information.
+    A callback that an executor may call with or without the message info.
 
-    :param callback: is given a message and its information
+    :param callback: function that takes a message and its info
     """
 
     def __init__(self, callback: Callable[[Any, MessageInfo], None]) -> None:
@@ -60,7 +60,7 @@ class _MessageCallback:
 
 
 class _HumbleExecutor(SingleThreadedExecutor):
-    """Humble's executor, which hands a message's information on to those that ask for it."""
+    """The Humble executor, extended to pass the message info to each ``_MessageCallback``."""
 
     def _take_subscription(self, subscription: Any) -> Any:
         with subscription.handle:
@@ -78,9 +78,9 @@ def make_executor(context: Context | None = None) -> SingleThreadedExecutor:
     """
     Make the executor that spins our nodes.
 
-    :param context: None: the default one
+    :param context: context of the nodes; None: the default context
     """
-    # Without this method it is not the executor of Humble that we know, and is left alone.
+    # Without this method the executor is not the one that the subclass extends.
     if IS_HUMBLE and hasattr(SingleThreadedExecutor, '_execute_subscription'):
         return _HumbleExecutor(context=context)
     return SingleThreadedExecutor(context=context)
@@ -96,20 +96,22 @@ def subscribe_with_info(
     on_lost: Callable[[Any], None],
 ) -> Any:
     """
-    Subscribe to a topic, with all that the middleware tells of its messages.
+    Subscribe to a topic with a callback that also receives the message info.
 
-    :param node: subscribes; its executor is from ``make_executor``
+    :param node: the subscribing node; its executor has to come from ``make_executor``
     :param message_class: type of the messages
     :param topic: name of the topic
     :param qos: quality of service to request from the publishers
-    :param on_message: is given each message and its information
-    :param on_lost: is given ``total_count`` and ``total_count_change`` of messages that the
-        transport lost; never called where the middleware cannot tell
+    :param on_message: function that takes each message and its info
+    :param on_lost: function that takes an event with the ``total_count`` and the
+        ``total_count_change`` of messages lost in transport; never called if the middleware does
+        not report losses
     :return: ``rclpy.subscription.Subscription``
     """
-    # Publishers that cannot be heard are reported by ``Subscriber.look``, with what to do.
+    # ``Subscriber.look`` reports incompatible publishers, with advice, so rclpy need not.
     events = SubscriptionEventCallbacks(message_lost=on_lost, use_default_callbacks=False)
-    # Newer executors look whether a callback needs two arguments; their types do not say so.
+    # Newer executors inspect whether a callback takes two arguments; rclpy's type hints do not
+    # allow for it.
     callback: Any = _MessageCallback(on_message) if IS_HUMBLE else on_message
     arguments = (message_class, topic, callback, qos)
     try:

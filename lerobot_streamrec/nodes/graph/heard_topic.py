@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Messages as others publish them: latched or not, reliable or not."""
+"""A subscription that hears every publisher: latched or not, reliable or not."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from lerobot_streamrec.nodes.graph.distributions import MessageInfo, subscribe_w
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-# By then a publisher that keeps its last message has sent it.
+# A latching publisher has delivered its last message to a new subscription within this time.
 _LATCH_S = 3.0
 
 
 class HeardTopic:
     """
-    Hears every publisher of a topic, and asks none for what it does not offer.
+    A topic that is heard from every publisher, whatever QoS each publisher offers.
 
-    A subscription that wants latched messages is incompatible with every publisher that does not
-    latch, and both sides say so in their logs. So the lasting subscription wants none. When a
-    publisher that latches is found, a second subscription fetches its last message, and ends.
-    Owned by the executor's thread.
+    A subscription that requests latched messages is incompatible with every publisher that does
+    not latch, and both sides log this. The permanent subscription therefore does not request
+    them. When a latching publisher appears, a second subscription fetches its last message and is
+    then destroyed. Owned by the executor's thread.
 
     :param node: the main node
     :param message_class: type of the messages
-    :param topic: its name
-    :param hear: is given each message, and what the middleware tells of it
-    :param is_latched: True if a message that was published before counts, provided it is latched
-    :param depth: messages that may wait to be read
+    :param topic: name of the topic
+    :param hear: function that takes each message and its info
+    :param is_latched: True if latched messages from before the subscription are wanted as well
+    :param depth: number of messages that may wait to be read
     """
 
     def __init__(
@@ -66,28 +66,29 @@ class HeardTopic:
         self._fetched: set[bytes] = set()
 
     def close(self) -> None:
-        """Hear nothing more."""
+        """Destroy the subscriptions."""
         for one in filter(None, (self._lasting, self._fetching)):
             self._node.destroy_subscription(one)
         self._lasting = self._fetching = None
 
     def offers(self) -> list[Any]:
-        """Return ``TopicEndpointInfo`` of each publisher of the topic, as the graph is now."""
+        """Return the ``TopicEndpointInfo`` of each present publisher of the topic."""
         offers: list[Any] = self._node.get_publishers_info_by_topic(self._topic)
         return offers
 
     def look(self, now_s: float) -> None:
         """
-        Look who publishes now. Never blocks.
+        Adapt the subscriptions to the present publishers. Never blocks.
 
-        :param now_s: steady clock
+        :param now_s: time on the steady clock
         """
         offers = self.offers()
         is_best_effort = any(
             one.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT for one in offers
         )
         wanted = ReliabilityPolicy.BEST_EFFORT if is_best_effort else ReliabilityPolicy.RELIABLE
-        # A best-effort subscription hears all publishers, so it stays while there is one.
+        # A best-effort subscription hears reliable publishers too. It is needed as long as one
+        # publisher is best-effort.
         if offers and wanted != self._reliability:
             self._reliability = wanted
             before, self._lasting = self._lasting, self._subscribe(DurabilityPolicy.VOLATILE)

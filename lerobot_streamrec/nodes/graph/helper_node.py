@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Nodes that only listen, and the memory that they give back."""
+"""Nodes that only subscribe, and the memory allocator settings for large messages."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _TRIM_THRESHOLD_BYTES = 512 * 1024 * 1024
 
 def keep_large_buffers() -> bool:
     """
-    Let glibc keep picture-sized memory instead of mapping it anew for each message.
+    Make glibc keep image-sized buffers instead of mapping new memory for each message.
 
-    Receiving three cameras costs a third of the processor time then. Sizes beyond what mallopt
-    takes, or another C library, leave everything as it is.
+    This cuts the CPU time for receiving three cameras to a third. Nothing changes if mallopt
+    rejects the sizes, or if the C library has no mallopt.
 
-    :return: whether it was done
+    :return: True if the settings were accepted
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -48,15 +48,15 @@ def keep_large_buffers() -> bool:
 
 def make_helper(home: Node, suffix: str) -> Node:
     """
-    Make a node that only listens, for one stream.
+    Make a node that only subscribes, for one stream.
 
-    It is named after the main node and stands in its namespace. It serves no parameters, which
-    could be taken for those of a driver, and logs nothing of its own. Arguments of the process do
-    not reach it: ``__node`` and ``__ns`` are meant for the main node, and topic names are to be
-    resolved by that node, so that remappings hold.
+    The node is named after the main node and shares its namespace. It has no parameter services,
+    which users could mistake for those of a driver, and does not publish to /rosout. It ignores
+    the command line of the process: ``__node`` and ``__ns`` are meant for the main node, and the
+    main node has to resolve topic names so that remappings apply.
 
     :param home: the main node
-    :param suffix: its purpose, such as ``camera.front``
+    :param suffix: purpose of the node, such as ``camera.front``
     """
     name = re.sub(r'[^A-Za-z0-9_]', '_', suffix)
     return Node(
@@ -66,6 +66,6 @@ def make_helper(home: Node, suffix: str) -> Node:
         use_global_arguments=False,
         enable_rosout=False,
         start_parameter_services=False,
-        # Unknown on Humble, and ignored there.
+        # Humble does not know this parameter and ignores it.
         parameter_overrides=[Parameter('start_type_description_service', value=False)],
     )

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Whether another recorder has this one's name: one call of a service would reach both."""
+"""Detection of other recorders with the same name, which the same commands would reach."""
 
 from __future__ import annotations
 
@@ -28,24 +28,25 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 
 STATUS_TOPIC = '~/status'
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-"""QoS of the status: a subscriber that comes later hears the last one."""
+"""QoS of the status topic: a late subscription receives the last status."""
 
 _ALL_LATCHED = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 INSTANCE, PROCESS, STATE = 'instance', 'process', 'state'
 
-# A recorder tells its status twice a second; a busy one may be late.
+# A recorder publishes its status twice a second, and later than that if it is busy.
 _HEARD_S = 5.0
-# Discovery takes up to so long. Whoever is new in the graph is heard by then, or does not run.
+# Discovery takes up to this long. A recorder that is new in the graph has been heard by then,
+# unless its process has ended.
 _DISCOVERY_S = 3.0
 
 
 class Namesakes:
     """
-    Listens for the statuses of other recorders with the same full name.
+    A listener for the statuses of other recorders with the same full name.
 
-    The graph alone would not do: it shows a process that was killed for many seconds more, while a
-    recorder that runs tells its status. Owned by the executor's thread.
+    The graph alone cannot answer the question, because it lists a killed process for many more
+    seconds. A running recorder publishes its status. Owned by the executor's thread.
 
     :param node: the main node; it publishes its own status with ``identity`` on the same topic
     :param clock_s: steady clock
@@ -59,7 +60,7 @@ class Namesakes:
             INSTANCE: uuid.uuid4().hex,
             PROCESS: f'{os.getpid()} on {socket.gethostname()}',
         }
-        """Values in a status that identify its sender."""
+        """The values in a status that identify the recorder."""
         self._heard: tuple[str, float] | None = None
         self._changed_s = clock_s()
         self._num_others = 0
@@ -77,9 +78,9 @@ class Namesakes:
             self._heard = values.get(PROCESS, 'unknown'), self._clock_s()
 
     def look(self) -> str:
-        """Return why no episode may start; empty if this recorder is the only one of its name."""
+        """Return why no episode may start; empty if no other recorder has the same name."""
         now_s = self._clock_s()
-        # In the first moments the graph does not even know our own publisher.
+        # Just after the start the graph does not even list our own publisher.
         num_others = max(0, self._node.count_publishers(STATUS_TOPIC) - 1)
         if num_others > self._num_others:
             self._changed_s = now_s
@@ -88,12 +89,12 @@ class Namesakes:
         self._num_others = num_others
         if self._heard is not None and now_s - self._heard[1] <= _HEARD_S:
             return (
-                f'another recorder is called {self._name} (process {self._heard[0]}), and one '
-                'call would reach both: end it, or start one of them with another namespace '
-                '(namespace:=...) or another ROS_DOMAIN_ID'
+                f'another recorder is called {self._name} (process {self._heard[0]}), and every '
+                'command would reach both: stop it, or start one of them in another namespace '
+                '(namespace:=...) or with another ROS_DOMAIN_ID'
             )
         return ''
 
     def is_settled(self) -> bool:
-        """Tell whether every recorder of this name had the time to be found and heard."""
+        """Return True once every recorder with the same name has had time to be heard."""
         return bool(self.look()) or self._clock_s() - self._changed_s >= _DISCOVERY_S

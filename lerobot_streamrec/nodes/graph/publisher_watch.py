@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Find out whether several publishers send the same in turn; one message does not show it."""
+"""Detection of several publishers that send on one topic in turn."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _MAX_TRAINS = 8
-# As many changes from one publisher to another in so short a time are no restart of a driver.
+# So many changes between publishers within the window cannot come from a restarted driver.
 _TURNS = 3
 _WINDOW_S = 5.0
 
@@ -29,10 +29,10 @@ _WINDOW_S = 5.0
 @dataclass(slots=True)
 class _Train:
     """
-    Messages that are numbered by one publisher.
+    The sequence of messages that one publisher has numbered.
 
-    :param number: number of its last message
-    :param heard_s: arrival of that message, steady clock
+    :param number: number of the last message
+    :param heard_s: arrival time of that message on the steady clock
     """
 
     number: int
@@ -41,14 +41,15 @@ class _Train:
 
 class PublisherWatch:
     """
-    Tells publishers apart by how they number their messages.
+    A watch that distinguishes publishers by the sequence numbers of their messages.
 
-    rclpy does not say who sent a message. Each publisher numbers its own, though: the numbers of
-    two that send in turn go to and fro, while those of one ascend. A driver that is started anew
-    begins a numbering, and the old one is never taken up again. Owned by one thread, and made for
-    one subscription: another one may bring the same messages once more.
+    rclpy does not say which publisher sent a message, but each publisher numbers its messages.
+    The numbers from one publisher ascend, while the numbers from two publishers that send in turn
+    jump back and forth. A restarted driver begins a new sequence and never resumes the old one.
+    Owned by one thread. Each subscription needs a watch of its own, because two subscriptions may
+    deliver the same messages.
 
-    :param memory_s: longest silence after which a publisher is still known by its numbers
+    :param memory_s: longest silence after which a publisher is still recognised by its numbers
     """
 
     def __init__(self, memory_s: float = _WINDOW_S) -> None:
@@ -62,25 +63,25 @@ class PublisherWatch:
 
     @property
     def is_blind(self) -> bool:
-        """Whether messages came, and the middleware has numbered none of them."""
+        """True once a message has arrived without a sequence number."""
         return self._is_blind
 
     @property
     def has_begun(self) -> bool:
-        """Whether the newest message is the first of its numbering that came."""
+        """True if the newest message is the first one heard of its sequence."""
         return self._has_begun
 
     @property
     def has_skipped(self) -> bool:
-        """Whether messages of its numbering are missing before the newest one."""
+        """True if messages of the same sequence are missing just before the newest message."""
         return self._has_skipped
 
     def push(self, info: Mapping[str, Any], now_s: float) -> bool:
         """
-        Take note of a message, and tell whether several publishers send in turn.
+        Take a message into account; return True if several publishers send in turn.
 
-        :param info: the middleware's facts about it; without a number the answer is always False
-        :param now_s: steady clock
+        :param info: the message info; without a sequence number the result is always False
+        :param now_s: time on the steady clock
         """
         number = info.get('publication_sequence_number')
         self._has_begun = self._has_skipped = False
@@ -89,7 +90,7 @@ class PublisherWatch:
             return False
         current = self._current
         if current is not None and number == current.number + 1:
-            # The one that sent last goes on: no other numbering is nearer to this number.
+            # The last sender continues: no other sequence can be nearer to this number.
             current.number, current.heard_s = number, now_s
         else:
             self._look_for_train(number, now_s)
@@ -100,7 +101,8 @@ class PublisherWatch:
         recent = [one for one in self._trains if now_s - one.heard_s <= self._memory_s]
         self._trains = sorted(recent, key=lambda one: one.heard_s)[-_MAX_TRAINS:]
         before = [one for one in self._trains if one.number < number]
-        # If two are equally near, take the one that sent last, so that one publisher stays one.
+        # If two sequences are equally near, prefer the last sender, so that a single publisher is
+        # never taken for two.
         train = min(
             before, key=lambda one: (number - one.number, one is not self._current), default=None
         )

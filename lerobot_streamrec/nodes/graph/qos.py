@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""QoS and transport of subscriptions, and the QoS that publishers offer."""
+"""Choice of the transport and QoS of subscriptions, and the QoS that publishers offer."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _DEPTH_SUFFIX = '/compressedDepth'
 @dataclass(frozen=True, slots=True)
 class CameraTopic:
     """
-    What to subscribe to.
+    The topic to subscribe to for a camera.
 
     :param name: name of the topic
     :param is_compressed: True if its messages are CompressedImage, otherwise Image
@@ -60,13 +60,13 @@ def choose_topic(
     is_depth: bool = False,
 ) -> CameraTopic:
     """
-    Choose what to subscribe to for a camera.
+    Choose the topic to subscribe to for a camera.
 
-    :param topic: as the user set it: the camera's base topic, or a compressed one itself
-    :param transport: one of ``TRANSPORTS``; auto takes pixels if they are published, else what is
-        compressed if that is, and pixels if nothing is published yet
-    :param types_of: message types that are published on a topic now
-    :param is_depth: True if it is a depth camera, which has a transport of its own
+    :param topic: topic that the user has set: the camera's base topic, or a compressed topic
+    :param transport: one of ``TRANSPORTS``; auto chooses raw images if they are published,
+        otherwise compressed images if those are published, and raw images if nothing is published
+    :param types_of: function that returns the message types that are published on a topic now
+    :param is_depth: True for a depth camera, whose images have a transport of their own
     """
     suffix = _DEPTH_SUFFIX if is_depth else _SUFFIX
     itself = CameraTopic(topic, is_compressed=True)
@@ -86,19 +86,20 @@ def choose_topic(
 QOS_FROM_PUBLISHER = 'auto'
 _BEST_EFFORT, _RELIABLE = 'best_effort', 'reliable'
 QOS_CHOICES = (QOS_FROM_PUBLISHER, _BEST_EFFORT, _RELIABLE)
-"""What the reliability of a subscription may be."""
+"""The allowed settings for the reliability of a subscription."""
 
 
 def choose_qos(choice: str, offers: Sequence[Any], depth: int) -> QoSProfile:
     """
-    Choose what to ask of a topic's publishers.
+    Choose the QoS to request from the publishers of a topic.
 
-    The stricter policy only if every publisher offers it: one that does not would not be heard.
-    How much a publisher keeps cannot be known from outside, so that the depth is ours.
+    A stricter policy is requested only if every publisher offers it, because the others would not
+    be heard. The graph does not show the history depth of a publisher, so the caller sets the
+    depth.
 
     :param choice: one of ``QOS_CHOICES``
     :param offers: ``rclpy.topic_endpoint_info.TopicEndpointInfo`` of each publisher
-    :param depth: messages that may wait to be read
+    :param depth: number of messages that may wait to be read
     """
     profiles = [offer.qos_profile for offer in offers]
     is_reliable = bool(profiles) and all(
@@ -118,17 +119,18 @@ def choose_qos(choice: str, offers: Sequence[Any], depth: int) -> QoSProfile:
 
 
 def is_same_qos(one: QoSProfile, other: QoSProfile) -> bool:
-    """Whether two of our profiles ask for the same."""
+    """Return True if two of our profiles request the same reliability and durability."""
     return (one.reliability, one.durability) == (other.reliability, other.durability)
 
 
 def qos_problems(asked: QoSProfile, message_type: str, offers: Sequence[Any]) -> list[str]:
     """
-    Say which publishers cannot be heard, and why.
+    Describe the publishers that cannot be heard, with the reasons.
 
-    :param asked: by the subscription
-    :param message_type: type of the subscription
+    :param asked: QoS that the subscription requests
+    :param message_type: message type of the subscription
     :param offers: ``TopicEndpointInfo`` of each publisher
+    :return: one text for each such publisher
     """
     found = []
     for offer in offers:
@@ -140,7 +142,7 @@ def qos_problems(asked: QoSProfile, message_type: str, offers: Sequence[Any]) ->
         if compatibility == QoSCompatibility.ERROR:
             found.append(
                 f'{name} offers {describe_qos(offer.qos_profile)}, which is not compatible with '
-                f'the {describe_qos(asked)} that is asked for ({reason.strip().rstrip(";")})'
+                f'the requested {describe_qos(asked)} ({reason.strip().rstrip(";")})'
             )
     return found
 
@@ -151,5 +153,5 @@ def node_of(offer: Any) -> str:
 
 
 def describe_qos(profile: QoSProfile) -> str:
-    """Say what a profile is, in the words of ``ros2 topic info``."""
+    """Return the reliability and durability of a profile as ``ros2 topic info`` names them."""
     return f'{profile.reliability.name}, {profile.durability.name}'

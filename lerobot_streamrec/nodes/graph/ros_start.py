@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The start of ROS: whatever it does not take is one kind of error, and says where one looked."""
+"""The start of ROS: every argument, file or parameter that ROS rejects is a ConfigError."""
 
 from __future__ import annotations
 
@@ -33,39 +33,40 @@ import yaml
 _PARAMS_FILE = '--params-file'
 _OF_PARAMETERS = ('-p', '--param', _PARAMS_FILE)
 _PARAMETERS = 'ros__parameters'
-# rcl ends its messages with places in its own code.
+# rcl appends source locations to its error messages.
 _PLACES = re.compile(r', at /\S+:\d+|\n.*', re.DOTALL)
 
 
 def start_ros(arguments: Sequence[str], context: Context | None = None) -> None:
     """
-    Initialise rclpy; signals stay ours.
+    Initialise rclpy without its signal handlers.
 
     :param arguments: command line without the program's name
-    :param context: None: the default one
-    :raise ConfigError: if there is an argument that nobody reads, or ROS does not take one
+    :param context: context to initialise; None: the default context
+    :raise ConfigError: if an argument is unknown, ROS rejects an argument, or a parameter file is
+        missing
     """
     for file in _params_files(arguments):
         if not file.is_file():
             why = 'it is a folder' if file.is_dir() else 'the file does not exist'
-            raise ConfigError(_PARAMS_FILE, str(file), f'{why}: looked for {file.absolute()}')
+            raise ConfigError(_PARAMS_FILE, str(file), f'{why} ({file.absolute()})')
     try:
-        # The first one is taken for the program's name.
+        # The function takes the first argument for the program's name.
         unknown = remove_ros_args(['record', *arguments])[1:]
         if not unknown:
-            # rclpy's own handlers would tear its context down under a save.
+            # rclpy's own handlers would shut the context down while an episode is being saved.
             rclpy.init(
                 args=list(arguments),
                 context=context,
                 signal_handler_options=SignalHandlerOptions.NO,
             )
-    # RCLError and others: a parameter file that is not YAML, a remapping that cannot be read.
+    # RCLError and others, for an invalid parameter file or remapping rule.
     except (RuntimeError, ValueError, TypeError) as error:
         why = _PLACES.sub('', str(error))
-        # ROS reports unknown arguments as a bare list.
+        # ROS reports unknown arguments as a list without any words.
         why = f'ROS does not know {why}' if why.startswith('[') else why
         if _PARAMETERS in why:
-            why += f'; a file begins with the line "/**/episode:", then comes "  {_PARAMETERS}:"'
+            why += f'; a parameter file begins with "/**/episode:", then "  {_PARAMETERS}:"'
         raise ConfigError('--ros-args', ' '.join(arguments), why) from error
     if unknown:
         raise ConfigError(
@@ -87,14 +88,14 @@ def _meant(unknown: Sequence[str]) -> str:
 
 
 class _GivenNode(Node):
-    """Declares parameters of the user, except those without a value, such as an empty list."""
+    """A node that declares the user's parameters except those without a value (empty lists)."""
 
     empty: tuple[str, ...] = ()
 
     def declare_parameters(
         self, namespace: str, parameters: Any, ignore_override: bool = False
     ) -> list[Parameter]:
-        """Leave out parameters without a value, which rclpy refuses with a traceback."""
+        """Declare the parameters that have a value; rclpy would raise an error for the others."""
         self.empty += tuple(name for name, value, *_ in parameters if value is None)
         given = [one for one in parameters if one[1] is not None]
         return super().declare_parameters(namespace, given, ignore_override)
@@ -102,16 +103,16 @@ class _GivenNode(Node):
 
 def given_node(name: str, **options: Any) -> Node:
     """
-    Make the node whose parameters are what the user has set.
+    Make a node that declares every parameter that the user has set.
 
     :param name: name of the node
     :param options: further arguments of rclpy's ``Node``
-    :raise ConfigError: if ROS does not accept a name or a value
+    :raise ConfigError: if ROS rejects the name of the node, or the name or value of a parameter
     """
     try:
         return _GivenNode(name, automatically_declare_parameters_from_overrides=True, **options)
     except Exception as error:
-        # rclpy's exceptions have no common base class; each names the value that it refuses.
+        # rclpy's exceptions have no common base class. Each one names the rejected value.
         why = _PLACES.sub('', str(error)) or repr(error)
         raise ConfigError('the node', name, f'ROS refuses its parameters: {why}') from error
 
@@ -123,11 +124,11 @@ def empty_parameters(node: Node) -> tuple[str, ...]:
 
 def unused_files(arguments: Sequence[str], node_name: str) -> str:
     """
-    Say which parameter files set nothing for a node, and for which nodes they do.
+    Describe the parameter files that set nothing for a node, and the nodes that they are for.
 
     :param arguments: command line
-    :param node_name: fully qualified
-    :return: empty if all set something, else a text that goes on after an error
+    :param node_name: full name of the node
+    :return: text to append to an error; empty if every file sets a parameter of the node
     """
     files = _params_files(arguments)
     if not any(one in _OF_PARAMETERS for one in arguments):
@@ -141,17 +142,17 @@ def unused_files(arguments: Sequence[str], node_name: str) -> str:
         if not any(_is_for(name, node_name) for name in names):
             others = f'is for {", ".join(names)}' if names else 'names no node'
             found.append(
-                f'. {file.absolute()} sets nothing for the node {node_name}: it {others}; write '
-                f'/**/{node_name.rpartition("/")[2]} there for a node in any namespace'
+                f'. {file.absolute()} sets nothing for the node {node_name}: it {others}; the '
+                f'key /**/{node_name.rpartition("/")[2]} stands for the node in any namespace'
             )
     return ''.join(found)
 
 
 def only_node(file: Path) -> str:
     """
-    Return the full name of the only node that a parameter file is for.
+    Return the full name of the single node that a parameter file is for.
 
-    :return: empty if it names several nodes, or writes their names with wildcards
+    :return: the name; empty if the file names several nodes, or has wildcards in the name
     """
     names = set(_node_names(_content(file)))
     name = names.pop() if len(names) == 1 else ''
@@ -166,12 +167,12 @@ def _content(file: Path) -> Any:
     try:
         return yaml.safe_load(file.read_text('utf-8'))
     except (OSError, ValueError, yaml.YAMLError):
-        # ROS has read it all the same, and knows better.
+        # ROS has already accepted the file, so its parser decides.
         return {}
 
 
 def _node_names(content: Any, begin: str = '') -> Iterator[str]:
-    """Yield the names of nodes in a parameter file, as they stand there, from the root."""
+    """Yield the node names in a parameter file, as absolute names with their wildcards."""
     if isinstance(content, dict):
         for key, value in content.items():
             if key == _PARAMETERS:
@@ -181,7 +182,7 @@ def _node_names(content: Any, begin: str = '') -> Iterator[str]:
 
 
 def _is_for(name: str, node_name: str) -> bool:
-    """Tell whether a name of a parameter file, with its wildcards, is that of a node."""
+    """Return True if a name from a parameter file, which may have wildcards, matches a node."""
     tokens = {'**': '(/[^/]+)*', '*': '/[^/]+'}
     pattern = ''.join(tokens.get(one, f'/{re.escape(one)}') for one in name.split('/')[1:])
     return re.fullmatch(pattern, node_name) is not None

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How a process is told to end: signals, and the death of its launcher."""
+"""Requests to end the process: signals, and the end of its launcher."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ import signal
 import threading
 from typing import Any
 
-# A process that has ended keeps its number until its parent reads its status.
+# States of a process that has ended, which keeps its id until its parent reads its exit status.
 _ENDED = ('Z', 'X')
 
 
 class Launcher:
     """
-    A process above this one, such as ``ros2 launch``, perhaps with others in between.
+    An ancestor of this process, such as ``ros2 launch``, perhaps not the direct parent.
 
-    It is known by its number and the instant at which it began, so that another process that gets
-    the number later is not taken for it. One that has ended before this is made is none of the
-    processes above this one.
+    It is identified by its process id and its start time, so that a later process with the same
+    id is not mistaken for it. A process that is not an ancestor when this object is made, such as
+    a launcher that has ended by then, counts as gone.
 
-    :param pid: its number
+    :param pid: process id
     """
 
     def __init__(self, pid: int) -> None:
@@ -47,12 +47,12 @@ class Launcher:
         return f'process {self._pid}'
 
     def is_gone(self) -> bool:
-        """Tell whether it has ended. Never blocks."""
+        """Return True if the process has ended. Never blocks."""
         return self._began is None or _began(self._pid) != self._began
 
 
 def _above() -> Iterator[int]:
-    """Yield the numbers of the processes above this one, the nearest first."""
+    """Yield the process ids of the ancestors of this process, the parent first."""
     pid = os.getppid()
     while pid:
         yield pid
@@ -61,42 +61,42 @@ def _above() -> Iterator[int]:
 
 
 def _began(pid: int) -> str | None:
-    """Return when a process began, in ticks since the system did; None: it has ended."""
+    """Return the start time of a process in clock ticks since boot; None if it has ended."""
     fields = _fields(pid)
     return None if not fields or fields[0] in _ENDED else fields[19]
 
 
 def _fields(pid: int) -> list[str]:
-    """Return the fields of /proc/PID/stat from the state on; empty if there is no such process."""
+    """Return the fields of /proc/PID/stat from the state on; empty if there is no process."""
     try:
         text = Path(f'/proc/{pid}/stat').read_text('ascii', errors='replace')
     except OSError:
         return []
-    # The name before it may hold anything, blanks and brackets too.
+    # The program name before the state may contain blanks and brackets.
     return text.rpartition(')')[2].split()
 
 
 _log = logging.getLogger(__name__)
 
-# A terminal that is closed, or an ssh connection that breaks, sends SIGHUP.
+# SIGHUP arrives when a terminal is closed or an ssh connection breaks.
 _NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopSignals:
     """
-    Turns these signals into a flag. Made first of all, in the main thread.
+    A flag that SIGINT, SIGTERM and SIGHUP set. The main thread makes it before anything else.
 
-    A launch and a terminal may both send SIGINT, and one may come while modules are still being
-    imported: neither must end the process half-way.
+    Launch and the terminal may both send SIGINT, and a signal may arrive while modules are still
+    being imported. None of them may kill the process in the middle of its work.
 
-    :param launcher: process whose end ends this one as well; None: there is none
+    :param launcher: process whose end also ends this process; None: there is no such process
     """
 
     def __init__(self, launcher: Launcher | None = None) -> None:
         self._launcher = launcher
         self._asked = threading.Event()
         for number in _NUMBERS:
-            # A process that was started with `nohup` has to outlive the terminal.
+            # nohup ignores SIGHUP, and a process under nohup has to outlive its terminal.
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._ask)
 
@@ -105,12 +105,12 @@ class StopSignals:
 
     @staticmethod
     def ignore() -> None:
-        """Let no signal kill the process while it leaves; Python would restore the defaults."""
+        """Ignore the signals while the process exits, when Python would restore their defaults."""
         for number in _NUMBERS:
             signal.signal(number, signal.SIG_IGN)
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for a signal; whether the process should end."""
+        """Wait for a signal or the end of the launcher; return True if the process should end."""
         if self._asked.wait(timeout_s):
             return True
         if self._launcher is not None and self._launcher.is_gone():

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The type of a topic that is not there yet, and its class."""
+"""The message type of a topic that may not be published yet, and the class of a type."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def load_message_class(parameter: str, message_type: str) -> type:
     """
     Import the class of a message type.
 
-    :param parameter: the setting that names it, for the error
-    :param message_type: such as ``sensor_msgs/msg/JointState``
-    :raise ConfigError: if there is no such type on this machine
+    :param parameter: parameter that names the type, for the error
+    :param message_type: name of the type, such as ``sensor_msgs/msg/JointState``
+    :raise ConfigError: if the type is not installed on this machine
     """
     package, _, name = message_type.partition('/msg/')
     try:
@@ -39,11 +39,11 @@ def load_message_class(parameter: str, message_type: str) -> type:
         raise ConfigError(
             parameter,
             message_type,
-            f'this type is not installed ({error}); write it as sensor_msgs/msg/JointState, and '
-            'source the workspace that has it',
+            f'this message type is not installed ({error}); write types in full, such as '
+            'sensor_msgs/msg/JointState, and source the workspace that provides the package',
         ) from error
     if not isinstance(found, type):
-        raise ConfigError(parameter, message_type, 'this is no message type')
+        raise ConfigError(parameter, message_type, 'this is not a message type')
     return found
 
 
@@ -53,11 +53,11 @@ _SAY_EVERY_S = 5.0
 
 class TopicTypes:
     """
-    Asks for types, and waits for publishers.
+    A function that looks up the type of a topic, and waits for a publisher if need be.
 
-    :param node: looks at the graph
-    :param timeout_s: how long to wait for the first publisher of a topic
-    :param stop: ends the waiting
+    :param node: node through which the graph is read
+    :param timeout_s: longest time to wait for the first publisher of a topic
+    :param stop: request to end the process, which ends the wait
     """
 
     def __init__(self, node: Node, timeout_s: float, stop: StopSignals) -> None:
@@ -67,12 +67,12 @@ class TopicTypes:
 
     def __call__(self, parameter: str, topic: str) -> str:
         """
-        Return the type that a topic is published with.
+        Return the message type with which a topic is published.
 
-        :param parameter: the setting that could say it, for the error
-        :param topic: its name
-        :raise ConfigError: if nobody publishes it in time, or it has several types
-        :raise StartInterruptedError: if the process is to end
+        :param parameter: parameter that could set the type, for the error
+        :param topic: name of the topic
+        :raise ConfigError: if nobody publishes the topic in time, or it has several types
+        :raise StartInterruptedError: if the process is asked to end
         """
         log: Any = self._node.get_logger()
         begin_s = time.monotonic()
@@ -83,17 +83,20 @@ class TopicTypes:
                 raise ConfigError(
                     parameter,
                     '',
-                    f'nobody has published {topic} for {self._timeout_s:g} s, so that its type is '
-                    'not known: start its publisher first, or set the type',
+                    f'nobody has published {topic} for {self._timeout_s:g} s, so its type is '
+                    f'unknown: start its publisher first, or set {parameter}',
                 )
             if now_s > said_s + _SAY_EVERY_S:
                 said_s = now_s
-                log.info(f'waiting for a publisher of {topic}, to learn its type')
+                log.info(f'waiting for a publisher of {topic} to learn its type')
             if self._stop.wait(_POLL_S):
                 raise StartInterruptedError(f'asked to end while waiting for {topic}')
         if len(types) > 1:
             raise ConfigError(
-                parameter, '', f'{topic} is published as {" and as ".join(types)}: set the one'
+                parameter,
+                '',
+                f'{topic} is published as {" and as ".join(types)}: set {parameter} to one of '
+                'them',
             )
         return types[0]
 

@@ -12,8 +12,8 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-The executable `replay`: publishes an episode of a dataset on the topics that it came from.
+The executable `replay`: it publishes an episode of a dataset on the topics that it came from.
 
-It only reads the dataset, and everything that decides what is published when, and on which topic,
-gets along without ROS.
+The dataset is only read. The decisions about what is published when, and on which topic, need no
+ROS.
 """

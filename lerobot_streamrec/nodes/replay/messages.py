@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The messages of an episode's rows: pictures by a decoder, numbers by where they were read."""
+"""The messages of an episode's rows: images from the videos, and numbers from the table."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ Values = npt.NDArray[Any]
 
 class Pictures:
     """
-    Pictures of one camera, in their order. Owned by one thread, which calls ``close``.
+    The images of one camera, in order. Owned by one thread, which calls ``close``.
 
-    :param episode: the episode that they belong to
-    :param stream: the camera
-    :param is_endless: True: the first picture follows the last
+    :param episode: the episode
+    :param stream: stream of the camera
+    :param is_endless: True if the first image follows the last one again
     """
 
     message_type = IMAGE
@@ -61,7 +61,7 @@ class Pictures:
         spec = episode.info.features[key]
         height, width, channels = spec.picture_shape or (1, 1, 1)
         self.size_bytes = max(1, height * width * channels)
-        """About the size of a picture."""
+        """The approximate size of an image."""
         self._levels = _levels(spec.info) if is_depth(spec.info) else None
         self._shown: tuple[int, int] | None = None
         self._message = Image()
@@ -75,11 +75,12 @@ class Pictures:
 
     def message(self, step: Step, is_given_up: Callable[[], bool]) -> Image | None:
         """
-        Return the picture of a row; blocks until it is decoded.
+        Return the image of a row; block until it is decoded.
 
-        :param is_given_up: function that returns True when to wait no longer
-        :return: None: it was given up
-        :raise VideoError: if it cannot be decoded
+        :param step: step of the schedule
+        :param is_given_up: function that returns True if the wait should end
+        :return: the image; None if the wait was given up
+        :raise VideoError: if the image cannot be decoded
         """
         while self._shown != (step.turn, step.row):
             pixels = self._feed.next(_POLL_S)
@@ -91,7 +92,7 @@ class Pictures:
         return self._message
 
     def close(self, timeout_s: float) -> bool:
-        """End the decoder; whether it has ended."""
+        """End the decoder; return True if it has ended in time."""
         return self._feed.close(timeout_s)
 
     def _fill(self, pixels: Values) -> None:
@@ -110,8 +111,8 @@ def _levels(info: Any) -> Values:
     """
     Return the depth of each code, in the unit of the camera.
 
-    The first code stands for what has no depth as well as for the smallest one, and is shown as
-    none: a robot must not see an obstacle there.
+    Code 0 stands both for the smallest depth and for pixels without a depth. It is published as no
+    depth, because a robot must not see an obstacle where there is none.
     """
     stored = stored_depth(info)
     config = stored.config if stored else DepthConfig()
@@ -126,17 +127,17 @@ def _levels(info: Any) -> Values:
 
 class Numbers:
     """
-    Messages of one topic of numbers. Owned by one thread.
+    The messages of one topic of numbers. Owned by one thread.
 
-    Numbers that cannot be put back into messages of the recorded type are published as joints.
+    Numbers that do not fit into messages of the recorded type are published as a JointState.
 
-    :param streams: all that was read from the topic
-    :param values: per stream ``(rows, d)``
+    :param streams: all streams that were read from the topic
+    :param values: values of each stream, ``(rows, d)``
     """
 
     def __init__(self, streams: Sequence[PlayedStream], values: Sequence[Values]) -> None:
         self.remarks: list[str] = []
-        """Differences from the recorded messages, a sentence each."""
+        """The differences from the recorded messages, one sentence each."""
         try:
             self._prepare(streams, values)
         except (VectorError, ConfigError) as error:
@@ -145,13 +146,13 @@ class Numbers:
             self._prepare(joints, values)
             self.remarks.append(
                 f'{streams[0].topic} is published as {joints[0].message_type}, not as the '
-                f'{streams[0].message_type} that it was: {error}'
+                f'recorded {streams[0].message_type}: {error}'
             )
 
     def _prepare(self, streams: Sequence[PlayedStream], values: Sequence[Values]) -> None:
         topic, self.message_type = streams[0].topic, streams[0].message_type
         if any(one.message_type != self.message_type for one in streams):
-            raise VectorError(f'{topic} was read as several types')
+            raise VectorError(f'{topic} was recorded as several message types')
         parts = [(one.selectors, len(one.names)) for one in streams]
         self._maker = MessageMaker(self.message_type, parts, _load)
         columns = [column for one in values for column in one.T]
@@ -165,15 +166,15 @@ class Numbers:
         self._refuse_misread(streams)
         if rounded:
             self.remarks.append(
-                f'{topic}: its messages cannot hold all that was recorded, as what stands between '
-                f'two whole numbers; rounded are {", ".join(rounded)}'
+                f'the messages on {topic} cannot hold some values exactly, such as fractions in '
+                f'integer fields; rounded are {", ".join(rounded)}'
             )
 
     def _refuse_misread(self, streams: Sequence[PlayedStream]) -> None:
         """
-        Read the first message as the recorder would.
+        Check that the recorder would read the original numbers from the first message.
 
-        :raise VectorError: if other numbers come back
+        :raise VectorError: if it would read other numbers
         """
         message, columns = self.message(0), iter(self._columns)
         for stream in streams:
@@ -184,7 +185,7 @@ class Numbers:
                 raise VectorError(f'{stream.key} would be read as {found.tolist()}, not {wanted}')
 
     def message(self, row: int) -> Any:
-        """Return the message of a row, the same object each time."""
+        """Return the message of a row; each call returns the same object."""
         return self._maker([column[row].item() for column in self._columns])
 
 

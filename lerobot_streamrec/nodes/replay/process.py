@@ -41,11 +41,11 @@ def run(arguments: list[str], stop: StopSignals) -> int:
     Publish an episode, and return the exit status.
 
     :param arguments: command line with `--ros-args`
-    :param stop: asks the replay to end early
+    :param stop: requests to end the replay early
     """
     try:
         start_ros(arguments)
-        # Nobody spins the node: services that would never answer are not offered.
+        # The node is never spun, so its parameter services would not answer.
         node = given_node(NODE_NAME, start_parameter_services=False)
     except ConfigError as error:
         get_logger(NODE_NAME).fatal(f'cannot start: {error}')
@@ -66,8 +66,8 @@ def _run_node(node: Node, stop: StopSignals) -> int:
             raise ConfigError(
                 USE_SIM_TIME,
                 value=True,
-                allowed="a replay goes by this computer's clock; to publish a simulated one for "
-                'others, set stamp to recorded',
+                allowed="a replay runs on this computer's clock; to publish simulated time on "
+                '/clock for other nodes, set stamp to recorded',
             )
         settings = read_replay_settings(ParameterReader(node))
         replay = Replay(node, settings, open_episode(settings.root, settings.episode), stop)
@@ -76,14 +76,14 @@ def _run_node(node: Node, stop: StopSignals) -> int:
         finally:
             replay.close()
         if not is_whole:
-            log.info('ended before the episode was over')
+            log.info('stopped before the end of the episode')
     except (ConfigError, DatasetError) as error:
         log.fatal(f'cannot replay: {error}')
         return EXIT_CONFIG
     except StreamrecError as error:
-        log.fatal(f'ended: {error}')
+        log.fatal(f'the replay has failed: {error}')
         return EXIT_BROKEN
     except Exception as error:  # noqa: BLE001
-        log.fatal(f'ended, please report it: {error!r}')
+        log.fatal(f'unexpected error, please report it: {error!r}')
         return EXIT_BUG
     return EXIT_OK

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Publishes an episode, row by row, by the steady clock."""
+"""Publication of an episode, row by row, at the pace of the steady clock."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 
 _CLOCK_TOPIC = '/clock'
 _TICK_NS = 10_000_000
-# Drivers that run already are found within so long; one that is found later ends the replay.
+# Running drivers are discovered within this time. A driver that is found later ends the replay.
 _DISCOVERY_S = 2.0
 _POLL_S = 0.1
-# Rows that a busy machine has delayed are made up for at no more than so many times the speed.
+# The largest factor by which rows are published faster to make up for a delay on a busy machine.
 _CATCH_UP = 4
 _CLOSE_TIMEOUT_S = 5.0
 _ARRIVE_S = 5.0
-# A reader on a busy machine may be seconds late, and no message is to be overwritten before.
+# A subscriber on a busy machine may lag by seconds, and must not lose messages because of that.
 _MIN_DEPTH, _MAX_DEPTH = 10, 200
 _MAX_BYTES = 64 * 2**20
 
@@ -63,11 +63,11 @@ class _Topic:
     """
     One topic of the replay.
 
-    :param source: makes its messages
-    :param publisher: sends them
-    :param instants_ns: instants of its samples, ``(rows,)``
-    :param offset_ns: offset that a recorder adds to its stamps
-    :param is_stamped: True if its messages have a header
+    :param source: source of the messages
+    :param publisher: publisher of the messages
+    :param instants_ns: instants of the samples, ``(rows,)``
+    :param offset_ns: offset that the recorder adds to the stamps
+    :param is_stamped: True if the messages have a header
     """
 
     source: Pictures | Numbers
@@ -77,7 +77,7 @@ class _Topic:
     is_stamped: bool
 
     def is_new(self, step: Step) -> bool:
-        """Whether a row shows another sample than the row before it."""
+        """Return True if the row shows a different sample than the row before it."""
         if step.is_repeat or step.row == 0:
             return True
         return bool(self.instants_ns[step.row] != self.instants_ns[step.row - 1])
@@ -85,13 +85,13 @@ class _Topic:
 
 class Replay:
     """
-    Publishes an episode. Owned by one thread, which calls ``close``.
+    The replay of an episode. Owned by one thread, which calls ``close``.
 
-    :param node: publishes; nobody has to spin it
+    :param node: node that publishes; it need not be spun
     :param settings: the user's settings
     :param episode: the episode to publish
-    :param stop: ends it early
-    :raise ConfigError: if it cannot be published as it is wanted
+    :param stop: requests to end the replay early
+    :raise ConfigError: if the settings do not suit the episode
     :raise DatasetError: if the dataset cannot be read
     """
 
@@ -144,10 +144,12 @@ class Replay:
         try:
             validate_topic_name(wanted)
             name: str = self._node.resolve_topic_name(wanted)
-        # rcl itself raises a RuntimeError.
+        # rcl reports some invalid names as a RuntimeError.
         except (InvalidTopicNameException, RuntimeError) as error:
             why = str(error).partition('\n')[0]
-            raise ConfigError('topics_prefix', prefix, f'{wanted} is no topic: {why}') from error
+            raise ConfigError(
+                'topics_prefix', prefix, f'{wanted} is not a valid topic: {why}'
+            ) from error
         return name
 
     def _topic(
@@ -180,15 +182,15 @@ class Replay:
         )
 
     def _publisher(self, kind: type, topic: str, depth: int) -> Any:
-        # Reliable and not latched, as drivers of arms publish; best-effort listeners hear it too.
+        # Arm drivers publish like this, reliable and volatile. Best-effort subscribers hear it.
         return self._node.create_publisher(kind, topic, QoSProfile(depth=depth))
 
     def run(self) -> bool:
         """
-        Publish; return whether all of it was published before somebody asked to end.
+        Publish the episode; return False if the replay was asked to end before its last row.
 
-        :raise ConfigError: if somebody else publishes on one of the topics
-        :raise VideoError: if a picture cannot be decoded
+        :raise ConfigError: if another node publishes on one of the topics
+        :raise VideoError: if an image cannot be decoded
         """
         deadline_s = time.monotonic() + (0.0 if self._settings.is_forced else _DISCOVERY_S)
         while time.monotonic() < deadline_s:
@@ -210,13 +212,13 @@ class Replay:
                 return False
         self._wait_for_readers()
         self._log.info(
-            f'episode {row.episode_index} is over; messages were at most '
+            f'episode {row.episode_index} is over; its messages were at most '
             f'{self._late_ns / 1e6:.0f} ms late'
         )
         return True
 
     def _show(self, step: Step) -> bool:
-        """Publish a row, numbers before pictures; return whether to go on."""
+        """Publish the samples of a row by instant, numbers first; return False if asked to end."""
         row_began_ns = time.monotonic_ns()
         topics = sorted(
             self._topics.values(),
@@ -244,7 +246,7 @@ class Replay:
         return source.message(step, lambda: self._stop.wait(0.0))
 
     def _wait(self, instant_ns: int) -> bool:
-        """Wait until an instant has come, and tell the time meanwhile; return whether to go on."""
+        """Wait for an instant, publishing the time; return False if the replay should end."""
         due_ns = self._begin_ns + self._schedule.due_ns(instant_ns)
         self._watch.look()
         while (left_ns := due_ns - time.monotonic_ns()) > 0:
@@ -256,13 +258,13 @@ class Replay:
         return True
 
     def _tell_time(self, instant_ns: int) -> None:
-        """Publish the recording's time, which never runs backwards."""
+        """Publish the time of the recording, which never runs backwards."""
         if self._clock is not None and (self._told_ns is None or instant_ns > self._told_ns):
             self._told_ns = instant_ns
             self._clock.publish(ClockMessage(clock=_time(self._epoch_ns + instant_ns)))
 
     def _wait_for_readers(self) -> None:
-        """Let the last messages arrive, which would end with their publishers."""
+        """Wait until the last messages have arrived, since they are lost with their publishers."""
         deadline_s = time.monotonic() + _ARRIVE_S
         for topic in self._topics.values():
             while not topic.publisher.wait_for_all_acked(Duration(seconds=_POLL_S)):
@@ -273,7 +275,7 @@ class Replay:
         """End the decoders. Idempotent."""
         for one in self._pictures:
             if not one.close(_CLOSE_TIMEOUT_S):
-                self._log.error('a decoder has not ended')
+                self._log.error(f'a video decoder did not end within {_CLOSE_TIMEOUT_S:g} s')
 
 
 def _time(stamp_ns: int) -> Time:

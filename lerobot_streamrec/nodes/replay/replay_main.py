@@ -12,11 +12,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-The executable `replay`: reads the parameters, publishes an episode, ends in order.
+The executable `replay`: it publishes one episode of a dataset.
 
-Exit status: 0 at the end of the episode or if asked to end, 1 if a video of it cannot be decoded
-to its end, 2 if the configuration or the dataset cannot be used, 3 after an error that nobody
-foresaw.
+Exit status: 0 at the end of the episode or if asked to end, 1 if one of its videos cannot be
+decoded to the end, 2 if the configuration or the dataset cannot be used, 3 after an unexpected
+error.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ usage: replay --ros-args -p root:=FOLDER [-p episode:=N] [-p NAME:=VALUE ...]
 
 Publishes an episode of a LeRobot v3.0 dataset on the topics that it came from.
 
-  episode        its number; -1, the default, is the last
-  rate           how much faster than recorded, 1.0
-  loop           true: begin anew at the end
-  stamp          now, or recorded: stamps of the recording, and /clock
-  topics_prefix  put before every topic, such as /replay: no robot listens there
-  streams        what to replay, such as [front, action]; empty: all
-  lead_s         how long row 0 is repeated before the episode, 0.0
-  hold_last_s    how long the last row is repeated after it, 0.0
-  force          true: publish although somebody else does
+  episode        number of the episode; -1, the default, is the last one
+  rate           speed relative to the recording (default: 1.0)
+  loop           true: start again at the end of the episode
+  stamp          now, or recorded: stamps of the recording, with its time on /clock
+  topics_prefix  prefix of every topic, such as /replay, where no robot listens
+  streams        features to replay, such as [front, action]; empty: all
+  lead_s         how long row 0 is repeated before the episode, in seconds (default: 0.0)
+  hold_last_s    how long the last row is repeated after the episode, in seconds (default: 0.0)
+  force          true: publish even if other nodes publish on the same topics
 """
 
 
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     Replay until the episode is over, or until SIGINT, SIGTERM or SIGHUP.
 
     :param arguments: command line without the program's name; None: the process's own
-    :return: exit status, see the top of this module
+    :return: exit status, as described at the top of this module
     """
     return run_program('replay', HELP, _load, arguments)
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""When what an episode holds is published again, and with which stamps."""
+"""The schedule of a replay: the instants at which rows are published, and their stamps."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ Instants = npt.NDArray[np.int64]
 @dataclass(frozen=True, slots=True)
 class Step:
     """
-    One showing of one row.
+    One publication of one row.
 
     :param row: number of the row
-    :param turn: number of times that the whole episode was shown before
-    :param shift_ns: added to the instants of the row
-    :param is_repeat: True if it stands in for time before or after the episode
+    :param turn: number of complete rounds of the episode before this one
+    :param shift_ns: offset to add to the instants of the row
+    :param is_repeat: True if the row is repeated before or after the episode
     """
 
     row: int
@@ -53,17 +53,17 @@ class Step:
 @dataclass(frozen=True, slots=True, eq=False)
 class Schedule:
     """
-    All showings; instants are nanoseconds since that of row 0, in the time of the stamps.
+    All steps of a replay; instants are nanoseconds since row 0, in the time of the stamps.
 
-    Every round goes on one period after the one before, so that time never runs backwards.
+    Each round begins one period after the end of the round before, so time never runs backwards.
 
     :param rows_ns: instants of the rows, ``(rows,)``
-    :param period_ns: between two rows
-    :param pace: speed at which instants pass; 1.0: that of the steady clock
-    :param begin_ns: the recorded instant of row 0; None: it is the instant at which it is shown
-    :param is_endless: True: the first row follows the last
-    :param lead: number of times that row 0 is shown before its instant
-    :param hold: number of times that the last row is shown after its instant
+    :param period_ns: time between two rows
+    :param pace: speed at which the instants pass, relative to the steady clock
+    :param begin_ns: the recorded instant of row 0; None: the time at which row 0 is published
+    :param is_endless: True if the first row follows the last one again
+    :param lead: number of times that row 0 is published before its instant
+    :param hold: number of times that the last row is published after its instant
     """
 
     rows_ns: Instants
@@ -76,11 +76,11 @@ class Schedule:
 
     @property
     def lead_ns(self) -> int:
-        """How long before the instant of row 0 the first showing is."""
+        """The time from the first step to the instant of row 0."""
         return self.lead * self.period_ns
 
     def steps(self) -> Iterator[Step]:
-        """Yield the showings in their order."""
+        """Yield the steps in order."""
         for number in range(self.lead, 0, -1):
             yield Step(0, 0, -number * self.period_ns, is_repeat=True)
         round_ns = int(self.rows_ns[-1]) + self.period_ns
@@ -91,7 +91,7 @@ class Schedule:
             yield Step(len(self.rows_ns) - 1, 0, number * self.period_ns, is_repeat=True)
 
     def due_ns(self, instant_ns: int) -> int:
-        """Tell how long after the first showing an instant is, by the steady clock."""
+        """Return the time from the first step to an instant, on the steady clock."""
         return round((instant_ns + self.lead_ns) / self.pace)
 
 
@@ -99,10 +99,11 @@ def schedule_of(episode: PlayedEpisode, settings: ReplaySettings) -> Schedule:
     """
     Make the schedule of an episode.
 
-    Stamps of now are whole periods apart, a period being rounded down to a nanosecond: they keep
-    their phase, and none is later than the row of a recorder that began with it.
+    With present stamps, rows are whole periods apart, and a period is rounded down to nanoseconds.
+    The stamps therefore keep their phase, and none of them is later than the row of a recorder
+    that started with the first one.
 
-    :raise ConfigError: if recorded stamps are wanted, and there are none
+    :raise ConfigError: if the recorded stamps are requested but not stored
     """
     fps, length = episode.info.fps, episode.row.length
     begin_ns, pace, period_ns = None, 1.0, int(NS_PER_S / (fps * settings.rate))
@@ -113,8 +114,8 @@ def schedule_of(episode: PlayedEpisode, settings: ReplaySettings) -> Schedule:
             raise ConfigError(
                 'stamp',
                 RECORDED,
-                f'nothing is kept of when episode {episode.row.episode_index} was recorded: take '
-                'now',
+                f'the dataset does not say when episode {episode.row.episode_index} was recorded: '
+                'set stamp to now',
             )
         begin_ns, pace, period_ns = int(instants_ns[0]), settings.rate, NS_PER_S // fps
         rows_ns = instants_ns - begin_ns
@@ -131,7 +132,7 @@ def schedule_of(episode: PlayedEpisode, settings: ReplaySettings) -> Schedule:
 
 
 def recorded_instants(episode: PlayedEpisode) -> Instants | None:
-    """Return the instants of an episode's rows, ``(rows,)``; None: they are not known."""
+    """Return the instants of an episode's rows, ``(rows,)``; None if they are not stored."""
     if ROW in episode.stamps:
         return episode.stamps[ROW]
     start_ns = episode.record.get('start_stamp_ns')
@@ -145,7 +146,7 @@ def recorded_instants(episode: PlayedEpisode) -> Instants | None:
 def _cuts(record: Mapping[str, Any]) -> tuple[Cut, ...]:
     try:
         return parse_cuts(record.get('cuts', ()))
-    # Somebody has edited the file.
+    # These errors occur if somebody has edited the file.
     except (KeyError, TypeError, ValueError, AttributeError):
         return ()
 
@@ -154,12 +155,12 @@ def stream_instants(
     stream: PlayedStream, schedule: Schedule, episode: PlayedEpisode, *, is_between: bool
 ) -> Instants:
     """
-    Return when a stream's samples are shown, ``(rows,)``; the same twice: the sample is the same.
+    Return the instants of a stream's samples, ``(rows,)``; equal instants mean the same sample.
 
-    :param is_between: True if a recorder's rows will stand midway between two pictures
+    :param is_between: True if the rows of a recorder will lie midway between two images
     """
     if schedule.begin_ns is None:
-        # A row takes the nearest sample, or what is between two: one has to stand at the row.
+        # A row takes the nearest sample or interpolates, so a sample has to lie at its instant.
         is_at_row = stream.policy is Policy.HOLD or stream.is_camera or not is_between
         return schedule.rows_ns + (0 if is_at_row else schedule.period_ns // 2)
     is_own = stream.policy is not Policy.INTERPOLATE and not stream.is_timed

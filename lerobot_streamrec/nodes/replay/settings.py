@@ -35,39 +35,40 @@ class ReplaySettings:
     """
     The settings of a replay.
 
-    :param root: the dataset's folder
+    :param root: folder of the dataset
     """
 
     root: Path
     episode: int = option(
         -1,
-        'Number of the episode; less than 0: from the end, -1 is the last',
+        'Number of the episode; negative numbers count from the end, -1 is the last one',
         -(2**31),
         2**31,
     )
     rate: float = option(1.0, 'Speed relative to the recording', 0.01, 100.0)
     is_endless: bool = option(
-        False, 'Begin anew at the end, until the process is asked to end', name='loop'
+        False, 'true: start again at the end of the episode, until asked to end', name='loop'
     )
     stamp: str = option(
         NOW,
-        'Stamps: those of the replay (now), or those of the recording, with /clock (recorded)',
+        'Stamps of the messages: the present time (now), or the recorded stamps, with the '
+        'recorded time on /clock (recorded)',
         choices=_STAMPS,
     )
     prefix: str = option(
-        '', 'Text before the name of every topic, such as /replay', name='topics_prefix'
+        '', 'Prefix of the name of every topic, such as /replay', name='topics_prefix'
     )
     streams: tuple[str, ...] = option(
-        (), 'Features to replay, or the last parts of their names; empty: all'
+        (), 'Features to replay, by key or by the last part of it; empty: all'
     )
     lead_s: float = option(
-        0.0, 'Time for which row 0 is repeated before the episode, seconds', 0.0, 3600.0
+        0.0, 'How long row 0 is repeated before the episode, in seconds', 0.0, 3600.0
     )
     hold_last_s: float = option(
-        0.0, 'Time for which the last row is repeated after the episode, seconds', 0.0, 3600.0
+        0.0, 'How long the last row is repeated after the episode, in seconds', 0.0, 3600.0
     )
     is_forced: bool = option(
-        False, 'Publish on topics that have other publishers too', name='force'
+        False, 'true: publish even if other nodes publish on the same topics', name='force'
     )
 
 
@@ -75,7 +76,7 @@ def read_replay_settings(reader: ParameterReader) -> ReplaySettings:
     """
     Read every parameter.
 
-    :raise ConfigError: naming the first that cannot be used
+    :raise ConfigError: if a parameter cannot be used; the error names the first one
     """
     root: str = reader.read(_ROOT)
     settings = reader.read_fields(ReplaySettings)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The topics of a replay, and what else is heard on them."""
+"""The topics of a replay, and a watch for other nodes on them."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ _LOOK_EVERY_S = 0.5
 
 class TopicWatch:
     """
-    Looks who publishes and who listens. Owned by one thread.
+    A watch for other publishers and for subscribers of actions. Owned by one thread.
 
-    :param node: the replay's; it publishes each of the topics once
-    :param topics: full names
-    :param actions: the topics among them that a robot may obey
-    :param is_forced: True: other publishers are tolerated
+    :param node: node of the replay, with one publisher for each topic
+    :param topics: full names of the topics
+    :param actions: those of the topics that may command a robot
+    :param is_forced: True if other publishers are tolerated
     """
 
     def __init__(
@@ -61,9 +61,9 @@ class TopicWatch:
 
     def look(self) -> None:
         """
-        Look, unless it was done a moment ago. Never blocks.
+        Look for other nodes, unless that was done a moment ago. Never blocks.
 
-        :raise ConfigError: if somebody else publishes on a topic
+        :raise ConfigError: if another node publishes on a topic
         """
         now_s = time.monotonic()
         if now_s < self._looked_s + _LOOK_EVERY_S:
@@ -78,9 +78,9 @@ class TopicWatch:
                 raise ConfigError(
                     'force',
                     value=False,
-                    allowed=f'{", ".join(sorted(set(others)))} publishes {topic}, and listeners '
-                    'would hear both: end it, replay under other names with -p '
-                    'topics_prefix:=/replay, or set force to true',
+                    allowed=f'{topic} is also published by {", ".join(sorted(set(others)))}, so '
+                    'subscribers would hear both: stop the other node, replay on other topics '
+                    'with -p topics_prefix:=/replay, or set force to true',
                 )
         for topic in self._actions:
             for offer in self._node.get_subscriptions_info_by_topic(topic):
@@ -90,8 +90,9 @@ class TopicWatch:
         if (topic, listener) not in self._warned:
             self._warned.add((topic, listener))
             self._log.warning(
-                f'{listener} listens to {topic}, on which recorded actions are published: if it '
-                'moves a robot, the robot moves; -p topics_prefix:=/replay keeps them apart'
+                f'{listener} subscribes to {topic}, on which recorded actions are published: if '
+                'it controls a robot, the robot moves; use -p topics_prefix:=/replay to prevent '
+                'that'
             )
 
 
@@ -102,17 +103,17 @@ _SHORT_TOPICS = {'observation.state': '/state', ACTION: '/action'}
 @dataclass(frozen=True, slots=True)
 class PlayedStream:
     """
-    One topic's share of an episode.
+    The part of an episode that belongs to one topic.
 
-    :param key: key of its stream when it was recorded
-    :param feature: the feature that it is, or is a part of
-    :param topic: topic of its messages
-    :param message_type: type of its messages in the replay
-    :param names: names of its elements; empty: a camera
-    :param selectors: places of the elements in a message
-    :param begin: place of its first element in the feature
-    :param policy: rule by which rows showed its samples
-    :param offset_ns: offset that the recorder added to its stamps
+    :param key: key of the recorded stream
+    :param feature: feature that the stream makes up, alone or together with other streams
+    :param topic: topic of the messages
+    :param message_type: message type in the replay
+    :param names: names of the elements; empty for a camera
+    :param selectors: selectors of the elements in a message
+    :param begin: index of the first element in the feature
+    :param policy: rule by which the rows were matched with samples
+    :param offset_ns: offset that the recorder added to the stamps
     """
 
     key: str
@@ -127,23 +128,23 @@ class PlayedStream:
 
     @property
     def is_camera(self) -> bool:
-        """Whether it shows pictures."""
+        """True if the stream is a camera."""
         return not self.names
 
     @property
     def is_timed(self) -> bool:
-        """Whether its numbers were those of a trajectory, by time."""
+        """True if the numbers were read from a trajectory by time."""
         return any(one.trajectory is not None for one in self.selectors)
 
     def part_of(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return its own columns of a feature's ``(rows, d)``."""
+        """Return the columns of this stream from the values of the feature, ``(rows, d)``."""
         return values[:, self.begin : self.begin + len(self.names)]
 
     def as_joints(self, prefix: str = '') -> PlayedStream:
         """
         Return the same numbers as positions of a JointState.
 
-        :param prefix: text before the joints' names
+        :param prefix: prefix of the joint names
         """
         names = self.names
         if len(set(names)) < len(names) or not all(names):
@@ -157,9 +158,9 @@ class Plan:
     """
     The streams of a replay.
 
-    :param streams: all of them
-    :param has_clock: True if the rows were the pictures of a camera
-    :param remarks: differences from the recorded messages, a sentence each
+    :param streams: all streams
+    :param has_clock: True if the rows are the frames of a clock camera
+    :param remarks: differences from the recorded messages, one sentence each
     """
 
     streams: list[PlayedStream] = field(default_factory=list)
@@ -169,18 +170,18 @@ class Plan:
 
 def plan_of(episode: PlayedEpisode, wanted: Sequence[str] = ()) -> Plan:
     """
-    Find out what is published where.
+    Choose the topics and message types on which an episode is published.
 
-    :param wanted: keys of features, or their last parts; none: all
-    :raise ConfigError: if a feature is not there
+    :param wanted: keys of features, or the last parts of keys; empty: all
+    :raise ConfigError: if the dataset lacks one of the features
     """
     plan = Plan()
     features = _chosen(episode.info.features, wanted)
     told = _told(episode.streams)
     if told and episode.told_by != episode.row.episode_index:
         plan.remarks.append(
-            f'the record of this episode names no topics: they are those of episode '
-            f'{episode.told_by}'
+            f'the record of this episode names no topics, so the topics of episode '
+            f'{episode.told_by} are used'
         )
     plan.has_clock = any(
         isinstance(one, dict) and one.get('is_clock') is True for one in episode.streams.values()
@@ -196,7 +197,7 @@ def plan_of(episode: PlayedEpisode, wanted: Sequence[str] = ()) -> Plan:
             is_plain = short.count(_last(key)) == 1
             plan.streams.append(_derived(key, spec, streams, is_plain=is_plain))
             plan.remarks.append(
-                f'nothing is kept of the messages of {key}: it is published on '
+                f'the messages of {key} are not described: it is published on '
                 f'{plan.streams[-1].topic} as {plan.streams[-1].message_type}'
             )
     return plan
@@ -217,7 +218,7 @@ def _chosen(
 
 
 def _told(streams: Mapping[str, Any]) -> dict[str, list[PlayedStream]]:
-    """Return what a record tells, by feature; what it does not tell whole is left out."""
+    """Return the streams that a record describes, by feature; skip incomplete descriptions."""
     found: dict[str, list[PlayedStream]] = {}
     for key, entry in streams.items():
         try:
@@ -227,7 +228,7 @@ def _told(streams: Mapping[str, Any]) -> dict[str, list[PlayedStream]]:
             one = PlayedStream(
                 key=key,
                 feature=feature,
-                # Pictures are published as they are, beside which recorders look for others.
+                # Raw images are published on the base topic, where recorders look for them.
                 topic=str(entry['topic']) if names else base_topic(str(entry['topic'])),
                 message_type=str(entry.get('type', '')) if names else IMAGE,
                 names=names,
@@ -236,7 +237,7 @@ def _told(streams: Mapping[str, Any]) -> dict[str, list[PlayedStream]]:
                 policy=Policy(entry.get('policy', Policy.HOLD)),
                 offset_ns=round(float(entry.get('offset_ms', 0.0)) * NS_PER_MS),
             )
-        # Somebody has edited the file.
+        # These errors occur if somebody has edited the file.
         except (ConfigError, AttributeError, KeyError, TypeError, ValueError, OverflowError):
             continue
         before.append(one)
@@ -244,7 +245,7 @@ def _told(streams: Mapping[str, Any]) -> dict[str, list[PlayedStream]]:
 
 
 def _is_told(streams: Sequence[PlayedStream], spec: FeatureSpec) -> bool:
-    """Tell whether streams make up a feature, and are told whole."""
+    """Return True if the streams make up the whole feature, and are fully described."""
     if spec.is_video:
         return len(streams) == 1
     names = tuple(name for one in streams for name in one.names)
@@ -255,11 +256,11 @@ def _is_told(streams: Sequence[PlayedStream], spec: FeatureSpec) -> bool:
 def _derived(
     key: str, spec: FeatureSpec, streams: Sequence[PlayedStream], *, is_plain: bool
 ) -> PlayedStream:
-    """Make up what is not told; of a feature of one topic, the topic and its times hold."""
+    """Derive a stream from the feature; keep what the record says if it is one whole stream."""
     topic = _SHORT_TOPICS.get(key) or '/' + key.replace('.', '/')
     if spec.is_video:
         topic = f'/{_last(key) if is_plain else key.replace(".", "/")}/image'
-    # No part of a name may begin with a digit.
+    # In ROS, no part of a topic name may begin with a digit.
     topic = re.sub(r'/(?=[0-9])', '/_', re.sub(r'[^A-Za-z0-9_/]', '_', topic))
     is_whole = len(streams) == 1 and streams[0].key == key
     made = streams[0] if is_whole else PlayedStream(key, key, topic, IMAGE)

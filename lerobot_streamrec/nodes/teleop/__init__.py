@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Ways in for an operator whose hands are busy: gamepad buttons, and any other topic.
+Commands from gamepad buttons and other topics, for an operator whose hands are busy.
 
-Nothing here decides whether a command is allowed; the episode machine does.
+The episode machine decides whether a command is allowed, not this package.
 """

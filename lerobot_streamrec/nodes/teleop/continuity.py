@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Whether the state of a button still belongs to the one before it, or to another device."""
+"""Detection of the messages before which the known state of a button is no longer valid."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from typing import Any
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
 from lerobot_streamrec.nodes.graph.publisher_watch import PublisherWatch
 
-# Nobody who publishes on change says the same so often without a change. Twice happens: joy_node
-# without autorepeat sends an axis and a button that change together in two messages.
+# A publisher that publishes only on change never sends this many alike. Two alike do occur:
+# joy_node without autorepeat sends an axis and a button that change together in two messages.
 _NUM_ALIKE = 4
-# A publisher that repeats itself has paused after so many periods, and so long at least.
+# A publisher that repeats its messages has paused after this many periods, but at least _PAUSE_S.
 _NUM_PERIODS = 5
 _PAUSE_S = 1.0
 _LATE_S = 0.3
@@ -35,17 +35,18 @@ _NS = 1e-9
 
 class Continuity:
     """
-    Tells for the messages of one topic where what was known of a state ends.
+    A detector of the messages on one topic that do not continue the state before them.
 
-    That is at the first message of another publisher, and after a pause of one that repeats
-    itself. joy_node of joystick_drivers is such a one: it repeats the state at
-    ``autorepeat_rate``, 20 Hz, publishes nothing while no gamepad is there, and begins with zeros
-    when one comes (joy/src/joy.cpp, ``handleJoyDeviceRemoved`` and ``eventThread``). One that
-    publishes on change may be silent for hours, and its next message is a press.
+    These are the first message of another publisher, and the first message after a pause of a
+    publisher that repeats its messages. joy_node of joystick_drivers is such a publisher: it
+    repeats the state at ``autorepeat_rate``, 20 Hz, publishes nothing while no gamepad is
+    connected, and begins with zeros when a gamepad is connected (joy/src/joy.cpp,
+    ``handleJoyDeviceRemoved`` and ``eventThread``). A publisher that publishes only on change may
+    be silent for hours, and its next message is a press.
 
     Owned by the executor's thread.
 
-    :param publishers: function that returns the identifiers of the present publishers
+    :param publishers: function that returns the gids of the present publishers
     """
 
     def __init__(self, publishers: Callable[[], Collection[bytes]]) -> None:
@@ -57,35 +58,35 @@ class Continuity:
         self._sent_ns = 0
         self._is_foreign = False
         self._intervals_s: deque[float] = deque(maxlen=2 * _NUM_ALIKE)
-        """Between the newest messages, as long as they are alike."""
+        """The intervals between the newest messages, as long as these are alike."""
         self._period_s = math.inf
-        """Period of a publisher that repeats itself."""
+        """The period of a publisher that repeats its messages; infinite for other publishers."""
 
     def look(self) -> None:
-        """Look who publishes now, where the middleware does not number messages."""
+        """Look for new publishers in the graph if the middleware does not number messages."""
         if self._watch.is_blind and self._has_new_publisher():
             self._is_foreign = True
 
     def is_late(self, now_s: float) -> bool:
-        """Tell whether a publisher that repeats itself has not been heard for a moment."""
+        """Return True if a publisher that repeats its messages is overdue."""
         return self._silence_s(now_s) > max(_LATE_S, _NUM_PERIODS * self._period_s)
 
     def has_paused(self, now_s: float) -> bool:
-        """Tell whether a publisher that repeats itself has been silent for long."""
+        """Return True if a publisher that repeats its messages has paused."""
         return self._silence_s(now_s) > self._longest_s
 
     def push(self, content: Any, info: MessageInfo, now_s: float) -> bool:
         """
-        Take note of a message, and tell whether nothing before it holds any more.
+        Take a message into account; return True if the state before it is no longer valid.
 
-        :param content: all of the message that changes when something happens
-        :param info: the middleware's facts about it
-        :param now_s: steady clock
+        :param content: the part of the message that changes when something happens
+        :param info: the message info of the middleware
+        :param now_s: time on the steady clock
         """
         sent_ns = int(info.get('source_timestamp') or 0)
         interval_s = self._silence_s(now_s)
         if sent_ns and self._sent_ns:
-            # A busy machine may read late what was sent in time.
+            # The stamps of the sender are not affected if a busy machine reads messages late.
             interval_s = (sent_ns - self._sent_ns) * _NS
         self._watch.push(info, now_s)
         is_broken = self._is_broken(interval_s)
@@ -112,7 +113,7 @@ class Continuity:
             self._period_s = math.inf
             return True
         if self._watch.has_skipped:
-            # Lost ones, or the numbering of another publisher that has come.
+            # Messages were lost, or the number belongs to the sequence of a new publisher.
             return self._has_new_publisher()
         return interval_s > self._longest_s
 

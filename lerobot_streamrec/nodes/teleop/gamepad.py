@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The buttons of a gamepad, as joy_node and its like publish them."""
+"""The buttons of a gamepad, as joy_node and similar nodes publish them."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from rclpy.node import Node
 from sensor_msgs.msg import Joy
 
 DEPTH = 100
-"""Messages that may wait: a stick that moves must not push a button's press out."""
+"""The number of messages that may wait. A moving stick must not displace the press of a button."""
 
 _TICK_S = 0.04
-# After so many ticks, what has waited to be read on a busy machine was read.
+# After this many ticks, even a busy machine has read all messages that waited.
 _MANY_TICKS = 3
 
 Give = Callable[[str, str], None]
-"""Is given a command, and who gave it, for people."""
+"""A function that takes a command, and the name of its source for people to read."""
 
 
 class Gamepad:
     """
-    Gives the commands that buttons are bound to. Owned by the executor's thread.
+    A gamepad whose buttons give commands. Owned by the executor's thread.
 
     :param node: the main node
     :param settings: settings with at least one binding
@@ -68,23 +68,23 @@ class Gamepad:
         )
         self._num_buttons = -1
         self._num_ticks = 0
-        """Since the last message."""
+        """The number of ticks since the last message."""
         self._heard = HeardTopic(
             node, Joy, settings.joy_topic, self._hear, is_latched=False, depth=DEPTH
         )
         self._continuity = Continuity(
             lambda: [bytes(one.endpoint_gid) for one in self._heard.offers()]
         )
-        # Simulated time may stand still, and fingers do not.
+        # Presses take real time even while simulated time stands still.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = node.create_timer(_TICK_S, self._tick, clock=steady)
         self._timer.cancel()
 
     def look(self, now_s: float) -> None:
         """
-        Look who publishes now. Never blocks.
+        Adapt to the present publishers. Never blocks.
 
-        :param now_s: steady clock
+        :param now_s: time on the steady clock
         """
         self._heard.look(now_s)
         self._continuity.look()
@@ -99,7 +99,7 @@ class Gamepad:
             self._report.tell(self._missing_buttons())
 
     def problems(self) -> list[str]:
-        """Return what keeps buttons from giving their commands."""
+        """Return the problems that keep buttons from giving their commands."""
         return self._report.problems
 
     def _missing_buttons(self) -> str:
@@ -127,7 +127,7 @@ class Gamepad:
         now_s = self._clock_s()
         self._num_ticks += 1
         if self._num_ticks > _MANY_TICKS and self._continuity.has_paused(now_s):
-            # A gamepad that is gone does not hold its buttons.
+            # The buttons of a gamepad that has disappeared are not held down.
             self._presses.forget()
         if not self._continuity.is_late(now_s):
             self._tell(self._presses.tick(now_s))

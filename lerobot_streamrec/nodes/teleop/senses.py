@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How messages of each kind of teleop topic are read and reported."""
+"""The detection of presses in the messages of teleop topics, and the log about these topics."""
 
 from __future__ import annotations
 
@@ -33,11 +33,13 @@ _ABSENT_S = 10.0
 
 class TopicReport:
     """
-    Logs that nobody publishes a topic, or why it cannot be used. Owned by the executor's thread.
+    A log about one topic: nobody publishes it, or it cannot be used.
+
+    Owned by the executor's thread.
 
     :param node: the main node, which logs
-    :param topic: full name
-    :param purpose: the setting that waits for it, such as ``teleop.triggers`` and the trigger
+    :param topic: full name of the topic
+    :param purpose: setting that needs the topic, such as ``teleop.triggers`` and the trigger
     """
 
     def __init__(self, node: Node, topic: str, purpose: str) -> None:
@@ -50,14 +52,15 @@ class TopicReport:
 
     @property
     def problems(self) -> list[str]:
-        """Reason why the topic cannot be used; empty if it can, or if nobody publishes it."""
+        """The reason why the topic cannot be used; empty if it can, or if nobody publishes it."""
         return [self._problem] if self._problem else []
 
     def look(self, now_s: float, *, is_published: bool) -> None:
         """
-        Take note of whether somebody publishes the topic.
+        Log a warning once if nobody has published the topic for a while.
 
-        :param now_s: steady clock
+        :param now_s: time on the steady clock
+        :param is_published: True if the topic has a publisher now
         """
         self._begin_s = now_s if self._begin_s is None else self._begin_s
         if is_published:
@@ -71,9 +74,9 @@ class TopicReport:
 
     def tell(self, problem: str) -> None:
         """
-        Take note of what keeps the topic from being used.
+        Keep the problem of the topic, and log a new one.
 
-        :param problem: empty: nothing does
+        :param problem: reason why the topic cannot be used; empty if it can
         """
         if problem and problem != self._problem:
             self._log.error(problem)
@@ -92,32 +95,32 @@ _COUNTERS = frozenset(
 
 
 class Sense(ABC):
-    """Finds presses in the messages of one topic. Owned by one thread."""
+    """A detector of presses in the messages of one topic. Owned by one thread."""
 
     @abstractmethod
     def content(self, message: Any) -> Any:
         """
-        Return what of a message changes when something happens; None: it does not count.
+        Return the part of a message that changes on a press; None if the message does not count.
 
-        :raise MessageError: if it is not there
+        :raise MessageError: if the message lacks this part
         """
 
     @abstractmethod
     def push(self, content: Any, now_s: float, *, is_first: bool) -> bool:
         """
-        Take note of a message, and tell whether it is a press.
+        Take a message into account; return True if it is a press.
 
         :param content: content of the message, not None
-        :param now_s: steady clock
-        :param is_first: True: nothing before it holds any more
+        :param now_s: time on the steady clock
+        :param is_first: True if the state before this message is no longer valid
         """
 
 
 class _Messages(Sense):
     """
-    Every message is a press.
+    A sense for which every message is a press.
 
-    :param debounce_s: time in which more of them belong to the same press
+    :param debounce_s: time within which further messages belong to the same press
     """
 
     def __init__(self, debounce_s: float) -> None:
@@ -134,9 +137,9 @@ class _Messages(Sense):
 
 class _Counter(Sense):
     """
-    Every change of a number is a press.
+    A sense for which every change of a number is a press.
 
-    :param debounce_s: time in which more of them belong to the same press
+    :param debounce_s: time within which further changes belong to the same press
     """
 
     def __init__(self, debounce_s: float) -> None:
@@ -154,11 +157,11 @@ class _Counter(Sense):
 
 class _Level(Sense):
     """
-    A press begins when a condition begins to hold.
+    A sense for which a press begins when a condition becomes true.
 
     :param value_of: function that returns the number of a message
     :param holds: function that returns True if the number counts as pressed
-    :param debounce_s: longest time that the condition comes and goes
+    :param debounce_s: longest time for which the condition may flicker
     """
 
     def __init__(
@@ -184,12 +187,13 @@ class _Level(Sense):
 
 def find_sense(parameter: str, rule: TriggerRule, message_type: str, debounce_s: float) -> Sense:
     """
-    Find out what is a press on a topic.
+    Make the sense that finds the presses on a topic.
 
-    :param parameter: the setting that the trigger stands in, for the error
-    :param message_type: type of the topic
+    :param parameter: parameter that contains the trigger, for the error
+    :param rule: the trigger
+    :param message_type: message type of the topic
     :param debounce_s: longest time that contacts bounce
-    :raise ConfigError: if nothing is
+    :raise ConfigError: if the type has no presses, or does not match the condition
     """
     condition = rule.condition
     if condition is not None:
@@ -206,7 +210,7 @@ def find_sense(parameter: str, rule: TriggerRule, message_type: str, debounce_s:
         rule.text,
         f'{rule.topic} is published as {message_type}; without a condition std_msgs/msg/Bool, '
         'Empty, Int8 to Int64 and UInt8 to UInt64 are allowed; any other type needs a selector '
-        f"and a threshold, such as '{rule.topic} data > 0.5: {rule.command}'",
+        f"and a threshold, as in '{rule.topic} data > 0.5: {rule.command}'",
     )
 
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""From ROS parameters to buttons and topics that give commands."""
+"""The parameters of the buttons and topics that give commands."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ TRIGGERS = 'teleop.triggers'
 
 @dataclass(frozen=True, slots=True)
 class TeleopSettings:
-    """How an operator gives commands without a keyboard."""
+    """The ways in which an operator gives commands without a keyboard."""
 
     joy_topic: str = option('/joy', 'Topic of the gamepad, sensor_msgs/Joy', name='joy.topic')
     bindings: tuple[Binding, ...] = option(
         (),
-        "Meanings of the gamepad's buttons, such as '0: toggle', '1 long: discard', '4+5: undo'; "
+        "Commands of the gamepad's buttons, such as '0: toggle', '1 long: discard', '4+5: undo'; "
         'empty: no gamepad',
         name='joy.bindings',
     )
@@ -47,12 +47,12 @@ class TeleopSettings:
         "'/leader/joint_states position[trigger] > 0.8: toggle'",
     )
     long_press_s: float = option(
-        0.8, 'How long a button is held for a long press, seconds', 0.1, 60.0
+        0.8, 'Time for which a button is held in a long press, in seconds', 0.1, 60.0
     )
     debounce_s: float = option(
         OperatingConfig().debounce_s,
-        'A press this soon after the last one is a bouncing contact, and the same command this '
-        'soon counts once, seconds; 0: never',
+        'Time within which another press is a bouncing contact, and within which the same '
+        'command counts once, in seconds; 0: every press and command counts',
         0.0,
         10.0,
     )
@@ -60,13 +60,15 @@ class TeleopSettings:
 
 def refuse_long_bounces(long_press_s: float, debounce_s: float, prefix: str = '') -> None:
     """
-    Refuse contacts that bounce for as long as a long press is.
+    Refuse a debounce time that is not shorter than a long press.
 
+    :param long_press_s: duration of a long press
+    :param debounce_s: longest time that contacts bounce
     :param prefix: prefix of both parameters
-    :raise ConfigError: if they do
+    :raise ConfigError: if the debounce time is too long
     """
     if debounce_s >= long_press_s:
-        why = f'less than {prefix}long_press_s is needed: {long_press_s:g}'
+        why = f'it has to be less than {prefix}long_press_s, which is {long_press_s:g}'
         raise ConfigError(f'{prefix}debounce_s', debounce_s, why)
 
 
@@ -74,7 +76,7 @@ def read_teleop(reader: ParameterReader) -> TeleopSettings:
     """
     Read the parameters that begin with ``teleop``.
 
-    :raise ConfigError: naming the first that cannot be used
+    :raise ConfigError: if a parameter cannot be used; the error names the first one
     """
     given = reader.read_fields(TeleopSettings, 'teleop')
     given['bindings'] = parse_bindings(BINDINGS, given['bindings'])
@@ -83,6 +85,6 @@ def read_teleop(reader: ParameterReader) -> TeleopSettings:
     if settings.joy_topic:
         check_topic('teleop.joy.topic', settings.joy_topic)
     elif settings.bindings:
-        raise ConfigError('teleop.joy.topic', '', f'{BINDINGS} needs the topic of the gamepad')
+        raise ConfigError('teleop.joy.topic', '', f'{BINDINGS} needs the topic of a gamepad')
     refuse_long_bounces(settings.long_press_s, settings.debounce_s, 'teleop.')
     return settings

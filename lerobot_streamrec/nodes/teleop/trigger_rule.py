@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Triggers as users write them: a topic, perhaps a condition, and a command."""
+"""The syntax of triggers: a topic, an optional condition, and a command."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from lerobot_streamrec.nodes.parameters.stream_settings import check_topic
 from lerobot_streamrec.recording.operating.presses import checked_command
 
 COMPARISONS = {'>': operator.gt, '<': operator.lt, '>=': operator.ge, '<=': operator.le}
-"""Comparisons that a condition may use."""
+"""The comparisons that a condition may use."""
 
 _NUMBER = r'[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?'
-# Colons between brackets belong to the selector: names may hold them, slices do.
+# Colons between brackets belong to the selector: slices have them, and names may have them.
 _SELECTOR = r"""(?:\[(?:"[^"]*"|'[^']*'|[^]"'])*\]|[^][<>:\s])+"""
 _CONDITION = rf'(?P<selector>{_SELECTOR})\s*(?P<comparison>[<>]=?)\s*(?P<threshold>{_NUMBER})'
 _TRIGGER = re.compile(
     rf'\s*(?P<topic>[^\s:]+)(?:\s+{_CONDITION})?\s*:(?P<command>.*)', re.DOTALL
 )
 _FORM = (
-    "a trigger is a topic, perhaps a selector with <, <=, > or >= and a number, a colon and a "
+    "a trigger is a topic, optionally a selector with <, <=, > or >= and a number, a colon and a "
     "command, such as '/pedal/pressed: toggle' or '/leader/joint_states position[trigger] > 0.8: "
     "toggle'"
 )
@@ -45,10 +45,10 @@ _FORM = (
 @dataclass(frozen=True, slots=True)
 class Condition:
     """
-    When a number of a message counts as pressed.
+    The condition under which a number in a message counts as pressed.
 
     :param selector: selector of one number
-    :param comparison: one of ``COMPARISONS``
+    :param comparison: comparison operator, one of ``COMPARISONS``
     :param threshold: number to compare with
     """
 
@@ -57,7 +57,7 @@ class Condition:
     threshold: float
 
     def holds(self, value: float) -> bool:
-        """Tell whether a number counts as pressed."""
+        """Return True if a number counts as pressed."""
         return bool(COMPARISONS[self.comparison](value, self.threshold))
 
 
@@ -68,8 +68,8 @@ class TriggerRule:
 
     :param text: the trigger as the user wrote it
     :param topic: name of the topic
-    :param condition: None: the type of its messages decides
-    :param command: a command that ``parse_command`` reads
+    :param condition: condition of a press; None: the message type decides
+    :param command: command that ``parse_command`` accepts
     """
 
     text: str
@@ -80,13 +80,15 @@ class TriggerRule:
 
 def parse_triggers(parameter: str, texts: Sequence[str]) -> tuple[TriggerRule, ...]:
     """
-    Read triggers. Empty texts are left out: ROS writes an empty list as [''].
+    Parse triggers. Empty texts are skipped, because ROS writes an empty list as [''].
 
-    The command begins behind the first colon after the topic, or after the condition, so that
-    brackets of a selector and the command itself may hold more of them.
+    The command begins after the first colon behind the topic or behind the condition, so the
+    brackets of a selector and the command itself may contain more colons.
 
-    :param parameter: the setting that they stand in, for the error
-    :raise ConfigError: if one cannot be read, has no such command, or has two
+    :param parameter: parameter that contains the triggers, for the error
+    :param texts: the triggers as the user wrote them
+    :raise ConfigError: if a trigger cannot be parsed, its command is unknown, or two triggers have
+        the same topic and condition
     """
     found: dict[tuple[str, Condition | None], TriggerRule] = {}
     for text in filter(str.strip, texts):
@@ -94,7 +96,7 @@ def parse_triggers(parameter: str, texts: Sequence[str]) -> tuple[TriggerRule, .
         before = found.setdefault((one.topic, one.condition), one)
         if before is not one:
             raise ConfigError(
-                parameter, text, f'{before.text!r} is there already; keep one of the two'
+                parameter, text, f'{before.text!r} has the same topic and condition; keep one'
             )
     return tuple(found.values())
 
@@ -102,13 +104,13 @@ def parse_triggers(parameter: str, texts: Sequence[str]) -> tuple[TriggerRule, .
 def _trigger(parameter: str, text: str) -> TriggerRule:
     parts = _TRIGGER.fullmatch(text)
     if parts is None:
-        raise ConfigError(parameter, text, f'it cannot be read; {_FORM}')
+        raise ConfigError(parameter, text, f'this is not a trigger; {_FORM}')
     topic, selector = parts['topic'], parts['selector']
     check_topic(parameter, topic)
     condition = None
     if selector is not None:
         parsed = parse_selector(parameter, selector)
         if parsed.trajectory is not None:
-            raise ConfigError(parameter, text, '[time] stands for many numbers; one is needed')
+            raise ConfigError(parameter, text, '[time] selects many numbers; select one')
         condition = Condition(parsed, parts['comparison'], float(parts['threshold']))
     return TriggerRule(text, topic, condition, checked_command(parameter, text, parts['command']))

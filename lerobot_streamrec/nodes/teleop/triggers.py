@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Teleop: topics of gamepads and others, and the commands that they trigger."""
+"""Topics that trigger commands, among them the topic of a gamepad."""
 
 from __future__ import annotations
 
@@ -33,10 +33,9 @@ from rclpy.node import Node
 
 class Trigger:
     """
-    Gives the command of one topic. Owned by the executor's thread.
+    A topic whose messages trigger one command. Owned by the executor's thread.
 
-    The type of the topic is that of its publishers, so nothing is subscribed to before there are
-    some.
+    The publishers decide the type of the topic, so it is subscribed to only once there are some.
 
     :param node: the main node
     :param rule: topic, condition and command
@@ -68,9 +67,9 @@ class Trigger:
 
     def look(self, now_s: float) -> None:
         """
-        Look who publishes now, and subscribe as soon as the type is known. Never blocks.
+        Adapt to the present publishers; subscribe once the type is known. Never blocks.
 
-        :param now_s: steady clock
+        :param now_s: time on the steady clock
         """
         types = sorted({one.topic_type for one in self._offers()})
         self._report.look(now_s, is_published=bool(types))
@@ -81,7 +80,7 @@ class Trigger:
             self._continuity.look()
 
     def problems(self) -> list[str]:
-        """Return what keeps the topic from giving its command."""
+        """Return the problems that keep the topic from triggering its command."""
         return self._report.problems
 
     def _offers(self) -> list[Any]:
@@ -101,7 +100,7 @@ class Trigger:
                 raise ConfigError(
                     TRIGGERS,
                     self._rule.text,
-                    f'{self._topic} is published as {" and as ".join(types)}: one type is needed',
+                    f'{self._topic} is published as {" and as ".join(types)}: keep one type',
                 )
             message_class = load_message_class(TRIGGERS, self._type)
             self._sense = find_sense(TRIGGERS, self._rule, self._type, self._debounce_s)
@@ -116,11 +115,11 @@ class Trigger:
             )
         except ConfigError as error:
             self._report.tell(str(error))
-        # rclpy's own, with words of its middleware.
+        # rclpy raises this if the process already reads the topic as another type.
         except RuntimeError:
             self._report.tell(
                 f'{TRIGGERS} ({self._rule.text!r}): {self._topic} is published as {self._type}, '
-                'but something else of this recorder reads it as another type; correct that one'
+                'but another setting of this recorder reads it as another type; correct that one'
             )
         else:
             self._report.tell('')
@@ -131,12 +130,12 @@ class Trigger:
         try:
             content = self._sense.content(message)
         except MessageError as error:
-            # Several publishers may share a topic, and not each of them has what is selected.
+            # Several publishers may share a topic, and some may lack the selected number.
             if not self._is_misfit_told:
                 self._is_misfit_told = True
                 self._report.warn(
-                    f'{TRIGGERS} ({self._rule.text!r}): a message on {self._topic} is ignored, as '
-                    f'all will be that are like it: {error}'
+                    f'{TRIGGERS} ({self._rule.text!r}): a message on {self._topic} is ignored, '
+                    f'and so are all others like it: {error}'
                 )
             return
         if content is None:
@@ -148,7 +147,7 @@ class Trigger:
 
 class Teleop:
     """
-    Listens to a gamepad and to other topics, and gives commands. Owned by the executor's thread.
+    The gamepad and the other topics that give commands. Owned by the executor's thread.
 
     :param node: the main node
     :param settings: bindings and triggers
@@ -171,13 +170,13 @@ class Teleop:
 
     def look(self, now_s: float) -> None:
         """
-        Look who publishes now; to be called twice a second. Never blocks.
+        Adapt to the present publishers; call this twice a second. Never blocks.
 
-        :param now_s: steady clock
+        :param now_s: time on the steady clock
         """
         for one in self._sources:
             one.look(now_s)
 
     def problems(self) -> list[str]:
-        """Return what keeps buttons and topics from giving their commands."""
+        """Return the problems that keep buttons and topics from giving their commands."""
         return [problem for one in self._sources for problem in one.problems()]

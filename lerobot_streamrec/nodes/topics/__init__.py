@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-From a message that arrives to the sample that the recorder gets.
+Subscribers that convert the messages of topics into samples for the recorder.
 
 Nothing here decides when an episode begins or ends.
 """

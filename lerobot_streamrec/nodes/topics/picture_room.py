@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Whether messages may have been lost because their publisher gives them too little room."""
+"""Advice for messages that were lost because the publisher's shared memory is too small."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from lerobot_streamrec.installed import images_profile_advice, PROFILE_VARIABLES
 import rclpy
 
 LARGE_BYTES = 64_000
-"""A message that fits into one datagram always fits into the shared memory of Fast DDS."""
+"""The largest size, about one datagram, that always fits into the shared memory of Fast DDS."""
 
 _FAST_DDS = 'rmw_fastrtps'
-# Where the identity of an endpoint has the lower half of its process's number.
+# The bytes of an endpoint's gid that hold the lower 16 bits of its process id.
 _PID_BYTES = slice(4, 6)
 _PID_STEP = 1 << 16
 _MAX_PID = 1 << 22
@@ -35,11 +35,11 @@ _MAX_PID = 1 << 22
 
 def room_advice(offers: Iterable[Any], size_bytes: int) -> str:
     """
-    Say what to do against losses.
+    Return advice against the loss of large messages.
 
-    :param offers: ``TopicEndpointInfo`` of the topic's publishers
+    :param offers: ``TopicEndpointInfo`` of each publisher of the topic
     :param size_bytes: size of a message
-    :return: empty if more room would not help, or all publishers have it
+    :return: the advice; empty if more shared memory would not help, or every publisher has it
     """
     is_fast_dds = rclpy.get_rmw_implementation_identifier().startswith(_FAST_DDS)
     if size_bytes <= LARGE_BYTES or not is_fast_dds:
@@ -48,7 +48,7 @@ def room_advice(offers: Iterable[Any], size_bytes: int) -> str:
 
 
 def _has_profile(offer: Any) -> bool:
-    """Whether a publisher's process, if it can be looked at, was started with a profile."""
+    """Return True if a process that may be the publisher's was started with a profile."""
     begin = int.from_bytes(bytes(offer.endpoint_gid[_PID_BYTES]), 'little')
     return any(_names_profile(pid) for pid in range(begin, _MAX_PID, _PID_STEP))
 
@@ -57,7 +57,7 @@ def _names_profile(pid: int) -> bool:
     try:
         content = Path(f'/proc/{pid}/environ').read_bytes()
     except OSError:
-        # It is on another machine, or another user's.
+        # There is no such process here, or it belongs to another user.
         return False
     entries = (one.partition(b'=') for one in content.split(b'\0'))
     names = {name.encode() for name in PROFILE_VARIABLES}

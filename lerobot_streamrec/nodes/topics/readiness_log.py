@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The log until every topic is heard, and topics whose type comes late."""
+"""The log of what keeps the recorder from being ready, and the start of a ROS program."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 
 _PATIENCE_S = 5.0
 """
-How long a problem lasts before it is logged, and at least between two lines: discovery of
-publishers takes seconds.
+The time that a problem lasts before it is logged, and the shortest time between two log lines.
+The discovery of publishers takes seconds.
 """
 _AGAIN_S = 60.0
-"""Between two lines about problems that were told before."""
+"""The shortest time between two log lines about the same problem."""
 _NUMBER = re.compile(r'\d+(\.\d+)?')
 
 
 class ReadinessLog:
     """
-    Tells an operator who waits that the recorder is ready, or what is missing.
+    A log for an operator who waits: the recorder is ready, or something is missing.
 
     Owned by the executor's thread.
 
-    :param log: rclpy's logger
-    :param root: the dataset's folder
+    :param log: rclpy logger
+    :param root: folder of the dataset
     """
 
     def __init__(self, log: Any, root: object) -> None:
@@ -53,10 +53,10 @@ class ReadinessLog:
 
     def look(self, problems: Sequence[str], now_s: float) -> None:
         """
-        Take note of how things are.
+        Log that the recorder is ready, or a problem that lasts.
 
-        :param problems: why no episode could start now; empty: one could
-        :param now_s: steady clock, seconds
+        :param problems: reasons why no episode could start now; empty if one could
+        :param now_s: time on the steady clock
         """
         if not problems:
             self._since_s = None
@@ -67,19 +67,19 @@ class ReadinessLog:
         if self._since_s is None:
             self._since_s = now_s
         text = '; '.join(problems)
-        # Ages and counts change from one look to the next; the problem stays the same.
+        # Ages and counts in the text change while the problem stays the same.
         kind = _NUMBER.sub('', text)
         is_old = now_s - self._told_s.get(kind, float('-inf')) < _AGAIN_S
         if now_s - self._since_s >= _PATIENCE_S and kind != self._last_kind and not is_old:
             self._is_ready, self._last_kind = False, kind
             self._told_s[kind] = now_s
-            # Where streams come and go, other ones are missing at each look.
+            # If streams come and go, the problem differs at each look and must not flood the log.
             self._since_s = now_s
             self._log.warning(f'not ready to record: {text}')
 
 
 Run = Callable[[list[str], StopSignals], int]
-"""Runs a program with its arguments until the signals ask it to end; returns the exit status."""
+"""A function that runs a program until a signal ends it, and returns the exit status."""
 
 
 def run_program(
@@ -93,7 +93,7 @@ def run_program(
 
     :param name: name of the program, for error messages
     :param help_text: text for ``--help``
-    :param load: imports the program; is given its arguments
+    :param load: function that imports the program; it takes the arguments
     :param arguments: command line without the program's name; None: the process's own
     :return: exit status; ``EXIT_CONFIG`` if a package is missing
     """
@@ -103,7 +103,7 @@ def run_program(
         return 0
     stop = StopSignals()
     try:
-        # Slow imports come after the signal handlers are in place.
+        # The imports are slow, so the signal handlers are installed first.
         run = load(arguments)
     except ImportError as error:
         print(f'{name}: cannot start: {missing_package(error)}', file=sys.stderr)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Where samples go: to the recorder, or to the look for motion first."""
+"""The receivers of samples: the recorder, or a wrapper that also watches for motion."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ from lerobot_streamrec.frame import Picture
 
 
 class Sink(Protocol):
-    """The recorder, or somebody who only looks at what would be recorded."""
+    """A receiver of samples: the recorder, or a tool that only inspects what it would record."""
 
     def push_image(self, video_key: str, stamp_ns: int, picture: Picture) -> None:
-        """Take in a picture; a MessageError refuses it."""
+        """Take an image; raise a MessageError to reject it."""
 
     def push_vector(self, key: str, stamp_ns: int, values: Any) -> None:
-        """Take in the numbers of a message; a MessageError refuses them."""
+        """Take the numbers of a message; raise a MessageError to reject them."""
 
     def reject(self, key: str, reason: str) -> None:
-        """Take note of a message that cannot be recorded, and why."""
+        """Count a message that cannot be recorded, and keep the reason."""
 
     def ignore(self, key: str, reason: str) -> None:
-        """Take note of a message that is not meant for this stream, with the reason."""
+        """Count a message that is not meant for this stream, and keep the reason."""
 
     def contest(self, key: str, publishers: str) -> None:
-        """Take note of a message that came while several publishers send the same data in turn."""
+        """Count a message that arrived while several publishers send the same data in turn."""
 
     def lose(self, key: str, num_messages: int) -> None:
-        """Take note of what the middleware lost."""
+        """Count messages that the middleware lost."""
 
 
 class MotionSink:
     """
-    A recorder's sink with an onlooker. Owned by the executor's thread.
+    A sink that also passes each action to a motion detector. Owned by the executor's thread.
 
     :param sink: the recorder
-    :param keys: streams of the action
-    :param look: is given key, stamp in nanoseconds and numbers of each action
+    :param keys: stream keys of the action
+    :param look: function that takes the key, the stamp in nanoseconds and the numbers of an action
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class MotionSink:
         self.lose = sink.lose
 
     def push_vector(self, key: str, stamp_ns: int, values: Any) -> None:
-        """Hand the numbers of a message on; a MessageError refuses them."""
+        """Pass on the numbers of a message; a MessageError of the recorder rejects them."""
         self._sink.push_vector(key, stamp_ns, values)
         if key in self._keys:
             self._look(key, stamp_ns, values)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What image and vector subscribers have in common: stamps, losses, messages that do not fit."""
+"""The common part of image and vector subscribers: QoS, stamps, losses and rejected messages."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ from rclpy.qos import QoSProfile
 from rclpy.time import Time
 
 _LOG_EVERY_S = 5.0
-# Nothing waits so long on a machine that has time; well below any sensible max_lateness_s.
+# Messages wait this long only on a busy machine. Sensible values of max_lateness_s are far larger.
 LATE_NS = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """
-    What to subscribe to.
+    The topic and type of a subscription.
 
-    :param topic: its name
-    :param message_type: such as ``sensor_msgs/msg/Image``
+    :param topic: name of the topic
+    :param message_type: name of the type, such as ``sensor_msgs/msg/Image``
     """
 
     topic: str
@@ -57,10 +57,10 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """
-    A message that was taken from the middleware and not yet handed on.
+    A message that was taken from the middleware and not yet delivered.
 
-    :param received_ns: when the middleware received it, system clock; 0: it does not say
-    :param deliver: hands it on
+    :param received_ns: time on the system clock at which the middleware received it; 0: unknown
+    :param deliver: function that delivers it
     """
 
     received_ns: int
@@ -71,16 +71,17 @@ def read_in_order(
     subscribers: Iterable[Subscriber], first: Sequence[Waiting] = ()
 ) -> None:
     """
-    Read the messages that wait on several topics, in the order in which they arrived.
+    Deliver the waiting messages of several topics in the order in which they arrived.
 
-    When a busy machine has given this process no time for a while, a topic that was read before
-    another one would take the rows past messages of the other that have arrived as well.
+    After a pause of this process on a busy machine, messages of many topics wait. If one topic
+    were read completely before another, its messages would advance the rows past the messages of
+    the other.
 
-    :param subscribers: those that read the topics
-    :param first: taken already, older than all others of their topic
+    :param subscribers: subscribers of the topics
+    :param first: messages that were taken before, older than all others of their topic
     """
     taken = [one.take_waiting() for one in subscribers]
-    # The order within a topic stays, even if the system's clock was set meanwhile.
+    # heapq.merge keeps the order within a topic even if the system clock was set meanwhile.
     for message in heapq.merge(first, *taken, key=_received_ns):
         message.deliver()
 
@@ -91,15 +92,16 @@ def _received_ns(message: Waiting) -> int:
 
 class Subscriber(ABC):
     """
-    Hands the messages of one topic to a recorder. Its callbacks belong to the executor.
+    A subscription to one topic that delivers samples to a recorder.
 
-    It asks for what the publishers offer, and again when others come.
+    It requests the QoS that the publishers offer, and adapts when the publishers change. The
+    executor's thread owns it.
 
-    :param node: a node of its own
-    :param source: the topic, and how it is read
-    :param recorder: takes the samples
-    :param home: the main node, which resolves names, tells the time and logs
-    :param depth: messages that may wait to be read
+    :param node: separate node for this subscription
+    :param source: the topic and the way in which it is read
+    :param recorder: receiver of the samples
+    :param home: the main node, which resolves names, provides the clock and logs
+    :param depth: number of messages that may wait to be read
     """
 
     def __init__(
@@ -114,9 +116,9 @@ class Subscriber(ABC):
         self._see: Callable[[Any, int], None] | None = None
         self._has_heard = False
         self._size_bytes = 0
-        """Size of the newest picture as it was sent."""
+        """The size of the newest image message."""
         self._advice: str | None = None
-        """Advice against losses, since the last look."""
+        """The advice against losses; None until it is worked out after the last look."""
         self._problems: list[str] = []
         self._outgoing: Any = None
         self._fellows: Sequence[Subscriber] = (self,)
@@ -134,54 +136,54 @@ class Subscriber(ABC):
 
     @property
     def key(self) -> str:
-        """Of its stream."""
+        """The key of the stream."""
         return self._source.stream.key
 
     @property
     def source(self) -> Source:
-        """What is read, and how."""
+        """The topic and the way in which it is read."""
         return self._source
 
     @property
     def target(self) -> Target:
-        """What is subscribed to now."""
+        """The topic and type of the present subscription."""
         return self._target
 
     @property
     def topic(self) -> str:
-        """Full name of the topic that is subscribed to now."""
+        """The full name of the topic of the present subscription."""
         return self._home.resolve_topic_name(self._target.topic)
 
     @property
     def qos(self) -> QoSProfile:
-        """What is asked for now."""
+        """The QoS that the present subscription requests."""
         return self._qos
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Which publishers cannot be heard, and why, as of the last look."""
+        """The publishers that could not be heard at the last look, with the reasons."""
         return tuple(self._problems)
 
     def watch(self, see: Callable[[Any, int], None]) -> None:
         """
-        Show every message that is meant for this stream to somebody, after it was read.
+        Set a function that sees every message for this stream after the recorder.
 
-        :param see: is given the message and when it was received, in nanoseconds of the node's
-            clock
+        :param see: function that takes a message and its time of arrival, in nanoseconds on the
+            node's clock
         """
         self._see = see
 
     @property
     def hint(self) -> str:
-        """Say what there is to know of a topic from which nothing comes."""
+        """The number of publishers of the topic, and the reasons why they cannot be heard."""
         return '; '.join((f'{self.topic} has {len(self._offers())} publishers', *self._problems))
 
     def look(self) -> None:
         """
-        Look who publishes now, and ask for what is offered. Never blocks.
+        Adapt the subscription to the present publishers. Never blocks.
 
-        A new subscription replaces the old one only at the next look: what comes while the two
-        middlewares find each other is not lost, and what comes twice has one stamp.
+        A replaced subscription is destroyed only at the next look, so no message is lost while
+        discovery connects the new one. A message that arrives on both has the same stamp twice.
         """
         self._advice = None
         if self._outgoing is not None:
@@ -200,7 +202,7 @@ class Subscriber(ABC):
 
     @property
     def is_unsure(self) -> bool:
-        """Whether several publishers may send the same data, and cannot be told apart."""
+        """True if there are several publishers whose messages cannot be distinguished."""
         return len(self._publishers) > 1 and self._watch.is_blind
 
     def _tell(self, problems: list[str]) -> None:
@@ -210,7 +212,7 @@ class Subscriber(ABC):
                 self._home.get_logger().error(f'{self.topic} cannot be heard: {problem}')
 
     def _warn(self, kind: str, text: str) -> None:
-        """Log a warning, unless one of its kind was logged for this topic a moment ago."""
+        """Log a warning, unless one of the same kind was logged in the last few seconds."""
         now_s = time.monotonic()
         if now_s - self._warned_s.get(kind, -_LOG_EVERY_S) >= _LOG_EVERY_S:
             self._warned_s[kind] = now_s
@@ -223,24 +225,24 @@ class Subscriber(ABC):
         return [one for one in offers if one.topic_type == self._target.message_type]
 
     def offers_of(self, topic: str) -> list[Any]:
-        """Return ``TopicEndpointInfo`` of each of a topic's publishers."""
+        """Return the ``TopicEndpointInfo`` of each publisher of a topic."""
         return self._node.get_publishers_info_by_topic(self._home.resolve_topic_name(topic))
 
     @abstractmethod
     def _choose_target(self) -> Target:
-        """Choose what to subscribe to, as the graph is now; asked until a message has come."""
+        """Choose a topic and type from the present graph; called until a message has arrived."""
 
     @abstractmethod
     def _push(self, message: Any, info: MessageInfo) -> None:
         """
-        Turn a message into a sample, and hand it over.
+        Convert a message into a sample, and pass the sample to the recorder.
 
-        :raise ForeignMessageError: if it is meant for somebody else
-        :raise MessageError: if it cannot be recorded
+        :raise ForeignMessageError: if the message is not meant for this stream
+        :raise MessageError: if the message cannot be recorded
         """
 
     def _subscribe(self) -> Any:
-        # Each subscription has its own: for a moment two of them bring the same messages.
+        # Each subscription has its own watch, since two of them may deliver the same messages.
         self._watch = PublisherWatch()
         return subscribe_with_info(
             self._node,
@@ -252,20 +254,20 @@ class Subscriber(ABC):
         )
 
     def read_with(self, fellows: Sequence[Subscriber]) -> None:
-        """Read the topics of all these in the order of arrival, whenever messages have waited."""
+        """Set the subscribers whose messages are read in the order of arrival after a pause."""
         self._fellows = fellows
 
     def _on_message(self, watch: PublisherWatch, message: Any, info: MessageInfo) -> None:
         if self._is_after_pause(int(info.get('received_timestamp') or 0)):
             read_in_order(self._fellows, (self._waiting(watch, message, info),))
             return
-        # Almost every message comes in time: it is older than all others of its topic.
+        # In the usual case the message is on time. It is older than those that still wait.
         self._deliver(watch, message, info)
         for one in self.take_waiting():
             one.deliver()
 
     def _is_after_pause(self, received_ns: int) -> bool:
-        """Tell whether this process or all publishers stood still: others may have waited too."""
+        """Return True after a pause of this process or of all publishers, when others may wait."""
         quiet_ns = time.monotonic_ns() - max(one._delivered_ns for one in self._fellows)
         waited_ns = time.time_ns() - received_ns if received_ns else 0
         return max(quiet_ns, waited_ns) > LATE_NS
@@ -274,8 +276,8 @@ class Subscriber(ABC):
         """
         Take the messages that wait on this topic. Never blocks.
 
-        The executor takes one message of each topic in turn. On a busy machine the quickest topic
-        would fall behind the slowest, and rows would be closed before its messages are read.
+        The executor takes one message of each topic in turn. On a busy machine, the topic with the
+        highest rate would fall behind, and rows would be closed before its messages are read.
         """
         subscription, found = self._subscription, []
         for _ in range(self._depth):
@@ -296,7 +298,7 @@ class Subscriber(ABC):
         try:
             self._push(message, info)
         except ForeignMessageError as error:
-            # Several publishers may share a topic: this message is neither ours nor a fault.
+            # Several publishers may share a topic, so a message for another stream is no fault.
             self._recorder.ignore(self.key, str(error))
             return
         except MessageError as error:
@@ -310,7 +312,7 @@ class Subscriber(ABC):
     def _tell_rivals(self) -> None:
         publishers = ', '.join(sorted(map(node_of, self._publishers)))
         if len(self._publishers) > 2:
-            # The numbers of messages do not show whose they are.
+            # Sequence numbers do not show which of the publishers sent the messages.
             publishers = f'two or more of {publishers}'
         self._recorder.contest(self.key, publishers)
         self._warn('rivals', f'several publishers ({publishers}) send the same data in turn')
@@ -324,7 +326,7 @@ class Subscriber(ABC):
         clock: Any = self._home.get_clock()
         received_ns = int(info.get('received_timestamp') or 0)
         if received_ns > 0 and not clock.ros_time_is_active:
-            # What the middleware noted is not delayed by other callbacks.
+            # Other callbacks do not delay the time that the middleware noted.
             return received_ns
         now: Time = clock.now()
         return int(now.nanoseconds)
@@ -336,7 +338,7 @@ class Subscriber(ABC):
 
     @property
     def loss_advice(self) -> str:
-        """Advice against messages that are lost in transport; empty: none is known."""
+        """The advice against messages lost in transport; empty if there is none."""
         if self._advice is None:
             self._advice = room_advice(self._offers(), self._size_bytes)
         return self._advice

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""One subscriber per stream."""
+"""The subscribers of cameras and vectors."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ from lerobot_streamrec.video.encode.copying_encoder import PacketStream
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage
 
-# History, not latency: what waits here while the executor is busy elsewhere is not lost, two
-# seconds of a camera at 30 Hz. The middleware takes memory only for what does wait.
+# The depths cost no latency. They keep messages from being lost while the executor is busy: two
+# seconds of a camera at 30 Hz. The middleware allocates memory only for messages that wait.
 _IMAGE_DEPTH = 60
 _VECTOR_DEPTH = 500
 
 
 class CameraSubscriber(Subscriber):
     """
-    A camera's topic: its pixels, or the compressed pictures beside them.
+    The subscriber of a camera's raw images, or of the compressed images beside them.
 
-    :param node: a node of its own
-    :param source: the topic, and how it is read
-    :param recorder: takes the pictures
+    :param node: separate node for this subscription
+    :param source: the topic and the way in which it is read
+    :param recorder: receiver of the images
     :param home: the main node
     """
 
@@ -89,11 +89,11 @@ class CameraSubscriber(Subscriber):
 
 class VectorSubscriber(Subscriber):
     """
-    A topic of numbers.
+    The subscriber of a topic of numbers.
 
-    :param node: a node of its own
-    :param source: the topic, and how it is read
-    :param recorder: takes the vectors
+    :param node: separate node for this subscription
+    :param source: the topic and the way in which it is read
+    :param recorder: receiver of the vectors
     :param home: the main node
     """
 
@@ -106,18 +106,18 @@ class VectorSubscriber(Subscriber):
         return Target(self._source.stream.topic, self._source.message_type)
 
     def _push(self, message: Any, info: MessageInfo) -> None:
-        # Reading comes first: a message that is meant for others must not touch the stamps.
+        # A message for another stream is refused here, before its stamp is read.
         values = self._read(message)
         self._recorder.push_vector(self.key, self._stamp_ns(message, info), values)
 
 
 def subscribe(home: Node, source: Source, recorder: Sink) -> Subscriber:
     """
-    Make the subscriber of a source, with a node of its own.
+    Make the subscriber of a source, with a separate node.
 
     :param home: the main node
-    :param source: the topic, and how it is read
-    :param recorder: takes the samples
+    :param source: the topic and the way in which it is read
+    :param recorder: receiver of the samples
     """
     kind = CameraSubscriber if source.stream.is_camera else VectorSubscriber
     return kind(make_helper(home, source.parameter), source, recorder, home)

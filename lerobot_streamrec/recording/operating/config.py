@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Rules for operators, and automatic episodes: the defaults of the ROS parameters are these."""
+"""The rules for operators' commands, and the settings of automatic episodes."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class AutomaticConfig:
     )
     episode_time_s: float = option(
         -1.0,
-        'Longest automatic episode, seconds; -1: 60 with auto.num_episodes, any without',
+        'Longest automatic episode, in seconds; -1: 60 with auto.num_episodes, any without',
         -1.0,
         86400.0,
     )
     reset_time_s: float = option(
         -1.0,
-        'Time between two automatic episodes to reset the scene, seconds; -1: 60 with '
+        'Time between two automatic episodes to reset the scene, in seconds; -1: 60 with '
         'auto.num_episodes, 0 without',
         -1.0,
         86400.0,
@@ -59,8 +59,7 @@ class AutomaticConfig:
     )
     save_after_still_s: float = option(
         0.0,
-        'An automatic episode ends when the action has been still for this long, seconds; 0: it '
-        'does not',
+        'Time of a still action after which an automatic episode ends, in seconds; 0: never',
         0.0,
         3600.0,
     )
@@ -89,14 +88,14 @@ class AutomaticConfig:
 
     @property
     def longest_episode_s(self) -> float | None:
-        """How long an episode lasts at the most, seconds; None: any time."""
+        """The longest time of an episode, in seconds; None: no limit."""
         if self.episode_time_s > 0.0:
             return self.episode_time_s
         return _EPISODE_TIME_S if self.num_episodes else None
 
     @property
     def reset_s(self) -> float:
-        """How long the phase between two episodes lasts, seconds."""
+        """The length of the phase between two episodes, in seconds."""
         if self.reset_time_s >= 0.0:
             return self.reset_time_s
         return _RESET_TIME_S if self.num_episodes else 0.0
@@ -105,16 +104,16 @@ class AutomaticConfig:
 @dataclass(frozen=True, slots=True)
 class OperatingConfig:
     """
-    How commands are taken.
+    The rules by which commands are accepted.
 
-    :param debounce_s: the same command within so long counts once, seconds
+    :param debounce_s: time within which the same command counts once, in seconds
     :param automatic: episodes that begin and end by themselves
     :raise ConfigError: at construction, if the values contradict each other
     """
 
     min_episode_s: float = option(
         1.0,
-        'A shorter episode is saved only if that is asked for twice within 2 s, seconds; 0: any',
+        'A shorter episode is saved only on a second request within 2 s, in seconds; 0: no limit',
         0.0,
         3600.0,
     )

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How a camera is encoded: the settings, and their record in info.json."""
+"""Encoder settings of a camera, and their record in info.json."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class FfmpegSettings:
     )
     stall_timeout_s: float = option(
         10.0,
-        'Longest time that the program may take no input and give no output, seconds',
+        'Longest time that the program may take no input and give no output, in seconds',
         0.1,
         86400.0,
     )
@@ -57,7 +57,7 @@ class FfmpegSettings:
 
 
 BUNDLED_VCODECS = ('libsvtav1', 'h264', 'hevc')
-"""Software encoders that every PyAV on PyPI brings."""
+"""The software encoders in every PyAV release on PyPI."""
 
 HARDWARE_VCODECS = (
     'h264_videotoolbox',
@@ -67,31 +67,31 @@ HARDWARE_VCODECS = (
     'h264_vaapi',
     'h264_qsv',
 )
-"""Encoders in hardware, in LeRobot's order: ``auto`` is the first of them that works here."""
+"""Hardware encoders in LeRobot's order; ``auto`` takes the first one that works here."""
 
 AUTO = 'auto'
 LIBAOM = 'libaom-av1'
 
 VCODECS = (*BUNDLED_VCODECS, LIBAOM, *HARDWARE_VCODECS, AUTO)
-"""What ``vcodec`` may be (LeRobot's names); ``av1`` is another word for the first."""
+"""The values of ``vcodec`` (LeRobot's names); ``av1`` is an alias of the first one."""
 
 PYAV = 'pyav'
 FFMPEG = 'ffmpeg'
 BACKENDS = (PYAV, FFMPEG)
-"""What encodes: libav in this process, or an ffmpeg program."""
+"""The encoding software: libav in this process, or an ffmpeg program."""
 
 OF_FFMPEG = re.compile('(h264|hevc|av1)_[a-z0-9]+')
-"""Encoders that an ffmpeg program may have beyond LeRobot's list."""
+"""Names of encoders that an ffmpeg program may have beyond LeRobot's list."""
 
 QUALITY_DEVICES = ('videotoolbox', 'nvenc', 'vaapi', 'qsv')
-"""Hardware whose encoders take a quality that ``crf`` can be told to."""
+"""Hardware interfaces whose encoders have a quality setting that ``crf`` can be mapped to."""
 
 SEMI_PLANAR = {'yuv420p': 'nv12', 'yuv420p10le': 'p010le'}
-"""What hardware calls the same pixels as software: only their order in memory differs."""
+"""Names of hardware pixel formats, which differ only in memory order, by the software name."""
 
 _ALIASES = {'av1': 'libsvtav1'}
 _CANONICAL = {'libsvtav1': 'av1', LIBAOM: 'av1'}
-# Of h264 and hevc; the software encoders of AV1 go up to 63.
+# The limit of h264 and hevc; the software encoders of AV1 go up to 63.
 _MAX_CRF = 51
 _CRF_LIMITS = {'libsvtav1': 63, LIBAOM: 63}
 _DEFAULT_PRESETS: dict[str, int] = {'libsvtav1': 12}
@@ -103,8 +103,9 @@ class EncoderConfig:
     """
     Settings of one camera's encoder (lerobot.configs.video.RGBEncoderConfig).
 
-    The backend ffmpeg takes encoders of its program beside ``VCODECS``, such as ``h264_v4l2m2m``.
-    ``g``, ``crf`` and ``preset`` may be None: the codec's own, or LeRobot's, value.
+    The backend ffmpeg accepts encoders of its program beside ``VCODECS``, such as
+    ``h264_v4l2m2m``. None as ``g`` or ``crf`` means the codec's default, None as ``preset``
+    LeRobot's.
 
     :param ffmpeg: the program of the backend ffmpeg
     :raise CodecError: at construction, if a value is not allowed
@@ -157,7 +158,7 @@ class EncoderConfig:
             self._check_auto()
 
     def _check_auto(self) -> None:
-        """Refuse what means another thing to every encoder that might be chosen."""
+        """Refuse settings whose meaning depends on the encoder that will be chosen."""
         chosen = f'it differs between encoders, and {AUTO} chooses one; name one in encoder.vcodec'
         if self.preset is not None:
             raise CodecError('encoder.preset', self.preset, chosen)
@@ -166,33 +167,33 @@ class EncoderConfig:
 
     @property
     def codec(self) -> str:
-        """FFmpeg's name of what the video is: ``av1``, ``h264`` or ``hevc``; empty of ``auto``."""
+        """FFmpeg's name of the codec: ``av1``, ``h264`` or ``hevc``; empty for ``auto``."""
         if self.vcodec == AUTO:
             return ''
         return _CANONICAL.get(self.vcodec, self.vcodec.split('_')[0])
 
     @property
     def is_hardware(self) -> bool:
-        """Whether the encoder is none that runs everywhere."""
+        """Whether the encoder needs hardware that not every machine has."""
         return self.vcodec not in (*BUNDLED_VCODECS, LIBAOM)
 
     @property
     def is_bundled(self) -> bool:
-        """Whether every PyAV on PyPI can encode it in this process."""
+        """Whether every PyAV release on PyPI can encode with these settings in this process."""
         return self.vcodec in BUNDLED_VCODECS and self.backend == PYAV
 
     @property
     def device(self) -> str:
-        """Which interface hardware is reached by, such as ``nvenc``; empty: software."""
+        """The interface to the hardware, such as ``nvenc``; empty: software."""
         return self.vcodec.partition('_')[2] if self.is_hardware else ''
 
     @property
     def has_quality(self) -> bool:
-        """Whether ``crf`` reaches the encoder; others have a bit rate, in their own options."""
+        """Whether the encoder uses ``crf``; others take a bit rate from ``extra_options``."""
         return not self.device or self.device in QUALITY_DEVICES
 
     def in_software(self) -> EncoderConfig:
-        """Return settings for an encoder of the same codec that runs in this process."""
+        """Return settings for a software encoder of the same codec in this process."""
         if self.is_bundled:
             return self
         same = self if self.vcodec in BUNDLED_VCODECS else self.with_vcodec(self.codec)
@@ -209,7 +210,7 @@ class EncoderConfig:
 
     def for_codec(self, codec: str) -> EncoderConfig:
         """
-        Return settings for another codec, with what of these means the same to it.
+        Return settings for another codec, as far as they mean the same to it.
 
         :param codec: ``h264``, ``hevc`` or ``av1``
         """
@@ -217,7 +218,7 @@ class EncoderConfig:
 
     def with_vcodec(self, vcodec: str) -> EncoderConfig:
         """
-        Return settings for another encoder, with what of these means the same to it.
+        Return settings for another encoder, as far as they mean the same to it.
 
         :param vcodec: one of ``VCODECS``, or ``av1``
         """
@@ -227,10 +228,10 @@ class EncoderConfig:
 
     def as_info(self) -> dict[str, object]:
         """
-        Return what LeRobot stores of an encoder in ``features[key]['info']``.
+        Return the encoder settings that LeRobot stores in ``features[key]['info']``.
 
-        LeRobot makes a software encoder of it to write a video anew, and a preset or an option of
-        hardware would be refused then: only what that encoder takes is told.
+        LeRobot opens a software encoder with these settings when it writes a video again. That
+        encoder would refuse a hardware preset or option, so these are left out.
         """
         is_told = self.vcodec in BUNDLED_VCODECS
         crf = self.crf if self.has_quality else None
@@ -247,7 +248,7 @@ class EncoderConfig:
 
 
 def _check_vcodec(vcodec: str, backend: str) -> None:
-    """Refuse encoders that nobody knows."""
+    """Refuse unknown encoders."""
     if vcodec in VCODECS or (backend == FFMPEG and OF_FFMPEG.fullmatch(vcodec)):
         return
     allowed = f'allowed are {", ".join(VCODECS)}'
@@ -263,22 +264,22 @@ def _is_whole(value: object, least: int) -> bool:
 
 
 def max_crf(vcodec: str) -> int:
-    """Return the greatest ``crf`` that an encoder takes."""
+    """Return the largest ``crf`` that an encoder accepts."""
     return _CRF_LIMITS.get(vcodec, _MAX_CRF)
 
 
 def config_record(config: EncoderConfig) -> dict[str, Any]:
-    """Return settings as JSON; ``parse_config_record`` makes them of it again."""
+    """Return the settings as JSON; ``parse_config_record`` reads them again."""
     return asdict(config)
 
 
 def parse_config_record(record: Mapping[str, Any]) -> EncoderConfig:
     """
-    Make settings of JSON.
+    Make settings from JSON.
 
-    :param record: as ``config_record`` made it
+    :param record: a record made by ``config_record``
     :raise CodecError: if a value is not allowed
-    :raise TypeError: if it has other names
+    :raise TypeError: if the record has unknown names
     """
     ffmpeg = dict(record['ffmpeg'])
     ffmpeg['input_args'] = tuple(ffmpeg['input_args'])

@@ -266,6 +266,6 @@ def test_what_is_no_event_is_quoted(text):
 def test_what_goes_on_is_told_on_leaving(values, said):
     status = Status({'episode_index': '3', **values}, 0, '', 0.0)
     assert said in left_behind(status, '/arm/episode', 1.0)
-    assert 'last heard' not in left_behind(status, '/arm/episode', 1.0)
-    assert 'as it was last heard 9 s ago' in left_behind(status, '/arm/episode', 9.0)
+    assert 'last status' not in left_behind(status, '/arm/episode', 1.0)
+    assert 'according to its last status 9 s ago' in left_behind(status, '/arm/episode', 9.0)
     assert 'no recorder was heard at /arm/episode' in left_behind(None, '/arm/episode', 1.0)

@@ -139,7 +139,7 @@ def test_a_note_shows_its_end_while_it_is_typed():
 
 
 def test_what_the_last_keyboard_has_missed_is_told_by_the_status():
-    assert 'before: saved 7' in shown(view({**RECORDING, 'last_result': 'saved 7'}))
+    assert 'last result: saved 7' in shown(view({**RECORDING, 'last_result': 'saved 7'}))
 
 
 def test_texts_cannot_steer_the_terminal():

@@ -280,7 +280,7 @@ def test_a_device_that_lacks_a_key_or_is_one_of_several_is_told(caplog):
     bench.found = [footswitch(), footswitch('/dev/input/event6')]
     bench.connect(FakeDevice())
     assert 'has no KEY_C: it has KEY_A, KEY_B' in caplog.text
-    assert '/dev/input/event5 is taken, not /dev/input/event6' in caplog.text
+    assert '/dev/input/event5 is used, not /dev/input/event6' in caplog.text
     bench.device.close()
 
 
@@ -297,13 +297,16 @@ def test_a_device_that_is_not_there_is_waited_for(caplog):
 @pytest.mark.parametrize(
     ('values', 'why'),
     [
-        ({'device': ''}, 'a path, such as one of /dev/input/by-id, or a part of a name is needed'),
+        ({'device': ''}, 'set it to a path, best one of /dev/input/by-id, or to a part of a name'),
         ({'bindings': ['']}, "bindings is .*such as .'KEY_B: toggle', 'KEY_A long: discard'"),
-        ({'bindings': ['KEY_BB: toggle']}, "is 'KEY_BB: toggle': 'KEY_BB' is no key: did"),
-        ({'bindings': ['9999: toggle']}, "'9999' is no key"),
+        ({'bindings': ['KEY_BB: toggle']}, "is 'KEY_BB: toggle': 'KEY_BB' is not a key: did"),
+        ({'bindings': ['9999: toggle']}, "'9999' is not a key"),
         ({'bindings': ['KEY_B: tuggle']}, 'did you mean toggle'),
-        ({'bindings': ['KEY_B: undo', '48: save']}, 'is already bound: KEY_B: undo'),
-        ({'debounce_s': 0.9}, 'debounce_s is 0.9: less than long_press_s is needed: 0.8'),
+        ({'bindings': ['KEY_B: undo', '48: save']}, 'is bound already: KEY_B: undo'),
+        (
+            {'debounce_s': 0.9},
+            'debounce_s is 0.9: it has to be less than long_press_s, which is 0.8',
+        ),
     ],
 )
 def test_parameters_that_cannot_be_used_are_refused(values, why):

@@ -104,5 +104,5 @@ def test_a_launch_that_was_gone_before_is_no_reason_to_stay(rig):
 def test_a_launch_without_a_number_is_refused(arguments):
     ended = subprocess.run([*RECORD, *arguments], capture_output=True, text=True, check=False)
     assert ended.returncode == 2
-    assert 'the number of a process is needed' in ended.stderr
+    assert 'a process id is needed, a whole number' in ended.stderr
     assert 'Traceback' not in ended.stderr

@@ -77,8 +77,8 @@ def test_a_pair_that_cannot_work_is_named():
         asked, TYPE, [offer(BEST_EFFORT), offer(RELIABLE, 'std_msgs/msg/Float64', 'other')]
     )
     assert problems == [
-        '/driver offers BEST_EFFORT, VOLATILE, which is not compatible with the RELIABLE, '
-        'VOLATILE that is asked for (ERROR: Best effort publisher and reliable subscription)',
+        '/driver offers BEST_EFFORT, VOLATILE, which is not compatible with the requested '
+        'RELIABLE, VOLATILE (ERROR: Best effort publisher and reliable subscription)',
         f'/other publishes std_msgs/msg/Float64, not {TYPE}',
     ]
 
@@ -115,7 +115,7 @@ def test_publishers_may_come_later_and_be_replaced(rig):
 @pytest.mark.parametrize(
     ('kind', 'qos', 'words'),
     [
-        (JointState, BEST_EFFORT, ['/test_robot offers BEST_EFFORT', 'RELIABLE', 'asked for']),
+        (JointState, BEST_EFFORT, ['/test_robot offers BEST_EFFORT', 'RELIABLE', 'requested']),
         (Float64, RELIABLE, [f'/test_robot publishes std_msgs/msg/Float64, not {TYPE}']),
     ],
     ids=['reliability', 'type'],
