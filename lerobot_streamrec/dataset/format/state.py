@@ -65,6 +65,8 @@ class VideoDraft:
     :param width: the width of a frame, in pixels
     :param encoder_info: the encoder's settings, as LeRobot stores them
     :param statistics: the statistics of the frames
+    :param num_undecodable: the number of frames that repeat the frame before because the camera's
+        picture could not be decoded
     """
 
     path: Path
@@ -73,6 +75,7 @@ class VideoDraft:
     width: int
     encoder_info: Mapping[str, object]
     statistics: FeatureStatistics
+    num_undecodable: int = 0
 
 
 @dataclass(frozen=True, slots=True)

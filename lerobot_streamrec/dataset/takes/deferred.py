@@ -25,7 +25,7 @@ from lerobot_streamrec.dataset.format.data_rows import read_row_stamps, ROW, row
 from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.format.layout import STAGING
 from lerobot_streamrec.dataset.format.parquet import to_bytes
-from lerobot_streamrec.dataset.format.state import SavedEpisode
+from lerobot_streamrec.dataset.format.state import SavedEpisode, VideoDraft
 from lerobot_streamrec.dataset.format.take_record import (
     cuts_within,
     instant_ns,
@@ -47,7 +47,6 @@ from lerobot_streamrec.dataset.takes.whole_videos import (
     frame_sources,
     Tell,
     whole_videos,
-    WholeVideo,
 )
 from lerobot_streamrec.durable import sync_file
 from lerobot_streamrec.errors import (
@@ -110,7 +109,7 @@ class EncodedTake:
     """
 
     num_rows: int
-    videos: Mapping[str, WholeVideo]
+    videos: Mapping[str, VideoDraft]
     first_row: int = 0
 
 

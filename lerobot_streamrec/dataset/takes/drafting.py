@@ -22,7 +22,6 @@ from lerobot_streamrec.dataset.format.features import camera_feature, FeatureSpe
 from lerobot_streamrec.dataset.format.state import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.format.take_record import TakenCamera, TakeRecord
 from lerobot_streamrec.dataset.takes.journal import read_journal
-from lerobot_streamrec.dataset.takes.whole_videos import WholeVideo
 from lerobot_streamrec.errors import CommitError
 from lerobot_streamrec.video.codecs.config import parse_config_record
 import numpy as np
@@ -45,7 +44,7 @@ def draft_of(
     folder: Path,
     take: TakeRecord,
     num_rows: int,
-    videos: Mapping[str, WholeVideo],
+    videos: Mapping[str, VideoDraft],
     record: Mapping[str, object],
     row_stamps: Mapping[str, npt.NDArray[np.int64]] | None = None,
     first_row: int = 0,
@@ -73,17 +72,7 @@ def draft_of(
         num_rows=num_rows,
         task=take.task,
         vectors={key: rows[rows_taken] for key, rows in vectors.items()},
-        videos={
-            key: VideoDraft(
-                path=video.path,
-                num_frames=video.num_frames,
-                height=take.cameras[key].height,
-                width=take.cameras[key].width,
-                encoder_info=take.cameras[key].encoder_info,
-                statistics=video.statistics,
-            )
-            for key, video in videos.items()
-        },
+        videos=videos,
         record=record,
         row_stamps={key: one[rows_taken] for key, one in (row_stamps or {}).items()},
     )

@@ -18,13 +18,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 import logging
 import os
 from pathlib import Path
 
 from lerobot_streamrec.dataset.format.histograms import DecodedCamera
+from lerobot_streamrec.dataset.format.state import VideoDraft
 from lerobot_streamrec.dataset.format.take_record import (
     REST_SUFFIX,
     SPOOL_SUFFIX,
@@ -55,24 +56,6 @@ Tell = Callable[[int], None]
 """A callback that receives the number of frames done; an exception in it ends the work."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class WholeVideo:
-    """
-    All frames of a camera in one file.
-
-    :param path: path of the file, in the take's folder
-    :param num_frames: number of frames in the file
-    :param statistics: statistics of the frames
-    :param num_undecodable: number of frames that repeat the one before, because the camera's
-        image could not be decoded
-    """
-
-    path: Path
-    num_frames: int
-    statistics: FeatureStatistics
-    num_undecodable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +164,7 @@ def whole_videos(
     num_rows: int,
     tell: Tell = lambda _: None,
     first: int = 0,
-) -> tuple[int, dict[str, WholeVideo]]:
+) -> tuple[int, dict[str, VideoDraft]]:
     """
     Make one file per camera, with as many frames as every camera has.
 
@@ -195,7 +178,7 @@ def whole_videos(
     """
     end = min([num_rows, *(one.num_frames for one in sources.values())])
     while end > first:
-        made: dict[str, WholeVideo] = {}
+        made: dict[str, VideoDraft] = {}
         for key, source in sources.items():
             before = sum(one.num_frames for one in made.values())
             made[key] = _whole_video(source, range(first, end), _after(before, tell))
@@ -211,7 +194,7 @@ def _after(num_before: int, tell: Tell) -> Tell:
     return lambda num_done: tell(num_before + num_done)
 
 
-def _whole_video(source: FrameSource, rows: range, tell: Tell) -> WholeVideo:
+def _whole_video(source: FrameSource, rows: range, tell: Tell) -> VideoDraft:
     target = source.path.with_name(f'whole-{source.path.name}')
     if source.survey is None or not source.num_encoded:
         return _encoded(source, rows, target, tell)
@@ -224,9 +207,7 @@ def _whole_video(source: FrameSource, rows: range, tell: Tell) -> WholeVideo:
     else:
         video = _append_rest(source, source.survey, rows, target, tell)
     counted = _counted(target, source.camera, tell)
-    return WholeVideo(
-        counted.path, counted.num_frames, counted.statistics, video.num_undecodable
-    )
+    return replace(counted, num_undecodable=video.num_undecodable)
 
 
 def _append_rest(
@@ -246,7 +227,7 @@ def _append_rest(
     return video
 
 
-def _counted(path: Path, camera: TakenCamera, tell: Tell) -> WholeVideo:
+def _counted(path: Path, camera: TakenCamera, tell: Tell) -> VideoDraft:
     """Decode a file to count its frames and compute their statistics."""
     decoded, num_frames = DecodedCamera(camera.encoder_info), 0
     histogram, stride = decoded.histogram(), lattice_stride(camera.height, camera.width)
@@ -256,22 +237,29 @@ def _counted(path: Path, camera: TakenCamera, tell: Tell) -> WholeVideo:
         tell(num_frames)
     if not num_frames:
         raise VideoError(f'{path}: no frame can be decoded')
-    return WholeVideo(path, num_frames, histogram.statistics())
+    return _draft(path, num_frames, camera, histogram.statistics())
+
+
+def _draft(
+    path: Path, num_frames: int, camera: TakenCamera, statistics: FeatureStatistics
+) -> VideoDraft:
+    size = camera.height, camera.width
+    return VideoDraft(path, num_frames, *size, camera.encoder_info, statistics)
 
 
 def _chain(source: FrameSource, target: Path, config: EncoderConfig) -> LateChain:
     return LateChain(source.path.stem, source.camera, target, config, source.fps)
 
 
-def _encoded(source: FrameSource, rows: range, target: Path, tell: Tell) -> WholeVideo:
+def _encoded(source: FrameSource, rows: range, target: Path, tell: Tell) -> VideoDraft:
     """Encode the frames of a source that is only spooled, on all cores."""
     config = _config(source).with_threads(os.cpu_count() or 1)
     chain = _chain(source, target, config)
     with _aborting(source, chain.file):
         _push_rest(chain, source.rest(), rows, tell)
         video = chain.finish()
-    statistics = chain.counted.statistics()
-    return WholeVideo(target, video.num_frames, statistics, video.num_undecodable)
+    draft = _draft(target, video.num_frames, source.camera, chain.counted.statistics())
+    return replace(draft, num_undecodable=video.num_undecodable)
 
 
 def _encode_rest(source: FrameSource, end: int, target: Path, tell: Tell) -> EncodedVideo:
