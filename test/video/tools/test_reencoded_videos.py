@@ -221,7 +221,7 @@ def test_sound_is_left_out_and_what_is_there_is_not_replaced(with_sound, tmp_pat
     reencode_video(with_sound(), target, H264)
     assert probe_file(target).info['has_audio'] is False
     assert probe_file(target).num_frames == 30
-    with pytest.raises(VideoError, match='is there already'):
+    with pytest.raises(VideoError, match='already exists'):
         reencode_video(with_sound(), target, H264)
     reencode_video(target, target, H264, overwrite=True)
     assert probe_file(target).num_frames == 30
