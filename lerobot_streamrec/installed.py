@@ -102,7 +102,7 @@ def images_profile_advice() -> str:
         variables = f'{new}={images_profile()}'
     else:
         variables = f'{old}={images_profile()} ({new} from Kilted on)'
-    return f"export {variables} where the camera's driver starts"
+    return f"export {variables} in the shell that starts the camera's driver"
 
 
 def missing_package(error: ImportError) -> str:

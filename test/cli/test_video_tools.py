@@ -162,12 +162,15 @@ def test_frames_writes_pictures(streamrec, video, dataset, tmp_path):
 @pytest.mark.parametrize(
     ('arguments', 'said'),
     [
-        (('frames', 'DATASET', '--output', 'x'), 'name an --episode'),
-        (('frames', 'VIDEO', '--output', 'x', '--episode', 0), 'go with a dataset'),
-        (('reencode', 'VIDEO'), 'say with --output'),
-        (('reencode', 'VIDEO', '--output', 'x', '--dry-run'), 'go with a dataset'),
-        (('reencode', 'DATASET', '--output', 'x'), 'go with a video'),
-        (('reencode', 'VIDEO', '--output', 'x', '--option', 'bf'), 'is not like name=value'),
+        (('frames', 'DATASET', '--output', 'x'), 'choose an episode with --episode'),
+        (('frames', 'VIDEO', '--output', 'x', '--episode', 0), 'only apply to a dataset'),
+        (('reencode', 'VIDEO'), 'name the file to write with --output'),
+        (('reencode', 'VIDEO', '--output', 'x', '--dry-run'), 'only apply to a dataset'),
+        (('reencode', 'DATASET', '--output', 'x'), 'only apply to a video'),
+        (
+            ('reencode', 'VIDEO', '--output', 'x', '--option', 'bf'),
+            'is not of the form name=value',
+        ),
         (('reencode', 'VIDEO', '--output', 'x', '--vcodec', 'mpeg2'), 'mpeg2'),
     ],
 )
