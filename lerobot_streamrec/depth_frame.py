@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Depth as it travels from a message to an encoder, without a copy."""
+"""Depth images on their way from a message to an encoder, without a copy."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Files and folders that appear at their names whole or not at all, and survive a power loss."""
+"""Writing of files and folders that appear complete or not at all, and survive a power loss."""
 
 from __future__ import annotations
 

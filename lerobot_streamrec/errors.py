@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Every exception that this package raises on purpose.
+The exceptions that this package raises on purpose.
 
 ::
 

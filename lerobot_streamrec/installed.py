@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Commands as they can be typed on this machine, and advice on packages that are missing."""
+"""Command lines that work on this machine, and advice on missing packages."""
 
 from __future__ import annotations
 

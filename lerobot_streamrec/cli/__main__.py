@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""`streamrec`, and `python3 -m lerobot_streamrec.cli` where scripts are not on the path."""
+"""The program `streamrec`, also run by `python3 -m lerobot_streamrec.cli`."""
 
 from __future__ import annotations
 

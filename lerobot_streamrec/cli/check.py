@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""`streamrec check`: findings as they are found, and the repair of what can be repaired."""
+"""The command `streamrec check`, which shows what is wrong with a dataset and can repair it."""
 
 from __future__ import annotations
 
@@ -249,7 +249,7 @@ def _end(examined: Examination, done: Repair, options: RepairOptions) -> int:
             f'repaired {done.report.root} in {done.seconds:.1f} s: '
             f'{count_text(len(done.report.episodes), "episode")} with '
             f'{count_text(done.report.num_rows, "row")}; '
-            f'the old versions of {count_text(done.num_files, "file")} lie in {done.quarantine}'
+            f'the old versions of {count_text(done.num_files, "file")} are in {done.quarantine}'
         )
     return EXIT_SOUND if done.report.is_whole else EXIT_ERRORS
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Command ``codecs``: which encoders work on this machine, how fast, and how well."""
+"""The command `streamrec codecs`, which tries and compares the encoders on this machine."""
 
 from __future__ import annotations
 

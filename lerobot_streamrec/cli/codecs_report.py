@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Tables that `streamrec codecs` prints."""
+"""The sample, the tables and the JSON of `streamrec codecs`."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""streamrec compact: few large files instead of many small ones."""
+"""The command `streamrec compact`, which merges small files into few large ones."""
 
 from __future__ import annotations
 

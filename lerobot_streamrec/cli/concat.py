@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""streamrec concat: several videos in one file."""
+"""The command `streamrec concat`, which joins several videos into one file."""
 
 from __future__ import annotations
 

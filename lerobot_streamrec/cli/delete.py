@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""streamrec delete: a dataset without some of its episodes."""
+"""The command `streamrec delete`, which deletes episodes of a dataset."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""`streamrec encode`: ends what a recorder left to be encoded later."""
+"""The command `streamrec encode`, which encodes episodes that a recorder left for later."""
 
 from __future__ import annotations
 

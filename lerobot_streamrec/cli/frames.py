@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""streamrec frames: pictures of a video or an episode as PNG files."""
+"""The command `streamrec frames`, which writes frames of a video or an episode as PNG files."""
 
 from __future__ import annotations
 

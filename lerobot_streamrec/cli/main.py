@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""streamrec: parameters for the robot that runs, and tools for a dataset on disk without ROS."""
+"""The command line `streamrec`, with commands for the running robot and for datasets on disk."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""streamrec merge: one dataset out of several."""
+"""The command `streamrec merge`, which merges several datasets into a new one."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""streamrec probe: what is in video files."""
+"""The command `streamrec probe`, which shows what video files contain."""
 
 from __future__ import annotations
 

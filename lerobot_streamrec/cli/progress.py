@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How a command says what it does and what it has done."""
+"""Progress bars, texts and argument types that the commands share."""
 
 from __future__ import annotations
 

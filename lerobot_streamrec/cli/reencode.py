@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""streamrec reencode: a video or a dataset in another codec."""
+"""The command `streamrec reencode`, which encodes a video or a dataset again."""
 
 from __future__ import annotations
 

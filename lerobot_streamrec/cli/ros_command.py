@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Commands that look at the graph: `init`, `doctor` and `layout`."""
+"""The commands that look at the ROS graph: `init`, `doctor` and `layout`."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def init(ctx: click.Context, output: Path, seconds: float, fps: int | None, forc
 @click.option(
     '--pictures',
     type=click.Path(file_okay=False, path_type=Path),
-    help='Save the first picture of each camera in this folder, as PNG.',
+    help='Save the first image of each camera in this folder, as PNG.',
 )
 @click.option('--json', 'as_json', is_flag=True, help='Print the whole report as JSON.')
 @click.pass_context

@@ -67,7 +67,7 @@ class Leaf:
 
     @property
     def count(self) -> int | None:
-        """How many numbers the leaf has; None if that depends on the message."""
+        """Count of the leaf's numbers; None if it depends on the message."""
         if not self.is_known:
             return None
         if not isinstance(self.pick, Slice):

@@ -63,7 +63,7 @@ def test_repair_says_what_it_did(root, read_dataset):
     assert '  episodes are renumbered: 2 -> 1' in done.stdout
     last = done.stdout.splitlines()[-1]
     assert last.startswith(f'repaired {root} in ')
-    assert f'lie in {root}/.streamrec/quarantine/repair-' in last
+    assert f'are in {root}/.streamrec/quarantine/repair-' in last
     np.testing.assert_array_equal(read_dataset(root).vectors(STATE, 1), np.full((3, 2), 2))
     before = files(root)
     done = streamrec('check', root, '--repair', '--yes')

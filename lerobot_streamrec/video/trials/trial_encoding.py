@@ -135,7 +135,7 @@ class TriedEncoder(Protocol):
         """Close the file and return what it holds."""
 
     def abort(self) -> None:
-        """Give the file up; never raise."""
+        """Abandon the file; never raise."""
 
 
 class Opener(Protocol):
