@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Depth as it travels from a message to an encoder, without a copy."""
+"""Depth images on their way from a message to an encoder, without a copy."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ METRES = 'm'
 @dataclass(frozen=True, slots=True)
 class DepthFrame:
     """
-    One depth picture in the unit of its camera.
+    One depth image in the unit of its camera.
 
-    The view keeps the message's buffer alive. Whoever pushes a frame gives it away: the buffer
-    must not be written to afterwards.
+    The view keeps the message's buffer alive. Pushing a frame gives it away: the caller must not
+    write to the buffer afterwards.
 
-    :param values: ``(height, width)`` view, uint16 millimetres or float32 metres of either byte
+    :param values: ``(height, width)`` view of uint16 millimetres or float32 metres in either byte
         order; rows may be padded
     :param unit: ``MILLIMETRES`` or ``METRES``
     """
@@ -44,30 +44,30 @@ class DepthFrame:
 
     @property
     def height(self) -> int:
-        """Rows of pixels."""
+        """Number of rows of pixels."""
         return int(self.values.shape[0])
 
     @property
     def width(self) -> int:
-        """Pixels per row."""
+        """Number of pixels per row."""
         return int(self.values.shape[1])
 
     @property
     def size_bytes(self) -> int:
-        """Memory that the picture holds while it waits, in bytes, padding included."""
+        """Memory that the image holds while it waits, in bytes, including padding."""
         return int(self.values.strides[0]) * self.height
 
 
 @dataclass(frozen=True, slots=True)
 class CompressedDepth:
     """
-    One depth picture as the compressedDepth transport brings it; an encoder thread decodes it.
+    One depth image as the compressedDepth transport delivers it; an encoder thread decodes it.
 
-    :param data: the compressed picture behind all headers; keeps the message's buffer alive
+    :param data: the compressed image after all headers; it keeps the message's buffer alive
     :param codec: ``png`` or ``rvl``
-    :param unit: ``MILLIMETRES``, or ``METRES`` whose inverses are what is compressed
-    :param height: as the picture itself says, in pixels
-    :param width: as the picture itself says, in pixels
+    :param unit: ``MILLIMETRES``, or ``METRES`` if the image holds levels of inverse depth
+    :param height: height in pixels, as the compressed image declares it
+    :param width: width in pixels, as the compressed image declares it
     :param inverse: coefficients (a, b), in metres, of depth = a / (level - b)
     """
 
@@ -80,10 +80,10 @@ class CompressedDepth:
 
     @property
     def size_bytes(self) -> int:
-        """Memory that the picture holds while it waits, in bytes."""
+        """Memory that the image holds while it waits, in bytes."""
         return self.data.nbytes
 
 
 def depth_unit(picture: object) -> str:
-    """Return the unit of a depth picture; empty: it is none."""
+    """Return the unit of a depth image, or an empty string for any other image."""
     return picture.unit if isinstance(picture, DepthFrame | CompressedDepth) else ''

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Files and folders that appear at their names whole or not at all, and survive a power loss."""
+"""Writing of files and folders that appear complete or not at all, and survive a power loss."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from lerobot_streamrec.errors import VideoError
 @contextmanager
 def written_beside(target: Path, *, overwrite: bool) -> Iterator[Path]:
     """
-    Let a file be written under another name in the same folder; it is renamed at the end.
+    Yield a temporary path beside a file, and rename it to the file when the block ends.
 
-    :param target: the name that it is to have
-    :param overwrite: True if a file of that name is replaced
-    :return: where to write; whatever is there is deleted if the block raises
-    :raise VideoError: if there is such a file and it is not to be replaced, or if the folder
-        cannot be written to
+    :param target: final path of the file
+    :param overwrite: True to replace an existing file
+    :return: path to write to; the file there is deleted if the block raises
+    :raise VideoError: if the file exists and must not be replaced, if the target is a folder, or
+        if the folder around it is missing or cannot be written to
     """
     if target.is_dir():
-        raise VideoError(f'{target} is a folder; name the file that is to be made')
+        raise VideoError(f'{target} is a folder; give the path of a file to write')
     if not target.parent.is_dir():
-        raise VideoError(f'{target} cannot be written: there is no folder {target.parent}')
+        raise VideoError(f'{target} cannot be written: the folder {target.parent} does not exist')
     if not overwrite and os.path.lexists(target):
-        raise VideoError(f'{target} is there already; name another file, or allow to replace it')
+        raise VideoError(f'{target} already exists; name another file, or allow overwriting it')
     part = target.with_name(f'.{target.stem}.{os.getpid()}.part{target.suffix}')
     try:
         yield part
@@ -56,39 +56,42 @@ def written_beside(target: Path, *, overwrite: bool) -> Iterator[Path]:
 @contextmanager
 def folder_written_beside(target: Path) -> Iterator[Path]:
     """
-    Let a folder be filled under another name beside it; it is renamed at the end.
+    Yield a temporary folder beside a folder, and rename it to the folder when the block ends.
 
-    :param target: a folder that is empty or not there
-    :return: where to write; deleted with all that is in it if the block raises
-    :raise VideoError: if files are there already, or if the folder above cannot be written to
+    :param target: final path of the folder, which must be empty or absent
+    :return: folder to write to; it is deleted with its content if the block raises
+    :raise VideoError: if the target holds files or is a file, or if the folder above it is
+        missing or cannot be written to
     """
     if not target.parent.is_dir():
-        raise VideoError(f'{target} cannot be made: there is no folder {target.parent}')
+        raise VideoError(f'{target} cannot be created: the folder {target.parent} does not exist')
     if os.path.lexists(target) and not target.is_dir():
-        raise VideoError(f'{target} is no folder; name one that is empty or not there')
+        raise VideoError(
+            f'{target} is not a folder; name an empty folder or one that does not exist yet'
+        )
     part = target.with_name(f'.{target.name}.{os.getpid()}.part')
     try:
         if target.is_dir() and any(target.iterdir()):
             raise VideoError(
-                f'{target} holds files already, which are not to be mixed with others; name a '
-                'folder that is empty or not there'
+                f'{target} already holds files, and new ones must not be mixed with them; name '
+                'an empty folder or one that does not exist yet'
             )
         part.mkdir()
         yield part
         part.replace(target)
     except OSError as error:
-        raise VideoError(f'{target} cannot be made: {error.strerror or error}') from error
+        raise VideoError(f'{target} cannot be created: {error.strerror or error}') from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
 def replace_durably(source: Path, target: Path) -> None:
     """
-    Give a file that was written aside its name: a power loss leaves the old file or the new one.
+    Rename a file to its final name so that a power loss leaves either the old or the new file.
 
-    :param source: the file, in the folder of its name or in another one of the same disk
-    :param target: its name; a file that has it is replaced
-    :raise OSError: if the disk refuses
+    :param source: the new file, on the same file system as the target
+    :param target: final path of the file; an existing file is replaced
+    :raise OSError: if the file system refuses
     """
     sync_file(source)
     source.replace(target)
@@ -96,18 +99,18 @@ def replace_durably(source: Path, target: Path) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Bring a file's content to the disk; raises OSError."""
+    """Flush a file's content to the disk; raises OSError."""
     with path.open('rb') as opened:
         os.fsync(opened.fileno())
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring a folder's entries to the disk; raises OSError."""
+    """Flush a folder's entries to the disk; raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some network and FUSE file systems do not know this for folders; others really fail.
+        # Some network and FUSE file systems cannot sync folders; other errors are real failures.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:
@@ -115,5 +118,5 @@ def sync_folder(folder: Path) -> None:
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Return whether the disk, or the user's share of it, has no room left."""
+    """Return True if the error says that the disk or the user's quota is full."""
     return getattr(error, 'errno', None) in (errno.ENOSPC, errno.EDQUOT)

@@ -12,50 +12,50 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Every exception that this package raises on purpose.
+The exceptions that this package raises on purpose.
 
 ::
 
     StreamrecError
-    |- ConfigError              a setting that the user can mend; raised before recording begins
+    |- ConfigError              a setting that the user can fix; raised before recording starts
     |  `- CodecError            an encoder setting that this machine or codec does not accept
-    |- DatasetError             the dataset on disk
-    |  |- DatasetExistsError    something is at the root, and appending was not asked for
-    |  |- DatasetMismatchError  the dataset at the root is not of the same kind
-    |  |- DatasetLockedError    another recorder writes there
-    |  |- DatasetCorruptError   what stands at the root is not whole
-    |  |  `- UnusableDatasetError  a value in it that no tool can work with
-    |  |- DatasetUnsupportedError  a kind of dataset that no tool here reads or writes
-    |  |- DatasetsDifferError   datasets that are to become one are not of the same kind
-    |  |- RebuildError          a dataset's files could not be exchanged for new ones
-    |  |- InterruptedWorkError  long work was given up because somebody asked for that
-    |  |- RepairError           a broken dataset of which nothing whole can be made
+    |- DatasetError             the dataset on disk cannot be used as asked
+    |  |- DatasetExistsError    the root is not empty, and appending was not requested
+    |  |- DatasetMismatchError  the dataset at the root has other features or settings
+    |  |- DatasetLockedError    another recorder has the dataset open
+    |  |- DatasetCorruptError   a file of the dataset is missing, unreadable or contradictory
+    |  |  `- UnusableDatasetError  a file holds a value that no tool can work with
+    |  |- DatasetUnsupportedError  no tool here reads or writes this kind of dataset
+    |  |- DatasetsDifferError   the datasets to merge are not of the same kind
+    |  |- RebuildError          the files of a dataset could not be replaced by new ones
+    |  |- InterruptedWorkError  long work was abandoned on request
+    |  |- RepairError           no sound dataset can be made of a broken one
     |  `- CommitError           an episode was not made durable; its staging folder is kept
-    |- EpisodeError             a verb that cannot be carried out now
-    |  |- EpisodeStateError     not in this state
-    |  |- StreamsNotReadyError  topics that are missing or stale
-    |  |- EmptyEpisodeError     nothing to save
-    |  |- EpisodeVetoedError    saved, but not good enough by the user's own limits
-    |  `- DiskFullError         too little room on the disk to begin
-    |- StartInterruptedError    asked to end before there was anything to record
-    |- EncoderError             an encoder thread
-    |  |- EncoderProcessError   the program that encodes for it
-    |  |- BrokenEncoderError    it died; the reason stands in __cause__
-    |  `- EncoderTimeoutError   it did not finish by its deadline
-    |- VideoError               a video that cannot be read, joined or made as asked
-    |  |- FrameTimestampError   a video has no frame near an instant that was asked for
-    |  `- NothingWholeError     a take without a whole row
-    `- MessageError             a message that cannot be recorded
-       |- UnsupportedEncodingError
-       |- FrameShapeError       sizes that do not fit the data, or that changed
-       |- UndecodableError      a compressed picture that is not whole
-       |  `- ReorderedPacketsError  packets that come in another order than their pictures
-       |- VectorError           names or numbers that a state or action message lacks
-       |  `- ForeignMessageError  it has none of the selected names: it is not meant for the vector
-       `- StampError            a stamp that cannot be an instant
+    |- EpisodeError             a command that cannot be carried out now
+    |  |- EpisodeStateError     the recorder's state does not allow the command
+    |  |- StreamsNotReadyError  topics are missing or stale
+    |  |- EmptyEpisodeError     there is nothing to save
+    |  |- EpisodeVetoedError    the saved episode breaks the user's own limits
+    |  `- DiskFullError         the disk has too little room to start an episode
+    |- StartInterruptedError    the process was asked to end before it could record
+    |- EncoderError             an encoder thread has failed
+    |  |- EncoderProcessError   the program that encodes for the thread has failed
+    |  |- BrokenEncoderError    the thread died; its __cause__ is the reason
+    |  `- EncoderTimeoutError   the thread did not finish by its deadline
+    |- VideoError               a video cannot be read, joined or made as asked
+    |  |- FrameTimestampError   a video has no frame near a requested timestamp
+    |  `- NothingWholeError     a saved take has no complete row
+    `- MessageError             a message cannot be recorded
+       |- UnsupportedEncodingError  the image encoding is unknown
+       |- FrameShapeError       the size of an image does not fit its data, or has changed
+       |- UndecodableError      a compressed image is damaged
+       |  `- ReorderedPacketsError  the packets of a video stream are not in display order
+       |- VectorError           a state or action message lacks a name or a number
+       |  `- ForeignMessageError  a message has none of the selected names
+       `- StampError            a stamp is not a valid time
 
-Each message says what, the offending value, what is allowed, and what to do. Late, repeated and
-stale samples are counters, not exceptions.
+Each message names the setting or file, the offending value, the allowed values and a remedy.
+Late, repeated and stale samples are counted and do not raise exceptions.
 """
 
 from __future__ import annotations
@@ -64,15 +64,15 @@ from lerobot_streamrec.installed import streamrec_command
 
 
 class StreamrecError(Exception):
-    """Root of all errors of this package."""
+    """Base class of all errors of this package."""
 
 
 class ConfigError(StreamrecError, ValueError):
     """
     A setting that cannot be used.
 
-    :param name: the setting, as the user wrote it
-    :param value: value that was set
+    :param name: name of the setting, as the user wrote it
+    :param value: the offending value
     :param allowed: allowed values, and advice
     """
 
@@ -92,15 +92,15 @@ class DatasetError(StreamrecError):
 
 
 class DatasetExistsError(DatasetError):
-    """Something stands at the root already, and appending was not asked for."""
+    """The root already holds something, and appending was not requested."""
 
 
 class DatasetMismatchError(DatasetError):
     """
-    The dataset at the root differs from what is to be recorded.
+    The dataset at the root does not match the recorder's settings.
 
     :param root: the dataset's folder
-    :param differences: per line: what differs, both values
+    :param differences: one text per difference, with both values
     """
 
     def __init__(self, root: object, differences: list[str]) -> None:
@@ -122,11 +122,11 @@ class DatasetCorruptError(DatasetError):
 
 class UnusableDatasetError(DatasetCorruptError):
     """
-    A file of a dataset says something that no tool can work with; nothing has changed.
+    A file of a dataset holds a value that no tool can work with; nothing has changed.
 
     :param root: the dataset's folder
-    :param file: the file, below the root
-    :param problem: the value and the values that are allowed, without a full stop
+    :param file: path of the file below the root
+    :param problem: the value and the allowed values, without a full stop
     """
 
     def __init__(self, root: object, file: object, problem: str) -> None:
@@ -138,34 +138,34 @@ class UnusableDatasetError(DatasetCorruptError):
 
 
 class DatasetUnsupportedError(DatasetError):
-    """A dataset of a kind that no tool here reads or writes, though nothing may be wrong."""
+    """A dataset that may be sound, but of a kind that no tool here reads or writes."""
 
 
 class DatasetsDifferError(DatasetError):
     """
-    Datasets that are to become one are not of the same kind.
+    The datasets to merge are not of the same kind.
 
-    :param differences: per line: which dataset, what differs, both values
+    :param differences: one text per difference, with the dataset and both values
     """
 
     def __init__(self, differences: list[str]) -> None:
         super().__init__(
             f'the datasets cannot be merged: {"; ".join(differences)}. '
-            'Only datasets with the same fps, robot_type and features can become one.'
+            'Only datasets with the same fps, robot_type and features can be merged.'
         )
         self.differences = differences
 
 
 class RebuildError(DatasetError):
-    """A dataset's files could not be exchanged for new ones; nothing has changed."""
+    """The files of a dataset could not be replaced by new ones; nothing has changed."""
 
 
 class InterruptedWorkError(DatasetError):
-    """Long work was given up, because the recorder ends or a user says so; nothing has changed."""
+    """Long work was abandoned as the recorder ends or the user asked; nothing has changed."""
 
 
 class RepairError(DatasetError):
-    """A broken dataset of which nothing whole can be made; nothing has changed."""
+    """No sound dataset can be made of a broken one; nothing has changed."""
 
 
 class CommitError(DatasetError):
@@ -173,18 +173,18 @@ class CommitError(DatasetError):
 
 
 class EpisodeError(StreamrecError):
-    """An episode verb that cannot be carried out now."""
+    """An episode command that cannot be carried out now."""
 
 
 class EpisodeStateError(EpisodeError):
-    """The verb is not allowed in the recorder's present state."""
+    """The command is not allowed in the recorder's present state."""
 
 
 class StreamsNotReadyError(EpisodeError):
     """
     Streams that an episode needs have no fresh sample.
 
-    :param problems: per stream: its key, topic and what is wrong
+    :param problems: one text per stream, with its key, topic and problem
     """
 
     def __init__(self, problems: list[str]) -> None:
@@ -193,15 +193,15 @@ class StreamsNotReadyError(EpisodeError):
 
 
 class EmptyEpisodeError(EpisodeError):
-    """The episode has no row yet."""
+    """The episode has no complete row yet."""
 
 
 class EpisodeVetoedError(EpisodeError):
-    """The episode is beyond the limits that the user has set; it lies in the quarantine folder."""
+    """The episode breaks limits that the user has set; it is kept in the quarantine folder."""
 
 
 class DiskFullError(EpisodeError):
-    """The disk has too little room for an episode to start."""
+    """The disk has too little room to start an episode."""
 
 
 class StartInterruptedError(StreamrecError):
@@ -209,16 +209,16 @@ class StartInterruptedError(StreamrecError):
 
 
 class EncoderError(StreamrecError):
-    """An encoder thread could not do its work."""
+    """An encoder thread has failed."""
 
 
 class EncoderProcessError(EncoderError):
     """
-    A program that encodes has failed.
+    The program that encodes for an encoder thread has failed.
 
-    :param reason: event, in a sentence
-    :param command: how it was called
-    :param said: the last lines of what it wrote to stderr
+    :param reason: description of the failure
+    :param command: command line of the program
+    :param said: last lines that the program wrote to stderr
     """
 
     def __init__(self, reason: str, command: str, said: str) -> None:
@@ -235,28 +235,28 @@ class EncoderTimeoutError(EncoderError):
 
 
 class VideoError(StreamrecError):
-    """A video that cannot be read, joined or made as asked."""
+    """A video cannot be read, joined or made as asked."""
 
 
 class FrameTimestampError(VideoError, ValueError):
-    """A video has no frame near an instant that was asked for."""
+    """A video has no frame near a requested timestamp."""
 
 
 class NothingWholeError(VideoError):
-    """A saved take without a whole row: it can never become an episode."""
+    """A saved take has no complete row, so it can never become an episode."""
 
 
 class MessageError(StreamrecError, ValueError):
-    """A message that cannot be recorded."""
+    """A message cannot be recorded."""
 
 
 class UnsupportedEncodingError(MessageError):
     """
-    An image encoding that is not known here.
+    An image encoding is unknown.
 
     :param encoding: encoding that the message names
-    :param supported: the encodings that are
-    :param hint: the kind that it is instead, and advice; empty: unknown
+    :param supported: supported encodings
+    :param hint: predicate for the encoding, with advice; empty if there is none
     """
 
     def __init__(self, encoding: str, supported: list[str], hint: str = '') -> None:
@@ -268,24 +268,24 @@ class UnsupportedEncodingError(MessageError):
 
 
 class FrameShapeError(MessageError):
-    """An image whose sizes do not fit its data, or changed inside an episode."""
+    """The size of an image does not fit its data, or has changed within an episode."""
 
 
 class UndecodableError(MessageError):
-    """A compressed picture that is not whole, or of another codec than it says."""
+    """A compressed image is damaged, or its codec is not the declared one."""
 
 
 class ReorderedPacketsError(UndecodableError):
-    """A video stream whose packets come in another order than their pictures."""
+    """The packets of a video stream are not in display order."""
 
 
 class VectorError(MessageError):
-    """A state or action message that lacks a name or a number."""
+    """A state or action message lacks a name or a number."""
 
 
 class ForeignMessageError(VectorError):
-    """A message without the names or numbers that a vector selects: it is meant for others."""
+    """A message has none of the names that a vector selects, so it is meant for others."""
 
 
 class StampError(MessageError):
-    """A stamp that cannot be an instant."""
+    """A stamp is not a valid time."""

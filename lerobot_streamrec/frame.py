@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Pictures as they travel from a message to an encoder, without a copy."""
+"""Camera images on their way from a message to an encoder, without a copy."""
 
 from __future__ import annotations
 
@@ -24,36 +24,35 @@ if TYPE_CHECKING:
 
 
 class Picture(Protocol):
-    """What a camera's message brings: pixels, or what an encoder thread can make pixels of."""
+    """An image from a camera: raw pixels, or compressed data that an encoder thread decodes."""
 
     @property
     def height(self) -> int:
-        """Rows of pixels."""
+        """Number of rows of pixels."""
 
     @property
     def width(self) -> int:
-        """Pixels per row."""
+        """Number of pixels per row."""
 
     @property
     def size_bytes(self) -> int:
-        """Memory that the picture holds while it waits, in bytes."""
+        """Memory that the image holds while it waits, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
     """
-    One camera picture in the camera's own pixel format.
+    One camera image in the camera's own pixel format.
 
-    The view keeps the message's buffer alive. Whoever pushes a frame gives it away: the buffer
-    must not be written to afterwards.
+    The view keeps the message's buffer alive. Pushing a frame gives it away: the caller must not
+    write to the buffer afterwards.
 
-    :param pixels: ``(height, width, n)`` or, for one number per pixel, ``(height, width)`` view,
-        uint8 or uint16 in the byte order that the pixel format names; for packed 4:2:2, n is the 2
-        bytes of a pixel; rows may be padded (the stride between rows is free, pixels are
-        contiguous)
+    :param pixels: ``(height, width, n)`` view, or ``(height, width)`` for one number per pixel;
+        uint8, or uint16 in the byte order that the pixel format names; n is 2 bytes per pixel for
+        packed 4:2:2; rows may be padded (any stride between rows, contiguous pixels)
     :param pix_fmt: FFmpeg's name of the pixel format, such as ``rgb24`` or ``gray``
-    :param chroma: second plane of semi-planar formats, such as ``nv12``: ``(rows,
-        columns, 2)`` uint8 view
+    :param chroma: second plane of a semi-planar format such as ``nv12``, as a ``(rows, columns,
+        2)`` uint8 view
     """
 
     pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
@@ -62,17 +61,17 @@ class Frame:
 
     @property
     def height(self) -> int:
-        """Rows of pixels."""
+        """Number of rows of pixels."""
         return int(self.pixels.shape[0])
 
     @property
     def width(self) -> int:
-        """Pixels per row."""
+        """Number of pixels per row."""
         return int(self.pixels.shape[1])
 
     @property
     def size_bytes(self) -> int:
-        """Memory that the picture holds while it waits, in bytes, padding included."""
+        """Memory that the image holds while it waits, in bytes, including padding."""
         size_bytes = int(self.pixels.strides[0]) * self.height
         if self.chroma is not None:
             size_bytes += int(self.chroma.strides[0]) * int(self.chroma.shape[0])
@@ -82,14 +81,15 @@ class Frame:
 @dataclass(frozen=True, slots=True)
 class CompressedPicture:
     """
-    One camera picture in a file format that stands by itself, such as JPEG.
+    One camera image in a self-contained file format, such as JPEG.
 
-    The view keeps the message's buffer alive; whoever pushes a picture gives it away.
+    The view keeps the message's buffer alive. Pushing an image gives it away: the caller must not
+    write to the buffer afterwards.
 
-    :param data: the whole file, uint8 view
-    :param codec: FFmpeg's name of its decoder: ``mjpeg`` or ``png``
-    :param height: rows of pixels, as the file's header says
-    :param width: pixels per row, as the file's header says
+    :param data: uint8 view of the whole file
+    :param codec: FFmpeg's name of the decoder: ``mjpeg`` or ``png``
+    :param height: number of rows of pixels, from the file's header
+    :param width: number of pixels per row, from the file's header
     """
 
     data: npt.NDArray[np.uint8]
@@ -99,19 +99,19 @@ class CompressedPicture:
 
     @property
     def size_bytes(self) -> int:
-        """Memory that the picture holds while it waits, in bytes."""
+        """Memory that the image holds while it waits, in bytes."""
         return int(self.data.size)
 
 
 @dataclass(frozen=True, slots=True)
 class AccessUnit:
     """
-    What one message of a video codec brings, before it is known what came before it.
+    The access unit of one message of a video stream, not yet linked to the packets before it.
 
-    :param data: Annex B (h264, hevc) or OBUs (av1) of one picture, uint8 view
+    :param data: uint8 view of one frame in Annex B (h264, hevc) or OBUs (av1)
     :param codec: ``h264``, ``hevc`` or ``av1``
-    :param is_key: True if decoding can begin with it: a key frame with its parameter sets
-    :param parameters: of a key frame, what tells the decoder the size and the rest
+    :param is_key: True if decoding can begin here: it is a key frame with its parameter sets
+    :param parameters: parameter sets of a key frame, from which the decoder learns the size
     """
 
     data: npt.NDArray[np.uint8]
@@ -123,16 +123,16 @@ class AccessUnit:
 @dataclass(frozen=True, slots=True)
 class EncodedPacket:
     """
-    One picture of a video stream, which leans on those before it.
+    One frame of a video stream, which depends on the packets before it.
 
-    A packet keeps those before it alive, back to the key frame: whatever is dropped, repeated or
-    overtaken on the way, it can be decoded.
+    A packet keeps its predecessors alive back to the key frame, so it can be decoded even if
+    samples are dropped, repeated or overtaken on their way to the encoder.
 
-    :param data: one access unit, uint8 view
+    :param data: uint8 view of one access unit
     :param codec: ``h264``, ``hevc`` or ``av1``
-    :param height: rows of pixels
-    :param width: pixels per row
-    :param previous: the packet before it; None: this is a key frame
+    :param height: number of rows of pixels
+    :param width: number of pixels per row
+    :param previous: the packet before this one; None for a key frame
     """
 
     data: npt.NDArray[np.uint8]
@@ -143,7 +143,7 @@ class EncodedPacket:
 
     @property
     def is_key(self) -> bool:
-        """Whether decoding can begin with it."""
+        """True if decoding can begin with this packet."""
         return self.previous is None
 
     @property

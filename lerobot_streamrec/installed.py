@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Commands as they can be typed on this machine, and advice on packages that are missing."""
+"""Command lines that work on this machine, and advice on missing packages."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ import sysconfig
 PACKAGE = 'lerobot_streamrec'
 
 EXIT_CONFIG = 2
-"""Exit status of whatever cannot start for want of a package."""
+"""Exit status of a program that cannot start because of its configuration or environment."""
 
 PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
-"""Environment variables that name a profile: of Fast DDS 2 and of Fast DDS 3."""
+"""Environment variables that name a profile file, for Fast DDS 2 and for Fast DDS 3."""
 _WITH_FAST_DDS_2 = ('humble', 'iron', 'jazzy')
 
-# Names of imported modules in pip, and their packages in apt if Ubuntu has them.
+# Maps an imported module to its name in pip if that differs, and to its package in Ubuntu's apt.
 _PIP = {'yaml': 'PyYAML'}
 _APT = {
     'click': 'python3-click',
@@ -46,15 +46,15 @@ _FROM_PIP = ('av', 'pyarrow')
 
 def streamrec_command(*arguments: object) -> str:
     """
-    Write a `streamrec` command as it can be typed on this machine.
+    Return a `streamrec` command line that works on this machine.
 
-    :param arguments: subcommand and its arguments; placeholders in capitals are left as they are
+    :param arguments: subcommand and its arguments; placeholders in capitals are kept as they are
     """
     return _command('streamrec', f'{PACKAGE}.cli', arguments)
 
 
 def record_command(params_file: object) -> str:
-    """Write the command that starts the recorder with a parameter file."""
+    """Return the command line that starts the recorder with a parameter file on this machine."""
     if _is_in_workspace('record'):
         file = shlex.quote(str(params_file))
         return f'ros2 launch {PACKAGE} record.launch.py params_file:={file}'
@@ -73,7 +73,7 @@ def _command(script: str, module: str, arguments: tuple[object, ...]) -> str:
 
 
 def _is_in_workspace(script: str) -> bool:
-    """Whether ``ros2 run`` finds a script of this package."""
+    """Return True if ``ros2 run`` finds a script of this package."""
     prefixes = os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)
     return bool(shutil.which('ros2')) and any(
         Path(prefix, 'lib', PACKAGE, script).is_file() for prefix in prefixes if prefix
@@ -81,11 +81,11 @@ def _is_in_workspace(script: str) -> bool:
 
 
 def images_profile() -> Path:
-    """Return the Fast DDS profile that gives pictures room, as it is installed here."""
+    """Return the path of the installed Fast DDS profile that makes room for camera images."""
     name = Path('config', 'fastdds_images.xml')
     module = Path(__file__).resolve()
     places = [
-        # A checkout, then installations by colcon and pip: the prefix is somewhere above.
+        # A checkout has it here; colcon and pip install it under a prefix somewhere above.
         module.parents[1] / name,
         *(parent / 'share' / PACKAGE / name for parent in module.parents),
     ]
@@ -93,7 +93,7 @@ def images_profile() -> Path:
 
 
 def images_profile_advice() -> str:
-    """Say how to give large messages room, with the variable that this release of ROS reads."""
+    """Return advice to load that profile, with the variable that this ROS distribution reads."""
     old, new = PROFILE_VARIABLES
     distribution = os.environ.get('ROS_DISTRO', '')
     if distribution in _WITH_FAST_DDS_2:
@@ -101,15 +101,15 @@ def images_profile_advice() -> str:
     elif distribution:
         variables = f'{new}={images_profile()}'
     else:
-        variables = f'{old}={images_profile()} (from Kilted on {new})'
-    return f"export {variables} where the camera's driver starts"
+        variables = f'{old}={images_profile()} ({new} from Kilted on)'
+    return f"export {variables} in the shell that starts the camera's driver"
 
 
 def missing_package(error: ImportError) -> str:
     """
-    Say which package is missing, and the command that brings it.
+    Return a sentence with the missing package and the command that installs it.
 
-    :param error: error of an import; the package may be missing, or installed and broken
+    :param error: error of an import; the package may be missing, or installed but broken
     """
     name = (error.name or '').partition('.')[0]
     is_missing = isinstance(error, ModuleNotFoundError)
@@ -128,7 +128,7 @@ def missing_package(error: ImportError) -> str:
 
 
 def _install_command(name: str) -> str:
-    # Usually both are missing, and pip leaves alone a package that is installed.
+    # Usually both are missing, and pip skips a package that is already installed.
     wanted = _FROM_PIP if name in _FROM_PIP else (_PIP.get(name, name),)
     pip = f'{shlex.quote(sys.executable)} -m pip install'
     if sys.prefix != sys.base_prefix or not _is_externally_managed():
@@ -139,5 +139,5 @@ def _install_command(name: str) -> str:
 
 
 def _is_externally_managed() -> bool:
-    """Whether pip refuses to install beside the system's own packages, see PEP 668."""
+    """Return True if pip refuses to install into the system's Python (PEP 668)."""
     return Path(sysconfig.get_path('stdlib'), 'EXTERNALLY-MANAGED').is_file()

@@ -14,5 +14,6 @@
 """
 The commands of `streamrec`, one file per command or family of commands.
 
-Only what a user types and reads is here; the floors below do the work, and ROS is loaded late.
+This package only parses arguments and prints results; the packages below do the work. ROS is
+loaded only by the commands that need it.
 """

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""`streamrec`, and `python3 -m lerobot_streamrec.cli` where scripts are not on the path."""
+"""The program `streamrec`, also run by `python3 -m lerobot_streamrec.cli`."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def run(
     """
     Run the command line, and end the process with its exit status.
 
-    :param arguments: without the program's name; None: the process's own
-    :param prog_name: name of the command for the help; empty: one that works on this machine
-    :param epilog: last sentence of the help; None: there is none
+    :param arguments: arguments without the program's name; None for those of the process
+    :param prog_name: name of the command in the help; if empty, one that works on this machine
+    :param epilog: last sentence of the help; None for no such sentence
     """
     try:
         from lerobot_streamrec.cli.main import run as run_commands

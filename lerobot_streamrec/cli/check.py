@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""`streamrec check`: findings as they are found, and the repair of what can be repaired."""
+"""The command `streamrec check`, which shows what is wrong with a dataset and can repair it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from rich.table import Table
 from rich.text import Text
 
 SHOWN_ALIKE = 3
-"""Of findings of one kind about one feature, so many are shown."""
+"""Number of findings shown of each kind and feature."""
 
 _STYLES = {'error': 'bold red', 'warning': 'yellow'}
 
@@ -52,7 +52,7 @@ def render(report: CheckReport, console: Console) -> None:
     """
     Print a report.
 
-    :param console: where to; colours only if it is a terminal
+    :param console: output; it shows colours only if it is a terminal
     """
     if report.findings:
         console.print(_table(report.findings))
@@ -61,7 +61,7 @@ def render(report: CheckReport, console: Console) -> None:
 
 
 def verdict(report: CheckReport) -> str:
-    """Sum up a report in a sentence."""
+    """Return a report's summary in one sentence."""
     size = ', '.join(
         [
             counted(len(report.episodes), 'episode'),
@@ -79,7 +79,7 @@ def verdict(report: CheckReport) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Return such as ``1 row`` or ``2 rows``."""
+    """Return a number with its noun, such as ``1 row`` or ``2 rows``."""
     return f'{number} {noun}{"" if number == 1 else "s"}'
 
 
@@ -90,17 +90,17 @@ def _table(findings: tuple[Finding, ...]) -> Table:
     table.add_column('what', overflow='fold', ratio=1)
     for group in _alike(findings):
         for number, finding in enumerate(group[:SHOWN_ALIKE]):
-            # What to do about them is the same for all.
+            # The advice is the same for the whole group, so only its first finding shows it.
             what = finding.fact if number else finding.message
             severity = finding.kind.severity.value
-            # What a file holds is shown as it is: none of it is markup.
+            # The content of files must not be read as rich's markup.
             table.add_row(
                 Text(severity, _STYLES[severity]),
                 Text(_where(finding)),
                 Text(f'{what} [{finding.kind.code}]'),
             )
         if len(group) > SHOWN_ALIKE:
-            table.add_row('', '', Text(f'and {len(group) - SHOWN_ALIKE} more like it', 'dim'))
+            table.add_row('', '', Text(f'and {len(group) - SHOWN_ALIKE} more like this', 'dim'))
     return table
 
 
@@ -119,9 +119,9 @@ def _where(finding: Finding) -> str:
 
 @contextmanager
 def check_bar(console: Console) -> Iterator[Watcher]:
-    """Show progress on a terminal, and nothing elsewhere."""
+    """Show a progress bar if the console is a terminal, and nothing otherwise."""
     if not console.is_terminal:
-        # A bar that is disabled still ends with an empty line in older releases of rich.
+        # Older releases of rich end even a disabled bar with an empty line.
         yield lambda _progress: None
         return
     bar = Bar(
@@ -146,7 +146,7 @@ def check_bar(console: Console) -> Iterator[Watcher]:
 
 
 def plan_lines(examined: Examination) -> Iterator[str]:
-    """Yield the lines; none if there is nothing to mend."""
+    """Yield the lines that describe a repair, or none if there is nothing to repair."""
     plan = examined.plan
     if plan is None:
         return
@@ -163,14 +163,14 @@ def plan_lines(examined: Examination) -> Iterator[str]:
         if one.episode_index != one.source.episode_index
     ]
     if moved:
-        yield f'  episodes get other numbers: {some(moved)}'
+        yield f'  episodes are renumbered: {some(moved)}'
     if plan.mended:
         codes = ', '.join(sorted(plan.mended))
-        yield f'  written anew from rows and pictures: {codes}'
+        yield f'  rebuilt from rows and images: {codes}'
     if plan.unneeded:
         files = count_text(len(plan.unneeded), 'file')
         yield f'  {files} that no episode needs, set aside: {some(sorted(plan.unneeded))}'
-    yield '  What is not kept is moved to .streamrec/quarantine; nothing is deleted.'
+    yield '  Everything else is moved to .streamrec/quarantine; nothing is deleted.'
 
 
 def _why(verdict: Verdict) -> str:
@@ -184,12 +184,13 @@ EXIT_ERRORS = 1
 @dataclass(frozen=True, slots=True)
 class RepairOptions:
     """
-    What the command line says of a repair.
+    The command-line options of a repair.
 
-    :param dry_run: True: only show what would be done
-    :param yes: True: do not ask
-    :param as_json: True: print JSON
-    :param min_seconds: cut episodes that are shorter are not kept
+    :param dry_run: True to only show what would be done
+    :param yes: True to repair without asking
+    :param as_json: True to print JSON
+    :param min_seconds: minimum length of an episode that was cut, in seconds; shorter ones are set
+        aside
     """
 
     dry_run: bool
@@ -202,12 +203,13 @@ def repair(root: Path, options: RepairOptions) -> int:
     """
     Repair a dataset.
 
-    :return: exit status: 0 if it is whole now
+    :return: exit status: 0 if the dataset is whole now, 1 if not
+    :raise click.UsageError: if the root holds no dataset, or if nobody can answer the question
     """
     if not (options.dry_run or options.yes or _can_ask(options)):
         raise click.UsageError(
-            'a repair asks before it changes anything, and nobody can answer here: add --yes to '
-            'repair without asking, or --dry-run to see what it would do'
+            'a repair asks before it changes anything, and there is no terminal to ask on: add '
+            '--yes to repair without asking, or --dry-run to see what it would do'
         )
     try:
         if not options.dry_run and root.is_dir():
@@ -247,7 +249,7 @@ def _end(examined: Examination, done: Repair, options: RepairOptions) -> int:
             f'repaired {done.report.root} in {done.seconds:.1f} s: '
             f'{count_text(len(done.report.episodes), "episode")} with '
             f'{count_text(done.report.num_rows, "row")}; '
-            f'{count_text(done.num_files, "file")} of before lie in {done.quarantine}'
+            f'the old versions of {count_text(done.num_files, "file")} are in {done.quarantine}'
         )
     return EXIT_SOUND if done.report.is_whole else EXIT_ERRORS
 
@@ -255,18 +257,18 @@ def _end(examined: Examination, done: Repair, options: RepairOptions) -> int:
 @click.command()
 @click.argument('root', type=click.Path(path_type=Path))
 @click.option('--json', 'as_json', is_flag=True, help='Print the whole report as JSON.')
-@click.option('--fast', is_flag=True, help='Do not decode pictures; count packets of videos.')
+@click.option('--fast', is_flag=True, help='Do not decode images; count packets of videos.')
 @click.option(
-    '--repair', 'is_repair', is_flag=True, help='Keep what is verified, set the rest aside.'
+    '--repair', 'is_repair', is_flag=True, help='Keep verified episodes and set the rest aside.'
 )
-@click.option('--dry-run', is_flag=True, help='With --repair: say what would be done.')
-@click.option('--yes', is_flag=True, help='With --repair: do not ask.')
+@click.option('--dry-run', is_flag=True, help='With --repair: only show what would be done.')
+@click.option('--yes', is_flag=True, help='With --repair: do not ask for confirmation.')
 @click.option(
     '--min-seconds',
     type=click.FloatRange(min=0),
     default=MIN_SECONDS,
     show_default=True,
-    help='With --repair: an episode that is shorter after being cut is set aside.',
+    help='With --repair: set aside cut episodes that are shorter than this.',
 )
 def check(
     root: Path,
@@ -278,17 +280,17 @@ def check(
     min_seconds: float,
 ) -> int:
     """
-    Check the LeRobot v3.0 dataset in ROOT, whoever wrote it.
+    Check the LeRobot v3.0 dataset in ROOT, whichever program wrote it.
 
-    Nothing in ROOT is changed without --repair. Exit status: 0 if readers get along with the
-    dataset, 1 if not, 2 if there is none.
+    Nothing in ROOT is changed without --repair. Exit status: 0 if readers can use the dataset, 1
+    if not, 2 if ROOT holds no dataset.
     """
     if is_repair:
         if fast:
-            raise click.UsageError('--fast does not look at pictures, which --repair has to')
+            raise click.UsageError('--repair has to decode the images: leave out --fast')
         return repair(root, RepairOptions(dry_run, yes, as_json, min_seconds))
     if dry_run or yes:
-        raise click.UsageError('--dry-run and --yes go with --repair')
+        raise click.UsageError('--dry-run and --yes only apply together with --repair')
     try:
         with check_bar(Console(stderr=True)) as watch:
             report = check_dataset(root, decode=not fast, progress=watch)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Command ``codecs``: which encoders work on this machine, how fast, and how well."""
+"""The command `streamrec codecs`, which tries and compares the encoders on this machine."""
 
 from __future__ import annotations
 
@@ -57,13 +57,15 @@ ALL = 'all'
 def _size(_context: click.Context, _parameter: click.Parameter, text: str) -> tuple[int, int]:
     match = re.fullmatch(r'(\d+)x(\d+)', text)
     if match is None or not all(16 <= int(side) <= 16384 for side in match.groups()):
-        raise click.BadParameter(f'{text!r} is no size such as 640x480, 16 to 16384 a side')
+        raise click.BadParameter(
+            f'{text!r} is not a size such as 640x480, with 16 to 16384 pixels a side'
+        )
     return int(match[1]), int(match[2])
 
 
 @dataclass(frozen=True, slots=True)
 class _Need:
-    """What encoders are needed for: size in pixels, frames per second, cameras at once."""
+    """The load of a recording: size in pixels, frames per second, and cameras at once."""
 
     width: int
     height: int
@@ -73,7 +75,7 @@ class _Need:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What was found out: trials, what auto takes of each backend, and what a sample became."""
+    """The results: trials, the choice of auto for each backend, and measurements of the sample."""
 
     trials: list[Trial]
     choices: dict[str, Choice]
@@ -82,7 +84,7 @@ class _Found:
 
 @click.command()
 @click.option(
-    '--size', callback=_size, default='640x480', show_default=True, help='Of the pictures.'
+    '--size', callback=_size, default='640x480', show_default=True, help='Size of the images.'
 )
 @click.option(
     '--fps', type=click.IntRange(1, 1000), default=30, show_default=True, help='Frames per second.'
@@ -92,30 +94,30 @@ class _Found:
     type=click.IntRange(1, 64),
     default=1,
     show_default=True,
-    help='Cameras that are encoded at once.',
+    help='Number of cameras that are encoded at once.',
 )
 @click.option(
     '--backend',
     type=click.Choice([*BACKENDS, ALL]),
     default=PYAV,
     show_default=True,
-    help='What encodes: libav in the recorder, or an ffmpeg program.',
+    help='Encoder backend: libav in the recorder, an ffmpeg program, or both.',
 )
 @click.option(
-    '--ffmpeg', default='ffmpeg', show_default=True, help='The program of the backend ffmpeg.'
+    '--ffmpeg', default='ffmpeg', show_default=True, help='Program of the ffmpeg backend.'
 )
-@click.option('--bench', is_flag=True, help='Encode a sample with each that works, and compare.')
+@click.option('--bench', is_flag=True, help='Compare the working encoders on a sample.')
 @click.option(
     '--source',
     type=click.Path(exists=True, path_type=Path),
-    help='With --bench: a dataset or an MP4 to take the sample from; its size and rate count.',
+    help='With --bench: dataset or MP4 that gives the sample, its size and its frame rate.',
 )
 @click.option(
     '--seconds',
     type=click.FloatRange(0.1, 600),
     default=4.0,
     show_default=True,
-    help='With --bench: length of the sample.',
+    help='With --bench: length of the sample in seconds.',
 )
 @click.option('--json', 'as_json', is_flag=True, help='Print everything as JSON.')
 def codecs(
@@ -130,13 +132,13 @@ def codecs(
     as_json: bool,
 ) -> None:
     """
-    Try every encoder on this machine, and say which one encoder.vcodec auto would take.
+    Try every encoder on this machine, and show which one encoder.vcodec auto would take.
 
-    Each encodes moving pictures in a process of its own, which may hang or crash, and counts only
-    if what is decoded shows them.
+    Each encoder encodes moving images in a process of its own, since it may hang or crash. It
+    works only if the decoded video shows these images.
     """
     if source is not None and not bench:
-        raise click.UsageError('--source goes with --bench')
+        raise click.UsageError('--source only applies together with --bench')
     need, sample = _Need(*size, fps, streams), None
     with tempfile.TemporaryDirectory(prefix='streamrec-codecs-') as folder:
         if bench:
@@ -163,9 +165,9 @@ def _listed(
     backend: str, ffmpeg: FfmpegSettings
 ) -> dict[str, list[tuple[EncoderConfig, bool]]]:
     """
-    List what is to be tried, by backend.
+    List the encoders to try, and whether they are built in, by backend.
 
-    :raise CodecError: if the ffmpeg program was asked for and cannot be run
+    :raise CodecError: if only the ffmpeg backend was requested and its program cannot be run
     """
     if backend != ALL:
         return {backend: listed_encoders(EncoderConfig(AUTO, backend=backend, ffmpeg=ffmpeg))}

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Tables that `streamrec codecs` prints."""
+"""The sample, the tables and the JSON of `streamrec codecs`."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def sample_of(
     source: Path | None, folder: Path, *, size: tuple[int, int], fps: int, seconds: float
 ) -> Sample:
     """
-    Get the pictures.
+    Return the images that the encoders are compared on.
 
-    :param source: a dataset's folder, an MP4; None: pictures are made
-    :param folder: for them
-    :param size: width and height of pictures that are made, in pixels
-    :param fps: frame rate of pictures that are made
-    :param seconds: how long they last
-    :raise ConfigError: if there are none
+    :param source: dataset folder or MP4; None to generate images
+    :param folder: folder that the sample is written to
+    :param size: width and height of generated images, in pixels
+    :param fps: frame rate of generated images, and of an MP4 that does not tell its own
+    :param seconds: length of the sample
+    :raise ConfigError: if the dataset has no episode with a colour camera
     :raise DatasetError: if the source cannot be read
     """
     if source is None:
@@ -75,7 +75,7 @@ _RIGHT: dict[str, Any] = {'justify': 'right', 'no_wrap': True}
 
 
 def trial_table(trials: list[Trial]) -> Table:
-    """Show how each encoder did."""
+    """Return a table with the result of each encoder's trial."""
     first = trials[0]
     cameras = f'{first.num_streams} camera{"" if first.num_streams == 1 else "s"}'
     table = Table(title=f'{first.width}x{first.height}, {first.fps} fps, {cameras}')
@@ -105,7 +105,7 @@ def _headroom(trial: Trial) -> Text:
 
 
 def choice_sentence(backend: str, choice: Choice) -> str:
-    """Say what ``auto`` would take: of an ffmpeg program, software stays in the recorder."""
+    """Return a sentence with the choice of ``auto``; software is always encoded by libav."""
     chosen, taken = choice.trials[-1], choice.config
     return (
         f'encoder.vcodec {AUTO} with encoder.backend {backend} would take {taken.vcodec} '
@@ -127,9 +127,9 @@ def trial_json(trial: Trial) -> dict[str, Any]:
 
 
 def measured_table(measured: list[Measured], sample: Sample) -> Table:
-    """Show what each encoder made of a sample."""
+    """Return a table that compares the encoders on a sample."""
     table = Table(
-        title=f'{sample.num_frames} frames of {sample.width}x{sample.height}, defaults of each'
+        title=f'{sample.num_frames} frames of {sample.width}x{sample.height}, default settings'
     )
     table.add_column('vcodec', no_wrap=True)
     table.add_column('backend', no_wrap=True)
@@ -154,10 +154,10 @@ def _cells(measured: Measured) -> tuple[str, ...]:
 
 
 def measured_json(measured: Measured) -> dict[str, Any]:
-    """Return what an encoder made of a sample as JSON."""
+    """Return an encoder's measurement on a sample as JSON."""
     quality = asdict(measured.quality) if measured.quality else {'psnr_db': None, 'ssim': None}
     if quality['psnr_db'] == math.inf:
-        # JSON has no word for it; no loss at all says ssim 1.
+        # JSON has no infinity; an ssim of 1 already says that nothing was lost.
         quality['psnr_db'] = None
     return {
         'vcodec': measured.config.vcodec,

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""streamrec compact: few large files instead of many small ones."""
+"""The command `streamrec compact`, which merges small files into few large ones."""
 
 from __future__ import annotations
 
@@ -31,13 +31,14 @@ from lerobot_streamrec.dataset.rebuild.compact import compact_dataset, plan_comp
 
 @click.command()
 @click.argument('root', type=DatasetPath)
-@click.option('--dry-run', is_flag=True, help='Say what would be done, and change nothing.')
+@click.option('--dry-run', is_flag=True, help='Show what would be done, and change nothing.')
 def compact(root: Path, dry_run: bool) -> None:
     """
     Merge the small files of the dataset ROOT up to LeRobot's sizes.
 
-    Rows, timestamps, statistics and pictures stay as they are: videos are not encoded again.
-    Interrupted at any time, the dataset is whole. What is large already is not written again.
+    Rows, timestamps, statistics and images stay as they are: videos are not encoded again. The
+    dataset stays whole if the command is interrupted. Files that are already large are not
+    written again.
     """
     if dry_run:
         _show(root)
@@ -46,7 +47,7 @@ def compact(root: Path, dry_run: bool) -> None:
         change = compact_dataset(root, progress=progress)
     show_remarks(change)
     if change.before.num_files == change.after.num_files:
-        click.echo(f'{root} is compact already: {measure_text(change.after)}')
+        click.echo(f'{root} is already compact: {measure_text(change.after)}')
         return
     click.echo(
         f'compacted {root}: {measure_text(change.before)} became {measure_text(change.after)} '
@@ -59,7 +60,7 @@ def _show(root: Path) -> None:
     if plan is not None:
         show_remarks(plan)
     if plan is None or not plan.joins:
-        click.echo(f'{root} is compact already')
+        click.echo(f'{root} is already compact')
         return
     click.echo(f'would compact {root}:')
     show_plan(plan)

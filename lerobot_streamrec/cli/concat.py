@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""streamrec concat: several videos in one file."""
+"""The command `streamrec concat`, which joins several videos into one file."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from lerobot_streamrec.cli.progress import (
 from lerobot_streamrec.video.tools.join import join_videos
 
 
-@click.command(short_help='Join videos of one kind into one file.')
+@click.command(short_help='Join videos into one file without encoding them again.')
 @click.argument('files', nargs=-1, required=True, type=VideoPath)
-@click.option('--output', required=True, type=NewPath, help='The file to make.')
-@click.option('--overwrite', is_flag=True, help='Replace the file if it is there.')
+@click.option('--output', required=True, type=NewPath, help='File to write.')
+@click.option('--overwrite', is_flag=True, help='Replace the output file if it exists.')
 def concat(files: tuple[Path, ...], output: Path, overwrite: bool) -> None:
     """
-    Show FILES one after the other in one file, without encoding them again.
+    Join FILES in this order into one file, without encoding them again.
 
-    They have to be of one codec, encoded with the same settings, of one size and rate, and without
-    sound; what differs is told, and nothing is made then.
+    All files must have the same codec, encoder settings, size and frame rate, and no sound. If
+    they differ, the difference is shown and nothing is written.
     """
     with progress_bar('joining') as progress:
         made = join_videos(files, output, overwrite=overwrite, progress=progress)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""streamrec delete: a dataset without some of its episodes."""
+"""The command `streamrec delete`, which deletes episodes of a dataset."""
 
 from __future__ import annotations
 
@@ -35,29 +35,31 @@ _RANGE = re.compile(r'(\d{1,6})(?:-(\d{1,6}))?')
 
 
 def _episodes(_: click.Context, option: click.Parameter, value: str) -> frozenset[int]:
-    """Read episodes as people write them: ``3,7,10-14``."""
+    """Parse a list of episode numbers and ranges such as ``3,7,10-14``."""
     found: set[int] = set()
     for part in value.split(','):
         match = _RANGE.fullmatch(part.strip())
         first = int(match[1]) if match else 0
         last = int(match[2] or first) if match else -1
         if last < first:
-            text = f'{part!r} is neither a number nor a range; write them like 3,7,10-14'
+            text = f'{part!r} is neither a number nor a range; write for example 3,7,10-14'
             raise click.BadParameter(text, param=option)
         found.update(range(first, last + 1))
     return frozenset(found)
 
 
-@click.command(short_help='Delete episodes; those after them get lower numbers.')
+@click.command(short_help='Delete episodes, and renumber those after them.')
 @click.argument('root', type=DatasetPath)
-@click.option('--episodes', required=True, callback=_episodes, help='Such as 3,7,10-14.')
-@click.option('--yes', is_flag=True, help='Do not ask.')
-@click.option('--dry-run', is_flag=True, help='Say what would be done, and change nothing.')
+@click.option(
+    '--episodes', required=True, callback=_episodes, help='Episodes to delete, such as 3,7,10-14.'
+)
+@click.option('--yes', is_flag=True, help='Do not ask for confirmation.')
+@click.option('--dry-run', is_flag=True, help='Show what would be done, and change nothing.')
 def delete(root: Path, episodes: frozenset[int], yes: bool, dry_run: bool) -> None:
     """
-    Delete episodes of the dataset ROOT for good; those after them get lower numbers.
+    Delete episodes of the dataset ROOT for good, and renumber those after them.
 
-    Videos are not encoded again. Interrupted at any time, the dataset is whole.
+    Videos are not encoded again. The dataset stays whole if the command is interrupted.
     """
     catalog = read_catalog(root)
     plan = plan_deletion(catalog, episodes)

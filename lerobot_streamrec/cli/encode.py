@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""`streamrec encode`: ends what a recorder left to be encoded later."""
+"""The command `streamrec encode`, which encodes episodes that a recorder left for later."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from lerobot_streamrec.video.codecs.real_time import renounce_real_time
 @click.argument('root', type=DatasetPath)
 def encode(root: Path) -> None:
     """
-    Encode the episodes that wait in the dataset ROOT, and make them part of it.
+    Encode the saved episodes that wait in the dataset ROOT, and add them to it.
 
-    They were saved with `encode: deferred`, or an encoder had no time for them before the recorder
-    ended, or a crash interrupted them. Interrupted at any time, nothing is lost: what was not
-    encoded still waits.
+    Episodes wait if they were saved with `encode: deferred`, if the recorder ended before an
+    encoder had time for them, or if a crash interrupted them. Nothing is lost if the command is
+    interrupted: the episodes that are not yet encoded keep waiting.
     """
     renounce_real_time()
     writer, said = open_as_it_is(root)
@@ -42,7 +42,7 @@ def encode(root: Path) -> None:
             click.echo(sentence)
         takes = DeferredTakes(writer)
         if not takes.takes:
-            click.echo(f'nothing waits in {root}')
+            click.echo(f'no episode of {root} waits to be encoded')
         failed = [one for one in takes.takes if not _encode_one(takes, one)]
     finally:
         writer.close()

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""streamrec frames: pictures of a video or an episode as PNG files."""
+"""The command `streamrec frames`, which writes frames of a video or an episode as PNG files."""
 
 from __future__ import annotations
 
@@ -25,14 +25,21 @@ from lerobot_streamrec.video.tools.extract import Choice, extract_frames
 
 @click.command(short_help='Write frames of a video or an episode as PNG files.')
 @click.argument('path', type=click.Path(exists=True, path_type=Path))
-@click.option('--output', required=True, type=NewPath, help='A folder, empty or not there.')
-@click.option('--episode', type=click.IntRange(min=0), help='Of a dataset: which episode.')
+@click.option('--output', required=True, type=NewPath, help='Folder to write, empty or new.')
 @click.option(
-    '--camera', 'cameras', multiple=True, help='Of a dataset: such as front; all by default.'
+    '--episode', type=click.IntRange(min=0), help='With a dataset: number of the episode.'
 )
-@click.option('--every', type=click.IntRange(min=1), default=1, help='Every so many-th frame.')
-@click.option('--from', 'start_s', type=click.FloatRange(min=0), help='From this second on.')
-@click.option('--to', 'end_s', type=click.FloatRange(min=0), help='Frames before this second.')
+@click.option(
+    '--camera',
+    'cameras',
+    multiple=True,
+    help='With a dataset: camera, such as front; all by default.',
+)
+@click.option(
+    '--every', type=click.IntRange(min=1), default=1, help='Write only every n-th frame.'
+)
+@click.option('--from', 'start_s', type=click.FloatRange(min=0), help='Start time in seconds.')
+@click.option('--to', 'end_s', type=click.FloatRange(min=0), help='End time in seconds, excluded.')
 def frames(
     path: Path,
     output: Path,
@@ -43,15 +50,15 @@ def frames(
     end_s: float | None,
 ) -> None:
     """
-    Write the frames of PATH, a video or a dataset, as frame-000012.png.
+    Write the frames of PATH, a video or a dataset, as files such as frame-000012.png.
 
-    Of a dataset, --episode says which, and each camera gets a folder. Files are numbered by frame;
-    depth becomes 16 bits of millimetres.
+    For a dataset, --episode chooses the episode, and each camera gets a folder. Files are numbered
+    by frame; depth is written as 16-bit millimetres.
     """
     choice = Choice(every, start_s, end_s)
     if path.is_dir():
         if episode is None:
-            raise click.UsageError(f'{path} is a dataset: name an --episode')
+            raise click.UsageError(f'{path} is a dataset: choose an episode with --episode')
         with progress_bar('writing', is_bytes=False) as progress:
             found = extract_episode(
                 path, episode, output, choice, cameras=cameras, progress=progress
@@ -60,7 +67,7 @@ def frames(
             click.echo(f'{output / key}: {count_text(number, "frame")}')
         return
     if episode is not None or cameras:
-        raise click.UsageError(f'{path} is a file: --episode and --camera go with a dataset')
+        raise click.UsageError(f'{path} is a file: --episode and --camera only apply to a dataset')
     with progress_bar('writing', is_bytes=False) as progress:
         number = extract_frames(path, output, choice, progress=progress)
     click.echo(f'{output}: {count_text(number, "frame")}')

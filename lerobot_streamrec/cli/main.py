@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""streamrec: parameters for the robot that runs, and tools for a dataset on disk without ROS."""
+"""The command line `streamrec`, with commands for the running robot and for datasets on disk."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ from lerobot_streamrec.errors import StreamrecError
 from lerobot_streamrec.installed import streamrec_command
 
 EXIT_PROBLEM = 1
-"""What a command found is not as it should be, or what it was to do could not be done."""
+"""Exit status if a command found a problem or could not do its work."""
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help']})
 def streamrec() -> None:
     """
-    Prepare recordings, and look after LeRobot v3.0 datasets.
+    Prepare recordings and maintain LeRobot v3.0 datasets.
 
-    init, doctor and layout look at the running ROS graph; all others need no ROS.
+    init, doctor and layout look at the running ROS graph; the other commands do not need ROS.
     """
 
 
@@ -68,7 +68,7 @@ _COMMANDS = (
 for _command in _COMMANDS:
     streamrec.add_command(_command)
 _alias = copy(doctor)
-_alias.short_help = 'Another name of doctor.'
+_alias.short_help = 'Another name for doctor.'
 streamrec.add_command(_alias, 'check-config')
 
 
@@ -78,14 +78,15 @@ def main(
     """
     Run the command line.
 
-    :param arguments: without the program's name; None: the process's own
-    :param prog_name: name of the command for the help; empty: one that works on this machine
-    :param epilog: last sentence of the help; None: there is none
-    :return: exit status: 0 done, 1 a problem was found or nothing could be done, 2 wrong usage
+    :param arguments: arguments without the program's name; None for those of the process
+    :param prog_name: name of the command in the help; if empty, one that works on this machine
+    :param epilog: last sentence of the help; None for no such sentence
+    :return: exit status: 0 for success, 1 if a problem was found or the command failed, 2 for
+        wrong usage
     """
     streamrec.epilog = epilog
     try:
-        # Click ends the process itself for help and wrong usage.
+        # In standalone mode, click would end the process itself.
         status = streamrec.main(
             None if arguments is None else list(arguments),
             prog_name=prog_name or streamrec_command(),
@@ -106,14 +107,14 @@ def main(
 def run(
     arguments: Sequence[str] | None = None, prog_name: str = '', epilog: str | None = None
 ) -> NoReturn:
-    """Run the command line, see ``main``, and end the process with its exit status."""
+    """Run the command line like ``main``, and end the process with its exit status."""
     status = main(arguments, prog_name, epilog)
     with suppress(OSError):
-        # Whoever read what was printed may have gone.
+        # The reader of a pipe may have closed it already.
         sys.stdout.flush()
         sys.stderr.flush()
-    # Nothing is left to be done, and Arrow's thread pool aborts the process now and then when it
-    # is torn down: that would be the exit status.
+    # Arrow's thread pool sometimes aborts the process while it is torn down, which would change
+    # the exit status; nothing else is left to be done.
     os._exit(status)
 
 

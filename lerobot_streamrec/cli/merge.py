@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""streamrec merge: one dataset out of several."""
+"""The command `streamrec merge`, which merges several datasets into a new one."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.dataset.rebuild.merge import check_roots, merge_datasets, plan_merge
 
 
-@click.command(short_help='Make one dataset of all episodes of several.')
+@click.command(short_help='Merge several datasets into a new one.')
 @click.argument('out', type=click.Path(path_type=Path))
 @click.argument('roots', type=DatasetPath, nargs=-1, required=True)
-@click.option('--dry-run', is_flag=True, help='Say what would be done, and change nothing.')
+@click.option('--dry-run', is_flag=True, help='Show what would be done, and change nothing.')
 def merge(out: Path, roots: tuple[Path, ...], dry_run: bool) -> None:
     """
-    Make the dataset OUT of all episodes of the datasets ROOTS, in this order.
+    Merge all episodes of the datasets ROOTS, in this order, into the new dataset OUT.
 
-    They must have the same fps, robot_type and features; what differs is shown. They stay as they
-    are, and where the file system allows it, OUT shares with them the files that are the same.
-    Other files, such as README.md, are copied; where names collide, to OUT/merged_from.
+    The datasets must have the same fps, robot_type and features; differences are shown. They stay
+    as they are, and OUT shares identical files with them where the file system allows it. Other
+    files, such as README.md, are copied; if names collide, they go to OUT/merged_from.
     """
     if dry_run:
         check_roots(out, roots)

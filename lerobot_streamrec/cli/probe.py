@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""streamrec probe: what is in video files."""
+"""The command `streamrec probe`, which shows what video files contain."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from lerobot_streamrec.errors import DatasetCorruptError
 from lerobot_streamrec.video.mp4.video_info import probe_file, VideoProbe
 
 
-@click.command(short_help='Say what is in video files, in the words of info.json.')
+@click.command(short_help='Describe video files in the terms of info.json.')
 @click.argument('files', nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option('--json', 'as_json', is_flag=True, help='Print a list of all files as JSON.')
 def probe(files: tuple[Path, ...], as_json: bool) -> int:
     """
-    Say of each of FILES what LeRobot would store of it, how long it is and what it holds.
+    Show the length of each of FILES, and the facts that LeRobot would store about it.
 
-    Nothing is decoded. Exit status: 1 if a file is no video, or was cut off.
+    Nothing is decoded. Exit status: 0 if all files are whole videos, 1 if not.
     """
     found: list[VideoProbe] = []
     is_whole = True

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How a command says what it does and what it has done."""
+"""Progress bars, texts and argument types that the commands share."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ from rich import progress
 from rich.console import Console
 
 DatasetPath = click.Path(exists=True, file_okay=False, path_type=Path)
-"""A folder on the command line, which has to be there."""
+"""An existing folder on the command line."""
 
 
 VideoPath = click.Path(exists=True, dir_okay=False, path_type=Path)
-"""A file on the command line, which has to be there."""
+"""An existing file on the command line."""
 
 NewPath = click.Path(path_type=Path)
-"""What a command is to make."""
+"""A path that a command creates."""
 
 
 @contextmanager
 def progress_bar(text: str, *, is_bytes: bool = True) -> Iterator[Progress | None]:
     """
-    Show a bar on a terminal; None where stderr is none.
+    Show a progress bar and yield the function that moves it; yield None without a terminal.
 
-    :param text: activity, in words
-    :param is_bytes: True if progress counts bytes; False: frames
+    :param text: name of the activity
+    :param is_bytes: True if the progress counts bytes, False if it counts frames
     """
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -61,15 +61,15 @@ def progress_bar(text: str, *, is_bytes: bool = True) -> Iterator[Progress | Non
 
 
 Steps = Callable[[str], None]
-"""Told what is begun now."""
+"""A function that is called with a description when a step begins."""
 
 
 @contextmanager
 def steps_bar(num_steps: int) -> Iterator[Steps]:
-    """Show on a terminal what is going on, and how much of it there is; elsewhere nothing."""
+    """Show the current step and the number of steps on a terminal, and nothing elsewhere."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        # A bar that is disabled still ends with an empty line in older releases of rich.
+        # Older releases of rich end even a disabled bar with an empty line.
         yield lambda _text: None
         return
     columns = (
@@ -83,7 +83,7 @@ def steps_bar(num_steps: int) -> Iterator[Steps]:
 
 
 def size_text(size_bytes: int) -> str:
-    """Return a size as people read it."""
+    """Return a size in B, kB, MB or GB with three digits."""
     size = float(size_bytes)
     for unit in ('B', 'kB', 'MB'):
         if size < 1000:
@@ -93,23 +93,23 @@ def size_text(size_bytes: int) -> str:
 
 
 def count_text(number: int, noun: str) -> str:
-    """Return a number with its noun."""
+    """Return a number with its noun, such as ``1 row`` or ``2 rows``."""
     return f'{number} {noun}{"" if number == 1 else "s"}'
 
 
 def measure_text(measure: Measure) -> str:
-    """Return how large a dataset is."""
+    """Return the number of files of a dataset and their size."""
     return f'{count_text(measure.num_files, "file")} of {size_text(measure.size_bytes)}'
 
 
 def show_remarks(change: Change | Plan | MergePlan) -> None:
-    """Say on stderr what stayed as it was, and why."""
+    """Print on stderr what stayed as it was, with the reason."""
     for remark in change.remarks:
         click.echo(f'note: {remark}', err=True)
 
 
 def show_plan(plan: Plan) -> None:
-    """Say which files there would be."""
+    """Print how many files of each kind a plan would leave."""
     for kind, groups in plan.kinds.items():
         before = len({piece.path for group in groups for piece in group})
         click.echo(f'  {kind}: {count_text(before, "file")} -> {len(groups)}')

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""streamrec reencode: a video or a dataset in another codec."""
+"""The command `streamrec reencode`, which encodes a video or a dataset again."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ _VCODECS = tuple(one for one in VCODECS if one != AUTO)
 
 
 def _options(_: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """Read options of the codec as people write them: ``name=value``."""
+    """Parse options of the codec in the form ``name=value``."""
     found = {}
     for text in values:
         name, is_set, value = text.partition('=')
         if not (name and is_set):
-            raise click.BadParameter(f'{text!r} is not like name=value', param=option)
+            raise click.BadParameter(f'{text!r} is not of the form name=value', param=option)
         found[name] = value
     return found
 
@@ -52,27 +52,52 @@ def _options(_: click.Context, option: click.Parameter, values: tuple[str, ...])
 @click.argument('path', type=click.Path(exists=True, path_type=Path))
 @click.option('--vcodec', type=click.Choice(_VCODECS), default=_DEFAULTS.vcodec, show_default=True)
 @click.option(
-    '--crf', type=float, default=_DEFAULTS.crf, show_default=True, help='Less is better.'
+    '--crf',
+    type=float,
+    default=_DEFAULTS.crf,
+    show_default=True,
+    help='Quality: lower is better, and gives larger files.',
 )
 @click.option(
-    '--g', type=int, default=_DEFAULTS.g, show_default=True, help='Distance of key frames.'
+    '--g',
+    type=int,
+    default=_DEFAULTS.g,
+    show_default=True,
+    help='Distance between key frames, in frames.',
 )
-@click.option('--preset', help="In the codec's own words.")
+@click.option('--preset', help='Preset of the codec, such as veryfast.')
 @click.option('--pix-fmt', default=_DEFAULTS.pix_fmt, show_default=True)
 @click.option('--fast-decode', type=int, default=_DEFAULTS.fast_decode, show_default=True)
-@click.option('--option', 'options', multiple=True, callback=_options, help='Such as bf=0.')
 @click.option(
-    '--backend', type=click.Choice(BACKENDS), default=PYAV, show_default=True, help='What encodes.'
+    '--option',
+    'options',
+    multiple=True,
+    callback=_options,
+    help='Further option of the codec, such as bf=0.',
 )
-@click.option('--threads', type=int, default=0, help='Of one encoder; 0: cores are shared out.')
 @click.option(
-    '--camera', 'cameras', multiple=True, help='Of a dataset: such as front; all by default.'
+    '--backend',
+    type=click.Choice(BACKENDS),
+    default=PYAV,
+    show_default=True,
+    help='Encoder backend: libav in this process, or an ffmpeg program.',
 )
-@click.option('--output', type=NewPath, help='Of a video: the file to make.')
-@click.option('--overwrite', is_flag=True, help='Replace that file if it is there.')
-@click.option('--from', 'start_s', type=click.FloatRange(min=0), help='Of a video: the beginning.')
-@click.option('--to', 'end_s', type=click.FloatRange(min=0), help='Of a video: the end, excluded.')
-@click.option('--dry-run', is_flag=True, help='Of a dataset: say what would be done.')
+@click.option('--threads', type=int, default=0, help='Threads per encoder; 0: share the cores.')
+@click.option(
+    '--camera',
+    'cameras',
+    multiple=True,
+    help='With a dataset: camera, such as front; all by default.',
+)
+@click.option('--output', type=NewPath, help='With a video: file to write.')
+@click.option('--overwrite', is_flag=True, help='Replace the output file if it exists.')
+@click.option(
+    '--from', 'start_s', type=click.FloatRange(min=0), help='With a video: start, in seconds.'
+)
+@click.option(
+    '--to', 'end_s', type=click.FloatRange(min=0), help='With a video: end, in seconds, excluded.'
+)
+@click.option('--dry-run', is_flag=True, help='With a dataset: only show what would be done.')
 def reencode(
     path: Path,
     vcodec: str,
@@ -92,21 +117,21 @@ def reencode(
     dry_run: bool,
 ) -> None:
     """
-    Encode PATH again, a video or a dataset, with other settings.
+    Encode PATH, a video or a dataset, again with other settings.
 
-    A dataset is exchanged for the new one in one step; its rows, timestamps and statistics stay.
-    Cameras of depth are left alone unless the encoder loses nothing.
+    The new dataset replaces the old one in one step; rows, timestamps and statistics stay. Depth
+    cameras are left alone unless the encoder is lossless.
     """
     config = EncoderConfig(vcodec, pix_fmt, g, crf, preset, fast_decode, threads, options, backend)
     if path.is_dir():
         if output or overwrite or start_s is not None or end_s is not None:
-            raise click.UsageError('--output, --overwrite, --from and --to go with a video')
+            raise click.UsageError('--output, --overwrite, --from and --to only apply to a video')
         _reencode_dataset(path, config, cameras, dry_run=dry_run)
         return
     if cameras or dry_run:
-        raise click.UsageError('--camera and --dry-run go with a dataset')
+        raise click.UsageError('--camera and --dry-run only apply to a dataset')
     if output is None:
-        raise click.UsageError(f'{path} is a video: say with --output where the new one goes')
+        raise click.UsageError(f'{path} is a video: name the file to write with --output')
     begin_s, before_bytes = time.monotonic(), path.stat().st_size
     with progress_bar('encoding', is_bytes=False) as progress:
         made = reencode_video(

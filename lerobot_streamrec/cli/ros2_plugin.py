@@ -12,10 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-`ros2 lerobot`: everything of this package under ROS's own command line.
+The command `ros2 lerobot`, which offers all commands and nodes of this package.
 
-ros2cli loads this module, and nothing else does; `ros2 --help` does so too, and must not wait. So
-the commands and nodes themselves are loaded when they run.
+Only ros2cli loads this module, even for `ros2 --help`, which must be quick. The commands and nodes
+are therefore loaded when they run.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ _SCRIPT = 'streamrec'
 
 
 class LerobotCommand(CommandExtension):  # type: ignore[misc]
-    """Record LeRobot datasets from a robot, and look after them."""
+    """Record LeRobot datasets from a robot, and maintain them."""
 
     def add_arguments(self, parser: Any, cli_name: str) -> None:
         """
-        Take all that follows as it stands there: the command or the node reads it.
+        Accept all further arguments unparsed, since the command or node parses them.
 
-        :param parser: parser of the arguments of this command, of argparse
-        :param cli_name: the words that the user typed for this command
+        :param parser: argparse's parser for the arguments of this command
+        :param cli_name: the words that the user typed to call this command
         """
         parser.add_argument('arguments', nargs=REMAINDER)
-        # The help of argparse would be empty, since it does not know the commands.
+        # argparse does not know the commands, so its help would be empty.
         parser.print_help = lambda file=None: _run_script(['--help'], cli_name)
         self._cli_name = cli_name
 
@@ -52,19 +52,19 @@ class LerobotCommand(CommandExtension):  # type: ignore[misc]
         """
         Run a node of this package, or a command of ``streamrec``.
 
-        :return: exit status of the node; a command ends the process with its own
+        :return: exit status of a node; a command ends the process with its own exit status
         """
         name, *arguments = args.arguments or ['--help']
         node = _nodes().get(name)
         if node is None:
             _run_script([name, *arguments], self._cli_name)
-        # As in a process of its own.
+        # The node reads its arguments from here, as in a process of its own.
         sys.argv = [name, *arguments]
         return int(node.load()() or 0)
 
 
 def _nodes() -> dict[str, EntryPoint]:
-    """Return the programs of this package besides ``streamrec``, by their names."""
+    """Return the programs of this package other than ``streamrec``, by name."""
     return {
         one.name: one
         for one in sorted(entry_points(group='console_scripts'))

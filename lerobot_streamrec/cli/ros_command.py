@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Commands that look at the graph: `init`, `doctor` and `layout`."""
+"""The commands that look at the ROS graph: `init`, `doctor` and `layout`."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ class _WithoutRosError(click.ClickException):
 
 
 class RosCommand(click.Command):
-    """A command that hands everything from ``--ros-args`` on to rclpy."""
+    """A command that passes the arguments from ``--ros-args`` on to rclpy."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep what is meant for rclpy out of click's sight."""
+        """Hide rclpy's arguments from click."""
         begin = args.index(ROS_ARGS) if ROS_ARGS in args else len(args)
         end = args.index(_END, begin) if _END in args[begin:] else len(args)
         ctx.meta[_META] = tuple(args[begin:end])
-        # The dashes end what is rclpy's, and mean nothing to click.
+        # The dashes only end rclpy's arguments, so click does not see them either.
         return super().parse_args(ctx, args[:begin] + args[end + 1 :])
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """Show it in the usage."""
+        """Add ``--ros-args`` to the usage line."""
         return [*super().collect_usage_pieces(ctx), f'[{ROS_ARGS} ...]']
 
 
 def seconds_option(help_text: str) -> Callable[[_Function], _Function]:
-    """Make the option that says how long to look."""
+    """Return the option for the time to spend on the graph, in seconds."""
     return click.option(
         '--seconds',
         type=click.FloatRange(1, 600),
@@ -61,16 +61,16 @@ def seconds_option(help_text: str) -> Callable[[_Function], _Function]:
 
 
 def ros_arguments(ctx: click.Context) -> tuple[str, ...]:
-    """Return what was given from ``--ros-args`` on."""
+    """Return the arguments from ``--ros-args`` on."""
     found: tuple[str, ...] = ctx.meta[_META]
     return found
 
 
 def load_commands() -> Any:
     """
-    Load what looks at the graph; all other commands get along without ROS.
+    Return the module with the commands that need ROS; the others work without it.
 
-    :raise click.ClickException: with the status of a wrong configuration, if there is no ROS
+    :raise click.ClickException: if ROS is missing, with the exit status of a wrong configuration
     """
     try:
         return _load()
@@ -91,7 +91,7 @@ _MAX_FPS = 1000
 @click.argument('output', type=click.Path(path_type=Path), default='my_robot.yaml')
 @seconds_option('How long to look at the graph.')
 @click.option(
-    '--fps', type=click.IntRange(1, _MAX_FPS), help='Rows per second.  [default: by the cameras]'
+    '--fps', type=click.IntRange(1, _MAX_FPS), help='Rows per second.  [default: from the cameras]'
 )
 @click.option('--force', is_flag=True, help='Replace OUTPUT if it exists.')
 @click.pass_context
@@ -99,9 +99,9 @@ def init(ctx: click.Context, output: Path, seconds: float, fps: int | None, forc
     """
     Propose parameters for the robot that is running.
 
-    Looks at the ROS graph, chooses cameras, state and action, and writes OUTPUT [default:
-    my_robot.yaml], with what was measured beside each topic. Exit status: 0 if it was written, 1
-    if there is nothing to record, 2 if OUTPUT cannot be written.
+    This looks at the ROS graph, chooses cameras, state and action, and writes OUTPUT [default:
+    my_robot.yaml], with the measurements beside each topic. Exit status: 0 if OUTPUT was written,
+    1 if there is nothing to record, 2 if OUTPUT cannot be written.
     """
     status: int = load_commands().init(output, seconds, fps, force, ros_arguments(ctx))
     return status
@@ -113,7 +113,7 @@ def init(ctx: click.Context, output: Path, seconds: float, fps: int | None, forc
 @click.option(
     '--pictures',
     type=click.Path(file_okay=False, path_type=Path),
-    help='Save the first picture of each camera in this folder, as PNG.',
+    help='Save the first image of each camera in this folder, as PNG.',
 )
 @click.option('--json', 'as_json', is_flag=True, help='Print the whole report as JSON.')
 @click.pass_context
@@ -121,11 +121,12 @@ def doctor(
     ctx: click.Context, params: Path, seconds: float, pictures: Path | None, as_json: bool
 ) -> int:
     """
-    Hold a parameter file against the running robot.
+    Check a parameter file against the running robot.
 
-    Reads the topics of PARAMS as the recorder would, and says of each what comes, how often, and
-    what keeps it from being recorded. Tries the encoder, and looks at the dataset's folder.
-    Changes nothing. Exit status: 0 if all is fit to record, 1 if not, 2 if PARAMS cannot be used.
+    This reads the topics of PARAMS as the recorder would, and shows for each topic what arrives,
+    how often, and what prevents it from being recorded. It also tries the encoder and looks at the
+    dataset's folder, and changes nothing. Exit status: 0 if the robot is ready to be recorded, 1
+    if not, 2 if PARAMS cannot be used.
     """
     status: int = load_commands().doctor(params, seconds, pictures, as_json, ros_arguments(ctx))
     return status
@@ -145,7 +146,7 @@ def doctor(
     type=click.FloatRange(0, 600),
     default=3.0,
     show_default=True,
-    help='How long to look at the graph at most; 0: not at all.',
+    help='Longest time to look at the graph; 0: do not look.',
 )
 @click.pass_context
 def layout(
@@ -154,10 +155,11 @@ def layout(
     """
     Make a Foxglove layout for the robot and the recorder of PARAMS.
 
-    Pictures of each camera, plots of state, action and other features, diagnostics and events of
-    the recorder, and buttons that call its services. What PARAMS leaves open, such as the places
-    of joints in their messages, is looked up in the running graph. In Foxglove, FILE is imported
-    as a layout. Exit status: 0 if it was made, 2 if PARAMS or FILE cannot be used.
+    The layout shows the images of each camera, plots of state, action and other features, the
+    diagnostics and events of the recorder, and buttons that call its services. Anything that
+    PARAMS leaves open, such as the places of joints in their messages, is looked up in the running
+    graph. Import FILE in Foxglove as a layout. Exit status: 0 if the layout was made, 2 if PARAMS
+    or FILE cannot be used.
     """
     status: int = load_commands().layout(params, foxglove, force, seconds, ros_arguments(ctx))
     return status

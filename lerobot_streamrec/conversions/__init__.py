@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-From message-shaped objects to pictures and vectors.
+Conversions from messages to images and vectors.
 
 Messages are duck-typed: nothing here imports ROS, the dataset or a codec.
 """

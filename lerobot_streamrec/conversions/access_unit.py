@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""sensor_msgs/CompressedImage of a video codec: what of it is needed before it is decoded."""
+"""Access units of video codecs in sensor_msgs/CompressedImage, read without decoding them."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ import re
 from lerobot_streamrec.conversions.compressed_image import CompressedImageMessage, picture_bytes
 from lerobot_streamrec.frame import AccessUnit
 
-# Words of ``format``, which is all that tells these codecs apart.
+# Words in ``format``; nothing else tells these codecs apart.
 _CODECS = {'h264': 'h264', 'h265': 'hevc', 'hevc': 'hevc', 'av1': 'av1'}
 
 _START = b'\0\0\1'
-# ITU-T H.264, table 7-1: slices, of a picture that leans on none before it, parameters.
+# NAL unit types of ITU-T H.264, table 7-1: slices, slices of a key frame, sequence parameters.
 _H264_SLICES, _H264_KEY, _H264_PARAMETERS = range(1, 6), range(5, 6), 7
-# ITU-T H.265, table 7-1.
+# NAL unit types of ITU-T H.265, table 7-1.
 _HEVC_SLICES, _HEVC_KEY, _HEVC_PARAMETERS = range(32), range(16, 22), 33
-# AV1 specification, 6.2.2.
+# OBU types of the AV1 specification, 6.2.2.
 _AV1_SEQUENCE, _AV1_FRAMES = 1, (3, 6)
-# A unit has a few parts before its picture; garbage must not hold the callback up.
+# A unit has few parts before its slices; the limit keeps garbage from blocking the callback.
 _MAX_PARTS = 64
 
 
 def access_unit(message: CompressedImageMessage) -> AccessUnit | None:
     """
-    Look at a message as a part of a video stream, without a copy.
+    Return the access unit in a message; its data is a view of the message's buffer.
 
-    :param message: sensor_msgs/CompressedImage or alike, one picture in each
-    :return: None if its format names no video codec
-    :raise UndecodableError: if there are no data
+    :param message: sensor_msgs/CompressedImage or a similar object, which holds one frame
+    :return: the access unit; None if the message's format names no video codec
+    :raise UndecodableError: if the message has no data
     """
     words = re.findall('[a-z0-9]+', message.format.lower())
     codec = next((_CODECS[word] for word in words if word in _CODECS), None)
@@ -80,14 +80,14 @@ def _av1(raw: bytes) -> tuple[bool, bytes]:
     for kind, payload in _obus(raw):
         if kind == _AV1_SEQUENCE:
             parameters += payload
-        # The first bit: shows a frame that is there already; the next two: 0 for a key frame.
+        # The first bit is show_existing_frame; the next two are the frame type, 0 for a key frame.
         elif kind in _AV1_FRAMES and payload:
             return payload[0] >> 5 == 0, parameters
     return False, parameters
 
 
 def _obus(raw: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the kind and content of every part; ends where the data are not whole."""
+    """Yield the type and payload of every OBU, and stop where the data is incomplete."""
     at = 0
     for _ in range(_MAX_PARTS):
         if at >= len(raw):
@@ -102,7 +102,7 @@ def _obus(raw: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _leb128(raw: bytes, at: int) -> tuple[int, int]:
-    """Read a number of seven bits a byte; return it and where it ends."""
+    """Return the LEB128 number at a position, and the position after it."""
     number = 0
     for place, byte in enumerate(raw[at : at + 8]):
         number |= (byte & 0x7F) << 7 * place

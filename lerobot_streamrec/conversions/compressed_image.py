@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""sensor_msgs/CompressedImage to a picture, after a look at the header of its file."""
+"""Conversion of sensor_msgs/CompressedImage to images that are still compressed."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ import numpy.typing as npt
 JPEG_MAGIC = b'\xff\xd8\xff'
 PNG_MAGIC = b'\x89PNG\r\n\x1a\n'
 
-# Markers of ITU-T T.81, table B.1. Frames that libav decodes: baseline, extended and progressive,
-# all of them Huffman coded.
+# Markers of ITU-T T.81, table B.1. libav decodes baseline, extended and progressive frames, all of
+# them Huffman-coded.
 _FRAMES = (0xC0, 0xC1, 0xC2)
 _OTHER_FRAMES = (0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
 _WITHOUT_LENGTH = (0x01, *range(0xD0, 0xD9))
 _SCAN, _END, _FILL = 0xDA, 0xD9, 0xFF
-# Real headers have some twenty; garbage must not hold the callback up.
+# Real headers have about twenty segments; the limit keeps garbage from blocking the callback.
 _MAX_STEPS = 1000
 
 
 def picture_size(data: memoryview, codec: str) -> tuple[int, int]:
     """
-    Read the size of a picture.
+    Return the size that the header of a compressed image declares.
 
     :param data: the whole file, which begins with the magic bytes of its format
     :param codec: ``mjpeg`` or ``png``
     :return: height, width
-    :raise UndecodableError: if the header is not whole, or no decoder takes such a picture
-    :raise FrameShapeError: if the header says that the picture is empty
+    :raise UndecodableError: if the header is incomplete, or libav cannot decode this kind of image
+    :raise FrameShapeError: if the header declares a height or width of 0
     """
     height, width = _png_size(data) if codec == 'png' else _jpeg_size(data)
     if height < 1 or width < 1:
@@ -55,7 +55,7 @@ def picture_size(data: memoryview, codec: str) -> tuple[int, int]:
 def _png_size(data: memoryview) -> tuple[int, int]:
     begin = len(PNG_MAGIC)
     if len(data) < begin + 16 or bytes(data[begin + 4 : begin + 8]) != b'IHDR':
-        raise UndecodableError(f'png picture of {len(data)} bytes has no whole IHDR')
+        raise UndecodableError(f'png picture of {len(data)} bytes has no complete IHDR chunk')
     return _number(data, begin + 12, 4), _number(data, begin + 8, 4)
 
 
@@ -65,7 +65,7 @@ def _jpeg_size(data: memoryview) -> tuple[int, int]:
         if at + 2 > len(data):
             break
         if data[at] != _FILL:
-            raise UndecodableError(f'mjpeg picture has {data[at]:#04x} for a marker at byte {at}')
+            raise UndecodableError(f'mjpeg picture has {data[at]:#04x}, no marker, at byte {at}')
         marker = data[at + 1]
         if marker == _FILL:
             at += 1
@@ -79,21 +79,21 @@ def _jpeg_size(data: memoryview) -> tuple[int, int]:
             return _jpeg_frame_size(data, at + 4)
         if marker in _OTHER_FRAMES:
             raise UndecodableError(
-                f'mjpeg picture is of the kind SOF{marker - 0xC0}; baseline, extended and '
-                'progressive Huffman coded ones can be decoded'
+                f'mjpeg picture is of the kind SOF{marker - 0xC0}; only baseline, extended and '
+                'progressive Huffman-coded ones can be decoded'
             )
         if at + 4 > len(data):
             break
         at += 2 + max(2, _number(data, at + 2, 2))
-    raise UndecodableError(f'mjpeg picture of {len(data)} bytes has no header that tells its size')
+    raise UndecodableError(f'mjpeg picture of {len(data)} bytes has no header with its size')
 
 
 def _jpeg_frame_size(data: memoryview, at: int) -> tuple[int, int]:
-    """Read the size behind the length of a frame's header."""
+    """Return the height and width that follow the length field of a frame's header."""
     if at + 5 > len(data):
         raise UndecodableError(f'mjpeg picture of {len(data)} bytes ends in its header')
     if data[at] != 8:
-        raise UndecodableError(f'mjpeg picture has {data[at]} bits per sample; 8 can be decoded')
+        raise UndecodableError(f'mjpeg picture has {data[at]} bits per sample; only 8 is allowed')
     return _number(data, at + 1, 2), _number(data, at + 3, 2)
 
 
@@ -103,12 +103,12 @@ def _number(data: memoryview, at: int, size: int) -> int:
 
 _CODECS = {JPEG_MAGIC: 'mjpeg', PNG_MAGIC: 'png'}
 _NAMES = ['jpeg', 'png', 'h264', 'h265', 'av1']
-# Words in the format that promise a picture.
+# Words in ``format`` that promise a JPEG or PNG image.
 _SAID = ('jpeg', 'jpg', 'png')
 
 
 class CompressedImageMessage(Protocol):
-    """What is looked at of a sensor_msgs/CompressedImage."""
+    """The fields of sensor_msgs/CompressedImage that are read."""
 
     format: str
     data: Any
@@ -118,18 +118,18 @@ def compressed_picture(
     message: CompressedImageMessage, parameter: str = 'camera.<name>'
 ) -> CompressedPicture:
     """
-    Look at a message's data as a picture; it keeps the message's buffer alive.
+    Return the compressed image in a message; it keeps the message's buffer alive.
 
-    Data begin with the magic bytes of their format, so that ``format`` need not be believed:
-    drivers write ``jpeg``, ``bgr8; jpeg compressed bgr8`` and what not. Colours are those that
-    the file itself says.
+    The codec is recognised by the magic bytes of the data, since ``format`` cannot be trusted:
+    drivers write ``jpeg``, ``bgr8; jpeg compressed bgr8`` and many other texts. The colours are
+    those that the file itself declares.
 
-    :param message: sensor_msgs/CompressedImage or alike
-    :param parameter: prefix of the camera's parameters, for the messages of errors
-    :raise UnsupportedEncodingError: if its format is none that is read here, or depth as PNG
-    :raise UndecodableError: if there are no data, they are not what the format says, or the
-        header is not whole
-    :raise FrameShapeError: if the header says that the picture is empty
+    :param message: sensor_msgs/CompressedImage or a similar object
+    :param parameter: prefix of the camera's parameters, for error messages
+    :raise UnsupportedEncodingError: if the format is not supported, or is depth
+    :raise UndecodableError: if there is no data, if the data is not what the format says, or if
+        the header is incomplete
+    :raise FrameShapeError: if the header declares a height or width of 0
     """
     refuse_depth(message.format.partition(';')[0].strip(), parameter)
     data = picture_bytes(message)
@@ -148,9 +148,9 @@ def compressed_picture(
 
 def picture_bytes(message: CompressedImageMessage) -> npt.NDArray[np.uint8]:
     """
-    Return a message's data without a copy, ``(bytes,)``.
+    Return a message's data as a ``(bytes,)`` uint8 view, without a copy.
 
-    :raise UndecodableError: if there are none
+    :raise UndecodableError: if the message has no data
     """
     data = np.frombuffer(message.data, dtype=np.uint8)
     if not data.size:

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Depth messages to depth, without a copy and without decoding."""
+"""Conversion of depth messages to depth images, without a copy and without decoding."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ import numpy as np
 
 _UNITS: dict[str, tuple[str, str]] = {
     '16UC1': (MILLIMETRES, 'u2'),
-    # Some drivers have no other word for millimetres.
+    # Some drivers use this encoding for millimetres.
     'mono16': (MILLIMETRES, 'u2'),
     '32FC1': (METRES, 'f4'),
 }
 
 DEPTH_ENCODINGS = tuple(_UNITS)
-"""Image encodings that are depth, if their camera is said to be one of depth (REP 118)."""
+"""Image encodings that are read as depth if the camera is set to be a depth camera (REP 118)."""
 
 _TRANSPORT = 'compressedDepth'
 _PNG, _RVL = 'png', 'rvl'
@@ -52,12 +52,12 @@ _MAX_PIXELS = 1 << 25
 
 def depth_frame(message: ImageMessage, parameter: str = 'camera.<name>') -> DepthFrame:
     """
-    Look at a message's pixels as depth; the frame keeps the message's buffer alive.
+    Return a message's pixels as depth; the frame keeps the message's buffer alive.
 
-    :param message: sensor_msgs/Image or alike; its rows may be padded (``step``)
-    :param parameter: prefix of the camera's parameters, for the messages of errors
+    :param message: sensor_msgs/Image or a similar object; its rows may be padded (``step``)
+    :param parameter: prefix of the camera's parameters, for error messages
     :raise UnsupportedEncodingError: if the encoding is not one of ``DEPTH_ENCODINGS``
-    :raise FrameShapeError: if the sizes do not fit the data
+    :raise FrameShapeError: if the image is empty, or its sizes do not fit the data
     """
     unit, kind = _unit(message.encoding, parameter)
     dtype = np.dtype(('>' if message.is_bigendian else '<') + kind)
@@ -74,13 +74,13 @@ def compressed_depth(
     message: CompressedImageMessage, parameter: str = 'camera.<name>'
 ) -> CompressedDepth:
     """
-    Look at a message of the compressedDepth transport; it is decoded later.
+    Return the depth in a message of the compressedDepth transport, to be decoded later.
 
-    :param message: sensor_msgs/CompressedImage or alike
-    :param parameter: prefix of the camera's parameters, for the messages of errors
-    :raise UnsupportedEncodingError: if it is of another transport, or no depth
-    :raise UndecodableError: if it is too short, or its headers are none
-    :raise FrameShapeError: if the picture is empty, or too large to be one
+    :param message: sensor_msgs/CompressedImage or a similar object
+    :param parameter: prefix of the camera's parameters, for error messages
+    :raise UnsupportedEncodingError: if the transport is another one, or the encoding is not depth
+    :raise UndecodableError: if the data is too short, or a header in it is invalid
+    :raise FrameShapeError: if the image is empty, or has more than 2^25 pixels
     """
     encoding, _, rest = message.format.partition(';')
     unit, _ = _unit(encoding.strip(), parameter)
@@ -97,7 +97,7 @@ def compressed_depth(
         raise UndecodableError(f'{message.format} has parameters {a} and {b} in its header')
     inverse = (a, b) if unit == METRES else (0.0, 0.0)
     data = data[_HEADER.size :]
-    # Publishers of before rvl do not name the codec.
+    # Publishers that are older than the rvl codec name no codec and send png.
     if codec != [_RVL]:
         height, width = _png_size(data)
         return CompressedDepth(data, _PNG, unit, height, width, inverse)
@@ -112,26 +112,26 @@ def _unit(encoding: str, parameter: str) -> tuple[str, str]:
         raise UnsupportedEncodingError(
             encoding,
             list(DEPTH_ENCODINGS),
-            f'is no depth, and {parameter}.depth is true: read the topic of depth, or set that to '
-            'false',
+            f'is not depth, but {parameter}.depth is true: use the topic with depth, or set '
+            f'{parameter}.depth to false',
         ) from None
 
 
 def _png_size(data: memoryview) -> tuple[int, int]:
     if data[: len(PNG_MAGIC)] != PNG_MAGIC:
-        raise UndecodableError(f'png picture of {data.nbytes} bytes does not begin as one')
+        raise UndecodableError(f'png picture of {data.nbytes} bytes lacks the PNG signature')
     return _bounded(*picture_size(data, _PNG))
 
 
 def _rvl_size(data: memoryview) -> tuple[int, int]:
     if data.nbytes < _RVL_SIZE.size:
-        raise UndecodableError(f'rvl picture of {data.nbytes} bytes has no size')
+        raise UndecodableError(f'rvl picture of {data.nbytes} bytes is too short to hold its size')
     width, height = _RVL_SIZE.unpack_from(data)
     return _bounded(height, width)
 
 
 def _bounded(height: int, width: int) -> tuple[int, int]:
-    """Refuse sizes that a few bytes could claim, and no memory holds."""
+    """Return a size unless it is empty, or larger than any real image (a header can claim any)."""
     if height < 1 or width < 1 or height * width > _MAX_PIXELS:
         raise FrameShapeError(
             f'depth picture of {width}x{height} pixels; allowed are 1 to {_MAX_PIXELS} in all'

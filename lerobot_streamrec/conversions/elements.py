@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The elements of a vector, known before the first message: a dataset fixes its features first."""
+"""The elements of a vector, found before the first message since a dataset fixes its features."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ _TYPE = re.compile(r'[A-Za-z]\w*/msg/[A-Za-z]\w*')
 @dataclass(frozen=True, slots=True)
 class Elements:
     """
-    What a vector is made of.
+    The elements of a vector.
 
-    :param selectors: in the order of the vector
-    :param names: names of its numbers
-    :param quaternions: where x, y, z, w of a quaternion begin
+    :param selectors: selectors in the order of the vector
+    :param names: names of the vector's numbers
+    :param quaternions: indices in the vector at which x, y, z, w of a quaternion begin
     """
 
     selectors: tuple[Selector, ...]
@@ -55,11 +55,11 @@ class Elements:
 
     @property
     def is_timed(self) -> bool:
-        """Whether the numbers are those of a trajectory, by time."""
+        """True if the numbers come from a trajectory and are interpolated by time."""
         return any(one.trajectory is not None for one in self.selectors)
 
     def make_reader(self) -> SelectorReader | TrajectoryReader:
-        """Make what takes the numbers from messages, for one thread."""
+        """Return a new reader that takes the numbers from messages, for use by one thread."""
         kind = TrajectoryReader if self.is_timed else SelectorReader
         return kind(self.selectors, self.names)
 
@@ -73,18 +73,19 @@ def find_elements(
     load_class: LoadClass | None = None,
 ) -> Elements:
     """
-    Tell what a vector is made of, without a message.
+    Return the elements of a vector, which are found without a message.
 
-    :param parameter: prefix of the settings, such as ``state``, for the errors
-    :param message_type: such as ``geometry_msgs/msg/Twist``
-    :param selectors: none: what is usual for the type
-    :param names: names of the numbers; none: derived from the selectors
-    :param field: field of joints that is read if there are no selectors
-    :param load_class: for types that are not known here; without it, names are needed for them
-    :raise ConfigError: if a selector does not fit the type, or if names are needed
+    :param parameter: prefix of the settings, such as ``state``, for error messages
+    :param message_type: type of the messages, such as ``geometry_msgs/msg/Twist``
+    :param selectors: selectors; if empty, the defaults of the message type
+    :param names: names of the numbers; if empty, they are derived from the selectors
+    :param field: joint field that is read if there are no selectors
+    :param load_class: function that loads types that are not built in; without it, they need names
+    :raise ConfigError: if a setting is not allowed, a selector does not fit the type, or names are
+        missing
     """
     if len(set(names)) < len(names):
-        raise ConfigError(f'{parameter}.names', list(names), 'every name may stand once')
+        raise ConfigError(f'{parameter}.names', list(names), 'every name may occur only once')
     if field not in JOINT_FIELDS:
         raise ConfigError(f'{parameter}.field', field, f'allowed are {", ".join(JOINT_FIELDS)}')
     if not _TYPE.fullmatch(message_type):
@@ -105,7 +106,7 @@ def find_elements(
         raise ConfigError(
             f'{parameter}.selectors',
             list(selectors),
-            'rotations cannot be taken by time: choose a point by its number instead of [time]',
+            'rotations cannot be interpolated: choose a point by its number instead of [time]',
         )
     return Elements(chosen, derived, quaternions)
 
@@ -119,11 +120,11 @@ def _defaults(
             f'{parameter}.selectors',
             [],
             f'{message_type} is not among the types that are read without selectors (see '
-            f'docs/selectors.md): say which numbers are meant, such as pose.position.x',
+            f'docs/selectors.md): select its numbers, such as pose.position.x',
         )
     if not chosen:
         raise ConfigError(
-            f'{parameter}.names', [], f'name the joints of {message_type} to take, in order'
+            f'{parameter}.names', [], f'name the joints of {message_type} to record, in order'
         )
     return chosen
 
@@ -139,7 +140,8 @@ def _expand(parameter: str, selector: Selector, shape: Shape) -> tuple[Leaf, ...
 def _counts(
     parameter: str, message_type: str, leaves: Sequence[Leaf], names: Sequence[str]
 ) -> tuple[int, ...]:
-    # How many numbers each leaf is, as far as that matters: names can tell the length of one.
+    # Names tell the length of one open leaf. With several open ones, the counts are not used:
+    # there are names for all numbers, and no quaternion.
     counts = [leaf.count for leaf in leaves]
     num_known = sum(count for count in counts if count is not None)
     open_ones = [str(leaf) for leaf, count in zip(leaves, counts, strict=True) if count is None]
@@ -154,8 +156,8 @@ def _counts(
         raise ConfigError(
             f'{parameter}.names',
             [],
-            f'{message_type} does not tell how many numbers stand in {" and ".join(open_ones)}: '
-            f'name them in order, or select them one by one or as a part such as data[0:6]',
+            f'{message_type} does not tell how many numbers {" and ".join(open_ones)} will have: '
+            f'name them in order, or select them one by one or as a slice such as data[0:6]',
         )
     elif len(names) < num_known + len(open_ones):
         raise ConfigError(
@@ -168,7 +170,7 @@ def _counts(
         raise ConfigError(
             f'{parameter}.selectors',
             [str(leaf) for leaf in leaves],
-            f'beside a quaternion, say how long {" and ".join(open_ones)} are, as in data[0:6]',
+            f'beside a quaternion, give {" and ".join(open_ones)} a length, as in data[0:6]',
         )
     rest = len(names) - num_known
     return tuple(rest if count is None else count for count in counts)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""sensor_msgs/Image to a frame: the encodings of REP 118 that have pixels."""
+"""Conversion of sensor_msgs/Image to frames, for the encodings of colour and gray images."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ import numpy.typing as npt
 @dataclass(frozen=True, slots=True)
 class Layout:
     """
-    How the pixels of an encoding lie in memory.
+    The memory layout of an encoding's pixels.
 
     :param pix_fmt: FFmpeg's name of the pixel format; without the byte order if samples have two
         bytes
-    :param channels: samples of a pixel, in the first plane
-    :param sample_bytes: 1 or 2; with one, ``is_bigendian`` means nothing
-    :param is_paired: True if neighbours in a row share samples, so that the width has to be even
-    :param chroma_step: for semi-planar formats, how many pixels of a row or column
-        share a pair of the second plane; 0: there is no second plane
+    :param channels: number of samples per pixel in the first plane
+    :param sample_bytes: bytes per sample, 1 or 2; ``is_bigendian`` only matters for 2
+    :param is_paired: True if neighbours in a row share samples, so that the width must be even
+    :param chroma_step: for semi-planar formats, the number of pixels along a row or column that
+        share a pair of the second plane; 0 if there is no second plane
     """
 
     pix_fmt: str
@@ -56,7 +56,7 @@ _LAYOUTS = {
     'rgba8': Layout('rgba', 4),
     'bgra8': Layout('bgra', 4),
     'mono16': Layout('gray16', 1, 2),
-    # What has a type and no order of colours is read as OpenCV and rviz do.
+    # These encodings name no colour order; as in OpenCV and rviz, it is BGR.
     '8UC1': Layout('gray', 1),
     '8UC3': Layout('bgr24', 3),
     '8UC4': Layout('bgra', 4),
@@ -83,15 +83,15 @@ _LAYOUTS = {
 _DEPTH = ('16UC1', '32FC1')
 
 ENCODINGS = tuple(_LAYOUTS)
-"""Image encodings that are understood."""
+"""Image encodings that are supported."""
 
 
 def layout_of(encoding: str, parameter: str) -> Layout:
     """
-    Look an encoding up.
+    Return the layout of an encoding.
 
     :param encoding: encoding that the message names
-    :param parameter: prefix of the camera's parameters, for the message of the error
+    :param parameter: prefix of the camera's parameters, for the error message
     :raise UnsupportedEncodingError: if it is not one of ``ENCODINGS``
     """
     refuse_depth(encoding, parameter)
@@ -103,23 +103,23 @@ def layout_of(encoding: str, parameter: str) -> Layout:
 
 def refuse_depth(encoding: str, parameter: str) -> None:
     """
-    Refuse what is no picture.
+    Raise an error if an encoding is depth.
 
     :param encoding: encoding that the message names
-    :param parameter: prefix of the camera's parameters, for the message of the error
-    :raise UnsupportedEncodingError: if it is depth
+    :param parameter: prefix of the camera's parameters, for the error message
+    :raise UnsupportedEncodingError: if the encoding is depth
     """
     if encoding in _DEPTH:
         raise UnsupportedEncodingError(
             encoding,
             list(ENCODINGS),
             f'is depth by REP 118: set {parameter}.depth: true, or have the camera publish '
-            'mono16 if it is a picture',
+            'mono16 if its images are not depth',
         )
 
 
 class ImageMessage(Protocol):
-    """What is looked at of a sensor_msgs/Image."""
+    """The fields of sensor_msgs/Image that are read."""
 
     height: int
     width: int
@@ -131,12 +131,13 @@ class ImageMessage(Protocol):
 
 def image_frame(message: ImageMessage, parameter: str = 'camera.<name>') -> Frame:
     """
-    Look at a message's pixels as a frame; the frame keeps the message's buffer alive.
+    Return a message's pixels as a frame; the frame keeps the message's buffer alive.
 
-    :param message: sensor_msgs/Image or alike; its rows may be padded (``step``)
-    :param parameter: prefix of the camera's parameters, for the messages of errors
+    :param message: sensor_msgs/Image or a similar object; its rows may be padded (``step``)
+    :param parameter: prefix of the camera's parameters, for error messages
     :raise UnsupportedEncodingError: if the encoding is not one of ``ENCODINGS``
-    :raise FrameShapeError: if the sizes do not fit the data
+    :raise FrameShapeError: if the image is empty, if its sizes do not fit the data, or if its
+        width is odd and the encoding needs an even one
     """
     layout = layout_of(message.encoding, parameter)
     height, width, encoding = message.height, message.width, message.encoding
@@ -145,7 +146,7 @@ def image_frame(message: ImageMessage, parameter: str = 'camera.<name>') -> Fram
     if layout.is_paired and width % 2:
         raise FrameShapeError(
             f'image of {width}x{height} {encoding}: pixels come in pairs, so the width must be '
-            'even; set an even region of interest at the camera'
+            'even; set a region of interest of even width at the camera'
         )
     return _semi_planar(message, layout) if layout.chroma_step else _packed(message, layout)
 
@@ -167,10 +168,10 @@ def _packed(message: ImageMessage, layout: Layout) -> Frame:
 
 def _semi_planar(message: ImageMessage, layout: Layout) -> Frame:
     """
-    Look at a plane of luma and one of pairs of chroma, one behind the other.
+    Return a frame from a plane of luma that is followed by a plane of chroma pairs.
 
-    Both height and step are luma's, as libcamera, V4L2 and Isaac ROS have it. Of an odd side, the
-    last chroma belongs to one pixel instead of two.
+    The message's height and step are those of the luma plane, as in libcamera, V4L2 and Isaac ROS.
+    If a side is odd, the last chroma pair belongs to one pixel instead of two.
     """
     height, width, step = message.height, message.width, message.step
     rows, columns = -(-height // layout.chroma_step), -(-width // layout.chroma_step)
@@ -185,9 +186,10 @@ def _semi_planar(message: ImageMessage, layout: Layout) -> Frame:
 
 def check_step(message: ImageMessage, row_bytes: int) -> None:
     """
-    Refuse rows that are too short for their pixels.
+    Raise an error if a message's rows are too short for their pixels.
 
-    :raise FrameShapeError: naming what a row needs
+    :param row_bytes: bytes that the pixels of a row need
+    :raise FrameShapeError: if the message's step is smaller than that
     """
     if message.step < row_bytes:
         raise FrameShapeError(
@@ -198,9 +200,10 @@ def check_step(message: ImageMessage, row_bytes: int) -> None:
 
 def data_of(message: ImageMessage, size_bytes: int) -> npt.NDArray[np.uint8]:
     """
-    Look at a message's buffer.
+    Return a view of a message's buffer.
 
-    :raise FrameShapeError: if it has another size
+    :param size_bytes: size that the buffer must have
+    :raise FrameShapeError: if the buffer has another size
     """
     data = np.frombuffer(message.data, dtype=np.uint8)
     if data.size != size_bytes:

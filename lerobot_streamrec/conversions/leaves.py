@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""From selectors and the shape of a message to leaves: single numbers, and parts of arrays."""
+"""The leaves of selectors: the single numbers and the parts of arrays that they select."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from lerobot_streamrec.conversions.selector import (
 from lerobot_streamrec.errors import VectorError
 
 NAME_LISTS = ('name', 'names', 'joint_names', 'interface_names')
-"""Fields in which a message names the elements of its lists."""
+"""Fields in which messages name the elements of their lists, in the order of preference."""
 
 _HEADER = 'header'
 _TIME_FIELD = 'time_from_start'
@@ -46,13 +46,14 @@ _QUATERNION = tuple(map(Field, 'xyzw'))
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """
-    What is read at once: a number, or a part of an array.
+    A number or a part of an array that is read at once.
 
     :param base: steps to the number or the array
-    :param pick: index of the number in the array; None: there is no array
-    :param length: length of the array; None: differs from message to message, or is not known
-    :param is_known: True if there are numbers at all, as far as the types are known
-    :param name_lists: per step that looks up a name, by its place in the path: steps to the names
+    :param pick: elements to take from the array; None if the base is a single number
+    :param length: length of the array; None if it is unknown or differs between messages
+    :param is_known: False if the type is unknown, and with it whether there are numbers
+    :param name_lists: steps to the list of names, keyed by the place in the path of the step that
+        looks up a name
     """
 
     base: Steps
@@ -66,7 +67,7 @@ class Leaf:
 
     @property
     def count(self) -> int | None:
-        """How many numbers it is; None: that depends on the message."""
+        """Count of the leaf's numbers; None if it depends on the message."""
         if not self.is_known:
             return None
         if not isinstance(self.pick, Slice):
@@ -79,7 +80,7 @@ class Leaf:
         return stop - start if (start < 0) == (stop < 0) else None
 
     def names(self, count: int) -> Iterator[tuple[str, str]]:
-        """Yield the short and the long name of each of its numbers."""
+        """Yield the short and the full name of each number of the leaf."""
         if isinstance(self.pick, Slice):
             first = self.pick.start or 0
             for place in range(first, first + count):
@@ -92,9 +93,9 @@ class Leaf:
 
 def expand(selector: Selector, shape: Shape) -> tuple[Leaf, ...]:
     """
-    Follow a selector through a message's shape.
+    Return the leaves that a selector finds in the shape of a message.
 
-    :raise VectorError: if it leads nowhere, or to what is no number
+    :raise VectorError: if the selector leads nowhere, or to something other than numbers
     """
     above: list[tuple[Steps, Record]] = []
     name_lists: dict[int, Steps] = {}
@@ -113,7 +114,7 @@ def expand(selector: Selector, shape: Shape) -> tuple[Leaf, ...]:
         shape = series.element
         is_last = place + 1 == len(selector.steps)
         if is_last and isinstance(shape, Number | Unknown):
-            # Only these three stand last: see the parser.
+            # Only these three can select a number from a list.
             pick = step if isinstance(step, Index | Slice | ByName) else None
             is_known = isinstance(shape, Number) or series.length == 0
             return (Leaf(before, pick, series.length, is_known, name_lists),)
@@ -121,8 +122,8 @@ def expand(selector: Selector, shape: Shape) -> tuple[Leaf, ...]:
             raise VectorError(f'{selector.text}: {text_of(before)} is empty')
         if isinstance(step, Slice):
             raise VectorError(
-                f'{selector.text}: {text_of(before)} is a list of messages, of which a slice '
-                f'cannot be taken; choose one with [0] or [field=value]'
+                f'{selector.text}: {text_of(before)} is a list of messages, which cannot be '
+                f'sliced; choose one message with [0] or [field=value]'
             )
     return tuple(_leaves(selector, selector.steps, shape, name_lists))
 
@@ -140,7 +141,7 @@ def _leaves(
             yield Leaf(steps, _WHOLE, length, is_known, name_lists)
         case Record(names=names):
             inner = [(name, shape.field(name)) for name in names if name != _HEADER]
-            # Texts tell about the numbers; they are none.
+            # Texts only describe the numbers.
             inner = [(name, one) for name, one in inner if not isinstance(one, Other)]
             if not inner:
                 raise VectorError(f'{selector.text}: {text_of(steps)} has no numbers')
@@ -161,7 +162,7 @@ def _leaves(
 def _record(selector: Selector, before: Steps, shape: Shape, step: Field) -> Record:
     where = text_of(before) or 'the message'
     if not isinstance(shape, Record):
-        kind = {Number: 'a number', Series: 'a list'}.get(type(shape), 'no message')
+        kind = {Number: 'a number', Series: 'a list'}.get(type(shape), 'not a message')
         raise VectorError(f'{selector.text}: {where} is {kind} and has no field {step.name}')
     if step.name not in shape.names:
         raise VectorError(
@@ -173,7 +174,7 @@ def _record(selector: Selector, before: Steps, shape: Shape, step: Field) -> Rec
 def _series(selector: Selector, before: Steps, shape: Shape, step: Step) -> Series:
     where = text_of(before)
     if not isinstance(shape, Series):
-        raise VectorError(f'{selector.text}: {where} is no list, {step} cannot be taken of it')
+        raise VectorError(f'{selector.text}: {where} is not a list, so {step} selects nothing')
     if isinstance(step, Index | Slice) and shape.length is not None:
         places(step, shape.length, where)
     if isinstance(step, ByValue | ByTime):
@@ -187,15 +188,15 @@ def _series(selector: Selector, before: Steps, shape: Shape, step: Step) -> Seri
 
 def places(pick: Index | Slice, length: int, where: str) -> list[int]:
     """
-    Tell which places of an array are meant.
+    Return the places of an array that an index or a slice selects.
 
-    :param where: the array, for the error
+    :param where: name of the array, for the error message
     :raise VectorError: if the array is too short
     """
     if isinstance(pick, Index):
         wanted = [pick.place]
     else:
-        # A slice is not cut short without a word: its ends have to be there.
+        # Unlike in Python, a slice is not shortened silently: both of its ends must exist.
         wanted = [] if pick.start is None or pick.start == length else [pick.start]
         if pick.stop is not None:
             wanted.append(pick.stop - 1 if pick.stop > 0 else pick.stop)
@@ -217,17 +218,17 @@ def _name_list(
                 if isinstance(shape, Series) and isinstance(shape.element, Other | Unknown):
                     return (*steps, Field(name))
     raise VectorError(
-        f'{selector.text}: no list of names ({", ".join(NAME_LISTS)}) stands beside '
-        f'{text_of(before)} or above it; choose by number, such as {text_of(before)}[0]'
+        f'{selector.text}: there is no list of names ({", ".join(NAME_LISTS)}) beside '
+        f'{text_of(before)} or above it; select by number, such as {text_of(before)}[0]'
     )
 
 
 def element_names(leaves: Sequence[Leaf], counts: Sequence[int]) -> tuple[str, ...]:
     """
-    Name the numbers of leaves: short where that tells them apart, in full where not.
+    Return the names of all numbers: short where that is unambiguous, otherwise in full.
 
-    :param counts: how many numbers each leaf is
-    :raise VectorError: if a number is selected twice
+    :param counts: how many numbers each leaf has
+    :raise VectorError: if a number is selected more than once
     """
     names = [
         names for leaf, count in zip(leaves, counts, strict=True) for names in leaf.names(count)
@@ -241,7 +242,7 @@ def element_names(leaves: Sequence[Leaf], counts: Sequence[int]) -> tuple[str, .
 
 
 def quaternion_offsets(leaves: Sequence[Leaf], counts: Sequence[int]) -> tuple[int, ...]:
-    """Tell where x, y, z, w of one message stand one after the other."""
+    """Return the indices in the vector at which x, y, z, w of one message follow each other."""
     found = []
     offset = 0
     for place, count in enumerate(counts):

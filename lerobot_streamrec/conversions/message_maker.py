@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""From a vector back to a message: numbers are put where the selectors that read them look."""
+"""Conversion of vectors back to messages, by writing numbers to where selectors read them."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ _DTYPES = {
     'double': 'float64',
     'long double': 'float64',
 }
-"""numpy's names for the types of fields; whole numbers are called the same."""
+"""Numpy's names for the types of fields; integers have the same names in both."""
 
-# A list of lists of lists has no more levels than this.
+# Each pass makes room one level deeper; messages have far fewer levels than this.
 _MAX_PASSES = 20
 
 
@@ -57,14 +57,14 @@ class MessageMaker:
     Makes messages that hold given numbers; everything that is not selected keeps its default.
 
     Lists become as long as the selectors need them, and their elements get the names or values by
-    which they are looked up. A trajectory by time has one point, at its beginning. All calls
-    return the same message with other numbers. Owned by one thread.
+    which selectors look them up. A trajectory that is read by time gets one point, at its
+    beginning. All calls return the same message with other numbers. Owned by one thread.
 
-    :param message_type: such as ``sensor_msgs/msg/JointState``
-    :param parts: per vector that is read from the message: its selectors, and how many numbers
+    :param message_type: type of the messages, such as ``sensor_msgs/msg/JointState``
+    :param parts: for each vector that is read from the message, its selectors and how many numbers
         they select together
     :param load_class: function that returns the class of a message type
-    :raise VectorError: if the selectors do not tell what a message looks like
+    :raise VectorError: if the selectors do not determine what the message looks like
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class MessageMaker:
             self._has_grown = False
             for leaf, count in leaves:
                 self._make_room(leaf, count)
-            # A name that one leaf needs makes the arrays of others longer.
+            # A name that one leaf needs can make the arrays of others longer.
             if not self._has_grown:
                 break
         self._targets = [one for leaf, count in leaves for one in self._targets_of(leaf, count)]
@@ -96,8 +96,9 @@ class MessageMaker:
         """
         Convert numbers to the types of the fields that they go to.
 
-        :param columns: per element ``(n,)``, the vectors one beside the other
-        :return: per element ``(n,)``; whole numbers are rounded, and no larger than the field's
+        :param columns: one ``(n,)`` array per element, for all vectors one after the other
+        :return: one ``(n,)`` array per element; for integer fields, values are rounded and limited
+            to the range of the field's type, and NaN becomes 0
         """
         types = [_DTYPES.get(type_name, type_name) for *_, type_name, _ in self._targets]
         return [_stored(one, dtype) for one, dtype in zip(columns, types, strict=True)]
@@ -106,7 +107,7 @@ class MessageMaker:
         """
         Return the message with these numbers.
 
-        :param values: ``(d,)`` Python numbers, of what ``stored`` returns
+        :param values: ``(d,)`` Python numbers from the arrays that ``stored`` returns
         """
         for (owner, key, *_), value in zip(self._targets, values, strict=True):
             if isinstance(key, str):
@@ -132,7 +133,7 @@ class MessageMaker:
             self._grow(array, kind, _least_length(leaf.pick, count))
 
     def _targets_of(self, leaf: Leaf, count: int) -> Iterator[tuple[Any, str | int, str, str]]:
-        """Yield per number: its owner, its place there, its type, and what it is called."""
+        """Yield the owner, the place in it, the type and the name of each number."""
         if leaf.pick is None:
             owner, kind = self._walk(leaf.base[:-1], leaf.name_lists)
             name = str(leaf.base[-1]).removeprefix('.')
@@ -147,7 +148,7 @@ class MessageMaker:
         if len(found) != count:
             raise VectorError(f'{leaf} has {len(found)} numbers, {count} are needed')
         for number, place in enumerate(found):
-            # An element named by its place from the end, or by a name, may be the same as another.
+            # An element that is selected from the end or by name may be the same as another one.
             name = str(leaf)
             if isinstance(leaf.pick, Slice):
                 name = text_of((*leaf.base, Index((leaf.pick.start or 0) + number)))
@@ -158,7 +159,9 @@ class MessageMaker:
         for owner, key, _, name in self._targets:
             other = called.setdefault((id(owner), key), name)
             if other != name:
-                raise VectorError(f'{other} and {name} may be one number or two')
+                raise VectorError(
+                    f'{other} and {name} may be the same number; select both in the same way'
+                )
 
     def _fields(self, kind: str) -> Mapping[str, str]:
         fields = definition(kind, self._load_class)
@@ -166,7 +169,7 @@ class MessageMaker:
         return fields
 
     def _walk(self, steps: Steps, name_lists: Mapping[int, Steps]) -> tuple[Any, str]:
-        """Follow steps, make what is missing, and return what stands there, and its type."""
+        """Follow steps, create missing elements, and return the value at the end and its type."""
         value, kind = self._message, self._type
         for place, step in enumerate(steps):
             if isinstance(step, Field):
@@ -203,7 +206,7 @@ class MessageMaker:
         made = self._made(element_type(kind))
         *above, name = step.field.split('.')
         owner = attrgetter('.'.join(above))(made) if above else made
-        # The way back from the text of a number or a bool.
+        # The selector has the value as text, but the field may be a number or a bool.
         wanted: Any = step.value
         if not isinstance(getattr(owner, name), str):
             wanted = next((one for one in (True, False) if str(one) == step.value), None)
@@ -216,7 +219,7 @@ class MessageMaker:
     def _names(
         self, name_lists: Mapping[int, Steps], place: int, wanted: str
     ) -> list[str]:
-        """Return the list of names of a path's step, with one that is wanted among them."""
+        """Return the list of names for a step, after appending a wanted name if it is missing."""
         names, _ = self._walk(name_lists[place], name_lists)
         if wanted not in names:
             names.append(wanted)
@@ -233,18 +236,18 @@ class MessageMaker:
 
 
 def _counts(leaves: Sequence[Leaf], num_values: int) -> list[int]:
-    """Tell how many numbers each leaf is; the one whose type does not tell gets the rest."""
+    """Return how many numbers each leaf has; the one whose type leaves it open gets the rest."""
     known = [leaf.count for leaf in leaves]
     rest = num_values - sum(count for count in known if count is not None)
     num_open = known.count(None)
     if num_open > 1 or rest < num_open or (rest and not num_open):
         texts = ', '.join(map(str, leaves))
-        raise VectorError(f'{num_values} numbers cannot be shared out to {texts}')
+        raise VectorError(f'{num_values} numbers cannot be distributed over {texts}')
     return [rest if count is None else count for count in known]
 
 
 def _least_length(pick: Index | Slice, count: int) -> int:
-    """Tell how long an array must be at least for a pick of so many numbers."""
+    """Return the least length of an array from which a pick takes so many numbers."""
     if isinstance(pick, Index):
         return pick.place + 1 if pick.place >= 0 else -pick.place
     start, stop = pick.start or 0, pick.stop
@@ -261,6 +264,6 @@ def _stored(column: Array, dtype: str) -> Array:
     limits = np.iinfo(dtype)
     if column.dtype.kind == 'f':
         column = np.nan_to_num(np.rint(column.astype(np.float64)))
-    # By Python's numbers: the largest whole number of 64 bits is no float.
+    # Python's integers are exact, while a float cannot hold the largest 64-bit integers.
     exact = [min(max(int(one), limits.min), limits.max) for one in column.tolist()]
     return np.array(exact, dtype)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Message types that are known without their classes: their fields, and what is read of them."""
+"""The built-in message types, with their fields and their default selectors."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _NUMBERS = {
     'UInt64': 'uint64',
 }
 
-# Per type: its fields in order, each with its type, as the generated class says them.
+# The fields of each type in order, each after its type as the generated class names it.
 _DEFINITIONS = {
     'std_msgs/Header': 'builtin_interfaces/Time stamp, string frame_id',
     'std_msgs/Bool': 'boolean data',
@@ -114,7 +114,7 @@ _DEFINITIONS = {
     'tf2_msgs/TFMessage': 'sequence<geometry_msgs/TransformStamped> transforms',
 }
 
-# What is read of a type of which nothing is said. Of arrays, names have to tell the length.
+# Paths that are read of a type without selectors. For arrays, names must tell the length.
 _DEFAULTS = {
     'std_msgs/Bool': ('data',),
     **{f'std_msgs/{name}': ('data',) for name in _NUMBERS},
@@ -148,7 +148,7 @@ _DEFAULTS = {
 }
 
 LoadClass = Callable[[str], Any]
-"""Gives the class of a type such as ``geometry_msgs/msg/Point``."""
+"""A function that returns the class of a type such as ``geometry_msgs/msg/Point``."""
 
 
 def _long(key: str) -> str:
@@ -163,10 +163,10 @@ def default_selectors(
     message_type: str, names: Sequence[str], field: str
 ) -> tuple[Selector, ...] | None:
     """
-    Return what is read of a type of which nothing is said; None: that has to be said.
+    Return the selectors of a type for which the user gives none; None if it has no defaults.
 
-    :param message_type: such as ``sensor_msgs/msg/JointState``
-    :param names: joints, for types that have joints
+    :param message_type: type of the messages, such as ``sensor_msgs/msg/JointState``
+    :param names: names of the joints, for types that have joints
     :param field: one of ``JOINT_FIELDS``, for types that have joints
     """
     if message_type == JOINT_STATE:
@@ -182,10 +182,10 @@ def default_selectors(
 
 def definition(message_type: str, load_class: LoadClass | None = None) -> Mapping[str, str] | None:
     """
-    Return the fields of a message type and their types, in order; None: the type is not known.
+    Return the fields of a message type and their types, in order; None if it is unknown.
 
-    :param message_type: such as ``geometry_msgs/msg/Point`` or ``geometry_msgs/Point``
-    :param load_class: for types that are not known here
+    :param message_type: name such as ``geometry_msgs/msg/Point`` or ``geometry_msgs/Point``
+    :param load_class: function that loads types that are not built in; None for no such function
     """
     key = _short(message_type)
     if key in _DEFINITIONS:
@@ -199,9 +199,9 @@ def definition(message_type: str, load_class: LoadClass | None = None) -> Mappin
 
 def has_header(message_type: str, message: Any = None) -> bool:
     """
-    Tell whether messages of a type have a header, and so a stamp of their own.
+    Return whether messages of a type have a header, and so a stamp of their own.
 
-    :param message: one of them or their class, for a type that is not known here
+    :param message: a message of the type or its class, for types that are not built in
     """
     known = definition(message_type)
     if known is None and hasattr(message, 'get_fields_and_field_types'):

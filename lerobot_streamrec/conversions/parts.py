@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The parts of a vector: how each selector of a message type is read, trajectories included."""
+"""The readers of the parts of a vector, and vectors that change along a trajectory."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class TimedVector:
     """
     A vector that changes with the time since its message's stamp.
 
-    :param times_ns: instants of the points, since the stamp, ascending
-    :param values: per point, ``(d,)`` numbers as published
+    :param times_ns: ascending times of the points since the stamp, in nanoseconds
+    :param values: for each point, its ``(d,)`` numbers as published
     """
 
     times_ns: tuple[int, ...]
@@ -50,11 +50,12 @@ class TimedVector:
 
     def at(self, age_ns: int) -> npt.NDArray[np.float64]:
         """
-        Return the vector at an age, ``(d,)`` float64, linear between two points.
+        Return the vector at an age as ``(d,)`` float64, interpolated linearly between points.
 
-        Before the first point it is the first one's, after the last one the last one's.
+        Before the first point, the vector is that of the first point; after the last one, that of
+        the last point.
 
-        :param age_ns: since the message's stamp
+        :param age_ns: time since the message's stamp, in nanoseconds
         """
         after = bisect_right(self.times_ns, age_ns)
         if after in (0, len(self.times_ns)):
@@ -69,11 +70,11 @@ class TimedVector:
 
 def point_times(points: Sequence[Any], where: str) -> tuple[int, ...]:
     """
-    Return the instants of a trajectory's points since its stamp, in nanoseconds.
+    Return the times of a trajectory's points since its stamp, in nanoseconds.
 
-    :param points: trajectory_msgs/JointTrajectoryPoint or alike
-    :param where: they stand, for the error
-    :raise VectorError: if there are none, or the times do not ascend
+    :param points: trajectory_msgs/JointTrajectoryPoint messages or similar objects
+    :param where: path of the list of points, for error messages
+    :raise VectorError: if there are no points, or the times do not ascend
     """
     if not points:
         raise VectorError(f'{where} is empty: a trajectory needs at least one point')
@@ -90,21 +91,22 @@ def point_times(points: Sequence[Any], where: str) -> tuple[int, ...]:
 
 
 Vector = npt.NDArray[Any]
-"""Numbers ``(d,)`` as published: floats, integers, flags, or objects where those are mixed."""
+"""Numbers ``(d,)`` as published: floats, integers, bools, or objects for a mixture of them."""
 Part = Callable[[Any], Vector]
 
-# Kinds of arrays that are numbers: floats, integers, unsigned ones and bools.
+# Numpy's kinds of numbers: floats, integers, unsigned integers and bools.
 _NUMBERS = 'fiub'
-# The first whole number that float64 does not hold exactly is one more.
+# All integers up to this one are exact in float64.
 _EXACT = 2**53
 
 
 class Fields:
     """
-    Numbers that stand in fields of one message.
+    Reads numbers from the fields of one message.
 
-    :param leaves: without arrays, with the same steps up to the last one that is no field
-    :param cursor: tells the point of a trajectory
+    :param leaves: leaves without arrays, whose steps are the same up to the last one that is not a
+        field
+    :param cursor: cursor at the point of a trajectory that is read
     """
 
     def __init__(self, leaves: Sequence[Leaf], cursor: Cursor) -> None:
@@ -121,7 +123,7 @@ class Fields:
         """
         Return the numbers, ``(d,)``.
 
-        :raise VectorError: if one of them is none
+        :raise VectorError: if a value is not a number
         """
         got = self._get(message if self._is_message else self._above(message))
         values = (got,) if self._is_one else got
@@ -135,13 +137,13 @@ class Fields:
 
 class Picks:
     """
-    Numbers of one array.
+    Reads numbers from one array.
 
     Owned by one thread.
 
-    :param leaves: with the same array
-    :param counts: how many numbers each of them is
-    :param cursor: tells the point of a trajectory
+    :param leaves: leaves of the same array
+    :param counts: how many numbers each leaf has
+    :param cursor: cursor at the point of a trajectory that is read
     """
 
     def __init__(self, leaves: Sequence[Leaf], counts: Sequence[int], cursor: Cursor) -> None:
@@ -168,7 +170,7 @@ class Picks:
         """
         Return the numbers, ``(d,)``.
 
-        :raise VectorError: if one is not there, or is none
+        :raise VectorError: if a number is missing, or a value is not a number
         """
         array = self._array_of(message)
         values = np.asarray(array)
@@ -186,7 +188,7 @@ class Picks:
         return values[self._places]
 
     def _find(self, named: tuple[int, ...], shape: tuple[int, ...]) -> npt.NDArray[np.intp]:
-        # What is no array of one dimension ends here; the reader then says what it is.
+        # Anything but a one-dimensional array raises ValueError here, which the reader explains.
         (length,) = shape
         found: list[int] = []
         names = iter(named)
@@ -203,9 +205,9 @@ class Picks:
 
 def together(parts: Sequence[Vector]) -> Vector:
     """
-    Put numbers of several fields one after the other without changing one of them.
+    Concatenate the numbers of several fields without changing any value.
 
-    :return: ``(d,)``; objects if floats and large whole numbers are mixed
+    :return: ``(d,)``; objects if floats are mixed with integers that float64 cannot hold exactly
     """
     joined: Vector = np.concatenate(parts)
     if joined.dtype.kind == 'f':
@@ -219,10 +221,10 @@ def make_parts(
     leaves: Sequence[Leaf], counts: Sequence[int], cursor: Cursor
 ) -> tuple[Part, ...]:
     """
-    Group leaves that can be read at once, in their order.
+    Return readers for leaves in their order; neighbours that can be read at once share a reader.
 
-    :param counts: how many numbers each leaf is
-    :param cursor: tells the point of a trajectory
+    :param counts: how many numbers each leaf has
+    :param cursor: cursor at the point of a trajectory that is read
     """
     return tuple(_parts(leaves, counts, cursor))
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Paths of fields such as `points[-1].positions[elbow]`, and the shape of types."""
+"""Paths of fields such as `points[-1].positions[elbow]`, and the shapes of messages."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ _NUMBERS = frozenset(
 _SEQUENCE = re.compile(r'sequence<(.+?)(?:, [0-9]+)?>')
 _ARRAY = re.compile(r'(.+)\[([0-9]+)\]')
 
-# Generated message classes have a slot that is no field.
+# Generated message classes have this slot, which is not a field.
 _NO_FIELD = '_check_fields'
 
 Definitions = Callable[[str], Mapping[str, str] | None]
-"""Fields and their types of a type such as ``geometry_msgs/Point``; None: not known."""
+"""Returns the fields of a type such as ``geometry_msgs/Point`` and their types; None: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,9 @@ class Number:
 @dataclass(frozen=True, slots=True)
 class Other:
     """
-    What is no number, such as a text.
+    A value that is not a number, such as a text.
 
-    :param type_name: type of the number
+    :param type_name: name of the value's type
     """
 
     type_name: str
@@ -65,7 +65,7 @@ class Other:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """What a type that is not known would tell, or an element of an empty list."""
+    """A value of an unknown type, or the element of an empty list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Record:
     A message.
 
     :param names: names of its fields, in order
-    :param field: gives the shape of one of them
+    :param field: function that returns the shape of a field
     """
 
     names: tuple[str, ...]
@@ -87,7 +87,7 @@ class Series:
     An array or list.
 
     :param element: shape of its elements
-    :param length: None: differs from message to message
+    :param length: number of elements; None if it differs between messages
     """
 
     element: Shape
@@ -99,11 +99,11 @@ Shape = Number | Other | Unknown | Record | Series
 
 def type_shape(type_name: str, definitions: Definitions) -> Shape:
     """
-    Tell the shape of a field's type.
+    Return the shape of a field's type.
 
-    :param type_name: as ``get_fields_and_field_types`` says it: ``double``, ``double[9]``,
-        ``sequence<string>``, ``geometry_msgs/Point``
-    :param definitions: definitions of message types
+    :param type_name: name as in ``get_fields_and_field_types``, such as ``double``, ``double[9]``,
+        ``sequence<string>`` or ``geometry_msgs/Point``
+    :param definitions: function that returns the fields of message types
     """
     if type_name in _NUMBERS:
         return Number()
@@ -121,10 +121,10 @@ def type_shape(type_name: str, definitions: Definitions) -> Shape:
 
 def element_type(type_name: str) -> str:
     """
-    Return the type of an array's or a list's elements.
+    Return the type of the elements of an array or a list.
 
-    :param type_name: such as ``double[9]`` or ``sequence<string>``
-    :raise VectorError: if it is neither
+    :param type_name: name of its type, such as ``double[9]`` or ``sequence<string>``
+    :raise VectorError: if the type is neither an array nor a list
     """
     found = _SEQUENCE.fullmatch(type_name) or _ARRAY.fullmatch(type_name)
     if found is None:
@@ -133,7 +133,7 @@ def element_type(type_name: str) -> str:
 
 
 def message_shape(value: Any) -> Shape:
-    """Tell the shape of a message, or of what stands in one."""
+    """Return the shape of a message or of a value in it."""
     if isinstance(value, bool | int | float | np.number | np.bool_):
         return Number()
     if isinstance(value, array):
@@ -150,7 +150,7 @@ def message_shape(value: Any) -> Shape:
 
 
 def field_names(message: Any) -> tuple[str, ...]:
-    """Return the names of a message's fields in their order; none if it is no message."""
+    """Return the names of a message's fields in order; empty if the value is not a message."""
     if isinstance(message, str | bytes | bytearray):
         return ()
     if hasattr(message, 'get_fields_and_field_types'):
@@ -166,7 +166,7 @@ _Move = Callable[[Any, Any], Any]
 
 class Cursor:
     """
-    Which point of a trajectory is looked at.
+    The place of the trajectory's point that is being read.
 
     Owned by the thread of the reader.
     """
@@ -177,13 +177,15 @@ class Cursor:
 
 class NameFinder:
     """
-    Looks names up in a message's list of names, once as long as the list stays the same.
+    Looks names up in a message's list of names, anew only if the list has changed.
 
     Owned by one thread.
 
-    :param steps: to the list of names
-    :param wanted: in the order in which they are returned
-    :param cursor: cursor of the trajectory, if the list stands in one
+    :param steps: steps to the list of names
+    :param wanted: names to look up, in the order of the returned places
+    :param name_lists: steps to other lists of names, keyed by the place in ``steps`` of the step
+        that looks up a name
+    :param cursor: cursor of the trajectory, if the list is in one
     """
 
     def __init__(
@@ -197,9 +199,9 @@ class NameFinder:
 
     def __call__(self, message: Any) -> tuple[tuple[int, ...], int]:
         """
-        Return the places of the names, and how many names there are.
+        Return the places of the wanted names, and how many names the list has.
 
-        :raise VectorError: if a name is not there, or there more than once
+        :raise VectorError: if a wanted name is missing or occurs more than once
         """
         seen = tuple(self._list_of(message))
         if seen != self._seen:
@@ -229,11 +231,12 @@ class NameFinder:
 
 def path_getter(steps: Steps, name_lists: Mapping[int, Steps], cursor: Cursor) -> Getter:
     """
-    Compile steps that end at one thing.
+    Return a function that follows steps through a message to a single value.
 
-    :param steps: without slices
-    :param name_lists: per step that looks up a name, by its place: steps to the list of names
-    :param cursor: tells the point of a trajectory
+    :param steps: steps without slices
+    :param name_lists: steps to the list of names, keyed by the place of the step that looks up a
+        name
+    :param cursor: cursor at the point of a trajectory that is read
     """
     if not steps:
         return lambda message: message
@@ -310,12 +313,12 @@ def _by_value(step: ByValue, where: str) -> Getter:
             )
         raise VectorError(
             f'{where} has no element whose {step.field} is {step.value}; '
-            f'there are {", ".join(there) or "none"}'
+            f'found {", ".join(there) or "none"}'
         )
 
     return get
 
 
 def unequal(names: str, num_names: int, values: str, num_values: int) -> VectorError:
-    """Say that a list of names and its array do not have the same length."""
+    """Return the error for a list of names and an array that differ in length."""
     return VectorError(f'{names} has {num_names} names but {values} has {num_values} values')

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""From a message to the values of its selectors, and the instant that it is of."""
+"""Readers that take the selected numbers from messages, and the stamps of messages."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ from lerobot_streamrec.errors import ForeignMessageError, StampError, VectorErro
 
 
 class Stamp(Protocol):
-    """builtin_interfaces/Time or alike."""
+    """A builtin_interfaces/Time or a similar object."""
 
     sec: int
     nanosec: int
 
 
 class Header(Protocol):
-    """What is looked at of a std_msgs/Header."""
+    """The fields of std_msgs/Header that are read."""
 
     stamp: Stamp
 
@@ -61,9 +61,9 @@ class StampedMessage(Protocol):
 
 def header_stamp_ns(message: StampedMessage) -> int:
     """
-    Return the instant that a message's header names, in nanoseconds.
+    Return the stamp of a message's header in nanoseconds.
 
-    :raise StampError: if the stamp was never set, or cannot be an instant
+    :raise StampError: if the stamp was never set, or is not a valid time
     """
     stamp = message.header.stamp
     if stamp.sec == 0 and stamp.nanosec == 0:
@@ -72,26 +72,26 @@ def header_stamp_ns(message: StampedMessage) -> int:
             "set this stream's stamp parameter to receive"
         )
     if stamp.sec < 0 or not 0 <= stamp.nanosec < 1_000_000_000:
-        raise StampError(f'header.stamp of {stamp.sec} s and {stamp.nanosec} ns is not an instant')
+        raise StampError(f'header.stamp of {stamp.sec} s and {stamp.nanosec} ns is invalid')
     return stamp.sec * 1_000_000_000 + stamp.nanosec
 
 
 _NORM_TOLERANCE = 0.01
 
-# What looking at a message of another make than the first one ends with.
+# Errors that are raised by reading a message that is laid out unlike the first one.
 _MISFITS = (AttributeError, TypeError, ValueError, LookupError)
 
 
 class SelectorReader:
     """
-    Takes the numbers that selectors say from messages of one type.
+    Takes the numbers that selectors select from messages of one type.
 
-    The first message that fits is looked at closely: from then on it is known where things stand.
-    Owned by one thread.
+    The first message that fits is examined to find where the numbers are; later ones are read
+    without that. Owned by one thread.
 
-    :param selectors: in the order of the vector
-    :param names: names of the numbers; none: derived from the selectors and the first message
-    :param cursor: tells the point of a trajectory, for selectors with ``[time]``
+    :param selectors: selectors in the order of the vector
+    :param names: names of the numbers; if empty, derived from the selectors and the first message
+    :param cursor: cursor at the point of a trajectory, for selectors with ``[time]``
     """
 
     def __init__(
@@ -110,20 +110,21 @@ class SelectorReader:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the numbers; none before the first message if they are to be derived."""
+        """Names of the numbers; empty before the first message if they are derived from it."""
         return self._names
 
     @property
     def quaternions(self) -> tuple[int, ...]:
-        """Where x, y, z, w of a quaternion begin in the vector; none before the first message."""
+        """Indices of the vector at which quaternions begin; empty before the first message."""
         return self._quaternions
 
     def __call__(self, message: Any) -> Vector:
         """
         Return the numbers of a message as they were published, ``(d,)``.
 
-        :raise ForeignMessageError: if it has none of the names or numbers that are selected
-        :raise VectorError: if one is missing, or a quaternion is no rotation
+        :raise ForeignMessageError: if the message has none of the selected names, or no numbers
+            for them
+        :raise VectorError: if a number is missing, or a quaternion is not a rotation
         """
         try:
             return self._numbers(message)
@@ -138,7 +139,7 @@ class SelectorReader:
         except VectorError:
             raise
         except _MISFITS:
-            # It differs from the first one: look closely, which says what is missing.
+            # The message is laid out unlike the first one: examining it tells what is missing.
             self._parts = ()
             values = self._read_anew(message)
         for offset in self._quaternions:
@@ -164,13 +165,13 @@ class SelectorReader:
     def _look_closely(self, message: Any) -> tuple[Part, ...]:
         shape = message_shape(message)
         leaves = [leaf for one in self._selectors for leaf in expand(one, shape)]
-        # Only types leave lengths open; a message tells them all.
+        # Only types leave lengths open; a message has a length for every array.
         counts = tuple(leaf.count or 0 for leaf in leaves)
         names = self._names or element_names(leaves, counts)
         if sum(counts) != len(names) or not names or (self._counts and counts != self._counts):
             raise _other_counts(leaves, counts, names)
         parts = make_parts(leaves, counts, self._cursor)
-        # Whatever the parts complain of is no reason to hold on to this message's lengths.
+        # Read once before storing the lengths, so that a message that cannot be read sets none.
         for part in parts:
             part(message)
         self._names, self._counts, self._parts = names, counts, parts
@@ -179,10 +180,10 @@ class SelectorReader:
 
     def _no_rotation(self, offset: int, norm: float) -> VectorError:
         names = ', '.join(self._names[offset : offset + 4])
-        hint = 'nobody has set it' if norm == 0.0 else 'it is no rotation'
+        hint = 'its publisher has not set it' if norm == 0.0 else 'it is not a rotation'
         return VectorError(
             f'quaternion {names} has norm {norm:.4g}, 1 ± {_NORM_TOLERANCE} is needed: {hint}; '
-            f'mend its publisher, or select other fields'
+            f'correct the publisher, or select other fields'
         )
 
 
@@ -192,8 +193,9 @@ class TrajectoryReader:
 
     Owned by one thread.
 
-    :param selectors: in the order of the vector; at least one has ``[time]``, all behind one list
-    :param names: names of the numbers; none: derived from the selectors and the first message
+    :param selectors: selectors in the order of the vector; at least one has ``[time]``, which
+        always follows the same list
+    :param names: names of the numbers; if empty, derived from the selectors and the first message
     """
 
     def __init__(self, selectors: Sequence[Selector], names: Sequence[str] = ()) -> None:
@@ -205,21 +207,22 @@ class TrajectoryReader:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the numbers; none before the first message if they are to be derived."""
+        """Names of the numbers; empty before the first message if they are derived from it."""
         return self._reader.names
 
     @property
     def quaternions(self) -> tuple[int, ...]:
-        """Always empty: rotations are not interpolated here."""
+        """Always empty, since rotations are not interpolated."""
         return ()
 
     def __call__(self, message: Any) -> TimedVector:
         """
         Return the trajectory of a message.
 
-        :raise ForeignMessageError: if it has none of the names or numbers that are selected
-        :raise VectorError: if it has no points, its times do not ascend, or a number is missing
-            or cannot be stored
+        :raise ForeignMessageError: if the message has none of the selected names, or no numbers
+            for them
+        :raise VectorError: if the trajectory has no points or its times do not ascend, if a number
+            is missing, or if a quaternion is selected
         """
         try:
             return self._trajectory(message)
@@ -232,13 +235,13 @@ class TrajectoryReader:
         try:
             times_ns = point_times(self._points_of(message), self._where)
         except (AttributeError, TypeError) as error:
-            raise VectorError(f'{self._where}[time]: no trajectory is there: {error}') from error
+            raise VectorError(f'{self._where}[time]: this is not a trajectory: {error}') from error
         values = []
         for self._cursor.place in range(len(times_ns)):
             values.append(self._reader(message))
         if self._reader.quaternions:
             raise VectorError(
-                f'{self._where}[time]: rotations cannot be taken by time; use {self._where}[0]'
+                f'{self._where}[time]: rotations cannot be interpolated; use {self._where}[0]'
             )
         return TimedVector(times_ns, tuple(values))
 

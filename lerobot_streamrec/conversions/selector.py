@@ -12,16 +12,16 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Selectors: which numbers of a message are elements of a vector, in a short language of paths.
+Selectors, which are short paths that choose the numbers of a message for a vector.
 
 ::
 
     pose.position.x                       fields
-    axes[1]   points[-1]                  by number, from the end if negative
-    data[0:6]   data[2:]   data[:]        a part of an array; stands at the end
-    position[elbow]   position["0"]       by name, looked up in the message's list of names
-    transforms[child_frame_id=tool0]      by the value of a field
-    points[time]                          by time: the points of a trajectory
+    axes[1]   points[-1]                  an element by number, from the end if negative
+    data[0:6]   data[2:]   data[:]        a slice of an array, which ends the selector
+    position[elbow]   position["0"]       an element by its name in the message's list of names
+    transforms[child_frame_id=tool0]      an element by the value of one of its fields
+    points[time]                          the points of a trajectory, by time
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from lerobot_streamrec.errors import ConfigError
 
 _FIELD = r'[A-Za-z][A-Za-z0-9_]*'
 _FIELD_AT = re.compile(_FIELD)
-# What can stand between brackets without quotes: neither these signs nor blanks around.
+# Text in brackets that needs no quotes: without these signs, and without blanks around it.
 _BARE = re.compile(r'(?! )[^\[\]"\'=]+(?<! )')
 _BRACKET_AT = re.compile(
     rf"""\[\ *
@@ -76,7 +76,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Elements of an array, as in Python, except that those that are not there are an error."""
+    """Elements of an array, as in Python, except that missing elements are an error."""
 
     start: int | None
     stop: int | None
@@ -88,7 +88,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class ByName:
-    """The element of a list that stands where its name stands in the list of names."""
+    """The element of a list whose name is at the same place in the list of names."""
 
     name: str
 
@@ -99,10 +99,10 @@ class ByName:
 @dataclass(frozen=True, slots=True)
 class ByValue:
     """
-    The element of a list of messages one of whose fields has a value.
+    The element of a list of messages in which a field has a certain value.
 
-    :param field: path of fields, dotted
-    :param value: value as text
+    :param field: dotted path of the field
+    :param value: value of the field as text
     """
 
     field: str
@@ -115,7 +115,7 @@ class ByValue:
 
 @dataclass(frozen=True, slots=True)
 class ByTime:
-    """The points of a trajectory, between which is interpolated."""
+    """The points of a trajectory, which are interpolated by time."""
 
     def __str__(self) -> str:
         return f'[{_TIME}]'
@@ -126,7 +126,7 @@ Steps = tuple[Step, ...]
 
 
 def text_of(steps: Steps) -> str:
-    """Write steps as a selector."""
+    """Return steps as the text of a selector."""
     return ''.join(map(str, steps)).removeprefix('.')
 
 
@@ -135,8 +135,8 @@ class Selector:
     """
     A path into a message.
 
-    :param text: as the user wrote it
-    :param steps: from the message to what is selected
+    :param text: text as the user wrote it
+    :param steps: steps from the message to the selected value
     """
 
     text: str
@@ -144,7 +144,7 @@ class Selector:
 
     @property
     def trajectory(self) -> Steps | None:
-        """The steps to the list whose points are chosen by time, if there is one."""
+        """Steps to the list whose points are chosen by time; None if there is no such list."""
         for place, step in enumerate(self.steps):
             if isinstance(step, ByTime):
                 return self.steps[:place]
@@ -153,10 +153,10 @@ class Selector:
 
 def parse_selectors(parameter: str, texts: Sequence[str]) -> tuple[Selector, ...]:
     """
-    Read the selectors of one vector.
+    Parse the selectors of one vector.
 
-    :param parameter: the setting that they stand in, for the error
-    :raise ConfigError: if one is no selector, or two follow different trajectories
+    :param parameter: name of their setting, for error messages
+    :raise ConfigError: if a text is not a selector, or two of them follow different trajectories
     """
     selectors = tuple(parse_selector(parameter, text) for text in texts)
     followed = {text_of(one.trajectory) for one in selectors if one.trajectory is not None}
@@ -164,7 +164,7 @@ def parse_selectors(parameter: str, texts: Sequence[str]) -> tuple[Selector, ...
         raise ConfigError(
             parameter,
             list(texts),
-            f'[{_TIME}] may stand behind one list only, not behind '
+            f'[{_TIME}] may only follow one list of a vector, not '
             f'{" and ".join(sorted(followed))}',
         )
     return selectors
@@ -172,16 +172,16 @@ def parse_selectors(parameter: str, texts: Sequence[str]) -> tuple[Selector, ...
 
 def parse_selector(parameter: str, text: str) -> Selector:
     """
-    Read a selector.
+    Parse a selector.
 
-    :param parameter: the setting that it stands in, for the error
-    :raise ConfigError: with the character that is wrong, counted from 1
+    :param parameter: name of its setting, for the error message
+    :raise ConfigError: naming the first wrong character, counted from 1
     """
     return _Parser(parameter, text).parse()
 
 
 def _is_plain(text: str) -> bool:
-    # Whether a name means itself without quotes.
+    # A name that looks like a number, a slice or the word time needs quotes.
     meant = text == _TIME or _NUMBER.fullmatch(text) or _SLICE.fullmatch(text)
     return not meant and _BARE.fullmatch(text) is not None
 
@@ -219,7 +219,7 @@ class _Parser:
         if self._text.startswith('[', self._place):
             bracket = _BRACKET_AT.match(self._text, self._place)
             if bracket is None:
-                raise self._error('what begins here is not closed, or cannot be read')
+                raise self._error('this bracket is not closed, or cannot be read')
             self._steps.append(self._bracket_step(bracket))
             self._place = bracket.end()
 
@@ -227,20 +227,20 @@ class _Parser:
         quoted = bracket['double'] if bracket['double'] is not None else bracket['single']
         text: str = bracket['bare'] if quoted is None else quoted
         if not text:
-            raise self._error('nothing stands between the brackets')
+            raise self._error('there is nothing between the brackets')
         if bracket['field'] is not None:
             return ByValue(bracket['field'], text)
         if quoted is not None or _is_plain(text):
             return ByName(text)
         if text == _TIME:
             if not all(isinstance(step, Field) for step in self._steps):
-                raise self._error(f'[{_TIME}] has to be the first of the brackets')
+                raise self._error(f'[{_TIME}] has to be the first bracket')
             return ByTime()
         if _INDEX.fullmatch(text):
             return Index(int(text))
         if ends := _SLICE.fullmatch(text):
             return self._slice(text, *(None if end is None else int(end) for end in ends.groups()))
-        raise self._error(f'{text} is no place in a list; a name is quoted here: ["{text}"]')
+        raise self._error(f'{text} is no place in a list; if it is a name, quote it: ["{text}"]')
 
     def _slice(self, text: str, start: int | None, stop: int | None) -> Slice:
         first = start or 0

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Whether a message of a shared topic is meant for a vector: by the names that it brings."""
+"""The names by which a vector finds out which messages of a shared topic are meant for it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class WantedNames:
     The names by which selectors look up their numbers.
 
     :param selectors: selectors of one vector; those with neither a name nor a value in brackets
-        look up no name
+        do not look anything up
     """
 
     def __init__(self, selectors: Sequence[Selector]) -> None:
@@ -48,10 +48,10 @@ class WantedNames:
 
     def are_absent(self, message: Any) -> bool:
         """
-        Tell whether names are wanted and a message has none of them, or no numbers for them.
+        Return whether names are wanted and a message has none of them, or no numbers for them.
 
-        Several publishers may share a topic, each with joints or frames of its own, or one with
-        positions and another with velocities of the same joints.
+        Several publishers may share a topic: each may publish joints or frames of its own, or one
+        may publish positions and another one velocities of the same joints.
         """
         return bool(self._wanted) and not any(
             _is_there(message, steps, step) for steps, step in self._wanted
@@ -64,7 +64,7 @@ def _first_place(steps: Steps) -> int | None:
 
 
 def _is_there(message: Any, steps: Steps, step: Step) -> bool:
-    """Tell whether the names and values of a step are there, or the message is of another kind."""
+    """Return whether a message has what a step looks up, or is laid out in another way."""
     owners: list[Any] = []
     try:
         for value, taken in _walk(message, (*steps, step)):
@@ -76,7 +76,7 @@ def _is_there(message: Any, steps: Steps, step: Step) -> bool:
         if not len(value):
             return False
     except IndexError:
-        # The list on the way is empty; the names that stand above it count all the same.
+        # A list on the way is empty, but the names above it count all the same.
         pass
     except (AttributeError, TypeError):
         return True
@@ -84,7 +84,7 @@ def _is_there(message: Any, steps: Steps, step: Step) -> bool:
 
 
 def _names_above(owners: Sequence[Any]) -> Sequence[str]:
-    """Return the list of names that stands nearest, as it is chosen for the numbers."""
+    """Return the nearest list of names, by the same rule that readers follow."""
     for owner in reversed(owners):
         for name in NAME_LISTS:
             names = getattr(owner, name, None)
@@ -94,7 +94,7 @@ def _names_above(owners: Sequence[Any]) -> Sequence[str]:
 
 
 def _walk(message: Any, steps: Steps) -> Iterator[tuple[Any, Step]]:
-    """Yield each value on the way together with the step that is taken from it."""
+    """Yield each value along a path together with the step that is taken from it."""
     value = message
     for step in steps:
         yield value, step

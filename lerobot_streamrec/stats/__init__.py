@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Exact, mergeable statistics of vectors and pictures.
+Exact, mergeable statistics of vectors and images.
 
 Nothing here reads a file or needs more than numpy.
 """

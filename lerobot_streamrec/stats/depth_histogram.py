@@ -12,11 +12,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Exact statistics of depth pictures, in the unit of their camera.
+Exact statistics of depth images, in the unit of their camera.
 
-As LeRobot does, invalid pixels are counted, as depth 0: millimetres have no other word for them.
-Of metres, NaN and what is negative are 0 as well, and what is too far is the depth at which the
-video ends; otherwise no mean would be a number.
+As in LeRobot, invalid pixels count as depth 0, which is how images in millimetres mark them. In
+metres, NaN and negative depths count as 0 too, and infinity counts as the largest depth of the
+video; otherwise the mean would not be a number.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _PICTURES_AT_ONCE = 16
 
 class DepthHistogram:
     """
-    Counts of depths of which there are few different ones. Owned by one thread.
+    Counts of depths that have a limited number of levels. Owned by one thread.
 
     :param levels: ``(n,)`` float64, ascending: depth of level 0, 1, ...; by default the 65536
-        millimetres that 16 bits hold
+        millimetre values of 16 bits
     """
 
     def __init__(self, levels: npt.NDArray[np.float64] | None = None) -> None:
@@ -45,7 +45,7 @@ class DepthHistogram:
 
     def push(self, levels: npt.NDArray[np.uint16]) -> None:
         """
-        Count a picture.
+        Count the pixels of an image.
 
         :param levels: ``(h, w)`` uint16, any strides and byte order
         """
@@ -53,15 +53,15 @@ class DepthHistogram:
         self.push_again()
 
     def push_again(self) -> None:
-        """Count the last picture once more, as when a frame is repeated."""
+        """Count the last image once more, for a frame that repeats it."""
         self._counts += self._last
         self._num_pictures += 1
 
     def statistics(self) -> FeatureStatistics:
         """
-        Return the statistics of what was counted.
+        Return the statistics of all counted images.
 
-        :raise ValueError: if nothing was counted
+        :raise ValueError: if no image was counted
         """
         seen = np.flatnonzero(self._counts)
         if not seen.size:
@@ -69,7 +69,7 @@ class DepthHistogram:
         levels, counts = self._levels[seen], self._counts[seen]
         num_pixels = int(counts.sum())
         mean = float(levels @ counts) / num_pixels
-        # Centred on the mean, so that nothing cancels out.
+        # Centred on the mean, since a difference of large sums would lose precision.
         variance = float((levels - mean) ** 2 @ counts) / num_pixels
         extremes = (float(levels.min()), float(levels.max()))
         distribution = Distribution.of_levels(levels, counts)
@@ -80,7 +80,7 @@ class DepthMoments:
     """
     Statistics of depths that may be any number of metres. Owned by one thread.
 
-    :param depth_max: depth that counts for pixels too far to be measured, metres
+    :param depth_max: depth of pixels that are too far to be measured, in metres
     """
 
     def __init__(self, depth_max: float) -> None:
@@ -91,7 +91,7 @@ class DepthMoments:
 
     def push(self, metres: npt.NDArray[np.float32]) -> None:
         """
-        Count a picture.
+        Count the pixels of an image.
 
         :param metres: ``(h, w)`` float32, any strides and byte order; may hold NaN and infinity
         """
@@ -102,7 +102,7 @@ class DepthMoments:
         self._wait(depth)
 
     def push_again(self) -> None:
-        """Count the last picture once more, as when a frame is repeated."""
+        """Count the last image once more, for a frame that repeats it."""
         if self._last is not None:
             self._wait(self._last)
 
@@ -126,9 +126,9 @@ class DepthMoments:
 
     def statistics(self) -> FeatureStatistics:
         """
-        Return the statistics of what was counted.
+        Return the statistics of all counted images.
 
-        :raise ValueError: if nothing was counted
+        :raise ValueError: if no image was counted
         """
         if self._waiting:
             self._flush()
@@ -144,7 +144,7 @@ def _statistics(
     distribution: Distribution,
     num_pictures: int,
 ) -> FeatureStatistics:
-    """Give everything the shape that LeRobot wants, ``(1, 1, 1)``."""
+    """Return statistics in the shape that LeRobot expects, ``(1, 1, 1)``."""
     named = {'min': extremes[0], 'max': extremes[1], 'mean': mean, 'std': variance**0.5}
     values = {name: np.full((1, 1, 1), value) for name, value in named.items()}
     values.update(quantiles_of((distribution,), values))

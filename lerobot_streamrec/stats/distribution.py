@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Counts of values in bins that merge without error, for quantiles of a whole dataset."""
+"""Counts of values in bins that merge exactly, for the quantiles of a whole dataset."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 MAX_SPAN_BINS = 8192
-"""Beyond so many bins between the lowest and the highest, pairs of bins become one."""
+"""Greatest number of bins from the lowest to the highest one; beyond it, pairs are joined."""
 
-# A double holds 53 bits: finer bins would tell apart what cannot be told apart.
+# A double holds 53 bits, so finer bins could not tell more values apart.
 _MANTISSA_BITS = 50
 _FINEST_EXPONENT = -40
 
@@ -32,16 +32,16 @@ _FINEST_EXPONENT = -40
 @dataclass(frozen=True, slots=True, eq=False)
 class Distribution:
     """
-    How many values fell into ``[index * 2**exponent, (index + 1) * 2**exponent)``.
+    The number of values in each bin ``[index * 2**exponent, (index + 1) * 2**exponent)``.
 
-    Bins of a coarser exponent are unions of finer ones, so merging two distributions, in any
-    order and any number of times, gives what counting all values at once would have given. The
-    range is cut into at least half of MAX_SPAN_BINS bins unless the values need no more; whole
-    numbers in a range below MAX_SPAN_BINS are counted exactly.
+    Bins of a coarser exponent are unions of finer ones, so merging distributions, in any order and
+    any number of times, gives the same result as counting all values at once. The range is cut
+    into at least half of MAX_SPAN_BINS bins unless the values need fewer; integers in a range
+    below MAX_SPAN_BINS are counted exactly.
 
-    :param exponent: of the bins' width
-    :param indices: ``(bins,)`` int64, ascending, only bins that are not empty
-    :param counts: ``(bins,)`` int64, positive
+    :param exponent: exponent of the bins' width, to the base 2
+    :param indices: ``(bins,)`` int64, ascending indices of the bins that are not empty
+    :param counts: ``(bins,)`` int64, positive number of values in each of these bins
     """
 
     exponent: int
@@ -51,7 +51,7 @@ class Distribution:
     @classmethod
     def of(cls, values: npt.ArrayLike) -> Distribution:
         """
-        Count values.
+        Return the distribution of values.
 
         :param values: ``(n,)`` finite numbers, n > 0
         """
@@ -64,10 +64,10 @@ class Distribution:
         cls, levels: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]
     ) -> Distribution:
         """
-        Count values of which there are few different ones.
+        Return the distribution of values from the counts of their levels.
 
         :param levels: ``(n,)`` finite numbers, n > 0
-        :param counts: ``(n,)``, how often each was seen; all positive
+        :param counts: ``(n,)`` positive numbers of how often each level was seen
         """
         exponent, bins = _finest_bins(levels)
         return _sum(exponent, bins, counts)._fitted()
@@ -75,15 +75,15 @@ class Distribution:
     @classmethod
     def of_counts(cls, counts: npt.NDArray[np.int64]) -> Distribution:
         """
-        Take over counts of the whole numbers 0, 1, 2, ...
+        Return the distribution of the integers 0, 1, 2, ... from their counts.
 
-        :param counts: ``(n,)``, how often each number was seen; at least one positive
+        :param counts: ``(n,)`` numbers of how often each integer was seen, at least one positive
         """
         indices = np.flatnonzero(counts).astype(np.int64)
         return cls(0, indices, counts[indices].astype(np.int64))
 
     def merged(self, other: Distribution) -> Distribution:
-        """Count the values of both."""
+        """Return the distribution of the values of both."""
         exponent = max(self.exponent, other.exponent)
         pair = (self._coarsened(exponent), other._coarsened(exponent))
         return _sum(
@@ -94,20 +94,20 @@ class Distribution:
 
     @property
     def total(self) -> int:
-        """How many values were counted."""
+        """Number of counted values."""
         return int(self.counts.sum())
 
     @property
     def mean(self) -> float:
-        """Mean of the lower edges of the bins that the values fell into."""
+        """Mean of the lower edges of the values' bins."""
         return math.ldexp(float(self.indices @ self.counts) / self.total, self.exponent)
 
     def times(self, factor: int) -> Distribution:
-        """Count every value so many times."""
+        """Return the distribution in which every value is counted so many times."""
         return self if factor == 1 else replace(self, counts=self.counts * factor)
 
     def quantile(self, fraction: float) -> float:
-        """Return the lower edge of the bin in which the cumulated count reaches a fraction."""
+        """Return the lower edge of the bin in which the cumulative count reaches a fraction."""
         cumulated = np.cumsum(self.counts)
         at = int(np.searchsorted(cumulated, fraction * cumulated[-1], side='left'))
         return math.ldexp(float(self.indices[at]), self.exponent)
@@ -124,7 +124,7 @@ class Distribution:
     def _coarsened(self, exponent: int) -> Distribution:
         if exponent == self.exponent:
             return self
-        # A shift to the right rounds down, below zero as well: bins stay nested.
+        # A right shift rounds down for negative indices too, so bins stay nested.
         return _sum(exponent, self.indices >> (exponent - self.exponent), self.counts)
 
 
@@ -140,7 +140,7 @@ def _finest_bins(values: npt.NDArray[np.float64]) -> tuple[int, npt.NDArray[np.i
 def _sum(
     exponent: int, indices: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]
 ) -> Distribution:
-    """Add up the counts of equal indices, which may stand in any order."""
+    """Return a distribution with the counts of equal indices added up; the order is free."""
     unique, place = np.unique(indices, return_inverse=True)
     sums = np.zeros(len(unique), dtype=np.int64)
     np.add.at(sums, place, counts)

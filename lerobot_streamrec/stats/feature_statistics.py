@@ -12,17 +12,18 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Statistics of one feature, as LeRobot names them, and how those of episodes add up.
+Statistics of one feature under LeRobot's names, and the merging of statistics of episodes.
 
-Format: min, max, mean, std (population), count, q01, q10, q50, q90, q99. Moments and extremes
-merge exactly. Quantiles do where both sides know their distribution; otherwise they are the mean
-weighted by rows, which is all that can be had from a dataset that others began. Datasets that were
-converted from an older format have none: then there are none for the sum either.
+The names are min, max, mean, std (of the population), count, q01, q10, q50, q90 and q99. Moments
+and extremes merge exactly. Quantiles merge exactly if both sides know their distribution;
+otherwise the merged ones are the mean weighted by rows, which is the best that a dataset of
+another writer allows. Datasets converted from an older format have no quantiles, and then neither
+does the result.
 
-The weight of an episode is its number of rows, which are the frames of each camera. ``count``
-cannot be that weight: LeRobot's default writer counts the frames of a camera that it sampled, and
-its streaming writer counts pixels. But LeRobot itself weights by ``count`` when it appends or
-merges, so that one dataset must count in one unit.
+The weight of an episode is its number of rows, which is also the number of frames of each camera.
+``count`` cannot be the weight: LeRobot's default writer counts the frames of a camera that it
+sampled, and its streaming writer counts pixels. LeRobot itself weights by ``count`` when it
+appends or merges, so a dataset must count in a single unit.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ import numpy as np
 import numpy.typing as npt
 
 QUANTILES = {'q01': 0.01, 'q10': 0.10, 'q50': 0.50, 'q90': 0.90, 'q99': 0.99}
-# The least share of all values at a quantile or beyond it, on the side away from the mean.
+# Least share of all values that are at a quantile or beyond it, on the side away from the mean.
 _LEAST_SHARES = (
     ('q01', 0.01, -1),
     ('q10', 0.09, -1),
@@ -46,12 +47,12 @@ _LEAST_SHARES = (
     ('q90', 0.09, 1),
     ('q99', 0.01, 1),
 )
-# Quantiles are edges of bins.
+# Quantiles are edges of bins, so a bound that is computed from them needs some slack.
 _DEVIATION_SLACK = 0.9
 MOMENTS = ('min', 'max', 'mean', 'std')
 STATISTICS = (*MOMENTS, 'count', *QUANTILES)
 REQUIRED = (*MOMENTS, 'count')
-"""Statistics that every writer states; those of older formats know no quantiles."""
+"""Statistics that every writer stores; older formats have no quantiles."""
 
 Array = npt.NDArray[np.float64]
 
@@ -61,12 +62,13 @@ class FeatureStatistics:
     """
     Statistics of one feature over some rows.
 
-    :param values: per name in ``STATISTICS`` except count: ``(d,)`` for a vector,
-        ``(channels, 1, 1)`` for a camera, float64; all quantiles are there, or none
-    :param num_rows: rows of a vector, frames of a camera: the weight of these statistics
-    :param distributions: one per element or channel; None if not known
+    :param values: for each name in ``STATISTICS`` except count, float64 ``(d,)`` for a vector or
+        ``(channels, 1, 1)`` for a camera; with all quantiles, or none
+    :param num_rows: number of rows of a vector or frames of a camera, which is the weight
+    :param distributions: one per element or channel; None if unknown
     :param scale: size of one unit of the distributions in ``values``
-    :param stated_count: ``count`` as the dataset states it, in a unit of its writer; None: rows
+    :param stated_count: ``count`` as the dataset states it, in its writer's unit; None if it
+        counts rows
     """
 
     values: Mapping[str, Array]
@@ -77,26 +79,26 @@ class FeatureStatistics:
 
     @property
     def count(self) -> int:
-        """The ``count`` that the dataset states; never a weight of ours."""
+        """The ``count`` for the dataset, which is never used as a weight here."""
         return self.num_rows if self.stated_count is None else self.stated_count
 
     @property
     def counts_pixels(self) -> bool:
-        """Whether ``count`` is in pixels: no writer samples more frames than there are."""
+        """True if ``count`` is in pixels, since no writer samples more frames than there are."""
         return self.count > self.num_rows
 
     @property
     def is_of_pictures(self) -> bool:
-        """Whether these are statistics of a camera."""
+        """True if these are statistics of a camera."""
         return self.values['mean'].ndim == 3
 
     @property
     def has_possible_deviation(self) -> bool:
         """
-        Whether the quantiles allow for so small a standard deviation.
+        True if the quantiles are possible with so small a standard deviation.
 
-        LeRobot 0.4 squared pixels in 8 bits, so that it stored 0 for nearly all pictures. Only of
-        one episode: quantiles of a dataset may be means of others.
+        LeRobot 0.4 squared pixels in 8 bits, and so stored 0 for nearly all images. This is only
+        valid for one episode, since the quantiles of a dataset may be means of other quantiles.
         """
         mean = self.values['mean']
         least = sum(
@@ -106,7 +108,7 @@ class FeatureStatistics:
         return bool(np.all(self.values['std'] >= _DEVIATION_SLACK * np.sqrt(least) - 1e-6))
 
     def as_lists(self) -> dict[str, list[object]]:
-        """Return nested lists as they stand in meta/stats.json."""
+        """Return nested lists in the form of meta/stats.json."""
         lists = {name: self.values[name].tolist() for name in STATISTICS if name in self.values}
         return {**lists, 'count': [self.count]}
 
@@ -119,11 +121,11 @@ class FeatureStatistics:
         scale: float = 1.0,
     ) -> FeatureStatistics:
         """
-        Take over what ``as_lists`` returned.
+        Return the statistics in lists of the form that ``as_lists`` returns.
 
-        :param num_rows: rows of the episode or dataset that these are the statistics of
+        :param num_rows: number of rows of the episode or dataset
         :raise KeyError: if a statistic other than the quantiles is missing
-        :raise ValueError: if they cannot be statistics, saying why
+        :raise ValueError: if the values cannot be statistics, with the reason
         """
         try:
             quantiles = QUANTILES if all(name in lists for name in QUANTILES) else ()
@@ -139,14 +141,14 @@ class FeatureStatistics:
         if len({one.shape for one in values.values()}) > 1:
             raise ValueError('they have different shapes')
         found = cls(values, num_rows, distributions, scale, int(counts[0]))
-        # All writers count rows for features that are not cameras.
+        # All writers count rows, except for cameras.
         return found if found.is_of_pictures else replace(found, stated_count=None)
 
     def counted_like(self, others: FeatureStatistics | None) -> FeatureStatistics:
         """
-        Return the same with a ``count`` in the unit of the dataset that it is added to.
+        Return the same statistics with a ``count`` in the unit of the dataset they are added to.
 
-        :param others: statistics of that dataset; None if it has none, and rows are counted
+        :param others: statistics of that dataset; None if it has none, so that rows are counted
         """
         if others is None or others.count == others.num_rows:
             return replace(self, stated_count=None)
@@ -155,24 +157,24 @@ class FeatureStatistics:
         )
 
     def counting_rows(self) -> FeatureStatistics:
-        """Return the same with rows for ``count`` where that is in pixels."""
+        """Return the same statistics with ``count`` in rows if it is in pixels."""
         return replace(self, stated_count=None) if self.counts_pixels else self
 
     @property
     def has_quantiles(self) -> bool:
-        """Whether it has all quantiles; those of older formats have none."""
+        """True if all quantiles are there; statistics in older formats have none."""
         return all(name in self.values for name in QUANTILES)
 
     def with_quantiles_of(self, other: FeatureStatistics) -> FeatureStatistics:
-        """Return the same with the quantiles of others of the same rows, if it has none."""
+        """Return the same, with missing quantiles taken from other statistics of the same rows."""
         quantiles = {name: other.values[name] for name in QUANTILES if name in other.values}
         return replace(self, values={**quantiles, **self.values})
 
     def merged(self, other: FeatureStatistics) -> FeatureStatistics:
         """
-        Return the statistics of the rows of both, each weighted by the number of its rows.
+        Return the statistics of the rows of both, each weighted by its number of rows.
 
-        The ``count`` is in pixels if both sides have as many for a row, otherwise in frames.
+        The ``count`` is in pixels if both sides count equally many per row, otherwise in frames.
         """
         num_rows = self.num_rows + other.num_rows
         weights = (self.num_rows / num_rows, other.num_rows / num_rows)
@@ -208,7 +210,7 @@ class FeatureStatistics:
     def _merged_distributions(self, other: FeatureStatistics) -> tuple[Distribution, ...] | None:
         if self.distributions is None or other.distributions is None:
             return None
-        # Pictures must not weigh more because more of their pixels were counted.
+        # Images must not weigh more because more of their pixels were counted.
         ratio = self._values_per_row(self.distributions) / other._values_per_row(
             other.distributions
         )
@@ -225,11 +227,11 @@ def quantiles_of(
     distributions: tuple[Distribution, ...], extremes: Mapping[str, Array], scale: float = 1.0
 ) -> dict[str, Array]:
     """
-    Read the five quantiles off distributions, never outside the extremes.
+    Return the five quantiles of distributions, limited to the extremes.
 
     :param distributions: one per element or channel
-    :param extremes: min and max, whose shape the quantiles take
-    :param scale: size of one unit of the distribution
+    :param extremes: min and max, which also give the shape of the quantiles
+    :param scale: size of one unit of the distributions
     """
     low, high = extremes['min'], extremes['max']
     return {
@@ -244,7 +246,7 @@ def quantiles_of(
 
 def vector_statistics(rows: npt.ArrayLike) -> FeatureStatistics:
     """
-    Compute the statistics of a vector feature exactly.
+    Return the exact statistics of a vector feature.
 
     :param rows: ``(n, d)`` or ``(n,)`` finite numbers or bools, n > 0
     """

@@ -12,12 +12,12 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Exact statistics of a camera's pictures from one histogram of integers per channel.
+Exact statistics of a camera's images from one histogram of integers per channel.
 
 LeRobot adds up squares in single precision and loses up to several per cent over long episodes.
-Here every value is counted, so that min, max, mean, std and quantiles are exact for the pixels
-looked at, however many there are. Which pixels: those of LeRobot's own streaming recorder (every
-frame, every n-th pixel in both directions).
+Here every value is counted, so min, max, mean, std and quantiles are exact for the sampled pixels,
+however many there are. The sampled pixels are those of LeRobot's own streaming recorder: every
+n-th pixel in both directions of every frame.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _TARGET_PIXELS = 150
 
 
 def lattice_stride(height: int, width: int) -> int:
-    """Return every how many-th pixel LeRobot looks at, in both directions."""
+    """Return the step between the pixels that LeRobot samples, in both directions."""
     if max(height, width) < _FULL_BELOW_PIXELS:
         return 1
     return max(1, (width if width > height else height) // _TARGET_PIXELS)
@@ -43,9 +43,9 @@ def lattice_stride(height: int, width: int) -> int:
 
 class ImageHistogram:
     """
-    Counts of the levels 0..255 per channel. Owned by one thread.
+    Counts of the levels 0 to 255 per channel. Owned by one thread.
 
-    :param num_channels: 3 for RGB
+    :param num_channels: number of channels, 3 for RGB
     """
 
     def __init__(self, num_channels: int = 3) -> None:
@@ -55,7 +55,7 @@ class ImageHistogram:
 
     def push(self, pixels: npt.NDArray[np.uint8]) -> None:
         """
-        Count a picture.
+        Count the pixels of an image.
 
         :param pixels: ``(h, w, channels)`` uint8, any strides
         """
@@ -64,22 +64,22 @@ class ImageHistogram:
         self.push_again()
 
     def push_again(self) -> None:
-        """Count the last picture once more, as when a frame is repeated."""
+        """Count the last image once more, for a frame that repeats it."""
         self._counts += self._last
         self._num_pictures += 1
 
     def statistics(self) -> FeatureStatistics:
         """
-        Return the statistics of what was counted, scaled to 0..1.
+        Return the statistics of all counted images, scaled to 0 to 1.
 
-        :raise ValueError: if nothing was counted
+        :raise ValueError: if no image was counted
         """
         num_pixels = int(self._counts[0].sum())
         if not num_pixels:
             raise ValueError('no picture was counted')
         levels = np.arange(LEVELS, dtype=np.float64)
         mean = self._counts @ levels / num_pixels
-        # Centred on the mean, so that nothing cancels out.
+        # Centred on the mean, since a difference of large sums would lose precision.
         variance = ((levels - mean[:, None]) ** 2 * self._counts).sum(axis=1) / num_pixels
         seen = [np.flatnonzero(counts) for counts in self._counts]
         values = {
@@ -94,5 +94,5 @@ class ImageHistogram:
 
 
 def _per_channel(levels: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Scale to 0..1 and give the shape that LeRobot wants, ``(channels, 1, 1)``."""
+    """Return values scaled to 0 to 1, in the shape that LeRobot expects, ``(channels, 1, 1)``."""
     return (np.asarray(levels, dtype=np.float64) * SCALE).reshape(-1, 1, 1)

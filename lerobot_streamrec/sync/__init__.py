@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Time in integer nanoseconds: grids, sample buffers, gaps and lags.
+Timing in integer nanoseconds: grids, sample buffers, gaps and lags.
 
-Everything here is pure: no clock is read, and there are no files and no threads.
+Everything here is pure: it reads no clock, and uses no files and no threads.
 """

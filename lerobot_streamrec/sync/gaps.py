@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How many samples a periodic stream should have brought and did not, told from its stamps."""
+"""The number of samples that are missing from a periodic stream, judged by its stamps."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from statistics import median_low
 
 _STAMPS_KEPT = 33
 _STAMPS_NEEDED = 9
-# Of so many intervals together: jitter between neighbours cancels out.
+# The period is measured over this many intervals, in which the jitter of neighbours cancels out.
 _SPAN = 4
 _UPDATE_EVERY = 8
 
-# A gap that is made good within so many samples was no gap but a late stamp.
+# A gap that is filled within this many samples was only a late stamp.
 _PATIENCE = 3
 _DRIFT_SHARE = 8
 
 
 class GapCounter:
     """
-    Learns a stream's period and counts the samples missing in it.
+    Learns a stream's period and counts the samples that are missing.
 
-    The period is the median over spans of a few intervals, so that neither jitter nor a few gaps
-    move it. Samples are put on a grid of that period which follows them slowly: a stamp that is
-    late by more than half a period leaves a place empty, and the next one, if it comes early,
-    fills it, as does one that comes after its successor. Owned by one thread.
+    The period is the median over spans of a few intervals, so neither jitter nor a few gaps move
+    it. Samples are put on a grid of that period, which follows them slowly. A stamp that is late
+    by more than half a period leaves a place empty. The next stamp fills it if it is early, and so
+    does a sample that arrives after its successor. Owned by one thread.
     """
 
     def __init__(self) -> None:
@@ -51,21 +51,21 @@ class GapCounter:
 
     @property
     def num_missing(self) -> int:
-        """Samples missing since the beginning."""
+        """Number of samples missing since the beginning."""
         return self._num_missing
 
     @property
     def period_ns(self) -> int | None:
-        """The stream's period; None until enough samples were seen."""
+        """The stream's period in nanoseconds; None until there were enough samples."""
         return self._period_ns
 
     @property
     def rate_hz(self) -> float:
-        """Samples per second; 0 until enough samples were seen."""
+        """Samples per second; 0 until there were enough samples."""
         return 1e9 / self._period_ns if self._period_ns else 0.0
 
     def push(self, stamp_ns: int) -> None:
-        """Take note of a sample. One that comes after a later one can only fill a gap."""
+        """Count a sample; one that is older than the newest one can only fill a gap."""
         if self._stamps_ns and stamp_ns <= self._stamps_ns[-1]:
             if self._num_open and stamp_ns not in self._stamps_ns:
                 self._fill()
@@ -105,13 +105,13 @@ class GapCounter:
         self._num_open -= 1
 
     def resume(self) -> None:
-        """Go on at the next stamp, wherever it is; the period and the counts stay."""
+        """Continue from the next stamp, wherever it is; the period and the count stay."""
         self._stamps_ns.clear()
         self._num_open = 0
         self._is_resuming = True
 
     def clear(self) -> None:
-        """Forget the last stamp, as when the clock jumped back; the counts stay."""
+        """Forget the stamps and the period, as after a jump of the clock; the count stays."""
         self._stamps_ns.clear()
         self._period_ns = None
         self._num_open = 0

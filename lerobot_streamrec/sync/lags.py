@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How long after their stamps a stream's messages arrive, told by a clock that never jumps."""
+"""The lags of a stream's arrivals behind its stamps, measured by a clock that never jumps."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from lerobot_streamrec.sync.row_clock import NS_PER_S
 
 _BUCKET_NS = NS_PER_S // 2
 _NUM_BUCKETS = 10
-# An expectation comes from the last ones alone: simulated time changes its pace.
+# Only these newest buckets give an expectation, since simulated time changes its pace.
 _NUM_RECENT = 4
 MIN_MESSAGES = 3
-"""Fewer do not tell how a clock stands: any of them may be late."""
+"""Fewer messages do not tell the offset of a clock, since each of them may be late."""
 _MAX_DRIFT_NS = NS_PER_S // 10
-# The least lag of a minute tells the end of a long delay from a clock that was set.
+# The least lag of a minute distinguishes the end of a long delay from a clock that was set.
 _LONG_BUCKET_NS = 10 * NS_PER_S
 _NUM_LONG_BUCKETS = 6
 _LATENESS_S = 10
-# A pace that is so near to that of the steady clock counts as equal.
+# A pace that differs less than this from the steady clock's counts as equal.
 _SAME_PACE = 0.1
 
 
@@ -47,9 +47,10 @@ class _Bucket:
 
 def _append(buckets: deque[_Bucket], new: _Bucket, length_ns: int) -> None:
     """
-    Add a bucket, and drop those that began before the time which all buckets together cover.
+    Add a bucket, and drop those that are too old for the time that all buckets cover together.
 
-    Without a new message the old ones stay: they tell how a rare stream's clock stands.
+    Old buckets stay until there is a new message, since they tell the clock offset of a stream
+    that rarely publishes.
     """
     assert buckets.maxlen is not None
     while buckets and buckets[0].begin_ns < new.begin_ns - buckets.maxlen * length_ns:
@@ -61,24 +62,24 @@ class LagWindow:
     """
     The least lags of the last seconds, in buckets. Owned by one thread.
 
-    A lag is the arrival by the steady clock minus the stamp. Only differences of lags mean
-    something: between streams, and between now and before. A busy machine and a slow network make
-    lags longer and never shorter, so that the least one tells how the clocks stand.
+    A lag is the arrival by the steady clock minus the stamp. Only differences between lags have a
+    meaning: between streams, and between now and earlier. A busy machine or a slow network makes
+    lags longer and never shorter, so the least lag tells the offset of the clocks.
     """
 
     def __init__(self) -> None:
         self._buckets: deque[_Bucket] = deque(maxlen=_NUM_BUCKETS)
         self._drift = 0.0
         self._recent_ns: int | None = None
-        """Least lag of the recent buckets; None before there was a message."""
+        """Least lag of the recent buckets; None before the first message."""
         self._long: deque[_Bucket] = deque(maxlen=_NUM_LONG_BUCKETS)
 
     def push(self, stamp_ns: int, now_ns: int) -> None:
         """
-        Take note of a message.
+        Add a message.
 
-        :param stamp_ns: its instant
-        :param now_ns: its arrival, steady clock
+        :param stamp_ns: stamp of the message
+        :param now_ns: its arrival by the steady clock
         """
         lag_ns = now_ns - stamp_ns
         last = self._buckets[-1] if self._buckets else None
@@ -103,7 +104,7 @@ class LagWindow:
             last.least_ns = lag_ns
 
     def move(self, stamps_by_ns: int) -> None:
-        """Take all stamps so far for later ones, by so much."""
+        """Shift all stamps so far to later ones, as after the stream's clock was set."""
         for bucket in (*self._buckets, *self._long):
             bucket.least_ns -= stamps_by_ns
         self._look_at_recent()
@@ -123,15 +124,15 @@ class LagWindow:
 
     def expected_stamp_ns(self, now_ns: int) -> int | None:
         """
-        Return the stamp of a message that arrives now as early as messages do.
+        Return the stamp of a message that would arrive now with the least lag.
 
-        :param now_ns: steady clock
-        :return: None before there was a message
+        :param now_ns: time of the steady clock
+        :return: stamp in nanoseconds; None before the first message
         """
         if self._recent_ns is None:
             return None
         if not self._drift:
-            # Lags do not grow: the least one has not changed since the last message.
+            # Without a drift, the least lag has not changed since the last message.
             return now_ns - self._recent_ns
         return now_ns - min(
             one.least_ns + round(self._drift * (now_ns - one.least_at_ns))
@@ -142,12 +143,12 @@ class LagWindow:
         """
         Return how much later a stamp is than expected.
 
-        After a long delay, messages may be ahead of the last seconds and only as early as they
-        were before: that is no difference.
+        After a long delay, messages may be earlier than those of the last seconds, but only as
+        early as messages were before the delay; this counts as no difference.
 
         :param stamp_ns: stamp of a message
-        :param now_ns: its arrival, steady clock
-        :return: negative if it is earlier; None before there was a message
+        :param now_ns: its arrival by the steady clock
+        :return: nanoseconds, negative if the stamp is earlier; None before the first message
         """
         expected_ns = self.expected_stamp_ns(now_ns)
         if expected_ns is None:
@@ -159,7 +160,7 @@ class LagWindow:
         return min(off_ns, max(0, stamp_ns - (now_ns - least_ns)))
 
     def _measure_drift(self) -> float:
-        """Return by how much lags grow in a second: simulated time has a pace of its own."""
+        """Return the growth of lags per time, which simulated time with its own pace causes."""
         slopes = [
             (after.least_ns - before.least_ns) / (after.least_at_ns - before.least_at_ns)
             for before, after in pairwise(self._buckets)
@@ -169,24 +170,24 @@ class LagWindow:
 
     @property
     def least_ns(self) -> int | None:
-        """The least lag of the last seconds, though it may be that of one message; None: none."""
+        """Least lag of the last seconds, perhaps of a single message; None without messages."""
         return min((one.least_ns for one in self._buckets), default=None)
 
     @property
     def num_messages(self) -> int:
-        """Messages of the last seconds."""
+        """Number of messages in the last seconds."""
         return sum(one.num_messages for one in self._buckets)
 
     @property
     def is_short(self) -> bool:
-        """Whether there are too few messages, or too little time, to tell a clock's pace."""
+        """True if there are too few messages, or too little time, to judge a clock's pace."""
         return self.num_messages < MIN_MESSAGES or len(self._buckets) < 2
 
     def steady_ns(self) -> int | None:
         """
-        Return the least lag of the last seconds if it is one, and not one after the other.
+        Return the least lag of the last seconds if it is steady.
 
-        :return: None if there are too few messages, or the clocks have not the same pace
+        :return: nanoseconds; None if there are too few messages, or if the clocks differ in pace
         """
         if self.is_short:
             return None
@@ -199,21 +200,22 @@ class LagWindow:
 
 class Lateness:
     """
-    How far behind the newest stamp of all streams a stream's samples were, at most.
+    The most that a stream's samples were behind the newest stamp of all streams.
 
-    One that came late on a busy machine a few seconds ago may do so again. Owned by one thread.
+    A stream that was late on a busy machine a few seconds ago may be late again. Owned by one
+    thread.
     """
 
     def __init__(self) -> None:
-        # The beginning of each second with samples, and the most of it.
+        # The beginning of each second with samples, and the greatest delay in it.
         self._seconds: deque[tuple[int, int]] = deque(maxlen=_LATENESS_S)
 
     def push(self, behind_ns: int, now_ns: int) -> None:
         """
-        Take note of a sample.
+        Add a sample.
 
-        :param behind_ns: how far behind its stamp was when it came; less than 0: ahead
-        :param now_ns: its arrival, steady clock
+        :param behind_ns: how far its stamp was behind on arrival; negative if it was ahead
+        :param now_ns: its arrival by the steady clock
         """
         begin_ns, most_ns = self._seconds[-1] if self._seconds else (now_ns - NS_PER_S, 0)
         if now_ns >= begin_ns + NS_PER_S:
@@ -223,7 +225,7 @@ class Lateness:
 
     @property
     def most_ns(self) -> int:
-        """The most of the last ten seconds with samples; 0 before there was one."""
+        """Greatest delay in the last ten seconds with samples; 0 before the first sample."""
         return max((most_ns for _, most_ns in self._seconds), default=0)
 
     def clear(self) -> None:

@@ -12,12 +12,12 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-When rows are: a grid whose phase is far from all cameras, or the pictures of one camera.
+The instants of rows, on a grid away from the phases of all cameras or at one camera's frames.
 
-A row shows the newest picture at or before its instant. If that instant falls where a camera's
-pictures arrive, jitter of a millisecond decides whether a picture is seen twice and the next one
-never. So row 0 goes as far from all pictures as the cameras' phases allow: half a period after
-the picture for one camera, in the middle of the widest gap for several.
+A row shows the newest frame at or before its instant. If that instant falls where a camera's
+frames arrive, a jitter of one millisecond decides whether a frame is shown twice and the next one
+never. Row 0 is therefore as far from all frames as the cameras' phases allow: half a period after
+the frame of a single camera, or in the middle of the widest gap between those of several.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from typing import Protocol
 
 
 class Policy(Enum):
-    """What stands in a row whose instant lies between two samples."""
+    """The value of a row whose instant lies between two samples."""
 
     HOLD = 'hold'
-    """The newest at or before the instant: what a policy sees when it runs."""
+    """The newest sample at or before the instant, which is what a running policy sees."""
     NEAREST = 'nearest'
-    """The one whose stamp is nearest, though it may be later; of two, the earlier."""
+    """The sample with the nearest stamp, which may be later; of two, the earlier one."""
     INTERPOLATE = 'interpolate'
-    """Numbers on the straight line between the two; orientations on the shortest arc."""
+    """Numbers on the line between both samples, and orientations on the shortest arc."""
 
 
 POLICIES = tuple(policy.value for policy in Policy)
@@ -48,12 +48,12 @@ NS_PER_S = 1_000_000_000
 @dataclass(frozen=True, slots=True)
 class Grid:
     """
-    Row k is the instant ``start_ns + k / fps``, rounded down to a nanosecond.
+    A grid on which row k has the instant ``start_ns + k / fps``, rounded down to a nanosecond.
 
-    Every instant is computed from k alone, so that no error adds up over an episode.
+    Every instant is computed from k alone, so errors do not add up over an episode.
 
-    :param start_ns: instant of row 0, in the streams' own time, in nanoseconds
-    :param fps: rows per second, a positive whole number
+    :param start_ns: instant of row 0 in the time of the streams, in nanoseconds
+    :param fps: rows per second, a positive integer
     """
 
     start_ns: int
@@ -64,7 +64,7 @@ class Grid:
         return self.start_ns + row * NS_PER_S // self.fps
 
     def num_rows_until(self, stamp_ns: int) -> int:
-        """Count the rows whose instant is at or before a stamp."""
+        """Return the number of rows whose instant is at or before a stamp."""
         if stamp_ns < self.start_ns:
             return 0
         # The last row is the largest k with k * 1e9 // fps <= elapsed.
@@ -74,10 +74,11 @@ class Grid:
 
 def locked_start_ns(not_before_ns: int, picture_stamps_ns: Iterable[int], fps: int) -> int:
     """
-    Choose the instant of row 0.
+    Return the instant of row 0 that is farthest from the phases of all cameras.
 
-    :param not_before_ns: the earliest instant allowed
-    :param picture_stamps_ns: recent stamps of all cameras, any order; none: no phase to keep
+    :param not_before_ns: earliest allowed instant, in nanoseconds
+    :param picture_stamps_ns: recent stamps of all cameras in any order; if empty, the earliest
+        instant is returned
     :param fps: rows per second
     :return: instant in nanoseconds, less than one period after ``not_before_ns``
     """
@@ -92,31 +93,31 @@ def locked_start_ns(not_before_ns: int, picture_stamps_ns: Iterable[int], fps: i
 
 
 class RowClock(Protocol):
-    """Tells one row's instant after the other. Owned by one thread."""
+    """Returns the instants of rows one after the other. Owned by one thread."""
 
     @property
     def start_ns(self) -> int:
-        """Instant of row 0; as near as it is known before there is a row."""
+        """Instant of row 0; an estimate before there is a row."""
 
     def next_ns(self, given_up_ns: int) -> int | None:
         """
         Return the instant of the next row; None if it is not known yet.
 
-        :param given_up_ns: nothing is waited for that is older
+        :param given_up_ns: instant before which no more samples are waited for
         """
 
     def advance(self) -> None:
-        """Go on to the row after the one that ``next_ns`` told."""
+        """Advance past the row whose instant ``next_ns`` returned."""
 
     def continued(self) -> RowClock:
-        """Return a clock of another episode, whose row 0 is the row that comes next here."""
+        """Return a clock for another episode whose row 0 is the next row of this clock."""
 
 
 class FreeClock:
     """
-    Rows at ``start_ns + k / fps``, whatever the streams do.
+    A clock with rows at ``start_ns + k / fps``, whatever the streams do.
 
-    :param grid: the instants
+    :param grid: grid of the instants
     """
 
     def __init__(self, grid: Grid) -> None:
@@ -133,11 +134,11 @@ class FreeClock:
         return self._grid.stamp_ns(self._row)
 
     def advance(self) -> None:
-        """Go on to the next row."""
+        """Advance to the next row."""
         self._row += 1
 
     def continued(self) -> FreeClock:
-        """Return a clock of another episode, whose row 0 is the row that comes next here."""
+        """Return a clock for another episode whose row 0 is the next row of this clock."""
         return FreeClock(Grid(self._grid.stamp_ns(self._row), self._grid.fps))
 
 
@@ -146,22 +147,23 @@ class Stamps(Protocol):
 
     @property
     def newest_ns(self) -> int | None:
-        """Stamp of the newest sample."""
+        """Stamp of the newest sample; None without samples."""
 
     def nearest_ns(self, stamp_ns: int) -> int | None:
-        """Return the stamp that is nearest to an instant."""
+        """Return the stamp nearest to an instant; None without samples."""
 
 
 class FollowingClock:
     """
-    Rows at a camera's stamps, so that each of its pictures is one row, however it jitters.
+    A clock with rows at a camera's stamps, so that each frame becomes one row despite jitter.
 
-    A row is expected one period after the one before. It stands at the picture nearest to that, if
-    one is less than half a period away; otherwise, as when a picture is missing, where it is
-    expected. Pictures between rows, as of a camera that is faster than the rows, are left out.
+    A row is expected one period after the row before. It is placed at the frame nearest to that
+    instant if one is less than half a period away, and otherwise at the expected instant, as when
+    a frame is missing. Frames between rows, as from a camera that is faster than the rows, are
+    left out.
 
     :param stamps: recent stamps of the camera
-    :param not_before_ns: no row is earlier
+    :param not_before_ns: earliest instant of a row, in nanoseconds
     :param fps: rows per second
     """
 
@@ -171,7 +173,7 @@ class FollowingClock:
         self._fps = fps
         self._period_ns = NS_PER_S // fps
         nearest_ns = stamps.nearest_ns(not_before_ns)
-        # As if the picture that is nearest to the begin stood in the row before row 0.
+        # The frame nearest to the beginning is treated as the row before row 0.
         self._last_ns = not_before_ns if nearest_ns is None else nearest_ns
         if self._last_ns >= not_before_ns:
             self._last_ns -= self._period_ns
@@ -180,16 +182,17 @@ class FollowingClock:
 
     @property
     def start_ns(self) -> int:
-        """Instant of row 0; until there is a row, the earliest that is possible."""
+        """Instant of row 0; until there is a row, the earliest possible one."""
         return self._not_before_ns if self._start_ns is None else self._start_ns
 
     def next_ns(self, given_up_ns: int) -> int | None:
         """
         Return the instant of the next row.
 
-        :param given_up_ns: if the camera has not passed the expected instant, but this has, the
-            row stands where it is expected
-        :return: None if a picture nearer to the expected instant may still come
+        :param given_up_ns: once this instant reaches the expected one, the row no longer waits for
+            the camera
+        :return: instant in nanoseconds; None if a frame nearer to the expected instant may still
+            come
         """
         newest_ns = self._stamps.newest_ns
         known_ns = given_up_ns if newest_ns is None else max(newest_ns, given_up_ns)
@@ -207,13 +210,13 @@ class FollowingClock:
         return nearest_ns
 
     def advance(self) -> None:
-        """Go on to the next row."""
+        """Advance to the next row."""
         self._last_ns = self._next_ns
         if self._start_ns is None:
             self._start_ns = self._last_ns
 
     def continued(self) -> FollowingClock:
-        """Return a clock of another episode, whose row 0 is the row that comes next here."""
+        """Return a clock for another episode whose row 0 is the next row of this clock."""
         clock = FollowingClock(self._stamps, self._last_ns + 1, self._fps)
         clock._last_ns = clock._next_ns = self._last_ns
         return clock
@@ -221,11 +224,11 @@ class FollowingClock:
 
 class WaitingClock:
     """
-    Leaves the first rows of another clock out, until one is fit to be row 0.
+    A clock that skips the first rows of another clock until one is fit to be row 0.
 
-    :param clock: tells the instants
-    :param is_fit: tells if an instant may be that of row 0
-    :param max_left_out: so many rows are left out at the most
+    :param clock: clock that gives the instants
+    :param is_fit: function that returns True if row 0 may be at an instant
+    :param max_left_out: greatest number of rows to skip
     """
 
     def __init__(
@@ -239,7 +242,7 @@ class WaitingClock:
 
     @property
     def start_ns(self) -> int:
-        """Instant of row 0; until there is a row, the earliest that is possible."""
+        """Instant of row 0; until there is a row, the earliest possible one."""
         return self._clock.start_ns if self._start_ns is None else self._start_ns
 
     def next_ns(self, given_up_ns: int) -> int | None:
@@ -253,7 +256,7 @@ class WaitingClock:
         return instant_ns
 
     def advance(self) -> None:
-        """Go on to the row after the one that ``next_ns`` told."""
+        """Advance past the row whose instant ``next_ns`` returned."""
         self._clock.advance()
         self._num_to_leave_out = 0
         if self._start_ns is None:
@@ -261,8 +264,8 @@ class WaitingClock:
 
     def continued(self) -> RowClock:
         """
-        Return a clock of another episode, whose row 0 is the row that comes next here.
+        Return a clock for another episode whose row 0 is the next row of this clock.
 
-        It leaves no row out: no row may be lost between the two episodes.
+        It skips no row, since no row may be lost between the two episodes.
         """
         return self._clock.continued()

@@ -25,23 +25,23 @@ T = TypeVar('T')
 
 
 class PushResult(Enum):
-    """What became of a pushed sample."""
+    """The result of pushing a sample."""
 
     ACCEPTED = auto()
-    """It stands in the buffer."""
+    """The sample is in the buffer."""
     LATE = auto()
-    """It stands in the buffer, but rows that should have shown it are closed already."""
+    """The sample is in the buffer, but rows that should have shown it are already closed."""
     TOO_LATE = auto()
-    """It is older than what the last closed row shows, and of no use any more."""
+    """The sample is older than the one that the last closed row shows, and was not kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample(Generic[T]):
     """
-    A value and its instant.
+    A value and its stamp.
 
-    :param stamp_ns: instant in the streams' time, in nanoseconds
-    :param value: whatever was measured then
+    :param stamp_ns: stamp in the time of the streams, in nanoseconds
+    :param value: value at that instant
     """
 
     stamp_ns: int
@@ -50,9 +50,9 @@ class Sample(Generic[T]):
 
 class SampleBuffer(Generic[T]):
     """
-    Samples by stamp, looked up by an instant.
+    Samples that are sorted by stamp and looked up by an instant.
 
-    Owned by one thread. Messages may come out of order: the buffer sorts them.
+    Samples may arrive out of order. Owned by one thread.
     """
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class SampleBuffer(Generic[T]):
 
     @property
     def newest_ns(self) -> int | None:
-        """Stamp of the newest sample; None without any."""
+        """Stamp of the newest sample; None without samples."""
         return self._stamps_ns[-1] if self._stamps_ns else None
 
     @property
@@ -73,16 +73,16 @@ class SampleBuffer(Generic[T]):
         """
         Value of the newest sample.
 
-        :raise IndexError: if there is none
+        :raise IndexError: if there are no samples
         """
         return self._values[-1]
 
     def push(self, stamp_ns: int, value: T) -> PushResult:
         """
-        Take a sample in; never blocks. One with a stamp that is there already replaces it.
+        Add a sample, or replace the one with the same stamp; never block.
 
-        :param stamp_ns: its instant
-        :param value: the sample's value
+        :param stamp_ns: stamp of the sample
+        :param value: value of the sample
         """
         if self._closed_until_ns is not None and stamp_ns <= self._closed_until_ns:
             if self._stamps_ns and stamp_ns < self._stamps_ns[0]:
@@ -117,11 +117,11 @@ class SampleBuffer(Generic[T]):
         return Sample(self._stamps_ns[at], self._values[at])
 
     def num_after(self, stamp_ns: int) -> int:
-        """Count the samples after an instant."""
+        """Return the number of samples after an instant."""
         return len(self._stamps_ns) - bisect_right(self._stamps_ns, stamp_ns)
 
     def nearest(self, stamp_ns: int) -> Sample[T] | None:
-        """Return the sample nearest to an instant, of two the earlier; None if there is none."""
+        """Return the sample nearest to an instant, or the earlier of two; None without samples."""
         before, after = self.hold(stamp_ns), self.after(stamp_ns)
         if before is None or after is None:
             return before or after
@@ -134,21 +134,21 @@ class SampleBuffer(Generic[T]):
         return [Sample(stamp_ns, value) for stamp_ns, value in pairs]
 
     def close_until(self, stamp_ns: int) -> None:
-        """Forget what no instant after ``stamp_ns`` can show; what is held at it stays."""
+        """Close rows up to an instant, and forget the samples that no later instant can show."""
         self._closed_until_ns = stamp_ns
         self.forget_before(stamp_ns)
 
     def forget_before(self, stamp_ns: int) -> None:
-        """Forget what no instant from ``stamp_ns`` on can show."""
+        """Forget the samples that no instant from ``stamp_ns`` on can show."""
         self._forget(bisect_right(self._stamps_ns, stamp_ns) - 1)
 
     def forget_beyond(self, max_size: int, size_of: Callable[[T], int]) -> None:
         """
-        Forget the oldest samples, so that the others are together no larger than allowed.
+        Forget the oldest samples so that the others do not exceed a total size.
 
-        The newest one stays, whatever its size.
+        The newest sample stays, whatever its size.
 
-        :param max_size: sum of their sizes
+        :param max_size: greatest sum of the sizes of the kept samples
         :param size_of: function that returns the size of a value
         """
         size, num_kept = 0, 0
@@ -164,27 +164,27 @@ class SampleBuffer(Generic[T]):
         del self._values[: max(0, num_oldest)]
 
     def keep_newest(self) -> None:
-        """Forget all samples but the newest, and which rows were closed."""
+        """Forget all samples but the newest one, and forget which rows were closed."""
         del self._stamps_ns[:-1]
         del self._values[:-1]
         self._closed_until_ns = None
 
     def reopen(self) -> None:
-        """Forget which rows were closed: the next episode has its own."""
+        """Forget which rows were closed, since the next episode has its own rows."""
         self._closed_until_ns = None
 
     def move(self, by_ns: int) -> None:
         """
-        Give all samples later stamps, as when the clock was set.
+        Shift the stamps of all samples, as after the clock was set.
 
-        :param by_ns: by how much; less than 0: earlier ones
+        :param by_ns: shift to later stamps, in nanoseconds; negative for earlier ones
         """
         self._stamps_ns = [stamp + by_ns for stamp in self._stamps_ns]
         if self._closed_until_ns is not None:
             self._closed_until_ns += by_ns
 
     def clear(self) -> None:
-        """Forget everything, as when the clock jumped back."""
+        """Forget everything, as after the clock jumped back."""
         self._stamps_ns.clear()
         self._values.clear()
         self._closed_until_ns = None

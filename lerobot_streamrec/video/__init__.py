@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Pixels: from a camera's picture to an MP4 and back. The only importer of av.
+Pixels on their way from a camera's image to an MP4 and back; only this package imports av.
 
-Nothing here knows of datasets, topics or episodes.
+Nothing here knows about datasets, topics or episodes.
 """

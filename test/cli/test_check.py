@@ -108,7 +108,7 @@ def test_many_equal_findings_do_not_flood():
     text = printed(report_of(*findings, other))
     assert text.count('a.mp4') == 3
     assert text.count('b.mp4') == 1
-    assert 'and 997 more like it' in text
+    assert 'and 997 more like this' in text
     # What to do is said once for those that are alike.
     assert text.count('Remove the episode from') == 2
     assert '1001 errors, 0 warnings in somewhere' in text

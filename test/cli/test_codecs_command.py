@@ -114,9 +114,9 @@ def test_a_table_fits_the_terminal_and_says_why_not():
 @pytest.mark.parametrize(
     ('arguments', 'words'),
     [
-        (('--size', 'large'), "'large' is no size such as 640x480"),
-        (('--size', '8x480'), 'is no size'),
-        (('--source', '.'), '--source goes with --bench'),
+        (('--size', 'large'), "'large' is not a size such as 640x480"),
+        (('--size', '8x480'), 'is not a size'),
+        (('--source', '.'), '--source only applies together with --bench'),
     ],
 )
 def test_wrong_usage(arguments, words):

@@ -72,7 +72,7 @@ def test_compact_says_what_it_did(make_dataset, read_dataset):
     assert read_dataset(root).episodes['length'].tolist() == [3, 3, 3, 3]
     done = streamrec('compact', root)
     assert done.returncode == 0
-    assert done.stdout.startswith(f'{root} is compact already: 2 files of ')
+    assert done.stdout.startswith(f'{root} is already compact: 2 files of ')
 
 
 def test_a_dry_run_changes_nothing(make_dataset, tmp_path):

@@ -60,10 +60,10 @@ def test_repair_says_what_it_did(root, read_dataset):
     assert 'unreadable-file' in done.stdout
     assert 'A repair keeps 2 episodes, 6 rows:' in done.stdout
     assert '  episode 1 is set aside: data/chunk-000/file-001.parquet cannot be' in done.stdout
-    assert '  episodes get other numbers: 2 -> 1' in done.stdout
+    assert '  episodes are renumbered: 2 -> 1' in done.stdout
     last = done.stdout.splitlines()[-1]
     assert last.startswith(f'repaired {root} in ')
-    assert f'lie in {root}/.streamrec/quarantine/repair-' in last
+    assert f'are in {root}/.streamrec/quarantine/repair-' in last
     np.testing.assert_array_equal(read_dataset(root).vectors(STATE, 1), np.full((3, 2), 2))
     before = files(root)
     done = streamrec('check', root, '--repair', '--yes')
@@ -111,8 +111,8 @@ def test_json_is_all_that_stands_on_stdout(root):
         (['--repair'], 'add --yes'),
         (['--repair', '--json'], 'add --yes'),
         (['--repair', '--fast', '--yes'], '--fast'),
-        (['--dry-run'], 'go with --repair'),
-        (['--yes'], 'go with --repair'),
+        (['--dry-run'], 'only apply together with --repair'),
+        (['--yes'], 'only apply together with --repair'),
         (['--repair', '--yes', '--min-seconds', '-1'], 'min-seconds'),
     ],
 )

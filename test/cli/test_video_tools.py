@@ -111,7 +111,7 @@ def test_concat_joins_files(streamrec, video, tmp_path):
     assert said.startswith(f'{out}: 20 frames of 2 files, ')
     status, _, err = streamrec('concat', video, '--output', out)
     assert status == 1
-    assert err.startswith(f'streamrec: {out} is there already')
+    assert err.startswith(f'streamrec: {out} already exists')
     assert streamrec('concat', video, '--output', out, '--overwrite')[0] == 0
     assert streamrec('concat', tmp_path / 'none.mp4', '--output', out)[0] == 2
 
@@ -156,18 +156,21 @@ def test_frames_writes_pictures(streamrec, video, dataset, tmp_path):
     status, said, _ = streamrec('frames', dataset, *arguments)
     assert (status, said) == (0, f'{tmp_path}/two/{FRONT}: 2 frames\n')
     status, _, err = streamrec('frames', video, '--output', tmp_path / 'one')
-    assert (status, 'holds files already' in err) == (1, True)
+    assert (status, 'already holds files' in err) == (1, True)
 
 
 @pytest.mark.parametrize(
     ('arguments', 'said'),
     [
-        (('frames', 'DATASET', '--output', 'x'), 'name an --episode'),
-        (('frames', 'VIDEO', '--output', 'x', '--episode', 0), 'go with a dataset'),
-        (('reencode', 'VIDEO'), 'say with --output'),
-        (('reencode', 'VIDEO', '--output', 'x', '--dry-run'), 'go with a dataset'),
-        (('reencode', 'DATASET', '--output', 'x'), 'go with a video'),
-        (('reencode', 'VIDEO', '--output', 'x', '--option', 'bf'), 'is not like name=value'),
+        (('frames', 'DATASET', '--output', 'x'), 'choose an episode with --episode'),
+        (('frames', 'VIDEO', '--output', 'x', '--episode', 0), 'only apply to a dataset'),
+        (('reencode', 'VIDEO'), 'name the file to write with --output'),
+        (('reencode', 'VIDEO', '--output', 'x', '--dry-run'), 'only apply to a dataset'),
+        (('reencode', 'DATASET', '--output', 'x'), 'only apply to a video'),
+        (
+            ('reencode', 'VIDEO', '--output', 'x', '--option', 'bf'),
+            'is not of the form name=value',
+        ),
         (('reencode', 'VIDEO', '--output', 'x', '--vcodec', 'mpeg2'), 'mpeg2'),
     ],
 )

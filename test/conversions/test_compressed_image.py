@@ -120,7 +120,7 @@ def frame_header(sof=0xC0, bits=8, height=4, width=6):
         (frame_header(sof=0xC9), 'SOF9'),
         (frame_header()[:9], 'ends in its header'),
         (b'\xff\xd8\xff\xda' + frame_header()[2:], 'no header'),
-        (b'\xff\xd8\xff\xe0\x00\x04ab12', 'for a marker at byte 8'),
+        (b'\xff\xd8\xff\xe0\x00\x04ab12', 'no marker, at byte 8'),
         (b'\xff\xd8' + b'\xff\xe0\x00\x00' * 10_000, 'no header'),
         (b'\xff' * 10_000, None),
         (b'\xff\xd8' + b'\xff' * 10_000, 'no header'),

@@ -128,9 +128,14 @@ def test_other_transports_are_refused(text):
     [
         ('16UC1; compressedDepth', b'', UndecodableError, 'the picture is empty'),
             ('16UC1; compressedDepth', b'\0', UndecodableError, '1 bytes has no header'),
-        ('16UC1; compressedDepth', HEADER, UndecodableError, 'does not begin as one'),
-        ('16UC1; compressedDepth', HEADER + RVL * 9, UndecodableError, 'does not begin as one'),
-        ('16UC1; compressedDepth rvl', HEADER + RVL[:7], UndecodableError, 'has no size'),
+        ('16UC1; compressedDepth', HEADER, UndecodableError, 'lacks the PNG signature'),
+        ('16UC1; compressedDepth', HEADER + RVL * 9, UndecodableError, 'lacks the PNG signature'),
+        (
+            '16UC1; compressedDepth rvl',
+            HEADER + RVL[:7],
+            UndecodableError,
+            'too short to hold its size',
+        ),
         (
             '16UC1; compressedDepth rvl',
             HEADER + struct.pack('<ii', -4, 4),

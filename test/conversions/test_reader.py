@@ -225,7 +225,7 @@ def test_quaternions_have_to_be_rotations_and_stay_as_they_came(w, fits):
     text = str(caught.value)
     assert f'norm {w:.4g}, 1 ± 0.01 is needed' in text
     assert 'orientation.x, orientation.y, orientation.z, orientation.w' in text
-    assert ('nobody has set it' in text) == (w == 0)
+    assert ('its publisher has not set it' in text) == (w == 0)
 
 
 def test_a_vector_does_not_change_with_the_message():

@@ -102,10 +102,10 @@ def test_every_form_is_read(text, expected):
         ('data[0', 5, 'not closed'),
         ('data["0]', 5, 'not closed'),
         ('data[a"b]', 5, 'not closed'),
-        ('data[]', 5, 'nothing stands between'),
-        ('data[""]', 5, 'nothing stands between'),
-        ('data[id=].x', 5, 'nothing stands between'),
-        ('data[1.5]', 5, '1.5 is no place in a list; a name is quoted here: ["1.5"]'),
+        ('data[]', 5, 'there is nothing between'),
+        ('data[""]', 5, 'there is nothing between'),
+        ('data[id=].x', 5, 'there is nothing between'),
+        ('data[1.5]', 5, '1.5 is no place in a list; if it is a name, quote it: ["1.5"]'),
         ('data[+1]', 5, 'quoted'),
         ('data[1e3]', 5, 'quoted'),
         ('data[3:3]', 5, '3:3 selects nothing'),
@@ -113,7 +113,7 @@ def test_every_form_is_read(text, expected):
         ('data[-1:-2]', 5, '-1:-2 selects nothing'),
         ('points[0:2].x', 12, 'nothing can follow a slice'),
         ('points[time]', 13, 'a field of the points has to follow [time]'),
-        ('a[0].points[time].x', 12, '[time] has to be the first of the brackets'),
+        ('a[0].points[time].x', 12, '[time] has to be the first bracket'),
     ],
 )
 def test_what_is_no_selector_is_refused_with_the_place(text, place, words):

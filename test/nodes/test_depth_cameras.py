@@ -97,8 +97,8 @@ def test_colours_on_a_depth_camera_and_depth_on_one_of_colours_say_what_to_set(r
     )
     robot.wait_for_recorder()
     status = rig.operator().wait_for_status(
-        lambda status: 'is no depth' in str(status) and 'is depth by' in str(status),
+        lambda status: 'is not depth' in str(status) and 'is depth by' in str(status),
         'both complaints',
     )
-    assert "'rgb8' is no depth, and camera.one.depth is true" in str(status)
+    assert "'rgb8' is not depth, but camera.one.depth is true" in str(status)
     assert "'16UC1' is depth by REP 118: set camera.other.depth: true" in str(status)

@@ -116,13 +116,13 @@ def test_one_message_serves_several_vectors():
 )
 def test_what_may_be_one_number_or_two_is_refused(message_type, selectors):
     one = elements_of(message_type, selectors)
-    with pytest.raises(VectorError, match='may be one number or two'):
+    with pytest.raises(VectorError, match='may be the same number'):
         make(message_type, one)
 
 
 def test_two_lists_of_unknown_length_are_refused():
     one = find_elements('state', JOY, names='abcd', load_class=load)
-    with pytest.raises(VectorError, match='4 numbers cannot be shared out to axes, buttons'):
+    with pytest.raises(VectorError, match='4 numbers cannot be distributed over axes, buttons'):
         make(JOY, one)
 
 

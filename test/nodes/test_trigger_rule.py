@@ -74,7 +74,7 @@ def test_an_empty_list_is_none():
         ('/x data == 3: undo', 'this is not a trigger'),
         ('/x data > nan: undo', 'this is not a trigger'),
         ('/x > 3: undo', 'this is not a trigger'),
-        ('/x data[] > 3: undo', 'nothing stands between the brackets'),
+        ('/x data[] > 3: undo', 'there is nothing between the brackets'),
         ('/x points[time].positions[0] > 3: undo', '[time] selects many numbers'),
     ],
 )

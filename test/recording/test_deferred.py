@@ -364,7 +364,7 @@ def test_the_command_line_encodes_what_waits(num_before, make_deferring, read_da
     assert dataset.info['robot_type'] == 'so101'
     assert list(dataset.info['features'])[:3] == [one.key for one in rig.config.streams]
     again = streamrec('encode', root)
-    assert (again.returncode, again.stdout) == (0, f'nothing waits in {root}\n')
+    assert (again.returncode, again.stdout) == (0, f'no episode of {root} waits to be encoded\n')
 
 
 def test_the_command_line_says_what_cannot_be_encoded(make_deferring, tmp_path):

@@ -137,8 +137,8 @@ def test_an_encoder_by_name_is_tried_with_all_cameras_that_share_it(machine, cho
     assert choices.encoder(TOP) == NVENC
     assert choices.encoder('observation.images.depth').vcodec == 'hevc'
     assert choices.sentences[0] == (
-        f'{TOP}: h264_nvenc encodes 500 frames per second at 640x480 with 2 at once, 8.3 times '
-        'what is needed'
+        f'{TOP}: h264_nvenc encodes 500 frames per second at 640x480 (cameras at once: 2), '
+        '8.3 times the rate needed'
     )
 
 

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Existing videos encoded anew, joined or taken apart, for the commands that need this.
+Tools that encode existing videos again, join them or extract their frames, for commands.
 
 Nothing here is loaded while recording.
 """

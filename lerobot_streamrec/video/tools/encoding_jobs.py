@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Encoding that nobody waits for in real time: several files at once, on all cores."""
+"""Encoding without a real-time deadline, of several files at once on all cores."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ THREAD_NAME = 'enc:again'
 _Result = TypeVar('_Result')
 
 Progress = Callable[[int, int], None]
-"""Is told how much is done, and how much there is to do."""
+"""A function that is called with the amount done and the total amount."""
 
 
 class FrameCounter:
     """
-    Adds up the frames that all threads have done. Any thread.
+    Counts the frames that all threads have done. Any thread may use it.
 
-    :param total: all that will be done
-    :param progress: is told of it, by one thread at a time
+    :param total: number of frames that will be done
+    :param progress: called with the count, by one thread at a time; None to call nothing
     """
 
     def __init__(self, total: int, progress: Progress | None) -> None:
@@ -56,12 +56,12 @@ class FrameCounter:
 
 
 def num_workers(num_jobs: int) -> int:
-    """Return how many files are encoded at once."""
+    """Return the number of files that are encoded at once."""
     return max(1, min(num_jobs, os.cpu_count() or 1))
 
 
 def with_shared_cores(config: EncoderConfig, num_jobs: int) -> EncoderConfig:
-    """Share the cores out over the files that are encoded at once, unless threads are set."""
+    """Return settings that share the cores among the files at once, unless threads are set."""
     if config.encoder_threads:
         return config
     return config.with_threads(max(1, (os.cpu_count() or 1) // num_workers(num_jobs)))
@@ -71,20 +71,20 @@ def run_encoding_jobs(
     jobs: Sequence[Callable[[], _Result]], cancel: threading.Event
 ) -> list[_Result]:
     """
-    Run jobs in threads that leave real-time priority, and the right of way, to others.
+    Run jobs in threads that give up real-time priority and lower their ordinary priority.
 
-    If one fails or the caller is interrupted, the others are told to stop, and waited for.
+    If a job fails or the caller is interrupted, the other jobs are told to stop and waited for.
 
-    :param jobs: each looks at ``cancel`` now and then
-    :param cancel: is set to end all of them
-    :return: what they returned, in order
-    :raise Exception: what the first of them that failed has raised
+    :param jobs: functions that check ``cancel`` now and then
+    :param cancel: event that is set to end all jobs
+    :return: results of the jobs, in order
+    :raise Exception: the error of the job that failed first
     """
     with ThreadPoolExecutor(num_workers(len(jobs)), THREAD_NAME, _give_way) as pool:
         futures = [pool.submit(job) for job in jobs]
         try:
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-            # In the order of the jobs, and none that only followed the first one.
+            # Jobs that end after the first failure may only have stopped because of it.
             for future in [one for one in futures if one in done]:
                 future.result()
         except BaseException:

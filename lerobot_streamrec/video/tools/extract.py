@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Frames of a video as PNG files."""
+"""Extraction of a video's frames as PNG files."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ from lerobot_streamrec.video.tools.encoding_jobs import Progress
 import numpy as np
 import numpy.typing as npt
 
-# Told apart from what was not measured.
+# Shade of the nearest depth, which differs from the black of pixels without depth.
 _NEAREST = 40
 
 
 def png_file(picture: Picture) -> bytes:
     """
-    Return a picture as a PNG, in the colours that a dataset would show; depth in shades of gray.
+    Return an image as a PNG, with the colours that a dataset shows; depth in shades of gray.
 
-    :param picture: as it goes to an encoder
-    :raise UndecodableError: if it is compressed and not whole
+    :param picture: an image of any kind that encoders accept
+    :raise UndecodableError: if the image is compressed and damaged
     """
     shown = decoded(picture)
     if isinstance(shown, DepthFrame):
@@ -59,7 +59,7 @@ def png_of_pixels(pixels: npt.NDArray[Any], pix_fmt: str) -> bytes:
     Return pixels as a PNG.
 
     :param pixels: ``(h, w, 3)`` uint8, ``(h, w)`` uint8, or ``(h, w)`` uint16
-    :param pix_fmt: FFmpeg's name of what that is: ``rgb24``, ``gray`` or ``gray16be``
+    :param pix_fmt: FFmpeg's pixel format of these: ``rgb24``, ``gray`` or ``gray16be``
     """
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=pix_fmt)
     context = av.CodecContext.create('png', 'w')
@@ -71,7 +71,7 @@ def png_of_pixels(pixels: npt.NDArray[Any], pix_fmt: str) -> bytes:
 
 
 def _shades(depth: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Show near as dark and far as bright, and what has no depth as black."""
+    """Return dark shades for near pixels, bright ones for far pixels, and black without depth."""
     depth = depth.astype(np.float32)
     is_measured = np.isfinite(depth) & (depth > 0)
     shades = np.zeros(depth.shape, np.uint8)
@@ -86,11 +86,11 @@ def _shades(depth: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 @dataclass(frozen=True, slots=True)
 class Choice:
     """
-    Which frames are wanted.
+    The choice of frames to extract.
 
-    :param every: every so many-th, the first one among them
-    :param start_s: from this instant on; None: from the beginning
-    :param end_s: the frames before this instant; None: all
+    :param every: distance of the chosen frames, beginning with the first one; 1 for all
+    :param start_s: first instant of the choice, in seconds; None for the beginning
+    :param end_s: instant before which all chosen frames are, in seconds; None for the end
     :raise ConfigError: at construction, if a value is not allowed
     """
 
@@ -103,7 +103,7 @@ class Choice:
             raise ConfigError('every', self.every, 'allowed are 1, 2 ...; 1 takes every frame')
         for name, value in (('start_s', self.start_s), ('end_s', self.end_s)):
             if value is not None and not (math.isfinite(value) and value >= 0):
-                raise ConfigError(name, value, 'seconds into the video are needed, 0 or more')
+                raise ConfigError(name, value, 'give 0 or more seconds into the video')
         if self.end_s is not None and self.end_s <= (self.start_s or 0):
             raise ConfigError('end_s', self.end_s, 'it must be after the start')
 
@@ -111,12 +111,12 @@ class Choice:
 @dataclass(frozen=True, slots=True)
 class Episode:
     """
-    A part of a file.
+    The part of a video file that belongs to an episode.
 
-    :param path: the video
-    :param begin_s: beginning of its first frame, seconds into the file
-    :param end_s: its frames are those before this; None: all
-    :param depth: meaning of the codes of depth
+    :param path: path of the video
+    :param begin_s: instant of the first frame in the file, in seconds
+    :param end_s: instant in the file before which all frames are, in seconds; None for its end
+    :param depth: meaning of the depth codes
     """
 
     path: Path
@@ -134,18 +134,18 @@ def extract_frames(
     progress: Progress | None = None,
 ) -> int:
     """
-    Write frames of a file as ``frame-000012.png``, by their numbers in the file.
+    Write frames of a file as ``frame-000012.png``, named by their numbers in the file.
 
-    Colours have 8 bits; depth has 16, in millimetres. Nothing is left of a failure.
+    Colours have 8 bits; depth has 16 bits, in millimetres. A failure leaves nothing behind.
 
-    :param path: a video
-    :param folder: empty or not there; it appears with all its files
-    :param choice: frames to read; None: all
-    :param depth: meaning of the codes of depth; None: what LeRobot's defaults say
-    :param progress: is told the frames done and to do
-    :return: how many there are
-    :raise ConfigError: if no such frames can be chosen
-    :raise VideoError: if the file cannot be read, or the folder is not empty or not to be written
+    :param path: path of a video
+    :param folder: an empty or absent folder, which appears together with all its files
+    :param choice: frames to write; None for all
+    :param depth: meaning of the depth codes; None for LeRobot's defaults
+    :param progress: called with the number of frames done and in all
+    :return: number of written frames
+    :raise VideoError: if the file cannot be read or has no such frame, or if the folder is not
+        empty or cannot be written
     """
     with folder_written_beside(folder) as part:
         episode = Episode(path, depth=depth or DepthConfig())
@@ -156,10 +156,10 @@ def write_frames(
     episode: Episode, folder: Path, choice: Choice, progress: Progress
 ) -> int:
     """
-    Write frames into a folder that is there, by their numbers in the episode.
+    Write frames into an existing folder, named by their numbers in the episode.
 
-    :param progress: is told the frames looked at, and those to look at
-    :return: how many were written
+    :param progress: called with the number of frames decoded and to decode
+    :return: number of written frames
     :raise VideoError: if the file cannot be read, or has no such frame
     """
     num_files = 0
@@ -192,7 +192,7 @@ def _chosen(
     total = max(1, math.ceil((until_s - start_s - TOLERANCE_S) * rate))
     last = -1
     for done, (at_s, frame) in enumerate(decoder.frames_between(start_s, end_s)):
-        # Where frames do not stand evenly, numbers tell their order and no more.
+        # If frames are not evenly spaced, their numbers only tell their order.
         last = max(last + 1, round((at_s - episode.begin_s) * rate))
         progress(min(done + 1, total), total)
         if done % choice.every == 0:
@@ -204,4 +204,4 @@ def _millimetres(depth: DepthConfig) -> Pixels:
 
 
 def _tell_nobody(done: int, total: int) -> None:
-    """Take note of nothing."""
+    """Ignore the progress."""

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Several video files into one, by copying packets, if they are of the same kind."""
+"""Joining of video files of the same kind into one, by copying packets."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from lerobot_streamrec.video.tools.encoding_jobs import Progress
 
 def whole_fps(path: Path) -> int:
     """
-    Read how many frames per second a video has.
+    Return the frame rate of a video, which has to be a whole number.
 
-    :raise VideoError: if it cannot be read, or if that is no whole number
+    :raise VideoError: if the video cannot be read, or its rate is not a whole number
     """
     try:
         with av.open(str(path)) as container:
@@ -55,16 +55,15 @@ def join_videos(
     progress: Progress | None = None,
 ) -> EncodedVideo:
     """
-    Show several videos one after the other in one file; nothing is encoded again.
+    Join videos one after the other into one file, without encoding them again.
 
-    All are looked at before anything is written. Frame k of the new file stands at ``k / fps``.
+    All videos are examined before anything is written. Frame k of the new file is at ``k / fps``.
 
-    :param paths: at least one, in the order in which they are to be shown
-    :param target: file to make; it appears whole, or not at all
-    :param overwrite: True if a file that is there already is replaced
-    :param progress: is told the bytes done and to do
-    :raise VideoError: if a file cannot be read, holds sound, or cannot be joined to the first;
-        naming both
+    :param paths: at least one video, in the order in which they are shown
+    :param target: file to make, which appears as a whole or not at all
+    :param overwrite: True to replace an existing file
+    :param progress: called with the number of bytes done and in all
+    :raise VideoError: if a file cannot be read, holds sound, or cannot be joined to the first one
     """
     if not paths:
         raise VideoError(f'there is nothing to join to {target}: name at least one video')

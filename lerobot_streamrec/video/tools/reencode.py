@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A video encoded again, frame by frame, with other settings."""
+"""Encoding of an existing video again, frame by frame, with other settings."""
 
 from __future__ import annotations
 
@@ -63,21 +63,21 @@ def reencode_video(
     cancel: threading.Event | None = None,
 ) -> EncodedVideo:
     """
-    Encode a video again: its frames in order, frame k at ``k / fps``, without its sound.
+    Encode a video again, with its frames in order, frame k at ``k / fps``, and no sound.
 
-    Blocks; a thread of its own encodes. Colours are BT.601 in limited range, and say so. Codes of
-    depth are copied, by an encoder that loses none.
+    This call blocks while another thread encodes. Colours become BT.601 in limited range, and are
+    tagged so. Depth codes stay the same, since only a lossless encoder is allowed for them.
 
-    :param source: a video whose frames stand evenly, a whole number of them in a second
-    :param target: an MP4 to make; it appears whole, or not at all
+    :param source: a video with evenly spaced frames, a whole number of them per second
+    :param target: MP4 to make, which appears as a whole or not at all
     :param config: encoder settings
-    :param start_s: start of the first frame, seconds into the source; None: its beginning
-    :param end_s: the frames before this instant; None: all
-    :param overwrite: True if a file that is there already is replaced
-    :param progress: is told the frames done and to do
-    :param cancel: is set by another thread to give up
-    :raise ConfigError: if a setting or an instant cannot be used
-    :raise InterruptedWorkError: if it was given up
+    :param start_s: first instant to encode, in seconds into the source; None for its beginning
+    :param end_s: instant before which all encoded frames are, in seconds; None for the end
+    :param overwrite: True to replace an existing file
+    :param progress: called with the number of frames done and in all
+    :param cancel: event that another thread sets to cancel
+    :raise ConfigError: if a setting or an instant is not allowed
+    :raise InterruptedWorkError: if the work was cancelled
     :raise VideoError: if a file cannot be read or written
     :raise EncoderError: if the codec fails
     """
@@ -106,14 +106,14 @@ def reencode_video(
 
 
 def unsuitable(config: EncoderConfig, *, is_depth: bool) -> str:
-    """Tell why pictures of a kind must not go through an encoder; empty if they may."""
+    """Return why images of a kind must not go through an encoder; empty if they may."""
     if is_depth and not keeps_codes(config):
         return (
-            'its pixels are codes of depth, which every loss makes wrong; only hevc with '
+            'its pixels are depth codes, which any loss makes wrong; only hevc with '
             f'pix_fmt {DEPTH_PIX_FMT} and x265-params lossless=1 keeps them'
         )
     if not is_depth and config.pix_fmt == DEPTH_PIX_FMT:
-        return 'it has colours, which that format does not hold; take yuv420p'
+        return 'it has colours, which this format cannot hold; use yuv420p'
     return ''
 
 
@@ -129,15 +129,17 @@ def encode_span(
     cancel: threading.Event,
 ) -> EncodedVideo:
     """
-    Encode the frames of a video from one instant until before another. Any thread.
+    Encode the frames of a video from one instant until before another; any thread.
 
     :param source: a video with ``fps`` frames per second
-    :param target: file to make; its folder exists; what is left of a failure is the caller's
+    :param target: file to make in an existing folder; the caller removes it after a failure
     :param config: encoder settings that passed ``check_encoder``
-    :param on_frame: called for each frame
-    :param cancel: looked at before each frame
-    :raise InterruptedWorkError: if it was given up
-    :raise VideoError: if frames do not stand evenly, or cannot be read
+    :param start_s: first instant to encode, in seconds
+    :param end_s: instant before which all encoded frames are, in seconds; None for the end
+    :param on_frame: function that is called after each frame
+    :param cancel: event that cancels; checked before each frame
+    :raise InterruptedWorkError: if the work was cancelled
+    :raise VideoError: if frames are not evenly spaced, or cannot be read
     :raise EncoderError: if the codec fails
     """
     with closing(PyavDecoder(source)) as decoder:
@@ -146,8 +148,8 @@ def encode_span(
         try:
             for frame in _even_frames(decoder, source, fps, start_s, end_s):
                 if cancel.is_set():
-                    raise InterruptedWorkError(f'{source}: encoding it again was given up')
-                # A decoded frame says that it was a key frame, which the codec takes for an order.
+                    raise InterruptedWorkError(f'{source}: encoding it again was cancelled')
+                # The codec would take a decoded frame's picture type as an order for a key frame.
                 frame.pict_type = PictureType.NONE
                 encoder.encode(frame)
                 on_frame()
@@ -168,7 +170,7 @@ def encode_span(
 def _even_frames(
     decoder: PyavDecoder, source: Path, fps: int, start_s: Fraction, end_s: Fraction | None
 ) -> Iterator[VideoFrame]:
-    """Decode a span, and refuse frames that do not stand one period after the other."""
+    """Yield the frames of a span, and raise an error if they are not one period apart."""
     first_s: Fraction | None = None
     for number, (at_s, frame) in enumerate(decoder.frames_between(start_s, end_s)):
         first_s = at_s if first_s is None else first_s
@@ -176,7 +178,7 @@ def _even_frames(
         if abs(at_s - expected_s) > TOLERANCE_S:
             raise VideoError(
                 f'{source} has a frame at {float(at_s):.6f} s where one at '
-                f'{float(expected_s):.6f} s is due; only frames that stand evenly can be '
+                f'{float(expected_s):.6f} s is due; only evenly spaced frames can be '
                 'encoded again'
             )
         yield frame
@@ -193,7 +195,7 @@ def _check(source: Path, config: EncoderConfig, found: VideoProbe, fps: int) -> 
 
 
 def _first_frame(time_s: Fraction, fps: int) -> int:
-    """Return the number of the first frame that does not stand before an instant."""
+    """Return the number of the first frame that is not before an instant."""
     return math.ceil((time_s - TOLERANCE_S) * fps)
 
 
@@ -212,7 +214,7 @@ def _probed(source: Path) -> VideoProbe:
 def _checked_span(start_s: float | None, end_s: float | None) -> tuple[Fraction, Fraction | None]:
     for name, value in (('start_s', start_s), ('end_s', end_s)):
         if value is not None and not (math.isfinite(value) and value >= 0):
-            raise ConfigError(name, value, 'seconds into the video are needed, 0 or more')
+            raise ConfigError(name, value, 'give 0 or more seconds into the video')
     start = Fraction(start_s or 0)
     if end_s is None:
         return start, None

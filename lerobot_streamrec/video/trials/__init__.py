@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Which encoders work on this machine, how fast they are, and which one is taken.
+Trials that find out which encoders work on this machine, how fast they are, and which to use.
 
-A trial runs in a child process; nothing here is called while an episode runs.
+A trial runs in a child process; nothing here is called while an episode is recorded.
 """

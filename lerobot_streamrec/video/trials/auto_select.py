@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Which encoder ``auto`` means on this machine: the first that works and keeps up."""
+"""The choice of ``auto`` on this machine: the first encoder that works and keeps up."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ from lerobot_streamrec.video.trials.known_trials import known_trial
 from lerobot_streamrec.video.trials.trial import Trial
 
 NOT_BUILT = 'not in this build of FFmpeg'
-"""Why an encoder was not even tried."""
+"""Problem of an encoder that was not tried because the build lacks it."""
 
 
 class TryOne(Protocol):
-    """What tries an encoder, as ``try_encoder`` does."""
+    """A function that tries an encoder, like ``try_encoder``."""
 
     def __call__(
         self,
@@ -60,17 +60,17 @@ class TryOne(Protocol):
 @dataclass(frozen=True, slots=True)
 class Choice:
     """
-    What encodes.
+    The encoder that ``auto`` has chosen.
 
-    :param config: settings, never of ``auto``
-    :param trials: trials of every encoder that was considered, the chosen one last
+    :param config: settings of the chosen encoder, whose ``vcodec`` is never ``auto``
+    :param trials: trials of all encoders that were considered, with the chosen one last
     """
 
     config: EncoderConfig
     trials: tuple[Trial, ...]
 
     def __str__(self) -> str:
-        """Say which encoder it is, with what head-room, and why none of those before."""
+        """Return which encoder was chosen, with its head-room, and why none before it was."""
         *others, chosen = self.trials
         texts = [f'{AUTO} took {chosen.config.vcodec}: {chosen}']
         texts += [
@@ -96,21 +96,21 @@ def choose_encoder(
     stop: threading.Event | None = None,
 ) -> Choice:
     """
-    Try hardware encoders in LeRobot's order, and software after them.
+    Return the first encoder that fits: hardware in LeRobot's order, and software after it.
 
-    An encoder is chosen if it works and is not slower than the streams need; the software encoder
-    if it works.
+    A hardware encoder fits if it works and is as fast as the streams need; the software encoder
+    fits if it works.
 
-    :param config: settings of ``auto``
-    :param width: width of the pictures to come, in pixels
-    :param height: height of the pictures to come, in pixels
-    :param fps: frames per second of the videos to come
-    :param num_streams: encoders that will be open at once
-    :param codec: ``h264``, ``hevc`` or ``av1``, if it has to be that; None: any
+    :param config: settings with ``auto``
+    :param width: width of the images to encode, in pixels
+    :param height: height of the images to encode, in pixels
+    :param fps: frames per second of the videos
+    :param num_streams: number of encoders that will be open at once
+    :param codec: required codec, ``h264``, ``hevc`` or ``av1``; None for any
     :param try_one: function that tries an encoder
-    :param stop: gives up when it is set
+    :param stop: event that cancels the trials
     :raise CodecError: if no encoder works at all
-    :raise TrialCancelledError: if it was given up
+    :raise TrialCancelledError: if the trials were cancelled
     """
     trials: list[Trial] = []
     for one, is_built in _candidates(config, codec):
@@ -128,9 +128,9 @@ def choose_encoder(
 
 def listed_encoders(config: EncoderConfig) -> list[tuple[EncoderConfig, bool]]:
     """
-    List settings of every encoder that ``vcodec`` can name, and whether the build has it.
+    Return settings for each encoder that ``vcodec`` can name, and whether the build has it.
 
-    :param config: settings of ``auto``
+    :param config: settings with ``auto``
     :raise CodecError: if the ffmpeg program cannot be run
     """
     names = [*BUNDLED_VCODECS, LIBAOM, *HARDWARE_VCODECS]
@@ -143,7 +143,7 @@ def listed_encoders(config: EncoderConfig) -> list[tuple[EncoderConfig, bool]]:
 def _candidates(
     config: EncoderConfig, codec: str | None
 ) -> Iterator[tuple[EncoderConfig, bool]]:
-    """Yield settings of what may be chosen, and whether the build has it at all."""
+    """Yield settings for each encoder that may be chosen, and whether the build has it."""
     for vcodec in HARDWARE_VCODECS:
         if codec in (None, config.with_vcodec(vcodec).codec):
             yield _with_build(config, vcodec)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What each encoder makes of the same pictures: how fast, how large, how near to them."""
+"""A comparison of encoders on the same images, by speed, size and quality."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ import numpy as np
 import numpy.typing as npt
 
 DEADLINE_S = 300.0
-"""How long one encoder may take."""
+"""Longest time that one encoder may take, in seconds."""
 
 _MAX_BYTES = 4 << 30
 _MIN_FRAMES = 2
@@ -45,12 +45,12 @@ _MIN_FRAMES = 2
 @dataclass(frozen=True, slots=True)
 class Sample:
     """
-    Raw pictures on the disk.
+    Raw images in a file.
 
     :param path: path of the file
-    :param num_frames: in it
-    :param width: width of each, in pixels
-    :param height: height of each, in pixels
+    :param num_frames: number of images in the file
+    :param width: width of each image, in pixels
+    :param height: height of each image, in pixels
     :param fps: frames per second
     """
 
@@ -62,22 +62,22 @@ class Sample:
 
     @property
     def seconds(self) -> float:
-        """How long they last."""
+        """Length of the sample in seconds."""
         return self.num_frames / self.fps
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
     """
-    What an encoder has made of a sample.
+    The measurement of an encoder on a sample.
 
-    :param config: its settings
-    :param frames_per_s: encoded
-    :param cpu_ms: time on one core for each frame, its conversion included, milliseconds
+    :param config: settings of the encoder
+    :param frames_per_s: encoded frames per second
+    :param cpu_ms: CPU time of one core per frame, including conversion, in milliseconds
     :param size_bytes: size of the video
     :param bits_per_s: bit rate of the video
-    :param quality: None: it was not measured
-    :param problem: why there is no video; empty: there is one
+    :param quality: quality of the video; None if there is a problem
+    :param problem: why the encoder could not be measured; empty if it was
     """
 
     config: EncoderConfig
@@ -91,14 +91,14 @@ class Measured:
 
 def synthetic_sample(folder: Path, *, width: int, height: int, fps: int, seconds: float) -> Sample:
     """
-    Make a moving picture with edges, texture and noise.
+    Return a generated sample of moving images with edges, texture and noise.
 
-    :param folder: for the file
-    :param width: in pixels
-    :param height: in pixels
+    :param folder: folder for the file
+    :param width: width of the images, in pixels
+    :param height: height of the images, in pixels
     :param fps: frames per second
-    :param seconds: how long it lasts
-    :raise ConfigError: if it would be too short, or too large for a disk
+    :param seconds: length of the sample
+    :raise ConfigError: if the sample would exceed 4 GiB
     """
     pictures = textured_pictures(width, height)
     num_frames = _num_frames(seconds, fps)
@@ -109,14 +109,14 @@ def video_sample(
     folder: Path, video: Path, *, fps: int, seconds: float, from_s: float = 0.0
 ) -> Sample:
     """
-    Take pictures of a video.
+    Return a sample of frames from a video.
 
-    :param folder: for the file
-    :param video: an MP4
-    :param fps: frames per second of it
-    :param seconds: how much of it
-    :param from_s: where to begin
-    :raise ConfigError: if there are too few pictures, or too many for a disk
+    :param folder: folder for the file
+    :param video: path of an MP4
+    :param fps: frames per second of the video
+    :param seconds: length of the sample
+    :param from_s: beginning of the sample in the video, in seconds
+    :raise ConfigError: if too few frames can be decoded, or the sample would exceed 4 GiB
     """
     num_frames, first = _num_frames(seconds, fps), round(from_s * fps)
     pictures = islice(decode_rgb(video), first, first + num_frames)
@@ -135,14 +135,14 @@ def _stored(
     with path.open('wb') as file:
         for picture in pictures:
             if picture.nbytes * num_wanted > _MAX_BYTES:
-                allowed = f'{_MAX_BYTES >> 30} GiB of raw pictures at the most; take fewer seconds'
+                allowed = f'{_MAX_BYTES >> 30} GiB of raw images are allowed; use fewer seconds'
                 raise ConfigError('--seconds', f'{num_wanted / fps:g}', allowed)
             height, width = picture.shape[:2]
             file.write(np.ascontiguousarray(picture).data)
             num_frames += 1
         file.write(bytes(STORED_MARGIN_BYTES))
     if num_frames < _MIN_FRAMES:
-        raise ConfigError('--source', num_frames, 'it has too few pictures that can be decoded')
+        raise ConfigError('--source', num_frames, 'too few frames can be decoded; two are needed')
     return Sample(path, num_frames, width, height, fps)
 
 
@@ -150,11 +150,11 @@ def measure_encoder(
     config: EncoderConfig, sample: Sample, deadline_s: float = DEADLINE_S
 ) -> Measured:
     """
-    Encode a sample in a child process, and compare what was made with it.
+    Encode a sample in a child process, and compare the video with the sample.
 
-    :param config: settings, not of ``auto``
-    :param sample: pictures to encode, and how
-    :param deadline_s: after that the child counts as hanging
+    :param config: settings of the encoder, not ``auto``
+    :param sample: images to encode
+    :param deadline_s: time after which the child counts as hanging, in seconds
     """
     with tempfile.TemporaryDirectory(prefix='streamrec-bench-') as folder:
         task = TrialTask(

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Trials of this process, each made once: their outcome is the machine's, and takes seconds."""
+"""The trials of this process, each made once since it takes seconds and always ends the same."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from lerobot_streamrec.video.trials.trial import (
 )
 
 _known: dict[str, Trial] = {}
-# One at a time: encoders that are tried beside each other are slower than they are.
+# Only one trial runs at a time, since encoders slow each other down.
 _lock = threading.Lock()
 
 
@@ -46,15 +46,15 @@ def known_trial(
     stop: threading.Event | None = None,
 ) -> Trial:
     """
-    Try an encoder as ``try_encoder`` does, unless it was tried so before; any thread.
+    Return the outcome of ``try_encoder``, which is called once for the same values; any thread.
 
-    :param config: settings, not of ``auto``
-    :param width: width of the pictures to come, in pixels
-    :param height: height of the pictures to come, in pixels
-    :param fps: frames per second of the videos to come
-    :param num_streams: encoders that will be open at once
-    :param stop: gives the trial up when it is set
-    :raise TrialCancelledError: if it was given up
+    :param config: settings of the encoder, not ``auto``
+    :param width: width of the images to encode, in pixels
+    :param height: height of the images to encode, in pixels
+    :param fps: frames per second of the videos
+    :param num_streams: number of encoders that will be open at once
+    :param stop: event that cancels the trial
+    :raise TrialCancelledError: if the trial was cancelled
     """
     name = TrialTask(config, width, height, fps, num_streams, NUM_FRAMES, ENOUGH_S).as_json()
     with _lock:
@@ -74,21 +74,23 @@ def check_at_size(
     channels: int = COLOUR_CHANNELS,
 ) -> None:
     """
-    Refuse an encoder that does not work: by two frames if every PyAV has it, else by a trial.
+    Raise an error if an encoder does not work.
 
-    :param config: settings, not of ``auto``
-    :param width: width of the pictures to come, in pixels
-    :param height: height of the pictures to come, in pixels
-    :param fps: frames per second of the videos to come
-    :param channels: channels of a picture: 3 for colours, 1 for depth
-    :raise CodecError: naming the setting and what is allowed
-    :raise ConfigError: if the codec does not go at this rate
+    An encoder that is part of every PyAV encodes two frames; any other one needs a trial.
+
+    :param config: settings of the encoder; ``auto`` is refused
+    :param width: width of the images to encode, in pixels
+    :param height: height of the images to encode, in pixels
+    :param fps: frames per second of the videos
+    :param channels: channels of an image: 3 for colours, 1 for depth
+    :raise CodecError: if the encoder or a setting does not work, naming what is allowed
+    :raise ConfigError: if the codec does not accept this frame rate
     """
     if config.vcodec == AUTO:
         raise CodecError(
             'encoder.vcodec',
             AUTO,
-            f'name an encoder; `{streamrec_command("codecs")}` says which work here',
+            f'name an encoder; `{streamrec_command("codecs")}` shows which ones work here',
         )
     if config.is_bundled:
         check_encoder(config, fps, channels)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How near a video is to the pictures that it was made of: FFmpeg's PSNR and SSIM."""
+"""The quality of a video against its original images, by FFmpeg's PSNR and SSIM."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ _SSIM = re.compile(r'lavfi\.ssim\.All=(\S+)')
 @dataclass(frozen=True, slots=True)
 class Quality:
     """
-    What a codec has left of pictures.
+    The quality of an encoded video.
 
-    :param psnr_db: PSNR of all frames together, decibels; infinite without any loss
-    :param ssim: mean of all frames; 1 without any loss
+    :param psnr_db: PSNR of all frames together, in decibels; infinite without any loss
+    :param ssim: mean SSIM of all frames; 1 without any loss
     """
 
     psnr_db: float
@@ -52,10 +52,10 @@ class Quality:
 
 def measure_quality(path: Path, pictures: Pictures) -> Quality:
     """
-    Compare a video with what was encoded, after the conversion that every codec needs.
+    Compare a video with its original images, after the conversion that every codec needs.
 
-    :param path: the video
-    :param pictures: pictures that were encoded, frame by frame
+    :param path: path of the video
+    :param pictures: function that returns the original image of a frame
     :raise VideoError: if the video cannot be compared
     """
     with tempfile.TemporaryDirectory(prefix='streamrec-quality-') as folder:
@@ -78,7 +78,7 @@ def _compare(path: Path, pictures: Pictures, told: Path) -> None:
     shown, given = FrameScaler(_PIX_FMT), FrameScaler(_PIX_FMT)
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        # Older PyAV frees the filters with the graph, whoever still has them.
+        # Older PyAV frees the filters with the graph, so this function keeps the graph.
         graph = Graph()
         sources, sink = _filters(graph, stream.width, stream.height, told)
         for index, decoded in enumerate(container.decode(stream)):
@@ -97,13 +97,13 @@ def _compare(path: Path, pictures: Pictures, told: Path) -> None:
 def _filters(
     graph: Graph, width: int, height: int, told: Path
 ) -> tuple[list[FilterContext], FilterContext]:
-    """Return the inputs (what is shown, and twice what was given) and the output."""
+    """Return the inputs (the decoded frames, and twice the originals) and the output."""
     sources = [
         graph.add_buffer(width=width, height=height, format=_PIX_FMT, time_base=_TIME_BASE)
         for _ in range(3)
     ]
     psnr, ssim = graph.add('psnr'), graph.add('ssim')
-    # Older PyAV does not show what filters say of a frame.
+    # Older PyAV does not give access to the metadata that filters add to frames.
     writer = graph.add('metadata', mode='print', file=str(told), direct='1')
     sink = graph.add('buffersink')
     shown, first, second = sources

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Whether this machine can encode what is asked for, found out before an episode begins."""
+"""Checks that this machine can encode with the given settings, made before an episode begins."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _MIN_SIDE = 16
 _MIN_SIDE_OF_OLD_AV1 = 32
 _FIRST_SOUND_PYAV = (17, 1)
 _MAX_SIDE = 16384
-# SVT-AV1 rounds an odd side up by itself; the others refuse what chroma cannot halve.
+# SVT-AV1 rounds an odd side up by itself; the others refuse sides that chroma cannot halve.
 _TAKES_ODD_SIZES = ('libsvtav1',)
 
 
@@ -51,13 +51,13 @@ def check_encoder(
     config: EncoderConfig, fps: int = _TRIAL_FPS, channels: int = COLOUR_CHANNELS
 ) -> None:
     """
-    Encode two frames, to know before an episode that the settings work on this machine.
+    Encode two frames to make sure that the settings work on this machine.
 
     :param config: settings of a software encoder in this process
-    :param fps: frames per second of the videos to come
-    :param channels: channels of a picture: 3 for colours, 1 for depth
-    :raise CodecError: naming the setting and what is allowed
-    :raise ConfigError: if the codec does not go at this rate
+    :param fps: frames per second of the videos
+    :param channels: channels of an image: 3 for colours, 1 for depth
+    :raise CodecError: if a setting does not work, naming what is allowed
+    :raise ConfigError: if the codec does not accept this frame rate
     """
     check_settings(config, channels)
     name = ffmpeg_encoder(config)
@@ -66,15 +66,15 @@ def check_encoder(
         return
     if fps != _TRIAL_FPS and not _trial(config, _TRIAL_FPS):
         raise ConfigError(
-            'fps', fps, f'{name} does not take this rate ({problem}); take another encoder.vcodec'
+            'fps', fps, f'{name} refuses this frame rate ({problem}); use another encoder.vcodec'
         )
     guilty = guilty_option(config, fps)
     if guilty:
         raise CodecError(
             'encoder.extra_options',
             f'{guilty}={config.extra_options[guilty]}',
-            f'{name} does not take this value ({problem}); '
-            f'`ffmpeg -h encoder={name}` lists what it takes',
+            f'{name} does not accept this value ({problem}); '
+            f'`ffmpeg -h encoder={name}` lists the allowed values',
         )
     raise CodecError(
         'encoder',
@@ -85,7 +85,7 @@ def check_encoder(
 
 
 def _trial(config: EncoderConfig, fps: int) -> str:
-    """Encode in a thread of its own; empty, or what is wrong."""
+    """Encode two frames in a separate thread; return the problem, or an empty string."""
     pool = ThreadPoolExecutor(1, THREAD_NAME, initializer=renounce_real_time)
     try:
         num_packets = pool.submit(_encode_two_frames, config, fps).result(_TRIAL_TIMEOUT_S)
@@ -97,7 +97,7 @@ def _trial(config: EncoderConfig, fps: int) -> str:
         return str(error)
     finally:
         pool.shutdown(wait=False)
-    return '' if num_packets == 2 else f'two frames became {num_packets}'
+    return '' if num_packets == 2 else f'two frames became {num_packets} packets'
 
 
 def _encode_two_frames(config: EncoderConfig, fps: int) -> int:
@@ -113,7 +113,7 @@ def _encode_two_frames(config: EncoderConfig, fps: int) -> int:
 
 
 def min_side(vcodec: str) -> int:
-    """Return how many pixels the sides of a picture must have for a codec."""
+    """Return the least number of pixels that a codec needs on each side of an image."""
     release = tuple(int(part) for part in av.__version__.split('.')[:2])
     is_unsound = vcodec == 'libsvtav1' and release < _FIRST_SOUND_PYAV
     return _MIN_SIDE_OF_OLD_AV1 if is_unsound else _MIN_SIDE
@@ -121,13 +121,13 @@ def min_side(vcodec: str) -> int:
 
 def check_picture_size(video_key: str, config: EncoderConfig, *, height: int, width: int) -> None:
     """
-    Refuse pictures that the codec cannot take.
+    Raise an error if the codec cannot encode images of a size.
 
-    :param video_key: whose pictures
+    :param video_key: camera or file that the images come from, for the error message
     :param config: settings that passed ``check_encoder``
-    :param height: in pixels
-    :param width: in pixels
-    :raise CodecError: naming the camera, the size and what is allowed
+    :param height: height of the images, in pixels
+    :param width: width of the images, in pixels
+    :raise CodecError: if the size is not allowed, naming the camera, the size and what is allowed
     """
     name = f'picture size of {video_key}'
     size = f'{width}x{height}'
@@ -135,7 +135,7 @@ def check_picture_size(video_key: str, config: EncoderConfig, *, height: int, wi
     if not all(low <= side <= _MAX_SIDE for side in (height, width)):
         allowed = f'sides of {low} to {_MAX_SIDE} pixels are allowed'
         if low > _MIN_SIDE:
-            allowed += f' with PyAV {av.__version__}; take h264, or install av>=17.1'
+            allowed += f' with PyAV {av.__version__}; use h264, or install av>=17.1'
         raise CodecError(name, size, allowed)
     if config.vcodec in _TAKES_ODD_SIZES:
         return
@@ -145,6 +145,6 @@ def check_picture_size(video_key: str, config: EncoderConfig, *, height: int, wi
         raise CodecError(
             name,
             size,
-            f'{config.vcodec} with {config.pix_fmt} takes widths that are multiples of {step_w} '
-            f'and heights that are multiples of {step_h}; take libsvtav1 or another camera mode',
+            f'{config.vcodec} with {config.pix_fmt} needs widths that are multiples of {step_w} '
+            f'and heights that are multiples of {step_h}; use libsvtav1 or another camera mode',
         )

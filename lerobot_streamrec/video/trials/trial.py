@@ -12,10 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Whether an encoder works here, tried in a child process: the task, and its answer.
+Trials of encoders in a child process, with their tasks and reports.
 
-Hardware encoders are listed wherever they were compiled in, and fail, hang or crash where their
-device or driver is missing: only a video that was encoded and decoded again counts.
+Hardware encoders are listed wherever they were compiled in, but fail, hang or crash if their
+device or driver is missing. So an encoder only works if its video can be decoded again.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ from lerobot_streamrec.video.codecs.settings_check import check_settings, refuse
 @dataclass(frozen=True, slots=True)
 class TrialTask:
     """
-    What to encode.
+    The task of the child process.
 
-    :param config: encoder settings, not of ``auto``
-    :param width: width of every picture, in pixels
-    :param height: height of every picture, in pixels
+    :param config: settings of the encoder, not ``auto``
+    :param width: width of each image, in pixels
+    :param height: height of each image, in pixels
     :param fps: frames per second of the video
-    :param num_streams: encoders that are open at once
-    :param num_frames: of each of them
-    :param enough_s: a stream that has encoded so long, the first frames left out, takes no more
-        frames; 0: it takes all
-    :param sample: raw pictures, ``(num_frames, height, width, 3)`` uint8 RGB one after the other;
-        None: pictures made for it
-    :param folder: where the videos are made
+    :param num_streams: number of encoders that are open at once
+    :param num_frames: number of frames for each encoder
+    :param enough_s: seconds of encoding, without the first frames, after which a stream gets no
+        more frames; 0 for no limit
+    :param sample: file of raw images, ``(num_frames, height, width, 3)`` uint8 RGB; None for
+        generated images
+    :param folder: folder for the videos
     """
 
     config: EncoderConfig
@@ -70,20 +70,20 @@ class TrialTask:
     folder: Path = Path()
 
     def in_folder(self, folder: Path) -> TrialTask:
-        """Return the same task, done in a folder."""
+        """Return the same task in another folder."""
         return replace(self, folder=folder)
 
     def video(self, stream: int) -> Path:
-        """Return the video of one of the encoders."""
+        """Return the path of one encoder's video."""
         return self.folder / f'stream-{stream}.mp4'
 
     def as_json(self) -> str:
-        """Return it as text; equal tasks are equal texts."""
+        """Return the task as text; equal tasks give equal texts."""
         return json.dumps(asdict(self), default=str, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> TrialTask:
-        """Make it of its text."""
+        """Return the task that a text describes."""
         values = json.loads(text)
         sample = values.pop('sample')
         return cls(
@@ -97,11 +97,11 @@ class TrialTask:
 @dataclass(frozen=True, slots=True)
 class TrialReport:
     """
-    What came of it.
+    The report of the child process.
 
-    :param problem: why the encoder cannot be used; empty: it can
-    :param frames_per_s: frames per second of all encoders together, the first frames left out
-    :param cpu_ms: time on one core that a frame took, its conversion included, milliseconds
+    :param problem: why the encoder cannot be used; empty if it can
+    :param frames_per_s: frames per second of all encoders together, without the first frames
+    :param cpu_ms: CPU time of one core per frame, including conversion, in milliseconds
     :param size_bytes: size of the first encoder's video
     """
 
@@ -111,15 +111,15 @@ class TrialReport:
     size_bytes: int = 0
 
     def as_json(self) -> str:
-        """Return it as text."""
+        """Return the report as text."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> TrialReport:
         """
-        Make it of its text.
+        Return the report that a text describes.
 
-        :raise ValueError: if the text is none of these
+        :raise ValueError: if the text is not a report
         """
         try:
             return cls(**json.loads(text))
@@ -128,37 +128,37 @@ class TrialReport:
 
 
 DEADLINE_S = 15.0
-"""How long a trial may take, from the start of its process to its report."""
+"""Longest time of a trial in seconds, from the start of its process to its report."""
 
 OPENER = 'lerobot_streamrec.video.encode.open_encoder:open_file_encoder'
-"""What recordings begin their videos with."""
+"""The function with which recordings open their videos, as ``module:function``."""
 
 NUM_FRAMES = 30
 ENOUGH_S = 5.0
-"""A trial has so many frames for each stream, or as many as go into so many seconds."""
+"""A trial encodes this many frames per stream, or as many as it can in this many seconds."""
 
 _CHILD = 'lerobot_streamrec.video.trials.trial_child'
 _POLL_S = 0.05
 _MAX_TAIL = 300
 _LINE_END = ' | '
-# What stands before the words of an ffmpeg program in errors of it.
+# Errors of an ffmpeg program have these words before the program's own ones.
 _SAID = 'it said: '
-# Of libav's object that says something.
+# The address that libav puts before its log lines, which says nothing to the user.
 _ADDRESS = re.compile(' @ 0x[0-9a-f]+')
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     """
-    How an encoder did.
+    The outcome of trying an encoder.
 
-    :param config: its settings
-    :param width: width of the pictures, in pixels
-    :param height: height of the pictures, in pixels
+    :param config: settings of the encoder
+    :param width: width of the images, in pixels
+    :param height: height of the images, in pixels
     :param fps: frames per second that a stream needs
-    :param num_streams: encoders that were open at once
+    :param num_streams: number of encoders that were open at once
     :param frames_per_s: frames per second of all encoders together
-    :param problem: why it cannot be used; empty: it works
+    :param problem: why the encoder cannot be used; empty if it works
     """
 
     config: EncoderConfig
@@ -171,32 +171,32 @@ class Trial:
 
     @property
     def works(self) -> bool:
-        """Whether frames became a video that shows them."""
+        """True if the encoder made a video that shows its images."""
         return not self.problem
 
     @property
     def headroom(self) -> float:
-        """How many times more frames it encodes than are needed; below 1 it falls behind."""
+        """Encoded frames per needed frame; with less than 1, the encoder falls behind."""
         return self.frames_per_s / (self.fps * self.num_streams)
 
     @property
     def brief(self) -> str:
-        """What is wrong in a line: of an ffmpeg program, the first that it said."""
+        """The problem in one line; for an ffmpeg program, the first line that it printed."""
         said = self.problem.partition(_SAID)[2] or self.problem
         return said.partition(_LINE_END)[0]
 
     def __str__(self) -> str:
-        """Return what is to be known of it, as the end of a sentence."""
+        """Return the outcome as the end of a sentence."""
         if self.problem:
             return self.brief
         return (
-            f'{self.frames_per_s:.0f} frames per second at {self.width}x{self.height} with '
-            f'{self.num_streams} at once, {self.headroom:.1f} times what is needed'
+            f'{self.frames_per_s:.0f} frames per second at {self.width}x{self.height} '
+            f'(cameras at once: {self.num_streams}), {self.headroom:.1f} times the rate needed'
         )
 
 
 class TrialCancelledError(Exception):
-    """The trial was given up before it told anything."""
+    """The trial was cancelled before it had an outcome."""
 
 
 def try_encoder(
@@ -212,18 +212,18 @@ def try_encoder(
     stop: threading.Event | None = None,
 ) -> Trial:
     """
-    Encode some frames in a child process, as a recording would, and compare what comes out.
+    Encode frames in a child process as a recording would, and compare the decoded video.
 
-    :param config: settings, not of ``auto``
-    :param width: width of the pictures to come, in pixels
-    :param height: height of the pictures to come, in pixels
-    :param fps: frames per second of the videos to come
-    :param num_streams: encoders that will be open at once
-    :param deadline_s: after that the child counts as hanging, and is killed
-    :param enough_s: no further frames are encoded after this time
-    :param opener: ``module:function`` that begins a video
-    :param stop: gives the trial up when it is set
-    :raise TrialCancelledError: if it was given up
+    :param config: settings of the encoder, not ``auto``
+    :param width: width of the images to encode, in pixels
+    :param height: height of the images to encode, in pixels
+    :param fps: frames per second of the videos
+    :param num_streams: number of encoders that will be open at once
+    :param deadline_s: time after which the child counts as hanging and is killed, in seconds
+    :param enough_s: time after which no further frame is encoded, in seconds
+    :param opener: function that opens a video, as ``module:function``
+    :param stop: event that cancels the trial
+    :raise TrialCancelledError: if the trial was cancelled
     """
     trial = Trial(config, width, height, fps, num_streams)
     try:
@@ -240,17 +240,19 @@ def try_encoder(
 
 def check_before_trial(config: EncoderConfig) -> None:
     """
-    Refuse what is known to be wrong, and what an ffmpeg program would not say, or at length.
+    Raise an error for settings that are known to be wrong without a trial.
 
-    :param config: settings, not of ``auto``
-    :raise CodecError: naming the setting and what is allowed
+    An ffmpeg program would not report some of them, or only at length.
+
+    :param config: settings of the encoder, not ``auto``
+    :raise CodecError: if a setting is wrong, naming what is allowed
     """
     check_settings(config)
     if config.backend != FFMPEG:
         return
     name, program = ffmpeg_encoder(config), config.ffmpeg.executable
     if name not in encoders_of(config.ffmpeg):
-        allowed = f'{program} was built without {name}; `{program} -encoders` lists what it has'
+        allowed = f'{program} was built without {name}; `{program} -encoders` lists its encoders'
         raise CodecError('encoder.vcodec', config.vcodec, allowed)
     refuse_unknown_options(
         config, {one: config.extra_options[one] for one in unknown_options(config)}
@@ -258,7 +260,7 @@ def check_before_trial(config: EncoderConfig) -> None:
 
 
 def _failed(trial: Trial, problem: str) -> Trial:
-    # Messages of this package are single lines.
+    # Messages of this package have only one line.
     return replace(trial, problem=_LINE_END.join(problem.splitlines()))
 
 
@@ -269,14 +271,14 @@ def run_child(
     stop: threading.Event | None = None,
 ) -> TrialReport:
     """
-    Carry out a task in a child process, whatever becomes of that.
+    Carry out a task in a child process, which may crash or hang.
 
-    :param task: with its folder
-    :param deadline_s: how long it may take, seconds
-    :param opener: ``module:function`` that begins a video
-    :param stop: gives it up when it is set
-    :return: the child's report, or one that says how the child ended
-    :raise TrialCancelledError: if it was given up
+    :param task: task with its folder
+    :param deadline_s: longest time that the task may take, in seconds
+    :param opener: function that opens a video, as ``module:function``
+    :param stop: event that cancels the task
+    :return: the child's report, or a report of how the child ended
+    :raise TrialCancelledError: if the task was cancelled
     """
     with (task.folder / 'stderr').open('w+b') as stderr:
         with _started(opener, task, stderr.fileno()) as child:
@@ -290,21 +292,21 @@ def run_child(
                     return report
                 problem = report.problem
                 if task.config.backend == FFMPEG:
-                    # The program's own words are in the error.
+                    # The error already quotes what the program printed.
                     return TrialReport(_ADDRESS.sub('', problem))
         return TrialReport(problem + _tail(task.folder / 'stderr'))
 
 
 @contextmanager
 def _started(opener: str, task: TrialTask, stderr: int) -> Iterator[subprocess.Popen[str]]:
-    """Start the child in a group of its own, and leave nothing of that behind."""
+    """Start the child in a process group of its own, and kill the whole group at the end."""
     child = subprocess.Popen(
         [sys.executable, '-m', _CHILD, opener],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,
         text=True,
-        # Python looks for modules where it is started: there are none.
+        # Python looks for modules in its working directory; this one has none.
         cwd=task.folder,
         env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path))},
         start_new_session=True,
@@ -321,7 +323,7 @@ def _started(opener: str, task: TrialTask, stderr: int) -> Iterator[subprocess.P
 def _answer(
     child: subprocess.Popen[str], text: str, deadline_s: float, stop: threading.Event | None
 ) -> str | None:
-    """Give the child its task; None if it said nothing in time."""
+    """Give the child its task and return its answer; None if there is none in time."""
     end_s = time.monotonic() + deadline_s
     given: str | None = text
     while time.monotonic() < end_s:
@@ -345,6 +347,6 @@ def _ending(returncode: int) -> str:
 
 
 def _tail(path: Path) -> str:
-    """Return the last that the child printed, to be appended."""
+    """Return the last line that the child printed on stderr, to be appended to a problem."""
     lines = path.read_text(encoding='utf-8', errors='replace').strip().splitlines()
     return f' ({_ADDRESS.sub("", lines[-1]).strip()[-_MAX_TAIL:]})' if lines else ''

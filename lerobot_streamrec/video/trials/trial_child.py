@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The process that a trial runs in: a task on stdin, a report on stdout; it may hang or crash."""
+"""The process of a trial, with a task on stdin and a report on stdout; it may hang or crash."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from lerobot_streamrec.video.trials.trial_encoding import carry_out, Opener
 
 
 def main() -> NoReturn:
-    """Carry out the task; the one argument names the opener, ``module:function``."""
-    # Libraries of hardware print to stdout: only the report may go there.
+    """Carry out the task; the only argument names the opener as ``module:function``."""
+    # Hardware libraries print to stdout, but only the report may go there.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), 'w', encoding='utf-8')
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    # What codecs say goes to stderr past Python: two that speak at once can halt its log.
+    # Codecs log directly to stderr: two that log at once through Python can deadlock.
     av.logging.set_libav_level(av.logging.ERROR)
     av.logging.restore_default_callback()
     task = TrialTask.from_json(sys.stdin.read())
     report = carry_out(task, _opener(sys.argv[1]))
     answers.write(report.as_json())
     answers.flush()
-    # What a driver does when its process ends is no part of the trial.
+    # A driver may fail while its process ends, which is not part of the trial.
     os._exit(0)
 
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Pictures of a trial, encoded as an episode would, in a child process."""
+"""The images of a trial, and their encoding in the child process as in an episode."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ import numpy as np
 import numpy.typing as npt
 
 Pictures = Callable[[int], npt.NDArray[np.uint8]]
-"""Picture k of a sample: ``(height, width, 3)`` uint8 RGB."""
+"""A function that returns image k of a sample as ``(height, width, 3)`` uint8 RGB."""
 
 STORED_MARGIN_BYTES = 4096
-"""At the end of a file of raw pictures: libav's scaler reads on a little behind a picture."""
+"""Bytes at the end of a file of raw images, as libav's scaler reads a little past an image."""
 
 _PERIOD = 256
-# So far that each picture is unlike the one before, and as far as things move in a camera's.
+# Pixels per image: so many that each image is unlike the one before, and as in a usual camera.
 _STEP = 40
 _USUAL_STEP = 4
 _SEED = 5
@@ -54,15 +54,15 @@ _NOISE = 5
 
 def moving_pictures(width: int, height: int, step: int = _STEP) -> Pictures:
     """
-    Make colours that move with each picture, with some texture.
+    Return images of colours that move with each image, with some texture.
 
-    Any encoder shows the colours well, so that one that shows something else is found out; without
-    texture, software would seem two times as fast as it is. Views of one array: making a picture
-    costs nothing.
+    Any encoder shows these colours well, so an encoder that shows something else is detected.
+    Without texture, software would seem twice as fast as it is. All images are views of one array,
+    so making an image costs nothing.
 
-    :param width: in pixels
-    :param height: in pixels
-    :param step: how far each picture moves, in pixels
+    :param width: width of the images, in pixels
+    :param height: height of the images, in pixels
+    :param step: distance that the colours move per image, in pixels
     """
     ramp = np.abs(np.arange(-_PERIOD // 2, _PERIOD // 2)) * 255 // (_PERIOD // 2)
     x = np.arange(width + _PERIOD)
@@ -85,10 +85,10 @@ def moving_pictures(width: int, height: int, step: int = _STEP) -> Pictures:
 
 def textured_pictures(width: int, height: int) -> Pictures:
     """
-    Make pictures that cost about as much as a camera's: edges, texture and a sensor's noise.
+    Return images with edges, texture and noise, about as hard to encode as a camera's.
 
-    :param width: in pixels
-    :param height: in pixels
+    :param width: width of the images, in pixels
+    :param height: height of the images, in pixels
     """
     colours = moving_pictures(width, height, _USUAL_STEP)
     random = np.random.default_rng(_SEED)
@@ -105,12 +105,12 @@ def textured_pictures(width: int, height: int) -> Pictures:
 
 def stored_pictures(path: Path, num_frames: int, width: int, height: int) -> Pictures:
     """
-    Read raw pictures that stand one after the other in a file.
+    Return the raw images that are stored one after the other in a file.
 
-    :param path: the file, with a margin of ``STORED_MARGIN_BYTES``
-    :param num_frames: in it
-    :param width: in pixels
-    :param height: in pixels
+    :param path: path of the file, which ends with a margin of ``STORED_MARGIN_BYTES``
+    :param num_frames: number of images in the file
+    :param width: width of the images, in pixels
+    :param height: height of the images, in pixels
     """
     mapped: npt.NDArray[np.uint8] = np.memmap(path, np.uint8, mode='r')
     stored = mapped[: num_frames * height * width * 3].reshape(num_frames, height, width, 3)
@@ -118,42 +118,42 @@ def stored_pictures(path: Path, num_frames: int, width: int, height: int) -> Pic
 
 
 WORST_PSNR_DB = 16.0
-"""A frame that is farther from its picture than this shows something else."""
+"""A frame with a lower PSNR than this against its image shows something else."""
 
 _MAX_WARM_UP = 5
-# Every n-th pixel in both directions tells as much.
+# Comparing every n-th pixel in both directions tells as much.
 _STRIDE = 4
 
 
 class TriedEncoder(Protocol):
-    """What is tried."""
+    """An encoder that is tried."""
 
     def encode(self, picture: Frame, /) -> None:
-        """Encode a picture as the next frame."""
+        """Encode an image as the next frame."""
 
     def finish(self) -> EncodedVideo:
-        """Close the file and say what is in it."""
+        """Close the file and return what it holds."""
 
     def abort(self) -> None:
-        """Give up; never raises."""
+        """Abandon the file; never raise."""
 
 
 class Opener(Protocol):
-    """What begins a video, as ``open_file_encoder`` does."""
+    """A function that opens a video, like ``open_file_encoder``."""
 
     def __call__(
         self, path: Path, config: EncoderConfig, *, fps: int, width: int, height: int
     ) -> TriedEncoder:
-        """Begin a video."""
+        """Open a video."""
 
 
 def carry_out(task: TrialTask, open_encoder: Opener) -> TrialReport:
     """
-    Encode all streams at once, and compare what is decoded with what was encoded.
+    Encode all streams at once, and compare the decoded videos with the images.
 
-    :param task: pictures to encode, and how
+    :param task: task of the trial
     :param open_encoder: function with which recordings open their videos
-    :return: with the problem, if any of it went wrong
+    :return: report of the trial, with the problem if anything went wrong
     """
     pictures = (
         stored_pictures(task.sample, task.num_frames, task.width, task.height)
@@ -167,14 +167,14 @@ def carry_out(task: TrialTask, open_encoder: Opener) -> TrialReport:
             num_frames = run.num_frames[stream]
             check_video(task.video(stream), task, pictures, num_frames, is_whole=stream == 0)
         _refuse_unread_options(task)
-    # Whatever an encoder does is what the trial is to find out.
+    # The trial is to find out anything that an encoder may do.
     except Exception as error:  # noqa: BLE001
         return TrialReport(problem=_words(error, task.folder))
     return TrialReport('', run.frames_per_s, run.cpu_ms, task.video(0).stat().st_size)
 
 
 class _Run:
-    """One thread for each stream; what follows the first frames is measured."""
+    """Encodes each stream in its own thread, and measures the speed after the first frames."""
 
     def __init__(self, task: TrialTask, pictures: Pictures, open_encoder: Opener) -> None:
         self._task = task
@@ -183,7 +183,7 @@ class _Run:
         self._num_first = min(_MAX_WARM_UP, task.num_frames // 2)
         self._barrier = threading.Barrier(task.num_streams, action=self._note_begin)
         self._begin_s = self._begin_cpu_s = 0.0
-        # Of each stream: frames given to its encoder.
+        # Number of frames given to the encoder of each stream.
         self.num_frames = [0] * task.num_streams
         self.frames_per_s = 0.0
         self.cpu_ms = 0.0
@@ -193,7 +193,7 @@ class _Run:
         with ThreadPoolExecutor(num_streams, initializer=renounce_real_time) as pool:
             running = [pool.submit(self._encode_stream, index) for index in range(num_streams)]
         errors = [error for one in running if (error := one.exception())]
-        # Those that waited for one that failed have nothing to say.
+        # Threads that only waited for a failed one have the least telling error.
         for error in sorted(errors, key=lambda one: isinstance(one, threading.BrokenBarrierError)):
             raise error
         seconds = time.perf_counter() - self._begin_s
@@ -201,7 +201,7 @@ class _Run:
         num_frames = num_all - num_streams * self._num_first
         self.frames_per_s = num_frames / seconds
         own_s = _cpu_s(resource.RUSAGE_SELF) - self._begin_cpu_s
-        # Of a process that encodes, nothing is known before it ends.
+        # The CPU time of an encoding program is only known at its end, and so for all frames.
         children_s = _cpu_s(resource.RUSAGE_CHILDREN) / num_all
         self.cpu_ms = 1000 * (own_s / num_frames + children_s)
 
@@ -245,14 +245,14 @@ def check_video(
     path: Path, task: TrialTask, pictures: Pictures, num_given: int, *, is_whole: bool
 ) -> None:
     """
-    Refuse a video that is not what was encoded.
+    Raise an error if a video does not show the images that were encoded.
 
-    :param path: the video
+    :param path: path of the video
     :param task: task that was encoded
-    :param pictures: its pictures
-    :param num_given: how many of them were given to the encoder
-    :param is_whole: True if every frame is compared; False: only the last one
-    :raise EncoderError: saying what is wrong
+    :param pictures: images of the task
+    :param num_given: number of images that were given to the encoder
+    :param is_whole: True to compare every frame, False to compare only the last one
+    :raise EncoderError: if the video is wrong, with the problem
     """
     size = (task.height, task.width)
     num_frames = 0
@@ -282,7 +282,7 @@ def _psnr_db(shown: npt.NDArray[np.uint8], given: npt.NDArray[np.uint8]) -> floa
 
 
 def _refuse_unread_options(task: TrialTask) -> None:
-    """FFmpeg says nothing of options that an encoder does not know."""
+    """Raise an error for options that the encoder does not know, which FFmpeg ignores silently."""
     config = task.config
     if config.backend == PYAV and (config.extra_options or config.preset is not None):
         context = opened(config, task.fps, task.width, task.height)
@@ -290,7 +290,7 @@ def _refuse_unread_options(task: TrialTask) -> None:
 
 
 def _words(error: BaseException, folder: Path) -> str:
-    """Say what went wrong; the codec's own words stand on stderr."""
+    """Return the cause of an error in words; the codec's own log is on stderr."""
     while isinstance(error, EncoderError) and error.__cause__ is not None:
         error = error.__cause__
     text = str(error) or type(error).__name__

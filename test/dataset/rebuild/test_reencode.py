@@ -223,7 +223,7 @@ def test_depth_is_left_alone_unless_nothing_is_lost(record, read_dataset, root):
     codes, info = pictures(before), before.info['features'][DEPTH]
     change = reencode_dataset(root, HEVC)
     assert len(change.remarks) == 1
-    assert change.remarks[0].startswith(f'{DEPTH} is left as it is: its pixels are codes of depth')
+    assert change.remarks[0].startswith(f'{DEPTH} is left as it is: its pixels are depth codes')
     assert read_dataset(root, is_kept=False).info['features'][DEPTH] == info
     with pytest.raises(ConfigError, match=r"camera is '.*front_depth': its pixels are codes"):
         reencode_dataset(root, HEVC, cameras=['front_depth'])
@@ -280,7 +280,7 @@ def test_a_failure_leaves_the_dataset_as_it_was(how, record, root, snapshot):
             raise KeyboardInterrupt
 
     kind, said = {
-        'cancelled': (InterruptedWorkError, 'was given up'),
+        'cancelled': (InterruptedWorkError, 'was cancelled'),
         'interrupted': (KeyboardInterrupt, None),
         'broken': (VideoError, r'file-001\.mp4 cannot be'),
         'short': (VideoError, r'file-000\.mp4 has 4 frames of episode 0, which has 5 rows'),

@@ -75,11 +75,11 @@ def test_pictures_are_not_mixed_with_files_that_are_there(moving_video, tmp_path
     path, folder = moving_video(num_frames=3), tmp_path / 'frames'
     folder.mkdir()
     extract_frames(path, folder)
-    with pytest.raises(VideoError, match='frames holds files already'):
+    with pytest.raises(VideoError, match='frames already holds files'):
         extract_frames(path, folder)
-    with pytest.raises(VideoError, match='is no folder'):
+    with pytest.raises(VideoError, match='is not a folder'):
         extract_frames(path, path)
-    with pytest.raises(VideoError, match='there is no folder'):
+    with pytest.raises(VideoError, match='the folder .* does not exist'):
         extract_frames(path, tmp_path / 'none' / 'frames')
     assert len(pictures_in(folder)) == 3
 

@@ -86,7 +86,7 @@ def test_sound_is_not_lost_silently(moving_video, with_sound, tmp_path):
 def test_what_is_there_is_replaced_only_if_that_is_asked_for(moving_video, pixels_of, tmp_path):
     path, target = moving_video('a.mp4', 5), tmp_path / 'joined.mp4'
     target.write_bytes(b'mine')
-    with pytest.raises(VideoError, match=r'joined\.mp4 is there already'):
+    with pytest.raises(VideoError, match=r'joined\.mp4 already exists'):
         join_videos([path], target)
     assert target.read_bytes() == b'mine'
     # Even a file that is read may be replaced: it is whole until the new one is.
@@ -102,7 +102,7 @@ def test_names_that_cannot_be_used_are_told(moving_video, tmp_path):
     broken.write_bytes(b'no video' * 100)
     for paths, target, said in (
         ([], 'x.mp4', 'there is nothing to join'),
-        ([path], 'none/x.mp4', 'there is no folder'),
+        ([path], 'none/x.mp4', 'the folder .* does not exist'),
         ([path], '.', 'is a folder'),
         ([path, broken], 'x.mp4', r'broken\.mp4 cannot be read as a video'),
         ([path, tmp_path / 'none.mp4'], 'x.mp4', r'none\.mp4 cannot be read as a video'),

@@ -53,8 +53,8 @@ def test_the_first_that_works_is_taken(choose):
     assert made.config == EncoderConfig('hevc_nvenc', crf=20, g=5)
     assert tried == ['h264_nvenc', 'hevc_nvenc']
     assert str(made) == (
-        'auto took hevc_nvenc: 90 frames per second at 64x48 with 1 at once, 3.0 times what is '
-        'needed; h264_nvenc does not work: no device; not in this build of FFmpeg: '
+        'auto took hevc_nvenc: 90 frames per second at 64x48 (cameras at once: 1), 3.0 times the '
+        'rate needed; h264_nvenc does not work: no device; not in this build of FFmpeg: '
         'h264_videotoolbox, hevc_videotoolbox'
     )
 
@@ -76,7 +76,7 @@ def test_hardware_that_falls_behind_is_not_taken(choose):
 def test_software_is_taken_even_if_it_falls_behind(choose):
     made, _ = choose(EncoderConfig('auto'), {'libsvtav1': 15})
     assert str(made).startswith('auto took libsvtav1: 15 frames per second')
-    assert '0.5 times what is needed' in str(made)
+    assert '0.5 times the rate needed' in str(made)
 
 
 @pytest.mark.parametrize(

@@ -81,9 +81,9 @@ def test_a_sample_of_a_video_begins_where_it_is_told_to(tmp_path):
 
 
 def test_samples_that_are_too_short_or_too_large_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match='too few pictures'):
+    with pytest.raises(ConfigError, match='too few frames'):
         video_sample(tmp_path, tmp_path / 'missing.mp4', fps=30, seconds=1)
-    with pytest.raises(ConfigError, match='4 GiB of raw pictures'):
+    with pytest.raises(ConfigError, match='4 GiB of raw images'):
         synthetic_sample(tmp_path, **SIZE, fps=1000, seconds=600)
 
 

@@ -82,12 +82,12 @@ def test_what_cannot_work_is_refused_by_name(settings, name, allowed):
         ('h264', 'crff', '20', 'no option crff'),
         ('hevc', 'x264-params', 'ref=1', 'no option x264-params'),
         # Out of the range that the codec publishes, or none of its choices.
-        ('h264', 'aq-mode', '-3', 'does not take this value'),
-        ('h264', 'aq-mode', 'nicely', 'does not take this value'),
-        ('h264', 'tune', 'nice', 'does not take this value'),
-        ('libsvtav1', 'qp', '64', 'does not take this value'),
-        ('hevc', 'b', 'much', 'does not take this value'),
-        ('h264', 'x264-params', 'nonsense', 'does not take this value'),
+        ('h264', 'aq-mode', '-3', 'does not accept this value'),
+        ('h264', 'aq-mode', 'nicely', 'does not accept this value'),
+        ('h264', 'tune', 'nice', 'does not accept this value'),
+        ('libsvtav1', 'qp', '64', 'does not accept this value'),
+        ('hevc', 'b', 'much', 'does not accept this value'),
+        ('h264', 'x264-params', 'nonsense', 'does not accept this value'),
         # Of these the codec only warns.
         ('h264', 'x264-params', 'nonsense=1', 'Error parsing option .nonsense'),
         ('hevc', 'x265-params', 'nonsense=1', 'Unknown option: nonsense'),

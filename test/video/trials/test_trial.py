@@ -187,7 +187,7 @@ def test_a_trial_is_made_once(monkeypatch):
 def test_what_is_known_says_enough():
     works = Trial(HARDWARE, 640, 480, 30, 3, 225.0)
     assert str(works) == (
-        '225 frames per second at 640x480 with 3 at once, 2.5 times what is needed'
+        '225 frames per second at 640x480 (cameras at once: 3), 2.5 times the rate needed'
     )
     assert str(Trial(HARDWARE, 640, 480, 30, 3, problem='no device')) == 'no device'
 
