@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The built-in message types, with their fields and their default selectors."""
+"""Message types that are read without selectors, and the fields of any type."""
 
 from __future__ import annotations
 
@@ -27,92 +27,18 @@ FLOAT64_ARRAY = 'std_msgs/msg/Float64MultiArray'
 JOINT_FIELDS = ('position', 'velocity', 'effort')
 _POINT_FIELDS = {'position': 'positions', 'velocity': 'velocities', 'effort': 'effort'}
 
-_NUMBERS = {
-    'Float32': 'float',
-    'Float64': 'double',
-    'Int8': 'int8',
-    'Int16': 'int16',
-    'Int32': 'int32',
-    'Int64': 'int64',
-    'UInt8': 'uint8',
-    'UInt16': 'uint16',
-    'UInt32': 'uint32',
-    'UInt64': 'uint64',
-}
-
-# The fields of each type in order, each after its type as the generated class names it.
-_DEFINITIONS = {
-    'std_msgs/Header': 'builtin_interfaces/Time stamp, string frame_id',
-    'std_msgs/Bool': 'boolean data',
-    **{f'std_msgs/{name}': f'{number} data' for name, number in _NUMBERS.items()},
-    **{
-        f'std_msgs/{name}MultiArray': f'std_msgs/MultiArrayLayout layout, sequence<{number}> data'
-        for name, number in _NUMBERS.items()
-    },
-    'builtin_interfaces/Time': 'int32 sec, uint32 nanosec',
-    'builtin_interfaces/Duration': 'int32 sec, uint32 nanosec',
-    'geometry_msgs/Vector3': 'double x, double y, double z',
-    'geometry_msgs/Point': 'double x, double y, double z',
-    'geometry_msgs/Quaternion': 'double x, double y, double z, double w',
-    'geometry_msgs/Pose': 'geometry_msgs/Point position, geometry_msgs/Quaternion orientation',
-    'geometry_msgs/Transform': (
-        'geometry_msgs/Vector3 translation, geometry_msgs/Quaternion rotation'
-    ),
-    'geometry_msgs/Twist': 'geometry_msgs/Vector3 linear, geometry_msgs/Vector3 angular',
-    'geometry_msgs/Accel': 'geometry_msgs/Vector3 linear, geometry_msgs/Vector3 angular',
-    'geometry_msgs/Wrench': 'geometry_msgs/Vector3 force, geometry_msgs/Vector3 torque',
-    'geometry_msgs/PoseWithCovariance': 'geometry_msgs/Pose pose, double[36] covariance',
-    'geometry_msgs/TwistWithCovariance': 'geometry_msgs/Twist twist, double[36] covariance',
-    'geometry_msgs/Vector3Stamped': 'std_msgs/Header header, geometry_msgs/Vector3 vector',
-    'geometry_msgs/PointStamped': 'std_msgs/Header header, geometry_msgs/Point point',
-    'geometry_msgs/QuaternionStamped': (
-        'std_msgs/Header header, geometry_msgs/Quaternion quaternion'
-    ),
-    'geometry_msgs/PoseStamped': 'std_msgs/Header header, geometry_msgs/Pose pose',
-    'geometry_msgs/PoseWithCovarianceStamped': (
-        'std_msgs/Header header, geometry_msgs/PoseWithCovariance pose'
-    ),
-    'geometry_msgs/TransformStamped': (
-        'std_msgs/Header header, string child_frame_id, geometry_msgs/Transform transform'
-    ),
-    'geometry_msgs/TwistStamped': 'std_msgs/Header header, geometry_msgs/Twist twist',
-    'geometry_msgs/AccelStamped': 'std_msgs/Header header, geometry_msgs/Accel accel',
-    'geometry_msgs/WrenchStamped': 'std_msgs/Header header, geometry_msgs/Wrench wrench',
-    'sensor_msgs/JointState': (
-        'std_msgs/Header header, sequence<string> name, sequence<double> position, '
-        'sequence<double> velocity, sequence<double> effort'
-    ),
-    'sensor_msgs/Imu': (
-        'std_msgs/Header header, '
-        'geometry_msgs/Quaternion orientation, double[9] orientation_covariance, '
-        'geometry_msgs/Vector3 angular_velocity, double[9] angular_velocity_covariance, '
-        'geometry_msgs/Vector3 linear_acceleration, double[9] linear_acceleration_covariance'
-    ),
-    'sensor_msgs/Joy': 'std_msgs/Header header, sequence<float> axes, sequence<int32> buttons',
-    'sensor_msgs/Range': (
-        'std_msgs/Header header, uint8 radiation_type, float field_of_view, float min_range, '
-        'float max_range, float range, float variance'
-    ),
-    'sensor_msgs/Temperature': 'std_msgs/Header header, double temperature, double variance',
-    'sensor_msgs/FluidPressure': 'std_msgs/Header header, double fluid_pressure, double variance',
-    'sensor_msgs/MagneticField': (
-        'std_msgs/Header header, geometry_msgs/Vector3 magnetic_field, '
-        'double[9] magnetic_field_covariance'
-    ),
-    'nav_msgs/Odometry': (
-        'std_msgs/Header header, string child_frame_id, '
-        'geometry_msgs/PoseWithCovariance pose, geometry_msgs/TwistWithCovariance twist'
-    ),
-    'trajectory_msgs/JointTrajectoryPoint': (
-        'sequence<double> positions, sequence<double> velocities, sequence<double> accelerations, '
-        'sequence<double> effort, builtin_interfaces/Duration time_from_start'
-    ),
-    'trajectory_msgs/JointTrajectory': (
-        'std_msgs/Header header, sequence<string> joint_names, '
-        'sequence<trajectory_msgs/JointTrajectoryPoint> points'
-    ),
-    'tf2_msgs/TFMessage': 'sequence<geometry_msgs/TransformStamped> transforms',
-}
+_NUMBERS = (
+    'Float32',
+    'Float64',
+    'Int8',
+    'Int16',
+    'Int32',
+    'Int64',
+    'UInt8',
+    'UInt16',
+    'UInt32',
+    'UInt64',
+)
 
 # Paths that are read of a type without selectors. For arrays, names must tell the length.
 _DEFAULTS = {
@@ -148,7 +74,7 @@ _DEFAULTS = {
 }
 
 LoadClass = Callable[[str], Any]
-"""A function that returns the class of a type such as ``geometry_msgs/msg/Point``."""
+"""Returns the generated class of a type such as ``geometry_msgs/msg/Point``; None: unknown."""
 
 
 def _long(key: str) -> str:
@@ -185,29 +111,24 @@ def definition(message_type: str, load_class: LoadClass | None = None) -> Mappin
     Return the fields of a message type and their types, in order; None if it is unknown.
 
     :param message_type: name such as ``geometry_msgs/msg/Point`` or ``geometry_msgs/Point``
-    :param load_class: function that loads types that are not built in; None for no such function
+    :param load_class: function that loads the type's class; None if no type is known
     """
-    key = _short(message_type)
-    if key in _DEFINITIONS:
-        pairs = (one.split(' ') for one in _DEFINITIONS[key].split(', '))
-        return {name: type_name for type_name, name in pairs}
-    if load_class is None:
+    message_class = load_class(_long(_short(message_type))) if load_class is not None else None
+    if message_class is None:
         return None
-    fields: Mapping[str, str] = load_class(_long(key)).get_fields_and_field_types()
+    fields: Mapping[str, str] = message_class.get_fields_and_field_types()
     return fields
 
 
-def has_header(message_type: str, message: Any = None) -> bool:
+def has_header(message: Any) -> bool:
     """
     Return whether messages of a type have a header, and so a stamp of their own.
 
-    :param message: a message of the type or its class, for types that are not built in
+    :param message: a message of the type, or its class
     """
-    known = definition(message_type)
-    if known is None and hasattr(message, 'get_fields_and_field_types'):
-        known = message.get_fields_and_field_types()
-    if known is not None:
-        return known.get('header') == 'std_msgs/Header'
+    if hasattr(message, 'get_fields_and_field_types'):
+        header: object = message.get_fields_and_field_types().get('header')
+        return header == 'std_msgs/Header'
     return hasattr(getattr(message, 'header', None), 'stamp')
 
 

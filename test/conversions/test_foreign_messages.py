@@ -22,8 +22,8 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.errors import ForeignMessageError, VectorError
+from message_definitions import find_elements
 import pytest
 from reading import reader
 

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.parts import TimedVector
 from lerobot_streamrec.errors import ConfigError, VectorError
+from message_definitions import find_elements
 import numpy as np
 import pytest
 

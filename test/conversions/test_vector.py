@@ -24,9 +24,9 @@ from array import array
 import itertools
 from types import SimpleNamespace
 
-from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.message_types import FLOAT64_ARRAY, JOINT_FIELDS, JOINT_STATE
 from lerobot_streamrec.errors import VectorError
+from message_definitions import find_elements
 import numpy as np
 import pytest
 

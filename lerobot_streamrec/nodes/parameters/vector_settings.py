@@ -181,7 +181,7 @@ def _source(settings: VectorSettings, type_of: TypeOf) -> Source:
             'a trajectory by time has values in between: take float32 or float64, or choose a '
             'point by its number instead of [time]',
         )
-    if not has_header(message_type, message_class):
+    if not has_header(message_class):
         if settings.is_header_wanted:
             raise ConfigError(f'{prefix}.stamp', stamp, f'{message_type} has no header: receive')
         stamp = RECEIVE

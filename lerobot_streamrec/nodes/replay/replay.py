@@ -178,7 +178,7 @@ class Replay:
                 first, self._schedule, self._episode, is_between=is_between
             ),
             offset_ns=first.offset_ns,
-            is_stamped=has_header(source.message_type, kind),
+            is_stamped=has_header(kind),
         )
 
     def _publisher(self, kind: type, topic: str, depth: int) -> Any:

@@ -79,7 +79,7 @@ def test_pictures_are_not_mixed_with_files_that_are_there(moving_video, tmp_path
         extract_frames(path, folder)
     with pytest.raises(VideoError, match='is not a folder'):
         extract_frames(path, path)
-    with pytest.raises(VideoError, match='the folder .* does not exist'):
+    with pytest.raises(VideoError, match=r'the folder .* does not exist'):
         extract_frames(path, tmp_path / 'none' / 'frames')
     assert len(pictures_in(folder)) == 3
 
