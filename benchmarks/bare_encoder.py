@@ -29,7 +29,7 @@ import sys
 import time
 
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.nodes.graph.helper_node import keep_large_buffers
+from lerobot_streamrec.nodes.graph.ros_start import keep_large_buffers
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 import numpy as np

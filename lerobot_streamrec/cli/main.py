@@ -25,15 +25,10 @@ from typing import NoReturn
 import click
 from lerobot_streamrec.cli.check import check
 from lerobot_streamrec.cli.codecs import codecs
-from lerobot_streamrec.cli.compact import compact
-from lerobot_streamrec.cli.concat import concat
-from lerobot_streamrec.cli.delete import delete
-from lerobot_streamrec.cli.encode import encode
-from lerobot_streamrec.cli.frames import frames
-from lerobot_streamrec.cli.merge import merge
-from lerobot_streamrec.cli.probe import probe
+from lerobot_streamrec.cli.rebuild import compact, delete, merge
 from lerobot_streamrec.cli.reencode import reencode
 from lerobot_streamrec.cli.ros_command import doctor, init, layout
+from lerobot_streamrec.cli.video import concat, encode, frames, probe
 from lerobot_streamrec.errors import StreamrecError
 from lerobot_streamrec.installed import streamrec_command
 

@@ -20,8 +20,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from lerobot_streamrec.conversions.access_unit import access_unit
-from lerobot_streamrec.conversions.compressed_image import compressed_picture
+from lerobot_streamrec.conversions.compressed_image import access_unit, compressed_picture
 from lerobot_streamrec.conversions.depth import compressed_depth, depth_frame
 from lerobot_streamrec.conversions.image import image_frame
 from lerobot_streamrec.conversions.message_types import (

@@ -23,8 +23,12 @@ from typing import Any
 from lerobot_streamrec.errors import ConfigError, StartInterruptedError, StreamrecError
 from lerobot_streamrec.nodes.episode_node import EpisodeServices, NODE_NAME
 from lerobot_streamrec.nodes.graph.distributions import make_executor
-from lerobot_streamrec.nodes.graph.helper_node import keep_large_buffers
-from lerobot_streamrec.nodes.graph.ros_start import given_node, start_ros, unused_files
+from lerobot_streamrec.nodes.graph.ros_start import (
+    given_node,
+    keep_large_buffers,
+    start_ros,
+    unused_files,
+)
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.graph.topic_types import TopicTypes
 from lerobot_streamrec.nodes.logging_bridge import install

@@ -23,8 +23,8 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
-from lerobot_streamrec.nodes.graph.heard_topic import HeardTopic
 from lerobot_streamrec.nodes.graph.namesakes import LATCHED, Namesakes, STATUS_TOPIC
+from lerobot_streamrec.nodes.graph.publisher_watch import HeardTopic
 from lerobot_streamrec.nodes.graph.qos import node_of
 from lerobot_streamrec.nodes.operator_room import OperatorRoom
 from lerobot_streamrec.nodes.parameters.parameter_reader import USE_SIM_TIME

@@ -23,9 +23,8 @@ from typing import Any
 
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.graph.qos import COMPRESSED_TYPE, RAW_TYPE
-from lerobot_streamrec.nodes.parameters.encoder_settings import read_encoder
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
-from lerobot_streamrec.nodes.parameters.stream_settings import read_cameras, Source
+from lerobot_streamrec.nodes.parameters.stream_settings import read_cameras, read_encoder, Source
 from lerobot_streamrec.nodes.parameters.vector_settings import (
     ACTION,
     read_vectors,

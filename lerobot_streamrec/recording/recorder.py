@@ -35,9 +35,13 @@ from lerobot_streamrec.recording.saving.committer import Committer
 from lerobot_streamrec.recording.saving.futures import settled, then
 from lerobot_streamrec.recording.saving.last_result import Outcomes, unfinished_text
 from lerobot_streamrec.recording.saving.summary import EpisodeSummary, Finalized, Rotation
-from lerobot_streamrec.recording.snapshot import recorder_status, state_of
 from lerobot_streamrec.recording.start_conditions import StartConditions
-from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
+from lerobot_streamrec.recording.status import (
+    recorder_status,
+    RecorderState,
+    RecorderStatus,
+    state_of,
+)
 from lerobot_streamrec.recording.streams.clock_offsets import ClockAccount
 from lerobot_streamrec.recording.streams.streams import Streams
 from lerobot_streamrec.recording.unasked_end import DatasetWork, end_at_full_disk, end_at_shutdown

@@ -19,7 +19,7 @@ from types import SimpleNamespace
 
 from hypothesis import given
 from hypothesis import strategies as st
-from lerobot_streamrec.conversions.access_unit import access_unit
+from lerobot_streamrec.conversions.compressed_image import access_unit
 import numpy as np
 from packets import CODECS, encode_packets
 import pytest

@@ -24,8 +24,8 @@ from types import SimpleNamespace
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from lerobot_streamrec.conversions.access_unit import access_unit
 from lerobot_streamrec.conversions.compressed_image import (
+    access_unit,
     compressed_picture,
     JPEG_MAGIC,
     PNG_MAGIC,

@@ -22,7 +22,7 @@ from lerobot_streamrec.dataset.format.layout import STAGING
 from lerobot_streamrec.dataset.format.state import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.stats.image_histogram import ImageHistogram
+from lerobot_streamrec.stats.histograms import ImageHistogram
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 import numpy as np

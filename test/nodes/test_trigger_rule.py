@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.teleop.trigger_rule import parse_triggers
+from lerobot_streamrec.nodes.teleop.teleop_settings import parse_triggers
 import pytest
 
 pytestmark = [pytest.mark.ros]

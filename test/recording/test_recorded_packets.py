@@ -25,7 +25,7 @@ import shutil
 from types import SimpleNamespace
 
 import av
-from lerobot_streamrec.conversions.access_unit import access_unit
+from lerobot_streamrec.conversions.compressed_image import access_unit
 from lerobot_streamrec.dataset.format.take_record import parse_take_record
 from lerobot_streamrec.dataset.takes.journal import read_journal
 from lerobot_streamrec.errors import StreamsNotReadyError, UndecodableError

@@ -15,9 +15,9 @@
 
 from __future__ import annotations
 
-from lerobot_streamrec.stats.depth_histogram import DepthHistogram, DepthMoments
 from lerobot_streamrec.stats.distribution import Distribution
 from lerobot_streamrec.stats.feature_statistics import QUANTILES
+from lerobot_streamrec.stats.histograms import DepthHistogram, DepthMoments
 import numpy as np
 import pytest
 

@@ -30,7 +30,7 @@ from lerobot_streamrec.stats.feature_statistics import (
     STATISTICS,
     vector_statistics,
 )
-from lerobot_streamrec.stats.image_histogram import ImageHistogram
+from lerobot_streamrec.stats.histograms import ImageHistogram
 import numpy as np
 import pytest
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 import functools
 
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, QUANTILES
-from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
+from lerobot_streamrec.stats.histograms import ImageHistogram, lattice_stride
 import numpy as np
 import pytest
 

@@ -29,7 +29,7 @@ from lerobot_streamrec.dataset.check.reading import ProblemError
 from lerobot_streamrec.dataset.format.features import FeatureSpec
 from lerobot_streamrec.dataset.format.histograms import Histogram
 from lerobot_streamrec.errors import DatasetCorruptError
-from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
+from lerobot_streamrec.stats.histograms import ImageHistogram, lattice_stride
 from lerobot_streamrec.video.codecs.depth_config import is_depth
 from lerobot_streamrec.video.mp4.damage_scan import decode_picture, InspectedFrame
 import pyarrow as pa

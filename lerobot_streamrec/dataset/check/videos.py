@@ -42,7 +42,7 @@ from lerobot_streamrec.dataset.check.reading import Floats
 from lerobot_streamrec.dataset.format.histograms import DecodedCamera, Histogram
 from lerobot_streamrec.dataset.format.layout import INFO
 from lerobot_streamrec.errors import DatasetCorruptError
-from lerobot_streamrec.stats.image_histogram import lattice_stride
+from lerobot_streamrec.stats.histograms import lattice_stride
 from lerobot_streamrec.video.mp4.damage_scan import (
     bytes_missing,
     inspect_frames,

@@ -33,10 +33,15 @@ from pathlib import Path
 from typing import Any, Protocol
 import zlib
 
-from lerobot_streamrec.stats.depth_histogram import DepthHistogram
 from lerobot_streamrec.stats.distribution import Distribution, MAX_SPAN_BINS
 from lerobot_streamrec.stats.feature_statistics import Array, FeatureStatistics
-from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride, LEVELS, SCALE
+from lerobot_streamrec.stats.histograms import (
+    DepthHistogram,
+    ImageHistogram,
+    lattice_stride,
+    LEVELS,
+    SCALE,
+)
 from lerobot_streamrec.video.codecs.depth_config import depth_of_codes, is_depth, stored_depth
 from lerobot_streamrec.video.mp4.damage_scan import inspect_frames, InspectedFrame
 import numpy as np

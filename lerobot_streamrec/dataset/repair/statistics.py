@@ -54,7 +54,7 @@ from lerobot_streamrec.stats.feature_statistics import (
     STATISTICS,
     vector_statistics,
 )
-from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
+from lerobot_streamrec.stats.histograms import ImageHistogram, lattice_stride
 from lerobot_streamrec.video.mp4.damage_scan import decode_picture, InspectedFrame
 import numpy as np
 import pyarrow as pa

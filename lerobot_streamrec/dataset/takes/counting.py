@@ -18,9 +18,13 @@ from __future__ import annotations
 from typing import Protocol
 
 from lerobot_streamrec.depth_frame import METRES
-from lerobot_streamrec.stats.depth_histogram import DepthHistogram, DepthMoments
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
-from lerobot_streamrec.stats.image_histogram import ImageHistogram, lattice_stride
+from lerobot_streamrec.stats.histograms import (
+    DepthHistogram,
+    DepthMoments,
+    ImageHistogram,
+    lattice_stride,
+)
 from lerobot_streamrec.video.codecs.depth_config import DepthConfig, DepthQuantiser
 from lerobot_streamrec.video.encode.picture_encoder import ColourMeter, DepthMeter
 

@@ -42,7 +42,7 @@ from lerobot_streamrec.errors import (
 )
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
-from lerobot_streamrec.stats.image_histogram import lattice_stride
+from lerobot_streamrec.stats.histograms import lattice_stride
 from lerobot_streamrec.video.codecs.config import EncoderConfig, parse_config_record
 from lerobot_streamrec.video.encode.decoders import Decoders, is_coded
 from lerobot_streamrec.video.encode.encoder_thread import VideoEncoder

@@ -19,7 +19,7 @@ from collections.abc import Callable
 import math
 
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
-from lerobot_streamrec.nodes.graph.heard_topic import HeardTopic
+from lerobot_streamrec.nodes.graph.publisher_watch import HeardTopic
 from lerobot_streamrec.nodes.teleop.continuity import Continuity
 from lerobot_streamrec.nodes.teleop.senses import TopicReport
 from lerobot_streamrec.nodes.teleop.teleop_settings import BINDINGS, JOY_TYPE, TeleopSettings

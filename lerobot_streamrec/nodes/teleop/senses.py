@@ -24,7 +24,7 @@ from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.reader import SelectorReader
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.graph.topic_types import load_message_class
-from lerobot_streamrec.nodes.teleop.trigger_rule import TriggerRule
+from lerobot_streamrec.nodes.teleop.teleop_settings import TriggerRule
 from lerobot_streamrec.recording.operating.presses import Binding, Presses
 from rclpy.node import Node
 

@@ -21,13 +21,12 @@ from typing import Any
 
 from lerobot_streamrec.errors import ConfigError, MessageError
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
-from lerobot_streamrec.nodes.graph.heard_topic import HeardTopic
+from lerobot_streamrec.nodes.graph.publisher_watch import HeardTopic
 from lerobot_streamrec.nodes.graph.topic_types import load_message_class
 from lerobot_streamrec.nodes.teleop.continuity import Continuity
 from lerobot_streamrec.nodes.teleop.gamepad import DEPTH, Gamepad, Give
 from lerobot_streamrec.nodes.teleop.senses import find_sense, Sense, TopicReport
-from lerobot_streamrec.nodes.teleop.teleop_settings import TeleopSettings, TRIGGERS
-from lerobot_streamrec.nodes.teleop.trigger_rule import TriggerRule
+from lerobot_streamrec.nodes.teleop.teleop_settings import TeleopSettings, TriggerRule, TRIGGERS
 from rclpy.node import Node
 
 

@@ -17,14 +17,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from lerobot_streamrec.conversions.access_unit import access_unit
-from lerobot_streamrec.conversions.compressed_image import compressed_picture
+from lerobot_streamrec.conversions.compressed_image import access_unit, compressed_picture
 from lerobot_streamrec.conversions.depth import compressed_depth, depth_frame
 from lerobot_streamrec.conversions.image import image_frame
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
-from lerobot_streamrec.nodes.graph.helper_node import make_helper
 from lerobot_streamrec.nodes.graph.qos import choose_topic, COMPRESSED_TYPE, RAW_TYPE
+from lerobot_streamrec.nodes.graph.ros_start import make_helper
 from lerobot_streamrec.nodes.parameters.stream_settings import Source
 from lerobot_streamrec.nodes.topics.sample_sink import Sink
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber, Target

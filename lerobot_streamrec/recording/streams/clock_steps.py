@@ -28,8 +28,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 import logging
 
-from lerobot_streamrec.recording.streams.clock_gap import ClockGap, GAP_NS, is_ahead
-from lerobot_streamrec.recording.streams.clock_jump import is_near, Jump, NOISE_NS, NUM_SURE
+from lerobot_streamrec.recording.streams.clock_jumps import (
+    ClockGap,
+    GAP_NS,
+    is_ahead,
+    is_near,
+    Jump,
+    NOISE_NS,
+    NUM_SURE,
+)
 from lerobot_streamrec.recording.streams.clock_offsets import (
     Arrival,
     ClockAccount,

@@ -18,9 +18,8 @@ from __future__ import annotations
 import json
 
 from lerobot_streamrec.dataset.format.histograms import histograms_json, with_histograms
-from lerobot_streamrec.stats.depth_histogram import DepthHistogram, DepthMoments
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, vector_statistics
-from lerobot_streamrec.stats.image_histogram import ImageHistogram
+from lerobot_streamrec.stats.histograms import DepthHistogram, DepthMoments, ImageHistogram
 import numpy as np
 import pytest
 

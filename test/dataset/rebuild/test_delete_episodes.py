@@ -26,7 +26,7 @@ from lerobot_streamrec.dataset.rebuild.delete import delete_episodes
 from lerobot_streamrec.dataset.rebuild.merge import merge_datasets
 from lerobot_streamrec.dataset.repair.repair import repair_dataset
 from lerobot_streamrec.errors import ConfigError, DatasetCorruptError, RebuildError
-from lerobot_streamrec.stats.image_histogram import ImageHistogram
+from lerobot_streamrec.stats.histograms import ImageHistogram
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.tools.reencode import reencode_video
 import numpy as np

@@ -35,7 +35,7 @@ from lerobot_streamrec.errors import (
     VideoError,
 )
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.stats.depth_histogram import DepthHistogram
+from lerobot_streamrec.stats.histograms import DepthHistogram
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.codecs.depth_config import (
     DEPTH_ENCODER,

@@ -22,11 +22,11 @@ import pytest
 pytestmark = [pytest.mark.ros]
 
 pytest.importorskip('rclpy')
-from lerobot_streamrec.nodes.parameters.encoder_settings import (  # noqa: E402
+from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader  # noqa: E402
+from lerobot_streamrec.nodes.parameters.stream_settings import (  # noqa: E402
     read_camera_encoder,
     read_encoder,
 )
-from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader  # noqa: E402
 
 
 class Given:

@@ -24,7 +24,7 @@ from __future__ import annotations
 import av
 from colour_patches import draw
 from lerobot_streamrec.conversions.image import ENCODINGS, image_frame
-from lerobot_streamrec.stats.image_histogram import ImageHistogram
+from lerobot_streamrec.stats.histograms import ImageHistogram
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.codecs.pixels import PIX_FMTS, rgb_pixels
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder

@@ -19,7 +19,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 
 import av
-from lerobot_streamrec.conversions.access_unit import access_unit
+from lerobot_streamrec.conversions.compressed_image import access_unit
 from lerobot_streamrec.errors import EncoderError, UndecodableError
 from lerobot_streamrec.frame import AccessUnit
 from lerobot_streamrec.video.encode.copying_encoder import CopyingEncoder, PacketStream

@@ -19,7 +19,7 @@ Guards the time of the executor as much as the truth of what `start` is told.
 
 from __future__ import annotations
 
-from lerobot_streamrec.conversions.access_unit import access_unit
+from lerobot_streamrec.conversions.compressed_image import access_unit
 from lerobot_streamrec.frame import CompressedPicture
 from lerobot_streamrec.video.encode.copying_encoder import PacketStream
 from lerobot_streamrec.video.encode.decoders import PictureDecoder

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import io
 
-from lerobot_streamrec.conversions.access_unit import access_unit
+from lerobot_streamrec.conversions.compressed_image import access_unit
 from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.errors import UndecodableError
 from lerobot_streamrec.frame import CompressedPicture, Frame

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The command `streamrec delete`, which deletes episodes of a dataset."""
+"""`streamrec compact`, `delete` and `merge`, which make a dataset from episodes of others."""
 
 from __future__ import annotations
 
@@ -28,8 +28,77 @@ from lerobot_streamrec.cli.progress import (
     show_remarks,
 )
 from lerobot_streamrec.dataset.format.catalog import read_catalog
+from lerobot_streamrec.dataset.rebuild.compact import compact_dataset, plan_compaction
 from lerobot_streamrec.dataset.rebuild.delete import delete_episodes, plan_deletion
 from lerobot_streamrec.dataset.rebuild.foreign_files import numbered_meta_files
+from lerobot_streamrec.dataset.rebuild.merge import check_roots, merge_datasets, plan_merge
+
+
+@click.command(short_help='Merge several datasets into a new one.')
+@click.argument('out', type=click.Path(path_type=Path))
+@click.argument('roots', type=DatasetPath, nargs=-1, required=True)
+@click.option('--dry-run', is_flag=True, help='Show what would be done, and change nothing.')
+def merge(out: Path, roots: tuple[Path, ...], dry_run: bool) -> None:
+    """
+    Merge all episodes of the datasets ROOTS, in this order, into the new dataset OUT.
+
+    The datasets must have the same fps, robot_type and features; differences are shown. They stay
+    as they are, and OUT shares identical files with them where the file system allows it. Other
+    files, such as README.md, are copied; if names collide, they go to OUT/merged_from.
+    """
+    if dry_run:
+        check_roots(out, roots)
+        plan = plan_merge([read_catalog(root) for root in roots])
+        show_remarks(plan)
+        click.echo(f'would merge {count_text(len(plan.files.kept), "episode")} into {out}:')
+        show_plan(plan.files)
+        return
+    with progress_bar('merging') as progress:
+        change = merge_datasets(out, roots, progress=progress)
+    show_remarks(change)
+    click.echo(
+        f'merged {count_text(len(roots), "dataset")} into {out}: '
+        f'{count_text(change.num_episodes, "episode")}, {measure_text(change.before)} became '
+        f'{measure_text(change.after)} in {change.seconds:.1f} s'
+    )
+
+
+@click.command()
+@click.argument('root', type=DatasetPath)
+@click.option('--dry-run', is_flag=True, help='Show what would be done, and change nothing.')
+def compact(root: Path, dry_run: bool) -> None:
+    """
+    Merge the small files of the dataset ROOT up to LeRobot's sizes.
+
+    Rows, timestamps, statistics and images stay as they are: videos are not encoded again. The
+    dataset stays whole if the command is interrupted. Files that are already large are not
+    written again.
+    """
+    if dry_run:
+        _show(root)
+        return
+    with progress_bar('compacting') as progress:
+        change = compact_dataset(root, progress=progress)
+    show_remarks(change)
+    if change.before.num_files == change.after.num_files:
+        click.echo(f'{root} is already compact: {measure_text(change.after)}')
+        return
+    click.echo(
+        f'compacted {root}: {measure_text(change.before)} became {measure_text(change.after)} '
+        f'in {change.seconds:.1f} s'
+    )
+
+
+def _show(root: Path) -> None:
+    plan = plan_compaction(read_catalog(root))
+    if plan is not None:
+        show_remarks(plan)
+    if plan is None or not plan.joins:
+        click.echo(f'{root} is already compact')
+        return
+    click.echo(f'would compact {root}:')
+    show_plan(plan)
+
 
 _RANGE = re.compile(r'(\d{1,6})(?:-(\d{1,6}))?')
 

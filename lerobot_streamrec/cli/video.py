@@ -1,0 +1,191 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""`streamrec concat`, `probe`, `frames` and `encode`, the tools for videos and pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from lerobot_streamrec.cli.progress import (
+    count_text,
+    DatasetPath,
+    NewPath,
+    progress_bar,
+    size_text,
+    VideoPath,
+)
+from lerobot_streamrec.dataset.rebuild.played_episode import extract_episode
+from lerobot_streamrec.dataset.takes.deferred import DeferredTake, DeferredTakes, encode_take
+from lerobot_streamrec.dataset.takes.open_dataset import open_as_it_is
+from lerobot_streamrec.errors import DatasetCorruptError, StreamrecError
+from lerobot_streamrec.video.codecs.real_time import renounce_real_time
+from lerobot_streamrec.video.mp4.video_info import probe_file, VideoProbe
+from lerobot_streamrec.video.tools.extract import Choice, extract_frames
+from lerobot_streamrec.video.tools.join import join_videos
+
+
+@click.command(short_help='Join videos into one file without encoding them again.')
+@click.argument('files', nargs=-1, required=True, type=VideoPath)
+@click.option('--output', required=True, type=NewPath, help='File to write.')
+@click.option('--overwrite', is_flag=True, help='Replace the output file if it exists.')
+def concat(files: tuple[Path, ...], output: Path, overwrite: bool) -> None:
+    """
+    Join FILES in this order into one file, without encoding them again.
+
+    All files must have the same codec, encoder settings, size and frame rate, and no sound. If
+    they differ, the difference is shown and nothing is written.
+    """
+    with progress_bar('joining') as progress:
+        made = join_videos(files, output, overwrite=overwrite, progress=progress)
+    click.echo(
+        f'{output}: {count_text(made.num_frames, "frame")} of {count_text(len(files), "file")}, '
+        f'{size_text(made.size_bytes)}'
+    )
+
+
+@click.command(short_help='Describe video files in the terms of info.json.')
+@click.argument('files', nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option('--json', 'as_json', is_flag=True, help='Print a list of all files as JSON.')
+def probe(files: tuple[Path, ...], as_json: bool) -> int:
+    """
+    Show the length of each of FILES, and the facts that LeRobot would store about it.
+
+    Nothing is decoded. Exit status: 0 if all files are whole videos, 1 if not.
+    """
+    found: list[VideoProbe] = []
+    is_whole = True
+    for path in files:
+        try:
+            found.append(probe_file(path))
+        except DatasetCorruptError as error:
+            is_whole = False
+            click.echo(f'streamrec: {error}', err=True)
+            continue
+        is_whole = is_whole and not found[-1].missing_bytes
+        if not as_json:
+            _show(found[-1])
+    if as_json:
+        click.echo(json.dumps([one.as_json() for one in found], indent=2, ensure_ascii=False))
+    return 0 if is_whole else 1
+
+
+def _show(found: VideoProbe) -> None:
+    info = found.info
+    click.echo(found.path)
+    click.echo(
+        f'  {count_text(found.num_frames, "frame")}, {float(found.duration_s):.3f} s at '
+        f'{info["video.fps"]} fps, {size_text(found.size_bytes)}'
+    )
+    for name, value in info.items():
+        click.echo(f'  {name}: {json.dumps(value)}')
+    if found.missing_bytes:
+        click.echo(f'  cut off: {found.missing_bytes} bytes are missing at its end')
+
+
+@click.command()
+@click.argument('root', type=DatasetPath)
+def encode(root: Path) -> None:
+    """
+    Encode the saved episodes that wait in the dataset ROOT, and add them to it.
+
+    Episodes wait if they were saved with `encode: deferred`, if the recorder ended before an
+    encoder had time for them, or if a crash interrupted them. Nothing is lost if the command is
+    interrupted: the episodes that are not yet encoded keep waiting.
+    """
+    renounce_real_time()
+    writer, said = open_as_it_is(root)
+    try:
+        for sentence in said:
+            click.echo(sentence)
+        takes = DeferredTakes(writer)
+        if not takes.takes:
+            click.echo(f'no episode of {root} waits to be encoded')
+        failed = [one for one in takes.takes if not _encode_one(takes, one)]
+    finally:
+        writer.close()
+    if failed:
+        num_left = sum(one.folder.exists() for one in failed)
+        raise click.ClickException(
+            f'{count_text(len(failed), "episode")} could not be encoded'
+            + (f'; {num_left} still wait{"s" if num_left == 1 else ""}' if num_left else '')
+        )
+
+
+def _encode_one(takes: DeferredTakes, take: DeferredTake) -> bool:
+    saved = take.saved
+    what = f'{saved.num_rows} rows, {saved.seconds:.1f} s of {saved.task!r}'
+    total = saved.num_rows * take.num_videos
+    try:
+        with progress_bar(f'encoding {what}', is_bytes=False) as progress:
+            tell = (lambda done: progress(done, total)) if progress else (lambda _: None)
+            encoded = encode_take(take.folder, saved.num_rows, tell)
+        episode = takes.commit(take, encoded)
+    except StreamrecError as error:
+        click.echo(f'{what}: {error}. {takes.fail(take, error)}', err=True)
+        return False
+    size = size_text(episode.size_bytes)
+    click.echo(f'encoded episode {episode.episode_index}: {what}, {size}{take.loss(encoded)}')
+    return True
+
+
+@click.command(short_help='Write frames of a video or an episode as PNG files.')
+@click.argument('path', type=click.Path(exists=True, path_type=Path))
+@click.option('--output', required=True, type=NewPath, help='Folder to write, empty or new.')
+@click.option(
+    '--episode', type=click.IntRange(min=0), help='With a dataset: number of the episode.'
+)
+@click.option(
+    '--camera',
+    'cameras',
+    multiple=True,
+    help='With a dataset: camera, such as front; all by default.',
+)
+@click.option(
+    '--every', type=click.IntRange(min=1), default=1, help='Write only every n-th frame.'
+)
+@click.option('--from', 'start_s', type=click.FloatRange(min=0), help='Start time in seconds.')
+@click.option('--to', 'end_s', type=click.FloatRange(min=0), help='End time in seconds, excluded.')
+def frames(
+    path: Path,
+    output: Path,
+    episode: int | None,
+    cameras: tuple[str, ...],
+    every: int,
+    start_s: float | None,
+    end_s: float | None,
+) -> None:
+    """
+    Write the frames of PATH, a video or a dataset, as files such as frame-000012.png.
+
+    For a dataset, --episode chooses the episode, and each camera gets a folder. Files are numbered
+    by frame; depth is written as 16-bit millimetres.
+    """
+    choice = Choice(every, start_s, end_s)
+    if path.is_dir():
+        if episode is None:
+            raise click.UsageError(f'{path} is a dataset: choose an episode with --episode')
+        with progress_bar('writing', is_bytes=False) as progress:
+            found = extract_episode(
+                path, episode, output, choice, cameras=cameras, progress=progress
+            )
+        for key, number in found.items():
+            click.echo(f'{output / key}: {count_text(number, "frame")}')
+        return
+    if episode is not None or cameras:
+        raise click.UsageError(f'{path} is a file: --episode and --camera only apply to a dataset')
+    with progress_bar('writing', is_bytes=False) as progress:
+        number = extract_frames(path, output, choice, progress=progress)
+    click.echo(f'{output}: {count_text(number, "frame")}')
