@@ -30,7 +30,7 @@ import time
 
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.nodes.graph.ros_start import keep_large_buffers
-from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 import numpy as np
 
@@ -41,7 +41,7 @@ from benchmarks.recording_setup import FPS, Scenario
 def encode(ring: Ring, first: int, num_frames: int, path: Path, config: EncoderConfig) -> None:
     """Encode one video, and delete it."""
     height, width = ring.shape[1:3]
-    encoder = Mp4Encoder(path, config, fps=FPS, width=width, height=height)
+    encoder = Mp4Encoder(path, config, VideoSpec(width, height, FPS))
     for number in range(first, first + num_frames):
         encoder.encode(Frame(ring[number % len(ring)], 'rgb24'))
     encoder.finish()

@@ -39,6 +39,7 @@ from lerobot_streamrec.video.codecs.config import (
     FFMPEG,
     FfmpegSettings,
     PYAV,
+    VideoSpec,
 )
 from lerobot_streamrec.video.trials.auto_select import (
     Choice,
@@ -65,11 +66,9 @@ def _size(_context: click.Context, _parameter: click.Parameter, text: str) -> tu
 
 @dataclass(frozen=True, slots=True)
 class _Need:
-    """The load of a recording: size in pixels, frames per second, and cameras at once."""
+    """The load of a recording: size and rate of its videos, and cameras at once."""
 
-    width: int
-    height: int
-    fps: int
+    spec: VideoSpec
     num_streams: int
 
 
@@ -139,11 +138,11 @@ def codecs(
     """
     if source is not None and not bench:
         raise click.UsageError('--source only applies together with --bench')
-    need, sample = _Need(*size, fps, streams), None
+    need, sample = _Need(VideoSpec(*size, fps), streams), None
     with tempfile.TemporaryDirectory(prefix='streamrec-codecs-') as folder:
         if bench:
             sample = sample_of(source, Path(folder), size=size, fps=fps, seconds=seconds)
-            need = _Need(sample.width, sample.height, sample.fps, streams)
+            need = _Need(VideoSpec(sample.width, sample.height, sample.fps), streams)
         found = _find_out(_listed(backend, FfmpegSettings(ffmpeg)), need, sample)
     if as_json:
         told = {
@@ -190,9 +189,7 @@ def _find_out(
             auto = EncoderConfig(AUTO, backend=backend, ffmpeg=encoders[0][0].ffmpeg)
             choices[backend] = choose_encoder(
                 auto,
-                width=need.width,
-                height=need.height,
-                fps=need.fps,
+                need.spec,
                 num_streams=need.num_streams,
             )
         for trial in trials if sample is not None else ():
@@ -206,10 +203,10 @@ def _trial(config: EncoderConfig, is_built: bool, need: _Need, steps: Steps) -> 
     steps(f'trying {_title(config)}')
     if not is_built:
         return Trial(
-            config, need.width, need.height, need.fps, need.num_streams, problem=NOT_BUILT
+            config, need.spec, need.num_streams, problem=NOT_BUILT
         )
     return known_trial(
-        config, width=need.width, height=need.height, fps=need.fps, num_streams=need.num_streams
+        config, need.spec, num_streams=need.num_streams
     )
 
 

@@ -76,9 +76,9 @@ _RIGHT: dict[str, Any] = {'justify': 'right', 'no_wrap': True}
 
 def trial_table(trials: list[Trial]) -> Table:
     """Return a table with the result of each encoder's trial."""
-    first = trials[0]
-    cameras = f'{first.num_streams} camera{"" if first.num_streams == 1 else "s"}'
-    table = Table(title=f'{first.width}x{first.height}, {first.fps} fps, {cameras}')
+    spec, num_streams = trials[0].spec, trials[0].num_streams
+    cameras = f'{num_streams} camera{"" if num_streams == 1 else "s"}'
+    table = Table(title=f'{spec.width}x{spec.height}, {spec.fps} fps, {cameras}')
     table.add_column('vcodec (encoder)', no_wrap=True)
     table.add_column('backend', no_wrap=True)
     table.add_column('works', overflow='fold')

@@ -26,7 +26,7 @@ from lerobot_streamrec.dataset.format.info import known_features
 from lerobot_streamrec.errors import CodecError, StreamsNotReadyError
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.streams.stream import Stream
-from lerobot_streamrec.video.codecs.config import AUTO, EncoderConfig
+from lerobot_streamrec.video.codecs.config import AUTO, EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.settings_check import COLOUR_CHANNELS, DEPTH_CHANNELS
 from lerobot_streamrec.video.trials.auto_select import choose_encoder
 from lerobot_streamrec.video.trials.known_trials import known_trial
@@ -220,16 +220,15 @@ class EncoderChoices:
         :raise CodecError: if there is none
         :raise TrialCancelledError: if the recorder shuts down
         """
-        asked, (width, height), fps = self._asked(camera), size, self._config.fps
+        asked, (width, height) = self._asked(camera), size
+        spec = VideoSpec(width, height, self._config.fps)
         sharing = [one for one in self._config.cameras if self._asked(one) == asked]
         num_streams = len(sharing)
         if asked.vcodec == AUTO:
             codec = self._codecs.get(camera.key)
             choice = choose_encoder(
                 asked,
-                width=width,
-                height=height,
-                fps=fps,
+                spec,
                 num_streams=num_streams,
                 codec=str(codec) if codec else None,
                 try_one=known_trial,
@@ -238,9 +237,7 @@ class EncoderChoices:
             self._say(f'{camera.key}: {choice}')
             return choice.config
         check_before_trial(asked)
-        trial = known_trial(
-            asked, width=width, height=height, fps=fps, num_streams=num_streams, stop=self._stop
-        )
+        trial = known_trial(asked, spec, num_streams=num_streams, stop=self._stop)
         if not trial.works:
             raise CodecError(
                 'encoder.vcodec',

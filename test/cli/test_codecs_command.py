@@ -33,7 +33,12 @@ from lerobot_streamrec.dataset.format.state import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.stats.histograms import ImageHistogram
-from lerobot_streamrec.video.codecs.config import BUNDLED_VCODECS, EncoderConfig, VCODECS
+from lerobot_streamrec.video.codecs.config import (
+    BUNDLED_VCODECS,
+    EncoderConfig,
+    VCODECS,
+    VideoSpec,
+)
 from lerobot_streamrec.video.codecs.settings_check import is_registered
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 from lerobot_streamrec.video.trials.auto_select import Choice
@@ -89,12 +94,12 @@ def test_each_that_works_is_measured(bench):
 
 
 def test_a_table_fits_the_terminal_and_says_why_not():
-    size = (640, 480, 30, 3)
+    load = (VideoSpec(640, 480, 30), 3)
     problem = 'ffmpeg ended with exit status 1; it said: no device | and more'
     trials = [
-        Trial(EncoderConfig('libsvtav1'), *size, frames_per_s=225),
-        Trial(EncoderConfig('h264'), *size, frames_per_s=45),
-        Trial(EncoderConfig('hevc_videotoolbox', backend='ffmpeg'), *size, problem=problem),
+        Trial(EncoderConfig('libsvtav1'), *load, frames_per_s=225),
+        Trial(EncoderConfig('h264'), *load, frames_per_s=45),
+        Trial(EncoderConfig('hevc_videotoolbox', backend='ffmpeg'), *load, problem=problem),
     ]
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(trial_table(trials))
@@ -141,7 +146,7 @@ def dataset(tmp_path):
     for first in (0, 100):
         path = root / STAGING / f'take-{first}' / 'front.mp4'
         path.parent.mkdir(parents=True)
-        encoder, histogram = Mp4Encoder(path, H264, fps=10, width=64, height=48), ImageHistogram()
+        encoder, histogram = Mp4Encoder(path, H264, VideoSpec(64, 48, 10)), ImageHistogram()
         for level in range(first, first + 60, 10):
             pixels = np.full((48, 64, 3), level, np.uint8)
             encoder.encode(Frame(pixels, 'rgb24'))

@@ -39,7 +39,7 @@ from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 from lerobot_streamrec.errors import StreamrecError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.stats.histograms import ImageHistogram
-from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 import numpy as np
 import pyarrow as pa
@@ -68,7 +68,7 @@ def record(root):
         path = root / STAGING / f'take-{number:06d}' / f'{FRONT}.mp4'
         path.parent.mkdir(parents=True)
         config = EncoderConfig(vcodec='h264', preset='ultrafast')
-        encoder = Mp4Encoder(path, config, fps=20, width=64, height=48)
+        encoder = Mp4Encoder(path, config, VideoSpec(64, 48, 20))
         histogram = ImageHistogram()
         for index in range(4):
             pixels = np.full((48, 64, 3), 60 * number + 20 * index, np.uint8)

@@ -24,7 +24,7 @@ from lerobot_streamrec.dataset.format.state import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.stats.histograms import ImageHistogram
-from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def streamrec(monkeypatch, capsys):
 
 
 def encode(path, num_frames=10):
-    encoder = Mp4Encoder(path, H264, fps=10, width=64, height=48)
+    encoder = Mp4Encoder(path, H264, VideoSpec(64, 48, 10))
     histogram = ImageHistogram()
     for index in range(num_frames):
         pixels = np.full((48, 64, 3), 20 * index, np.uint8)

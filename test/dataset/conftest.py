@@ -23,7 +23,7 @@ from lerobot_streamrec.dataset.format.state import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.stats.histograms import ImageHistogram
-from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 import numpy as np
 import pytest
@@ -89,7 +89,7 @@ def _encode(path, num_frames, height, seed, config):
 
 
 def _encode_anew(path, num_frames, height, seed, config):
-    encoder = Mp4Encoder(path, config, fps=FPS, width=WIDTH, height=height)
+    encoder = Mp4Encoder(path, config, VideoSpec(WIDTH, height, FPS))
     histogram = ImageHistogram()
     for index in range(num_frames):
         pixels = np.full((height, WIDTH, 3), (10 * seed + 5 * index) % 256, np.uint8)

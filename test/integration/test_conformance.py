@@ -32,7 +32,7 @@ from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.stats.histograms import ImageHistogram
-from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 import numpy as np
 import pytest
@@ -105,7 +105,7 @@ def write_one_row(root):
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        video = Mp4Encoder(path, encoder, fps=FPS, width=WIDTH, height=HEIGHT)
+        video = Mp4Encoder(path, encoder, VideoSpec(WIDTH, HEIGHT, FPS))
         video.encode(Frame(picture(3), 'rgb24'))
         encoded, histogram = video.finish(), ImageHistogram()
         histogram.push(picture(3))

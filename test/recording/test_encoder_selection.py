@@ -56,14 +56,14 @@ class Machine:
         self.may_answer = threading.Event()
         self.may_answer.set()
 
-    def known_trial(self, config, *, width, height, fps, num_streams, stop):
-        self.tried.append((config.vcodec, (width, height), num_streams))
+    def known_trial(self, config, spec, *, num_streams, stop):
+        self.tried.append((config.vcodec, (spec.width, spec.height), num_streams))
         while not self.may_answer.wait(0.005):
             if stop.is_set():
                 raise TrialCancelledError
-        works = width <= self.widest.get(config.vcodec, 0)
+        works = spec.width <= self.widest.get(config.vcodec, 0)
         said = {'frames_per_s': 500.0} if works else {'problem': 'no device'}
-        return Trial(config, width, height, fps, num_streams, **said)
+        return Trial(config, spec, num_streams, **said)
 
 
 @pytest.fixture

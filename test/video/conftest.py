@@ -21,7 +21,7 @@ import threading
 
 import av
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo, Mp4Encoder
 import numpy as np
 import pytest
@@ -100,7 +100,7 @@ def open_encoder(tmp_path):
 
     def make(vcodec='h264', fps=30, name='video.mp4', height=HEIGHT, width=WIDTH):
         path = tmp_path / name
-        return Mp4Encoder(path, FAST[vcodec], fps=fps, width=width, height=height)
+        return Mp4Encoder(path, FAST[vcodec], VideoSpec(width, height, fps))
 
     return make
 

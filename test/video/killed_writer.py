@@ -27,7 +27,7 @@ import sys
 import time
 
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.video.codecs.config import EncoderConfig, FFMPEG, FfmpegSettings
+from lerobot_streamrec.video.codecs.config import EncoderConfig, FFMPEG, FfmpegSettings, VideoSpec
 from lerobot_streamrec.video.encode.open_encoder import open_file_encoder
 import numpy as np
 
@@ -42,7 +42,7 @@ def main():
     config = EncoderConfig(vcodec=vcodec, encoder_threads=2)
     if len(sys.argv) > 4:
         config = replace(config, backend=FFMPEG, ffmpeg=FfmpegSettings(sys.argv[4]))
-    encoder = open_file_encoder(path, config, fps=FPS, width=64, height=48)
+    encoder = open_file_encoder(path, config, VideoSpec(64, 48, FPS))
     for index in range(num_frames):
         encoder.encode(Frame(np.full((48, 64), index % 200, np.uint8), 'gray'))
     deadline_s = time.monotonic() + 20

@@ -38,7 +38,7 @@ from lerobot_streamrec.dataset.rebuild.pieces import Kept, kept_episodes
 from lerobot_streamrec.dataset.rebuild.plan import Change, changing, make_plan, measured, Plan
 from lerobot_streamrec.dataset.rebuild.played_episode import video_key_of
 from lerobot_streamrec.errors import ConfigError, UnusableDatasetError
-from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.depth_config import is_depth, IS_DEPTH_MAP, keeps_codes
 from lerobot_streamrec.video.codecs.settings_check import COLOUR_CHANNELS, DEPTH_CHANNELS
 from lerobot_streamrec.video.mp4.damage_scan import video_facts
@@ -122,8 +122,7 @@ def plan_encoding(
     for key in chosen:
         height, width = _size(catalog, key)
         check_picture_size(key, config, height=height, width=width)
-        size = {'height': height, 'width': width}
-        check_at_size(config, **size, fps=catalog.info.fps, channels=channels)
+        check_at_size(config, VideoSpec(width, height, catalog.info.fps), channels=channels)
     plan = make_plan(kept_episodes((catalog, one) for one in catalog.episodes), pack=False)
     return EncodingPlan(plan, tuple(chosen), config, tuple(left_alone))
 

@@ -25,6 +25,7 @@ from lerobot_streamrec.stats.histograms import (
     ImageHistogram,
     lattice_stride,
 )
+from lerobot_streamrec.video.codecs.config import VideoSpec
 from lerobot_streamrec.video.codecs.depth_config import DepthConfig, DepthQuantiser
 from lerobot_streamrec.video.encode.picture_encoder import ColourMeter, DepthMeter
 
@@ -41,17 +42,16 @@ class PictureStatistics(Protocol):
 
 
 def meter_of(
-    depth: DepthConfig | None, unit: str, *, height: int, width: int
+    depth: DepthConfig | None, unit: str, spec: VideoSpec
 ) -> tuple[ColourMeter | DepthMeter, PictureStatistics]:
     """
     Make the meter of a camera and its counter, which the encoder's thread owns until it ends.
 
     :param depth: settings of a depth camera; None for a colour camera
     :param unit: unit of every depth image; empty for a colour camera
-    :param height: height of every frame, in pixels
-    :param width: width of every frame, in pixels
+    :param spec: size of every frame
     """
-    stride = lattice_stride(height, width)
+    stride = lattice_stride(spec.height, spec.width)
     if depth is None:
         histogram = ImageHistogram()
         return ColourMeter(histogram, stride), histogram

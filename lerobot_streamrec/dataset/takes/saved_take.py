@@ -27,7 +27,7 @@ from lerobot_streamrec.dataset.format.take_record import TakenCamera
 from lerobot_streamrec.dataset.takes.counting import meter_of
 from lerobot_streamrec.errors import DatasetCorruptError, EncoderError
 from lerobot_streamrec.frame import Picture
-from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.depth_config import stored_depth
 from lerobot_streamrec.video.encode.decoders import decoded
 from lerobot_streamrec.video.encode.fallback_encoder import open_with_fallback
@@ -55,9 +55,9 @@ class LateChain:
     ) -> None:
         stored = stored_depth(camera.encoder_info)
         depth, unit = (stored.config, stored.unit) if stored else (None, '')
-        sizes = {'height': camera.height, 'width': camera.width}
-        meter, self.counted = meter_of(depth, unit, **sizes)
-        self.file = open_with_fallback(target, config, EncoderAccount(), fps=fps, **sizes)
+        spec = VideoSpec(camera.width, camera.height, fps)
+        meter, self.counted = meter_of(depth, unit, spec)
+        self.file = open_with_fallback(target, config, spec, EncoderAccount())
         self._pictures = PictureEncoder(self.file, name, meter, begin=self._begin)
         self._before: Callable[[], None] | None = None
 

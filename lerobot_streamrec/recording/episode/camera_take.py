@@ -28,7 +28,7 @@ from lerobot_streamrec.dataset.takes.counting import meter_of, PictureStatistics
 from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.frame import EncodedPacket, Picture
 from lerobot_streamrec.recording.config import DEFERRED, PNG, RecorderConfig, StreamConfig
-from lerobot_streamrec.video.codecs.config import config_record, EncoderConfig
+from lerobot_streamrec.video.codecs.config import config_record, EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_UNIT
 from lerobot_streamrec.video.codecs.picture_record import packed, unchanged
 from lerobot_streamrec.video.encode.copying_encoder import CopyingEncoder
@@ -91,7 +91,7 @@ def open_camera(
     :param encoder: encoder settings of this camera, never ``auto``
     :param folder: the take's folder in staging; the thread makes it if it does not exist
     """
-    height, width, unit = picture.height, picture.width, depth_unit(picture)
+    spec, unit = VideoSpec(picture.width, picture.height, config.fps), depth_unit(picture)
     encoder = encoder_for(encoder, picture)
     path = folder / video_name(stream.key)
     spool_path = path.with_suffix(SPOOL_SUFFIX)
@@ -99,12 +99,11 @@ def open_camera(
     # almost nothing to copy.
     is_packet = isinstance(picture, EncodedPacket)
     is_deferred = config.encode == DEFERRED and not is_packet
-    meter, counter = meter_of(stream.depth, unit, height=height, width=width)
+    meter, counter = meter_of(stream.depth, unit, spec)
     account = EncoderAccount()
 
     def open_mp4(target: Path) -> FileEncoder:
-        size = {'height': height, 'width': width}
-        return open_with_fallback(target, encoder, account, fps=config.fps, **size)
+        return open_with_fallback(target, encoder, spec, account)
 
     def open_encoder() -> VideoEncoder:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,7 +134,7 @@ def open_camera(
         rest_path=None if is_deferred or is_packet else path.with_suffix(REST_SUFFIX),
     )
     info = {**encoder.as_info(), **picture_info(stream, picture)}
-    taken = TakenCamera(height, width, info, config_record(encoder))
+    taken = TakenCamera(spec.height, spec.width, info, config_record(encoder))
     return CameraTake(thread, counter, taken, unit, account)
 
 

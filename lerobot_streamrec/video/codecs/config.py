@@ -26,6 +26,21 @@ from lerobot_streamrec.option import option
 
 
 @dataclass(frozen=True, slots=True)
+class VideoSpec:
+    """
+    Size and rate of a video.
+
+    :param width: width of every frame, in pixels
+    :param height: height of every frame, in pixels
+    :param fps: frames per second
+    """
+
+    width: int
+    height: int
+    fps: int
+
+
+@dataclass(frozen=True, slots=True)
 class FfmpegSettings:
     """
     Settings of the backend ``ffmpeg``.

@@ -27,7 +27,7 @@ import av
 from av.video.frame import VideoFrame
 from lerobot_streamrec.durable import is_disk_full
 from lerobot_streamrec.errors import EncoderError, EncoderProcessError
-from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo, ScalingEncoder
 from lerobot_streamrec.video.encode.open_encoder import FileEncoder, open_file_encoder
 from lerobot_streamrec.video.encode.replacing_encoder import ReplacingEncoder
@@ -51,11 +51,8 @@ _FAILURES = (EncoderError, av.FFmpegError, OSError, ValueError)
 def open_with_fallback(
     path: Path,
     config: EncoderConfig,
+    spec: VideoSpec,
     account: EncoderAccount,
-    *,
-    fps: int,
-    width: int,
-    height: int,
 ) -> FileEncoder:
     """
     Open an encoder for a video, with a fallback if its settings allow one.
@@ -65,21 +62,18 @@ def open_with_fallback(
 
     :param path: file to create; its folder exists
     :param config: encoder settings, already checked
+    :param spec: size and rate of the video
     :param account: records a failure
-    :param fps: frames per second
-    :param width: width of every frame, in pixels
-    :param height: height of every frame, in pixels
     :raise EncoderError: if no encoder can be opened
     """
 
     def choice(settings: EncoderConfig) -> EncoderChoice:
-        size = {'fps': fps, 'width': width, 'height': height}
-        return EncoderChoice(settings, lambda target: open_file_encoder(target, settings, **size))
+        return EncoderChoice(settings, lambda target: open_file_encoder(target, settings, spec))
 
     first, second = choice(config), choice(config.in_software())
     if first.config == second.config:
         return first.open(path)
-    return FallbackEncoder(path, first, second, fps=fps, account=account)
+    return FallbackEncoder(path, first, second, fps=spec.fps, account=account)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ import av
 from av.video.frame import VideoFrame
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.video.codecs.codecs import codec_options, ffmpeg_encoder
-from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.picture_record import raw_planes
 from lerobot_streamrec.video.encode.ffmpeg_process import FfmpegProcess
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo, ScalingEncoder
@@ -34,7 +34,7 @@ from lerobot_streamrec.video.mp4.video_info import PacketFile
 _COLOURS = ('-color_range', 'tv', '-colorspace', 'smpte170m')
 
 
-def encoder_command(config: EncoderConfig, *, fps: int, width: int, height: int) -> list[str]:
+def encoder_command(config: EncoderConfig, spec: VideoSpec) -> list[str]:
     """
     Return the program and its arguments: raw frames on stdin, packets in NUT on stdout.
 
@@ -43,9 +43,7 @@ def encoder_command(config: EncoderConfig, *, fps: int, width: int, height: int)
     versions convert the colours if the two differ.
 
     :param config: settings of the backend ffmpeg
-    :param fps: frames per second
-    :param width: width of every frame, in pixels
-    :param height: height of every frame, in pixels
+    :param spec: size and rate of the video
     """
     settings, options = config.ffmpeg, codec_options(config)
     if config.codec != 'av1':
@@ -55,8 +53,8 @@ def encoder_command(config: EncoderConfig, *, fps: int, width: int, height: int)
         settings.executable,
         *('-hide_banner', '-nostdin', '-loglevel', 'warning'),
         *settings.input_args,
-        *('-f', 'rawvideo', '-pix_fmt', config.pix_fmt, '-video_size', f'{width}x{height}'),
-        *('-framerate', str(fps), *_COLOURS),
+        *('-f', 'rawvideo', '-pix_fmt', config.pix_fmt),
+        *('-video_size', f'{spec.width}x{spec.height}', '-framerate', str(spec.fps), *_COLOURS),
         *('-i', 'pipe:0', *_COLOURS),
         *(('-vf', settings.filters) if settings.filters else ()),
         *('-c:v', ffmpeg_encoder(config)),
@@ -193,23 +191,21 @@ class FfmpegEncoder(ScalingEncoder):
 
     :param path: file that the first packet creates; its folder exists
     :param config: encoder settings of the backend ffmpeg, already checked
-    :param fps: frames per second
-    :param width: width of every frame, in pixels
-    :param height: height of every frame, in pixels
+    :param spec: size and rate of the video
     :raise EncoderProcessError: if the program cannot be started
     """
 
     def __init__(
-        self, path: Path, config: EncoderConfig, *, fps: int, width: int, height: int
+        self, path: Path, config: EncoderConfig, spec: VideoSpec
     ) -> None:
         super().__init__(config.pix_fmt)
         self._path = path
         self._process = FfmpegProcess(
-            encoder_command(config, fps=fps, width=width, height=height),
+            encoder_command(config, spec),
             stall_timeout_s=config.ffmpeg.stall_timeout_s,
             name=path.stem,
         )
-        self._output = FfmpegOutput(self._process, path, fps)
+        self._output = FfmpegOutput(self._process, path, spec.fps)
 
     @property
     def num_written(self) -> int:

@@ -27,7 +27,7 @@ from av.video.frame import VideoFrame
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs.codecs import codec_options, ffmpeg_encoder
-from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_PIX_FMT
 from lerobot_streamrec.video.codecs.video_frame import FrameScaler, MATRIX_BT601, RANGE_LIMITED
 from lerobot_streamrec.video.mp4.video_info import close_quietly, CONTAINER_OPTIONS
@@ -116,35 +116,33 @@ class Mp4Encoder(ScalingEncoder):
 
     :param path: file to create; its folder exists
     :param config: encoder settings, already checked
-    :param fps: frames per second
-    :param width: width of every frame, in pixels
-    :param height: height of every frame, in pixels
+    :param spec: size and rate of the video
     :raise EncoderError: if libav cannot set up the file
     :raise ValueError: if libav has no such codec
     """
 
     def __init__(
-        self, path: Path, config: EncoderConfig, *, fps: int, width: int, height: int
+        self, path: Path, config: EncoderConfig, spec: VideoSpec
     ) -> None:
         super().__init__(config.pix_fmt)
         self._path = path
-        self._fps = fps
+        self._fps = spec.fps
         self._num_packets = 0
         try:
             self._container = av.open(
                 str(path), 'w', format='mp4', container_options=dict(CONTAINER_OPTIONS)
             )
             stream = self._container.add_stream(
-                ffmpeg_encoder(config), rate=fps, options=codec_options(config)
+                ffmpeg_encoder(config), rate=spec.fps, options=codec_options(config)
             )
         except (av.FFmpegError, OSError) as error:
             raise EncoderError(f'cannot begin {path}: {error}') from error
         assert isinstance(stream, av.VideoStream)
         self._stream = stream
-        stream.width = width
-        stream.height = height
+        stream.width = spec.width
+        stream.height = spec.height
         stream.pix_fmt = config.pix_fmt
-        stream.time_base = Fraction(1, fps)
+        stream.time_base = Fraction(1, spec.fps)
         if config.pix_fmt != DEPTH_PIX_FMT:
             stream.codec_context.colorspace = MATRIX_BT601
             stream.codec_context.color_range = RANGE_LIMITED

@@ -18,7 +18,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from lerobot_streamrec.video.codecs.config import EncoderConfig, FFMPEG
+from lerobot_streamrec.video.codecs.config import EncoderConfig, FFMPEG, VideoSpec
 from lerobot_streamrec.video.encode.encoder_thread import VideoEncoder
 from lerobot_streamrec.video.encode.ffmpeg_encoder import FfmpegEncoder
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
@@ -44,17 +44,15 @@ class FileEncoder(VideoEncoder, Protocol):
 
 
 def open_file_encoder(
-    path: Path, config: EncoderConfig, *, fps: int, width: int, height: int
+    path: Path, config: EncoderConfig, spec: VideoSpec
 ) -> FileEncoder:
     """
     Open an encoder for a video.
 
     :param path: file to create; its folder exists
     :param config: encoder settings, already checked
-    :param fps: frames per second
-    :param width: width of every frame, in pixels
-    :param height: height of every frame, in pixels
+    :param spec: size and rate of the video
     :raise EncoderError: if the encoder cannot be opened
     """
     kind = FfmpegEncoder if config.backend == FFMPEG else Mp4Encoder
-    return kind(path, config, fps=fps, width=width, height=height)
+    return kind(path, config, spec)

@@ -32,7 +32,7 @@ from lerobot_streamrec.errors import (
     InterruptedWorkError,
     VideoError,
 )
-from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_PIX_FMT, keeps_codes
 from lerobot_streamrec.video.codecs.settings_check import COLOUR_CHANNELS, DEPTH_CHANNELS
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
@@ -144,7 +144,7 @@ def encode_span(
     """
     with closing(PyavDecoder(source)) as decoder:
         height, width = decoder.shape[:2]
-        encoder = open_file_encoder(target, config, fps=fps, width=width, height=height)
+        encoder = open_file_encoder(target, config, VideoSpec(width, height, fps))
         try:
             for frame in _even_frames(decoder, source, fps, start_s, end_s):
                 if cancel.is_set():
@@ -191,7 +191,7 @@ def _check(source: Path, config: EncoderConfig, found: VideoProbe, fps: int) -> 
     height, width = int(str(info['video.height'])), int(str(info['video.width']))
     check_picture_size(str(source), config, height=height, width=width)
     channels = DEPTH_CHANNELS if config.pix_fmt == DEPTH_PIX_FMT else COLOUR_CHANNELS
-    check_at_size(config, width=width, height=height, fps=fps, channels=channels)
+    check_at_size(config, VideoSpec(width, height, fps), channels=channels)
 
 
 def _first_frame(time_s: Fraction, fps: int) -> int:

@@ -31,6 +31,7 @@ from lerobot_streamrec.video.codecs.config import (
     LIBAOM,
     OF_FFMPEG,
     PYAV,
+    VideoSpec,
 )
 from lerobot_streamrec.video.codecs.ffmpeg_listing import encoders_of
 from lerobot_streamrec.video.codecs.settings_check import is_registered, with_fitting_pix_fmt
@@ -47,10 +48,8 @@ class TryOne(Protocol):
     def __call__(
         self,
         config: EncoderConfig,
+        spec: VideoSpec,
         *,
-        width: int,
-        height: int,
-        fps: int,
         num_streams: int,
         stop: threading.Event | None,
     ) -> Trial:
@@ -86,10 +85,8 @@ class Choice:
 
 def choose_encoder(
     config: EncoderConfig,
+    spec: VideoSpec,
     *,
-    width: int,
-    height: int,
-    fps: int,
     num_streams: int = 1,
     codec: str | None = None,
     try_one: TryOne = known_trial,
@@ -102,9 +99,7 @@ def choose_encoder(
     fits if it works.
 
     :param config: settings with ``auto``
-    :param width: width of the images to encode, in pixels
-    :param height: height of the images to encode, in pixels
-    :param fps: frames per second of the videos
+    :param spec: size and rate of the video
     :param num_streams: number of encoders that will be open at once
     :param codec: required codec, ``h264``, ``hevc`` or ``av1``; None for any
     :param try_one: function that tries an encoder
@@ -115,11 +110,9 @@ def choose_encoder(
     trials: list[Trial] = []
     for one, is_built in _candidates(config, codec):
         if not is_built:
-            trials.append(Trial(one, width, height, fps, num_streams, problem=NOT_BUILT))
+            trials.append(Trial(one, spec, num_streams, problem=NOT_BUILT))
             continue
-        trial = try_one(
-            one, width=width, height=height, fps=fps, num_streams=num_streams, stop=stop
-        )
+        trial = try_one(one, spec, num_streams=num_streams, stop=stop)
         trials.append(trial)
         if trial.works and (trial.headroom >= 1 or not one.is_hardware):
             return Choice(one, tuple(trials))

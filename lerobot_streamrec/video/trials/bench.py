@@ -23,7 +23,7 @@ from pathlib import Path
 import tempfile
 
 from lerobot_streamrec.errors import ConfigError, VideoError
-from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.mp4.decode_prefix import decode_rgb
 from lerobot_streamrec.video.trials.quality import measure_quality, Quality
 from lerobot_streamrec.video.trials.trial import run_child, TrialTask
@@ -159,9 +159,7 @@ def measure_encoder(
     with tempfile.TemporaryDirectory(prefix='streamrec-bench-') as folder:
         task = TrialTask(
             config,
-            sample.width,
-            sample.height,
-            sample.fps,
+            VideoSpec(sample.width, sample.height, sample.fps),
             num_streams=1,
             num_frames=sample.num_frames,
             sample=sample.path.absolute(),

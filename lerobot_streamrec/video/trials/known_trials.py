@@ -19,7 +19,7 @@ import threading
 
 from lerobot_streamrec.errors import CodecError
 from lerobot_streamrec.installed import streamrec_command
-from lerobot_streamrec.video.codecs.config import AUTO, EncoderConfig
+from lerobot_streamrec.video.codecs.config import AUTO, EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.settings_check import COLOUR_CHANNELS
 from lerobot_streamrec.video.trials.software_probe import check_encoder
 from lerobot_streamrec.video.trials.trial import (
@@ -38,10 +38,8 @@ _lock = threading.Lock()
 
 def known_trial(
     config: EncoderConfig,
+    spec: VideoSpec,
     *,
-    width: int,
-    height: int,
-    fps: int,
     num_streams: int = 1,
     stop: threading.Event | None = None,
 ) -> Trial:
@@ -49,28 +47,22 @@ def known_trial(
     Return the outcome of ``try_encoder``, which is called once for the same values; any thread.
 
     :param config: settings of the encoder, not ``auto``
-    :param width: width of the images to encode, in pixels
-    :param height: height of the images to encode, in pixels
-    :param fps: frames per second of the videos
+    :param spec: size and rate of the video
     :param num_streams: number of encoders that will be open at once
     :param stop: event that cancels the trial
     :raise TrialCancelledError: if the trial was cancelled
     """
-    name = TrialTask(config, width, height, fps, num_streams, NUM_FRAMES, ENOUGH_S).as_json()
+    name = TrialTask(config, spec, num_streams, NUM_FRAMES, ENOUGH_S).as_json()
     with _lock:
         if name not in _known:
-            _known[name] = try_encoder(
-                config, width=width, height=height, fps=fps, num_streams=num_streams, stop=stop
-            )
+            _known[name] = try_encoder(config, spec, num_streams=num_streams, stop=stop)
         return _known[name]
 
 
 def check_at_size(
     config: EncoderConfig,
+    spec: VideoSpec,
     *,
-    width: int,
-    height: int,
-    fps: int,
     channels: int = COLOUR_CHANNELS,
 ) -> None:
     """
@@ -79,9 +71,7 @@ def check_at_size(
     An encoder that is part of every PyAV encodes two frames; any other one needs a trial.
 
     :param config: settings of the encoder; ``auto`` is refused
-    :param width: width of the images to encode, in pixels
-    :param height: height of the images to encode, in pixels
-    :param fps: frames per second of the videos
+    :param spec: size and rate of the video
     :param channels: channels of an image: 3 for colours, 1 for depth
     :raise CodecError: if the encoder or a setting does not work, naming what is allowed
     :raise ConfigError: if the codec does not accept this frame rate
@@ -93,10 +83,10 @@ def check_at_size(
             f'name an encoder; `{streamrec_command("codecs")}` shows which ones work here',
         )
     if config.is_bundled:
-        check_encoder(config, fps, channels)
+        check_encoder(config, spec.fps, channels)
         return
     check_before_trial(config)
-    trial = known_trial(config, width=width, height=height, fps=fps)
+    trial = known_trial(config, spec)
     if not trial.works:
-        allowed = f'it does not work here with {width}x{height} pixels: {trial.problem}'
+        allowed = f'it does not work here with {spec.width}x{spec.height} pixels: {trial.problem}'
         raise CodecError('encoder.vcodec', config.vcodec, allowed)

@@ -36,7 +36,12 @@ import time
 
 from lerobot_streamrec.errors import CodecError
 from lerobot_streamrec.video.codecs.codecs import ffmpeg_encoder
-from lerobot_streamrec.video.codecs.config import EncoderConfig, FFMPEG, parse_config_record
+from lerobot_streamrec.video.codecs.config import (
+    EncoderConfig,
+    FFMPEG,
+    parse_config_record,
+    VideoSpec,
+)
 from lerobot_streamrec.video.codecs.ffmpeg_listing import encoders_of, unknown_options
 from lerobot_streamrec.video.codecs.settings_check import check_settings, refuse_unknown_options
 
@@ -47,9 +52,7 @@ class TrialTask:
     The task of the child process.
 
     :param config: settings of the encoder, not ``auto``
-    :param width: width of each image, in pixels
-    :param height: height of each image, in pixels
-    :param fps: frames per second of the video
+    :param spec: size and rate of the video
     :param num_streams: number of encoders that are open at once
     :param num_frames: number of frames for each encoder
     :param enough_s: seconds of encoding, without the first frames, after which a stream gets no
@@ -60,9 +63,7 @@ class TrialTask:
     """
 
     config: EncoderConfig
-    width: int
-    height: int
-    fps: int
+    spec: VideoSpec
     num_streams: int
     num_frames: int
     enough_s: float = 0.0
@@ -88,6 +89,7 @@ class TrialTask:
         sample = values.pop('sample')
         return cls(
             config=parse_config_record(values.pop('config')),
+            spec=VideoSpec(**values.pop('spec')),
             sample=Path(sample) if sample else None,
             folder=Path(values.pop('folder')),
             **values,
@@ -153,18 +155,14 @@ class Trial:
     The outcome of trying an encoder.
 
     :param config: settings of the encoder
-    :param width: width of the images, in pixels
-    :param height: height of the images, in pixels
-    :param fps: frames per second that a stream needs
+    :param spec: size and rate of the video
     :param num_streams: number of encoders that were open at once
     :param frames_per_s: frames per second of all encoders together
     :param problem: why the encoder cannot be used; empty if it works
     """
 
     config: EncoderConfig
-    width: int
-    height: int
-    fps: int
+    spec: VideoSpec
     num_streams: int
     frames_per_s: float = 0.0
     problem: str = ''
@@ -177,7 +175,7 @@ class Trial:
     @property
     def headroom(self) -> float:
         """Encoded frames per needed frame; with less than 1, the encoder falls behind."""
-        return self.frames_per_s / (self.fps * self.num_streams)
+        return self.frames_per_s / (self.spec.fps * self.num_streams)
 
     @property
     def brief(self) -> str:
@@ -190,7 +188,7 @@ class Trial:
         if self.problem:
             return self.brief
         return (
-            f'{self.frames_per_s:.0f} frames per second at {self.width}x{self.height} '
+            f'{self.frames_per_s:.0f} frames per second at {self.spec.width}x{self.spec.height} '
             f'(cameras at once: {self.num_streams}), {self.headroom:.1f} times the rate needed'
         )
 
@@ -201,10 +199,8 @@ class TrialCancelledError(Exception):
 
 def try_encoder(
     config: EncoderConfig,
+    spec: VideoSpec,
     *,
-    width: int,
-    height: int,
-    fps: int,
     num_streams: int = 1,
     deadline_s: float = DEADLINE_S,
     enough_s: float = ENOUGH_S,
@@ -215,9 +211,7 @@ def try_encoder(
     Encode frames in a child process as a recording would, and compare the decoded video.
 
     :param config: settings of the encoder, not ``auto``
-    :param width: width of the images to encode, in pixels
-    :param height: height of the images to encode, in pixels
-    :param fps: frames per second of the videos
+    :param spec: size and rate of the video
     :param num_streams: number of encoders that will be open at once
     :param deadline_s: time after which the child counts as hanging and is killed, in seconds
     :param enough_s: time after which no further frame is encoded, in seconds
@@ -225,12 +219,12 @@ def try_encoder(
     :param stop: event that cancels the trial
     :raise TrialCancelledError: if the trial was cancelled
     """
-    trial = Trial(config, width, height, fps, num_streams)
+    trial = Trial(config, spec, num_streams)
     try:
         check_before_trial(config)
     except CodecError as error:
         return _failed(trial, str(error))
-    task = TrialTask(config, width, height, fps, num_streams, NUM_FRAMES, enough_s)
+    task = TrialTask(config, spec, num_streams, NUM_FRAMES, enough_s)
     with tempfile.TemporaryDirectory(prefix='streamrec-trial-') as folder:
         report = run_child(task.in_folder(Path(folder)), deadline_s, opener, stop)
     if report.problem:

@@ -27,7 +27,7 @@ from typing import Protocol
 import av
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.video.codecs.config import EncoderConfig, PYAV
+from lerobot_streamrec.video.codecs.config import EncoderConfig, PYAV, VideoSpec
 from lerobot_streamrec.video.codecs.real_time import renounce_real_time
 from lerobot_streamrec.video.codecs.settings_check import opened, refuse_unknown_options
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
@@ -142,7 +142,7 @@ class Opener(Protocol):
     """A function that opens a video, like ``open_file_encoder``."""
 
     def __call__(
-        self, path: Path, config: EncoderConfig, *, fps: int, width: int, height: int
+        self, path: Path, config: EncoderConfig, spec: VideoSpec
     ) -> TriedEncoder:
         """Open a video."""
 
@@ -156,9 +156,9 @@ def carry_out(task: TrialTask, open_encoder: Opener) -> TrialReport:
     :return: report of the trial, with the problem if anything went wrong
     """
     pictures = (
-        stored_pictures(task.sample, task.num_frames, task.width, task.height)
+        stored_pictures(task.sample, task.num_frames, task.spec.width, task.spec.height)
         if task.sample
-        else moving_pictures(task.width, task.height)
+        else moving_pictures(task.spec.width, task.spec.height)
     )
     run = _Run(task, pictures, open_encoder)
     try:
@@ -213,7 +213,7 @@ class _Run:
         task = self._task
         try:
             encoder = self._open_encoder(
-                task.video(stream), task.config, fps=task.fps, width=task.width, height=task.height
+                task.video(stream), task.config, task.spec
             )
             try:
                 for index in range(task.num_frames):
@@ -254,7 +254,7 @@ def check_video(
     :param is_whole: True to compare every frame, False to compare only the last one
     :raise EncoderError: if the video is wrong, with the problem
     """
-    size = (task.height, task.width)
+    size = (task.spec.height, task.spec.width)
     num_frames = 0
     wrong = ''
     for index, shown in enumerate(decode_rgb(path)):
@@ -262,7 +262,7 @@ def check_video(
         if shown.shape[:2] != size:
             raise EncoderError(
                 f'it made pictures of {shown.shape[1]}x{shown.shape[0]} pixels instead of '
-                f'{task.width}x{task.height}'
+                f'{task.spec.width}x{task.spec.height}'
             )
         is_last = index == num_given - 1
         if not wrong and index < num_given and (is_whole or is_last):
@@ -285,7 +285,7 @@ def _refuse_unread_options(task: TrialTask) -> None:
     """Raise an error for options that the encoder does not know, which FFmpeg ignores silently."""
     config = task.config
     if config.backend == PYAV and (config.extra_options or config.preset is not None):
-        context = opened(config, task.fps, task.width, task.height)
+        context = opened(config, task.spec.fps, task.spec.width, task.spec.height)
         refuse_unknown_options(config, context.options)
 
 

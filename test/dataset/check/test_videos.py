@@ -18,7 +18,7 @@ from __future__ import annotations
 import shutil
 
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def encode(path, num_frames, *, fps=20, size=(48, 64), level=30, config=ENCODER)
     """Write a video with another number, size or rate of frames in a file's place."""
     height, width = size
     path.unlink(missing_ok=True)
-    encoder = Mp4Encoder(path, config, fps=fps, width=width, height=height)
+    encoder = Mp4Encoder(path, config, VideoSpec(width, height, fps))
     for index in range(num_frames):
         pixels = np.full((height, width, 3), level + 5 * index, np.uint8)
         encoder.encode(Frame(pixels, 'rgb24'))

@@ -36,7 +36,7 @@ from lerobot_streamrec.errors import (
 )
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.stats.histograms import DepthHistogram
-from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.depth_config import (
     DEPTH_ENCODER,
     depth_of_codes,
@@ -78,7 +78,7 @@ def record(open_writer, make_draft, features):
 
 
 def depth_video(path, length, seed):
-    encoder = Mp4Encoder(path, DEPTH_ENCODER, fps=20, width=64, height=48)
+    encoder = Mp4Encoder(path, DEPTH_ENCODER, VideoSpec(64, 48, 20))
     levels = depth_of_codes(DepthConfig(), 'mm').astype(np.float64)
     histogram, chance = DepthHistogram(levels), np.random.default_rng(seed)
     for _ in range(length):

@@ -20,7 +20,7 @@ import math
 from lerobot_streamrec.dataset.repair.repair import examine, repair_dataset
 from lerobot_streamrec.errors import RepairError
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 from lerobot_streamrec.video.mp4.concat import concatenate, Segment
 from lerobot_streamrec.video.mp4.decode_prefix import decode_rgb
@@ -41,7 +41,7 @@ def encode(path, num_frames, *, fps=20, size=(48, 64), level=30, noise=0, g=2):
     chance = np.random.default_rng(1)
     path.unlink(missing_ok=True)
     config = EncoderConfig(vcodec='h264', preset='ultrafast', g=g)
-    encoder = Mp4Encoder(path, config, fps=fps, width=width, height=height)
+    encoder = Mp4Encoder(path, config, VideoSpec(width, height, fps))
     for index in range(num_frames):
         pixels = np.full((height, width, 3), level + 5 * index, np.uint8)
         pixels += chance.integers(0, noise + 1, pixels.shape, np.uint8)

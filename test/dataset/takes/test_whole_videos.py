@@ -31,7 +31,7 @@ from lerobot_streamrec.dataset.takes.whole_videos import (
 from lerobot_streamrec.depth_frame import DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.errors import EncoderError, InterruptedWorkError
 from lerobot_streamrec.frame import CompressedPicture, Frame
-from lerobot_streamrec.video.codecs.config import config_record, EncoderConfig
+from lerobot_streamrec.video.codecs.config import config_record, EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER, DepthConfig, DepthQuantiser
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 from lerobot_streamrec.video.encode.spool import SpoolingEncoder
@@ -88,7 +88,7 @@ def take(tmp_path):
         def file(self, frames, config=None):
             """Encode the beginning, as far as an encoder came."""
             path, config = tmp_path / video_name(KEY), config or self.encoder
-            encoder = Mp4Encoder(path, config, fps=FPS, width=WIDTH, height=HEIGHT)
+            encoder = Mp4Encoder(path, config, VideoSpec(WIDTH, HEIGHT, FPS))
             for frame in frames:
                 encoder.encode(frame)
             encoder.finish()

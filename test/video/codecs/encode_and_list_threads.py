@@ -26,7 +26,7 @@ from pathlib import Path
 import sys
 
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.encode.encoder_thread import EncoderThread
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 from lerobot_streamrec.video.encode.picture_encoder import ColourMeter, PictureEncoder
@@ -67,7 +67,7 @@ def main():
     thread = EncoderThread(
         'front',
         lambda: PictureEncoder(
-            Mp4Encoder(Path(sys.argv[1]), EncoderConfig(), fps=30, width=64, height=48),
+            Mp4Encoder(Path(sys.argv[1]), EncoderConfig(), VideoSpec(64, 48, 30)),
             'front',
             ColourMeter(watch, 1),
         ),

@@ -19,12 +19,12 @@ from dataclasses import replace
 
 from ffmpeg_programs import fake_program, ffmpeg_config, PROGRAMS
 from lerobot_streamrec.errors import CodecError
-from lerobot_streamrec.video.codecs.config import FfmpegSettings
+from lerobot_streamrec.video.codecs.config import FfmpegSettings, VideoSpec
 from lerobot_streamrec.video.codecs.ffmpeg_listing import encoders_of, unknown_options
 from lerobot_streamrec.video.trials.trial import try_encoder
 import pytest
 
-SIZE = {'width': 64, 'height': 48, 'fps': 30}
+SPEC = VideoSpec(64, 48, 30)
 LISTING = """Encoders:
  V..... = Video
  ------
@@ -79,14 +79,14 @@ def test_options_of_the_encoder_and_of_all_codecs_are_known(program):
 
 
 def test_a_program_passes_its_trial_with_the_encoders_that_it_has():
-    trial = try_encoder(ffmpeg_config(), **SIZE)
+    trial = try_encoder(ffmpeg_config(), SPEC)
     assert trial.works, trial.problem
     absent = replace(ffmpeg_config(), vcodec='h264_nosuch', preset=None)
-    assert 'was built without h264_nosuch' in try_encoder(absent, **SIZE).problem
+    assert 'was built without h264_nosuch' in try_encoder(absent, SPEC).problem
 
 
 def test_what_a_program_says_of_its_failure_is_one_line():
-    trial = try_encoder(ffmpeg_config(preset='warp'), **SIZE)
+    trial = try_encoder(ffmpeg_config(preset='warp'), SPEC)
     assert '\n' not in trial.problem
     assert '-preset warp' in trial.problem
     assert trial.brief.startswith(('x264 [error]: invalid preset', '[libx264]'))

@@ -21,6 +21,7 @@ from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame, MILLIMETR
 from lerobot_streamrec.errors import UndecodableError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs import video_frame
+from lerobot_streamrec.video.codecs.config import VideoSpec
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER, DepthConfig, DepthQuantiser
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 from lerobot_streamrec.video.encode.picture_encoder import DepthMeter, PictureEncoder
@@ -40,7 +41,7 @@ def path(tmp_path):
 
 
 def open_mp4(path, height=HEIGHT, width=WIDTH):
-    return Mp4Encoder(path, DEPTH_ENCODER.with_threads(1), fps=30, width=width, height=height)
+    return Mp4Encoder(path, DEPTH_ENCODER.with_threads(1), VideoSpec(width, height, 30))
 
 
 @pytest.mark.parametrize(('height', 'width'), [(64, 64), (17, 33), (49, 97)])

@@ -25,7 +25,7 @@ import av
 from colour_patches import draw
 from lerobot_streamrec.conversions.image import ENCODINGS, image_frame
 from lerobot_streamrec.stats.histograms import ImageHistogram
-from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.pixels import PIX_FMTS, rgb_pixels
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 from lerobot_streamrec.video.encode.picture_encoder import ColourMeter, PictureEncoder
@@ -68,7 +68,7 @@ def test_colours(encoding, size, padding, is_bigendian, tmp_path):
     pix_fmt = 'yuv420p' if size == EVEN else 'yuv444p'
     config = EncoderConfig(vcodec='h264', crf=1, preset='ultrafast', pix_fmt=pix_fmt)
     histogram = ImageHistogram()
-    video = Mp4Encoder(tmp_path / 'a.mp4', config, fps=30, width=size[1], height=size[0])
+    video = Mp4Encoder(tmp_path / 'a.mp4', config, VideoSpec(size[1], size[0], 30))
     encoder = PictureEncoder(video, 'front', ColourMeter(histogram, 1))
     encoder.encode(frame)
     encoder.finish()

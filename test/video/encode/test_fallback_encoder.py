@@ -27,7 +27,7 @@ import threading
 
 from ffmpeg_programs import children, fake_program, ffmpeg_config, PROGRAMS
 from lerobot_streamrec.errors import EncoderError
-from lerobot_streamrec.video.codecs.config import BUNDLED_VCODECS, EncoderConfig
+from lerobot_streamrec.video.codecs.config import BUNDLED_VCODECS, EncoderConfig, VideoSpec
 from lerobot_streamrec.video.encode.encoder_thread import EncoderThread
 from lerobot_streamrec.video.encode.fallback_encoder import (
     EncoderChoice,
@@ -64,7 +64,7 @@ def open_safely(tmp_path):
     def make(config):
         account = EncoderAccount()
         path = tmp_path / 'video.mp4'
-        encoder = open_with_fallback(path, config, account, fps=FPS, width=WIDTH, height=HEIGHT)
+        encoder = open_with_fallback(path, config, VideoSpec(WIDTH, HEIGHT, FPS), account)
         made.append(encoder)
         return encoder, account
 
@@ -235,7 +235,7 @@ class FakeDevice(Mp4Encoder):
     """An encoder in this process that gets lost at a frame, or at its end."""
 
     def __init__(self, path, fail_at, error):
-        super().__init__(path, QUICK, fps=FPS, width=WIDTH, height=HEIGHT)
+        super().__init__(path, QUICK, VideoSpec(WIDTH, HEIGHT, FPS))
         self._fail_at = fail_at
         self._error = error
 
@@ -344,7 +344,7 @@ def test_frames_that_the_broken_file_lost_are_counted(open_fakes, tmp_path):
     def break_off(path):
         # As if the device had written nothing whole.
         (tmp_path / 'video.mp4').write_bytes(b'')
-        return open_file_encoder(path, ffmpeg_config(), fps=FPS, width=WIDTH, height=HEIGHT)
+        return open_file_encoder(path, ffmpeg_config(), VideoSpec(WIDTH, HEIGHT, FPS))
 
     encoder = open_fakes(40, second=break_off)
     with pytest.raises(EncoderError, match=r'of (\d+) frames .* the last \1 cannot be decoded'):
@@ -367,7 +367,7 @@ class FakeProgram(Mp4Encoder):
     """Tells what it has written when it is given up, and holds a frame up until then."""
 
     def __init__(self, path):
-        super().__init__(path, QUICK, fps=FPS, width=WIDTH, height=HEIGHT)
+        super().__init__(path, QUICK, VideoSpec(WIDTH, HEIGHT, FPS))
         self.is_parked = threading.Event()
         self._is_given_up = False
 

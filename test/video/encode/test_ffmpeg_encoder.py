@@ -33,7 +33,7 @@ import sys
 import av
 from ffmpeg_programs import BUNDLED, children, fake_program, FASTEST, ffmpeg_config, PROGRAMS
 from lerobot_streamrec.errors import EncoderError, EncoderProcessError
-from lerobot_streamrec.video.codecs.config import BUNDLED_VCODECS, FfmpegSettings
+from lerobot_streamrec.video.codecs.config import BUNDLED_VCODECS, FfmpegSettings, VideoSpec
 from lerobot_streamrec.video.encode.ffmpeg_encoder import encoder_command
 from lerobot_streamrec.video.encode.open_encoder import open_file_encoder
 from lerobot_streamrec.video.mp4.concat import concatenate, Segment
@@ -71,7 +71,7 @@ def open_ffmpeg(tmp_path):
     made = []
 
     def make(config, *, name='video.mp4', fps=FPS, height=HEIGHT, width=WIDTH):
-        encoder = open_file_encoder(tmp_path / name, config, fps=fps, width=width, height=height)
+        encoder = open_file_encoder(tmp_path / name, config, VideoSpec(width, height, fps))
         made.append(encoder)
         return encoder
 
@@ -185,7 +185,7 @@ def test_filters_and_arguments_before_the_input_reach_the_program(open_ffmpeg, d
 
 def test_colours_are_said_of_the_input_and_of_the_output():
     # The programs of these tests get along with either; ffmpeg 4 does not pass the first one on.
-    command = encoder_command(ffmpeg_config(), fps=FPS, width=WIDTH, height=HEIGHT)
+    command = encoder_command(ffmpeg_config(), VideoSpec(WIDTH, HEIGHT, FPS))
     said = ['-color_range', 'tv', '-colorspace', 'smpte170m']
     at = command.index('-i')
     assert command[at - 4 : at] == said == command[at + 2 : at + 6]

@@ -23,7 +23,7 @@ from __future__ import annotations
 import av
 from lerobot_streamrec.errors import UndecodableError
 from lerobot_streamrec.frame import CompressedPicture, Frame
-from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.pixels import rgb_pixels
 from lerobot_streamrec.video.encode.decoders import PictureDecoder
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
@@ -101,7 +101,7 @@ def open_chain(tmp_path):
 
     def make(g=2, height=HEIGHT, width=WIDTH):
         config = EncoderConfig(vcodec='h264', crf=1, preset='ultrafast', g=g)
-        video = Mp4Encoder(tmp_path / 'a.mp4', config, fps=30, width=width, height=height)
+        video = Mp4Encoder(tmp_path / 'a.mp4', config, VideoSpec(width, height, 30))
         counter = Counter()
         return PictureEncoder(video, 'front', ColourMeter(counter, 1)), counter
 
@@ -223,7 +223,7 @@ def test_kinds_of_files_may_change_from_picture_to_picture(first, open_chain, de
 
 def test_what_came_before_the_first_picture_stands_for_it_if_it_is_damaged(tmp_path, decode):
     config = EncoderConfig(vcodec='h264', crf=1, preset='ultrafast')
-    video = Mp4Encoder(tmp_path / 'a.mp4', config, fps=30, width=WIDTH, height=HEIGHT)
+    video = Mp4Encoder(tmp_path / 'a.mp4', config, VideoSpec(WIDTH, HEIGHT, 30))
     rgb, later = patches(1), patches(2)
     account = EncoderAccount()
     encoder = PictureEncoder(

@@ -20,7 +20,7 @@ from fractions import Fraction
 import av
 from lerobot_streamrec.errors import VideoError
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 from lerobot_streamrec.video.mp4.concat import concatenate, Segment
 from lerobot_streamrec.video.mp4.decode_prefix import decode_rgb
@@ -47,7 +47,7 @@ def copy_frames(source, target, num_frames, fps):
 
 
 def write_video(path, vcodec='h264', fps=30, num_frames=NUM_FRAMES):
-    encoder = Mp4Encoder(path, EncoderConfig(vcodec=vcodec), fps=fps, width=96, height=64)
+    encoder = Mp4Encoder(path, EncoderConfig(vcodec=vcodec), VideoSpec(96, 64, fps))
     for index in range(num_frames):
         pixels = np.full((64, 96, 3), 10 * index, np.uint8)
         pixels[20:40, 4 * index : 4 * index + 10] = (200, 40, 90)
@@ -78,7 +78,7 @@ def test_copied_frames_are_the_same_at_their_instants(vcodec, fps, tmp_path):
 def test_a_file_cut_anywhere_shows_whole_frames_alone(vcodec, tmp_path):
     whole, cut = tmp_path / 'whole.mp4', tmp_path / 'cut.mp4'
     # Never closed: it is made of fragments, as a crash leaves it.
-    encoder = Mp4Encoder(whole, EncoderConfig(vcodec=vcodec), fps=30, width=96, height=64)
+    encoder = Mp4Encoder(whole, EncoderConfig(vcodec=vcodec), VideoSpec(96, 64, 30))
     for index in range(80):
         encoder.encode(Frame(np.full((64, 96), 3 * index, np.uint8), 'gray'))
     content = whole.read_bytes()

@@ -20,6 +20,7 @@ do, and the good one encodes in software.
 
 from __future__ import annotations
 
+from dataclasses import replace
 import os
 import signal
 import subprocess
@@ -39,8 +40,8 @@ QUICK = EncoderConfig('h264', preset='ultrafast')
 class Fake(Mp4Encoder):
     """Counts its pictures; works."""
 
-    def __init__(self, path, config, **sizes):
-        super().__init__(path, QUICK, **sizes)
+    def __init__(self, path, config, spec):
+        super().__init__(path, QUICK, spec)
         self.index = -1
 
     def encode(self, picture):
@@ -145,8 +146,10 @@ class Late(Fake):
 class Small(Fake):
     """Makes a video of another size."""
 
-    def __init__(self, path, config, *, fps, width, height):
-        super().__init__(path, config, fps=fps, width=width // 2, height=height // 2)
+    def __init__(self, path, config, spec):
+        super().__init__(
+            path, config, replace(spec, width=spec.width // 2, height=spec.height // 2)
+        )
 
     def take(self, picture):
         super().take(Frame(np.ascontiguousarray(picture.pixels[::2, ::2]), 'rgb24'))
@@ -166,7 +169,7 @@ class SecondRefused(Fake):
 
     is_open = threading.Lock()
 
-    def __init__(self, path, config, **sizes):
+    def __init__(self, path, config, spec):
         if not self.is_open.acquire(blocking=False):
             raise EncoderError('out of sessions')
-        super().__init__(path, config, **sizes)
+        super().__init__(path, config, spec)

@@ -16,14 +16,14 @@
 from __future__ import annotations
 
 from lerobot_streamrec.errors import CodecError
-from lerobot_streamrec.video.codecs.config import EncoderConfig, HARDWARE_VCODECS
+from lerobot_streamrec.video.codecs.config import EncoderConfig, HARDWARE_VCODECS, VideoSpec
 from lerobot_streamrec.video.codecs.settings_check import is_registered
 from lerobot_streamrec.video.trials import auto_select as choice_module
 from lerobot_streamrec.video.trials.auto_select import choose_encoder, listed_encoders, NOT_BUILT
 from lerobot_streamrec.video.trials.trial import Trial
 import pytest
 
-SIZE = {'width': 64, 'height': 48, 'fps': 30}
+SPEC = VideoSpec(64, 48, 30)
 BUILT = ('h264_nvenc', 'hevc_nvenc', 'h264_qsv')
 
 
@@ -36,13 +36,13 @@ def choose(monkeypatch):
     choose.tried = []
 
     def run(config, outcomes, **options):
-        def try_one(config, *, width, height, fps, num_streams, stop):
+        def try_one(config, spec, *, num_streams, stop):
             choose.tried.append(config.vcodec)
             outcome = outcomes.get(config.vcodec, 'no device')
             given = {'problem': outcome} if isinstance(outcome, str) else {'frames_per_s': outcome}
-            return Trial(config, width, height, fps, num_streams, **given)
+            return Trial(config, spec, num_streams, **given)
 
-        made = choose_encoder(config, **SIZE, try_one=try_one, **options)
+        made = choose_encoder(config, SPEC, try_one=try_one, **options)
         return made, choose.tried
 
     return run
@@ -110,7 +110,7 @@ def test_where_nothing_works_it_is_said(choose):
 
 
 def test_this_machine_gets_an_encoder():
-    made = choose_encoder(EncoderConfig('auto', encoder_threads=1), **SIZE)
+    made = choose_encoder(EncoderConfig('auto', encoder_threads=1), SPEC)
     assert made.config.vcodec != 'auto'
     assert made.trials[-1].works
     assert {one.config.vcodec for one in made.trials} <= {*HARDWARE_VCODECS, 'libsvtav1'}

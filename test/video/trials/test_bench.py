@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from lerobot_streamrec.errors import ConfigError, VideoError
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 from lerobot_streamrec.video.trials.bench import measure_encoder, synthetic_sample, video_sample
 from lerobot_streamrec.video.trials.quality import measure_quality
@@ -29,7 +29,7 @@ SIZE = {'width': 64, 'height': 48}
 
 
 def encoded(path, pictures, num_frames=8, **settings):
-    encoder = Mp4Encoder(path, EncoderConfig('h264', **settings), fps=30, **SIZE)
+    encoder = Mp4Encoder(path, EncoderConfig('h264', **settings), VideoSpec(**SIZE, fps=30))
     for index in range(num_frames):
         encoder.encode(Frame(pictures(index), 'rgb24'))
     return encoder.finish().path

@@ -20,6 +20,7 @@ build of libav lists and which needs a device, is the real case of one that does
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 import re
 import subprocess
@@ -27,7 +28,7 @@ import sys
 import threading
 
 from lerobot_streamrec.errors import CodecError
-from lerobot_streamrec.video.codecs.config import EncoderConfig, FfmpegSettings
+from lerobot_streamrec.video.codecs.config import EncoderConfig, FfmpegSettings, VideoSpec
 from lerobot_streamrec.video.codecs.settings_check import is_registered
 from lerobot_streamrec.video.trials import trial as trial_module
 from lerobot_streamrec.video.trials.known_trials import check_at_size, known_trial
@@ -44,7 +45,7 @@ from waiting import wait_for
 
 HARDWARE = EncoderConfig('h264_v4l2m2m', backend='ffmpeg')
 NO_PROGRAM = FfmpegSettings('no-such-program')
-SIZE = {'width': 96, 'height': 64, 'fps': 30}
+SPEC = VideoSpec(96, 64, 30)
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def try_fake(monkeypatch):
     monkeypatch.setattr(trial_module, 'check_before_trial', lambda config: None)
 
     def attempt(name, **options):
-        return try_encoder(HARDWARE, **SIZE, opener=f'fake_hardware:{name}', **options)
+        return try_encoder(HARDWARE, SPEC, opener=f'fake_hardware:{name}', **options)
 
     return attempt
 
@@ -65,7 +66,7 @@ def test_an_encoder_that_works_counts(try_fake, name):
     assert trial.works, trial.problem
     assert trial.frames_per_s > 0
     assert trial.headroom == pytest.approx(trial.frames_per_s / 60)
-    assert (trial.config, trial.width, trial.height) == (HARDWARE, 96, 64)
+    assert (trial.config, trial.spec) == (HARDWARE, SPEC)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def children(monkeypatch):
 
 @pytest.mark.skipif(not is_registered('h264_nvenc'), reason='not in this build of libav')
 def test_an_encoder_that_is_listed_without_its_device_does_not_count():
-    trial = try_encoder(EncoderConfig('h264_nvenc'), **SIZE)
+    trial = try_encoder(EncoderConfig('h264_nvenc'), SPEC)
     assert not trial.works
     # Its own words. On a machine that has such a device, the driver's words on small pictures.
     assert 'h264_nvenc' in trial.problem
@@ -156,7 +157,7 @@ def test_an_encoder_that_is_listed_without_its_device_does_not_count():
 @pytest.mark.parametrize('vcodec', ['libsvtav1', 'h264', 'hevc'])
 def test_real_encoders_count_even_at_their_worst_quality(vcodec):
     config = EncoderConfig(vcodec, crf=63 if vcodec == 'libsvtav1' else 51, encoder_threads=1)
-    trial = try_encoder(config, **SIZE)
+    trial = try_encoder(config, SPEC)
     assert trial.works, trial.problem
 
 
@@ -172,29 +173,29 @@ def test_real_encoders_count_even_at_their_worst_quality(vcodec):
 def test_settings_are_checked_as_well(settings, problem):
     if sys.platform == 'darwin' and 'videotoolbox' in str(settings):
         pytest.skip('is there')
-    assert problem in try_encoder(EncoderConfig(**settings), **SIZE).problem
+    assert problem in try_encoder(EncoderConfig(**settings), SPEC).problem
 
 
 def test_a_trial_is_made_once(monkeypatch):
     started = children(monkeypatch)
     config = EncoderConfig('h264', preset='ultrafast', crf=17)
-    first = known_trial(config, **SIZE)
-    assert known_trial(config, **SIZE) is first
+    first = known_trial(config, SPEC)
+    assert known_trial(config, SPEC) is first
     assert len(started) == 1
-    assert known_trial(config, **{**SIZE, 'fps': 15}) is not first
+    assert known_trial(config, replace(SPEC, fps=15)) is not first
 
 
 def test_what_is_known_says_enough():
-    works = Trial(HARDWARE, 640, 480, 30, 3, 225.0)
+    works = Trial(HARDWARE, VideoSpec(640, 480, 30), 3, 225.0)
     assert str(works) == (
         '225 frames per second at 640x480 (cameras at once: 3), 2.5 times the rate needed'
     )
-    assert str(Trial(HARDWARE, 640, 480, 30, 3, problem='no device')) == 'no device'
+    assert str(Trial(HARDWARE, VideoSpec(640, 480, 30), 3, problem='no device')) == 'no device'
 
 
 def test_tasks_and_reports_travel_unchanged(tmp_path):
     config = EncoderConfig('h264_vaapi', backend='ffmpeg', extra_options={'b': '4M'})
-    task = TrialTask(config, 64, 48, 30, 2, 30, 5.0, tmp_path / 'a.rgb', tmp_path)
+    task = TrialTask(config, VideoSpec(64, 48, 30), 2, 30, 5.0, tmp_path / 'a.rgb', tmp_path)
     assert TrialTask.from_json(task.as_json()) == task
     report = TrialReport('', 12.5, 3.5, 1000)
     assert TrialReport.from_json(report.as_json()) == report
@@ -204,8 +205,8 @@ def test_tasks_and_reports_travel_unchanged(tmp_path):
 
 
 def test_who_encodes_at_once_has_the_right_check_for_each_encoder():
-    check_at_size(EncoderConfig('h264', preset='ultrafast', crf=17), **SIZE)
+    check_at_size(EncoderConfig('h264', preset='ultrafast', crf=17), SPEC)
     with pytest.raises(CodecError, match=r'encoder h264_videotoolbox|does not work here'):
-        check_at_size(EncoderConfig('h264_videotoolbox'), **SIZE)
+        check_at_size(EncoderConfig('h264_videotoolbox'), SPEC)
     with pytest.raises(CodecError, match='install FFmpeg'):
-        check_at_size(EncoderConfig('h264', backend='ffmpeg', ffmpeg=NO_PROGRAM), **SIZE)
+        check_at_size(EncoderConfig('h264', backend='ffmpeg', ffmpeg=NO_PROGRAM), SPEC)
