@@ -63,8 +63,7 @@ def init(
     """
     Run ``streamrec init``.
 
-    :return: exit status: 0 if the file was written, 1 if there is nothing to record or a signal
-        interrupted the command, 2 for wrong usage
+    :return: exit status 0 if written, 1 if interrupted or nothing to record, 2 for wrong usage
     """
     stop = StopSignals()
     with Console(stderr=True).status(f'looking at the graph for {seconds:g} s'):
@@ -87,8 +86,7 @@ def doctor(
     """
     Run ``streamrec doctor``.
 
-    :return: exit status: 0 if everything is fit to record, 1 if not or if a signal interrupted
-        the command, 2 for wrong usage or configuration
+    :return: exit status 0 if fit to record, 1 if not or interrupted, 2 for wrong usage or settings
     """
     stop = StopSignals()
     with Console(stderr=True).status(f'listening for {seconds:g} s'):
@@ -113,8 +111,7 @@ def layout(
     """
     Run ``streamrec layout``.
 
-    :return: exit status: 0 if the layout was made, 1 if a signal interrupted the command, 2 for
-        wrong usage or configuration
+    :return: exit status 0 if made, 1 if interrupted, 2 for wrong usage or settings
     """
     stop = StopSignals()
     if target is not None:

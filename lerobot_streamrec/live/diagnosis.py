@@ -204,9 +204,6 @@ def _rate(seen: Observation, fps: int) -> Iterator[Remark]:
         if heard.num_lost:
             text += f', of which {heard.num_lost} were lost in transport'
         if seen.size_bytes > _SEGMENT_BYTES:
-            text += (
-                f'; pictures of {seen.size_bytes / 1e6:.1f} MB need more shared memory: '
-                f'{IMAGES_PROFILE}'
-            )
+            text += f'; pictures of {seen.size_bytes / 1e6:.1f} MB need room: {IMAGES_PROFILE}'
         is_worse = missing > _UNFIT_SHARE * (heard.num_messages + missing)
         yield Remark(Level.PROBLEM if is_worse else Level.WARNING, text)

@@ -14,9 +14,8 @@
 """
 A Foxglove layout for one robot: pictures, plots, diagnostics, events, and the recorder's buttons.
 
-The layout has the form in which Foxglove exports layouts: the settings of each panel by its id,
-and a tree of splits with these ids as leaves. An id is a panel's type, an exclamation mark and a
-name.
+It has the form of Foxglove's own exports: the settings of each panel by its id (a panel type, an
+exclamation mark and a name), and a tree of splits with these ids as leaves.
 """
 
 from __future__ import annotations

@@ -47,9 +47,8 @@ def init_lines(proposal: Proposal, path: Path, seconds: float) -> Iterator[str]:
     if proposal.is_empty:
         yield f'found nothing to record in {seconds:g} s: {path} was not written.'
         yield (
-            'Start the drivers of cameras and joints first; here, ROS_DOMAIN_ID and '
-            f'{DISCOVERY_VARIABLE} must have the same values as there. `ros2 topic list` shows '
-            'the visible topics.'
+            'Start the drivers of cameras and joints first, with the same ROS_DOMAIN_ID and '
+            f'{DISCOVERY_VARIABLE} as here. `ros2 topic list` shows the visible topics.'
         )
         yield from (f'  left out  {one}' for one in proposal.left_out)
         return

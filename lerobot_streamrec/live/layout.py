@@ -131,7 +131,6 @@ class _Vector:
     """
     A topic of numbers.
 
-    :param source: settings under which the topic is read
     :param topic: full name of the topic
     :param leaves: the numbers that are read from its messages
     :param name_lists: lists of names in its messages, as far as they are known

@@ -74,12 +74,7 @@ def left_over(folder: Path = SHARED_MEMORY) -> LeftOver:
 
 
 def _is_owned(segment: Path) -> bool:
-    """
-    Return True if a running process owns a segment.
-
-    The owner holds a lock on the file ``_el`` beside it. A file that cannot be opened, as that of
-    another user, counts as locked.
-    """
+    """Return True if the lock file beside a segment is locked, or another user's."""
     try:
         with segment.with_name(f'{segment.name}_el').open('rb') as file:
             # Closing the file releases this lock.
@@ -133,7 +128,6 @@ def check_root(config: RecorderConfig, *, is_recorder_there: bool) -> tuple[Chec
     """
     Check the dataset's folder without changing anything on disk.
 
-    :param config: settings of the recorder
     :param is_recorder_there: True if a recorder runs, which may be the one that holds the lock
     :return: the check, and the description of the existing or future dataset
     """
@@ -231,9 +225,7 @@ def check_task(config: RecorderConfig, placeholder: str) -> Check:
         text = 'none is set: no episode can start until one is published on the topic ~/task'
         return Check('task', Remark(Level.NOTE, text))
     if config.task == placeholder:
-        return Check(
-            'task', Remark(Level.WARNING, f'is still the placeholder {placeholder!r}: set task')
-        )
+        return Check('task', Remark(Level.WARNING, f'is still {placeholder!r}: set task'))
     return Check('task', Remark(Level.OK, config.task))
 
 
@@ -291,9 +283,7 @@ def _judged(answer: str) -> Check:
         )
         return Check(_NAME, Remark(Level.WARNING, text))
     if off_s > _OFF_S:
-        text += (
-            ': its stamps do not match those of other computers; wait, or run `chronyc makestep`'
-        )
+        text += ': stamps do not match those of other computers; wait, or run `chronyc makestep`'
         return Check(_NAME, Remark(Level.WARNING, text))
     return Check(_NAME, Remark(Level.OK, text))
 

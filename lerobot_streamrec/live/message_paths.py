@@ -14,9 +14,8 @@
 """
 The numbers of a vector as Foxglove's message paths, which its plots read.
 
-A slice in Foxglove includes its end, unlike one in a selector of the recorder. Foxglove addresses
-an element of an array by number only, a selector also by name: that element's place must be looked
-up in a message.
+A slice in Foxglove includes its end, unlike one in a selector. Foxglove addresses elements of an
+array only by number, a selector also by name: the place of a name is looked up in a message.
 """
 
 from __future__ import annotations
@@ -67,7 +66,6 @@ def leaves_of(
     Return the numbers that selectors read from a message.
 
     :param selectors: selectors that fit the type
-    :param message_type: type of the message
     :param load_class: function that returns the class of a type that has no built-in definition
     """
     shape = type_shape(message_type, lambda name: definition(name, load_class))

@@ -43,7 +43,6 @@ def refuse_existing(path: Path, *, force: bool, name: str = OUTPUT) -> None:
     """
     Refuse a path that cannot be written, or that holds a file to be kept.
 
-    :param path: path of the new file
     :param force: True to allow replacing an existing file
     :param name: name of the argument with the path, for the error
     :raise ConfigError: if the path is refused
@@ -62,8 +61,6 @@ def write_checked(
     """
     Write a temporary file, check it, and move it to its path.
 
-    :param path: path of the new file
-    :param text: content
     :param check: function that raises an error if the file cannot be used
     :param force: True to replace an existing file
     :param name: name of the argument with the path, for the error
@@ -187,8 +184,7 @@ def _dataset(proposal: Proposal) -> Iterator[str]:
     yield "repo_id: ''"
     yield "robot_type: ''"
     yield from _comment(
-        'true: append to a dataset at root that has the same settings; false: refuse any dataset '
-        'there.'
+        'true: append to a dataset at root that has the same settings; false: refuse it.'
     )
     yield 'resume: true'
     yield ''

@@ -120,8 +120,7 @@ def complete(given: GivenSettings, node: Node) -> tuple[Settings | None, list[Un
 
     :param given: settings from the file
     :param node: node that reads the graph
-    :return: the settings without the topics of unknown type, or None if no other topic is left;
-        and the topics of unknown type
+    :return: settings without topics of unknown type, None if no topic is left; and those topics
     :raise ConfigError: if the recorder would reject the settings
     """
 
@@ -305,7 +304,7 @@ def _remarks(base: str, one: SeenTopic) -> tuple[str, ...]:
     if one.is_contested:
         remarks.append(CONTESTED)
     if one.heard.is_lossy:
-        remarks.append(f'Pictures need more shared memory: {IMAGES_PROFILE}.')
+        remarks.append(f'Pictures need room: {IMAGES_PROFILE}.')
     elif one.picture is None:
         remarks.append('No picture came, so none was checked. Does the camera run?')
     return tuple(remarks)

@@ -134,7 +134,6 @@ def render(report: DoctorReport, console: Console) -> None:
     """
     Print a report.
 
-    :param report: the report
     :param console: output; it shows colours only if it is a terminal
     """
     console.print(_topics(report))

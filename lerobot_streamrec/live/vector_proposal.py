@@ -96,8 +96,8 @@ class JointGroups:
         """
         The joints of each publisher, the largest group first.
 
-        Two kinds of groups are left out: one that ended before another group with some of its
-        joints began, as while a robot starts up, and one that shares joints with a larger group.
+        A group is left out if it ended before another one with some of its joints began, as while
+        a robot starts up, or if it shares joints with a larger group.
         """
         groups = [one for one in self._groups.values() if not self._is_replaced(one)]
         groups.sort(
@@ -281,9 +281,7 @@ def _joint_remarks(one: SeenTopic) -> tuple[str, ...]:
         remarks.append('Several publishers share this topic, each with its own joints.')
     fields = sorted({part.field for part in one.parts} - {'position'})
     if fields:
-        remarks.append(
-            f'Its messages have no positions: {" and ".join(fields)} is recorded instead.'
-        )
+        remarks.append(f'Its messages have no positions: {" and ".join(fields)} is recorded.')
     if one.is_contested:
         remarks.append(CONTESTED)
     return tuple(remarks)

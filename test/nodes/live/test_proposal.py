@@ -217,7 +217,7 @@ def test_joints_keep_the_order_of_the_message():
 
 def test_joints_without_positions_are_read_otherwise():
     state = propose([joints('/joint_states', field='velocity')]).state
-    assert 'velocity is recorded instead' in state.remarks[0]
+    assert 'velocity is recorded.' in state.remarks[0]
 
 
 def test_joint_states_that_never_came_are_no_state():
