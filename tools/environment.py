@@ -14,9 +14,9 @@
 """
 Make the virtual environment in which this checkout is developed and tested.
 
-Holds ROS 2 from the package index, the run-time and the development requirements, and sees the
-checkout itself. Cheap when there is nothing to do: a stamp inside the environment tells what it
-was made from, and is written last, so that an interrupted build is made again.
+The environment has ROS 2 from the package index, the run-time and the development requirements,
+and the checkout itself. Running this is cheap if nothing has changed: a stamp in the environment
+identifies its sources. The stamp is written last, so that an interrupted build is repeated.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ STAMP = 'streamrec-stamp'
 MARKER = 'streamrec-environment'
 CHECKOUT_PTH = 'lerobot_streamrec_checkout.pth'
 
-# Runs in an interpreter that is looked at, so it must not use more than the standard library.
+# This runs in the interpreter under examination, so it may use only the standard library.
 PROBE = """
 import importlib.util, json, os, platform, sys
 print(json.dumps({
-    # Of an active environment the interpreter underneath: it stays when that is removed.
+    # The base interpreter of an active environment stays when that environment is removed.
     'executable': os.path.realpath(getattr(sys, '_base_executable', sys.executable)),
     'version': platform.python_version(),
     'can_make_environments': all(map(importlib.util.find_spec, ('venv', 'ensurepip'))),
@@ -57,7 +57,7 @@ print(json.dumps({
 
 
 class EnvironmentBuildError(Exception):
-    """The environment cannot be made; the message says what to do about it."""
+    """The environment cannot be made; the message names the remedy."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Interpreter:
 
     :param executable: its absolute path
     :param version: its full version, such as ``3.12.3``
-    :param can_make_environments: whether it has venv and ensurepip
+    :param can_make_environments: True if it has venv and ensurepip
     """
 
     executable: str
@@ -77,9 +77,9 @@ class Interpreter:
 
 def candidates(versions: Sequence[str] = VERSIONS) -> Iterator[str]:
     """
-    Yield commands that may start a fitting interpreter, the preferred ones first.
+    Yield commands that may start a suitable interpreter, the preferred ones first.
 
-    :param versions: such as ``3.12``, the preferred ones first
+    :param versions: versions such as ``3.12``, the preferred ones first
     """
     chosen = os.environ.get('STREAMREC_PYTHON')
     if chosen:
@@ -93,11 +93,11 @@ def candidates(versions: Sequence[str] = VERSIONS) -> Iterator[str]:
 
 def probe(command: str, versions: Sequence[str] = VERSIONS) -> Interpreter | None:
     """
-    Start a command and ask which Python it is.
+    Start a command and ask for its Python version.
 
     :param command: name on the PATH, or path
-    :param versions: such as ``3.12``
-    :return: what it said; None if it does not run or is of another version
+    :param versions: versions to accept, such as ``3.12``
+    :return: the interpreter; None if it does not run or has another version
     """
     try:
         run = subprocess.run(
@@ -105,7 +105,7 @@ def probe(command: str, versions: Sequence[str] = VERSIONS) -> Interpreter | Non
         )
         interpreter = Interpreter(**json.loads(run.stdout))
     except (OSError, ValueError, subprocess.SubprocessError):
-        # A pyenv shim of a version that is not switched on is such a command.
+        # The pyenv shim of a version that is not activated fails like this.
         return None
     fits = any(interpreter.version.startswith(f'{version}.') for version in versions)
     return interpreter if fits else None
@@ -115,9 +115,9 @@ def find_interpreter(versions: Sequence[str] = VERSIONS) -> Interpreter:
     """
     Find the interpreter to make an environment with.
 
-    :param versions: such as ``3.12``, the preferred ones first
-    :return: the first candidate that is able to
-    :raises EnvironmentBuildError: if there is none
+    :param versions: versions such as ``3.12``, the preferred ones first
+    :return: the first candidate that can make environments
+    :raises EnvironmentBuildError: if there is no such interpreter
     """
     incomplete: list[Interpreter] = []
     for command in candidates(versions):
@@ -145,20 +145,20 @@ def _missing_message(incomplete: list[Interpreter]) -> str:
             f'version {" or ".join(VERSIONS)}.'
         )
     return (
-        f'Found no Python {" or ".join(VERSIONS)}, on the PATH or among the versions of pyenv.\n'
+        f'Found no Python {" or ".join(VERSIONS)} on the PATH or among the versions of pyenv.\n'
         'Install one (Ubuntu 24.04: apt-get install python3.12-venv, Debian 12: apt-get install '
-        'python3.11-venv,\nelsewhere: pyenv install 3.12), or name one in STREAMREC_PYTHON.'
+        'python3.11-venv,\nelsewhere: pyenv install 3.12), or set STREAMREC_PYTHON to its path.'
     )
 
 
 def fingerprint(interpreter: Interpreter, target: Path, requirements: Sequence[Path]) -> str:
     """
-    Describe all that an environment is made from.
+    Return a digest of everything that an environment is made from.
 
-    :param interpreter: interpreter it is made with
-    :param target: its folder; environments cannot be moved
-    :param requirements: files of what it holds
-    :return: a hexadecimal digest that changes whenever the environment has to be made anew
+    :param interpreter: interpreter that makes the environment
+    :param target: folder of the environment, which cannot be moved
+    :param requirements: requirements files
+    :return: a hexadecimal digest that changes whenever the environment must be made again
     """
     digest = hashlib.sha256()
     parts = [interpreter.executable, interpreter.version, str(target), str(ROOT)]
@@ -170,11 +170,10 @@ def fingerprint(interpreter: Interpreter, target: Path, requirements: Sequence[P
 
 def is_current(target: Path, wanted: str) -> bool:
     """
-    Tell whether an environment is complete and made from what is wanted.
+    Return True if an environment is complete and has the wanted fingerprint.
 
     :param target: folder of the environment
-    :param wanted: fingerprint it should have
-    :return: True if nothing has to be done
+    :param wanted: fingerprint that it should have
     """
     stamp = target / STAMP
     if not (target / 'bin' / 'python').exists() or not stamp.is_file():
@@ -184,19 +183,19 @@ def is_current(target: Path, wanted: str) -> bool:
 
 def remove(target: Path) -> None:
     """
-    Remove an environment, or what an interrupted build left of one.
+    Remove an environment, or the remains of an interrupted build.
 
     :param target: folder of the environment
-    :raises EnvironmentBuildError: if the folder holds something else
+    :raises EnvironmentBuildError: if the folder is not a virtual environment
     """
-    # Moved aside first: an interrupted removal must not leave a folder that looks foreign.
+    # The folder is renamed first: an interrupted removal must not leave one that looks foreign.
     for leftover in target.parent.glob(f'{target.name}.old-*'):
         shutil.rmtree(leftover)
     if not target.exists():
         return
     known = (target / MARKER, target / 'pyvenv.cfg')
     if any(target.iterdir()) and not any(path.exists() for path in known):
-        raise EnvironmentBuildError(f'{target} is not a virtual environment: left as it is.')
+        raise EnvironmentBuildError(f'{target} is not a virtual environment and was not removed.')
     aside = target.with_name(f'{target.name}.old-{os.getpid()}')
     target.rename(aside)
     shutil.rmtree(aside)
@@ -204,7 +203,7 @@ def remove(target: Path) -> None:
 
 def call(*command: str | Path) -> None:
     """
-    Run one step, its output left to the terminal.
+    Run one step, whose output goes to the terminal.
 
     :param command: program and arguments
     :raises EnvironmentBuildError: if it fails
@@ -213,7 +212,7 @@ def call(*command: str | Path) -> None:
     if status != 0:
         line = ' '.join(map(str, command))
         raise EnvironmentBuildError(
-            f'A step failed with status {status}, its own messages stand above:\n  {line}'
+            f'A step failed with status {status}; its messages are above:\n  {line}'
         )
 
 
@@ -223,7 +222,7 @@ def build(target: Path, interpreter: Interpreter, requirements: Sequence[Path]) 
 
     :param target: folder of the environment, which must not exist
     :param interpreter: interpreter to make it with
-    :param requirements: files of what to install, all of it at once
+    :param requirements: requirements files, which are installed together
     :raises EnvironmentBuildError: if a step fails
     """
     target.mkdir(parents=True)
@@ -242,7 +241,7 @@ def link_checkout(target: Path) -> None:
     """
     Make the checkout importable in the environment, wherever a process is started.
 
-    A path file rather than an editable install: it needs no build and leaves nothing here.
+    A path file needs no build and leaves no files in the checkout, unlike an editable install.
 
     :param target: folder of the environment
     """
@@ -253,7 +252,7 @@ def link_checkout(target: Path) -> None:
 @contextmanager
 def exclusive(target: Path) -> Iterator[None]:
     """
-    Keep a second build of the same environment waiting.
+    Make a second build of the same environment wait.
 
     :param target: folder of the environment
     """
@@ -271,7 +270,7 @@ def ensure(
 
     :param target: folder of the environment
     :param interpreter: interpreter to make it with
-    :param requirements: files of what it holds
+    :param requirements: requirements files
     :raises EnvironmentBuildError: if it cannot be made
     """
     wanted = fingerprint(interpreter, target, requirements)
@@ -288,7 +287,7 @@ def ensure(
 
 def main() -> int:
     """
-    Do what the command line says.
+    Make the environment that the command line names.
 
     :return: exit status
     """
@@ -303,7 +302,7 @@ def main() -> int:
         print(f'make env: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print('make env: interrupted; the next one begins anew.', file=sys.stderr)
+        print('make env: interrupted; the next run starts from scratch.', file=sys.stderr)
         return 130
     return 0
 
