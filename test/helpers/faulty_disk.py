@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A disk for rebuilds and repairs of which one step fails, before or after its effect."""
+"""A disk for rebuilds and repairs on which one step fails, before or after its effect."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ METHODS = (
 )
 
 
-# Many files are linked or written one after the other, and one of five stands for its neighbours.
+# Many files are linked or written in a row, so every fifth step represents its neighbours.
 ALIKE = ('link', 'make_folder', 'write')
 
 
 def chosen_steps(steps):
     """
-    Choose the steps at which a test lets the disk fail; all of them in ``make soak``.
+    Choose the steps at which a test lets the disk fail; ``make soak`` uses all of them.
 
     :param steps: names of all steps, in their order
-    :return: numbers of the chosen ones, the first and the last of each kind among them
+    :return: numbers of the chosen steps, including the first and the last of each kind
     """
     last = {name: at for at, name in enumerate(steps)}
     count = Counter()
@@ -56,11 +56,11 @@ def chosen_steps(steps):
 
 
 class Killed(BaseException):
-    """Ends a tool as a SIGKILL would: nothing is done after it."""
+    """An error that ends a tool as a SIGKILL would, since no handler catches it."""
 
 
 class FaultyDisk(Disk):
-    """Lets one step of all fail."""
+    """A disk on which one step fails."""
 
     def __init__(self, step=None, error=None, *, is_after=False):
         self.step, self.error, self.is_after = step, error, is_after
@@ -71,7 +71,7 @@ class FaultyDisk(Disk):
         self.steps.append(name)
         if is_due and not self.is_after:
             if name == 'remove_tree' and arguments[0].is_dir():
-                # Half of it is gone.
+                # The kill comes when half of the tree is removed.
                 for path in sorted(arguments[0].rglob('*'))[::2]:
                     if path.is_file():
                         path.unlink()
