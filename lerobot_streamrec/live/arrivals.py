@@ -22,7 +22,7 @@ from statistics import median
 from lerobot_streamrec.sync.gaps import GapCounter
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 
-# The clocks of two synchronized computers differ by less than this.
+# The clocks of two synchronised computers differ by less than this.
 _AHEAD_S = 0.05
 # No driver holds a message back for this long.
 _BEHIND_S = 10.0

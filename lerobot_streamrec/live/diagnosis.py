@@ -171,9 +171,9 @@ def _stamps(
             trouble = off.trouble
             todo = f'set {seen.parameter}.offset_ms: {off.offset_ms}, or {todo}'
         level = Level.PROBLEM if off.is_unfit else Level.WARNING
-        yield Remark(level, f'{trouble}; synchronize the clocks, or {todo}')
+        yield Remark(level, f'{trouble}; synchronise the clocks, or {todo}')
     elif seen.instants.stamps is Stamps.LATE:
-        yield Remark(Level.WARNING, f'{trouble}; synchronize the clocks, or {todo}')
+        yield Remark(Level.WARNING, f'{trouble}; synchronise the clocks, or {todo}')
     elif trouble:
         yield Remark(
             Level.WARNING,

@@ -232,14 +232,14 @@ def check_task(config: RecorderConfig, placeholder: str) -> Check:
 _COMMAND = ('chronyc', 'tracking')
 _NAME = 'time'
 _TIMEOUT_S = 3.0
-# The clocks of two synchronized computers differ by less than this.
+# The clocks of two synchronised computers differ by less than this.
 _OFF_S = 0.05
 _SYSTEM_TIME = re.compile(r'([\d.]+(?:e[-+]?\d+)?) seconds (slow|fast) of NTP time')
 
 
 def check_time(timeout_s: float = _TIMEOUT_S) -> list[Check]:
     """
-    Ask chrony whether the clock of this computer is synchronized.
+    Ask chrony whether the clock of this computer is synchronised.
 
     :param timeout_s: longest time to wait for an answer, in seconds
     :return: one check; empty on a computer without chrony

@@ -121,7 +121,7 @@ def test_a_good_topic_needs_no_words():
             Level.PROBLEM,
             [
                 'stamps 2.00 s behind the other streams',
-                'synchronize the clocks, or set camera.front.offset_ms: 1998, or set '
+                'synchronise the clocks, or set camera.front.offset_ms: 1998, or set '
                 'camera.front.stamp: receive',
             ],
         ),
