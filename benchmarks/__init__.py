@@ -11,4 +11,4 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What recording costs on this machine; benchmarks/README.md says what each figure means."""
+"""The cost of recording on this machine; benchmarks/README.md explains each figure."""

@@ -12,11 +12,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Encodes the ring's pictures as fast as it can, and does nothing else.
+Encode the ring's pictures as fast as possible, and do nothing else.
 
-``python -m benchmarks.bare_encoder --ring FILE --cameras N --rows R [R ...] --out FILE``: one
-video per camera and number of rows, the cameras at the same time, each in a thread of its own,
-through the recorder's Mp4Encoder with the recorder's own settings.
+``python -m benchmarks.bare_encoder --ring FILE --cameras N --codec CODEC --rows R [R ...] --out
+FILE`` encodes one video per camera and number of rows with the recorder's Mp4Encoder and settings.
+The cameras run at the same time, each in its own thread.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def encode(ring: Ring, first: int, num_frames: int, path: Path, config: EncoderC
 def encode_episode(
     ring: Ring, num_cameras: int, num_rows: int, config: EncoderConfig, folder: Path
 ) -> dict[str, float]:
-    """Encode one video per camera; return what it took."""
+    """Encode one video per camera; return the number of rows, CPU seconds and wall seconds."""
     begin_cpu_s, begin_s = time.process_time(), time.monotonic()
     with ThreadPoolExecutor(num_cameras) as pool:
         videos = [
@@ -76,7 +76,7 @@ def encode_episode(
 
 def parse_options() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(prog='bare_encoder', description='The codec alone.')
+    parser = argparse.ArgumentParser(prog='bare_encoder', description='Measure the codec alone.')
     parser.add_argument('--ring', type=Path, required=True, metavar='FILE', help='.npy file')
     parser.add_argument('--cameras', type=int, required=True, metavar='N')
     parser.add_argument('--codec', required=True)
@@ -86,9 +86,9 @@ def parse_options() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Encode, and write down what it took."""
+    """Encode the episodes, and write the times to a JSON file."""
     options = parse_options()
-    # As the recorder does: what is compared is the work, not the allocator.
+    # The recorder does this too, so that the benchmark does not compare allocators.
     keep_large_buffers()
     ring: Ring = np.load(options.ring)
     scenario = Scenario(options.cameras, ring.shape[2], ring.shape[1], options.codec)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The processes that a benchmark starts, each in a process group of its own."""
+"""The processes that a benchmark starts, each in its own process group."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from examples.demo.child import Child
 from examples.demo.settings import CHECKOUT
 
 Check = Callable[[], None]
-"""Called several times a second while waiting; raises to end the wait."""
+"""A function that is called several times a second during a wait, and raises to end it."""
 
 _POLL_S = 0.05
 _STOP_TIMEOUT_S = 20.0
 
 
 class BenchmarkError(Exception):
-    """Something cannot be measured; the message says why."""
+    """A measurement is not possible; the message gives the reason."""
 
 
 class ModuleChild(Child):
-    """A Python module of the checkout in a process that does not outlive this one."""
+    """A process that runs a Python module of the checkout and ends with this process."""
 
     def __init__(
         self, module: str, arguments: list[str], *, folder: Path, environment: Mapping[str, str]
@@ -46,9 +46,9 @@ class ModuleChild(Child):
         Start the module.
 
         :param module: dotted name
-        :param arguments: its command line
-        :param folder: for its log
-        :param environment: added to this process's own
+        :param arguments: command line of the module
+        :param folder: folder for its log
+        :param environment: variables to add to those of this process
         """
         name = module.rpartition('.')[2]
         command = [sys.executable, '-m', 'benchmarks.tethered', str(os.getpid()), module]
@@ -62,7 +62,7 @@ class ModuleChild(Child):
 
     @property
     def pid(self) -> int:
-        """The process's number."""
+        """The process number."""
         return self._process.pid
 
     def wait(self, check: Check, timeout_s: float) -> None:
@@ -85,7 +85,7 @@ class ModuleChild(Child):
 
 @contextmanager
 def running(child: ModuleChild) -> Iterator[ModuleChild]:
-    """End a child in the end, whatever happens."""
+    """Stop a child at the end of the block, even after an error."""
     try:
         yield child
     finally:

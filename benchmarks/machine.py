@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""This machine in a line, and what a process on it has used."""
+"""A description of this machine, and the resources that a process has used."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ import lerobot_streamrec
 import psutil
 
 QUIET_LOAD = 0.5
-"""A load average above this means that others are at work."""
+"""The load average above which other programs must be busy."""
 
 _MIB = 1024 * 1024
 
@@ -33,10 +33,11 @@ _MIB = 1024 * 1024
 @dataclass(frozen=True, slots=True)
 class Machine:
     """
-    Where and with what the figures were measured.
+    The machine and the versions with which the figures were measured.
 
-    :param cores: that this process may use
-    :param load: average of the last minute, before the benchmark began
+    :param cores: number of cores that this process may use
+    :param cpu: model of the processor
+    :param load: load average of the last minute before the benchmark
     """
 
     cores: int
@@ -54,12 +55,12 @@ class Machine:
 
     @property
     def warning(self) -> str:
-        """What the reader of the figures should know; empty if the machine was quiet."""
+        """A warning for readers of the figures; empty if the machine was quiet."""
         if self.load <= QUIET_LOAD:
             return ''
         return (
-            f'WARNING: the load average is above {QUIET_LOAD}: others are at work on this '
-            'machine, and the figures are not to be relied on'
+            f'WARNING: the load average is above {QUIET_LOAD}: other programs are busy on this '
+            'machine, and the figures are not reliable'
         )
 
     def as_json(self) -> dict[str, object]:
@@ -68,7 +69,7 @@ class Machine:
 
 
 def this_machine() -> Machine:
-    """Look around."""
+    """Return the description of this machine."""
     return Machine(
         cores=len(os.sched_getaffinity(0)),
         cpu=_cpu_model(),
@@ -88,14 +89,14 @@ def _cpu_model() -> str:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the processor time of a process so far, all threads, user and system."""
+    """Return the processor time of a process so far, in seconds: all threads, user and system."""
     times = psutil.Process(pid).cpu_times()
     return times.user + times.system
 
 
 def peak_rss_mib(pid: int) -> float:
-    """Return the most memory that a process ever had resident, shared memory included."""
+    """Return the peak resident memory of a process in MiB, including shared memory."""
     for line in Path(f'/proc/{pid}/status').read_text(encoding='utf-8').splitlines():
         if line.startswith('VmHWM:'):
             return int(line.split()[1]) * 1024 / _MIB
-    raise LookupError(f'the kernel does not tell the peak memory of process {pid}')
+    raise LookupError(f'the kernel does not report the peak memory of process {pid}')

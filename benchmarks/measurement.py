@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Measures one scenario: the whole recorder over real DDS, then the bare encoder."""
+"""The measurement of one scenario: the whole recorder over real DDS, then the bare encoder."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ from benchmarks.recording_setup import FPS, Scenario
 _UP_TIMEOUT_S = 60.0
 _START_TIMEOUT_S = 60.0
 _SAVE_TIMEOUT_S = 120.0
-# Until pictures and joints come in evenly.
+# After this time, pictures and joint states arrive evenly.
 _SETTLE_S = 1.0
 _STOP_SPARE_S = 120.0
 _ENCODER_SPARE_S = 60.0
-# The bare encoder may be so many times slower than a camera before it is given up.
+# The wait ends if the bare encoder is more than this many times slower than a camera.
 _ENCODER_SLOWNESS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedEpisode:
     """
-    What an episode took, from the answer of start to the answer of save.
+    The cost of an episode, from the answer of start to the answer of save.
 
-    :param rows: recorded
-    :param repeated: frames that repeat the one before, all cameras
-    :param recorder_cpu_s: processor time of the recorder
-    :param publisher_cpu_s: processor time of the publisher
-    :param save_s: from the call of save to its answer
-    :param peak_queued: the most frames that waited for any one encoder
-    :param remarks: what the recorder says besides
+    :param rows: number of recorded rows
+    :param repeated: number of frames that repeat the previous one, all cameras
+    :param recorder_cpu_s: processor time of the recorder, in seconds
+    :param publisher_cpu_s: processor time of the publisher, in seconds
+    :param save_s: time from the call of save to its answer, in seconds
+    :param peak_queued: largest number of frames that waited for any one encoder
+    :param remarks: further remarks in the recorder's answer
     """
 
     rows: int
@@ -64,20 +64,20 @@ class RecordedEpisode:
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """The length of the episode, in seconds."""
         return self.rows / FPS
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """
-    All that was found in one scenario.
+    All results of one scenario.
 
-    :param scenario: what was recorded
-    :param episodes: of the recorder
-    :param peak_rss_mib: of the recorder
-    :param bare: per episode what the bare encoder took
-    :param left_out: pictures that the publisher was too late for, from its start to its end
+    :param scenario: the scenario
+    :param episodes: episodes of the recorder
+    :param peak_rss_mib: peak resident memory of the recorder, in MiB
+    :param bare: rows and times of the bare encoder, for each episode
+    :param left_out: number of pictures that the publisher skipped because it was late
     """
 
     scenario: Scenario
@@ -104,15 +104,15 @@ class Measurement:
         }
 
     def remarks(self) -> list[str]:
-        """Return what the reader of the figures should know."""
+        """Return the remarks for readers of the figures."""
         found = [
             f'episode {number}: {remark}'
             for number, episode in enumerate(self.episodes)
             for remark in episode.remarks
         ]
-        # It always leaves out some while everything starts; the recorder tells if it mattered.
+        # It always skips some at the start; only remarks and repeats show that it mattered.
         if self.left_out and (found or self.summary()['repeated']):
-            found.append(f'pictures that the publisher was too late for: {self.left_out}')
+            found.append(f'pictures that the publisher skipped for lateness: {self.left_out}')
         return found
 
     def as_json(self) -> dict[str, Any]:
@@ -130,15 +130,15 @@ def measure(
     check: Check,
 ) -> Measurement:
     """
-    Record a number of episodes, then encode as many frames with the encoder alone.
+    Record a number of episodes, then encode the same number of frames with the encoder alone.
 
-    :param scenario: what to record
-    :param ring_path: pictures, of the scenario's size
-    :param folder: for the dataset and the logs, empty
-    :param seconds: length of an episode; it ends with the diagnostics after that
-    :param num_episodes: how many
-    :param check: called several times a second while waiting; raises to end everything
-    :raises BenchmarkError: if it cannot be measured
+    :param scenario: the scenario to record
+    :param ring_path: file with pictures of the scenario's size
+    :param folder: empty folder for the dataset and the logs
+    :param seconds: length of an episode, which ends with the next diagnostics
+    :param num_episodes: number of episodes
+    :param check: function that is called several times a second, and raises to end everything
+    :raises BenchmarkError: if the measurement fails
     """
     duration_s = num_episodes * (seconds + _SAVE_TIMEOUT_S) + _UP_TIMEOUT_S + _START_TIMEOUT_S
     arguments = ['--ring', str(ring_path), '--cameras', str(scenario.num_cameras)]

@@ -25,17 +25,17 @@ import numpy.typing as npt
 from PIL import Image
 
 RING_FRAMES = 75
-"""Pictures in a ring; the last one goes on to the first."""
+"""The number of pictures in a ring; after the last one comes the first again."""
 
 NOISE_SIGMA = 3.0
-"""Levels of 256."""
+"""The standard deviation of the noise, in levels of 256."""
 
 REQUIREMENTS = 'requirements/bench.txt'
 
 # A garage with wood, metal, cardboard and concrete, taken by a real camera, 741x500.
 _PACKAGE = 'skimage'
 _PHOTO = 'data/motorcycle_left.png'
-# The part of the photograph that is seen at once; the rest is room for the pan.
+# The share of the photograph that a picture shows; the rest leaves space for the pan.
 _VIEW = 0.85
 # Radius of the pan, relative to the picture's width: 16 pixels of 640, 1.3 pixels a frame.
 _PAN_RADIUS = 0.025
@@ -46,14 +46,14 @@ Ring = npt.NDArray[np.uint8]
 
 
 class PhotoMissingError(Exception):
-    """The package that ships the photograph is not installed; the message says how to do it."""
+    """The package with the photograph is not installed; the message says how to install it."""
 
 
 def find_photo() -> Path:
     """
     Find the photograph, without importing the package that ships it.
 
-    :raises PhotoMissingError: if it is not there
+    :raises PhotoMissingError: if the photograph does not exist
     """
     spec = importlib.util.find_spec(_PACKAGE)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
@@ -61,7 +61,7 @@ def find_photo() -> Path:
         if path.is_file():
             return path
     raise PhotoMissingError(
-        f"scikit-image's photograph {_PHOTO} is missing, which the pictures are made of. "
+        f"scikit-image's photograph {_PHOTO}, from which the pictures are made, is missing. "
         'Install it with\n'
         f'  {sys.executable} -m pip install --no-deps -r {REQUIREMENTS}'
     )
@@ -71,9 +71,9 @@ def make_ring(photo_path: Path, width: int, height: int) -> Ring:
     """
     Make the pictures of a camera.
 
-    :param photo_path: what the camera looks at
-    :param width: of a picture, in pixels
-    :param height: of a picture, in pixels
+    :param photo_path: photograph that the camera looks at
+    :param width: width of a picture, in pixels
+    :param height: height of a picture, in pixels
     :return: ``(RING_FRAMES, height, width, 3)`` RGB; equal arguments give equal pictures
     """
     random = np.random.default_rng(0)
@@ -83,7 +83,7 @@ def make_ring(photo_path: Path, width: int, height: int) -> Ring:
         photo = opened.convert('RGB')
     for number, picture in enumerate(ring):
         field = fields[number % _NOISE_FIELDS]
-        # Another part of the field each time: no two pictures have the same noise.
+        # A different part of the field each time gives every picture its own noise.
         top, left = random.integers(0, _NOISE_MARGIN, 2)
         noise = field[top : top + height, left : left + width]
         np.clip(_view(photo, width, height, number) + noise, 0, 255, out=picture, casting='unsafe')
@@ -99,13 +99,13 @@ def _noise_fields(random: np.random.Generator, width: int, height: int) -> list[
 
 
 def _view(photo: Image.Image, width: int, height: int, number: int) -> npt.NDArray[np.int16]:
-    """Return what is seen at a place of the circle that the camera pans along."""
+    """Return the view from one place on the circle along which the camera pans."""
     scale = _VIEW * min(photo.width / width, photo.height / height)
     turn = 2.0 * math.pi * number / RING_FRAMES
     radius = _PAN_RADIUS * width * scale
     left = (photo.width - width * scale) / 2.0 + radius * math.cos(turn)
     top = (photo.height - height * scale) / 2.0 + radius * math.sin(turn)
-    # Between the pixels of the photograph too, as a real camera moves.
+    # The box may lie between pixels, because a real camera moves continuously.
     box = (left, top, left + width * scale, top + height * scale)
     seen = photo.resize((width, height), Image.Resampling.BICUBIC, box=box)
     return np.asarray(seen, dtype=np.int16)

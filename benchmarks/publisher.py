@@ -14,8 +14,8 @@
 """
 A robot for the recorder: pictures from a ring, joint states at 100 Hz, a leader at 50 Hz.
 
-``python -m benchmarks.publisher --ring FILE``. It does as little as possible itself: each
-picture lies ready as a message's buffer, and only the stamp is new.
+``python -m benchmarks.publisher --ring FILE`` starts it. It does as little work as possible:
+each picture is ready as the buffer of a message, and only the stamp is new.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ STATE_TOPIC = '/joint_states'
 ACTION_TOPIC = '/leader/joint_states'
 
 _SECOND_NS = 10**9
-# What ordinary drivers offer.
+# The QoS that ordinary drivers offer.
 _QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.RELIABLE)
 
 
@@ -58,10 +58,10 @@ class Camera:
     Publishes the ring's pictures one after the other.
 
     :param node: the robot
-    :param name: of the camera
-    :param image: message with everything but picture and stamp, its own
+    :param name: name of the camera
+    :param image: message of this camera alone, complete except for picture and stamp
     :param buffers: the ring
-    :param place: of the first picture in the ring
+    :param place: place of the first picture in the ring
     """
 
     def __init__(
@@ -75,9 +75,9 @@ class Camera:
         self.num_published = 0
 
     def publish(self, _due_ns: int) -> None:
-        """Publish the next picture, stamped with now."""
+        """Publish the next picture, stamped with the present time."""
         self._image.header = _header(self._node)
-        # The setter takes an array.array as it is.
+        # The setter keeps an array.array without copying it.
         self._image.data = self._buffers[self._place]
         self._publisher.publish(self._image)
         self._place = (self._place + 1) % len(self._buffers)
@@ -89,8 +89,8 @@ class Joints:
     Publishes joint states.
 
     :param node: the robot
-    :param topic: where to
-    :param motion: of the joints
+    :param topic: topic to publish on
+    :param motion: motion of the joints
     """
 
     def __init__(self, node: Node, topic: str, motion: Motion) -> None:
@@ -99,7 +99,7 @@ class Joints:
         self._publisher: Publisher = node.create_publisher(JointState, topic, _QOS)
 
     def publish(self, _due_ns: int) -> None:
-        """Publish where the joints are, stamped with now."""
+        """Publish the positions of the joints, stamped with the present time."""
         header = _header(self._node)
         values = self._motion.leader(header.stamp.sec + header.stamp.nanosec / _SECOND_NS)
         message = JointState(header=header, name=list(JOINT_NAMES), position=values)
@@ -107,7 +107,7 @@ class Joints:
 
 
 def make_cameras(node: Node, ring_path: Path, num_cameras: int) -> list[Camera]:
-    """Make the cameras; they share the ring, each at another place of it."""
+    """Make the cameras, which share the ring and start at different places in it."""
     ring = np.load(ring_path, mmap_mode='r')
     frames, height, width, channels = ring.shape
     buffers = [array.array('B', picture.tobytes()) for picture in ring]
@@ -124,7 +124,7 @@ def make_cameras(node: Node, ring_path: Path, num_cameras: int) -> list[Camera]:
 
 
 def make_tickers(node: Node, cameras: list[Camera], fps: int) -> list[Ticker]:
-    """Return everything to do; the cameras' phases are spread over the frame period."""
+    """Return the tickers of all publishers, the cameras' phases spread over the frame period."""
     motion = Motion()
     start_ns = time.monotonic_ns() + _SECOND_NS // 20
     tickers = [

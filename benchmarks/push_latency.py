@@ -12,12 +12,12 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Measures how long the recorder holds the thread that brings it samples.
+Measure how long a push into the recorder holds its caller's thread.
 
-``python benchmarks/push_latency.py``: three cameras 640x480 at 30 Hz, a state at 100 Hz and an
-action at 50 Hz are pushed when they are due, without ROS, while the encoders run. With
-``--encoder-fps 10`` each encoder does no more than so many frames per second; with ``--encode
-deferred`` none runs. Exit status as of benchmarks/record.py.
+``python benchmarks/push_latency.py`` pushes three cameras 640x480 at 30 Hz, a state at 100 Hz and
+an action at 50 Hz when they are due, without ROS, while the encoders run. ``--encoder-fps 10``
+limits each encoder to 10 frames per second; with ``--encode deferred`` no encoder runs. The exit
+status is that of benchmarks/record.py.
 """
 
 from __future__ import annotations
@@ -68,16 +68,17 @@ _CLOSE_TIMEOUT_S = 30.0
 @dataclass
 class Pushes:
     """
-    Pushes the samples of one kind, and notes how long each push took.
+    The pushes of one kind of samples, and the time that each took.
 
-    :param name: of what is pushed
+    :param name: name of the function that pushes
+    :param took_ns: times of the pushes, in nanoseconds
     """
 
     name: str
     took_ns: list[int] = field(default_factory=list)
 
     def tick(self, push: Callable[[int], None]) -> Callable[[int], None]:
-        """Return what a ticker does: one timed push, stamped with now."""
+        """Return a function for a ticker: one timed push, stamped with the present time."""
 
         def act(_due_ns: int) -> None:
             stamp_ns = time.time_ns()
@@ -101,7 +102,7 @@ class Pushes:
 def make_tickers(
     recorder: Recorder, scenario: Scenario, ring: Ring
 ) -> list[tuple[Pushes, Ticker]]:
-    """Return everything that is pushed, at the instants of the simulated arm."""
+    """Return the tickers of all pushes, at the instants of the simulated arm."""
     images, vectors = Pushes('push_image'), Pushes('push_vector')
     start_ns = time.monotonic_ns() + _SECOND_NS // 20
     tickers = []
@@ -140,15 +141,15 @@ def _vector_pusher(recorder: Recorder, key: str) -> Callable[[int], None]:
 @dataclass(frozen=True, slots=True)
 class Episode:
     """
-    What became of the episode.
+    The results of the episode.
 
-    :param kinds: what its pushes took
-    :param summary: the answer of the save
-    :param save_s: how long that took
-    :param backlog: frames that waited when it was saved, all cameras
-    :param spilled_mib: what they took on the disk
-    :param peak_queue_mib: the most memory that frames of one camera took
-    :param peak_rss_mib: the most memory of this process
+    :param kinds: pushes, by kind
+    :param summary: answer of the save
+    :param save_s: time that the save took, in seconds
+    :param backlog: number of frames of all cameras that waited when the episode was saved
+    :param spilled_mib: space that waiting frames took on the disk, in MiB
+    :param peak_queue_mib: largest memory for waiting frames of one camera, in MiB
+    :param peak_rss_mib: peak resident memory of this process, in MiB
     """
 
     kinds: list[Pushes]
@@ -160,7 +161,7 @@ class Episode:
     peak_rss_mib: float
 
     def figures(self) -> dict[str, float]:
-        """Return all but the pushes, by name."""
+        """Return all figures except the pushes, by name."""
         return {
             'rows': self.summary.episode.num_rows,
             'repeated frames': self.summary.num_repeated,
@@ -173,7 +174,7 @@ class Episode:
 
 
 def slow_down(encoder_fps: float) -> None:
-    """Let every encoder from now on do so many frames per second and no more."""
+    """Limit every encoder opened from now on to a number of frames per second."""
     real = fallback_encoder.open_file_encoder
 
     def open_slow(*arguments: Any, **settings: Any) -> FileEncoder:
@@ -225,21 +226,21 @@ def record(
 def parse_options() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
-        prog='benchmarks/push_latency.py', description='How long a push holds its caller.'
+        prog='benchmarks/push_latency.py', description='Measure how long a push takes.'
     )
-    parser.add_argument('--seconds', type=float, default=10.0, metavar='S', help='of the episode')
+    parser.add_argument('--seconds', type=float, default=10.0, metavar='S', help='episode length')
     parser.add_argument('--codec', choices=BUNDLED_VCODECS, default=EncoderConfig().vcodec)
     parser.add_argument(
-        '--encoder-fps', type=float, metavar='N', help='what each encoder does per second at most'
+        '--encoder-fps', type=float, metavar='N', help='limit of each encoder, frames per second'
     )
-    parser.add_argument('--encode', choices=ENCODE, default=STREAMING, help='when')
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write everything there too')
-    parser.add_argument('--quick', action='store_true', help='2 s: whether it works')
+    parser.add_argument('--encode', choices=ENCODE, default=STREAMING, help='when to encode')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='also write all results there')
+    parser.add_argument('--quick', action='store_true', help='a trial run of 2 s')
     options = parser.parse_args()
     if options.quick:
         options.seconds = 2.0
     if not 1.0 <= options.seconds <= 3600.0:
-        parser.error('--seconds: allowed is 1 to 3600')
+        parser.error('--seconds: must be 1 to 3600')
     return options
 
 

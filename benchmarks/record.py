@@ -12,11 +12,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Measures what recording costs on this machine: prints one table.
+Measure the cost of recording on this machine, and print a table.
 
-``make bench``, or ``python benchmarks/record.py``; benchmarks/README.md says what each figure
-means. Exit status: 0 if everything was measured, 1 if something could not be, 2 if something
-is missing, 130 if interrupted.
+Start it with ``make bench`` or ``python benchmarks/record.py``; benchmarks/README.md explains each
+figure. Exit status: 0 if everything was measured, 1 if a measurement failed, 2 if the photograph
+is missing or an option is wrong, 130 if interrupted.
 """
 
 from __future__ import annotations
@@ -53,50 +53,50 @@ EXIT_INTERRUPTED = 130
 
 
 class InterruptedBenchmarkError(Exception):
-    """The user wants the benchmark to end."""
+    """The user has interrupted the benchmark."""
 
 
 def parse_options() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
-        prog='benchmarks/record.py', description='What recording costs on this machine.'
+        prog='benchmarks/record.py', description='Measure the cost of recording on this machine.'
     )
-    parser.add_argument('--seconds', type=float, default=10.0, metavar='S', help='per episode')
-    parser.add_argument('--episodes', type=int, default=3, metavar='N', help='per line')
+    parser.add_argument('--seconds', type=float, default=10.0, metavar='S', help='episode length')
+    parser.add_argument('--episodes', type=int, default=3, metavar='N', help='episodes per line')
     parser.add_argument(
         '--codec', choices=BUNDLED_VCODECS, default=EncoderConfig().vcodec, help='of all cameras'
     )
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write everything there too')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='also write all results there')
     parser.add_argument(
         '--folder',
         type=Path,
         default=CHECKOUT / 'benchmarks' / 'results',
-        help='on the disk to record to (default: %(default)s)',
+        help='folder on the disk to record to (default: %(default)s)',
     )
     parser.add_argument(
         '--quick',
         action='store_true',
-        help='one camera 640x480, one episode of 2 s: whether it works, not what it costs',
+        help='a trial run with one camera 640x480 and one episode of 2 s, without useful figures',
     )
     options = parser.parse_args()
     if options.quick:
         options.seconds, options.episodes = 2.0, 1
     if not 1.0 <= options.seconds <= 3600.0:
-        parser.error('--seconds: allowed is 1 to 3600')
+        parser.error('--seconds: must be 1 to 3600')
     if not 1 <= options.episodes <= 100:
-        parser.error('--episodes: allowed is 1 to 100')
+        parser.error('--episodes: must be 1 to 100')
     return options
 
 
 def scenarios(options: argparse.Namespace) -> Iterator[Scenario]:
-    """Yield what to measure; equal sizes follow each other."""
+    """Yield the scenarios to measure; equal sizes follow each other."""
     for width, height in SIZES[:1] if options.quick else SIZES:
         for num_cameras in NUMS_CAMERAS[:1] if options.quick else NUMS_CAMERAS:
             yield Scenario(num_cameras, width, height, options.codec)
 
 
 def run(options: argparse.Namespace, photo_path: Path, check: Check) -> list[Measurement]:
-    """Measure everything, and print each line of the table as soon as it is known."""
+    """Measure all scenarios, and print each line of the table as soon as it is known."""
     measurements: list[Measurement] = []
     print(HEADINGS, flush=True)
     with working_folder(options.folder) as folder:
@@ -123,7 +123,7 @@ def run(options: argparse.Namespace, photo_path: Path, check: Check) -> list[Mea
 
 @contextmanager
 def working_folder(parent: Path) -> Iterator[Path]:
-    """Make a folder, and remove it in the end."""
+    """Make a folder, and remove it at the end of the block."""
     parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix='run-', dir=parent)).absolute()
     try:
@@ -135,7 +135,7 @@ def working_folder(parent: Path) -> Iterator[Path]:
 def report(
     options: argparse.Namespace, machine: Machine, measurements: list[Measurement]
 ) -> None:
-    """Print what stands below the table, and write the JSON file."""
+    """Print the remarks below the table, and write the JSON file."""
     for measurement in measurements:
         one = measurement.scenario
         for remark in measurement.remarks():
@@ -170,8 +170,8 @@ def main() -> int:
     if machine.warning:
         print(machine.warning)
     print(f'{options.codec}; episodes: {options.episodes} of {options.seconds:g} s', end='\n\n')
-    # For this process, and for all its children. The publisher gets the allocator's settings
-    # too; the recorder sets its own.
+    # These variables are for this process and all its children. Those of the allocator are left
+    # out, because the recorder sets its own; the publisher gets them when it starts.
     ros = ros_environment({})
     os.environ.update({name: value for name, value in ros.items() if 'MALLOC' not in name})
     stop = StopFlag()

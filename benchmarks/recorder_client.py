@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The benchmark's operator: calls the recorder's services and listens to /diagnostics."""
+"""The benchmark's operator, which calls the recorder's services and reads /diagnostics."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from benchmarks.child import BenchmarkError, Check
 
 _SPIN_S = 0.05
 _RETRY_S = 0.3
-# Diagnostics come once a second; on a busy machine later.
+# Diagnostics come once a second, but later on a busy machine.
 _DIAGNOSTICS_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """
-    What a service answered.
+    The answer of a service.
 
-    :param success: whether it was done
-    :param message: in the recorder's words
-    :param took_s: from call to answer
+    :param success: True if the service did its work
+    :param message: the recorder's message
+    :param took_s: time from call to answer, in seconds
     """
 
     success: bool
@@ -51,9 +51,9 @@ class Answer:
 
     def count(self, noun: str) -> int:
         """
-        Return the number that stands before a noun, singular or plural.
+        Return the number before a noun, singular or plural.
 
-        :raises BenchmarkError: if there is none
+        :raises BenchmarkError: if there is no such number
         """
         found = re.search(rf'(\d+) {noun}s?\b', self.message)
         if found is None:
@@ -62,16 +62,16 @@ class Answer:
 
     @property
     def remarks(self) -> list[str]:
-        """What the recorder says besides the counts."""
+        """The remarks of the recorder besides the counts."""
         return self.message.split('; ')[1:]
 
 
 class RecorderClient:
     """
-    Everything happens in the calling thread.
+    A client of the recorder, which works in the calling thread.
 
-    :param root: the dataset's folder, which tells this recorder's diagnostics from others
-    :param check: called several times a second while waiting; raises to end the wait
+    :param root: the dataset's folder, which identifies this recorder's diagnostics
+    :param check: function that is called several times a second, and raises to end a wait
     """
 
     def __init__(self, root: Path, check: Check) -> None:
@@ -103,7 +103,7 @@ class RecorderClient:
         return self._peak_queued
 
     def wait_for_recorder(self, timeout_s: float) -> None:
-        """Wait until the services are there and diagnostics come."""
+        """Wait until the services are available and diagnostics arrive."""
         deadline_s = time.monotonic() + timeout_s
         while not (
             self._num_diagnostics
@@ -115,9 +115,9 @@ class RecorderClient:
 
     def start(self, timeout_s: float) -> None:
         """
-        Start an episode, again and again while the streams are not ready for it.
+        Start an episode, and try again while the streams are not ready.
 
-        :raises BenchmarkError: if they were not ready in time
+        :raises BenchmarkError: if the streams were not ready in time
         """
         deadline_s = time.monotonic() + timeout_s
         while True:
@@ -141,13 +141,13 @@ class RecorderClient:
         return answer
 
     def spin(self, duration_s: float) -> None:
-        """Let messages come in for a while."""
+        """Receive messages for a while."""
         deadline_s = time.monotonic() + duration_s
         while (left_s := deadline_s - time.monotonic()) > 0:
             self._spin_once(left_s)
 
     def spin_until_diagnostics(self) -> None:
-        """Wait for the next diagnostics: what comes last in an episode counts too."""
+        """Wait for the next diagnostics, so that the peaks cover the end of the episode."""
         heard = self._num_diagnostics
         deadline_s = time.monotonic() + _DIAGNOSTICS_TIMEOUT_S
         while self._num_diagnostics == heard:
@@ -172,7 +172,7 @@ class RecorderClient:
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         told = [{pair.key: pair.value for pair in one.values} for one in message.status]
-        # The recorder as a whole comes first, and its streams after it.
+        # The first status is that of the whole recorder, the next ones those of its streams.
         if not told or told[0].get('root') != self._root:
             return
         for values in told:

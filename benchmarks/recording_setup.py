@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What is recorded, in the recorder's own words: the same for all benchmarks."""
+"""The recorder's settings, which are the same for all benchmarks."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Scenario:
     """
     One line of the table.
 
-    :param num_cameras: that are recorded at once
-    :param width: of every picture
-    :param height: of every picture
+    :param num_cameras: number of cameras that are recorded at once
+    :param width: width of every picture, in pixels
+    :param height: height of every picture, in pixels
     :param vcodec: LeRobot's name of the codec
     """
 
@@ -46,11 +46,11 @@ class Scenario:
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """Names of the cameras."""
+        """The names of the cameras."""
         return CAMERAS[: self.num_cameras]
 
     def recorder_config(self, root: Path) -> RecorderConfig:
-        """Return what `ros_arguments` make of a recorder."""
+        """Return the same settings as `ros_arguments` gives."""
         streams = [
             StreamConfig(f'observation.images.{name}', image_topic(name)) for name in self.cameras
         ]
@@ -67,7 +67,7 @@ class Scenario:
         )
 
     def ros_arguments(self, root: Path) -> list[str]:
-        """Return the command line of the recorder; all else is at its default."""
+        """Return the command line of the recorder; all other parameters have their defaults."""
         joints = ', '.join(JOINT_NAMES)
         parameters = {
             'root': root,

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The table of the benchmark, in Markdown that is readable as it is."""
+"""The table of the benchmark, in Markdown that is also readable as plain text."""
 
 from __future__ import annotations
 

@@ -12,12 +12,12 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Runs a module like ``python -m``: as an ordinary user's process that ends with its parent.
+Run a module like ``python -m``, in a process that ends with its parent and has no root priority.
 
-``python -m benchmarks.tethered PARENT_PID MODULE [ARGUMENT ...]``. However the parent ends, the
-kernel sends SIGTERM here: a benchmark that is killed leaves no recorder behind. And root gives up
-the right to real-time threads: SVT-AV1 takes it unasked (SCHED_FIFO, priority 99), goes before
-everything else on the machine then, and what is measured is not what a user gets. Linux only.
+Usage: ``python -m benchmarks.tethered PARENT_PID MODULE [ARGUMENT ...]``. However the parent ends,
+the kernel sends SIGTERM to this process, so that a killed benchmark leaves no recorder behind. As
+root, the process gives up the right to real-time threads: SVT-AV1 would use it unasked
+(SCHED_FIFO, priority 99) and run before all other programs, unlike for a user. Linux only.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def renounce_real_time() -> None:
     """Give up CAP_SYS_NICE; changes nothing for a user who does not have it."""
     libc = ctypes.CDLL(None)
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-    # Twice effective, permitted, inheritable; the capability is in the first three.
+    # The sets are effective, permitted, inheritable, twice; the capability is in the first three.
     sets = (ctypes.c_uint32 * 6)()
     if libc.capget(header, sets) != 0:
         return

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What tests of several folders use: a reader of datasets, and a watch on threads."""
+"""The fixtures of several test folders: a reader of datasets, and a check for leftover threads."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ import pytest
 sys.path.append(str(Path(__file__).parent / 'helpers'))
 from thoroughness import THOROUGH
 
-# Tests that encode in the main thread would make it, and all that it starts, a real-time thread.
+# An encoder in the main thread would make that thread and all its children real-time threads.
 renounce_real_time()
 
-# A run is the same every time, and a slow machine fails no test.
+# Runs are repeatable, and no test fails on a slow machine.
 hypothesis.settings.register_profile(
     'repeatable', derandomize=not THOROUGH, print_blob=True, deadline=None
 )
@@ -52,7 +52,7 @@ STATISTICS = {'min', 'max', 'mean', 'std', 'count', 'q01', 'q10', 'q50', 'q90', 
 _END_TIMEOUT_S = 60.0
 
 
-# Under nohup this process ignores SIGHUP, and so would all that it starts.
+# Under nohup this process ignores SIGHUP, and so would its child processes.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
@@ -67,7 +67,7 @@ def _worker_threads():
 
 @pytest.fixture
 def no_thread_left():
-    """Encoder and commit threads have ended when the test has; a folder's conftest uses it."""
+    """Assert after the test that encoder and commit threads have ended; for folders' conftests."""
     yield
     deadline_s = time.monotonic() + _END_TIMEOUT_S
     for thread in _worker_threads():
@@ -83,7 +83,7 @@ class KeptDatasets:
     """
     Copies of the datasets that tests have written, which test_conformance.py shows to LeRobot.
 
-    :param folder: for the copies, of all processes that run tests
+    :param folder: folder for the copies of all test processes
     """
 
     def __init__(self, folder):
@@ -93,12 +93,12 @@ class KeptDatasets:
 
     @property
     def named(self):
-        """Kept by name, by tests whose dataset is a kind of its own; LeRobot appends to these."""
+        """The special datasets that tests keep by name; LeRobot also appends to these."""
         return {path.name: path for path in sorted(self._named.glob('*'))}
 
     @property
     def others(self):
-        """Of each file of tests, the last datasets of some that held an episode and were whole."""
+        """The last valid datasets of some tests in each test file, all with an episode."""
         return {path.name: path for path in sorted(self._others.glob('*'))}
 
     def add(self, name, root):
@@ -106,11 +106,11 @@ class KeptDatasets:
         self._drop(_this_test(), root)
 
     def add_other(self, root):
-        """Keep what a dataset is now; what the test had kept before is forgotten."""
+        """Keep a dataset's present state instead of the test's earlier one."""
         if not (Path(root) / 'meta/info.json').is_file():
             return
-        # Of a test with parameters one dataset is enough, and of a file a few that differ in more
-        # than numbers: LeRobot takes its time with each.
+        # LeRobot needs time for each, so keep one dataset of a test with parameters, and a few of
+        # a file that differ in more than their numbers.
         test = _this_test()
         self._drop(test, root)
         file, shape = test.partition('::')[0], _shape(Path(root))
@@ -131,19 +131,19 @@ class KeptDatasets:
 
 
 def _shape(root):
-    """Tell a dataset's features, how many files of each kind it has, and how many episodes."""
+    """Return a text with a dataset's features, numbers of files, and number of episodes."""
     info = json.loads((root / 'meta/info.json').read_text(encoding='utf-8'))
     files = Counter(path.parent.relative_to(root) for path in root.glob('[dmv]*/**/*.*'))
     return json.dumps([info['features'], info['total_episodes'], sorted(map(str, files.items()))])
 
 
 def _this_test():
-    """Return the running test, without its parameters and phase."""
+    """Return the id of the running test, without its parameters and phase."""
     return os.environ['PYTEST_CURRENT_TEST'].partition(' ')[0].partition('[')[0]
 
 
 def _link_or_copy(source, target):
-    # Files of a dataset are replaced, never changed: links are as good as copies.
+    # Links are as good as copies, because the files of a dataset are replaced, never changed.
     try:
         os.link(source, target)
     except OSError:
@@ -152,21 +152,21 @@ def _link_or_copy(source, target):
 
 @pytest.fixture(scope='session')
 def kept_datasets(tmp_path_factory):
-    """Hold the datasets that test_conformance.py, which comes last, shows to LeRobot."""
-    # make test runs the tests in several processes, one after the other.
+    """Keep the datasets that test_conformance.py, which runs last, shows to LeRobot."""
+    # make test runs the tests in several processes one after the other, with a common folder.
     folder = os.environ.get('STREAMREC_KEPT_DATASETS')
     return KeptDatasets(Path(folder) if folder else tmp_path_factory.mktemp('kept'))
 
 
 @pytest.fixture
 def keep_dataset(kept_datasets, request):
-    """Keep a finished dataset by the test's name."""
+    """Return a function that keeps a finished dataset by the test's name."""
     return lambda root: kept_datasets.add(request.node.originalname, root)
 
 
 @pytest.fixture(scope='session')
 def read_dataset(kept_datasets):
-    """Read a dataset's files by pandas and PyAV alone, after checking that they agree."""
+    """Return a function that reads a dataset with only pandas and PyAV, and checks its files."""
 
     def read(
         root,
@@ -180,7 +180,7 @@ def read_dataset(kept_datasets):
         dataset.check(has_unseen_frames=has_unseen_frames)
         if with_statistics:
             dataset.check_statistics(STATISTICS if has_quantiles else MOMENTS)
-        # What LeRobot makes of it is the same for many that differ in nothing but numbers.
+        # LeRobot need not read this dataset if the test says that others are like it.
         if with_statistics and is_kept:
             kept_datasets.add_other(root)
         return dataset
@@ -189,7 +189,7 @@ def read_dataset(kept_datasets):
 
 
 class WrittenDataset:
-    """What any reader of LeRobot v3.0 finds below a root (sections of its format's text)."""
+    """The content that any reader of LeRobot v3.0 finds below a root."""
 
     def __init__(self, root):
         self.root = root
@@ -240,7 +240,7 @@ class WrittenDataset:
         )
 
     def pictures(self, key, episode_index):
-        """Decode an episode's frames, wherever in its file they stand; depth as its codes."""
+        """Decode an episode's frames, wherever they are in the file; depth as its codes."""
         row = self.episodes.loc[episode_index]
         begin = round(row[f'videos/{key}/from_timestamp'] * self.info['fps'])
         with av.open(str(self.video_path(key, episode_index))) as container:
@@ -249,7 +249,7 @@ class WrittenDataset:
         return frames[begin : begin + int(row['length'])]
 
     def check(self, *, has_unseen_frames=False):
-        """Fail if one file contradicts another; what each of them says is for the tests."""
+        """Fail if files contradict each other; the tests themselves check the values."""
         assert self.info['codebase_version'] == 'v3.0'
         self._check_rows()
         self._check_episodes()

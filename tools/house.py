@@ -12,10 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-The figures of the house: how large it is, and how far one has to walk in it.
+The figures of the house: the size of the package, and how hard it is to find the way in it.
 
-``python3 tools/house.py`` prints them beside their limits and ends with status 1 if one is
-exceeded. Limits may only shrink; ``test/test_house.py`` is the same in the suite.
+``python3 tools/house.py`` prints them beside their limits and ends with status 1 if a limit is
+exceeded. Limits may only shrink; ``test/test_house.py`` makes the same check in the suite.
 ``python3 tools/house.py --rooms`` also lists every folder with its files.
 """
 
@@ -45,7 +45,7 @@ NOT_CODE = {
     tokenize.DEDENT,
     tokenize.ENDMARKER,
 }
-# What a `:param` text may not begin with: a fragment instead of a noun.
+# A `:param` text must not begin with one of these words, which start a fragment.
 FRAGMENT = re.compile(r':param \w+: (?:of|what|which|whether|who)\b', re.IGNORECASE)
 PARAM = re.compile(r':param \w+: ')
 COUNT_LOADED = f"""
@@ -60,9 +60,9 @@ class Module:
     """
     One file of the package.
 
-    :param path: the file below the checkout
-    :param num_code_lines: lines without headers, blanks, docstrings and comments
-    :param num_raw_lines: all lines
+    :param path: path of the file below the checkout
+    :param num_code_lines: number of lines without headers, blanks, docstrings and comments
+    :param num_raw_lines: number of all lines
     :param imported: names of the package's modules that it imports
     """
 
@@ -77,12 +77,12 @@ class Figure:
     """
     One figure and its limit.
 
-    :param name: the words for it
-    :param value: as it is now
-    :param limit: the worst value that is allowed: the best so far
-    :param goal: the value that the renovation aims at: that of the review of 2026-11, plus the
+    :param name: name of the figure
+    :param value: present value
+    :param limit: worst value that is allowed, which is the best so far
+    :param goal: value that the renovation aims at: that of the review of 2026-11, plus the
         files and lines that were added since
-    :param is_minimum: whether the value may not fall below the limit
+    :param is_minimum: True if the value must not fall below the limit
     """
 
     name: str
@@ -93,7 +93,7 @@ class Figure:
 
     @property
     def is_kept(self) -> bool:
-        """Whether the value keeps the limit."""
+        """True if the value keeps the limit."""
         return self.value >= self.limit if self.is_minimum else self.value <= self.limit
 
     def __str__(self) -> str:
@@ -154,7 +154,7 @@ def folders(house: dict[str, Module]) -> dict[str, list[str]]:
 
 
 def importers(house: dict[str, Module]) -> dict[str, list[str]]:
-    """List who imports each module."""
+    """List the importers of each module."""
     found: dict[str, list[str]] = {name: [] for name in house}
     for name, module in house.items():
         for other in module.imported:
@@ -186,7 +186,7 @@ def num_loaded() -> int | None:
 
 
 def figures(house: dict[str, Module]) -> list[Figure]:
-    """Measure the house."""
+    """Return all figures."""
     code = [one.num_code_lines for one in house.values()]
     files = [one.num_code_lines for one in house.values() if one.path.name != '__init__.py']
     alone = importers(house)

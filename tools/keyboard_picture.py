@@ -14,7 +14,7 @@
 """
 Draw the keyboard's screen for docs/operating.md: `python tools/keyboard_picture.py`.
 
-The picture is made by the function that draws the screen, from a session that is made up.
+The function that draws the real screen makes the picture, from an invented session.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _EVENTS = (
 
 
 def session() -> View:
-    """Return what the picture shows."""
+    """Return the session that the picture shows."""
     keyboard = Keyboard('keyboard')
     keyboard.events.extend(_EVENTS)
     message = 'the encoder of observation.images.wrist is behind: 41 frames queued'
@@ -71,7 +71,7 @@ def session() -> View:
 
 
 def draw() -> str:
-    """Return the picture as SVG, without fonts from elsewhere."""
+    """Return the picture as SVG, without references to fonts on the web."""
     console = Console(record=True, width=SIZE[0], file=io.StringIO(), force_terminal=True)
     for line in screen(session(), SIZE, NOW_S):
         pieces = [(span.text, _STYLES[span.style]) for span in line]

@@ -12,13 +12,13 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Run the tests on every platform that this machine can make, and print a table of what came of it.
+Run the tests on every platform that this machine can provide, and print a table of the results.
 
     python tools/matrix.py [--list] [NAME ...]
 
 The core runs on each Python from 3.10 that is found, with the newest packages that setup.py
-allows and with the oldest ones; the nodes run on ROS 2 Jazzy and Kilted, and on a fake of Humble's
-surface, which the package index does not have. Environments stay in ``.venv-matrix-*``.
+allows and with the oldest ones. The nodes run on ROS 2 Jazzy and Kilted, and on a fake of Humble's
+interface, because the package index has no Humble. Environments stay in ``.venv-matrix-*``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from run_tests import NO_TESTS, PARTS
 
 REQUIREMENTS = ROOT / 'requirements'
 OLDEST_MINOR = 10
-# Versions to come are tried as well, and are missing until then.
+# Future versions are included, and count as missing until they exist.
 NEWEST_MINOR = 19
 # See test/nodes/recorder_rig/fake_humble.py.
 FAKE_HUMBLE = (('STREAMREC_FAKE_HUMBLE', '1'),)
@@ -70,11 +70,11 @@ class Platform:
     """
     One row of the matrix.
 
-    :param name: to choose it by
-    :param interpreter: makes the environment
+    :param name: name for the command line
+    :param interpreter: interpreter that makes the environment
     :param requirements: names of files in ``requirements/``
-    :param parts: of ``run_tests.PARTS``
-    :param variables: of the environment, for the tests
+    :param parts: parts to run, from ``run_tests.PARTS``
+    :param variables: environment variables for the tests
     """
 
     name: str
@@ -85,7 +85,7 @@ class Platform:
 
     @property
     def environment(self) -> Path:
-        """The folder of its environment; those with the same packages share one."""
+        """The folder of its environment, which platforms with the same packages share."""
         packages = '-'.join(Path(name).stem for name in self.requirements)
         version = '.'.join(self.interpreter.version.split('.')[:2])
         return ROOT / f'.venv-matrix-{version}-{packages}'
@@ -94,15 +94,15 @@ class Platform:
 @dataclass
 class Result:
     """
-    What came of a platform.
+    The result of a platform.
 
-    :param platform: which one
-    :param packages: versions of what counts
-    :param passed: tests
-    :param failed: tests, and files that could not be read
-    :param skipped: tests
-    :param seconds: that they took
-    :param problem: why it is not all right; empty if it is
+    :param platform: the platform
+    :param packages: versions of the important packages
+    :param passed: number of tests that passed
+    :param failed: number of tests that failed, and of files that could not be read
+    :param skipped: number of tests that were skipped
+    :param seconds: duration of the tests, in seconds
+    :param problem: why the platform failed; empty if it passed
     """
 
     platform: Platform
@@ -115,7 +115,7 @@ class Result:
 
 
 def interpreters() -> Iterator[Interpreter]:
-    """Yield one interpreter of each version from 3.10, those of the PATH before pyenv's."""
+    """Yield one interpreter of each version from 3.10, those on the PATH before those of pyenv."""
     for minor in range(OLDEST_MINOR, NEWEST_MINOR + 1):
         one = _interpreter(f'3.{minor}')
         if one is not None:
@@ -131,7 +131,7 @@ def _interpreter(version: str) -> Interpreter | None:
 
 def platforms(found: Sequence[Interpreter]) -> list[Platform]:
     """
-    Name all rows that can be tried.
+    Return all rows that can be run.
 
     :param found: interpreters, one of each version
     """
@@ -159,7 +159,7 @@ def run(platform: Platform) -> Result:
     """
     Make a platform's environment, and run its tests there.
 
-    :param platform: which one
+    :param platform: the platform
     """
     result = Result(platform)
     target = platform.environment
@@ -192,7 +192,7 @@ def run(platform: Platform) -> Result:
 
 
 def _variables() -> dict[str, str]:
-    """Return the environment variables of the tests: LeRobot is for ``make test``."""
+    """Return the environment variables of the tests, without those that ``make test`` sets."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -202,10 +202,10 @@ def _variables() -> dict[str, str]:
 
 def count(report: Path, result: Result) -> None:
     """
-    Add what a report of pytest says.
+    Add the numbers in a report of pytest to a result.
 
-    :param report: in the format of JUnit
-    :param result: to add to
+    :param report: report in JUnit's format
+    :param result: result to add to
     """
     for suite in ElementTree.parse(report).getroot().iter('testsuite'):
         numbers = {
@@ -221,7 +221,7 @@ def table(results: Sequence[Result]) -> Iterator[str]:
     """
     Yield the lines of the table.
 
-    :param results: one for each row
+    :param results: a result for each row
     """
     yield f'{"platform":18} {"Python":8} passed failed skipped seconds  verdict'
     for one in results:
@@ -235,14 +235,14 @@ def table(results: Sequence[Result]) -> Iterator[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
-    Run what the command line asks for; the exit status is 1 if anything is not all right.
+    Run the selected platforms; return 1 if one of them has failed.
 
-    :param arguments: None: those of the process
+    :param arguments: command line; None for that of the process
     """
     parser = argparse.ArgumentParser(description=(__doc__ or '').strip().splitlines()[0])
-    parser.add_argument('--list', action='store_true', help='name the platforms, run nothing')
+    parser.add_argument('--list', action='store_true', help='list the platforms, run nothing')
     parser.add_argument(
-        'names', nargs='*', metavar='NAME', help='platforms to run, * and ? allowed; none: all'
+        'names', nargs='*', metavar='NAME', help='platforms to run (default: all), * and ? allowed'
     )
     options = parser.parse_args(arguments)
     all_rows = platforms(list(interpreters()))
@@ -256,7 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.names or any(fnmatch(one.name, name) for name in options.names)
     ]
     if not rows:
-        parser.error('found no Python from 3.10, on the PATH or among the versions of pyenv')
+        parser.error('found no Python from 3.10 on the PATH or among the versions of pyenv')
     if options.list:
         print('\n'.join(one.name for one in rows))
         return 0

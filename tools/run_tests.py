@@ -12,11 +12,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Run all tests: on all cores, then those that need the machine for themselves, and LeRobot last.
+Run all tests: on all cores, then those that need the whole machine, and those with LeRobot last.
 
-Each part is a process of its own, or several. Each process with tests on DDS has a domain of its
-own: their recorders and robots go at the pace of the wall. LeRobot looks at what all others have
-written.
+Each part has its own process, or several. Each process with tests on DDS has its own domain, since
+their recorders and robots run in real time. LeRobot checks the datasets that all other tests have
+kept.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import sys
 import tempfile
 import time
 
-# pytest's own status where a part has no tests.
+# pytest's exit status if a part has no tests.
 NO_TESTS = 5
 # Tests wait for threads and processes about a third of their time.
 NUM_WORKERS = str((os.cpu_count() or 1) + 1)
@@ -42,17 +42,17 @@ PARTS = (
         ],
     ),
     ('whole jobs', ['-m', 'alone']),
-    # None of these keeps a dataset, so the one that shows them all need not come last.
+    # These tests keep no dataset, so the test that reads all kept ones need not come last.
     ('the real LeRobot', ['-m', 'conformance', '-n', '2', '--dist', 'loadfile']),
 )
 
 
 def main() -> int:
-    """Run every part, whatever became of the one before; return pytest's first bad status."""
+    """Run every part, even after a failed one; return pytest's first bad status."""
     statuses = []
     with tempfile.TemporaryDirectory(prefix='streamrec-kept-') as folder:
         environment = {**os.environ, 'STREAMREC_KEPT_DATASETS': folder}
-        # Each of the many processes that tests start would compile this package again.
+        # Otherwise each of the many processes that tests start would compile this package again.
         environment.pop('PYTHONDONTWRITEBYTECODE', None)
         for name, options in PARTS:
             begin_s = time.monotonic()

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-`init`, `doctor` and `layout`: a look at the running graph before anything is recorded.
+The commands `init`, `doctor` and `layout`, which examine the running graph before a recording.
 
-Nothing here writes to a dataset, and no recorder imports it.
+Nothing in this package writes to a dataset, and the recorder does not import it.
 """

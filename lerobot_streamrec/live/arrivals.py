@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""When a topic's messages come, and by which clock they are stamped."""
+"""The arrival times of a topic's messages, and the clock that stamps them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from statistics import median
 from lerobot_streamrec.sync.gaps import GapCounter
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 
-# Clocks of two computers that are kept together differ by less.
+# The clocks of two synchronised computers differ by less than this.
 _AHEAD_S = 0.05
-# So long no driver keeps a message back.
+# No driver holds a message back for this long.
 _BEHIND_S = 10.0
 _LATE_S = 0.5
 _SHORT_S = 0.01
@@ -33,7 +33,7 @@ _UNITS = ((86_400 * 365.25, 'years'), (86_400, 'days'), (3600, 'h'), (60, 'min')
 
 
 class Stamps(Enum):
-    """What a topic's header stamps are."""
+    """The quality of a topic's header stamps."""
 
     NONE = 'no header'
     ZERO = 'zero'
@@ -45,15 +45,15 @@ class Stamps(Enum):
 @dataclass(frozen=True, slots=True)
 class Heard:
     """
-    What is known of a topic's messages.
+    The facts measured about a topic's messages.
 
-    :param num_messages: that came
-    :param rate_hz: messages per second; 0: too few came
-    :param num_missing: did not come, told from the stamps of those that did
-    :param num_zero: came with a stamp of zero
-    :param delay_s: receipt minus header stamp, median, seconds; None: there are no stamps
-    :param max_delay_s: the same, the largest
-    :param num_lost: messages that the middleware says it lost
+    :param num_messages: number of messages that arrived
+    :param rate_hz: messages per second; 0 if too few arrived
+    :param num_missing: number of missing messages, inferred from the stamps of those that arrived
+    :param num_zero: number of messages with a stamp of zero
+    :param delay_s: median of receipt time minus header stamp, in seconds; None without stamps
+    :param max_delay_s: maximum of receipt time minus header stamp, in seconds; None without stamps
+    :param num_lost: number of messages that the middleware reports as lost
     """
 
     num_messages: int = 0
@@ -66,12 +66,12 @@ class Heard:
 
     @property
     def is_lossy(self) -> bool:
-        """Whether so much is lost that its rate cannot be told."""
+        """True if so many messages were lost that the rate cannot be measured."""
         return self.num_lost > _LOSSY_SHARE * self.num_messages
 
     @property
     def stamps(self) -> Stamps:
-        """What the header stamps are."""
+        """The quality of the header stamps."""
         if self.num_zero:
             return Stamps.ZERO
         if self.delay_s is None:
@@ -82,32 +82,32 @@ class Heard:
 
     @property
     def is_badly_stamped(self) -> bool:
-        """Whether the instants of messages have to be those of their arrival."""
+        """True if the header stamps are useless and arrival times must replace them."""
         return self.stamps in (Stamps.ZERO, Stamps.FOREIGN)
 
     @property
     def stamp_trouble(self) -> str:
-        """Say what is wrong with the header stamps; empty if nothing is."""
+        """The fault of the header stamps in words; empty if they are good."""
         if self.stamps is Stamps.ZERO:
             return 'its header stamps are zero: the publisher does not set them'
         if self.stamps is Stamps.FOREIGN:
             assert self.delay_s is not None
             side = 'behind' if self.delay_s > 0 else 'ahead of'
             return (
-                f'its header stamps are {span_text(abs(self.delay_s))} {side} the clock here: '
-                "they are another clock's"
+                f'its header stamps are {span_text(abs(self.delay_s))} {side} the clock of this '
+                'computer: they come from another clock'
             )
         if self.stamps is Stamps.LATE:
             assert self.delay_s is not None
             return (
-                f'its messages come {span_text(self.delay_s)} after their header stamps: they are '
-                'delayed, or the clocks differ'
+                f'its messages arrive {span_text(self.delay_s)} after their header stamps: they '
+                'are delayed, or the clocks differ'
             )
         return ''
 
 
 class Arrivals:
-    """Takes note of a topic's messages, one after the other. Owned by one thread."""
+    """Records the arrivals of a topic's messages. Owned by one thread."""
 
     def __init__(self) -> None:
         self._gaps = GapCounter()
@@ -117,15 +117,15 @@ class Arrivals:
         self._num_lost = 0
 
     def lose(self, num_messages: int) -> None:
-        """Take note of what the middleware lost."""
+        """Count messages that the middleware lost."""
         self._num_lost += num_messages
 
     def push(self, received_ns: int, stamp_ns: int | None) -> None:
         """
-        Take note of a message.
+        Record one message.
 
-        :param received_ns: when it came
-        :param stamp_ns: stamp of its header, 0 if that is not set; None: it has no header
+        :param received_ns: arrival time, in nanoseconds
+        :param stamp_ns: header stamp, in nanoseconds; 0 if it is not set; None without a header
         """
         self._received_ns.append(received_ns)
         if stamp_ns == 0:
@@ -136,7 +136,7 @@ class Arrivals:
 
     @property
     def heard(self) -> Heard:
-        """What is known by now."""
+        """The facts measured so far."""
         delays_ns = self._delays_ns
         return Heard(
             num_messages=len(self._received_ns),
@@ -151,19 +151,19 @@ class Arrivals:
     def _rate_hz(self) -> float:
         if self._gaps.rate_hz or len(self._received_ns) < 2:
             return self._gaps.rate_hz
-        # Too few for a period by stamps.
+        # There are too few messages to learn the period from their stamps.
         span_ns = self._received_ns[-1] - self._received_ns[0]
         return (len(self._received_ns) - 1) * NS_PER_S / span_ns if span_ns > 0 else 0.0
 
 
 def span_text(seconds: float) -> str:
-    """Return a span of time as people say it; of less than a second in milliseconds."""
+    """Return a span of time for people, in milliseconds if it is below one second."""
     if seconds < 0:
         return f'-{span_text(-seconds)}'
     if seconds < 1:
         return f'{seconds * 1e3:.1f} ms' if seconds < _SHORT_S else f'{seconds * 1e3:.0f} ms'
     for size_s, unit in _UNITS:
-        # What is almost an hour is not called 60.0 min.
+        # Almost an hour reads "1.0 h" rather than "60.0 min".
         if seconds >= 0.99 * size_s:
             return f'{seconds / size_s:.1f} {unit}'
     return f'{seconds:.1f} s'

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What the command line calls: runs it, prints, and returns an exit status."""
+"""The entry points of the command line: each runs a command, prints, and returns a status."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _P = ParamSpec('_P')
 
 
 def _with_status(run: Callable[_P, int]) -> Callable[_P, int]:
-    """Say an error that a command ends with, and return its exit status."""
+    """Make a command print its error on stderr and return the matching exit status."""
 
     @wraps(run)
     def told(*arguments: _P.args, **options: _P.kwargs) -> int:
@@ -63,7 +63,7 @@ def init(
     """
     Run ``streamrec init``.
 
-    :return: exit status: 0 written, 1 nothing to record or interrupted, 2 wrong usage
+    :return: exit status 0 if written, 1 if interrupted or nothing to record, 2 for wrong usage
     """
     stop = StopSignals()
     with Console(stderr=True).status(f'looking at the graph for {seconds:g} s'):
@@ -86,7 +86,7 @@ def doctor(
     """
     Run ``streamrec doctor``.
 
-    :return: exit status: 0 fit to record, 1 not, or interrupted, 2 wrong usage or configuration
+    :return: exit status 0 if fit to record, 1 if not or interrupted, 2 for wrong usage or settings
     """
     stop = StopSignals()
     with Console(stderr=True).status(f'listening for {seconds:g} s'):
@@ -111,7 +111,7 @@ def layout(
     """
     Run ``streamrec layout``.
 
-    :return: exit status: 0 made, 1 interrupted, 2 wrong usage or configuration
+    :return: exit status 0 if made, 1 if interrupted, 2 for wrong usage or settings
     """
     stop = StopSignals()
     if target is not None:
@@ -124,7 +124,7 @@ def layout(
     if target is None:
         print(text, end='')
     else:
-        # It is JSON, and there is no reader of it here.
+        # Only Foxglove reads this JSON, so there is nothing to check it with.
         write_checked(target, text, lambda _file: None, force=force, name=_TARGET)
         print(f'{target} is a Foxglove layout for the recorder {made.recorder}')
     return EXIT_OK

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The doctor's remarks on every topic that was heard."""
+"""The doctor's remarks on the topics of a parameter file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from lerobot_streamrec.recording.streams.clock_offsets import ClockReading, off_
 
 
 class Level(IntEnum):
-    """From best to worst; a note changes no verdict."""
+    """The severity of a remark, from best to worst; a note does not change the verdict."""
 
     OK = 0
     NOTE = 1
@@ -36,16 +36,16 @@ class Level(IntEnum):
 
     @property
     def word(self) -> str:
-        """What people read."""
+        """The level's name for people."""
         return self.name.lower()
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
     """
-    One thing to know.
+    One fact that the user should know.
 
-    :param level: how bad it is
+    :param level: severity
     :param text: the fault, and advice
     """
 
@@ -54,18 +54,18 @@ class Remark:
 
 
 def worst(remarks: Iterable[Remark]) -> Level:
-    """Return the verdict on what remarks are about."""
+    """Return the verdict that follows from remarks."""
     level = max((one.level for one in remarks), default=Level.OK)
     return Level.OK if level is Level.NOTE else level
 
 
-# Fast DDS shares so much memory per process by default: larger messages are lost.
+# The default size of a process's shared memory in Fast DDS, which loses larger messages.
 _SEGMENT_BYTES = 500_000
 _SLOW = 0.9
-# In a few seconds, one late stamp is no trend.
+# A single late stamp within a few seconds does not show a trend.
 _MISSING_SHARE = 0.02
 _MISSING_MIN = 2
-# With more gaps than this, rows show little of what happened.
+# With a larger share of gaps, the rows show too little of the scene.
 _UNFIT_SHARE = 0.2
 _RARE_SHARE = 0.1
 
@@ -77,12 +77,12 @@ def judge(
     max_lateness_s: float = DEFAULT_MAX_LATENESS_S,
 ) -> tuple[Remark, ...]:
     """
-    Say what is wrong with a topic; nothing if it is fit to be recorded.
+    Return the faults of a topic; none if it is fit to record.
 
     :param seen: the topic
     :param others: the other topics of the file
     :param fps: rows per second
-    :param max_lateness_s: how long rows wait for a stream
+    :param max_lateness_s: time that rows wait for a late stream, in seconds
     """
     if not seen.offered:
         return (Remark(Level.PROBLEM, _nobody(seen)),)
@@ -99,7 +99,7 @@ def judge(
 
 
 def _nobody(seen: Observation) -> str:
-    text = f'nobody publishes {seen.topic}: start its driver, or mend {seen.parameter}.topic'
+    text = f'nobody publishes {seen.topic}: start its driver, or correct {seen.parameter}.topic'
     return f'{text}; did you mean {" or ".join(seen.alike)}?' if seen.alike else text
 
 
@@ -107,9 +107,9 @@ def _obstacles(seen: Observation) -> Iterator[Remark]:
     if seen.message_type in seen.types:
         todo = f'set {seen.parameter}.qos: auto'
     elif seen.is_camera:
-        todo = f'name a topic of pictures in {seen.parameter}.topic'
+        todo = f'set {seen.parameter}.topic to a topic with images'
     else:
-        todo = f'set {seen.parameter}.type to it, or name another topic'
+        todo = f'set {seen.parameter}.type to that type, or choose another topic'
     for one in seen.obstacles:
         yield Remark(Level.PROBLEM, f'cannot be heard: {one}; {todo}')
 
@@ -123,7 +123,7 @@ def _sharing(seen: Observation) -> Iterator[Remark]:
             f'send the data that {seen.parameter} records'
         )
         if seen.is_unsure:
-            text += ', and this middleware does not tell their messages apart'
+            text += ', and this middleware cannot tell their messages apart'
         yield Remark(Level.WARNING if seen.is_unsure else Level.NOTE, text)
 
 
@@ -131,17 +131,17 @@ def _silence(seen: Observation) -> str:
     if seen.ignored:
         return (
             f'its messages cannot be recorded: none has any of the selected names '
-            f'({seen.ignored}); correct {seen.parameter}.names, or name another topic'
+            f'({seen.ignored}); correct {seen.parameter}.names, or choose another topic'
         )
-    text = f'{seen.offered[0].partition(":")[0]} publishes {seen.topic}, and no message came'
+    text = f'{seen.offered[0].partition(":")[0]} publishes {seen.topic}, but no message came'
     if seen.is_camera:
-        return f'{text}: see whether the camera runs, and {IMAGES_PROFILE}'
-    return f'{text}: see whether its driver runs'
+        return f'{text}: check that the camera runs, and {IMAGES_PROFILE}'
+    return f'{text}: check that its driver runs'
 
 
 def _content(seen: Observation) -> Iterator[Remark]:
     is_rare = seen.num_rejected <= _RARE_SHARE * seen.heard.num_messages
-    # Of a zero stamp, the stamps say all there is to say.
+    # The check of the stamps already reports messages rejected for a zero stamp.
     is_zero = seen.heard.stamps is Stamps.ZERO and seen.stamp == HEADER
     if seen.num_rejected and not is_zero:
         share = f'{seen.num_rejected} of {seen.heard.num_messages}'
@@ -171,19 +171,19 @@ def _stamps(
             trouble = off.trouble
             todo = f'set {seen.parameter}.offset_ms: {off.offset_ms}, or {todo}'
         level = Level.PROBLEM if off.is_unfit else Level.WARNING
-        yield Remark(level, f'{trouble}; mend the clocks, or {todo}')
+        yield Remark(level, f'{trouble}; synchronise the clocks, or {todo}')
     elif seen.instants.stamps is Stamps.LATE:
-        yield Remark(Level.WARNING, f'{trouble}; mend the clocks, or {todo}')
+        yield Remark(Level.WARNING, f'{trouble}; synchronise the clocks, or {todo}')
     elif trouble:
         yield Remark(
             Level.WARNING,
-            f'{trouble}. All topics have that clock, so that rows fit together; of a simulation, '
-            'set use_sim_time: true',
+            f'{trouble}. All topics use that clock, so the rows fit together; if it is the clock '
+            'of a simulation, set use_sim_time: true',
         )
 
 
 def _lag_s(seen: Observation) -> float | None:
-    """Return how far its instants are behind the clock here; None: nothing came that tells."""
+    """Return the topic's lag behind this computer's clock, in seconds; None if it is unknown."""
     if seen.stamp == HEADER:
         return seen.instants.delay_s
     return -seen.offset_ms / 1000 if seen.heard.num_messages else None
@@ -192,11 +192,11 @@ def _lag_s(seen: Observation) -> float | None:
 def _rate(seen: Observation, fps: int) -> Iterator[Remark]:
     heard = seen.heard
     if 0 < heard.rate_hz < _SLOW * fps and not heard.is_lossy:
-        what = 'a picture' if seen.is_camera else 'its numbers'
+        what = 'picture' if seen.is_camera else 'numbers'
         yield Remark(
             Level.WARNING,
-            f'brings {heard.rate_hz:.1f} messages per second and fps is {fps}: '
-            f'{1 - heard.rate_hz / fps:.0%} of the rows repeat {what} of the row before',
+            f'sends {heard.rate_hz:.1f} messages per second but fps is {fps}: '
+            f'{1 - heard.rate_hz / fps:.0%} of the rows repeat the {what} of the previous row',
         )
     missing = max(heard.num_missing, heard.num_lost)
     if missing >= max(_MISSING_MIN, _MISSING_SHARE * heard.num_messages):

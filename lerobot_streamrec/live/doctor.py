@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""`streamrec doctor`: holds a parameter file against the running graph."""
+"""`streamrec doctor`: compares a parameter file with the running graph."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ NODE_NAME = 'streamrec_doctor'
 # Discovery takes up to three seconds.
 _DISCOVERY_S = 3.0
 _LOOK_PERIOD_S = 0.5
-# Longer than a trial of the encoder, which has a limit of its own.
+# The trial of the encoder has its own limit, which is shorter.
 _TRIAL_TIMEOUT_S = 60.0
 
 
@@ -71,11 +71,11 @@ def diagnose(
     Check a parameter file, the topics that it names, and this machine.
 
     :param path: path of the file
-    :param seconds: how long to listen
-    :param pictures: folder for the first picture of each camera; None: none is saved
-    :param ros_arguments: for rclpy, beside the file
-    :raise ConfigError: if the recorder would not take the file
-    :raise StartInterruptedError: if a signal asked to end
+    :param seconds: time to listen, in seconds
+    :param pictures: folder for the first picture of each camera; None to save no pictures
+    :param ros_arguments: arguments for rclpy besides the file
+    :raise ConfigError: if the recorder would reject the file
+    :raise StartInterruptedError: if a signal interrupted the command
     """
     with Session(params_arguments(path, ros_arguments), stop) as session:
         given = session.read_settings()
@@ -88,7 +88,7 @@ def diagnose(
         session.spin(seconds, lambda: _look(subscribers), period_s=_LOOK_PERIOD_S)
         if trial is not None:
             session.spin(_TRIAL_TIMEOUT_S, lambda: None, until=trial.done)
-        # What comes now takes its time, and nobody listens.
+        # The checks below take time, and no message is received meanwhile.
         now_ns = time.monotonic_ns()
         recorder = _running_recorder(node, session.recorder_name)
         num_recorders = node.count_publishers(f'{session.recorder_name}/status')
@@ -151,7 +151,7 @@ def _checks(
         root, info = check_root(config, is_recorder_there=bool(recorder))
         checks += [_tried(trial), root, check_disk(config), check_task(config, TASK)]
     if recorder:
-        text = f'one is running: {recorder}/start exists; end it before you start another'
+        text = f'one is running: {recorder}/start exists; end it before you start another one'
         checks.append(Check('recorder', Remark(Level.NOTE, text)))
     checks.append(check_shared_memory())
     return checks, info
@@ -165,12 +165,12 @@ def _tried(trial: Future[Check]) -> Check:
 
 
 def _running_recorder(node: Node, name: str) -> str:
-    """Return the name of a recorder that runs under the name of the file's one; empty: none."""
+    """Return the name if a recorder already runs under it, otherwise an empty string."""
     return name if f'{name}/start' in dict(node.get_service_names_and_types()) else ''
 
 
 def _alike(seen: Observation, node: Node) -> tuple[str, ...]:
-    """Find topics that the user may have meant."""
+    """Find published topics with similar names, which the user may have meant."""
     if seen.offered:
         return ()
     found: Mapping[str, list[str]] = dict(node.get_topic_names_and_types())

@@ -14,8 +14,8 @@
 """
 A Foxglove layout for one robot: pictures, plots, diagnostics, events, and the recorder's buttons.
 
-It is written as the application exports layouts: settings of panels by their ids, each of which is
-a panel's type, an exclamation mark and a name, and a tree of splits with these ids as leaves.
+It has the form of Foxglove's own exports: the settings of each panel by its id (a panel type, an
+exclamation mark and a name), and a tree of splits with these ids as leaves.
 """
 
 from __future__ import annotations
@@ -60,14 +60,14 @@ _PHASES = {
 @dataclass(frozen=True, slots=True)
 class RobotView:
     """
-    Everything that the layout shows of a robot and its recorder.
+    The parts of a robot and its recorder that the layout shows.
 
     :param recorder: full name of the recorder's node
     :param hardware_id: hardware id of the recorder's diagnostics
-    :param cameras: topics of pictures, by the names of the cameras
-    :param plots: numbers to plot, by the features that they become
-    :param messages: topics of which it is not known what to plot, by their parameters
-    :param timeout_s: longest time that a service may take, seconds
+    :param cameras: image topics, by camera name
+    :param plots: numbers to plot, by the feature that they become
+    :param messages: topics shown as raw messages because their type is unknown, by parameter
+    :param timeout_s: longest time that a service may take, in seconds
     """
 
     recorder: str
@@ -79,7 +79,7 @@ class RobotView:
 
 
 def foxglove_layout(view: RobotView) -> dict[str, Any]:
-    """Return a layout; as JSON it is a file to import."""
+    """Return a layout that Foxglove can import once it is written as JSON."""
     panels = _Panels()
     cameras = [
         panels.add('Image', name, name, {'imageMode': {'imageTopic': topic}})
@@ -102,13 +102,13 @@ def foxglove_layout(view: RobotView) -> dict[str, Any]:
 
 
 class _Panels:
-    """Settings of panels, by id. Owned by the function that makes a layout."""
+    """The settings of all panels, by id. Owned by the function that makes a layout."""
 
     def __init__(self) -> None:
         self.settings: dict[str, dict[str, Any]] = {}
 
     def add(self, kind: str, name: str, title: str, settings: Mapping[str, Any]) -> str:
-        """Add a panel; its id."""
+        """Add a panel and return its id."""
         panel = f'{kind}!{name}'
         self.settings[panel] = {**settings, 'foxglovePanelTitle': title}
         return panel
@@ -121,7 +121,7 @@ def _plot(series: Sequence[Series]) -> dict[str, Any]:
         if one.label:
             path['label'] = one.label
         if one.is_array:
-            # Older releases know nothing of it, and draw the whole array as one series.
+            # Older releases ignore this setting and draw the whole array as one series.
             path['arrayExpansion'] = 'byIndex'
         paths.append(path)
     return {
@@ -139,7 +139,7 @@ def _plot(series: Sequence[Series]) -> dict[str, Any]:
 
 
 def _recorder(panels: _Panels, view: RobotView) -> Tree:
-    """Return all that shows the recorder, and the buttons."""
+    """Return the panels that show the recorder, and the buttons."""
     name = view.recorder
     status = Sender(name, view.hardware_id).status_name
     phase = panels.add('Indicator', 'phase', 'Recorder', _indicator(name))
@@ -216,7 +216,7 @@ def _button(view: RobotView, verb: str, text: str, tooltip: str, colour: str) ->
         'buttonText': text,
         'buttonTooltip': tooltip,
         'buttonColor': colour,
-        # The button alone: answers stand in status, events and log.
+        # Show the button alone, because status, events and log already show the answers.
         'editingMode': False,
         'timeoutSeconds': view.timeout_s,
     }
@@ -231,7 +231,7 @@ def _split(direction: str, parts: Sequence[tuple[float, Tree]]) -> Tree:
     """
     Put trees beside or below each other.
 
-    :param parts: at least one; each with its share of the room
+    :param parts: at least one tree, each with its share of the space
     """
     (share, first), *others = parts
     if not others:

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Watches a graph for a few seconds, in the place of a recorder."""
+"""A watch on the graph for a few seconds, in place of a recorder."""
 
 from __future__ import annotations
 
@@ -58,15 +58,15 @@ from rclpy.time import Time
 
 CLOCK_TOPIC = '/clock'
 _CLOCK_TYPE = 'rosgraph_msgs/msg/Clock'
-# Enough for what a single-threaded executor reads between two pictures.
+# Deep enough for the messages that arrive while a single-threaded executor handles a picture.
 _DEPTH = 50
 
 
 class GraphWatch:
     """
-    Subscribes to what could be recorded as it appears. Owned by the executor's thread.
+    Subscribes to recordable topics as they appear. Owned by the executor's thread.
 
-    :param node: looks at the graph, and listens
+    :param node: node that reads the graph and subscribes
     """
 
     def __init__(self, node: Node) -> None:
@@ -74,7 +74,7 @@ class GraphWatch:
         self._listeners: dict[str, _Listener] = {}
         self._types: dict[str, str] = {}
         self._sim_ns = 0
-        # Several robots may share the domain: look only at the namespace that was asked for.
+        # Several robots may share the domain, so only the requested namespace is examined.
         self._prefix = f'{node.get_namespace().rstrip("/")}/'
         node.create_subscription(
             load_message_class(CLOCK_TOPIC, _CLOCK_TYPE),
@@ -85,11 +85,11 @@ class GraphWatch:
 
     @property
     def is_sim_time(self) -> bool:
-        """Whether the graph has a clock of its own."""
+        """True if somebody publishes simulated time on /clock."""
         return self._sim_ns > 0
 
     def look(self) -> None:
-        """Look who is there, and listen to what is new. Never blocks."""
+        """Update the list of topics and subscribe to new ones. Never blocks."""
         for name, types in self._node.get_topic_names_and_types():
             if len(types) == 1 and name.startswith(self._prefix):
                 self._types[name] = types[0]
@@ -104,7 +104,7 @@ class GraphWatch:
             self._node.destroy_subscription(self._listeners.pop(name).subscription)
 
     def topics(self) -> list[SeenTopic]:
-        """Return all that was seen by now."""
+        """Return all topics seen so far."""
         return [self._seen(name, kind) for name, kind in sorted(self._types.items())]
 
     def _offers(self, name: str) -> list[Any]:
@@ -124,7 +124,7 @@ class GraphWatch:
         try:
             message_class = load_message_class(name, kind)
         except ConfigError:
-            # Its name and type are all that can be told of it.
+            # Without the message class, only the topic's name and type can be reported.
             return
         listener = _Listener(name, kind, self._received_ns)
         qos = choose_qos(QOS_FROM_PUBLISHER, self._offers(name), _DEPTH)
@@ -153,11 +153,11 @@ class GraphWatch:
 
 class _Listener:
     """
-    One topic's messages.
+    Gathers the facts of one topic from its messages.
 
     :param name: name of the topic
-    :param kind: its type
-    :param received_ns: tells when a message came
+    :param kind: type of its messages
+    :param received_ns: function that returns a message's arrival time, in nanoseconds
     """
 
     def __init__(
@@ -182,13 +182,13 @@ class _Listener:
         received_ns, stamp_ns = self._received_ns(info), stamp_of(message)
         self._arrivals.push(received_ns, stamp_ns)
         if self._joints_of is not None:
-            # Several publishers may share the topic, each with joints of its own.
+            # Several publishers may share the topic, each with its own joints.
             if found := self._joints_of(message):
                 self._joints.push(*found, received_ns, stamp_ns, info)
             return
         self._is_contested |= self._watch.push(info, received_ns / NS_PER_S)
         picture: SeenPicture | None = self._traits.get('picture')
-        # A video cannot be read before its first key frame.
+        # Look again after a problem: a video is unreadable before its first key frame.
         if picture is None or picture.problem:
             self._traits = self._look(message)
 
@@ -209,7 +209,7 @@ class _Listener:
 
 
 def stamp_of(message: Any) -> int | None:
-    """Return a message's header stamp in nanoseconds; None: it has no header."""
+    """Return a message's header stamp in nanoseconds, or None if it has no header."""
     stamp = getattr(getattr(message, 'header', None), 'stamp', None)
     return None if stamp is None else int(stamp.sec) * NS_PER_S + int(stamp.nanosec)
 
@@ -243,7 +243,7 @@ def _look_at_picture(
 
 
 def _joints_of_state(message: Any) -> tuple[tuple[str, ...], str] | None:
-    """Return the joints of a message and which numbers it has of them; None: it says neither."""
+    """Return a message's joints and the field with their numbers; None if either is missing."""
     names = tuple(message.name)
     fields = [one for one in JOINT_FIELDS if len(getattr(message, one)) == len(names)]
     if not names or not fields or len(set(names)) < len(names):
@@ -276,9 +276,9 @@ _LOOKS: dict[str, Callable[[Any], dict[str, Any]]] = {
 
 class TopicWitness:
     """
-    One topic's messages.
+    Gathers the facts of one topic that the parameter file names.
 
-    :param source: how they are read
+    :param source: settings under which the topic's messages are read
     """
 
     def __init__(self, source: Source) -> None:
@@ -291,22 +291,22 @@ class TopicWitness:
         self.rejection = ''
 
     def push(self, stamp_ns: int, value: Any, now_ns: int) -> None:
-        """Take in a sample; a VectorError refuses numbers that no column can hold as published."""
+        """Take in a sample; VectorError if no column can hold its numbers as published."""
         value = self.stream.for_column(value)
         if self.stream.newest_ns is None:
-            # A video is refused until its first key frame, which is no fault.
+            # The messages of a video are rejected until its first key frame; that is no fault.
             self.num_rejected, self.rejection = 0, ''
         stamp_ns += self.stream.config.offset_ns
         self.stream.push(stamp_ns, value, now_ns, is_recording=False)
 
     def reject(self, reason: str) -> None:
-        """Take note of a message that cannot be recorded, and why."""
+        """Count a message that cannot be recorded, and keep the reason."""
         self.num_rejected += 1
         self.rejection = reason
         self.stream.reject(reason)
 
     def see(self, message: Any, received_ns: int) -> None:
-        """Look at a message before it is read."""
+        """Note the arrival, encoding and size of a message; called after it was read."""
         self.arrivals.push(received_ns, stamp_of(message))
         if self.stream.config.is_camera:
             self.encoding = getattr(message, 'encoding', '') or getattr(message, 'format', '')
@@ -314,7 +314,7 @@ class TopicWitness:
 
     @property
     def values(self) -> dict[str, float]:
-        """Numbers of the newest message, by name."""
+        """The numbers of the newest message, by name; empty for a camera."""
         if self.stream.config.is_camera or self.stream.newest_ns is None:
             return {}
         vector = self.stream.newest_value
@@ -326,10 +326,10 @@ class TopicWitness:
 
 class Witness:
     """
-    Stands where the recorder would. Owned by the executor's thread.
+    Takes the recorder's place as the sink of all samples. Owned by the executor's thread.
 
     :param sources: source of each stream
-    :param now_ns: steady clock
+    :param now_ns: function that returns the steady clock, in nanoseconds
     """
 
     def __init__(self, sources: Iterable[Source], now_ns: Callable[[], int]) -> None:
@@ -337,7 +337,7 @@ class Witness:
         self._now_ns = now_ns
 
     def push_image(self, video_key: str, stamp_ns: int, picture: Picture) -> None:
-        """Take in a picture."""
+        """Take in a picture, and keep the first one of each camera."""
         topic = self.topics[video_key]
         if topic.first_picture is None:
             topic.first_picture = picture
@@ -348,17 +348,17 @@ class Witness:
         self.topics[key].push(stamp_ns, values, self._now_ns())
 
     def reject(self, key: str, reason: str) -> None:
-        """Take note of a message that cannot be recorded, and why."""
+        """Note a message that cannot be recorded, with the reason."""
         self.topics[key].reject(reason)
 
     def ignore(self, key: str, reason: str) -> None:
-        """Take note of a message that is not meant for this stream, with the reason."""
+        """Note a message that is not meant for this stream, with the reason."""
         self.topics[key].stream.ignore(reason)
 
     def contest(self, key: str, publishers: str) -> None:
-        """Take note of a message that came while several publishers send the same data in turn."""
+        """Note a message that came while several publishers send the same data in turn."""
         self.topics[key].stream.contest(publishers, self._now_ns())
 
     def lose(self, key: str, num_messages: int) -> None:
-        """Take note of what the middleware lost."""
+        """Count messages that the middleware lost."""
         self.topics[key].arrivals.lose(num_messages)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""`streamrec init`: proposes parameters for the topics of a running graph."""
+"""`streamrec init`: a proposal of parameters for the topics of a running graph."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 
 def init_lines(proposal: Proposal, path: Path, seconds: float) -> Iterator[str]:
     """
-    Say what was found, and what comes next.
+    Say what was found, and name the next step.
 
     :param proposal: proposal that was written, unless it is empty
     :param path: path of the file
-    :param seconds: how long the graph was looked at
+    :param seconds: time for which the graph was watched, in seconds
     """
     if proposal.is_empty:
         yield f'found nothing to record in {seconds:g} s: {path} was not written.'
         yield (
-            'Start the drivers of cameras and joints first; ROS_DOMAIN_ID and '
-            f'{DISCOVERY_VARIABLE} must be set as there. `ros2 topic list` shows what is visible.'
+            'Start the drivers of cameras and joints first, with the same ROS_DOMAIN_ID and '
+            f'{DISCOVERY_VARIABLE} as here. `ros2 topic list` shows the visible topics.'
         )
         yield from (f'  left out  {one}' for one in proposal.left_out)
         return
@@ -91,16 +91,16 @@ def init(
     stop: StopSignals,
 ) -> Proposal:
     """
-    Look at the graph, and write a parameter file for what is there.
+    Watch the graph, and write a parameter file for the topics found.
 
     :param path: path of the file
-    :param seconds: how long to look
-    :param fps: rows per second; None: by the cameras
-    :param force: True: replace a file that is there
-    :param ros_arguments: for rclpy
-    :return: what was written; nothing was if it is empty
+    :param seconds: time to watch, in seconds
+    :param fps: rows per second; None to derive it from the cameras
+    :param force: True to replace an existing file
+    :param ros_arguments: arguments for rclpy
+    :return: the proposal; if it is empty, no file was written
     :raise ConfigError: if the file cannot be written
-    :raise StartInterruptedError: if a signal asked to end
+    :raise StartInterruptedError: if a signal interrupted the command
     """
     refuse_existing(path, force=force)
     with Session(ros_arguments, stop) as session:
@@ -108,7 +108,7 @@ def init(
         session.spin(seconds, watch.look)
         proposal = propose(watch.topics(), is_sim_time=watch.is_sim_time)
     if fps is not None:
-        proposal = replace(proposal, fps=fps, fps_reason='as asked for')
+        proposal = replace(proposal, fps=fps, fps_reason='as requested')
     if not proposal.is_empty:
         when = time.strftime('%Y-%m-%d %H:%M')
         text = parameter_text(proposal, file_name=path.name, when=when, seconds=seconds)
@@ -117,11 +117,11 @@ def init(
 
 
 def _check(file: Path, stop: StopSignals) -> None:
-    """Read a file as the recorder would."""
+    """Read a file as the recorder would, without a graph that could add types."""
     with Session(['--ros-args', '--params-file', str(file)], stop) as session:
         given = session.read_settings()
     given.complete(_refuse_to_tell)
 
 
 def _refuse_to_tell(parameter: str, topic: str) -> str:
-    raise ConfigError(parameter, '', f'the type of {topic} has to be in the file')
+    raise ConfigError(parameter, '', f'the file must contain the type of {topic}')

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""`streamrec layout`: from a parameter file to a Foxglove layout, with what the graph adds."""
+"""`streamrec layout`: a Foxglove layout from a parameter file and the running graph."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ from rclpy.qos import qos_profile_sensor_data
 
 NODE_NAME = 'streamrec_layout'
 
-# Beyond what the recorder itself waits for.
+# Added to the longest time that the recorder itself waits for a save.
 _SPARE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """
-    A layout, and what is to be said of it.
+    A layout, and the remarks on it.
 
-    :param content: as JSON, a file for Foxglove
+    :param content: layout; written as JSON, it is a file for Foxglove
     :param recorder: full name of the recorder's node
-    :param remarks: sentences on what is not known, and why
+    :param remarks: sentences that say which facts are unknown, and why
     """
 
     content: Mapping[str, Any]
@@ -67,14 +67,14 @@ def lay_out(
     """
     Make a layout for the robot and the recorder of a parameter file.
 
-    The graph tells what the file leaves open: types of topics, transports of cameras, places of
-    joints in their messages, and on which computer the recorder runs.
+    The graph adds the facts that the file leaves open: the types of topics, the transports of
+    cameras, the places of joints in their messages, and the computer that the recorder runs on.
 
     :param path: path of the file
-    :param seconds: longest time to look at the graph; 0: not at all
+    :param seconds: longest time to watch the graph, in seconds; 0 to skip it
     :param ros_arguments: further arguments for rclpy
-    :raise ConfigError: if the recorder would not take the file
-    :raise StartInterruptedError: if a signal asked to end
+    :raise ConfigError: if the recorder would reject the file
+    :raise StartInterruptedError: if a signal interrupted the command
     """
     arguments = [*params_arguments(path, ros_arguments), *_name_arguments(path)]
     with Session(arguments, stop) as session:
@@ -83,7 +83,7 @@ def lay_out(
         recorder = session.recorder_name
 
         def full_name(topic: str) -> str:
-            # A private name is the recorder's, not that of the node that looks.
+            # A private name belongs to the recorder, not to the node of this command.
             return node.resolve_topic_name(f'{recorder}{topic[1:]}' if topic[:1] == '~' else topic)
 
         heard = _Heard(node, recorder)
@@ -117,10 +117,10 @@ def lay_out(
 
 
 def _name_arguments(path: Path) -> list[str]:
-    """Name the recorder as a file does that is for one node alone."""
+    """Return the arguments that name the recorder as a file for a single node does."""
     namespace, _, name = only_node(path).rpartition('/')
     rules = [f'__ns:={namespace}'] if namespace else []
-    # For this node alone: the one that looks keeps its name.
+    # The rule applies to the recorder's node only: the node of this command keeps its name.
     rules += [f'{RECORDER}:__node:={name}'] if name not in ('', RECORDER) else []
     words = [word for rule in rules for word in ('-r', rule)]
     return ['--ros-args', *words, '--'] if words else []
@@ -131,9 +131,9 @@ class _Vector:
     """
     A topic of numbers.
 
-    :param topic: full name
+    :param topic: full name of the topic
     :param leaves: the numbers that are read from its messages
-    :param name_lists: lists of names in them, as far as they are known
+    :param name_lists: lists of names in its messages, as far as they are known
     """
 
     source: Source
@@ -143,16 +143,16 @@ class _Vector:
 
     @property
     def wanted(self) -> dict[Steps, set[str]]:
-        """Names that have to be looked up, by the steps to their list."""
+        """The names that must be looked up, by the steps to their list."""
         return wanted_names(self.leaves)
 
     @property
     def is_open(self) -> bool:
-        """Whether a list of names is not known yet."""
+        """True if a list of names is not known yet."""
         return bool(self.wanted.keys() - self.name_lists.keys())
 
     def see(self, message: Any) -> None:
-        """Look the lists up in a message; one that lacks a name is another publisher's."""
+        """Look the lists up in a message; one without a wanted name is another publisher's."""
         for steps, wanted in self.wanted.items():
             names = path_getter(steps, {}, Cursor())(message)
             if wanted <= set(names):
@@ -170,9 +170,9 @@ def _leaves(source: Source) -> tuple[Leaf, ...]:
 
 class _Heard:
     """
-    Listens for what the graph says. Owned by the thread that spins the node.
+    Collects facts from the graph. Owned by the thread that spins the node.
 
-    :param node: listens
+    :param node: node that subscribes
     :param recorder: full name of the recorder's node
     """
 
@@ -197,19 +197,19 @@ class _Heard:
             )
 
     def is_complete(self) -> bool:
-        """Tell whether all that is published has been heard."""
+        """Return True if all published topics have delivered the facts they are needed for."""
         is_told = self.hardware_id or not self._node.count_publishers(self._status)
         return bool(is_told) and not any(
             one.is_open and types_of(self._node, one.topic) for one in self._vectors
         )
 
     def remarks(self, view: RobotView) -> list[str]:
-        """Say where the recorder is supposed to be, if it does not run."""
+        """Say on which computer the recorder is expected, if it does not run."""
         if self.hardware_id:
             return []
         return [
-            f'no recorder {view.recorder} runs now: its diagnostics are looked for under '
-            f'{view.hardware_id}, as if it ran on this computer'
+            f'no recorder {view.recorder} runs now: the layout expects its diagnostics under the '
+            f'hardware id {view.hardware_id}, as if it ran on this computer'
         ]
 
 
@@ -241,15 +241,15 @@ def _plots(vectors: Sequence[_Vector]) -> dict[str, list[Series]]:
 def _remarks(vectors: Sequence[_Vector], untyped: Sequence[UntypedTopic]) -> list[str]:
     remarks = [
         f'{one.source.parameter}: the places of {", ".join(sorted(names))} in the messages of '
-        f'{one.topic} are not known, for none came that has them all: whole arrays are plotted; '
-        f'make the layout again while the robot runs'
+        f'{one.topic} are not known, because no message with all of them came: whole arrays are '
+        f'plotted; make the layout again while the robot runs'
         for one in vectors
         for steps, names in one.wanted.items()
         if steps not in one.name_lists
     ]
     return remarks + [
-        f'{one.settings.parameter}: the type of {one.settings.stream.topic} is not known, so that '
-        f'its messages are shown as they are; set {one.settings.parameter}.type, or make the '
-        f'layout again while the robot runs'
+        f'{one.settings.parameter}: the type of {one.settings.stream.topic} is not known, so the '
+        f'layout shows its raw messages; set {one.settings.parameter}.type, or make the layout '
+        f'again while the robot runs'
         for one in untyped
     ]

@@ -35,18 +35,18 @@ from lerobot_streamrec.recording.encoder_selection import EncoderChoices
 
 SHARED_MEMORY = Path('/dev/shm')
 
-# Segments hold messages and have random names. Ports are small and not among them: their names
-# are used again, and Fast DDS mends them itself.
+# Segments hold messages and have random names. The pattern leaves out ports, which are small:
+# Fast DDS reuses their names and repairs them itself.
 _SEGMENT = re.compile(r'fast(rtps|dds)_[0-9a-f]{16}')
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOver:
     """
-    Segments whose processes are gone.
+    The shared memory segments whose processes are gone.
 
-    :param num_segments: how many
-    :param size_bytes: memory that they take together
+    :param num_segments: number of segments
+    :param size_bytes: memory that they occupy together
     """
 
     num_segments: int
@@ -54,18 +54,18 @@ class LeftOver:
 
 
 def left_over(folder: Path = SHARED_MEMORY) -> LeftOver:
-    """Count segments that no process owns any more; changes nothing."""
+    """Count the segments that no process owns any more, without changing anything."""
     num_segments = size_bytes = 0
     try:
         found = sorted(folder.iterdir())
     except OSError:
-        # Another system keeps it elsewhere.
+        # Other systems keep shared memory elsewhere.
         found = []
     for segment in found:
         if not _SEGMENT.fullmatch(segment.name) or _is_owned(segment):
             continue
         try:
-            # What was never written to takes no memory.
+            # Blocks that were never written occupy no memory, so st_size would be too large.
             size_bytes += segment.stat().st_blocks * 512
         except OSError:
             continue
@@ -74,10 +74,10 @@ def left_over(folder: Path = SHARED_MEMORY) -> LeftOver:
 
 
 def _is_owned(segment: Path) -> bool:
-    """Whether the owner lives, who holds a lock on the file beside; other users' count as so."""
+    """Return True if the lock file beside a segment is locked, or another user's."""
     try:
         with segment.with_name(f'{segment.name}_el').open('rb') as file:
-            # Given back when the file is closed.
+            # Closing the file releases this lock.
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
@@ -89,10 +89,10 @@ def _is_owned(segment: Path) -> bool:
 @dataclass(frozen=True, slots=True)
 class Check:
     """
-    Something that was checked beside the topics.
+    The result of a check of something other than a topic.
 
-    :param name: what
-    :param remark: how it is
+    :param name: name of the checked thing
+    :param remark: result
     """
 
     name: str
@@ -100,7 +100,7 @@ class Check:
 
 
 def try_encoder(config: RecorderConfig) -> Future[Check]:
-    """Try the encoder in a thread of its own: a codec that hangs must not keep the command."""
+    """Try the encoder in its own thread, so that a hanging codec cannot block the command."""
     pool = ThreadPoolExecutor(1, 'check-encoder')
     future = pool.submit(_encoder, config)
     pool.shutdown(wait=False)
@@ -126,10 +126,10 @@ def _encoder(config: RecorderConfig) -> Check:
 
 def check_root(config: RecorderConfig, *, is_recorder_there: bool) -> tuple[Check, DatasetInfo]:
     """
-    Check the dataset's folder; nothing on disk is changed.
+    Check the dataset's folder without changing anything on disk.
 
-    :param is_recorder_there: True if a recorder runs, which may be the one that has it open
-    :return: and what the dataset is, or will be
+    :param is_recorder_there: True if a recorder runs, which may be the one that holds the lock
+    :return: the check, and the description of the existing or future dataset
     """
     features = config.features()
     info = DatasetInfo(config.fps, config.robot_type, with_defaults(features))
@@ -147,24 +147,24 @@ def check_root(config: RecorderConfig, *, is_recorder_there: bool) -> tuple[Chec
     except StreamrecError as error:
         return Check('dataset', Remark(Level.PROBLEM, str(error))), info
     if outlook.is_new:
-        text = f'{config.root} will be made'
+        text = f'{config.root} will be created'
     else:
         info = outlook.info
         text = f'{config.root} holds {info.total_episodes} episodes, and will be appended to'
     if outlook.num_takes:
         text += (
-            f'; {outlook.num_takes} takes are there that a crash interrupted '
-            f'({config.recovery} at start) or that wait to be encoded'
+            f'; it holds {outlook.num_takes} takes that a crash interrupted (the recorder will '
+            f'{config.recovery} them when it starts) or that wait to be encoded'
         )
     return Check('dataset', Remark(Level.OK, text)), info
 
 
 def check_disk(config: RecorderConfig) -> Check:
-    """Check whether there is room for an episode."""
+    """Check whether the disk has space for an episode."""
     try:
         free = free_bytes(config.root)
     except OSError as error:
-        return Check('disk', Remark(Level.WARNING, f'does not say how much is free: {error}'))
+        return Check('disk', Remark(Level.WARNING, f'the free space cannot be read: {error}'))
     text = f'{free / 1e9:.1f} GB free'
     if free < config.disk.reserve_mib * MIB:
         text += (
@@ -176,10 +176,10 @@ def check_disk(config: RecorderConfig) -> Check:
 
 
 def check_shared_memory() -> Check:
-    """Look for what ended processes have left in shared memory."""
+    """Look for shared memory that killed processes have left behind."""
     left = left_over()
     if not left.num_segments:
-        return Check('shared memory', Remark(Level.OK, 'nothing was left behind'))
+        return Check('shared memory', Remark(Level.OK, 'no segments were left behind'))
     text = (
         f'{left.num_segments} segments of processes that were killed take '
         f'{left.size_bytes / 1e6:.1f} MB in /dev/shm; `fastdds shm clean` removes them'
@@ -189,26 +189,26 @@ def check_shared_memory() -> Check:
 
 def check_clock(is_sim_time: bool, num_clocks: int) -> list[Check]:
     """
-    Check whether a simulation's clock is used if there is one.
+    Check that the recorder uses the clock of a simulation if there is one.
 
-    :param is_sim_time: True if the node is to use simulated time
-    :param num_clocks: publishers of /clock
+    :param is_sim_time: True if the settings say to use simulated time
+    :param num_clocks: number of publishers of /clock
     """
     if is_sim_time and not num_clocks:
-        text = 'use_sim_time is true, and nobody publishes /clock: start the simulation'
+        text = 'use_sim_time is true, but nobody publishes /clock: start the simulation'
         return [Check('clock', Remark(Level.PROBLEM, text))]
     if num_clocks and not is_sim_time:
-        text = '/clock is published: of a simulation, set use_sim_time: true'
+        text = '/clock is published: if it comes from a simulation, set use_sim_time: true'
         return [Check('clock', Remark(Level.NOTE, text))]
     return []
 
 
 def check_namesakes(name: str, num_recorders: int) -> list[Check]:
     """
-    Check whether one call would reach several recorders.
+    Check that no two recorders share a name, since one service call would reach both.
 
     :param name: full name of their nodes
-    :param num_recorders: with this name
+    :param num_recorders: number of recorders with this name
     """
     if num_recorders < 2:
         return []
@@ -220,7 +220,7 @@ def check_namesakes(name: str, num_recorders: int) -> list[Check]:
 
 
 def check_task(config: RecorderConfig, placeholder: str) -> Check:
-    """Check whether a task is set, without which no episode starts."""
+    """Check that a task is set, because no episode starts without one."""
     if not config.task:
         text = 'none is set: no episode can start until one is published on the topic ~/task'
         return Check('task', Remark(Level.NOTE, text))
@@ -232,17 +232,17 @@ def check_task(config: RecorderConfig, placeholder: str) -> Check:
 _COMMAND = ('chronyc', 'tracking')
 _NAME = 'time'
 _TIMEOUT_S = 3.0
-# Clocks of two computers that are kept together differ by less.
+# The clocks of two synchronised computers differ by less than this.
 _OFF_S = 0.05
 _SYSTEM_TIME = re.compile(r'([\d.]+(?:e[-+]?\d+)?) seconds (slow|fast) of NTP time')
 
 
 def check_time(timeout_s: float = _TIMEOUT_S) -> list[Check]:
     """
-    Ask chrony how the clock of this computer stands.
+    Ask chrony whether the clock of this computer is synchronised.
 
-    :param timeout_s: how long to wait for an answer
-    :return: empty where there is no chrony
+    :param timeout_s: longest time to wait for an answer, in seconds
+    :return: one check; empty on a computer without chrony
     """
     program = shutil.which(_COMMAND[0])
     if program is None:
@@ -273,17 +273,17 @@ def _judged(answer: str) -> Check:
     fields = {name.strip(): value.strip() for name, _, value in lines}
     found = _SYSTEM_TIME.fullmatch(fields.get('System time', ''))
     if found is None:
-        return _note(f'said {answer[:80]!r}, in which there is no "System time"')
+        return _note(f'printed {answer[:80]!r}, which has no line "System time"')
     off_s, side = float(found[1]), found[2]
     text = f'the clock of this computer is {span_text(off_s)} {side} of NTP time'
     if fields.get('Leap status') == 'Not synchronised':
         text = (
             'the clock of this computer is not synchronised (chronyc tracking: Leap status), and '
-            'may be set in the middle of an episode; see `chronyc sources`'
+            'may jump in the middle of an episode; see `chronyc sources`'
         )
         return Check(_NAME, Remark(Level.WARNING, text))
     if off_s > _OFF_S:
-        text += ': stamps of other computers do not fit; wait, or run `chronyc makestep`'
+        text += ': stamps do not match those of other computers; wait, or run `chronyc makestep`'
         return Check(_NAME, Remark(Level.WARNING, text))
     return Check(_NAME, Remark(Level.OK, text))
 

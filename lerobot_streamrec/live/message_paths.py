@@ -14,8 +14,8 @@
 """
 The numbers of a vector as Foxglove's message paths, which its plots read.
 
-Their slices end with the element that is named, ours before it. They know an element of an array
-by its number only, ours also by its name: its place has to be looked up in a message.
+A slice in Foxglove includes its end, unlike one in a selector. Foxglove addresses elements of an
+array only by number, a selector also by name: the place of a name is looked up in a message.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from lerobot_streamrec.conversions.selector import (
 )
 
 NameLists = Mapping[Steps, Sequence[str]]
-"""Lists of names in a message, by the steps that lead to them."""
+"""The lists of names in a message, by the steps that lead to them."""
 
 _WHOLE = '[:]'
 
@@ -50,8 +50,8 @@ class Series:
     One path to plot.
 
     :param path: message path
-    :param label: name of the number; empty: none
-    :param is_array: True: several numbers that cannot be told apart
+    :param label: name of the number; empty for none
+    :param is_array: True if the path has several numbers that cannot be told apart
     """
 
     path: str
@@ -63,17 +63,17 @@ def leaves_of(
     selectors: Sequence[Selector], message_type: str, load_class: LoadClass
 ) -> tuple[Leaf, ...]:
     """
-    Return what selectors read of a message.
+    Return the numbers that selectors read from a message.
 
-    :param selectors: that fit the type
-    :param load_class: function that returns the class of a type that is not known here
+    :param selectors: selectors that fit the type
+    :param load_class: function that returns the class of a type that has no built-in definition
     """
     shape = type_shape(message_type, lambda name: definition(name, load_class))
     return tuple(leaf for one in selectors for leaf in expand(one, shape))
 
 
 def wanted_names(leaves: Sequence[Leaf]) -> dict[Steps, set[str]]:
-    """Return the names that are looked up, by the steps to their lists."""
+    """Return the names that must be looked up, by the steps to their lists."""
     found: dict[Steps, set[str]] = {}
     for leaf in leaves:
         for place, step in enumerate(_steps(leaf)):
@@ -86,12 +86,12 @@ def series_of(
     topic: str, leaves: Sequence[Leaf], names: Sequence[str], name_lists: NameLists
 ) -> tuple[Series, ...]:
     """
-    Return what to plot for a vector, in its order.
+    Return the series to plot for a vector, in the vector's order.
 
-    :param topic: full name
+    :param topic: full name of the topic
     :param leaves: the numbers that are read from its messages
     :param names: names of the numbers
-    :param name_lists: the lists of names that are known
+    :param name_lists: the known lists of names
     """
     counts = [leaf.count for leaf in leaves]
     num_open = counts.count(None)
@@ -101,7 +101,7 @@ def series_of(
     found: dict[str, Series] = {}
     labels = iter(names)
     for leaf, count in zip(leaves, counts, strict=True):
-        # Behind an array of unknown length nobody knows whose name is the next one.
+        # With several arrays of unknown length, names cannot be assigned to numbers.
         known = [next(labels, '') for _ in range(count or 0)] if num_open <= 1 else []
         for one in _series(topic, leaf, count, known, name_lists):
             found.setdefault(one.path, one)
@@ -143,5 +143,5 @@ def _text(place: int, step: Step, leaf: Leaf, name_lists: NameLists) -> str:
             quote = "'" if '"' in value else '"'
             return f'{_WHOLE}{{{field}=={quote}{value}{quote}}}'
         case ByTime():
-            # What is recorded stands between points; the first one is the next to come.
+            # The recorded value lies between two points; the first point is the next one due.
             return '[0]'

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Everything that was heard of a topic in a few seconds."""
+"""The facts that a few seconds of listening give about a topic."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
 IMAGE_TYPES = (IMAGE, COMPRESSED_IMAGE)
 
 IMAGES_PROFILE = f'{images_profile_advice()} (README, Give pictures room)'
-"""What helps against pictures that are lost on the way."""
+"""The remedy for pictures that are lost in transport."""
 
 CONTESTED = (
     'Several publishers send the same data in turn, so no episode can start: end all but one.'
 )
-"""Remark on a topic on which several publishers contradict one another."""
+"""The remark on a topic whose publishers contradict one another."""
 
 TWIST = 'geometry_msgs/msg/Twist'
 TWIST_STAMPED = 'geometry_msgs/msg/TwistStamped'
@@ -49,7 +49,7 @@ VECTOR_TYPES = (
     TWIST_STAMPED,
     POSE_STAMPED,
 )
-"""Types that state and action are looked for among."""
+"""The message types from which state and action are chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,10 @@ class SeenPicture:
     """
     One message of a camera.
 
-    :param encoding: encoding of a raw picture; otherwise what the message says of its format
-    :param width: in pixels; 0: it is not known
-    :param height: in pixels
-    :param problem: why the recorder could not read it; empty if it can
+    :param encoding: encoding of a raw picture, otherwise the message's field ``format``
+    :param width: width in pixels; 0 if it is unknown
+    :param height: height in pixels; 0 if it is unknown
+    :param problem: why the recorder cannot read it; empty if it can
     """
 
     encoding: str
@@ -70,7 +70,7 @@ class SeenPicture:
 
     @property
     def is_depth(self) -> bool:
-        """Whether it is depth by its encoding (REP 118)."""
+        """True if its encoding marks it as depth (REP 118)."""
         return self.encoding.partition(';')[0].strip() in ('16UC1', '32FC1')
 
     def __str__(self) -> str:
@@ -81,11 +81,11 @@ class SeenPicture:
 @dataclass(frozen=True, slots=True)
 class SeenPart:
     """
-    Joints that come together on a topic.
+    The joints that arrive in the same messages of a topic.
 
     :param names: names of the joints in one message
-    :param heard: arrivals of the messages
-    :param field: kind of numbers that the messages have, such as positions
+    :param heard: facts measured about these messages
+    :param field: field of the message with their numbers, such as ``position``
     :param is_contested: True if several publishers send these joints in turn
     """
 
@@ -98,16 +98,16 @@ class SeenPart:
 @dataclass(frozen=True, slots=True)
 class SeenTopic:
     """
-    A topic that somebody publishes.
+    A topic of the graph.
 
     :param name: name of the topic
     :param message_type: type of its messages
-    :param qos: QoS that its publishers offer; empty: nobody publishes it
-    :param heard: when its messages came
-    :param picture: one of them; None: none came, or it is no camera
-    :param parts: joints of each publisher; none: they are not known, or it brings none
-    :param size: how many numbers an array has
-    :param is_contested: True if several publishers send the same in turn
+    :param qos: QoS that its publishers offer; empty if nobody publishes it
+    :param heard: facts measured about its messages
+    :param picture: one of its pictures; None if none came, or if it is not a camera's topic
+    :param parts: joints of each publisher; empty if they are unknown or the topic has none
+    :param size: number of elements in a message's array
+    :param is_contested: True if several publishers send the same data in turn
     """
 
     name: str
@@ -121,12 +121,12 @@ class SeenTopic:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All joints, those of each publisher in the order of its messages."""
+        """The names of all joints, those of each publisher in the order of its messages."""
         return tuple(name for part in self.parts for name in part.names)
 
     @property
     def rate_text(self) -> str:
-        """How often its messages come, in words."""
+        """The rate of its messages, in words."""
         if self.heard.is_lossy:
             return f'rate not known, {self.heard.num_lost} messages lost in transport'
         if not self.heard.num_messages:
@@ -135,7 +135,7 @@ class SeenTopic:
 
     @property
     def facts(self) -> str:
-        """All that was measured, for people."""
+        """The measured facts, in words."""
         parts = [self.rate_text]
         if self.picture is not None:
             parts.append(str(self.picture))
@@ -147,34 +147,34 @@ class SeenTopic:
 @dataclass(frozen=True, slots=True)
 class Observation:
     """
-    What there is to judge a topic by.
+    The facts by which a topic of the parameter file is judged.
 
     :param parameter: prefix of its parameters, such as ``camera.front``
-    :param key: of its stream
+    :param key: key of its stream
     :param topic: topic that is subscribed to
-    :param message_type: that is expected of it; empty: not known
-    :param is_camera: True if it brings pictures
-    :param stamp: ``header`` or ``receive``
+    :param message_type: expected message type; empty if it is unknown
+    :param is_camera: True if it carries pictures
+    :param stamp: the setting, ``header`` or ``receive``
     :param offered: QoS that each publisher offers, with its node's name
-    :param types: that it is published with
-    :param asked: QoS that is asked for
-    :param obstacles: publishers that cannot be heard, and why
-    :param alike: topics of the expected type with names like this one
-    :param heard: when its messages came
-    :param num_rejected: messages that cannot be recorded
-    :param rejection: why the last of them cannot
-    :param ignored: names in messages that are meant for others; empty: no such message came since
-        the last one of its own
+    :param types: message types with which it is published
+    :param asked: QoS that the subscription requests
+    :param obstacles: publishers whose messages cannot be received, and why
+    :param alike: published topics of the expected type with similar names
+    :param heard: facts measured about its messages
+    :param num_rejected: number of messages that cannot be recorded
+    :param rejection: why the last of them cannot be recorded
+    :param ignored: names found in messages that are meant for other streams; empty if no such
+        message came since the last one for this stream
     :param is_unsure: True if messages of several publishers cannot be told apart
-    :param readiness: reasons that would keep an episode from starting; empty: none
+    :param readiness: reasons that would keep an episode from starting; empty if there are none
     :param offset_ms: the setting, which is added to its stamps
     :param encoding: encoding of its pictures
     :param width: width of its pictures, in pixels
     :param height: height of its pictures, in pixels
     :param size_bytes: size of one message's data
     :param picture_problem: why its pictures cannot be used; empty if they can
-    :param picture_file: where the first one was saved; empty: nowhere
-    :param values: one message's values, by name
+    :param picture_file: path of the saved first picture; empty if none was saved
+    :param values: values of the newest message, by name
     """
 
     parameter: str
@@ -205,7 +205,7 @@ class Observation:
 
     @property
     def instants(self) -> Heard:
-        """When its messages came, told from their instants instead of their header stamps."""
+        """The same facts as ``heard``, with the delay measured from header stamp plus offset."""
         delay_s = self.heard.delay_s
         if delay_s is None:
             return self.heard

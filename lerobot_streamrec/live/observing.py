@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""From a subscriber and its messages to an observation."""
+"""The step from a subscriber and its messages to an observation."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ def observe(
     now_ns: int,
 ) -> Observation:
     """
-    Sum up what is known of a topic, and save its first picture.
+    Return the facts about a topic, and save one of its pictures.
 
-    :param subscriber: that listened
-    :param witness: that took what it brought
+    :param subscriber: subscriber of the topic
+    :param witness: sink that took the subscriber's samples
     :param settings: the recorder's settings
-    :param info: description of the dataset; None: sizes are not compared
-    :param pictures: folder for pictures; None: none is saved
-    :param now_ns: when it was listened to for the last time, steady clock
+    :param info: description of the dataset; None to skip the comparison of picture sizes
+    :param pictures: folder for pictures; None to save none
+    :param now_ns: end of the listening by the steady clock, in nanoseconds
     """
     source, topic = subscriber.source, witness.topics[subscriber.key]
     offers = subscriber.offers_of(subscriber.target.topic)
     offered = sorted(f'{node_of(one)}: {describe_qos(one.qos_profile)}' for one in offers)
     problem, file = _picture(topic, settings, info, pictures)
     picture = topic.first_picture
-    # ``judge`` finds clocks that differ, from the stamps of all topics.
+    # Differing clocks are left to ``judge``, which sees the stamps of all topics.
     readiness = stream_problem(topic.stream, now_ns, None, None)
     return Observation(
         parameter=source.parameter,
@@ -84,7 +84,7 @@ def observe(
 def _picture(
     topic: TopicWitness, settings: Settings, info: DatasetInfo | None, folder: Path | None
 ) -> tuple[str, str]:
-    """Look at the pictures and save one; what is wrong with them, and where it is."""
+    """Check the pictures and save one; return their fault and the path, both empty if none."""
     if topic.first_picture is None:
         return '', ''
     topic.stream.look_at_pictures()

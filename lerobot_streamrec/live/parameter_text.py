@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A parameter file as text, and written so that nothing is replaced."""
+"""The text of a proposed parameter file, and the safe way to write it."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ from lerobot_streamrec.live.vector_proposal import part_names, VectorProposal
 
 OUTPUT = 'OUTPUT'
 
-# File systems without hard links, such as those of memory cards.
+# The errors of file systems without hard links, such as those of memory cards.
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
 
 
 def refuse_existing(path: Path, *, force: bool, name: str = OUTPUT) -> None:
     """
-    Refuse a place that cannot be written to, or must not be.
+    Refuse a path that cannot be written, or that holds a file to be kept.
 
-    :param force: True: replace a file that is there
+    :param force: True to allow replacing an existing file
     :param name: name of the argument with the path, for the error
-    :raise ConfigError: saying why
+    :raise ConfigError: if the path is refused
     """
     if path.is_dir():
         raise ConfigError(name, str(path), 'it is a folder; name a file')
@@ -59,12 +59,12 @@ def write_checked(
     path: Path, text: str, check: Callable[[Path], None], *, force: bool, name: str = OUTPUT
 ) -> None:
     """
-    Write a file aside, have it checked, and give it its name.
+    Write a temporary file, check it, and move it to its path.
 
-    :param check: raises if the file is of no use
-    :param force: True: replace a file that is there
+    :param check: function that raises an error if the file cannot be used
+    :param force: True to replace an existing file
     :param name: name of the argument with the path, for the error
-    :raise ConfigError: if it cannot be written, or what the check raised
+    :raise ConfigError: if the file cannot be written; errors of the check pass through
     """
     refuse_existing(path, force=force, name=name)
     try:
@@ -81,7 +81,7 @@ def _file_beside(path: Path) -> Iterator[Path]:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.stem}-', suffix='.yaml')
     aside = Path(temporary)
     try:
-        # As any new file, not for its owner alone.
+        # mkstemp makes the file private; give it the usual permissions of a new file.
         umask = os.umask(0)
         os.umask(umask)
         os.fchmod(handle, 0o666 & ~umask)
@@ -95,7 +95,7 @@ def _move(aside: Path, path: Path, *, force: bool, name: str) -> None:
     if not force:
         try:
             sync_file(aside)
-            # Unlike renaming, this never replaces a file that came meanwhile.
+            # Unlike a rename, a hard link never replaces a file that was created meanwhile.
             path.hardlink_to(aside)
         except FileExistsError:
             refuse_existing(path, force=False, name=name)
@@ -114,30 +114,30 @@ ROOT = '~/datasets/my_dataset'
 
 _WIDTH = 99
 _INDENT = ' ' * 4
-# A text that YAML takes for nothing else.
+# A text that YAML reads as a string, except for the words below.
 _PLAIN = re.compile(r'[A-Za-z_][A-Za-z0-9_./-]*')
 _YAML_WORDS = {'true', 'false', 'yes', 'no', 'on', 'off', 'null', 'y', 'n'}
 
 
 def parameter_text(proposal: Proposal, *, file_name: str, when: str, seconds: float) -> str:
     """
-    Write a parameter file that the recorder starts with.
+    Return the text of a parameter file with which the recorder starts.
 
-    :param proposal: not an empty one
+    :param proposal: a proposal that is not empty
     :param file_name: name of the file
-    :param when: it was looked, for people
-    :param seconds: how long it was looked
+    :param when: date and time of the look at the graph, for people
+    :param seconds: duration of the look at the graph, in seconds
     """
     lines = [
         *_comment(
-            f'Proposed by `streamrec init` on {when}, from what it saw in {seconds:g} s. '
+            f'Proposed by `streamrec init` on {when} from the topics it saw in {seconds:g} s. '
             'config/record.yaml of lerobot_streamrec explains every parameter.'
         ),
         '#',
         '# The first command compares this file with the running robot, the second records:',
         f'#   {streamrec_command("doctor", file_name)}',
         f'#   {record_command(file_name)}',
-        *_comment('The node episode, in whatever namespace it is started.'),
+        *_comment('These parameters are for the node "episode" in any namespace.'),
         '/**/episode:',
         '  ros__parameters:',
         *_indented(_dataset(proposal)),
@@ -164,7 +164,7 @@ def _indented(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _comment(text: str, depth: int = 0) -> list[str]:
-    """Wrap a comment, so that it ends before column 99 in the file."""
+    """Wrap a comment so that its lines end by column 99 in the file."""
     begin = f'{"  " * depth}# '
     return textwrap.wrap(
         text,
@@ -177,14 +177,14 @@ def _comment(text: str, depth: int = 0) -> list[str]:
 
 
 def _dataset(proposal: Proposal) -> Iterator[str]:
-    yield from _comment("For you to say: the dataset's folder, and what the robot is to do.")
+    yield from _comment("Set these two: the dataset's folder, and the task in words.")
     yield f'root: {ROOT}'
     yield f'task: {TASK}'
-    yield from _comment('Its name on the Hub, and the kind of robot; both may stay empty.')
+    yield from _comment("The dataset's name on the Hub and the robot's type; both may stay empty.")
     yield "repo_id: ''"
     yield "robot_type: ''"
     yield from _comment(
-        'Append to the dataset at root if there is one of the same kind; false: refuse any.'
+        'true: append to a dataset at root that has the same settings; false: refuse it.'
     )
     yield 'resume: true'
     yield ''
@@ -192,7 +192,7 @@ def _dataset(proposal: Proposal) -> Iterator[str]:
     yield f'fps: {proposal.fps}'
     if proposal.is_sim_time:
         yield ''
-        yield from _comment('/clock is published: stamps are those of a simulation.')
+        yield from _comment('/clock is published: stamps are in simulated time.')
         yield 'use_sim_time: true'
 
 
@@ -223,7 +223,7 @@ def _camera(camera: CameraProposal) -> Iterator[str]:
         yield '    depth: true'
     yield from _stamp(camera.seen.heard, 2)
     if camera.others:
-        yield from _comment('Of the same camera:', 2)
+        yield from _comment('Other topics of this camera:', 2)
         yield from _topics(camera.others, 2)
 
 
@@ -237,7 +237,7 @@ def _stamp(heard: Heard, depth: int) -> Iterator[str]:
 
 def _vector(name: str, vector: VectorProposal | None, kind: str) -> Iterator[str]:
     if vector is None:
-        yield from _comment(f'No {name}: there is no {kind} from which messages came.')
+        yield from _comment(f'No {name}: no message came from a {kind}.')
         yield f'# {name}:'
         yield '#   topic: /...'
         yield '#   names: [...]'
@@ -256,11 +256,11 @@ def _vector(name: str, vector: VectorProposal | None, kind: str) -> Iterator[str
         part = next(iter(vector.seen.parts), SeenPart((), heard=vector.seen.heard))
         yield from _joints(vector.seen, part, vector.names, 1)
     if vector.others:
-        yield from _comment('Others that could be it:', 1)
+        yield from _comment(f'Other topics that could be the {name}:', 1)
         yield from _topics(vector.others, 1)
         if any(one.names and not set(one.names) & set(vector.names) for one in vector.others):
             where = f'{name}.parts in config/record.yaml'
-            yield from _comment(f'Other joints can be put together with these: {where}.', 1)
+            yield from _comment(f'Other joints can be combined with these: see {where}.', 1)
 
 
 def _joints(

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Proposes parameters for topics, those that the operator names first."""
+"""The completion of given settings from the graph, and the proposal of new ones."""
 
 from __future__ import annotations
 
@@ -48,23 +48,23 @@ from rclpy.node import Node
 
 
 class _NotPublishedError(ConfigError):
-    """A type that is asked for, of a topic without publishers or with several types."""
+    """The type of a topic is needed, but it has no publisher, or several types."""
 
 
 @dataclass(frozen=True, slots=True)
 class UntypedTopic:
     """
-    A topic whose type is not known.
+    A topic whose type is unknown.
 
-    :param settings: settings of it in the file
-    :param reason: why it is not known
+    :param settings: the topic's settings in the file
+    :param reason: why the type is unknown
     """
 
     settings: VectorSettings
     reason: str
 
     def observation(self, node: Node) -> Observation:
-        """Say who publishes it."""
+        """Return the few facts that are known without its type."""
         vector = self.settings
         types = tuple(types_of(node, vector.topic))
         return Observation(
@@ -81,12 +81,12 @@ class UntypedTopic:
 
 def discover(session: Session, node: Node, given: GivenSettings, seconds: float) -> None:
     """
-    Wait until every topic of the file has somebody who publishes it.
+    Wait until every topic of the file has a publisher.
 
-    :param session: with the node
-    :param node: looks at the graph
-    :param given: topics that the file gives
-    :param seconds: how long at most
+    :param session: session that spins the node
+    :param node: node that reads the graph
+    :param given: settings from the file
+    :param seconds: longest time to wait, in seconds
     """
     cameras = {source.stream.topic for source in given.cameras}
     vectors = {one.stream.topic for one in given.vectors}
@@ -100,7 +100,7 @@ def discover(session: Session, node: Node, given: GivenSettings, seconds: float)
 
 
 def _beside(node: Node, topic: str) -> bool:
-    """Whether a camera is published by another transport."""
+    """Return True if a camera is published with another transport."""
     prefix = f'{node.resolve_topic_name(topic)}/'
     return any(
         name.startswith(prefix) and node.count_publishers(name)
@@ -116,12 +116,12 @@ def types_of(node: Node, topic: str) -> list[str]:
 
 def complete(given: GivenSettings, node: Node) -> tuple[Settings | None, list[UntypedTopic]]:
     """
-    Complete the settings.
+    Complete the settings with the types found in the graph.
 
-    :param given: topics that the file gives
-    :param node: looks at the graph
-    :return: without topics whose type cannot be known now; None: nothing else is there
-    :raise ConfigError: if the recorder would not take them
+    :param given: settings from the file
+    :param node: node that reads the graph
+    :return: settings without topics of unknown type, None if no topic is left; and those topics
+    :raise ConfigError: if the recorder would reject the settings
     """
 
     def type_of(parameter: str, topic: str) -> str:
@@ -156,7 +156,7 @@ def _why_untyped(one: VectorSettings, type_of: TypeOf) -> str:
 
 USUAL_FPS = (10, 15, 20, 24, 25, 30, 50, 60)
 DEFAULT_FPS = 30
-# A rate within this is meant to be the usual one.
+# A measured rate that differs by at most this share counts as the usual rate.
 _FPS_TOLERANCE = 0.1
 
 
@@ -166,10 +166,10 @@ class CameraProposal:
     A camera to record.
 
     :param name: name of the camera
-    :param topic: its base topic, or a compressed one that stands alone
+    :param topic: its base topic, or a compressed topic without a base topic
     :param is_depth: True if its pictures are depth
-    :param seen: the topic that was looked at for it
-    :param others: topics of the same camera
+    :param seen: the topic whose messages were examined
+    :param others: other topics of the same camera
     :param remarks: remarks for the user
     """
 
@@ -184,15 +184,15 @@ class CameraProposal:
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """
-    What to record.
+    The proposed settings.
 
-    :param cameras: each with a name of its own
-    :param state: None: nothing fits
-    :param action: None: nothing fits
+    :param cameras: cameras, each with a unique name
+    :param state: state; None if no topic fits
+    :param action: action; None if no topic fits
     :param fps: rows per second
-    :param fps_reason: why so many
-    :param left_out: topics that bring pictures which cannot be recorded, and why
-    :param is_sim_time: True if the graph has a clock of its own
+    :param fps_reason: reason for this rate
+    :param left_out: image topics that cannot be recorded, each with the reason
+    :param is_sim_time: True if somebody publishes simulated time on /clock
     """
 
     cameras: tuple[CameraProposal, ...]
@@ -205,16 +205,16 @@ class Proposal:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing at all to record."""
+        """True if there is nothing at all to record."""
         return not self.cameras and self.state is None and self.action is None
 
 
 def propose(topics: Sequence[SeenTopic], *, is_sim_time: bool = False) -> Proposal:
     """
-    Propose what to record.
+    Return the proposal for a graph.
 
-    :param topics: all that were seen, of types that nobody reads among them
-    :param is_sim_time: True if the graph has a clock of its own
+    :param topics: all topics of the graph, including those of types that cannot be recorded
+    :param is_sim_time: True if somebody publishes simulated time on /clock
     """
     cameras, left_out = _cameras([one for one in topics if one.qos])
     state, action = propose_vectors(topics)
@@ -224,22 +224,22 @@ def propose(topics: Sequence[SeenTopic], *, is_sim_time: bool = False) -> Propos
 
 def chosen_picture_topics(types: Mapping[str, str]) -> set[str]:
     """
-    Tell which topics have to be listened to, so that no driver compresses pictures for nothing.
+    Return the image topics to subscribe to, so that no driver compresses pictures in vain.
 
-    :param types: types of each topic
-    :return: of each base topic itself, or the one beside it that is published
+    :param types: type of each topic
+    :return: one topic for each camera: the base topic, or a compressed one beside it
     """
     return {one for one in _readers(types).values() if one}
 
 
 def _readers(types: Mapping[str, str]) -> dict[str, str]:
-    """Return which topic is read, by base topic; empty: none can be."""
+    """Return the topic to read, by base topic; an empty name if none can be read."""
     readers: dict[str, str] = {}
     for name in sorted(types, key=preference):
         base = base_topic(name)
         readers.setdefault(base, '')
         wanted = IMAGE if name == base else COMPRESSED_IMAGE
-        # A topic of CompressedImage may stand alone, under any name.
+        # A CompressedImage topic may lack a base topic and have any name.
         is_alone = name == base and types[name] == COMPRESSED_IMAGE
         is_read = name == base or is_read_transport(name)
         if not readers[base] and is_read and (types[name] == wanted or is_alone):
@@ -271,7 +271,7 @@ def _cameras(topics: Sequence[SeenTopic]) -> tuple[tuple[CameraProposal, ...], t
 
 
 def _by_use(group: Sequence[str], read: Mapping[str, SeenTopic]) -> list[str]:
-    """Put topics first from which pictures came that can be recorded; else keep the order."""
+    """Sort topics with usable pictures first, then silent ones; otherwise keep the order."""
 
     def rank(base: str) -> int:
         one = read[base]
@@ -300,13 +300,13 @@ def _is_useful(one: SeenTopic) -> bool:
 def _remarks(base: str, one: SeenTopic) -> tuple[str, ...]:
     remarks = []
     if one.name != base:
-        remarks.append(f'{base} is not published: {one.name} is read')
+        remarks.append(f'{base} is not published: {one.name} is read instead')
     if one.is_contested:
         remarks.append(CONTESTED)
     if one.heard.is_lossy:
         remarks.append(f'Pictures need room: {IMAGES_PROFILE}.')
     elif one.picture is None:
-        remarks.append('No picture came: it was not looked at. Does the camera run?')
+        remarks.append('No picture came, so none was checked. Does the camera run?')
     return tuple(remarks)
 
 
@@ -317,7 +317,7 @@ def _left_out(
     for name, one in sorted(by_name.items()):
         base = base_topic(name)
         if not readers[base]:
-            found.append(f'{name} ({one.message_type}): pictures of this kind are not read')
+            found.append(f'{name} ({one.message_type}): pictures of this type cannot be recorded')
         elif base in read and read[base].name == name and not _is_useful(one):
             assert one.picture is not None
             found.append(f'{name}: {one.picture.problem}')
@@ -327,16 +327,16 @@ def _left_out(
 
 
 def _fps(cameras: Sequence[CameraProposal]) -> tuple[int, str]:
-    # Of what is lost in transport, the rate is not the camera's.
+    # The rate of a topic that loses messages in transport is lower than its camera's.
     rated = [one for one in cameras if one.seen.heard.rate_hz and not one.seen.heard.is_lossy]
     if not rated:
-        return DEFAULT_FPS, 'no camera told its rate; set what yours has'
+        return DEFAULT_FPS, 'the rate of no camera is known; set the rate of yours'
     slowest = min(rated, key=lambda one: one.seen.heard.rate_hz)
     rate_hz = slowest.seen.heard.rate_hz
     fps = min(USUAL_FPS, key=lambda one: abs(one - rate_hz))
-    reason = f'{slowest.name} brings {rate_hz:.1f} pictures per second'
+    reason = f'{slowest.name} sends {rate_hz:.1f} pictures per second'
     if max(one.seen.heard.rate_hz for one in rated) > rate_hz * (1 + _FPS_TOLERANCE):
         reason += ', the fewest'
     if abs(fps - rate_hz) > _FPS_TOLERANCE * fps:
-        reason += ', which is no usual rate'
+        reason += ', which is not a usual rate'
     return fps, reason

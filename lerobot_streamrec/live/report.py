@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The doctor's report: its remarks on each topic, and how they are shown."""
+"""The doctor's report: the remarks on each topic, and their presentation."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from rich.text import Text
 @dataclass(frozen=True, slots=True)
 class TopicReport:
     """
-    A topic, and what is to be said of it.
+    A topic, and the remarks on it.
 
     :param seen: observation of the topic
-    :param remarks: faults; none: the topic is fit to be recorded
+    :param remarks: faults; none if the topic is fit to record
     """
 
     seen: Observation
@@ -44,19 +44,19 @@ class TopicReport:
 
     @property
     def level(self) -> Level:
-        """Its verdict."""
+        """The verdict on the topic."""
         return worst(self.remarks)
 
 
 @dataclass(frozen=True, slots=True)
 class DoctorReport:
     """
-    Everything.
+    The whole report.
 
-    :param file: that was checked
-    :param seconds: how long the graph was listened to
-    :param topics: one for each that the file names
-    :param checks: checks of this machine
+    :param file: path of the checked file
+    :param seconds: time of listening, in seconds
+    :param topics: a report for each topic that the file names
+    :param checks: checks of the machine and the recorder
     """
 
     file: str
@@ -66,11 +66,11 @@ class DoctorReport:
 
     @property
     def level(self) -> Level:
-        """The verdict on the whole."""
+        """The verdict on everything together."""
         return worst(self.all_remarks())
 
     def all_remarks(self) -> list[Remark]:
-        """Return all that there is to be said."""
+        """Return the remarks on all topics and checks."""
         return [
             *(remark for topic in self.topics for remark in topic.remarks),
             *(check.remark for check in self.checks),
@@ -81,7 +81,7 @@ class DoctorReport:
         return sum(remark.level is level for remark in self.all_remarks())
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return the report as values for JSON."""
         return {
             'file': self.file,
             'seconds': self.seconds,
@@ -124,7 +124,7 @@ _PIPE_WIDTH = 100
 
 
 def report_console() -> Console:
-    """Return where reports go; a pipe has no width of its own."""
+    """Return the console for reports, with a fixed width for a pipe, which has none."""
     if sys.stdout.isatty() or 'COLUMNS' in os.environ:
         return Console()
     return Console(width=_PIPE_WIDTH)
@@ -134,7 +134,7 @@ def render(report: DoctorReport, console: Console) -> None:
     """
     Print a report.
 
-    :param console: where to; colours only if it is a terminal
+    :param console: output; it shows colours only if it is a terminal
     """
     console.print(_topics(report))
     console.print()
@@ -152,7 +152,7 @@ def verdict(report: DoctorReport) -> str:
     ]
     found = f': {", ".join(counts)}' if counts else ''
     if report.level is Level.PROBLEM:
-        return f'{report.file} does not fit what runs here{found}'
+        return f'{report.file} is not fit to record{found}'
     return f'{report.file} is fit to record{found}'
 
 
@@ -168,7 +168,7 @@ def _topics(report: DoctorReport) -> Table:
         seen = topic.seen
         if number:
             table.add_row()
-        # What messages hold is shown as it is: none of it is markup.
+        # Text objects keep rich from reading the content of messages as markup.
         table.add_row(
             _word(topic.level),
             Text('\n'.join(filter(None, (seen.parameter, seen.topic, seen.message_type)))),
@@ -241,5 +241,5 @@ def _qos(seen: Observation) -> str:
 
 
 def _short(profile: str) -> str:
-    """Leave out what is usual."""
+    """Return a QoS profile without its default durability."""
     return profile.lower().replace(', volatile', '').replace(', transient_local', ', latched')

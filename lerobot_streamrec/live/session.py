@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""rclpy for the time of one command, in which every wait ends."""
+"""An rclpy session for one command, in which every wait has a limit."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def params_arguments(path: Path, ros_arguments: Sequence[str]) -> list[str]:
     Return the arguments for a session that reads a parameter file.
 
     :param path: path of the file
-    :param ros_arguments: with ``--ros-args``, from the command line
-    :raise ConfigError: if there is no such file
+    :param ros_arguments: further arguments from the command line, with ``--ros-args``
+    :raise ConfigError: if the file does not exist
     """
     if not path.is_file():
         make = streamrec_command('init', path)
@@ -58,9 +58,9 @@ class Session:
     """
     A context with its nodes and their executor. Owned by the main thread.
 
-    :param arguments: with ``--ros-args``
-    :param stop: ends every wait
-    :raise ConfigError: if rclpy does not take the arguments
+    :param arguments: arguments for rclpy, with ``--ros-args``
+    :param stop: signals, which end every wait
+    :raise ConfigError: if rclpy rejects the arguments
     """
 
     def __init__(self, arguments: Sequence[str], stop: StopSignals) -> None:
@@ -69,7 +69,7 @@ class Session:
         self._nodes: list[Node] = []
         self._overrides: list[Parameter] = []
         self.recorder_name = ''
-        """Full name of the node whose parameters were read."""
+        """The full name of the node whose parameters were read."""
         self._arguments = list(arguments)
         start_ros(self._arguments, self._context)
         self._executor = make_executor(self._context)
@@ -89,7 +89,7 @@ class Session:
         rclpy.try_shutdown(context=self._context)
 
     def node(self, name: str) -> Node:
-        """Make a node that is spun; what it logs is for the report to say."""
+        """Make a node and spin it, without its log: the report says what is worth knowing."""
         node = Node(
             name,
             context=self._context,
@@ -110,10 +110,10 @@ class Session:
         """
         Read the parameters as the recorder would.
 
-        Their node bears the recorder's name, since files say whose parameters they are. It is in
-        the graph for a moment only, and offers nothing there.
+        The node that reads them has the recorder's name, because a parameter file names its node.
+        It is in the graph for a moment only, and offers no services there.
 
-        :raise ConfigError: naming the first that cannot be used
+        :raise ConfigError: for the first parameter that cannot be used
         """
         node = given_node(
             NODE_NAME,
@@ -125,7 +125,7 @@ class Session:
         try:
             self.recorder_name = node.get_fully_qualified_name()
             given = read_settings(ParameterReader(node))
-            # All nodes of the recorder have this in common.
+            # The nodes of this command must share the recorder's clock.
             self._overrides = [node.get_parameter(USE_SIM_TIME)]
             return given
         except ConfigError as error:
@@ -138,7 +138,7 @@ class Session:
 
     @property
     def is_sim_time(self) -> bool:
-        """Whether the settings that were read are those of a simulation."""
+        """True if the settings that were read use simulated time."""
         return any(bool(one.value) for one in self._overrides)
 
     def spin(
@@ -150,13 +150,13 @@ class Session:
         until: Callable[[], bool] | None = None,
     ) -> None:
         """
-        Let messages come.
+        Receive messages for a while.
 
-        :param duration_s: how long
-        :param look: called now and then
-        :param period_s: between two of its calls, seconds
-        :param until: ends it before; None: nothing does
-        :raise StartInterruptedError: if a signal asked to end
+        :param duration_s: longest time, in seconds
+        :param look: function that is called every ``period_s``
+        :param period_s: time between two calls of ``look``, in seconds
+        :param until: function that ends the wait early by returning True; None for no early end
+        :raise StartInterruptedError: if a signal interrupted the command
         """
         end_s = time.monotonic() + duration_s
         look_s = 0.0

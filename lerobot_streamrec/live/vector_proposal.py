@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Proposes vectors of joints: which publisher has which, and what they make together."""
+"""The proposal of state and action, with the joints that each publisher of a topic sends."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ _MIN_NAME = 2
 @dataclass(slots=True)
 class _Group:
     """
-    Messages with the same kind of numbers of the same joints.
+    The messages of a topic that have the same joints and the same kind of numbers.
 
     :param names: names of the joints, in the order of the first message
-    :param numbers: kinds of numbers that they have, such as positions
-    :param first: place of their first message among all messages of the topic
-    :param last: place of their last message
+    :param numbers: field of the message with their numbers, such as ``position``
+    :param first: number of the group's first message among all messages of the topic
+    :param last: number of the group's last message
     """
 
     names: tuple[str, ...]
@@ -61,7 +61,7 @@ class _Group:
 
 
 class JointGroups:
-    """Takes note of the messages of a topic with joints. Owned by one thread."""
+    """Groups the messages of a topic by their joints. Owned by one thread."""
 
     def __init__(self) -> None:
         self._groups: dict[tuple[str, frozenset[str]], _Group] = {}
@@ -76,13 +76,13 @@ class JointGroups:
         info: Mapping[str, Any],
     ) -> None:
         """
-        Take note of a message.
+        Record one message.
 
-        :param names: names of its joints, each one once
-        :param numbers: kinds of numbers that it has, such as positions
-        :param received_ns: time of its arrival
-        :param stamp_ns: stamp of its header, 0 if that is not set; None: it has no header
-        :param info: the middleware's facts about it
+        :param names: names of its joints, without duplicates
+        :param numbers: field of the message with their numbers, such as ``position``
+        :param received_ns: arrival time, in nanoseconds
+        :param stamp_ns: header stamp, in nanoseconds; 0 if it is not set; None without a header
+        :param info: the middleware's facts about the message
         """
         self._num_messages += 1
         new = _Group(tuple(names), numbers, self._num_messages, self._num_messages)
@@ -94,10 +94,10 @@ class JointGroups:
     @property
     def parts(self) -> tuple[SeenPart, ...]:
         """
-        Return the joints of each publisher, the most first.
+        The joints of each publisher, the largest group first.
 
-        Joints that came before those of a whole robot were up are no group of their own; nor are
-        some of the joints that another publisher brings.
+        A group is left out if it ended before another one with some of its joints began, as while
+        a robot starts up, or if it shares joints with a larger group.
         """
         groups = [one for one in self._groups.values() if not self._is_replaced(one)]
         groups.sort(
@@ -125,7 +125,7 @@ class JointGroups:
 
 
 def part_names(parts: Sequence[SeenPart]) -> tuple[str, ...]:
-    """Name parts after the common beginning of their joints' names, each one differently."""
+    """Name parts after the common beginning of their joints' names, each name unique."""
     found: list[str] = []
     for number, part in enumerate(parts, 1):
         name = _common_name(part.names)
@@ -135,7 +135,7 @@ def part_names(parts: Sequence[SeenPart]) -> tuple[str, ...]:
 
 
 def _common_name(names: Sequence[str]) -> str:
-    """Return the words with which all names begin; of one name, the name."""
+    """Return the words with which all names begin; for a single name, the name itself."""
     words = [_NO_LETTER.sub('_', name).strip('_').split('_') for name in names]
     # In sorted order, a beginning common to the first and the last is common to all.
     first, last = min(words), max(words)
@@ -146,19 +146,19 @@ def _common_name(names: Sequence[str]) -> str:
 _COMMAND = re.compile(r'command|cmd|target|goal|leader|action|teleop|desired|reference|setpoint')
 _LEADER = re.compile(r'leader')
 _FOLLOWER = re.compile(r'follower')
-# What tells most of what the robot is to do comes first.
+# The types that describe a command best come first.
 _ACTION_TYPES = (JOINT_STATE, JOINT_TRAJECTORY, FLOAT64_ARRAY)
 
 
 @dataclass(frozen=True, slots=True)
 class VectorProposal:
     """
-    State or action.
+    A proposal of the state or the action.
 
     :param seen: the topic
-    :param names: names of its numbers, those of several parts in the order of the parts; none: the
-        names that the type has
-    :param others: topics that could be it instead, the best first
+    :param names: names of its numbers, those of several parts in the order of the parts; empty to
+        use the names that the type gives
+    :param others: topics that could be chosen instead, the best first
     :param remarks: remarks for the user
     """
 
@@ -169,7 +169,7 @@ class VectorProposal:
 
     @property
     def parts(self) -> tuple[SeenPart, ...]:
-        """Joints of each publisher, if several share the topic; none otherwise."""
+        """The joints of each publisher if several share the topic, otherwise empty."""
         return self.seen.parts if len(self.seen.parts) > 1 else ()
 
 
@@ -179,8 +179,8 @@ def propose_vectors(
     """
     Choose state and action.
 
-    :param topics: all that were seen; without what they offer, nobody publishes them
-    :return: state, action; None: nothing fits
+    :param topics: all topics of the graph, including those without a publisher
+    :return: state and action, each None if no topic fits
     """
     known = [one for one in topics if one.message_type in VECTOR_TYPES]
     states = sorted(
@@ -207,7 +207,7 @@ def _state_rank(one: SeenTopic) -> tuple[bool, bool, int, str]:
     return (
         not one.qos,
         not _FOLLOWER.search(one.name.lower()),
-        # /joint_states is above the topics of single parts.
+        # /joint_states goes before the topics of single parts, which lie deeper.
         one.name.count('/'),
         one.name,
     )
@@ -235,7 +235,7 @@ def _state(states: Sequence[SeenTopic]) -> VectorProposal | None:
 
 def _action(actions: Sequence[SeenTopic], joints: Sequence[str]) -> VectorProposal | None:
     for best in actions:
-        # Of what nobody publishes, nothing can be said.
+        # An unpublished topic cannot be judged.
         if not best.qos:
             continue
         names, remarks = _action_names(best, joints)
@@ -247,12 +247,12 @@ def _action(actions: Sequence[SeenTopic], joints: Sequence[str]) -> VectorPropos
 def _action_names(
     one: SeenTopic, joints: Sequence[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the names of the numbers, and what to know of them."""
+    """Return the names of the numbers, and remarks on them."""
     if one.message_type in (JOINT_STATE, JOINT_TRAJECTORY):
         if one.names:
             return one.names, _joint_remarks(one)
         return tuple(joints), (
-            ("No message came, so that its joints are not known: these are the state's.",)
+            ('No message came, so its joints are unknown: these are the joints of the state.',)
             if joints
             else ()
         )
@@ -260,28 +260,28 @@ def _action_names(
         return (), ()
     if not one.heard.num_messages:
         return tuple(joints), (
-            ("No message came: whether it has a number for each of the state's joints, and in "
-             'this order, is not known.',)
+            ('No message came: check that it has one number for each joint of the state, in this '
+             'order.',)
             if joints
             else ()
         )
     if one.size == len(joints):
         return tuple(joints), (
-            "An array has no names: these are the state's, of which there are as many. See "
-            'whether the order is the same.',
+            'An array has no names: these are the names of the state, which has as many numbers. '
+            'Check that the order is the same.',
         )
     return tuple(f'joint_{number}' for number in range(one.size)), (
-        'An array has no names: say what its numbers are.',
+        'An array has no names: replace these by the names of its numbers.',
     )
 
 
 def _joint_remarks(one: SeenTopic) -> tuple[str, ...]:
     remarks = []
     if len(one.parts) > 1:
-        remarks.append('Several publishers share this topic, each with joints of its own.')
+        remarks.append('Several publishers share this topic, each with its own joints.')
     fields = sorted({part.field for part in one.parts} - {'position'})
     if fields:
-        remarks.append(f'Its messages have no positions: {" and ".join(fields)} is taken.')
+        remarks.append(f'Its messages have no positions: {" and ".join(fields)} is recorded.')
     if one.is_contested:
         remarks.append(CONTESTED)
     return tuple(remarks)

@@ -16,8 +16,8 @@ Open datasets with the real lerobot package, offline, and read every frame of th
 
     VENV_DIR/bin/python test/conformance/check_dataset.py [ROOT ...] [--resume ROOT ...]
 
-VENV_DIR is what build_environment.py makes. Prints one line per dataset, "OK ..." or
-"FAIL <root> <first problem> (+n more)"; the exit status is 1 if any failed.
+VENV_DIR is the environment that build_environment.py makes. The script prints one line per
+dataset, "OK ..." or "FAIL <root> <first problem> (+n more)"; its exit status is 1 if any failed.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
     parser.add_argument('roots', nargs='*', type=Path, metavar='ROOT', help='a dataset folder')
     parser.add_argument('--resume', nargs='+', type=Path, metavar='ROOT', default=[],
-                        help="datasets to a copy of which lerobot's writer also appends")
+                        help="datasets to whose copies lerobot's writer also appends")
     parser.add_argument('--processes', type=int, default=1, metavar='N',
-                        help='check so many datasets at a time')
+                        help='number of datasets to check at a time')
     parser.add_argument('--verbose', action='store_true', help='print all problems, not the first')
     return parser.parse_args()
 
@@ -72,7 +72,7 @@ def check_root(root: Path, resume: bool) -> tuple[str, list[str]]:
     :param resume: whether to append to a copy of it as well.
     :return: its figures and its problems.
     """
-    # Not before isolate(): the libraries read those variables while they are imported.
+    # isolate() must come first: the libraries read its variables while they are imported.
     from dataset_files import read_files, read_videos
     from findings import DatasetError, Findings
     from item_checks import (
@@ -94,7 +94,7 @@ def check_root(root: Path, resume: bool) -> tuple[str, list[str]]:
         check_statistics(files, findings)
         dataset = open_dataset(root)
         frames = check_items(dataset, files, findings)
-        # To open a dataset takes as long as to read it.
+        # Opening a dataset takes as long as reading it, so this is avoided.
         check_windows(open_with_windows(files) if resume else add_windows(dataset, files),
                       files, findings)
         if resume and not findings.problems:
@@ -103,7 +103,7 @@ def check_root(root: Path, resume: bool) -> tuple[str, list[str]]:
                    f'cameras={len(files.cameras)} frames_read={frames}')
     except DatasetError as error:
         findings.add(str(error))
-    # A broken dataset may raise anything, and the next one is still to be judged.
+    # A broken dataset may raise any error, and the next dataset must still be checked.
     except Exception as error:  # noqa: BLE001
         step = traceback.extract_tb(error.__traceback__)[:2][-1].name
         cause = error.__cause__ or error
@@ -130,12 +130,12 @@ def main() -> int:
     options = parse_arguments()
     jobs = [(root.resolve(), False) for root in options.roots]
     jobs += [(root.resolve(), True) for root in options.resume]
-    # The largest first: all processes are to be done at the same time.
+    # The largest datasets come first, so that all processes finish at about the same time.
     jobs.sort(key=lambda job: (job[1], size_bytes(job[0])), reverse=True)
     failed = False
     with tempfile.TemporaryDirectory(prefix='conformance_') as scratch:
         isolate(scratch)
-        # Loaded once for all processes, which are forks. It takes longer than most datasets.
+        # Load lerobot once for all processes, which are forks: it takes longer than most datasets.
         import resume_check  # noqa: F401
         with ProcessPoolExecutor(options.processes, multiprocessing.get_context('fork')) as pool:
             running = {pool.submit(check_root, *job): job[0] for job in jobs}

@@ -12,9 +12,9 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Read a LeRobot v3.0 dataset from its files alone, with pyarrow and PyAV.
+Read a LeRobot v3.0 dataset only from its files, with pyarrow and PyAV.
 
-This is the second opinion: what lerobot returns for a frame is compared with what is read here.
+This is the second opinion, with which the frames that lerobot returns are compared.
 Every video is decoded once, from its first packet to its last, without a seek.
 """
 
@@ -46,14 +46,14 @@ VIDEO_COLUMNS = ('chunk_index', 'file_index', 'from_timestamp', 'to_timestamp')
 @dataclass
 class DatasetFiles:
     """
-    What the files of a dataset say.
+    The content of the files of a dataset.
 
     :ivar root: its folder.
     :ivar info: meta/info.json.
     :ivar tasks: task strings by task_index.
     :ivar episodes: rows of meta/episodes, without statistics.
     :ivar columns: data columns by feature, except cameras and language.
-    :ivar digests: per video feature, the checksum of each row's frame (None: there is none).
+    :ivar digests: per video feature, the checksum of each row's frame (None if it has no frame).
     :ivar histograms: per RGB video feature, counts of shape (3, 256) over all its pixels.
     """
 
@@ -106,7 +106,7 @@ def frame_digest(frame: np.ndarray) -> int:
     """
     Checksum a frame.
 
-    :param frame: pixels, of one shape and type for all that are to be compared.
+    :param frame: pixels, with the same shape and type in all frames to compare.
     :return: CRC-32.
     """
     return zlib.crc32(np.ascontiguousarray(frame))
@@ -114,7 +114,7 @@ def frame_digest(frame: np.ndarray) -> int:
 
 def read_files(root: Path) -> DatasetFiles:
     """
-    Read metadata and data; videos are left to read_videos.
+    Read metadata and data; read_videos reads the videos.
 
     :param root: folder of the dataset.
     :return: its content.
@@ -146,7 +146,7 @@ def _tasks(root: Path) -> dict[int, str]:
         by_index = dict(zip(table['task_index'].tolist(), table.index.tolist(), strict=True))
     except (OSError, ValueError, KeyError) as error:
         raise DatasetError(f'meta/tasks.parquet cannot be read: {error}') from error
-    # LeRobot takes the tasks from the index, which is numbers if the file does not say what it is.
+    # LeRobot reads the tasks from the index, which is numbers if the file does not declare it.
     wrong = [task for task in by_index.values() if not isinstance(task, str)]
     if wrong:
         raise DatasetError(f'meta/tasks.parquet: tasks {wrong} of the index are no texts')
@@ -201,7 +201,7 @@ def _read_video(files: DatasetFiles, key: str, path: str, episodes: list[dict[st
     findings.expect((files.root / path).is_file(), f'{path} is missing')
     try:
         for frame in _frames(files.root / path, files.is_depth(key)):
-            # One by one: what was decoded before an error counts.
+            # Append frames one by one, because those decoded before an error count.
             decoded.append(_expected_digest(files, key, frame))  # noqa: PERF401
     except av.error.FFmpegError as error:
         findings.add(f'{path} breaks off after {len(decoded)} decoded frames: {error.strerror}')

@@ -16,10 +16,10 @@ Quantise and read depth with the real lerobot package.
 
     VENV_DIR/bin/python test/conformance/depth_codes.py FOLDER
 
-Reads ``mm.npy``, ``m.npy`` and ``configs.json`` (a list of parameters) in FOLDER; writes
-``codes_<unit>_<n>.npy`` and, of all 4096 codes, ``depth_<unit>_<n>.npy``. Of the dataset in
-FOLDER/dataset it writes, per depth camera, ``shown_<unit>_<key>.npy``; and of the pictures in
-``raw_<key>.npy`` what lerobot's own recorder would have for statistics, ``stats_<key>.json``.
+The script reads ``mm.npy``, ``m.npy`` and ``configs.json`` (a list of parameters) in FOLDER. It
+writes ``codes_<unit>_<n>.npy`` and, for all 4096 codes, ``depth_<unit>_<n>.npy``. For each depth
+camera of the dataset in FOLDER/dataset it writes ``shown_<unit>_<key>.npy``, and for the pictures
+in ``raw_<key>.npy`` the statistics of lerobot's own recorder, ``stats_<key>.json``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def quantise(folder: Path) -> None:
     """
     Write lerobot's codes and depths.
 
-    :param folder: with what is to be quantised.
+    :param folder: the folder with the depth to quantise.
     """
     from lerobot.datasets.depth_utils import dequantize_depth, quantize_depth
     import numpy as np
@@ -54,9 +54,9 @@ def quantise(folder: Path) -> None:
 
 def read(folder: Path) -> None:
     """
-    Write what lerobot's reader makes of the dataset, and its statistics of the pictures.
+    Write the dataset's depth as lerobot's reader returns it, and lerobot's statistics.
 
-    :param folder: with the dataset and the pictures it was made of.
+    :param folder: the folder with the dataset and the pictures from which it was made.
     """
     from lerobot.datasets.compute_stats import auto_downsample_height_width, RunningQuantileStats
     from lerobot.datasets.lerobot_dataset import LeRobotDataset
@@ -81,7 +81,8 @@ if __name__ == '__main__':
     # A sourced ROS workspace would put its own numpy in front of the environment's.
     if os.environ.get('PYTHONPATH') and not sys.flags.ignore_environment:
         os.execv(sys.executable, [sys.executable, '-E', *sys.argv])
-    # Before the libraries are imported, which read it: off the network, out of the user's caches.
+    # Set these variables before the libraries are imported, to keep them off the network and out
+    # of the user's caches.
     place = Path(sys.argv[1])
     os.environ.update(
         HF_HUB_OFFLINE='1', HF_DATASETS_OFFLINE='1', HF_HOME=str(place / 'hf'),

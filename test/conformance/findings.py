@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What is found wrong with a dataset."""
+"""The problems found in a dataset."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from typing import Any
 
 
 class DatasetError(Exception):
-    """The dataset is so far from the format that reading on makes no sense."""
+    """The dataset differs so much from the format that it cannot be read further."""
 
 
 @dataclass
 class Findings:
     """
-    The problems found in one dataset, in the order in which they were met.
+    The problems of one dataset, in the order in which they were found.
 
-    :ivar problems: one line each.
+    :ivar problems: problems of one line each.
     """
 
     problems: list[str] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Findings:
         Note a problem unless a condition holds.
 
         :param holds: the condition.
-        :param problem: what is wrong otherwise.
+        :param problem: the problem if the condition does not hold.
         """
         if not holds:
             self.add(problem)
@@ -47,6 +47,6 @@ class Findings:
         """
         Note a problem.
 
-        :param problem: what is wrong.
+        :param problem: the problem, which is shortened to 400 characters.
         """
         self.problems.append(' '.join(problem.split())[:400])

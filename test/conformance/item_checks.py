@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Compare what the real LeRobotDataset returns with what the files hold."""
+"""Compare the items of the real LeRobotDataset with the content of the files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ import torch
 REPO_ID = 'conformance/dataset'
 VIDEO_BACKEND = 'pyav'
 WINDOW = (-1, 0, 1)
-# What lerobot and PyAV raise over a bad dataset; anything else is not about a single item.
+# The errors of lerobot and PyAV for a bad dataset; other errors do not concern a single item.
 READ_ERRORS = (ValueError, LookupError, TypeError, RuntimeError, OSError, av.error.FFmpegError)
 
 
@@ -97,7 +97,7 @@ def check_items(dataset: LeRobotDataset, files: DatasetFiles, findings: Findings
     :param dataset: the opened dataset.
     :param files: the dataset's files.
     :param findings: receives the problems.
-    :param rows: numbers of the items; None: all.
+    :param rows: numbers of the items; None for all.
     :return: number of camera frames read and found equal.
     """
     counted = (len(dataset), len(dataset.hf_dataset), dataset.num_episodes)
@@ -129,7 +129,7 @@ def _check_row(item: dict[str, Any], row: int, files: DatasetFiles, findings: Fi
 def _same(value: Any, stored: Any) -> bool:
     if isinstance(value, str):
         return value == stored
-    # lerobot widens or narrows some types (float64 to float32): the stored value has to follow.
+    # lerobot widens or narrows some types (float64 to float32), so convert the stored value too.
     value = value.numpy()
     stored = np.asarray(stored).astype(value.dtype).reshape(value.shape)
     return np.array_equal(value, stored, equal_nan=value.dtype.kind == 'f')
@@ -167,7 +167,7 @@ def open_with_windows(files: DatasetFiles) -> LeRobotDataset:
 
 def add_windows(dataset: LeRobotDataset, files: DatasetFiles) -> LeRobotDataset:
     """
-    Give an open dataset what ``open_with_windows`` gives it, without opening it again.
+    Give an open dataset the windows of ``open_with_windows`` without opening it again.
 
     :param dataset: the opened dataset.
     :param files: the dataset's files.
@@ -196,7 +196,7 @@ def check_windows(dataset: LeRobotDataset, files: DatasetFiles, findings: Findin
     for episode in (files.episodes[0], files.episodes[-1]):
         start, stop = episode['dataset_from_index'], episode['dataset_to_index']
         for row in sorted({start, (start + stop) // 2, stop - 1}):
-            # Outside of its episode a window repeats the first or the last row.
+            # Outside its episode a window repeats the first or the last row.
             rows = [min(max(row + step, start), stop - 1) for step in WINDOW]
             padded = [not start <= row + step < stop for step in WINDOW]
             try:

@@ -16,8 +16,8 @@ Record episodes with the real lerobot package, in either of its modes.
 
     VENV_DIR/bin/python test/conformance/record_episodes.py JOBS.json
 
-JOBS.json is a list, done in its order, of ``{"root": folder, "streaming": bool, "length": frames,
-"level": 0..255}``: an episode of as many frames is appended to the dataset in the folder, or
+JOBS.json is a list of ``{"root": folder, "streaming": bool, "length": frames, "level": 0..255}``.
+For each job, in order, an episode of that length is appended to the dataset in the folder, or
 begins a new one there. Pictures are striped, 20 levels to both sides of the level.
 """
 
@@ -39,7 +39,7 @@ def record(job: dict[str, Any]) -> None:
     """
     Append an episode.
 
-    :param job: as the module's text says.
+    :param job: one entry of JOBS.json.
     """
     from lerobot.datasets.lerobot_dataset import LeRobotDataset
     import numpy as np
@@ -64,7 +64,7 @@ def record(job: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Do all jobs; libraries stay off the network and out of the user's caches."""
+    """Do all jobs, with libraries off the network and out of the user's caches."""
     with tempfile.TemporaryDirectory(prefix='conformance_') as scratch:
         os.environ.update(
             HF_HUB_OFFLINE='1', HF_DATASETS_OFFLINE='1', HF_HOME=f'{scratch}/hf',

@@ -40,11 +40,11 @@ def check_resume(files: DatasetFiles, findings: Findings) -> None:
     """
     Append an episode to a copy, and read the copy again.
 
-    All files are read once more. lerobot itself reads the new episode, and of the others, which it
-    has read before, the first and the last row. The statistics of the copy are lerobot's own doing
+    All files are read once more. lerobot itself reads the new episode, and only the first and the
+    last row of the others, which it has read before. The statistics of the copy are lerobot's own
     and are not judged.
 
-    :param files: the dataset's files; they are not touched.
+    :param files: the dataset's files, which are not changed.
     :param findings: receives the problems.
     """
     with tempfile.TemporaryDirectory(prefix='conformance_resume_') as scratch:
@@ -75,7 +75,7 @@ def _worth_reading(files: DatasetFiles) -> list[int]:
 
 @contextmanager
 def _silent_encoders() -> Iterator[None]:
-    # The codec libraries report on themselves, at length, straight to file descriptor 2.
+    # The codec libraries print long reports directly to file descriptor 2.
     sys.stderr.flush()
     kept = os.dup(2)
     with Path(os.devnull).open('wb') as nowhere:

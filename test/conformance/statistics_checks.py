@@ -24,10 +24,10 @@ import numpy as np
 
 QUANTILES = ('q01', 'q10', 'q50', 'q90', 'q99')
 VALUES = ('min', 'max', 'mean', 'std', *QUANTILES)
-# Statistics are taken before the lossy encoder, the comparison is made after it. Pictures of white
-# noise, which no codec keeps, lose 0.032 of their deviation.
+# Statistics are computed before the lossy encoder, and compared after it. Pictures of white noise,
+# which no codec preserves, lose 0.032 of their deviation.
 CAMERA_TOLERANCE = 0.04
-# lerobot itself sums up in float32: relative to the largest magnitude of the feature.
+# lerobot itself sums in float32; the tolerance is relative to the feature's largest magnitude.
 COLUMN_TOLERANCE = 1e-3
 
 
@@ -73,7 +73,7 @@ def _check_form(key: str, feature: dict[str, Any], arrays: dict[str, np.ndarray]
 
 def _check_truth(key: str, files: DatasetFiles, stats: dict[str, np.ndarray],
                  findings: Findings) -> None:
-    # lerobot's quantiles are histogram edges, which stand a little outside of min and max.
+    # lerobot's quantiles are histogram edges, which may lie a little outside min and max.
     slack = COLUMN_TOLERANCE * np.maximum(1.0, np.maximum(abs(stats['min']), abs(stats['max'])))
     order = np.stack([stats[s] for s in ('min', *QUANTILES, 'max')])
     findings.expect((np.diff(order, axis=0) >= -slack).all(),

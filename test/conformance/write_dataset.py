@@ -16,7 +16,7 @@ Record a small dataset with the real lerobot package, offline.
 
     VENV_DIR/bin/python test/conformance/write_dataset.py ROOT LENGTH [LENGTH ...]
 
-VENV_DIR is what build_environment.py makes; there is one episode for each LENGTH.
+VENV_DIR is the environment that build_environment.py makes; each LENGTH gives one episode.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ JOINTS = ['shoulder', 'elbow']
 
 def write(root: Path, lengths: list[int]) -> None:
     """
-    Record episodes with lerobot's writer as it is by default.
+    Record episodes with lerobot's writer and its default settings.
 
-    :param root: a folder that is not there yet.
-    :param lengths: the frames of each episode.
+    :param root: a folder that does not exist yet.
+    :param lengths: the number of frames of each episode.
     """
-    # Not before isolate(): the libraries read those variables while they are imported.
+    # isolate() must come first: the libraries read its variables while they are imported.
     from item_checks import REPO_ID
     from lerobot.datasets.lerobot_dataset import LeRobotDataset
     import numpy as np

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Writers, and episodes ready to be committed, with real videos."""
+"""Fixtures for writers, and for episodes with real videos that are ready to be committed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ENCODER = EncoderConfig(vcodec='h264', preset='ultrafast')
 
 @pytest.fixture(scope='session')
 def features():
-    """Two cameras of unknown size, two vectors and a scalar."""
+    """Return the features of two cameras of unknown size, two vectors and a scalar."""
     return {
         FRONT: camera_feature(),
         'observation.state': vector_feature(('shoulder', 'elbow', 'wrist')),
@@ -53,7 +53,7 @@ def root(tmp_path):
 
 @pytest.fixture
 def open_writer(root, features):
-    """Open the dataset; whatever is open at the end of the test is closed."""
+    """Return a function that opens the dataset; close all writers when the test ends."""
     opened = []
 
     def open_one(**changes):
@@ -77,7 +77,7 @@ _ENCODED = {}
 
 
 def _encode(path, num_frames, height, seed, config):
-    """Encode gray pictures that get brighter, once for all tests, and count their pixels."""
+    """Encode gray pictures that get brighter, once for all tests; return their statistics."""
     path.parent.mkdir(parents=True, exist_ok=True)
     made = (num_frames, height, seed, repr(config))
     if made not in _ENCODED:
@@ -101,7 +101,7 @@ def _encode_anew(path, num_frames, height, seed, config):
 
 @pytest.fixture
 def make_draft(root):
-    """Make an episode, its videos in the staging folder: open the dataset first."""
+    """Return a function that makes an episode in the staging folder of an open dataset."""
     numbers = itertools.count(1)
 
     def make(num_rows=5, task='pick the cube', *, num_frames=None, height=HEIGHT, encoder=ENCODER):
@@ -126,7 +126,7 @@ def make_draft(root):
 
 @pytest.fixture
 def snapshot(root):
-    """Return what readers of the dataset see: every file that is not ours, and its content."""
+    """Return a function that reads all files of the dataset outside of .streamrec."""
 
     def take():
         return {
@@ -140,7 +140,7 @@ def snapshot(root):
 
 @pytest.fixture
 def quarantined(root):
-    """Return the names of all files in the quarantine folder, however deep."""
+    """Return a function that lists all files in the quarantine folder, at any depth."""
 
     def names():
         folder = root / '.streamrec/quarantine'

@@ -12,9 +12,9 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-What others add to a dataset: an annotation tool, a model's loader, and people.
+Additions to a dataset by others: an annotation tool, a model's loader, and people.
 
-``annotate`` does it; ``annotations`` reads back what must be the same after every tool.
+``annotate`` adds them; ``annotations`` reads back the data that every tool must preserve.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def _edit(path, change):
 
 
 def annotations(root):
-    """Return per episode all that was added to it, whatever numbers stand for it."""
+    """Return the additions to each episode, independent of the numbers that refer to them."""
     rows = pa.concat_tables([pq.ParquetFile(one).read() for one in sorted(root.glob('data/*/*'))])
     subtasks = pd.read_parquet(root / 'meta/subtasks.parquet')
     assert subtasks[SUBTASK].tolist() == list(range(len(subtasks)))
@@ -153,7 +153,7 @@ def annotations(root):
 
 
 def foreign_content(root):
-    """Return the files that ``FILES`` names, and keys of info.json, that somebody added."""
+    """Return the added files that ``FILES`` names, and the added keys of info.json."""
     info = json.loads((root / 'meta/info.json').read_text())
     return (
         {name: (root / name).read_bytes() for name in FILES if (root / name).is_file()},

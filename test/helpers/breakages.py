@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-What breaks a dataset, for tests that find it and for tests that mend it.
+Changes that break a dataset, for the tests of the check and of the repair.
 
 A change is called with the ``dataset`` fixture; ``DATA`` holds the rows of its third episode.
 """
@@ -33,12 +33,12 @@ def meta(number):
 
 
 def alike(*change):
-    """Mark what others of the list stand for."""
+    """Mark a case as slow because similar cases of the list already cover it."""
     return pytest.param(*change, marks=pytest.mark.slow)
 
 
 def put(*place, value):
-    """Return a change of content, not of a dataset, that sets a nested entry."""
+    """Return a change of a file's content, not of a dataset, that sets a nested entry."""
 
     def change(content):
         reduce(operator.getitem, place[:-1], content)[place[-1]] = value
@@ -60,12 +60,12 @@ def row(name, number, value):
 
 
 def rows(*numbers):
-    """Return a change that takes over some rows, in this order."""
+    """Return a change that keeps only these rows, in this order."""
     return table(DATA, lambda content: content.take(pa.array(numbers, pa.int64())))
 
 
 def replaced(name, values, kind):
-    """Return a change that puts a column of any type in another's place."""
+    """Return a change that replaces a column by one of any type."""
 
     def change(content):
         place = content.schema.get_field_index(name)
@@ -75,7 +75,7 @@ def replaced(name, values, kind):
 
 
 def swapped(dataset):
-    """Exchange what is said of the first two episodes."""
+    """Exchange the metadata of the first two episodes."""
     first, second = dataset.path(meta(0)), dataset.path(meta(1))
     content = first.read_bytes()
     first.write_bytes(second.read_bytes())

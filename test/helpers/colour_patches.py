@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A picture of patches of colours on a gradient, for conversions that may blur edges."""
+"""A picture of colour patches on a gradient, for conversions that may blur edges."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ PATCHES = (
     (200, 20, 200),
 )
 PATCH = 16
-# Pixels beside an edge have colours of both of its sides.
+# Pixels this near to an edge mix the colours of both sides.
 BLURRED = 4
 
 
 def draw(height, width):
-    """Draw patches of colours on a gradient; return also which pixels are away from edges."""
+    """Draw colour patches on a gradient; return the picture and a mask of pixels off the edges."""
     row, column = np.mgrid[0:height, 0:width]
     slope = (row + column) / (height + width)
     rgb = np.stack([40 + 170 * column / width, 40 + 170 * row / height, 200 - 150 * slope], axis=2)
@@ -45,7 +45,7 @@ def draw(height, width):
         patch = np.s_[top : top + PATCH, left : left + PATCH]
         rgb[patch] = colour
         is_edge[patch][BLURRED:-BLURRED, BLURRED:-BLURRED] = False
-    # The last row and column of a mosaic have no neighbours to tell their colours.
+    # The last row and column of a mosaic lack the neighbours that complete their colours.
     is_edge[-BLURRED:] = is_edge[:, -BLURRED:] = True
     return rgb.round().astype(np.uint8), ~is_edge
 

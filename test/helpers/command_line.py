@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Runs `streamrec` as a user types it, and waits for its end."""
+"""Functions that run `streamrec` as a user types it, and wait for its end."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _TIMEOUT_S = 200
 
 def python(*arguments, answer=''):
     """
-    Run a Python that is not on a terminal.
+    Run a Python without a terminal.
 
-    :param answer: what it reads from standard input
+    :param answer: text for its standard input
     """
     return subprocess.run(
         [sys.executable, *map(str, arguments)],

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Compressed depth pictures, written from the words of their formats alone."""
+"""Compressed depth pictures, written only from the specifications of their formats."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import numpy as np
 
 
 def png(levels):
-    """Write a picture of 16 bits, or of 8 if that is what the levels have."""
+    """Write a picture of 16 or 8 bits, as the levels have."""
     height, width = levels.shape
     depth = 8 * levels.dtype.itemsize
     lines = levels.astype(levels.dtype.newbyteorder('>'))
@@ -39,7 +39,7 @@ def png(levels):
 
 
 def rvl(levels):
-    """Write runs and differences as nibbles, one number after the other."""
+    """Write runs and differences as sequences of nibbles."""
     nibbles = []
 
     def put(number):
@@ -67,7 +67,7 @@ def rvl(levels):
 
 
 def inverse_levels(metres, a, b):
-    """Write metres as their inverses; what is no depth, or too far for a level, is 0."""
+    """Write metres as their inverses; 0 for missing depth and depth too far for a level."""
     with np.errstate(divide='ignore', invalid='ignore'):
         levels = np.rint(a / metres + b)
     levels[~((levels >= 1) & (levels <= 65535))] = 0

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The real ffmpeg programs of this machine, and fakes that are put before one of them."""
+"""The real ffmpeg programs of this machine, and fakes that call one of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ import imageio_ffmpeg
 from lerobot_streamrec.video.codecs.config import EncoderConfig, FFMPEG, FfmpegSettings
 import psutil
 
-# Of the package index, the same on every machine; the other is the system's, if it has one.
+# The bundled one, from the package index, is the same on every machine.
 BUNDLED = imageio_ffmpeg.get_ffmpeg_exe()
 SYSTEM = shutil.which('ffmpeg')
 PROGRAMS = {'bundled': BUNDLED, 'system': SYSTEM}
@@ -31,7 +31,7 @@ FASTEST = {'libsvtav1': None, 'h264': 'ultrafast', 'hevc': 'ultrafast'}
 
 
 def ffmpeg_config(vcodec='h264', executable=BUNDLED, stall_timeout_s=20.0, **changes):
-    """Return settings of the backend ffmpeg that are as quick as the codec can be."""
+    """Return the fastest settings of a codec for the backend ffmpeg."""
     settings = {
         'vcodec': vcodec,
         'preset': FASTEST[vcodec],
@@ -45,10 +45,10 @@ def ffmpeg_config(vcodec='h264', executable=BUNDLED, stall_timeout_s=20.0, **cha
 
 def fake_program(folder: Path, body: str) -> Path:
     """
-    Write a fake ffmpeg: Python code that has ``arguments`` and the path ``REAL`` of a real one.
+    Write a fake ffmpeg: Python code with its ``arguments`` and the path ``REAL`` of a real ffmpeg.
 
-    :param folder: where to
-    :param body: its lines
+    :param folder: folder for the program
+    :param body: lines of the program
     """
     path = folder / 'fake-ffmpeg'
     lines = (
@@ -65,5 +65,5 @@ def fake_program(folder: Path, body: str) -> Path:
 
 
 def children():
-    """Return the processes that this one has started and that run, or were not waited for."""
+    """Return the child processes that still run, or that nobody has waited for."""
     return psutil.Process().children(recursive=True)

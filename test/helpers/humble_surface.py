@@ -12,10 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-What rclpy 3.3 offers, the release of Humble; read from the branch ``humble`` of its repository.
+The interface of rclpy 3.3, the release in Humble, from the branch ``humble`` of its repository.
 
-The package index has no Humble, so that nothing of ours has run there. What the nodes use of rclpy
-is compared with this table instead.
+The package index has no Humble, so the nodes have never run there. Instead, their uses of rclpy
+are compared with this table.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ MODULES = {
     'rclpy.validate_node_name': 'validate_node_name',
     'rclpy.validate_topic_name': 'validate_topic_name',
 }
-"""Names that a module may be asked for."""
+"""The names that each module has."""
 
 NODE = (
     'add_on_set_parameters_callback context count_publishers count_subscribers create_client '
@@ -91,7 +91,7 @@ NODE = (
     'remove_on_set_parameters_callback resolve_service_name resolve_topic_name services '
     'set_descriptor set_parameters set_parameters_atomically subscriptions timers '
     'undeclare_parameter'
-    # Of our own class of nodes, nodes/graph/ros_start.py.
+    # The recorder's own class of nodes has this one, see nodes/graph/ros_start.py.
     ' empty'
 )
 EXECUTOR = (
@@ -109,7 +109,7 @@ OBJECTS = {
     '_log': LOGGER,
     'get_logger()': LOGGER,
 }
-"""Attributes of what we call by these names everywhere."""
+"""The attributes of objects that have these names everywhere in the code."""
 
 _LOGGED = 'name throttle_duration_sec throttle_time_source_type skip_first once'
 
@@ -142,4 +142,4 @@ KEYWORDS = {
     **dict.fromkeys((f'get_logger().{level}' for level in ('debug', 'error', 'info')), _LOGGED),
     'get_logger().warning': _LOGGED,
 }
-"""Keyword arguments of a function or class, by the end of how it is called."""
+"""The keyword arguments of a function or class, by the end of the expression that calls it."""

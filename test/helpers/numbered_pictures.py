@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Pictures that show their number, so that each frame of a video tells which one it is."""
+"""Pictures that show their number, so that each frame of a video can be identified."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lerobot_streamrec.frame import Frame
 import numpy as np
 
 BLOCK = 16
-# What the number takes of a picture.
+# The size of the number in a picture.
 HEIGHT, WIDTH = 3 * BLOCK, 4 * BLOCK
 
 

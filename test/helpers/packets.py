@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Video packets as a camera with an encoder of its own publishes them, by libav's encoders."""
+"""Video packets as a camera with a built-in encoder publishes them, made by libav's encoders."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FORMATS = {'h264': 'h264', 'hevc': 'h265', 'av1': 'av1'}
 
 
 def open_encoder(height, width, codec='h264', key_distance=10, **options):
-    """Open an encoder that returns every picture at once, if its options let it."""
+    """Open an encoder that returns every picture at once, if its options allow that."""
     name, settings = CODECS[codec]
     context = av.CodecContext.create(name, 'w')
     context.height, context.width, context.pix_fmt = height, width, 'yuv420p'
@@ -50,7 +50,7 @@ def encode_packets(pictures, codec='h264', key_distance=10, **options):
     Encode pictures.
 
     :param pictures: ``(h, w, 3)`` uint8
-    :return: one message for each, as of a sensor_msgs/CompressedImage
+    :return: a message for each, with the fields of a sensor_msgs/CompressedImage
     """
     context = open_encoder(*pictures[0].shape[:2], codec, key_distance, **options)
     packets = []
@@ -63,7 +63,7 @@ def encode_packets(pictures, codec='h264', key_distance=10, **options):
 
 
 class LivePackets:
-    """Makes one H.264 packet of each picture, as a camera does while it runs."""
+    """Encodes each picture to one H.264 packet, like a running camera."""
 
     def __init__(self):
         self._context = None

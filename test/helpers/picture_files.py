@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Pictures as JPEG and PNG files, by Pillow."""
+"""Pictures as JPEG and PNG files, made by Pillow."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A program in a real pseudo-terminal, and an emulator that shows what it has drawn."""
+"""A program in a real pseudo-terminal, and an emulator of its screen."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ import pyte
 
 _END_TIMEOUT_S = 60.0
 _READ_BYTES = 65536
-# The terminal becomes the one that controls the program, so that it sends signals.
+# Only the controlling terminal of a program sends it signals.
 _LAUNCH = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -39,11 +39,11 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 class PseudoTerminal:
     """
-    Runs a program. Its owner calls ``close``.
+    Runs a program in a terminal. Its owner calls ``close``.
 
-    :param command: the program by its path, and its arguments
-    :param environment: all of its environment
-    :param size: columns and rows
+    :param command: path of the program, and its arguments
+    :param environment: complete environment of the program
+    :param size: number of columns and rows
     """
 
     def __init__(
@@ -56,10 +56,10 @@ class PseudoTerminal:
         self._screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self._screen)
         self.written = b''
-        """All that the program has written."""
+        """Everything that the program has written."""
         self.resize(*size)
         self.before = self.attributes
-        """Settings of the terminal at first, from termios."""
+        """The initial settings of the terminal, from termios."""
         self.process = subprocess.Popen(
             [sys.executable, '-c', _LAUNCH, *command],
             stdin=self._theirs,
@@ -71,12 +71,12 @@ class PseudoTerminal:
 
     @property
     def attributes(self) -> list[object]:
-        """Settings of the terminal now."""
+        """The present settings of the terminal."""
         return termios.tcgetattr(self._theirs)
 
     @property
     def text(self) -> str:
-        """Text on the screen."""
+        """The text on the screen."""
         return '\n'.join(line.rstrip() for line in self._screen.display)
 
     def resize(self, columns: int, rows: int) -> None:
@@ -89,7 +89,7 @@ class PseudoTerminal:
         os.write(self._ours, keys.encode())
 
     def read(self, timeout_s: float) -> None:
-        """Wait for something to be drawn, and draw it."""
+        """Wait for output of the program, and draw it on the screen."""
         while select.select([self._ours], [], [], timeout_s)[0]:
             data = os.read(self._ours, _READ_BYTES)
             self.written += data
@@ -103,12 +103,12 @@ class PseudoTerminal:
         return status
 
     def hang_up(self) -> None:
-        """Close the window."""
+        """Close the terminal's window."""
         os.close(self._ours)
         self._ours = -1
 
     def close(self) -> None:
-        """End the program in any case."""
+        """End the program, with SIGKILL if it still runs."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(_END_TIMEOUT_S)

@@ -12,10 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Pictures in every encoding of sensor_msgs/image_encodings, made by numpy alone.
+Pictures in every encoding of sensor_msgs/image_encodings, made only by numpy.
 
-Nothing here is taken from the recorder or from libav: what a camera sends is written down once
-more, from the definitions of the formats.
+This module uses neither the recorder nor libav: it implements the messages of cameras
+independently, from the definitions of the formats.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy as np
 
 BAYER = ('rggb', 'bggr', 'gbrg', 'grbg')
 GRAY = ('mono8', 'mono16', '8UC1')
-# Which channels of red, green, blue, opaque stand in a pixel.
+# The channels in a pixel, as indices into red, green, blue, opaque.
 INTERLEAVED = {
     'rgb8': (0, 1, 2),
     'bgr8': (2, 1, 0),
@@ -40,7 +40,7 @@ INTERLEAVED = {
     'bgra16': (2, 1, 0, 3),
 }
 PACKED_YUV = {'yuv422': 'uyvy', 'uyvy': 'uyvy', 'yuv422_yuy2': 'yuyv', 'yuyv': 'yuyv'}
-# Pixels of a row or column that share their chroma.
+# The number of pixels in a row or column that share their chroma.
 SEMI_PLANAR = {'nv12': 2, 'nv21': 2, 'nv24': 1}
 MOSAICS = tuple(f'bayer_{pattern}{bits}' for bits in (8, 16) for pattern in BAYER)
 ENCODINGS = (*GRAY, *INTERLEAVED, *PACKED_YUV, *SEMI_PLANAR, *MOSAICS)
@@ -53,10 +53,10 @@ def has_16_bits(encoding):
 
 def image_message(rgb, encoding, padding=0, is_bigendian=0):
     """
-    Make what a driver publishes of a picture.
+    Make the message that a driver publishes for a picture.
 
     :param rgb: ``(h, w, 3)`` uint8
-    :param padding: bytes after each row; after each row of luma if there are two planes
+    :param padding: number of bytes after each row, or after each row of luma with two planes
     """
     planes = _planes(rgb, encoding)
     wide = '>u2' if is_bigendian else '<u2'
@@ -64,7 +64,7 @@ def image_message(rgb, encoding, padding=0, is_bigendian=0):
     for number, plane in enumerate(planes):
         rows = plane.reshape(len(plane), -1)
         if has_16_bits(encoding):
-            # The lower byte is another one, so that exchanged bytes are seen.
+            # The lower byte differs from the upper one, so that exchanged bytes are noticed.
             rows = (rows.astype(np.uint16) * 256 + 128).astype(wide).view(np.uint8)
         step = step or rows.shape[1] + rows.shape[1] % 2 * (len(planes) - 1) + padding
         row_bytes = step if number == 0 else 2 * step // SEMI_PLANAR[encoding]
@@ -81,7 +81,7 @@ def image_message(rgb, encoding, padding=0, is_bigendian=0):
 
 
 def seen_by(rgb, encoding):
-    """Return what a camera of an encoding sees of a picture: those for gray see gray."""
+    """Return the picture as an encoding can show it: in gray if the encoding is gray."""
     return np.repeat(_gray(rgb)[..., None], 3, 2) if encoding in GRAY else rgb
 
 
@@ -115,7 +115,7 @@ def _mosaic(rgb, pattern):
 
 
 def _yuv(rgb):
-    """Convert by ITU-R BT.601 in limited range, not rounded."""
+    """Convert by ITU-R BT.601 in limited range, without rounding."""
     red, green, blue = np.moveaxis(rgb / 255.0, 2, 0)
     luma = 0.299 * red + 0.587 * green + 0.114 * blue
     chroma = np.stack([(blue - luma) / 1.772, (red - luma) / 1.402], axis=2)
@@ -127,7 +127,7 @@ def _levels(values):
 
 
 def _mean_of_blocks(values, height, width):
-    """Return the means of blocks; those at an edge that is not whole are smaller."""
+    """Return the means of blocks; incomplete blocks at the edges are filled by edge pixels."""
     padding = [(0, -values.shape[0] % height), (0, -values.shape[1] % width), (0, 0)]
     padded = np.pad(values, padding, mode='edge')
     rows, columns = padded.shape[0] // height, padded.shape[1] // width
@@ -135,7 +135,7 @@ def _mean_of_blocks(values, height, width):
 
 
 def _packed(luma, chroma, order):
-    """Put together rows of pairs of pixels, four bytes each."""
+    """Return rows of pixel pairs of four bytes each."""
     luma, chroma = _levels(luma), _levels(chroma)
     parts = {'u': [chroma[..., 0]], 'v': [chroma[..., 1]], 'y': [luma[:, 1::2], luma[:, ::2]]}
     return np.stack([parts[name].pop() for name in order], axis=2)

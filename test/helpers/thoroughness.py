@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""How thorough tests of many cases are: ``make test`` takes samples, ``make soak`` tries all."""
+"""The thoroughness of tests with many cases: ``make test`` samples, ``make soak`` tries all."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ THOROUGH = os.environ.get('STREAMREC_THOROUGH') == '1'
 
 
 def examples(usual):
-    """Return how many examples a property is tried with, of the usual number."""
+    """Return the number of examples for a property, given the usual number."""
     return 10 * usual if THOROUGH else usual

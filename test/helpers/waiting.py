@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Waits for what another thread does, which sets no event."""
+"""A wait for the work of another thread that sets no event."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _POLL_S = 0.005
 
 
 def wait_for(condition: Callable[[], object]) -> None:
-    """Wait until a condition holds, and fail if it never does."""
+    """Wait until a condition holds; AssertionError if it does not hold in time."""
     deadline_s = time.monotonic() + TIMEOUT_S
     while not condition():
-        assert time.monotonic() < deadline_s, 'it never came about'
+        assert time.monotonic() < deadline_s, 'the condition did not hold in time'
         threading.Event().wait(_POLL_S)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Whole jobs, through real DDS and into the real LeRobot."""
+"""The setup for whole jobs, from real DDS to the real LeRobot."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ sys.path.insert(0, str(Path(__file__).parents[1] / 'nodes'))
 
 
 def pytest_collection_modifyitems(items):
-    """Put last what looks at the datasets that all other tests have written."""
+    """Put the tests last that read the datasets of all other tests."""
     items.sort(key=lambda item: item.path.name == 'test_conformance.py')

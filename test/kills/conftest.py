@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The killing itself stands in modules beside this file, which the soak uses as well."""
+"""The path setup for the tests; the killing is in modules that the soak uses as well."""
 
 from __future__ import annotations
 

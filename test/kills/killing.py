@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Kills recorders, and holds what is left against what they had said."""
+"""Kills of recorders, and the comparison of the remaining files with the recorders' reports."""
 
 from __future__ import annotations
 
@@ -42,24 +42,24 @@ AIMS = {
     'undoing': ('undo', (0.0, 0.03)),
     'finalizing': ('finalize', (0.0, 0.15)),
 }
-"""What a kill is to interrupt: the verb that is done more often for it, and seconds after."""
+"""The target of a kill: the verb that becomes more frequent for it, and the delay in seconds."""
 START_S = 120.0
-"""However busy the machine is, a recorder is ready by then."""
+"""The time in which a recorder is ready even on a busy machine."""
 END_S = 5.0
 OFTEN = ('saving', 'starting')
 MAX_LOST_ROWS = victim.FPS
-"""One second."""
+"""The number of rows in one second."""
 
 
 @dataclass
 class Account:
     """
-    What a recorder has answered since the dataset was empty.
+    The answers of a recorder since the dataset was empty.
 
-    :ivar lengths: rows of every saved episode
-    :ivar saving: rows are not known: a save was asked for and not answered
-    :ivar running: rows that the running episode had when it last said so; None: none runs
-    :ivar doing: a verb that was asked for and not answered
+    :ivar lengths: number of rows of every saved episode
+    :ivar saving: True while a save is not answered; the number of its rows is unknown
+    :ivar running: last reported number of rows of the running episode; None if none runs
+    :ivar doing: verb that was requested but not answered; empty if none
     """
 
     lengths: list[int] = field(default_factory=list)
@@ -89,22 +89,22 @@ class Account:
 
     def allows(self, seen, *, is_deferred):
         """
-        Tell whether readers may see episodes of these lengths.
+        Return True if readers may see episodes of these lengths.
 
-        :param is_deferred: what was saved may still wait to be encoded
+        :param is_deferred: True if saved episodes may still wait to be encoded
         """
         for allowed in self._allowed_lengths():
             is_number_right = len(seen) == len(allowed) or (
                 is_deferred and len(seen) < len(allowed)
             )
-            # What was being saved has rows that nobody has said.
+            # The number of rows of an unanswered save is unknown.
             pairs = zip(seen, allowed, strict=False)
             if is_number_right and all(one is None or length == one for length, one in pairs):
                 return True
         return False
 
     def _allowed_lengths(self):
-        """Return what may be there: what was answered, or also what was being done."""
+        """Return the allowed lengths: those without and with the effect of unanswered verbs."""
         allowed = [self.lengths]
         if self.doing == 'undoing':
             allowed.append(self.lengths[:-1])
@@ -118,10 +118,10 @@ class Killed:
     """
     One kill.
 
-    :ivar aim: what it was to interrupt
-    :ivar at: what the recorder had said last
-    :ivar lost_rows: of the running episode; None: none was running
-    :ivar problems: what is not as it must be
+    :ivar aim: operation that the kill should interrupt
+    :ivar at: last report of the recorder
+    :ivar lost_rows: lost rows of the running episode; None if none was running
+    :ivar problems: violations of the promises
     """
 
     aim: str
@@ -132,10 +132,11 @@ class Killed:
 
 def live_and_die(root, seed, number, account, aim, delay_s, after_times, *settings):
     """
-    Start a recorder, and kill it after it has begun so often what the kill aims at.
+    Start a recorder, and kill it at the n-th start of the operation that the kill aims at.
 
+    :param after_times: the n of the n-th start
     :param settings: vcodec and encode
-    :return: what it said last, and the number that the next life begins with
+    :return: last report of the recorder, and the first message number of the next life
     """
     environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
     command = [sys.executable, str(Path(victim.__file__)), str(root), str(seed), str(number)]
@@ -178,9 +179,9 @@ def live_and_die(root, seed, number, account, aim, delay_s, after_times, *settin
 
 def readers_view(root):
     """
-    Read what info.json says is there, as LeRobot does; problems in sentences.
+    Read the episodes that info.json announces, as LeRobot does.
 
-    :return: lengths of the episodes, and problems
+    :return: lengths of the episodes, and problems as sentences
     """
     if not (root / 'meta/info.json').is_file():
         return [], []
@@ -237,9 +238,9 @@ def _numbers_shown(path):
 
 def recover(root):
     """
-    Open the dataset as the next recorder does, and encode what waits.
+    Open the dataset as the next recorder does, and encode the waiting episodes.
 
-    :return: what was said of interrupted takes
+    :return: remarks on interrupted takes
     """
     settings = victim.config(root, 'h264')
     writer, said = open_dataset(
@@ -254,13 +255,13 @@ def recover(root):
 
 def kill_once(root, random, number, account, copy_to=None, vcodec='h264', encode='streaming'):
     """
-    Let a recorder live for some seconds, kill it, and look at what is left.
+    Let a recorder live for some seconds, kill it, and check the remaining files.
 
-    :param account: of the lives before; becomes what is there after recovery
-    :param copy_to: keeps what the kill left, before anything was repaired
-    :param vcodec: of the recorder's videos
+    :param account: account of the earlier lives; updated to the state after recovery
+    :param copy_to: folder for a copy of the dataset as the kill left it; None for no copy
+    :param vcodec: codec of the recorder's videos
     :param encode: streaming or deferred
-    :return: the kill, and the number that the next life begins with
+    :return: the kill, and the first message number of the next life
     """
     aim = random.choice(list(AIMS))
     delay_s = random.uniform(*AIMS[aim][1])
@@ -311,9 +312,9 @@ def read_with_lerobot(python, roots):
     """
     Open datasets with LeRobot's own loader, and read every item.
 
-    :param python: of an environment with the real LeRobot
-    :param roots: folders
-    :return: by root the lengths of its episodes as the loader has them, or what it said instead
+    :param python: Python of an environment with the real LeRobot
+    :param roots: folders of the datasets
+    :return: by root, the lengths of its episodes in the loader, or the loader's error
     """
     done = subprocess.run(
         [python, str(READER), *map(str, roots)],

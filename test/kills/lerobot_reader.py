@@ -12,9 +12,9 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-What LeRobot's own loader finds in datasets: ``lerobot_reader.py ROOT...``, a JSON line for each.
+Read datasets with LeRobot's own loader: ``lerobot_reader.py ROOT...`` prints a JSON line for each.
 
-Runs in an environment with the real LeRobot.
+It runs in an environment with the real LeRobot.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
 
 def lengths(root):
-    """Read every item, frames included; rows per episode."""
+    """Read every item, including its frames; return the number of rows of each episode."""
     dataset = LeRobotDataset('local/killed', root=root)
     counts = [0] * dataset.num_episodes
     for index in range(len(dataset)):
@@ -44,7 +44,7 @@ for root in sys.argv[1:]:
     found = {'root': root, 'lengths': None, 'error': None}
     try:
         found['lengths'] = lengths(root)
-    # Whatever it is: that the loader could not read is the finding.
+    # Any error means that the loader cannot read the dataset, which is the finding.
     except Exception as error:  # noqa: BLE001
         found['error'] = f'{type(error).__name__}: {error}'
     print(json.dumps(found), flush=True)

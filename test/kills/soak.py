@@ -12,10 +12,9 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Kill recorders for as long as it takes: ``soak.py [--kills 200] [--seed 1] [--vcodec h264]
-[--encode streaming]``.
+Kill many recorders: ``soak.py [--kills 200] [--seed 1] [--vcodec h264] [--encode streaming]``.
 
-Prints a table for docs/reliability.md. Exit status 1 if anything was lost that must not be.
+It prints a table for docs/reliability.md. The exit status is 1 if a promise was broken.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ import time
 
 from killing import Account, AIMS, kill_once, read_with_lerobot, readers_view
 
-# A new dataset so often: its first episode is a case of its own, and checks stay quick.
+# New datasets are frequent because a first episode is a special case, and checks stay quick.
 KILLS_PER_DATASET = 10
 
 
@@ -76,12 +75,12 @@ def main():
 
 
 def print_table(kills, seed):
-    """Print how often what was interrupted, and what it cost."""
+    """Print the number of kills for each aim, the interrupted operations, and the loss."""
     groups = defaultdict(list)
     for kill in kills:
         groups[kill.aim].append(kill)
     print(f'{len(kills)} kills, seed {seed}\n')
-    print('| aimed at | kills | last said | problems | rows lost of a running episode |')
+    print('| aimed at | kills | last report | problems | rows lost of a running episode |')
     print('|---|---|---|---|---|')
     for aim in AIMS:
         group = groups[aim]

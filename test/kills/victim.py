@@ -12,12 +12,12 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Records in real time until it is killed: ``victim.py ROOT SEED FIRST_NUMBER VERB VCODEC ENCODE``.
+Record in real time until killed: ``victim.py ROOT SEED FIRST_NUMBER VERB VCODEC ENCODE``.
 
-The verb is done more often than others: ``discard``, ``undo``, ``finalize`` or ``save``.
+The verb (``discard``, ``undo``, ``finalize`` or ``save``) is done more often than the others.
 
-Message number n is shown by the picture and by the state at the same stamp, n / 30 s. What is
-done is said, a line each, before and after: whoever kills this process knows what was answered.
+The picture and the state of message number n show n and have the same stamp, n / 30 s. The process
+prints a line before and after each action, so that its killer knows which ones were answered.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ WAIT_S = 120
 
 
 def config(root, vcodec, encode='streaming'):
-    """Return the settings, the same in every life."""
+    """Return the settings, which are the same in every life."""
     return RecorderConfig(
         root=root,
         streams=(StreamConfig(FRONT, 'front'), StreamConfig(STATE, 'state', names=('number',))),
@@ -63,7 +63,7 @@ def picture(number):
 
 
 class Victim:
-    """A recorder and its two topics, which bring a message 30 times a second."""
+    """A recorder and its two topics, each with 30 messages a second."""
 
     def __init__(self, root, seed, number, favourite, vcodec, encode):
         self._favourite = favourite
@@ -91,7 +91,7 @@ class Victim:
         return self._random.random() < (0.7 if verb == self._favourite else 0.15)
 
     def let_pass(self, seconds):
-        """Bring messages for so long, each at its time."""
+        """Push messages for some seconds, each at its time."""
         end_s = self._due_s + seconds
         while self._due_s < end_s:
             time.sleep(max(0.0, self._due_s - time.monotonic()))

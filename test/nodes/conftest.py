@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A ROS domain of our own, a robot in this process, and the recorder as a process beside it."""
+"""A separate ROS domain, a robot in this process, and the recorder as a process beside it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from examples.demo.settings import ros_environment
 from recorder_rig import fake_humble
 
 if fake_humble.is_wanted():
-    # Before anything of rclpy is imported by name.
+    # The fake must be in place before anything is imported from rclpy by name.
     fake_humble.dress()
 
 import rclpy
@@ -45,13 +45,13 @@ _RIGS = []
 
 
 def pytest_collection_modifyitems(items):
-    """Put files of slow tests first, which would keep one process busy after all others."""
+    """Put slow tests first, so that no process is left busy with them after all others."""
     markers = ('ros', 'slow')
     items.sort(key=lambda item: not all(map(item.get_closest_marker, markers)))
 
 
 class Rig:
-    """Makes robots, recorders and operators, and ends them all."""
+    """Makes robots, recorders and operators, and ends all of them."""
 
     def __init__(self, context, folder, nursery):
         self.folder = folder
@@ -64,7 +64,7 @@ class Rig:
         self._operators = []
 
     def robot(self, truth_path=None, **options):
-        """Return a robot that still lacks its topics."""
+        """Return a robot without topics."""
         robot = Robot(self._context, truth_path, **options)
         self._robots.append(robot)
         return robot
@@ -86,18 +86,18 @@ class Rig:
         is_forked: bool = True,
     ):
         """Start the recorder's process and do not wait for it; see ``launch_bare``."""
-        # All recorders of a session have the same services.
+        # All recorders of a session have services of the same names.
         others = [one for rig in _RIGS if rig is not self for one in rig.recorders]
         assert not any(one.is_running for one in others), 'another recorder runs'
         wanted = {'root': str(root or self.root), **COMMON, **parameters}
-        # Of two values for a parameter the last one holds.
+        # If a parameter is given twice, the last value counts.
         return self.launch_bare(*more, *ros_arguments(wanted), is_forked=is_forked)
 
     def launch_bare(self, *arguments: str, is_forked: bool = True):
         """
         Start the recorder's process with these arguments and no others.
 
-        :param is_forked: whether the nursery starts it, so that its modules are loaded already
+        :param is_forked: True if the nursery starts it, with its modules already loaded
         """
         log_path = self.folder / f'recorder-{len(self.recorders)}.log'
         recorder = RecorderProcess(
@@ -128,8 +128,8 @@ class Rig:
         return operator
 
     def close(self):
-        """End everything; no recorder may have shown its user an error of the code."""
-        # The recorder first, while the robot still publishes.
+        """End everything, and assert that no recorder has printed a traceback or the like."""
+        # Recorders end first, while the robot still publishes.
         for one in (*self.recorders, *self._operators, *self._robots):
             one.close()
         for recorder in self.recorders:
@@ -138,7 +138,7 @@ class Rig:
 
 @pytest.fixture(scope='session')
 def ros_surroundings(tmp_path_factory):
-    """Keep this session apart from every other ROS, and its logs out of the user's home."""
+    """Separate this session from all other ROS systems, and its logs from the user's home."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in ros_environment({}).items():
             patch.setenv(name, value)

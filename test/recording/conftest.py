@@ -12,10 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-A recorder without ROS: hand-made messages, a clock that stands still, numbered pictures.
+A recorder without ROS: hand-made messages, a clock that only the tests move, numbered pictures.
 
-The naive model of what rows must show stands in ``Rig.check``: for each row, the newest of all
-messages sent that is not after the row's instant.
+``Rig.check`` has the naive model of the rows: each row shows the newest of all sent messages that
+is not after the row's instant.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ STREAMS = (
     StreamConfig(TOP, '/top/image_raw'),
     StreamConfig(STATE, '/joint_states', names=('number', 'twice')),
 )
-# Per stream: nanoseconds from one message to the next, and to the first.
+# The period and the phase of each stream, in nanoseconds.
 TRAINS = {
     FRONT: (SECOND_NS // 10, 11_000_000),
     TOP: (SECOND_NS // 10, 38_000_000),
@@ -58,11 +58,11 @@ TRAINS = {
 
 @pytest.fixture(autouse=True)
 def _threads_end(no_thread_left):
-    """No recorder leaves a thread behind."""
+    """Check that no recorder leaves a thread behind."""
 
 
 class Rig:
-    """A recorder, its topics, and an account of what was sent."""
+    """A recorder, its topics, and an account of the sent messages."""
 
     def __init__(self, config):
         self.now_ns = BEGIN_NS
@@ -71,13 +71,13 @@ class Rig:
         self.trains = {one.key: TRAINS.get(one.key, TRAINS[FRONT]) for one in config.streams}
         self.cameras = {stream.key for stream in config.cameras}
         self.sent = {stream.key: [] for stream in config.streams}
-        # What draws a camera's pictures; by itself numbered_frame.
+        # The functions that draw the pictures of cameras, where numbered_frame does not.
         self.draw = {}
         self.config = config
         self.recorder = Recorder(config, lambda: self.steady_ns)
 
     def push(self, key, stamp_ns, **changes):
-        """Send one message; its content is its number."""
+        """Send one message, whose content is its number."""
         number = len(self.sent[key])
         if key not in self.cameras:
             self.recorder.push_vector(key, stamp_ns, np.array([number, 2.0 * number]))
@@ -103,16 +103,16 @@ class Rig:
         return found
 
     def run(self, seconds, without=()):
-        """Let time go by: every stream brings its messages at once and without jitter."""
+        """Let time pass: every stream sends its messages without delay and jitter."""
         until_ns = self.now_ns + round(seconds * SECOND_NS)
         for stamp_ns, key in self.events(seconds, without):
-            # Stamps may go back, this clock never does.
+            # Stamps may go back, but this clock never does.
             self.steady_ns = max(self.steady_ns, stamp_ns - BEGIN_NS)
             self.push(key, stamp_ns)
         self.steady_ns = max(self.steady_ns, until_ns - BEGIN_NS)
 
     def start(self, task=''):
-        """Begin an episode as soon as its encoders have been tried at the size of pictures."""
+        """Start an episode once its encoders have been tried at the size of the pictures."""
         started = []
 
         def start_now():
@@ -127,7 +127,7 @@ class Rig:
         return started[0]
 
     def try_encoders(self):
-        """Have the encoders tried, so that the next start need not wait for that."""
+        """Let the recorder try the encoders, so that the next start need not wait for that."""
         self.start('try')
         self.recorder.discard().result(WAIT_S)
         self.recorder.set_task(self.config.task)
@@ -154,7 +154,7 @@ class Rig:
         return self.instants_of(episode_index, dataset.episodes.loc[episode_index, 'length'])
 
     def instants_of(self, episode_index, length):
-        """Return the instants of an episode's first rows, pauses left out."""
+        """Return the instants of an episode's first rows, without pauses."""
         record = self.record_of(episode_index)
         begins = {0: record['start_stamp_ns']}
         begins |= {cut['row']: cut['to_ns'] for cut in record.get('cuts', ())}
@@ -188,7 +188,7 @@ def root(tmp_path):
 
 @pytest.fixture
 def make_rig(root):
-    """Start a recorder of two cameras and a state; it is closed when the test has ended."""
+    """Return a function that starts a recorder of two cameras and a state; close it afterwards."""
     made = []
 
     def make(streams=STREAMS, **changes):
@@ -211,7 +211,7 @@ def make_rig(root):
 
 @pytest.fixture
 def rig(make_rig):
-    """A recorder whose streams have been running for a second."""
+    """Return a recorder whose streams have been running for a second."""
     rig = make_rig()
     rig.run(1)
     return rig
@@ -219,7 +219,7 @@ def rig(make_rig):
 
 @pytest.fixture
 def with_stream():
-    """Change the settings of one of the three streams."""
+    """Return a function that changes the settings of one of the three streams."""
 
     def change(key, **changes):
         return tuple(replace(one, **changes) if one.key == key else one for one in STREAMS)
@@ -228,7 +228,7 @@ def with_stream():
 
 
 class Play:
-    """Plays trains of messages to a recorder; stamps are milliseconds after a common begin."""
+    """Sends series of messages to a recorder; stamps are milliseconds after a common start."""
 
     def __init__(self, config):
         self.config = config
@@ -237,7 +237,7 @@ class Play:
         self.is_camera = {stream.key: stream.is_camera for stream in config.streams}
 
     def send(self, key, *stamps):
-        """Send messages; each one's content is its stamp, or what is given with it."""
+        """Send messages; the content of each is its stamp, or the given content."""
         for one in stamps:
             stamp, content = one if isinstance(one, tuple) else (one, one)
             self.steady_ns = max(self.steady_ns, stamp * MS_NS)
@@ -269,7 +269,7 @@ def make_play(root):
 
 @pytest.fixture
 def shown(root, read_dataset):
-    """Return what the rows of the first episode show."""
+    """Return a function that reads the values in the rows of the first episode."""
 
     def read(key):
         dataset = read_dataset(root, is_kept=False)
@@ -283,7 +283,7 @@ def shown(root, read_dataset):
 
 @pytest.fixture
 def no_spool(monkeypatch):
-    """Let the disk refuse pictures that wait, and nothing else."""
+    """Let the disk refuse waiting pictures, and nothing else."""
 
     def refuse(*_):
         raise OSError('no room for pictures that wait')
@@ -292,7 +292,7 @@ def no_spool(monkeypatch):
 
 
 class EncoderControl:
-    """Holds encoders up, or lets them fail, by video key; they are real otherwise."""
+    """Blocks real encoders, or lets them fail, by video key."""
 
     def __init__(self):
         self.gates = defaultdict(list)
@@ -309,12 +309,12 @@ class EncoderControl:
             self._changed.notify_all()
 
     def wait_for(self, key, num_frames):
-        """Wait until so many pictures of a camera were encoded since the beginning."""
+        """Wait until ``num_frames`` pictures of a camera were encoded since the beginning."""
         with self._changed:
             assert self._changed.wait_for(lambda: self.num_encoded[key] >= num_frames, WAIT_S)
 
     def ration(self):
-        """Let each encoder encode as many pictures as ``allow`` says and no more."""
+        """Limit each encoder to the number of pictures that ``allow`` sets."""
         self.is_shut.clear()
         self._num_allowed = 0
 
@@ -324,7 +324,7 @@ class EncoderControl:
             self._changed.notify_all()
 
     def allow_until(self, condition):
-        """Let encoders do one frame after the other, slowly, until something has come about."""
+        """Let encoders do one frame after the other until a condition holds."""
 
         def allow_one_more():
             self.allow(self._num_allowed + 1)
@@ -333,14 +333,14 @@ class EncoderControl:
         wait_for(allow_one_more)
 
     def await_ration(self, num_frames):
-        """Wait until an encoder may encode so many."""
+        """Wait until an encoder may encode ``num_frames`` pictures."""
         with self._changed:
             assert self._changed.wait_for(
                 lambda: self._num_allowed is None or num_frames <= self._num_allowed, WAIT_S
             )
 
     def open(self):
-        """Let everything through that is held up now or later."""
+        """Open all gates, and let later encoders run freely."""
         self.is_shut.clear()
         self.allow(None)
         for gates in self.gates.values():
@@ -350,7 +350,7 @@ class EncoderControl:
 
 @pytest.fixture
 def encoders(monkeypatch, make_rig):
-    """Take control of the encoders; all gates are open when the recorders are closed."""
+    """Control the encoders, and open all gates before the recorders are closed."""
     control = EncoderControl()
 
     class ControlledEncoder(Mp4Encoder):
@@ -364,14 +364,14 @@ def encoders(monkeypatch, make_rig):
 
         def encode(self, frame):
             if self._key.startswith(('whole-', 'rest-')):
-                # What is encoded after the episode has an encoder of its own.
+                # A separate encoder encodes pictures after the episode; it is not controlled.
                 super().encode(frame)
                 return
             assert self._gate.wait(WAIT_S), 'the test never opened the gate'
             control.await_ration(self.num_frames + 1)
             if self._key in control.errors:
                 raise control.errors[self._key]
-            # As long as a slow codec would take.
+            # Take the time of a slow codec.
             time.sleep(control.delay_s)
             super().encode(frame)
             control.count(self._key)

@@ -27,7 +27,7 @@ import numpy as np
 import pytest
 
 HEIGHT, WIDTH = 48, 64
-# Bytes at the end of each row that belong to no pixel.
+# The number of bytes at the end of each row that belong to no pixel.
 PADDING = 13
 FAST = {
     'libsvtav1': EncoderConfig(vcodec='libsvtav1'),
@@ -45,12 +45,12 @@ CHANNELS = {
 
 @pytest.fixture(autouse=True)
 def _threads_end(no_thread_left):
-    """No test of an encoder leaves its thread behind."""
+    """Check that no test of an encoder leaves a thread behind."""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """One frame of a file, by plain FFmpeg: where it stands, how long, what it shows."""
+    """One frame of a file, decoded by plain FFmpeg: its instant, duration and pixels."""
 
     at: Fraction
     duration: Fraction
@@ -64,7 +64,7 @@ class Decoded:
 
 @pytest.fixture(scope='session')
 def decode():
-    """Decode a whole file from its beginning."""
+    """Return a function that decodes a whole file from its beginning."""
 
     def decode_file(path):
         frames = []
@@ -80,7 +80,7 @@ def decode():
 
 @pytest.fixture(scope='session')
 def picture():
-    """Make a frame of one colour, red green blue, as a view with gaps between the rows."""
+    """Return a function that makes a frame of one colour, as a view with gaps between rows."""
 
     def make(rgb, pix_fmt='rgb24', height=HEIGHT, width=WIDTH):
         pixel = np.array([*rgb, 255], np.uint8)[CHANNELS[pix_fmt]]
@@ -96,7 +96,7 @@ def picture():
 
 @pytest.fixture
 def open_encoder(tmp_path):
-    """Make an encoder that is as quick as its codec can be."""
+    """Return a function that makes an encoder with the fastest settings of its codec."""
 
     def make(vcodec='h264', fps=30, name='video.mp4', height=HEIGHT, width=WIDTH):
         path = tmp_path / name
@@ -112,7 +112,7 @@ OTHERS = {
         {'x265-params': 'log-level=error:keyint=10:bframes=3:open-gop=0'},
         'yuv420p',
     ),
-    # Key frames that frames shown before them lean on, as LeRobot's own hevc files have.
+    # Frames shown before a key frame depend on it, as in LeRobot's own hevc files.
     'open': (
         'libx265',
         {'x265-params': 'log-level=error:keyint=6:min-keyint=6:bframes=3'},
@@ -126,7 +126,7 @@ OTHERS = {
 
 @pytest.fixture
 def moving_video(tmp_path):
-    """Encode moving noise as others do: reordered frames, long distances of key frames."""
+    """Return an encoder of moving noise with reordered frames and distant key frames."""
 
     def make(name='moving.mp4', num_frames=40, *, codec='h264', fps=30, seed=0, height=48):
         path = tmp_path / name
@@ -153,7 +153,7 @@ def moving_video(tmp_path):
 
 @pytest.fixture
 def cut_video(tmp_path):
-    """Cut a video off; its table of frames comes first, and promises what is there no more."""
+    """Return a function that cuts a video off, but not its table of frames, which comes first."""
 
     def make(source, name='cut.mp4', *, share=0.6):
         path = tmp_path / name
@@ -175,7 +175,7 @@ def cut_video(tmp_path):
 
 @pytest.fixture
 def with_sound(tmp_path):
-    """Make a file with a second of video and as much sound, or with sound alone."""
+    """Return a function that makes a file with a second of sound, and video unless declined."""
 
     def make(name='sound.mp4', *, has_video=True):
         with av.open(str(tmp_path / name), 'w') as container:
@@ -210,7 +210,7 @@ def _sound():
 
 @pytest.fixture(scope='session')
 def pixels_of():
-    """Decode a whole file by plain FFmpeg, from its beginning; codes where it holds depth."""
+    """Return a function that decodes a whole file with plain FFmpeg; depth as its codes."""
 
     def decode_file(path):
         with av.open(str(path)) as container:
@@ -222,7 +222,7 @@ def pixels_of():
 
 
 class GatedEncoder:
-    """Encodes nothing while its gate is shut, and remembers what it was told to do."""
+    """A fake encoder that blocks while its gate is shut, and records its calls."""
 
     def __init__(self, path, fail_at=None):
         self.gate = threading.Event()
@@ -258,7 +258,7 @@ class GatedEncoder:
 
 @pytest.fixture
 def make_gated_encoder(tmp_path):
-    """Make fakes whose gates are open when the test ends, whatever it does."""
+    """Return a function that makes fakes, and open their gates when the test ends."""
     made = []
 
     def make(*, is_open=False, fail_at=None):

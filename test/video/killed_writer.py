@@ -12,10 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Encodes frames until it is killed: ``killed_writer.py PATH VCODEC NUM_FRAMES [FFMPEG]``.
+Encode frames, then wait for a kill: ``killed_writer.py PATH VCODEC NUM_FRAMES [FFMPEG]``.
 
-With a program, that encodes. Says ``ready`` when the frames are encoded, and then waits. Frame k
-has the gray level ``k % 200``.
+FFMPEG is a program that encodes instead of libav. The process prints ``ready`` when the frames are
+encoded, and then waits. Frame k has the gray level ``k % 200``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from lerobot_streamrec.video.encode.open_encoder import open_file_encoder
 import numpy as np
 
 FPS = 30
-# A program has queues of its own before the codec, and was seen to hold back 34 of SVT-AV1.
+# A program has its own queues before the codec; with SVT-AV1 one has held back 34 frames.
 HELD_BACK = 48
 
 

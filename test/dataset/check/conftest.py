@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A whole dataset for each test to break in one way, and what breaks it."""
+"""A sound dataset for each test to break in one way, and the means to break it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def kept_whole(tmp_path_factory):
 
 @pytest.fixture
 def dataset(kept_whole, root, open_writer, make_draft):
-    """Three episodes, made by the recorder once for all tests."""
+    """Return three episodes, which the recorder makes once for all tests."""
     if not kept_whole.exists():
         writer = open_writer()
         for num_rows, task in zip(LENGTHS, TASKS, strict=True):
@@ -55,12 +55,12 @@ def dataset(kept_whole, root, open_writer, make_draft):
 
 @pytest.fixture
 def edited():
-    """Change the files of any dataset."""
+    """Return the class that changes the files of any dataset."""
     return Dataset
 
 
 class Dataset:
-    """Changes one file of a dataset at a time, and has it checked."""
+    """Changes one file of a dataset at a time, and runs the check."""
 
     def __init__(self, root):
         self.root = root
@@ -69,7 +69,7 @@ class Dataset:
         return self.root / relative
 
     def json(self, relative, change):
-        """Change a file of JSON in place."""
+        """Change a JSON file in place."""
         content = json.loads(self.path(relative).read_text())
         change(content)
         self.path(relative).write_text(json.dumps(content))
@@ -78,7 +78,7 @@ class Dataset:
         self.json('meta/info.json', change)
 
     def table(self, relative, change):
-        """Replace a parquet file by what a function makes of its table."""
+        """Replace a parquet file by the result of a function on its table."""
         self.write(relative, change(pq.ParquetFile(self.path(relative)).read()))
 
     def write(self, relative, table):
@@ -89,7 +89,7 @@ class Dataset:
             pytest.skip(f'pyarrow {pa.__version__} cannot write this fault: {error}')
 
     def column(self, relative, name, change):
-        """Replace a column by what a function makes of the list of its values."""
+        """Replace a column by the result of a function on the list of its values."""
 
         def changed(table):
             field = table.schema.field(name)
@@ -99,7 +99,7 @@ class Dataset:
         self.table(relative, changed)
 
     def check(self, **options):
-        """Check it, with all that makes a report, and see that nothing was changed."""
+        """Check the dataset and its JSON report, and assert that no file was changed."""
         before = self._state()
         report = check_dataset(self.root, **options)
         assert self._state() == before
@@ -120,7 +120,7 @@ class Dataset:
 
 @pytest.fixture
 def foreign(tmp_path):
-    """Write a dataset as LeRobot does, by pandas' and FFmpeg's means alone."""
+    """Return a function that writes a dataset like LeRobot, using only pandas and FFmpeg."""
 
     def write(lengths, *, ticks_per_frame=512):
         root = tmp_path / 'foreign'
@@ -152,7 +152,7 @@ EPISODES_PER_DATA_FILE = 3
 
 
 def picture(height, width, index):
-    """A ramp that gets brighter, (height, width, 3)."""
+    """Draw a ramp that gets brighter with the index, ``(height, width, 3)``."""
     ramp = np.linspace(0, 120, width)[None, :, None] + np.zeros((height, 1, 3))
     return (ramp + 6 * index).astype(np.uint8)
 
@@ -169,7 +169,7 @@ def png(pixels):
 
 
 def statistics(values, axes):
-    """LeRobot's ten numbers; of cameras in 0..1, counted in frames."""
+    """Return LeRobot's ten statistics; those of cameras are in 0..1, counted in frames."""
     values = np.asarray(values, np.float64)
     found = {name: getattr(values, name)(axis=axes) for name in ('min', 'max', 'mean', 'std')}
     for number in (1, 10, 50, 90, 99):
@@ -181,7 +181,7 @@ def statistics(values, axes):
 
 
 class ForeignDataset:
-    """Episodes that share files, with features of all kinds, and nothing of this recorder's."""
+    """Episodes that share files, with features of all kinds and without this recorder's files."""
 
     def __init__(self, root, lengths, ticks_per_frame):
         self.root = root
@@ -307,6 +307,6 @@ class ForeignDataset:
             values = np.concatenate([one[key] for one in episodes])
             if feature['shape'] == [1]:
                 values = values.reshape(-1, 1)
-            # All but the last dimension are put together; of cameras, all but the channels.
+            # All dimensions except the last, which for cameras is the channels, are combined.
             found[key] = statistics(values, tuple(range(values.ndim - 1)))
         return found

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Datasets that are broken, repaired, and compared with what they were when they were whole."""
+"""Datasets that are broken, repaired, and compared with their original state."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ OWN = ('.streamrec/lock', '.streamrec/owner.json')
 
 
 def contents(root):
-    """Return every file, by its path below the root, but those of the lock."""
+    """Return the content of every file except those of the lock, by its path below the root."""
     found = {
         path.relative_to(root).as_posix(): path.read_bytes()
         for path in sorted(root.rglob('*'))
@@ -50,7 +50,7 @@ def contents(root):
 
 
 def states(root):
-    """Return what changes when a file is touched."""
+    """Return the properties that change when a file is touched."""
     return {
         path: (path.lstat().st_mtime_ns, path.lstat().st_ino, path.lstat().st_size)
         for path in root.rglob('*')
@@ -59,7 +59,7 @@ def states(root):
 
 
 class Whole:
-    """What a dataset was before it was broken, and a repair held against it."""
+    """The state of a dataset before it was broken, with which a repair is compared."""
 
     def __init__(self, root, read_dataset, *, with_statistics=True):
         self.root = root
@@ -90,11 +90,11 @@ class Whole:
         self, kept, *, min_seconds=0.1, but_pictures_of=(), has_unseen_frames=False
     ):
         """
-        Repair it, and see that everything is as promised.
+        Repair the dataset, and check all promises.
 
-        :param kept: per episode that is to be kept, how many rows; or a function that looks
-        :param but_pictures_of: episodes whose pictures became others before the repair
-        :param has_unseen_frames: whether videos keep frames that no row shows
+        :param kept: expected number of rows of each kept episode, by its old index
+        :param but_pictures_of: episodes whose pictures were changed before the repair
+        :param has_unseen_frames: True if videos keep frames that no row shows
         :return: the repair, and the quarantined files by their path below the root
         """
         broken = contents(self.root)
@@ -127,7 +127,7 @@ class Whole:
                     np.testing.assert_array_equal(pictures, self._pictures[key, old][:length])
 
     def _quarantined(self, done, broken):
-        """Everything of before is at its place as it was, or in the quarantine folder."""
+        """Check that each old file is unchanged or in quarantine; return the quarantined ones."""
         now = contents(self.root)
         prefix = done.quarantine.relative_to(self.root).as_posix() + '/'
         aside = {name[len(prefix) :]: one for name, one in now.items() if name.startswith(prefix)}
@@ -142,7 +142,7 @@ class Whole:
             else:
                 assert aside.get(name, now.get(name)) == content, name
         assert set(aside) <= set(broken)
-        # It can be undone by hand.
+        # The repair can be undone by hand.
         undone = {name: now[name] for name in report['unchanged']} | aside
         folders = ('data/', 'meta/', 'videos/', '.streamrec/episodes/')
         added = {name: one for name, one in now.items() if name in broken and name not in undone}
@@ -160,13 +160,13 @@ def _plain(value):
 
 @pytest.fixture
 def whole(dataset, read_dataset):
-    """The dataset of the recorder, with one file per episode: episodes of 5, 1 and 8 rows."""
+    """Return the recorder's dataset, with one file per episode: episodes of 5, 1 and 8 rows."""
     return Whole(dataset.root, read_dataset)
 
 
 @pytest.fixture
 def shared(foreign, read_dataset, edited):
-    """Episodes that share files as LeRobot writes them; keys of both, by their lengths."""
+    """Return a function that makes episodes of given lengths in shared files, as LeRobot does."""
 
     def make(lengths):
         root = foreign(lengths)

@@ -74,7 +74,7 @@ def test_a_good_topic_needs_no_words():
                 'is_unsure': True,
             },
             Level.WARNING,
-            ['2 publishers (/arm, /replay)', 'does not tell their messages apart'],
+            ['2 publishers (/arm, /replay)', 'cannot tell their messages apart'],
         ),
         (
             {'heard': Heard(), 'ignored': 'name lacks elbow; it has wheel'},
@@ -99,7 +99,10 @@ def test_a_good_topic_needs_no_words():
         (
             {'heard': Heard(), 'obstacles': ('/driver publishes x',), 'types': ('x',)},
             Level.PROBLEM,
-            ['cannot be heard: /driver publishes x', 'name a topic of pictures'],
+            [
+                'cannot be heard: /driver publishes x',
+                'set camera.front.topic to a topic with images',
+            ],
         ),
         (
             {'num_rejected': 150, 'rejection': 'encoding is odd', 'readiness': 'is missing'},
@@ -118,7 +121,7 @@ def test_a_good_topic_needs_no_words():
             Level.PROBLEM,
             [
                 'stamps 2.00 s behind the other streams',
-                'mend the clocks, or set camera.front.offset_ms: 1998, or set '
+                'synchronise the clocks, or set camera.front.offset_ms: 1998, or set '
                 'camera.front.stamp: receive',
             ],
         ),
@@ -134,7 +137,7 @@ def test_a_good_topic_needs_no_words():
         (
             {'heard': replace(GOOD, rate_hz=15.0)},
             Level.WARNING,
-            ['15.0 messages per second and fps is 30', '50% of the rows repeat a picture'],
+            ['15.0 messages per second but fps is 30', '50% of the rows repeat the picture'],
         ),
         (
             {'heard': replace(GOOD, num_missing=50)},
@@ -192,7 +195,7 @@ def test_stamps_that_are_not_read_may_be_anything(delay_s):
 
 def test_a_type_that_is_another_one_can_be_mended_by_parameter():
     other = replace(STATE, heard=Heard(), obstacles=('/a publishes b, not c',), types=('b',))
-    assert 'set state.type to it' in only(other)[1]
+    assert 'set state.type to that type' in only(other)[1]
 
 
 @pytest.mark.parametrize(

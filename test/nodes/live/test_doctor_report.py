@@ -99,7 +99,7 @@ def test_a_report_is_readable_at_100_columns():
     assert 'joint_1=0.3333' in content
     assert 'joint_12' not in content
     assert 'and 2 more' in content
-    assert lines[-1] == 'robot.yaml does not fit what runs here: 1 problem'
+    assert lines[-1] == 'robot.yaml is not fit to record: 1 problem'
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_report_is_readable_at_100_columns():
         ((Level.WARNING, Level.WARNING), 'is fit to record: 2 warnings', Level.WARNING),
         (
             (Level.PROBLEM, Level.WARNING, Level.NOTE),
-            'does not fit what runs here: 1 problem, 1 warning',
+            'robot.yaml is not fit to record: 1 problem, 1 warning',
             Level.PROBLEM,
         ),
     ],

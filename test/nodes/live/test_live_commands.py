@@ -195,8 +195,14 @@ def test_whatever_is_wrong_is_named(rig, tmp_path):
     assert topics['camera.good'].level is not Level.PROBLEM
     expected = {
         'camera.blind': ['sends pictures, but none of them decodes', 'its end is missing'],
-        'camera.ahead': ['1.0 h ahead of the clock here', 'camera.ahead.stamp: receive'],
-        'camera.behind': ['1.0 h behind the clock here', 'camera.behind.stamp: receive'],
+        'camera.ahead': [
+            '1.0 h ahead of the clock of this computer',
+            'camera.ahead.stamp: receive',
+        ],
+        'camera.behind': [
+            '1.0 h behind the clock of this computer',
+            'camera.behind.stamp: receive',
+        ],
         'camera.zero': ['stamps are zero', 'camera.zero.stamp: receive'],
         'camera.odd': ["'8SC1' is not supported"],
         'camera.gone': ['nobody publishes /god/image_raw', 'did you mean /good/image_raw'],

@@ -70,7 +70,7 @@ def test_an_encoder_that_does_not_work_is_named(tmp_path):
 def test_a_root_that_is_not_there_yet(tmp_path):
     check, info = check_root(config(tmp_path / 'a' / 'b'), is_recorder_there=False)
     assert check.remark.level is Level.OK
-    assert 'will be made' in check.remark.text
+    assert 'will be created' in check.remark.text
     assert 'observation.state' in info.features
     assert not list(tmp_path.iterdir())
 

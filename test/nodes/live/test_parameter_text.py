@@ -117,7 +117,7 @@ def test_joints_may_have_any_name(read, names):
         ([camera('/front/image_raw')], ['# No state', '# No action']),
         ([joints('/joint_states')], ['# No camera', '# cameras: [front]']),
         ([camera('/far/image', delay_s=-7200.0)], ['2.0 h ahead of', 'stamp: receive']),
-        ([camera('/far/image', delay_s=3.0)], ['come 3.0 s after their header stamps']),
+        ([camera('/far/image', delay_s=3.0)], ['arrive 3.0 s after their header stamps']),
         ([camera('/far/image'), camera('/x/image/theora', 'a/msg/Packet')], ['# Left out']),
         (
             [joints('/joint_states'), SeenTopic('/command', ARRAY, RELIABLE, heard(), size=9)],
@@ -125,7 +125,7 @@ def test_joints_may_have_any_name(read, names):
         ),
         (
             [joints('/left/joint_states', ('l1',)), joints('/right/joint_states', ('r1',))],
-            ['can be put together with these: state.parts'],
+            ['can be combined with these: see state.parts'],
         ),
         (
             [joints('/joint_states'), silent('/arm/joint_trajectory', TRAJECTORY)],

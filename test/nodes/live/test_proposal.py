@@ -129,7 +129,7 @@ def test_what_cannot_be_read_is_left_out_with_the_reason():
     )
     assert proposal.is_empty
     assert proposal.left_out == (
-        f'/film/image_raw/theora ({THEORA}): pictures of this kind are not read',
+        f'/film/image_raw/theora ({THEORA}): pictures of this type cannot be recorded',
         "/odd/image_raw: '8SC1' is not supported",
     )
 
@@ -167,12 +167,12 @@ def test_no_driver_compresses_pictures_for_nothing():
 @pytest.mark.parametrize(
     ('rates', 'fps', 'words'),
     [
-        ((29.9,), 30, 'front0 brings 29.9'),
-        ((30.1, 14.8), 15, 'front1 brings 14.8 pictures per second, the fewest'),
+        ((29.9,), 30, 'front0 sends 29.9'),
+        ((30.1, 14.8), 15, 'front1 sends 14.8 pictures per second, the fewest'),
         ((59.0,), 60, ''),
-        ((5.0,), 10, 'no usual rate'),
-        ((0,), 30, 'no camera told its rate'),
-        ((), 30, 'no camera told its rate'),
+        ((5.0,), 10, 'not a usual rate'),
+        ((0,), 30, 'the rate of no camera is known'),
+        ((), 30, 'the rate of no camera is known'),
     ],
 )
 def test_frames_per_second_are_those_of_the_slowest_camera(rates, fps, words):
@@ -217,7 +217,7 @@ def test_joints_keep_the_order_of_the_message():
 
 def test_joints_without_positions_are_read_otherwise():
     state = propose([joints('/joint_states', field='velocity')]).state
-    assert 'velocity is taken' in state.remarks[0]
+    assert 'velocity is recorded.' in state.remarks[0]
 
 
 def test_joint_states_that_never_came_are_no_state():
@@ -268,8 +268,8 @@ def test_what_nobody_publishes_is_only_listed():
 @pytest.mark.parametrize(
     ('size', 'names', 'words'),
     [
-        (2, JOINTS, "these are the state's"),
-        (3, ('joint_0', 'joint_1', 'joint_2'), 'say what its numbers are'),
+        (2, JOINTS, 'these are the names of the state'),
+        (3, ('joint_0', 'joint_1', 'joint_2'), 'replace these by the names of its numbers'),
     ],
 )
 def test_names_of_an_array(size, names, words):

@@ -64,7 +64,7 @@ def printing(off='0.000006523', side='slow', leap='Normal'):
             'chronyc tracking failed: 506 Cannot talk to daemon',
         ),
         ('exit 3', Level.NOTE, 'chronyc tracking failed: status 3'),
-        ('echo hello', Level.NOTE, "said 'hello\\n'"),
+        ('echo hello', Level.NOTE, "printed 'hello\\n'"),
     ],
 )
 def test_what_chrony_says_is_judged(fake_chronyc, script, level, words):

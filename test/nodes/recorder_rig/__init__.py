@@ -11,4 +11,4 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What the tests of nodes share: a robot, an operator, and the recorder as a process."""
+"""The helpers of all node tests: a robot, an operator, and the recorder as a process."""

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Looks at datasets with the standard library, pyarrow and PyAV alone."""
+"""Readers of datasets that use only the standard library, pyarrow and PyAV."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def pictures(root: Path, video_key: str, episode_index: int = 0) -> list[npt.NDA
 
 
 def record(root: Path, episode_index: int) -> dict[str, Any]:
-    """Read what the recorder keeps of an episode for itself."""
+    """Read the recorder's own record of an episode."""
     path = root / '.streamrec' / 'episodes' / f'episode-{episode_index:06d}.json'
     content: dict[str, Any] = json.loads(path.read_text('utf-8'))
     return content
 
 
 def assert_whole(root: Path, num_episodes: int) -> None:
-    """Assert that rows, frames and totals agree, with every file read to its end."""
+    """Assert that rows, frames and totals agree, and that every file can be read to its end."""
     files = DatasetFiles(root)
     assert files.info['total_episodes'] == len(files.episodes) == num_episodes
     lengths = [episode['length'] for episode in files.episodes]

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""`streamrec doctor`, run in the test's own process."""
+"""`streamrec doctor`, run in the process of the test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from recorder_rig.surroundings import NeverStop
 
 
 def examine(folder: Path, text: str, *, seconds: float) -> DoctorReport:
-    """Return a report on a file with such a text."""
+    """Return the report on a parameter file with this text."""
     (folder / 'robot.yaml').write_text(text)
     return diagnose(
         folder / 'robot.yaml',

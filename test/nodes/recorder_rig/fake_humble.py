@@ -12,15 +12,15 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-A FAKE of Humble: the installed rclpy with the surface of Humble's, for want of the real one.
+A FAKE of Humble: the installed rclpy with Humble's interface, for want of the real one.
 
-rclpy is changed to what nodes/graph/distributions.py has to get along with on Humble: its names of
-modules, an executor that takes and calls in two methods of its own and passes the message alone,
-and no look at how many arguments a callback has. DDS, messages, services and parameters stay those
-of the installed distribution.
+rclpy gets the properties of Humble that nodes/graph/distributions.py must handle: Humble's module
+names, and an executor with two separate methods that take a message and call the callback with the
+message alone, without checking how many arguments it has. DDS, messages, services and parameters
+are those of the installed distribution.
 
-With the variable ``STREAMREC_FAKE_HUMBLE`` all tests of the nodes run on it, and the processes
-that they start: ``python fake_humble.py MODULE [ARGUMENTS]`` runs a module as ``python -m`` does.
+With the variable ``STREAMREC_FAKE_HUMBLE``, all tests of the nodes and the processes that they
+start run on it: ``python fake_humble.py MODULE [ARGUMENTS]`` runs a module as ``python -m`` does.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ import sys
 from types import ModuleType
 
 VARIABLE = 'STREAMREC_FAKE_HUMBLE'
-"""Set for all processes of tests that run on the fake."""
+"""The variable that is set for all processes of tests that run on the fake."""
 
 
 def is_wanted() -> bool:
-    """Tell whether this process and its children are to run on the fake."""
+    """Return True if this process and its children should run on the fake."""
     return bool(os.environ.get(VARIABLE))
 
 
 def python_module(name: str) -> list[str]:
-    """Return the command that runs a module, on the fake if this process does."""
+    """Return the command that runs a module, on the fake if this process uses it."""
     if is_wanted():
         return [sys.executable, str(Path(__file__).resolve()), name]
     return [sys.executable, '-m', name]
 
 
 class _Hidden(MetaPathFinder):
-    """Refuses to find modules that Humble does not have."""
+    """A finder that fails for modules that Humble does not have."""
 
     def find_spec(self, name, path=None, target=None):
         if name == 'rclpy.event_handler':
@@ -58,7 +58,7 @@ class _Hidden(MetaPathFinder):
 
 
 def dress() -> None:
-    """Give the installed rclpy Humble's surface, before anything of ours is imported."""
+    """Give the installed rclpy Humble's interface; call this before importing the recorder."""
     from rclpy import event_handler, executors, node, subscription  # noqa: F401 (read it now)
 
     renamed = ModuleType('rclpy.qos_event')
@@ -108,6 +108,6 @@ def _call_with_the_message_alone(executor, subscription):
 if __name__ == '__main__':
     dress()
     sys.argv = sys.argv[1:]
-    # The folder of this file would hide modules of the same names; a module is run from here.
+    # The folder of this file would hide modules with the same names, so use the current one.
     sys.path[0] = str(Path.cwd())
     runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)

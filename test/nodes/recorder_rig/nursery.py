@@ -12,14 +12,13 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Starts recorders quickly: one process loads the recorder's modules once, each recorder is a fork.
+A quick start of recorders: one process loads the recorder's modules once and forks each recorder.
 
-Loading them takes a second of a core, which is most of what a short test costs. A fork is a
-process like any other: it has a session, arguments, a folder, an environment and a log of its own,
-and it ends as the program does, by leaving its main module. The process that loads is called the
-nursery; it ends when the tests do. What belongs to the start of Python itself, such as a signal
-that comes while modules are loaded, and what recorders of one name hear of each other needs a
-recorder without it.
+Loading the modules takes a second of a core, which is most of the cost of a short test. A fork is
+a normal process: it has its own session, arguments, folder, environment and log, and it ends as
+the program does, by leaving its main module. The loading process is called the nursery and ends
+with the tests. Two kinds of tests need a recorder without it: those of the start of Python itself,
+such as a signal during the imports, and those of recorders that hear others with their name.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ _LOCAL_DISCOVERY_S = 1.0
 
 
 class Nursery:
-    """The tests' side. Whoever makes one calls ``close``."""
+    """The side of the tests. Its owner calls ``close``."""
 
     def __init__(self) -> None:
         self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -71,10 +70,10 @@ class Nursery:
         """
         Start a recorder.
 
-        :param arguments: of its command line
+        :param arguments: arguments of its command line
         :param log_path: file for its standard output and error
         :param folder: its working directory
-        :param environment: all of its environment
+        :param environment: its complete environment
         """
         wanted = json.dumps([list(arguments), str(folder), dict(environment)]).encode()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -83,17 +82,17 @@ class Nursery:
         return Forked(ours, arguments)
 
     def close(self) -> None:
-        """End the nursery; recorders that it has started go on."""
+        """End the nursery; recorders that it has started keep running."""
         self._requests.close()
         self._process.wait(_END_TIMEOUT_S)
 
 
 class Forked:
     """
-    Has those methods of ``subprocess.Popen`` that ``Child`` uses.
+    A forked recorder, with the methods of ``subprocess.Popen`` that ``Child`` uses.
 
-    :param told: the recorder says its number here, and the nursery its exit status
-    :param arguments: of the recorder, for error messages
+    :param told: socket that receives the recorder's process number, then its exit status
+    :param arguments: arguments of the recorder, for error messages
     """
 
     def __init__(self, told: socket.socket, arguments: Sequence[str]) -> None:
@@ -122,17 +121,17 @@ class Forked:
         return status
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send a signal unless it has ended."""
+        """Send a signal unless the recorder has ended."""
         if self.poll() is None:
-            # The nursery may collect it between the look and the signal.
+            # The nursery may collect the process between the poll and the signal.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
 
 def _serve() -> list[str]:
-    """Fork at each request; return only in a recorder, its command line."""
+    """Fork at each request; return only in a recorder process, with its command line."""
     requests = socket.socket(fileno=os.dup(0))
-    # Nobody waits for the processes that wait for recorders.
+    # The kernel collects the processes that wait for recorders.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         wanted, descriptors, _, _ = socket.recv_fds(requests, _MAX_BYTES, 2)
@@ -174,8 +173,8 @@ if __name__ == '__main__':
     from lerobot_streamrec.nodes import application, record_main  # noqa: F401
     from lerobot_streamrec.nodes.graph import namesakes
 
-    # Before its first episode a recorder listens for others of its name, which may run on another
-    # computer. Those of this computer are found at once.
+    # Before its first episode a recorder waits to discover others of its name, which may run on
+    # another computer. In the tests all run on this computer, where discovery is quick.
     namesakes._DISCOVERY_S = _LOCAL_DISCOVERY_S
     sys.argv = [record_main.__file__, *_serve()]
     sys.exit(record_main.main())

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The operator: a node that calls the recorder's services and listens to what it tells."""
+"""The operator: a node that calls the recorder's services and subscribes to its status."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Status:
     """
     One message of /episode/status or /diagnostics.
 
-    :param arrived_s: monotonic clock
+    :param arrived_s: arrival time by the monotonic clock, in seconds
     """
 
     arrived_s: float
@@ -69,7 +69,7 @@ class Status:
 
     @classmethod
     def of(cls, message: DiagnosticStatus) -> Status:
-        """Take a message apart."""
+        """Read a message."""
         values = {pair.key: pair.value for pair in message.values}
         root, hardware_id = values.get('root', ''), message.hardware_id
         level = message.level[0]
@@ -80,7 +80,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Call:
-    """A request that is under way."""
+    """A service request, answered or not."""
 
     verb: str
     sent_s: float
@@ -89,11 +89,11 @@ class Call:
 
     @property
     def is_answered(self) -> bool:
-        """Whether the answer has come."""
+        """True if the answer has come."""
         return self.future.done()
 
     def answer(self, timeout_s: float = ANSWER_TIMEOUT_S) -> Trigger.Response:
-        """Wait for the answer, be it success or not."""
+        """Wait for the answer, whether success or not."""
         wait_until(
             self.future.done,
             timeout_s,
@@ -108,7 +108,7 @@ class Call:
         return answer.message
 
     def fail(self, timeout_s: float = ANSWER_TIMEOUT_S) -> str:
-        """Wait for the answer, which must not be success, and return its message."""
+        """Wait for the answer, which must be a failure, and return its message."""
         answer = self.answer(timeout_s)
         assert not answer.success, f'/episode/{self.verb}: {answer.message}'
         return answer.message
@@ -116,10 +116,10 @@ class Call:
 
 class Operator:
     """
-    Spins in a thread of its own. Whoever makes one calls ``close``.
+    A client of the recorder that spins in its own thread. Its owner calls ``close``.
 
-    :param context: of the session
-    :param root: of the dataset; statuses of another recorder are left out
+    :param context: ROS context of the session
+    :param root: root of the dataset; statuses of recorders with another root are ignored
     :param recorder: full name of the recorder's node
     """
 
@@ -156,7 +156,7 @@ class Operator:
         if statuses and statuses[0].root == self._root:
             self.diagnostics.append(statuses)
 
-    # --- what the recorder tells ---------------------------------------------------------------
+    # --- reports of the recorder ---------------------------------------------------------------
 
     @property
     def status(self) -> Status:
@@ -165,7 +165,7 @@ class Operator:
         return self.statuses[-1]
 
     def wait_for_recorder(self) -> None:
-        """Wait until the recorder's services are there, and a status of it has come."""
+        """Wait until the recorder's services are available and its first status has come."""
         clients = self._clients.values()
         wait_until(
             lambda: self.statuses and all(one.service_is_ready() for one in clients),
@@ -178,7 +178,7 @@ class Operator:
         self.wait_for_status(lambda one: one.level == 0, 'every stream is ready')
 
     def wait_for_rows(self, num_rows: int) -> None:
-        """Wait until the running episode has so many rows."""
+        """Wait until the running episode has at least ``num_rows`` rows."""
         self.wait_for_status(
             lambda one: one.values['state'] == 'recording'
             and int(one.values['rows']) >= num_rows,
@@ -191,7 +191,7 @@ class Operator:
         what: str,
         timeout_s: float = STREAMS_TIMEOUT_S,
     ) -> Status:
-        """Wait for a status that comes from now on, and return it."""
+        """Wait for a new status that meets a condition, and return it."""
         heard = len(self.statuses)
         found: list[Status] = []
 
@@ -203,7 +203,7 @@ class Operator:
         return found[0]
 
     def wait_for_silence(self) -> None:
-        """Wait until the recorder has counted no message from one diagnostics to the next."""
+        """Wait until the recorder counts no new message between two diagnostics."""
         heard = len(self.diagnostics)
 
         def look() -> bool:
@@ -220,7 +220,7 @@ class Operator:
         Send a request.
 
         :param verb: one of VERBS
-        :param on_answer: called at once when the answer arrives
+        :param on_answer: function that is called as soon as the answer arrives
         """
         sent_s = time.monotonic()
         future = self._clients[verb].call_async(Trigger.Request())
@@ -245,7 +245,7 @@ class Operator:
         return self.send('save').succeed(timeout_s)
 
     def record(self, num_rows: int) -> str:
-        """Record an episode of at least so many rows, and return what the save answered."""
+        """Record an episode of at least ``num_rows`` rows, and return the answer of the save."""
         self.start()
         self.wait_for_rows(num_rows)
         return self.save()
@@ -266,7 +266,7 @@ class Operator:
         return future.result()
 
     def set_parameter(self, name: str, value: Any) -> Any:
-        """Set a parameter, and return whether it was set, and why not."""
+        """Set a parameter, and return the result with success and reason."""
         parameter: Parameter = RclpyParameter(name, value=value).to_parameter_msg()
         request = SetParameters.Request(parameters=[parameter])
         return self.ask(SetParameters, 'set_parameters', request).results[0]
@@ -297,9 +297,9 @@ class Operator:
 
     def publish_text(self, name: str, text: str, qos: QoSProfile) -> Any:
         """
-        Publish a text on one of the episode node's topics: latched, or when somebody listens.
+        Publish a text on one of the episode node's topics: latched, or once there is a reader.
 
-        :return: the publisher; what is latched is gone with it
+        :return: the publisher; a latched text exists only as long as the publisher
         """
         publisher = self.node.create_publisher(String, f'{self._recorder}/{name}', qos)
         if qos.durability != DurabilityPolicy.TRANSIENT_LOCAL:

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Parameters that most tests start the recorder with."""
+"""The parameters with which most tests start the recorder."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ STATE = {
 SMALL = {**FRONT, **STATE}
 """One camera and the joints."""
 
-# h264 is the quickest; what is tested here does not depend on the codec. A test's episodes are
-# short, and are meant to be.
+# h264 is the fastest codec, and these tests do not depend on the codec. Their episodes are short
+# on purpose.
 COMMON = {
     'task': 'Pick up the cube',
     'encoder.vcodec': 'h264',
@@ -44,4 +44,4 @@ SLOW_ENCODER = {
     'encoder.preset': 'veryslow',
     'encoder.encoder_threads': 1,
 }
-"""Encodes noisy NumberedPictures several times more slowly than they come."""
+"""The settings of an encoder that is several times slower than noisy NumberedPictures come."""

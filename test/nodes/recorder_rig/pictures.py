@@ -29,7 +29,7 @@ Rgb = npt.NDArray[np.uint8]
 
 WIDTH, HEIGHT = 64, 48
 QUADRANTS = ((220, 30, 40), (30, 180, 60), (40, 60, 210), (200, 200, 60))
-"""Colours of the picture's quarters: top left, top right, bottom left, bottom right."""
+"""The colours of the picture's quarters: top left, top right, bottom left, bottom right."""
 
 
 def quadrants(width: int = WIDTH, height: int = HEIGHT) -> Rgb:
@@ -56,18 +56,18 @@ def quarters(rgb: Rgb) -> list[list[float]]:
 
 class Picture:
     """
-    A picture that is published again and again; belongs to the thread that publishes.
+    A picture that is published repeatedly. Owned by the publishing thread.
 
     :param rgb: its pixels
-    :param encoding: of the message
-    :param padding: bytes after each row, of a value that would be seen
-    :param is_bigendian: what the message says
+    :param encoding: encoding of the message
+    :param padding: number of bytes after each row, with a value that would be noticed
+    :param is_bigendian: value of the message's field
     """
 
     def __init__(
         self, rgb: Rgb, encoding: str = 'rgb8', *, padding: int = 0, is_bigendian: int = 0
     ) -> None:
-        # An unknown encoding carries the pixels as they are.
+        # With an unknown encoding, the message has the pixels of rgb8.
         known = encoding if encoding in raw_images.ENCODINGS else 'rgb8'
         made = raw_images.image_message(rgb, known, padding, is_bigendian)
         self.message = Image(
@@ -80,15 +80,15 @@ class Picture:
         self.message.data = array.array('B', made.data)
 
     def draw(self, number: int) -> None:
-        """Change the picture before it is published for the n-th time."""
+        """Change the picture before it is published with this number."""
 
 
 class NumberedFile:
     """
     A picture that shows its number, as a compressed file.
 
-    :param make_file: of pixels
-    :param text: what the message says that it is
+    :param make_file: function that compresses pixels
+    :param text: value of the message's field ``format``
     """
 
     def __init__(self, make_file: Callable[[Rgb], bytes], text: str) -> None:
@@ -104,10 +104,10 @@ class NumberedFile:
 
 class NumberedPicture(Picture):
     """
-    Shows its number; as small as a readable number can be.
+    A picture that shows its number, as small as a readable number allows.
 
-    :param noise: whether the rest of the picture is hard to encode
-    :param height: at least MIN_HEIGHT
+    :param noise: True if the rest of the picture is noise, which is hard to encode
+    :param height: height in pixels, at least MIN_HEIGHT
     """
 
     def __init__(self, *, noise: bool = False, height: int = MIN_HEIGHT) -> None:
@@ -127,7 +127,7 @@ class NumberedPicture(Picture):
 
 class NumberedDepth(Picture):
     """
-    Shows its number in near and far depth, with no depth in its first column.
+    A picture that shows its number in near and far depth, without depth in its first column.
 
     :param encoding: ``16UC1`` or ``32FC1``
     """
@@ -153,7 +153,7 @@ class NumberedDepth(Picture):
 
 
 def millimetres(rgb: Rgb) -> npt.NDArray[np.uint16]:
-    """Return depth that is far where a picture is bright; its first column has none."""
+    """Return depth that is far where a picture is bright, and 0 in the first column."""
     depth = 100 + 35 * rgb[..., 0].astype(np.uint16)
     depth[:, 0] = 0
     return depth

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The recorder as its users start it: a process of its own."""
+"""The recorder as its users start it: a separate process."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ _CLOSE_TIMEOUT_S = 60.0
 
 _SEGMENT = re.compile(r'/dev/shm/fast(?:rtps|dds)_[0-9a-f]{16}\b')
 
-# Standard error and output of the recorder must never hold one of these.
+# The recorder's output must never contain one of these.
 _FORBIDDEN = ('Traceback (most recent call last)', 'Exception ignored', 'terminate called')
 
 
 def ros_arguments(parameters: Mapping[str, object]) -> list[str]:
-    """Write parameters as for a command line; JSON is YAML."""
+    """Return the command line for parameters, whose values are JSON because that is YAML."""
     pairs = [('-p', f'{name}:={json.dumps(value)}') for name, value in parameters.items()]
     return ['--ros-args', *(word for pair in pairs for word in pair)]
 
 
 class RecorderProcess(Child):
-    """A running recorder. Whoever makes one calls ``close``."""
+    """A running recorder. Its owner calls ``close``."""
 
     def __init__(
         self,
@@ -61,11 +61,11 @@ class RecorderProcess(Child):
         """
         Start the process.
 
-        :param arguments: of its command line
+        :param arguments: arguments of its command line
         :param log_path: file for its output
         :param folder: its working directory
-        :param nursery: starts it; None: it is a Python of its own
-        :param module: module that a Python of its own runs: the recorder, or another executable
+        :param nursery: nursery that forks it; None for a separate Python
+        :param module: module that a separate Python runs: the recorder, or another executable
         """
         self._nursery = nursery
         super().__init__(
@@ -88,32 +88,32 @@ class RecorderProcess(Child):
 
     @property
     def pid(self) -> int:
-        """The process's number."""
+        """The process number."""
         return self._process.pid
 
     @property
     def log(self) -> str:
-        """Everything that it has written so far."""
+        """The output so far."""
         return self.log_path.read_text('utf-8', errors='replace')
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the process alone."""
+        """Send a signal only to this process."""
         self._segments |= self.segments()
         self._process.send_signal(number)
 
     def wait(self, timeout_s: float = END_TIMEOUT_S) -> int:
-        """Wait for it to end by itself, and return its exit status."""
+        """Wait until the process ends by itself, and return its exit status."""
         try:
             return self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            # Whoever did not end by itself would not do so for the fixtures either.
+            # A hanging process would not end for the fixtures either.
             self._kill()
             raise AssertionError(
                 f'the recorder has not ended within {timeout_s:g} s; its log:\n{self.log}'
             ) from None
 
     def wait_until_ready(self, timeout_s: float = UP_TIMEOUT_S) -> None:
-        """Wait until it listens to its topics; nobody may publish them yet."""
+        """Wait until the recorder has subscribed to its topics, which may have no publishers."""
         wait_until(
             lambda: 'listening to ' in self.log or not self.is_running,
             timeout_s,
@@ -122,36 +122,36 @@ class RecorderProcess(Child):
         assert self.is_running, f'ended with status {self.exit_status}:\n{self.log}'
 
     def end(self, number: signal.Signals = signal.SIGINT) -> int:
-        """Ask it to end, wait for it, and return its exit status."""
+        """Send a signal, wait for the end, and return the exit status."""
         self.send(number)
         return self.wait()
 
     def catches(self, number: signal.Signals) -> bool:
-        """Tell whether it has a handler for a signal by now."""
+        """Return True if the process has a handler for a signal now."""
         status = Path(f'/proc/{self.pid}/status').read_text('ascii', errors='replace')
         lines = dict(line.split(':', 1) for line in status.splitlines() if ':' in line)
         return bool(int(lines.get('SigCgt', '0').strip(), 16) >> (number - 1) & 1)
 
     def segments(self) -> set[Path]:
         """
-        Return the shared memory of Fast DDS that it has mapped, its own and others'.
+        Return the segments of Fast DDS that the process has mapped, its own and others'.
 
-        Segments hold the messages and have random names. Ports are small and not among them: their
-        names are used again, Fast DDS mends them itself, and removed by hand they make it deaf.
+        Segments hold messages and have random names. The small ports are not included: Fast DDS
+        reuses their names and repairs them itself, and is deaf after they are removed by hand.
         """
         try:
             maps = Path(f'/proc/{self.pid}/maps').read_text('utf-8', errors='replace')
         except OSError:
-            # It has ended meanwhile.
+            # The process has ended meanwhile.
             return set()
         return set(map(Path, _SEGMENT.findall(maps)))
 
     def complaints(self) -> list[str]:
-        """Return the lines that no user should ever see."""
+        """Return the output lines that no user should ever see."""
         return [line for line in self.log.splitlines() if any(bad in line for bad in _FORBIDDEN)]
 
     def close(self) -> None:
-        """End it in any case; what is left of it in shared memory is removed."""
+        """End the process in any case, and remove the shared memory that it has left."""
         if self.is_running:
             self.send(signal.SIGINT)
             try:
@@ -168,7 +168,7 @@ class RecorderProcess(Child):
 
 
 def _remove_if_orphaned(segment: Path) -> None:
-    """Remove a segment of Fast DDS unless its owner lives, who holds a lock on the file beside."""
+    """Remove a segment of Fast DDS unless its running owner locks the file beside it."""
     lock = segment.with_name(f'{segment.name}_el')
     try:
         with lock.open() as file:

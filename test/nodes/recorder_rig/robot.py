@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A robot inside the test process: small pictures and joint states from a thread of its own."""
+"""A robot in the test process: small pictures and joint states from a separate thread."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ CAMERA_HZ = 30
 JOINTS_HZ = 60
 ARRAY_HZ = 30
 CLOCK_HZ = 100
-# Each camera counts from a number of its own, so that swapped cameras cannot look right.
+# Each camera counts from a different number, so that swapped cameras cannot look right.
 _NUMBERS_PER_CAMERA = 100_003
 
 _SECOND_NS = 10**9
 _NAP_S = 0.02
-# On a busy machine a reader may be seconds late, and no message is to be overwritten before.
+# On a busy machine a reader may be seconds late, and no message may be overwritten meanwhile.
 _QOS = QoSProfile(depth=200)
 
 
@@ -52,10 +52,10 @@ class Camera:
     """
     One camera of a robot.
 
-    :param robot: whose
-    :param topic: where its pictures go
-    :param picture: what it sees; may be replaced at any time
-    :param first_number: of its first picture
+    :param robot: robot of the camera
+    :param topic: topic of its pictures
+    :param picture: picture that it sees; may be replaced at any time
+    :param first_number: number of its first picture
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Camera:
         self._publisher = robot.publisher(type(picture.message), topic)
 
     def publish(self) -> None:
-        """Take a picture, unless the camera is stalled."""
+        """Publish a picture, unless the camera is stalled."""
         if self.is_stalled:
             return
         stamp_ns = self._robot.now_ns()
@@ -78,7 +78,7 @@ class Camera:
             camera.publish_at(stamp_ns)
 
     def publish_at(self, stamp_ns: int) -> None:
-        """Take a picture at an instant."""
+        """Publish a picture with a stamp."""
         picture = self.picture
         picture.draw(self._number)
         picture.message.header = _header(stamp_ns)
@@ -89,14 +89,14 @@ class Camera:
 
 class Robot:
     """
-    Publishes until it is closed. What it publishes stands in a truth file when it is.
+    A robot that publishes until it is closed. Its truth file then lists all published data.
 
-    :param context: of the session
-    :param truth_path: the truth file; None: no truth
-    :param now_ns: its clock
-    :param name: of its node
-    :param is_punctual: whether every message has the stamp of the instant at which it was due, and
-        none is left out, however busy the machine is; it has the clock of this computer then
+    :param context: ROS context of the session
+    :param truth_path: path of the truth file; None for no truth
+    :param now_ns: function that returns its clock, in nanoseconds
+    :param name: name of its node
+    :param is_punctual: True if every message is sent, however busy the machine is, and has the
+        stamp at which it was due; the robot then has the clock of this computer
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Robot:
         return self._node
 
     def publisher(self, kind: type, topic: str, qos: QoSProfile = _QOS) -> Any:
-        """Make a publisher that ``wait_for_recorder`` looks at."""
+        """Make a publisher that ``wait_for_recorder`` includes."""
         publisher = self._node.create_publisher(kind, topic, qos)
         self._publishers.append(publisher)
         return publisher
@@ -142,7 +142,7 @@ class Robot:
         return camera
 
     def add_partner(self, camera: Camera, topic: str, picture: Picture | NumberedFile) -> None:
-        """Add a camera of the same device: it publishes with the same stamps."""
+        """Add a camera of the same device, which publishes with the same stamps."""
         first = self._num_cameras * _NUMBERS_PER_CAMERA
         self._num_cameras += 1
         camera.partners.append(Camera(self, topic, picture, first))
@@ -155,10 +155,10 @@ class Robot:
         hz: int = JOINTS_HZ,
     ) -> None:
         """
-        Add joint states; no two of them are equal.
+        Add joint states, all of them different.
 
-        :param names: as they stand in the message
-        :param recorded: those that stand in the truth, in this order; None: all
+        :param names: names in the message, in its order
+        :param recorded: names in the truth file, in its order; None for all
         """
         publisher = self.publisher(JointState, topic)
         wanted = [list(names).index(name) for name in recorded or names]
@@ -174,7 +174,7 @@ class Robot:
         self._add(hz, publish)
 
     def add_array(self, topic: str, size: int, hz: int = ARRAY_HZ) -> None:
-        """Add arrays of numbers, which have no stamps; no two of them are equal."""
+        """Add arrays of numbers without stamps, all of them different."""
         publisher = self.publisher(Float64MultiArray, topic)
 
         def publish() -> None:
@@ -197,8 +197,8 @@ class Robot:
         """
         Add messages of any type; return the publisher.
 
-        :param fill: is given a new message and its instant, and returns the numbers that are to be
-            recorded of it
+        :param fill: function that fills a new message for an instant, and returns the numbers that
+            should be recorded
         """
         publisher = self.publisher(kind, topic, qos)
 
@@ -214,7 +214,7 @@ class Robot:
         return publisher
 
     def add_clock(self) -> None:
-        """Publish the robot's own clock on /clock."""
+        """Publish the robot's clock on /clock."""
         publisher = self._node.create_publisher(Clock, '/clock', _QOS)
 
         def publish() -> None:
@@ -235,7 +235,7 @@ class Robot:
         )
 
     def stop(self) -> None:
-        """Publish nothing more, and stay in the graph: what was published still arrives."""
+        """Stop publishing but stay in the graph, so that published messages still arrive."""
         self._end.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -250,7 +250,7 @@ class Robot:
         self.truth.close()
 
     def _add(self, hz: int, action: Callable[[], None]) -> None:
-        # Phases are spread: nothing is published together with something else.
+        # The phases are spread, so that no two messages are published together.
         offset_ns = len(self._tickers) * 2_700_000
 
         def act(due_ns: int) -> None:
@@ -272,7 +272,7 @@ class Robot:
 
 
 def _values(stamp_ns: int, size: int) -> list[float]:
-    """Return numbers that tell their instant: the first ones of two instants always differ."""
+    """Return numbers that identify their instant: the first ones of two instants always differ."""
     return [stamp_ns / _SECOND_NS % 1000.0 + 10_000.0 * place for place in range(size)]
 
 

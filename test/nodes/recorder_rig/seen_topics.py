@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Topics as a look at a graph would bring them."""
+"""Topics as a watch on the graph would report them."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Options of nodes in the test process, and waits that end."""
+"""The options of nodes in the test process, and waits with a limit."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ import time
 DISCOVERY_TIMEOUT_S = 90.0
 
 NODE_OPTIONS = {'start_parameter_services': False, 'enable_rosout': False}
-"""Of nodes in the test process: several of one name may live there."""
+"""The options of nodes in the test process, where several may have the same name."""
 
 _POLL_S = 0.01
 
 
 class NeverStop:
-    """Stands for the signals of a process that nobody asks to end."""
+    """A substitute for the stop signals of a process, which never come."""
 
     def wait(self, timeout_s: float) -> bool:
-        """Nobody asks, and nobody waits."""
+        """Return False at once."""
         return False
 
 
@@ -42,9 +42,9 @@ def wait_until(
     """
     Wait for a condition.
 
-    :param condition: looked at every 10 ms
-    :param timeout_s: how long at most
-    :param what: what did not happen, for the failure
+    :param condition: function that is called every 10 ms
+    :param timeout_s: longest time to wait, in seconds
+    :param what: text of the failure, which describes the event that did not happen
     """
     deadline_s = time.monotonic() + timeout_s
     while not condition():

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Everything that gives commands, on a node of its own, and publishers that drive it over DDS."""
+"""The teleop code on a separate node, and publishers that drive it over DDS."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ _WAIT_S = 2.0
 
 
 class GivenParameters:
-    """Parameters without a node."""
+    """A reader of parameters without a node."""
 
     def __init__(self, given: dict[str, Any]) -> None:
         self._given = given
 
     def read(self, spec: Any) -> Any:
-        """Return what is given, or the default."""
+        """Return the given value, or the default."""
         return self._given.get(spec.name, spec.default)
 
 
 class TeleopBench:
     """
-    Spins in the test's thread. Its owner calls ``close``.
+    A bench that spins in the test's thread. Its owner calls ``close``.
 
     :param context: context of the session
     """
@@ -57,13 +57,13 @@ class TeleopBench:
         self._node: Node | None = None
         self._operator = Node('test_teleop', context=context, **NODE_OPTIONS)
         self.given: list[tuple[str, str]] = []
-        """Commands, and who gave them."""
+        """The commands, each with its source."""
         self.ahead_s = 0.0
-        """How far the steady clock is ahead."""
+        """The seconds by which the steady clock is ahead."""
         self.teleop: Teleop
 
     def start(self, parameters: dict[str, Any], *arguments: str, namespace: str = '') -> None:
-        """Begin to listen, without a debounce time unless one is given."""
+        """Start the teleop code, without a debounce time unless one is given."""
         self._node = Node(
             'episode',
             context=self._context,
@@ -85,7 +85,7 @@ class TeleopBench:
             node.destroy_node()
 
     def clock_s(self) -> float:
-        """Tell the time of the steady clock."""
+        """Return the time of the steady clock, in seconds."""
         return time.monotonic() + self.ahead_s
 
     @property
@@ -94,7 +94,7 @@ class TeleopBench:
         return [command for command, _ in self.given]
 
     def turn(self) -> None:
-        """Let the executor do what there is to do."""
+        """Let the executor do its pending work."""
         self.teleop.look(self.clock_s())
         self._executor.spin_once(timeout_sec=_TURN_S)
 
@@ -111,9 +111,9 @@ class TeleopBench:
 
     def wait_for(self, command: str, repeat: Callable[[], None]) -> list[str]:
         """
-        Wait until a command is given; return all that were given, and forget them.
+        Wait until a command is given; return all given commands, and forget them.
 
-        :param repeat: sends it once more, should a publisher have been too early for a reader
+        :param repeat: function that sends it again, in case the publisher had no reader yet
         """
         wait_s = time.monotonic() + _WAIT_S
         while command not in self.commands:
@@ -125,15 +125,15 @@ class TeleopBench:
         return told
 
     def publisher(self, kind: type, topic: str, qos: QoSProfile = RELIABLE) -> Any:
-        """Make a publisher, and wait until somebody listens to it."""
+        """Make a publisher, and wait until it has a subscription."""
         publisher = self._operator.create_publisher(kind, topic, qos)
         self.spin_until(publisher.get_subscription_count)
         return publisher
 
     def lonely_publisher(self, kind: type, topic: str, qos: QoSProfile = RELIABLE) -> Any:
-        """Make a publisher that nobody may ever listen to."""
+        """Make a publisher without waiting for a subscription."""
         return self._operator.create_publisher(kind, topic, qos)
 
     def destroy(self, publisher: Any) -> None:
-        """End a publisher."""
+        """Destroy a publisher."""
         self._operator.destroy_publisher(publisher)

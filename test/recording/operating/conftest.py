@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Somebody who presses buttons, and everybody who is told what came of it."""
+"""An operator who presses buttons, and a listener for the answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from waiting import wait_for
 
 
 class Listener(Surroundings):
-    """Collects what everybody is told."""
+    """Collects events and tasks."""
 
     def __init__(self):
         self.events = []
@@ -41,7 +41,7 @@ class Listener(Surroundings):
 
 
 class Driver:
-    """A rig with somebody who presses buttons."""
+    """A rig with an operator who presses buttons."""
 
     def __init__(self, rig, **settings):
         self.rig = rig
@@ -57,14 +57,14 @@ class Driver:
         return answer.result()
 
     def run(self, seconds):
-        """Let time go by, with the ticks that a node gives."""
+        """Let time pass, with the ticks that a node gives."""
         while seconds > 0.001:
             self.rig.run(min(0.1, seconds))
             self.machine.tick()
             seconds -= 0.1
 
     def told(self):
-        """Return source, verb and success of the events since the last time."""
+        """Return source, verb and success of the events since the last call."""
         events, self.room.events = self.room.events, []
         return [(one.source, one.verb, one.success) for one in events]
 

@@ -12,10 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Encodes a few frames, then prints how threads are scheduled: ``encode_and_list_threads.py PATH``.
+Encode a few frames, then print the scheduling of threads: ``encode_and_list_threads.py PATH``.
 
-A JSON object: ``[policy, may_be_real_time]`` of each thread that encoding has started, and of
-``main``.
+The output is a JSON object with ``[policy, may_be_real_time]`` of each thread that encoding has
+started, and of ``main``.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def threads():
 
 
 class Watch:
-    """Looks at the threads whenever a picture was encoded."""
+    """Collects the scheduling of all threads whenever a picture was encoded."""
 
     def __init__(self):
         self.seen = {}

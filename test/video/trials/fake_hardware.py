@@ -12,10 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Encoders that a driver of hardware might be, loaded by the child of a trial.
+Fakes of hardware encoders, which the child process of a trial loads.
 
-Fakes all of them: there is no such hardware where tests run. They hang, crash or lie as drivers
-do, and the good one encodes in software.
+There is no such hardware where tests run. The fakes hang, crash or lie like drivers, and the good
+one encodes in software.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ QUICK = EncoderConfig('h264', preset='ultrafast')
 
 
 class Fake(Mp4Encoder):
-    """Counts its pictures; works."""
+    """A fake that works, and counts its pictures."""
 
     def __init__(self, path, config, spec):
         super().__init__(path, QUICK, spec)
@@ -61,7 +61,7 @@ class Slow(Fake):
 
 
 class Talkative(Fake):
-    """Prints what it does, as some drivers do, where only the report should go."""
+    """Prints to the stream of the report, as some drivers do."""
 
     def take(self, picture):
         sys.stdout.write('{"opened": "in blocking mode"}\n')
@@ -70,7 +70,7 @@ class Talkative(Fake):
 
 
 class Hanging(Fake):
-    """Never comes back from the seventh frame."""
+    """Never returns from the seventh frame."""
 
     def take(self, picture):
         if self.index == 6:
@@ -79,7 +79,7 @@ class Hanging(Fake):
 
 
 class HangingProgram(Fake):
-    """Never comes back, and has started a program that does not either; prints which."""
+    """Starts a program that hangs, prints its process number, and hangs too."""
 
     def take(self, picture):
         program = subprocess.Popen(['sleep', '600'])
@@ -89,7 +89,7 @@ class HangingProgram(Fake):
 
 
 class HangingAtEnd(Fake):
-    """Takes all frames, and never gives the last ones."""
+    """Takes all frames, and hangs before returning the last ones."""
 
     def finish(self):
         threading.Event().wait()
@@ -114,14 +114,14 @@ class Aborting(Fake):
 
 
 class Leaving(Fake):
-    """Ends the process as if all were well."""
+    """Ends the process with the status of success."""
 
     def take(self, picture):
         os._exit(0)
 
 
 class Dropping(Fake):
-    """Loses every fifth frame, and says nothing."""
+    """Loses every fifth frame silently."""
 
     def take(self, picture):
         if self.index % 5 != 4:
@@ -129,14 +129,14 @@ class Dropping(Fake):
 
 
 class Green(Fake):
-    """Makes a video of nothing."""
+    """Makes a video of empty pictures."""
 
     def take(self, picture):
         super().take(Frame(np.zeros_like(picture.pixels), 'rgb24'))
 
 
 class Late(Fake):
-    """Shows each picture a frame too late."""
+    """Shows each picture one frame late."""
 
     def take(self, picture):
         before, self.before = getattr(self, 'before', picture), picture
@@ -156,7 +156,7 @@ class Small(Fake):
 
 
 class Refusing(Fake):
-    """Says at the second frame that it cannot."""
+    """Fails with an error at the second frame."""
 
     def take(self, picture):
         if self.index == 1:

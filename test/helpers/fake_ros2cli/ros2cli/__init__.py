@@ -12,10 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-A FAKE of ros2cli, which is not on the package index: as much of it as a plug-in meets.
+A FAKE of the parts of ros2cli that a plug-in uses, since ros2cli is not on the package index.
 
-Written anew after reading ros2cli 0.32.2 (Jazzy), whose module `ros2cli.command` is the same in
-0.18.11 (Humble) and 0.36.1. Like the real one it finds commands by the entry points
-`ros2cli.command`, makes one parser for each, parses once before a command has added its arguments,
-during which requests for help are passed over, and hands the exit status on.
+It was written after reading ros2cli 0.32.2 (Jazzy), whose module `ros2cli.command` is the same in
+0.18.11 (Humble) and 0.36.1. Like the real package, it finds commands by the entry points
+`ros2cli.command`, makes a parser for each, parses once before a command has added its arguments
+(ignoring requests for help meanwhile), and passes the exit status on.
 """

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""FAKE, see the package: the program `ros2`."""
+"""A FAKE of the program `ros2`, see the package."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""FAKE, see the package: what plug-ins are made of, and how they are found."""
+"""A FAKE of the base class and the discovery of plug-ins, see the package."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class CommandExtension:
 
 
 def first_line(kind):
-    """Return what is said of a command: the first line of its docstring."""
+    """Return the description of a command: the first line of its docstring."""
     lines = inspect.cleandoc(kind.__doc__ or '').splitlines()
     return lines[0].rstrip('.') if lines else ''
 
@@ -45,7 +45,7 @@ def first_line(kind):
 def add_subparsers_on_demand(
     parser, cli_name, dest, group_name, hide_extensions=None, required=True, argv=None
 ):
-    """Load the command that was chosen, or all of them to describe them if none was."""
+    """Load the chosen command, or all commands for their descriptions if none was chosen."""
     found = {one.name: one for one in entry_points(group=group_name)}
     subparser = parser.add_subparsers(title='Commands', metavar='<command>')
     subparser.dest = ' ' + dest.lstrip('_')
@@ -77,7 +77,7 @@ def add_subparsers_on_demand(
 
 @contextmanager
 def no_help(parsers):
-    """Pass over requests for help while it is found out which command is meant."""
+    """Ignore requests for help until the chosen command is known."""
     kept = [(one, one.print_help, one.exit) for one in parsers]
     for one, _, end in kept:
         one.print_help = lambda: None
