@@ -44,11 +44,11 @@ from lerobot_streamrec.video.codecs.config import (
 from lerobot_streamrec.video.trials.auto_select import (
     Choice,
     choose_encoder,
+    known_trial,
     listed_encoders,
     NOT_BUILT,
 )
 from lerobot_streamrec.video.trials.bench import measure_encoder, Measured, Sample
-from lerobot_streamrec.video.trials.known_trials import known_trial
 from lerobot_streamrec.video.trials.trial import Trial
 from rich.console import Console
 

@@ -28,8 +28,7 @@ from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.streams.stream import Stream
 from lerobot_streamrec.video.codecs.config import AUTO, EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.settings_check import COLOUR_CHANNELS, DEPTH_CHANNELS
-from lerobot_streamrec.video.trials.auto_select import choose_encoder
-from lerobot_streamrec.video.trials.known_trials import known_trial
+from lerobot_streamrec.video.trials.auto_select import choose_encoder, known_trial
 from lerobot_streamrec.video.trials.software_probe import check_encoder
 from lerobot_streamrec.video.trials.trial import check_before_trial, TrialCancelledError
 

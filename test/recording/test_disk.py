@@ -32,7 +32,7 @@ from lerobot_streamrec.errors import CommitError, ConfigError, DiskFullError, Ep
 from lerobot_streamrec.recording.config import DiskConfig, MIB
 from lerobot_streamrec.recording.disk_watch import DiskWatch
 from lerobot_streamrec.recording.status import RecorderState
-from lerobot_streamrec.video.mp4.decode_prefix import decode_rgb
+from lerobot_streamrec.video.mp4.frame_decoder import decode_rgb
 import pytest
 from waiting import wait_for
 

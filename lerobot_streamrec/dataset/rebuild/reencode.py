@@ -44,7 +44,7 @@ from lerobot_streamrec.video.codecs.settings_check import COLOUR_CHANNELS, DEPTH
 from lerobot_streamrec.video.mp4.damage_scan import video_facts
 from lerobot_streamrec.video.mp4.video_info import probe_video
 from lerobot_streamrec.video.tools.reencode import unsuitable
-from lerobot_streamrec.video.trials.known_trials import check_at_size
+from lerobot_streamrec.video.trials.auto_select import check_at_size
 from lerobot_streamrec.video.trials.software_probe import check_picture_size
 
 _RECORD_KEY = 'encoded_again'

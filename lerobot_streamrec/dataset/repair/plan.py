@@ -18,20 +18,43 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path, PurePosixPath
 
 from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.format.catalog import Catalog
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow, VideoPlace
 from lerobot_streamrec.dataset.format.info import CODEBASE_VERSION, DatasetInfo
-from lerobot_streamrec.dataset.format.layout import CHUNKS_SIZE, FileIndex
+from lerobot_streamrec.dataset.format.layout import (
+    CHUNKS_SIZE,
+    FileIndex,
+    is_left_by_recording,
+    OWN,
+)
+from lerobot_streamrec.dataset.rebuild.new_tree import foreign_files
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, kept_episodes, Piece
 from lerobot_streamrec.dataset.repair.cutting import Cutting
 from lerobot_streamrec.dataset.repair.row_sources import Rows
 from lerobot_streamrec.dataset.repair.sources import Source, Sources
-from lerobot_streamrec.dataset.repair.strays import stray_files
 from lerobot_streamrec.dataset.repair.task_sources import Tasks
 from lerobot_streamrec.dataset.repair.verdicts import judge_episodes, least_rows, Verdict
 from lerobot_streamrec.errors import RepairError
+
+_FOLDERS = ('data', 'videos', 'meta/episodes')
+
+
+def stray_files(root: Path) -> tuple[str, ...]:
+    """Return the foreign files in folders of the format, and files left over from a recording."""
+    return tuple(sorted(one for one in foreign_files(root) if _is_stray(PurePosixPath(one))))
+
+
+def _is_stray(path: PurePosixPath) -> bool:
+    # Other hidden folders belong to other programs.
+    if path.parts[0] == OWN.name or any(one.startswith('.') for one in path.parts[:-1]):
+        return False
+    return is_left_by_recording(path.as_posix()) or any(
+        path.is_relative_to(folder) for folder in _FOLDERS
+    )
+
 
 _SHOWN = 3
 

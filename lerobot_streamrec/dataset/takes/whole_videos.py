@@ -49,7 +49,7 @@ from lerobot_streamrec.video.encode.encoder_thread import VideoEncoder
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.encode.spool import count_spooled, read_spool
 from lerobot_streamrec.video.mp4.concat import concatenate, Segment
-from lerobot_streamrec.video.mp4.decode_prefix import decode_codes, decode_frames, decode_rgb
+from lerobot_streamrec.video.mp4.frame_decoder import decode_codes, decode_frames, decode_rgb
 from lerobot_streamrec.video.mp4.packet_index import compatibility, survey_video, VideoSurvey
 
 Tell = Callable[[int], None]

@@ -24,7 +24,7 @@ from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.encode.open_encoder import FileEncoder
-from lerobot_streamrec.video.mp4.decode_prefix import decode_frames
+from lerobot_streamrec.video.mp4.frame_decoder import decode_frames
 
 # After a kill, the packets of the fragment that is still open cannot be read.
 _OPEN_FRAGMENT = 32

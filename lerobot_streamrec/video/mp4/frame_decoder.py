@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Decoding of the video frames at given instants, with as little work as possible."""
+"""Decoding of video frames: at given instants with little work, or all that can be read."""
 
 from __future__ import annotations
 
@@ -29,6 +29,57 @@ from lerobot_streamrec.video.codecs.depth_config import DEPTH_PIX_FMT
 from lerobot_streamrec.video.mp4.packet_index import TOLERANCE_S
 import numpy as np
 import numpy.typing as npt
+
+
+def decode_rgb(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
+    """
+    Yield the frames of a video up to its end or the first damaged frame.
+
+    :param path: an MP4 file; a file that is missing or no video has no frames
+    :return: frames ``(height, width, 3)`` uint8 RGB, one at a time
+    """
+    for frame in decode_frames(path):
+        yield frame.to_ndarray(format='rgb24').astype(np.uint8, copy=False)
+
+
+def decode_codes(path: Path) -> Iterator[npt.NDArray[np.uint16]]:
+    """
+    Yield the depth codes of a video up to its end or the first damaged frame.
+
+    :param path: an MP4 file; a file that is missing or no video has no frames
+    :return: codes ``(height, width)`` uint16, one frame at a time
+    """
+    for frame in decode_frames(path):
+        yield frame.to_ndarray(format=DEPTH_PIX_FMT).astype(np.uint16, copy=False)
+
+
+def decode_frames(path: Path) -> Iterator[av.VideoFrame]:
+    """
+    Yield libav's frames of a video up to its end or the first damaged frame.
+
+    :param path: an MP4 file; a file that is missing or no video has no frames
+    :return: libav's frames, one at a time
+    """
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            if stream.codec_context is None:
+                # The file is cut so short that even its codec is unknown.
+                return
+            try:
+                for packet in container.demux(stream):
+                    if packet.is_corrupt:
+                        break
+                    yield from packet.decode()
+                else:
+                    return
+            except av.FFmpegError:
+                pass
+            # Decoders with several threads still hold intact frames from before the error.
+            yield from stream.codec_context.decode(None)
+    except (av.FFmpegError, IndexError, OSError):
+        return
+
 
 RGB_PIX_FMT = 'rgb24'
 

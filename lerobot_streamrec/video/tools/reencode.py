@@ -47,7 +47,7 @@ from lerobot_streamrec.video.tools.encoding_jobs import (
     with_shared_cores,
 )
 from lerobot_streamrec.video.tools.join import whole_fps
-from lerobot_streamrec.video.trials.known_trials import check_at_size
+from lerobot_streamrec.video.trials.auto_select import check_at_size
 from lerobot_streamrec.video.trials.software_probe import check_picture_size
 
 

@@ -24,7 +24,7 @@ import tempfile
 
 from lerobot_streamrec.errors import ConfigError, VideoError
 from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
-from lerobot_streamrec.video.mp4.decode_prefix import decode_rgb
+from lerobot_streamrec.video.mp4.frame_decoder import decode_rgb
 from lerobot_streamrec.video.trials.quality import measure_quality, Quality
 from lerobot_streamrec.video.trials.trial import run_child, TrialTask
 from lerobot_streamrec.video.trials.trial_encoding import (

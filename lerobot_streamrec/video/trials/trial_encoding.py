@@ -31,7 +31,7 @@ from lerobot_streamrec.video.codecs.config import EncoderConfig, PYAV, VideoSpec
 from lerobot_streamrec.video.codecs.real_time import renounce_real_time
 from lerobot_streamrec.video.codecs.settings_check import opened, refuse_unknown_options
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
-from lerobot_streamrec.video.mp4.decode_prefix import decode_rgb
+from lerobot_streamrec.video.mp4.frame_decoder import decode_rgb
 from lerobot_streamrec.video.trials.trial import TrialReport, TrialTask
 import numpy as np
 import numpy.typing as npt

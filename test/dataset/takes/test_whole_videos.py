@@ -35,7 +35,7 @@ from lerobot_streamrec.video.codecs.config import config_record, EncoderConfig, 
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER, DepthConfig, DepthQuantiser
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 from lerobot_streamrec.video.encode.spool import SpoolingEncoder
-from lerobot_streamrec.video.mp4.decode_prefix import decode_codes, decode_rgb
+from lerobot_streamrec.video.mp4.frame_decoder import decode_codes, decode_rgb
 from lerobot_streamrec.video.mp4.packet_index import survey_video
 from numbered_pictures import HEIGHT, number_in, numbered_frame, WIDTH
 import numpy as np

@@ -25,7 +25,7 @@ from lerobot_streamrec.video.codecs.config import VideoSpec
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER, DepthConfig, DepthQuantiser
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 from lerobot_streamrec.video.encode.picture_encoder import DepthMeter, PictureEncoder
-from lerobot_streamrec.video.mp4.decode_prefix import decode_codes
+from lerobot_streamrec.video.mp4.frame_decoder import decode_codes
 from lerobot_streamrec.video.mp4.video_info import probe_video
 import numpy as np
 import pytest

@@ -23,7 +23,7 @@ from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 from lerobot_streamrec.video.mp4.concat import concatenate, Segment
-from lerobot_streamrec.video.mp4.decode_prefix import decode_rgb
+from lerobot_streamrec.video.mp4.frame_decoder import decode_rgb
 from lerobot_streamrec.video.mp4.packet_index import survey_video
 import numpy as np
 import pytest

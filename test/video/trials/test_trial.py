@@ -31,7 +31,7 @@ from lerobot_streamrec.errors import CodecError
 from lerobot_streamrec.video.codecs.config import EncoderConfig, FfmpegSettings, VideoSpec
 from lerobot_streamrec.video.codecs.settings_check import is_registered
 from lerobot_streamrec.video.trials import trial as trial_module
-from lerobot_streamrec.video.trials.known_trials import check_at_size, known_trial
+from lerobot_streamrec.video.trials.auto_select import check_at_size, known_trial
 from lerobot_streamrec.video.trials.trial import (
     Trial,
     TrialCancelledError,
