@@ -132,7 +132,7 @@ def option(
     if shown is None:
         shown = list(default) if isinstance(default, tuple) else default
     metadata = {_METADATA: Option(name, shown, description, low, high, choices, is_live)}
-    if isinstance(default, Callable):
+    if callable(default):
         return field(default_factory=default, metadata=metadata)
     return field(default=default, metadata=metadata)
 

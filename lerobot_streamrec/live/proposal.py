@@ -65,15 +65,15 @@ class UntypedTopic:
 
     def observation(self, node: Node) -> Observation:
         """Return the few facts that are known without its type."""
-        vector = self.settings
-        types = tuple(types_of(node, vector.topic))
+        vector, stream = self.settings, self.settings.stream
+        types = tuple(types_of(node, stream.topic))
         return Observation(
             parameter=vector.parameter,
-            key=vector.feature,
-            topic=node.resolve_topic_name(vector.topic),
+            key=stream.feature,
+            topic=node.resolve_topic_name(stream.topic),
             message_type='',
             is_camera=False,
-            stamp=vector.timing.stamp,
+            stamp=vector.stamp,
             offered=types,
             types=types,
         )

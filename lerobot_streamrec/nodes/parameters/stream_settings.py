@@ -89,7 +89,7 @@ def read_camera_encoder(
     vcodec = own.get('vcodec', of_all.vcodec)
     if vcodec != of_all.vcodec:
         # They mean something else to another encoder.
-        crf = min(of_all.crf, max_crf(vcodec))
+        crf = None if of_all.crf is None else min(of_all.crf, max_crf(vcodec))
         inherited |= {'preset': None, 'extra_options': {}, 'crf': crf}
     return _config(inherited | own, ffmpeg, prefix)
 
