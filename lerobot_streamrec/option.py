@@ -20,7 +20,6 @@ declared from that, values are checked against it, and ``config/record.yaml`` is
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
