@@ -106,8 +106,8 @@ def test_every_form_is_read(text, expected):
         ('data[""]', 5, 'there is nothing between'),
         ('data[id=].x', 5, 'there is nothing between'),
         ('data[1.5]', 5, '1.5 is no place in a list; if it is a name, quote it: ["1.5"]'),
-        ('data[+1]', 5, 'quoted'),
-        ('data[1e3]', 5, 'quoted'),
+        ('data[+1]', 5, 'if it is a name, quote it: ["+1"]'),
+        ('data[1e3]', 5, 'if it is a name, quote it: ["1e3"]'),
         ('data[3:3]', 5, '3:3 selects nothing'),
         ('data[:0]', 5, ':0 selects nothing'),
         ('data[-1:-2]', 5, '-1:-2 selects nothing'),
@@ -126,7 +126,7 @@ def test_what_is_no_selector_is_refused_with_the_place(text, place, words):
 
 
 def test_two_trajectories_in_one_vector_are_refused():
-    with pytest.raises(ConfigError, match='not behind a and b'):
+    with pytest.raises(ConfigError, match='may only follow one list of a vector, not a and b'):
         parse_selectors(PARAMETER, ['a[time].x', 'b[time].x', 'c[0]'])
     one, other = parse_selectors(PARAMETER, ['a[time].x', 'c[0]'])
     assert (one.trajectory, other.trajectory) == ((Field('a'),), None)
