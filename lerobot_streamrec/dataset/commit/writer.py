@@ -170,8 +170,7 @@ class DatasetWriter:
         :raise DatasetError: if the files cannot be merged; the dataset is then unchanged
         :raise VideoError: if a video cannot be read or written; the dataset is then unchanged
         """
-        if self._doubt:
-            raise CommitError(f'no change is possible after this error: {self._doubt}. {_REOPEN}')
+        self._refuse_in_doubt()
         purge_undone(self._files)
         if not self._state.info.total_episodes:
             nothing = measured(self.root)
@@ -190,8 +189,10 @@ class DatasetWriter:
         :param metadata: texts by name; an empty text removes the entry
         :return: the episode's index
         :raise EpisodeStateError: if there is no episode
+        :raise CommitError: if an earlier error has left it unknown which episode is the last
         :raise DatasetError: if the record cannot be read or written
         """
+        self._refuse_in_doubt()
         index = self._state.info.total_episodes - 1
         if index < 0:
             raise EpisodeStateError('there is no saved episode to annotate')
@@ -207,10 +208,13 @@ class DatasetWriter:
         self._files.replace(relative, _json_bytes(record))
         return index
 
-    @contextmanager
-    def _transaction(self, done: str) -> Iterator[Transaction]:
+    def _refuse_in_doubt(self) -> None:
         if self._doubt:
             raise CommitError(f'no change is possible after this error: {self._doubt}. {_REOPEN}')
+
+    @contextmanager
+    def _transaction(self, done: str) -> Iterator[Transaction]:
+        self._refuse_in_doubt()
         transaction = Transaction(self._files)
         try:
             yield transaction
