@@ -166,7 +166,7 @@ def test_names_are_enough_for_a_type_that_is_not_known():
         ('names', IMU, {'names': ['x']}, '10 names are needed, for orientation.x, orientation.y'),
         ('names', ARRAY, {'selectors': ['data[2:]']}, 'how many numbers data[2:] will have'),
         ('names', ARRAY, {'selectors': ['data[1:-1]']}, 'how many numbers data[1:-1] will have'),
-        ('names', 'my_msgs/msg/Grip', {'selectors': ['width']}, 'how many numbers width will have'),
+        ('names', 'my_msgs/msg/Grip', {'selectors': ['width']}, 'how many numbers width will'),
         ('selectors', 'my_msgs/msg/Hand', {}, 'not among the types that are read without'),
         ('selectors', IMU, {'selectors': ['orientatio']}, 'no field orientatio; it has header'),
         ('selectors', IMU, {'selectors': ['header.frame_id']}, 'is string, not a number'),

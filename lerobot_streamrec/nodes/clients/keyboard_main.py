@@ -24,8 +24,7 @@ import os
 import sys
 
 from lerobot_streamrec.installed import EXIT_CONFIG
-from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
-from lerobot_streamrec.nodes.topics.readiness_log import Run, run_program
+from lerobot_streamrec.nodes.graph.stop_signals import Run, run_program, StopSignals
 
 HELP = """\
 usage: keyboard [--ros-args [-p recorder:=NAME] [-r __ns:=NAMESPACE] ...]

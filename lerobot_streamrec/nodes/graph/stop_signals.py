@@ -11,17 +11,20 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Requests to end the process: signals, and the end of its launcher."""
+"""The start of a program, and the requests to end it: signals, and the end of its launcher."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import logging
 import os
 from pathlib import Path
 import signal
+import sys
 import threading
 from typing import Any
+
+from lerobot_streamrec.installed import EXIT_CONFIG, missing_package
 
 # States of a process that has ended, which keeps its id until its parent reads its exit status.
 _ENDED = ('Z', 'X')
@@ -117,3 +120,38 @@ class StopSignals:
             _log.warning('%s has ended, so this recorder ends too', self._launcher)
             self._asked.set()
         return self._asked.is_set()
+
+
+Run = Callable[[list[str], StopSignals], int]
+"""A function that runs a program until a signal ends it, and returns the exit status."""
+
+
+def run_program(
+    name: str,
+    help_text: str,
+    load: Callable[[list[str]], Run],
+    arguments: list[str] | None = None,
+) -> int:
+    """
+    Run a program, or print its help.
+
+    :param name: name of the program, for error messages
+    :param help_text: text for ``--help``
+    :param load: function that imports the program; it takes the arguments
+    :param arguments: command line without the program's name; None: the process's own
+    :return: exit status; ``EXIT_CONFIG`` if a package is missing
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] in ('-h', '--help'):
+        print(help_text, end='')
+        return 0
+    stop = StopSignals()
+    try:
+        # The imports are slow, so the signal handlers are installed first.
+        run = load(arguments)
+    except ImportError as error:
+        print(f'{name}: cannot start: {missing_package(error)}', file=sys.stderr)
+        return EXIT_CONFIG
+    status = run(arguments, stop)
+    stop.ignore()
+    return status

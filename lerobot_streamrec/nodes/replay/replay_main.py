@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import sys
 
-from lerobot_streamrec.nodes.topics.readiness_log import Run, run_program
+from lerobot_streamrec.nodes.graph.stop_signals import Run, run_program
 
 HELP = """\
 usage: replay --ros-args -p root:=FOLDER [-p episode:=N] [-p NAME:=VALUE ...]

@@ -11,17 +11,13 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The log of what keeps the recorder from being ready, and the start of a ROS program."""
+"""The log of the problems that keep the recorder from being ready."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 import re
-import sys
 from typing import Any
-
-from lerobot_streamrec.installed import EXIT_CONFIG, missing_package
-from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 
 _PATIENCE_S = 5.0
 """
@@ -76,38 +72,3 @@ class ReadinessLog:
             # If streams come and go, the problem differs at each look and must not flood the log.
             self._since_s = now_s
             self._log.warning(f'not ready to record: {text}')
-
-
-Run = Callable[[list[str], StopSignals], int]
-"""A function that runs a program until a signal ends it, and returns the exit status."""
-
-
-def run_program(
-    name: str,
-    help_text: str,
-    load: Callable[[list[str]], Run],
-    arguments: list[str] | None = None,
-) -> int:
-    """
-    Run a program, or print its help.
-
-    :param name: name of the program, for error messages
-    :param help_text: text for ``--help``
-    :param load: function that imports the program; it takes the arguments
-    :param arguments: command line without the program's name; None: the process's own
-    :return: exit status; ``EXIT_CONFIG`` if a package is missing
-    """
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments and arguments[0] in ('-h', '--help'):
-        print(help_text, end='')
-        return 0
-    stop = StopSignals()
-    try:
-        # The imports are slow, so the signal handlers are installed first.
-        run = load(arguments)
-    except ImportError as error:
-        print(f'{name}: cannot start: {missing_package(error)}', file=sys.stderr)
-        return EXIT_CONFIG
-    status = run(arguments, stop)
-    stop.ignore()
-    return status

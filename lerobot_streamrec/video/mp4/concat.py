@@ -98,6 +98,10 @@ def _delay(segment: Segment, places: Iterable[int]) -> int:
 
 
 def _packets(segment: Segment, places: range) -> Iterator[av.Packet[av.VideoStream]]:
-    with av.open(str(segment.video.path)) as container:
-        filled = (one for one in container.demux(container.streams.video[0]) if one.size)
-        yield from islice(filled, places.start, places.stop)
+    path = segment.video.path
+    try:
+        with av.open(str(path)) as container:
+            filled = (one for one in container.demux(container.streams.video[0]) if one.size)
+            yield from islice(filled, places.start, places.stop)
+    except (av.FFmpegError, IndexError, OSError) as error:
+        raise VideoError(f'{path} cannot be read: {error}') from error

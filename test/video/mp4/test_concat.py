@@ -149,6 +149,14 @@ def test_what_cannot_be_joined_is_named(encode, tmp_path):
         concatenate([Segment(one, 0, 12) for one in videos], tmp_path / 'joined.mp4')
 
 
+def test_a_file_that_cannot_be_read_any_more_is_named(encode, tmp_path):
+    kept, gone = (survey_video(encode(name), 30) for name in ('kept.mp4', 'gone.mp4'))
+    gone.path.unlink()
+    whole = [Segment(one, 0, one.num_frames) for one in (kept, gone)]
+    with pytest.raises(VideoError, match=r'gone\.mp4 cannot be read: .*No such file'):
+        concatenate(whole, tmp_path / 'joined.mp4')
+
+
 def test_frames_off_the_grid_are_refused(encode, tmp_path):
     path = encode('a.mp4', fps=30)
     with pytest.raises(VideoError, match='which is no multiple of 1/25 s'):
