@@ -63,14 +63,6 @@ class Grid:
         """Return the instant of a row."""
         return self.start_ns + row * NS_PER_S // self.fps
 
-    def num_rows_until(self, stamp_ns: int) -> int:
-        """Return the number of rows whose instant is at or before a stamp."""
-        if stamp_ns < self.start_ns:
-            return 0
-        # The last row is the largest k with k * 1e9 // fps <= elapsed.
-        elapsed_ns = stamp_ns - self.start_ns
-        return ((elapsed_ns + 1) * self.fps - 1) // NS_PER_S + 1
-
 
 def locked_start_ns(not_before_ns: int, picture_stamps_ns: Iterable[int], fps: int) -> int:
     """

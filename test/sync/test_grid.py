@@ -38,26 +38,6 @@ some_row = st.integers(0, 10**8)
 @given(some_start, some_fps, some_row)
 @example(TODAY_NS, 30, 29)
 @example(TODAY_NS, 60, 10**8)
-def test_the_instant_of_a_row_is_the_first_that_counts_it(start_ns, fps, row):
-    grid = Grid(start_ns, fps)
-    instant_ns = grid.stamp_ns(row)
-    assert grid.num_rows_until(instant_ns) == row + 1
-    assert grid.num_rows_until(instant_ns - 1) == row
-
-
-@given(some_start, some_fps, st.integers(-NS_PER_S, 10**16))
-@example(TODAY_NS, 30, -1)
-@example(TODAY_NS, 1000, 10**16)
-def test_the_rows_until_a_stamp_are_those_that_are_not_after_it(start_ns, fps, elapsed_ns):
-    grid = Grid(start_ns, fps)
-    stamp_ns = start_ns + elapsed_ns
-    num_rows = grid.num_rows_until(stamp_ns)
-    assert num_rows >= 0
-    assert num_rows == 0 or grid.stamp_ns(num_rows - 1) <= stamp_ns
-    assert grid.stamp_ns(num_rows) > stamp_ns
-
-
-@given(some_start, some_fps, some_row)
 def test_no_row_is_a_nanosecond_away_from_where_it_belongs(start_ns, fps, row):
     error = start_ns + Fraction(row * NS_PER_S, fps) - Grid(start_ns, fps).stamp_ns(row)
     assert 0 <= error < 1
