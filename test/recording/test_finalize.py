@@ -183,6 +183,6 @@ def test_an_interrupted_merge_is_brought_to_its_end(rig, record, make_rig, tmp_p
     (beside / '.streamrec/rebuild.json').write_text('{"id": "x"}')
     (beside / 'data').mkdir()
     again = make_rig(root=copy, resume=True)
-    assert 'a rebuild that was interrupted' in again.recorder.status().last_result
+    assert 'an interrupted rebuild of ' in again.recorder.status().last_result
     assert not beside.exists()
     assert read_dataset(copy).info['total_episodes'] == 2

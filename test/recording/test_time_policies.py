@@ -188,7 +188,7 @@ def test_flags_and_whole_numbers_have_columns_of_their_own(make_play, shown, rea
 @pytest.mark.parametrize(
     ('parts', 'message'),
     [
-        ((state(), state(part_of=STATE)), 'a name of its own'),
+        ((state(), state(part_of=STATE)), 'a unique name'),
         (
             (state(), StreamConfig('b', '/b', names=('y',), part_of=STATE, dtype='bool')),
             'one dtype',

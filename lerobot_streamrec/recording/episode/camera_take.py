@@ -109,19 +109,16 @@ def open_camera(
         path.parent.mkdir(parents=True, exist_ok=True)
         if is_deferred:
             pack = packed if config.deferred_format == PNG else unchanged
-            spooling = SpoolingEncoder(spool_path, pack=pack)
-            return PictureEncoder(
-                spooling,
-                stream.key,
-                account=account,
-                begin=lambda encoder: encoder.put(picture),
-                check_every=config.fps,
-            )
-        video: VideoEncoder = (
-            CopyingEncoder(path, open_mp4, fps=config.fps) if is_packet else open_mp4(path)
-        )
+            sink: VideoEncoder = SpoolingEncoder(spool_path, pack=pack)
+        else:
+            sink = CopyingEncoder(path, open_mp4, fps=config.fps) if is_packet else open_mp4(path)
         return PictureEncoder(
-            video, stream.key, meter, account, lambda encoder: encoder.put(decoded(picture))
+            sink,
+            stream.key,
+            None if is_deferred else meter,
+            account,
+            lambda encoder: encoder.put(picture if is_deferred else decoded(picture)),
+            check_every=config.fps if is_deferred else 0,
         )
 
     thread = EncoderThread(

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Set
+from dataclasses import dataclass
 
 from lerobot_streamrec.recording.streams.stream import Stream
 from lerobot_streamrec.sync.row_clock import NS_PER_S
@@ -193,3 +194,28 @@ class Jump:
 def is_near(off_ns: int, size_ns: int) -> bool:
     """Tell whether a message's offset fits a jump of this size, allowing for a delay."""
     return abs(off_ns - size_ns) <= min(abs(size_ns) // 2, _MAX_TOLERANCE_NS)
+
+
+@dataclass(slots=True)
+class StreamTime:
+    """
+    The relation of a stream's stamps to the time of the rows.
+
+    :param shift_ns: stamps minus the time of the rows
+    :param before_ns: the same for messages that were stamped before the last step, while some may
+        be on their way; None: none is
+    :param last_ns: the shift of the last message since the step; None: none has arrived
+    :param alone_ns: size of a jump without the other streams; None: there was none
+    :param num_alone: messages since that jump
+    """
+
+    shift_ns: int = 0
+    before_ns: int | None = None
+    last_ns: int | None = None
+    alone_ns: int | None = None
+    num_alone: int = 0
+
+    @property
+    def is_settled(self) -> bool:
+        """True if messages arrived since the last step, and all have the new time by now."""
+        return self.before_ns is None and self.alone_ns is None and self.last_ns is not None

@@ -25,7 +25,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 import logging
 
 from lerobot_streamrec.recording.streams.clock_jumps import (
@@ -36,6 +35,7 @@ from lerobot_streamrec.recording.streams.clock_jumps import (
     Jump,
     NOISE_NS,
     NUM_SURE,
+    StreamTime,
 )
 from lerobot_streamrec.recording.streams.clock_offsets import (
     Arrival,
@@ -57,31 +57,6 @@ _SILENT_PERIODS = 3
 _SILENT_NS = 3 * NS_PER_S // 10
 
 
-@dataclass(slots=True)
-class _Clock:
-    """
-    The relation of a stream's stamps to the time of the rows.
-
-    :param shift_ns: stamps minus the time of the rows
-    :param before_ns: the same for messages that were stamped before the last step, while some may
-        be on their way; None: none is
-    :param last_ns: the shift of the last message since the step; None: none has arrived
-    :param alone_ns: size of a jump without the other streams; None: there was none
-    :param num_alone: messages since that jump
-    """
-
-    shift_ns: int = 0
-    before_ns: int | None = None
-    last_ns: int | None = None
-    alone_ns: int | None = None
-    num_alone: int = 0
-
-    @property
-    def is_settled(self) -> bool:
-        """True if messages arrived since the last step, and all have the new time by now."""
-        return self.before_ns is None and self.alone_ns is None and self.last_ns is not None
-
-
 class ClockSteps:
     """
     The stage between the messages and their streams. Owned by the executor's thread.
@@ -91,7 +66,7 @@ class ClockSteps:
 
     def __init__(self, streams: Mapping[str, Stream]) -> None:
         self._streams = streams
-        self._clocks = {key: _Clock() for key in streams}
+        self._clocks = {key: StreamTime() for key in streams}
         self._held: deque[Arrival] = deque()
         self._jump: Jump | None = None
         self._decided: Arrival | None = None
@@ -120,7 +95,7 @@ class ClockSteps:
                 shift_ns += clock.alone_ns
             if shift_ns:
                 self._streams[key].move(shift_ns)
-            self._clocks[key] = _Clock()
+            self._clocks[key] = StreamTime()
         self._is_recording = False
 
     def admit(self, arrival: Arrival, *, is_recording: bool) -> Iterator[Arrival]:
@@ -271,7 +246,7 @@ class ClockSteps:
         if not self._is_recording:
             # No rows depend on this clock yet; it is judged when an episode starts.
             stream.begin_anew()
-            self._clocks[one.key] = _Clock()
+            self._clocks[one.key] = StreamTime()
             yield Arrival(one.key, one.stamp_ns, one.value, one.now_ns)
             return
         clock.num_alone += 1
