@@ -138,6 +138,6 @@ def _descriptor(option: Option) -> ParameterDescriptor:
             whole = IntegerRange(from_value=int(low), to_value=int(high), step=0)
             descriptor.integer_range = [whole]
         else:
-            real = FloatingPointRange(from_value=low, to_value=high, step=0.0)
+            real = FloatingPointRange(from_value=float(low), to_value=float(high), step=0.0)
             descriptor.floating_point_range = [real]
     return descriptor

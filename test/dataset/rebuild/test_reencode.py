@@ -225,7 +225,7 @@ def test_depth_is_left_alone_unless_nothing_is_lost(record, read_dataset, root):
     assert len(change.remarks) == 1
     assert change.remarks[0].startswith(f'{DEPTH} is left as it is: its pixels are depth codes')
     assert read_dataset(root, is_kept=False).info['features'][DEPTH] == info
-    with pytest.raises(ConfigError, match=r"camera is '.*front_depth': its pixels are depth codes"):
+    with pytest.raises(ConfigError, match=r"'.*front_depth': its pixels are depth codes"):
         reencode_dataset(root, HEVC, cameras=['front_depth'])
     with pytest.raises(ConfigError, match='it has colours'):
         reencode_dataset(root, DEPTH_ENCODER, cameras=[FRONT])

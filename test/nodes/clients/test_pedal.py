@@ -302,7 +302,7 @@ def test_a_device_that_is_not_there_is_waited_for(caplog):
         ({'bindings': ['KEY_BB: toggle']}, "is 'KEY_BB: toggle': 'KEY_BB' is not a key: did"),
         ({'bindings': ['9999: toggle']}, "'9999' is not a key"),
         ({'bindings': ['KEY_B: tuggle']}, 'did you mean toggle'),
-        ({'bindings': ['KEY_B: undo', '48: save']}, 'is bound already: KEY_B: undo'),
+        ({'bindings': ['KEY_B: undo', '48: save']}, 'is already bound: KEY_B: undo'),
         (
             {'debounce_s': 0.9},
             'debounce_s is 0.9: it has to be less than long_press_s, which is 0.8',

@@ -238,4 +238,4 @@ def test_a_longer_wait_lets_longer_delays_be():
     front = replace(FRONT, heard=replace(GOOD, delay_s=0.8))
     (remark,) = judge(front, [STATE], 30, 1.0)
     assert remark.level is Level.WARNING
-    assert 'come 800 ms after their header stamps' in remark.text
+    assert 'arrive 800 ms after their header stamps' in remark.text

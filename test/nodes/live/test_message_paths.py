@@ -24,15 +24,11 @@ from lerobot_streamrec.live.message_paths import (
     series_of,
     wanted_names,
 )
-from lerobot_streamrec.nodes.graph.topic_types import load_message_class
+from message_definitions import load_class as load
 import pytest
 
 NAMES = (Field('name'),)
 ARRAY = 'std_msgs/msg/Float64MultiArray'
-
-
-def load(message_type):
-    return load_message_class('state.type', message_type)
 
 
 def shown(message_type, selectors=(), names=(), field='position', name_lists=None):

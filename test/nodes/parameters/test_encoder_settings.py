@@ -22,32 +22,18 @@ import pytest
 pytestmark = [pytest.mark.ros]
 
 pytest.importorskip('rclpy')
-from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader  # noqa: E402
 from lerobot_streamrec.nodes.parameters.stream_settings import (  # noqa: E402
     read_camera_encoder,
     read_encoder,
 )
-
-
-class Given:
-    """Parameters as a node reads them."""
-
-    def __init__(self, **values):
-        self.values = {name.replace('__', '.'): value for name, value in values.items()}
-
-    read_fields = ParameterReader.read_fields
-
-    def read(self, option, prefix=''):
-        option = option.below(prefix)
-        value = self.values.pop(option.name, option.default)
-        return value if value is option.default else option.check(value)
+from recorder_rig.given_parameters import GivenParameters  # noqa: E402
 
 
 def read(**values):
-    given = Given(**values)
+    given = GivenParameters({name.replace('__', '.'): value for name, value in values.items()})
     of_all = read_encoder(given)
     camera = read_camera_encoder(given, 'camera.front', of_all)
-    assert not given.values, 'nothing has read these'
+    assert not given.unread, 'nothing has read these'
     return of_all, camera
 
 

@@ -26,22 +26,12 @@ from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
+from recorder_rig.given_parameters import GivenParameters
 from recorder_rig.surroundings import DISCOVERY_TIMEOUT_S, NODE_OPTIONS
 
 RELIABLE = QoSProfile(depth=100)
 _TURN_S = 0.02
 _WAIT_S = 2.0
-
-
-class GivenParameters:
-    """A reader of parameters without a node."""
-
-    def __init__(self, given: dict[str, Any]) -> None:
-        self._given = given
-
-    def read(self, spec: Any) -> Any:
-        """Return the given value, or the default."""
-        return self._given.get(spec.name, spec.default)
 
 
 class TeleopBench:

@@ -45,7 +45,7 @@ sys.stdin.read()
 def test_the_variable_is_the_one_that_this_release_reads(distribution, said, monkeypatch):
     monkeypatch.setenv('ROS_DISTRO', distribution)
     advice = images_profile_advice()
-    assert f'export {said}={images_profile()} where' in advice
+    assert f'export {said}={images_profile()} in the shell that starts' in advice
     assert sum(name in advice for name in PROFILE_VARIABLES) == 1
 
 

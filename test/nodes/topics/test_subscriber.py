@@ -34,6 +34,7 @@ from lerobot_streamrec.video.codecs.config import EncoderConfig
 import pytest
 from rclpy.duration import Duration
 from rclpy.node import Node
+from recorder_rig.given_parameters import GivenParameters
 from recorder_rig.surroundings import DISCOVERY_TIMEOUT_S, NODE_OPTIONS, wait_until
 from sensor_msgs.msg import Image, JointState
 
@@ -43,19 +44,6 @@ TOPIC, OTHER_TOPIC = '/busy_joints', '/busy_gripper'
 NUM_MESSAGES = 40
 CAMERA_TOPIC = '/busy_camera'
 NUM_PICTURES = 60
-
-
-class GivenParameters:
-    """Parameters without a node."""
-
-    def __init__(self, **given):
-        self._given = given
-
-    def is_given(self, name):
-        return name in self._given
-
-    def read(self, spec):
-        return self._given.get(spec.name, spec.default)
 
 
 class Taker:
@@ -88,13 +76,13 @@ def make_source(topic=TOPIC) -> Source:
         'state.stamp': 'receive',
         'state.qos': 'reliable',
     }
-    settings = read_vectors(GivenParameters(**given))
+    settings = read_vectors(GivenParameters(given))
     return vector_sources(settings, lambda *_: '')[0]
 
 
 def make_camera() -> Source:
     given = {'cameras': ['busy'], 'camera.busy.topic': CAMERA_TOPIC, 'camera.busy.qos': 'reliable'}
-    (camera,) = read_cameras(GivenParameters(**given), EncoderConfig())
+    (camera,) = read_cameras(GivenParameters(given), EncoderConfig())
     return camera
 
 
