@@ -25,13 +25,13 @@ from lerobot_streamrec.nodes.episode_node import EpisodeServices, NODE_NAME
 from lerobot_streamrec.nodes.graph.distributions import make_executor
 from lerobot_streamrec.nodes.graph.ros_start import (
     given_node,
+    install,
     keep_large_buffers,
     start_ros,
     unused_files,
 )
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.graph.topic_types import TopicTypes
-from lerobot_streamrec.nodes.logging_bridge import install
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
 from lerobot_streamrec.nodes.settings import read_settings, Settings
 from lerobot_streamrec.nodes.topics.readiness_log import ReadinessLog

@@ -26,8 +26,8 @@ from lerobot_streamrec.installed import EXIT_CONFIG
 from lerobot_streamrec.nodes.clients.input_devices import DEVICES, key_code, list_devices
 from lerobot_streamrec.nodes.clients.pedal_device import PedalDevice
 from lerobot_streamrec.nodes.clients.recorder_link import Event, RecorderLink
+from lerobot_streamrec.nodes.graph.ros_start import install
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
-from lerobot_streamrec.nodes.logging_bridge import install
 from lerobot_streamrec.nodes.teleop.teleop_settings import refuse_long_bounces, TeleopSettings
 from lerobot_streamrec.option import Option, options_of
 from lerobot_streamrec.recording.operating.presses import parse_bindings

@@ -11,13 +11,14 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The start of ROS and of nodes: all that ROS rejects at that time is a ConfigError."""
+"""The start of ROS, its nodes and its log: what ROS rejects at that time is a ConfigError."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 import ctypes
 from itertools import pairwise
+import logging
 from pathlib import Path
 import re
 from typing import Any
@@ -30,6 +31,39 @@ from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 import yaml
+
+
+class RosLogHandler(logging.Handler):
+    """
+    A handler that forwards log records to the logger of a node.
+
+    :param logger: rclpy logger
+    """
+
+    def __init__(self, logger: Any) -> None:
+        super().__init__()
+        self._logger = logger
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Forward one record; rclpy requires a separate call site for each severity."""
+        text = self.format(record)
+        if record.levelno >= logging.ERROR:
+            self._logger.error(text)
+        elif record.levelno >= logging.WARNING:
+            self._logger.warning(text)
+        elif record.levelno >= logging.INFO:
+            self._logger.info(text)
+        else:
+            self._logger.debug(text)
+
+
+def install(logger: Any) -> None:
+    """Send all log records of the package to the logger of a node, and nowhere else."""
+    package = logging.getLogger('lerobot_streamrec')
+    package.handlers = [RosLogHandler(logger)]
+    package.setLevel(logging.DEBUG)
+    package.propagate = False
+
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3

@@ -20,9 +20,8 @@ from typing import Any
 from lerobot_streamrec.dataset.rebuild.played_episode import open_episode
 from lerobot_streamrec.errors import ConfigError, DatasetError, StreamrecError
 from lerobot_streamrec.installed import EXIT_CONFIG
-from lerobot_streamrec.nodes.graph.ros_start import given_node, start_ros
+from lerobot_streamrec.nodes.graph.ros_start import given_node, install, start_ros
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
-from lerobot_streamrec.nodes.logging_bridge import install
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader, USE_SIM_TIME
 from lerobot_streamrec.nodes.replay.replay import Replay
 from lerobot_streamrec.nodes.replay.settings import read_replay_settings
