@@ -24,8 +24,8 @@ from lerobot_streamrec.errors import ConfigError, StartInterruptedError, Streamr
 from lerobot_streamrec.nodes.episode_node import EpisodeServices, NODE_NAME
 from lerobot_streamrec.nodes.graph.distributions import make_executor
 from lerobot_streamrec.nodes.graph.ros_start import (
+    forward_logs,
     given_node,
-    install,
     keep_large_buffers,
     start_ros,
     unused_files,
@@ -98,7 +98,7 @@ def run(arguments: list[str], stop: StopSignals) -> Outcome:
 
 def _run_node(node: Node, stop: StopSignals, hint: str) -> Outcome:
     log: Any = node.get_logger()
-    install(log)
+    forward_logs(log)
     try:
         given = read_settings(ParameterReader(node))
         types = TopicTypes(node, given.graph_timeout_s, stop)

@@ -26,7 +26,7 @@ from lerobot_streamrec.installed import EXIT_CONFIG
 from lerobot_streamrec.nodes.clients.input_devices import DEVICES, key_code, list_devices
 from lerobot_streamrec.nodes.clients.pedal_device import PedalDevice
 from lerobot_streamrec.nodes.clients.recorder_link import Event, RecorderLink
-from lerobot_streamrec.nodes.graph.ros_start import install
+from lerobot_streamrec.nodes.graph.ros_start import forward_logs
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.teleop.teleop_settings import refuse_long_bounces, TeleopSettings
 from lerobot_streamrec.option import Option, options_of
@@ -59,7 +59,7 @@ def run(arguments: Sequence[str], stop: StopSignals) -> int:
     :param stop: requests to end the program
     :return: exit status
     """
-    install(get_logger(NAME))
+    forward_logs(get_logger(NAME))
     try:
         link = RecorderLink(NAME, arguments, _OPTIONS)
     except ConfigError as error:

@@ -57,7 +57,7 @@ class RosLogHandler(logging.Handler):
             self._logger.debug(text)
 
 
-def install(logger: Any) -> None:
+def forward_logs(logger: Any) -> None:
     """Send all log records of the package to the logger of a node, and nowhere else."""
     package = logging.getLogger('lerobot_streamrec')
     package.handlers = [RosLogHandler(logger)]

@@ -20,7 +20,7 @@ from typing import Any
 from lerobot_streamrec.dataset.rebuild.played_episode import open_episode
 from lerobot_streamrec.errors import ConfigError, DatasetError, StreamrecError
 from lerobot_streamrec.installed import EXIT_CONFIG
-from lerobot_streamrec.nodes.graph.ros_start import given_node, install, start_ros
+from lerobot_streamrec.nodes.graph.ros_start import forward_logs, given_node, start_ros
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader, USE_SIM_TIME
 from lerobot_streamrec.nodes.replay.replay import Replay
@@ -59,7 +59,7 @@ def run(arguments: list[str], stop: StopSignals) -> int:
 
 def _run_node(node: Node, stop: StopSignals) -> int:
     log: Any = node.get_logger()
-    install(log)
+    forward_logs(log)
     try:
         if node.get_parameter(USE_SIM_TIME).value:
             raise ConfigError(
