@@ -42,7 +42,7 @@ _FOREIGN = (USE_SIM_TIME, 'start_type_description_service', 'qos_overrides.')
 
 class ParameterReader:
     """
-    Reads the parameters of a node that declares its overrides by itself.
+    The reader of a node's parameters, which also finds unknown ones.
 
     :param node: made with ``automatically_declare_parameters_from_overrides=True``
     """
@@ -51,12 +51,12 @@ class ParameterReader:
         self._node = node
         given: dict[str, Any] = node.get_parameters_by_prefix('')
         self._given = {name: parameter.value for name, parameter in given.items()}
-        # An empty list in a file has no type, and comes as no value at all.
+        # An empty list in a file has no type, so rclpy does not report it as a parameter.
         self._given |= {name: [] for name in empty_parameters(node)}
         self._known: list[str] = []
 
     def is_given(self, name: str) -> bool:
-        """Tell whether the user has set a parameter."""
+        """Return whether the user has set a parameter."""
         return name in self._given
 
     def read(self, option: Option, prefix: str = '') -> Any:
@@ -75,8 +75,8 @@ class ParameterReader:
             if self._node.has_parameter(name):
                 # rclpy has declared the override without a descriptor: once more, with one.
                 self._node.undeclare_parameter(name)
-        # An empty list has no type, in YAML neither: one of an empty text stands for it. Declared
-        # by its type alone it would have no value, and no value could be asked for beside it.
+        # An empty list has no type in ROS, so [''] stands for it. A parameter that is declared by
+        # its type alone has no value, and `ros2 param` could not show it.
         typed = Parameter(name, _TYPES[option.kind], [''] if value == [] else value)
         self._node.declare_parameter(name, typed.value, _descriptor(option), ignore_override=True)
         return value
@@ -100,10 +100,10 @@ class ParameterReader:
 
     def refuse_unknown(self) -> None:
         """
-        Refuse parameters that nothing reads: a mistyped name must not become a default.
+        Refuse unknown parameters, so that a mistyped name does not silently become a default.
 
-        :raise ConfigError: naming the first one and the nearest known name; or use_sim_time, which
-            rclpy lets pass with a wrong type
+        :raise ConfigError: if a parameter is unknown, with the nearest known name; or if
+            use_sim_time has a wrong type, which rclpy accepts
         """
         for name, value in self._given.items():
             if name == USE_SIM_TIME and not isinstance(value, bool):

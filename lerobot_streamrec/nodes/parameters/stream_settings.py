@@ -31,10 +31,10 @@ from lerobot_streamrec.video.codecs.depth_config import DepthConfig
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.validate_topic_name import validate_topic_name
 
-_DEPTH = Option('depth', False, 'Pictures are depth: 16UC1, mono16 or 32FC1')
+_DEPTH = Option('depth', False, 'true: the images are depth, 16UC1, mono16 or 32FC1')
 _ENCODER = 'encoder'
 _FFMPEG = 'ffmpeg'
-_INHERITED = 'as of all cameras'
+_INHERITED = 'the value for all cameras'
 
 
 def read_depth(reader: ParameterReader, prefix: str) -> DepthConfig | None:
@@ -42,8 +42,8 @@ def read_depth(reader: ParameterReader, prefix: str) -> DepthConfig | None:
     Read the parameters of a camera's depth.
 
     :param prefix: prefix of the camera's parameters
-    :return: None if its pictures are colours
-    :raise ConfigError: naming the first that cannot be used
+    :return: None for a colour camera
+    :raise ConfigError: if a parameter cannot be used; the error names the first one
     """
     is_depth = reader.read(_DEPTH, prefix)
     values = reader.read_fields(DepthConfig, prefix)
@@ -52,7 +52,7 @@ def read_depth(reader: ParameterReader, prefix: str) -> DepthConfig | None:
     try:
         return DepthConfig(**values)
     except ConfigError as error:
-        # It names its own fields, and the user knows parameters.
+        # The error names a field, but the user knows the parameter.
         name = options_of(DepthConfig)[error.name].below(prefix).name
         raise ConfigError(name, error.value, error.allowed) from error
 
@@ -61,7 +61,7 @@ def read_encoder(reader: ParameterReader) -> EncoderConfig:
     """
     Read the parameters of the encoder of all cameras.
 
-    :raise ConfigError: naming the first that cannot be used
+    :raise ConfigError: if a parameter cannot be used; the error names the first one
     """
     own = reader.read_fields(EncoderConfig, _ENCODER)
     program = reader.read_fields(FfmpegSettings, f'{_ENCODER}.{_FFMPEG}')
@@ -77,7 +77,7 @@ def read_camera_encoder(
     :param prefix: prefix of the camera's parameters
     :param of_all: settings of all cameras
     :return: None if there is no difference
-    :raise ConfigError: naming the first that cannot be used
+    :raise ConfigError: if a parameter cannot be used; the error names the first one
     """
     prefix = f'{prefix}.{_ENCODER}'
     own = _given(reader, EncoderConfig, prefix)
@@ -88,7 +88,7 @@ def read_camera_encoder(
     ffmpeg = replace(inherited.pop(_FFMPEG), **program)
     vcodec = own.get('vcodec', of_all.vcodec)
     if vcodec != of_all.vcodec:
-        # They mean something else to another encoder.
+        # These settings mean something else to another encoder.
         crf = None if of_all.crf is None else min(of_all.crf, max_crf(vcodec))
         inherited |= {'preset': None, 'extra_options': {}, 'crf': crf}
     return _config(inherited | own, ffmpeg, prefix)
@@ -114,9 +114,9 @@ def _given(reader: ParameterReader, config: type, prefix: str) -> dict[str, Any]
 
 def _config(values: dict[str, Any], ffmpeg: FfmpegSettings, prefix: str) -> EncoderConfig:
     """
-    Make settings of the values of parameters.
+    Make encoder settings from the values of parameters.
 
-    :raise CodecError: naming the parameter
+    :raise CodecError: if a value is not allowed; the error names the parameter
     """
     if not isinstance(values['extra_options'], dict):
         values['extra_options'] = _options(prefix, values['extra_options'])
@@ -124,7 +124,7 @@ def _config(values: dict[str, Any], ffmpeg: FfmpegSettings, prefix: str) -> Enco
     try:
         return EncoderConfig(**values, ffmpeg=ffmpeg)
     except CodecError as error:
-        # It names settings as those of all cameras.
+        # The error names the parameters of all cameras.
         name = error.name.replace(_ENCODER, prefix, 1)
         raise CodecError(name, error.value, error.allowed) from error
 
@@ -134,7 +134,7 @@ def _options(prefix: str, pairs: tuple[str, ...]) -> dict[str, str]:
     for pair in pairs:
         name, equals, value = pair.partition('=')
         if not equals or not name:
-            raise ConfigError(f'{prefix}.extra_options', pair, 'write each as name=value')
+            raise ConfigError(f'{prefix}.extra_options', pair, 'write each option as name=value')
         options[name] = value
     return options
 
@@ -142,38 +142,38 @@ def _options(prefix: str, pairs: tuple[str, ...]) -> dict[str, str]:
 HEADER = 'header'
 RECEIVE = 'receive'
 _STAMPS = (HEADER, RECEIVE)
-_CAMERAS = Option('cameras', [], 'Names of the cameras; see camera.<name>.topic')
-_TOPIC = Option('topic', '', 'Base topic: sensor_msgs/msg/Image, or CompressedImage')
+_CAMERAS = Option('cameras', [], 'Names of the cameras; each needs camera.<name>.topic')
+_TOPIC = Option('topic', '', 'Base topic, sensor_msgs/msg/Image or CompressedImage')
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """
-    How a stream's messages are read.
+    A stream and the settings by which its messages are read.
 
     :param parameter: prefix of its parameters, such as ``camera.front``
-    :param stream: configuration of the stream that they make
-    :param message_type: type of a vector
-    :param elements: elements of a vector
+    :param stream: configuration of the stream
+    :param message_type: type of a vector's messages; empty for a camera
+    :param elements: elements of a vector; None for a camera
     """
 
     parameter: str
     stream: StreamConfig
     stamp: str = option(
         HEADER,
-        "A message's instant: header (its stamp) or receive (its arrival)",
+        'The instant of a message: header (its stamp) or receive (its arrival)',
         choices=_STAMPS,
     )
     qos: str = option(
         QOS_FROM_PUBLISHER,
-        'Reliability to ask for: what the publishers offer (auto), best_effort or reliable',
+        'Reliability of the subscription: best_effort, reliable, or that of the publishers (auto)',
         choices=QOS_CHOICES,
     )
     message_type: str = ''
     elements: Elements | None = None
     transport: str = option(
         AUTO,
-        f'Pixels or the topic beside them: {", ".join(TRANSPORTS)}',
+        f'Raw or compressed images: {", ".join(TRANSPORTS)}',
         choices=TRANSPORTS,
     )
 
@@ -182,9 +182,9 @@ def read_topic(reader: ParameterReader, setting: Option, prefix: str) -> str:
     """
     Read the name of a topic.
 
-    :param setting: the parameter below the prefix
-    :param prefix: prefix of its parameters, such as ``camera.front``
-    :raise ConfigError: if it is no name of a topic
+    :param setting: the parameter, named without the prefix
+    :param prefix: prefix of the parameter, such as ``camera.front``
+    :raise ConfigError: if the value is not a topic name
     """
     topic: str = reader.read(setting, prefix)
     if topic:
@@ -194,15 +194,15 @@ def read_topic(reader: ParameterReader, setting: Option, prefix: str) -> str:
 
 def check_topic(parameter: str, topic: str) -> None:
     """
-    Refuse what is no name of a topic.
+    Check the name of a topic.
 
-    :param parameter: the setting that it stands in, for the error
-    :raise ConfigError: if it is none
+    :param parameter: parameter that holds the name, for the error
+    :raise ConfigError: if it is not a topic name
     """
     try:
         validate_topic_name(topic)
     except InvalidTopicNameException as error:
-        # rclpy shows the place in a second and third line.
+        # rclpy marks the wrong character in a second and third line.
         why = str(error).partition('\n')[0]
         raise ConfigError(parameter, topic, why[:1].lower() + why[1:].rstrip(':')) from error
 
@@ -211,13 +211,13 @@ def read_stream(
     reader: ParameterReader, prefix: str, key: str, topic: str, stamp: str
 ) -> StreamConfig:
     """
-    Read the settings of time that all streams have.
+    Read the time settings that every stream has.
 
-    :param prefix: prefix of its parameters, such as ``camera.front``
+    :param prefix: prefix of the stream's parameters, such as ``camera.front``
     :param key: key of the stream
     :param topic: name of its topic
     :param stamp: ``HEADER`` or ``RECEIVE``
-    :raise ConfigError: naming the first that cannot be used
+    :raise ConfigError: if a parameter cannot be used; the error names the first one
     """
     values = reader.read_fields(StreamConfig, prefix, 'max_age_s', 'offset_ms', 'policy')
     values['policy'] = Policy(values['policy'])
@@ -229,7 +229,7 @@ def read_cameras(reader: ParameterReader, encoder: EncoderConfig) -> tuple[Sourc
     Read the parameters of all cameras.
 
     :param encoder: settings for cameras that have none of their own
-    :raise ConfigError: naming the first that cannot be used
+    :raise ConfigError: if a parameter cannot be used; the error names the first one
     """
     return tuple(_camera(reader, name, encoder) for name in reader.read(_CAMERAS))
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""From ROS parameters to state, action and whatever else is made of numbers."""
+"""Parameters of state, action and other features of numbers."""
 
 from __future__ import annotations
 
@@ -35,27 +35,29 @@ from lerobot_streamrec.option import Option, option
 from lerobot_streamrec.recording.config import StreamConfig
 
 ACTION = 'action'
-"""The feature that a policy learns to give."""
+"""The feature that a policy learns to predict."""
 _KEYS = {'state': 'observation.state', 'action': ACTION}
 _FEATURES = Option(
-    'features', [], 'Other features of numbers, such as next.reward; see feature.<name>'
+    'features',
+    [],
+    'Other features of numbers, such as next.reward; each needs feature.<name>.topic',
 )
 
 TypeOf = Callable[[str, str], str]
-"""Tells the type of a topic, by the parameter that could say it and the topic's name."""
+"""Returns the type of a topic; takes the parameter that may give the type, and the topic."""
 
 
 @dataclass(frozen=True, slots=True)
 class VectorSettings:
     """
-    The settings of one topic of numbers, whose type may still have to be asked for.
+    The settings of one topic of numbers, whose type may still be unknown.
 
     :param parameter: prefix of its parameters, such as ``state`` or ``state.arm``
-    :param part: its name among several; empty: it is the whole feature
+    :param part: name of a part of the feature; empty: the topic is the whole feature
     :param stream: configuration of its stream, without names
     :param stamp: ``HEADER`` or ``RECEIVE``
     :param qos: one of ``QOS_CHOICES``
-    :param is_header_wanted: True if the user said that stamps are the header's
+    :param is_header_wanted: True if the user has set ``stamp`` to ``HEADER``
     """
 
     parameter: str
@@ -65,17 +67,17 @@ class VectorSettings:
     qos: str
     is_header_wanted: bool
     message_type: str = option(
-        '', 'Type of its messages; empty: what it is published with', name='type'
+        '', 'Type of the messages; empty: the type of the publishers', name='type'
     )
     selectors: tuple[str, ...] = option(
-        (), "Which numbers, such as position[elbow] or twist.linear.x; empty: the type's own"
+        (), "Numbers to read, such as position[elbow] or twist.linear.x; empty: the type's default"
     )
     names: tuple[str, ...] = option(
-        (), 'Names of the numbers, in order; of joints: which to take'
+        (), 'Names of the numbers, in order; for joints: the joints to record'
     )
     field: str = option(
         JOINT_FIELDS[0],
-        f'Which numbers of joints: {", ".join(JOINT_FIELDS)}',
+        f'Field of a joint state to read: {", ".join(JOINT_FIELDS)}',
         choices=JOINT_FIELDS,
     )
 
@@ -84,13 +86,13 @@ def read_vectors(reader: ParameterReader) -> tuple[VectorSettings, ...]:
     """
     Read the parameters of state, action and all other features of numbers.
 
-    :raise ConfigError: naming the first that cannot be used
+    :raise ConfigError: if a parameter cannot be used; the error names the first one
     """
     found = [one for prefix, key in _KEYS.items() for one in _feature(reader, prefix, key)]
     for key in reader.read(_FEATURES):
         check_feature_key('features', key)
         if key in _KEYS.values():
-            raise ConfigError('features', key, 'it has parameters of its own: state or action')
+            raise ConfigError('features', key, 'set it by its own parameters, state or action')
         prefix = f'feature.{key}'
         parts = list(_feature(reader, prefix, key))
         if not parts:
@@ -100,13 +102,15 @@ def read_vectors(reader: ParameterReader) -> tuple[VectorSettings, ...]:
 
 
 def _feature(reader: ParameterReader, prefix: str, key: str) -> Iterator[VectorSettings]:
-    text = f'Names of the topics that make {key} together, in order'
+    text = f'Names of the topics that form {key} together, in order'
     parts = reader.read(Option('parts', [], text), prefix)
     dtype: str = reader.read_fields(StreamConfig, prefix, 'dtype')['dtype']
     whole = _vector(reader, prefix, key, '', dtype)
     if parts and whole is not None:
         raise ConfigError(
-            f'{prefix}.topic', whole.stream.topic, f'either a topic of its own, or {prefix}.parts'
+            f'{prefix}.topic',
+            whole.stream.topic,
+            f'set either this topic or {prefix}.parts, not both',
         )
     if whole is not None:
         yield whole
@@ -138,13 +142,13 @@ def _vector(
 
 def vector_sources(settings: Sequence[VectorSettings], type_of: TypeOf) -> tuple[Source, ...]:
     """
-    Find out what the numbers of all topics are.
+    Complete the settings of vectors with the types of their topics.
 
-    Where two parts of a feature have a name in common, as two arms do, all of its names begin with
-    their part's.
+    If two parts of a feature share a name, as two arms do, all names of the feature begin with the
+    name of their part.
 
-    :param type_of: asked if the user has not said a type
-    :raise ConfigError: if one cannot be read as the user says
+    :param type_of: function that returns the type of a topic for which the user gives none
+    :raise ConfigError: if a topic cannot be read by its settings
     """
     sources = [_source(one, type_of) for one in settings]
     names: dict[str, list[str]] = {}
