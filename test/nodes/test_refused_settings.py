@@ -168,7 +168,7 @@ def test_an_unknown_name(rig, parameters, words):
             {'action.topic': '/nobody', 'graph_timeout_s': 0.3},
             ["action.type is ''", 'nobody has published /nobody for 0.3 s'],
         ),
-        ({'state.parts': ['arm']}, ['state.topic', 'set either this topic or state.parts, not both']),
+        ({'state.parts': ['arm']}, ['state.topic', 'set either this topic or state.parts, not']),
         ({'features': ['next.reward']}, ["feature.next.reward.topic is ''", 'needs a topic']),
         ({**FRONT, 'sync.clock': 'top'}, ["sync.clock is 'top'", 'allowed are front']),
         (
