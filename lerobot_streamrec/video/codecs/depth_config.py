@@ -14,10 +14,10 @@
 """
 Depth in a video: the settings, and the codes that stand for distances.
 
-The formulas and their order of operations in single precision are LeRobot's, so that the codes
-are the same. The format has no code for "no depth": 0, NaN and negative values become code 0,
-which readers show as ``depth_min``; values that are too far, +inf among them, become the last
-code.
+The formulas and their order of operations in single precision are LeRobot's, so the codes are
+equal to LeRobot's. The format has no code for missing depth: 0, NaN and negative values become
+code 0, which readers show as ``depth_min``. Values beyond ``depth_max``, infinity included, become
+the last code.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ DEPTH_PIX_FMT = 'gray12le'
 DEPTH_ENCODER = EncoderConfig(
     vcodec='hevc',
     pix_fmt=DEPTH_PIX_FMT,
-    # Nothing is lost whatever the preset is. LeRobot's own, medium, makes smaller files, and one
-    # core does not keep up with 640x480 at 30 frames per second.
+    # Every preset is lossless. LeRobot's own, medium, makes smaller files, but needs more than one
+    # core for 640x480 at 30 frames per second.
     preset='ultrafast',
     extra_options={'x265-params': 'lossless=1'},
 )
-"""Encoder of all depth cameras."""
+"""The encoder of all depth cameras."""
 
 _FARTHEST_M = 10_000.0
 
@@ -79,7 +79,7 @@ class DepthConfig:
             if not math.isfinite(value):
                 raise ConfigError(name, value, 'a finite number of metres is needed')
         if self.depth_min < 0:
-            raise ConfigError('depth_min', self.depth_min, 'no depth is below 0 metres')
+            raise ConfigError('depth_min', self.depth_min, 'depth cannot be negative')
         if self.depth_max <= self.depth_min:
             raise ConfigError(
                 'depth_max', self.depth_max, f'it must be above depth_min ({self.depth_min:g} m)'
@@ -93,7 +93,7 @@ class DepthConfig:
             )
 
     def as_info(self) -> dict[str, object]:
-        """Return what LeRobot stores of it in ``features[key]['info']``."""
+        """Return the settings that LeRobot stores in ``features[key]['info']``."""
         return {
             IS_DEPTH_MAP: True,
             **{f'video.{one.name}': getattr(self, one.name) for one in fields(self)},
@@ -103,10 +103,10 @@ class DepthConfig:
 @dataclass(frozen=True, slots=True)
 class StoredDepth:
     """
-    What the codes of a dataset's depth camera mean.
+    The meaning of the codes of a dataset's depth camera.
 
-    :param config: how depth was quantised
-    :param unit: in which its statistics are; empty: not said
+    :param config: settings with which depth was quantised
+    :param unit: unit of its statistics; empty: unknown
     """
 
     config: DepthConfig
@@ -114,7 +114,7 @@ class StoredDepth:
 
 
 def keeps_codes(config: EncoderConfig) -> bool:
-    """Tell whether an encoder loses no code of depth."""
+    """Return whether an encoder keeps every depth code."""
     parameters = config.extra_options.get('x265-params', '').split(':')
     is_lossless = config.vcodec == 'hevc' and 'lossless=1' in parameters
     return is_lossless and config.pix_fmt == DEPTH_PIX_FMT
@@ -122,19 +122,19 @@ def keeps_codes(config: EncoderConfig) -> bool:
 
 def is_depth(info: Mapping[str, object]) -> bool:
     """
-    Tell a depth camera; datasets of older releases have another word for it.
+    Return whether a camera is a depth camera; older datasets use another key.
 
-    :param info: description of a camera's feature
+    :param info: ``info`` of the camera's feature
     """
     return bool(info.get(IS_DEPTH_MAP) or info.get(f'video.{IS_DEPTH_MAP}'))
 
 
 def stored_depth(info: Mapping[str, object]) -> StoredDepth | None:
     """
-    Read what info.json says of a camera; what is not said is LeRobot's default.
+    Read the depth settings of a camera from info.json, with LeRobot's defaults.
 
-    :param info: description of a camera's feature
-    :return: None if it is no depth camera, or one whose parameters cannot be used
+    :param info: ``info`` of the camera's feature
+    :return: None for a colour camera, and for a depth camera with invalid settings
     """
     if not is_depth(info):
         return None
@@ -162,7 +162,7 @@ _MAX_UINT16 = 65535
 
 class DepthQuantiser:
     """
-    Makes codes of depth pictures. Owned by one thread.
+    The converter of depth pictures to codes. Owned by one thread.
 
     :param config: mapping from depth to codes
     :param unit: unit of all pictures, ``MILLIMETRES`` or ``METRES``
@@ -174,7 +174,7 @@ class DepthQuantiser:
         self._low = np.float32(config.depth_min * factor)
         self._high = np.float32(config.depth_max * factor)
         self._shift = np.float32(config.shift * factor)
-        # Millimetres are few: each is computed once.
+        # There are only 65536 values in millimetres, so a table holds all codes.
         self._table: npt.NDArray[np.uint16] | None = None
         if unit == MILLIMETRES:
             self._table = self._computed(np.arange(_MAX_UINT16 + 1, dtype=np.float32))
@@ -183,7 +183,7 @@ class DepthQuantiser:
         """
         Return the codes of a picture.
 
-        :param frame: in this quantiser's unit
+        :param frame: depth picture in this quantiser's unit
         :return: ``(height, width)`` uint16, contiguous
         """
         if self._table is not None:
@@ -192,8 +192,8 @@ class DepthQuantiser:
         return self._computed(frame.values.astype(np.float32))
 
     def _computed(self, depth: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
-        """Compute codes in place of what is given."""
-        # NaN is no number for fmax, and the limits have the first and the last code.
+        """Compute codes, and overwrite the given array."""
+        # fmax replaces NaN, and the limits become the first and the last code.
         np.fmax(depth, self._low, out=depth)
         np.minimum(depth, self._high, out=depth)
         low: Any = self._low
@@ -213,10 +213,10 @@ class DepthQuantiser:
 
 def depth_of_codes(config: DepthConfig, unit: str) -> npt.NDArray[np.float32]:
     """
-    Return what LeRobot's reader makes of each code.
+    Return the depth that LeRobot's reader shows for each code.
 
-    :param config: how depth was quantised
-    :param unit: to be returned, ``MILLIMETRES`` (whole ones) or ``METRES``
+    :param config: settings with which depth was quantised
+    :param unit: unit of the result, ``MILLIMETRES`` (whole numbers) or ``METRES``
     :return: ``(4096,)`` float32, ascending
     """
     low, high = config.depth_min, config.depth_max
