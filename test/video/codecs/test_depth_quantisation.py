@@ -122,7 +122,7 @@ def test_rows_with_gaps_between_them_are_read_right():
 @pytest.mark.parametrize(
     ('changes', 'said'),
     [
-        ({'depth_min': -0.1}, 'depth_min is -0.1: no depth is below 0'),
+        ({'depth_min': -0.1}, 'depth_min is -0.1: depth cannot be negative'),
         ({'depth_min': math.nan}, 'a finite number'),
         ({'depth_max': math.inf}, 'depth_max is inf: a finite number'),
         ({'depth_max': 0.01}, 'must be above depth_min'),
