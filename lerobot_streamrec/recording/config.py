@@ -174,6 +174,8 @@ class RecorderConfig:
     :param disk: free space at which the disk counts as full
     :param limits: limits of a good episode
     :param clock: video key of the camera whose frames are the rows; empty: rows are 1/fps apart
+    :param park_after_s: time from the request to end until encoders leave their frames on the disk
+    :param abort_timeout_s: longest time to wait for an aborted encoder or journal
     :raise ConfigError: at construction, if a value is not allowed
     """
 
@@ -267,6 +269,8 @@ class RecorderConfig:
         1,
         1 << 20,
     )
+    park_after_s: float = 2.0
+    abort_timeout_s: float = 5.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.fps <= 1000:

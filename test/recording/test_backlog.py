@@ -24,7 +24,6 @@ from dataclasses import replace
 import shutil
 
 from lerobot_streamrec.recording.config import StreamConfig
-from lerobot_streamrec.recording.saving import committer
 import pytest
 from waiting import wait_for
 
@@ -37,13 +36,12 @@ SECOND_NS = 10**9
 
 
 @pytest.fixture
-def make_behind(make_rig, with_stream, encoders, monkeypatch):
+def make_behind(make_rig, encoders):
     """Start a recorder with little memory, and hold its encoders up."""
 
     def make(**changes):
-        # Its end needs no time for encoders that do not get on.
-        monkeypatch.setattr(committer, '_PARK_AFTER_S', 0.0)
-        rig = make_rig(queue_mib=1, **changes)
+        # Its end grants no time to encoders that make no progress.
+        rig = make_rig(queue_mib=1, park_after_s=0.0, **changes)
         rig.run(1)
         encoders.is_shut |= {FRONT, TOP}
         return rig

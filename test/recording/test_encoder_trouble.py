@@ -222,10 +222,9 @@ def test_frames_of_an_encoder_that_hangs_are_encoded_later(
 
 
 def test_an_encoder_that_hangs_fails_the_save_and_not_the_next_if_the_disk_refuses_pictures(
-    make_rig, encoders, monkeypatch, no_spool, read_dataset
+    make_rig, encoders, no_spool, read_dataset
 ):
-    monkeypatch.setattr('lerobot_streamrec.recording.saving.committer._ABORT_JOIN_S', 0.05)
-    rig = make_rig(save_timeout_s=2)
+    rig = make_rig(save_timeout_s=2, abort_timeout_s=0.05)
     rig.run(1)
     encoders.is_shut.add(FRONT)
     rig.recorder.start()

@@ -54,10 +54,7 @@ from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
 
 _log = logging.getLogger(__name__)
 
-_ABORT_JOIN_S = 5.0
-# Seconds since the shutdown began: encoders may catch up until the first limit, must leave their
-# frames on the disk after it, and are no longer waited for after the second.
-_PARK_AFTER_S = 2.0
+# Seconds since the shutdown began, after which encoders are no longer waited for.
 _RESCUE_AFTER_S = 3.0
 _LATE_JOIN_S = 1.0
 
@@ -317,7 +314,7 @@ class Committer:
         if self._closing_since_s is None:
             return Haste.NONE
         since_s = time.monotonic() - self._closing_since_s
-        if since_s < _PARK_AFTER_S:
+        if since_s < self._config.park_after_s:
             return Haste.NONE
         return Haste.PARK if since_s < _RESCUE_AFTER_S else Haste.RESCUE
 
@@ -370,14 +367,14 @@ class Committer:
         self._writer.remove(take.folder)
 
     def _end_journal(self, take: FinishedTake) -> None:
-        if not take.journal.join(_ABORT_JOIN_S):
+        if not take.journal.join(self._config.abort_timeout_s):
             _log.error('the journal thread of %s does not end', take.folder)
 
     def _end_encoders(self, take: FinishedTake) -> None:
         self._end_journal(take)
         for key, camera in take.cameras.items():
             camera.thread.abort()
-            if not camera.thread.join(_ABORT_JOIN_S):
+            if not camera.thread.join(self._config.abort_timeout_s):
                 _log.error('the encoder thread of %s does not end', key)
 
 
