@@ -162,7 +162,7 @@ def test_one_camera_whose_clock_is_set_is_refused_and_told(rig):
 def test_the_clock_that_differs_is_named_and_its_offset_mends_it(rig, tmp_path):
     """Between max_lateness_s and max_age_s nothing used to be said."""
     make_robot(rig, Clock(0.8), Clock())
-    recorder = rig.recorder({**FRONT, **VECTORS, 'fps': FPS})
+    recorder = rig.recorder({**FRONT, **VECTORS, 'fps': FPS, 'sync.max_lateness_s': 0.5})
     operator = rig.operator()
     words = f'{FRONT_KEY} ({FRONT_TOPIC}) has stamps 0.'
     told = operator.wait_for_status(lambda one: words in one.message, 'the clock in the status')

@@ -37,6 +37,8 @@ COMMON = {
     'task': 'Pick up the cube',
     'encoder.vcodec': 'h264',
     'limits.min_episode_s': 0.0,
+    # A busy machine may lose a part of a message, and DDS sends it again after up to 3 s.
+    'sync.max_lateness_s': 5.0,
 }
 
 SLOW_ENCODER = {
