@@ -61,7 +61,9 @@ def record(root: Path, passed: set[str]) -> None:
         path = frame.f_code.co_filename.rpartition(f'/{PACKAGE}/')
         if not is_watching or event != 'call' or not path[1]:
             return
-        if any(isinstance(one, KINDS) for one in list(frame.f_locals.values())):
+        code = frame.f_code
+        arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        if any(isinstance(frame.f_locals.get(name), KINDS) for name in arguments):
             passed.add(path[2])
 
     def push(level: int) -> None:
