@@ -33,7 +33,7 @@ _NEEDED = {
     int: 'a whole number',
     float: 'a number',
     str: 'a text',
-    list: 'a list of texts',
+    tuple: 'a list of texts',
 }
 
 
@@ -43,7 +43,7 @@ class Option:
     One setting as a user sees it.
 
     :param name: dotted name, below the prefix of its group
-    :param default: bool, int, float, text or list of texts; its type is the type of the setting
+    :param default: bool, int, float, text or tuple of texts; its type is the type of the setting
     :param description: one sentence, with the unit
     :param low: least value of a number; None: no range
     :param high: greatest value of a number; None: no range
@@ -80,21 +80,20 @@ class Option:
 
     def check(self, value: Any) -> Any:
         """
-        Return a value in this setting's type; lists without empty texts.
+        Return a value in this setting's type; a list becomes a tuple without empty texts.
 
         :raise ConfigError: if it has another type, is out of range, or is not among the choices
         """
         if self.kind is float and type(value) is int:
             value = float(value)
-        if self.kind is list and _is_list(value):
-            # YAML's empty list has no type in ROS: a list of one empty text stands for it.
+        is_right = type(value) is self.kind
+        if self.kind is tuple and _is_list(value):
+            # An empty list in YAML has no type in ROS, so a list of one empty text stands for it.
             value = [one for one in value if one != '']
-        if value in _NULL_TEXTS:
+            is_right = all(isinstance(one, str) for one in value)
+        elif isinstance(value, str) and value in _NULL_TEXTS:
             why = 'ROS takes it for a text: give a value, or leave the parameter out'
             raise ConfigError(self.name, value, why)
-        is_right = type(value) is self.kind
-        if self.kind is list and is_right:
-            is_right = all(isinstance(one, str) for one in value)
         if not is_right:
             needed = f'{_NEEDED[self.kind]} is needed ({self.description})'
             raise ConfigError(self.name, value, needed)
@@ -102,7 +101,7 @@ class Option:
             raise ConfigError(self.name, value, self.allowed)
         if self.low is not None and self.high is not None and not self.low <= value <= self.high:
             raise ConfigError(self.name, value, f'{self.allowed} ({self.description})')
-        return value
+        return tuple(value) if self.kind is tuple else value
 
 
 def option(
@@ -125,11 +124,10 @@ def option(
     :param high: greatest value of a number
     :param name: name of the setting, where that differs from the field's
     :param choices: the allowed texts; empty: any
-    :param shown: the default as a bool, number, text or list, where the field's own is none
+    :param shown: the default of the setting, where that of the field has another type
     :param is_live: True if it may change while the node runs
     """
-    if shown is None:
-        shown = list(default) if isinstance(default, tuple) else default
+    shown = default if shown is None else shown
     metadata = {_METADATA: Option(name, shown, description, low, high, choices, is_live)}
     if callable(default):
         return field(default_factory=default, metadata=metadata)

@@ -30,16 +30,16 @@ class Config:
     speed: float = option(1.5, 'Speed, metres per second', 0.0, 3.0)
     names: tuple[str, ...] = option((), 'Names')
     mode: str = option('slow', 'Mode', choices=('slow', 'fast'), name='drive.mode')
-    more: dict[str, str] = option(dict, 'Pairs', shown=[], is_live=True)
+    more: dict[str, str] = option(dict, 'Pairs', shown=(), is_live=True)
     other: list[int] = field(default_factory=list)
 
 
 def test_options_are_the_fields_that_users_can_set():
     assert options_of(Config) == {
         'speed': Option('speed', 1.5, 'Speed, metres per second', 0.0, 3.0),
-        'names': Option('names', [], 'Names'),
+        'names': Option('names', (), 'Names'),
         'mode': Option('drive.mode', 'slow', 'Mode', choices=('slow', 'fast')),
-        'more': Option('more', [], 'Pairs', is_live=True),
+        'more': Option('more', (), 'Pairs', is_live=True),
     }
     assert Config('') == Config('', 1.5, (), 'slow', {}, [])
 
@@ -55,9 +55,9 @@ def test_a_prefix_makes_the_whole_name():
     [
         ('speed', 2, 2.0),
         ('speed', 0.0, 0.0),
-        ('names', ['a', '', 'b'], ['a', 'b']),
-        ('names', [''], []),
-        ('names', (), []),
+        ('names', ['a', '', 'b'], ('a', 'b')),
+        ('names', [''], ()),
+        ('names', (), ()),
         ('mode', 'fast', 'fast'),
     ],
 )

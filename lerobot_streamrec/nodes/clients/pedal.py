@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 _TELEOP = options_of(TeleopSettings)
 _OPTIONS = (
     Option('device', '', 'Path of the device, or a part of its name; `pedal --list` shows both'),
-    Option('bindings', [], "Commands of the keys, such as 'KEY_B: toggle', 'KEY_A long: discard'"),
+    Option('bindings', (), "Commands of the keys, such as 'KEY_B: toggle', 'KEY_A long: discard'"),
     _TELEOP['long_press_s'],
     _TELEOP['debounce_s'],
     Option('grab', True, 'true: no other program receives the keys of the device'),

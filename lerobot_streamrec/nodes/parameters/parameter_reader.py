@@ -30,7 +30,7 @@ _TYPES = {
     int: Parameter.Type.INTEGER,
     float: Parameter.Type.DOUBLE,
     str: Parameter.Type.STRING,
-    list: Parameter.Type.STRING_ARRAY,
+    tuple: Parameter.Type.STRING_ARRAY,
 }
 
 USE_SIM_TIME = 'use_sim_time'
@@ -77,7 +77,8 @@ class ParameterReader:
                 self._node.undeclare_parameter(name)
         # An empty list has no type in ROS, so [''] stands for it. A parameter that is declared by
         # its type alone has no value, and `ros2 param` could not show it.
-        typed = Parameter(name, _TYPES[option.kind], [''] if value == [] else value)
+        stored = (list(value) or ['']) if option.kind is tuple else value
+        typed = Parameter(name, _TYPES[option.kind], stored)
         self._node.declare_parameter(name, typed.value, _descriptor(option), ignore_override=True)
         return value
 
@@ -88,15 +89,11 @@ class ParameterReader:
         :param config: a dataclass with fields made by ``option``
         :param prefix: prefix of the parameters' names
         :param names: fields to read; none: all
-        :return: values by field; those of lists are tuples
+        :return: values by field
         :raise ConfigError: naming the first parameter whose value is not allowed
         """
         options = options_of(config)
-        values = {name: self.read(options[name], prefix) for name in names or options}
-        return {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in values.items()
-        }
+        return {name: self.read(options[name], prefix) for name in names or options}
 
     def refuse_unknown(self) -> None:
         """

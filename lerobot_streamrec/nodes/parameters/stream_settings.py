@@ -26,11 +26,16 @@ from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
 from lerobot_streamrec.option import Option, option, options_of
 from lerobot_streamrec.recording.config import StreamConfig
 from lerobot_streamrec.sync.row_clock import Policy
-from lerobot_streamrec.video.codecs.config import EncoderConfig, FfmpegSettings, max_crf
+from lerobot_streamrec.video.codecs.config import EncoderConfig, FfmpegSettings
 from lerobot_streamrec.video.codecs.depth_config import DepthConfig
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.validate_topic_name import validate_topic_name
 
+HEADER = 'header'
+RECEIVE = 'receive'
+_STAMPS = (HEADER, RECEIVE)
+_CAMERAS = Option('cameras', (), 'Names of the cameras; each needs camera.<name>.topic')
+_TOPIC = Option('topic', '', 'Base topic, sensor_msgs/msg/Image or CompressedImage')
 _DEPTH = Option('depth', False, 'true: the images are depth, 16UC1, mono16 or 32FC1')
 _ENCODER = 'encoder'
 _FFMPEG = 'ffmpeg'
@@ -65,7 +70,7 @@ def read_encoder(reader: ParameterReader) -> EncoderConfig:
     """
     own = reader.read_fields(EncoderConfig, _ENCODER)
     program = reader.read_fields(FfmpegSettings, f'{_ENCODER}.{_FFMPEG}')
-    return _config(own, FfmpegSettings(**program), _ENCODER)
+    return _config({**own, _FFMPEG: FfmpegSettings()}, program, _ENCODER)
 
 
 def read_camera_encoder(
@@ -85,13 +90,9 @@ def read_camera_encoder(
     if not own and not program:
         return None
     inherited = {one.name: getattr(of_all, one.name) for one in fields(EncoderConfig)}
-    ffmpeg = replace(inherited.pop(_FFMPEG), **program)
-    vcodec = own.get('vcodec', of_all.vcodec)
-    if vcodec != of_all.vcodec:
-        # These settings mean something else to another encoder.
-        crf = None if of_all.crf is None else min(of_all.crf, max_crf(vcodec))
-        inherited |= {'preset': None, 'extra_options': {}, 'crf': crf}
-    return _config(inherited | own, ffmpeg, prefix)
+    if own.get('vcodec', of_all.vcodec) != of_all.vcodec:
+        inherited |= of_all.changes_for(own['vcodec'])
+    return _config(inherited | own, program, prefix)
 
 
 def _given(reader: ParameterReader, config: type, prefix: str) -> dict[str, Any]:
@@ -108,21 +109,25 @@ def _given(reader: ParameterReader, config: type, prefix: str) -> dict[str, Any]
         if is_number and value < setting.low:
             name = setting.below(prefix).name
             raise ConfigError(name, value, f'{setting.allowed}, or -1: {_INHERITED}')
-        given[field] = tuple(value) if setting.kind is list else value
+        given[field] = value
     return given
 
 
-def _config(values: dict[str, Any], ffmpeg: FfmpegSettings, prefix: str) -> EncoderConfig:
+def _config(values: dict[str, Any], program: dict[str, Any], prefix: str) -> EncoderConfig:
     """
     Make encoder settings from the values of parameters.
 
+    :param values: values by field of ``EncoderConfig``
+    :param program: values by field of ``FfmpegSettings`` that replace those in ``values``
+    :param prefix: prefix of the parameters
     :raise CodecError: if a value is not allowed; the error names the parameter
     """
     if not isinstance(values['extra_options'], dict):
         values['extra_options'] = _options(prefix, values['extra_options'])
     values['preset'] = values['preset'] if values['preset'] != '' else None
     try:
-        return EncoderConfig(**values, ffmpeg=ffmpeg)
+        values[_FFMPEG] = replace(values[_FFMPEG], **program)
+        return EncoderConfig(**values)
     except CodecError as error:
         # The error names the parameters of all cameras.
         name = error.name.replace(_ENCODER, prefix, 1)
@@ -137,13 +142,6 @@ def _options(prefix: str, pairs: tuple[str, ...]) -> dict[str, str]:
             raise ConfigError(f'{prefix}.extra_options', pair, 'write each option as name=value')
         options[name] = value
     return options
-
-
-HEADER = 'header'
-RECEIVE = 'receive'
-_STAMPS = (HEADER, RECEIVE)
-_CAMERAS = Option('cameras', [], 'Names of the cameras; each needs camera.<name>.topic')
-_TOPIC = Option('topic', '', 'Base topic, sensor_msgs/msg/Image or CompressedImage')
 
 
 @dataclass(frozen=True, slots=True)

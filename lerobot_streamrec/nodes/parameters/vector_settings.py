@@ -39,7 +39,7 @@ ACTION = 'action'
 _KEYS = {'state': 'observation.state', 'action': ACTION}
 _FEATURES = Option(
     'features',
-    [],
+    (),
     'Other features of numbers, such as next.reward; each needs feature.<name>.topic',
 )
 
@@ -103,7 +103,7 @@ def read_vectors(reader: ParameterReader) -> tuple[VectorSettings, ...]:
 
 def _feature(reader: ParameterReader, prefix: str, key: str) -> Iterator[VectorSettings]:
     text = f'Names of the topics that form {key} together, in order'
-    parts = reader.read(Option('parts', [], text), prefix)
+    parts = reader.read(Option('parts', (), text), prefix)
     dtype: str = reader.read_fields(StreamConfig, prefix, 'dtype')['dtype']
     whole = _vector(reader, prefix, key, '', dtype)
     if parts and whole is not None:

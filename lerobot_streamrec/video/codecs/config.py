@@ -144,7 +144,7 @@ class EncoderConfig:
     extra_options: Mapping[str, str] = option(
         dict,
         'Further FFmpeg options, each name=value; they never replace one that is set above',
-        shown=[],
+        shown=(),
     )
     backend: str = option(PYAV, f'Encoding software: {" or ".join(BACKENDS)}')
     ffmpeg: FfmpegSettings = field(default_factory=FfmpegSettings)
@@ -237,9 +237,17 @@ class EncoderConfig:
 
         :param vcodec: one of ``VCODECS``, or ``av1``
         """
+        return replace(self, vcodec=vcodec, **self.changes_for(vcodec))
+
+    def changes_for(self, vcodec: str) -> dict[str, Any]:
+        """
+        Return the settings that another encoder cannot take over, with its own values.
+
+        :param vcodec: one of ``VCODECS``, or ``av1``
+        """
         vcodec = _ALIASES.get(vcodec, vcodec)
         crf = None if self.crf is None else min(self.crf, max_crf(vcodec))
-        return replace(self, vcodec=vcodec, crf=crf, preset=None, extra_options={})
+        return {'crf': crf, 'preset': None, 'extra_options': {}}
 
     def as_info(self) -> dict[str, object]:
         """

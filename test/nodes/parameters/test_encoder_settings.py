@@ -84,6 +84,11 @@ def test_what_a_camera_does_not_say_is_as_of_all():
     assert of_all.crf == 30
 
 
+def test_an_alias_has_the_limits_of_its_encoder():
+    _, camera = read(encoder__crf=60, camera__front__encoder__vcodec='av1')
+    assert (camera.vcodec, camera.crf) == ('libsvtav1', 60)
+
+
 def test_another_encoder_takes_nothing_that_it_would_not_understand():
     _, camera = read(
         encoder__crf=60,
