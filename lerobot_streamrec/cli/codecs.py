@@ -142,7 +142,7 @@ def codecs(
     with tempfile.TemporaryDirectory(prefix='streamrec-codecs-') as folder:
         if bench:
             sample = sample_of(source, Path(folder), size=size, fps=fps, seconds=seconds)
-            need = _Need(VideoSpec(sample.width, sample.height, sample.fps), streams)
+            need = _Need(sample.spec, streams)
         found = _find_out(_listed(backend, FfmpegSettings(ffmpeg)), need, sample)
     if as_json:
         told = {

@@ -128,9 +128,8 @@ def trial_json(trial: Trial) -> dict[str, Any]:
 
 def measured_table(measured: list[Measured], sample: Sample) -> Table:
     """Return a table that compares the encoders on a sample."""
-    table = Table(
-        title=f'{sample.num_frames} frames of {sample.width}x{sample.height}, default settings'
-    )
+    size = f'{sample.spec.width}x{sample.spec.height}'
+    table = Table(title=f'{sample.num_frames} frames of {size}, default settings')
     table.add_column('vcodec', no_wrap=True)
     table.add_column('backend', no_wrap=True)
     for name in ('fps', 'CPU ms', 'size', 'Mbit/s', 'PSNR dB', 'SSIM'):

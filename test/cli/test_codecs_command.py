@@ -160,7 +160,7 @@ def dataset(tmp_path):
 
 def test_a_sample_of_a_dataset_has_its_size_and_rate(dataset, tmp_path):
     sample = sample_of(dataset, tmp_path, size=(640, 480), fps=30, seconds=0.4)
-    assert (sample.num_frames, sample.width, sample.height, sample.fps) == (4, 64, 48, 10)
+    assert (sample.num_frames, sample.spec) == (4, VideoSpec(64, 48, 10))
     stored = stored_pictures(sample.path, 4, 64, 48)
     assert [round(stored(index).mean(), -1) for index in range(4)] == [0, 10, 20, 30]
     longer = sample_of(dataset, tmp_path, size=(640, 480), fps=30, seconds=60)
@@ -170,7 +170,7 @@ def test_a_sample_of_a_dataset_has_its_size_and_rate(dataset, tmp_path):
 def test_a_sample_of_a_video_has_its_rate(dataset, tmp_path):
     (video, *_) = sorted(dataset.rglob('*.mp4'))
     sample = sample_of(video, tmp_path, size=(640, 480), fps=30, seconds=0.4)
-    assert (sample.num_frames, sample.fps) == (4, 10)
+    assert (sample.num_frames, sample.spec.fps) == (4, 10)
 
 
 def test_no_loss_is_said_in_json_without_an_infinite_number():

@@ -11,7 +11,11 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Which encoders work here: trials that are made once, and the choice of ``auto`` among them."""
+"""
+Trials of encoders on this machine, and the choice of ``auto`` among those that work.
+
+A trial takes seconds and always ends the same, so a process makes each only once.
+"""
 
 from __future__ import annotations
 

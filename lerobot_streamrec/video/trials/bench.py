@@ -49,21 +49,17 @@ class Sample:
 
     :param path: path of the file
     :param num_frames: number of images in the file
-    :param width: width of each image, in pixels
-    :param height: height of each image, in pixels
-    :param fps: frames per second
+    :param spec: size of each image, and frames per second
     """
 
     path: Path
     num_frames: int
-    width: int
-    height: int
-    fps: int
+    spec: VideoSpec
 
     @property
     def seconds(self) -> float:
         """Length of the sample in seconds."""
-        return self.num_frames / self.fps
+        return self.num_frames / self.spec.fps
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +139,7 @@ def _stored(
         file.write(bytes(STORED_MARGIN_BYTES))
     if num_frames < _MIN_FRAMES:
         raise ConfigError('--source', num_frames, 'too few frames can be decoded; two are needed')
-    return Sample(path, num_frames, width, height, fps)
+    return Sample(path, num_frames, VideoSpec(width, height, fps))
 
 
 def measure_encoder(
@@ -159,7 +155,7 @@ def measure_encoder(
     with tempfile.TemporaryDirectory(prefix='streamrec-bench-') as folder:
         task = TrialTask(
             config,
-            VideoSpec(sample.width, sample.height, sample.fps),
+            sample.spec,
             num_streams=1,
             num_frames=sample.num_frames,
             sample=sample.path.absolute(),
@@ -168,7 +164,8 @@ def measure_encoder(
         report = run_child(task, deadline_s)
         if report.problem:
             return Measured(config, problem=report.problem)
-        pictures = stored_pictures(sample.path, sample.num_frames, sample.width, sample.height)
+        size = sample.spec.width, sample.spec.height
+        pictures = stored_pictures(sample.path, sample.num_frames, *size)
         try:
             quality = measure_quality(task.video(0), pictures)
         except VideoError as error:

@@ -73,7 +73,7 @@ def test_a_sample_of_a_video_begins_where_it_is_told_to(tmp_path):
     pictures = moving_pictures(**SIZE)
     path = encoded(tmp_path / 'a.mp4', pictures, crf=1, num_frames=12)
     sample = video_sample(tmp_path, path, fps=30, seconds=0.2, from_s=0.1)
-    assert (sample.num_frames, sample.width, sample.height) == (6, 64, 48)
+    assert (sample.num_frames, sample.spec.width, sample.spec.height) == (6, 64, 48)
     stored = stored_pictures(sample.path, 6, **SIZE)
     for index in range(6):
         apart = np.abs(stored(index).astype(int) - pictures(index + 3))
