@@ -24,8 +24,7 @@ from types import SimpleNamespace
 
 from lerobot_streamrec.conversions.message_types import has_header
 from lerobot_streamrec.errors import ConfigError, VectorError
-from message_definitions import find_elements
-from message_definitions import load_class as load_known
+from message_definitions import find_elements, load_known
 import pytest
 
 JOINT_STATE = 'sensor_msgs/msg/JointState'

@@ -113,7 +113,7 @@ def fields_of(key):
     return {name: type_name for type_name, name in pairs}
 
 
-def load_class(message_type):
+def load_known(message_type):
     """Return a stand-in for the generated class of a type; None: the type is not known here."""
     key = message_type.replace('/msg/', '/', 1)
     if key not in DEFINITIONS:
@@ -121,10 +121,10 @@ def load_class(message_type):
     return SimpleNamespace(get_fields_and_field_types=lambda: fields_of(key))
 
 
-def find_elements(*arguments, load_class=load_class, **options):
-    """Find elements with these definitions, beside those of another function."""
+def find_elements(*arguments, load_class=lambda _: None, **options):
+    """Find elements with these definitions, and those of ``load_class`` for other types."""
 
     def load(message_type):
-        return globals()['load_class'](message_type) or load_class(message_type)
+        return load_known(message_type) or load_class(message_type)
 
     return elements.find_elements(*arguments, load_class=load, **options)

@@ -24,7 +24,7 @@ from lerobot_streamrec.live.message_paths import (
     series_of,
     wanted_names,
 )
-from message_definitions import load_class as load
+from message_definitions import load_known as load
 import pytest
 
 NAMES = (Field('name'),)
