@@ -37,7 +37,7 @@ class Kind:
 
     :param code: a stable code for scripts
     :param severity: the severity of every finding of this kind
-    :param advice: what to do about it, as one or more sentences
+    :param advice: remedy, as one or more sentences
     :param harms_content: True if rows or images themselves are lost or doubtful. Other findings
         can be repaired by rebuilding the dataset from its rows and images.
     """

@@ -46,7 +46,7 @@ class RowReader:
         """
         present = read_schema(piece.path).names
         wanted = [key for key in self._columns if columns is None or key in columns]
-        # Of the columns that number rows, only task_index is read; the others are computed.
+        # task_index is the only number of a row that is read; all others are computed.
         read = [key for key in {*wanted, 'task_index'} if key in present]
         table = read_parquet(piece.path, read)
         if set(present) != set(self._columns):
