@@ -241,10 +241,15 @@ def _counted(path: Path, camera: TakenCamera, tell: Tell) -> VideoDraft:
 
 
 def _draft(
-    path: Path, num_frames: int, camera: TakenCamera, statistics: FeatureStatistics
+    path: Path,
+    num_frames: int,
+    camera: TakenCamera,
+    statistics: FeatureStatistics,
+    num_undecodable: int = 0,
 ) -> VideoDraft:
     size = camera.height, camera.width
-    return VideoDraft(path, num_frames, *size, camera.encoder_info, statistics)
+    info = camera.encoder_info
+    return VideoDraft(path, num_frames, *size, info, statistics, num_undecodable)
 
 
 def _chain(source: FrameSource, target: Path, config: EncoderConfig) -> LateChain:
@@ -258,8 +263,8 @@ def _encoded(source: FrameSource, rows: range, target: Path, tell: Tell) -> Vide
     with _aborting(source, chain.file):
         _push_rest(chain, source.rest(), rows, tell)
         video = chain.finish()
-    draft = _draft(target, video.num_frames, source.camera, chain.counted.statistics())
-    return replace(draft, num_undecodable=video.num_undecodable)
+    statistics = chain.counted.statistics()
+    return _draft(target, video.num_frames, source.camera, statistics, video.num_undecodable)
 
 
 def _encode_rest(source: FrameSource, end: int, target: Path, tell: Tell) -> EncodedVideo:

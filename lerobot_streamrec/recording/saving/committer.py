@@ -330,6 +330,7 @@ class Committer:
                 width=camera.taken.width,
                 encoder_info=video.encoder_info or camera.taken.encoder_info,
                 statistics=camera.counted.statistics(),
+                num_undecodable=video.num_undecodable,
             )
         return EpisodeDraft(
             take.num_rows,
