@@ -49,6 +49,7 @@ def main(root: Path) -> None:
             picture[100:140, 4 * tick : 4 * tick + 40] = (230, 120, 40)
             recorder.push_image('observation.images.front', stamp_ns, Frame(picture, 'rgb24'))
             recorder.push_vector('observation.state', stamp_ns, np.array([tick / FPS, 0.5]))
+            recorder.close_rows()
             if tick == 0:
                 recorder.start()
         print(recorder.save().result(timeout=60))

@@ -71,6 +71,7 @@ def record(root: Path, passed: set[str]) -> None:
         now_ns += PERIOD_NS
         picture = Frame(np.full((48, 64, 3), level, np.uint8), 'rgb24')
         recorder.push_image(FRONT, BEGIN_NS + now_ns, picture)
+        recorder.close_rows()
 
     camera, encoder = StreamConfig(FRONT, '/front/image_raw'), EncoderConfig('h264')
     config = RecorderConfig(root, (camera,), encoder=encoder)

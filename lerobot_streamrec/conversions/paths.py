@@ -132,6 +132,12 @@ def element_type(type_name: str) -> str:
     return found[1]
 
 
+def list_length(type_name: str) -> int | None:
+    """Return the length of an array such as ``double[9]``; None if messages differ in it."""
+    found = _ARRAY.fullmatch(type_name)
+    return int(found[2]) if found is not None else None
+
+
 def message_shape(value: Any) -> Shape:
     """Return the shape of a message or of a value in it."""
     if isinstance(value, bool | int | float | np.number | np.bool_):

@@ -75,15 +75,23 @@ def header_stamp_ns(message: StampedMessage) -> int:
 
     :raise StampError: if the stamp was never set, or is not a valid time
     """
-    stamp = message.header.stamp
-    if stamp.sec == 0 and stamp.nanosec == 0:
+    return checked_stamp_ns(message.header.stamp.sec, message.header.stamp.nanosec)
+
+
+def checked_stamp_ns(sec: int, nanosec: int) -> int:
+    """
+    Return a header's stamp in nanoseconds.
+
+    :raise StampError: if the stamp was never set, or is not a valid time
+    """
+    if sec == 0 and nanosec == 0:
         raise StampError(
             'header.stamp is zero: the publisher does not set it; '
             "set this stream's stamp parameter to receive"
         )
-    if stamp.sec < 0 or not 0 <= stamp.nanosec < 1_000_000_000:
-        raise StampError(f'header.stamp of {stamp.sec} s and {stamp.nanosec} ns is invalid')
-    return stamp.sec * 1_000_000_000 + stamp.nanosec
+    if sec < 0 or not 0 <= nanosec < 1_000_000_000:
+        raise StampError(f'header.stamp of {sec} s and {nanosec} ns is invalid')
+    return sec * 1_000_000_000 + nanosec
 
 
 class WantedNames:
@@ -211,6 +219,18 @@ class SelectorReader:
             for them
         :raise VectorError: if a number is missing, or a quaternion is not a rotation
         """
+        values = self.pick(message)
+        self.check_rotations(values)
+        return values
+
+    def pick(self, message: Any) -> Vector:
+        """
+        Return the numbers of a message as they were published, ``(d,)``, whatever they are.
+
+        :raise ForeignMessageError: if the message has none of the selected names, or no numbers
+            for them
+        :raise VectorError: if a number is missing
+        """
         try:
             return self._numbers(message)
         except VectorError as error:
@@ -218,20 +238,22 @@ class SelectorReader:
                 raise ForeignMessageError(str(error)) from error
             raise
 
+    def check_rotations(self, values: Vector) -> None:
+        """Raise a VectorError if a quaternion among the numbers is not a rotation."""
+        for offset in self._quaternions:
+            norm = math.hypot(*values[offset : offset + 4].tolist())
+            if abs(norm - 1.0) > _NORM_TOLERANCE:
+                raise self._no_rotation(offset, norm)
+
     def _numbers(self, message: Any) -> Vector:
         try:
-            values = self._read(message)
+            return self._read(message)
         except VectorError:
             raise
         except _MISFITS:
             # The message is laid out unlike the first one: examining it tells what is missing.
             self._parts = ()
-            values = self._read_anew(message)
-        for offset in self._quaternions:
-            norm = math.hypot(*values[offset : offset + 4].tolist())
-            if abs(norm - 1.0) > _NORM_TOLERANCE:
-                raise self._no_rotation(offset, norm)
-        return values
+            return self._read_anew(message)
 
     def _read(self, message: Any) -> Vector:
         parts = self._parts or self._look_closely(message)

@@ -217,7 +217,7 @@ def _subscribe(
     found = []
     for source in settings.sources if settings else ():
         subscriber = subscribe(node, source, witness)
-        session.adopt(subscriber.node)
+        session.read_from(subscriber)
         subscriber.watch(witness.topics[source.stream.key].see)
         found.append(subscriber)
     return found

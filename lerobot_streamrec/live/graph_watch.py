@@ -305,12 +305,12 @@ class TopicWitness:
         self.rejection = reason
         self.stream.reject(reason)
 
-    def see(self, message: Any, received_ns: int) -> None:
+    def see(
+        self, received_ns: int, stamp_ns: int | None, encoding: str, size_bytes: int
+    ) -> None:
         """Note the arrival, encoding and size of a message; called after it was read."""
-        self.arrivals.push(received_ns, stamp_of(message))
-        if self.stream.config.is_camera:
-            self.encoding = getattr(message, 'encoding', '') or getattr(message, 'format', '')
-            self.size_bytes = len(message.data)
+        self.arrivals.push(received_ns, stamp_ns)
+        self.encoding, self.size_bytes = encoding, size_bytes
 
     @property
     def values(self) -> dict[str, float]:
@@ -326,7 +326,7 @@ class TopicWitness:
 
 class Witness:
     """
-    Takes the recorder's place as the sink of all samples. Owned by the executor's thread.
+    Takes the recorder's place as the sink of all samples. Owned by the main thread.
 
     :param sources: source of each stream
     :param now_ns: function that returns the steady clock, in nanoseconds

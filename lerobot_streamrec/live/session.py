@@ -29,6 +29,8 @@ from lerobot_streamrec.nodes.graph.ros_start import given_node, start_ros, unuse
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader, USE_SIM_TIME
 from lerobot_streamrec.nodes.settings import GivenSettings, read_settings
+from lerobot_streamrec.nodes.topics.reader import read_waiting, TICK_S
+from lerobot_streamrec.nodes.topics.subscriber import Subscriber
 import rclpy
 from rclpy.context import Context
 from rclpy.logging import LoggingSeverity
@@ -67,6 +69,7 @@ class Session:
         self._stop = stop
         self._context = Context()
         self._nodes: list[Node] = []
+        self._subscribers: list[Subscriber] = []
         self._overrides: list[Parameter] = []
         self.recorder_name = ''
         """The full name of the node whose parameters were read."""
@@ -105,6 +108,11 @@ class Session:
         """Spin a node from now on, and destroy it at the end."""
         self._nodes.append(node)
         self._executor.add_node(node)
+
+    def read_from(self, subscriber: Subscriber) -> None:
+        """Read the messages of a subscriber during ``spin``, and destroy its node at the end."""
+        self.adopt(subscriber.node)
+        self._subscribers.append(subscriber)
 
     def read_settings(self) -> GivenSettings:
         """
@@ -160,6 +168,7 @@ class Session:
         """
         end_s = time.monotonic() + duration_s
         look_s = 0.0
+        longest_s = TICK_S if self._subscribers else _POLL_S
         while (now_s := time.monotonic()) < end_s:
             if self._stop.wait(0):
                 raise StartInterruptedError('interrupted')
@@ -168,4 +177,5 @@ class Session:
                 look_s = now_s + period_s
             if until is not None and until():
                 return
-            self._executor.spin_once(timeout_sec=min(_POLL_S, end_s - now_s))
+            self._executor.spin_once(timeout_sec=min(longest_s, end_s - now_s))
+            read_waiting(self._subscribers)

@@ -34,6 +34,8 @@ from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.graph.topic_types import TopicTypes
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
 from lerobot_streamrec.nodes.settings import read_settings, Settings
+from lerobot_streamrec.nodes.topics.reader import Reader
+from lerobot_streamrec.nodes.topics.reader import THREAD_NAME as READER_THREAD
 from lerobot_streamrec.nodes.topics.readiness_log import ReadinessLog
 from lerobot_streamrec.nodes.topics.sample_sink import MotionSink, Sink
 from lerobot_streamrec.nodes.topics.subscribers import subscribe
@@ -45,7 +47,6 @@ from lerobot_streamrec.recording.saving.deferred_encoder import THREAD_NAME as L
 from lerobot_streamrec.recording.status import RecorderState
 from lerobot_streamrec.video.trials.software_probe import THREAD_NAME as TRIAL_THREAD
 import rclpy
-from rclpy.clock import Clock, ClockType
 from rclpy.logging import get_logger
 from rclpy.node import Node
 
@@ -129,6 +130,7 @@ def _is_thread_left() -> bool:
         'spill:',
         'commit',
         'executor',
+        READER_THREAD,
         JOURNAL_THREAD,
         DISK_THREAD,
         CUES_THREAD,
@@ -139,7 +141,12 @@ def _is_thread_left() -> bool:
 
 
 class _Application:
-    """The running process. The executor's thread owns the recorder as long as it runs."""
+    """
+    The running process.
+
+    The reader's thread owns the recorder and the subscribers; the executor's thread only passes
+    commands on to it.
+    """
 
     def __init__(self, node: Node, settings: Settings, recorder: Recorder) -> None:
         self._node = node
@@ -148,13 +155,17 @@ class _Application:
         self._executor = make_executor()
         sink = self._sink(settings, recorder)
         self._subscribers = [subscribe(node, source, sink) for source in settings.sources]
+        self._reader = Reader(self._subscribers, recorder.close_rows)
+        self._services = EpisodeServices(
+            node, settings, recorder, self._subscribers, self._reader
+        )
+        self._executor.add_node(node)
+        # rclpy fails if another thread destroys a subscription while an executor waits for its
+        # events. The reader therefore spins these nodes itself.
+        self._losses = make_executor()
         for subscriber in self._subscribers:
-            subscriber.read_with(self._subscribers)
-        self._services = EpisodeServices(node, settings, recorder, self._subscribers)
-        for one in (node, *(subscriber.node for subscriber in self._subscribers)):
-            self._executor.add_node(one)
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        node.create_timer(_LOOK_PERIOD_S, self._look, clock=steady)
+            self._losses.add_node(subscriber.node)
+        self._reader.every(_LOOK_PERIOD_S, self._look)
         self._error: BaseException | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._spin, name='executor', daemon=False)
@@ -178,14 +189,16 @@ class _Application:
     def _look(self) -> None:
         for subscriber in self._subscribers:
             subscriber.look()
+            self._losses.spin_once(timeout_sec=0)
         if self._recorder.status().state is RecorderState.IDLE:
             self._readiness.look(self._services.machine.blockers(), time.monotonic())
 
     def run(self, stop: StopSignals) -> Outcome:
-        """Spin until the process is asked to stop, then shut everything down in order."""
+        """Record until the process is asked to stop, then shut everything down in order."""
+        self._reader.start()
         self._thread.start()
         while not stop.wait(_POLL_S):
-            if not self._thread.is_alive():
+            if not (self._thread.is_alive() and self._reader.is_alive):
                 break
         return self._end()
 
@@ -199,7 +212,7 @@ class _Application:
 
     def _end(self) -> Outcome:
         deadline_s = time.monotonic() + _END_TIMEOUT_S
-        if self._thread.is_alive():
+        if self._thread.is_alive() and self._reader.is_alive:
             # The executor keeps spinning so that callers still get the answer to a running save.
             self._executor.create_task(self._end_recorder)
             self._executor.wake()
@@ -207,20 +220,25 @@ class _Application:
         self._ended.set()
         self._executor.wake()
         self._thread.join(_STOP_TIMEOUT_S)
+        if not self._reader.stop(_STOP_TIMEOUT_S):
+            self._log.error('the thread that reads the messages has not ended')
         is_complete = self._recorder.close(max(0.5, deadline_s - time.monotonic()))
-        # Shutting down rclpy objects that a spinning thread still uses would raise an error in
+        # Shutting down rclpy objects that a running thread still uses would raise an error in
         # that thread. A thread that does not end is left running until the process ends.
-        if not self._thread.is_alive():
+        is_quiet = not (self._thread.is_alive() or self._reader.is_alive)
+        if is_quiet:
             self._executor.shutdown(timeout_sec=_STOP_TIMEOUT_S)
+            self._losses.shutdown(timeout_sec=_STOP_TIMEOUT_S)
             for subscriber in self._subscribers:
                 subscriber.node.destroy_node()
-        if self._error is not None:
-            self._log.fatal(f'unexpected error, please report it: {self._error!r}')
+        error = self._reader.error or self._error
+        if error is not None:
+            self._log.fatal(f'unexpected error, please report it: {error!r}')
             exit_status = EXIT_BUG
         else:
             exit_status = EXIT_OK if is_complete else EXIT_LOST
             self._log.info('ended' if is_complete else 'ended, but not every episode was saved')
-        if not self._thread.is_alive():
+        if is_quiet:
             self._node.destroy_node()
         return Outcome(exit_status, _is_thread_left())
 

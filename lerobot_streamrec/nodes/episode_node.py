@@ -22,6 +22,7 @@ import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
 from lerobot_streamrec.nodes.graph.namesakes import LATCHED, Namesakes, STATUS_TOPIC
 from lerobot_streamrec.nodes.graph.publisher_watch import HeardTopic
@@ -31,6 +32,7 @@ from lerobot_streamrec.nodes.parameters.parameter_reader import USE_SIM_TIME
 from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
 from lerobot_streamrec.nodes.teleop.triggers import Teleop
+from lerobot_streamrec.nodes.topics.reader import Reader
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber
 from lerobot_streamrec.recording.metadata import NOTES, VERDICT
 from lerobot_streamrec.recording.operating.command import Command, split_sender, Verb
@@ -71,12 +73,16 @@ _CUES_END_S = 1.0
 
 class EpisodeServices:
     """
-    The operator's ROS interface to the recorder. Owned by the executor's thread.
+    The operator's ROS interface to the recorder.
+
+    The executor's thread receives commands, and passes them on to the reader's thread. That
+    thread owns the recorder and the machine, and publishes their status.
 
     :param node: the node `episode`
     :param settings: settings of the node
     :param recorder: recorder that carries out the commands
     :param subscribers: one subscriber for each stream
+    :param reader: thread that owns the recorder, and has not started yet
     """
 
     def __init__(
@@ -85,17 +91,21 @@ class EpisodeServices:
         settings: Settings,
         recorder: Recorder,
         subscribers: Sequence[Subscriber],
+        reader: Reader,
     ) -> None:
         self._node = node
         self._log: Any = node.get_logger()
         self._recorder = recorder
-        self._num_ticks = 0
+        self._reader = reader
+        self._num_statuses = 0
         self._num_unanswered = 0
         self._waiting: list[rclpy.task.Future] = []
         self._namesakes = Namesakes(node)
         self._sender = Sender.of(node.get_fully_qualified_name(), self._namesakes.identity)
         self._cues = Cues(settings.operating.cues)
-        self._room = OperatorRoom(node, subscribers, self._namesakes, self._cues, self._collect)
+        self._room = OperatorRoom(
+            node, subscribers, self._namesakes, self._cues, reader, self._collect
+        )
         self.machine = EpisodeMachine(recorder, settings.operating.rules, self._room)
         # While a save waits for the disk, other callbacks must run.
         group = ReentrantCallbackGroup()
@@ -117,52 +127,62 @@ class EpisodeServices:
         )
         self._topics.append(self._commands)
         self._teleop = Teleop(node, settings.teleop, self.give)
+        self._teleop_problems: list[str] = []
         node.add_on_set_parameters_callback(self._on_parameters)
         self._status = node.create_publisher(DiagnosticStatus, STATUS_TOPIC, LATCHED)
         self._diagnostics = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        # A steady clock keeps the timers running while simulated time stands still.
+        # A steady clock keeps the timer running while simulated time stands still.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         node.create_timer(_STATUS_PERIOD_S, self._tick, clock=steady)
+        reader.every(_STATUS_PERIOD_S, self._tick_status)
         if settings.operating.rules.automatic.is_on:
-            node.create_timer(_AUTOMATIC_PERIOD_S, self._tick_machine, clock=steady)
+            reader.every(_AUTOMATIC_PERIOD_S, self.machine.tick)
 
     async def end(self) -> None:
         """End a running episode as configured; return when all is durable and answered."""
-        self._room.read_waiting()
-        self.machine.end()
-        await self._wait_for(self._recorder.end())
-        self._collect()
+        ended = await self._wait_for(self._reader.call(self._end_recorder))
+        await self._wait_for(ended)
+        await self._wait_for(self._reader.call(self._collect))
         while self._num_unanswered:
             await self._next_tick()
-        self._publish_status()
+        await self._wait_for(self._reader.call(self._publish_status))
         self._cues.close(_CUES_END_S)
+
+    def _end_recorder(self) -> Future[DatasetInfo]:
+        self._room.read_waiting()
+        self.machine.end()
+        return self._recorder.end()
 
     # --- commands ------------------------------------------------------------------------------
 
     def give(self, text: str, source: str) -> None:
         """
-        Carry out a command from a button, a trigger or a topic.
+        Carry out a command from a button, a trigger or a topic; the executor's thread.
 
         :param text: the command
         :param source: name of the sender, for people to read
         """
-        self._answered(self.machine.hear(text, source))
+        self._reader.call(lambda: self._answered(self.machine.hear(text, source)))
 
-    def _answered(self, answer: Future[Answer]) -> None:
+    def _carry_out(self, command: Command, source: str) -> Future[Future[Answer]]:
+        return self._reader.call(
+            lambda: self._answered(self.machine.carry_out(command, source))
+        )
+
+    def _answered(self, answer: Future[Answer]) -> Future[Answer]:
         self._publish_status()
         if not answer.done():
             answer.add_done_callback(lambda _: self._publish_status())
+        return answer
 
     async def _serve(self, verb: Verb, _request: Any, response: Any) -> Any:
         self._num_unanswered += 1
         try:
-            future = self.machine.carry_out(Command(verb), 'service')
-            self._publish_status()
-            answer = await self._wait_for(future)
+            answering = await self._wait_for(self._carry_out(Command(verb), 'service'))
+            answer = await self._wait_for(answering)
         finally:
             self._num_unanswered -= 1
         response.success, response.message = answer.success, answer.message
-        self._publish_status()
         return response
 
     def _on_command(self, message: String, _info: MessageInfo) -> None:
@@ -176,7 +196,7 @@ class EpisodeServices:
 
     def _on_said(self, verb: Verb, message: String, _info: MessageInfo) -> None:
         source = f'topic {"verdict" if verb is Verb.VERDICT else "notes"}'
-        self._answered(self.machine.carry_out(Command(verb, message.data), source))
+        self._carry_out(Command(verb, message.data), source)
 
     async def _wait_for(self, future: Future[Any]) -> Any:
         """Wait for another thread's result while the executor spins; raise that thread's error."""
@@ -220,7 +240,7 @@ class EpisodeServices:
             return SetParametersResult(successful=False, reason=reason)
         for parameter in parameters:
             if parameter.name in setters:
-                setters[parameter.name](parameter.value)
+                self._reader.call(partial(setters[parameter.name], parameter.value))
                 if parameter in changed:
                     self._log.info(
                         f'{parameter.name} is {parameter.value!r} from the next episode on'
@@ -230,28 +250,29 @@ class EpisodeServices:
     def _collect(self) -> None:
         self.machine.collect()
 
-    def _tick_machine(self) -> None:
-        self.machine.tick()
-
     def _tick(self) -> None:
         for topic in self._topics:
             topic.look(time.monotonic())
         self._teleop.look(time.monotonic())
-        self.machine.tick()
+        # The reader's thread reads this list, which nobody changes from now on.
+        self._teleop_problems = self._teleop.problems()
         waiting, self._waiting = self._waiting, []
         for one in waiting:
             one.set_result(None)
+
+    def _tick_status(self) -> None:
+        self.machine.tick()
         self._publish_status()
-        self._num_ticks += 1
-        if self._num_ticks % _DIAGNOSTICS_EVERY == 0:
+        self._num_statuses += 1
+        if self._num_statuses % _DIAGNOSTICS_EVERY == 0:
             self._publish_diagnostics()
 
     def _publish_status(self) -> None:
         self._status.publish(self._message(self._recorder.status()))
 
     def _message(self, status: RecorderStatus) -> DiagnosticStatus:
-        problems = self._teleop.problems()
-        return recorder_message(status, self._sender, self.machine.status(status), problems)
+        operating = self.machine.status(status)
+        return recorder_message(status, self._sender, operating, self._teleop_problems)
 
     def _publish_diagnostics(self) -> None:
         status = self._recorder.status()

@@ -21,7 +21,8 @@ from typing import Any
 
 from lerobot_streamrec.errors import StreamrecError, StreamsNotReadyError
 from lerobot_streamrec.nodes.graph.namesakes import Namesakes
-from lerobot_streamrec.nodes.topics.subscriber import read_in_order, Subscriber
+from lerobot_streamrec.nodes.topics.reader import Reader
+from lerobot_streamrec.nodes.topics.subscriber import Subscriber
 from lerobot_streamrec.recording.operating.cues import Cues
 from lerobot_streamrec.recording.operating.events import Event, FAILED
 from lerobot_streamrec.recording.operating.surroundings import Surroundings
@@ -41,13 +42,14 @@ _EVENTS = QoSProfile(
 
 class OperatorRoom(Surroundings):
     """
-    The surroundings of the episode machine in a ROS node. Owned by the executor's thread.
+    The surroundings of the episode machine in a ROS node. Owned by the reader's thread.
 
     :param node: the node `episode`
     :param subscribers: one subscriber for each stream
     :param namesakes: watch for other recorders with the same name
     :param cues: bell or voice for an operator who looks at the robot
-    :param collect: function to call in the executor's thread after ``wake``
+    :param reader: thread that calls all methods except ``wake``
+    :param collect: function to call in the reader's thread after ``wake``
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class OperatorRoom(Surroundings):
         subscribers: Sequence[Subscriber],
         namesakes: Namesakes,
         cues: Cues,
+        reader: Reader,
         collect: Callable[[], None],
     ) -> None:
         self._node = node
@@ -63,6 +66,7 @@ class OperatorRoom(Surroundings):
         self._subscribers = subscribers
         self._namesakes = namesakes
         self._cues = cues
+        self._reader = reader
         self._collect = collect
         self._told = ''
         self._events = node.create_publisher(String, EVENTS_TOPIC, _EVENTS)
@@ -76,7 +80,7 @@ class OperatorRoom(Surroundings):
 
     def read_waiting(self) -> None:
         """Read the messages that have arrived, since they belong to the episode that is ending."""
-        read_in_order(self._subscribers)
+        self._reader.read()
 
     def hint(self, error: StreamrecError) -> str:
         """Return the number of publishers of each silent topic, and why they cannot be heard."""
@@ -112,9 +116,5 @@ class OperatorRoom(Surroundings):
             self._log.error(text)
 
     def wake(self) -> None:
-        """Schedule ``collect`` in the executor's thread. Any thread may call this."""
-        executor = self._node.executor
-        if executor is not None:
-            executor.create_task(self._collect)
-            # Otherwise the executor would sleep until the next message arrives.
-            executor.wake()
+        """Schedule ``collect`` in the reader's thread. Any thread may call this."""
+        self._reader.call(self._collect)

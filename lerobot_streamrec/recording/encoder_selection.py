@@ -61,7 +61,7 @@ class EncoderChoices:
     Tries the encoders of all cameras at construction, and again at the pictures' actual sizes.
 
     Encoders that are part of every PyAV are tried once, with two frames. All others, and ``auto``,
-    are tried in child processes. The methods belong to one thread (the executor's). Except for
+    are tried in child processes. The methods belong to one thread (the recorder's). Except for
     ``close`` they do not wait for a trial, which runs in a thread of its own.
 
     :param config: settings
@@ -121,7 +121,7 @@ class EncoderChoices:
         assert encoder is not None
         return encoder
 
-    # --- the executor's thread -----------------------------------------------------------------
+    # --- the recorder's thread -----------------------------------------------------------------
 
     def _take_answers(self) -> None:
         while not self._answers.empty():

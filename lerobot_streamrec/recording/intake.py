@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The receiving side of the recorder: messages become samples, which close rows of a take."""
+"""The receiving side of the recorder: messages become samples, and samples become rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ from lerobot_streamrec.recording.streams.streams import Streams
 
 class Intake(ABC):
     """
-    The part of the recorder that subscribers call. Owned by the executor's thread.
+    The part of the recorder that subscribers call. Owned by the recorder's thread.
+
+    A sample only waits in its stream. ``close_rows`` closes the rows that the samples complete,
+    for many samples at once.
 
     :param streams: all streams
     :param encoders: is told the size of each camera's pictures
@@ -48,6 +51,8 @@ class Intake(ABC):
         self._disk = disk
         self._clock_ns = clock_ns
         self._take: Take | None = None
+        self._has_new = False
+        """True if samples came since rows were last closed."""
         self._is_closed = False
 
     def push_image(self, video_key: str, stamp_ns: int, picture: Picture) -> None:
@@ -82,15 +87,27 @@ class Intake(ABC):
             return
         take = self._take
         is_recording = take is not None and not take.is_paused
-        self._advance(self._streams.push(key, stamp_ns, value, is_recording=is_recording))
-        if take is not None and self._disk.status.is_at_reserve:
-            self._end_at_full_disk(self._disk.status.problem)
+        self._follow(self._streams.push(key, stamp_ns, value, is_recording=is_recording))
 
-    def _advance(self, taken_in: Iterable[tuple[str, Any]]) -> None:
-        """Let the running take close rows after each accepted sample."""
+    def _follow(self, taken_in: Iterable[tuple[str, Any]]) -> None:
+        """Let the running take look at each accepted sample."""
         for key, value in taken_in:
             if self._take is not None:
                 self._take.follow(key, value)
+                self._has_new = True
+
+    def close_rows(self) -> None:
+        """
+        Close the rows of the running episode that the samples so far complete.
+
+        Call this after each batch of samples, at least a few times a second.
+        """
+        if self._take is None or not self._has_new:
+            return
+        self._has_new = False
+        self._take.advance()
+        if self._disk.status.is_at_reserve:
+            self._end_at_full_disk(self._disk.status.problem)
 
     @abstractmethod
     def _end_at_full_disk(self, problem: str) -> None:

@@ -55,7 +55,7 @@ class Recorder(Intake):
     """
     Takes samples in, and turns them into episodes when the operator says so.
 
-    Every method belongs to one thread (the executor's). Except for ``close``, none blocks on an
+    Every method belongs to one thread (the recorder's). Except for ``close``, none blocks on an
     encoder or a disk. The constructor opens the dataset and tries the encoders.
 
     :param config: settings
@@ -209,8 +209,7 @@ class Recorder(Intake):
         :return: a sentence on the paused episode
         :raise EpisodeStateError: if no episode is running, or it is already paused
         """
-        take = self._running()
-        take.pause()
+        (take := self._running()).pause()
         return f'paused after {take}'
 
     def resume(self) -> str:
@@ -386,7 +385,8 @@ class Recorder(Intake):
         self._refuse_if_closed()
         if self._take is None:
             raise EpisodeStateError('no episode is being recorded: call start first')
-        self._advance(self._streams.flush(is_recording=not self._take.is_paused))
+        self._follow(self._streams.flush(is_recording=not self._take.is_paused))
+        self._take.advance()
         self._take.clocks.off.update(self._streams.off_clocks())
         return self._take
 

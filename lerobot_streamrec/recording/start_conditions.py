@@ -38,7 +38,7 @@ class StartConditions:
     """
     Everything that an episode needs to start, apart from the recorder's own state.
 
-    Owned by the executor's thread. Nothing here waits or changes the recording.
+    Owned by the recorder's thread. Nothing here waits or changes the recording.
 
     :param config: settings
     :param streams: all streams

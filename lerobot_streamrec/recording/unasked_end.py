@@ -32,7 +32,7 @@ class DatasetWork:
     """
     The verbs that change saved episodes.
 
-    Owned by the executor's thread; the commit thread does the work itself.
+    Owned by the recorder's thread; the commit thread does the work itself.
 
     :param committer: carries the verbs out, in their order
     :param outcomes: keeps the last result for the status

@@ -59,6 +59,7 @@ MODULES = {
         'PublisherEventCallbacks QoSEventHandler SubscriptionEventCallbacks '
         'UnsupportedEventTypeError'
     ),
+    'rclpy.serialization': 'deserialize_message serialize_message',
     'rclpy.signals': 'SignalHandlerOptions install_signal_handlers uninstall_signal_handlers',
     'rclpy.subscription': 'Subscription',
     'rclpy.task': 'Future Task',

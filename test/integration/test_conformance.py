@@ -84,6 +84,7 @@ def record(root, lengths_and_tasks, *, streams=(FRONT, STATE, ACTION), **setting
                     if key in streams:
                         values = np.array([tick / 7 + place for place in range(len(names[key]))])
                         recorder.push_vector(key, stamp_ns, values)
+                recorder.close_rows()
                 tick += 1
                 if step == 0:
                     recorder.start()

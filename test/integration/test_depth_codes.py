@@ -72,6 +72,7 @@ def record(root):
             stamp_ns = 10**12 + number * 10**9 // FPS
             for key, (unit, _) in CAMERAS.items():
                 recorder.push_image(key, stamp_ns, DepthFrame(picture(number, unit), unit))
+            recorder.close_rows()
             if number == 0:
                 recorder.start()
         num_rows = recorder.save().result(timeout=60).episode.num_rows

@@ -81,6 +81,7 @@ def record(root, length, level, *, resume=True, undo=False):
             stamp_ns = 10**12 + step * 10**9 // FPS
             recorder.push_image(FRONT, stamp_ns, Frame(striped(level), 'rgb24'))
             recorder.push_vector(STATE, stamp_ns, np.array([step, -step], float))
+            recorder.close_rows()
             if step == 0:
                 recorder.start()
         recorder.save().result(timeout=60)

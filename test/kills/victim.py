@@ -99,6 +99,7 @@ class Victim:
             stamp_ns = 1_800_000_000 * 10**9 + self._number * 10**9 // FPS
             self._recorder.push_image(FRONT, stamp_ns, Frame(picture(self._number), 'gray'))
             self._recorder.push_vector(STATE, stamp_ns, np.array([self._number], np.float64))
+            self._recorder.close_rows()
             self._number += 1
             say('rows', self._recorder.status().num_rows)
 

@@ -60,16 +60,17 @@ HANGING = """
 import sys, threading
 from lerobot_streamrec.nodes import application, record_main
 from rclpy.executors import SingleThreadedExecutor
-application._END_TIMEOUT_S = application._STOP_TIMEOUT_S = 0.2
+# A spin returns at the next tick of the status, which may be half a second away.
+application._END_TIMEOUT_S, application._STOP_TIMEOUT_S = 2.0, 0.2
 spin, shutdown = SingleThreadedExecutor.spin_once, SingleThreadedExecutor.shutdown
 asked = threading.Event()
 def create_task(self, *arguments):
     asked.set()
-def spin_or_hang(self, *arguments):
-    if asked.is_set():
+def spin_or_hang(self, *arguments, **options):
+    if asked.is_set() and threading.current_thread().name == 'executor':
         print('hangs', flush=True)
         threading.Event().wait()
-    spin(self, *arguments)
+    spin(self, *arguments, **options)
 def told(self, *arguments, **options):
     print('taken apart', flush=True)
     return shutdown(self, *arguments, **options)

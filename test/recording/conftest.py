@@ -84,6 +84,7 @@ class Rig:
         else:
             picture = self.draw.get(key, numbered_frame)(number, **changes)
             self.recorder.push_image(key, stamp_ns, picture)
+        self.recorder.close_rows()
         self.sent[key].append((stamp_ns, number))
 
     def stamps(self, key, until_ns):
@@ -247,6 +248,7 @@ class Play:
             else:
                 values = np.array(content, dtype=np.float64, ndmin=1)
                 self.recorder.push_vector(key, stamp_ns, values)
+            self.recorder.close_rows()
 
     def save(self):
         return self.recorder.save().result(WAIT_S)

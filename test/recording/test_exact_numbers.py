@@ -183,6 +183,7 @@ def push(play, stamp_ms, number, dtype=np.int64):
     stamp_ns = 1_800_000_000 * 10**9 + stamp_ms * 10**6
     play.steady_ns = max(play.steady_ns, stamp_ms * 10**6)
     play.recorder.push_vector(STATE, stamp_ns, np.array([number], dtype=dtype))
+    play.recorder.close_rows()
 
 
 def test_what_does_not_fit_is_refused_and_the_row_holds_the_last(make_play, root):

@@ -94,6 +94,7 @@ class PacketRig:
                 cut = message.data[: len(message.data) // 2]
                 message = SimpleNamespace(format=message.format, data=cut)
             self.recorder.push_image(FRONT, stamp_ns, self._stream.push(access_unit(message)))
+            self.recorder.close_rows()
             self.sent.append((stamp_ns, number))
 
     def record(self, *trains):

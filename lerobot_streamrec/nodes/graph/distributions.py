@@ -24,10 +24,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.context import Context
 from rclpy.executors import await_or_execute, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
@@ -108,13 +110,64 @@ def subscribe_with_info(
         not report losses
     :return: ``rclpy.subscription.Subscription``
     """
-    # ``Subscriber.look`` reports incompatible publishers, with advice, so rclpy need not.
-    events = SubscriptionEventCallbacks(message_lost=on_lost, use_default_callbacks=False)
     # Newer executors inspect whether a callback takes two arguments; rclpy's type hints do not
     # allow for it.
     callback: Any = _MessageCallback(on_message) if IS_HUMBLE else on_message
-    arguments = (message_class, topic, callback, qos)
+    return _subscribe(node, (message_class, topic, callback, qos), on_lost)
+
+
+class _Taken(ReentrantCallbackGroup):
+    """A group whose subscriptions no executor waits for. It still waits for their events."""
+
+    def can_execute(self, entity: Any) -> bool:
+        """Tell whether an executor may wait for a subscription or one of its events."""
+        return not isinstance(entity, Subscription)
+
+
+def subscribe_to_take(
+    node: Node, message_class: type, topic: str, qos: QoSProfile, on_lost: Callable[[Any], None]
+) -> Any:
+    """
+    Subscribe to a topic whose messages are read with ``take_bytes`` instead of by an executor.
+
+    :param node: the subscribing node
+    :param message_class: type of the messages
+    :param topic: name of the topic
+    :param qos: quality of service to request from the publishers
+    :param on_lost: function as for ``subscribe_with_info``; the executor of the node calls it
+    :return: ``rclpy.subscription.Subscription``
+    """
+    return _subscribe(node, (message_class, topic, _unused, qos), on_lost, _Taken())
+
+
+def _unused(_message: Any) -> None:
+    """Stand in for the callback that rclpy asks for."""
+
+
+def take_bytes(subscription: Any) -> tuple[bytes, MessageInfo] | None:
+    """
+    Take a message as the middleware encoded it, and its info; None if none waits. Never block.
+
+    :param subscription: result of ``subscribe_to_take``
+    """
+    handle = subscription.handle
+    with handle:
+        taken: tuple[bytes, MessageInfo] | None = handle.take_message(subscription.msg_type, True)
+    # For moments after a subscription begins, Fast DDS may report a message and give no bytes.
+    return taken if taken is not None and taken[0] else None
+
+
+def _subscribe(
+    node: Node,
+    arguments: tuple[Any, ...],
+    on_lost: Callable[[Any], None],
+    group: ReentrantCallbackGroup | None = None,
+) -> Any:
+    # ``Subscriber.look`` reports incompatible publishers, with advice, so rclpy need not.
+    events = SubscriptionEventCallbacks(message_lost=on_lost, use_default_callbacks=False)
     try:
-        return node.create_subscription(*arguments, event_callbacks=events)
+        return node.create_subscription(
+            *arguments, callback_group=group, event_callbacks=events
+        )
     except UnsupportedEventTypeError:
-        return node.create_subscription(*arguments)
+        return node.create_subscription(*arguments, callback_group=group)

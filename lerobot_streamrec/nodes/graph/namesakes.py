@@ -46,7 +46,8 @@ class Namesakes:
     A listener for the statuses of other recorders with the same full name.
 
     The graph alone cannot answer the question, because it lists a killed process for many more
-    seconds. A running recorder publishes its status. Owned by the executor's thread.
+    seconds. A running recorder publishes its status. The executor's thread hears the others, and
+    the thread that owns the recorder looks.
 
     :param node: the main node; it publishes its own status with ``identity`` on the same topic
     :param clock_s: steady clock
@@ -87,9 +88,10 @@ class Namesakes:
         elif self._num_others and not num_others:
             self._heard = None
         self._num_others = num_others
-        if self._heard is not None and now_s - self._heard[1] <= _HEARD_S:
+        heard = self._heard
+        if heard is not None and now_s - heard[1] <= _HEARD_S:
             return (
-                f'another recorder is called {self._name} (process {self._heard[0]}), and every '
+                f'another recorder is called {self._name} (process {heard[0]}), and every '
                 'command would reach both: stop it, or start one of them in another namespace '
                 '(namespace:=...) or with another ROS_DOMAIN_ID'
             )

@@ -15,13 +15,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 import time
 from typing import Any
 
-from lerobot_streamrec.errors import ConfigError, StartInterruptedError
+from lerobot_streamrec.conversions.message_types import definition
+from lerobot_streamrec.errors import ConfigError, MessageError, StartInterruptedError
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from rclpy.node import Node
+from rclpy.serialization import deserialize_message
 
 
 def load_message_class(parameter: str, message_type: str) -> type:
@@ -45,6 +48,32 @@ def load_message_class(parameter: str, message_type: str) -> type:
     if not isinstance(found, type):
         raise ConfigError(parameter, message_type, 'this is not a message type')
     return found
+
+
+def fields_of(message_type: str) -> Mapping[str, str] | None:
+    """Return the fields of a type and their types, in order; None if it is not installed."""
+    try:
+        return definition(message_type, lambda name: load_message_class('type', name))
+    except ConfigError:
+        return None
+
+
+def decode(data: bytes, message_class: type) -> Any:
+    """
+    Decode a message.
+
+    :param data: the encoded message
+    :param message_class: its type
+    :raise MessageError: if the message is damaged, or of another type
+    """
+    try:
+        return deserialize_message(data, message_class)
+    # rclpy's own errors are RuntimeErrors, and a text may raise a UnicodeError.
+    except (RuntimeError, ValueError) as error:
+        raise MessageError(
+            f'a message of {len(data)} bytes cannot be decoded as {message_class.__name__}: '
+            f'{error}'
+        ) from error
 
 
 _POLL_S = 0.1

@@ -33,7 +33,7 @@ class ReadinessLog:
     """
     A log for an operator who waits: the recorder is ready, or something is missing.
 
-    Owned by the executor's thread.
+    Owned by the recorder's thread.
 
     :param log: rclpy logger
     :param root: folder of the dataset

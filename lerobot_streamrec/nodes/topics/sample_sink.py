@@ -45,7 +45,7 @@ class Sink(Protocol):
 
 class MotionSink:
     """
-    A sink that also passes each action to a motion detector. Owned by the executor's thread.
+    A sink that also passes each action to a motion detector. Owned by the recorder's thread.
 
     :param sink: the recorder
     :param keys: stream keys of the action

@@ -16,29 +16,37 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
-import heapq
+import math
 import time
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
-from lerobot_streamrec.conversions.reader import header_stamp_ns
+from lerobot_streamrec.conversions.cdr import first_time
+from lerobot_streamrec.conversions.message_types import begins_with_header
+from lerobot_streamrec.conversions.reader import checked_stamp_ns, header_stamp_ns
 from lerobot_streamrec.errors import ForeignMessageError, MessageError
-from lerobot_streamrec.nodes.graph.distributions import MessageInfo, subscribe_with_info
+from lerobot_streamrec.nodes.graph.distributions import (
+    MessageInfo,
+    subscribe_to_take,
+    take_bytes,
+)
 from lerobot_streamrec.nodes.graph.publisher_watch import PublisherWatch
 from lerobot_streamrec.nodes.graph.qos import choose_qos, is_same_qos, node_of, qos_problems
-from lerobot_streamrec.nodes.graph.topic_types import load_message_class
+from lerobot_streamrec.nodes.graph.topic_types import decode, load_message_class
 from lerobot_streamrec.nodes.parameters.stream_settings import RECEIVE, Source
 from lerobot_streamrec.nodes.topics.picture_room import room_advice
 from lerobot_streamrec.nodes.topics.sample_sink import Sink
+from lerobot_streamrec.sync.row_clock import NS_PER_S
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.time import Time
 
 _LOG_EVERY_S = 5.0
-# Messages wait this long only on a busy machine. Sensible values of max_lateness_s are far larger.
-LATE_NS = 50_000_000
+# The history covers pauses of this process for so long, such as those of a busy machine.
+_HISTORY_S = 2.0
+# A rate that varies does not subscribe again and again.
+_DEPTH_MARGIN = 1.5
+_MAX_DEPTH = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,40 +62,78 @@ class Target:
     message_type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Taken(NamedTuple):
     """
     A message that was taken from the middleware and not yet delivered.
 
-    :param received_ns: time on the system clock at which the middleware received it; 0: unknown
-    :param deliver: function that delivers it
+    :param received_ns: its arrival by the system clock; 0: unknown. It never decreases within a
+        subscription, even if the system clock was set back.
+    :param subscriber: subscriber of its topic
+    :param watch: watch for the publishers behind its subscription
+    :param data: the encoded message
+    :param info: message info of the middleware
     """
 
     received_ns: int
-    deliver: Callable[[], None]
+    subscriber: Subscriber
+    watch: PublisherWatch
+    data: bytes
+    info: MessageInfo
 
 
-def read_in_order(
-    subscribers: Iterable[Subscriber], first: Sequence[Waiting] = ()
-) -> None:
+class Observer(Protocol):
+    """A function that sees every message for a stream after the recorder."""
+
+    def __call__(
+        self, received_ns: int, stamp_ns: int | None, encoding: str, size_bytes: int
+    ) -> None:
+        """
+        Take note of a message.
+
+        :param received_ns: its arrival on the node's clock
+        :param stamp_ns: its header stamp, 0 if it is not set; None without a header
+        :param encoding: encoding or format of a picture; empty for numbers
+        :param size_bytes: size of a picture's data; 0 for numbers
+        """
+
+
+class _Subscription:
     """
-    Deliver the waiting messages of several topics in the order in which they arrived.
+    A subscription, and what was learned from its messages. Owned by the reader's thread.
 
-    After a pause of this process on a busy machine, messages of many topics wait. If one topic
-    were read completely before another, its messages would advance the rows past the messages of
-    the other.
-
-    :param subscribers: subscribers of the topics
-    :param first: messages that were taken before, older than all others of their topic
+    :param handle: ``rclpy.subscription.Subscription``
+    :param depth: number of messages that may wait to be read
     """
-    taken = [one.take_waiting() for one in subscribers]
-    # heapq.merge keeps the order within a topic even if the system clock was set meanwhile.
-    for message in heapq.merge(first, *taken, key=_received_ns):
-        message.deliver()
 
+    def __init__(self, handle: Any, depth: int) -> None:
+        self.handle = handle
+        self.depth = depth
+        # Each subscription has its own watch, since two of them may deliver the same messages.
+        self.watch = PublisherWatch()
+        self._last_ns = 0
+        self._first_ns = 0
+        self._num_since = 0
 
-def _received_ns(message: Waiting) -> int:
-    return message.received_ns
+    def take(self, subscriber: Subscriber) -> list[Taken]:
+        """Take the messages that wait. Never blocks."""
+        found: list[Taken] = []
+        for _ in range(self.depth):
+            taken = take_bytes(self.handle)
+            if taken is None:
+                break
+            data, info = taken
+            self._last_ns = max(self._last_ns, int(info.get('received_timestamp') or 0))
+            found.append(Taken(self._last_ns, subscriber, self.watch, data, info))
+        if found:
+            self._first_ns = self._first_ns or found[0].received_ns
+            self._num_since += len(found)
+        return found
+
+    def rate_hz(self) -> float:
+        """Return the rate of arrivals since the last call; 0 if there were too few."""
+        span_ns, count = self._last_ns - self._first_ns, self._num_since - 1
+        self._first_ns = self._num_since = 0
+        return count * NS_PER_S / span_ns if span_ns > 0 and count > 0 else 0.0
 
 
 class Subscriber(ABC):
@@ -95,13 +141,13 @@ class Subscriber(ABC):
     A subscription to one topic that delivers samples to a recorder.
 
     It requests the QoS that the publishers offer, and adapts when the publishers change. The
-    executor's thread owns it.
+    reader's thread owns it, and its node's executor must be spun by that thread.
 
     :param node: separate node for this subscription
     :param source: the topic and the way in which it is read
     :param recorder: receiver of the samples
     :param home: the main node, which resolves names, provides the clock and logs
-    :param depth: number of messages that may wait to be read
+    :param depth: number of messages that may wait to be read; it grows with the rate
     """
 
     def __init__(
@@ -113,20 +159,21 @@ class Subscriber(ABC):
         self._source = source
         self._recorder = recorder
         self._depth = depth
-        self._see: Callable[[Any, int], None] | None = None
+        self._see: Observer | None = None
         self._has_heard = False
+        self._encoding = ''
+        """The encoding of the newest picture; empty for numbers."""
         self._size_bytes = 0
-        """The size of the newest image message."""
+        """The size of the newest picture; 0 for numbers."""
         self._advice: str | None = None
         """The advice against losses; None until it is worked out after the last look."""
         self._problems: list[str] = []
-        self._outgoing: Any = None
-        self._fellows: Sequence[Subscriber] = (self,)
-        self._delivered_ns = 0
+        self._outgoing: _Subscription | None = None
+        self._delivered: set[tuple[object, object]] = set()
+        """The messages that came while two subscriptions delivered the same ones."""
         self._target = self._choose_target()
         self._publishers = self._matching(self._offers())
         self._qos = choose_qos(source.qos, self._publishers, depth)
-        self._watch = PublisherWatch()
         self._subscription = self._subscribe()
 
     @property
@@ -164,13 +211,8 @@ class Subscriber(ABC):
         """The publishers that could not be heard at the last look, with the reasons."""
         return tuple(self._problems)
 
-    def watch(self, see: Callable[[Any, int], None]) -> None:
-        """
-        Set a function that sees every message for this stream after the recorder.
-
-        :param see: function that takes a message and its time of arrival, in nanoseconds on the
-            node's clock
-        """
+    def watch(self, see: Observer) -> None:
+        """Set a function that sees every message for this stream after the recorder."""
         self._see = see
 
     @property
@@ -183,27 +225,39 @@ class Subscriber(ABC):
         Adapt the subscription to the present publishers. Never blocks.
 
         A replaced subscription is destroyed only at the next look, so no message is lost while
-        discovery connects the new one. A message that arrives on both has the same stamp twice.
+        discovery connects the new one. A message that arrives on both is delivered once.
         """
         self._advice = None
         if self._outgoing is not None:
-            self._node.destroy_subscription(self._outgoing)
+            self._node.destroy_subscription(self._outgoing.handle)
             self._outgoing = None
+            self._delivered.clear()
         target = self._target if self._has_heard else self._choose_target()
         is_other = target != self._target
         self._target = target
         offers = self._offers()
         self._publishers = self._matching(offers)
+        is_deeper = self._deepen()
         qos = choose_qos(self._source.qos, self._publishers, self._depth)
-        if is_other or (self._publishers and not is_same_qos(qos, self._qos)):
+        if is_other or (
+            self._publishers and (is_deeper or not is_same_qos(qos, self._qos))
+        ):
             self._qos = qos
             self._outgoing, self._subscription = self._subscription, self._subscribe()
         self._tell(qos_problems(self._qos, target.message_type, offers))
 
+    def _deepen(self) -> bool:
+        """Return True if the topic is so fast that the history has become too short."""
+        needed = self._subscription.rate_hz() * _HISTORY_S
+        if needed <= self._depth * _DEPTH_MARGIN or self._depth == _MAX_DEPTH:
+            return False
+        self._depth = min(math.ceil(needed * _DEPTH_MARGIN), _MAX_DEPTH)
+        return True
+
     @property
     def is_unsure(self) -> bool:
         """True if there are several publishers whose messages cannot be distinguished."""
-        return len(self._publishers) > 1 and self._watch.is_blind
+        return len(self._publishers) > 1 and self._subscription.watch.is_blind
 
     def _tell(self, problems: list[str]) -> None:
         if problems != self._problems:
@@ -233,70 +287,51 @@ class Subscriber(ABC):
         """Choose a topic and type from the present graph; called until a message has arrived."""
 
     @abstractmethod
-    def _push(self, message: Any, info: MessageInfo) -> None:
+    def _push(self, data: bytes, info: MessageInfo) -> None:
         """
         Convert a message into a sample, and pass the sample to the recorder.
 
+        :param data: the encoded message
+        :param info: its message info
         :raise ForeignMessageError: if the message is not meant for this stream
         :raise MessageError: if the message cannot be recorded
         """
 
-    def _subscribe(self) -> Any:
-        # Each subscription has its own watch, since two of them may deliver the same messages.
-        self._watch = PublisherWatch()
-        return subscribe_with_info(
-            self._node,
-            load_message_class(f'{self._source.parameter}.type', self._target.message_type),
-            self.topic,
-            self._qos,
-            on_message=partial(self._on_message, self._watch),
-            on_lost=self._on_lost,
+    def _subscribe(self) -> _Subscription:
+        self._message_class = load_message_class(
+            f'{self._source.parameter}.type', self._target.message_type
         )
+        self._has_header = begins_with_header(self._message_class)
+        handle = subscribe_to_take(
+            self._node, self._message_class, self.topic, self._qos, on_lost=self._on_lost
+        )
+        return _Subscription(handle, self._depth)
 
-    def read_with(self, fellows: Sequence[Subscriber]) -> None:
-        """Set the subscribers whose messages are read in the order of arrival after a pause."""
-        self._fellows = fellows
+    def take_waiting(self) -> list[Taken]:
+        """Take the messages that wait on this topic, in the order of arrival. Never blocks."""
+        taken = self._subscription.take(self)
+        if self._outgoing is None:
+            return taken
+        return self._without_twins([*self._outgoing.take(self), *taken])
 
-    def _on_message(self, watch: PublisherWatch, message: Any, info: MessageInfo) -> None:
-        if self._is_after_pause(int(info.get('received_timestamp') or 0)):
-            read_in_order(self._fellows, (self._waiting(watch, message, info),))
-            return
-        # In the usual case the message is on time. It is older than those that still wait.
-        self._deliver(watch, message, info)
-        for one in self.take_waiting():
-            one.deliver()
+    def _without_twins(self, taken: list[Taken]) -> list[Taken]:
+        single = []
+        for one in taken:
+            # Both subscriptions get the time and the number that the publisher gave.
+            name = (
+                one.info.get('source_timestamp'), one.info.get('publication_sequence_number')
+            )
+            if not name[0] or name not in self._delivered:
+                self._delivered.add(name)
+                single.append(one)
+        return sorted(single, key=lambda one: one.received_ns)
 
-    def _is_after_pause(self, received_ns: int) -> bool:
-        """Return True after a pause of this process or of all publishers, when others may wait."""
-        quiet_ns = time.monotonic_ns() - max(one._delivered_ns for one in self._fellows)
-        waited_ns = time.time_ns() - received_ns if received_ns else 0
-        return max(quiet_ns, waited_ns) > LATE_NS
-
-    def take_waiting(self) -> list[Waiting]:
-        """
-        Take the messages that wait on this topic. Never blocks.
-
-        The executor takes one message of each topic in turn. On a busy machine, the topic with the
-        highest rate would fall behind, and rows would be closed before its messages are read.
-        """
-        subscription, found = self._subscription, []
-        for _ in range(self._depth):
-            with subscription.handle:
-                taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
-            if taken is None:
-                break
-            found.append(self._waiting(self._watch, *taken))
-        return found
-
-    def _waiting(self, watch: PublisherWatch, message: Any, info: MessageInfo) -> Waiting:
-        received_ns = int(info.get('received_timestamp') or 0)
-        return Waiting(received_ns, partial(self._deliver, watch, message, info))
-
-    def _deliver(self, watch: PublisherWatch, message: Any, info: MessageInfo) -> None:
+    def deliver(self, taken: Taken) -> None:
+        """Deliver a message that was taken before."""
+        _, _, watch, data, info = taken
         self._has_heard = True
-        self._delivered_ns = time.monotonic_ns()
         try:
-            self._push(message, info)
+            self._push(data, info)
         except ForeignMessageError as error:
             # Several publishers may share a topic, so a message for another stream is no fault.
             self._recorder.ignore(self.key, str(error))
@@ -305,9 +340,13 @@ class Subscriber(ABC):
             self._recorder.reject(self.key, str(error))
             self._warn('rejected', str(error))
         if self._see is not None:
-            self._see(message, self._received_ns(info))
+            received_ns, stamp_ns = self._received_ns(info), self._header_ns(data)
+            self._see(received_ns, stamp_ns, self._encoding, self._size_bytes)
         if watch.push(info, time.monotonic()) and len(self._publishers) > 1:
             self._tell_rivals()
+
+    def _decode(self, data: bytes) -> Any:
+        return decode(data, self._message_class)
 
     def _tell_rivals(self) -> None:
         publishers = ', '.join(sorted(map(node_of, self._publishers)))
@@ -317,10 +356,21 @@ class Subscriber(ABC):
         self._recorder.contest(self.key, publishers)
         self._warn('rivals', f'several publishers ({publishers}) send the same data in turn')
 
-    def _stamp_ns(self, message: Any, info: MessageInfo) -> int:
-        if self._source.stamp != RECEIVE:
-            return header_stamp_ns(message)
-        return self._received_ns(info)
+    def _stamp_ns(self, data: bytes, info: MessageInfo) -> int:
+        if self._source.stamp == RECEIVE:
+            return self._received_ns(info)
+        if self._has_header:
+            return checked_stamp_ns(*first_time(data))
+        return header_stamp_ns(self._decode(data))
+
+    def _header_ns(self, data: bytes) -> int | None:
+        if not self._has_header:
+            return None
+        try:
+            sec, nanosec = first_time(data)
+        except MessageError:
+            return None
+        return sec * NS_PER_S + nanosec
 
     def _received_ns(self, info: MessageInfo) -> int:
         clock: Any = self._home.get_clock()

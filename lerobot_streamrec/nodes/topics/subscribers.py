@@ -17,21 +17,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from lerobot_streamrec.conversions.cdr import read_compressed_image, read_image
 from lerobot_streamrec.conversions.compressed_image import access_unit, compressed_picture
 from lerobot_streamrec.conversions.depth import compressed_depth, depth_frame
 from lerobot_streamrec.conversions.image import image_frame
+from lerobot_streamrec.conversions.vector_bytes import VectorBytesReader
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
 from lerobot_streamrec.nodes.graph.qos import choose_topic, COMPRESSED_TYPE, RAW_TYPE
 from lerobot_streamrec.nodes.graph.ros_start import make_helper
+from lerobot_streamrec.nodes.graph.topic_types import fields_of
 from lerobot_streamrec.nodes.parameters.stream_settings import Source
 from lerobot_streamrec.nodes.topics.sample_sink import Sink
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber, Target
 from lerobot_streamrec.video.encode.copying_encoder import PacketStream
 from rclpy.node import Node
-from sensor_msgs.msg import CompressedImage
 
-# The depths cost no latency. They keep messages from being lost while the executor is busy: two
+# The depths cost no latency. They keep messages from being lost while the process pauses: two
 # seconds of a camera at 30 Hz. The middleware allocates memory only for messages that wait.
 _IMAGE_DEPTH = 60
 _VECTOR_DEPTH = 500
@@ -64,21 +66,25 @@ class CameraSubscriber(Subscriber):
     def _types_of(self, topic: str) -> set[str]:
         return {offer.topic_type for offer in self.offers_of(topic)}
 
-    def _push(self, message: Any, info: MessageInfo) -> None:
-        stamp_ns = self._stamp_ns(message, info)
-        self._size_bytes = len(message.data)
-        is_compressed = isinstance(message, CompressedImage)
-        look: Any
-        if self._is_depth:
-            look = compressed_depth if is_compressed else depth_frame
-        else:
-            look = self._compressed if is_compressed else image_frame
-        self._recorder.push_image(self.key, stamp_ns, look(message, self._source.parameter))
+    def _push(self, data: bytes, info: MessageInfo) -> None:
+        is_compressed = self.target.message_type == COMPRESSED_TYPE
+        picture = self._compressed(data) if is_compressed else self._raw(data)
+        self._recorder.push_image(self.key, self._stamp_ns(data, info), picture)
 
-    def _compressed(self, message: Any, parameter: str) -> Picture:
+    def _raw(self, data: bytes) -> Picture:
+        message = read_image(data)
+        self._encoding, self._size_bytes = message.encoding, len(message.data)
+        convert = depth_frame if self._is_depth else image_frame
+        return convert(message, self._source.parameter)
+
+    def _compressed(self, data: bytes) -> Picture:
+        message = read_compressed_image(data)
+        self._encoding, self._size_bytes = message.format, len(message.data)
+        if self._is_depth:
+            return compressed_depth(message, self._source.parameter)
         unit = access_unit(message)
         if unit is None:
-            return compressed_picture(message, parameter)
+            return compressed_picture(message, self._source.parameter)
         return self._packets.push(unit)
 
     def _on_lost(self, event: Any) -> None:
@@ -98,16 +104,18 @@ class VectorSubscriber(Subscriber):
 
     def __init__(self, node: Node, source: Source, recorder: Sink, home: Node) -> None:
         assert source.elements is not None
-        self._read = source.elements.make_reader()
         super().__init__(node, source, recorder, home, depth=_VECTOR_DEPTH)
+        self._read = VectorBytesReader(
+            source.elements, source.message_type, fields_of, self._decode
+        )
 
     def _choose_target(self) -> Target:
         return Target(self._source.stream.topic, self._source.message_type)
 
-    def _push(self, message: Any, info: MessageInfo) -> None:
+    def _push(self, data: bytes, info: MessageInfo) -> None:
         # A message for another stream is refused here, before its stamp is read.
-        values = self._read(message)
-        self._recorder.push_vector(self.key, self._stamp_ns(message, info), values)
+        values = self._read(data)
+        self._recorder.push_vector(self.key, self._stamp_ns(data, info), values)
 
 
 def subscribe(home: Node, source: Source, recorder: Sink) -> Subscriber:

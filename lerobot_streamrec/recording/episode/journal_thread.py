@@ -38,7 +38,7 @@ class JournalThread:
     """
     Appends rows to a journal, and retries after a disk error while the recording continues.
 
-    ``push``, ``describe``, ``finish`` and ``discard`` belong to one thread (the executor's) and
+    ``push``, ``describe``, ``finish`` and ``discard`` belong to one thread (the recorder's) and
     never block. The journal belongs to the journal thread.
 
     :param open_journal: function that makes the journal, called in the journal thread

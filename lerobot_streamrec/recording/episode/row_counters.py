@@ -48,7 +48,7 @@ _PERIODS = 1.5
 
 class RowAccount:
     """
-    The record of one stream's rows. Owned by the executor's thread until the take has finished.
+    The record of one stream's rows. Owned by the recorder's thread until the take has finished.
 
     :param max_age_ns: a row with an older sample counts as stale; 0: no row does
     :param own_rate_hz: messages per second when the episode begins; 0: not known yet

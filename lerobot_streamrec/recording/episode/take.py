@@ -54,7 +54,7 @@ _NUM_BELIEVED = 4
 
 class Take:
     """
-    Closes row k once every live stream has passed its instant. Owned by the executor's thread.
+    Closes row k once every live stream has passed its instant. Owned by the recorder's thread.
 
     Closing a row appends one value to every vector and pushes one frame to every encoder. This
     happens in a single place, so frame k of every video belongs to row k.
@@ -217,12 +217,9 @@ class Take:
             )
 
     def follow(self, key: str, value: Any) -> None:
-        """Close rows after a sample. A picture of another size or depth unit fails the take."""
-        if self._is_paused:
-            return
-        if key in self._cameras and (reason := self._misfit(key, value)):
+        """Look at a new sample. A picture of another size or depth unit fails the take."""
+        if not self._is_paused and key in self._cameras and (reason := self._misfit(key, value)):
             self.fail(reason)
-        self.advance()
 
     def _misfit(self, key: str, picture: Picture) -> str:
         """Return the reason why a picture does not fit the camera's video; empty if it does."""
@@ -241,6 +238,8 @@ class Take:
 
     def advance(self) -> None:
         """Close every row that all live streams have passed."""
+        if self._is_paused:
+            return
         if self._failure is not None:
             self._forget()
             return

@@ -29,7 +29,7 @@ import numpy.typing as npt
 
 class Motion:
     """
-    Compares the action with its values at the last motion. Owned by the executor's thread.
+    Compares the action with its values at the last motion. Owned by the recorder's thread.
 
     :param threshold: change of an element that counts as motion, in the element's own unit
     """
@@ -107,7 +107,7 @@ class Automatic:
     """
     Decides which command is due; the machine reports the commands that were carried out.
 
-    Owned by the executor's thread.
+    Owned by the recorder's thread.
 
     :param config: rules for the start and end of episodes
     :param min_episode_s: shortest episode that is saved because the action is still

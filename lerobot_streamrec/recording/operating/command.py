@@ -162,7 +162,7 @@ class Slips:
     """
     Remembers the last command and the last refused save, to recognise slips.
 
-    Owned by the executor's thread.
+    Owned by the recorder's thread.
 
     :param config: debounce time and shortest episode
     """

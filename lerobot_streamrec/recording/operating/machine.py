@@ -47,7 +47,7 @@ class EpisodeMachine:
     """
     Carries commands out and publishes their outcome.
 
-    Owned by the executor's thread. Nothing here blocks: ``collect`` completes long operations.
+    Owned by the recorder's thread. Nothing here blocks: ``collect`` completes long operations.
 
     :param recorder: the recorder's engine
     :param config: rules against slips, and automatic episodes

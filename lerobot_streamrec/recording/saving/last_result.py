@@ -89,7 +89,7 @@ class EpisodeCounts:
 
 class Outcomes:
     """
-    The running saves and the last result. Owned by the executor's thread, which polls them.
+    The running saves and the last result. Owned by the recorder's thread, which polls them.
 
     :param last: sentence on the opening of the dataset, the first result
     """

@@ -212,7 +212,7 @@ class ClockStep:
 @dataclass(slots=True)
 class ClockAccount:
     """
-    The clock steps and faults of an episode. Owned by the executor's thread.
+    The clock steps and faults of an episode. Owned by the recorder's thread.
 
     :param steps: clock steps in the order in which they were noticed
     :param off: streams whose clock was off at a verb of the episode, by key

@@ -59,7 +59,7 @@ _SILENT_NS = 3 * NS_PER_S // 10
 
 class ClockSteps:
     """
-    The stage between the messages and their streams. Owned by the executor's thread.
+    The stage between the messages and their streams. Owned by the recorder's thread.
 
     :param streams: all streams, by key
     """

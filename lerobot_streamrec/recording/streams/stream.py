@@ -78,7 +78,7 @@ class StreamCounts:
 
 class Stream:
     """
-    The samples and counts of one topic. Owned by the executor's thread.
+    The samples and counts of one topic. Owned by the recorder's thread.
 
     :param config: the stream's settings
     :param preroll_ns: time for which samples are kept while no rows are closed; 0: only the newest

@@ -47,7 +47,7 @@ _log = logging.getLogger(__name__)
 
 
 class StaleLog:
-    """Logs each stale stream once, and its return. Owned by the executor's thread."""
+    """Logs each stale stream once, and its return. Owned by the recorder's thread."""
 
     def __init__(self) -> None:
         self._told: set[str] = set()
@@ -97,7 +97,7 @@ def _is_stale(stream: Stream, now_ns: int) -> bool:
 
 class Streams:
     """
-    All streams of a recorder. Owned by the executor's thread.
+    All streams of a recorder. Owned by the recorder's thread.
 
     :param configs: settings of each stream
     :param clock_ns: steady clock, which times the arrival of messages

@@ -66,7 +66,7 @@ class EncoderThread:
     """
     Encodes exactly one frame for each push, in the order of the pushes.
 
-    ``push``, ``push_repeat``, ``finish`` and ``abort`` belong to one thread (the executor's) and
+    ``push``, ``push_repeat``, ``finish`` and ``abort`` belong to one thread (the recorder's) and
     never block. The encoder belongs to the encoder thread.
 
     :param video_key: names the thread, ``enc:<video_key>``
