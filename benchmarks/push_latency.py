@@ -61,6 +61,8 @@ EXIT_INTERRUPTED = 130
 
 _SECOND_NS = 10**9
 _SETTLE_S = 0.5
+# As often as the reader of the nodes.
+_CLOSE_RATE_HZ = 100
 _SAVE_TIMEOUT_S = 120.0
 _CLOSE_TIMEOUT_S = 30.0
 
@@ -68,17 +70,17 @@ _CLOSE_TIMEOUT_S = 30.0
 @dataclass
 class Pushes:
     """
-    The pushes of one kind of samples, and the time that each took.
+    The calls of one function, and the time that each took.
 
-    :param name: name of the function that pushes
-    :param took_ns: times of the pushes, in nanoseconds
+    :param name: name of the function
+    :param took_ns: times of the calls, in nanoseconds
     """
 
     name: str
     took_ns: list[int] = field(default_factory=list)
 
     def tick(self, push: Callable[[int], None]) -> Callable[[int], None]:
-        """Return a function for a ticker: one timed push, stamped with the present time."""
+        """Return a function for a ticker: one timed call, stamped with the present time."""
 
         def act(_due_ns: int) -> None:
             stamp_ns = time.time_ns()
@@ -102,8 +104,9 @@ class Pushes:
 def make_tickers(
     recorder: Recorder, scenario: Scenario, ring: Ring
 ) -> list[tuple[Pushes, Ticker]]:
-    """Return the tickers of all pushes, at the instants of the simulated arm."""
+    """Return the tickers of all pushes at the instants of the simulated arm, and of the rows."""
     images, vectors = Pushes('push_image'), Pushes('push_vector')
+    rows = Pushes('close_rows')
     start_ns = time.monotonic_ns() + _SECOND_NS // 20
     tickers = []
     for number, name in enumerate(scenario.cameras):
@@ -116,6 +119,8 @@ def make_tickers(
     ):
         push = _vector_pusher(recorder, key)
         tickers.append((vectors, Ticker(rate_hz, start_ns + offset_ns, vectors.tick(push))))
+    close = rows.tick(lambda _stamp_ns: recorder.close_rows())
+    tickers.append((rows, Ticker(_CLOSE_RATE_HZ, start_ns, close)))
     return tickers
 
 
