@@ -20,6 +20,7 @@ the finished dataset is compared with a model that knows all messages that were 
 
 from __future__ import annotations
 
+import itertools
 from itertools import pairwise
 import random
 
@@ -76,6 +77,26 @@ def test_rows_show_what_was_newest_in_spite_of_jitter_and_latency(seed, rig, rea
         rig.push(key, stamp_ns)
     summary = rig.save()
     assert summary.episode.num_rows >= 33
+    rig.check(read_dataset(rig.config.root), 0)
+    assert 'too late' not in str(summary)
+
+
+@pytest.mark.parametrize('batch', [7, 60, 10_000])
+def test_rows_do_not_depend_on_how_many_samples_they_are_closed_after(
+    batch, rig, read_dataset, monkeypatch
+):
+    """The reader closes rows once per tick, and a tick may be long on a busy machine."""
+    close_rows, calls = rig.recorder.close_rows, itertools.count(1)
+    monkeypatch.setattr(
+        rig.recorder, 'close_rows', lambda: next(calls) % batch or close_rows()
+    )
+    rig.recorder.start()
+    events = jittered(rig.events(4), random.Random(batch), 9_000_000)
+    for stamp_ns, key in arrivals(events, random.Random(batch), latency_s=0.3):
+        rig.push(key, stamp_ns)
+    summary = rig.save()
+    assert summary.episode.num_rows >= 33
+    assert summary.num_repeated == 0
     rig.check(read_dataset(rig.config.root), 0)
     assert 'too late' not in str(summary)
 
