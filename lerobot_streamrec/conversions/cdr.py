@@ -79,6 +79,10 @@ class CdrCursor:
         self._data = data
         self._size_of = _SIZES[self.order]
 
+    def aligned(self, item_bytes: int) -> int:
+        """Return the place of the next value if it has this size."""
+        return self.place + (BEGIN - self.place) % item_bytes
+
     def move(self, item_bytes: int, count: int = 1) -> int:
         """
         Move past values of the same size, and return the place of the first one.
@@ -89,7 +93,7 @@ class CdrCursor:
         """
         if not count:
             return self.place
-        begin = self.place + (BEGIN - self.place) % item_bytes
+        begin = self.aligned(item_bytes)
         end = begin + item_bytes * count
         if end > len(self._data):
             raise MessageError(

@@ -121,7 +121,7 @@ class _Examination:
 
     def _fixed(self, read: Callable[[], Any]) -> Any:
         """Read a length or a text, which later messages of this layout must have as well."""
-        begin = self._cursor.place + (BEGIN - self._cursor.place) % 4
+        begin = self._cursor.aligned(4)
         value = read()
         self._fix(begin, self._cursor.place)
         return value

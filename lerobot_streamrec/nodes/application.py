@@ -161,10 +161,11 @@ class _Application:
         )
         self._executor.add_node(node)
         # rclpy fails if another thread destroys a subscription while an executor waits for its
-        # events. The reader therefore spins these nodes itself.
-        self._losses = make_executor()
-        for subscriber in self._subscribers:
-            self._losses.add_node(subscriber.node)
+        # events. The reader therefore spins these nodes itself, each by an executor of its own,
+        # since a spin handles one event and looks at all nodes.
+        self._losses = [make_executor() for _ in self._subscribers]
+        for subscriber, losses in zip(self._subscribers, self._losses, strict=True):
+            losses.add_node(subscriber.node)
         self._reader.every(_LOOK_PERIOD_S, self._look)
         self._error: BaseException | None = None
         self._ended = threading.Event()
@@ -187,9 +188,9 @@ class _Application:
         )
 
     def _look(self) -> None:
-        for subscriber in self._subscribers:
+        for subscriber, losses in zip(self._subscribers, self._losses, strict=True):
             subscriber.look()
-            self._losses.spin_once(timeout_sec=0)
+            losses.spin_once(timeout_sec=0)
         if self._recorder.status().state is RecorderState.IDLE:
             self._readiness.look(self._services.machine.blockers(), time.monotonic())
 
@@ -227,8 +228,8 @@ class _Application:
         # that thread. A thread that does not end is left running until the process ends.
         is_quiet = not (self._thread.is_alive() or self._reader.is_alive)
         if is_quiet:
-            self._executor.shutdown(timeout_sec=_STOP_TIMEOUT_S)
-            self._losses.shutdown(timeout_sec=_STOP_TIMEOUT_S)
+            for executor in (self._executor, *self._losses):
+                executor.shutdown(timeout_sec=_STOP_TIMEOUT_S)
             for subscriber in self._subscribers:
                 subscriber.node.destroy_node()
         error = self._reader.error or self._error

@@ -170,7 +170,7 @@ def test_selectors_take_numbers_of_several_types_from_anywhere(message_type, sel
     assert readers.num_decoded == 1
 
 
-def test_an_integer_that_no_float_holds_keeps_its_value_beside_a_float():
+def test_flags_and_integers_that_no_float_holds_keep_their_values():
     readers = Readers('sensor_msgs/msg/BatteryState', ['voltage', 'present'])
     data = serialize_message(load_class('sensor_msgs/msg/BatteryState')(voltage=0.5, present=True))
     assert [readers.read(data).tolist() for _ in range(2)] == [[0.5, True], [0.5, True]]

@@ -36,8 +36,8 @@ def read_waiting(subscribers: Sequence[Subscriber]) -> None:
     """
     Deliver the messages that wait on several topics in the order in which they arrived.
 
-    If one topic were read completely before another, its messages would advance the rows past
-    the messages of the other.
+    The streams judge each message by those that arrived before it on all topics, for instance
+    whether a clock was set. After a pause, no topic may be read to its end before the others.
     """
     taken = [message for one in subscribers for message in one.take_waiting()]
     # The sort is stable and arrivals never decrease within a topic, so each topic keeps its order.

@@ -228,10 +228,7 @@ class Subscriber(ABC):
         discovery connects the new one. A message that arrives on both is delivered once.
         """
         self._advice = None
-        if self._outgoing is not None:
-            self._node.destroy_subscription(self._outgoing.handle)
-            self._outgoing = None
-            self._delivered.clear()
+        self._give_up_outgoing()
         target = self._target if self._has_heard else self._choose_target()
         is_other = target != self._target
         self._target = target
@@ -244,7 +241,16 @@ class Subscriber(ABC):
         ):
             self._qos = qos
             self._outgoing, self._subscription = self._subscription, self._subscribe()
+        if is_other:
+            # Its messages may be of another type, and none has been heard.
+            self._give_up_outgoing()
         self._tell(qos_problems(self._qos, target.message_type, offers))
+
+    def _give_up_outgoing(self) -> None:
+        if self._outgoing is not None:
+            self._node.destroy_subscription(self._outgoing.handle)
+            self._outgoing = None
+            self._delivered.clear()
 
     def _deepen(self) -> bool:
         """Return True if the topic is so fast that the history has become too short."""

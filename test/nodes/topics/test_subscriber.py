@@ -39,7 +39,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from recorder_rig.given_parameters import GivenParameters
 from recorder_rig.surroundings import DISCOVERY_TIMEOUT_S, NODE_OPTIONS, wait_until
-from sensor_msgs.msg import Image, JointState
+from sensor_msgs.msg import CompressedImage, Image, JointState
 
 pytestmark = [pytest.mark.ros]
 
@@ -104,7 +104,7 @@ class Wire:
             is_camera = topic == CAMERA_TOPIC
             source = make_camera() if is_camera else make_source(topic)
             kind = Image if is_camera else JointState
-            publisher = self._publishing.create_publisher(kind, topic, RELIABLE)
+            publisher = self.publish_on(kind, topic)
             self.publishers.append(publisher)
             self.subscribers.append(subscribe(self._home, source, self.taker))
             wait_until(publisher.get_subscription_count, DISCOVERY_TIMEOUT_S, 'the subscriber')
@@ -118,6 +118,13 @@ class Wire:
         """Wait until all that was published has arrived."""
         publisher = publisher or self.publisher
         assert publisher.wait_for_all_acked(Duration(seconds=DISCOVERY_TIMEOUT_S))
+
+    def publish_on(self, kind, topic):
+        return self._publishing.create_publisher(kind, topic, RELIABLE)
+
+    def stop_publishing(self):
+        for one in self.publishers:
+            self._publishing.destroy_publisher(one)
 
     def read(self):
         read_waiting(self.subscribers)
@@ -225,6 +232,21 @@ def test_a_fast_topic_gets_a_longer_history_without_a_gap_or_a_twin(wire):
         wire.publish(number)
     wire.wait()
     assert wire.read() == list(range(num_before + depth + 100))
+
+
+@pytest.mark.parametrize('topics', [[CAMERA_TOPIC]])
+def test_a_camera_that_turns_out_to_be_compressed_is_not_heard_as_raw_any_more(wire):
+    """A raw message that still came would be read as a compressed one."""
+    (camera,) = wire.subscribers
+    wire.stop_publishing()
+    compressed = wire.publish_on(CompressedImage, f'{CAMERA_TOPIC}/compressed')
+
+    def is_found():
+        camera.look()
+        return camera.topic.endswith('/compressed')
+
+    wait_until(is_found, DISCOVERY_TIMEOUT_S, 'the compressed images')
+    assert [one.topic_name for one in camera.node.subscriptions] == [compressed.topic_name]
 
 
 @pytest.mark.parametrize(
