@@ -42,7 +42,7 @@ from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.recording.config import ENCODE, MIB, RecorderConfig, STREAMING
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.saving.summary import EpisodeSummary
-from lerobot_streamrec.video.codecs.config import BUNDLED_VCODECS, EncoderConfig
+from lerobot_streamrec.video.codecs.config import BUNDLED_VCODECS
 from lerobot_streamrec.video.encode import fallback_encoder
 from lerobot_streamrec.video.encode.open_encoder import FileEncoder
 import numpy as np
@@ -234,7 +234,7 @@ def parse_options() -> argparse.Namespace:
         prog='benchmarks/push_latency.py', description='Measure how long a push takes.'
     )
     parser.add_argument('--seconds', type=float, default=10.0, metavar='S', help='episode length')
-    parser.add_argument('--codec', choices=BUNDLED_VCODECS, default=EncoderConfig().vcodec)
+    parser.add_argument('--codec', choices=BUNDLED_VCODECS, default='libsvtav1')
     parser.add_argument(
         '--encoder-fps', type=float, metavar='N', help='limit of each encoder, frames per second'
     )

@@ -33,7 +33,7 @@ import tempfile
 
 from examples.demo.settings import CHECKOUT, ros_environment
 from examples.demo.stop_flag import StopFlag
-from lerobot_streamrec.video.codecs.config import BUNDLED_VCODECS, EncoderConfig
+from lerobot_streamrec.video.codecs.config import BUNDLED_VCODECS
 import numpy as np
 
 from benchmarks.child import BenchmarkError, Check
@@ -64,7 +64,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument('--seconds', type=float, default=10.0, metavar='S', help='episode length')
     parser.add_argument('--episodes', type=int, default=3, metavar='N', help='episodes per line')
     parser.add_argument(
-        '--codec', choices=BUNDLED_VCODECS, default=EncoderConfig().vcodec, help='of all cameras'
+        '--codec', choices=BUNDLED_VCODECS, default='libsvtav1', help='of all cameras'
     )
     parser.add_argument('--json', type=Path, metavar='FILE', help='also write all results there')
     parser.add_argument(

@@ -29,7 +29,7 @@ import time
 
 import av
 import hypothesis
-from lerobot_streamrec.video.codecs.real_time import renounce_real_time
+from lerobot_streamrec.video.codecs.scheduling import renounce_real_time
 import numpy as np
 import pandas as pd
 import pytest

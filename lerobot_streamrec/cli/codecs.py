@@ -15,7 +15,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 import json
 from pathlib import Path
 import re
@@ -23,6 +24,7 @@ import tempfile
 
 import click
 from lerobot_streamrec.cli.codecs_report import (
+    choice_json,
     choice_sentence,
     measured_json,
     measured_table,
@@ -38,21 +40,26 @@ from lerobot_streamrec.video.codecs.config import (
     EncoderConfig,
     FFMPEG,
     FfmpegSettings,
+    LADDER,
     PYAV,
     VideoSpec,
 )
+from lerobot_streamrec.video.codecs.scheduling import usable_cores
 from lerobot_streamrec.video.trials.auto_select import (
-    Choice,
-    choose_encoder,
+    CameraNeed,
+    choose_encoders,
     known_trial,
     listed_encoders,
-    NOT_BUILT,
 )
 from lerobot_streamrec.video.trials.bench import measure_encoder, Measured, Sample
+from lerobot_streamrec.video.trials.choice import Choice, NOT_BUILT
+from lerobot_streamrec.video.trials.cost import CostMeter, costs_path
 from lerobot_streamrec.video.trials.trial import Trial
 from rich.console import Console
 
 ALL = 'all'
+# There is nobody who waits for a recording.
+_BUDGET_S = 60.0
 
 
 def _size(_context: click.Context, _parameter: click.Parameter, text: str) -> tuple[int, int]:
@@ -66,10 +73,11 @@ def _size(_context: click.Context, _parameter: click.Parameter, text: str) -> tu
 
 @dataclass(frozen=True, slots=True)
 class _Need:
-    """The load of a recording: size and rate of its videos, and cameras at once."""
+    """The load of a recording: size and rate of its videos, cameras at once, and head-room."""
 
     spec: VideoSpec
     num_streams: int
+    head_room: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +113,23 @@ class _Found:
 @click.option(
     '--ffmpeg', default='ffmpeg', show_default=True, help='Program of the ffmpeg backend.'
 )
+@click.option(
+    '--head-room',
+    type=click.FloatRange(1, 100),
+    default=2.0,
+    show_default=True,
+    help='Cores per busy core that auto is to leave, as encoder.head_room.',
+)
 @click.option('--bench', is_flag=True, help='Compare the working encoders on a sample.')
+@click.option(
+    '--g',
+    'distances',
+    type=click.IntRange(1, 100_000),
+    multiple=True,
+    default=(2,),
+    show_default=True,
+    help='With --bench: distance of key frames; may be given several times.',
+)
 @click.option(
     '--source',
     type=click.Path(exists=True, path_type=Path),
@@ -125,7 +149,9 @@ def codecs(
     streams: int,
     backend: str,
     ffmpeg: str,
+    head_room: float,
     bench: bool,
+    distances: tuple[int, ...],
     source: Path | None,
     seconds: float,
     as_json: bool,
@@ -138,16 +164,18 @@ def codecs(
     """
     if source is not None and not bench:
         raise click.UsageError('--source only applies together with --bench')
-    need, sample = _Need(VideoSpec(*size, fps), streams), None
+    need, sample = _Need(VideoSpec(*size, fps), streams, head_room), None
     with tempfile.TemporaryDirectory(prefix='streamrec-codecs-') as folder:
         if bench:
             sample = sample_of(source, Path(folder), size=size, fps=fps, seconds=seconds)
-            need = _Need(sample.spec, streams)
-        found = _find_out(_listed(backend, FfmpegSettings(ffmpeg)), need, sample)
+            need = _Need(sample.spec, streams, head_room)
+        found = _find_out(_listed(backend, FfmpegSettings(ffmpeg)), need)
+        if sample is not None:
+            found.measured.extend(_measure(found.trials, distances, sample))
     if as_json:
         told = {
             'trials': [trial_json(one) for one in found.trials],
-            'auto': {name: one.config.vcodec for name, one in found.choices.items()},
+            'auto': {name: choice_json(one) for name, one in found.choices.items()},
             'bench': [measured_json(one) for one in found.measured],
         }
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
@@ -178,36 +206,46 @@ def _listed(
     return listed
 
 
-def _find_out(
-    listed: dict[str, list[tuple[EncoderConfig, bool]]], need: _Need, sample: Sample | None
-) -> _Found:
-    trials, choices, measured = [], {}, []
-    num_listed = sum(map(len, listed.values()))
-    with steps_bar(num_listed if sample is None else 2 * num_listed) as steps:
+def _find_out(listed: dict[str, list[tuple[EncoderConfig, bool]]], need: _Need) -> _Found:
+    trials, choices = [], {}
+    with steps_bar(sum(map(len, listed.values()))) as steps:
         for backend, encoders in listed.items():
             trials += [_trial(config, is_built, need, steps) for config, is_built in encoders]
             auto = EncoderConfig(AUTO, backend=backend, ffmpeg=encoders[0][0].ffmpeg)
-            choices[backend] = choose_encoder(
-                auto,
-                need.spec,
-                num_streams=need.num_streams,
-            )
-        for trial in trials if sample is not None else ():
-            steps(f'encoding the sample: {_title(trial.config)}')
-            if trial.works and sample is not None:
-                measured.append(measure_encoder(trial.config, sample))
-    return _Found(trials, choices, measured)
+            choices[backend] = _choose(auto, need)
+    return _Found(trials, choices, [])
+
+
+def _choose(auto: EncoderConfig, need: _Need) -> Choice:
+    """Choose as a recording does, by new measurements, which later recordings use."""
+    threads = max(1, usable_cores() // need.num_streams)
+    camera = CameraNeed(auto.with_threads(threads), need.spec)
+    with CostMeter(budget_s=_BUDGET_S, kept=costs_path(), is_fresh=True) as meter:
+        return choose_encoders(
+            {f'camera {index}': camera for index in range(need.num_streams)},
+            meter,
+            wanted_head_room=need.head_room,
+        )
+
+
+def _measure(
+    trials: list[Trial], distances: tuple[int, ...], sample: Sample
+) -> Iterator[Measured]:
+    """Measure the ladder and the encoders that work, at each distance of key frames."""
+    ladder = [EncoderConfig(AUTO).on_rung(one) for one in LADDER]
+    others = [one.config for one in trials if one.works and one.config not in ladder]
+    configs = [replace(one, g=g) for g in distances for one in (*ladder, *others)]
+    with steps_bar(len(configs)) as steps:
+        for config in configs:
+            steps(f'encoding the sample: {_title(config)}')
+            yield measure_encoder(config, sample)
 
 
 def _trial(config: EncoderConfig, is_built: bool, need: _Need, steps: Steps) -> Trial:
     steps(f'trying {_title(config)}')
     if not is_built:
-        return Trial(
-            config, need.spec, need.num_streams, problem=NOT_BUILT
-        )
-    return known_trial(
-        config, need.spec, num_streams=need.num_streams
-    )
+        return Trial(config, need.spec, need.num_streams, problem=NOT_BUILT)
+    return known_trial(config, need.spec, num_streams=need.num_streams)
 
 
 def _title(config: EncoderConfig) -> str:

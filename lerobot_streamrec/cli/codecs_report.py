@@ -20,15 +20,14 @@ import math
 from pathlib import Path
 from typing import Any
 
-from lerobot_streamrec.cli.progress import size_text
 from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.video.codecs.codecs import ffmpeg_encoder
-from lerobot_streamrec.video.codecs.config import AUTO, EncoderConfig
+from lerobot_streamrec.video.codecs.config import AUTO, EncoderConfig, PYAV
 from lerobot_streamrec.video.codecs.depth_config import is_depth
 from lerobot_streamrec.video.mp4.damage_scan import video_facts
-from lerobot_streamrec.video.trials.auto_select import Choice
 from lerobot_streamrec.video.trials.bench import Measured, Sample, synthetic_sample, video_sample
+from lerobot_streamrec.video.trials.choice import Choice, encoder_text
 from lerobot_streamrec.video.trials.trial import Trial
 from rich.table import Table
 from rich.text import Text
@@ -106,11 +105,21 @@ def _headroom(trial: Trial) -> Text:
 
 def choice_sentence(backend: str, choice: Choice) -> str:
     """Return a sentence with the choice of ``auto``; software is always encoded by libav."""
-    chosen, taken = choice.trials[-1], choice.config
-    return (
-        f'encoder.vcodec {AUTO} with encoder.backend {backend} would take {taken.vcodec} '
-        f'({taken.backend}): {chosen}'
-    )
+    return f'encoder.vcodec {AUTO} with encoder.backend {backend}: {choice}'
+
+
+def choice_json(choice: Choice) -> dict[str, Any]:
+    """Return the choice of ``auto`` for equal cameras as JSON."""
+    taken = next(iter(choice.level.encoders.values()))
+    return {
+        'vcodec': taken.vcodec,
+        'backend': taken.backend,
+        'preset': taken.preset,
+        'crf': taken.crf,
+        'busy_cores': round(choice.level.cores, 3),
+        'head_room': round(choice.head_room, 2),
+        'reasons': str(choice),
+    }
 
 
 def trial_json(trial: Trial) -> dict[str, Any]:
@@ -129,26 +138,47 @@ def trial_json(trial: Trial) -> dict[str, Any]:
 def measured_table(measured: list[Measured], sample: Sample) -> Table:
     """Return a table that compares the encoders on a sample."""
     size = f'{sample.spec.width}x{sample.spec.height}'
-    table = Table(title=f'{sample.num_frames} frames of {size}, default settings')
-    table.add_column('vcodec', no_wrap=True)
-    table.add_column('backend', no_wrap=True)
-    for name in ('fps', 'CPU ms', 'size', 'Mbit/s', 'PSNR dB', 'SSIM'):
+    table = Table(
+        title=f'{sample.num_frames} frames of {size}, by CPU time',
+        caption='*: no other is better or equal in CPU time, size, PSNR and decoding at once',
+    )
+    table.add_column('encoder', no_wrap=True)
+    for name in ('g', 'CPU ms', 'kB/frame', 'PSNR', 'SSIM', 'decode ms', ''):
         table.add_column(name, **_RIGHT)
-    for one in measured:
-        cells = (Text(one.problem, 'red'),) if one.quality is None else _cells(one)
-        table.add_row(one.config.vcodec, one.config.backend, *cells)
+    for one in sorted(measured, key=lambda one: (one.quality is None, one.cpu_ms)):
+        cells: tuple[str | Text, ...] = ('', Text(one.problem, 'red'))
+        if one.quality is not None:
+            cells = (*_cells(one, sample), '*' if is_pareto(one, measured) else '')
+        backend = '' if one.config.backend == PYAV else f' ({one.config.backend})'
+        table.add_row(f'{encoder_text(one.config)}{backend}', *cells)
     return table
 
 
-def _cells(measured: Measured) -> tuple[str, ...]:
+def is_pareto(one: Measured, measured: list[Measured]) -> bool:
+    """Return True if no other encoder is as good in every respect, and better in one."""
+    mine = _respects(one)
+    others = (_respects(other) for other in measured if other.quality is not None)
+    return not any(
+        other != mine and all(theirs <= own for theirs, own in zip(other, mine, strict=True))
+        for other in others
+    )
+
+
+def _respects(one: Measured) -> tuple[float, ...]:
+    """Return everything that training and recording pay for; less is better."""
+    assert one.quality is not None
+    return one.cpu_ms, one.size_bytes, -one.quality.psnr_db, one.decode_ms
+
+
+def _cells(measured: Measured, sample: Sample) -> tuple[str, ...]:
     assert measured.quality is not None
     return (
-        f'{measured.frames_per_s:.0f}',
+        str(measured.config.g),
         f'{measured.cpu_ms:.1f}',
-        size_text(measured.size_bytes),
-        f'{measured.bits_per_s / 1e6:.2f}',
+        f'{measured.size_bytes / sample.num_frames / 1e3:.1f}',
         f'{measured.quality.psnr_db:.1f}',
         f'{measured.quality.ssim:.4f}',
+        f'{measured.decode_ms:.1f}',
     )
 
 
@@ -161,6 +191,10 @@ def measured_json(measured: Measured) -> dict[str, Any]:
     return {
         'vcodec': measured.config.vcodec,
         'backend': measured.config.backend,
+        'preset': measured.config.preset,
+        'crf': measured.config.crf,
+        'g': measured.config.g,
+        'decode_ms_per_frame': round(measured.decode_ms, 2),
         'frames_per_s': round(measured.frames_per_s, 1),
         'cpu_ms_per_frame': round(measured.cpu_ms, 2),
         'size_bytes': measured.size_bytes,

@@ -29,11 +29,18 @@ from lerobot_streamrec.cli.progress import (
 )
 from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.dataset.rebuild.reencode import plan_encoding, reencode_dataset
-from lerobot_streamrec.video.codecs.config import AUTO, BACKENDS, EncoderConfig, PYAV, VCODECS
+from lerobot_streamrec.video.codecs.config import (
+    AUTO,
+    BACKENDS,
+    EncoderConfig,
+    LEROBOT,
+    PYAV,
+    VCODECS,
+)
 from lerobot_streamrec.video.tools.encoding_jobs import num_workers
 from lerobot_streamrec.video.tools.reencode import reencode_video
 
-_DEFAULTS = EncoderConfig()
+_DEFAULTS = EncoderConfig(profile=LEROBOT)
 _VCODECS = tuple(one for one in VCODECS if one != AUTO)
 
 

@@ -31,7 +31,7 @@ from lerobot_streamrec.dataset.rebuild.played_episode import extract_episode
 from lerobot_streamrec.dataset.takes.deferred import DeferredTake, DeferredTakes, encode_take
 from lerobot_streamrec.dataset.takes.open_dataset import open_as_it_is
 from lerobot_streamrec.errors import DatasetCorruptError, StreamrecError
-from lerobot_streamrec.video.codecs.real_time import renounce_real_time
+from lerobot_streamrec.video.codecs.scheduling import renounce_real_time
 from lerobot_streamrec.video.mp4.video_info import probe_file, VideoProbe
 from lerobot_streamrec.video.tools.extract import Choice, extract_frames
 from lerobot_streamrec.video.tools.join import join_videos

@@ -112,16 +112,21 @@ def _encoder(config: RecorderConfig) -> Check:
         return Check('encoder', Remark(Level.OK, 'no camera, nothing to encode'))
     try:
         choices = EncoderChoices(config)
+        choice = choices.choose_now()
     except StreamrecError as error:
         return Check('encoder', Remark(Level.PROBLEM, str(error)))
+    chosen = choice.level.encoders if choice is not None else {}
     works = {
-        f'{choices.encoder(camera.key).vcodec}{" for depth" if camera.depth else ""}'
+        f'{chosen.get(camera.key, choices.encoder(camera.key)).vcodec}'
+        f'{" for depth" if camera.depth else ""}'
         for camera in config.cameras
     }
     names = ' and '.join(sorted(works))
     text = f'encodes here with {names}, at {config.fps} frames per second'
-    text = '; '.join([text, *choices.sentences])
-    return Check('encoder', Remark(Level.OK, text))
+    told = [text, *([str(choice)] if choice is not None else []), choices.summary]
+    is_slow = choice is not None and not choice.fits
+    level = Level.WARNING if is_slow else Level.OK
+    return Check('encoder', Remark(level, '; '.join(filter(None, told))))
 
 
 def check_root(config: RecorderConfig, *, is_recorder_there: bool) -> tuple[Check, DatasetInfo]:

@@ -101,23 +101,13 @@ def recorder_message(
         'last_command': operating.last_command,
         'last_source': operating.last_source,
         'root': status.root,
+        'encoders': status.encoders,
+        'head_room': f'{status.head_room.factor:.1f}' if status.head_room else '',
         'disk_free_mib': _mib(status.disk.free_bytes),
         'disk_minutes_left': _minutes(status.disk.seconds_left),
         **sender.values,
     }
-    disk = status.disk.problem or status.disk.warning
-    problems = [text for text in (operating.obstacle, disk, *deaf_to) if text]
-    if status.exposure:
-        problems.append(f'a crash now would lose the running episode: {status.exposure}')
-    problems += [f'{one.key} ({one.topic}) {one.problem}' for one in status.streams if one.problem]
-    problems += [f'{one.key} ({one.topic}) {one.clock}' for one in status.streams if one.clock]
-    problems += status.clocks
-    problems += [text for one in status.streams if (text := _backlog(one))]
-    problems += [f'{one.key}: {one.trouble}' for one in status.streams if one.trouble]
-    if status.state in (RecorderState.RECORDING, RecorderState.PAUSED):
-        problems += [
-            f'{one.key}: {rejections(one.counts)}' for one in status.streams if one.counts.rejected
-        ]
+    problems = _problems(status, operating, deaf_to)
     if status.failure:
         level, message = DiagnosticStatus.ERROR, status.failure
     elif problems:
@@ -125,6 +115,28 @@ def recorder_message(
     else:
         level, message = DiagnosticStatus.OK, status.activity or _headline(status, operating)
     return _message(sender.status_name, sender, level, message, values)
+
+
+def _problems(
+    status: RecorderStatus, operating: OperatingStatus, deaf_to: Sequence[str]
+) -> list[str]:
+    """Return everything that the operator should know at once, apart from a failed episode."""
+    disk = status.disk.problem or status.disk.warning
+    problems = [text for text in (operating.obstacle, disk, *deaf_to) if text]
+    if status.exposure:
+        problems.append(f'a crash now would lose the running episode: {status.exposure}')
+    problems += [f'{one.key} ({one.topic}) {one.problem}' for one in status.streams if one.problem]
+    problems += [f'{one.key} ({one.topic}) {one.clock}' for one in status.streams if one.clock]
+    problems += status.clocks
+    if status.head_room is not None and status.head_room.warning:
+        problems.append(status.head_room.warning)
+    problems += [text for one in status.streams if (text := _backlog(one))]
+    problems += [f'{one.key}: {one.trouble}' for one in status.streams if one.trouble]
+    if status.state in (RecorderState.RECORDING, RecorderState.PAUSED):
+        problems += [
+            f'{one.key}: {rejections(one.counts)}' for one in status.streams if one.counts.rejected
+        ]
+    return problems
 
 
 def _headline(status: RecorderStatus, operating: OperatingStatus) -> str:

@@ -16,7 +16,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-import os
 from pathlib import Path
 
 from lerobot_streamrec.dataset.format.features import camera_feature, FeatureSpec, vector_feature
@@ -26,6 +25,7 @@ from lerobot_streamrec.option import check_choices, option, options_of
 from lerobot_streamrec.sync.row_clock import NS_PER_S, POLICIES, Policy
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER, DepthConfig
+from lerobot_streamrec.video.codecs.scheduling import usable_cores
 
 ON_SHUTDOWN = ('save', 'discard')
 STREAMING = 'streaming'
@@ -225,6 +225,14 @@ class RecorderConfig:
         'When frames are encoded: as they arrive (streaming) or after the episode (deferred)',
         choices=ENCODE,
     )
+    head_room: float = option(
+        2.0,
+        'Usable cores for each core that encoding and receipt keep busy, which encoder.vcodec '
+        'auto leaves at least',
+        1.0,
+        100.0,
+        name='encoder.head_room',
+    )
     encode_batch_size: int = option(
         1,
         'Number of waiting episodes at which deferred encoding starts; 0: it starts when the '
@@ -333,8 +341,9 @@ class RecorderConfig:
         threads = encoder.encoder_threads
         if stream.depth is not None:
             encoder = DEPTH_ENCODER
-        cores = os.cpu_count() or 1
-        return encoder.with_threads(threads or max(1, cores // max(1, len(self.cameras))))
+        return encoder.with_threads(
+            threads or max(1, usable_cores() // max(1, len(self.cameras)))
+        )
 
     def features(self) -> dict[str, FeatureSpec]:
         """Describe all features, without the sizes of cameras."""

@@ -19,6 +19,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from lerobot_streamrec.errors import EpisodeStateError
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.disk_watch import DiskWatch
 from lerobot_streamrec.recording.encoder_selection import EncoderChoices
@@ -68,8 +69,8 @@ class Intake(ABC):
         if self._take is not None:
             self._take.refuse_damaged_header(video_key, picture)
         self._push(video_key, stamp_ns, picture)
-        if self._take is None and (size := self._streams[video_key].whole_size):
-            self._encoders.note_size(video_key, *size)
+        if self._take is None and (whole := self._streams[video_key].newest_whole):
+            self._encoders.note_picture(video_key, whole)
 
     def push_vector(self, key: str, stamp_ns: int, values: Any) -> None:
         """
@@ -128,3 +129,7 @@ class Intake(ABC):
     def lose(self, key: str, num_messages: int) -> None:
         """Count messages that the middleware lost."""
         self._streams[key].lose(num_messages)
+
+    def _refuse_if_closed(self) -> None:
+        if self._is_closed:
+            raise EpisodeStateError('the recorder is closed: start it again')

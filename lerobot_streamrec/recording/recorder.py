@@ -28,6 +28,7 @@ from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.disk_watch import DiskWatch
 from lerobot_streamrec.recording.encoder_selection import EncoderChoices
 from lerobot_streamrec.recording.episode.take import Take
+from lerobot_streamrec.recording.head_room import HeadRoomMeter
 from lerobot_streamrec.recording.intake import Intake
 from lerobot_streamrec.recording.metadata import checked_metadata, OPERATOR
 from lerobot_streamrec.recording.readiness import stream_statuses
@@ -93,8 +94,8 @@ class Recorder(Intake):
         self._config = config
         self._committer = Committer(writer, config)
         self.last_take = ''  # Rows and seconds of the take that was saved last, as a text.
-        self._task = config.task
-        self._operator = config.operator
+        self._head_room = HeadRoomMeter(config)
+        self._task, self._operator = config.task, config.operator
         self._folders = take_folders(config.root)
         self._outcomes = Outcomes('; '.join(recovered))
         self._dataset_work = DatasetWork(
@@ -172,9 +173,8 @@ class Recorder(Intake):
         # ``save`` refuses an episode that failed, and gives the reason.
         encoders = self._conditions.check(task or self._task) if take.failure is None else {}
         ended_index, saving = self._committer.next_index, self.save()
-        clock = None
-        if not take.is_paused and not self._streams.has_moved_clocks:
-            clock = take.continued_clock()
+        is_moved = take.is_paused or self._streams.has_moved_clocks
+        clock = None if is_moved else take.continued_clock()
         clocks = self._streams.begin_episode()
         self._begin(task, encoders, clock, clocks)
         return Rotation(saving, f'episode {ended_index} ({take})', self._committer.next_index)
@@ -198,6 +198,8 @@ class Recorder(Intake):
             clocks=clocks,
         )
         self._disk.follow(self._take)
+        self._encoders.begin(encoders)
+        self._head_room.begin(self._take, encoders)
         if self._config.preroll_s:
             # The samples for the rows of the pre-roll are there already.
             self._take.advance()
@@ -373,6 +375,8 @@ class Recorder(Intake):
             committer=self._committer,
             outcomes=self._outcomes,
             disk=self._disk.status,
+            encoders=self._encoders.summary,
+            head_room=self._head_room.measure(take),
             streams=stream_statuses(self._streams, take, self._clock_ns()),
         )
 
@@ -394,7 +398,3 @@ class Recorder(Intake):
         self._refuse_if_closed()
         if self._take is not None:
             raise EpisodeStateError('an episode is being recorded: save or discard it first')
-
-    def _refuse_if_closed(self) -> None:
-        if self._is_closed:
-            raise EpisodeStateError('the recorder is closed: start it again')

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from lerobot_streamrec.recording.disk_watch import DiskStatus
 from lerobot_streamrec.recording.episode.take import Take
+from lerobot_streamrec.recording.head_room import HeadRoom
 from lerobot_streamrec.recording.saving.committer import Committer
 from lerobot_streamrec.recording.saving.last_result import Outcomes
 from lerobot_streamrec.recording.streams.stream import StreamCounts
@@ -94,6 +95,9 @@ class RecorderStatus:
         would not
     :param clocks: sentences on the clock steps in the running episode
     :param activity: long work that is being done on the dataset; empty: none
+    :param encoders: encoders that were chosen, with the reasons; empty: none was chosen yet
+    :param head_room: head-room of the encoders; None: no episode is being recorded, or it has just
+        begun
     :param streams: status of every stream
     """
 
@@ -112,6 +116,8 @@ class RecorderStatus:
     exposure: str
     clocks: tuple[str, ...]
     activity: str
+    encoders: str
+    head_room: HeadRoom | None
     streams: tuple[StreamStatus, ...]
 
 
@@ -135,6 +141,8 @@ def recorder_status(
     committer: Committer,
     outcomes: Outcomes,
     disk: DiskStatus,
+    encoders: str,
+    head_room: HeadRoom | None,
     streams: tuple[StreamStatus, ...],
 ) -> RecorderStatus:
     """
@@ -147,6 +155,8 @@ def recorder_status(
     :param committer: knows the saved episodes
     :param outcomes: knows the running saves and the last result
     :param disk: free space on the disk
+    :param encoders: encoders that were chosen, with the reasons
+    :param head_room: head-room of the encoders
     :param streams: status of every stream
     """
     return RecorderStatus(
@@ -165,5 +175,7 @@ def recorder_status(
         exposure=take.exposure if take else '',
         clocks=take.clock_sentences if take else (),
         activity=committer.activity,
+        encoders=encoders,
+        head_room=head_room,
         streams=streams,
     )

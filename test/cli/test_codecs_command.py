@@ -23,7 +23,9 @@ from command_line import streamrec
 from lerobot_streamrec.cli.codecs import codecs
 from lerobot_streamrec.cli.codecs_report import (
     choice_sentence,
+    is_pareto,
     measured_json,
+    measured_table,
     sample_of,
     trial_table,
 )
@@ -36,14 +38,14 @@ from lerobot_streamrec.stats.histograms import ImageHistogram
 from lerobot_streamrec.video.codecs.config import (
     BUNDLED_VCODECS,
     EncoderConfig,
+    LADDER,
     VCODECS,
     VideoSpec,
 )
 from lerobot_streamrec.video.codecs.settings_check import is_registered
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
-from lerobot_streamrec.video.trials.auto_select import Choice
-from lerobot_streamrec.video.trials.bench import Measured
-from lerobot_streamrec.video.trials.quality import Quality
+from lerobot_streamrec.video.trials.bench import Measured, Quality, Sample
+from lerobot_streamrec.video.trials.choice import Choice, Level
 from lerobot_streamrec.video.trials.trial import Trial
 from lerobot_streamrec.video.trials.trial_encoding import stored_pictures
 import numpy as np
@@ -55,9 +57,18 @@ SMALL = ('--size', '64x48')
 
 
 @pytest.fixture(scope='module')
-def bench():
+def cache(tmp_path_factory):
+    """The folder in which measured costs are kept."""
+    return tmp_path_factory.mktemp('cache')
+
+
+@pytest.fixture(scope='module')
+def bench(cache):
     """Try and measure all encoders of this process, once."""
-    done = streamrec('codecs', *SMALL, '--bench', '--seconds', 0.5, '--json')
+    arguments = ('--bench', '--seconds', 0.5, '--g', 2, '--g', 10, '--json')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('XDG_CACHE_HOME', str(cache))
+        done = streamrec('codecs', *SMALL, *arguments)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -79,18 +90,35 @@ def test_what_is_not_built_is_told_apart(bench):
 
 
 def test_auto_is_one_that_works(bench):
-    assert bench['auto']['pyav'] in [one['vcodec'] for one in bench['trials'] if one['works']]
+    chosen = bench['auto']['pyav']
+    assert chosen['vcodec'] in [one['vcodec'] for one in bench['trials'] if one['works']]
+    assert chosen['head_room'] > 0
+    assert chosen['reasons'].startswith(f'auto took {chosen["vcodec"]}')
+
+
+def test_recordings_will_know_the_costs(bench, cache):
+    kept = json.loads((cache / 'lerobot_streamrec' / 'encoder_costs.json').read_text())
+    ((name, cost),) = kept.items()
+    assert json.loads(name.partition(': ')[2])['config']['vcodec'] == 'libsvtav1'
+    assert cost['cpu_ms'] > 0
 
 
 def test_each_that_works_is_measured(bench):
-    measured = {one['vcodec']: one for one in bench['bench']}
-    assert set(measured) == {one['vcodec'] for one in bench['trials'] if one['works']}
-    for one in measured.values():
+    measured = bench['bench']
+    works = {one['vcodec'] for one in bench['trials'] if one['works']}
+    assert {one['vcodec'] for one in measured} == works
+    ladder = [(one.vcodec, one.preset, one.crf) for one in LADDER]
+    for g in (2, 10):
+        of_g = [(x['vcodec'], x['preset'], x['crf']) for x in measured if x['g'] == g]
+        assert of_g[: len(ladder)] == ladder
+        assert ('hevc', None, 30) in of_g
+    for one in measured:
         assert not one['problem']
         assert one['psnr_db'] > 25
         assert 0.7 < one['ssim'] < 1
         assert one['bits_per_s'] == pytest.approx(one['size_bytes'] * 8 / 0.5)
         assert one['cpu_ms_per_frame'] > 0
+        assert one['decode_ms_per_frame'] > 0
 
 
 def test_a_table_fits_the_terminal_and_says_why_not():
@@ -103,7 +131,9 @@ def test_a_table_fits_the_terminal_and_says_why_not():
     ]
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(trial_table(trials))
-    console.print(choice_sentence('pyav', Choice(trials[0].config, (trials[2], trials[0]))))
+    chosen = Trial(EncoderConfig('h264', preset='veryfast', crf=17), *load, cpu_ms=5)
+    level = Level({'front': chosen.config}, (chosen,))
+    console.print(choice_sentence('pyav', Choice(level, None, (trials[2],), 4, 0.25, 2)))
     told = console.export_text()
     assert max(map(len, told.splitlines())) <= 80
     rows = [line.split() for line in told.splitlines()]
@@ -112,8 +142,37 @@ def test_a_table_fits_the_terminal_and_says_why_not():
     assert ['│', 'h264', '(libx264)', '│', 'pyav', '│', 'yes', '│', '45', '│', '0.5', '│'] in rows
     assert 'no: no device' in told
     assert 'and more' not in told
-    sentence = 'encoder.vcodec auto with encoder.backend pyav would take libsvtav1 (pyav): 225'
+    sentence = (
+        'encoder.vcodec auto with encoder.backend pyav: auto took h264 veryfast, crf 17 for 3 '
+        'cameras: 0.70 of 4 cores with receipt, head-room 5.7'
+    )
     assert sentence in ' '.join(told.split())
+
+
+def measured(cpu_ms, size_bytes, psnr_db, decode_ms, vcodec='h264'):
+    """Return a measurement."""
+    quality = Quality(psnr_db, 0.9)
+    config = EncoderConfig(vcodec, preset=8)
+    return Measured(config, 99, cpu_ms, size_bytes, 1e6, quality, decode_ms=decode_ms)
+
+
+def test_the_table_marks_what_nothing_else_beats(tmp_path):
+    small = measured(30, 1000, 40, 7, 'libsvtav1')
+    quick = measured(3, 3000, 40, 2)
+    beaten = measured(5, 3000, 39, 2, 'hevc')
+    broken = Measured(EncoderConfig('libaom-av1'), problem='no such encoder')
+    all_of_them = [small, quick, beaten, broken]
+    assert [is_pareto(one, all_of_them) for one in all_of_them[:3]] == [True, True, False]
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(measured_table(all_of_them, Sample(tmp_path, 10, VideoSpec(64, 48, 30))))
+    lines = console.export_text().splitlines()
+    cells = [[cell.strip() for cell in line.split('│')[1:-1]] for line in lines if '│' in line]
+    assert cells == [
+        ['h264 8, crf 30', '2', '3.0', '0.3', '40.0', '0.9000', '2.0', '*'],
+        ['hevc 8, crf 30', '2', '5.0', '0.3', '39.0', '0.9000', '2.0', ''],
+        ['libsvtav1 8, crf 30', '2', '30.0', '0.1', '40.0', '0.9000', '7.0', '*'],
+        ['libaom-av1, crf 30', '', 'no such encoder', '', '', '', '', ''],
+    ]
 
 
 @pytest.mark.parametrize(

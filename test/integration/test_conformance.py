@@ -95,7 +95,7 @@ def record(root, lengths_and_tasks, *, streams=(FRONT, STATE, ACTION), **setting
 
 def write_one_row(root):
     """Write an episode of a single row, as the dataset's floor takes it."""
-    encoder = EncoderConfig(encoder_threads=1)
+    encoder = EncoderConfig('libsvtav1', encoder_threads=1)
     path = root / '.streamrec' / 'staging' / 'front.mp4'
     writer, _ = open_dataset(
         root,

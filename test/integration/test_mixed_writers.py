@@ -72,7 +72,7 @@ def record(root, length, level, *, resume=True, undo=False):
         fps=FPS,
         resume=resume,
         task='stripes',
-        encoder=EncoderConfig(encoder_threads=1),
+        encoder=EncoderConfig('libsvtav1', encoder_threads=1),
         streams=(StreamConfig(FRONT, '/front'), StreamConfig(STATE, '/state', ('x', 'y'))),
     )
     recorder = Recorder(config)

@@ -70,7 +70,7 @@ def test_ranges_are_told(operator):
     (whole,) = fps.integer_range
     assert (whole.from_value, whole.to_value) == (1, 1000)
     (number,) = crf.floating_point_range
-    assert (number.from_value, number.to_value) == (0.0, 63.0)
+    assert (number.from_value, number.to_value) == (-1.0, 63.0)
 
 
 def test_all_but_the_task_and_the_operator_are_fixed_while_the_recorder_runs(operator):

@@ -20,6 +20,7 @@ listed and has no device is refused, is tried with the real h264_nvenc.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 import json
 import logging
@@ -27,21 +28,25 @@ import threading
 from types import SimpleNamespace
 
 from lerobot_streamrec.errors import CodecError, DatasetMismatchError, StreamsNotReadyError
+from lerobot_streamrec.frame import EncodedPacket
+from lerobot_streamrec.recording import auto_encoders as auto_module
 from lerobot_streamrec.recording import encoder_selection as encoder_choice
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.encoder_selection import EncoderChoices
 from lerobot_streamrec.recording.streams.stream import Stream
-from lerobot_streamrec.video.codecs.config import EncoderConfig
+from lerobot_streamrec.video.codecs.config import EncoderConfig, LADDER
 from lerobot_streamrec.video.codecs.depth_config import DepthConfig
 from lerobot_streamrec.video.codecs.settings_check import is_registered
 from lerobot_streamrec.video.trials import auto_select as choice_module
 from lerobot_streamrec.video.trials.trial import Trial, TrialCancelledError
+import numpy as np
 import pytest
 from waiting import wait_for
 
 FRONT, TOP = 'observation.images.front', 'observation.images.top'
 H264 = EncoderConfig(vcodec='h264', preset='ultrafast', encoder_threads=1)
 AUTO = EncoderConfig('auto', encoder_threads=1)
+SVT, VERYFAST, _, ULTRAFAST = LADDER
 NVENC = EncoderConfig('h264_nvenc', encoder_threads=1)
 USUAL, SMALL, LARGE = (640, 480), (64, 48), (1920, 1080)
 WAIT_S = 120
@@ -51,16 +56,32 @@ class Machine:
     """What trials say on a machine that exists on paper."""
 
     def __init__(self):
-        self.widest = {'h264': 9999, 'libsvtav1': 9999, 'hevc': 9999}
+        self.widest = {}
         self.tried = []
+        # Milliseconds of CPU time per frame, by preset.
+        self.costs_ms = {12: 1.0, 'veryfast': 0.5, 'superfast': 0.4, 'ultrafast': 0.3}
+        self.measured = []
         self.may_answer = threading.Event()
         self.may_answer.set()
 
-    def known_trial(self, config, spec, *, num_streams, stop):
-        self.tried.append((config.vcodec, (spec.width, spec.height), num_streams))
+    def _wait(self, stop):
         while not self.may_answer.wait(0.005):
             if stop.is_set():
                 raise TrialCancelledError
+
+    @contextmanager
+    def meter(self, stop, *, kept):
+        def measure(config, spec, num_streams):
+            self.measured.append((config.vcodec, (spec.width, spec.height), num_streams))
+            self._wait(stop)
+            cpu_ms = self.costs_ms[config.preset]
+            return Trial(config, spec, num_streams, cpu_ms=cpu_ms, frame_bytes=1000)
+
+        yield SimpleNamespace(measure=measure)
+
+    def known_trial(self, config, spec, *, num_streams, stop):
+        self.tried.append((config.vcodec, (spec.width, spec.height), num_streams))
+        self._wait(stop)
         works = spec.width <= self.widest.get(config.vcodec, 0)
         said = {'frames_per_s': 500.0} if works else {'problem': 'no device'}
         return Trial(config, spec, num_streams, **said)
@@ -70,6 +91,9 @@ class Machine:
 def machine(monkeypatch):
     machine = Machine()
     monkeypatch.setattr(encoder_choice, 'known_trial', machine.known_trial)
+    monkeypatch.setattr(auto_module, 'known_trial', machine.known_trial)
+    monkeypatch.setattr(auto_module, 'CostMeter', machine.meter)
+    monkeypatch.setattr(choice_module, 'has_device', lambda config: True)
     monkeypatch.setattr(encoder_choice, 'check_before_trial', lambda config: None)
     built = ('h264_nvenc', 'hevc_nvenc')
     monkeypatch.setattr(choice_module, 'is_registered', built.__contains__)
@@ -97,9 +121,13 @@ def choose(tmp_path):
 def showing(*size, key=FRONT):
     """Return a camera that shows a picture of a size."""
     stream = Stream(StreamConfig(key, '/topic'))
-    picture = SimpleNamespace(width=size[0], height=size[1])
-    stream.push(0, picture, 0, is_recording=False)
+    stream.push(0, picture(*size), 0, is_recording=False)
     return [stream]
+
+
+def picture(width, height):
+    """Return a picture of a size."""
+    return SimpleNamespace(width=width, height=height)
 
 
 def decided(choices, streams):
@@ -136,7 +164,7 @@ def test_an_encoder_by_name_is_tried_with_all_cameras_that_share_it(machine, cho
     assert choices.encoder(FRONT) == H264
     assert choices.encoder(TOP) == NVENC
     assert choices.encoder('observation.images.depth').vcodec == 'hevc'
-    assert choices.sentences[0] == (
+    assert choices.summary.startswith(
         f'{TOP}: h264_nvenc encodes 500 frames per second at 640x480 (cameras at once: 2), '
         '8.3 times the rate needed'
     )
@@ -152,7 +180,7 @@ def test_start_waits_for_the_trial_at_the_real_size(machine, choose):
     machine.widest['h264_nvenc'] = 1920
     choices = choose(encoder=NVENC)
     machine.may_answer.clear()
-    choices.note_size(FRONT, *LARGE)
+    choices.note_picture(FRONT, picture(*LARGE))
     with pytest.raises(StreamsNotReadyError) as caught:
         choices.settled(showing(*LARGE))
     assert caught.value.problems == [
@@ -166,31 +194,99 @@ def test_start_waits_for_the_trial_at_the_real_size(machine, choose):
 def test_start_tells_why_an_encoder_does_not_work_at_the_real_size(machine, choose):
     machine.widest['h264_nvenc'] = 640
     choices = choose(encoder=NVENC)
-    choices.note_size(FRONT, *LARGE)
+    choices.note_picture(FRONT, picture(*LARGE))
     with pytest.raises(CodecError, match='1920x1080 pixels of observation'):
         decided(choices, showing(*LARGE))
     # A camera that is set to another mode gets another chance.
     assert decided(choices, showing(*SMALL)) == {FRONT: NVENC}
 
 
-def test_auto_takes_the_next_at_the_real_size(machine, choose):
+def chosen(choices, **sizes):
+    """Show a picture of each camera, and return the choice of auto once there is one."""
+    for key, size in sizes.items():
+        choices.note_picture({'front': FRONT, 'top': TOP}[key], picture(*size))
+    wait_for(lambda: choices.summary)
+    return {key: choices.encoder(key) for key in (FRONT, TOP)}
+
+
+def test_auto_is_chosen_for_all_cameras_once_their_pictures_are_known(machine, choose):
+    choices = choose(encoder=AUTO)
+    choices.note_picture(FRONT, picture(*USUAL))
+    assert machine.measured == []
+    assert chosen(choices, top=LARGE) == dict.fromkeys((FRONT, TOP), AUTO.on_rung(SVT))
+    assert machine.measured == [('libsvtav1', USUAL, 1), ('libsvtav1', LARGE, 1)]
+    assert choices.summary.startswith('auto took libsvtav1 12, crf 30 for 2 cameras: ')
+
+
+def test_auto_takes_hardware_at_the_real_size(machine, choose):
     machine.widest |= {'h264_nvenc': 640, 'hevc_nvenc': 9999}
     choices = choose(encoder=AUTO)
-    assert choices.encoder(FRONT) == NVENC
-    assert choices.sentences[0].startswith(f'{FRONT}: auto took h264_nvenc: 500 frames per second')
-    hevc = replace(NVENC, vcodec='hevc_nvenc')
-    assert decided(choices, showing(*LARGE)) == {FRONT: hevc}
-    assert decided(choices, showing(*USUAL, key=TOP)) == {TOP: NVENC}
+    hevc = replace(AUTO.with_vcodec('hevc_nvenc'), encoder_threads=1)
+    nvenc = replace(hevc, vcodec='h264_nvenc')
+    assert chosen(choices, front=LARGE, top=USUAL) == {FRONT: hevc, TOP: nvenc}
+    assert choices.summary.startswith('auto took hevc_nvenc: 500 frames per second')
+
+
+def test_a_camera_that_changes_its_size_is_chosen_for_again(machine, choose):
+    choices = choose(encoder=AUTO)
+    chosen(choices, front=USUAL, top=USUAL)
+    machine.costs_ms[12] = 9999
+    assert chosen(choices, front=LARGE) == dict.fromkeys((FRONT, TOP), AUTO.on_rung(VERYFAST))
+
+
+def test_an_episode_that_begins_before_the_choice_gets_the_cheapest_and_its_codec_stays(
+    machine, choose, caplog
+):
+    machine.may_answer.clear()
+    choices = choose(encoder=AUTO)
+    choices.note_picture(TOP, picture(*USUAL))
+    early = choices.settled(showing(*USUAL))
+    assert early == {FRONT: AUTO.on_rung(ULTRAFAST)}
+    choices.begin({FRONT: early[FRONT], TOP: early[FRONT]})
+    assert f'{FRONT} is encoded with h264 ultrafast, crf 19, because auto was' in caplog.text
+    machine.may_answer.set()
+    # On this machine AV1 would have fitted.
+    assert chosen(choices) == dict.fromkeys((FRONT, TOP), AUTO.on_rung(VERYFAST))
+
+
+def test_the_codec_of_the_first_episode_stays_when_the_size_changes(machine, choose):
+    choices = choose(encoder=AUTO)
+    choices.begin(chosen(choices, front=USUAL, top=USUAL))
+    machine.costs_ms |= dict.fromkeys(machine.costs_ms, 99999)
+    assert chosen(choices, front=LARGE)[FRONT].codec == 'av1'
+    assert 'too much' in choices.summary
+
+
+def test_cameras_whose_packets_are_copied_cost_nothing(machine, choose):
+    choices = choose(encoder=AUTO)
+    packet = EncodedPacket(np.zeros(9, np.uint8), 'h264', height=480, width=640)
+    choices.note_picture(TOP, packet)
+    chosen(choices, front=SMALL)
+    assert machine.measured == [('libsvtav1', SMALL, 1)]
+
+
+def test_deferred_encoding_has_time_for_the_best(machine, tmp_path):
+    streams = (StreamConfig(FRONT, '/front'),)
+    choices = EncoderChoices(RecorderConfig(tmp_path, streams, encoder=AUTO, encode='deferred'))
+    choices.note_picture(FRONT, picture(*USUAL))
+    assert choices.settled(showing(*USUAL)) == {FRONT: AUTO.on_rung(SVT)}
+    assert machine.measured == []
+    assert choices.close(WAIT_S)
+
+
+def test_settings_beside_auto_are_checked_at_once(choose):
+    with pytest.raises(CodecError, match=r'encoder\.pix_fmt'):
+        choose(encoder=EncoderConfig('auto', pix_fmt='nonsense'))
 
 
 def test_a_trial_in_progress_is_given_up_at_the_end(machine, choose):
     machine.widest['h264_nvenc'] = 1920
     choices = choose(encoder=NVENC)
     machine.may_answer.clear()
-    choices.note_size(FRONT, *LARGE)
+    choices.note_picture(FRONT, picture(*LARGE))
     wait_for(lambda: ('h264_nvenc', LARGE, 2) in machine.tried)
     assert choices.close(WAIT_S)
-    choices.note_size(FRONT, *SMALL)
+    choices.note_picture(FRONT, picture(*SMALL))
     assert ('h264_nvenc', SMALL, 2) not in machine.tried
 
 
@@ -200,9 +296,10 @@ def test_a_trial_in_progress_is_given_up_at_the_end(machine, choose):
 def test_each_camera_is_recorded_by_its_own_encoder(machine, make_rig, with_stream, read_dataset):
     rig = make_rig(with_stream(TOP, encoder=AUTO))
     rig.run(1)
-    assert ('libsvtav1', USUAL, 1) in machine.tried
+    wait_for(lambda: rig.recorder.status().encoders)
+    # The camera whose encoder is set by name counts too.
+    assert machine.measured == [('h264', SMALL, 1), ('libsvtav1', SMALL, 1)]
     rig.start()
-    assert ('libsvtav1', SMALL, 1) in machine.tried
     rig.run(1)
     rig.save()
     dataset = read_dataset(rig.config.root)
@@ -236,14 +333,11 @@ def test_auto_keeps_the_codec_and_knows_the_size_of_a_dataset(machine, make_rig,
     if order == 'channels first':
         say_channels_first(root / 'meta' / 'info.json')
     rig = make_rig(encoder=AUTO, resume=True)
-    assert {(name, size) for name, size, _ in machine.tried} == {
-        ('h264_nvenc', SMALL),
-        ('h264', SMALL),
-    }
-    num_tried = len(machine.tried)
     rig.run(1)
+    wait_for(lambda: rig.recorder.status().encoders)
+    assert {name for name, *_ in machine.tried} == {'h264_nvenc'}
+    assert machine.measured == [('h264', SMALL, 2)]
     assert rig.recorder.start() == 1
-    assert len(machine.tried) == num_tried
     rig.run(1)
     rig.save()
     info = json.loads((root / 'meta' / 'info.json').read_text())

@@ -215,7 +215,7 @@ def test_nothing_to_record_and_one_name_twice_are_refused(tmp_path):
     [
         {'encoder': EncoderConfig(vcodec='h264', preset='nope')},
         # SVT-AV1 does no more than 240 frames per second, and says so at the first picture.
-        {'encoder': EncoderConfig(), 'fps': 300},
+        {'encoder': EncoderConfig('libsvtav1'), 'fps': 300},
     ],
     ids=['preset', 'fps'],
 )

@@ -69,7 +69,7 @@ def test_a_discarded_episode_leaves_nothing(rig, read_dataset):
 @pytest.mark.parametrize('seconds', [0.2, 4])
 def test_a_discarded_episode_is_no_error_of_its_encoder(seconds, make_rig, capfd):
     """SVT-AV1 prints one, past every log, if it is closed before it was told of an end."""
-    rig = make_rig(encoder=EncoderConfig())
+    rig = make_rig(encoder=EncoderConfig('libsvtav1'))
     rig.run(1)
     rig.recorder.start()
     rig.run(seconds)

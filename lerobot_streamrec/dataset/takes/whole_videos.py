@@ -21,7 +21,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 import logging
-import os
 from pathlib import Path
 
 from lerobot_streamrec.dataset.format.histograms import DecodedCamera
@@ -44,6 +43,7 @@ from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 from lerobot_streamrec.stats.histograms import lattice_stride
 from lerobot_streamrec.video.codecs.config import EncoderConfig, parse_config_record
+from lerobot_streamrec.video.codecs.scheduling import usable_cores
 from lerobot_streamrec.video.encode.decoders import Decoders, is_coded
 from lerobot_streamrec.video.encode.encoder_thread import VideoEncoder
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
@@ -258,7 +258,7 @@ def _chain(source: FrameSource, target: Path, config: EncoderConfig) -> LateChai
 
 def _encoded(source: FrameSource, rows: range, target: Path, tell: Tell) -> VideoDraft:
     """Encode the frames of a source that is only spooled, on all cores."""
-    config = _config(source).with_threads(os.cpu_count() or 1)
+    config = _config(source).with_threads(usable_cores())
     chain = _chain(source, target, config)
     with _aborting(source, chain.file):
         _push_rest(chain, source.rest(), rows, tell)

@@ -26,6 +26,7 @@ from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
 from lerobot_streamrec.option import Option, option, options_of
 from lerobot_streamrec.recording.config import StreamConfig
 from lerobot_streamrec.sync.row_clock import Policy
+from lerobot_streamrec.video.codecs.config import AUTO as AUTO_ENCODER
 from lerobot_streamrec.video.codecs.config import EncoderConfig, FfmpegSettings
 from lerobot_streamrec.video.codecs.depth_config import DepthConfig
 from rclpy.exceptions import InvalidTopicNameException
@@ -90,8 +91,9 @@ def read_camera_encoder(
     if not own and not program:
         return None
     inherited = {one.name: getattr(of_all, one.name) for one in fields(EncoderConfig)}
-    if own.get('vcodec', of_all.vcodec) != of_all.vcodec:
-        inherited |= of_all.changes_for(own['vcodec'])
+    vcodec = own.setdefault('vcodec', AUTO_ENCODER if 'profile' in own else of_all.vcodec)
+    if vcodec != of_all.vcodec:
+        inherited |= of_all.changes_for(vcodec)
     return _config(inherited | own, program, prefix)
 
 

@@ -23,7 +23,7 @@ import threading
 from lerobot_streamrec.dataset.takes.deferred import DeferredTake, encode_take, EncodedTake
 from lerobot_streamrec.errors import EncoderError, InterruptedWorkError, StreamrecError
 from lerobot_streamrec.recording.saving.futures import settle
-from lerobot_streamrec.video.codecs.real_time import give_way, LATE_NICENESS, renounce_real_time
+from lerobot_streamrec.video.codecs.scheduling import give_way, LATE_NICENESS, renounce_real_time
 
 THREAD_NAME = 'encode'
 

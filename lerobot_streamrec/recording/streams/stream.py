@@ -131,10 +131,9 @@ class Stream:
         return picture
 
     @property
-    def whole_size(self) -> tuple[int, int] | None:
-        """The width and height of ``whole_picture`` in pixels; None if there is none yet."""
-        picture = self._fitness.whole
-        return None if picture is None else (picture.width, picture.height)
+    def newest_whole(self) -> Picture | None:
+        """As ``whole_picture``, or None if no picture has come that is known to decode."""
+        return self._fitness.whole
 
     def look_at_pictures(self) -> None:
         """

@@ -104,6 +104,47 @@ QUALITY_DEVICES = ('videotoolbox', 'nvenc', 'vaapi', 'qsv')
 SEMI_PLANAR = {'yuv420p': 'nv12', 'yuv420p10le': 'p010le'}
 """Names of hardware pixel formats, which differ only in memory order, by the software name."""
 
+BY_PROFILE = -1.0
+"""The ``crf`` that stands for the profile's, or LeRobot's for an encoder that is set by name."""
+
+LEROBOT = 'lerobot'
+LIGHT = 'light'
+PROFILES = (AUTO, LIGHT, LEROBOT)
+"""The values of ``profile``, which decides what is not set by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """
+    A software encoder with settings that suit it.
+
+    :param vcodec: encoder
+    :param preset: preset, in the encoder's own words
+    :param crf: quality that gives about the same PSNR as LeRobot's defaults (docs/encoding.md)
+    """
+
+    vcodec: str
+    preset: int | str
+    crf: float
+
+    def __str__(self) -> str:
+        """Return the settings in the words of the parameters."""
+        return f'{self.vcodec} {self.preset}, crf {self.crf:g}'
+
+
+LADDER = (
+    Rung('libsvtav1', 12, 30),
+    Rung('h264', 'veryfast', 17),
+    Rung('h264', 'superfast', 18),
+    Rung('h264', 'ultrafast', 19),
+)
+"""Equal quality by falling cost and growing files; the first rung is LeRobot's default."""
+
+HEVC_RUNG = Rung('hevc', 'ultrafast', 18)
+"""For datasets of hevc alone: it costs more than the whole ladder."""
+
+_PROFILE_RUNGS = {LEROBOT: LADDER[0], LIGHT: LADDER[-1]}
+_LEROBOT_CRF = 30
 _ALIASES = {'av1': 'libsvtav1'}
 _CANONICAL = {'libsvtav1': 'av1', LIBAOM: 'av1'}
 # The limit of h264 and hevc; the software encoders of AV1 go up to 63.
@@ -120,22 +161,32 @@ class EncoderConfig:
 
     The backend ffmpeg accepts encoders of its program beside ``VCODECS``, such as
     ``h264_v4l2m2m``. None as ``g`` or ``crf`` means the codec's default, None as ``preset``
-    LeRobot's.
+    LeRobot's. The profile decides about ``auto``, and about what is not set: after construction,
+    ``vcodec`` is ``auto`` only if the encoder is chosen by measurement.
 
     :param ffmpeg: the program of the backend ffmpeg
     :raise CodecError: at construction, if a value is not allowed
     """
 
-    vcodec: str = option('libsvtav1', f'Encoder: {", ".join(VCODECS)}')
+    vcodec: str = option(
+        AUTO, f'Encoder: {", ".join(VCODECS)}; {AUTO}: the one of encoder.profile'
+    )
     pix_fmt: str = option('yuv420p', "FFmpeg's pixel format of the videos")
     g: int | None = option(
         2, 'Distance of key frames in frames; a small one makes seeking quick', 1, 100_000
     )
     crf: float | None = option(
-        30, 'Constant rate factor: less looks better and takes more space', 0, 63, shown=30.0
+        BY_PROFILE,
+        'Constant rate factor: less looks better and takes more space; -1: as in the profile, '
+        f'{_LEROBOT_CRF} with an encoder that is set by name',
+        BY_PROFILE,
+        63.0,
     )
     preset: int | str | None = option(
-        None, "Speed against size, in the codec's own words; empty: LeRobot's default", shown=''
+        None,
+        "Speed against size, in the codec's own words; empty: as in the profile, or LeRobot's "
+        'default with an encoder that is set by name',
+        shown='',
     )
     fast_decode: int = option(0, 'How much to ease decoding, 0 to 2', 0, 2)
     encoder_threads: int = option(
@@ -148,9 +199,18 @@ class EncoderConfig:
     )
     backend: str = option(PYAV, f'Encoding software: {" or ".join(BACKENDS)}')
     ffmpeg: FfmpegSettings = field(default_factory=FfmpegSettings)
+    profile: str = option(
+        AUTO,
+        f'The encoder that vcodec {AUTO} stands for: the best that this machine can do for all '
+        f"cameras ({AUTO}), the cheapest ({LIGHT}), or LeRobot's default ({LEROBOT})",
+    )
 
     def __post_init__(self) -> None:
+        if self.profile not in PROFILES:
+            allowed = f'allowed are {", ".join(PROFILES)}'
+            raise CodecError('encoder.profile', self.profile, allowed)
         object.__setattr__(self, 'vcodec', _ALIASES.get(self.vcodec, self.vcodec))
+        self._take_profile()
         if self.backend not in BACKENDS:
             allowed = f'allowed are {", ".join(BACKENDS)}'
             raise CodecError('encoder.backend', self.backend, allowed)
@@ -158,9 +218,7 @@ class EncoderConfig:
         if self.g is not None and not _is_whole(self.g, 1):
             allowed = 'a key frame distance is a whole number, at least 1'
             raise CodecError('encoder.g', self.g, allowed)
-        if self.crf is not None and (isinstance(self.crf, bool) or not math.isfinite(self.crf)):
-            allowed = f'{self.vcodec} accepts 0 to {max_crf(self.vcodec)}'
-            raise CodecError('encoder.crf', self.crf, allowed)
+        self._check_crf()
         if self.fast_decode not in (0, 1, 2):
             raise CodecError('encoder.fast_decode', self.fast_decode, 'allowed are 0, 1 and 2')
         if not _is_whole(self.encoder_threads, 0):
@@ -171,6 +229,27 @@ class EncoderConfig:
             object.__setattr__(self, 'preset', int(self.preset))
         if self.vcodec == AUTO:
             self._check_auto()
+
+    def _check_crf(self) -> None:
+        """Refuse what no encoder accepts; ``check_settings`` looks at the upper limit."""
+        if self.crf is None or (self.vcodec == AUTO and self.crf == BY_PROFILE):
+            return
+        if isinstance(self.crf, bool) or not math.isfinite(self.crf) or self.crf < 0:
+            allowed = f'{self.vcodec} accepts 0 to {max_crf(self.vcodec)}'
+            raise CodecError('encoder.crf', self.crf, allowed)
+
+    def _take_profile(self) -> None:
+        """Take from the profile what is not set, if it names this encoder or may name one."""
+        rung = _PROFILE_RUNGS.get(self.profile)
+        if rung is not None and self.vcodec in (AUTO, rung.vcodec):
+            object.__setattr__(self, 'vcodec', rung.vcodec)
+            self._fill(rung.preset, rung.crf)
+        elif self.vcodec != AUTO:
+            self._fill(None, min(_LEROBOT_CRF, max_crf(self.vcodec)))
+
+    def _fill(self, preset: int | str | None, crf: float) -> None:
+        object.__setattr__(self, 'crf', crf if self.crf == BY_PROFILE else self.crf)
+        object.__setattr__(self, 'preset', preset if self.preset is None else self.preset)
 
     def _check_auto(self) -> None:
         """Refuse settings whose meaning depends on the encoder that will be chosen."""
@@ -239,6 +318,13 @@ class EncoderConfig:
         """
         return replace(self, vcodec=vcodec, **self.changes_for(vcodec))
 
+    def on_rung(self, rung: Rung) -> EncoderConfig:
+        """Return settings of the ladder for ``auto``; a quality that is set by hand stays."""
+        changes = self.changes_for(rung.vcodec) | {'preset': rung.preset}
+        if self.crf == BY_PROFILE:
+            changes['crf'] = rung.crf
+        return replace(self, vcodec=rung.vcodec, backend=PYAV, **changes)
+
     def changes_for(self, vcodec: str) -> dict[str, Any]:
         """
         Return the settings that another encoder cannot take over, with its own values.
@@ -247,6 +333,9 @@ class EncoderConfig:
         """
         vcodec = _ALIASES.get(vcodec, vcodec)
         crf = None if self.crf is None else min(self.crf, max_crf(vcodec))
+        if vcodec == AUTO:
+            # The number means something else to each encoder.
+            crf = BY_PROFILE
         return {'crf': crf, 'preset': None, 'extra_options': {}}
 
     def as_info(self) -> dict[str, object]:

@@ -30,6 +30,7 @@ from lerobot_streamrec.video.codecs.config import (
     PYAV,
     SEMI_PLANAR,
 )
+from lerobot_streamrec.video.codecs.ffmpeg_listing import encoders_of, unknown_options
 
 OPENING_SIZE = 128
 COLOUR_CHANNELS = 3
@@ -68,6 +69,27 @@ def check_settings(config: EncoderConfig, channels: int = COLOUR_CHANNELS) -> No
         raise CodecError('encoder.preset', config.preset, f'{name} accepts -2 to 13')
     if config.preset is not None and config.device in _WITHOUT_PRESETS:
         raise CodecError('encoder.preset', config.preset, f'{name} has no presets; leave it empty')
+
+
+def check_before_trial(config: EncoderConfig) -> None:
+    """
+    Raise an error for settings that are known to be wrong without a trial.
+
+    An ffmpeg program would not report some of them, or only at length.
+
+    :param config: settings of the encoder, not ``auto``
+    :raise CodecError: if a setting is wrong, naming what is allowed
+    """
+    check_settings(config)
+    if config.backend != FFMPEG:
+        return
+    name, program = ffmpeg_encoder(config), config.ffmpeg.executable
+    if name not in encoders_of(config.ffmpeg):
+        allowed = f'{program} was built without {name}; `{program} -encoders` lists its encoders'
+        raise CodecError('encoder.vcodec', config.vcodec, allowed)
+    refuse_unknown_options(
+        config, {one: config.extra_options[one] for one in unknown_options(config)}
+    )
 
 
 def _check_pix_fmt(config: EncoderConfig, channels: int) -> None:

@@ -22,6 +22,7 @@ import logging
 from pathlib import Path
 import sys
 import threading
+import time
 from typing import Any, Protocol
 
 from lerobot_streamrec.errors import (
@@ -31,7 +32,7 @@ from lerobot_streamrec.errors import (
     UndecodableError,
 )
 from lerobot_streamrec.frame import Picture
-from lerobot_streamrec.video.codecs.real_time import give_way, renounce_real_time
+from lerobot_streamrec.video.codecs.scheduling import give_way, renounce_real_time
 from lerobot_streamrec.video.encode.frame_queue import FrameQueue, Mark, QueueStatistics
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.encode.spool import Spool, SpoolingEncoder
@@ -104,6 +105,7 @@ class EncoderThread:
         self._end = threading.Lock()
         self._is_mine = False
         self._encoder: VideoEncoder | None = None
+        self._work = 0, 0.0
         self._result: Future[EncodedVideo] = Future()
         self._thread = threading.Thread(target=self._run, name=f'enc:{video_key}', daemon=False)
         self._thread.start()
@@ -184,6 +186,11 @@ class EncoderThread:
         """Return a snapshot of the queue; any thread."""
         return self._queue.statistics()
 
+    @property
+    def work(self) -> tuple[int, float]:
+        """The number of frames that were encoded, and the seconds that took; any thread."""
+        return self._work
+
     def _run(self) -> None:
         renounce_real_time()
         give_way()
@@ -246,10 +253,13 @@ class EncoderThread:
         return is_of_encoder and is_wanted and self._may_end()
 
     def _encode(self, encoder: VideoEncoder, item: Picture | Mark) -> None:
+        begin_s = time.perf_counter()
         if isinstance(item, Mark):
             encoder.repeat()
         else:
             encoder.encode(item)
+        num_frames, busy_s = self._work
+        self._work = num_frames + 1, busy_s + time.perf_counter() - begin_s
         self._kept.forget_before(encoder.num_written)
 
     def _park(self, encoder: VideoEncoder) -> EncodedVideo:

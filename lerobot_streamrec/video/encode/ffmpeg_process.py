@@ -30,7 +30,7 @@ import threading
 import time
 
 from lerobot_streamrec.errors import EncoderProcessError
-from lerobot_streamrec.video.codecs.real_time import renounce_real_time_of_programs
+from lerobot_streamrec.video.codecs.scheduling import renounce_real_time_of_programs
 
 _log = logging.getLogger(__name__)
 

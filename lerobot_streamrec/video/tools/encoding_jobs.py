@@ -17,12 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-import os
 import threading
 from typing import TypeVar
 
 from lerobot_streamrec.video.codecs.config import EncoderConfig
-from lerobot_streamrec.video.codecs.real_time import give_way, renounce_real_time
+from lerobot_streamrec.video.codecs.scheduling import give_way, renounce_real_time, usable_cores
 
 THREAD_NAME = 'enc:again'
 
@@ -57,14 +56,14 @@ class FrameCounter:
 
 def num_workers(num_jobs: int) -> int:
     """Return the number of files that are encoded at once."""
-    return max(1, min(num_jobs, os.cpu_count() or 1))
+    return max(1, min(num_jobs, usable_cores()))
 
 
 def with_shared_cores(config: EncoderConfig, num_jobs: int) -> EncoderConfig:
     """Return settings that share the cores among the files at once, unless threads are set."""
     if config.encoder_threads:
         return config
-    return config.with_threads(max(1, (os.cpu_count() or 1) // num_workers(num_jobs)))
+    return config.with_threads(max(1, usable_cores() // num_workers(num_jobs)))
 
 
 def run_encoding_jobs(

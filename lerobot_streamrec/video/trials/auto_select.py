@@ -19,8 +19,10 @@ A trial takes seconds and always ends the same, so a process makes each only onc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+import sys
 import threading
 from typing import Protocol
 
@@ -33,20 +35,30 @@ from lerobot_streamrec.video.codecs.config import (
     EncoderConfig,
     FFMPEG,
     HARDWARE_VCODECS,
+    HEVC_RUNG,
+    LADDER,
     LIBAOM,
     OF_FFMPEG,
-    PYAV,
     VideoSpec,
 )
 from lerobot_streamrec.video.codecs.ffmpeg_listing import encoders_of
+from lerobot_streamrec.video.codecs.scheduling import usable_cores
 from lerobot_streamrec.video.codecs.settings_check import (
+    check_before_trial,
     COLOUR_CHANNELS,
     is_registered,
     with_fitting_pix_fmt,
 )
+from lerobot_streamrec.video.trials.choice import (
+    Choice,
+    encoder_text,
+    Level,
+    NO_DEVICE,
+    NOT_BUILT,
+)
+from lerobot_streamrec.video.trials.cost import OutOfTimeError
 from lerobot_streamrec.video.trials.software_probe import check_encoder
 from lerobot_streamrec.video.trials.trial import (
-    check_before_trial,
     ENOUGH_S,
     NUM_FRAMES,
     Trial,
@@ -115,8 +127,13 @@ def check_at_size(
         raise CodecError('encoder.vcodec', config.vcodec, allowed)
 
 
-NOT_BUILT = 'not in this build of FFmpeg'
-"""Problem of an encoder that was not tried because the build lacks it."""
+# The device files of each hardware interface; videotoolbox belongs to macOS.
+_DEVICES = {
+    'nvenc': ('nvidia[0-9]*', 'nvhost*', 'dxg'),
+    'vaapi': ('dri/renderD*',),
+    'qsv': ('dri/renderD*',),
+}
+_DEV = Path('/dev')
 
 
 class TryOne(Protocol):
@@ -133,67 +150,209 @@ class TryOne(Protocol):
         """Try an encoder."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """
-    The encoder that ``auto`` has chosen.
+class Meter(Protocol):
+    """Measures what an encoder costs, like ``CostMeter``."""
 
-    :param config: settings of the chosen encoder, whose ``vcodec`` is never ``auto``
-    :param trials: trials of all encoders that were considered, with the chosen one last
+    def measure(self, config: EncoderConfig, spec: VideoSpec, num_streams: int) -> Trial:
+        """Measure the cost of encoders that are open at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraNeed:
+    """
+    What a camera needs of its encoder.
+
+    :param config: settings, with or without ``auto``
+    :param spec: size and rate of its video
+    :param codec: the codec that its dataset has, ``h264``, ``hevc`` or ``av1``; empty: any
     """
 
     config: EncoderConfig
-    trials: tuple[Trial, ...]
-
-    def __str__(self) -> str:
-        """Return which encoder was chosen, with its head-room, and why none before it was."""
-        *others, chosen = self.trials
-        texts = [f'{AUTO} took {chosen.config.vcodec}: {chosen}']
-        texts += [
-            f'{one.config.vcodec} {"is too slow" if one.works else "does not work"}: {one}'
-            for one in others
-            if one.problem != NOT_BUILT
-        ]
-        missing = [one.config.vcodec for one in others if one.problem == NOT_BUILT]
-        if missing:
-            texts.append(f'{NOT_BUILT}: {", ".join(missing)}')
-        return '; '.join(texts)
+    spec: VideoSpec
+    codec: str = ''
 
 
-def choose_encoder(
-    config: EncoderConfig,
-    spec: VideoSpec,
+def choose_encoders(
+    needs: Mapping[str, CameraNeed],
+    meter: Meter,
     *,
-    num_streams: int = 1,
-    codec: str | None = None,
+    wanted_head_room: float,
+    receipt_cores: Callable[[], float] = lambda: 0.0,
+    num_cores: int | None = None,
     try_one: TryOne = known_trial,
     stop: threading.Event | None = None,
 ) -> Choice:
     """
-    Return the first encoder that fits: hardware in LeRobot's order, and software after it.
+    Choose encoders for all cameras at once.
 
-    A hardware encoder fits if it works and is as fast as the streams need; the software encoder
-    fits if it works.
+    Equal cameras get the first hardware encoder, in LeRobot's order, that works and is as fast as
+    they need. The others get the first rung of the ladder that leaves the wanted head-room for all
+    cameras together, beside receipt; if none does, the last one. Encoders that are set by name
+    count as they are.
 
-    :param config: settings with ``auto``
-    :param spec: size and rate of the video
-    :param num_streams: number of encoders that will be open at once
-    :param codec: required codec, ``h264``, ``hevc`` or ``av1``; None for any
-    :param try_one: function that tries an encoder
+    :param needs: need of each camera; at least one has ``auto``
+    :param meter: measures software encoders
+    :param wanted_head_room: cores for each busy core that are to be left
+    :param receipt_cores: function that returns how many cores receipt keeps busy
+    :param num_cores: number of cores that may be used; None: those of this process
+    :param try_one: function that tries a hardware encoder
     :param stop: event that cancels the trials
-    :raise CodecError: if no encoder works at all
+    :raise CodecError: if a software encoder does not work
     :raise TrialCancelledError: if the trials were cancelled
     """
-    trials: list[Trial] = []
-    for one, is_built in _candidates(config, codec):
-        if not is_built:
-            trials.append(Trial(one, spec, num_streams, problem=NOT_BUILT))
+    hardware: list[Trial] = []
+    taken: dict[str, EncoderConfig] = {}
+    for need, keys in _groups(needs):
+        if need.config.vcodec == AUTO:
+            trials = list(_try_hardware(need, len(keys), try_one, stop))
+            hardware += trials
+            if trials and trials[-1].keeps_up:
+                taken |= dict.fromkeys(keys, trials[-1].config)
+    cores = num_cores or usable_cores()
+
+    def fits(level: Level) -> bool:
+        return (level.cores + receipt_cores()) * wanted_head_room <= cores
+
+    levels = _levels(needs, taken)
+    try:
+        better, level = _first_that(fits, needs, levels, meter)
+    except OutOfTimeError:
+        level = Level(levels[-1], tuple(_unmeasured(needs, levels[-1])))
+        return Choice(level, None, tuple(hardware), cores, 0.0, wanted_head_room, False)
+    return Choice(level, better, tuple(hardware), cores, receipt_cores(), wanted_head_room)
+
+
+def _levels(
+    needs: Mapping[str, CameraNeed], taken: Mapping[str, EncoderConfig]
+) -> list[dict[str, EncoderConfig]]:
+    """Return different ways to encode all cameras, by falling cost."""
+    levels: list[dict[str, EncoderConfig]] = []
+    for index in range(len(LADDER)):
+        level = {key: taken.get(key) or _on_level(one, index) for key, one in needs.items()}
+        if level not in levels:
+            levels.append(level)
+    return levels
+
+
+def _first_that(
+    fits: Callable[[Level], bool],
+    needs: Mapping[str, CameraNeed],
+    levels: Iterable[Mapping[str, EncoderConfig]],
+    meter: Meter,
+) -> tuple[Level | None, Level]:
+    """
+    Return the first level that fits, else the last one that works, after the one above it.
+
+    :raise CodecError: if no level works
+    :raise OutOfTimeError: if there was no time to measure a level
+    """
+    better: Level | None = None
+    level: Level | None = None
+    problem: CodecError | None = None
+    for encoders in levels:
+        try:
+            better, level = level, _measured(needs, encoders, meter)
+        except CodecError as error:
+            problem = error
             continue
-        trial = try_one(one, spec, num_streams=num_streams, stop=stop)
+        if fits(level):
+            break
+    if level is None:
+        assert problem is not None
+        raise problem
+    return better, level
+
+
+def lowest_encoder(need: CameraNeed) -> EncoderConfig:
+    """Return the cheapest encoder of a camera, for use before anything has been measured."""
+    return _on_level(need, -1)
+
+
+def _groups(needs: Mapping[str, CameraNeed]) -> list[tuple[CameraNeed, list[str]]]:
+    """Return each need with the cameras that have it."""
+    groups: list[tuple[CameraNeed, list[str]]] = []
+    for key, need in needs.items():
+        for other, keys in groups:
+            if need == other:
+                keys.append(key)
+                break
+        else:
+            groups.append((need, [key]))
+    return groups
+
+
+def _on_level(need: CameraNeed, index: int) -> EncoderConfig:
+    """Return the settings of a camera on a level of the ladder; -1: the cheapest."""
+    if need.config.vcodec != AUTO:
+        return need.config
+    levels = [need.config.on_rung(one) for one in LADDER]
+    levels = [one for one in levels if need.codec in ('', one.codec)]
+    if not levels:
+        return need.config.on_rung(HEVC_RUNG)
+    # A dataset of h264 has the lower rungs alone, and its cameras stay on the first of them.
+    num_missing = 0 if levels[0].vcodec == LADDER[0].vcodec else len(LADDER) - len(levels)
+    return levels[-1 if index < 0 else min(max(0, index - num_missing), len(levels) - 1)]
+
+
+def _try_hardware(
+    need: CameraNeed, num_streams: int, try_one: TryOne, stop: threading.Event | None
+) -> Iterator[Trial]:
+    """Try hardware encoders until one keeps up."""
+    for vcodec in HARDWARE_VCODECS:
+        if need.codec not in ('', need.config.with_vcodec(vcodec).codec):
+            continue
+        config, is_built = _with_build(need.config, vcodec)
+        if is_built and has_device(config):
+            trial = try_one(config, need.spec, num_streams=num_streams, stop=stop)
+        else:
+            problem = NO_DEVICE if is_built else NOT_BUILT
+            trial = Trial(config, need.spec, num_streams, problem=problem)
+        yield trial
+        if trial.keeps_up:
+            return
+
+
+def has_device(config: EncoderConfig, folder: Path = _DEV) -> bool:
+    """
+    Return False if this computer certainly lacks the device of a hardware encoder.
+
+    :param config: settings of the encoder
+    :param folder: folder of the device files
+    """
+    if config.device == 'videotoolbox':
+        return sys.platform == 'darwin'
+    patterns = _DEVICES.get(config.device)
+    return patterns is None or any(any(folder.glob(one)) for one in patterns)
+
+
+def _measured(
+    needs: Mapping[str, CameraNeed], encoders: Mapping[str, EncoderConfig], meter: Meter
+) -> Level:
+    """
+    Measure one way to encode all cameras.
+
+    :raise CodecError: if one of the encoders does not work
+    :raise OutOfTimeError: if there is no time for the measurement
+    """
+    trials = []
+    for empty in _unmeasured(needs, encoders):
+        trial = meter.measure(empty.config, empty.spec, empty.num_streams)
+        if not trial.works:
+            raise CodecError(
+                'encoder.vcodec', encoder_text(trial.config), f'it does not work here: {trial}'
+            )
         trials.append(trial)
-        if trial.works and (trial.headroom >= 1 or not one.is_hardware):
-            return Choice(one, tuple(trials))
-    raise CodecError('encoder.vcodec', AUTO, f'no encoder works here: {trials[-1]}')
+    return Level(encoders, tuple(trials))
+
+
+def _unmeasured(
+    needs: Mapping[str, CameraNeed], encoders: Mapping[str, EncoderConfig]
+) -> Iterator[Trial]:
+    """Yield a trial without an outcome for each group of cameras that software encodes."""
+    chosen = {key: CameraNeed(encoders[key], one.spec) for key, one in needs.items()}
+    for need, keys in _groups(chosen):
+        if need.config.is_bundled:
+            yield Trial(need.config, need.spec, len(keys))
 
 
 def listed_encoders(config: EncoderConfig) -> list[tuple[EncoderConfig, bool]]:
@@ -208,16 +367,6 @@ def listed_encoders(config: EncoderConfig) -> list[tuple[EncoderConfig, bool]]:
         others = sorted(filter(OF_FFMPEG.fullmatch, encoders_of(config.ffmpeg)))
         names += [one for one in others if one not in names]
     return [_with_build(config, name) for name in names]
-
-
-def _candidates(
-    config: EncoderConfig, codec: str | None
-) -> Iterator[tuple[EncoderConfig, bool]]:
-    """Yield settings for each encoder that may be chosen, and whether the build has it."""
-    for vcodec in HARDWARE_VCODECS:
-        if codec in (None, config.with_vcodec(vcodec).codec):
-            yield _with_build(config, vcodec)
-    yield replace(config.with_vcodec(codec or 'av1'), backend=PYAV), True
 
 
 def _with_build(config: EncoderConfig, vcodec: str) -> tuple[EncoderConfig, bool]:

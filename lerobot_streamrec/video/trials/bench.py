@@ -11,23 +11,34 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A comparison of encoders on the same images, by speed, size and quality."""
+"""A comparison of encoders on the same images, by speed, size, and FFmpeg's PSNR and SSIM."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import islice
 import math
 from pathlib import Path
+import re
 import tempfile
+import time
 
+import av
+from av.filter import Graph
+from av.filter.context import FilterContext
 from lerobot_streamrec.errors import ConfigError, VideoError
+from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
+from lerobot_streamrec.video.codecs.video_frame import FrameScaler
+from lerobot_streamrec.video.mp4.decoder_cache import DecoderCache
 from lerobot_streamrec.video.mp4.frame_decoder import decode_rgb
-from lerobot_streamrec.video.trials.quality import measure_quality, Quality
-from lerobot_streamrec.video.trials.trial import run_child, TrialTask
+from lerobot_streamrec.video.mp4.frames_at import frames_at
+from lerobot_streamrec.video.trials.trial import TrialChild, TrialTask
 from lerobot_streamrec.video.trials.trial_encoding import (
+    Pictures,
     STORED_MARGIN_BYTES,
     stored_pictures,
     textured_pictures,
@@ -35,11 +46,31 @@ from lerobot_streamrec.video.trials.trial_encoding import (
 import numpy as np
 import numpy.typing as npt
 
+_PIX_FMT = 'yuv420p'
+_TIME_BASE = Fraction(1, 30)
+_MSE = re.compile(r'lavfi\.psnr\.mse_avg=(\S+)')
+_SSIM = re.compile(r'lavfi\.ssim\.All=(\S+)')
+
 DEADLINE_S = 300.0
 """Longest time that one encoder may take, in seconds."""
 
 _MAX_BYTES = 4 << 30
 _MIN_FRAMES = 2
+_NUM_DECODED = 40
+_SEED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """
+    The quality of an encoded video.
+
+    :param psnr_db: PSNR of all frames together, in decibels; infinite without any loss
+    :param ssim: mean SSIM of all frames; 1 without any loss
+    """
+
+    psnr_db: float
+    ssim: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +104,8 @@ class Measured:
     :param size_bytes: size of the video
     :param bits_per_s: bit rate of the video
     :param quality: quality of the video; None if there is a problem
+    :param decode_ms: time to decode one frame anywhere in the video, in milliseconds, as training
+        does for every sample
     :param problem: why the encoder could not be measured; empty if it was
     """
 
@@ -83,6 +116,7 @@ class Measured:
     bits_per_s: float = 0.0
     quality: Quality | None = None
     problem: str = ''
+    decode_ms: float = 0.0
 
 
 def synthetic_sample(folder: Path, *, width: int, height: int, fps: int, seconds: float) -> Sample:
@@ -161,13 +195,15 @@ def measure_encoder(
             sample=sample.path.absolute(),
             folder=Path(folder),
         )
-        report = run_child(task, deadline_s)
+        with TrialChild() as child:
+            report = child.carry_out(task, deadline_s)
         if report.problem:
             return Measured(config, problem=report.problem)
         size = sample.spec.width, sample.spec.height
         pictures = stored_pictures(sample.path, sample.num_frames, *size)
         try:
             quality = measure_quality(task.video(0), pictures)
+            decode_ms = _decode_ms(task.video(0), sample)
         except VideoError as error:
             return Measured(config, problem=str(error))
     return Measured(
@@ -177,4 +213,91 @@ def measure_encoder(
         report.size_bytes,
         8 * report.size_bytes / sample.seconds,
         quality,
+        decode_ms=decode_ms,
     )
+
+
+def _decode_ms(path: Path, sample: Sample) -> float:
+    """Return the median time to decode a frame at a random instant of an open video."""
+    random = np.random.default_rng(_SEED)
+    places = random.integers(0, sample.num_frames, _NUM_DECODED)
+    times_ms = []
+    with DecoderCache(1) as cache:
+        for place in places.tolist():
+            begin_s = time.perf_counter()
+            frames_at(path, [place / sample.spec.fps], cache=cache)
+            times_ms.append(1000 * (time.perf_counter() - begin_s))
+    return float(np.median(times_ms))
+
+
+def measure_quality(path: Path, pictures: Pictures) -> Quality:
+    """
+    Compare a video with its original images, after the conversion that every codec needs.
+
+    :param path: path of the video
+    :param pictures: function that returns the original image of a frame
+    :raise VideoError: if the video cannot be compared
+    """
+    with tempfile.TemporaryDirectory(prefix='streamrec-quality-') as folder:
+        told = Path(folder) / 'measures'
+        try:
+            _compare(path, pictures, told)
+            text = told.read_text(encoding='utf-8')
+        except (av.FFmpegError, OSError, IndexError) as error:
+            raise VideoError(f'{path} cannot be compared with its pictures: {error}') from error
+    squares = [float(one) for one in _MSE.findall(text)]
+    likenesses = [float(one) for one in _SSIM.findall(text)]
+    if not squares or not likenesses:
+        raise VideoError(f'{path} has no frames to compare')
+    mean = sum(squares) / len(squares)
+    psnr_db = 10 * math.log10(255**2 / mean) if mean else math.inf
+    return Quality(psnr_db, sum(likenesses) / len(likenesses))
+
+
+def _compare(path: Path, pictures: Pictures, told: Path) -> None:
+    shown, given = FrameScaler(_PIX_FMT), FrameScaler(_PIX_FMT)
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        # Older PyAV frees the filters with the graph, so this function keeps the graph.
+        graph = Graph()
+        sources, sink = _filters(graph, stream.width, stream.height, told)
+        for index, decoded in enumerate(container.decode(stream)):
+            reference = given.scale(Frame(pictures(index), 'rgb24'))
+            for source, frame in zip(
+                sources, (shown.scale(decoded), reference, reference), strict=True
+            ):
+                frame.pts, frame.time_base = index, _TIME_BASE
+                source.push(frame)
+            _drain(sink)
+    for source in sources:
+        source.push(None)
+    _drain(sink)
+
+
+def _filters(
+    graph: Graph, width: int, height: int, told: Path
+) -> tuple[list[FilterContext], FilterContext]:
+    """Return the inputs (the decoded frames, and twice the originals) and the output."""
+    sources = [
+        graph.add_buffer(width=width, height=height, format=_PIX_FMT, time_base=_TIME_BASE)
+        for _ in range(3)
+    ]
+    psnr, ssim = graph.add('psnr'), graph.add('ssim')
+    # Older PyAV does not give access to the metadata that filters add to frames.
+    writer = graph.add('metadata', mode='print', file=str(told), direct='1')
+    sink = graph.add('buffersink')
+    shown, first, second = sources
+    shown.link_to(psnr, 0, 0)
+    first.link_to(psnr, 0, 1)
+    psnr.link_to(ssim, 0, 0)
+    second.link_to(ssim, 0, 1)
+    ssim.link_to(writer)
+    writer.link_to(sink)
+    graph.configure()
+    return sources, sink
+
+
+def _drain(sink: FilterContext) -> None:
+    with suppress(av.BlockingIOError, av.EOFError):
+        while True:
+            sink.pull()

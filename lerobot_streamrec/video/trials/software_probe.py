@@ -22,7 +22,7 @@ import av
 from lerobot_streamrec.errors import CodecError, ConfigError
 from lerobot_streamrec.video.codecs.codecs import codec_options, ffmpeg_encoder
 from lerobot_streamrec.video.codecs.config import EncoderConfig
-from lerobot_streamrec.video.codecs.real_time import renounce_real_time
+from lerobot_streamrec.video.codecs.scheduling import renounce_real_time
 from lerobot_streamrec.video.codecs.settings_check import (
     check_settings,
     COLOUR_CHANNELS,

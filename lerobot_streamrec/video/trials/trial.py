@@ -20,13 +20,13 @@ device or driver is missing. So an encoder only works if its video can be decode
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 import json
 import os
 from pathlib import Path
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -35,15 +35,13 @@ import threading
 import time
 
 from lerobot_streamrec.errors import CodecError
-from lerobot_streamrec.video.codecs.codecs import ffmpeg_encoder
 from lerobot_streamrec.video.codecs.config import (
     EncoderConfig,
     FFMPEG,
     parse_config_record,
     VideoSpec,
 )
-from lerobot_streamrec.video.codecs.ffmpeg_listing import encoders_of, unknown_options
-from lerobot_streamrec.video.codecs.settings_check import check_settings, refuse_unknown_options
+from lerobot_streamrec.video.codecs.settings_check import check_before_trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +58,8 @@ class TrialTask:
     :param sample: file of raw images, ``(num_frames, height, width, 3)`` uint8 RGB; None for
         generated images
     :param folder: folder for the videos
+    :param is_cost: True to find out the cost of images like a camera's, without a look at the
+        videos; False to find out whether the encoder works
     """
 
     config: EncoderConfig
@@ -69,6 +69,7 @@ class TrialTask:
     enough_s: float = 0.0
     sample: Path | None = None
     folder: Path = Path()
+    is_cost: bool = False
 
     def in_folder(self, folder: Path) -> TrialTask:
         """Return the same task in another folder."""
@@ -105,12 +106,14 @@ class TrialReport:
     :param frames_per_s: frames per second of all encoders together, without the first frames
     :param cpu_ms: CPU time of one core per frame, including conversion, in milliseconds
     :param size_bytes: size of the first encoder's video
+    :param num_frames: number of frames of that video
     """
 
     problem: str = ''
     frames_per_s: float = 0.0
     cpu_ms: float = 0.0
     size_bytes: int = 0
+    num_frames: int = 0
 
     def as_json(self) -> str:
         """Return the report as text."""
@@ -159,6 +162,8 @@ class Trial:
     :param num_streams: number of encoders that were open at once
     :param frames_per_s: frames per second of all encoders together
     :param problem: why the encoder cannot be used; empty if it works
+    :param cpu_ms: CPU time of one core per frame, including conversion, in milliseconds
+    :param frame_bytes: mean size of an encoded frame
     """
 
     config: EncoderConfig
@@ -166,6 +171,25 @@ class Trial:
     num_streams: int
     frames_per_s: float = 0.0
     problem: str = ''
+    cpu_ms: float = 0.0
+    frame_bytes: float = 0.0
+
+    def with_report(self, report: TrialReport) -> Trial:
+        """Return the outcome that a report describes."""
+        if report.problem:
+            # Messages of this package have only one line.
+            return replace(self, problem=_LINE_END.join(report.problem.splitlines()))
+        return replace(
+            self,
+            frames_per_s=report.frames_per_s,
+            cpu_ms=report.cpu_ms,
+            frame_bytes=report.size_bytes / max(1, report.num_frames),
+        )
+
+    @property
+    def cores(self) -> float:
+        """The number of cores that all encoders together keep busy."""
+        return self.num_streams * self.spec.fps * self.cpu_ms / 1000
 
     @property
     def works(self) -> bool:
@@ -176,6 +200,11 @@ class Trial:
     def headroom(self) -> float:
         """Encoded frames per needed frame; with less than 1, the encoder falls behind."""
         return self.frames_per_s / (self.spec.fps * self.num_streams)
+
+    @property
+    def keeps_up(self) -> bool:
+        """True if the encoder works and is as fast as the streams need."""
+        return self.works and self.headroom >= 1
 
     @property
     def brief(self) -> str:
@@ -223,63 +252,61 @@ def try_encoder(
     try:
         check_before_trial(config)
     except CodecError as error:
-        return _failed(trial, str(error))
+        return trial.with_report(TrialReport(str(error)))
     task = TrialTask(config, spec, num_streams, NUM_FRAMES, enough_s)
-    with tempfile.TemporaryDirectory(prefix='streamrec-trial-') as folder:
-        report = run_child(task.in_folder(Path(folder)), deadline_s, opener, stop)
-    if report.problem:
-        return _failed(trial, report.problem)
-    return replace(trial, frames_per_s=report.frames_per_s)
+    with tempfile.TemporaryDirectory(prefix='streamrec-trial-') as folder, TrialChild(
+        opener
+    ) as child:
+        report = child.carry_out(task.in_folder(Path(folder)), deadline_s, stop)
+    return trial.with_report(report)
 
 
-def check_before_trial(config: EncoderConfig) -> None:
+class TrialChild:
     """
-    Raise an error for settings that are known to be wrong without a trial.
+    A child process that carries out tasks one after the other, and may crash or hang.
 
-    An ffmpeg program would not report some of them, or only at length.
+    It starts with the first task, and again after a crash. Belongs to one thread.
 
-    :param config: settings of the encoder, not ``auto``
-    :raise CodecError: if a setting is wrong, naming what is allowed
-    """
-    check_settings(config)
-    if config.backend != FFMPEG:
-        return
-    name, program = ffmpeg_encoder(config), config.ffmpeg.executable
-    if name not in encoders_of(config.ffmpeg):
-        allowed = f'{program} was built without {name}; `{program} -encoders` lists its encoders'
-        raise CodecError('encoder.vcodec', config.vcodec, allowed)
-    refuse_unknown_options(
-        config, {one: config.extra_options[one] for one in unknown_options(config)}
-    )
-
-
-def _failed(trial: Trial, problem: str) -> Trial:
-    # Messages of this package have only one line.
-    return replace(trial, problem=_LINE_END.join(problem.splitlines()))
-
-
-def run_child(
-    task: TrialTask,
-    deadline_s: float = DEADLINE_S,
-    opener: str = OPENER,
-    stop: threading.Event | None = None,
-) -> TrialReport:
-    """
-    Carry out a task in a child process, which may crash or hang.
-
-    :param task: task with its folder
-    :param deadline_s: longest time that the task may take, in seconds
     :param opener: function that opens a video, as ``module:function``
-    :param stop: event that cancels the task
-    :return: the child's report, or a report of how the child ended
-    :raise TrialCancelledError: if the task was cancelled
     """
-    with (task.folder / 'stderr').open('w+b') as stderr:
-        with _started(opener, task, stderr.fileno()) as child:
-            answer = _answer(child, task.as_json(), deadline_s, stop)
-        problem = f'it did not encode {task.num_frames} frames within {deadline_s:g} s'
-        if answer is not None:
-            problem = _ending(child.returncode)
+
+    def __init__(self, opener: str = OPENER) -> None:
+        self._opener = opener
+        self._folder = tempfile.TemporaryDirectory(prefix='streamrec-child-')
+        self._stderr = Path(self._folder.name) / 'stderr'
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> TrialChild:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._kill()
+        self._folder.cleanup()
+
+    def carry_out(
+        self,
+        task: TrialTask,
+        deadline_s: float = DEADLINE_S,
+        stop: threading.Event | None = None,
+    ) -> TrialReport:
+        """
+        Carry out a task.
+
+        :param task: task with its folder
+        :param deadline_s: longest time that the task may take, in seconds
+        :param stop: event that cancels the task
+        :return: the child's report, or a report of how the child ended
+        :raise TrialCancelledError: if the task was cancelled
+        """
+        end_s = time.monotonic() + deadline_s
+        if self._child is None:
+            self._child = self._started()
+        child, problem = self._child, ''
+        try:
+            answer = _answer(child, task.as_json(), end_s, stop)
+        except TimeoutError:
+            problem = f'it did not encode {task.num_frames} frames within {deadline_s:g} s'
+        else:
             with suppress(ValueError):
                 report = TrialReport.from_json(answer)
                 if not report.problem:
@@ -288,46 +315,64 @@ def run_child(
                 if task.config.backend == FFMPEG:
                     # The error already quotes what the program printed.
                     return TrialReport(_ADDRESS.sub('', problem))
-        return TrialReport(problem + _tail(task.folder / 'stderr'))
+            if not problem:
+                child.wait()
+                problem = _ending(child.returncode)
+        # What this task printed must not be taken for words of the next one.
+        self._kill()
+        return TrialReport(problem + _tail(self._stderr))
 
+    def _started(self) -> subprocess.Popen[bytes]:
+        """Start the child in a process group of its own, so that all of it can be killed."""
+        with self._stderr.open('wb') as stderr:
+            return subprocess.Popen(
+                [sys.executable, '-m', _CHILD, self._opener],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                # Python looks for modules in its working directory; this one has none.
+                cwd=self._folder.name,
+                env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path))},
+                start_new_session=True,
+            )
 
-@contextmanager
-def _started(opener: str, task: TrialTask, stderr: int) -> Iterator[subprocess.Popen[str]]:
-    """Start the child in a process group of its own, and kill the whole group at the end."""
-    child = subprocess.Popen(
-        [sys.executable, '-m', _CHILD, opener],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-        text=True,
-        # Python looks for modules in its working directory; this one has none.
-        cwd=task.folder,
-        env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path))},
-        start_new_session=True,
-    )
-    with child:
-        try:
-            yield child
-        finally:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+    def _kill(self) -> None:
+        if self._child is None:
+            return
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._child.pid, signal.SIGKILL)
+        # Closing the pipe may try to write what a dead child has not read.
+        with suppress(BrokenPipeError), self._child:
+            pass
+        self._child = None
 
 
 def _answer(
-    child: subprocess.Popen[str], text: str, deadline_s: float, stop: threading.Event | None
-) -> str | None:
-    """Give the child its task and return its answer; None if there is none in time."""
-    end_s = time.monotonic() + deadline_s
-    given: str | None = text
-    while time.monotonic() < end_s:
+    child: subprocess.Popen[bytes], text: str, end_s: float, stop: threading.Event | None
+) -> str:
+    """
+    Give the child its task and return its answer; a part of one if the child has ended.
+
+    :raise TimeoutError: if there is no answer in time
+    :raise TrialCancelledError: if the task was cancelled
+    """
+    assert child.stdin is not None
+    assert child.stdout is not None
+    with suppress(BrokenPipeError):
+        child.stdin.write(f'{text}\n'.encode())
+        child.stdin.flush()
+    answer = b''
+    while not answer.endswith(b'\n'):
         if stop is not None and stop.is_set():
             raise TrialCancelledError
-        try:
-            return child.communicate(given, timeout=_POLL_S)[0]
-        except subprocess.TimeoutExpired:
-            given = None
-    return None
+        if time.monotonic() > end_s:
+            raise TimeoutError
+        if not select.select([child.stdout], [], [], _POLL_S)[0]:
+            continue
+        if not (part := os.read(child.stdout.fileno(), 1 << 16)):
+            break
+        answer += part
+    return answer.decode(errors='replace')
 
 
 def _ending(returncode: int) -> str:

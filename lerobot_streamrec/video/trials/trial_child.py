@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The process of a trial, with a task on stdin and a report on stdout; it may hang or crash."""
+"""The process of trials: a task in each line of stdin, a report in each line of stdout."""
 
 from __future__ import annotations
 
@@ -26,18 +26,19 @@ from lerobot_streamrec.video.trials.trial_encoding import carry_out, Opener
 
 
 def main() -> NoReturn:
-    """Carry out the task; the only argument names the opener as ``module:function``."""
+    """Carry out tasks; the only argument names the opener as ``module:function``."""
     # Hardware libraries print to stdout, but only the report may go there.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), 'w', encoding='utf-8')
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     # Codecs log directly to stderr: two that log at once through Python can deadlock.
     av.logging.set_libav_level(av.logging.ERROR)
     av.logging.restore_default_callback()
-    task = TrialTask.from_json(sys.stdin.read())
-    report = carry_out(task, _opener(sys.argv[1]))
-    answers.write(report.as_json())
-    answers.flush()
-    # A driver may fail while its process ends, which is not part of the trial.
+    opener = _opener(sys.argv[1])
+    for line in sys.stdin:
+        report = carry_out(TrialTask.from_json(line), opener)
+        answers.write(f'{report.as_json()}\n')
+        answers.flush()
+    # A driver may fail while its process ends, which is not part of a trial.
     os._exit(0)
 
 

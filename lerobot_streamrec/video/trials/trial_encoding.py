@@ -28,7 +28,7 @@ import av
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs.config import EncoderConfig, PYAV, VideoSpec
-from lerobot_streamrec.video.codecs.real_time import renounce_real_time
+from lerobot_streamrec.video.codecs.scheduling import renounce_real_time
 from lerobot_streamrec.video.codecs.settings_check import opened, refuse_unknown_options
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.mp4.frame_decoder import decode_rgb
@@ -50,6 +50,7 @@ _SEED = 5
 _FINE = 8
 _TEXTURE = 48
 _NOISE = 5
+_NOISE_SHIFT = 64
 
 
 def moving_pictures(width: int, height: int, step: int = _STEP) -> Pictures:
@@ -92,13 +93,18 @@ def textured_pictures(width: int, height: int) -> Pictures:
     """
     colours = moving_pictures(width, height, _USUAL_STEP)
     random = np.random.default_rng(_SEED)
-    blocks = random.integers(-_TEXTURE, _TEXTURE, (height // 12 + 1, width // 12 + 1, 1))
-    still = blocks.repeat(12, axis=0).repeat(12, axis=1)[:height, :width]
+    blocks = random.integers(-_TEXTURE, _TEXTURE, (height // 12 + 1, width // 12 + 1, 1), np.int16)
+    still = blocks.repeat(12, axis=0).repeat(12, axis=1)[:height, :width] + 32
+    # Making noise takes longer than encoding a picture, so all pictures show parts of one canvas.
+    noise_size = height + _NOISE_SHIFT, width + _NOISE_SHIFT, 3
+    noise = random.integers(-_NOISE, _NOISE + 1, noise_size, np.int16)
 
     def picture(index: int) -> npt.NDArray[np.uint8]:
-        noise = random.integers(-_NOISE, _NOISE + 1, (height, width, 3))
-        moving = colours(index).astype(np.int64) * 3 // 4 + 32
-        return np.clip(moving + still + noise, 0, 255).astype(np.uint8)
+        x, y = 7 * index % _NOISE_SHIFT, 13 * index % _NOISE_SHIFT
+        shown = (colours(index).astype(np.int16) >> 2) * 3 + still
+        shown += noise[y : y + height, x : x + width]
+        clipped: npt.NDArray[np.uint8] = np.clip(shown, 0, 255, out=shown).astype(np.uint8)
+        return clipped
 
     return picture
 
@@ -155,22 +161,29 @@ def carry_out(task: TrialTask, open_encoder: Opener) -> TrialReport:
     :param open_encoder: function with which recordings open their videos
     :return: report of the trial, with the problem if anything went wrong
     """
-    pictures = (
-        stored_pictures(task.sample, task.num_frames, task.spec.width, task.spec.height)
-        if task.sample
-        else moving_pictures(task.spec.width, task.spec.height)
-    )
+    pictures = _pictures(task)
     run = _Run(task, pictures, open_encoder)
     try:
         run.encode()
-        for stream in range(task.num_streams):
+        for stream in range(0 if task.is_cost else task.num_streams):
             num_frames = run.num_frames[stream]
             check_video(task.video(stream), task, pictures, num_frames, is_whole=stream == 0)
         _refuse_unread_options(task)
     # The trial is to find out anything that an encoder may do.
     except Exception as error:  # noqa: BLE001
         return TrialReport(problem=_words(error, task.folder))
-    return TrialReport('', run.frames_per_s, run.cpu_ms, task.video(0).stat().st_size)
+    size_bytes = task.video(0).stat().st_size
+    return TrialReport('', run.frames_per_s, run.cpu_ms, size_bytes, run.num_frames[0])
+
+
+def _pictures(task: TrialTask) -> Pictures:
+    width, height = task.spec.width, task.spec.height
+    if task.sample:
+        return stored_pictures(task.sample, task.num_frames, width, height)
+    if not task.is_cost:
+        return moving_pictures(width, height)
+    # They are made in advance, so that only their encoding is measured.
+    return list(map(textured_pictures(width, height), range(task.num_frames))).__getitem__
 
 
 class _Run:
@@ -183,6 +196,7 @@ class _Run:
         self._num_first = min(_MAX_WARM_UP, task.num_frames // 2)
         self._barrier = threading.Barrier(task.num_streams, action=self._note_begin)
         self._begin_s = self._begin_cpu_s = 0.0
+        self._children_cpu_s = _cpu_s(resource.RUSAGE_CHILDREN)
         # Number of frames given to the encoder of each stream.
         self.num_frames = [0] * task.num_streams
         self.frames_per_s = 0.0
@@ -202,7 +216,7 @@ class _Run:
         self.frames_per_s = num_frames / seconds
         own_s = _cpu_s(resource.RUSAGE_SELF) - self._begin_cpu_s
         # The CPU time of an encoding program is only known at its end, and so for all frames.
-        children_s = _cpu_s(resource.RUSAGE_CHILDREN) / num_all
+        children_s = (_cpu_s(resource.RUSAGE_CHILDREN) - self._children_cpu_s) / num_all
         self.cpu_ms = 1000 * (own_s / num_frames + children_s)
 
     def _note_begin(self) -> None:
@@ -212,9 +226,7 @@ class _Run:
     def _encode_stream(self, stream: int) -> None:
         task = self._task
         try:
-            encoder = self._open_encoder(
-                task.video(stream), task.config, task.spec
-            )
+            encoder = self._open_encoder(task.video(stream), task.config, task.spec)
             try:
                 for index in range(task.num_frames):
                     if index == self._num_first:

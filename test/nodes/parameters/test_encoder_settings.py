@@ -37,8 +37,25 @@ def read(**values):
     return of_all, camera
 
 
-def test_defaults_are_lerobots():
-    assert read() == (EncoderConfig(), None)
+def test_the_encoder_is_chosen_by_measurement_unless_something_is_set():
+    assert read() == (EncoderConfig('auto', profile='auto'), None)
+
+
+def test_a_profile_stands_for_settings_and_those_set_by_hand_stay():
+    lerobots, _ = read(encoder__profile='lerobot')
+    assert lerobots.as_info() == EncoderConfig('libsvtav1', crf=30, preset=12, g=2).as_info()
+    light, _ = read(encoder__profile='light', encoder__crf=23.0, encoder__g=30)
+    assert (light.vcodec, light.preset, light.crf, light.g) == ('h264', 'ultrafast', 23, 30)
+    by_name, _ = read(encoder__profile='light', encoder__vcodec='hevc')
+    assert (by_name.vcodec, by_name.preset, by_name.crf) == ('hevc', None, 30)
+
+
+def test_a_camera_may_have_a_profile_of_its_own():
+    of_all, camera = read(encoder__profile='lerobot', camera__front__encoder__profile='light')
+    assert (of_all.vcodec, of_all.crf) == ('libsvtav1', 30)
+    assert (camera.vcodec, camera.preset, camera.crf) == ('h264', 'ultrafast', 19)
+    _, measured = read(encoder__vcodec='hevc', camera__front__encoder__profile='auto')
+    assert (measured.vcodec, measured.crf) == ('auto', -1)
 
 
 def test_every_parameter_reaches_all_cameras():
@@ -91,6 +108,7 @@ def test_an_alias_has_the_limits_of_its_encoder():
 
 def test_another_encoder_takes_nothing_that_it_would_not_understand():
     _, camera = read(
+        encoder__vcodec='libsvtav1',
         encoder__crf=60,
         encoder__preset='4',
         encoder__g=9,
@@ -109,6 +127,9 @@ def test_another_encoder_takes_nothing_that_it_would_not_understand():
     [
         ({'camera__front__encoder__g': 0}, 'camera.front.encoder.g'),
         ({'camera__front__encoder__crf': -0.5}, 'camera.front.encoder.crf'),
+        ({'encoder__crf': -2.0}, 'encoder.crf'),
+        ({'encoder__profile': 'fast'}, 'encoder.profile'),
+        ({'camera__front__encoder__profile': 'fast'}, 'camera.front.encoder.profile'),
         ({'camera__front__encoder__vcodec': 'vp9'}, 'camera.front.encoder.vcodec'),
         ({'camera__front__encoder__backend': 'omx'}, 'camera.front.encoder.backend'),
         ({'camera__front__encoder__extra_options': ['b']}, 'camera.front.encoder.extra_options'),

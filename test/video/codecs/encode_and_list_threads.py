@@ -67,7 +67,7 @@ def main():
     thread = EncoderThread(
         'front',
         lambda: PictureEncoder(
-            Mp4Encoder(Path(sys.argv[1]), EncoderConfig(), VideoSpec(64, 48, 30)),
+            Mp4Encoder(Path(sys.argv[1]), EncoderConfig('libsvtav1'), VideoSpec(64, 48, 30)),
             'front',
             ColourMeter(watch, 1),
         ),

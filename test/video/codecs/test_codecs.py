@@ -21,7 +21,7 @@ import pytest
 
 
 def test_a_preset_may_be_a_number_in_words():
-    assert EncoderConfig(preset='8').preset == 8
+    assert EncoderConfig('libsvtav1', preset='8').preset == 8
     assert EncoderConfig(vcodec='h264', preset='fast').preset == 'fast'
 
 
@@ -45,7 +45,7 @@ def test_h264_makes_no_pictures_between_others_unless_it_is_asked_to():
 
 
 def test_threads_reach_each_codec_in_its_own_words():
-    config = EncoderConfig().with_threads(3)
+    config = EncoderConfig('libsvtav1').with_threads(3)
     assert ffmpeg_encoder(config) == 'libsvtav1'
     assert 'lp=3' in codec_options(config)['svtav1-params'].split(':')
     for vcodec in ('h264', 'hevc'):
@@ -98,5 +98,5 @@ def test_what_is_left_to_the_codec_is_not_said():
 
 def test_parameters_of_svt_are_added_to_ours():
     theirs = {'svtav1-params': 'lp=9:tune=0'}
-    options = codec_options(EncoderConfig(encoder_threads=2, extra_options=theirs))
+    options = codec_options(EncoderConfig('libsvtav1', encoder_threads=2, extra_options=theirs))
     assert options['svtav1-params'] == 'fast-decode=0:lp=2:tune=0'

@@ -49,7 +49,7 @@ def test_auto_takes_no_settings_that_differ_between_encoders(given):
 
 
 def test_what_info_json_says_of_an_encoder_can_be_given_to_lerobot():
-    config = EncoderConfig(crf=30.0, preset=8, extra_options={'tune': '0'})
+    config = EncoderConfig('libsvtav1', crf=30.0, preset=8, extra_options={'tune': '0'})
     assert config.as_info() == {
         'video.g': 2,
         'video.crf': 30,
@@ -105,7 +105,7 @@ def test_there_is_software_for_every_encoder(hardware, software):
 
 
 def test_another_codec_keeps_what_means_the_same():
-    config = EncoderConfig(crf=60, preset=4, g=7, extra_options={'qp': '3'})
+    config = EncoderConfig('libsvtav1', crf=60, preset=4, g=7, extra_options={'qp': '3'})
     assert config.for_codec('h264') == EncoderConfig('h264', crf=51, g=7)
     assert config.for_codec('av1') is config
     nvenc = EncoderConfig('h264_nvenc', preset='p4')

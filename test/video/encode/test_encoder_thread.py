@@ -26,7 +26,7 @@ import threading
 from lerobot_streamrec.errors import BrokenEncoderError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.stats.histograms import ImageHistogram
-from lerobot_streamrec.video.codecs.real_time import ENCODER_NICENESS
+from lerobot_streamrec.video.codecs.scheduling import ENCODER_NICENESS
 from lerobot_streamrec.video.encode.encoder_thread import EncoderThread
 from lerobot_streamrec.video.encode.picture_encoder import ColourMeter, PictureEncoder
 import numpy as np

@@ -19,8 +19,12 @@ from lerobot_streamrec.errors import ConfigError, VideoError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
-from lerobot_streamrec.video.trials.bench import measure_encoder, synthetic_sample, video_sample
-from lerobot_streamrec.video.trials.quality import measure_quality
+from lerobot_streamrec.video.trials.bench import (
+    measure_encoder,
+    measure_quality,
+    synthetic_sample,
+    video_sample,
+)
 from lerobot_streamrec.video.trials.trial_encoding import moving_pictures, stored_pictures
 import numpy as np
 import pytest

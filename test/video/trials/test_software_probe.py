@@ -40,7 +40,7 @@ import pytest
         ({'fast_decode': 3}, 'encoder.fast_decode', '0, 1 and 2'),
         ({'encoder_threads': -1}, 'encoder.encoder_threads', '0'),
         ({'crf': 64}, 'encoder.crf', '0 to 63'),
-        ({'crf': -1}, 'encoder.crf', '0 to 63'),
+        ({'crf': -2}, 'encoder.crf', '0 to 63'),
         ({'crf': 22.5}, 'encoder.crf', 'whole numbers'),
         ({'vcodec': 'h264', 'crf': 52}, 'encoder.crf', '0 to 51'),
         ({'vcodec': 'hevc', 'crf': float('nan')}, 'encoder.crf', '0 to 51'),
@@ -67,7 +67,7 @@ import pytest
 )
 def test_what_cannot_work_is_refused_by_name(settings, name, allowed):
     with pytest.raises(CodecError) as caught:
-        check_encoder(EncoderConfig(**settings))
+        check_encoder(EncoderConfig(**{'vcodec': 'libsvtav1'} | settings))
     assert isinstance(caught.value, ConfigError)
     assert caught.value.name.startswith(name)
     assert allowed in str(caught.value)
@@ -132,7 +132,7 @@ def test_depth_may_have_one_channel():
     ids=str,
 )
 def test_what_works_is_accepted(settings):
-    check_encoder(EncoderConfig(**settings))
+    check_encoder(EncoderConfig(**{'vcodec': 'libsvtav1'} | settings))
 
 
 @pytest.mark.parametrize('vcodec', BUNDLED_VCODECS)
@@ -143,7 +143,7 @@ def test_usual_rates_are_accepted(vcodec, fps):
 
 def test_a_rate_that_the_codec_does_not_take_is_refused_by_name():
     with pytest.raises(ConfigError) as caught:
-        check_encoder(EncoderConfig(), 300)
+        check_encoder(EncoderConfig('libsvtav1'), 300)
     assert caught.value.name == 'fps'
     assert '300' in str(caught.value)
     check_encoder(EncoderConfig(vcodec='h264'), 300)
@@ -160,7 +160,7 @@ def test_sizes_out_of_range_are_refused_for_every_codec(vcodec, width, height):
 @pytest.mark.parametrize(('version', 'side'), [('15.0.0', 32), ('17.0.1', 32), ('17.1.0', 16)])
 def test_small_pictures_are_refused_where_svt_av1_would_hang(version, side, monkeypatch):
     monkeypatch.setattr('av.__version__', version)
-    config = EncoderConfig()
+    config = EncoderConfig('libsvtav1')
     check_picture_size('front', config, height=side, width=side)
     with pytest.raises(CodecError, match=f'sides of {side} to 16384 pixels are allowed'):
         check_picture_size('front', config, height=side - 2, width=640)
@@ -174,7 +174,7 @@ def test_odd_sizes_are_refused_where_the_codec_does_not_take_them(vcodec, width,
         check_picture_size('front', EncoderConfig(vcodec=vcodec), height=height, width=width)
     full_colour = EncoderConfig(vcodec=vcodec, pix_fmt='yuv444p')
     check_picture_size('front', full_colour, height=height, width=width)
-    check_picture_size('front', EncoderConfig(), height=height, width=width)
+    check_picture_size('front', EncoderConfig('libsvtav1'), height=height, width=width)
 
 
 @pytest.mark.parametrize(

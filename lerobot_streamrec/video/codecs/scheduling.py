@@ -11,13 +11,15 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Thread priorities that keep codecs from delaying the robot's threads and our callbacks."""
+"""The cores that this process may use, and thread priorities that codecs may not exceed."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 import ctypes
+import math
 import os
+from pathlib import Path
 import sys
 import threading
 
@@ -30,6 +32,27 @@ ENCODER_NICENESS = 5
 
 LATE_NICENESS = 15
 """The niceness of threads that encode saved episodes, which yield to the running episode."""
+
+# The quota and its period, in microseconds; "max" instead of a quota is no limit.
+_CGROUP_LIMIT = Path('/sys/fs/cgroup/cpu.max')
+
+
+def usable_cores(limit_file: Path = _CGROUP_LIMIT) -> int:
+    """
+    Return how many cores this process may use, which may be fewer than the computer has.
+
+    Processes can be pinned to cores (taskset), and containers can be limited to a share of them.
+
+    :param limit_file: the limit of the control group, as in cpu.max of Linux' cgroup v2
+    """
+    if hasattr(os, 'sched_getaffinity'):
+        num_cores = len(os.sched_getaffinity(0))
+    else:
+        num_cores = os.cpu_count() or 1
+    with suppress(OSError, ValueError):
+        quota_us, period_us = map(float, limit_file.read_text(encoding='ascii').split())
+        num_cores = min(num_cores, math.ceil(quota_us / period_us))
+    return max(1, num_cores)
 
 
 def renounce_real_time() -> bool:
