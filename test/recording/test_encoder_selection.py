@@ -214,7 +214,8 @@ def test_auto_is_chosen_for_all_cameras_once_their_pictures_are_known(machine, c
     choices.note_picture(FRONT, picture(*USUAL))
     assert machine.measured == []
     assert chosen(choices, top=LARGE) == dict.fromkeys((FRONT, TOP), AUTO.on_rung(SVT))
-    assert machine.measured == [('libsvtav1', USUAL, 1), ('libsvtav1', LARGE, 1)]
+    assert machine.measured[:2] == [('h264', USUAL, 1), ('h264', LARGE, 1)]
+    assert machine.measured[-2:] == [('libsvtav1', USUAL, 1), ('libsvtav1', LARGE, 1)]
     assert choices.summary.startswith('auto took libsvtav1 12, crf 30 for 2 cameras: ')
 
 
@@ -262,7 +263,7 @@ def test_cameras_whose_packets_are_copied_cost_nothing(machine, choose):
     packet = EncodedPacket(np.zeros(9, np.uint8), 'h264', height=480, width=640)
     choices.note_picture(TOP, packet)
     chosen(choices, front=SMALL)
-    assert machine.measured == [('libsvtav1', SMALL, 1)]
+    assert set(machine.measured) == {('h264', SMALL, 1), ('libsvtav1', SMALL, 1)}
 
 
 def test_deferred_encoding_has_time_for_the_best(machine, tmp_path):
@@ -298,7 +299,7 @@ def test_each_camera_is_recorded_by_its_own_encoder(machine, make_rig, with_stre
     rig.run(1)
     wait_for(lambda: rig.recorder.status().encoders)
     # The camera whose encoder is set by name counts too.
-    assert machine.measured == [('h264', SMALL, 1), ('libsvtav1', SMALL, 1)]
+    assert machine.measured[-2:] == [('h264', SMALL, 1), ('libsvtav1', SMALL, 1)]
     rig.start()
     rig.run(1)
     rig.save()
@@ -336,7 +337,7 @@ def test_auto_keeps_the_codec_and_knows_the_size_of_a_dataset(machine, make_rig,
     rig.run(1)
     wait_for(lambda: rig.recorder.status().encoders)
     assert {name for name, *_ in machine.tried} == {'h264_nvenc'}
-    assert machine.measured == [('h264', SMALL, 2)]
+    assert set(machine.measured) == {('h264', SMALL, 2)}
     assert rig.recorder.start() == 1
     rig.run(1)
     rig.save()

@@ -19,7 +19,7 @@ A trial takes seconds and always ends the same, so a process makes each only onc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 import sys
@@ -186,9 +186,9 @@ def choose_encoders(
     Choose encoders for all cameras at once.
 
     Equal cameras get the first hardware encoder, in LeRobot's order, that works and is as fast as
-    they need. The others get the first rung of the ladder that leaves the wanted head-room for all
-    cameras together, beside receipt; if none does, the last one. Encoders that are set by name
-    count as they are.
+    they need. The others get the highest rung of the ladder that leaves the wanted head-room for
+    all cameras together, beside receipt; if none does, the lowest one. Encoders that are set by
+    name count as they are.
 
     :param needs: need of each camera; at least one has ``auto``
     :param meter: measures software encoders
@@ -213,12 +213,7 @@ def choose_encoders(
     def fits(level: Level) -> bool:
         return (level.cores + receipt_cores()) * wanted_head_room <= cores
 
-    levels = _levels(needs, taken)
-    try:
-        better, level = _first_that(fits, needs, levels, meter)
-    except OutOfTimeError:
-        level = Level(levels[-1], tuple(_unmeasured(needs, levels[-1])))
-        return Choice(level, None, tuple(hardware), cores, 0.0, wanted_head_room, False)
+    level, better = _best_that(fits, needs, _levels(needs, taken), meter)
     return Choice(level, better, tuple(hardware), cores, receipt_cores(), wanted_head_room)
 
 
@@ -234,33 +229,36 @@ def _levels(
     return levels
 
 
-def _first_that(
+def _best_that(
     fits: Callable[[Level], bool],
     needs: Mapping[str, CameraNeed],
-    levels: Iterable[Mapping[str, EncoderConfig]],
+    levels: Sequence[Mapping[str, EncoderConfig]],
     meter: Meter,
-) -> tuple[Level | None, Level]:
+) -> tuple[Level, Level | None]:
     """
-    Return the first level that fits, else the last one that works, after the one above it.
+    Measure levels from the cheapest upwards, until one does not fit or the time is used up.
 
+    :return: the best level that fits, else the cheapest that works, and the level above it
     :raise CodecError: if no level works
-    :raise OutOfTimeError: if there was no time to measure a level
     """
-    better: Level | None = None
     level: Level | None = None
     problem: CodecError | None = None
-    for encoders in levels:
+    for encoders in reversed(levels):
         try:
-            better, level = level, _measured(needs, encoders, meter)
+            found = _measured(needs, encoders, meter)
+        except OutOfTimeError:
+            above = Level(encoders, tuple(_unmeasured(needs, encoders)))
+            return (above, None) if level is None else (level, above)
         except CodecError as error:
             problem = error
             continue
-        if fits(level):
-            break
+        if not fits(found):
+            return (found, None) if level is None else (level, found)
+        level = found
     if level is None:
         assert problem is not None
         raise problem
-    return better, level
+    return level, None
 
 
 def lowest_encoder(need: CameraNeed) -> EncoderConfig:

@@ -46,6 +46,11 @@ class Level:
         return sum(one.cores for one in self.trials)
 
     @property
+    def is_measured(self) -> bool:
+        """Whether the cost is known."""
+        return all(one.cpu_ms for one in self.trials)
+
+    @property
     def bytes_per_hour(self) -> float:
         """The size of an hour's videos, of cameras that are encoded in software."""
         return sum(3600 * one.num_streams * one.spec.fps * one.frame_bytes for one in self.trials)
@@ -67,12 +72,12 @@ class Choice:
     The encoders that ``auto`` has chosen for all cameras.
 
     :param level: the chosen encoders
-    :param better: the level of better quality per byte that costs too much; None: there is none
+    :param better: the level above, which costs too much or could not be measured in time; None:
+        there is none
     :param hardware: trials of hardware that were considered
     :param cores: number of cores that may be used
     :param receipt_cores: number of cores that receipt of the messages keeps busy
     :param wanted_head_room: cores for each busy core that were to be left
-    :param is_measured: False if there was no time to measure the chosen level
     """
 
     level: Level
@@ -81,7 +86,6 @@ class Choice:
     cores: int
     receipt_cores: float
     wanted_head_room: float
-    is_measured: bool = True
 
     @property
     def head_room(self) -> float:
@@ -91,7 +95,7 @@ class Choice:
     @property
     def fits(self) -> bool:
         """Whether the chosen encoders keep up."""
-        return not self.is_measured or self.head_room >= 1
+        return self.head_room >= 1
 
     def __str__(self) -> str:
         """Return what was chosen and why, with its head-room and size."""
@@ -113,15 +117,17 @@ class Choice:
         level = self.level
         if not level.trials:
             return []
-        if not self.is_measured:
-            return [f'{AUTO} took {level}, the cheapest: there was no time to measure the others']
+        if not level.is_measured:
+            return [f'{AUTO} took {level}, the cheapest: there was no time to measure any']
         num_cameras = sum(one.num_streams for one in level.trials)
         texts = [
             f'{AUTO} took {level} for {num_cameras} camera{"" if num_cameras == 1 else "s"}: '
             f'{self._load(level)}, head-room {self.head_room:.1f}, about '
             f'{level.bytes_per_hour / 1e9:.1f} GB an hour'
         ]
-        if self.better is not None:
+        if self.better is not None and not self.better.is_measured:
+            texts.append(f'there was no time to measure {self.better}')
+        elif self.better is not None:
             texts.append(
                 f'for more quality in the same size, {self.better} needs {self._load(self.better)}'
                 f' (encoder.head_room is {self.wanted_head_room:g})'

@@ -135,10 +135,16 @@ def test_the_last_rung_is_taken_even_if_it_falls_behind():
 
 
 def test_without_time_to_measure_the_cheapest_is_taken():
-    made, _ = choose(meter=PaperMeter(num_in_time=1))
+    made, _ = choose(meter=PaperMeter(num_in_time=0))
     assert made.level.encoders == dict.fromkeys(('front', 'left', 'right'), ULTRAFAST)
-    assert 'the cheapest: there was no time to measure the others' in str(made)
+    assert 'the cheapest: there was no time to measure any' in str(made)
     assert made.fits
+
+
+def test_a_rung_that_could_not_be_measured_in_time_is_not_taken():
+    made, _ = choose(meter=PaperMeter(num_in_time=2), cores=16)
+    assert made.level.encoders['front'] == SUPERFAST
+    assert 'there was no time to measure h264 veryfast, crf 17' in str(made)
 
 
 def test_all_cameras_count_together_at_their_own_sizes():
@@ -154,8 +160,8 @@ def test_all_cameras_count_together_at_their_own_sizes():
     meter = PaperMeter()
     made, _ = choose(needs, meter=meter, cores=4)
     assert meter.measured[:3] == [
-        (12, (640, 480), 1),
-        (12, (1280, 480), 2),
+        ('ultrafast', (640, 480), 1),
+        ('ultrafast', (1280, 480), 2),
         ('superfast', (640, 480), 1),
     ]
     assert made.level.encoders == {
