@@ -145,8 +145,9 @@ class ImageBytes:
 @dataclass(slots=True)
 class CompressedImageBytes:
     """
-    The fields of a sensor_msgs/CompressedImage after its header.
+    The fields of a sensor_msgs/CompressedImage after its header, or those of a similar message.
 
+    :param format: what the message says about its data, such as ``jpeg`` or ``h264``
     :param data: view of the message's bytes
     """
 
@@ -188,4 +189,36 @@ def read_compressed_image(data: bytes) -> CompressedImageBytes:
     """
     cursor = _after_header(data)
     return CompressedImageBytes(format=cursor.text(), data=cursor.octets())
+
+
+def read_ffmpeg_packet(data: bytes) -> CompressedImageBytes:
+    """
+    Read a ffmpeg_image_transport_msgs/FFMPEGPacket.
+
+    Its fields are header, width, height, encoding, pts, flags, is_bigendian and data. Width and
+    height are read from the data instead, which cannot contradict itself.
+
+    :param data: the whole message
+    :raise MessageError: if the message is damaged
+    """
+    cursor = _after_header(data)
+    cursor.move(4, 2)
+    encoding = cursor.text()
+    cursor.move(8)
+    cursor.move(1, 2)
+    return CompressedImageBytes(format=encoding, data=cursor.octets())
+
+
+def read_compressed_video(data: bytes) -> CompressedImageBytes:
+    """
+    Read a foxglove_msgs/CompressedVideo.
+
+    Its fields are timestamp, frame_id, data and format: the first two look like a header.
+
+    :param data: the whole message
+    :raise MessageError: if the message is damaged
+    """
+    cursor = _after_header(data)
+    packet = cursor.octets()
+    return CompressedImageBytes(format=cursor.text(), data=packet)
 

@@ -164,7 +164,17 @@ def picture_bytes(message: CompressedImageMessage) -> npt.NDArray[np.uint8]:
 
 
 # Words in ``format``; nothing else tells these codecs apart.
-_CODECS = {'h264': 'h264', 'h265': 'hevc', 'hevc': 'hevc', 'av1': 'av1'}
+_CODECS = {
+    'h264': 'h264',
+    'h265': 'hevc',
+    'hevc': 'hevc',
+    'av1': 'av1',
+    # Encoders' names, which some drivers write instead of the codec's.
+    'libx264': 'h264',
+    'libx265': 'hevc',
+    'libsvtav1': 'av1',
+    'libaom': 'av1',
+}
 
 _START = b'\0\0\1'
 # NAL unit types of ITU-T H.264, table 7-1: slices, slices of a key frame, sequence parameters.

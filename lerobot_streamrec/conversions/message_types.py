@@ -132,12 +132,6 @@ def has_header(message: Any) -> bool:
     return hasattr(getattr(message, 'header', None), 'stamp')
 
 
-def begins_with_header(message_class: Any) -> bool:
-    """Return whether the first field of a generated message class is a header."""
-    fields: Mapping[str, str] = message_class.get_fields_and_field_types()
-    return next(iter(fields.values()), '') == 'std_msgs/Header'
-
-
 def _short(message_type: str) -> str:
     return message_type.replace('/msg/', '/', 1)
 

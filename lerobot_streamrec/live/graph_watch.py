@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from lerobot_streamrec.conversions.cdr import first_time
 from lerobot_streamrec.conversions.compressed_image import access_unit, compressed_picture
 from lerobot_streamrec.conversions.depth import compressed_depth, depth_frame
 from lerobot_streamrec.conversions.image import image_frame
@@ -34,9 +35,6 @@ from lerobot_streamrec.errors import ConfigError, MessageError, UnsupportedEncod
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.live.arrivals import Arrivals
 from lerobot_streamrec.live.observation import (
-    COMPRESSED_IMAGE,
-    IMAGE,
-    IMAGE_TYPES,
     SeenPicture,
     SeenTopic,
     VECTOR_TYPES,
@@ -46,8 +44,14 @@ from lerobot_streamrec.live.vector_proposal import JointGroups
 from lerobot_streamrec.nodes.graph.camera_names import DEPTH_SUFFIX
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo, subscribe_with_info
 from lerobot_streamrec.nodes.graph.publisher_watch import PublisherWatch
-from lerobot_streamrec.nodes.graph.qos import choose_qos, describe_qos, QOS_FROM_PUBLISHER
-from lerobot_streamrec.nodes.graph.topic_types import load_message_class
+from lerobot_streamrec.nodes.graph.qos import (
+    choose_qos,
+    describe_qos,
+    PICTURE_TYPES,
+    QOS_FROM_PUBLISHER,
+    RAW_TYPE,
+)
+from lerobot_streamrec.nodes.graph.topic_types import ENCODED_READERS, load_message_class
 from lerobot_streamrec.nodes.parameters.stream_settings import Source
 from lerobot_streamrec.recording.streams.stream import Stream
 from lerobot_streamrec.sync.row_clock import NS_PER_S
@@ -95,7 +99,7 @@ class GraphWatch:
                 self._types[name] = types[0]
         published = {name: kind for name, kind in self._types.items() if self._offers(name)}
         wanted = chosen_picture_topics(
-            {name: kind for name, kind in published.items() if kind in IMAGE_TYPES}
+            {name: kind for name, kind in published.items() if kind in PICTURE_TYPES}
         ) | {name for name, kind in published.items() if kind in VECTOR_TYPES}
         for name in wanted - self._listeners.keys():
             self._listen(name, published[name])
@@ -135,6 +139,7 @@ class GraphWatch:
             qos,
             on_message=listener.on_message,
             on_lost=listener.on_lost,
+            is_encoded=kind in ENCODED_READERS,
         )
         self._listeners[name] = listener
 
@@ -174,12 +179,18 @@ class _Listener:
         self._watch = PublisherWatch()
         self._is_contested = False
         self._look = _LOOKS.get(kind, _look_at_nothing)
-        if kind == COMPRESSED_IMAGE:
+        self._read = ENCODED_READERS.get(kind)
+        if self._read is not None:
             convert = compressed_depth if name.endswith(DEPTH_SUFFIX) else compressed_picture
             self._look = partial(_look_at_compressed, PacketStream(), convert)
 
     def on_message(self, message: Any, info: MessageInfo) -> None:
-        received_ns, stamp_ns = self._received_ns(info), stamp_of(message)
+        received_ns = self._received_ns(info)
+        try:
+            stamp_ns, message = self._decoded(message)
+        except MessageError as error:
+            self._traits = {'picture': SeenPicture('', 0, 0, str(error))}
+            return
         self._arrivals.push(received_ns, stamp_ns)
         if self._joints_of is not None:
             # Several publishers may share the topic, each with its own joints.
@@ -191,6 +202,13 @@ class _Listener:
         # Look again after a problem: a video is unreadable before its first key frame.
         if picture is None or picture.problem:
             self._traits = self._look(message)
+
+    def _decoded(self, message: Any) -> tuple[int | None, Any]:
+        """Return a message's stamp, and the message as an object; MessageError if damaged."""
+        if self._read is None:
+            return stamp_of(message), message
+        seconds, nanoseconds = first_time(message)
+        return seconds * NS_PER_S + nanoseconds, self._read(message)
 
     def on_lost(self, event: Any) -> None:
         self._arrivals.lose(event.total_count_change)
@@ -269,7 +287,7 @@ _JOINTS: dict[str, Callable[[Any], tuple[tuple[str, ...], str] | None]] = {
     JOINT_TRAJECTORY: _joints_of_trajectory,
 }
 _LOOKS: dict[str, Callable[[Any], dict[str, Any]]] = {
-    IMAGE: _look_at_image,
+    RAW_TYPE: _look_at_image,
     FLOAT64_ARRAY: _look_at_array,
 }
 

@@ -26,10 +26,6 @@ from lerobot_streamrec.conversions.message_types import (
 from lerobot_streamrec.installed import images_profile_advice
 from lerobot_streamrec.live.arrivals import Heard
 
-IMAGE = 'sensor_msgs/msg/Image'
-COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
-IMAGE_TYPES = (IMAGE, COMPRESSED_IMAGE)
-
 IMAGES_PROFILE = f'{images_profile_advice()} (README, Give pictures room)'
 """The remedy for pictures that are lost in transport."""
 

@@ -20,10 +20,7 @@ from dataclasses import dataclass, replace
 
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.live.observation import (
-    COMPRESSED_IMAGE,
     CONTESTED,
-    IMAGE,
-    IMAGE_TYPES,
     IMAGES_PROFILE,
     Observation,
     SeenTopic,
@@ -38,6 +35,7 @@ from lerobot_streamrec.nodes.graph.camera_names import (
     is_read_transport,
     preference,
 )
+from lerobot_streamrec.nodes.graph.qos import ENCODED, PICTURE_TYPES
 from lerobot_streamrec.nodes.parameters.vector_settings import (
     TypeOf,
     vector_sources,
@@ -238,11 +236,10 @@ def _readers(types: Mapping[str, str]) -> dict[str, str]:
     for name in sorted(types, key=preference):
         base = base_topic(name)
         readers.setdefault(base, '')
-        wanted = IMAGE if name == base else COMPRESSED_IMAGE
-        # A CompressedImage topic may lack a base topic and have any name.
-        is_alone = name == base and types[name] == COMPRESSED_IMAGE
+        # A topic of encoded pictures may lack a base topic and have any name.
+        wanted = PICTURE_TYPES if name == base else ENCODED.values()
         is_read = name == base or is_read_transport(name)
-        if not readers[base] and is_read and (types[name] == wanted or is_alone):
+        if not readers[base] and is_read and types[name] in wanted:
             readers[base] = name
     return readers
 
@@ -284,7 +281,7 @@ def _by_use(group: Sequence[str], read: Mapping[str, SeenTopic]) -> list[str]:
 
 def _brings_pictures(one: SeenTopic) -> bool:
     is_transport = base_topic(one.name) != one.name and 'Packet' in one.message_type
-    return one.message_type in IMAGE_TYPES or is_transport or 'Video' in one.message_type
+    return one.message_type in PICTURE_TYPES or is_transport or 'Video' in one.message_type
 
 
 def _is_depth(one: SeenTopic) -> bool:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.graph.qos import COMPRESSED_TYPE, RAW_TYPE
+from lerobot_streamrec.nodes.graph.qos import PICTURE_TYPES
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
 from lerobot_streamrec.nodes.parameters.stream_settings import read_cameras, read_encoder, Source
 from lerobot_streamrec.nodes.parameters.vector_settings import (
@@ -46,7 +46,6 @@ _GRAPH_TIMEOUT = Option(
     0.0,
     86400.0,
 )
-_PICTURES = (RAW_TYPE, COMPRESSED_TYPE)
 _REPO_ID = Option('repo_id', '', 'Name of the dataset on the Hub, owner/name')
 _ROOT = Option('root', '', "Folder of the dataset; empty: LeRobot's default folder for repo_id")
 
@@ -175,8 +174,8 @@ def _refuse_two_types(
     """
     first: dict[str, tuple[str, tuple[str, ...]]] = {}
     for one in sources:
-        # The publisher of a camera decides which of the two image types is read.
-        types = _PICTURES if one.stream.is_camera else (one.message_type,)
+        # The publisher of a camera decides which of these types is read.
+        types = PICTURE_TYPES if one.stream.is_camera else (one.message_type,)
         topic = full_name(one.stream.topic)
         parameter, others = first.setdefault(topic, (one.parameter, types))
         if not set(types) & set(others):

@@ -11,16 +11,17 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""JPEG, PNG and H.264 cameras over real DDS: every row shows the picture that it should."""
+"""JPEG, PNG and H.264 cameras of all message types over real DDS: every row shows its picture."""
 
 from __future__ import annotations
 
 from examples.demo.verdict import judge
+from lerobot_streamrec.nodes.graph.qos import FFMPEG_TYPE, VIDEO_TYPE
 from packets import LivePackets
 from picture_files import jpeg_file, png_file
 import pytest
 from recorder_rig.parameters import JOINTS, STATE, STATE_KEY, STATE_TOPIC
-from recorder_rig.pictures import NumberedFile
+from recorder_rig.pictures import NumberedFile, NumberedPacket
 
 pytestmark = [pytest.mark.ros]
 
@@ -28,16 +29,21 @@ TOPICS = {
     'observation.images.front': '/front/image_raw/compressed',
     'observation.images.top': '/top/compressed',
     'observation.images.wrist': '/wrist/compressed',
+    'observation.images.left': '/left/image_raw/ffmpeg',
+    'observation.images.right': '/right/video',
     STATE_KEY: STATE_TOPIC,
 }
 PARAMETERS = {
     **STATE,
-    'cameras': ['front', 'top', 'wrist'],
+    'cameras': ['front', 'top', 'wrist', 'left', 'right'],
     'camera.front.topic': '/front/image_raw',
     'camera.front.transport': 'compressed',
     # The compressed topic itself.
     'camera.top.topic': '/top/compressed',
     'camera.wrist.topic': '/wrist/compressed',
+    # Packets in message types that are not installed here.
+    'camera.left.topic': '/left/image_raw',
+    'camera.right.topic': '/right/video',
 }
 
 
@@ -48,6 +54,10 @@ def test_numbers_stand_in_their_rows(rig, tmp_path, keep_dataset):
     robot.add_camera(TOPICS['observation.images.front'], jpeg)
     robot.add_camera(TOPICS['observation.images.top'], NumberedFile(png_file, 'rgb8; png'), hz=20)
     robot.add_camera(TOPICS['observation.images.wrist'], NumberedFile(LivePackets(), 'h264'))
+    left = NumberedPacket(FFMPEG_TYPE, 'h264;yuv420p;bgr8;bgr8')
+    robot.add_camera(TOPICS['observation.images.left'], left)
+    right = NumberedPacket(VIDEO_TYPE, 'h264')
+    robot.add_camera(TOPICS['observation.images.right'], right)
     robot.add_joints(STATE_TOPIC, JOINTS)
     robot.start()
     recorder = rig.recorder(PARAMETERS)

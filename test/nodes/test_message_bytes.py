@@ -21,19 +21,30 @@ messages that are damaged.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import count
 import random
 
+from builtin_interfaces.msg import Time
 from cdr_writer import encoded
 from lerobot_streamrec.conversions.cdr import first_time, read_compressed_image, read_image
 from lerobot_streamrec.conversions.elements import find_elements
-from lerobot_streamrec.conversions.message_types import begins_with_header, DEFAULT_TYPES
+from lerobot_streamrec.conversions.message_types import DEFAULT_TYPES
 from lerobot_streamrec.conversions.vector_bytes import VectorBytesReader
 from lerobot_streamrec.errors import ForeignMessageError, MessageError
-from lerobot_streamrec.nodes.graph.topic_types import decode, fields_of, load_message_class
+from lerobot_streamrec.nodes.graph.qos import FFMPEG_TYPE, VIDEO_TYPE
+from lerobot_streamrec.nodes.graph.topic_types import (
+    begins_with_stamp,
+    decode,
+    ENCODED_READERS,
+    fields_of,
+    load_message_class,
+)
 import numpy as np
 import pytest
 from rclpy.serialization import serialize_message
+from recorder_rig.pictures import packet_message
+from std_msgs.msg import Header
 
 pytestmark = [pytest.mark.ros]
 
@@ -133,7 +144,7 @@ def test_all_types_are_read_from_their_bytes_as_rclpy_reads_them(message_type, o
             values = readers.read(data)
             assert outcome(readers.read, data) == outcome(readers.by_rclpy, data)
             seen.append(values.tolist())
-            if begins_with_header(message_class):
+            if begins_with_stamp(message_type):
                 stamp = message.header.stamp
                 assert first_time(data) == (stamp.sec, stamp.nanosec)
     assert len(set(map(tuple, seen))) > 1 or set(seen[0]) <= {0.5, -0.5, True}
@@ -299,3 +310,32 @@ def test_a_damaged_picture_is_read_or_refused_as_by_rclpy(message_type, read, se
         for name in set(type(found).__slots__) - {'data'}:
             assert getattr(found, name) == getattr(wanted, name), data
     assert num_refused > 50
+
+
+PACKETS = pytest.mark.parametrize('message_type', [FFMPEG_TYPE, VIDEO_TYPE])
+
+
+@PACKETS
+@pytest.mark.parametrize('order', ORDERS)
+def test_packets_of_types_that_are_not_installed_are_read_by_their_definition(message_type, order):
+    for frame in ('', 'a', 'ab', 'abc', 'camera_optical'):
+        for codec in ('h264', 'hevc;yuv420p;bgr8;bgr8'):
+            header = Header(stamp=Time(sec=7, nanosec=8), frame_id=frame)
+            data = packet_message(message_type, header, codec, b'packet', order)
+            found = ENCODED_READERS[message_type](data)
+            assert (found.format, bytes(found.data)) == (codec, b'packet')
+            assert found.data.obj is data
+            assert first_time(data) == (7, 8)
+    assert begins_with_stamp(message_type)
+
+
+@PACKETS
+def test_a_damaged_packet_is_read_or_refused(message_type):
+    good = packet_message(message_type, Header(frame_id='camera'), 'h264', bytes(range(18)))
+    num_read, torn = 0, list(damaged(good, random.Random(1)))
+    for data in torn:
+        with suppress(MessageError):
+            found = ENCODED_READERS[message_type](data)
+            assert len(found.data) <= len(data)
+            num_read += 1
+    assert num_read < len(torn) - 50

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import re
 
 _TRANSPORTS = ('compressed', 'compressedDepth', 'theora', 'ffmpeg', 'zstd', 'foxglove')
-_READ = ('compressed', 'compressedDepth')
+_READ = ('compressed', 'compressedDepth', 'ffmpeg', 'foxglove')
 DEPTH_SUFFIX = '/compressedDepth'
 
 # The last word of an image topic, which says nothing about the camera. _LIKED ranks such words,
@@ -50,7 +50,9 @@ def preference(topic: str) -> tuple[str, int]:
         return base, 0
     # Depth images can be read from compressedDepth only, and colour images from compressed only.
     is_depth = bool(_DEPTH_WORD.search(base.lower()))
-    return base, 1 if (last == 'compressedDepth') == is_depth else 2
+    if last in _READ[2:]:
+        return base, 2
+    return base, 1 if (last == 'compressedDepth') == is_depth else 3
 
 
 def camera_groups(bases: Iterable[str]) -> list[list[str]]:

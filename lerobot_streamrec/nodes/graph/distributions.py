@@ -96,6 +96,7 @@ def subscribe_with_info(
     *,
     on_message: Callable[[Any, MessageInfo], None],
     on_lost: Callable[[Any], None],
+    is_encoded: bool = False,
 ) -> Any:
     """
     Subscribe to a topic with a callback that also receives the message info.
@@ -108,12 +109,14 @@ def subscribe_with_info(
     :param on_lost: function that takes an event with the ``total_count`` and the
         ``total_count_change`` of messages lost in transport; never called if the middleware does
         not report losses
+    :param is_encoded: True to get messages as the middleware encoded them
     :return: ``rclpy.subscription.Subscription``
     """
     # Newer executors inspect whether a callback takes two arguments; rclpy's type hints do not
     # allow for it.
     callback: Any = _MessageCallback(on_message) if IS_HUMBLE else on_message
-    return _subscribe(node, (message_class, topic, callback, qos), on_lost)
+    arguments = (message_class, topic, callback, qos)
+    return _subscribe(node, arguments, on_lost, raw=is_encoded)
 
 
 class _Taken(ReentrantCallbackGroup):
@@ -137,7 +140,8 @@ def subscribe_to_take(
     :param on_lost: function as for ``subscribe_with_info``; the executor of the node calls it
     :return: ``rclpy.subscription.Subscription``
     """
-    return _subscribe(node, (message_class, topic, _unused, qos), on_lost, _Taken())
+    arguments = (message_class, topic, _unused, qos)
+    return _subscribe(node, arguments, on_lost, callback_group=_Taken())
 
 
 def _unused(_message: Any) -> None:
@@ -161,13 +165,11 @@ def _subscribe(
     node: Node,
     arguments: tuple[Any, ...],
     on_lost: Callable[[Any], None],
-    group: ReentrantCallbackGroup | None = None,
+    **more: Any,
 ) -> Any:
     # ``Subscriber.look`` reports incompatible publishers, with advice, so rclpy need not.
     events = SubscriptionEventCallbacks(message_lost=on_lost, use_default_callbacks=False)
     try:
-        return node.create_subscription(
-            *arguments, callback_group=group, event_callbacks=events
-        )
+        return node.create_subscription(*arguments, event_callbacks=events, **more)
     except UnsupportedEventTypeError:
-        return node.create_subscription(*arguments, callback_group=group)
+        return node.create_subscription(*arguments, **more)

@@ -31,11 +31,18 @@ from rclpy.qos import (
 AUTO = 'auto'
 RAW = 'raw'
 COMPRESSED = 'compressed'
-TRANSPORTS = (AUTO, RAW, COMPRESSED)
+FFMPEG = 'ffmpeg'
+FOXGLOVE = 'foxglove'
 
-COMPRESSED_TYPE = 'sensor_msgs/msg/CompressedImage'
 RAW_TYPE = 'sensor_msgs/msg/Image'
-_SUFFIX = '/compressed'
+COMPRESSED_TYPE = 'sensor_msgs/msg/CompressedImage'
+FFMPEG_TYPE = 'ffmpeg_image_transport_msgs/msg/FFMPEGPacket'
+VIDEO_TYPE = 'foxglove_msgs/msg/CompressedVideo'
+ENCODED = {COMPRESSED: COMPRESSED_TYPE, FFMPEG: FFMPEG_TYPE, FOXGLOVE: VIDEO_TYPE}
+"""The message type of each transport of encoded pictures; its topic has the transport's name."""
+
+PICTURE_TYPES = (RAW_TYPE, *ENCODED.values())
+TRANSPORTS = (AUTO, RAW, *ENCODED)
 _DEPTH_SUFFIX = '/compressedDepth'
 
 
@@ -45,11 +52,11 @@ class CameraTopic:
     The topic to subscribe to for a camera.
 
     :param name: name of the topic
-    :param is_compressed: True if its messages are CompressedImage, otherwise Image
+    :param message_type: type of its messages, one of ``PICTURE_TYPES``
     """
 
     name: str
-    is_compressed: bool
+    message_type: str
 
 
 def choose_topic(
@@ -62,25 +69,31 @@ def choose_topic(
     """
     Choose the topic to subscribe to for a camera.
 
-    :param topic: topic that the user has set: the camera's base topic, or a compressed topic
+    :param topic: topic that the user has set: the camera's base topic, or one of encoded pictures
     :param transport: one of ``TRANSPORTS``; auto chooses raw images if they are published,
-        otherwise compressed images if those are published, and raw images if nothing is published
+        otherwise the first of ``ENCODED`` that is published, and raw images if nothing is
+        published
     :param types_of: function that returns the message types that are published on a topic now
     :param is_depth: True for a depth camera, whose images have a transport of their own
     """
-    suffix = _DEPTH_SUFFIX if is_depth else _SUFFIX
-    itself = CameraTopic(topic, is_compressed=True)
-    beside = CameraTopic(topic + suffix, is_compressed=True)
-    pixels = CameraTopic(topic, is_compressed=False)
+    beside = {
+        one: CameraTopic(f'{topic}/{one}', message_type) for one, message_type in ENCODED.items()
+    }
+    if is_depth:
+        beside = {COMPRESSED: CameraTopic(topic + _DEPTH_SUFFIX, COMPRESSED_TYPE)}
+    pixels = CameraTopic(topic, RAW_TYPE)
     if transport == RAW:
         return pixels
-    if topic.endswith(suffix) or COMPRESSED_TYPE in types_of(topic):
-        return itself
-    if transport == COMPRESSED:
-        return beside
-    if RAW_TYPE not in types_of(topic) and COMPRESSED_TYPE in types_of(beside.name):
-        return beside
-    return pixels
+    offered = types_of(topic)
+    for one in beside.values():
+        has_its_name = topic.endswith(one.name.removeprefix(topic))
+        if one.message_type in offered or (has_its_name and not offered):
+            return CameraTopic(topic, one.message_type)
+    if transport != AUTO:
+        return beside.get(transport, pixels)
+    if RAW_TYPE in offered:
+        return pixels
+    return next((one for one in beside.values() if one.message_type in types_of(one.name)), pixels)
 
 
 QOS_FROM_PUBLISHER = 'auto'

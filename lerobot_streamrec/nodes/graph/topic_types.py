@@ -20,11 +20,26 @@ from importlib import import_module
 import time
 from typing import Any
 
+from lerobot_streamrec.conversions.cdr import (
+    read_compressed_image,
+    read_compressed_video,
+    read_ffmpeg_packet,
+)
 from lerobot_streamrec.conversions.message_types import definition
 from lerobot_streamrec.errors import ConfigError, MessageError, StartInterruptedError
+from lerobot_streamrec.nodes.graph.qos import COMPRESSED_TYPE, FFMPEG_TYPE, VIDEO_TYPE
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
+from lerobot_streamrec.nodes.graph.uninstalled_types import renamed_class
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import CompressedImage
+
+ENCODED_READERS = {
+    COMPRESSED_TYPE: read_compressed_image,
+    FFMPEG_TYPE: read_ffmpeg_packet,
+    VIDEO_TYPE: read_compressed_video,
+}
+"""The function that reads the encoded picture in the bytes of a message, by message type."""
 
 
 def load_message_class(parameter: str, message_type: str) -> type:
@@ -33,12 +48,16 @@ def load_message_class(parameter: str, message_type: str) -> type:
 
     :param parameter: parameter that names the type, for the error
     :param message_type: name of the type, such as ``sensor_msgs/msg/JointState``
+    :return: class of the messages; for packets of video, which are read from the bytes, one that
+        cannot be decoded if the type is not installed
     :raise ConfigError: if the type is not installed on this machine
     """
     package, _, name = message_type.partition('/msg/')
     try:
         found = getattr(import_module(f'{package}.msg'), name)
     except (ImportError, AttributeError, ValueError) as error:
+        if message_type in ENCODED_READERS:
+            return renamed_class(CompressedImage, message_type)
         raise ConfigError(
             parameter,
             message_type,
@@ -56,6 +75,14 @@ def fields_of(message_type: str) -> Mapping[str, str] | None:
         return definition(message_type, lambda name: load_message_class('type', name))
     except ConfigError:
         return None
+
+
+def begins_with_stamp(message_type: str) -> bool:
+    """Return whether messages of a type begin with their stamp, with or without a header."""
+    if message_type in ENCODED_READERS:
+        return True
+    fields = fields_of(message_type) or {}
+    return next(iter(fields.values()), '') == 'std_msgs/Header'
 
 
 def decode(data: bytes, message_class: type) -> Any:

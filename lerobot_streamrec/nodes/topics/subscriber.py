@@ -22,7 +22,6 @@ import time
 from typing import Any, NamedTuple, Protocol
 
 from lerobot_streamrec.conversions.cdr import first_time
-from lerobot_streamrec.conversions.message_types import begins_with_header
 from lerobot_streamrec.conversions.reader import checked_stamp_ns, header_stamp_ns
 from lerobot_streamrec.errors import ForeignMessageError, MessageError
 from lerobot_streamrec.nodes.graph.distributions import (
@@ -32,7 +31,7 @@ from lerobot_streamrec.nodes.graph.distributions import (
 )
 from lerobot_streamrec.nodes.graph.publisher_watch import PublisherWatch
 from lerobot_streamrec.nodes.graph.qos import choose_qos, is_same_qos, node_of, qos_problems
-from lerobot_streamrec.nodes.graph.topic_types import decode, load_message_class
+from lerobot_streamrec.nodes.graph.topic_types import begins_with_stamp, decode, load_message_class
 from lerobot_streamrec.nodes.parameters.stream_settings import RECEIVE, Source
 from lerobot_streamrec.nodes.topics.picture_room import room_advice
 from lerobot_streamrec.nodes.topics.sample_sink import Sink
@@ -307,7 +306,7 @@ class Subscriber(ABC):
         self._message_class = load_message_class(
             f'{self._source.parameter}.type', self._target.message_type
         )
-        self._has_header = begins_with_header(self._message_class)
+        self._has_header = begins_with_stamp(self._target.message_type)
         handle = subscribe_to_take(
             self._node, self._message_class, self.topic, self._qos, on_lost=self._on_lost
         )

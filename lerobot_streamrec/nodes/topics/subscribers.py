@@ -17,16 +17,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from lerobot_streamrec.conversions.cdr import read_compressed_image, read_image
+from lerobot_streamrec.conversions.cdr import CompressedImageBytes, read_image
 from lerobot_streamrec.conversions.compressed_image import access_unit, compressed_picture
 from lerobot_streamrec.conversions.depth import compressed_depth, depth_frame
 from lerobot_streamrec.conversions.image import image_frame
 from lerobot_streamrec.conversions.vector_bytes import VectorBytesReader
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
-from lerobot_streamrec.nodes.graph.qos import choose_topic, COMPRESSED_TYPE, RAW_TYPE
+from lerobot_streamrec.nodes.graph.qos import choose_topic
 from lerobot_streamrec.nodes.graph.ros_start import make_helper
-from lerobot_streamrec.nodes.graph.topic_types import fields_of
+from lerobot_streamrec.nodes.graph.topic_types import ENCODED_READERS, fields_of
 from lerobot_streamrec.nodes.parameters.stream_settings import Source
 from lerobot_streamrec.nodes.topics.sample_sink import Sink
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber, Target
@@ -61,14 +61,14 @@ class CameraSubscriber(Subscriber):
             self._types_of,
             is_depth=self._is_depth,
         )
-        return Target(chosen.name, COMPRESSED_TYPE if chosen.is_compressed else RAW_TYPE)
+        return Target(chosen.name, chosen.message_type)
 
     def _types_of(self, topic: str) -> set[str]:
         return {offer.topic_type for offer in self.offers_of(topic)}
 
     def _push(self, data: bytes, info: MessageInfo) -> None:
-        is_compressed = self.target.message_type == COMPRESSED_TYPE
-        picture = self._compressed(data) if is_compressed else self._raw(data)
+        read = ENCODED_READERS.get(self.target.message_type)
+        picture = self._raw(data) if read is None else self._compressed(read(data))
         self._recorder.push_image(self.key, self._stamp_ns(data, info), picture)
 
     def _raw(self, data: bytes) -> Picture:
@@ -77,8 +77,7 @@ class CameraSubscriber(Subscriber):
         convert = depth_frame if self._is_depth else image_frame
         return convert(message, self._source.parameter)
 
-    def _compressed(self, data: bytes) -> Picture:
-        message = read_compressed_image(data)
+    def _compressed(self, message: CompressedImageBytes) -> Picture:
         self._encoding, self._size_bytes = message.format, len(message.data)
         if self._is_depth:
             return compressed_depth(message, self._source.parameter)

@@ -21,15 +21,21 @@ from lerobot_streamrec.nodes.graph.qos import (
     choose_topic,
     COMPRESSED,
     COMPRESSED_TYPE,
+    FFMPEG,
+    FFMPEG_TYPE,
+    FOXGLOVE,
     RAW,
     RAW_TYPE,
+    VIDEO_TYPE,
 )
 import pytest
 
 TOPIC, BESIDE = '/cam/image', '/cam/image/compressed'
-PIXELS = CameraTopic(TOPIC, is_compressed=False)
-FILES = CameraTopic(BESIDE, is_compressed=True)
-DEPTH_FILES = CameraTopic('/cam/image/compressedDepth', is_compressed=True)
+PIXELS = CameraTopic(TOPIC, RAW_TYPE)
+FILES = CameraTopic(BESIDE, COMPRESSED_TYPE)
+DEPTH_FILES = CameraTopic('/cam/image/compressedDepth', COMPRESSED_TYPE)
+PACKETS = CameraTopic('/cam/image/ffmpeg', FFMPEG_TYPE)
+VIDEO = CameraTopic('/cam/image/foxglove', VIDEO_TYPE)
 
 
 @pytest.mark.parametrize(
@@ -39,13 +45,22 @@ DEPTH_FILES = CameraTopic('/cam/image/compressedDepth', is_compressed=True)
         (RAW, {BESIDE: {COMPRESSED_TYPE}}, PIXELS),
         (COMPRESSED, {}, FILES),
         (COMPRESSED, {TOPIC: {RAW_TYPE}}, FILES),
-        (COMPRESSED, {TOPIC: {COMPRESSED_TYPE}}, CameraTopic(TOPIC, is_compressed=True)),
+        (COMPRESSED, {TOPIC: {COMPRESSED_TYPE}}, CameraTopic(TOPIC, COMPRESSED_TYPE)),
         (AUTO, {}, PIXELS),
         (AUTO, {TOPIC: {RAW_TYPE}}, PIXELS),
         (AUTO, {TOPIC: {RAW_TYPE}, BESIDE: {COMPRESSED_TYPE}}, PIXELS),
         (AUTO, {BESIDE: {COMPRESSED_TYPE}}, FILES),
+        (AUTO, {PACKETS.name: {FFMPEG_TYPE}}, PACKETS),
+        (AUTO, {PACKETS.name: {FFMPEG_TYPE}, BESIDE: {COMPRESSED_TYPE}}, FILES),
+        (AUTO, {PACKETS.name: {FFMPEG_TYPE}, TOPIC: {RAW_TYPE}}, PIXELS),
+        (FFMPEG, {PACKETS.name: {FFMPEG_TYPE}, TOPIC: {RAW_TYPE}}, PACKETS),
+        (FFMPEG, {}, PACKETS),
+        (FOXGLOVE, {TOPIC: {RAW_TYPE}}, VIDEO),
+        (AUTO, {VIDEO.name: {VIDEO_TYPE}}, VIDEO),
+        (AUTO, {TOPIC: {VIDEO_TYPE}}, CameraTopic(TOPIC, VIDEO_TYPE)),
+        (FFMPEG, {TOPIC: {FFMPEG_TYPE}}, CameraTopic(TOPIC, FFMPEG_TYPE)),
         (AUTO, {BESIDE: {'std_msgs/msg/String'}}, PIXELS),
-        (AUTO, {TOPIC: {COMPRESSED_TYPE}}, CameraTopic(TOPIC, is_compressed=True)),
+        (AUTO, {TOPIC: {COMPRESSED_TYPE}}, CameraTopic(TOPIC, COMPRESSED_TYPE)),
     ],
 )
 def test_what_is_subscribed(transport, offered, wanted):
@@ -59,6 +74,7 @@ def test_what_is_subscribed(transport, offered, wanted):
         (TOPIC, AUTO, {BESIDE: {COMPRESSED_TYPE}}, PIXELS),
         (TOPIC, AUTO, {DEPTH_FILES.name: {COMPRESSED_TYPE}}, DEPTH_FILES),
         (DEPTH_FILES.name, AUTO, {}, DEPTH_FILES),
+        (TOPIC, AUTO, {PACKETS.name: {FFMPEG_TYPE}}, PIXELS),
     ],
 )
 def test_depth_has_a_topic_of_its_own(topic, transport, offered, wanted):
@@ -71,3 +87,7 @@ def test_depth_has_a_topic_of_its_own(topic, transport, offered, wanted):
 @pytest.mark.parametrize('transport', [AUTO, COMPRESSED])
 def test_a_topic_that_is_called_compressed_is_read_as_it_is(transport):
     assert choose_topic(BESIDE, transport, lambda topic: set()) == FILES
+
+
+def test_a_topic_that_is_called_ffmpeg_is_read_as_it_is():
+    assert choose_topic(PACKETS.name, AUTO, lambda topic: set()) == PACKETS

@@ -19,9 +19,13 @@ import array
 from collections.abc import Callable
 from typing import Any
 
+from cdr_writer import CdrWriter
 from examples.demo.drawing import MIN_HEIGHT, MIN_WIDTH, write_frame_number
+from lerobot_streamrec.nodes.graph.qos import VIDEO_TYPE
+from lerobot_streamrec.nodes.graph.topic_types import load_message_class
 import numpy as np
 import numpy.typing as npt
+from packets import LivePackets
 import raw_images
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -100,6 +104,54 @@ class NumberedFile:
         """Paint the number, and compress the picture."""
         write_frame_number(self._canvas, number)
         self.message.data = array.array('B', self._make_file(self._canvas))
+
+
+class NumberedPacket(NumberedFile):
+    """
+    A picture that shows its number, as a packet of video in a type that is not installed.
+
+    :param kind: ``FFMPEG_TYPE`` or ``VIDEO_TYPE``
+    :param text: the message's ``encoding`` or ``format``
+    """
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(LivePackets(), text)
+        self._kind = kind
+
+    @property
+    def kind(self) -> type:
+        """The class with which rclpy publishes bytes as this type."""
+        return load_message_class('kind', self._kind)
+
+    def payload(self) -> bytes:
+        """Return the encoded message."""
+        text, data = self.message.format, self.message.data.tobytes()
+        return packet_message(self._kind, self.message.header, text, data)
+
+
+def packet_message(kind: str, header: Any, text: str, data: bytes, order: str = '<') -> bytes:
+    """
+    Encode a message by the definition of its type.
+
+    :param kind: ``FFMPEG_TYPE`` or ``VIDEO_TYPE``
+    :param header: std_msgs/Header
+    :param text: the message's ``encoding`` or ``format``
+    :param data: packet of video
+    :param order: byte order, ``<`` or ``>``
+    """
+    writer = CdrWriter(order)
+    writer.message(header)
+    if kind == VIDEO_TYPE:
+        writer.value('sequence<uint8>', data)
+        writer.text(text)
+        return writer.data
+    for type_name in ('int32', 'int32'):
+        writer.value(type_name, 0)
+    writer.text(text)
+    for type_name in ('uint64', 'uint8', 'uint8'):
+        writer.value(type_name, 1)
+    writer.value('sequence<uint8>', data)
+    return writer.data
 
 
 class NumberedPicture(Picture):

@@ -32,7 +32,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray, Header
 
-from recorder_rig.pictures import NumberedFile, Picture
+from recorder_rig.pictures import NumberedFile, NumberedPacket, Picture
 from recorder_rig.surroundings import DISCOVERY_TIMEOUT_S, NODE_OPTIONS, wait_until
 
 CAMERA_HZ = 30
@@ -67,7 +67,7 @@ class Camera:
         self.partners: list[Camera] = []
         self._robot = robot
         self._number = first_number
-        self._publisher = robot.publisher(type(picture.message), topic)
+        self._publisher = robot.publisher(getattr(picture, 'kind', type(picture.message)), topic)
 
     def publish(self) -> None:
         """Publish a picture, unless the camera is stalled."""
@@ -82,7 +82,8 @@ class Camera:
         picture = self.picture
         picture.draw(self._number)
         picture.message.header = _header(stamp_ns)
-        self._publisher.publish(picture.message)
+        is_encoded = isinstance(picture, NumberedPacket)
+        self._publisher.publish(picture.payload() if is_encoded else picture.message)
         self._robot.truth.add_image(self.topic, stamp_ns, self._number)
         self._number += 1
 
