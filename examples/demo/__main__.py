@@ -138,6 +138,7 @@ def operate(client: EpisodeClient, episode_s: float) -> None:
     say('the recorder is up')
     client.start(_START_TIMEOUT_S)
     watch(client, 0, episode_s)
+    say(f'encoders: {client.status.get("encoders")}')
     client.set_task(TASKS[1])
     # The first episode is written while the second one is recorded.
     client.press(ROTATE_BUTTON, 'rotate', _PRESS_TIMEOUT_S)
@@ -154,7 +155,9 @@ def watch(client: EpisodeClient, episode_index: int, episode_s: float) -> None:
     for second in range(1, math.ceil(episode_s) + 1):
         end_s = min(float(second), episode_s)
         client.spin(begin_s + end_s - time.monotonic())
-        say(f'episode {episode_index}: recording "{TASKS[episode_index]}", {end_s:g} s')
+        head_room = client.status.get('head_room')
+        told = f', head-room {head_room}' if head_room else ''
+        say(f'episode {episode_index}: recording "{TASKS[episode_index]}", {end_s:g} s{told}')
 
 
 def start_arm(settings: Settings) -> Child:

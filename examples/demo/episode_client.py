@@ -21,6 +21,7 @@ import json
 import time
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticStatus
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -86,6 +87,10 @@ class EpisodeClient:
         self._node.create_timer(_JOY_PERIOD_S, self._publish_joy)
         self._events: list[dict[str, Any]] = []
         self._node.create_subscription(String, '/episode/events', self._hear, 50)
+        self.status: dict[str, str] = {}
+        self._node.create_subscription(
+            DiagnosticStatus, '/episode/status', self._hear_status, latched
+        )
 
     def close(self) -> None:
         """Leave the ROS graph."""
@@ -105,6 +110,9 @@ class EpisodeClient:
 
     def _hear(self, message: String) -> None:
         self._events.append(json.loads(message.data))
+
+    def _hear_status(self, message: DiagnosticStatus) -> None:
+        self.status = {one.key: one.value for one in message.values}
 
     def press(self, button: int, verb: str, timeout_s: float) -> None:
         """
