@@ -20,6 +20,7 @@ import threading
 import time
 from typing import Any
 
+from lerobot_streamrec.dataset.format.parquet import do_without_pandas
 from lerobot_streamrec.errors import ConfigError, StartInterruptedError, StreamrecError
 from lerobot_streamrec.nodes.episode_node import EpisodeServices, NODE_NAME
 from lerobot_streamrec.nodes.graph.distributions import make_executor
@@ -84,6 +85,7 @@ def run(arguments: list[str], stop: StopSignals) -> Outcome:
     :param stop: requests to stop
     """
     keep_large_buffers()
+    do_without_pandas()
     try:
         start_ros(arguments)
         node = given_node(NODE_NAME)

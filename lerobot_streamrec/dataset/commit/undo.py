@@ -40,7 +40,11 @@ from lerobot_streamrec.dataset.format.layout import (
 from lerobot_streamrec.dataset.format.state import DatasetState, stats_content
 from lerobot_streamrec.dataset.format.statistics_file import (
     forget_statistics_after,
+    kept_stats_path,
+    mended_stats_json,
+    parse_stats_json,
     read_sidecar,
+    sidecar_bytes,
     sidecar_path,
     weighted_by_rows,
 )
@@ -89,6 +93,21 @@ class _LastEpisode:
     meta: FileIndex
     data: FileIndex
     videos: Mapping[str, FileIndex]
+
+
+def keep_statistics_of_others(
+    files: Files, state: DatasetState, transaction: Transaction
+) -> None:
+    """Keep the present statistics for ``undo`` if another writer saved the last episode."""
+    total = state.info.total_episodes
+    if state.statistics is None or files.path(sidecar_path(total)).exists():
+        return
+    content = files.content(STATS)
+    if content is not None:
+        stated = parse_stats_json(content, files.root, state.info.total_frames)
+        content = mended_stats_json(content, stated, state.statistics)
+        transaction.replace(kept_stats_path(total), content)
+    transaction.replace(sidecar_path(total), sidecar_bytes(state.statistics))
 
 
 def undo_last(

@@ -21,15 +21,22 @@ from dataclasses import replace
 import json
 from pathlib import Path
 import time
+from typing import TYPE_CHECKING
 
 from lerobot_streamrec.dataset.commit.transaction import Transaction
-from lerobot_streamrec.dataset.commit.undo import purge_undone, undo_last, UndoneEpisode
+from lerobot_streamrec.dataset.commit.undo import (
+    keep_statistics_of_others,
+    purge_undone,
+    undo_last,
+    UndoneEpisode,
+)
 from lerobot_streamrec.dataset.format.data_rows import (
     Columns,
     default_columns,
     row_stamps_table,
     rows_table,
 )
+from lerobot_streamrec.dataset.format.episode_index import EpisodeIndex
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow, VideoPlace
 from lerobot_streamrec.dataset.format.features import (
     camera_feature,
@@ -63,16 +70,11 @@ from lerobot_streamrec.dataset.format.statistics_file import (
     AllStatistics,
     counted_like,
     kept_stats_path,
-    mended_stats_json,
     merged_statistics,
-    parse_stats_json,
     sidecar_bytes,
     sidecar_path,
     stats_json,
 )
-from lerobot_streamrec.dataset.rebuild.assemble import Progress
-from lerobot_streamrec.dataset.rebuild.compact import compact
-from lerobot_streamrec.dataset.rebuild.plan import Change, measured
 from lerobot_streamrec.errors import (
     CommitError,
     DatasetCorruptError,
@@ -81,6 +83,10 @@ from lerobot_streamrec.errors import (
 )
 from lerobot_streamrec.stats.feature_statistics import vector_statistics
 from lerobot_streamrec.video.mp4.video_info import probe_video
+
+if TYPE_CHECKING:
+    from lerobot_streamrec.dataset.rebuild.assemble import Progress
+    from lerobot_streamrec.dataset.rebuild.plan import Change
 
 # The statistics before this many of the last episodes are kept, so that these can be undone.
 _UNDO_DEPTH = 16
@@ -98,12 +104,16 @@ class DatasetWriter:
     :param files: the access to the disk
     :param state: the present state of the dataset
     :param lock: the lock on the dataset, which is held until ``close``
+    :param index: the rows of the episodes files, for the next start
     """
 
-    def __init__(self, files: Files, state: DatasetState, lock: DatasetLock) -> None:
+    def __init__(
+        self, files: Files, state: DatasetState, lock: DatasetLock, index: EpisodeIndex
+    ) -> None:
         self._files = files
         self._state = state
         self._lock = lock
+        self._index = index
         self._doubt = ''
 
     @property
@@ -134,6 +144,7 @@ class DatasetWriter:
             info = self._info_for(draft)
             size_bytes, state = self._write(draft, info, transaction)
         before, self._state = self._state, state
+        self._index.keep(self._files, info)
         # Undoing needs only recent statistics. Failing to delete old ones does no harm.
         with suppress(OSError):
             old = state.info.total_episodes - _UNDO_DEPTH - 1
@@ -165,22 +176,24 @@ class DatasetWriter:
 
         The call blocks while everything that is not yet in a full file is copied.
 
-        :param progress: called with the bytes done and the bytes to do; if it raises, the work
-            ends
+        :param progress: gets the bytes done and to do; if it raises, the work ends
         :raise DatasetError: if the files cannot be merged; the dataset is then unchanged
         :raise VideoError: if a video cannot be read or written; the dataset is then unchanged
         """
+        # A recording starts earlier without the tools that rebuild datasets.
+        from lerobot_streamrec.dataset.rebuild.compact import compact, no_change
+
         self._refuse_in_doubt()
         purge_undone(self._files)
         if not self._state.info.total_episodes:
-            nothing = measured(self.root)
-            return Change(0, nothing, nothing, 0.0)
+            return no_change(self.root)
+        self._index.keep(self._files, self.info, least=1)
         try:
             return compact(self.root, progress=progress)
         finally:
             # Merging has renumbered the files.
             info = read_info(self.root)
-            self._state = resumed_state(self._files, info)
+            self._state = resumed_state(self._files, info, self._index)
 
     def annotate(self, metadata: Mapping[str, str]) -> int:
         """
@@ -291,6 +304,8 @@ class DatasetWriter:
 
     def close(self) -> None:
         """Release the lock on the dataset; repeated calls do nothing."""
+        if self._lock.is_held:
+            self._index.keep(self._files, self.info, least=1)
         self._lock.release()
 
     def _write(
@@ -322,7 +337,7 @@ class DatasetWriter:
         transaction.create(row.meta_file.path(EPISODES_PATH), meta)
         if tasks is not state.tasks:
             transaction.replace(TASKS, tasks.as_bytes())
-        self._keep_statistics_of_others(transaction)
+        keep_statistics_of_others(self._files, state, transaction)
         transaction.replace(sidecar_path(new_info.total_episodes), sidecar_bytes(total))
         transaction.replace(STATS, stats)
         record = _record(draft, row, new_info, len(state.tasks.tasks))
@@ -331,20 +346,8 @@ class DatasetWriter:
             content = to_bytes(row_stamps_table(draft.row_stamps))
             transaction.replace(row_stamps_path(row.episode_index), content)
         transaction.commit(INFO, new_info.as_bytes())
+        self._index.add(row, self._files.path(row.meta_file.path(EPISODES_PATH)))
         return size_bytes, state.after(new_info, tasks, total, row)
-
-    def _keep_statistics_of_others(self, transaction: Transaction) -> None:
-        """Keep the present statistics for ``undo`` if another writer saved the last episode."""
-        state = self._state
-        total = state.info.total_episodes
-        if state.statistics is None or self._files.path(sidecar_path(total)).exists():
-            return
-        content = self._files.content(STATS)
-        if content is not None:
-            stated = parse_stats_json(content, self.root, state.info.total_frames)
-            content = mended_stats_json(content, stated, state.statistics)
-            transaction.replace(kept_stats_path(total), content)
-        transaction.replace(sidecar_path(total), sidecar_bytes(state.statistics))
 
     def _columns(self, draft: EpisodeDraft, task_index: int) -> Columns:
         info = self._state.info

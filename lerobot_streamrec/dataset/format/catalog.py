@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from lerobot_streamrec.dataset.format.episode_index import EpisodeIndex, read_episodes
 from lerobot_streamrec.dataset.format.episode_reader import (
-    read_episodes,
     read_parquet,
     read_record,
     statistics_in,
@@ -49,7 +49,7 @@ from lerobot_streamrec.dataset.format.statistics_file import (
     read_sidecar,
     weighted_by_rows,
 )
-from lerobot_streamrec.dataset.format.table_rules import refuse_odd_rows, refuse_odd_tables
+from lerobot_streamrec.dataset.format.table_rules import refuse_odd_rows
 from lerobot_streamrec.dataset.format.tasks import parse_tasks, TaskColumns, TaskTable
 from lerobot_streamrec.errors import DatasetCorruptError
 import pyarrow as pa
@@ -164,7 +164,8 @@ def read_catalog(root: Path) -> Catalog:
     refuse_special_files(root)
     raw_info = parse_raw_info(info_content(root), root)
     info = info_of(raw_info, root)
-    refuse_odd_tables(root, info)
+    index = EpisodeIndex(root, info)
+    index.rows(info)
     tasks_content = _content(root, TASKS)
     if tasks_content is None and info.total_tasks:
         raise DatasetCorruptError(f'{root / TASKS} is missing')
@@ -176,7 +177,7 @@ def read_catalog(root: Path) -> Catalog:
             'info.json'
         )
         raise DatasetCorruptError(f'{root / TASKS}: {problem}')
-    episodes = read_episodes(root, info)
+    episodes = read_episodes(root, info, index)
     num_rows = sum(one.length for one in episodes)
     if num_rows != info.total_frames:
         raise DatasetCorruptError(

@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from lerobot_streamrec.dataset.format.layout import FileIndex
-from lerobot_streamrec.errors import DatasetCorruptError, UnusableDatasetError
+from lerobot_streamrec.errors import UnusableDatasetError
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, STATISTICS
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +65,8 @@ class EpisodeRow:
     videos: Mapping[str, VideoPlace]
     statistics: Mapping[str, FeatureStatistics]
 
-    def as_table(self, columns: Collection[str] | None = None) -> pa.Table:
-        """
-        Return a table of one row with the columns of the format.
-
-        :param columns: the columns that may be written; None for all
-        """
+    def places(self) -> dict[str, tuple[Any, pa.DataType]]:
+        """Return the columns that tell where the episode is, with their types."""
         cells: dict[str, tuple[Any, pa.DataType]] = {
             'episode_index': (self.episode_index, pa.int64()),
             'tasks': (list(self.tasks), pa.list_(pa.string())),
@@ -84,6 +79,15 @@ class EpisodeRow:
             cells.update(_file_cells(f'videos/{key}', place.file))
             cells[f'videos/{key}/from_timestamp'] = (place.from_timestamp, pa.float64())
             cells[f'videos/{key}/to_timestamp'] = (place.to_timestamp, pa.float64())
+        return cells
+
+    def as_table(self, columns: Collection[str] | None = None) -> pa.Table:
+        """
+        Return a table of one row with the columns of the format.
+
+        :param columns: the columns that may be written; None for all
+        """
+        cells = self.places()
         for key, statistics in self.statistics.items():
             cells.update(_statistics_cells(key, statistics))
         cells.update(_file_cells('meta/episodes', self.meta_file))
@@ -136,36 +140,43 @@ class CommittedFiles:
     videos: Mapping[str, frozenset[FileIndex]]
 
 
+def place_columns(video_keys: Sequence[str]) -> list[str]:
+    """Return the columns that tell where an episode is: those of ``EpisodeRow`` but one."""
+    files = [
+        f'{prefix}/{part}_index' for prefix in _prefixes(video_keys) for part in ('chunk', 'file')
+    ]
+    times = [
+        f'videos/{key}/{part}_timestamp' for key in video_keys for part in ('from', 'to')
+    ]
+    return ['episode_index', 'tasks', 'length', 'dataset_from_index', *files, *times]
+
+
+def _prefixes(video_keys: Sequence[str]) -> list[str]:
+    return ['data', *(f'videos/{key}' for key in video_keys)]
+
+
 def committed_files(
     root: Path,
-    paths: Mapping[FileIndex, Path],
+    by_file: Mapping[FileIndex, list[dict[str, Any]]],
     total_episodes: int,
     video_keys: tuple[str, ...],
 ) -> CommittedFiles:
     """
-    Read the files to which the first ``total_episodes`` episodes refer.
+    Return the files to which the first ``total_episodes`` episodes refer.
 
     :param root: the dataset's folder
-    :param paths: all episodes files
+    :param by_file: the rows of each episodes file, with its ``place_columns``
     :param total_episodes: the number of episodes in info.json
     :param video_keys: the features with videos
-    :raise DatasetCorruptError: if a file cannot be read, or if episodes are missing or out of
-        order
+    :raise UnusableDatasetError: if episodes are missing or out of order
     """
-    prefixes = ['data', *(f'videos/{key}' for key in video_keys)]
-    columns = [f'{prefix}/{part}_index' for prefix in prefixes for part in ('chunk', 'file')]
+    prefixes = _prefixes(video_keys)
     rows: list[dict[str, Any]] = []
     meta: set[FileIndex] = set()
-    for number in sorted(paths):
-        try:
-            table = pq.read_table(
-                paths[number], columns=['episode_index', 'tasks', 'length', *columns]
-            )
-        except (pa.ArrowException, OSError) as error:
-            raise DatasetCorruptError(f'{paths[number]} cannot be read: {error}') from error
+    for number in sorted(by_file):
         if len(rows) < total_episodes:
             meta.add(number)
-        rows += table.to_pylist()
+        rows += by_file[number]
     committed = rows[:total_episodes]
     indices = [row['episode_index'] for row in committed]
     if len(indices) != total_episodes or indices != list(range(len(indices))):

@@ -52,6 +52,11 @@ class DatasetLock:
             ) from error
         self._owner_path.write_text(json.dumps(_this_process()))
 
+    @property
+    def is_held(self) -> bool:
+        """Whether this object holds the lock."""
+        return bool(self._lock.is_locked)
+
     def release(self) -> None:
         """Release the lock; repeated calls do nothing."""
         self._lock.release()

@@ -21,6 +21,7 @@ import json
 import logging
 from pathlib import Path
 
+from lerobot_streamrec.dataset.format.episode_index import EpisodeIndex
 from lerobot_streamrec.dataset.format.episode_reader import read_schema, read_statistics
 from lerobot_streamrec.dataset.format.episode_table import (
     committed_files,
@@ -187,14 +188,20 @@ def refuse_another_kind(
         raise DatasetMismatchError(root, found)
 
 
-def resumed_state(files: Files, info: DatasetInfo) -> DatasetState:
+def resumed_state(
+    files: Files, info: DatasetInfo, index: EpisodeIndex | None = None
+) -> DatasetState:
     """
     Return the state in which to continue a dataset, and quarantine what a crash left in it.
 
+    :param files: the access to the disk
+    :param info: the dataset's info.json
+    :param index: its episodes files, as far as they are known; None: only what the disk has
     :raise DatasetCorruptError: if files are missing, unreadable or contradict each other
     """
     meta = numbered_files(files.path('meta/episodes'))
-    committed = committed_files(files.root, meta, info.total_episodes, info.video_keys)
+    rows = (index or EpisodeIndex(files.root, info)).rows(info)
+    committed = committed_files(files.root, rows, info.total_episodes, info.video_keys)
     if committed.num_rows != info.total_frames:
         raise DatasetCorruptError(
             f'{files.root}: info.json counts {info.total_frames} rows, the episodes '

@@ -27,7 +27,7 @@ statistics of the episodes.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 import json
@@ -46,6 +46,7 @@ from lerobot_streamrec.errors import DatasetCorruptError, UnusableDatasetError
 from lerobot_streamrec.stats.distribution import Distribution
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -231,21 +232,26 @@ def forget_statistics_after(files: Files, total_episodes: int) -> None:
 def sidecar_bytes(statistics: AllStatistics) -> bytes:
     """Return the content of the sidecar, which ``read_sidecar`` reads."""
     rows = [
-        {
-            'feature': key,
-            'exponent': one.exponent,
-            'indices': one.indices.tolist(),
-            'counts': one.counts.tolist(),
-        }
-        for key, feature in statistics.items()
-        for one in feature.distributions or ()
+        (key, one) for key, feature in statistics.items() for one in feature.distributions or ()
     ]
     values = {
         key: {'scale': feature.scale, 'rows': feature.num_rows, 'lists': feature.as_lists()}
         for key, feature in statistics.items()
     }
     schema = _SCHEMA.with_metadata({_METADATA_KEY: json.dumps(values)})
-    return to_bytes(pa.Table.from_pylist(rows, schema=schema))
+    columns = [
+        [key for key, _ in rows],
+        [one.exponent for _, one in rows],
+        _lists([one.indices for _, one in rows]),
+        _lists([one.counts for _, one in rows]),
+    ]
+    return to_bytes(pa.table(columns, schema=schema))
+
+
+def _lists(rows: Sequence[npt.NDArray[np.int64]]) -> pa.ListArray:
+    """Return lists of numbers without making objects of thousands of them."""
+    offsets = np.cumsum([0, *map(len, rows)], dtype=np.int32)
+    return pa.ListArray.from_arrays(offsets, np.concatenate([*rows, np.empty(0, np.int64)]))
 
 
 def _parse_sidecar(content: bytes, num_rows: int) -> DatasetStatistics:

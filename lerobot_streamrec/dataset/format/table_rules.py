@@ -25,7 +25,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lerobot_streamrec.dataset.format.episode_reader import file_number
 from lerobot_streamrec.dataset.format.features import FeatureSpec
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.info_rules import MAX_COUNT, shown_value, TEXTS
@@ -247,28 +246,34 @@ def refusing(root: Path, path: Path) -> Iterator[None]:
         raise UnusableDatasetError(root, relative, problem) from error
 
 
-def refuse_odd_tables(root: Path, info: DatasetInfo) -> None:
+def checked_episodes(root: Path, path: Path, info: DatasetInfo) -> pa.Table:
     """
-    Refuse a dataset whose tasks or episodes no tool can use; this changes nothing.
+    Read an episodes file without its statistics, and refuse it if no tool can use it.
 
-    :param root: the dataset's folder
-    :param info: the dataset's info.json
     :raise UnusableDatasetError: naming the file, the column and the allowed values
     """
-    tasks = root / TASKS
-    if tasks.exists():
-        with refusing(root, tasks), open_table(tasks) as file:
-            _refuse_odd_tasks(file.read())
-    for path in sorted((root / 'meta/episodes').glob('*/*.parquet')):
-        file_number(path)
+    with refusing(root, path), open_table(path) as file:
+        schema = file.schema_arrow
+        _refuse_odd_statistics(schema, info)
+        columns = [name for name in schema.names if not name.startswith('stats/')]
+        table = file.read(columns=columns)
+        _refuse_odd_episodes(table, info)
+        return table
+
+
+def refuse_odd_tasks(root: Path) -> None:
+    """
+    Refuse a dataset whose tasks no tool can use.
+
+    :raise UnusableDatasetError: naming the column and the allowed values
+    """
+    path = root / TASKS
+    if path.exists():
         with refusing(root, path), open_table(path) as file:
-            _refuse_odd_statistics(file.schema_arrow, info)
-            names = file.schema_arrow.names
-            table = file.read(columns=[name for name in names if not name.startswith('stats/')])
-            _refuse_odd_episodes(table, info)
+            _refuse_odd_task_table(file.read())
 
 
-def _refuse_odd_tasks(table: pa.Table) -> None:
+def _refuse_odd_task_table(table: pa.Table) -> None:
     with naming('task_index'):
         whole_numbers(column_of(table, 'task_index'), 0, MAX_COUNT)
     present = [name for name in TASK_COLUMNS if name in table.column_names]
@@ -308,9 +313,10 @@ def _refuse_odd_episodes(table: pa.Table, info: DatasetInfo) -> None:
 
 
 def _refuse_odd_statistics(schema: pa.Schema, info: DatasetInfo) -> None:
+    present = set(schema.names)
     for key, spec in info.features.items():
         names = (f'stats/{key}/{name}' for name in STATISTICS)
-        for name in (one for one in names if spec.dtype not in TEXTS and one in schema.names):
+        for name in (one for one in names if spec.dtype not in TEXTS and one in present):
             kind = schema.field(name).type
             while _is_list(kind):
                 kind = kind.value_type

@@ -62,6 +62,12 @@ def compact_dataset(
         return compact(locked, progress=progress, disk=disk)
 
 
+def no_change(root: Path) -> Change:
+    """Return the result of compacting a dataset that has no episode yet."""
+    nothing = measured(root)
+    return Change(0, nothing, nothing, 0.0)
+
+
 def compact(root: Path, *, progress: Progress | None = None, disk: Disk | None = None) -> Change:
     """
     Compact a dataset whose lock the caller holds; ``resumed_state`` reads its new state.

@@ -37,6 +37,9 @@ import pyarrow.parquet as pq
 Row = dict[str, object]
 
 
+_PIECES_AT_ONCE = 200
+
+
 @dataclass(frozen=True, slots=True)
 class NewPlaces:
     """
@@ -97,9 +100,10 @@ def write_meta_files(
         path = tree.place(target)
         try:
             with pq.ParquetWriter(path, schema, compression='snappy') as writer:
-                for piece in group:
-                    writer.write_table(_rewritten(piece, places, schema))
-                    on_bytes(piece.size_bytes)
+                for begin in range(0, len(group), _PIECES_AT_ONCE):
+                    pieces = group[begin : begin + _PIECES_AT_ONCE]
+                    writer.write_table(_rewritten(pieces, places, schema))
+                    on_bytes(sum(piece.size_bytes for piece in pieces))
         except (pa.ArrowException, OSError) as error:
             raise RebuildError(f'cannot write {path}: {error}. Nothing has changed.') from error
         tree.settle(path)
@@ -148,16 +152,28 @@ def _rows_for_pixels(
     return cells
 
 
-def _rewritten(piece: Piece, places: NewPlaces, schema: pa.Schema) -> pa.Table:
+def _rows_of(piece: Piece, schema: pa.Schema) -> pa.Table:
+    """Return the rows of a piece's episodes as they are, in the columns of the new file."""
     table = piece.catalog.meta_table(piece.file)
-    at_index = {index: at for at, index in enumerate(table.column('episode_index').to_pylist())}
-    at = [at_index[one.source.episode_index] for one in piece.episodes]
+    indices = table.column('episode_index').to_pylist()
+    wanted = [one.source.episode_index for one in piece.episodes]
+    if indices != wanted:
+        at_index = {index: at for at, index in enumerate(indices)}
+        table = table.take([at_index[index] for index in wanted])
+    if table.schema.equals(schema):
+        return table
+    present = set(table.column_names)
     for one in schema:
-        if one.name not in table.column_names:
+        if one.name not in present:
             table = table.append_column(one.name, pa.nulls(len(table), one.type))
-    table = table.select(schema.names).take(at).cast(schema)
+    return table.select(schema.names).cast(schema)
+
+
+def _rewritten(pieces: Sequence[Piece], places: NewPlaces, schema: pa.Schema) -> pa.Table:
+    # Changing a column costs the same for one row as for many.
+    table = pa.concat_tables([_rows_of(one, schema) for one in pieces]).combine_chunks()
     cells = _rows_for_pixels(table, places.counted_in_rows)
-    for place, episode in enumerate(piece.episodes):
+    for place, episode in enumerate(one for piece in pieces for one in piece.episodes):
         for name, value in _cells(episode, places).items():
             cells.setdefault(name, {})[place] = value
     for name, changed in cells.items():

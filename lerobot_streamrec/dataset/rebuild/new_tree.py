@@ -27,6 +27,7 @@ import shutil
 from lerobot_streamrec.dataset.format.files import FILE_MODE
 from lerobot_streamrec.dataset.format.info import known_features
 from lerobot_streamrec.dataset.format.layout import (
+    EPISODE_INDEX,
     INFO,
     LOCK,
     OWN,
@@ -142,7 +143,7 @@ class Disk:
             shutil.rmtree(path)
 
 
-_OF_DATASET = {str(one) for one in (INFO, STATS, TASKS, LOCK, OWNER, REBUILD)}
+_OF_DATASET = {str(one) for one in (INFO, STATS, TASKS, EPISODE_INDEX, LOCK, OWNER, REBUILD)}
 _OF_DATASET_BELOW = tuple(
     f'{one}/' for one in (STAGING, QUARANTINE, RECORDS, ROW_STAMPS, STATISTICS)
 )

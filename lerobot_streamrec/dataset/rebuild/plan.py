@@ -23,6 +23,7 @@ from itertools import chain
 from pathlib import Path
 
 from lerobot_streamrec.dataset.format.catalog import Catalog, refuse_odd_dataset
+from lerobot_streamrec.dataset.format.episode_index import EpisodeIndex
 from lerobot_streamrec.dataset.format.episode_reader import read_schema
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
 from lerobot_streamrec.dataset.format.files import DatasetLock, Files
@@ -123,7 +124,10 @@ def changing(root: Path, disk: Disk, *, without: Collection[int] = ()) -> Iterat
     with locked(root, disk) as folder:
         refuse_unfinished_takes(folder)
         files = Files(folder)
-        resumed_state(files, read_info(folder))
+        info = read_info(folder)
+        index = EpisodeIndex(folder, info)
+        resumed_state(files, info, index)
+        index.keep(files, info)
         yield folder
 
 

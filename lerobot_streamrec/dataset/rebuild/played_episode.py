@@ -23,11 +23,8 @@ from typing import Any
 
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
 from lerobot_streamrec.dataset.format.data_rows import read_row_stamps
-from lerobot_streamrec.dataset.format.episode_reader import (
-    read_episodes,
-    read_parquet,
-    read_record,
-)
+from lerobot_streamrec.dataset.format.episode_index import read_episodes
+from lerobot_streamrec.dataset.format.episode_reader import read_parquet, read_record
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
 from lerobot_streamrec.dataset.format.info import DatasetInfo, read_info
 from lerobot_streamrec.dataset.format.layout import DATA_PATH, row_stamps_path, VIDEO_PATH

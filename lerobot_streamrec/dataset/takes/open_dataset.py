@@ -21,6 +21,7 @@ import os
 from pathlib import Path
 
 from lerobot_streamrec.dataset.commit.writer import DatasetWriter
+from lerobot_streamrec.dataset.format.episode_index import EpisodeIndex
 from lerobot_streamrec.dataset.format.features import (
     camera_feature,
     FeatureSpec,
@@ -39,7 +40,7 @@ from lerobot_streamrec.dataset.format.layout import (
 )
 from lerobot_streamrec.dataset.format.parquet import READ_ERRORS, warm_up
 from lerobot_streamrec.dataset.format.state import DatasetState, refuse_another_kind, resumed_state
-from lerobot_streamrec.dataset.format.table_rules import open_table, refuse_odd_tables
+from lerobot_streamrec.dataset.format.table_rules import open_table
 from lerobot_streamrec.dataset.format.take_record import (
     quarantine_all,
     read_take_record,
@@ -90,6 +91,7 @@ def open_dataset(
     :raise DatasetCorruptError: if the existing dataset is not whole
     """
     warm_up()
+    index: EpisodeIndex | None = None
     try:
         refuse_links(root)
         refuse_special_files(root)
@@ -97,7 +99,7 @@ def open_dataset(
         if os.path.lexists(root / INFO):
             # This runs before the lock is taken, so that no file of a refused dataset changes.
             info = resumable_info(root, fps, robot_type, features, resume=resume)
-            refuse_odd_tables(root, info)
+            (index := EpisodeIndex(root, info)).rows(info)
         else:
             refuse_inside_dataset(root)
         (root / OWN).mkdir(parents=True, exist_ok=True)
@@ -112,7 +114,8 @@ def open_dataset(
         if unfinished:
             return_videos(files, 0, {})
             quarantine_all(files, unfinished)
-        writer = DatasetWriter(files, _state(files, fps, robot_type, features, resume), lock)
+        state, index = _state(files, fps, robot_type, features, resume, index)
+        writer = DatasetWriter(files, state, lock, index)
         recovered = salvage_takes(writer, files, recovery)
     except BaseException:
         lock.release()
@@ -173,13 +176,19 @@ def _state(
     robot_type: str | None,
     features: Mapping[str, FeatureSpec],
     resume: bool,
-) -> DatasetState:
+    index: EpisodeIndex | None,
+) -> tuple[DatasetState, EpisodeIndex]:
     root = files.root
     if not files.path(INFO).is_file():
         # The facts about a camera's video are written with its first episode.
         bare = {key: with_info(spec, {}) for key, spec in features.items()}
-        return DatasetState(DatasetInfo(fps, robot_type, with_defaults(bare)))
-    return resumed_state(files, resumable_info(root, fps, robot_type, features, resume=resume))
+        info = DatasetInfo(fps, robot_type, with_defaults(bare))
+        return DatasetState(info), EpisodeIndex(root, info)
+    info = resumable_info(root, fps, robot_type, features, resume=resume)
+    index = index or EpisodeIndex(root, info)
+    state = resumed_state(files, info, index)
+    index.keep(files, info, least=1)
+    return state, index
 
 
 def resumable_info(

@@ -18,11 +18,11 @@ from __future__ import annotations
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 from lerobot_streamrec.dataset.format.data_rows import ROW
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.state import SavedEpisode
-from lerobot_streamrec.dataset.rebuild.plan import Change
 from lerobot_streamrec.recording.config import Limits, MIB, NS_PER_MS
 from lerobot_streamrec.recording.episode.finished_take import FinishedTake
 from lerobot_streamrec.recording.episode.row_counters import RowAccount
@@ -30,6 +30,9 @@ from lerobot_streamrec.recording.streams.stream import StreamCounts
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from lerobot_streamrec.dataset.rebuild.plan import Change
 
 
 def veto_of(take: FinishedTake, limits: Limits) -> str:

@@ -20,6 +20,9 @@ before 26, the last for Python 3.10, refuses such a file.
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from lerobot_streamrec.dataset.format.episode_reader import read_parquet
 from lerobot_streamrec.dataset.format.parquet import TableFile
 from lerobot_streamrec.errors import DatasetCorruptError
@@ -84,3 +87,24 @@ def test_older_releases_of_pyarrow_read_it_too(path, old_pyarrow):
 def test_a_column_that_is_not_there_is_named(path, old_pyarrow):
     with pytest.raises(DatasetCorruptError, match=r'rows\.parquet'):
         read_parquet(path, ['state', 'speed'])
+
+
+_WITHOUT_PANDAS = """
+import sys
+import numpy as np
+import pyarrow as pa
+from lerobot_streamrec.dataset.format.parquet import do_without_pandas, to_bytes
+do_without_pandas()
+table = pa.table({'number': pa.array(np.arange(3)), 'list': [[1.0], [2.0], [3.0]]})
+assert to_bytes(table)
+assert table.column('number').to_numpy().tolist() == [0, 1, 2]
+assert 'pandas' not in sys.modules
+assert len(table.to_pandas()) == 3
+"""
+
+
+def test_a_recorder_does_not_load_pandas_and_others_still_can():
+    run = subprocess.run(
+        [sys.executable, '-c', _WITHOUT_PANDAS], capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stderr) == (0, '')

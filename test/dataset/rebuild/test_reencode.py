@@ -91,13 +91,13 @@ def depth_video(path, length, seed):
 
 
 def others(root, *, without=()):
-    """Return every file of a dataset that is no video, info.json, lock or record."""
+    """Return every file of a dataset that is no video, info.json, index, lock or record."""
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
         for path in sorted(root.rglob('*'))
         if path.is_file()
         and path.suffix != '.mp4'
-        and path.name not in ('info.json', 'owner.json', 'lock', *without)
+        and path.name not in ('info.json', 'episode_index.json', 'owner.json', 'lock', *without)
         and path.parent != root / '.streamrec/episodes'
     }
 

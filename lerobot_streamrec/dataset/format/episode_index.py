@@ -1,0 +1,218 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+What the episodes files say, kept so that a large dataset opens without reading all of them.
+
+Each episode has a file of its own until the dataset is finalized. A file whose size and times are
+those of the index was checked when it was indexed, and is not read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+import json
+from pathlib import Path
+from typing import Any
+
+from lerobot_streamrec.dataset.format.episode_reader import file_number
+from lerobot_streamrec.dataset.format.episode_table import (
+    EpisodeRow,
+    numbers_problem,
+    place_columns,
+    VideoPlace,
+)
+from lerobot_streamrec.dataset.format.files import Files
+from lerobot_streamrec.dataset.format.info import DatasetInfo
+from lerobot_streamrec.dataset.format.info_rules import read_small_file
+from lerobot_streamrec.dataset.format.layout import EPISODE_INDEX, FileIndex
+from lerobot_streamrec.dataset.format.table_rules import checked_episodes, refuse_odd_tasks
+from lerobot_streamrec.errors import DatasetCorruptError, DatasetError, UnusableDatasetError
+
+# A change of the rules or of the index's content makes older indices useless.
+_VERSION = 1
+_MAX_BYTES = 1 << 30
+_FOLDER = 'meta/episodes'
+# So many episodes at most are read again after a crash.
+_KEEP_EVERY = 100
+
+Row = dict[str, Any]
+"""The columns of an episode that ``place_columns`` names."""
+
+
+class EpisodeIndex:
+    """
+    The rows of all episodes files, without their statistics. Belongs to the owner of the dataset.
+
+    :param root: the dataset's folder
+    :param info: the dataset's info.json
+    """
+
+    def __init__(self, root: Path, info: DatasetInfo) -> None:
+        self._root = root
+        self._columns = place_columns(info.video_keys)
+        self._kept = _kept(root, info, self._columns)
+        self._num_new = 0
+
+    def rows(self, info: DatasetInfo) -> dict[FileIndex, list[Row]]:
+        """
+        Return the rows of each episodes file; files that are new or changed are read.
+
+        :param info: the dataset's info.json
+        :raise UnusableDatasetError: if a file cannot be used, naming the column
+        :raise DatasetCorruptError: if a file has a name that no writer of the format uses
+        """
+        refuse_odd_tasks(self._root)
+        kept: dict[str, Any] = {}
+        rows: dict[FileIndex, list[Row]] = {}
+        for path in sorted((self._root / _FOLDER).glob('*/*.parquet')):
+            name = f'{path.parent.name}/{path.name}'
+            number, stamp = file_number(path), _stamp(path)
+            known = self._kept.get(name)
+            if known is None or stamp is None or known['stamp'] != stamp:
+                table = checked_episodes(self._root, path, info)
+                names = [one for one in self._columns if one in table.column_names]
+                known = {'stamp': stamp, 'rows': table.select(names).to_pylist()}
+                self._num_new += 1
+            kept[name] = known
+            rows[number] = known['rows']
+        self._kept = kept
+        return rows
+
+    def add(self, row: EpisodeRow, path: Path) -> None:
+        """
+        Take in the file of an episode that was saved just now.
+
+        :param row: its only row
+        :param path: the file
+        """
+        values = {name: value for name, (value, _) in row.places().items()}
+        cells = {name: values[name] for name in self._columns if name in values}
+        self._kept[f'{path.parent.name}/{path.name}'] = {'stamp': _stamp(path), 'rows': [cells]}
+        self._num_new += 1
+
+    def keep(self, files: Files, info: DatasetInfo, *, least: int = _KEEP_EVERY) -> None:
+        """
+        Write the index, unless few files are new. Without it the dataset only opens more slowly.
+
+        :param files: the access to the disk
+        :param info: the dataset's info.json
+        :param least: number of new files that is worth it
+        """
+        if self._num_new < least:
+            return
+        content = {'version': _VERSION, 'features': _features(info), 'files': self._kept}
+        with suppress(DatasetError):
+            files.replace(EPISODE_INDEX, json.dumps(content, separators=(',', ':')).encode())
+            self._num_new = 0
+
+
+def read_episodes(
+    root: Path, info: DatasetInfo, index: EpisodeIndex | None = None
+) -> tuple[EpisodeRow, ...]:
+    """
+    Read the committed episodes, without their statistics.
+
+    :param root: the dataset's folder
+    :param info: the dataset's info.json, with the number of committed episodes
+    :param index: its episodes files, as far as they are known; None: only what the disk has
+    :raise UnusableDatasetError: if a file cannot be used, or episodes are missing or out of order
+    """
+    by_file = (index or EpisodeIndex(root, info)).rows(info)
+    found = [
+        _episode(row, number, info) for number in sorted(by_file) for row in by_file[number]
+    ]
+    committed = found[: info.total_episodes]
+    _check_order(root, info, committed)
+    return tuple(committed)
+
+
+def _episode(row: Mapping[str, Any], meta_file: FileIndex, info: DatasetInfo) -> EpisodeRow:
+    videos = {
+        key: VideoPlace(
+            _file(row, f'videos/{key}'),
+            float(row[f'videos/{key}/from_timestamp']),
+            float(row[f'videos/{key}/to_timestamp']),
+        )
+        for key in info.video_keys
+    }
+    return EpisodeRow(
+        episode_index=int(row['episode_index']),
+        tasks=tuple(row['tasks']),
+        length=int(row['length']),
+        from_index=int(row['dataset_from_index']),
+        data_file=_file(row, 'data'),
+        meta_file=meta_file,
+        videos=videos,
+        statistics={},
+    )
+
+
+def _file(row: Mapping[str, Any], prefix: str) -> FileIndex:
+    return FileIndex(int(row[f'{prefix}/chunk_index']), int(row[f'{prefix}/file_index']))
+
+
+def _check_order(root: Path, info: DatasetInfo, episodes: Sequence[EpisodeRow]) -> None:
+    indices = [one.episode_index for one in episodes]
+    # total_episodes may be any number, so nothing of that size is built.
+    if len(indices) != info.total_episodes or indices != list(range(len(indices))):
+        raise UnusableDatasetError(
+            root, 'meta/episodes', numbers_problem(indices, info.total_episodes)
+        )
+    begin = 0
+    for one in episodes:
+        if one.from_index != begin or one.length < 1:
+            raise DatasetCorruptError(
+                f'{root}: episode {one.episode_index} begins at row {one.from_index} and has '
+                f'{one.length} rows; it must begin at row {begin} and have at least 1 row'
+            )
+        begin += one.length
+
+
+def _kept(root: Path, info: DatasetInfo, columns: Sequence[str]) -> dict[str, Any]:
+    """Return the files of the index on the disk; none if it cannot be used."""
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        content = json.loads(read_small_file(root / EPISODE_INDEX, _MAX_BYTES))
+        files: dict[str, Any] = content['files']
+        is_of_dataset = content['version'] == _VERSION and content['features'] == _features(info)
+        if is_of_dataset and all(_is_sound(one, columns) for one in files.values()):
+            return files
+    return {}
+
+
+def _is_sound(file: Mapping[str, Any], columns: Sequence[str]) -> bool:
+    """Return whether an entry of the index is as ``EpisodeIndex`` makes it."""
+    times = [name for name in columns if name.endswith('_timestamp')]
+    numbers = [name for name in columns if name not in ('tasks', *times)]
+    return isinstance(file['stamp'], list) and all(
+        row.keys() == set(columns)
+        and all(type(row[name]) is int for name in numbers)
+        and all(type(row[name]) in (int, float) for name in times)
+        and all(isinstance(task, str) for task in row['tasks'])
+        for row in file['rows']
+    )
+
+
+def _features(info: DatasetInfo) -> Mapping[str, Any]:
+    """Return what the rules for episodes files depend on."""
+    return {key: [spec.dtype, spec.is_video] for key, spec in info.features.items()}
+
+
+def _stamp(path: Path) -> list[int] | None:
+    """Return what changes whenever a file does, also if it is replaced by one of equal size."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
