@@ -15,6 +15,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 import json
 from pathlib import Path
@@ -148,7 +150,7 @@ def measure(
         folder=folder,
         environment=ros_environment({}),
     )
-    with running(publisher):
+    with running(publisher), _fast_topics(scenario, folder):
         recorder = ModuleChild(
             'lerobot_streamrec.nodes.record_main',
             scenario.ros_arguments(folder / 'dataset'),
@@ -164,8 +166,21 @@ def measure(
             recorder.wait(check, _STOP_SPARE_S)
         publisher.interrupt()
         publisher.wait(check, _STOP_SPARE_S)
-    bare = _encode(scenario, arguments, folder, [one.rows for one in episodes], check)
+    bare = encode_bare(scenario, arguments, folder, [one.rows for one in episodes], check)
     return Measurement(scenario, episodes, rss_mib, bare, _left_out(publisher))
+
+
+@contextmanager
+def _fast_topics(scenario: Scenario, folder: Path) -> Iterator[None]:
+    """Publish joint states at a high rate, if the scenario has them."""
+    if not scenario.is_fast:
+        yield
+        return
+    arguments = ['publish']
+    with running(
+        ModuleChild('benchmarks.receipt', arguments, folder=folder, environment={})
+    ):
+        yield
 
 
 def _record(
@@ -206,9 +221,19 @@ def _record_episode(
     )
 
 
-def _encode(
+def encode_bare(
     scenario: Scenario, arguments: list[str], folder: Path, rows: list[int], check: Check
 ) -> list[dict[str, float]]:
+    """
+    Encode a number of rows for each episode with the encoder alone.
+
+    :param scenario: the scenario
+    :param arguments: options of the bare encoder for the pictures and cameras
+    :param folder: folder for the log and the answer
+    :param rows: number of rows of each episode
+    :param check: function that is called several times a second, and raises to end everything
+    :return: rows and times of each episode
+    """
     out_path = folder / 'bare_encoder.json'
     encoder = ModuleChild(
         'benchmarks.bare_encoder',

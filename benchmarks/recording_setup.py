@@ -23,6 +23,7 @@ from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 
 from benchmarks.publisher import ACTION_TOPIC, CAMERAS, image_topic, STATE_TOPIC
+from benchmarks.receipt import TOPICS
 
 FPS = 30
 TASK = 'Look around'
@@ -37,12 +38,14 @@ class Scenario:
     :param width: width of every picture, in pixels
     :param height: height of every picture, in pixels
     :param vcodec: LeRobot's name of the codec
+    :param is_fast: True to record the joint states of ``receipt.py`` too
     """
 
     num_cameras: int
     width: int
     height: int
     vcodec: str
+    is_fast: bool = False
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -81,6 +84,12 @@ class Scenario:
             'action.names': f'[{joints}]',
             'encoder.vcodec': self.vcodec,
         }
+        if self.is_fast:
+            names = [f'observation.fast{number}' for number in range(len(TOPICS))]
+            parameters['features'] = f'[{", ".join(names)}]'
+            for name, topic in zip(names, TOPICS, strict=True):
+                parameters[f'feature.{name}.topic'] = topic
+                parameters[f'feature.{name}.names'] = f'[{joints}]'
         arguments = ['--ros-args']
         for name, value in parameters.items():
             arguments += ['-p', f'{name}:={value}']

@@ -21,12 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lerobot_streamrec.dataset.format.episode_index import EpisodeIndex, read_episodes
-from lerobot_streamrec.dataset.format.episode_reader import (
-    read_parquet,
-    read_record,
-    statistics_in,
-)
-from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
+from lerobot_streamrec.dataset.format.episode_table import EpisodeRow, statistics_in
 from lerobot_streamrec.dataset.format.info import (
     DatasetInfo,
     info_content,
@@ -42,6 +37,7 @@ from lerobot_streamrec.dataset.format.layout import (
     TASKS,
     VIDEO_PATH,
 )
+from lerobot_streamrec.dataset.format.parquet import read_parquet
 from lerobot_streamrec.dataset.format.statistics_file import (
     AllStatistics,
     DatasetStatistics,
@@ -50,6 +46,7 @@ from lerobot_streamrec.dataset.format.statistics_file import (
     weighted_by_rows,
 )
 from lerobot_streamrec.dataset.format.table_rules import refuse_odd_rows
+from lerobot_streamrec.dataset.format.take_record import read_record
 from lerobot_streamrec.dataset.format.tasks import parse_tasks, TaskColumns, TaskTable
 from lerobot_streamrec.errors import DatasetCorruptError
 import pyarrow as pa

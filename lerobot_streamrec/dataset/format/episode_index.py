@@ -26,7 +26,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lerobot_streamrec.dataset.format.episode_reader import file_number
 from lerobot_streamrec.dataset.format.episode_table import (
     EpisodeRow,
     numbers_problem,
@@ -216,3 +215,18 @@ def _stamp(path: Path) -> list[int] | None:
     except OSError:
         return None
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
+
+
+def file_number(path: Path) -> FileIndex:
+    """
+    Return the number in the name of a file.
+
+    :raise DatasetCorruptError: if no writer of the format uses such a name
+    """
+    chunk, file = path.parent.name, path.stem
+    try:
+        return FileIndex(int(chunk.removeprefix('chunk-')), int(file.removeprefix('file-')))
+    except ValueError as error:
+        raise DatasetCorruptError(
+            f'{path} does not belong there, but readers of the format read it'
+        ) from error

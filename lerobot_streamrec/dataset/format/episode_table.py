@@ -15,14 +15,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lerobot_streamrec.dataset.format.layout import FileIndex
+from lerobot_streamrec.dataset.format.parquet import read_parquet, read_schema
 from lerobot_streamrec.errors import UnusableDatasetError
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, STATISTICS
+import numpy as np
 import pyarrow as pa
 
 
@@ -212,3 +214,55 @@ def _files_of(rows: list[dict[str, Any]], prefix: str) -> frozenset[FileIndex]:
     return frozenset(
         FileIndex(row[f'{prefix}/chunk_index'], row[f'{prefix}/file_index']) for row in rows
     )
+
+
+def read_statistics(
+    root: Path, total_episodes: int, keys: Collection[str]
+) -> Iterator[tuple[int, dict[str, FeatureStatistics]]]:
+    """
+    Yield the number and the statistics of each committed episode, in order.
+
+    :param root: the dataset's folder
+    :param total_episodes: the number of committed episodes
+    :param keys: the features; the statistics of an episode lack features without usable ones
+    :raise DatasetCorruptError: if a file cannot be read
+    """
+    wanted = {statistics_column(key, name) for key in keys for name in STATISTICS}
+    num_read = 0
+    for path in sorted((root / 'meta/episodes').glob('*/*.parquet')):
+        names = [name for name in read_schema(path).names if name in wanted]
+        table = read_parquet(path, ['episode_index', 'length', *names])
+        for at in range(min(len(table), total_episodes - num_read)):
+            row = table.slice(at, 1)
+            yield row.column('episode_index')[0].as_py(), statistics_in(row, keys)
+        num_read += len(table)
+
+
+def statistics_in(row: pa.Table, keys: Collection[str]) -> dict[str, FeatureStatistics]:
+    """
+    Return the statistics in an episode's row of meta/episodes.
+
+    :param row: the row, with its column ``length``
+    :param keys: the features; a feature is left out if one of its required statistics is missing,
+        unusable or not finite
+    """
+    length, found = row.column('length')[0].as_py(), {}
+    for key in keys:
+        columns = {name: statistics_column(key, name) for name in STATISTICS}
+        lists = {
+            name: row.column(column)[0].as_py()
+            for name, column in columns.items()
+            if column in row.column_names
+        }
+        try:
+            statistics = FeatureStatistics.from_lists(lists, length)
+        except (KeyError, TypeError, ValueError):
+            continue
+        if all(np.isfinite(values).all() for values in statistics.values.values()):
+            found[key] = statistics
+    return found
+
+
+def statistics_column(key: str, name: str) -> str:
+    """Return the column of meta/episodes that holds a statistic of a feature."""
+    return f'stats/{key}/{name}'

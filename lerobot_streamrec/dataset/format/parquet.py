@@ -24,6 +24,7 @@ import struct
 import sys
 from typing import Any
 
+from lerobot_streamrec.errors import DatasetCorruptError
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -170,3 +171,46 @@ def warm_up() -> None:
     Otherwise the first save would load it, which takes a third of a second while the robot moves.
     """
     to_bytes(pa.table({'number': [0]}))
+
+
+_LARGE_BYTES = 1 << 20
+
+
+def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """
+    Read one parquet file.
+
+    :raise DatasetCorruptError: naming the file
+    """
+    try:
+        # Much faster than pq.read_table for small files, as is reading them in one thread.
+        with pq.ParquetFile(path) as file:
+            table = file.read(columns=columns, use_threads=path.stat().st_size > _LARGE_BYTES)
+        # A name with dots may stand for other columns as well.
+        return table if columns is None else table.select(columns)
+    except pa.ArrowInvalid:
+        return _read_odd_table(path, columns)
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise DatasetCorruptError(f'{path} cannot be read: {error}') from error
+
+
+def _read_odd_table(path: Path, columns: list[str] | None) -> pa.Table:
+    """Read a file whose rows may lack vectors; ``TableFile`` explains the problem."""
+    try:
+        with TableFile(path) as file:
+            table = file.read(columns=columns)
+        return table if columns is None else table.select(columns)
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise DatasetCorruptError(f'{path} cannot be read: {error}') from error
+
+
+def read_schema(path: Path) -> pa.Schema:
+    """
+    Read the schema of a parquet file.
+
+    :raise DatasetCorruptError: naming the file
+    """
+    try:
+        return pq.read_schema(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetCorruptError(f'{path} cannot be read: {error}') from error

@@ -22,17 +22,18 @@ import logging
 from pathlib import Path
 
 from lerobot_streamrec.dataset.format.episode_index import EpisodeIndex
-from lerobot_streamrec.dataset.format.episode_reader import read_schema, read_statistics
 from lerobot_streamrec.dataset.format.episode_table import (
     committed_files,
     CommittedFiles,
     EpisodeRow,
+    read_statistics,
 )
 from lerobot_streamrec.dataset.format.features import differences, FeatureSpec
 from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.info_rules import shown_value
 from lerobot_streamrec.dataset.format.layout import DATA_PATH, FileIndex, STATS, TASKS, VIDEO_PATH
+from lerobot_streamrec.dataset.format.parquet import read_schema
 from lerobot_streamrec.dataset.format.statistics_file import (
     AllStatistics,
     DatasetStatistics,

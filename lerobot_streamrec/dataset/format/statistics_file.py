@@ -35,13 +35,14 @@ import logging
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from lerobot_streamrec.dataset.format.episode_reader import read_record, read_statistics
+from lerobot_streamrec.dataset.format.episode_table import read_statistics
 from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.format.histograms import with_histograms
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.info_rules import read_small_file
 from lerobot_streamrec.dataset.format.layout import STATISTICS, STATS
 from lerobot_streamrec.dataset.format.parquet import to_bytes
+from lerobot_streamrec.dataset.format.take_record import read_record
 from lerobot_streamrec.errors import DatasetCorruptError, UnusableDatasetError
 from lerobot_streamrec.stats.distribution import Distribution
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics

@@ -318,3 +318,12 @@ def quarantine_all(files: Files, paths: Iterable[Path]) -> None:
     for path in paths:
         moved = files.quarantine(path, 'uncommitted')
         _log.warning('%s belongs to no saved episode; moved to %s', path, moved)
+
+
+def read_record(root: Path, episode_index: int) -> dict[str, Any] | None:
+    """Read the recorder's own record of an episode; None if it is missing or unreadable."""
+    try:
+        content = json.loads((root / record_path(episode_index)).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None

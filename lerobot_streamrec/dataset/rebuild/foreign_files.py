@@ -31,10 +31,9 @@ from pathlib import Path, PurePosixPath
 import re
 
 from lerobot_streamrec.dataset.format.catalog import Catalog
-from lerobot_streamrec.dataset.format.episode_reader import read_parquet
 from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, FeatureSpec
 from lerobot_streamrec.dataset.format.layout import is_left_by_recording, TASKS
-from lerobot_streamrec.dataset.format.parquet import to_bytes
+from lerobot_streamrec.dataset.format.parquet import read_parquet, to_bytes
 from lerobot_streamrec.dataset.rebuild.new_tree import foreign_files, NewTree
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetsDifferError
 import numpy as np

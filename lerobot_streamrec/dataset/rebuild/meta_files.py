@@ -18,9 +18,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lerobot_streamrec.dataset.format.episode_reader import read_schema, statistics_column
-from lerobot_streamrec.dataset.format.episode_table import VideoPlace
+from lerobot_streamrec.dataset.format.episode_table import statistics_column, VideoPlace
 from lerobot_streamrec.dataset.format.layout import EPISODES_PATH, FileIndex
+from lerobot_streamrec.dataset.format.parquet import read_schema
 from lerobot_streamrec.dataset.rebuild.foreign_files import Numbers
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece

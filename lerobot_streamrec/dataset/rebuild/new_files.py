@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, ExitStack, suppress
 from pathlib import Path
 
-from lerobot_streamrec.dataset.format.episode_reader import read_parquet
 from lerobot_streamrec.dataset.format.episode_table import VideoPlace
 from lerobot_streamrec.dataset.format.files import DatasetLock
 from lerobot_streamrec.dataset.format.info_rules import shown_value
@@ -32,7 +31,7 @@ from lerobot_streamrec.dataset.format.layout import (
     REBUILD,
     VIDEO_PATH,
 )
-from lerobot_streamrec.dataset.format.parquet import READ_ERRORS
+from lerobot_streamrec.dataset.format.parquet import READ_ERRORS, read_parquet
 from lerobot_streamrec.dataset.rebuild.exchange import (
     begin_tree,
     folder_beside,

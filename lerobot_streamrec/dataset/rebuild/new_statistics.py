@@ -31,7 +31,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lerobot_streamrec.dataset.format.catalog import Catalog
-from lerobot_streamrec.dataset.format.episode_reader import read_statistics
+from lerobot_streamrec.dataset.format.episode_table import read_statistics
 from lerobot_streamrec.dataset.format.features import FeatureSpec
 from lerobot_streamrec.dataset.format.histograms import (
     DecodedCamera,

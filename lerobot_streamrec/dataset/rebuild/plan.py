@@ -24,11 +24,11 @@ from pathlib import Path
 
 from lerobot_streamrec.dataset.format.catalog import Catalog, refuse_odd_dataset
 from lerobot_streamrec.dataset.format.episode_index import EpisodeIndex
-from lerobot_streamrec.dataset.format.episode_reader import read_schema
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
 from lerobot_streamrec.dataset.format.files import DatasetLock, Files
 from lerobot_streamrec.dataset.format.info import read_info
 from lerobot_streamrec.dataset.format.layout import FileIndex, INFO, OWN, STAGING
+from lerobot_streamrec.dataset.format.parquet import read_schema
 from lerobot_streamrec.dataset.format.state import resumed_state
 from lerobot_streamrec.dataset.rebuild.exchange import finish_rebuild
 from lerobot_streamrec.dataset.rebuild.new_tree import Disk

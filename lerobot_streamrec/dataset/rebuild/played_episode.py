@@ -24,16 +24,17 @@ from typing import Any
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
 from lerobot_streamrec.dataset.format.data_rows import read_row_stamps
 from lerobot_streamrec.dataset.format.episode_index import read_episodes
-from lerobot_streamrec.dataset.format.episode_reader import read_parquet, read_record
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
 from lerobot_streamrec.dataset.format.info import DatasetInfo, read_info
 from lerobot_streamrec.dataset.format.layout import DATA_PATH, row_stamps_path, VIDEO_PATH
+from lerobot_streamrec.dataset.format.parquet import read_parquet
 from lerobot_streamrec.dataset.format.table_rules import (
     column_of,
     feature_values,
     refusing,
     whole_numbers,
 )
+from lerobot_streamrec.dataset.format.take_record import read_record
 from lerobot_streamrec.durable import folder_written_beside
 from lerobot_streamrec.errors import ConfigError, UnusableDatasetError
 from lerobot_streamrec.video.codecs.depth_config import DepthConfig, stored_depth

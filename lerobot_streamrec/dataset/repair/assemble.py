@@ -18,9 +18,9 @@ from __future__ import annotations
 from contextlib import suppress
 
 from lerobot_streamrec.dataset.check.reading import UNREADABLE
-from lerobot_streamrec.dataset.format.episode_reader import read_parquet
 from lerobot_streamrec.dataset.format.info_rules import read_small_file
 from lerobot_streamrec.dataset.format.layout import INFO, STATS, TASKS
+from lerobot_streamrec.dataset.format.parquet import read_parquet
 from lerobot_streamrec.dataset.format.statistics_file import (
     sidecar_bytes,
     sidecar_path,

@@ -22,7 +22,6 @@ import json
 from typing import Any
 
 from lerobot_streamrec.dataset.check.finding_codes import WRONG_FEATURE, WRONG_VIDEO_INFO
-from lerobot_streamrec.dataset.format.episode_reader import read_parquet, read_schema
 from lerobot_streamrec.dataset.format.episode_table import VideoPlace
 from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES
 from lerobot_streamrec.dataset.format.info import chosen_splits
@@ -33,7 +32,7 @@ from lerobot_streamrec.dataset.format.layout import (
     FileIndex,
     VIDEO_PATH,
 )
-from lerobot_streamrec.dataset.format.parquet import to_bytes
+from lerobot_streamrec.dataset.format.parquet import read_parquet, read_schema, to_bytes
 from lerobot_streamrec.dataset.format.statistics_file import AllStatistics
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept

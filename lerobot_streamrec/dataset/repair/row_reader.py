@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lerobot_streamrec.dataset.format.episode_reader import read_parquet, read_schema
 from lerobot_streamrec.dataset.format.features import arrow_type, DEFAULT_FEATURES
+from lerobot_streamrec.dataset.format.parquet import read_parquet, read_schema
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.dataset.repair.plan import RepairPlan
 import numpy as np

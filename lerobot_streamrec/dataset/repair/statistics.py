@@ -28,7 +28,7 @@ from lerobot_streamrec.dataset.check.compare_statistics import statistics_shape
 from lerobot_streamrec.dataset.check.finding_codes import WRONG_CAMERA_STATISTICS, WRONG_QUANTILES
 from lerobot_streamrec.dataset.check.findings import Kind
 from lerobot_streamrec.dataset.check.reading import UNREADABLE
-from lerobot_streamrec.dataset.format.episode_reader import read_parquet, statistics_column
+from lerobot_streamrec.dataset.format.episode_table import statistics_column
 from lerobot_streamrec.dataset.format.histograms import (
     DecodedCamera,
     histograms_json,
@@ -37,6 +37,7 @@ from lerobot_streamrec.dataset.format.histograms import (
 )
 from lerobot_streamrec.dataset.format.info_rules import read_small_file
 from lerobot_streamrec.dataset.format.layout import STATS
+from lerobot_streamrec.dataset.format.parquet import read_parquet
 from lerobot_streamrec.dataset.format.statistics_file import (
     parse_stats_json,
     read_sidecar,

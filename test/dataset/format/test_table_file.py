@@ -23,8 +23,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from lerobot_streamrec.dataset.format.episode_reader import read_parquet
-from lerobot_streamrec.dataset.format.parquet import TableFile
+from lerobot_streamrec.dataset.format.parquet import read_parquet, TableFile
 from lerobot_streamrec.errors import DatasetCorruptError
 import pyarrow as pa
 import pyarrow.parquet as pq

@@ -1,0 +1,363 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+Measure what recording costs beside LeRobot's recorder, a bare encoder and a bare subscriber.
+
+Start it with ``make bench``; benchmarks/README.md explains each line. All figures are ratios of
+one run. Exit status: 0 if everything was measured, 1 if a measurement failed, 2 if something that
+is needed is missing, 130 if interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+import json
+import os
+from pathlib import Path
+from statistics import median
+import subprocess
+import sys
+import time
+from typing import Any
+
+from examples.demo.settings import CHECKOUT, ros_environment
+from examples.demo.stop_flag import StopFlag
+import numpy as np
+
+from benchmarks.child import BenchmarkError, Check, ModuleChild, running, still_running
+from benchmarks.machine import cpu_seconds, this_machine
+from benchmarks.measurement import encode_bare, measure, Measurement
+from benchmarks.pictures import find_photo, make_ring, PhotoMissingError, Ring
+from benchmarks.record import InterruptedBenchmarkError, working_folder
+from benchmarks.recording_setup import Scenario
+
+WIDTH, HEIGHT = 640, 480
+NUM_CAMERAS = 3
+_SETTLE_S = 3.0
+_PEER_SPARE_S = 300.0
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """
+    One line of the table.
+
+    :param what: what is compared
+    :param ours: the figure of this recorder
+    :param other: the figure that it is compared with
+    :param unit: unit of both
+    :param goal: largest ratio that is wanted
+    :param spread: smallest and largest figure of this recorder in the run's episodes
+    """
+
+    what: str
+    ours: float
+    other: float
+    unit: str
+    goal: float
+    spread: tuple[float, float]
+
+    @property
+    def ratio(self) -> float:
+        """The one figure by the other."""
+        return self.ours / self.other if self.other else float('inf')
+
+    def __str__(self) -> str:
+        low, high = self.spread
+        is_met = 'yes' if self.ratio <= self.goal else 'NO'
+        return (
+            f'| {self.what} | {self.ours:.3g} ({low:.3g} to {high:.3g}) | {self.other:.3g} '
+            f'| {self.unit} | {self.ratio:.2f} | {self.goal:g} | {is_met} |'
+        )
+
+
+HEADINGS = """\
+| | this recorder (spread) | the other | unit | ratio | goal | met |
+|---|---|---|---|---|---|---|"""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """
+    The means of all measurements.
+
+    :param folder: folder for datasets, logs and figures
+    :param ring_path: pictures of all cameras
+    :param lerobot_python: Python of an environment with LeRobot
+    :param seconds: length of an episode
+    :param check: function that is called several times a second, and raises to end everything
+    """
+
+    folder: Path
+    ring_path: Path
+    lerobot_python: Path
+    seconds: float
+    check: Check
+
+    def peer(self, who: str, encoder: str, num_cameras: int = NUM_CAMERAS) -> dict[str, Any]:
+        """Record with a recorder without ROS; return its episodes and memory."""
+        name = f'{who}-{encoder}-{num_cameras}'
+        told, log = self.folder / f'{name}.json', self.folder / f'{name}.log'
+        python = sys.executable if who == 'ours' else str(self.lerobot_python)
+        command = [
+            *(python, str(CHECKOUT / 'benchmarks' / 'peer.py'), who),
+            *('--ring', str(self.ring_path), '--root', str(self.folder / name)),
+            *('--json', str(told), '--cameras', str(num_cameras), '--encoder', encoder),
+            *('--seconds', str(self.seconds)),
+        ]
+        environment = {**os.environ, 'HF_HUB_OFFLINE': '1', 'PYTHONPATH': str(CHECKOUT)}
+        deadline_s = time.monotonic() + _PEER_SPARE_S + 6 * self.seconds
+        with log.open('wb') as output:
+            child = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+            try:
+                while child.poll() is None:
+                    self.check()
+                    if time.monotonic() > deadline_s:
+                        raise BenchmarkError(f'{name} did not end; its log: {log}')
+                    time.sleep(_POLL_S)
+            finally:
+                child.kill()
+                child.wait()
+        if not told.is_file():
+            tail = log.read_text(encoding='utf-8', errors='replace')[-2000:]
+            raise BenchmarkError(f'{name} ended with status {child.returncode}:\n{tail}')
+        found: dict[str, Any] = json.loads(told.read_text(encoding='utf-8'))
+        return found
+
+    def over_dds(self, scenario: Scenario, name: str) -> Measurement:
+        """Record over real DDS."""
+        own = self.folder / name
+        own.mkdir()
+        return measure(
+            scenario,
+            self.ring_path,
+            own,
+            seconds=self.seconds,
+            num_episodes=2,
+            check=self.check,
+        )
+
+    def bare_ms_per_frame(self, scenario: Scenario) -> float:
+        """Return the CPU time per frame of a camera that the encoder alone needs."""
+        rows = [round(self.seconds * 30)] * 2
+        ring = ['--ring', str(self.ring_path), '--cameras', str(scenario.num_cameras)]
+        bare = encode_bare(scenario, ring, self.folder, rows, self.check)
+        return median(1000 * one['cpu_s'] / one['rows'] / scenario.num_cameras for one in bare)
+
+    def idle_cpu(self, module: str, arguments: list[str]) -> list[float]:
+        """Return how many cores a listener keeps busy, a few times one after the other."""
+        listener = ModuleChild(module, arguments, folder=self.folder, environment={})
+        with running(listener):
+            check = still_running(self.check, listener)
+            found: list[float] = []
+            _wait(_SETTLE_S, check)
+            for _ in range(3):
+                begin_s, before_s = time.monotonic(), cpu_seconds(listener.pid)
+                _wait(self.seconds / 2, check)
+                used_s = cpu_seconds(listener.pid) - before_s
+                found.append(used_s / (time.monotonic() - begin_s))
+            return found
+
+
+def _wait(seconds: float, check: Check) -> None:
+    end_s = time.monotonic() + seconds
+    while time.monotonic() < end_s:
+        check()
+        time.sleep(_POLL_S)
+
+
+def _figures(peer: dict[str, Any], name: str) -> list[float]:
+    return [one[name] for one in peer['episodes']]
+
+
+def _line(
+    what: str, ours: Sequence[float], other: Sequence[float], unit: str, goal: float
+) -> Line:
+    return Line(what, median(ours), median(other), unit, goal, (min(ours), max(ours)))
+
+
+def without_ros(bench: Bench) -> Iterator[Line]:
+    """Compare with LeRobot's recorder on the same pictures, and with the encoder alone."""
+    default, h264 = bench.peer('lerobot', 'lerobot'), bench.peer('lerobot', 'h264')
+    auto, ours = bench.peer('ours', 'auto'), bench.peer('ours', 'h264')
+    bare_ms = bench.bare_ms_per_frame(Scenario(NUM_CAMERAS, WIDTH, HEIGHT, 'h264'))
+    cpu = 'cpu_ms_per_frame'
+    yield _line(
+        'CPU, h264, 3 cameras, to the bare encoder', _figures(ours, cpu), [bare_ms], 'ms', 1.08
+    )
+    yield _line(
+        "CPU, auto, 3 cameras, to LeRobot's default",
+        _figures(auto, cpu),
+        _figures(default, cpu),
+        'ms per frame',
+        0.2,
+    )
+    yield _line(
+        'save, h264, 3 cameras, to LeRobot',
+        _figures(ours, 'save_ms'),
+        _figures(h264, 'save_ms'),
+        'ms',
+        0.2,
+    )
+    yield from _held('3 cameras', ours, h264)
+    yield Line(
+        'memory, h264, 3 cameras, to LeRobot',
+        ours['peak_rss_mib'],
+        h264['peak_rss_mib'],
+        'MiB',
+        0.5,
+        (ours['peak_rss_mib'],) * 2,
+    )
+    yield from _held('1 camera', bench.peer('ours', 'h264', 1), bench.peer('lerobot', 'h264', 1))
+
+
+def _held(cameras: str, ours: dict[str, Any], other: dict[str, Any]) -> Iterator[Line]:
+    for name, share in (('median', 50), ('p99', 99)):
+        both = [
+            [float(np.percentile(one, share)) for one in _figures(peer, 'held_ms')]
+            for peer in (ours, other)
+        ]
+        yield _line(f'caller held, {name}, {cameras}, to LeRobot', *both, 'ms', 0.1)
+
+
+def with_ros(bench: Bench) -> Iterator[Line]:
+    """Compare over real DDS."""
+    plain = Scenario(NUM_CAMERAS, WIDTH, HEIGHT, 'h264')
+    fast = Scenario(NUM_CAMERAS, WIDTH, HEIGHT, 'h264', is_fast=True)
+    quiet = bench.over_dds(plain, 'plain')
+    bare = [one['cpu_s'] * 30 / one['rows'] for one in quiet.bare]
+    used = [one.recorder_cpu_s / one.seconds for one in quiet.episodes]
+    yield _line('CPU with DDS, h264, 3 cameras, to the bare encoder', used, bare, 's/s', 1.2)
+    publisher = ModuleChild(
+        'benchmarks.receipt', ['publish'], folder=bench.folder, environment={}
+    )
+    with running(publisher):
+        _wait(_SETTLE_S, bench.check)
+        idle = Scenario(0, WIDTH, HEIGHT, 'h264', is_fast=True)
+        arguments = idle.ros_arguments(bench.folder / 'idle')
+        ours = bench.idle_cpu('lerobot_streamrec.nodes.record_main', arguments)
+        other = bench.idle_cpu('benchmarks.receipt', ['listen'])
+    yield _line(
+        'receipt of 4 x 1 kHz joint states, to a bare rclpy subscriber', ours, other, 's/s', 0.25
+    )
+    busy = bench.over_dds(fast, 'fast')
+    yield _line(
+        'save with 4 x 1 kHz joint states, to the save without',
+        [one.save_s * 1000 for one in busy.episodes],
+        [one.save_s * 1000 for one in quiet.episodes],
+        'ms',
+        2.0,
+    )
+    for one in (*quiet.remarks(), *busy.remarks()):
+        print(f'  {one}', file=sys.stderr)
+
+
+def plot(lines: Sequence[Line], path: Path) -> None:
+    """Draw the ratios beside their goals."""
+    import matplotlib as mpl
+
+    mpl.use('Agg')
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(10, 0.5 * len(lines) + 1.5), layout='constrained')
+    shares = [one.ratio / one.goal for one in lines]
+    colours = ['tab:green' if share <= 1 else 'tab:red' for share in shares]
+    bars = axes.barh([one.what for one in lines], shares, color=colours)
+    axes.bar_label(bars, [f' {one.ratio:.2f} (goal {one.goal:g})' for one in lines])
+    axes.axvline(1, color='black', linewidth=1)
+    axes.set_xlabel('ratio by goal: left of the line, the goal is met')
+    axes.set_xlim(0, max(2.0, 1.35 * max(shares)))
+    axes.invert_yaxis()
+    figure.savefig(path, dpi=120)
+
+
+def parse_options() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog='benchmarks/goals.py', description=__doc__)
+    parser.add_argument('--seconds', type=float, default=8.0, metavar='S', help='episode length')
+    parser.add_argument(
+        '--lerobot',
+        type=Path,
+        default=CHECKOUT / '.venv-lerobot' / 'bin' / 'python',
+        metavar='PYTHON',
+        help='Python of an environment with LeRobot (make conformance-env)',
+    )
+    parser.add_argument(
+        '--out',
+        type=Path,
+        default=CHECKOUT / 'benchmarks' / 'results',
+        metavar='FOLDER',
+        help='folder for goals.json, goals.md and goals.png',
+    )
+    return parser.parse_args()
+
+
+def run(options: argparse.Namespace, ring: Ring, check: Check) -> list[Line]:
+    """Measure everything, and print each line as soon as it is known."""
+    print(HEADINGS, flush=True)
+    lines = []
+    with working_folder(options.out) as folder:
+        ring_path = folder / 'ring.npy'
+        np.save(ring_path, ring)
+        bench = Bench(folder, ring_path, options.lerobot, options.seconds, check)
+        for part in (without_ros, with_ros):
+            for line in part(bench):
+                lines.append(line)
+                print(line, flush=True)
+    return lines
+
+
+def main() -> int:
+    """Run the benchmark and return its exit status."""
+    options = parse_options()
+    machine = this_machine()
+    print(f'{machine}\n{machine.warning}\n')
+    try:
+        ring = make_ring(find_photo(), WIDTH, HEIGHT)
+    except PhotoMissingError as error:
+        print(f'benchmark: {error}', file=sys.stderr)
+        return 2
+    if not options.lerobot.is_file():
+        print(f'benchmark: {options.lerobot} is missing: make conformance-env', file=sys.stderr)
+        return 2
+    ros = ros_environment({})
+    os.environ.update({name: value for name, value in ros.items() if 'MALLOC' not in name})
+    stop = StopFlag()
+
+    def check() -> None:
+        if stop.is_raised:
+            raise InterruptedBenchmarkError
+
+    try:
+        lines = run(options, ring, check)
+    except InterruptedBenchmarkError:
+        print('benchmark: interrupted', file=sys.stderr)
+        return 130
+    except BenchmarkError as error:
+        print(f'benchmark: {error}', file=sys.stderr)
+        return 1
+    told = {'machine': machine.as_json(), 'lines': [asdict(one) for one in lines]}
+    (options.out / 'goals.json').write_text(json.dumps(told, indent=2), encoding='utf-8')
+    table = '\n'.join([f'{machine}\n', HEADINGS, *map(str, lines), ''])
+    (options.out / 'goals.md').write_text(table, encoding='utf-8')
+    plot(lines, options.out / 'goals.png')
+    print(f'\nwritten to {options.out}: goals.json, goals.md, goals.png')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

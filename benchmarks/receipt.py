@@ -1,0 +1,85 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Processes for the cost of receipt: joint states at a high rate, and a bare rclpy subscriber."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from builtin_interfaces.msg import Time
+from examples.demo.motion import JOINT_NAMES
+from examples.demo.simulated_arm import run, Ticker
+from examples.demo.stop_flag import StopFlag
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Header
+
+TOPICS = tuple(f'/fast{number}/joint_states' for number in range(4))
+RATE_HZ = 1000
+PUBLISH, LISTEN = 'publish', 'listen'
+_SECOND_NS = 10**9
+_QOS = QoSProfile(depth=100)
+_SPIN_S = 0.1
+
+
+def publish(node: Node, stop: StopFlag) -> None:
+    """Publish on all topics until the process is asked to stop."""
+    tickers = []
+    for number, topic in enumerate(TOPICS):
+        publisher = node.create_publisher(JointState, topic, _QOS)
+        message = JointState(name=list(JOINT_NAMES), position=[0.5] * len(JOINT_NAMES))
+
+        def tick(_due_ns: int, publisher: object = publisher, message: object = message) -> None:
+            seconds, nanoseconds = divmod(time.time_ns(), _SECOND_NS)
+            message.header = Header(stamp=Time(sec=seconds, nanosec=nanoseconds))
+            publisher.publish(message)
+
+        first_ns = time.monotonic_ns() + number * _SECOND_NS // RATE_HZ // len(TOPICS)
+        tickers.append(Ticker(RATE_HZ, first_ns, tick))
+    run(tickers, stop, None, leaves_out=True)
+
+
+def listen(node: Node, stop: StopFlag) -> None:
+    """Subscribe to all topics as rclpy's examples do, and do nothing with the messages."""
+    for topic in TOPICS:
+        node.create_subscription(JointState, topic, lambda _message: None, _QOS)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    while not stop.is_raised:
+        executor.spin_once(timeout_sec=_SPIN_S)
+
+
+def main() -> int:
+    """Publish or listen until SIGINT or SIGTERM."""
+    parser = argparse.ArgumentParser(prog='receipt')
+    parser.add_argument('what', choices=(PUBLISH, LISTEN))
+    options = parser.parse_args()
+    stop = StopFlag()
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    node = Node(f'benchmark_{options.what}', start_parameter_services=False)
+    {PUBLISH: publish, LISTEN: listen}[options.what](node, stop)
+    node.destroy_node()
+    rclpy.shutdown()
+    stop.ignore_signals()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
