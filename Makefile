@@ -10,7 +10,7 @@ CONFORMANCE ?= 1
 PYTEST_ARGS ?=
 # Options of the soak, such as SOAK_ARGS='--kills 20 --seed 7'.
 SOAK_ARGS ?=
-# Options of the benchmark, such as BENCH_ARGS='--codec h264'.
+# Options of the benchmark, such as BENCH_ARGS='--seconds 20'.
 BENCH_ARGS ?=
 # Platforms of the matrix, such as MATRIX_ARGS='python3.10-* kilted'; --list names them.
 MATRIX_ARGS ?=
@@ -85,9 +85,10 @@ demo: env ## record a simulated arm (DEMO_ROOT=folder: to there)
 	@$(VENV_PYTHON) -m examples.demo
 
 .PHONY: bench
-bench: env ## measure what recording costs on this machine
+bench: env conformance-env ## measure what recording costs beside LeRobot, a bare encoder and rclpy
 	@$(VENV_PYTHON) -m pip install --quiet --no-deps -r requirements/bench.txt
-	@$(VENV_PYTHON) benchmarks/record.py $(BENCH_ARGS)
+	@$(VENV_PYTHON) -m pip install --quiet -r requirements/plots.txt
+	@$(VENV_PYTHON) benchmarks/goals.py $(BENCH_ARGS)
 
 .PHONY: soak
 soak: env conformance-env ## kill the recorder 200 times (SOAK_ARGS='--kills 20'), try every case

@@ -42,10 +42,13 @@ _TIMEOUT_S = 300.0
 
 
 class Peer(Protocol):
-    """A recorder. ``push`` takes all data of a row."""
+    """A recorder. ``push`` takes all data of a row; only ours does something in ``tick``."""
 
     def push(self, number: int, pictures: list[Any], numbers: Any) -> None:
         """Take in a row."""
+
+    def tick(self) -> None:
+        """Close the rows that are complete; the reader of the nodes does so every 10 ms."""
 
     def start(self) -> None:
         """Begin an episode."""
@@ -90,6 +93,9 @@ class Ours:
             self._recorder.push_image(key, stamp_ns, self._frame(picture, 'rgb24'))
         for key in _VECTORS:
             self._recorder.push_vector(key, stamp_ns, numbers)
+
+    def tick(self) -> None:
+        """Close the rows that are complete."""
         self._recorder.close_rows()
 
     def start(self) -> None:
@@ -156,6 +162,9 @@ class Lerobots:
         row = dict(zip(self._keys, pictures, strict=True)) | dict.fromkeys(_VECTORS, numbers)
         self._dataset.add_frame({**row, 'task': TASK})
 
+    def tick(self) -> None:
+        """Do nothing: a row of LeRobot is complete when it is added."""
+
     def start(self) -> None:
         """Begin an episode."""
         self._is_recording = True
@@ -204,6 +213,7 @@ def record(
         peer.push(at, pictures, numbers)
         if number >= 0:
             held_ms.append(1000 * (time.perf_counter() - pushed_s))
+        peer.tick()
     ended_s = time.perf_counter()
     peer.save()
     save_ms = 1000 * (time.perf_counter() - ended_s)

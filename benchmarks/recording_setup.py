@@ -38,7 +38,8 @@ class Scenario:
     :param width: width of every picture, in pixels
     :param height: height of every picture, in pixels
     :param vcodec: LeRobot's name of the codec
-    :param is_fast: True to record the joint states of ``receipt.py`` too
+    :param is_fast: True to record the joint states of ``receipt.py`` too; without cameras, nothing
+        else is recorded
     """
 
     num_cameras: int
@@ -84,10 +85,14 @@ class Scenario:
             'action.names': f'[{joints}]',
             'encoder.vcodec': self.vcodec,
         }
+        if self.is_fast and not self.num_cameras:
+            parameters |= {'state.topic': TOPICS[0], 'action.topic': TOPICS[1]}
+            del parameters['cameras']
         if self.is_fast:
-            names = [f'observation.fast{number}' for number in range(len(TOPICS))]
+            topics = TOPICS if self.num_cameras else TOPICS[2:]
+            names = [f'observation.fast{number}' for number in range(len(topics))]
             parameters['features'] = f'[{", ".join(names)}]'
-            for name, topic in zip(names, TOPICS, strict=True):
+            for name, topic in zip(names, topics, strict=True):
                 parameters[f'feature.{name}.topic'] = topic
                 parameters[f'feature.{name}.names'] = f'[{joints}]'
         arguments = ['--ros-args']

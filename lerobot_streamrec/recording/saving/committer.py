@@ -39,7 +39,11 @@ from lerobot_streamrec.errors import (
 from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.episode.finished_take import FinishedTake
 from lerobot_streamrec.recording.saving.deferred_saves import Deferring
-from lerobot_streamrec.recording.saving.encoder_wait import Haste, wait_for_encoders
+from lerobot_streamrec.recording.saving.encoder_wait import (
+    give_back_memory,
+    Haste,
+    wait_for_encoders,
+)
 from lerobot_streamrec.recording.saving.futures import pass_on, settle, settle_error
 from lerobot_streamrec.recording.saving.last_result import EpisodeCounts
 from lerobot_streamrec.recording.saving.summary import (
@@ -82,6 +86,7 @@ class Committer:
         self._counts = EpisodeCounts(writer.info.total_episodes)
         self._activity = ''
         self._closing_since_s: float | None = None
+        self._has_ended_encoders = False
         self._deferring = Deferring(writer, config, self._counts, self._do)
         self._thread = threading.Thread(target=self._run, name='commit', daemon=False)
         self._thread.start()
@@ -290,11 +295,21 @@ class Committer:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            job()
+        while self._does_next_job():
+            if self._has_ended_encoders and self._jobs.empty():
+                self._has_ended_encoders = False
+                give_back_memory()
         self._writer.close()
 
+    def _does_next_job(self) -> bool:
+        """Do the next job, and keep no reference to it; return False after the last one."""
+        if (job := self._jobs.get()) is None:
+            return False
+        job()
+        return True
+
     def _commit(self, take: FinishedTake) -> EpisodeSummary:
+        self._has_ended_encoders = True
         wait_for_encoders(take, self._config.save_timeout_s, self._haste)
         veto = veto_of(take, self._config.limits)
         if veto:
@@ -372,6 +387,7 @@ class Committer:
             _log.error('the journal thread of %s does not end', take.folder)
 
     def _end_encoders(self, take: FinishedTake) -> None:
+        self._has_ended_encoders = True
         self._end_journal(take)
         for key, camera in take.cameras.items():
             camera.thread.abort()

@@ -194,13 +194,22 @@ class EncoderThread:
     def _run(self) -> None:
         renounce_real_time()
         give_way()
+        self._settle()
+        if self._is_mine:
+            # The take may stay in memory for a while, and an encoder is large.
+            self._encoder = None
+
+    def _settle(self) -> None:
         try:
             video = self._encode_all()
         # This is the thread's entry: every error must reach whoever waits for the result.
         except BaseException as error:  # noqa: BLE001
             if self._may_end():
                 broken = self._broken(error)
-                if not self._queue.is_aborted:
+                if self._queue.is_aborted:
+                    # Its frames would keep the encoder in memory.
+                    error.__traceback__ = None
+                else:
                     _log.error('%s; the episode cannot be saved', broken)
                 # Frees the waiting frames; an aborted queue ignores later pushes.
                 self._queue.release()
