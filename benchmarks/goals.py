@@ -289,6 +289,8 @@ def parse_options() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog='benchmarks/goals.py', description=__doc__)
     parser.add_argument('--seconds', type=float, default=8.0, metavar='S', help='episode length')
+    halves = ('without-ros', 'with-ros')
+    parser.add_argument('--only', choices=halves, help='one half of the table')
     parser.add_argument(
         '--lerobot',
         type=Path,
@@ -314,7 +316,8 @@ def run(options: argparse.Namespace, ring: Ring, check: Check) -> list[Line]:
         ring_path = folder / 'ring.npy'
         np.save(ring_path, ring)
         bench = Bench(folder, ring_path, options.lerobot, options.seconds, check)
-        for part in (without_ros, with_ros):
+        parts = {'without-ros': without_ros, 'with-ros': with_ros}
+        for part in [parts[options.only]] if options.only else parts.values():
             for line in part(bench):
                 lines.append(line)
                 print(line, flush=True)

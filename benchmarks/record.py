@@ -14,7 +14,7 @@
 """
 Measure the cost of recording on this machine, and print a table.
 
-Start it with ``make bench`` or ``python benchmarks/record.py``; benchmarks/README.md explains each
+Start it with ``python benchmarks/record.py``; benchmarks/README.md explains each
 figure. Exit status: 0 if everything was measured, 1 if a measurement failed, 2 if the photograph
 is missing or an option is wrong, 130 if interrupted.
 """
