@@ -64,7 +64,7 @@ class CostMeter:
     Measures encoders in one child process until the time is used up. Belongs to one thread.
 
     :param stop: event that cancels the measurements
-    :param budget_s: time for all measurements together, in seconds
+    :param budget_s: time from the first measurement to the end of the last one, in seconds
     :param kept: file of earlier measurements; None: there is none
     :param is_fresh: True to measure anew what was measured earlier
     """
@@ -78,7 +78,9 @@ class CostMeter:
         is_fresh: bool = False,
     ) -> None:
         self._stop = stop
-        self._end_s = time.monotonic() + budget_s
+        self._budget_s = budget_s
+        # Trials of hardware that come before must not use up the time.
+        self._end_s: float | None = None
         self._path = kept
         self._kept = _read(kept) if kept is not None and not is_fresh else {}
         self._child = TrialChild()
@@ -108,6 +110,8 @@ class CostMeter:
             known = self._kept[name]
             values: dict[str, Any] = {one: float(known[one]) for one in _FIELDS}
             return replace(trial, **values)
+        if self._end_s is None:
+            self._end_s = time.monotonic() + self._budget_s
         left_s = self._end_s - time.monotonic()
         if left_s <= 0:
             raise OutOfTimeError

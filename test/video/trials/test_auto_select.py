@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 from lerobot_streamrec.errors import CodecError
 from lerobot_streamrec.video.codecs.config import (
@@ -282,6 +283,17 @@ def test_a_measurement_is_made_once_for_this_machine(tmp_path):
             meter.measure(config, small, 3)
     with CostMeter(budget_s=0, kept=kept, is_fresh=True) as meter, pytest.raises(OutOfTimeError):
         meter.measure(config, small, 2)
+
+
+def test_the_time_begins_with_the_first_measurement(monkeypatch):
+    clock = SimpleNamespace(now_s=1000.0)
+    monkeypatch.setattr('time.monotonic', lambda: clock.now_s)
+    with CostMeter(budget_s=30) as meter:
+        clock.now_s += 60
+        assert meter.measure(ULTRAFAST, VideoSpec(64, 48, 30), 1).works
+        clock.now_s += 60
+        with pytest.raises(OutOfTimeError):
+            meter.measure(ULTRAFAST, VideoSpec(64, 48, 30), 2)
 
 
 @pytest.mark.parametrize('text', ['', '[1]', '{"a": 1}'])
