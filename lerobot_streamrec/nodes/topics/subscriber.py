@@ -235,14 +235,13 @@ class Subscriber(ABC):
         self._publishers = self._matching(offers)
         is_deeper = self._deepen()
         qos = choose_qos(self._source.qos, self._publishers, self._depth)
-        if is_other or (
-            self._publishers and (is_deeper or not is_same_qos(qos, self._qos))
-        ):
-            self._qos = qos
-            self._outgoing, self._subscription = self._subscription, self._subscribe()
-        if is_other:
-            # Its messages may be of another type, and none has been heard.
-            self._give_up_outgoing()
+        is_changed = self._publishers and (is_deeper or not is_same_qos(qos, self._qos))
+        if is_other or is_changed:
+            self._qos, self._outgoing = qos, self._subscription
+            if is_other:
+                # Nothing has been heard, and a process cannot read a topic as two types.
+                self._give_up_outgoing()
+            self._subscription = self._subscribe()
         self._tell(qos_problems(self._qos, target.message_type, offers))
 
     def _give_up_outgoing(self) -> None:

@@ -28,12 +28,16 @@ import time
 from types import SimpleNamespace
 
 from lerobot_streamrec.nodes.graph.distributions import make_executor
+from lerobot_streamrec.nodes.graph.qos import ENCODED, RAW_TYPE
+from lerobot_streamrec.nodes.graph.topic_types import load_message_class
 from lerobot_streamrec.nodes.parameters.stream_settings import read_cameras, Source
 from lerobot_streamrec.nodes.parameters.vector_settings import read_vectors, vector_sources
 from lerobot_streamrec.nodes.topics.reader import read_waiting
 from lerobot_streamrec.nodes.topics.subscribers import subscribe
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 import pytest
+import rclpy
+from rclpy.context import Context
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
@@ -260,3 +264,31 @@ def test_a_damaged_message_is_only_rejected(wire, reason, data):
     assert wire.read() == []
     (rejection,) = wire.taker.rejections
     assert reason in rejection
+
+
+@pytest.fixture
+def home():
+    """A node that shares no DDS participant with the publishers, as in a recorder."""
+    context = Context()
+    rclpy.init(args=[], context=context)
+    node = Node('test_home', context=context, **NODE_OPTIONS)
+    yield node
+    node.destroy_node()
+    rclpy.try_shutdown(context=context)
+
+
+@pytest.mark.parametrize('message_type', ENCODED.values())
+def test_a_topic_that_turns_out_to_be_of_another_type_is_read_as_that(wire, home, message_type):
+    """A process cannot read a topic as two types, so the first subscription has to end before."""
+    camera = subscribe(home, make_camera(), wire.taker)
+    assert camera.target.message_type == RAW_TYPE
+    publisher = wire.publish_on(load_message_class('camera', message_type), CAMERA_TOPIC)
+
+    def is_found():
+        camera.look()
+        return camera.target.message_type == message_type
+
+    wait_until(is_found, DISCOVERY_TIMEOUT_S, 'the publisher')
+    assert [one.topic_name for one in camera.node.subscriptions] == [CAMERA_TOPIC]
+    wait_until(publisher.get_subscription_count, DISCOVERY_TIMEOUT_S, 'the subscriber')
+    camera.node.destroy_node()
