@@ -147,7 +147,7 @@ class CompressedImageBytes:
     """
     The fields of a sensor_msgs/CompressedImage after its header, or those of a similar message.
 
-    :param format: what the message says about its data, such as ``jpeg`` or ``h264``
+    :param format: the message's own description of its data, such as ``jpeg`` or ``h264``
     :param data: view of the message's bytes
     """
 

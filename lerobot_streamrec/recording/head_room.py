@@ -41,7 +41,7 @@ class HeadRoom:
     The head-room of the last seconds.
 
     :param factor: how much faster than the rows encoding could be; less than 1: it falls behind
-    :param warning: what will happen, and the setting that helps; empty if there is enough
+    :param warning: warning for the operator, with the settings that help; empty if there is enough
     """
 
     factor: float

@@ -142,9 +142,10 @@ class DatasetWriter:
         begin_s = time.monotonic()
         with self._transaction('saved') as transaction:
             info = self._info_for(draft)
-            size_bytes, state = self._write(draft, info, transaction)
+            size_bytes, row, state = self._write(draft, info, transaction)
         before, self._state = self._state, state
-        self._index.keep(self._files, info)
+        self._index.add(row, self._files.path(row.meta_file.path(EPISODES_PATH)))
+        self._index.keep(self._files, state.info)
         # Undoing needs only recent statistics. Failing to delete old ones does no harm.
         with suppress(OSError):
             old = state.info.total_episodes - _UNDO_DEPTH - 1
@@ -310,8 +311,8 @@ class DatasetWriter:
 
     def _write(
         self, draft: EpisodeDraft, info: DatasetInfo, transaction: Transaction
-    ) -> tuple[int, DatasetState]:
-        """Write all files, info.json last; return the bytes written and the new state."""
+    ) -> tuple[int, EpisodeRow, DatasetState]:
+        """Write all files, info.json last; return their bytes, the row and the new state."""
         state = self._state
         tasks = state.tasks.with_task(draft.task)
         columns = self._columns(draft, tasks.index(draft.task))
@@ -346,8 +347,7 @@ class DatasetWriter:
             content = to_bytes(row_stamps_table(draft.row_stamps))
             transaction.replace(row_stamps_path(row.episode_index), content)
         transaction.commit(INFO, new_info.as_bytes())
-        self._index.add(row, self._files.path(row.meta_file.path(EPISODES_PATH)))
-        return size_bytes, state.after(new_info, tasks, total, row)
+        return size_bytes, row, state.after(new_info, tasks, total, row)
 
     def _columns(self, draft: EpisodeDraft, task_index: int) -> Columns:
         info = self._state.info

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from lerobot_streamrec.dataset.format.episode_index import EpisodeIndex, read_episodes
+from lerobot_streamrec.dataset.format.episode_index import committed_episodes, EpisodeIndex
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow, statistics_in
 from lerobot_streamrec.dataset.format.info import (
     DatasetInfo,
@@ -161,8 +161,7 @@ def read_catalog(root: Path) -> Catalog:
     refuse_special_files(root)
     raw_info = parse_raw_info(info_content(root), root)
     info = info_of(raw_info, root)
-    index = EpisodeIndex(root, info)
-    index.rows(info)
+    by_file = EpisodeIndex(root, info).rows(info)
     tasks_content = _content(root, TASKS)
     if tasks_content is None and info.total_tasks:
         raise DatasetCorruptError(f'{root / TASKS} is missing')
@@ -174,7 +173,7 @@ def read_catalog(root: Path) -> Catalog:
             'info.json'
         )
         raise DatasetCorruptError(f'{root / TASKS}: {problem}')
-    episodes = read_episodes(root, info, index)
+    episodes = committed_episodes(root, info, by_file)
     num_rows = sum(one.length for one in episodes)
     if num_rows != info.total_frames:
         raise DatasetCorruptError(

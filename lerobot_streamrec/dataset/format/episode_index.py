@@ -64,28 +64,29 @@ class EpisodeIndex:
         self._kept = _kept(root, info, self._columns)
         self._num_new = 0
 
-    def rows(self, info: DatasetInfo) -> dict[FileIndex, list[Row]]:
+    def rows(self, info: DatasetInfo) -> dict[Path, list[Row]]:
         """
-        Return the rows of each episodes file; files that are new or changed are read.
+        Read the episodes files that are new or changed, and return the rows of all.
 
         :param info: the dataset's info.json
+        :return: rows by file, in the order of their paths
         :raise UnusableDatasetError: if a file cannot be used, naming the column
         :raise DatasetCorruptError: if a file has a name that no writer of the format uses
         """
         refuse_odd_tasks(self._root)
         kept: dict[str, Any] = {}
-        rows: dict[FileIndex, list[Row]] = {}
+        rows: dict[Path, list[Row]] = {}
         for path in sorted((self._root / _FOLDER).glob('*/*.parquet')):
             name = f'{path.parent.name}/{path.name}'
-            number, stamp = file_number(path), _stamp(path)
-            known = self._kept.get(name)
+            file_number(path)
+            stamp, known = _stamp(path), self._kept.get(name)
             if known is None or stamp is None or known['stamp'] != stamp:
                 table = checked_episodes(self._root, path, info)
                 names = [one for one in self._columns if one in table.column_names]
                 known = {'stamp': stamp, 'rows': table.select(names).to_pylist()}
                 self._num_new += 1
             kept[name] = known
-            rows[number] = known['rows']
+            rows[path] = known['rows']
         self._kept = kept
         return rows
 
@@ -117,20 +118,30 @@ class EpisodeIndex:
             self._num_new = 0
 
 
-def read_episodes(
-    root: Path, info: DatasetInfo, index: EpisodeIndex | None = None
-) -> tuple[EpisodeRow, ...]:
+def read_episodes(root: Path, info: DatasetInfo) -> tuple[EpisodeRow, ...]:
     """
     Read the committed episodes, without their statistics.
 
     :param root: the dataset's folder
     :param info: the dataset's info.json, with the number of committed episodes
-    :param index: its episodes files, as far as they are known; None: only what the disk has
     :raise UnusableDatasetError: if a file cannot be used, or episodes are missing or out of order
     """
-    by_file = (index or EpisodeIndex(root, info)).rows(info)
+    return committed_episodes(root, info, EpisodeIndex(root, info).rows(info))
+
+
+def committed_episodes(
+    root: Path, info: DatasetInfo, by_file: Mapping[Path, list[Row]]
+) -> tuple[EpisodeRow, ...]:
+    """
+    Return the committed episodes, without their statistics.
+
+    :param root: the dataset's folder
+    :param info: the dataset's info.json, with the number of committed episodes
+    :param by_file: the rows of each episodes file, as ``EpisodeIndex.rows`` returns them
+    :raise UnusableDatasetError: if episodes are missing or out of order
+    """
     found = [
-        _episode(row, number, info) for number in sorted(by_file) for row in by_file[number]
+        _episode(row, file_number(path), info) for path, rows in by_file.items() for row in rows
     ]
     committed = found[: info.total_episodes]
     _check_order(root, info, committed)

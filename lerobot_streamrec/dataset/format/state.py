@@ -202,7 +202,9 @@ def resumed_state(
     """
     meta = numbered_files(files.path('meta/episodes'))
     rows = (index or EpisodeIndex(files.root, info)).rows(info)
-    committed = committed_files(files.root, rows, info.total_episodes, info.video_keys)
+    # Only files with the format's names count; others stay where they are.
+    by_number = {number: rows[path] for number, path in meta.items() if path in rows}
+    committed = committed_files(files.root, by_number, info.total_episodes, info.video_keys)
     if committed.num_rows != info.total_frames:
         raise DatasetCorruptError(
             f'{files.root}: info.json counts {info.total_frames} rows, the episodes '

@@ -127,10 +127,6 @@ class Rung:
     preset: int | str
     crf: float
 
-    def __str__(self) -> str:
-        """Return the settings in the words of the parameters."""
-        return f'{self.vcodec} {self.preset}, crf {self.crf:g}'
-
 
 LADDER = (
     Rung('libsvtav1', 12, 30),

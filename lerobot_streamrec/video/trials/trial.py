@@ -318,7 +318,7 @@ class TrialChild:
             if not problem:
                 child.wait()
                 problem = _ending(child.returncode)
-        # What this task printed must not be taken for words of the next one.
+        # The next task must not be blamed for words that this one printed.
         self._kill()
         return TrialReport(problem + _tail(self._stderr))
 

@@ -103,7 +103,7 @@ def test_a_file_that_another_program_changed_is_read_and_judged(record, read_fil
     record()
     rewrite(episodes_file(root, 1), tasks=[['another task']])
     info = read_info(root)
-    (row,) = EpisodeIndex(root, info).rows(info)[episode_index.FileIndex(0, 1)]
+    (row,) = EpisodeIndex(root, info).rows(info)[episodes_file(root, 1)]
     assert row['tasks'] == ['another task']
     assert read_files == ['file-001.parquet']
     rewrite(episodes_file(root, 1), length=['five'])
@@ -174,3 +174,14 @@ def test_merging_small_files_leaves_a_whole_index(record, read_files, root, open
     read_files.clear()
     assert len(read_catalog(root).episodes) == 3
     assert read_files == []
+
+
+def test_an_odd_file_name_is_no_episode_of_ours_and_hides_none(record, root, open_writer):
+    record()
+    folder = root / 'meta/episodes'
+    (folder / 'chunk-0').mkdir()
+    shutil.move(episodes_file(root, 2), folder / 'chunk-0/file-2.parquet')
+    with pytest.raises(UnusableDatasetError, match='found 2 episodes, expected 3'):
+        open_writer()
+    shutil.copy(folder / 'chunk-0/file-2.parquet', episodes_file(root, 2))
+    open_writer().close()
