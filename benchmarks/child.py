@@ -23,7 +23,8 @@ import sys
 import time
 
 from examples.demo.child import Child
-from examples.demo.settings import CHECKOUT
+from examples.demo.settings import CHECKOUT, ros_environment
+from examples.demo.stop_flag import StopFlag
 
 Check = Callable[[], None]
 """A function that is called several times a second during a wait, and raises to end it."""
@@ -32,15 +33,58 @@ _POLL_S = 0.05
 _STOP_TIMEOUT_S = 20.0
 
 
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
 class BenchmarkError(Exception):
     """A measurement is not possible; the message gives the reason."""
+
+
+class InterruptedBenchmarkError(Exception):
+    """The user has interrupted the benchmark."""
+
+
+def exit_status_of(work: Callable[[Check], None]) -> int:
+    """
+    Do the work of a benchmark in a ROS domain of its own, and return its exit status.
+
+    :param work: function that measures and reports; it gets a check that raises after Ctrl-C
+    """
+    # These variables are for this process and all its children. Those of the allocator are left
+    # out, because the recorder sets its own; the publisher gets them when it starts.
+    ros = ros_environment({})
+    os.environ.update({name: value for name, value in ros.items() if 'MALLOC' not in name})
+    stop = StopFlag()
+
+    def check() -> None:
+        if stop.is_raised:
+            raise InterruptedBenchmarkError
+
+    try:
+        work(check)
+    except InterruptedBenchmarkError:
+        print('benchmark: interrupted', file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BenchmarkError as error:
+        print(f'benchmark: {error}', file=sys.stderr)
+        return EXIT_FAILED
+    return EXIT_OK
 
 
 class ModuleChild(Child):
     """A process that runs a Python module of the checkout and ends with this process."""
 
     def __init__(
-        self, module: str, arguments: list[str], *, folder: Path, environment: Mapping[str, str]
+        self,
+        module: str,
+        arguments: list[str],
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+        python: str = sys.executable,
     ) -> None:
         """
         Start the module.
@@ -49,9 +93,10 @@ class ModuleChild(Child):
         :param arguments: command line of the module
         :param folder: folder for its log
         :param environment: variables to add to those of this process
+        :param python: interpreter that runs the module
         """
         name = module.rpartition('.')[2]
-        command = [sys.executable, '-m', 'benchmarks.tethered', str(os.getpid()), module]
+        command = [python, '-m', 'benchmarks.tethered', str(os.getpid()), module]
         super().__init__(
             name,
             [*command, *arguments],

@@ -25,23 +25,28 @@ import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 import json
-import os
 from pathlib import Path
 from statistics import median
-import subprocess
 import sys
 import time
 from typing import Any
 
-from examples.demo.settings import CHECKOUT, ros_environment
-from examples.demo.stop_flag import StopFlag
+from examples.demo.settings import CHECKOUT
 import numpy as np
 
-from benchmarks.child import BenchmarkError, Check, ModuleChild, running, still_running
-from benchmarks.machine import cpu_seconds, this_machine
+from benchmarks.child import (
+    Check,
+    exit_status_of,
+    EXIT_USAGE,
+    ModuleChild,
+    running,
+    still_running,
+)
+from benchmarks.machine import cpu_seconds, Machine, this_machine
 from benchmarks.measurement import encode_bare, measure, Measurement
+from benchmarks.peer import LEROBOT, OURS
 from benchmarks.pictures import find_photo, make_ring, PhotoMissingError, Ring
-from benchmarks.record import InterruptedBenchmarkError, working_folder
+from benchmarks.record import working_folder
 from benchmarks.recording_setup import Scenario
 
 WIDTH, HEIGHT = 640, 480
@@ -110,31 +115,22 @@ class Bench:
 
     def peer(self, who: str, encoder: str, num_cameras: int = NUM_CAMERAS) -> dict[str, Any]:
         """Record with a recorder without ROS; return its episodes and memory."""
-        name = f'{who}-{encoder}-{num_cameras}'
-        told, log = self.folder / f'{name}.json', self.folder / f'{name}.log'
-        python = sys.executable if who == 'ours' else str(self.lerobot_python)
-        command = [
-            *(python, str(CHECKOUT / 'benchmarks' / 'peer.py'), who),
-            *('--ring', str(self.ring_path), '--root', str(self.folder / name)),
-            *('--json', str(told), '--cameras', str(num_cameras), '--encoder', encoder),
-            *('--seconds', str(self.seconds)),
+        own = self.folder / f'{who}-{encoder}-{num_cameras}'
+        own.mkdir()
+        told = own / 'told.json'
+        arguments = [
+            *(who, '--ring', self.ring_path, '--root', own / 'dataset', '--json', told),
+            *('--cameras', num_cameras, '--encoder', encoder, '--seconds', self.seconds),
         ]
-        environment = {**os.environ, 'HF_HUB_OFFLINE': '1', 'PYTHONPATH': str(CHECKOUT)}
-        deadline_s = time.monotonic() + _PEER_SPARE_S + 6 * self.seconds
-        with log.open('wb') as output:
-            child = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
-            try:
-                while child.poll() is None:
-                    self.check()
-                    if time.monotonic() > deadline_s:
-                        raise BenchmarkError(f'{name} did not end; its log: {log}')
-                    time.sleep(_POLL_S)
-            finally:
-                child.kill()
-                child.wait()
-        if not told.is_file():
-            tail = log.read_text(encoding='utf-8', errors='replace')[-2000:]
-            raise BenchmarkError(f'{name} ended with status {child.returncode}:\n{tail}')
+        child = ModuleChild(
+            'benchmarks.peer',
+            list(map(str, arguments)),
+            folder=own,
+            environment={'HF_HUB_OFFLINE': '1'},
+            python=sys.executable if who == OURS else str(self.lerobot_python),
+        )
+        with running(child):
+            child.wait(self.check, _PEER_SPARE_S + 6 * self.seconds)
         found: dict[str, Any] = json.loads(told.read_text(encoding='utf-8'))
         return found
 
@@ -192,8 +188,8 @@ def _line(
 
 def without_ros(bench: Bench) -> Iterator[Line]:
     """Compare with LeRobot's recorder on the same pictures, and with the encoder alone."""
-    default, h264 = bench.peer('lerobot', 'lerobot'), bench.peer('lerobot', 'h264')
-    auto, ours = bench.peer('ours', 'auto'), bench.peer('ours', 'h264')
+    default, h264 = bench.peer(LEROBOT, LEROBOT), bench.peer(LEROBOT, 'h264')
+    auto, ours = bench.peer(OURS, 'auto'), bench.peer(OURS, 'h264')
     bare_ms = bench.bare_ms_per_frame(Scenario(NUM_CAMERAS, WIDTH, HEIGHT, 'h264'))
     cpu = 'cpu_ms_per_frame'
     yield _line(
@@ -222,7 +218,7 @@ def without_ros(bench: Bench) -> Iterator[Line]:
         0.5,
         (ours['peak_rss_mib'],) * 2,
     )
-    yield from _held('1 camera', bench.peer('ours', 'h264', 1), bench.peer('lerobot', 'h264', 1))
+    yield from _held('1 camera', bench.peer(OURS, 'h264', 1), bench.peer(LEROBOT, 'h264', 1))
 
 
 def _held(cameras: str, ours: dict[str, Any], other: dict[str, Any]) -> Iterator[Line]:
@@ -262,8 +258,11 @@ def with_ros(bench: Bench) -> Iterator[Line]:
         'ms',
         2.0,
     )
-    for one in (*quiet.remarks(), *busy.remarks()):
-        print(f'  {one}', file=sys.stderr)
+    for name, one in (('without', quiet), ('with', busy)):
+        num_repeated = one.summary()['repeated']
+        print(f'  {name} 4 x 1 kHz: {num_repeated:.0f} repeated frames', file=sys.stderr)
+        for remark in one.remarks():
+            print(f'  {name} 4 x 1 kHz: {remark}', file=sys.stderr)
 
 
 def plot(lines: Sequence[Line], path: Path) -> None:
@@ -324,6 +323,16 @@ def run(options: argparse.Namespace, ring: Ring, check: Check) -> list[Line]:
     return lines
 
 
+def report(options: argparse.Namespace, machine: Machine, lines: Sequence[Line]) -> None:
+    """Write the table, the figures and the plot."""
+    told = {'machine': machine.as_json(), 'lines': [asdict(one) for one in lines]}
+    (options.out / 'goals.json').write_text(json.dumps(told, indent=2), encoding='utf-8')
+    table = '\n'.join([f'{machine}\n', HEADINGS, *map(str, lines), ''])
+    (options.out / 'goals.md').write_text(table, encoding='utf-8')
+    plot(lines, options.out / 'goals.png')
+    print(f'\nwritten to {options.out}: goals.json, goals.md, goals.png')
+
+
 def main() -> int:
     """Run the benchmark and return its exit status."""
     options = parse_options()
@@ -333,33 +342,11 @@ def main() -> int:
         ring = make_ring(find_photo(), WIDTH, HEIGHT)
     except PhotoMissingError as error:
         print(f'benchmark: {error}', file=sys.stderr)
-        return 2
+        return EXIT_USAGE
     if not options.lerobot.is_file():
         print(f'benchmark: {options.lerobot} is missing: make conformance-env', file=sys.stderr)
-        return 2
-    ros = ros_environment({})
-    os.environ.update({name: value for name, value in ros.items() if 'MALLOC' not in name})
-    stop = StopFlag()
-
-    def check() -> None:
-        if stop.is_raised:
-            raise InterruptedBenchmarkError
-
-    try:
-        lines = run(options, ring, check)
-    except InterruptedBenchmarkError:
-        print('benchmark: interrupted', file=sys.stderr)
-        return 130
-    except BenchmarkError as error:
-        print(f'benchmark: {error}', file=sys.stderr)
-        return 1
-    told = {'machine': machine.as_json(), 'lines': [asdict(one) for one in lines]}
-    (options.out / 'goals.json').write_text(json.dumps(told, indent=2), encoding='utf-8')
-    table = '\n'.join([f'{machine}\n', HEADINGS, *map(str, lines), ''])
-    (options.out / 'goals.md').write_text(table, encoding='utf-8')
-    plot(lines, options.out / 'goals.png')
-    print(f'\nwritten to {options.out}: goals.json, goals.md, goals.png')
-    return 0
+        return EXIT_USAGE
+    return exit_status_of(lambda check: report(options, machine, run(options, ring, check)))
 
 
 if __name__ == '__main__':

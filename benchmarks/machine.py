@@ -22,6 +22,7 @@ import platform
 
 import av
 import lerobot_streamrec
+from lerobot_streamrec.video.codecs.scheduling import usable_cores
 import psutil
 
 QUIET_LOAD = 0.5
@@ -71,7 +72,7 @@ class Machine:
 def this_machine() -> Machine:
     """Return the description of this machine."""
     return Machine(
-        cores=len(os.sched_getaffinity(0)),
+        cores=usable_cores(),
         cpu=_cpu_model(),
         python=platform.python_version(),
         pyav=av.__version__,

@@ -25,18 +25,16 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 import json
-import os
 from pathlib import Path
 import shutil
 import sys
 import tempfile
 
-from examples.demo.settings import CHECKOUT, ros_environment
-from examples.demo.stop_flag import StopFlag
+from examples.demo.settings import CHECKOUT
 from lerobot_streamrec.video.codecs.config import BUNDLED_VCODECS
 import numpy as np
 
-from benchmarks.child import BenchmarkError, Check
+from benchmarks.child import Check, exit_status_of, EXIT_USAGE
 from benchmarks.machine import Machine, this_machine
 from benchmarks.measurement import measure, Measurement
 from benchmarks.pictures import find_photo, make_ring, PhotoMissingError
@@ -45,15 +43,6 @@ from benchmarks.table import format_row, HEADINGS
 
 SIZES = ((640, 480), (1280, 720))
 NUMS_CAMERAS = (1, 3)
-
-EXIT_OK = 0
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
-
-
-class InterruptedBenchmarkError(Exception):
-    """The user has interrupted the benchmark."""
 
 
 def parse_options() -> argparse.Namespace:
@@ -170,26 +159,9 @@ def main() -> int:
     if machine.warning:
         print(machine.warning)
     print(f'{options.codec}; episodes: {options.episodes} of {options.seconds:g} s', end='\n\n')
-    # These variables are for this process and all its children. Those of the allocator are left
-    # out, because the recorder sets its own; the publisher gets them when it starts.
-    ros = ros_environment({})
-    os.environ.update({name: value for name, value in ros.items() if 'MALLOC' not in name})
-    stop = StopFlag()
-
-    def check() -> None:
-        if stop.is_raised:
-            raise InterruptedBenchmarkError
-
-    try:
-        measurements = run(options, photo_path, check)
-    except InterruptedBenchmarkError:
-        print('benchmark: interrupted', file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except BenchmarkError as error:
-        print(f'benchmark: {error}', file=sys.stderr)
-        return EXIT_FAILED
-    report(options, machine, measurements)
-    return EXIT_OK
+    return exit_status_of(
+        lambda check: report(options, machine, run(options, photo_path, check))
+    )
 
 
 if __name__ == '__main__':
