@@ -44,7 +44,7 @@ from lerobot_streamrec.video.codecs.config import (
     PYAV,
     VideoSpec,
 )
-from lerobot_streamrec.video.codecs.scheduling import usable_cores
+from lerobot_streamrec.video.codecs.scheduling import cores_each
 from lerobot_streamrec.video.trials.auto_select import (
     CameraNeed,
     choose_encoders,
@@ -218,8 +218,7 @@ def _find_out(listed: dict[str, list[tuple[EncoderConfig, bool]]], need: _Need) 
 
 def _choose(auto: EncoderConfig, need: _Need) -> Choice:
     """Choose as a recording does, by new measurements, which later recordings use."""
-    threads = max(1, usable_cores() // need.num_streams)
-    camera = CameraNeed(auto.with_threads(threads), need.spec)
+    camera = CameraNeed(auto.with_threads(cores_each(need.num_streams)), need.spec)
     with CostMeter(budget_s=_BUDGET_S, kept=costs_path(), is_fresh=True) as meter:
         return choose_encoders(
             {f'camera {index}': camera for index in range(need.num_streams)},

@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 import time
-from types import TracebackType
 from typing import Any
 
 from lerobot_streamrec.errors import ConfigError, StartInterruptedError
@@ -80,12 +79,7 @@ class Session:
     def __enter__(self) -> Session:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._executor.shutdown(timeout_sec=_STOP_TIMEOUT_S)
         for node in self._nodes:
             node.destroy_node()

@@ -188,15 +188,15 @@ class AutoEncoders:
         spec = VideoSpec(*size, self._config.fps)
         return CameraNeed(self._config.encoder_of(camera), spec, self._codecs.get(key, ''))
 
-    def choose_now(self) -> Choice | None:
+    def choose_now(self, sizes: Mapping[str, tuple[int, int]]) -> Choice | None:
         """
-        Choose for cameras of the usual size, and wait for the trials; before any picture.
+        Choose before any picture has come, and wait for the trials.
 
+        :param sizes: assumed width and height of each camera's pictures
         :return: the choice; None if there is nothing to choose
         :raise CodecError: if no encoder works
         """
-        for camera in self._config.cameras:
-            self._sizes.setdefault(camera.key, USUAL_SIZE)
+        self._sizes = dict(sizes)
         needs = self._needs()
         return None if needs is None else self._choose(_Question.now(needs))
 

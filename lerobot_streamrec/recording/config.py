@@ -25,7 +25,7 @@ from lerobot_streamrec.option import check_choices, option, options_of
 from lerobot_streamrec.sync.row_clock import NS_PER_S, POLICIES, Policy
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER, DepthConfig
-from lerobot_streamrec.video.codecs.scheduling import usable_cores
+from lerobot_streamrec.video.codecs.scheduling import cores_each
 
 ON_SHUTDOWN = ('save', 'discard')
 STREAMING = 'streaming'
@@ -341,9 +341,7 @@ class RecorderConfig:
         threads = encoder.encoder_threads
         if stream.depth is not None:
             encoder = DEPTH_ENCODER
-        return encoder.with_threads(
-            threads or max(1, usable_cores() // max(1, len(self.cameras)))
-        )
+        return encoder.with_threads(threads or cores_each(len(self.cameras)))
 
     def features(self) -> dict[str, FeatureSpec]:
         """Describe all features, without the sizes of cameras."""

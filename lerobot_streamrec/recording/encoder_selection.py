@@ -22,7 +22,7 @@ import logging
 from queue import SimpleQueue
 import threading
 
-from lerobot_streamrec.dataset.format.features import VIDEO_CODEC
+from lerobot_streamrec.dataset.format.features import FeatureSpec, VIDEO_CODEC
 from lerobot_streamrec.dataset.format.info import known_features
 from lerobot_streamrec.errors import CodecError, StreamsNotReadyError
 from lerobot_streamrec.frame import Picture
@@ -92,11 +92,14 @@ class EncoderChoices:
         self._bundled: dict[str, EncoderConfig] = {}
         self._tried: dict[str, _Decision] = {}
         self._sentences: list[str] = []
+        # The sizes before any picture has come: those of the dataset, else the usual one.
+        self._first_sizes = {
+            one.key: _first_size(present.get(one.key)) for one in config.cameras
+        }
         self._check_bundled()
         for camera in config.cameras:
             if camera.key not in self._bundled and camera.key not in self._auto:
-                shape = present[camera.key].picture_shape if camera.key in present else None
-                size = (shape[1], shape[0]) if shape else USUAL_SIZE
+                size = self._first_sizes[camera.key]
                 encoder = self._try(camera, size)
                 self._tried[camera.key] = _Decision(size, encoder)
         self._warn_of_other_codecs()
@@ -152,7 +155,7 @@ class EncoderChoices:
         :return: the choice; None if no camera has ``auto``
         :raise CodecError: if no encoder works
         """
-        return self._auto.choose_now()
+        return self._auto.choose_now(self._first_sizes)
 
     # --- the recorder's thread -----------------------------------------------------------------
 
@@ -283,3 +286,8 @@ class EncoderChoices:
         if trial.headroom < 1:
             _log.warning('%s: %s is slower than the camera', camera.key, asked.vcodec)
         return asked
+
+
+def _first_size(spec: FeatureSpec | None) -> tuple[int, int]:
+    shape = spec.picture_shape if spec is not None else None
+    return (shape[1], shape[0]) if shape else USUAL_SIZE

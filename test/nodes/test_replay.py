@@ -22,11 +22,14 @@ from __future__ import annotations
 
 import re
 import shutil
+from types import SimpleNamespace
 
 from examples.demo.dataset_files import DatasetFiles, decode, read_instants
 from examples.demo.drawing import read_frame_number
 from geometry_msgs.msg import WrenchStamped
+from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.replay.process import run
+from lerobot_streamrec.nodes.replay.streams import TopicWatch
 import numpy as np
 import pytest
 from recorder_rig.datasets import columns, pictures, record
@@ -161,6 +164,25 @@ def test_a_live_driver_is_not_talked_over(rig, recorded):
     said = f'{STATE_TOPIC} is also published by /test_robot, so subscribers would hear both'
     assert said in replay.log
     assert 'topics_prefix:=/replay' in replay.log
+
+
+def test_a_name_that_discovery_tells_late_is_waited_for():
+    """A publisher may be known some moments before its node."""
+    names = ['_NODE_NAME_UNKNOWN_'] * 4 + ['driver']
+
+    def publishers(topic):
+        name = names.pop(0) if len(names) > 1 else names[0]
+        space = '' if name.startswith('_') else '/arm'
+        return [SimpleNamespace(node_namespace=space, node_name=name)]
+
+    node = SimpleNamespace(
+        get_logger=lambda: None,
+        get_fully_qualified_name=lambda: '/replay',
+        get_publishers_info_by_topic=publishers,
+    )
+    watch = TopicWatch(node, [STATE_TOPIC], [], is_forced=False)
+    with pytest.raises(ConfigError, match=f'{STATE_TOPIC} is also published by /arm/driver, so'):
+        watch.look()
 
 
 @pytest.fixture

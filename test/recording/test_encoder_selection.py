@@ -345,6 +345,16 @@ def test_auto_keeps_the_codec_and_knows_the_size_of_a_dataset(machine, make_rig,
     assert info['features'][FRONT]['info']['video.codec'] == 'h264'
 
 
+def test_before_any_picture_the_dataset_tells_the_size(machine, make_rig, root):
+    recorded(make_rig)
+    config = make_rig(encoder=AUTO, resume=True).config
+    choices = EncoderChoices(config)
+    choice = choices.choose_now()
+    assert set(machine.measured) == {('h264', SMALL, 2)}
+    assert choice.level.encoders[FRONT].codec == 'h264'
+    assert choices.close(WAIT_S)
+
+
 def test_a_codec_that_is_not_the_datasets_is_refused_at_start(make_rig, caplog):
     recorded(make_rig)
     with caplog.at_level(logging.WARNING):

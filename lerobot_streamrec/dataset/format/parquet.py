@@ -184,21 +184,9 @@ def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
     """
     try:
         # Much faster than pq.read_table for small files, as is reading them in one thread.
-        with pq.ParquetFile(path) as file:
+        with TableFile(path) as file:
             table = file.read(columns=columns, use_threads=path.stat().st_size > _LARGE_BYTES)
         # A name with dots may stand for other columns as well.
-        return table if columns is None else table.select(columns)
-    except pa.ArrowInvalid:
-        return _read_odd_table(path, columns)
-    except (pa.ArrowException, OSError, KeyError) as error:
-        raise DatasetCorruptError(f'{path} cannot be read: {error}') from error
-
-
-def _read_odd_table(path: Path, columns: list[str] | None) -> pa.Table:
-    """Read a file whose rows may lack vectors; ``TableFile`` explains the problem."""
-    try:
-        with TableFile(path) as file:
-            table = file.read(columns=columns)
         return table if columns is None else table.select(columns)
     except (pa.ArrowException, OSError, KeyError) as error:
         raise DatasetCorruptError(f'{path} cannot be read: {error}') from error

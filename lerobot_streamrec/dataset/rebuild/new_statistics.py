@@ -89,8 +89,8 @@ def _impossible(
     at = {(one.catalog, one.source.episode_index): one for one in kept}
     for catalog in dict.fromkeys(one.catalog for one in kept):
         features, total = catalog.info.features, catalog.info.total_episodes
-        # Only LeRobot 0.4 wrote such deviations; of its episodes, there is no record of ours.
-        if all(catalog.record_of(index) is not None for index in range(total)):
+        # Only LeRobot 0.4 wrote such deviations, and its episodes come from no take of ours.
+        if all((catalog.record_of(index) or {}).get('take_id') for index in range(total)):
             continue
         keys = [
             one for one in catalog.info.video_keys if DecodedCamera(features[one].info).is_known

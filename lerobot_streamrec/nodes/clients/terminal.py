@@ -24,7 +24,6 @@ import select
 import sys
 import tempfile
 import termios
-from types import TracebackType
 from typing import BinaryIO
 
 from lerobot_streamrec.errors import ConfigError
@@ -105,12 +104,7 @@ class Terminal:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._give_back()
 
     @property

@@ -160,8 +160,15 @@ def qos_problems(asked: QoSProfile, message_type: str, offers: Sequence[Any]) ->
     return found
 
 
+UNKNOWN_NODE = 'a node whose name is not known yet'
+# The name that rmw gives while discovery has told of a publisher but not of its node.
+_RMW_UNKNOWN = '_NODE_NAME_UNKNOWN_'
+
+
 def node_of(offer: Any) -> str:
-    """Return the full name of a publisher's node."""
+    """Return the full name of a publisher's node, or ``UNKNOWN_NODE`` for a moment."""
+    if offer.node_name == _RMW_UNKNOWN:
+        return UNKNOWN_NODE
     return f'{offer.node_namespace.rstrip("/")}/{offer.node_name}'
 
 

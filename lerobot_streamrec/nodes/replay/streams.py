@@ -27,7 +27,7 @@ from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, FeatureS
 from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.graph.camera_names import base_topic
-from lerobot_streamrec.nodes.graph.qos import node_of
+from lerobot_streamrec.nodes.graph.qos import node_of, UNKNOWN_NODE
 from lerobot_streamrec.nodes.parameters.vector_settings import ACTION
 from lerobot_streamrec.recording.config import NS_PER_MS
 from lerobot_streamrec.sync.row_clock import Policy
@@ -36,6 +36,8 @@ import numpy.typing as npt
 from rclpy.node import Node
 
 _LOOK_EVERY_S = 0.5
+# Discovery tells the name of a node within moments of its publishers.
+_NAMES_S, _POLL_S = 2.0, 0.02
 
 
 class TopicWatch:
@@ -61,7 +63,9 @@ class TopicWatch:
 
     def look(self) -> None:
         """
-        Look for other nodes, unless that was done a moment ago. Never blocks.
+        Look for other nodes, unless that was done a moment ago.
+
+        Blocks only before an error, until the names of the other nodes are known.
 
         :raise ConfigError: if another node publishes on a topic
         """
@@ -69,22 +73,33 @@ class TopicWatch:
         if now_s < self._looked_s + _LOOK_EVERY_S:
             return
         self._looked_s = now_s
-        own = self._node.get_fully_qualified_name()
         for topic in self._topics:
-            others = [node_of(one) for one in self._node.get_publishers_info_by_topic(topic)]
-            if own in others:
-                others.remove(own)
-            if others and not self._is_forced:
+            if self._others(topic) and not self._is_forced:
                 raise ConfigError(
                     'force',
                     value=False,
-                    allowed=f'{topic} is also published by {", ".join(sorted(set(others)))}, so '
+                    allowed=f'{topic} is also published by {self._names_of_others(topic)}, so '
                     'subscribers would hear both: stop the other node, replay on other topics '
                     'with -p topics_prefix:=/replay, or set force to true',
                 )
         for topic in self._actions:
             for offer in self._node.get_subscriptions_info_by_topic(topic):
                 self._warn(topic, node_of(offer))
+
+    def _others(self, topic: str) -> list[str]:
+        """Return the nodes of the other publishers of a topic."""
+        others = [node_of(one) for one in self._node.get_publishers_info_by_topic(topic)]
+        own = self._node.get_fully_qualified_name()
+        if own in others:
+            others.remove(own)
+        return others
+
+    def _names_of_others(self, topic: str) -> str:
+        """Return the names of the other publishers; wait a moment for a name that is unknown."""
+        end_s = time.monotonic() + _NAMES_S
+        while UNKNOWN_NODE in (others := self._others(topic)) and time.monotonic() < end_s:
+            time.sleep(_POLL_S)
+        return ', '.join(sorted(set(others))) or UNKNOWN_NODE
 
     def _warn(self, topic: str, listener: str) -> None:
         if (topic, listener) not in self._warned:

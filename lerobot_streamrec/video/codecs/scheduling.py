@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 import ctypes
+from functools import cache
 import math
 import os
 from pathlib import Path
@@ -37,11 +38,13 @@ LATE_NICENESS = 15
 _CGROUP_LIMIT = Path('/sys/fs/cgroup/cpu.max')
 
 
+@cache
 def usable_cores(limit_file: Path = _CGROUP_LIMIT) -> int:
     """
     Return how many cores this process may use, which may be fewer than the computer has.
 
     Processes can be pinned to cores (taskset), and containers can be limited to a share of them.
+    The answer is looked up once, since encoders are asked for all the time.
 
     :param limit_file: the limit of the control group, as in cpu.max of Linux' cgroup v2
     """
@@ -53,6 +56,11 @@ def usable_cores(limit_file: Path = _CGROUP_LIMIT) -> int:
         quota_us, period_us = map(float, limit_file.read_text(encoding='ascii').split())
         num_cores = min(num_cores, math.ceil(quota_us / period_us))
     return max(1, num_cores)
+
+
+def cores_each(num_encoders: int) -> int:
+    """Return the number of cores for each of the encoders that run at once, at least 1."""
+    return max(1, usable_cores() // max(1, num_encoders))
 
 
 def renounce_real_time() -> bool:

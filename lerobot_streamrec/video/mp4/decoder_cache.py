@@ -21,7 +21,6 @@ from dataclasses import dataclass
 import os
 from pathlib import Path
 import threading
-from types import TracebackType
 
 from lerobot_streamrec.errors import ConfigError, VideoError
 from lerobot_streamrec.video.mp4.frame_decoder import FrameDecoder
@@ -124,12 +123,7 @@ class DecoderCache:
     def __enter__(self) -> DecoderCache:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _take(self, key: _Key, state: _State) -> _Opened | None:

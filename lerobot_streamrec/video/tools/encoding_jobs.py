@@ -21,7 +21,12 @@ import threading
 from typing import TypeVar
 
 from lerobot_streamrec.video.codecs.config import EncoderConfig
-from lerobot_streamrec.video.codecs.scheduling import give_way, renounce_real_time, usable_cores
+from lerobot_streamrec.video.codecs.scheduling import (
+    cores_each,
+    give_way,
+    renounce_real_time,
+    usable_cores,
+)
 
 THREAD_NAME = 'enc:again'
 
@@ -63,7 +68,7 @@ def with_shared_cores(config: EncoderConfig, num_jobs: int) -> EncoderConfig:
     """Return settings that share the cores among the files at once, unless threads are set."""
     if config.encoder_threads:
         return config
-    return config.with_threads(max(1, usable_cores() // num_workers(num_jobs)))
+    return config.with_threads(cores_each(num_jobs))
 
 
 def run_encoding_jobs(

@@ -25,6 +25,7 @@ from pathlib import Path
 import subprocess
 import sys
 
+from lerobot_streamrec.video.codecs.scheduling import usable_cores
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -56,3 +57,26 @@ def test_only_threads_of_encoders_give_the_right_up(threads):
     if not threads.pop('main')[1]:
         pytest.skip('this process had no right to be real-time to begin with')
     assert not any(right for _, right in threads.values())
+
+
+@pytest.mark.parametrize(
+    ('limit', 'share'), [('50000 100000', 1), ('max 100000', None), ('nonsense', None), ('', None)]
+)
+def test_a_limit_of_the_container_counts(tmp_path, limit, share):
+    path = tmp_path / 'cpu.max'
+    path.write_text(limit)
+    all_of_them = len(os.sched_getaffinity(0))
+    assert usable_cores(path) == (all_of_them if share is None else share)
+    assert usable_cores(tmp_path / 'missing') == all_of_them
+
+
+def test_cores_to_which_the_process_is_pinned_count():
+    code = (
+        'import os; os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1]); '
+        'from lerobot_streamrec.video.codecs.scheduling import cores_each, usable_cores; '
+        'print(usable_cores(), cores_each(3), cores_each(0))'
+    )
+    run = subprocess.run(
+        [sys.executable, '-c', code], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert run.stdout.split() == ['1', '1', '1']

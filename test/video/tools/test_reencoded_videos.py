@@ -26,11 +26,11 @@ from lerobot_streamrec.errors import (
     InterruptedWorkError,
     VideoError,
 )
+from lerobot_streamrec.video.codecs import scheduling
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER
 from lerobot_streamrec.video.mp4.packet_index import survey_video
 from lerobot_streamrec.video.mp4.video_info import probe_file
-from lerobot_streamrec.video.tools import encoding_jobs
 from lerobot_streamrec.video.tools.encoding_jobs import run_encoding_jobs, with_shared_cores
 from lerobot_streamrec.video.tools.reencode import reencode_video
 import numpy as np
@@ -247,7 +247,7 @@ def test_the_first_job_that_fails_ends_the_others():
 
 
 def test_cores_are_shared_unless_threads_are_set(monkeypatch):
-    monkeypatch.setattr(encoding_jobs, 'usable_cores', lambda: 8)
+    monkeypatch.setattr(scheduling, 'usable_cores', lambda: 8)
     assert with_shared_cores(H264, 1).encoder_threads == 8
     assert with_shared_cores(H264, 3).encoder_threads == 2
     assert with_shared_cores(H264, 50).encoder_threads == 1
