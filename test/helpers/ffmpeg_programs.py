@@ -65,5 +65,10 @@ def fake_program(folder: Path, body: str) -> Path:
 
 
 def children():
-    """Return the child processes that still run, or that nobody has waited for."""
-    return psutil.Process().children(recursive=True)
+    """
+    Return the ffmpeg programs below this process that run, or that nobody has waited for.
+
+    Tests before in the same process may have left others, as the daemon of ``ros2``.
+    """
+    below = psutil.Process().children(recursive=True)
+    return [one for one in below if 'ffmpeg' in one.name()]
