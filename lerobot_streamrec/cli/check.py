@@ -16,16 +16,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-import json
 from pathlib import Path
 import sys
 
 import click
-from lerobot_streamrec.cli.progress import count_text, progress_bar
-from lerobot_streamrec.dataset.check.check import check_dataset, Watcher
-from lerobot_streamrec.dataset.check.findings import CheckReport, Finding, Progress, some
+from lerobot_streamrec.cli.progress import (
+    check_bar,
+    count_text,
+    progress_bar,
+    show_json,
+    show_remarks,
+    shown_option,
+)
+from lerobot_streamrec.dataset.check.check import check_dataset
+from lerobot_streamrec.dataset.check.findings import CheckReport, Finding, some
 from lerobot_streamrec.dataset.repair.repair import (
     Examination,
     examine,
@@ -37,8 +41,6 @@ from lerobot_streamrec.dataset.repair.repair import (
 from lerobot_streamrec.dataset.repair.verdicts import Verdict
 from lerobot_streamrec.errors import ConfigError, DatasetLockedError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
@@ -62,25 +64,16 @@ def render(report: CheckReport, console: Console) -> None:
 
 def verdict(report: CheckReport) -> str:
     """Return a report's summary in one sentence."""
-    size = ', '.join(
-        [
-            counted(len(report.episodes), 'episode'),
-            counted(report.num_rows, 'row'),
-            counted(len(report.video_keys), 'camera'),
-        ]
-    )
+    num_episodes = count_text(len(report.episodes), 'episode')
+    cameras = count_text(len(report.video_keys), 'camera')
+    size = f'{num_episodes}, {count_text(report.num_rows, "row")}, {cameras}'
     how = '' if report.decoded else ' (pictures were not decoded)'
-    warnings = counted(len(report.warnings), 'warning')
+    warnings = count_text(len(report.warnings), 'warning')
     if report.is_whole:
         return f'whole: {size}{f", {warnings}" if report.warnings else ""}{how}'
-    errors = counted(len(report.errors), 'error')
-    sound = f'{len(report.sound_episodes())} of {counted(len(report.episodes), "episode")} sound'
+    errors = count_text(len(report.errors), 'error')
+    sound = f'{len(report.sound_episodes())} of {num_episodes} sound'
     return f'{errors}, {warnings} in {report.root}: {sound}{how}'
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, such as ``1 row`` or ``2 rows``."""
-    return f'{number} {noun}{"" if number == 1 else "s"}'
 
 
 def _table(findings: tuple[Finding, ...]) -> Table:
@@ -115,34 +108,6 @@ def _where(finding: Finding) -> str:
     if finding.episode_index is None:
         return finding.path
     return f'{finding.path}, episode {finding.episode_index}'
-
-
-@contextmanager
-def check_bar(console: Console) -> Iterator[Watcher]:
-    """Show a progress bar if the console is a terminal, and nothing otherwise."""
-    if not console.is_terminal:
-        # Older releases of rich end even a disabled bar with an empty line.
-        yield lambda _progress: None
-        return
-    bar = Bar(
-        TextColumn('{task.description:10}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=console,
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task('', total=None)
-
-        def watch(progress: Progress) -> None:
-            bar.update(
-                task,
-                description=progress.step,
-                completed=progress.done,
-                total=progress.total,
-            )
-
-        yield watch
 
 
 def plan_lines(examined: Examination) -> Iterator[str]:
@@ -181,69 +146,50 @@ EXIT_SOUND = 0
 EXIT_ERRORS = 1
 
 
-@dataclass(frozen=True, slots=True)
-class RepairOptions:
+def repair(root: Path, *, dry_run: bool, yes: bool, as_json: bool, min_seconds: float) -> int:
     """
-    The command-line options of a repair.
+    Repair a dataset.
 
     :param dry_run: True to only show what would be done
     :param yes: True to repair without asking
     :param as_json: True to print JSON
     :param min_seconds: minimum length of an episode that was cut, in seconds; shorter ones are set
         aside
-    """
-
-    dry_run: bool
-    yes: bool
-    as_json: bool
-    min_seconds: float
-
-
-def repair(root: Path, options: RepairOptions) -> int:
-    """
-    Repair a dataset.
-
     :return: exit status: 0 if the dataset is whole now, 1 if not
     :raise click.UsageError: if the root holds no dataset, or if nobody can answer the question
     """
-    if not (options.dry_run or options.yes or _can_ask(options)):
+    if not (dry_run or yes or (sys.stdin.isatty() and not as_json)):
         raise click.UsageError(
             'a repair asks before it changes anything, and there is no terminal to ask on: add '
             '--yes to repair without asking, or --dry-run to see what it would do'
         )
     try:
-        if not options.dry_run and root.is_dir():
+        if not dry_run and root.is_dir():
             finish_interrupted(root)
-        with check_bar(Console(stderr=True)) as watch:
-            examined = examine(root, min_seconds=options.min_seconds, watch=watch)
+        with check_bar() as watch:
+            examined = examine(root, min_seconds=min_seconds, watch=watch)
     except DatasetLockedError:
         raise
     except ConfigError as error:
         raise click.UsageError(str(error)) from error
-    if not options.as_json:
+    if not as_json:
         render(examined.report, Console())
         for line in plan_lines(examined):
             click.echo(line)
-    if options.dry_run or examined.plan is None:
-        return _end(examined, Repair(examined.report), options)
-    if not options.yes:
+    if dry_run or examined.plan is None:
+        return _end(examined, Repair(examined.report), as_json=as_json)
+    if not yes:
         click.confirm(f'Repair {root}?', abort=True, err=True)
-    with check_bar(Console(stderr=True)) as watch, progress_bar('writing') as progress:
+    with check_bar() as watch, progress_bar('writing') as progress:
         done = repair_dataset(root, examined=examined, watch=watch, progress=progress)
-    for remark in done.remarks:
-        click.echo(f'note: {remark}', err=True)
-    return _end(examined, done, options)
+    show_remarks(done.remarks)
+    return _end(examined, done, as_json=as_json)
 
 
-def _can_ask(options: RepairOptions) -> bool:
-    return sys.stdin.isatty() and not options.as_json
-
-
-def _end(examined: Examination, done: Repair, options: RepairOptions) -> int:
-    if options.as_json:
+def _end(examined: Examination, done: Repair, *, as_json: bool) -> int:
+    if as_json:
         plan = examined.plan.as_json() if examined.plan else None
-        content = {**done.report.as_json(), 'repair': {'plan': plan, **done.as_json()}}
-        click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+        show_json({**done.report.as_json(), 'repair': {'plan': plan, **done.as_json()}})
     elif done.plan is not None:
         click.echo(
             f'repaired {done.report.root} in {done.seconds:.1f} s: '
@@ -263,11 +209,10 @@ def _end(examined: Examination, done: Repair, options: RepairOptions) -> int:
 )
 @click.option('--dry-run', is_flag=True, help='With --repair: only show what would be done.')
 @click.option('--yes', is_flag=True, help='With --repair: do not ask for confirmation.')
-@click.option(
+@shown_option(
     '--min-seconds',
     type=click.FloatRange(min=0),
     default=MIN_SECONDS,
-    show_default=True,
     help='With --repair: set aside cut episodes that are shorter than this.',
 )
 def check(
@@ -288,16 +233,18 @@ def check(
     if is_repair:
         if fast:
             raise click.UsageError('--repair has to decode the images: leave out --fast')
-        return repair(root, RepairOptions(dry_run, yes, as_json, min_seconds))
+        return repair(
+            root, dry_run=dry_run, yes=yes, as_json=as_json, min_seconds=min_seconds
+        )
     if dry_run or yes:
         raise click.UsageError('--dry-run and --yes only apply together with --repair')
     try:
-        with check_bar(Console(stderr=True)) as watch:
+        with check_bar() as watch:
             report = check_dataset(root, decode=not fast, progress=watch)
     except ConfigError as error:
         raise click.UsageError(str(error)) from error
     if as_json:
-        click.echo(json.dumps(report.as_json(), indent=2, ensure_ascii=False))
+        show_json(report.as_json())
     else:
         render(report, Console())
     return EXIT_SOUND if report.is_whole else EXIT_ERRORS

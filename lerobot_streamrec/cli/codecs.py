@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-import json
 from pathlib import Path
 import re
 import tempfile
@@ -32,7 +31,7 @@ from lerobot_streamrec.cli.codecs_report import (
     trial_json,
     trial_table,
 )
-from lerobot_streamrec.cli.progress import Steps, steps_bar
+from lerobot_streamrec.cli.progress import show_json, shown_option, Steps, steps_bar
 from lerobot_streamrec.errors import CodecError
 from lerobot_streamrec.video.codecs.config import (
     AUTO,
@@ -80,54 +79,35 @@ class _Need:
     head_room: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """The results: trials, the choice of auto for each backend, and measurements of the sample."""
-
-    trials: list[Trial]
-    choices: dict[str, Choice]
-    measured: list[Measured]
-
-
 @click.command()
-@click.option(
-    '--size', callback=_size, default='640x480', show_default=True, help='Size of the images.'
-)
-@click.option(
-    '--fps', type=click.IntRange(1, 1000), default=30, show_default=True, help='Frames per second.'
-)
-@click.option(
+@shown_option('--size', callback=_size, default='640x480', help='Size of the images.')
+@shown_option('--fps', type=click.IntRange(1, 1000), default=30, help='Frames per second.')
+@shown_option(
     '--streams',
     type=click.IntRange(1, 64),
     default=1,
-    show_default=True,
     help='Number of cameras that are encoded at once.',
 )
-@click.option(
+@shown_option(
     '--backend',
     type=click.Choice([*BACKENDS, ALL]),
     default=PYAV,
-    show_default=True,
     help='Encoder backend: libav in the recorder, an ffmpeg program, or both.',
 )
-@click.option(
-    '--ffmpeg', default='ffmpeg', show_default=True, help='Program of the ffmpeg backend.'
-)
-@click.option(
+@shown_option('--ffmpeg', default='ffmpeg', help='Program of the ffmpeg backend.')
+@shown_option(
     '--head-room',
     type=click.FloatRange(1, 100),
     default=2.0,
-    show_default=True,
     help='Cores per busy core that auto is to leave, as encoder.head_room.',
 )
 @click.option('--bench', is_flag=True, help='Compare the working encoders on a sample.')
-@click.option(
+@shown_option(
     '--g',
     'distances',
     type=click.IntRange(1, 100_000),
     multiple=True,
     default=(2,),
-    show_default=True,
     help='With --bench: distance of key frames; may be given several times.',
 )
 @click.option(
@@ -135,11 +115,10 @@ class _Found:
     type=click.Path(exists=True, path_type=Path),
     help='With --bench: dataset or MP4 that gives the sample, its size and its frame rate.',
 )
-@click.option(
+@shown_option(
     '--seconds',
     type=click.FloatRange(0.1, 600),
     default=4.0,
-    show_default=True,
     help='With --bench: length of the sample in seconds.',
 )
 @click.option('--json', 'as_json', is_flag=True, help='Print everything as JSON.')
@@ -169,23 +148,22 @@ def codecs(
         if bench:
             sample = sample_of(source, Path(folder), size=size, fps=fps, seconds=seconds)
             need = _Need(sample.spec, streams, head_room)
-        found = _find_out(_listed(backend, FfmpegSettings(ffmpeg)), need)
-        if sample is not None:
-            found.measured.extend(_measure(found.trials, distances, sample))
+        trials, choices = _find_out(_listed(backend, FfmpegSettings(ffmpeg)), need)
+        measured = list(_measure(trials, distances, sample)) if sample is not None else []
     if as_json:
         told = {
-            'trials': [trial_json(one) for one in found.trials],
-            'auto': {name: choice_json(one) for name, one in found.choices.items()},
-            'bench': [measured_json(one) for one in found.measured],
+            'trials': [trial_json(one) for one in trials],
+            'auto': {name: choice_json(one) for name, one in choices.items()},
+            'bench': [measured_json(one) for one in measured],
         }
-        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        show_json(told)
         return
     console = Console()
-    console.print(trial_table(found.trials))
-    for name, choice in found.choices.items():
+    console.print(trial_table(trials))
+    for name, choice in choices.items():
         console.print(choice_sentence(name, choice), soft_wrap=True)
     if sample is not None:
-        console.print(measured_table(found.measured, sample))
+        console.print(measured_table(measured, sample))
 
 
 def _listed(
@@ -206,14 +184,17 @@ def _listed(
     return listed
 
 
-def _find_out(listed: dict[str, list[tuple[EncoderConfig, bool]]], need: _Need) -> _Found:
+def _find_out(
+    listed: dict[str, list[tuple[EncoderConfig, bool]]], need: _Need
+) -> tuple[list[Trial], dict[str, Choice]]:
+    """Return the trials of all encoders, and the choice of auto for each backend."""
     trials, choices = [], {}
     with steps_bar(sum(map(len, listed.values()))) as steps:
         for backend, encoders in listed.items():
             trials += [_trial(config, is_built, need, steps) for config, is_built in encoders]
             auto = EncoderConfig(AUTO, backend=backend, ffmpeg=encoders[0][0].ffmpeg)
             choices[backend] = _choose(auto, need)
-    return _Found(trials, choices, [])
+    return trials, choices
 
 
 def _choose(auto: EncoderConfig, need: _Need) -> Choice:

@@ -20,6 +20,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from lerobot_streamrec.cli.progress import count_text
 from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.video.codecs.codecs import ffmpeg_encoder
@@ -76,7 +77,7 @@ _RIGHT: dict[str, Any] = {'justify': 'right', 'no_wrap': True}
 def trial_table(trials: list[Trial]) -> Table:
     """Return a table with the result of each encoder's trial."""
     spec, num_streams = trials[0].spec, trials[0].num_streams
-    cameras = f'{num_streams} camera{"" if num_streams == 1 else "s"}'
+    cameras = count_text(num_streams, 'camera')
     table = Table(title=f'{spec.width}x{spec.height}, {spec.fps} fps, {cameras}')
     table.add_column('vcodec (encoder)', no_wrap=True)
     table.add_column('backend', no_wrap=True)

@@ -26,9 +26,8 @@ import click
 from lerobot_streamrec.cli.check import check
 from lerobot_streamrec.cli.codecs import codecs
 from lerobot_streamrec.cli.rebuild import compact, delete, merge
-from lerobot_streamrec.cli.reencode import reencode
 from lerobot_streamrec.cli.ros_command import doctor, init, layout
-from lerobot_streamrec.cli.video import concat, encode, frames, probe
+from lerobot_streamrec.cli.video import concat, encode, frames, probe, reencode
 from lerobot_streamrec.errors import StreamrecError
 from lerobot_streamrec.installed import streamrec_command
 

@@ -11,17 +11,21 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Progress bars, texts and argument types that the commands share."""
+"""Progress bars, texts, and options and arguments that the commands share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from itertools import count
+import json
 from pathlib import Path
+from typing import Any
 
 import click
+from lerobot_streamrec.dataset.check.check import Watcher
 from lerobot_streamrec.dataset.rebuild.assemble import Progress
-from lerobot_streamrec.dataset.rebuild.merge import MergePlan
 from lerobot_streamrec.dataset.rebuild.plan import Change, Measure, Plan
 from rich import progress
 from rich.console import Console
@@ -29,35 +33,55 @@ from rich.console import Console
 DatasetPath = click.Path(exists=True, file_okay=False, path_type=Path)
 """An existing folder on the command line."""
 
-
 VideoPath = click.Path(exists=True, dir_okay=False, path_type=Path)
 """An existing file on the command line."""
 
 NewPath = click.Path(path_type=Path)
 """A path that a command creates."""
 
+shown_option = partial(click.option, show_default=True)
+"""An option whose help shows its default."""
+
+dry_run_option = click.option(
+    '--dry-run', is_flag=True, help='Show what would be done, and change nothing.'
+)
+overwrite_option = click.option(
+    '--overwrite', is_flag=True, help='Replace the output file if it exists.'
+)
+cameras_option = click.option(
+    '--camera',
+    'cameras',
+    multiple=True,
+    help='With a dataset: camera, such as front; all by default.',
+)
+
 
 @contextmanager
-def progress_bar(text: str, *, is_bytes: bool = True) -> Iterator[Progress | None]:
+def _bar(
+    *columns: progress.ProgressColumn, total: float | None = None
+) -> Iterator[Callable[..., None]]:
+    """Show a bar on a terminal, and nothing elsewhere; yield the function that updates it."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        # Older releases of rich end even a disabled bar with an empty line.
+        yield lambda **_: None
+        return
+    with progress.Progress(*columns, console=console, transient=True) as bars:
+        yield partial(bars.update, bars.add_task('', total=total))
+
+
+@contextmanager
+def progress_bar(text: str, *, is_bytes: bool = True) -> Iterator[Progress]:
     """
-    Show a progress bar and yield the function that moves it; yield None without a terminal.
+    Show a progress bar on a terminal, and yield the function that moves it.
 
     :param text: name of the activity
     :param is_bytes: True if the progress counts bytes, False if it counts frames
     """
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield None
-        return
-    columns = (
-        progress.TextColumn(text),
-        progress.BarColumn(),
-        progress.DownloadColumn() if is_bytes else progress.MofNCompleteColumn(),
-        progress.TimeRemainingColumn(),
-    )
-    with progress.Progress(*columns, console=console, transient=True) as bars:
-        task = bars.add_task(text, total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
+    amount = progress.DownloadColumn() if is_bytes else progress.MofNCompleteColumn()
+    left = progress.TimeRemainingColumn()
+    with _bar(progress.TextColumn(text), progress.BarColumn(), amount, left) as update:
+        yield lambda done, total: update(completed=done, total=total)
 
 
 Steps = Callable[[str], None]
@@ -67,19 +91,19 @@ Steps = Callable[[str], None]
 @contextmanager
 def steps_bar(num_steps: int) -> Iterator[Steps]:
     """Show the current step and the number of steps on a terminal, and nothing elsewhere."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        # Older releases of rich end even a disabled bar with an empty line.
-        yield lambda _text: None
-        return
-    columns = (
-        progress.BarColumn(),
-        progress.MofNCompleteColumn(),
-        progress.TextColumn('{task.description}'),
-    )
-    with progress.Progress(*columns, console=console, transient=True) as bars:
-        task, begun = bars.add_task('', total=num_steps), iter(range(num_steps))
-        yield lambda text: bars.update(task, description=text, completed=next(begun, num_steps))
+    text, begun = progress.TextColumn('{task.description}'), count()
+    with _bar(
+        progress.BarColumn(), progress.MofNCompleteColumn(), text, total=num_steps
+    ) as update:
+        yield lambda step: update(description=step, completed=next(begun))
+
+
+@contextmanager
+def check_bar() -> Iterator[Watcher]:
+    """Show the progress of a check on a terminal, and nothing elsewhere."""
+    text = progress.TextColumn('{task.description:10}')
+    with _bar(text, progress.BarColumn(), progress.MofNCompleteColumn()) as update:
+        yield lambda now: update(description=now.step, completed=now.done, total=now.total)
 
 
 def size_text(size_bytes: int) -> str:
@@ -102,9 +126,20 @@ def measure_text(measure: Measure) -> str:
     return f'{count_text(measure.num_files, "file")} of {size_text(measure.size_bytes)}'
 
 
-def show_remarks(change: Change | Plan | MergePlan) -> None:
+def change_text(change: Change) -> str:
+    """Return the sizes of a dataset before and after a change, and how long the change took."""
+    before, after = measure_text(change.before), measure_text(change.after)
+    return f'{before} became {after} in {change.seconds:.1f} s'
+
+
+def show_json(content: Any) -> None:
+    """Print a value as JSON that people can read."""
+    click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+
+
+def show_remarks(remarks: Iterable[str]) -> None:
     """Print on stderr what stayed as it was, with the reason."""
-    for remark in change.remarks:
+    for remark in remarks:
         click.echo(f'note: {remark}', err=True)
 
 

@@ -20,8 +20,10 @@ import re
 
 import click
 from lerobot_streamrec.cli.progress import (
+    change_text,
     count_text,
     DatasetPath,
+    dry_run_option,
     measure_text,
     progress_bar,
     show_plan,
@@ -37,7 +39,7 @@ from lerobot_streamrec.dataset.rebuild.merge import check_roots, merge_datasets,
 @click.command(short_help='Merge several datasets into a new one.')
 @click.argument('out', type=click.Path(path_type=Path))
 @click.argument('roots', type=DatasetPath, nargs=-1, required=True)
-@click.option('--dry-run', is_flag=True, help='Show what would be done, and change nothing.')
+@dry_run_option
 def merge(out: Path, roots: tuple[Path, ...], dry_run: bool) -> None:
     """
     Merge all episodes of the datasets ROOTS, in this order, into the new dataset OUT.
@@ -49,23 +51,22 @@ def merge(out: Path, roots: tuple[Path, ...], dry_run: bool) -> None:
     if dry_run:
         check_roots(out, roots)
         plan = plan_merge([read_catalog(root) for root in roots])
-        show_remarks(plan)
+        show_remarks(plan.remarks)
         click.echo(f'would merge {count_text(len(plan.files.kept), "episode")} into {out}:')
         show_plan(plan.files)
         return
     with progress_bar('merging') as progress:
         change = merge_datasets(out, roots, progress=progress)
-    show_remarks(change)
+    show_remarks(change.remarks)
     click.echo(
         f'merged {count_text(len(roots), "dataset")} into {out}: '
-        f'{count_text(change.num_episodes, "episode")}, {measure_text(change.before)} became '
-        f'{measure_text(change.after)} in {change.seconds:.1f} s'
+        f'{count_text(change.num_episodes, "episode")}, {change_text(change)}'
     )
 
 
 @click.command()
 @click.argument('root', type=DatasetPath)
-@click.option('--dry-run', is_flag=True, help='Show what would be done, and change nothing.')
+@dry_run_option
 def compact(root: Path, dry_run: bool) -> None:
     """
     Merge the small files of the dataset ROOT up to LeRobot's sizes.
@@ -79,20 +80,17 @@ def compact(root: Path, dry_run: bool) -> None:
         return
     with progress_bar('compacting') as progress:
         change = compact_dataset(root, progress=progress)
-    show_remarks(change)
+    show_remarks(change.remarks)
     if change.before.num_files == change.after.num_files:
         click.echo(f'{root} is already compact: {measure_text(change.after)}')
         return
-    click.echo(
-        f'compacted {root}: {measure_text(change.before)} became {measure_text(change.after)} '
-        f'in {change.seconds:.1f} s'
-    )
+    click.echo(f'compacted {root}: {change_text(change)}')
 
 
 def _show(root: Path) -> None:
     plan = plan_compaction(read_catalog(root))
     if plan is not None:
-        show_remarks(plan)
+        show_remarks(plan.remarks)
     if plan is None or not plan.joins:
         click.echo(f'{root} is already compact')
         return
@@ -123,7 +121,7 @@ def _episodes(_: click.Context, option: click.Parameter, value: str) -> frozense
     '--episodes', required=True, callback=_episodes, help='Episodes to delete, such as 3,7,10-14.'
 )
 @click.option('--yes', is_flag=True, help='Do not ask for confirmation.')
-@click.option('--dry-run', is_flag=True, help='Show what would be done, and change nothing.')
+@dry_run_option
 def delete(root: Path, episodes: frozenset[int], yes: bool, dry_run: bool) -> None:
     """
     Delete episodes of the dataset ROOT for good, and renumber those after them.
@@ -138,16 +136,12 @@ def delete(root: Path, episodes: frozenset[int], yes: bool, dry_run: bool) -> No
     if dry_run:
         click.echo(f'would delete {what}, leaving {left}:')
         show_plan(plan)
-        for remark in numbered_meta_files(catalog):
-            click.echo(f'note: {remark}', err=True)
+        show_remarks(numbered_meta_files(catalog))
         return
     if not yes:
         click.confirm(f'Delete {what} for good, leaving {left}?', abort=True, err=True)
     with progress_bar('deleting') as progress:
         change = delete_episodes(root, episodes, seen=catalog, progress=progress)
-    show_remarks(change)
-    click.echo(
-        f'deleted {what}: {count_text(change.num_episodes, "episode")} left, '
-        f'{measure_text(change.before)} became {measure_text(change.after)} '
-        f'in {change.seconds:.1f} s'
-    )
+    show_remarks(change.remarks)
+    left = count_text(change.num_episodes, 'episode')
+    click.echo(f'deleted {what}: {left} left, {change_text(change)}')
