@@ -16,17 +16,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any
 
 import click
+from lerobot_streamrec.cli.progress import shown_option
+from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.installed import EXIT_CONFIG, missing_package
 
 ROS_ARGS = '--ros-args'
 _END = '--'
-_Function = TypeVar('_Function', bound=Callable[..., Any])
-_META = f'{__name__}.ros_arguments'
 
 
 class _WithoutRosError(click.ClickException):
@@ -34,13 +34,13 @@ class _WithoutRosError(click.ClickException):
 
 
 class RosCommand(click.Command):
-    """A command that passes the arguments from ``--ros-args`` on to rclpy."""
+    """A command that gets the arguments from ``--ros-args`` on as ``ros_arguments``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Hide rclpy's arguments from click."""
         begin = args.index(ROS_ARGS) if ROS_ARGS in args else len(args)
         end = args.index(_END, begin) if _END in args[begin:] else len(args)
-        ctx.meta[_META] = tuple(args[begin:end])
+        ctx.params['ros_arguments'] = tuple(args[begin:end])
         # The dashes only end rclpy's arguments, so click does not see them either.
         return super().parse_args(ctx, args[:begin] + args[end + 1 :])
 
@@ -48,54 +48,43 @@ class RosCommand(click.Command):
         """Add ``--ros-args`` to the usage line."""
         return [*super().collect_usage_pieces(ctx), f'[{ROS_ARGS} ...]']
 
-
-def seconds_option(help_text: str) -> Callable[[_Function], _Function]:
-    """Return the option for the time to spend on the graph, in seconds."""
-    return click.option(
-        '--seconds',
-        type=click.FloatRange(1, 600),
-        default=5.0,
-        show_default=True,
-        help=help_text,
-    )
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an exit status of its own tells of settings that cannot be used."""
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            click.echo(f'streamrec: {error}', err=True)
+            return EXIT_CONFIG
 
 
-def ros_arguments(ctx: click.Context) -> tuple[str, ...]:
-    """Return the arguments from ``--ros-args`` on."""
-    found: tuple[str, ...] = ctx.meta[_META]
-    return found
-
-
-def load_commands() -> Any:
+def _live_command(name: str) -> Callable[..., int]:
     """
-    Return the module with the commands that need ROS; the others work without it.
+    Return a function of ``live.commands``, which needs ROS; the other commands work without it.
 
     :raise click.ClickException: if ROS is missing, with the exit status of a wrong configuration
     """
     try:
-        return _load()
+        from lerobot_streamrec.live import commands
     except ImportError as error:
         raise _WithoutRosError(f'this command needs ROS 2: {missing_package(error)}') from error
+    found: Callable[..., int] = getattr(commands, name)
+    return found
 
 
-def _load() -> ModuleType:
-    from lerobot_streamrec.live import commands
-
-    return commands
-
-
+_seconds_option = partial(
+    shown_option, '--seconds', type=click.FloatRange(1, 600), default=5.0
+)
 _MAX_FPS = 1000
 
 
 @click.command(cls=RosCommand)
 @click.argument('output', type=click.Path(path_type=Path), default='my_robot.yaml')
-@seconds_option('How long to look at the graph.')
+@_seconds_option(help='How long to look at the graph.')
 @click.option(
     '--fps', type=click.IntRange(1, _MAX_FPS), help='Rows per second.  [default: from the cameras]'
 )
 @click.option('--force', is_flag=True, help='Replace OUTPUT if it exists.')
-@click.pass_context
-def init(ctx: click.Context, output: Path, seconds: float, fps: int | None, force: bool) -> int:
+def init(**arguments: Any) -> int:
     """
     Propose parameters for the robot that is running.
 
@@ -103,23 +92,19 @@ def init(ctx: click.Context, output: Path, seconds: float, fps: int | None, forc
     my_robot.yaml], with the measurements beside each topic. Exit status: 0 if OUTPUT was written,
     1 if there is nothing to record, 2 if OUTPUT cannot be written.
     """
-    status: int = load_commands().init(output, seconds, fps, force, ros_arguments(ctx))
-    return status
+    return _live_command('init')(**arguments)
 
 
 @click.command(cls=RosCommand)
 @click.argument('params', type=click.Path(path_type=Path))
-@seconds_option('How long to listen to the topics.')
+@_seconds_option(help='How long to listen to the topics.')
 @click.option(
     '--pictures',
     type=click.Path(file_okay=False, path_type=Path),
     help='Save the first image of each camera in this folder, as PNG.',
 )
 @click.option('--json', 'as_json', is_flag=True, help='Print the whole report as JSON.')
-@click.pass_context
-def doctor(
-    ctx: click.Context, params: Path, seconds: float, pictures: Path | None, as_json: bool
-) -> int:
+def doctor(**arguments: Any) -> int:
     """
     Check a parameter file against the running robot.
 
@@ -128,8 +113,7 @@ def doctor(
     dataset's folder, and changes nothing. Exit status: 0 if the robot is ready to be recorded, 1
     if not, 2 if PARAMS cannot be used.
     """
-    status: int = load_commands().doctor(params, seconds, pictures, as_json, ros_arguments(ctx))
-    return status
+    return _live_command('doctor')(**arguments)
 
 
 @click.command(cls=RosCommand)
@@ -141,17 +125,12 @@ def doctor(
     help='Write the layout to this file.  [default: to standard output]',
 )
 @click.option('--force', is_flag=True, help='Replace FILE if it exists.')
-@click.option(
-    '--seconds',
+@_seconds_option(
     type=click.FloatRange(0, 600),
     default=3.0,
-    show_default=True,
     help='Longest time to look at the graph; 0: do not look.',
 )
-@click.pass_context
-def layout(
-    ctx: click.Context, params: Path, foxglove: Path | None, force: bool, seconds: float
-) -> int:
+def layout(**arguments: Any) -> int:
     """
     Make a Foxglove layout for the robot and the recorder of PARAMS.
 
@@ -161,5 +140,4 @@ def layout(
     graph. Import FILE in Foxglove as a layout. Exit status: 0 if the layout was made, 2 if PARAMS
     or FILE cannot be used.
     """
-    status: int = load_commands().layout(params, foxglove, force, seconds, ros_arguments(ctx))
-    return status
+    return _live_command('layout')(**arguments)

@@ -20,7 +20,7 @@ from functools import partial
 import click
 from click.testing import CliRunner
 from command_line import python
-from lerobot_streamrec.cli.ros_command import ros_arguments, RosCommand
+from lerobot_streamrec.cli.ros_command import RosCommand
 import pytest
 
 # None in place of a module is what an import finds where there is none.
@@ -90,9 +90,8 @@ def test_arguments_of_ros_are_handed_on(arguments, ours, theirs):
     @click.command(cls=RosCommand)
     @click.argument('word')
     @click.option('--loud', is_flag=True)
-    @click.pass_context
-    def command(ctx, word, loud):
-        found.update(ours=(word, loud), theirs=ros_arguments(ctx))
+    def command(word, loud, ros_arguments):
+        found.update(ours=(word, loud), theirs=ros_arguments)
 
     done = CliRunner().invoke(command, arguments)
     assert done.exit_code == 0, done.output
