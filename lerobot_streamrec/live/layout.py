@@ -27,14 +27,14 @@ from lerobot_streamrec.conversions.paths import Cursor, path_getter
 from lerobot_streamrec.conversions.selector import Steps
 from lerobot_streamrec.live.foxglove import foxglove_layout, RobotView
 from lerobot_streamrec.live.message_paths import leaves_of, Series, series_of, wanted_names
-from lerobot_streamrec.live.proposal import complete, discover, types_of, UntypedTopic
+from lerobot_streamrec.live.proposal import complete, discover, UntypedTopic
 from lerobot_streamrec.live.session import params_arguments, Session
 from lerobot_streamrec.nodes.episode_node import NODE_NAME as RECORDER
 from lerobot_streamrec.nodes.graph.namesakes import LATCHED
 from lerobot_streamrec.nodes.graph.qos import choose_topic
 from lerobot_streamrec.nodes.graph.ros_start import only_node
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
-from lerobot_streamrec.nodes.graph.topic_types import load_message_class
+from lerobot_streamrec.nodes.graph.topic_types import load_message_class, types_of
 from lerobot_streamrec.nodes.parameters.stream_settings import Source
 from lerobot_streamrec.nodes.status_messages import Sender
 from rclpy.node import Node

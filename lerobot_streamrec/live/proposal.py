@@ -36,6 +36,7 @@ from lerobot_streamrec.nodes.graph.camera_names import (
     preference,
 )
 from lerobot_streamrec.nodes.graph.qos import ENCODED, PICTURE_TYPES
+from lerobot_streamrec.nodes.graph.topic_types import types_of
 from lerobot_streamrec.nodes.parameters.vector_settings import (
     TypeOf,
     vector_sources,
@@ -104,12 +105,6 @@ def _beside(node: Node, topic: str) -> bool:
         name.startswith(prefix) and node.count_publishers(name)
         for name, _ in node.get_topic_names_and_types()
     )
-
-
-def types_of(node: Node, topic: str) -> list[str]:
-    """Return the types with which a topic is published now."""
-    offers = node.get_publishers_info_by_topic(topic)
-    return sorted({offer.topic_type for offer in offers})
 
 
 def complete(given: GivenSettings, node: Node) -> tuple[Settings | None, list[UntypedTopic]]:

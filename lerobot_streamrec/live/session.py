@@ -24,7 +24,7 @@ from lerobot_streamrec.errors import ConfigError, StartInterruptedError
 from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.nodes.episode_node import NODE_NAME
 from lerobot_streamrec.nodes.graph.distributions import make_executor
-from lerobot_streamrec.nodes.graph.ros_start import given_node, start_ros, unused_files
+from lerobot_streamrec.nodes.graph.ros_start import given_node, quiet, start_ros, unused_files
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader, USE_SIM_TIME
 from lerobot_streamrec.nodes.settings import GivenSettings, read_settings
@@ -36,7 +36,6 @@ from rclpy.logging import LoggingSeverity
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-_NO_DESCRIPTIONS = Parameter('start_type_description_service', value=False)
 _POLL_S = 0.1
 _STOP_TIMEOUT_S = 1.0
 
@@ -87,13 +86,7 @@ class Session:
 
     def node(self, name: str) -> Node:
         """Make a node and spin it, without its log: the report says what is worth knowing."""
-        node = Node(
-            name,
-            context=self._context,
-            enable_rosout=False,
-            start_parameter_services=False,
-            parameter_overrides=[*self._overrides, _NO_DESCRIPTIONS],
-        )
+        node = Node(name, context=self._context, **quiet(*self._overrides))
         node.get_logger().set_level(LoggingSeverity.FATAL)
         self.adopt(node)
         return node
@@ -117,13 +110,7 @@ class Session:
 
         :raise ConfigError: for the first parameter that cannot be used
         """
-        node = given_node(
-            NODE_NAME,
-            context=self._context,
-            enable_rosout=False,
-            start_parameter_services=False,
-            parameter_overrides=[_NO_DESCRIPTIONS],
-        )
+        node = given_node(NODE_NAME, context=self._context, **quiet())
         try:
             self.recorder_name = node.get_fully_qualified_name()
             given = read_settings(ParameterReader(node))

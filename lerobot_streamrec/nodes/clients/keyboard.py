@@ -17,11 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import contextlib
-import sys
 import time
 
-from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.installed import EXIT_CONFIG
 from lerobot_streamrec.nodes.clients.keyboard_keys import Keyboard, left_behind
 from lerobot_streamrec.nodes.clients.keyboard_screen import screen, View
 from lerobot_streamrec.nodes.clients.recorder_link import RecorderLink
@@ -39,19 +36,13 @@ def run(arguments: Sequence[str], stop: StopSignals) -> int:
     :param arguments: command line without the program's name
     :param stop: requests to end the program
     :return: exit status
+    :raise ConfigError: if there is no usable terminal, or ROS or the node rejects the arguments
     """
-    try:
-        terminal = Terminal()
-        link = RecorderLink('keyboard', arguments)
-    except ConfigError as error:
-        print(f'keyboard: {error}', file=sys.stderr)
-        return EXIT_CONFIG
-    keyboard = Keyboard(link.name)
-    try:
+    terminal = Terminal()
+    with contextlib.closing(RecorderLink('keyboard', arguments)) as link:
+        keyboard = Keyboard(link.name)
         with terminal:
             _drive(terminal, link, keyboard, stop)
-    finally:
-        link.close()
     goes_on = left_behind(link.status, link.recorder, time.monotonic())
     # Printing fails if the terminal was closed.
     with contextlib.suppress(OSError):

@@ -162,9 +162,7 @@ class Keyboard:
 
     def _command(self, key: str, status: Status | None, now_s: float) -> list[str]:
         if key == ' ':
-            phase = status.phase if status is not None else ''
-            command = {'recording': 'pause', 'paused': 'resume'}.get(phase, 'start')
-            return self._send(command, now_s)
+            return self._send(space_command(status), now_s)
         if key not in _COMMANDS:
             if key != '?':
                 self.notice = f'the key {key!r} has no command'
@@ -221,6 +219,12 @@ class Keyboard:
         self.sent = [one for one in self.sent if now_s - one.sent_s < _FORGOTTEN_S]
         self.sent.append(Sent(command, now_s))
         return [command]
+
+
+def space_command(status: Status | None) -> str:
+    """Return the command that the space bar gives now."""
+    phase = status.phase if status is not None else ''
+    return {'recording': 'pause', 'paused': 'resume'}.get(phase, 'start')
 
 
 def _is_automatic(status: Status | None) -> bool:

@@ -20,7 +20,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from lerobot_streamrec.nodes.clients.keyboard_keys import Keyboard, Sent, SILENT_S, UNANSWERED_S
+from lerobot_streamrec.nodes.clients.keyboard_keys import (
+    Keyboard,
+    Sent,
+    SILENT_S,
+    space_command,
+    UNANSWERED_S,
+)
 from lerobot_streamrec.nodes.clients.recorder_link import Event, Status
 from rich.cells import cell_len, set_cell_size
 
@@ -199,8 +205,7 @@ def _prompt(keyboard: Keyboard, width: int) -> list[Line]:
 
 def _help(status: Status | None, width: int, *, is_large: bool) -> list[Line]:
     """Return the keys with their present effect, as many in a line as fit."""
-    phase = status.phase if status is not None else ''
-    space = {'recording': 'pause', 'paused': 'resume'}.get(phase, 'start')
+    space = space_command(status)
     items = [
         ('space', space),
         ('→', 'save, or end the reset' if is_large else 'save'),

@@ -16,13 +16,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 import logging
-import sys
 import time
 from typing import Any
 
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.installed import EXIT_CONFIG
 from lerobot_streamrec.nodes.clients.input_devices import DEVICES, key_code, list_devices
 from lerobot_streamrec.nodes.clients.pedal_device import PedalDevice
 from lerobot_streamrec.nodes.clients.recorder_link import Event, RecorderLink
@@ -58,24 +57,14 @@ def run(arguments: Sequence[str], stop: StopSignals) -> int:
     :param arguments: command line without the program's name
     :param stop: requests to end the program
     :return: exit status
+    :raise ConfigError: if ROS rejects the arguments, or a parameter cannot be used
     """
     forward_logs(get_logger(NAME))
-    try:
-        link = RecorderLink(NAME, arguments, _OPTIONS)
-    except ConfigError as error:
-        print(f'{NAME}: {error}', file=sys.stderr)
-        return EXIT_CONFIG
-    try:
-        device = make_device(link.values)
-        try:
-            drive(link, device, stop)
-        finally:
-            device.close()
-    except ConfigError as error:
-        print(f'{NAME}: {error}', file=sys.stderr)
-        return EXIT_CONFIG
-    finally:
-        link.close()
+    with (
+        closing(RecorderLink(NAME, arguments, _OPTIONS)) as link,
+        closing(make_device(link.values)) as device,
+    ):
+        drive(link, device, stop)
     return 0
 
 

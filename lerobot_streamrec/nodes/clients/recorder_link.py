@@ -26,13 +26,12 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.graph.distributions import make_executor
 from lerobot_streamrec.nodes.graph.namesakes import LATCHED
-from lerobot_streamrec.nodes.graph.ros_start import given_node, start_ros
+from lerobot_streamrec.nodes.graph.ros_start import given_node, quiet, start_ros
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
 from lerobot_streamrec.option import Option
 import rclpy
 from rclpy.context import Context
 from rclpy.exceptions import InvalidTopicNameException
-from rclpy.parameter import Parameter
 from std_msgs.msg import String
 
 RUNNING = ('recording', 'paused')
@@ -159,14 +158,7 @@ class RecorderLink:
         start_ros(arguments, self._context)
         self._executor = make_executor(self._context)
         try:
-            self._node = given_node(
-                name,
-                context=self._context,
-                enable_rosout=False,
-                start_parameter_services=False,
-                # Humble does not know this parameter and ignores it.
-                parameter_overrides=[Parameter('start_type_description_service', value=False)],
-            )
+            self._node = given_node(name, context=self._context, **quiet())
             reader = ParameterReader(self._node)
             recorder = reader.read(_RECORDER)
             self.values: dict[str, Any] = {one.name: reader.read(one) for one in options}

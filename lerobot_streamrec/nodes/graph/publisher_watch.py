@@ -156,27 +156,15 @@ class PublisherWatch:
 
     def __init__(self, memory_s: float = _WINDOW_S) -> None:
         self._memory_s = memory_s
-        self._is_blind = False
-        self._has_begun = False
-        self._has_skipped = False
+        self.is_blind = False
+        """True once a message has arrived without a sequence number."""
+        self.has_begun = False
+        """True if the newest message is the first one heard of its sequence."""
+        self.has_skipped = False
+        """True if messages of the same sequence are missing just before the newest message."""
         self._trains: list[_Train] = []
         self._current: _Train | None = None
         self._turns_s: deque[float] = deque(maxlen=_TURNS)
-
-    @property
-    def is_blind(self) -> bool:
-        """True once a message has arrived without a sequence number."""
-        return self._is_blind
-
-    @property
-    def has_begun(self) -> bool:
-        """True if the newest message is the first one heard of its sequence."""
-        return self._has_begun
-
-    @property
-    def has_skipped(self) -> bool:
-        """True if messages of the same sequence are missing just before the newest message."""
-        return self._has_skipped
 
     def push(self, info: Mapping[str, Any], now_s: float) -> bool:
         """
@@ -186,9 +174,9 @@ class PublisherWatch:
         :param now_s: time on the steady clock
         """
         number = info.get('publication_sequence_number')
-        self._has_begun = self._has_skipped = False
+        self.has_begun = self.has_skipped = False
         if not number:
-            self._is_blind = True
+            self.is_blind = True
             return False
         current = self._current
         if current is not None and number == current.number + 1:
@@ -208,8 +196,8 @@ class PublisherWatch:
         train = min(
             before, key=lambda one: (number - one.number, one is not self._current), default=None
         )
-        self._has_begun = train is None
-        self._has_skipped = train is not None and number > train.number + 1
+        self.has_begun = train is None
+        self.has_skipped = train is not None and number > train.number + 1
         if train is None:
             train = _Train(number, now_s)
             self._trains.append(train)

@@ -90,6 +90,21 @@ def keep_large_buffers() -> bool:
     )
 
 
+def quiet(*overrides: Parameter) -> dict[str, Any]:
+    """
+    Return the arguments of a node that offers no services and does not publish its log.
+
+    :param overrides: values of the node's parameters
+    """
+    # Humble does not know this parameter and ignores it.
+    no_descriptions = Parameter('start_type_description_service', value=False)
+    return {
+        'enable_rosout': False,
+        'start_parameter_services': False,
+        'parameter_overrides': [*overrides, no_descriptions],
+    }
+
+
 def make_helper(home: Node, suffix: str) -> Node:
     """
     Make a node that only subscribes, for one stream.
@@ -108,10 +123,7 @@ def make_helper(home: Node, suffix: str) -> Node:
         context=home.context,
         namespace=home.get_namespace(),
         use_global_arguments=False,
-        enable_rosout=False,
-        start_parameter_services=False,
-        # Humble does not know this parameter and ignores it.
-        parameter_overrides=[Parameter('start_type_description_service', value=False)],
+        **quiet(),
     )
 
 

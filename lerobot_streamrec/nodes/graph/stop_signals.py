@@ -24,6 +24,7 @@ import sys
 import threading
 from typing import Any
 
+from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.installed import EXIT_CONFIG, missing_package
 
 # States of a process that has ended, which keeps its id until its parent reads its exit status.
@@ -139,7 +140,7 @@ def run_program(
     :param help_text: text for ``--help``
     :param load: function that imports the program; it takes the arguments
     :param arguments: command line without the program's name; None: the process's own
-    :return: exit status; ``EXIT_CONFIG`` if a package is missing
+    :return: exit status; ``EXIT_CONFIG`` if a package is missing, or for a wrong configuration
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments and arguments[0] in ('-h', '--help'):
@@ -152,6 +153,10 @@ def run_program(
     except ImportError as error:
         print(f'{name}: cannot start: {missing_package(error)}', file=sys.stderr)
         return EXIT_CONFIG
-    status = run(arguments, stop)
+    try:
+        status = run(arguments, stop)
+    except ConfigError as error:
+        print(f'{name}: {error}', file=sys.stderr)
+        status = EXIT_CONFIG
     stop.ignore()
     return status

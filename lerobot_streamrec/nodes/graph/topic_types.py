@@ -103,6 +103,11 @@ def decode(data: bytes, message_class: type) -> Any:
         ) from error
 
 
+def types_of(node: Node, topic: str) -> list[str]:
+    """Return the types with which a topic is published now."""
+    return sorted({offer.topic_type for offer in node.get_publishers_info_by_topic(topic)})
+
+
 _POLL_S = 0.1
 _SAY_EVERY_S = 5.0
 
@@ -133,7 +138,7 @@ class TopicTypes:
         log: Any = self._node.get_logger()
         begin_s = time.monotonic()
         said_s = begin_s
-        while not (types := self._types(topic)):
+        while not (types := types_of(self._node, topic)):
             now_s = time.monotonic()
             if now_s > begin_s + self._timeout_s:
                 raise ConfigError(
@@ -155,7 +160,3 @@ class TopicTypes:
                 'them',
             )
         return types[0]
-
-    def _types(self, topic: str) -> list[str]:
-        offers = self._node.get_publishers_info_by_topic(topic)
-        return sorted({offer.topic_type for offer in offers})

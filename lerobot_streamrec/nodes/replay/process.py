@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 from lerobot_streamrec.dataset.rebuild.played_episode import open_episode
@@ -69,11 +70,9 @@ def _run_node(node: Node, stop: StopSignals) -> int:
                 '/clock for other nodes, set stamp to recorded',
             )
         settings = read_replay_settings(ParameterReader(node))
-        replay = Replay(node, settings, open_episode(settings.root, settings.episode), stop)
-        try:
+        episode = open_episode(settings.root, settings.episode)
+        with closing(Replay(node, settings, episode, stop)) as replay:
             is_whole = replay.run()
-        finally:
-            replay.close()
         if not is_whole:
             log.info('stopped before the end of the episode')
     except (ConfigError, DatasetError) as error:

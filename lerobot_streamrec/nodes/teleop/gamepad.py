@@ -60,7 +60,8 @@ class Gamepad:
         self._clock_s = clock_s
         self._bindings = settings.bindings
         self._topic = node.resolve_topic_name(settings.joy_topic)
-        self._report = TopicReport(node, self._topic, BINDINGS)
+        self.report = TopicReport(node, self._topic, BINDINGS)
+        """The problems that keep buttons from giving their commands."""
         self._presses = Presses(
             settings.bindings,
             long_press_s=settings.long_press_s,
@@ -89,18 +90,14 @@ class Gamepad:
         self._heard.look(now_s)
         self._continuity.look()
         types = sorted({one.topic_type for one in self._heard.offers()})
-        self._report.look(now_s, is_published=bool(types))
+        self.report.look(now_s, is_published=bool(types))
         if types and JOY_TYPE not in types:
-            self._report.tell(
+            self.report.tell(
                 f'{self._topic} is published as {" and ".join(types)}, but {BINDINGS} needs '
                 f'{JOY_TYPE}: set teleop.joy.topic, or use teleop.triggers'
             )
         elif types:
-            self._report.tell(self._missing_buttons())
-
-    def problems(self) -> list[str]:
-        """Return the problems that keep buttons from giving their commands."""
-        return self._report.problems
+            self.report.tell(self._missing_buttons())
 
     def _missing_buttons(self) -> str:
         num = self._num_buttons

@@ -82,10 +82,6 @@ class TopicReport:
             self._log.error(problem)
         self._problem = problem
 
-    def warn(self, text: str) -> None:
-        """Log a warning."""
-        self._log.warning(text)
-
 
 _BOOL = 'std_msgs/msg/Bool'
 _EMPTY = 'std_msgs/msg/Empty'

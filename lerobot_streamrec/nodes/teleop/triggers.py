@@ -22,7 +22,7 @@ from typing import Any
 from lerobot_streamrec.errors import ConfigError, MessageError
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
 from lerobot_streamrec.nodes.graph.publisher_watch import HeardTopic
-from lerobot_streamrec.nodes.graph.topic_types import load_message_class
+from lerobot_streamrec.nodes.graph.topic_types import load_message_class, types_of
 from lerobot_streamrec.nodes.teleop.continuity import Continuity
 from lerobot_streamrec.nodes.teleop.gamepad import DEPTH, Gamepad, Give
 from lerobot_streamrec.nodes.teleop.senses import find_sense, Sense, TopicReport
@@ -57,7 +57,8 @@ class Trigger:
         self._give = give
         self._clock_s = clock_s
         self._topic = node.resolve_topic_name(rule.topic)
-        self._report = TopicReport(node, self._topic, f'{TRIGGERS} ({rule.text!r})')
+        self.report = TopicReport(node, self._topic, f'{TRIGGERS} ({rule.text!r})')
+        """The problems that keep the topic from triggering its command."""
         self._type = ''
         self._sense: Sense | None = None
         self._heard: HeardTopic | None = None
@@ -70,23 +71,17 @@ class Trigger:
 
         :param now_s: time on the steady clock
         """
-        types = sorted({one.topic_type for one in self._offers()})
-        self._report.look(now_s, is_published=bool(types))
+        types = types_of(self._node, self._rule.topic)
+        self.report.look(now_s, is_published=bool(types))
         if types and self._type not in types:
             self._choose(types)
         if self._heard is not None:
             self._heard.look(now_s)
             self._continuity.look()
 
-    def problems(self) -> list[str]:
-        """Return the problems that keep the topic from triggering its command."""
-        return self._report.problems
-
-    def _offers(self) -> list[Any]:
-        return self._node.get_publishers_info_by_topic(self._rule.topic)
-
     def _publishers(self) -> list[bytes]:
-        return [bytes(one.endpoint_gid) for one in self._offers()]
+        offers = self._node.get_publishers_info_by_topic(self._rule.topic)
+        return [bytes(one.endpoint_gid) for one in offers]
 
     def _choose(self, types: list[str]) -> None:
         if self._heard is not None:
@@ -113,15 +108,15 @@ class Trigger:
                 depth=DEPTH,
             )
         except ConfigError as error:
-            self._report.tell(str(error))
+            self.report.tell(str(error))
         # rclpy raises this if the process already reads the topic as another type.
         except RuntimeError:
-            self._report.tell(
+            self.report.tell(
                 f'{TRIGGERS} ({self._rule.text!r}): {self._topic} is published as {self._type}, '
                 'but another setting of this recorder reads it as another type; correct that one'
             )
         else:
-            self._report.tell('')
+            self.report.tell('')
 
     def _hear(self, message: Any, info: MessageInfo) -> None:
         assert self._sense is not None
@@ -132,7 +127,7 @@ class Trigger:
             # Several publishers may share a topic, and some may lack the selected number.
             if not self._is_misfit_told:
                 self._is_misfit_told = True
-                self._report.warn(
+                self._node.get_logger().warning(
                     f'{TRIGGERS} ({self._rule.text!r}): a message on {self._topic} is ignored, '
                     f'and so are all others like it: {error}'
                 )
@@ -178,4 +173,4 @@ class Teleop:
 
     def problems(self) -> list[str]:
         """Return the problems that keep buttons and topics from giving their commands."""
-        return [problem for one in self._sources for problem in one.problems()]
+        return [problem for one in self._sources for problem in one.report.problems]
