@@ -19,7 +19,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lerobot_streamrec.conversions.paths import Number, Other, Record, Series, Shape, Unknown
+from lerobot_streamrec.conversions.message_types import definition, LoadClass
+from lerobot_streamrec.conversions.paths import (
+    Number,
+    Other,
+    Record,
+    Series,
+    Shape,
+    type_shape,
+    Unknown,
+)
 from lerobot_streamrec.conversions.selector import (
     ByName,
     ByTime,
@@ -126,6 +135,19 @@ def expand(selector: Selector, shape: Shape) -> tuple[Leaf, ...]:
                 f'sliced; choose one message with [0] or [field=value]'
             )
     return tuple(_leaves(selector, selector.steps, shape, name_lists))
+
+
+def leaves_of(
+    selectors: Sequence[Selector], message_type: str, load_class: LoadClass
+) -> tuple[Leaf, ...]:
+    """
+    Return the leaves that selectors find in a message type.
+
+    :param load_class: function that returns the class of a message type
+    :raise VectorError: as ``expand``
+    """
+    shape = type_shape(message_type, lambda name: definition(name, load_class))
+    return tuple(leaf for one in selectors for leaf in expand(one, shape))
 
 
 def _leaves(

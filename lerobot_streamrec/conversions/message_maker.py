@@ -19,9 +19,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from lerobot_streamrec.conversions.leaves import expand, Leaf, places
+from lerobot_streamrec.conversions.leaves import Leaf, leaves_of, places
 from lerobot_streamrec.conversions.message_types import definition, LoadClass
-from lerobot_streamrec.conversions.paths import element_type, type_shape
+from lerobot_streamrec.conversions.paths import DTYPES, list_parts
 from lerobot_streamrec.conversions.selector import (
     ByName,
     ByTime,
@@ -40,13 +40,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-_DTYPES = {
-    'boolean': 'bool',
-    'float': 'float32',
-    'double': 'float64',
-    'long double': 'float64',
-}
-"""Numpy's names for the types of fields; integers have the same names in both."""
+# The numbers of a vector are float64 at most, so a long double gets all of them.
+_DTYPES = {**DTYPES, 'long double': 'f8'}
 
 # Each pass makes room one level deeper; messages have far fewer levels than this.
 _MAX_PASSES = 20
@@ -77,10 +72,9 @@ class MessageMaker:
         self._type = message_type
         self._message = self._made(message_type)
         self._has_grown = False
-        shape = type_shape(message_type, lambda name: definition(name, load_class))
         leaves: list[tuple[Leaf, int]] = []
         for selectors, num_values in parts:
-            found = [leaf for one in selectors for leaf in expand(one, shape)]
+            found = leaves_of(selectors, message_type, load_class)
             leaves += zip(found, _counts(found, num_values), strict=True)
         for _ in range(_MAX_PASSES):
             self._has_grown = False
@@ -100,7 +94,7 @@ class MessageMaker:
         :return: one ``(n,)`` array per element; for integer fields, values are rounded and limited
             to the range of the field's type, and NaN becomes 0
         """
-        types = [_DTYPES.get(type_name, type_name) for *_, type_name, _ in self._targets]
+        types = [np.dtype(_DTYPES[type_name]) for *_, type_name, _ in self._targets]
         return [_stored(one, dtype) for one, dtype in zip(columns, types, strict=True)]
 
     def __call__(self, values: Sequence[Any]) -> Any:
@@ -120,7 +114,7 @@ class MessageMaker:
         if type_name == 'string':
             return ''
         if '/' not in type_name:
-            return np.dtype(_DTYPES.get(type_name, type_name)).type(0).item()
+            return np.dtype(_DTYPES[type_name]).type(0).item()
         whole = type_name if '/msg/' in type_name else type_name.replace('/', '/msg/', 1)
         return self._load_class(whole)()
 
@@ -152,7 +146,7 @@ class MessageMaker:
             name = str(leaf)
             if isinstance(leaf.pick, Slice):
                 name = text_of((*leaf.base, Index((leaf.pick.start or 0) + number)))
-            yield array, place, element_type(kind), name
+            yield array, place, _element_type(kind), name
 
     def _refuse_clashes(self) -> None:
         called: dict[tuple[int, str | int], str] = {}
@@ -180,7 +174,7 @@ class MessageMaker:
                 if isinstance(step, ByName)
                 else []
             )
-            value, kind = self._element(value, kind, step, names), element_type(kind)
+            value, kind = self._element(value, kind, step, names), _element_type(kind)
         return value, kind
 
     def _element(self, values: Any, kind: str, step: Step, names: Sequence[str]) -> Any:
@@ -203,7 +197,7 @@ class MessageMaker:
         for one in values:
             if str(value_of(one)) == step.value:
                 return one
-        made = self._made(element_type(kind))
+        made = self._made(_element_type(kind))
         *above, name = step.field.split('.')
         owner = attrgetter('.'.join(above))(made) if above else made
         # The selector has the value as text, but the field may be a number or a bool.
@@ -231,8 +225,15 @@ class MessageMaker:
         while len(values) < length:
             if not hasattr(values, 'append'):
                 raise VectorError(f'{kind} has {len(values)} elements, {length} are needed')
-            values.append(self._made(element_type(kind)))
+            values.append(self._made(_element_type(kind)))
             self._has_grown = True
+
+
+def _element_type(kind: str) -> str:
+    parts = list_parts(kind)
+    if parts is None:
+        raise VectorError(f'{kind} has no elements')
+    return parts[0]
 
 
 def _counts(leaves: Sequence[Leaf], num_values: int) -> list[int]:
@@ -258,8 +259,8 @@ def _least_length(pick: Index | Slice, count: int) -> int:
     return stop if stop > 0 else start + count - stop
 
 
-def _stored(column: Array, dtype: str) -> Array:
-    if not dtype.startswith(('int', 'uint')):
+def _stored(column: Array, dtype: np.dtype[Any]) -> Array:
+    if dtype.kind not in 'iu':
         return column.astype(dtype)
     limits = np.iinfo(dtype)
     if column.dtype.kind == 'f':

@@ -30,14 +30,7 @@ _POINT_FIELDS = {'position': 'positions', 'velocity': 'velocities', 'effort': 'e
 _NUMBERS = (
     'Float32',
     'Float64',
-    'Int8',
-    'Int16',
-    'Int32',
-    'Int64',
-    'UInt8',
-    'UInt16',
-    'UInt32',
-    'UInt64',
+    *(f'{sign}Int{bits}' for sign in ('', 'U') for bits in (8, 16, 32, 64)),
 )
 
 # Paths that are read of a type without selectors. For arrays, names must tell the length.

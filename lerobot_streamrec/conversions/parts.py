@@ -115,9 +115,7 @@ class Fields:
         self._leaves = tuple(leaves)
         self._above = path_getter(first.base[:num_above], first.name_lists, cursor)
         paths = [text_of(leaf.base[num_above:]) for leaf in leaves]
-        self._is_message = not num_above
-        self._get = attrgetter(*paths)
-        self._is_one = len(paths) == 1
+        self._getters = [attrgetter(path) for path in paths]
 
     def __call__(self, message: Any) -> Vector:
         """
@@ -125,8 +123,8 @@ class Fields:
 
         :raise VectorError: if a value is not a number
         """
-        got = self._get(message if self._is_message else self._above(message))
-        values = (got,) if self._is_one else got
+        owner = self._above(message)
+        values = [get(owner) for get in self._getters]
         numbers = np.array(values)
         if numbers.dtype.kind not in _NUMBERS:
             _refuse_others([str(leaf) for leaf in self._leaves], values)
@@ -219,17 +217,13 @@ def together(parts: Sequence[Vector]) -> Vector:
 
 def make_parts(
     leaves: Sequence[Leaf], counts: Sequence[int], cursor: Cursor
-) -> tuple[Part, ...]:
+) -> Iterator[Part]:
     """
-    Return readers for leaves in their order; neighbours that can be read at once share a reader.
+    Yield readers for leaves in their order; neighbours that can be read at once share a reader.
 
     :param counts: how many numbers each leaf has
     :param cursor: cursor at the point of a trajectory that is read
     """
-    return tuple(_parts(leaves, counts, cursor))
-
-
-def _parts(leaves: Sequence[Leaf], counts: Sequence[int], cursor: Cursor) -> Iterator[Part]:
     for (is_array, _), group in groupby(zip(leaves, counts, strict=True), _group):
         one = list(group)
         if is_array:

@@ -34,9 +34,15 @@ from lerobot_streamrec.conversions.selector import (
 from lerobot_streamrec.errors import VectorError
 import numpy as np
 
-_NUMBERS = frozenset(
-    f'{sign}int{bits}' for sign in ('', 'u') for bits in (8, 16, 32, 64)
-) | {'boolean', 'float', 'double', 'long double'}
+DTYPES = {
+    'boolean': '?',
+    'float': 'f4',
+    'double': 'f8',
+    **{f'int{bits}': f'i{bits // 8}' for bits in (8, 16, 32, 64)},
+    **{f'uint{bits}': f'u{bits // 8}' for bits in (8, 16, 32, 64)},
+}
+"""NumPy's names of the types of numbers; the size of a ``long double`` depends on the machine."""
+_NUMBERS = DTYPES.keys() | {'long double'}
 _SEQUENCE = re.compile(r'sequence<(.+?)(?:, [0-9]+)?>')
 _ARRAY = re.compile(r'(.+)\[([0-9]+)\]')
 
@@ -107,10 +113,9 @@ def type_shape(type_name: str, definitions: Definitions) -> Shape:
     """
     if type_name in _NUMBERS:
         return Number()
-    if found := _SEQUENCE.fullmatch(type_name):
-        return Series(type_shape(found[1], definitions), None)
-    if found := _ARRAY.fullmatch(type_name):
-        return Series(type_shape(found[1], definitions), int(found[2]))
+    if parts := list_parts(type_name):
+        element, length = parts
+        return Series(type_shape(element, definitions), length)
     if '/' not in type_name:
         return Other(type_name)
     types = definitions(type_name)
@@ -119,23 +124,17 @@ def type_shape(type_name: str, definitions: Definitions) -> Shape:
     return Record(tuple(types), lambda name: type_shape(types[name], definitions))
 
 
-def element_type(type_name: str) -> str:
+def list_parts(type_name: str) -> tuple[str, int | None] | None:
     """
-    Return the type of the elements of an array or a list.
+    Return the type of the elements of an array or a list, and its length; None for other types.
 
-    :param type_name: name of its type, such as ``double[9]`` or ``sequence<string>``
-    :raise VectorError: if the type is neither an array nor a list
+    :param type_name: name of the type, such as ``double[9]`` or ``sequence<string>``
+    :return: the length is None if messages differ in it
     """
-    found = _SEQUENCE.fullmatch(type_name) or _ARRAY.fullmatch(type_name)
-    if found is None:
-        raise VectorError(f'{type_name} has no elements')
-    return found[1]
-
-
-def list_length(type_name: str) -> int | None:
-    """Return the length of an array such as ``double[9]``; None if messages differ in it."""
+    if found := _SEQUENCE.fullmatch(type_name):
+        return found[1], None
     found = _ARRAY.fullmatch(type_name)
-    return int(found[2]) if found is not None else None
+    return (found[1], int(found[2])) if found else None
 
 
 def message_shape(value: Any) -> Shape:

@@ -94,42 +94,33 @@ def checked_stamp_ns(sec: int, nanosec: int) -> int:
     return sec * 1_000_000_000 + nanosec
 
 
-class WantedNames:
+def are_names_absent(selectors: Sequence[Selector], message: Any) -> bool:
     """
-    The names by which selectors look up their numbers.
+    Return whether names are wanted and a message has none of them, or no numbers for them.
+
+    Several publishers may share a topic: each may publish joints or frames of its own, or one
+    may publish positions and another one velocities of the same joints.
 
     :param selectors: selectors of one vector; those with neither a name nor a value in brackets
         do not look anything up
     """
-
-    def __init__(self, selectors: Sequence[Selector]) -> None:
-        places = [(one, _first_place(one.steps)) for one in selectors]
-        self._wanted: tuple[tuple[Steps, Step], ...] = tuple(
-            (one.steps[:place], one.steps[place]) for one, place in places if place is not None
-        )
-
-    def are_absent(self, message: Any) -> bool:
-        """
-        Return whether names are wanted and a message has none of them, or no numbers for them.
-
-        Several publishers may share a topic: each may publish joints or frames of its own, or one
-        may publish positions and another one velocities of the same joints.
-        """
-        return bool(self._wanted) and not any(
-            _is_there(message, steps, step) for steps, step in self._wanted
-        )
+    wanted = [steps for one in selectors if (steps := _to_first_name(one.steps))]
+    return bool(wanted) and not any(_is_there(message, steps) for steps in wanted)
 
 
-def _first_place(steps: Steps) -> int | None:
-    """Return the place of the first step that looks up a name or a value."""
-    return next((at for at, one in enumerate(steps) if isinstance(one, ByName | ByValue)), None)
+def _to_first_name(steps: Steps) -> Steps:
+    """Return the steps up to the first one that looks up a name or a value; empty if none does."""
+    for place, one in enumerate(steps):
+        if isinstance(one, ByName | ByValue):
+            return steps[: place + 1]
+    return ()
 
 
-def _is_there(message: Any, steps: Steps, step: Step) -> bool:
-    """Return whether a message has what a step looks up, or is laid out in another way."""
+def _is_there(message: Any, steps: Steps) -> bool:
+    """Return whether a message has what the last step looks up, or is laid out in another way."""
     owners: list[Any] = []
     try:
-        for value, taken in _walk(message, (*steps, step)):
+        for value, taken in _walk(message, steps):
             if isinstance(taken, ByValue):
                 value_of = attrgetter(taken.field)
                 return any(str(value_of(one)) == taken.value for one in value)
@@ -142,6 +133,7 @@ def _is_there(message: Any, steps: Steps, step: Step) -> bool:
         pass
     except (AttributeError, TypeError):
         return True
+    step = steps[-1]
     return isinstance(step, ByName) and step.name in _names_above(owners)
 
 
@@ -194,22 +186,13 @@ class SelectorReader:
         cursor: Cursor | None = None,
     ) -> None:
         self._selectors = tuple(selectors)
-        self._wanted = WantedNames(selectors)
-        self._names = tuple(names)
+        self.names = tuple(names)
+        """Names of the numbers; empty before the first message if they are derived from it."""
         self._cursor = cursor or Cursor()
         self._parts: tuple[Part, ...] = ()
         self._counts: tuple[int, ...] = ()
-        self._quaternions: tuple[int, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the numbers; empty before the first message if they are derived from it."""
-        return self._names
-
-    @property
-    def quaternions(self) -> tuple[int, ...]:
+        self.quaternions: tuple[int, ...] = ()
         """Indices of the vector at which quaternions begin; empty before the first message."""
-        return self._quaternions
 
     def __call__(self, message: Any) -> Vector:
         """
@@ -234,13 +217,13 @@ class SelectorReader:
         try:
             return self._numbers(message)
         except VectorError as error:
-            if self._wanted.are_absent(message):
+            if are_names_absent(self._selectors, message):
                 raise ForeignMessageError(str(error)) from error
             raise
 
     def check_rotations(self, values: Vector) -> None:
         """Raise a VectorError if a quaternion among the numbers is not a rotation."""
-        for offset in self._quaternions:
+        for offset in self.quaternions:
             norm = math.hypot(*values[offset : offset + 4].tolist())
             if abs(norm - 1.0) > _NORM_TOLERANCE:
                 raise self._no_rotation(offset, norm)
@@ -274,19 +257,19 @@ class SelectorReader:
         leaves = [leaf for one in self._selectors for leaf in expand(one, shape)]
         # Only types leave lengths open; a message has a length for every array.
         counts = tuple(leaf.count or 0 for leaf in leaves)
-        names = self._names or element_names(leaves, counts)
+        names = self.names or element_names(leaves, counts)
         if sum(counts) != len(names) or not names or (self._counts and counts != self._counts):
             raise _other_counts(leaves, counts, names)
-        parts = make_parts(leaves, counts, self._cursor)
+        parts = tuple(make_parts(leaves, counts, self._cursor))
         # Read once before storing the lengths, so that a message that cannot be read sets none.
         for part in parts:
             part(message)
-        self._names, self._counts, self._parts = names, counts, parts
-        self._quaternions = quaternion_offsets(leaves, counts)
+        self.names, self._counts, self._parts = names, counts, parts
+        self.quaternions = quaternion_offsets(leaves, counts)
         return parts
 
     def _no_rotation(self, offset: int, norm: float) -> VectorError:
-        names = ', '.join(self._names[offset : offset + 4])
+        names = ', '.join(self.names[offset : offset + 4])
         hint = 'its publisher has not set it' if norm == 0.0 else 'it is not a rotation'
         return VectorError(
             f'quaternion {names} has norm {norm:.4g}, 1 ± {_NORM_TOLERANCE} is needed: {hint}; '
@@ -307,20 +290,10 @@ class TrajectoryReader:
 
     def __init__(self, selectors: Sequence[Selector], names: Sequence[str] = ()) -> None:
         self._cursor = Cursor()
-        self._wanted = WantedNames(selectors)
+        self._selectors = tuple(selectors)
         self._reader = SelectorReader(selectors, names, self._cursor)
         self._where = next(text_of(one.trajectory) for one in selectors if one.trajectory)
         self._points_of = attrgetter(self._where)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the numbers; empty before the first message if they are derived from it."""
-        return self._reader.names
-
-    @property
-    def quaternions(self) -> tuple[int, ...]:
-        """Always empty, since rotations are not interpolated."""
-        return ()
 
     def __call__(self, message: Any) -> TimedVector:
         """
@@ -334,7 +307,7 @@ class TrajectoryReader:
         try:
             return self._trajectory(message)
         except VectorError as error:
-            if self._wanted.are_absent(message):
+            if are_names_absent(self._selectors, message):
                 raise ForeignMessageError(str(error)) from error
             raise
 

@@ -31,19 +31,11 @@ from typing import Any
 from lerobot_streamrec.conversions.cdr import BEGIN, CdrCursor
 from lerobot_streamrec.conversions.elements import Elements
 from lerobot_streamrec.conversions.parts import TimedVector, together, Vector
-from lerobot_streamrec.conversions.paths import Definitions, element_type, list_length
+from lerobot_streamrec.conversions.paths import Definitions, DTYPES, list_parts
 from lerobot_streamrec.conversions.reader import SelectorReader
 from lerobot_streamrec.errors import MessageError, VectorError
 import numpy as np
 import numpy.typing as npt
-
-_DTYPES = {
-    'boolean': '?',
-    'float': 'f4',
-    'double': 'f8',
-    **{f'int{bits}': f'i{bits // 8}' for bits in (8, 16, 32, 64)},
-    **{f'uint{bits}': f'u{bits // 8}' for bits in (8, 16, 32, 64)},
-}
 
 # A publisher uses one layout, and a topic has few publishers.
 _MAX_LAYOUTS = 8
@@ -89,15 +81,15 @@ class _Examination:
         :param type_name: name of its type, as in ``get_fields_and_field_types``
         :raise MessageError: if the message ends before it
         """
-        if (dtype := _DTYPES.get(type_name)) is not None:
+        if (dtype := DTYPES.get(type_name)) is not None:
             return _Place(self._places(dtype, 1)[0])
         if type_name == 'string' or type_name.startswith('string<'):
             return self._fixed(self._cursor.text)
         if type_name == 'octet':
             self._cursor.move(1)
             return b''
-        if type_name.endswith(('>', ']')):
-            return self._list(element_type(type_name), list_length(type_name))
+        if parts := list_parts(type_name):
+            return self._list(*parts)
         fields = self._definitions(type_name)
         if fields is None:
             raise _OpenLayoutError
@@ -108,7 +100,7 @@ class _Examination:
 
     def _list(self, type_name: str, length: int | None) -> Any:
         count = self._fixed(self._cursor.size) if length is None else length
-        if (dtype := _DTYPES.get(type_name)) is not None:
+        if (dtype := DTYPES.get(type_name)) is not None:
             return self._places(dtype, count)
         # Each element has at least one byte, so a wrong count ends at the end of the message.
         return [self.read(type_name) for _ in range(count)]

@@ -16,21 +16,134 @@ A Foxglove layout for one robot: pictures, plots, diagnostics, events, and the r
 
 It has the form of Foxglove's own exports: the settings of each panel by its id (a panel type, an
 exclamation mark and a name), and a tree of splits with these ids as leaves.
+
+Plots read the numbers of a vector by Foxglove's message paths. A slice in Foxglove includes its
+end, unlike one in a selector. Foxglove addresses elements of an array only by number, a selector
+also by name: the place of a name is looked up in a message.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 import json
 from typing import Any
 
-from lerobot_streamrec.live.message_paths import Series
+from lerobot_streamrec.conversions.leaves import Leaf
+from lerobot_streamrec.conversions.selector import (
+    ByName,
+    ByTime,
+    ByValue,
+    Field,
+    Index,
+    Slice,
+    Step,
+    Steps,
+)
 from lerobot_streamrec.nodes.status_messages import Sender
 from lerobot_streamrec.recording.operating.status import Phase
 
+NameLists = Mapping[Steps, Sequence[str]]
+"""The lists of names in a message, by the steps that lead to them."""
+
+_WHOLE = '[:]'
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """
+    One path to plot.
+
+    :param path: message path
+    :param label: name of the number; empty for none
+    :param is_array: True if the path has several numbers that cannot be told apart
+    """
+
+    path: str
+    label: str = ''
+    is_array: bool = False
+
+
+def wanted_names(leaves: Sequence[Leaf]) -> dict[Steps, set[str]]:
+    """Return the names that must be looked up, by the steps to their lists."""
+    found: dict[Steps, set[str]] = {}
+    for leaf in leaves:
+        for place, step in enumerate(_steps(leaf)):
+            if isinstance(step, ByName):
+                found.setdefault(leaf.name_lists[place], set()).add(step.name)
+    return found
+
+
+def series_of(
+    topic: str, leaves: Sequence[Leaf], names: Sequence[str], name_lists: NameLists
+) -> tuple[Series, ...]:
+    """
+    Return the series to plot for a vector, in the vector's order.
+
+    :param topic: full name of the topic
+    :param leaves: the numbers that are read from its messages
+    :param names: names of the numbers
+    :param name_lists: the known lists of names
+    """
+    counts = [leaf.count for leaf in leaves]
+    num_open = counts.count(None)
+    rest = len(names) - sum(count or 0 for count in counts)
+    if num_open == 1:
+        counts = [rest if count is None else count for count in counts]
+    found: dict[str, Series] = {}
+    labels = iter(names)
+    for leaf, count in zip(leaves, counts, strict=True):
+        # With several arrays of unknown length, names cannot be assigned to numbers.
+        known = [next(labels, '') for _ in range(count or 0)] if num_open <= 1 else []
+        for one in _series(topic, leaf, count, known, name_lists):
+            found.setdefault(one.path, one)
+    return tuple(found.values())
+
+
+def _steps(leaf: Leaf) -> Steps:
+    return leaf.base if leaf.pick is None else (*leaf.base, leaf.pick)
+
+
+def _series(
+    topic: str, leaf: Leaf, count: int | None, labels: Sequence[str], name_lists: NameLists
+) -> Iterator[Series]:
+    if isinstance(leaf.pick, Slice) and count is not None:
+        start = leaf.pick.start or 0
+        picks: list[Steps] = [(*leaf.base, Index(start + k)) for k in range(count)]
+    else:
+        picks = [_steps(leaf)]
+    for place, steps in enumerate(picks):
+        texts = [_text(at, step, leaf, name_lists) for at, step in enumerate(steps)]
+        is_array = _WHOLE in texts or isinstance(steps[-1], Slice)
+        label = labels[place] if place < len(labels) and not is_array else ''
+        yield Series(f'{topic}{"".join(texts)}', label, is_array)
+
+
+def _text(place: int, step: Step, leaf: Leaf, name_lists: NameLists) -> str:
+    match step:
+        case Field(name=name):
+            return f'.{name}'
+        case Index(place=index):
+            return f'[{index}]'
+        case Slice(start=start, stop=stop):
+            last = '' if stop in (None, 0) else (stop or 0) - 1
+            return f'[{"" if start is None else start}:{last}]'
+        case ByName(name=name):
+            names = list(name_lists.get(leaf.name_lists[place], ()))
+            return f'[{names.index(name)}]' if name in names else _WHOLE
+        case ByValue(field=field, value=value):
+            quote = "'" if '"' in value else '"'
+            return f'{_WHOLE}{{{field}=={quote}{value}{quote}}}'
+        case ByTime():
+            # The recorded value lies between two points; the first point is the next one due.
+            return '[0]'
+
+
 Tree = str | dict[str, Any]
 """A panel's id, or a split of two trees."""
+
+_Panels = dict[str, dict[str, Any]]
+"""The settings of all panels, by id."""
 
 ROW, COLUMN = 'row', 'column'
 _DIAGNOSTICS = '/diagnostics'
@@ -80,12 +193,12 @@ class RobotView:
 
 def foxglove_layout(view: RobotView) -> dict[str, Any]:
     """Return a layout that Foxglove can import once it is written as JSON."""
-    panels = _Panels()
+    panels: _Panels = {}
     cameras = [
-        panels.add('Image', name, name, {'imageMode': {'imageTopic': topic}})
+        _panel(panels, 'Image', name, name, {'imageMode': {'imageTopic': topic}})
         for name, topic in view.cameras.items()
     ]
-    plots = [panels.add('Plot', key, key, _plot(all_of)) for key, all_of in view.plots.items()]
+    plots = [_panel(panels, 'Plot', key, key, _plot(all_of)) for key, all_of in view.plots.items()]
     plots += [_raw(panels, key, key, topic) for key, topic in view.messages.items()]
     robot = [
         (2.0, _grid(cameras, max(1, round(len(cameras) ** 0.5 + 0.49)))) if cameras else None,
@@ -93,7 +206,7 @@ def foxglove_layout(view: RobotView) -> dict[str, Any]:
     ]
     sides = [(3.0, _split(COLUMN, [one for one in robot if one]))] if any(robot) else []
     return {
-        'configById': panels.settings,
+        'configById': panels,
         'globalVariables': {},
         'userNodes': {},
         'playbackConfig': {'speed': 1},
@@ -101,17 +214,13 @@ def foxglove_layout(view: RobotView) -> dict[str, Any]:
     }
 
 
-class _Panels:
-    """The settings of all panels, by id. Owned by the function that makes a layout."""
-
-    def __init__(self) -> None:
-        self.settings: dict[str, dict[str, Any]] = {}
-
-    def add(self, kind: str, name: str, title: str, settings: Mapping[str, Any]) -> str:
-        """Add a panel and return its id."""
-        panel = f'{kind}!{name}'
-        self.settings[panel] = {**settings, 'foxglovePanelTitle': title}
-        return panel
+def _panel(
+    panels: _Panels, kind: str, name: str, title: str, settings: Mapping[str, Any]
+) -> str:
+    """Add a panel and return its id."""
+    panel = f'{kind}!{name}'
+    panels[panel] = {**settings, 'foxglovePanelTitle': title}
+    return panel
 
 
 def _plot(series: Sequence[Series]) -> dict[str, Any]:
@@ -142,10 +251,10 @@ def _recorder(panels: _Panels, view: RobotView) -> Tree:
     """Return the panels that show the recorder, and the buttons."""
     name = view.recorder
     status = Sender(name, view.hardware_id).status_name
-    phase = panels.add('Indicator', 'phase', 'Recorder', _indicator(name))
+    phase = _panel(panels, 'Indicator', 'phase', 'Recorder', _indicator(name))
     told = _raw(panels, 'status', 'Status', f'{name}/status.message')
     buttons = [
-        panels.add('CallService', verb, text, _button(view, verb, text, tooltip, colour))
+        _panel(panels, 'CallService', verb, text, _button(view, verb, text, tooltip, colour))
         for verb, text, tooltip, colour in _BUTTONS
     ]
     note = {
@@ -170,16 +279,17 @@ def _recorder(panels: _Panels, view: RobotView) -> Tree:
         'minLogLevel': 2,
         'nameFilter': {},
     }
+    log_panel = _panel(panels, 'RosOut', 'log', 'Log', log)
     events = _raw(panels, 'events', 'Last event', f'{name}/events.data')
     return _split(
         COLUMN,
         [
             (1.0, _split(ROW, [(1.0, phase), (2.0, told)])),
             (2.0, _grid(buttons, _BUTTONS_PER_ROW)),
-            (1.5, panels.add('Publish', 'command', 'Command', note)),
-            (2.0, panels.add('DiagnosticSummary', 'recorder', 'Diagnostics', summary)),
-            (3.0, panels.add('DiagnosticStatusPanel', 'recorder', 'Details', detail)),
-            (2.0, _split(ROW, [(1.0, events), (2.0, panels.add('RosOut', 'log', 'Log', log))])),
+            (1.5, _panel(panels, 'Publish', 'command', 'Command', note)),
+            (2.0, _panel(panels, 'DiagnosticSummary', 'recorder', 'Diagnostics', summary)),
+            (3.0, _panel(panels, 'DiagnosticStatusPanel', 'recorder', 'Details', detail)),
+            (2.0, _split(ROW, [(1.0, events), (2.0, log_panel)])),
         ],
     )
 
@@ -192,7 +302,7 @@ def _raw(panels: _Panels, name: str, title: str, path: str) -> str:
         'diffTopicPath': '',
         'showFullMessageForDiff': False,
     }
-    return panels.add('RawMessages', name, title, settings)
+    return _panel(panels, 'RawMessages', name, title, settings)
 
 
 def _indicator(recorder: str) -> dict[str, Any]:

@@ -22,11 +22,16 @@ from pathlib import Path
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from lerobot_streamrec.conversions.leaves import Leaf
+from lerobot_streamrec.conversions.leaves import Leaf, leaves_of
 from lerobot_streamrec.conversions.paths import Cursor, path_getter
 from lerobot_streamrec.conversions.selector import Steps
-from lerobot_streamrec.live.foxglove import foxglove_layout, RobotView
-from lerobot_streamrec.live.message_paths import leaves_of, Series, series_of, wanted_names
+from lerobot_streamrec.live.foxglove import (
+    foxglove_layout,
+    RobotView,
+    Series,
+    series_of,
+    wanted_names,
+)
 from lerobot_streamrec.live.proposal import complete, discover, UntypedTopic
 from lerobot_streamrec.live.session import params_arguments, Session
 from lerobot_streamrec.nodes.episode_node import NODE_NAME as RECORDER

@@ -30,9 +30,8 @@ from command_line import streamrec
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import Twist
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.live.foxglove import foxglove_layout, RobotView
+from lerobot_streamrec.live.foxglove import foxglove_layout, RobotView, Series
 from lerobot_streamrec.live.layout import lay_out
-from lerobot_streamrec.live.message_paths import Series
 from lerobot_streamrec.nodes.episode_node import SERVICES
 from lerobot_streamrec.recording.operating.command import parse_command, Verb
 from lerobot_streamrec.recording.operating.status import Phase

@@ -16,14 +16,10 @@
 from __future__ import annotations
 
 from lerobot_streamrec.conversions.elements import find_elements
+from lerobot_streamrec.conversions.leaves import leaves_of
 from lerobot_streamrec.conversions.message_types import JOINT_STATE, JOINT_TRAJECTORY
 from lerobot_streamrec.conversions.selector import Field
-from lerobot_streamrec.live.message_paths import (
-    leaves_of,
-    Series,
-    series_of,
-    wanted_names,
-)
+from lerobot_streamrec.live.foxglove import Series, series_of, wanted_names
 from message_definitions import load_known as load
 import pytest
 
