@@ -24,7 +24,7 @@ from lerobot_streamrec.conversions.compressed_image import (
     picture_size,
     PNG_MAGIC,
 )
-from lerobot_streamrec.conversions.image import check_step, data_of, ImageMessage
+from lerobot_streamrec.conversions.image import ImageMessage, refuse_empty, rows_of
 from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.errors import (
     FrameShapeError,
@@ -61,13 +61,8 @@ def depth_frame(message: ImageMessage, parameter: str = 'camera.<name>') -> Dept
     """
     unit, kind = _unit(message.encoding, parameter)
     dtype = np.dtype(('>' if message.is_bigendian else '<') + kind)
-    height, width, step = message.height, message.width, message.step
-    if height < 1 or width < 1:
-        raise FrameShapeError(f'image of {width}x{height} pixels: both must be positive')
-    row_bytes = width * dtype.itemsize
-    check_step(message, row_bytes)
-    rows = data_of(message, step * height).reshape(height, step)[:, :row_bytes]
-    return DepthFrame(rows.view(dtype), unit)
+    refuse_empty(message)
+    return DepthFrame(rows_of(message, message.width * dtype.itemsize).view(dtype), unit)
 
 
 def compressed_depth(

@@ -86,21 +86,6 @@ ENCODINGS = tuple(_LAYOUTS)
 """Image encodings that are supported."""
 
 
-def layout_of(encoding: str, parameter: str) -> Layout:
-    """
-    Return the layout of an encoding.
-
-    :param encoding: encoding that the message names
-    :param parameter: prefix of the camera's parameters, for the error message
-    :raise UnsupportedEncodingError: if it is not one of ``ENCODINGS``
-    """
-    refuse_depth(encoding, parameter)
-    try:
-        return _LAYOUTS[encoding]
-    except KeyError:
-        raise UnsupportedEncodingError(encoding, list(ENCODINGS)) from None
-
-
 def refuse_depth(encoding: str, parameter: str) -> None:
     """
     Raise an error if an encoding is depth.
@@ -139,10 +124,12 @@ def image_frame(message: ImageMessage, parameter: str = 'camera.<name>') -> Fram
     :raise FrameShapeError: if the image is empty, if its sizes do not fit the data, or if its
         width is odd and the encoding needs an even one
     """
-    layout = layout_of(message.encoding, parameter)
     height, width, encoding = message.height, message.width, message.encoding
-    if height < 1 or width < 1:
-        raise FrameShapeError(f'image of {width}x{height} pixels: both must be positive')
+    refuse_depth(encoding, parameter)
+    layout = _LAYOUTS.get(encoding)
+    if layout is None:
+        raise UnsupportedEncodingError(encoding, list(ENCODINGS))
+    refuse_empty(message)
     if layout.is_paired and width % 2:
         raise FrameShapeError(
             f'image of {width}x{height} {encoding}: pixels come in pairs, so the width must be '
@@ -152,11 +139,8 @@ def image_frame(message: ImageMessage, parameter: str = 'camera.<name>') -> Fram
 
 
 def _packed(message: ImageMessage, layout: Layout) -> Frame:
-    height, width, step = message.height, message.width, message.step
-    row_bytes = width * layout.channels * layout.sample_bytes
-    check_step(message, row_bytes)
-    data = data_of(message, step * height)
-    samples: npt.NDArray[Any] = data.reshape(height, step)[:, :row_bytes]
+    height, width = message.height, message.width
+    samples: npt.NDArray[Any] = rows_of(message, width * layout.channels * layout.sample_bytes)
     pix_fmt = layout.pix_fmt
     if layout.sample_bytes == 2:
         samples = samples.view('>u2' if message.is_bigendian else '<u2')
@@ -176,15 +160,35 @@ def _semi_planar(message: ImageMessage, layout: Layout) -> Frame:
     height, width, step = message.height, message.width, message.step
     rows, columns = -(-height // layout.chroma_step), -(-width // layout.chroma_step)
     chroma_step = 2 * step // layout.chroma_step
-    check_step(message, max(width, columns * layout.chroma_step))
+    _check_step(message, max(width, columns * layout.chroma_step))
     luma_bytes = step * height
-    data = data_of(message, luma_bytes + chroma_step * rows)
+    data = _data_of(message, luma_bytes + chroma_step * rows)
     luma = data[:luma_bytes].reshape(height, step)[:, :width]
     chroma = data[luma_bytes:].reshape(rows, chroma_step)[:, : 2 * columns]
     return Frame(luma, layout.pix_fmt, chroma.reshape(rows, columns, 2))
 
 
-def check_step(message: ImageMessage, row_bytes: int) -> None:
+def refuse_empty(message: ImageMessage) -> None:
+    """Raise a FrameShapeError if a message has no pixels."""
+    if message.height < 1 or message.width < 1:
+        raise FrameShapeError(
+            f'image of {message.width}x{message.height} pixels: both must be positive'
+        )
+
+
+def rows_of(message: ImageMessage, row_bytes: int) -> npt.NDArray[np.uint8]:
+    """
+    Return a ``(height, row_bytes)`` view of a message's buffer, without the padding of its rows.
+
+    :param row_bytes: bytes that the pixels of a row need
+    :raise FrameShapeError: if the rows are too short, or the buffer has another size
+    """
+    _check_step(message, row_bytes)
+    height, step = message.height, message.step
+    return _data_of(message, step * height).reshape(height, step)[:, :row_bytes]
+
+
+def _check_step(message: ImageMessage, row_bytes: int) -> None:
     """
     Raise an error if a message's rows are too short for their pixels.
 
@@ -198,7 +202,7 @@ def check_step(message: ImageMessage, row_bytes: int) -> None:
         )
 
 
-def data_of(message: ImageMessage, size_bytes: int) -> npt.NDArray[np.uint8]:
+def _data_of(message: ImageMessage, size_bytes: int) -> npt.NDArray[np.uint8]:
     """
     Return a view of a message's buffer.
 
