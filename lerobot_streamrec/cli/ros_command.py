@@ -15,7 +15,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,18 +58,17 @@ class RosCommand(click.Command):
             return EXIT_CONFIG
 
 
-def _live_command(name: str) -> Callable[..., int]:
+@contextmanager
+def _importing_ros() -> Iterator[None]:
     """
-    Return a function of ``live.commands``, which needs ROS; the other commands work without it.
+    Import what needs ROS; the other commands work without it.
 
     :raise click.ClickException: if ROS is missing, with the exit status of a wrong configuration
     """
     try:
-        from lerobot_streamrec.live import commands
+        yield
     except ImportError as error:
         raise _WithoutRosError(f'this command needs ROS 2: {missing_package(error)}') from error
-    found: Callable[..., int] = getattr(commands, name)
-    return found
 
 
 _seconds_option = partial(
@@ -92,7 +92,9 @@ def init(**arguments: Any) -> int:
     my_robot.yaml], with the measurements beside each topic. Exit status: 0 if OUTPUT was written,
     1 if there is nothing to record, 2 if OUTPUT cannot be written.
     """
-    return _live_command('init')(**arguments)
+    with _importing_ros():
+        from lerobot_streamrec.live.init import init as run
+    return run(**arguments)
 
 
 @click.command(cls=RosCommand)
@@ -113,7 +115,9 @@ def doctor(**arguments: Any) -> int:
     dataset's folder, and changes nothing. Exit status: 0 if the robot is ready to be recorded, 1
     if not, 2 if PARAMS cannot be used.
     """
-    return _live_command('doctor')(**arguments)
+    with _importing_ros():
+        from lerobot_streamrec.live.doctor import doctor as run
+    return run(**arguments)
 
 
 @click.command(cls=RosCommand)
@@ -140,4 +144,6 @@ def layout(**arguments: Any) -> int:
     graph. Import FILE in Foxglove as a layout. Exit status: 0 if the layout was made, 2 if PARAMS
     or FILE cannot be used.
     """
-    return _live_command('layout')(**arguments)
+    with _importing_ros():
+        from lerobot_streamrec.live.layout import layout as run
+    return run(**arguments)

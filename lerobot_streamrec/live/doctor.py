@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 import difflib
+import json
 from pathlib import Path
 import time
 from typing import Any
@@ -41,7 +42,7 @@ from lerobot_streamrec.live.machine_checks import (
 from lerobot_streamrec.live.observation import Observation
 from lerobot_streamrec.live.parameter_text import TASK
 from lerobot_streamrec.live.proposal import complete, discover, UntypedTopic
-from lerobot_streamrec.live.report import DoctorReport, TopicReport
+from lerobot_streamrec.live.report import DoctorReport, render, report_console, TopicReport
 from lerobot_streamrec.live.session import params_arguments, Session
 from lerobot_streamrec.nodes.graph.qos import describe_qos, node_of
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
@@ -52,6 +53,7 @@ from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.readiness import refuse_picture_sizes, stream_problem
 from lerobot_streamrec.video.tools.extract import png_file
 from rclpy.node import Node
+from rich.console import Console
 
 
 def observe(
@@ -143,6 +145,32 @@ _DISCOVERY_S = 3.0
 _LOOK_PERIOD_S = 0.5
 # The trial of the encoder has its own limit, which is shorter.
 _TRIAL_TIMEOUT_S = 60.0
+
+
+def doctor(
+    params: Path,
+    seconds: float,
+    pictures: Path | None,
+    as_json: bool,
+    ros_arguments: Sequence[str],
+) -> int:
+    """
+    Run ``streamrec doctor``.
+
+    :return: exit status 0 if fit to record, 1 if not
+    :raise ConfigError: for wrong usage or settings
+    :raise StartInterruptedError: if a signal interrupted the command
+    """
+    stop = StopSignals()
+    with Console(stderr=True).status(f'listening for {seconds:g} s'):
+        report = diagnose(
+            params, seconds=seconds, pictures=pictures, ros_arguments=ros_arguments, stop=stop
+        )
+    if as_json:
+        print(json.dumps(report.as_json(), indent=2, ensure_ascii=False))
+    else:
+        render(report, report_console())
+    return int(report.level is Level.PROBLEM)
 
 
 def diagnose(

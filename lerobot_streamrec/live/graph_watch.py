@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any
 
 from lerobot_streamrec.conversions.cdr import first_time
@@ -34,11 +33,7 @@ from lerobot_streamrec.conversions.parts import TimedVector
 from lerobot_streamrec.errors import ConfigError, MessageError, UnsupportedEncodingError
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.live.arrivals import Arrivals
-from lerobot_streamrec.live.observation import (
-    SeenPicture,
-    SeenTopic,
-    VECTOR_TYPES,
-)
+from lerobot_streamrec.live.observation import SeenPicture, SeenTopic, VECTOR_TYPES
 from lerobot_streamrec.live.proposal import chosen_picture_topics
 from lerobot_streamrec.live.vector_proposal import JointGroups
 from lerobot_streamrec.nodes.graph.camera_names import DEPTH_SUFFIX
@@ -49,7 +44,6 @@ from lerobot_streamrec.nodes.graph.qos import (
     describe_qos,
     PICTURE_TYPES,
     QOS_FROM_PUBLISHER,
-    RAW_TYPE,
 )
 from lerobot_streamrec.nodes.graph.topic_types import ENCODED_READERS, load_message_class
 from lerobot_streamrec.nodes.parameters.stream_settings import Source
@@ -120,9 +114,7 @@ class GraphWatch:
         if offered.total() > 1:
             qos += f', {offered.total()} publishers'
         listener = self._listeners.get(name)
-        if listener is None:
-            return SeenTopic(name, kind, qos)
-        return listener.seen(qos)
+        return SeenTopic(name, kind, qos) if listener is None else listener.seen(qos)
 
     def _listen(self, name: str, kind: str) -> None:
         try:
@@ -173,23 +165,21 @@ class _Listener:
         self._kind = kind
         self._received_ns = received_ns
         self._arrivals = Arrivals()
-        self._traits: dict[str, Any] = {}
+        self._picture: SeenPicture | None = None
+        self._array_size = 0
         self._joints = JointGroups()
         self._joints_of = _JOINTS.get(kind)
         self._watch = PublisherWatch()
         self._is_contested = False
-        self._look = _LOOKS.get(kind, _look_at_nothing)
         self._read = ENCODED_READERS.get(kind)
-        if self._read is not None:
-            convert = compressed_depth if name.endswith(DEPTH_SUFFIX) else compressed_picture
-            self._look = partial(_look_at_compressed, PacketStream(), convert)
+        self._packets = PacketStream()
 
     def on_message(self, message: Any, info: MessageInfo) -> None:
         received_ns = self._received_ns(info)
         try:
             stamp_ns, message = self._decoded(message)
         except MessageError as error:
-            self._traits = {'picture': SeenPicture('', 0, 0, str(error))}
+            self._picture = SeenPicture('', problem=str(error))
             return
         self._arrivals.push(received_ns, stamp_ns)
         if self._joints_of is not None:
@@ -198,10 +188,11 @@ class _Listener:
                 self._joints.push(*found, received_ns, stamp_ns, info)
             return
         self._is_contested |= self._watch.push(info, received_ns / NS_PER_S)
-        picture: SeenPicture | None = self._traits.get('picture')
+        if self._kind == FLOAT64_ARRAY:
+            self._array_size = len(message.data)
         # Look again after a problem: a video is unreadable before its first key frame.
-        if picture is None or picture.problem:
-            self._traits = self._look(message)
+        elif self._kind in PICTURE_TYPES and (self._picture is None or self._picture.problem):
+            self._picture = self._look_at_picture(message)
 
     def _decoded(self, message: Any) -> tuple[int | None, Any]:
         """Return a message's stamp, and the message as an object; MessageError if damaged."""
@@ -209,6 +200,25 @@ class _Listener:
             return stamp_of(message), message
         seconds, nanoseconds = first_time(message)
         return seconds * NS_PER_S + nanoseconds, self._read(message)
+
+    def _look_at_picture(self, message: Any) -> SeenPicture:
+        convert: Callable[[Any], Any]
+        if self._read is None:
+            encoding = message.encoding
+            convert = depth_frame if SeenPicture(encoding).is_depth else image_frame
+        else:
+            encoding = message.format
+            convert = compressed_depth if self._name.endswith(DEPTH_SUFFIX) else compressed_picture
+            if (unit := access_unit(message)) is not None:
+                message, convert = unit, self._packets.push
+        try:
+            picture = convert(message)
+        except UnsupportedEncodingError as error:
+            problem = f'image encoding {error.encoding!r} is not supported'
+            return SeenPicture(encoding, problem=problem)
+        except MessageError as error:
+            return SeenPicture(encoding, problem=str(error))
+        return SeenPicture(encoding, picture.width, picture.height)
 
     def on_lost(self, event: Any) -> None:
         self._arrivals.lose(event.total_count_change)
@@ -220,9 +230,10 @@ class _Listener:
             self._kind,
             qos,
             self._arrivals.heard,
-            parts=parts,
+            self._picture,
+            parts,
+            self._array_size,
             is_contested=self._is_contested or any(one.is_contested for one in parts),
-            **self._traits,
         )
 
 
@@ -230,34 +241,6 @@ def stamp_of(message: Any) -> int | None:
     """Return a message's header stamp in nanoseconds, or None if it has no header."""
     stamp = getattr(getattr(message, 'header', None), 'stamp', None)
     return None if stamp is None else int(stamp.sec) * NS_PER_S + int(stamp.nanosec)
-
-
-def _look_at_image(message: Any) -> dict[str, Any]:
-    convert = depth_frame if SeenPicture(message.encoding).is_depth else image_frame
-    return _look_at_picture(message, message.encoding, convert)
-
-
-def _look_at_compressed(
-    packets: PacketStream, convert: Callable[[Any], Any], message: Any
-) -> dict[str, Any]:
-    unit = access_unit(message)
-    if unit is None:
-        return _look_at_picture(message, message.format, convert)
-    return _look_at_picture(unit, message.format, packets.push)
-
-
-def _look_at_picture(
-    message: Any, encoding: str, convert: Callable[[Any], Any]
-) -> dict[str, Any]:
-    width, height, problem = 0, 0, ''
-    try:
-        picture = convert(message)
-        width, height = picture.width, picture.height
-    except UnsupportedEncodingError as error:
-        problem = f'image encoding {error.encoding!r} is not supported'
-    except MessageError as error:
-        problem = str(error)
-    return {'picture': SeenPicture(encoding, width, height, problem)}
 
 
 def _joints_of_state(message: Any) -> tuple[tuple[str, ...], str] | None:
@@ -274,21 +257,9 @@ def _joints_of_trajectory(message: Any) -> tuple[tuple[str, ...], str] | None:
     return (names, JOINT_FIELDS[0]) if names and message.points else None
 
 
-def _look_at_array(message: Any) -> dict[str, Any]:
-    return {'size': len(message.data)}
-
-
-def _look_at_nothing(_message: Any) -> dict[str, Any]:
-    return {}
-
-
 _JOINTS: dict[str, Callable[[Any], tuple[tuple[str, ...], str] | None]] = {
     JOINT_STATE: _joints_of_state,
     JOINT_TRAJECTORY: _joints_of_trajectory,
-}
-_LOOKS: dict[str, Callable[[Any], dict[str, Any]]] = {
-    RAW_TYPE: _look_at_image,
-    FLOAT64_ARRAY: _look_at_array,
 }
 
 

@@ -34,9 +34,10 @@ from lerobot_streamrec.live.session import Session
 from lerobot_streamrec.live.vector_proposal import part_names, VectorProposal
 from lerobot_streamrec.nodes.graph.distributions import DISCOVERY_VARIABLE
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
+from rich.console import Console
 
 
-def init_lines(proposal: Proposal, path: Path, seconds: float) -> Iterator[str]:
+def _lines(proposal: Proposal, path: Path, seconds: float) -> Iterator[str]:
     """
     Say what was found, and name the next step.
 
@@ -82,6 +83,26 @@ NODE_NAME = 'streamrec_init'
 
 
 def init(
+    output: Path, seconds: float, fps: int | None, force: bool, ros_arguments: Sequence[str]
+) -> int:
+    """
+    Run ``streamrec init``.
+
+    :return: exit status 0 if written, 1 if there is nothing to record
+    :raise ConfigError: for wrong usage
+    :raise StartInterruptedError: if a signal interrupted the command
+    """
+    stop = StopSignals()
+    with Console(stderr=True).status(f'looking at the graph for {seconds:g} s'):
+        proposal = propose_file(
+            output, seconds=seconds, fps=fps, force=force, ros_arguments=ros_arguments, stop=stop
+        )
+    for line in _lines(proposal, output, seconds):
+        print(line)
+    return int(proposal.is_empty)
+
+
+def propose_file(
     path: Path,
     *,
     seconds: float,

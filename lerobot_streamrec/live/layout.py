@@ -18,7 +18,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+import json
 from pathlib import Path
+import sys
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -32,6 +34,7 @@ from lerobot_streamrec.live.foxglove import (
     series_of,
     wanted_names,
 )
+from lerobot_streamrec.live.parameter_text import refuse_existing, write_checked
 from lerobot_streamrec.live.proposal import complete, discover, UntypedTopic
 from lerobot_streamrec.live.session import params_arguments, Session
 from lerobot_streamrec.nodes.episode_node import NODE_NAME as RECORDER
@@ -44,8 +47,10 @@ from lerobot_streamrec.nodes.parameters.stream_settings import Source
 from lerobot_streamrec.nodes.status_messages import Sender
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
+from rich.console import Console
 
 NODE_NAME = 'streamrec_layout'
+_TARGET = '--foxglove'
 
 # Added to the longest time that the recorder itself waits for a save.
 _SPARE_S = 10.0
@@ -64,6 +69,37 @@ class Layout:
     content: Mapping[str, Any]
     recorder: str
     remarks: tuple[str, ...]
+
+
+def layout(
+    params: Path,
+    foxglove: Path | None,
+    force: bool,
+    seconds: float,
+    ros_arguments: Sequence[str],
+) -> int:
+    """
+    Run ``streamrec layout``.
+
+    :return: exit status 0, since the layout was made
+    :raise ConfigError: for wrong usage or settings
+    :raise StartInterruptedError: if a signal interrupted the command
+    """
+    stop = StopSignals()
+    if foxglove is not None:
+        refuse_existing(foxglove, force=force, name=_TARGET)
+    with Console(stderr=True).status(f'looking at the graph for up to {seconds:g} s'):
+        made = lay_out(params, seconds=seconds, ros_arguments=ros_arguments, stop=stop)
+    text = json.dumps(made.content, indent=2, ensure_ascii=False) + '\n'
+    for remark in made.remarks:
+        print(remark, file=sys.stderr)
+    if foxglove is None:
+        print(text, end='')
+    else:
+        # Only Foxglove reads this JSON, so there is nothing to check it with.
+        write_checked(foxglove, text, lambda _file: None, force=force, name=_TARGET)
+        print(f'{foxglove} is a Foxglove layout for the recorder {made.recorder}')
+    return 0
 
 
 def lay_out(

@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 import errno
 import json
@@ -128,7 +128,7 @@ def parameter_text(proposal: Proposal, *, file_name: str, when: str, seconds: fl
     :param when: date and time of the look at the graph, for people
     :param seconds: duration of the look at the graph, in seconds
     """
-    lines = [
+    head = [
         *_comment(
             f'Proposed by `streamrec init` on {when} from the topics it saw in {seconds:g} s. '
             'config/record.yaml of lerobot_streamrec explains every parameter.'
@@ -140,27 +140,23 @@ def parameter_text(proposal: Proposal, *, file_name: str, when: str, seconds: fl
         *_comment('These parameters are for the node "episode" in any namespace.'),
         '/**/episode:',
         '  ros__parameters:',
-        *_indented(_dataset(proposal)),
-        '',
-        *_indented(_cameras(proposal)),
-        '',
-        *_indented(_vector('state', proposal.state, 'JointState topic of a follower or robot')),
-        '',
-        *_indented(
-            _vector('action', proposal.action, 'topic of a leader, a command, target or goal')
-        ),
     ]
-    return '\n'.join(line.rstrip() for line in lines) + '\n'
+    settings = [
+        *_dataset(proposal),
+        '',
+        *_cameras(proposal),
+        '',
+        *_vector('state', proposal.state, 'JointState topic of a follower or robot'),
+        '',
+        *_vector('action', proposal.action, 'topic of a leader, a command, target or goal'),
+    ]
+    return '\n'.join([*head, textwrap.indent('\n'.join(settings), _INDENT), ''])
 
 
 def quoted(text: str) -> str:
     """Return a text as YAML."""
     is_plain = _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS
     return text if is_plain else json.dumps(text)
-
-
-def _indented(lines: Iterable[str]) -> Iterator[str]:
-    return (f'{_INDENT}{line}' for line in lines)
 
 
 def _comment(text: str, depth: int = 0) -> list[str]:

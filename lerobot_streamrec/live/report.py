@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
 from dataclasses import asdict, dataclass
 import os
 import sys
@@ -65,20 +65,17 @@ class DoctorReport:
     checks: tuple[Check, ...]
 
     @property
-    def level(self) -> Level:
-        """The verdict on everything together."""
-        return worst(self.all_remarks())
-
-    def all_remarks(self) -> list[Remark]:
-        """Return the remarks on all topics and checks."""
+    def remarks(self) -> list[Remark]:
+        """The remarks on all topics and checks."""
         return [
             *(remark for topic in self.topics for remark in topic.remarks),
             *(check.remark for check in self.checks),
         ]
 
-    def count(self, level: Level) -> int:
-        """Count the remarks of a level."""
-        return sum(remark.level is level for remark in self.all_remarks())
+    @property
+    def level(self) -> Level:
+        """The verdict on everything together."""
+        return worst(self.remarks)
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as values for JSON."""
@@ -99,12 +96,8 @@ def _topic_json(topic: TopicReport) -> dict[str, Any]:
         'verdict': topic.level.word,
         **asdict(seen),
         'heard': {**asdict(seen.heard), 'stamps': seen.heard.stamps.value},
-        'remarks': _remarks_json(topic.remarks),
+        'remarks': [_remark_json(remark) for remark in topic.remarks],
     }
-
-
-def _remarks_json(remarks: Iterable[Remark]) -> list[dict[str, str]]:
-    return [_remark_json(remark) for remark in remarks]
 
 
 def _remark_json(remark: Remark) -> dict[str, str]:
@@ -145,15 +138,15 @@ def render(report: DoctorReport, console: Console) -> None:
 
 def verdict(report: DoctorReport) -> str:
     """Sum up a report in a sentence."""
+    levels = Counter(remark.level for remark in report.remarks)
     counts = [
-        f'{number} {level.word}{"" if number == 1 else "s"}'
+        f'{levels[level]} {level.word}{"" if levels[level] == 1 else "s"}'
         for level in (Level.PROBLEM, Level.WARNING)
-        if (number := report.count(level))
+        if levels[level]
     ]
     found = f': {", ".join(counts)}' if counts else ''
-    if report.level is Level.PROBLEM:
-        return f'{report.file} is not fit to record{found}'
-    return f'{report.file} is fit to record{found}'
+    is_fit = 'is not fit' if report.level is Level.PROBLEM else 'is fit'
+    return f'{report.file} {is_fit} to record{found}'
 
 
 def _topics(report: DoctorReport) -> Table:
@@ -181,7 +174,10 @@ def _topics(report: DoctorReport) -> Table:
 
 
 def _remarks(report: DoctorReport) -> Table:
-    table = _list()
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow='fold', max_width=_MAX_NAME_WIDTH)
+    table.add_column(overflow='fold', ratio=1)
     for topic in report.topics:
         for number, remark in enumerate(topic.remarks):
             name = '' if number else topic.seen.parameter
@@ -191,14 +187,6 @@ def _remarks(report: DoctorReport) -> Table:
             table.add_row('picture', topic.seen.parameter, Text(topic.seen.picture_file))
     for check in report.checks:
         table.add_row(_word(check.remark.level), check.name, Text(check.remark.text))
-    return table
-
-
-def _list() -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow='fold', max_width=_MAX_NAME_WIDTH)
-    table.add_column(overflow='fold', ratio=1)
     return table
 
 

@@ -251,20 +251,16 @@ def _action_names(
     if one.message_type in (JOINT_STATE, JOINT_TRAJECTORY):
         if one.names:
             return one.names, _joint_remarks(one)
-        return tuple(joints), (
-            ('No message came, so its joints are unknown: these are the joints of the state.',)
-            if joints
-            else ()
-        )
+        remark = 'No message came, so its joints are unknown: these are the joints of the state.'
+        return tuple(joints), (remark,) if joints else ()
     if one.message_type != FLOAT64_ARRAY:
         return (), ()
     if not one.heard.num_messages:
-        return tuple(joints), (
-            ('No message came: check that it has one number for each joint of the state, in this '
-             'order.',)
-            if joints
-            else ()
+        remark = (
+            'No message came: check that it has one number for each joint of the state, in this '
+            'order.'
         )
+        return tuple(joints), (remark,) if joints else ()
     if one.size == len(joints):
         return tuple(joints), (
             'An array has no names: these are the names of the state, which has as many numbers. '

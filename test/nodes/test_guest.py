@@ -24,7 +24,7 @@ import re
 import signal
 
 from lerobot_streamrec.live.doctor import diagnose
-from lerobot_streamrec.live.init import init
+from lerobot_streamrec.live.init import propose_file
 import pytest
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -241,7 +241,7 @@ def test_two_robots_in_one_domain_know_nothing_of_each_other(rig):
     # What is proposed and examined in a namespace is of the robot there alone.
     found, arguments = rig.folder / 'left.yaml', ('--ros-args', '-r', '__ns:=/left')
     options = {'ros_arguments': arguments, 'stop': NeverStop()}
-    init(found, seconds=1.5, fps=None, force=False, **options)
+    propose_file(found, seconds=1.5, fps=None, force=False, **options)
     topics = set(re.findall('^ +topic: (.*)', found.read_text(), re.MULTILINE))
     assert topics == {'/left/front/image_raw', '/left/joint_states'}
     report = diagnose(path_with(path, task='look'), seconds=1.0, pictures=None, **options)

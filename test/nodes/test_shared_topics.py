@@ -25,7 +25,7 @@ from pathlib import Path
 from geometry_msgs.msg import Twist
 from lerobot_streamrec.live.diagnosis import Level
 from lerobot_streamrec.live.doctor import diagnose
-from lerobot_streamrec.live.init import init
+from lerobot_streamrec.live.init import propose_file
 import pytest
 from recorder_rig.datasets import assert_whole, columns, record
 from recorder_rig.parameters import FRONT, FRONT_TOPIC, STATE_KEY, STATE_TOPIC
@@ -67,7 +67,7 @@ def split_robot(rig):
 
 def proposed(path: Path, root: Path):
     """Let `init` write a file for what is there, and return it as a mapping."""
-    init(path, seconds=2.0, fps=30, force=False, ros_arguments=(), stop=NeverStop())
+    propose_file(path, seconds=2.0, fps=30, force=False, ros_arguments=(), stop=NeverStop())
     text = path.read_text()
     path.write_text(text.replace('~/datasets/my_dataset', str(root)))
     (settings,) = yaml.safe_load(text).values()
@@ -95,7 +95,8 @@ def test_joints_of_two_broadcasters_are_proposed_recorded_and_no_fault(rig, tmp_
     }
 
     report = examined(path)
-    assert report.count(Level.PROBLEM) == 0, report.as_json()
+    levels = [one.level for one in report.remarks]
+    assert Level.PROBLEM not in levels, report.as_json()
     parts = [one.seen for one in report.topics if not one.seen.is_camera]
     # The rate of each part is that of its own messages.
     assert [one.num_rejected for one in parts] == [0, 0]
@@ -165,7 +166,7 @@ def test_two_publishers_of_the_same_joints_are_told(rig, tmp_path, is_before):
         assert f'several publishers ({who})' in recorder.log
         report = examined(path)
         assert report.level is Level.PROBLEM
-        assert any(f'several publishers ({who})' in one.text for one in report.all_remarks())
+        assert any(f'several publishers ({who})' in one.text for one in report.remarks)
         # And a file that is made now says so.
         proposed(tmp_path / 'other.yaml', rig.root)
         made = (tmp_path / 'other.yaml').read_text()

@@ -116,13 +116,11 @@ def _levels(info: Any) -> Values:
     """
     stored = stored_depth(info)
     config = stored.config if stored else DepthConfig()
-    if stored and stored.unit == METRES:
-        metres = depth_of_codes(config, METRES).astype('<f4')
-        metres[0] = np.nan
-        return metres
-    millimetres = depth_of_codes(config, MILLIMETRES).astype('<u2')
-    millimetres[0] = 0
-    return millimetres
+    is_metres = stored is not None and stored.unit == METRES
+    unit, dtype, nothing = (METRES, '<f4', np.nan) if is_metres else (MILLIMETRES, '<u2', 0)
+    levels: Values = depth_of_codes(config, unit).astype(dtype)
+    levels[0] = nothing
+    return levels
 
 
 class Numbers:

@@ -30,7 +30,7 @@ from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.live.arrivals import Stamps
 from lerobot_streamrec.live.diagnosis import Level, Remark
-from lerobot_streamrec.live.init import init as look
+from lerobot_streamrec.live.init import propose_file as look
 import numpy as np
 from picture_files import jpeg_file
 from PIL import Image
