@@ -100,15 +100,19 @@ def find_elements(
     shape = type_shape(message_type, lambda name: definition(name, load_class))
     leaves = [leaf for one in chosen for leaf in _expand(parameter, one, shape)]
     counts = _counts(parameter, message_type, leaves, names)
-    derived = _derived(parameter, chosen, leaves, counts) if not names else tuple(names)
-    quaternions = quaternion_offsets(leaves, counts)
-    if quaternions and any(one.trajectory is not None for one in chosen):
+    try:
+        all_names = tuple(names) or element_names(leaves, counts)
+    except VectorError as error:
+        texts = [one.text for one in chosen]
+        raise ConfigError(f'{parameter}.selectors', texts, f'{error}') from error
+    elements = Elements(chosen, all_names, quaternion_offsets(leaves, counts))
+    if elements.quaternions and elements.is_timed:
         raise ConfigError(
             f'{parameter}.selectors',
             list(selectors),
             'rotations cannot be interpolated: choose a point by its number instead of [time]',
         )
-    return Elements(chosen, derived, quaternions)
+    return elements
 
 
 def _defaults(
@@ -174,13 +178,3 @@ def _counts(
         )
     rest = len(names) - num_known
     return tuple(rest if count is None else count for count in counts)
-
-
-def _derived(
-    parameter: str, chosen: Sequence[Selector], leaves: Sequence[Leaf], counts: Sequence[int]
-) -> tuple[str, ...]:
-    try:
-        return element_names(leaves, counts)
-    except VectorError as error:
-        texts = [one.text for one in chosen]
-        raise ConfigError(f'{parameter}.selectors', texts, f'{error}') from error

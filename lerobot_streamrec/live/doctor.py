@@ -46,6 +46,7 @@ from lerobot_streamrec.live.report import DoctorReport, render, report_console, 
 from lerobot_streamrec.live.session import params_arguments, Session
 from lerobot_streamrec.nodes.graph.qos import describe_qos, node_of
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
+from lerobot_streamrec.nodes.parameters.stream_settings import Source
 from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber
 from lerobot_streamrec.nodes.topics.subscribers import subscribe
@@ -198,13 +199,22 @@ def diagnose(
         settings, untyped = complete(given, node)
         trial = try_encoder(settings.recorder) if settings else None
         witness = Witness(settings.sources if settings else (), time.monotonic_ns)
-        subscribers = _subscribe(session, node, settings, witness)
-        session.spin(seconds, lambda: _look(subscribers), period_s=_LOOK_PERIOD_S)
+        subscribers = [
+            _subscribe(session, node, source, witness)
+            for source in (settings.sources if settings else ())
+        ]
+
+        def look() -> None:
+            for one in subscribers:
+                one.look()
+
+        session.spin(seconds, look, period_s=_LOOK_PERIOD_S)
         if trial is not None:
             session.spin(_TRIAL_TIMEOUT_S, lambda: None, until=trial.done)
         # The checks below take time, and no message is received meanwhile.
         now_ns = time.monotonic_ns()
-        recorder = _running_recorder(node, session.recorder_name)
+        services = dict(node.get_service_names_and_types())
+        recorder = session.recorder_name if f'{session.recorder_name}/start' in services else ''
         num_recorders = node.count_publishers(f'{session.recorder_name}/status')
         checks, info = _checks(settings, trial, recorder)
         checks += check_time()
@@ -239,21 +249,11 @@ def _topic_reports(
     return reports
 
 
-def _subscribe(
-    session: Session, node: Node, settings: Settings | None, witness: Witness
-) -> list[Subscriber]:
-    found = []
-    for source in settings.sources if settings else ():
-        subscriber = subscribe(node, source, witness)
-        session.read_from(subscriber)
-        subscriber.watch(witness.topics[source.stream.key].see)
-        found.append(subscriber)
-    return found
-
-
-def _look(subscribers: Sequence[Subscriber]) -> None:
-    for one in subscribers:
-        one.look()
+def _subscribe(session: Session, node: Node, source: Source, witness: Witness) -> Subscriber:
+    subscriber = subscribe(node, source, witness)
+    session.read_from(subscriber)
+    subscriber.watch(witness.topics[source.stream.key].see)
+    return subscriber
 
 
 def _checks(
@@ -276,11 +276,6 @@ def _tried(trial: Future[Check]) -> Check:
         text = f'it did not encode two frames within {_TRIAL_TIMEOUT_S:g} s'
         return Check('encoder', Remark(Level.PROBLEM, text))
     return trial.result()
-
-
-def _running_recorder(node: Node, name: str) -> str:
-    """Return the name if a recorder already runs under it, otherwise an empty string."""
-    return name if f'{name}/start' in dict(node.get_service_names_and_types()) else ''
 
 
 def _alike(seen: Observation, node: Node) -> tuple[str, ...]:

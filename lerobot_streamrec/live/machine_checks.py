@@ -40,21 +40,12 @@ SHARED_MEMORY = Path('/dev/shm')
 _SEGMENT = re.compile(r'fast(rtps|dds)_[0-9a-f]{16}')
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOver:
+def left_over(folder: Path = SHARED_MEMORY) -> tuple[int, int]:
     """
-    The shared memory segments whose processes are gone.
+    Count the shared memory segments whose processes are gone, without changing anything.
 
-    :param num_segments: number of segments
-    :param size_bytes: memory that they occupy together
+    :return: number of segments, and the memory that they occupy together in bytes
     """
-
-    num_segments: int
-    size_bytes: int
-
-
-def left_over(folder: Path = SHARED_MEMORY) -> LeftOver:
-    """Count the segments that no process owns any more, without changing anything."""
     num_segments = size_bytes = 0
     try:
         found = sorted(folder.iterdir())
@@ -70,7 +61,7 @@ def left_over(folder: Path = SHARED_MEMORY) -> LeftOver:
         except OSError:
             continue
         num_segments += 1
-    return LeftOver(num_segments, size_bytes)
+    return num_segments, size_bytes
 
 
 def _is_owned(segment: Path) -> bool:
@@ -182,12 +173,12 @@ def check_disk(config: RecorderConfig) -> Check:
 
 def check_shared_memory() -> Check:
     """Look for shared memory that killed processes have left behind."""
-    left = left_over()
-    if not left.num_segments:
+    num_segments, size_bytes = left_over()
+    if not num_segments:
         return Check('shared memory', Remark(Level.OK, 'no segments were left behind'))
     text = (
-        f'{left.num_segments} segments of processes that were killed take '
-        f'{left.size_bytes / 1e6:.1f} MB in /dev/shm; `fastdds shm clean` removes them'
+        f'{num_segments} segments of processes that were killed take '
+        f'{size_bytes / 1e6:.1f} MB in /dev/shm; `fastdds shm clean` removes them'
     )
     return Check('shared memory', Remark(Level.NOTE, text))
 

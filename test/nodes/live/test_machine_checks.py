@@ -25,7 +25,6 @@ from lerobot_streamrec.live.machine_checks import (
     check_root,
     check_task,
     left_over,
-    LeftOver,
     try_encoder,
 )
 from lerobot_streamrec.recording.config import DiskConfig, RecorderConfig, StreamConfig
@@ -119,12 +118,12 @@ def test_segments_without_an_owner_are_counted(tmp_path):
             fcntl.flock(lock, fcntl.LOCK_EX)
         for other in ('fastrtps_port7400', 'sem.fastrtps_port7400_mutex', 'psm_1234'):
             (tmp_path / other).write_bytes(b'x' * 8192)
-        assert left_over(tmp_path) == LeftOver(0, 0)
+        assert left_over(tmp_path) == (0, 0)
         # One whose owner went without a word, and one of a newer release without a lock.
         (tmp_path / f'fastdds_{7:016x}').write_bytes(b'x' * 8192)
         (tmp_path / f'{names[0]}_el').unlink()
         (tmp_path / f'{names[0]}_el').touch()
-        assert left_over(tmp_path) == LeftOver(2, 16_384)
-    assert left_over(tmp_path).num_segments == 4
+        assert left_over(tmp_path) == (2, 16_384)
+    assert left_over(tmp_path)[0] == 4
     assert len(list(tmp_path.iterdir())) == 10
-    assert left_over(tmp_path / 'nowhere') == LeftOver(0, 0)
+    assert left_over(tmp_path / 'nowhere') == (0, 0)
