@@ -38,7 +38,6 @@ from lerobot_streamrec.dataset.repair.repair import (
     Repair,
     repair_dataset,
 )
-from lerobot_streamrec.dataset.repair.verdicts import Verdict
 from lerobot_streamrec.errors import ConfigError, DatasetLockedError
 from rich.console import Console
 from rich.table import Table
@@ -119,9 +118,9 @@ def plan_lines(examined: Examination) -> Iterator[str]:
     yield f'A repair keeps {count_text(len(plan.kept), "episode")}, {count_text(num_rows, "row")}:'
     for one in plan.cut:
         text = f'{one.num_kept} of {count_text(one.num_rows, "row")}'
-        yield f'  episode {one.source.episode_index} is cut to {text}: {_why(one)}'
+        yield f'  episode {one.source.episode_index} is cut to {text}: {"; ".join(one.reasons)}'
     for one in plan.set_aside:
-        yield f'  episode {one.source.episode_index} is set aside: {_why(one)}'
+        yield f'  episode {one.source.episode_index} is set aside: {"; ".join(one.reasons)}'
     moved = [
         f'{one.source.episode_index} -> {one.episode_index}'
         for one in plan.kept
@@ -136,10 +135,6 @@ def plan_lines(examined: Examination) -> Iterator[str]:
         files = count_text(len(plan.unneeded), 'file')
         yield f'  {files} that no episode needs, set aside: {some(sorted(plan.unneeded))}'
     yield '  Everything else is moved to .streamrec/quarantine; nothing is deleted.'
-
-
-def _why(verdict: Verdict) -> str:
-    return '; '.join(verdict.reasons)
 
 
 EXIT_SOUND = 0

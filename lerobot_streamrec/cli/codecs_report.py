@@ -85,23 +85,17 @@ def trial_table(trials: list[Trial]) -> Table:
     table.add_column('frames/s', **_RIGHT)
     table.add_column('head-room', **_RIGHT)
     for one in trials:
-        table.add_row(
-            _name(one.config),
-            one.config.backend,
-            Text('yes', 'green') if one.works else Text(f'no: {one.brief}', 'red'),
-            f'{one.frames_per_s:.0f}' if one.works else '',
-            _headroom(one) if one.works else '',
-        )
+        cells = [Text(f'no: {one.brief}', 'red')]
+        if one.works:
+            head_room = Text(f'{one.headroom:.1f}', '' if one.headroom >= 1 else 'yellow')
+            cells = [Text('yes', 'green'), Text(f'{one.frames_per_s:.0f}'), head_room]
+        table.add_row(_name(one.config), one.config.backend, *cells)
     return table
 
 
 def _name(config: EncoderConfig) -> str:
     encoder = ffmpeg_encoder(config)
     return config.vcodec if encoder == config.vcodec else f'{config.vcodec} ({encoder})'
-
-
-def _headroom(trial: Trial) -> Text:
-    return Text(f'{trial.headroom:.1f}', '' if trial.headroom >= 1 else 'yellow')
 
 
 def choice_sentence(backend: str, choice: Choice) -> str:

@@ -190,17 +190,14 @@ def propose_vectors(
     state = _state(states)
     joints = state.names if state else ()
     actions = sorted(
-        (one for one in known if _may_be_action(one)), key=lambda one: _action_rank(one, joints)
+        (one for one in known if one.message_type == JOINT_TRAJECTORY or _is_command(one)),
+        key=lambda one: _action_rank(one, joints),
     )
     return state, _action(actions, joints)
 
 
 def _is_command(one: SeenTopic) -> bool:
     return bool(_COMMAND.search(one.name.lower()))
-
-
-def _may_be_action(one: SeenTopic) -> bool:
-    return one.message_type == JOINT_TRAJECTORY or _is_command(one)
 
 
 def _state_rank(one: SeenTopic) -> tuple[bool, bool, int, str]:

@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 import gc
 import threading
 import time
@@ -33,7 +34,7 @@ from lerobot_streamrec.nodes.graph.ros_start import (
     unused_files,
 )
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
-from lerobot_streamrec.nodes.graph.topic_types import TopicTypes
+from lerobot_streamrec.nodes.graph.topic_types import wait_for_type
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
 from lerobot_streamrec.nodes.settings import read_settings, Settings
 from lerobot_streamrec.nodes.topics.reader import Reader
@@ -105,8 +106,8 @@ def _run_node(node: Node, stop: StopSignals, hint: str) -> Outcome:
     forward_logs(log)
     try:
         given = read_settings(ParameterReader(node))
-        types = TopicTypes(node, given.graph_timeout_s, stop)
-        settings = given.complete(types, node.resolve_topic_name)
+        type_of = partial(wait_for_type, node, given.graph_timeout_s, stop)
+        settings = given.complete(type_of, node.resolve_topic_name)
         recorder = Recorder(settings.recorder)
     except StartInterruptedError as error:
         log.info(str(error))

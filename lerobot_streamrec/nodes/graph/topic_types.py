@@ -112,51 +112,36 @@ _POLL_S = 0.1
 _SAY_EVERY_S = 5.0
 
 
-class TopicTypes:
+def wait_for_type(
+    node: Node, timeout_s: float, stop: StopSignals, parameter: str, topic: str
+) -> str:
     """
-    A function that looks up the type of a topic, and waits for a publisher if need be.
+    Return the message type with which a topic is published; wait for a publisher if need be.
 
     :param node: node through which the graph is read
-    :param timeout_s: longest time to wait for the first publisher of a topic
+    :param timeout_s: longest time to wait for the first publisher of the topic
     :param stop: request to end the process, which ends the wait
+    :param parameter: parameter that could set the type, for the error
+    :param topic: name of the topic
+    :raise ConfigError: if nobody publishes the topic in time, or it has several types
+    :raise StartInterruptedError: if the process is asked to end
     """
-
-    def __init__(self, node: Node, timeout_s: float, stop: StopSignals) -> None:
-        self._node = node
-        self._timeout_s = timeout_s
-        self._stop = stop
-
-    def __call__(self, parameter: str, topic: str) -> str:
-        """
-        Return the message type with which a topic is published.
-
-        :param parameter: parameter that could set the type, for the error
-        :param topic: name of the topic
-        :raise ConfigError: if nobody publishes the topic in time, or it has several types
-        :raise StartInterruptedError: if the process is asked to end
-        """
-        log: Any = self._node.get_logger()
-        begin_s = time.monotonic()
-        said_s = begin_s
-        while not (types := types_of(self._node, topic)):
-            now_s = time.monotonic()
-            if now_s > begin_s + self._timeout_s:
-                raise ConfigError(
-                    parameter,
-                    '',
-                    f'nobody has published {topic} for {self._timeout_s:g} s, so its type is '
-                    f'unknown: start its publisher first, or set {parameter}',
-                )
-            if now_s > said_s + _SAY_EVERY_S:
-                said_s = now_s
-                log.info(f'waiting for a publisher of {topic} to learn its type')
-            if self._stop.wait(_POLL_S):
-                raise StartInterruptedError(f'asked to end while waiting for {topic}')
-        if len(types) > 1:
+    begin_s = said_s = time.monotonic()
+    while not (types := types_of(node, topic)):
+        now_s = time.monotonic()
+        if now_s > begin_s + timeout_s:
             raise ConfigError(
                 parameter,
                 '',
-                f'{topic} is published as {" and as ".join(types)}: set {parameter} to one of '
-                'them',
+                f'nobody has published {topic} for {timeout_s:g} s, so its type is unknown: start '
+                f'its publisher first, or set {parameter}',
             )
-        return types[0]
+        if now_s > said_s + _SAY_EVERY_S:
+            said_s = now_s
+            node.get_logger().info(f'waiting for a publisher of {topic} to learn its type')
+        if stop.wait(_POLL_S):
+            raise StartInterruptedError(f'asked to end while waiting for {topic}')
+    if len(types) > 1:
+        text = f'{topic} is published as {" and as ".join(types)}: set {parameter} to one of them'
+        raise ConfigError(parameter, '', text)
+    return types[0]

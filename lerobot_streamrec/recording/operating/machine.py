@@ -126,7 +126,8 @@ class EpisodeMachine:
         if command.verb in self._long:
             reason = _busy(command.verb, self._long[command.verb])
             return self._refused(command.verb, source, reason)
-        if self._is_guarded(command.verb):
+        is_begin = command.verb in _BEGINS and not self._is_running
+        if is_begin or command.verb in _GUARDED:
             obstacle = self._obstacle()
             if obstacle is None:
                 # ``tick`` carries it out or refuses it as soon as that is known.
@@ -136,9 +137,6 @@ class EpisodeMachine:
             if obstacle:
                 return self._refused(command.verb, source, obstacle)
         return self._do(command, source)
-
-    def _is_guarded(self, verb: Verb) -> bool:
-        return verb in _GUARDED or (verb in _BEGINS and not self._is_running)
 
     def _obstacle(self) -> str | None:
         return (
