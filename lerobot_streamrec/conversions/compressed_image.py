@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 import re
-from typing import Any, Protocol
 
+from lerobot_streamrec.conversions.cdr import CompressedImageBytes
 from lerobot_streamrec.conversions.image import refuse_depth
 from lerobot_streamrec.errors import FrameShapeError, UndecodableError, UnsupportedEncodingError
 from lerobot_streamrec.frame import AccessUnit, CompressedPicture
@@ -109,15 +109,8 @@ _NAMES = ['jpeg', 'png', 'h264', 'h265', 'av1']
 _SAID = ('jpeg', 'jpg', 'png')
 
 
-class CompressedImageMessage(Protocol):
-    """The fields of sensor_msgs/CompressedImage that are read."""
-
-    format: str
-    data: Any
-
-
 def compressed_picture(
-    message: CompressedImageMessage, parameter: str = 'camera.<name>'
+    message: CompressedImageBytes, parameter: str = 'camera.<name>'
 ) -> CompressedPicture:
     """
     Return the compressed image in a message; it keeps the message's buffer alive.
@@ -148,7 +141,7 @@ def compressed_picture(
     raise UnsupportedEncodingError(message.format, _NAMES)
 
 
-def picture_bytes(message: CompressedImageMessage) -> npt.NDArray[np.uint8]:
+def picture_bytes(message: CompressedImageBytes) -> npt.NDArray[np.uint8]:
     """
     Return a message's data as a ``(bytes,)`` uint8 view, without a copy.
 
@@ -187,7 +180,7 @@ _AV1_SEQUENCE, _AV1_FRAMES = 1, (3, 6)
 _MAX_PARTS = 64
 
 
-def access_unit(message: CompressedImageMessage) -> AccessUnit | None:
+def access_unit(message: CompressedImageBytes) -> AccessUnit | None:
     """
     Return the access unit in a message; its data is a view of the message's buffer.
 

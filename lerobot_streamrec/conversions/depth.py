@@ -18,13 +18,9 @@ from __future__ import annotations
 import math
 import struct
 
-from lerobot_streamrec.conversions.compressed_image import (
-    CompressedImageMessage,
-    picture_bytes,
-    picture_size,
-    PNG_MAGIC,
-)
-from lerobot_streamrec.conversions.image import ImageMessage, refuse_empty, rows_of
+from lerobot_streamrec.conversions.cdr import CompressedImageBytes, ImageBytes
+from lerobot_streamrec.conversions.compressed_image import picture_bytes, picture_size, PNG_MAGIC
+from lerobot_streamrec.conversions.image import refuse_empty, rows_of
 from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.errors import (
     FrameShapeError,
@@ -50,7 +46,7 @@ _RVL_SIZE = struct.Struct('<ii')
 _MAX_PIXELS = 1 << 25
 
 
-def depth_frame(message: ImageMessage, parameter: str = 'camera.<name>') -> DepthFrame:
+def depth_frame(message: ImageBytes, parameter: str = 'camera.<name>') -> DepthFrame:
     """
     Return a message's pixels as depth; the frame keeps the message's buffer alive.
 
@@ -66,7 +62,7 @@ def depth_frame(message: ImageMessage, parameter: str = 'camera.<name>') -> Dept
 
 
 def compressed_depth(
-    message: CompressedImageMessage, parameter: str = 'camera.<name>'
+    message: CompressedImageBytes, parameter: str = 'camera.<name>'
 ) -> CompressedDepth:
     """
     Return the depth in a message of the compressedDepth transport, to be decoded later.

@@ -16,8 +16,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
+from lerobot_streamrec.conversions.cdr import ImageBytes
 from lerobot_streamrec.errors import FrameShapeError, UnsupportedEncodingError
 from lerobot_streamrec.frame import Frame
 import numpy as np
@@ -103,18 +104,7 @@ def refuse_depth(encoding: str, parameter: str) -> None:
         )
 
 
-class ImageMessage(Protocol):
-    """The fields of sensor_msgs/Image that are read."""
-
-    height: int
-    width: int
-    encoding: str
-    is_bigendian: int
-    step: int
-    data: Any
-
-
-def image_frame(message: ImageMessage, parameter: str = 'camera.<name>') -> Frame:
+def image_frame(message: ImageBytes, parameter: str = 'camera.<name>') -> Frame:
     """
     Return a message's pixels as a frame; the frame keeps the message's buffer alive.
 
@@ -138,7 +128,7 @@ def image_frame(message: ImageMessage, parameter: str = 'camera.<name>') -> Fram
     return _semi_planar(message, layout) if layout.chroma_step else _packed(message, layout)
 
 
-def _packed(message: ImageMessage, layout: Layout) -> Frame:
+def _packed(message: ImageBytes, layout: Layout) -> Frame:
     height, width = message.height, message.width
     samples: npt.NDArray[Any] = rows_of(message, width * layout.channels * layout.sample_bytes)
     pix_fmt = layout.pix_fmt
@@ -150,7 +140,7 @@ def _packed(message: ImageMessage, layout: Layout) -> Frame:
     return Frame(samples, pix_fmt)
 
 
-def _semi_planar(message: ImageMessage, layout: Layout) -> Frame:
+def _semi_planar(message: ImageBytes, layout: Layout) -> Frame:
     """
     Return a frame from a plane of luma that is followed by a plane of chroma pairs.
 
@@ -168,7 +158,7 @@ def _semi_planar(message: ImageMessage, layout: Layout) -> Frame:
     return Frame(luma, layout.pix_fmt, chroma.reshape(rows, columns, 2))
 
 
-def refuse_empty(message: ImageMessage) -> None:
+def refuse_empty(message: ImageBytes) -> None:
     """Raise a FrameShapeError if a message has no pixels."""
     if message.height < 1 or message.width < 1:
         raise FrameShapeError(
@@ -176,7 +166,7 @@ def refuse_empty(message: ImageMessage) -> None:
         )
 
 
-def rows_of(message: ImageMessage, row_bytes: int) -> npt.NDArray[np.uint8]:
+def rows_of(message: ImageBytes, row_bytes: int) -> npt.NDArray[np.uint8]:
     """
     Return a ``(height, row_bytes)`` view of a message's buffer, without the padding of its rows.
 
@@ -188,7 +178,7 @@ def rows_of(message: ImageMessage, row_bytes: int) -> npt.NDArray[np.uint8]:
     return _data_of(message, step * height).reshape(height, step)[:, :row_bytes]
 
 
-def _check_step(message: ImageMessage, row_bytes: int) -> None:
+def _check_step(message: ImageBytes, row_bytes: int) -> None:
     """
     Raise an error if a message's rows are too short for their pixels.
 
@@ -202,7 +192,7 @@ def _check_step(message: ImageMessage, row_bytes: int) -> None:
         )
 
 
-def _data_of(message: ImageMessage, size_bytes: int) -> npt.NDArray[np.uint8]:
+def _data_of(message: ImageBytes, size_bytes: int) -> npt.NDArray[np.uint8]:
     """
     Return a view of a message's buffer.
 

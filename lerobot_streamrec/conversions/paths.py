@@ -166,7 +166,6 @@ def field_names(message: Any) -> tuple[str, ...]:
 
 
 Getter = Callable[[Any], Any]
-_Move = Callable[[Any, Any], Any]
 
 
 class Cursor:
@@ -247,81 +246,64 @@ def path_getter(steps: Steps, name_lists: Mapping[int, Steps], cursor: Cursor) -
         return lambda message: message
     if all(isinstance(step, Field) for step in steps):
         return attrgetter(text_of(steps))
-    moves = _moves(steps, name_lists, cursor)
+    finders = {
+        place: NameFinder(name_lists[place], [step.name], name_lists, cursor)
+        for place, step in enumerate(steps)
+        if isinstance(step, ByName)
+    }
 
     def get(message: Any) -> Any:
         value = message
-        for move in moves:
-            value = move(message, value)
+        for place, step in enumerate(steps):
+            match step:
+                case Field(name=name):
+                    value = getattr(value, name)
+                case Index(place=index):
+                    value = _by_index(value, index, steps[:place])
+                case ByName():
+                    value = _by_name(value, finders[place], message, steps[:place])
+                case ByValue():
+                    value = _by_value(value, step, steps[:place])
+                case ByTime():
+                    value = value[cursor.place]
         return value
 
     return get
 
 
-def _moves(steps: Steps, name_lists: Mapping[int, Steps], cursor: Cursor) -> list[_Move]:
-    moves: list[_Move] = []
-    for place, step in enumerate(steps):
-        where = text_of(steps[:place])
-        match step:
-            case Field(name=name):
-                moves.append(_of_value(attrgetter(name)))
-            case Index(place=index):
-                moves.append(_by_index(index, where))
-            case ByName(name=name):
-                finder = NameFinder(name_lists[place], [name], name_lists, cursor)
-                moves.append(_by_name(finder, where))
-            case ByValue():
-                moves.append(_of_value(_by_value(step, where)))
-            case ByTime():
-                moves.append(lambda _, values: values[cursor.place])
-    return moves
-
-
-def _of_value(getter: Getter) -> _Move:
-    return lambda _, value: getter(value)
-
-
-def _by_index(index: int, where: str) -> _Move:
-    def move(_: Any, values: Any) -> Any:
-        try:
-            return values[index]
-        except IndexError:
-            raise VectorError(
-                f'{where}[{index}] is out of range: {where} has {len(values)} elements'
-            ) from None
-
-    return move
-
-
-def _by_name(finder: NameFinder, where: str) -> _Move:
-    def move(message: Any, values: Any) -> Any:
-        places, num_names = finder(message)
-        if len(values) != num_names:
-            raise unequal(finder.text, num_names, where, len(values))
-        return values[places[0]]
-
-    return move
-
-
-def _by_value(step: ByValue, where: str) -> Getter:
-    value_of = attrgetter(step.field)
-
-    def get(values: Any) -> Any:
-        there = [str(value_of(one)) for one in values]
-        found = [one for one, text in zip(values, there, strict=True) if text == step.value]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise VectorError(
-                f'{where} has {len(found)} elements whose {step.field} is {step.value}: '
-                f'which one is meant?'
-            )
+def _by_index(values: Any, index: int, before: Steps) -> Any:
+    try:
+        return values[index]
+    except IndexError:
+        where = text_of(before)
         raise VectorError(
-            f'{where} has no element whose {step.field} is {step.value}; '
-            f'found {", ".join(there) or "none"}'
-        )
+            f'{where}[{index}] is out of range: {where} has {len(values)} elements'
+        ) from None
 
-    return get
+
+def _by_name(values: Any, finder: NameFinder, message: Any, before: Steps) -> Any:
+    places, num_names = finder(message)
+    if len(values) != num_names:
+        raise unequal(finder.text, num_names, text_of(before), len(values))
+    return values[places[0]]
+
+
+def _by_value(values: Any, step: ByValue, before: Steps) -> Any:
+    value_of = attrgetter(step.field)
+    there = [str(value_of(one)) for one in values]
+    found = [one for one, text in zip(values, there, strict=True) if text == step.value]
+    if len(found) == 1:
+        return found[0]
+    where = text_of(before)
+    if found:
+        raise VectorError(
+            f'{where} has {len(found)} elements whose {step.field} is {step.value}: '
+            f'which one is meant?'
+        )
+    raise VectorError(
+        f'{where} has no element whose {step.field} is {step.value}; '
+        f'found {", ".join(there) or "none"}'
+    )
 
 
 def unequal(names: str, num_names: int, values: str, num_values: int) -> VectorError:
