@@ -35,15 +35,6 @@ EXIT_PROBLEM = 1
 """Exit status if a command found a problem or could not do its work."""
 
 
-@click.group(context_settings={'help_option_names': ['-h', '--help']})
-def streamrec() -> None:
-    """
-    Prepare recordings and maintain LeRobot v3.0 datasets.
-
-    init, doctor and layout look at the running ROS graph; the other commands do not need ROS.
-    """
-
-
 _COMMANDS = (
     check,
     codecs,
@@ -59,8 +50,17 @@ _COMMANDS = (
     probe,
     reencode,
 )
-for _command in _COMMANDS:
-    streamrec.add_command(_command)
+
+
+@click.group(commands=_COMMANDS, context_settings={'help_option_names': ['-h', '--help']})
+def streamrec() -> None:
+    """
+    Prepare recordings and maintain LeRobot v3.0 datasets.
+
+    init, doctor and layout look at the running ROS graph; the other commands do not need ROS.
+    """
+
+
 _alias = copy(doctor)
 _alias.short_help = 'Another name for doctor.'
 streamrec.add_command(_alias, 'check-config')

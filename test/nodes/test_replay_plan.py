@@ -32,8 +32,7 @@ from lerobot_streamrec.dataset.format.layout import FileIndex
 from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.replay.messages import Numbers
-from lerobot_streamrec.nodes.replay.schedule import schedule_of, stream_instants
-from lerobot_streamrec.nodes.replay.settings import ReplaySettings
+from lerobot_streamrec.nodes.replay.schedule import ReplaySettings, schedule_of, stream_instants
 from lerobot_streamrec.nodes.replay.streams import plan_of
 from lerobot_streamrec.sync.row_clock import Policy
 import numpy as np

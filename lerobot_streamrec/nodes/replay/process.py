@@ -25,7 +25,7 @@ from lerobot_streamrec.nodes.graph.ros_start import forward_logs, given_node, st
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader, USE_SIM_TIME
 from lerobot_streamrec.nodes.replay.replay import Replay
-from lerobot_streamrec.nodes.replay.settings import read_replay_settings
+from lerobot_streamrec.nodes.replay.schedule import read_replay_settings
 import rclpy
 from rclpy.logging import get_logger
 from rclpy.node import Node

@@ -30,11 +30,11 @@ from lerobot_streamrec.nodes.parameters.vector_settings import ACTION
 from lerobot_streamrec.nodes.replay.messages import Numbers, Pictures
 from lerobot_streamrec.nodes.replay.schedule import (
     Instants,
+    ReplaySettings,
     schedule_of,
     Step,
     stream_instants,
 )
-from lerobot_streamrec.nodes.replay.settings import ReplaySettings
 from lerobot_streamrec.nodes.replay.streams import plan_of, PlayedStream, TopicWatch
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 from rclpy.duration import Duration
