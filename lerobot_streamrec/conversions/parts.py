@@ -239,10 +239,8 @@ def _group(one: tuple[Leaf, int]) -> tuple[bool, Steps]:
 
 def _to_last_list(leaf: Leaf) -> Steps:
     steps = leaf.base
-    while isinstance(steps[-1], Field):
+    while steps and isinstance(steps[-1], Field):
         steps = steps[:-1]
-        if not steps:
-            break
     return steps
 
 

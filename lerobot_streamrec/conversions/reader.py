@@ -23,7 +23,6 @@ from typing import Any, Protocol
 from lerobot_streamrec.conversions.leaves import (
     element_names,
     expand,
-    Leaf,
     NAME_LISTS,
     quaternion_offsets,
 )
@@ -226,7 +225,12 @@ class SelectorReader:
         for offset in self.quaternions:
             norm = math.hypot(*values[offset : offset + 4].tolist())
             if abs(norm - 1.0) > _NORM_TOLERANCE:
-                raise self._no_rotation(offset, norm)
+                names = ', '.join(self.names[offset : offset + 4])
+                hint = 'its publisher has not set it' if norm == 0.0 else 'it is not a rotation'
+                raise VectorError(
+                    f'quaternion {names} has norm {norm:.4g}, 1 ± {_NORM_TOLERANCE} is needed: '
+                    f'{hint}; correct the publisher, or select other fields'
+                )
 
     def _numbers(self, message: Any) -> Vector:
         try:
@@ -259,7 +263,12 @@ class SelectorReader:
         counts = tuple(leaf.count or 0 for leaf in leaves)
         names = self.names or element_names(leaves, counts)
         if sum(counts) != len(names) or not names or (self._counts and counts != self._counts):
-            raise _other_counts(leaves, counts, names)
+            pairs = zip(leaves, counts, strict=True)
+            found = ', '.join(f'{leaf}: {count}' for leaf, count in pairs)
+            raise VectorError(
+                f'message has {sum(counts)} numbers, {len(names)} are named: {", ".join(names)}; '
+                f'selected are {found}'
+            )
         parts = tuple(make_parts(leaves, counts, self._cursor))
         # Read once before storing the lengths, so that a message that cannot be read sets none.
         for part in parts:
@@ -267,14 +276,6 @@ class SelectorReader:
         self.names, self._counts, self._parts = names, counts, parts
         self.quaternions = quaternion_offsets(leaves, counts)
         return parts
-
-    def _no_rotation(self, offset: int, norm: float) -> VectorError:
-        names = ', '.join(self.names[offset : offset + 4])
-        hint = 'its publisher has not set it' if norm == 0.0 else 'it is not a rotation'
-        return VectorError(
-            f'quaternion {names} has norm {norm:.4g}, 1 ± {_NORM_TOLERANCE} is needed: {hint}; '
-            f'correct the publisher, or select other fields'
-        )
 
 
 class TrajectoryReader:
@@ -324,13 +325,3 @@ class TrajectoryReader:
                 f'{self._where}[time]: rotations cannot be interpolated; use {self._where}[0]'
             )
         return TimedVector(times_ns, tuple(values))
-
-
-def _other_counts(
-    leaves: Sequence[Leaf], counts: Sequence[int], names: Sequence[str]
-) -> VectorError:
-    found = ', '.join(f'{leaf}: {count}' for leaf, count in zip(leaves, counts, strict=True))
-    return VectorError(
-        f'message has {sum(counts)} numbers, {len(names)} are named: {", ".join(names)}; '
-        f'selected are {found}'
-    )

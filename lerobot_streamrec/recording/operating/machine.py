@@ -19,6 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 import time
+from typing import Any
 
 from lerobot_streamrec.errors import EpisodeError, EpisodeStateError, StreamrecError
 from lerobot_streamrec.recording.metadata import NOTES, VERDICT
@@ -183,23 +184,22 @@ class EpisodeMachine:
         self._was_running = self._is_running
         return self._told(Event(source, verb.value, False, reason, self._recorder.next_index))
 
-    def _answer_later(self, verb: Verb, source: str, done: Future[str]) -> Future[Answer]:
+    def _told_later(self, done: Future[Any], event_of: Callable[[], Event]) -> Future[Answer]:
         answer: Future[Answer] = Future()
-
-        def end() -> None:
-            self._long.pop(verb, None)
-            error = done.exception()
-            told = Answer(True, done.result()) if error is None else Answer(False, str(error))
-            self._publish(Event(source, verb.value, told.success, told.message))
-            settle(answer, told)
-
-        self._pending.when(done, end)
+        self._pending.when(done, lambda: settle(answer, self._told(event_of()).result()))
         return answer
 
-    def _expect_save(self, saving: Future[EpisodeSummary], source: str) -> Future[Answer]:
-        answer: Future[Answer] = Future()
+    def _answer_later(self, verb: Verb, source: str, done: Future[str]) -> Future[Answer]:
+        def end() -> Event:
+            self._long.pop(verb, None)
+            error = done.exception()
+            message = done.result() if error is None else str(error)
+            return Event(source, verb.value, error is None, message)
 
-        def end() -> None:
+        return self._told_later(done, end)
+
+    def _expect_save(self, saving: Future[EpisodeSummary], source: str) -> Future[Answer]:
+        def end() -> Event:
             self._expected.discard(saving)
             index, error = None, saving.exception()
             if error is None:
@@ -209,12 +209,10 @@ class EpisodeMachine:
             else:
                 message = str(error)
                 self._automatic.note_lost(self._clock_ns())
-            self._publish(Event(source, SAVED, error is None, message, index))
-            settle(answer, Answer(error is None, message))
+            return Event(source, SAVED, error is None, message, index)
 
         self._expected.add(saving)
-        self._pending.when(saving, end)
-        return answer
+        return self._told_later(saving, end)
 
     # --- verbs ---------------------------------------------------------------------------------
 
