@@ -121,10 +121,8 @@ def _series(
 
 def _text(place: int, step: Step, leaf: Leaf, name_lists: NameLists) -> str:
     match step:
-        case Field(name=name):
-            return f'.{name}'
-        case Index(place=index):
-            return f'[{index}]'
+        case Field() | Index():
+            return str(step)
         case Slice(start=start, stop=stop):
             last = '' if stop in (None, 0) else (stop or 0) - 1
             return f'[{"" if start is None else start}:{last}]'
