@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from lerobot_streamrec.dataset.check.episode_order import (
     check_spans,
     committed_episodes,
 )
-from lerobot_streamrec.dataset.check.episodes import EpisodeTable, read_episodes
+from lerobot_streamrec.dataset.check.episodes import EpisodeTable, read_episodes, Subject
 from lerobot_streamrec.dataset.check.finding_codes import (
     BROKEN_FRAMES,
     CHANGED_MEANWHILE,
@@ -105,26 +106,16 @@ class _Check:
         holder = None if self._is_locked else lock_holder(self._root)
         if holder is not None:
             what = 'A recorder has the dataset open'
-            self._findings.add(RECORDER_RUNS, str(LOCK), what, found=holder)
+            self._findings.about(str(LOCK)).add(RECORDER_RUNS, what, holder)
         before = self._info_bytes()
         check_links(self._root, self._findings)
         check_leftovers(self._root, is_recording=holder is not None, findings=self._findings)
         info = check_info(self._root, self._findings)
-        if info is None:
-            return CheckReport(self._root, self._decode, findings=self._findings.sorted())
-        report = self._check(info)
-        if self._info_bytes() == before:
-            return report
-        what = 'The dataset changed during the check'
-        self._findings.add(CHANGED_MEANWHILE, str(INFO), what)
-        return CheckReport(
-            self._root,
-            self._decode,
-            report.num_rows,
-            report.video_keys,
-            self._findings.sorted(),
-            report.episodes,
-        )
+        report = CheckReport(self._root, self._decode) if info is None else self._check(info)
+        if info is not None and self._info_bytes() != before:
+            what = 'The dataset changed during the check'
+            self._findings.about(str(INFO)).add(CHANGED_MEANWHILE, what)
+        return replace(report, findings=self._findings.sorted())
 
     def _info_bytes(self) -> bytes:
         try:
@@ -143,22 +134,20 @@ class _Check:
         table = committed_episodes(everything, info, findings)
         check_order(table, findings)
         check_spans(table, info.fps, findings)
-        row_check = RowCheck(root, info, table, tasks, findings, decode=self._decode)
-        rows = row_check.run(partial(self._step, 'rows'))
+        subject = Subject(root, info, table, findings, self._decode)
+        rows = RowCheck(subject, tasks).run(partial(self._step, 'rows'))
         check_index_tables(root, info, rows.moments, findings)
-        video_check = VideoCheck(root, info, table, findings, decode=self._decode)
-        videos = video_check.run(partial(self._step, 'videos'))
+        videos = VideoCheck(subject).run(partial(self._step, 'videos'))
         moments = {**rows.moments, **videos.moments}
-        step = partial(self._step, 'statistics')
-        check_episode_statistics(root, info, table, moments, findings, step)
+        check_episode_statistics(subject, moments, partial(self._step, 'statistics'))
         if len(table):
             # An interrupted recorder leaves statistics that include one episode too many.
             compare = table.is_complete and len(table) == len(everything)
-            check_dataset_statistics(root, info, moments, findings, compare=compare)
+            check_dataset_statistics(subject, moments, compare=compare)
         # If a part of meta/episodes is unreadable, the files that its episodes need are unknown.
         if table.is_complete:
             known = _files(everything) - _files(table)
-            check_orphans(root, info, _files(table), known, findings)
+            check_orphans(subject, _files(table), known)
         return self._report(info, table, rows, videos)
 
     def _report(
@@ -166,8 +155,7 @@ class _Check:
     ) -> CheckReport:
         of_episode: dict[int, list[Finding]] = defaultdict(list)
         of_file: dict[str, list[Finding]] = defaultdict(list)
-        findings = self._findings.sorted()
-        for finding in findings:
+        for finding in self._findings.sorted():
             if finding.episode_index is not None:
                 of_episode[finding.episode_index].append(finding)
             # Episodes that lack broken frames have findings of their own (frame-count).
@@ -189,7 +177,7 @@ class _Check:
             )
         )
         return CheckReport(
-            self._root, self._decode, rows.num_rows, info.video_keys, findings, episodes
+            self._root, self._decode, rows.num_rows, info.video_keys, episodes=episodes
         )
 
 

@@ -26,14 +26,12 @@ from lerobot_streamrec.dataset.check.finding_codes import (
 )
 from lerobot_streamrec.dataset.check.findings import Findings, Kind
 from lerobot_streamrec.dataset.check.info import CheckedInfo
-from lerobot_streamrec.dataset.check.reading import Floats, Ints
 from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES
 from lerobot_streamrec.dataset.format.histograms import DecodedCamera
-from lerobot_streamrec.stats.feature_statistics import QUANTILES
+from lerobot_streamrec.dataset.format.table_rules import Floats, Ints
+from lerobot_streamrec.stats.feature_statistics import MOMENTS, QUANTILES
 import numpy as np
 import numpy.typing as npt
-
-MOMENTS = ('min', 'max', 'mean', 'std')
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -276,12 +274,11 @@ def _text(numbers: Floats) -> str:
 def add_judged(
     judged: Sequence[Judged],
     key: str,
-    path: str,
     episodes: Sequence[int] | None,
     findings: Findings,
 ) -> None:
     """
-    Add the faults as findings: one for each kind, feature and episode.
+    Add the faults as findings about a file: one for each kind, feature and episode.
 
     :param episodes: the episode_index of each compared row; None if the statistics are those of
         the whole dataset
@@ -292,14 +289,11 @@ def add_judged(
     for (kind, row), group in grouped.items():
         first, names = group[0], ', '.join(dict.fromkeys(one.name for one in group))
         truth = 'images' if first.of_pictures else 'rows'
-        findings.add(
+        fault = f'not those of the {truth}' if first.expected else 'impossible'
+        episode = None if episodes is None else episodes[row]
+        findings.about(findings.path, episode=episode, feature=key).add(
             kind,
-            path,
-            f'Statistics of {key} are not those of the {truth} ({names})'
-            if first.expected
-            else f'Statistics of {key} are impossible ({names})',
-            found=f'{first.name} {first.found}',
-            expected=first.expected,
-            episode=None if episodes is None else episodes[row],
-            feature=key,
+            f'Statistics of {key} are {fault} ({names})',
+            f'{first.name} {first.found}',
+            first.expected,
         )

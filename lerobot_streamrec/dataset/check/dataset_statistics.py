@@ -16,7 +16,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from lerobot_streamrec.dataset.check.compare_statistics import (
     add_judged,
@@ -24,7 +23,7 @@ from lerobot_streamrec.dataset.check.compare_statistics import (
     Moments,
     statistics_shape,
 )
-from lerobot_streamrec.dataset.check.episodes import EpisodeTable
+from lerobot_streamrec.dataset.check.episodes import rows_of_files, Subject
 from lerobot_streamrec.dataset.check.finding_codes import (
     MISSING_EPISODE_STATISTICS,
     MISSING_QUANTILES,
@@ -33,9 +32,9 @@ from lerobot_streamrec.dataset.check.finding_codes import (
     WRONG_STATISTICS_SHAPE,
 )
 from lerobot_streamrec.dataset.check.findings import Findings, some
-from lerobot_streamrec.dataset.check.info import CheckedInfo
-from lerobot_streamrec.dataset.check.reading import Floats, read_json, UNREADABLE
+from lerobot_streamrec.dataset.check.reading import read_json, UNREADABLE
 from lerobot_streamrec.dataset.format.layout import STATS
+from lerobot_streamrec.dataset.format.table_rules import Floats
 from lerobot_streamrec.stats.feature_statistics import QUANTILES, REQUIRED, STATISTICS
 import numpy as np
 import pyarrow as pa
@@ -43,12 +42,7 @@ import pyarrow.parquet as pq
 
 
 def check_episode_statistics(
-    root: Path,
-    info: CheckedInfo,
-    table: EpisodeTable,
-    moments: Mapping[str, Moments],
-    findings: Findings,
-    done: Callable[[int, int], None],
+    subject: Subject, moments: Mapping[str, Moments], done: Callable[[int, int], None]
 ) -> None:
     """
     Check the statistics in every file of meta/episodes.
@@ -56,31 +50,28 @@ def check_episode_statistics(
     :param moments: the actual moments, per feature
     :param done: called with the number of files read so far and the number of all files
     """
-    rows_of: dict[str, list[int]] = {}
-    for row, path in enumerate(table.meta_files):
-        rows_of.setdefault(path, []).append(row)
+    rows_of = rows_of_files(subject.table.meta_files)
     for number, (path, rows) in enumerate(rows_of.items()):
         done(number, len(rows_of))
+        findings = subject.findings.about(path)
         try:
-            with pq.ParquetFile(root / path) as file:
+            with pq.ParquetFile(subject.root / path) as file:
                 names = [name for name in file.schema_arrow.names if name.startswith('stats/')]
                 stats = file.read(columns=names).slice(0, len(rows))
         except UNREADABLE as error:
-            findings.add(UNREADABLE_FILE, path, 'Statistics cannot be read', found=error)
+            findings.add(UNREADABLE_FILE, 'Statistics cannot be read', error)
             continue
-        _check_table(stats, path, rows, info, table, moments, findings)
+        _check_table(stats, rows, subject, moments, findings)
 
 
 def _check_table(
     stats: pa.Table,
-    path: str,
     rows: list[int],
-    info: CheckedInfo,
-    table: EpisodeTable,
+    subject: Subject,
     moments: Mapping[str, Moments],
     findings: Findings,
 ) -> None:
-    lacking = []
+    info, lacking = subject.info, []
     present = set(stats.column_names)
     for key in (*info.numeric, *info.cameras):
         names = [name for name in STATISTICS if f'stats/{key}/{name}' in present]
@@ -94,14 +85,7 @@ def _check_table(
                 for name in names
             }
         except UNREADABLE as error:
-            findings.add(
-                WRONG_STATISTICS_SHAPE,
-                path,
-                f'Statistics of {key} are not numbers of the right shape',
-                found=error,
-                expected=f'shape {list(shape)}',
-                feature=key,
-            )
+            _add_misshapen(key, error, shape, findings)
             continue
         known = moments.get(key)
         judged = judge(
@@ -111,10 +95,21 @@ def _check_table(
             None if known is None else {name: one[rows] for name, one in known.values.items()},
             None if known is None else known.count[rows],
         )
-        add_judged(judged, key, path, table.index[rows].tolist(), findings)
+        add_judged(judged, key, subject.table.index[rows].tolist(), findings)
     if lacking:
         what = f'Episodes have no statistics of {some(lacking)}'
-        findings.add(MISSING_EPISODE_STATISTICS, path, what)
+        findings.add(MISSING_EPISODE_STATISTICS, what)
+
+
+def _add_misshapen(
+    key: str, error: object, shape: tuple[int, ...], findings: Findings
+) -> None:
+    findings.about(findings.path, feature=key).add(
+        WRONG_STATISTICS_SHAPE,
+        f'Statistics of {key} are not numbers of the right shape',
+        error,
+        f'shape {list(shape)}',
+    )
 
 
 def _cells(stats: pa.Table, key: str, name: str, width: int) -> Floats:
@@ -129,16 +124,8 @@ def _cells(stats: pa.Table, key: str, name: str, width: int) -> Floats:
     return values.reshape(len(column), width)
 
 
-_WHERE = str(STATS)
-
-
 def check_dataset_statistics(
-    root: Path,
-    info: CheckedInfo,
-    moments: Mapping[str, Moments],
-    findings: Findings,
-    *,
-    compare: bool,
+    subject: Subject, moments: Mapping[str, Moments], *, compare: bool
 ) -> None:
     """
     Check meta/stats.json.
@@ -146,7 +133,8 @@ def check_dataset_statistics(
     :param moments: the actual moments, per feature
     :param compare: True if the statistics and the moments are of the same episodes
     """
-    raw = read_json(root, STATS, findings)
+    info, findings = subject.info, subject.findings.about(str(STATS))
+    raw = read_json(subject.root, STATS, findings)
     if raw is None:
         return
     without_quantiles = []
@@ -160,10 +148,10 @@ def check_dataset_statistics(
         if compare and key in moments and (known := moments[key].together()):
             truth = {name: one[None] for name, one in known.items()}
             count = moments[key].count.sum(keepdims=True)
-        add_judged(judge(info, key, values, truth, count), key, _WHERE, None, findings)
+        add_judged(judge(info, key, values, truth, count), key, None, findings)
     if without_quantiles:
         what = f'Features have no quantiles: {some(without_quantiles)}'
-        findings.add(MISSING_QUANTILES, _WHERE, what, expected=some(QUANTILES))
+        findings.add(MISSING_QUANTILES, what, expected=some(QUANTILES))
 
 
 def _values(
@@ -173,12 +161,8 @@ def _values(
     present = entry if isinstance(entry, dict) else {}
     lacking = [name for name in REQUIRED if name not in present]
     if lacking:
-        findings.add(
-            MISSING_STATISTICS,
-            _WHERE,
-            f'Statistics of {key} are missing',
-            found=f'no {some(lacking)}',
-            feature=key,
+        findings.about(findings.path, feature=key).add(
+            MISSING_STATISTICS, f'Statistics of {key} are missing', f'no {some(lacking)}'
         )
         return None
     try:
@@ -188,14 +172,7 @@ def _values(
             if name in present
         }
     except UNREADABLE as error:
-        findings.add(
-            WRONG_STATISTICS_SHAPE,
-            _WHERE,
-            f'Statistics of {key} are not numbers of the right shape',
-            found=error,
-            expected=f'shape {list(shape)}',
-            feature=key,
-        )
+        _add_misshapen(key, error, shape, findings)
         return None
 
 

@@ -48,12 +48,8 @@ def committed_episodes(table: EpisodeTable, info: CheckedInfo, findings: Finding
     total, frames = info.totals.get('episodes'), info.totals.get('frames')
     if total is not None and len(table) > total and _rest_is_uncommitted(table, total, frames):
         for row in range(total, len(table)):
-            findings.add(
-                UNCOMMITTED_EPISODE,
-                table.meta_files[row],
-                f'info.json does not count episode {table.index[row]} yet',
-                episode=int(table.index[row]),
-            )
+            what = f'info.json does not count episode {table.index[row]} yet'
+            table.about(row, findings).add(UNCOMMITTED_EPISODE, what)
         return table.first(total)
     if not table.is_complete:
         return table
@@ -63,13 +59,8 @@ def committed_episodes(table: EpisodeTable, info: CheckedInfo, findings: Finding
         ('total_frames', frames, num_rows),
     ):
         if said is not None and said != counted:
-            findings.add(
-                WRONG_TOTAL,
-                str(INFO),
-                f'{name} is not the total of the episodes',
-                found=said,
-                expected=counted,
-            )
+            what = f'{name} is not the total of the episodes'
+            findings.about(str(INFO)).add(WRONG_TOTAL, what, said, counted)
     return table
 
 
@@ -86,13 +77,9 @@ def check_order(table: EpisodeTable, findings: Findings) -> None:
     """Check that the episodes and their rows are in order and without gaps."""
     _check_indices(table, findings)
     for row in np.flatnonzero(table.length <= 0).tolist():
-        findings.add(
-            EMPTY_EPISODE,
-            table.meta_files[row],
-            'The episode has no rows',
-            found=f'length {table.length[row]}',
-            expected='1 or more',
-            episode=int(table.index[row]),
+        found = f'length {table.length[row]}'
+        table.about(row, findings).add(
+            EMPTY_EPISODE, 'The episode has no rows', found, '1 or more'
         )
     wrong = table.to_index - table.from_index != table.length
     before = np.concatenate(([0], table.to_index[:-1])) if len(table) else table.to_index
@@ -100,24 +87,16 @@ def check_order(table: EpisodeTable, findings: Findings) -> None:
     if table.is_complete:
         wrong |= table.from_index != before
     for row in np.flatnonzero(wrong).tolist():
-        findings.add(
+        table.about(row, findings).add(
             WRONG_ROW_RANGE,
-            table.meta_files[row],
             'dataset_from_index and dataset_to_index do not continue the previous episode',
-            found=f'{table.from_index[row]} to {table.to_index[row]}',
-            expected=f'{before[row]} to {before[row] + table.length[row]}',
-            episode=int(table.index[row]),
+            f'{table.from_index[row]} to {table.to_index[row]}',
+            f'{before[row]} to {before[row] + table.length[row]}',
         )
     for row, (said, path) in enumerate(zip(table.said_meta_files, table.meta_files, strict=True)):
         if said and said != path:
-            findings.add(
-                WRONG_META_FILE,
-                path,
-                'The row states that it is in another file',
-                found=said,
-                expected=path,
-                episode=int(table.index[row]),
-            )
+            what = 'The row states that it is in another file'
+            table.about(row, findings).add(WRONG_META_FILE, what, said, path)
 
 
 def _check_indices(table: EpisodeTable, findings: Findings) -> None:
@@ -125,33 +104,24 @@ def _check_indices(table: EpisodeTable, findings: Findings) -> None:
     values, counts = np.unique(index, return_counts=True)
     for value in values[counts > 1].tolist():
         rows = np.flatnonzero(index == value).tolist()
-        findings.add(
+        table.about(rows[-1], findings).add(
             DUPLICATE_EPISODE,
-            table.meta_files[rows[-1]],
             f'meta/episodes has the episode {len(rows)} times',
-            found=f'rows {some(rows)} of meta/episodes',
-            expected='one row',
-            episode=value,
+            f'rows {some(rows)} of meta/episodes',
+            'one row',
         )
     if table.is_complete and len(values) and len(values) != values[-1] + 1:
         missing = _missing(values.tolist())
-        findings.add(
+        findings.about(FOLDER).add(
             MISSING_EPISODE,
-            FOLDER,
             'Episode numbers are missing, so that later episodes are at the wrong position',
-            found=f'no episode {missing}',
-            expected=f'0 to {values[-1]}',
+            f'no episode {missing}',
+            f'0 to {values[-1]}',
         )
     order = np.sort(index)
     for row in np.flatnonzero(index != order).tolist():
-        findings.add(
-            MISPLACED_EPISODE,
-            table.meta_files[row],
-            f'Row {row} of meta/episodes holds the wrong episode',
-            found=index[row],
-            expected=order[row],
-            episode=int(index[row]),
-        )
+        what = f'Row {row} of meta/episodes holds the wrong episode'
+        table.about(row, findings).add(MISPLACED_EPISODE, what, index[row], order[row])
 
 
 def _missing(values: list[int]) -> str:
@@ -177,14 +147,11 @@ def check_spans(table: EpisodeTable, fps: float, findings: Findings) -> None:
             # Unused frames between two episodes are harmless, frames shared by both are not.
             sound = sound and abs(end - begin - duration) < SPAN_TOLERANCE_S
             if not sound or begin < expected - 0.5 / fps:
-                findings.add(
+                table.about(row, findings, feature=key).add(
                     WRONG_TIMESTAMPS,
-                    table.meta_files[row],
                     f'from_timestamp and to_timestamp of {key} do not fit the rows',
-                    found=f'{begin:.6g} to {end:.6g} s of {path or "no file"}',
-                    expected=f'{expected:.6g} to {expected + duration:.6g} s',
-                    episode=int(table.index[row]),
-                    feature=key,
+                    f'{begin:.6g} to {end:.6g} s of {path or "no file"}',
+                    f'{expected:.6g} to {expected + duration:.6g} s',
                 )
             if np.isfinite(begin):
                 behind[path] = max(begin + duration, expected)

@@ -15,11 +15,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from lerobot_streamrec.dataset.check.finding_codes import (
     MISSING_COLUMN,
@@ -31,14 +30,18 @@ from lerobot_streamrec.dataset.check.finding_codes import (
 from lerobot_streamrec.dataset.check.findings import Findings, some
 from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.check.reading import (
-    Floats,
-    floats,
-    integers,
-    Ints,
+    add_unfit,
     open_parquet,
     parquet_below,
-    ProblemError,
     UNREADABLE,
+)
+from lerobot_streamrec.dataset.format.layout import EPISODES_PATH, FileIndex
+from lerobot_streamrec.dataset.format.parquet import UnfitError
+from lerobot_streamrec.dataset.format.table_rules import (
+    Floats,
+    Ints,
+    real_numbers,
+    whole_numbers,
 )
 import numpy as np
 import pyarrow as pa
@@ -56,8 +59,6 @@ _NUMBERS = (
 )
 _PLACES = ('chunk_index', 'file_index')
 _SPAN = ('from_timestamp', 'to_timestamp')
-
-_T = TypeVar('_T')
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,6 +125,45 @@ class EpisodeTable:
             self.is_complete,
         )
 
+    def about(
+        self, row: int, findings: Findings, path: str | None = None, feature: str | None = None
+    ) -> Findings:
+        """
+        Return the collection for findings about one episode.
+
+        :param row: the episode's row
+        :param path: the file that they are about; None for that which contains the row
+        """
+        path = self.meta_files[row] if path is None else path
+        return findings.about(path, episode=int(self.index[row]), feature=feature)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """
+    The dataset that is checked, as far as its metadata could be read.
+
+    :param root: the dataset's folder
+    :param info: the usable part of info.json
+    :param table: the episodes
+    :param findings: the collection to which faults are added
+    :param decode: True to decode all images and frames, False to count the packets of the videos
+    """
+
+    root: Path
+    info: CheckedInfo
+    table: EpisodeTable
+    findings: Findings
+    decode: bool
+
+
+def rows_of_files(files: Iterable[str]) -> dict[str, list[int]]:
+    """Return the rows of each file, in order; ``files`` has the file of each row."""
+    found: dict[str, list[int]] = {}
+    for row, path in enumerate(files):
+        found.setdefault(path, []).append(row)
+    return found
+
 
 def read_episodes(
     root: Path, info: CheckedInfo, findings: Findings, done: Callable[[int, int], None]
@@ -134,141 +174,111 @@ def read_episodes(
     :param done: called with the number of files read so far and the number of all files
     """
     paths = parquet_below(root, FOLDER)
-    parts = _Parts(info)
-    if not paths and info.totals.get('episodes'):
+    is_lacking = not paths and bool(info.totals.get('episodes'))
+    if is_lacking:
         # LeRobot writes the rows of the last episodes at its end, and never if it is killed.
         what = 'No file states the positions of the rows and frames of episodes'
-        findings.add(MISSING_FILE, FOLDER, what, expected=f'{FOLDER}/*/*.parquet')
-        parts.is_complete = False
+        findings.about(FOLDER).add(MISSING_FILE, what, expected=f'{FOLDER}/*/*.parquet')
+    parts: list[EpisodeTable] = []
+    first_names: list[str] = []
     for number, path in enumerate(paths):
         done(number, len(paths))
-        file = open_parquet(root, path, findings)
+        file, of_file = open_parquet(root, path, findings), findings.about(path)
         if file is None:
-            parts.is_complete = False
             continue
         try:
             with file:
-                if not _read(file, path, parts, findings):
-                    parts.is_complete = False
-        except ProblemError as problem:
-            parts.is_complete = False
-            findings.add(
-                problem.kind,
-                path,
-                'A column cannot be used',
-                found=problem.found,
-                expected=problem.expected,
-            )
+                first_names = first_names or file.schema_arrow.names
+                extra = [name for name in file.schema_arrow.names if name not in first_names]
+                if extra:
+                    what = 'The first file of meta/episodes lacks columns of this file'
+                    of_file.add(UNEVEN_COLUMNS, what, some(extra))
+                parts += _read(file, info, of_file)
+        except UnfitError as error:
+            add_unfit(of_file, 'A column cannot be used', error)
         except UNREADABLE as error:
-            parts.is_complete = False
-            findings.add(UNREADABLE_FILE, path, 'The file cannot be read', found=error)
-    return parts.table()
+            of_file.add(UNREADABLE_FILE, 'The file cannot be read', error)
+    is_complete = len(parts) == len(paths) and not is_lacking
+    return _joined(parts, info.video_keys, is_complete=is_complete)
 
 
-@dataclass
-class _Parts:
-    """The content that was read so far: for each column, one part per file."""
+def _joined(
+    parts: Sequence[EpisodeTable], video_keys: Sequence[str], *, is_complete: bool
+) -> EpisodeTable:
+    """Return the rows of several tables as one table."""
 
-    info: CheckedInfo
-    numbers: dict[str, list[Ints]] = field(default_factory=dict)
-    spans: dict[str, list[Floats]] = field(default_factory=dict)
-    files: dict[str, list[str]] = field(default_factory=dict)
-    tasks: list[Sequence[str] | None] = field(default_factory=list)
-    first_columns: frozenset[str] = frozenset()
-    is_complete: bool = True
+    def numbers(name: str) -> Ints:
+        return np.concatenate([np.zeros(0, np.int64), *(getattr(one, name) for one in parts)])
 
-    def table(self) -> EpisodeTable:
-        """Return the parts as one table."""
-        numbers = {
-            name: np.concatenate(self.numbers.get(name) or [np.zeros(0, np.int64)])
-            for name in _NUMBERS
-        }
-        spans = {
-            f'{key}/{name}': np.concatenate(
-                self.spans.get(f'{key}/{name}') or [np.zeros(0, np.float64)]
+    def seconds(key: str, name: str) -> Floats:
+        return np.concatenate([np.zeros(0), *(getattr(one.videos[key], name) for one in parts)])
+
+    return EpisodeTable(
+        index=numbers('index'),
+        length=numbers('length'),
+        from_index=numbers('from_index'),
+        to_index=numbers('to_index'),
+        data_files=[path for one in parts for path in one.data_files],
+        meta_files=[path for one in parts for path in one.meta_files],
+        said_meta_files=[path for one in parts for path in one.said_meta_files],
+        tasks=[tasks for one in parts for tasks in one.tasks],
+        videos={
+            key: VideoSpans(
+                [path for one in parts for path in one.videos[key].files],
+                seconds(key, 'begin'),
+                seconds(key, 'end'),
             )
-            for key in self.info.video_keys
-            for name in _SPAN
-        }
-        return EpisodeTable(
-            index=numbers['episode_index'],
-            length=numbers['length'],
-            from_index=numbers['dataset_from_index'],
-            to_index=numbers['dataset_to_index'],
-            data_files=[
-                self.info.data_file(*numbers)
-                for numbers in zip(
-                    numbers['data/chunk_index'].tolist(),
-                    numbers['data/file_index'].tolist(),
-                    strict=True,
-                )
-            ],
-            meta_files=self.files.get('meta', []),
-            said_meta_files=self.files.get('said', []),
-            tasks=self.tasks,
-            videos={
-                key: VideoSpans(
-                    self.files.get(f'videos/{key}', []),
-                    spans[f'{key}/from_timestamp'],
-                    spans[f'{key}/to_timestamp'],
-                )
-                for key in self.info.video_keys
-            },
-            is_complete=self.is_complete,
-        )
+            for key in video_keys
+        },
+        is_complete=is_complete,
+    )
 
 
-def _read(file: pq.ParquetFile, path: str, parts: _Parts, findings: Findings) -> bool:
-    """Add the rows of a file; return False if they cannot be used."""
-    present = set(file.schema_arrow.names)
-    extra = [name for name in file.schema_arrow.names if name not in parts.first_columns]
-    if not parts.first_columns:
-        parts.first_columns = frozenset(present)
-    elif extra:
-        what = 'The first file of meta/episodes lacks columns of this file'
-        findings.add(UNEVEN_COLUMNS, path, what, found=some(extra))
-    videos = [
-        f'videos/{key}/{name}' for key in parts.info.video_keys for name in (*_PLACES, *_SPAN)
-    ]
+def _read(file: pq.ParquetFile, info: CheckedInfo, findings: Findings) -> list[EpisodeTable]:
+    """Return the rows of a file, as one table; none if they cannot be used."""
+    present = file.schema_arrow.names
+    videos = [f'videos/{key}/{name}' for key in info.video_keys for name in (*_PLACES, *_SPAN)]
     lacking = [name for name in (*_NUMBERS, 'tasks', *videos) if name not in present]
     if lacking:
-        findings.add(MISSING_COLUMN, path, 'Columns are missing', found=some(lacking))
+        findings.add(MISSING_COLUMN, 'Columns are missing', some(lacking))
     if any(name in lacking for name in _NUMBERS):
-        return False
+        return []
     wanted = [*_NUMBERS, *(f'{FOLDER}/{name}' for name in _PLACES), 'tasks', *videos]
     table = file.read(columns=[name for name in wanted if name in present])
-    # Convert all columns before adding any, so that all of them stay equally long.
-    numbers = {name: integers(table.column(name)) for name in _NUMBERS}
-    spans, files = {}, {}
-    for key in parts.info.video_keys:
-        files[f'videos/{key}'] = _paths(
-            table, f'videos/{key}', partial(parts.info.video_file, key)
+    numbers = {name: whole_numbers(table.column(name)) for name in _NUMBERS}
+    spans = {
+        key: VideoSpans(
+            _paths(table, f'videos/{key}', partial(info.video_file, key)),
+            _span(table, f'videos/{key}/from_timestamp'),
+            _span(table, f'videos/{key}/to_timestamp'),
         )
-        for name in _SPAN:
-            spans[f'{key}/{name}'] = _span(table, f'videos/{key}/{name}')
-    files['said'] = _paths(
-        table, FOLDER, lambda chunk, file: f'{FOLDER}/chunk-{chunk:03d}/file-{file:03d}.parquet'
+        for key in info.video_keys
+    }
+    part = EpisodeTable(
+        index=numbers['episode_index'],
+        length=numbers['length'],
+        from_index=numbers['dataset_from_index'],
+        to_index=numbers['dataset_to_index'],
+        data_files=_paths(table, 'data', info.data_file),
+        meta_files=[findings.path] * table.num_rows,
+        said_meta_files=_paths(
+            table, FOLDER, lambda *numbers: str(FileIndex(*numbers).path(EPISODES_PATH))
+        ),
+        tasks=_tasks(table, findings),
+        videos=spans,
+        is_complete=True,
     )
-    files['meta'] = [path] * table.num_rows
-    tasks = _tasks(table, path, findings)
-    for name, values in numbers.items():
-        _extend(parts.numbers, name, [values])
-    for name, seconds in spans.items():
-        _extend(parts.spans, name, [seconds])
-    for name, paths in files.items():
-        _extend(parts.files, name, paths)
-    parts.tasks += tasks
-    return True
+    return [part]
 
 
-def _tasks(table: pa.Table, path: str, findings: Findings) -> list[Sequence[str] | None]:
+def _tasks(table: pa.Table, findings: Findings) -> list[Sequence[str] | None]:
     if 'tasks' not in table.column_names:
         return [None] * table.num_rows
     tasks = table.column('tasks').to_pylist()
     wrong = [one for one in tasks if not _is_list_of_texts(one)]
     if wrong:
         what = 'The tasks of some episodes are not lists of texts'
-        findings.add(WRONG_TASK, path, what, found=some(wrong), expected='lists of texts')
+        findings.add(WRONG_TASK, what, some(wrong), 'lists of texts')
     return [one if isinstance(one, list) else None for one in tasks]
 
 
@@ -276,18 +286,14 @@ def _is_list_of_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
-def _extend(parts: dict[str, list[_T]], name: str, values: list[_T]) -> None:
-    parts.setdefault(name, []).extend(values)
-
-
 def _paths(table: pa.Table, prefix: str, path: Callable[[int, int], str]) -> list[str]:
     if any(f'{prefix}/{name}' not in table.column_names for name in _PLACES):
         return [''] * table.num_rows
-    chunk, file = (integers(table.column(f'{prefix}/{name}')).tolist() for name in _PLACES)
-    return [path(*numbers) for numbers in zip(chunk, file, strict=True)]
+    numbers = (whole_numbers(table.column(f'{prefix}/{name}')).tolist() for name in _PLACES)
+    return list(map(path, *numbers))
 
 
 def _span(table: pa.Table, name: str) -> Floats:
     if name not in table.column_names:
         return np.full(table.num_rows, np.nan)
-    return floats(table.column(name))
+    return real_numbers(table.column(name))

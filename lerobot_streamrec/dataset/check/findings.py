@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
@@ -104,32 +104,38 @@ class Finding:
         }
 
 
+@dataclass(frozen=True, slots=True)
 class Findings:
-    """The findings collected so far; owned by the thread that checks."""
+    """
+    The findings collected so far; owned by the thread that checks.
 
-    def __init__(self) -> None:
-        self._all: list[Finding] = []
+    :param path: the file that new findings are about, relative to the root
+    :param episode: the episode that they are about; None if they are not about one episode
+    :param feature: the feature that they are about; None if they are not about one feature
+    """
 
-    def add(
-        self,
-        kind: Kind,
-        path: str,
-        what: str,
-        *,
-        found: object = '',
-        expected: object = '',
-        episode: int | None = None,
-        feature: str | None = None,
-    ) -> None:
+    path: str = ''
+    episode: int | None = None
+    feature: str | None = None
+    _all: list[Finding] = field(default_factory=list)
+
+    def about(
+        self, path: str, *, episode: int | None = None, feature: str | None = None
+    ) -> Findings:
+        """Return the same collection, for findings about a file, an episode or a feature."""
+        return replace(self, path=path, episode=episode, feature=feature)
+
+    def add(self, kind: Kind, what: str, found: object = '', expected: object = '') -> None:
         """
-        Add a finding; ``Finding`` describes the other parameters.
+        Add a finding.
 
+        :param kind: the kind of finding
+        :param what: the fault, as a sentence without its full stop
         :param found: the actual value, of any type; long texts are shortened
         :param expected: the correct value, of any type; long texts are shortened
         """
-        self._all.append(
-            Finding(kind, path, what, shown(found), shown(expected), episode, feature)
-        )
+        values = (shown(found), shown(expected), self.episode, self.feature)
+        self._all.append(Finding(kind, self.path, what, *values))
 
     def sorted(self) -> tuple[Finding, ...]:
         """Return all findings, errors first, then ordered by code, file and episode."""

@@ -45,7 +45,6 @@ from lerobot_streamrec.dataset.format.info_rules import (
 )
 from lerobot_streamrec.dataset.format.layout import DATA_PATH, INFO, VIDEO_PATH
 
-_WHERE = str(INFO)
 _TEXTS = ('string', 'language')
 _PICTURES = ('image', 'video')
 _TOTALS = ('episodes', 'frames', 'tasks')
@@ -110,24 +109,23 @@ def _filled(template: str, chunk_index: int, file_index: int, video_key: str) ->
 
 def check_info(root: Path, findings: Findings) -> CheckedInfo | None:
     """Check info.json; return None if it is too broken for any other check."""
+    findings = findings.about(str(INFO))
     try:
         raw, faults = load_object(read_small_file(root / INFO))
     except FileNotFoundError:
-        findings.add(MISSING_FILE, _WHERE, 'The file is missing')
+        findings.add(MISSING_FILE, 'The file is missing')
         return None
     except UNREADABLE as error:
-        findings.add(UNREADABLE_FILE, _WHERE, f'The file cannot be read ({error})')
+        findings.add(UNREADABLE_FILE, f'The file cannot be read ({error})')
         return None
     version = raw.get('codebase_version')
     if not isinstance(version, str) or not version.startswith('v3.'):
         kind = replace(WRONG_VERSION, advice=version_advice(version, root))
-        what = 'codebase_version is not supported'
-        findings.add(kind, _WHERE, what, found=version, expected='v3.0')
+        findings.add(kind, 'codebase_version is not supported', version, 'v3.0')
         return None
     storage = raw.get('storage_format')
     if storage not in STORAGE_FORMATS:
-        what = 'storage_format is not supported'
-        findings.add(WRONG_STORAGE, _WHERE, what, found=storage, expected='lerobot')
+        findings.add(WRONG_STORAGE, 'storage_format is not supported', storage, 'lerobot')
         return None
     faults += info_faults(raw)
     _add_faults(faults, findings)
@@ -148,32 +146,23 @@ def check_info(root: Path, findings: Findings) -> CheckedInfo | None:
 
 def _add_faults(faults: Sequence[Fault], findings: Findings) -> None:
     for fault in faults:
-        if fault.feature is None:
-            what = f'{fault.name} cannot be used'
-            findings.add(WRONG_INFO, _WHERE, what, found=fault.value, expected=fault.allowed)
-            continue
-        findings.add(
-            WRONG_FEATURE,
-            _WHERE,
-            f'The description of {shown_value(fault.feature)} cannot be used ({fault.name})',
-            found=fault.value,
-            expected=fault.allowed,
-            feature=fault.feature,
-        )
+        kind, what = WRONG_INFO, f'{fault.name} cannot be used'
+        if fault.feature is not None:
+            kind = WRONG_FEATURE
+            name = shown_value(fault.feature)
+            what = f'The description of {name} cannot be used ({fault.name})'
+        of_feature = findings.about(findings.path, feature=fault.feature)
+        of_feature.add(kind, what, fault.value, fault.allowed)
 
 
 def _check_splits(splits: object, total_episodes: object, findings: Findings) -> None:
     # All writers make this one split. Other splits are made by users, who may choose any range.
     if not isinstance(splits, dict) or set(splits) != {'train'}:
         return
-    if splits['train'] != f'0:{total_episodes}':
-        findings.add(
-            WRONG_SPLITS,
-            _WHERE,
-            'splits does not contain exactly the episodes of the dataset',
-            found=splits['train'],
-            expected=f'0:{total_episodes}',
-        )
+    expected = f'0:{total_episodes}'
+    if splits['train'] != expected:
+        what = 'splits does not contain exactly the episodes of the dataset'
+        findings.add(WRONG_SPLITS, what, splits['train'], expected)
 
 
 def _features(raw: Mapping[str, Any], unusable: Set[str | None]) -> dict[str, FeatureSpec]:

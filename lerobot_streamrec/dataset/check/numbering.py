@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lerobot_streamrec.dataset.check.episode_order import TOLERANCE_S
-from lerobot_streamrec.dataset.check.episodes import EpisodeTable
+from lerobot_streamrec.dataset.check.episodes import Subject
 from lerobot_streamrec.dataset.check.finding_codes import (
     DUPLICATE_ROW,
     FRAME_INDEX_GAP,
@@ -29,8 +29,8 @@ from lerobot_streamrec.dataset.check.finding_codes import (
     WRONG_EPISODE_TASKS,
     WRONG_INDEX,
 )
-from lerobot_streamrec.dataset.check.findings import Findings, Kind, some
-from lerobot_streamrec.dataset.check.reading import Floats, Ints
+from lerobot_streamrec.dataset.check.findings import Findings, some
+from lerobot_streamrec.dataset.format.table_rules import Floats, Ints
 import numpy as np
 
 
@@ -52,28 +52,12 @@ class Numbering:
         return Numbering(whole, self.timestamp[begin:end])
 
 
-@dataclass(frozen=True, slots=True)
-class _Episode:
-    """The episode and the file to which findings are attributed."""
-
-    findings: Findings
-    path: str
-    index: int
-
-    def add(self, kind: Kind, what: str, found: object, expected: object = '') -> None:
-        self.findings.add(
-            kind, self.path, what, found=found, expected=expected, episode=self.index
-        )
-
-
 def check_numbering(
     rows: Numbering,
+    subject: Subject,
     *,
-    path: str,
-    table: EpisodeTable,
     row: int,
     begin: int,
-    fps: float,
     tasks: list[str] | None,
     findings: Findings,
 ) -> None:
@@ -81,23 +65,19 @@ def check_numbering(
     Check the default features of one episode's rows.
 
     :param rows: the contiguous rows of the episode
-    :param path: the file that contains the rows
-    :param table: the episodes
-    :param row: the episode's row in the table
+    :param row: the episode's row in the table of episodes
     :param begin: number of rows of all previous episodes
-    :param fps: rows per second
     :param tasks: the tasks by task_index; None if unknown
-    :param findings: the collection to which faults are added
+    :param findings: the collection for findings about the episode in its file
     """
-    episode = _Episode(findings, path, int(table.index[row]))
-    _check_frame_index(rows, {begin, int(table.from_index[row])}, episode)
-    _check_timestamps(rows, fps, episode)
+    _check_frame_index(rows, {begin, int(subject.table.from_index[row])}, findings)
+    _check_timestamps(rows, subject.info.fps, findings)
     if tasks is not None:
         indices = np.unique(rows.whole['task_index']).tolist()
-        _check_tasks(indices, tasks, table.tasks[row], episode)
+        _check_tasks(indices, tasks, subject.table.tasks[row], findings)
 
 
-def _check_frame_index(rows: Numbering, begins: set[int], episode: _Episode) -> None:
+def _check_frame_index(rows: Numbering, begins: set[int], findings: Findings) -> None:
     """
     Check frame_index, and index against it.
 
@@ -110,16 +90,16 @@ def _check_frame_index(rows: Numbering, begins: set[int], episode: _Episode) -> 
     if len(wrong):
         found = f'{frame_index[wrong[0]]} in row {wrong[0]} of the episode'
         if len(np.unique(frame_index)) < len(frame_index):
-            episode.add(DUPLICATE_ROW, 'frame_index has duplicate values', found, wrong[0])
+            findings.add(DUPLICATE_ROW, 'frame_index has duplicate values', found, wrong[0])
         elif (np.diff(frame_index) < 0).any():
-            episode.add(ROWS_OUT_OF_ORDER, 'frame_index is not ascending', found, wrong[0])
+            findings.add(ROWS_OUT_OF_ORDER, 'frame_index is not ascending', found, wrong[0])
         else:
-            episode.add(FRAME_INDEX_GAP, 'frame_index has gaps', found, wrong[0])
+            findings.add(FRAME_INDEX_GAP, 'frame_index has gaps', found, wrong[0])
     # The index of a lost or duplicate row is lost or duplicate as well, which is no further fault.
     candidates = [begin + numbers for begin in begins for numbers in (expected, frame_index)]
     if not any((index == candidate).all() for candidate in candidates):
         off = np.flatnonzero(index != candidates[0])[0]
-        episode.add(
+        findings.add(
             WRONG_INDEX,
             'index does not number the rows of the dataset',
             f'{index[off]} in row {off} of the episode',
@@ -127,14 +107,14 @@ def _check_frame_index(rows: Numbering, begins: set[int], episode: _Episode) -> 
         )
 
 
-def _check_timestamps(rows: Numbering, fps: float, episode: _Episode) -> None:
+def _check_timestamps(rows: Numbering, fps: float, findings: Findings) -> None:
     expected = rows.whole['frame_index'] / fps
     # Single precision is coarser than the readers' tolerance after 1024 s.
     tolerance = np.maximum(TOLERANCE_S, np.abs(expected) * 2.0**-23)
     with np.errstate(invalid='ignore'):
         off = np.flatnonzero(~(np.abs(rows.timestamp - expected) <= tolerance))
     if len(off):
-        episode.add(
+        findings.add(
             TIMESTAMP_OFF_GRID,
             f'The timestamp of {len(off)} rows is not frame_index / fps',
             f'{rows.timestamp[off[0]]:.6f} s in row {off[0]} of the episode',
@@ -143,18 +123,18 @@ def _check_timestamps(rows: Numbering, fps: float, episode: _Episode) -> None:
 
 
 def _check_tasks(
-    indices: list[int], tasks: list[str], said: object, episode: _Episode
+    indices: list[int], tasks: list[str], said: object, findings: Findings
 ) -> None:
     unknown = [index for index in indices if not 0 <= index < len(tasks)]
     if unknown:
-        episode.add(
+        findings.add(
             TASK_INDEX_OUT_OF_RANGE,
             'Values of task_index have no row in meta/tasks.parquet',
             some(unknown),
             f'0 to {len(tasks) - 1}',
         )
     elif isinstance(said, list) and {str(task) for task in said} != {tasks[i] for i in indices}:
-        episode.add(
+        findings.add(
             WRONG_EPISODE_TASKS,
             'The tasks in meta/episodes are not those of the rows',
             some(said),

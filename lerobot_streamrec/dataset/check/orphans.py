@@ -20,6 +20,7 @@ import os
 from pathlib import Path, PurePosixPath
 
 from lerobot_streamrec.dataset.check.episodes import FOLDER as EPISODES
+from lerobot_streamrec.dataset.check.episodes import Subject
 from lerobot_streamrec.dataset.check.finding_codes import (
     LEFTOVER_IMAGES,
     LINK_OUT_OF_ROOT,
@@ -30,7 +31,6 @@ from lerobot_streamrec.dataset.check.finding_codes import (
     UNFINISHED_TAKE,
 )
 from lerobot_streamrec.dataset.check.findings import Findings, some
-from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.check.reading import UNREADABLE
 from lerobot_streamrec.dataset.format.layout import is_left_by_recording, STAGING
 from lerobot_streamrec.dataset.takes.saved_take import SAVED
@@ -48,13 +48,9 @@ def check_links(root: Path, findings: Findings) -> None:
         except (OSError, RuntimeError):
             continue
         if not target.is_relative_to(inside):
-            findings.add(
-                LINK_OUT_OF_ROOT,
-                relative,
-                'A symbolic link leads out of the dataset',
-                found=target,
-                expected='a place below the root',
-            )
+            what = 'A symbolic link leads out of the dataset'
+            place = 'a place below the root'
+            findings.about(relative).add(LINK_OUT_OF_ROOT, what, target, place)
 
 
 def check_leftovers(root: Path, *, is_recording: bool, findings: Findings) -> None:
@@ -62,22 +58,20 @@ def check_leftovers(root: Path, *, is_recording: bool, findings: Findings) -> No
     takes = [] if is_recording else sorted((root / STAGING).glob('*'))
     saved = [one for one in takes if (one / SAVED).is_file()]
     if len(takes) > len(saved):
-        findings.add(UNFINISHED_TAKE, str(STAGING), 'A take was not finished')
+        findings.about(str(STAGING)).add(UNFINISHED_TAKE, 'A take was not finished')
     for one in saved:
         where = one.relative_to(root).as_posix()
-        findings.add(UNENCODED_EPISODE, where, 'An episode waits to be encoded')
+        findings.about(where).add(UNENCODED_EPISODE, 'An episode waits to be encoded')
     pictures = sum(is_left_by_recording(f'{_IMAGES}/{one}') for one in _entries(root / _IMAGES))
     if pictures:
         what = 'Single images were left behind'
-        findings.add(LEFTOVER_IMAGES, _IMAGES, what, found=f'{pictures} files')
+        findings.about(_IMAGES).add(LEFTOVER_IMAGES, what, f'{pictures} files')
     for path in sorted(root.glob('tmp*')):
         what = 'A temporary folder or file was left behind'
-        findings.add(ORPHAN_FILE, path.name, what)
+        findings.about(path.name).add(ORPHAN_FILE, what)
 
 
-def check_orphans(
-    root: Path, info: CheckedInfo, referenced: set[str], known: set[str], findings: Findings
-) -> None:
+def check_orphans(subject: Subject, referenced: set[str], known: set[str]) -> None:
     """
     Find files to which no episode refers.
 
@@ -86,40 +80,34 @@ def check_orphans(
     """
     last = max((path for path in referenced if path.startswith('data/')), default='')
     for folder in ('data', 'videos', EPISODES):
-        for below in _entries(root / folder):
+        for below in _entries(subject.root / folder):
             relative = f'{folder}/{below}'
             if relative in referenced or relative in known:
                 continue
-            path = PurePosixPath(relative)
+            path, findings = PurePosixPath(relative), subject.findings.about(relative)
             # Readers read every parquet file that lies one folder deep.
             if path.suffix == '.parquet' and len(path.parts) == len(folder.split('/')) + 2:
                 if folder == 'data':
-                    _check_rows(root, relative, last, info, findings)
+                    _check_rows(subject, last, findings)
                 continue
-            what = 'No episode refers to the file'
-            findings.add(ORPHAN_FILE, relative, what)
+            findings.add(ORPHAN_FILE, 'No episode refers to the file')
 
 
-def _check_rows(
-    root: Path, relative: str, last: str, info: CheckedInfo, findings: Findings
-) -> None:
+def _check_rows(subject: Subject, last: str, findings: Findings) -> None:
+    what = 'No episode refers to the file, and'
     try:
-        with pq.ParquetFile(root / relative) as file:
+        with pq.ParquetFile(subject.root / findings.path) as file:
             names, num_rows = file.schema_arrow.names, file.metadata.num_rows
     except UNREADABLE as error:
-        what = 'No episode refers to the file, and it cannot be read'
-        findings.add(STRAY_FILE, relative, what, found=error)
+        findings.add(STRAY_FILE, f'{what} it cannot be read', error)
         return
-    extra = [name for name in names if name not in info.columns]
+    extra = [name for name in names if name not in subject.info.columns]
     if extra:
-        what = 'No episode refers to the file, and some of its columns are no features'
-        findings.add(STRAY_FILE, relative, what, found=some(extra))
-    elif num_rows and relative < last:
-        what = 'No episode refers to the file, and readers read it before others'
-        findings.add(ORPHAN_ROWS, relative, what, found=f'{num_rows} rows')
+        findings.add(STRAY_FILE, f'{what} some of its columns are no features', some(extra))
+    elif num_rows and findings.path < last:
+        findings.add(ORPHAN_ROWS, f'{what} readers read it before others', f'{num_rows} rows')
     else:
-        what = 'No episode refers to the file, and readers read it after the others'
-        findings.add(ORPHAN_FILE, relative, what, found=f'{num_rows} rows')
+        findings.add(ORPHAN_FILE, f'{what} readers read it after the others', f'{num_rows} rows')
 
 
 def _entries(folder: Path, *, links: bool = False) -> Iterator[str]:

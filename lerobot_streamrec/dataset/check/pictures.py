@@ -16,18 +16,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lerobot_streamrec.dataset.check.compare_statistics import Moments
-from lerobot_streamrec.dataset.check.finding_codes import (
-    UNREADABLE_PICTURE,
-    WRONG_COLUMN_TYPE,
-    WRONG_PICTURE_SIZE,
-)
+from lerobot_streamrec.dataset.check.finding_codes import UNREADABLE_PICTURE, WRONG_PICTURE_SIZE
 from lerobot_streamrec.dataset.check.findings import Findings
-from lerobot_streamrec.dataset.check.reading import ProblemError
 from lerobot_streamrec.dataset.format.features import FeatureSpec
 from lerobot_streamrec.dataset.format.histograms import Histogram
+from lerobot_streamrec.dataset.format.parquet import Unfit, UnfitError
 from lerobot_streamrec.errors import DatasetCorruptError
 from lerobot_streamrec.stats.histograms import ImageHistogram, lattice_stride
 from lerobot_streamrec.video.codecs.depth_config import is_depth
@@ -51,6 +47,10 @@ class Stretch:
     row: int
     episode_index: int
 
+    def about(self, findings: Findings) -> Findings:
+        """Return the collection for findings about the episode, in the same file and feature."""
+        return replace(findings, episode=self.episode_index)
+
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
@@ -59,14 +59,13 @@ class Pictures:
     key: str
     spec: FeatureSpec
     moments: Moments
-    path: str
     findings: Findings
     decode: bool
 
     def check(self, column: pa.ChunkedArray, stretches: Sequence[Stretch]) -> None:
         """Check every image, one episode at a time."""
         if not pa.types.is_struct(column.type) or column.type.get_field_index('bytes') < 0:
-            raise ProblemError(WRONG_COLUMN_TYPE, column.type, 'struct<bytes, path>')
+            raise UnfitError(Unfit.TYPE, column.type, 'struct<bytes, path>')
         for stretch in stretches:
             contents = column.slice(stretch.begin, stretch.end - stretch.begin)
             self._check_stretch(contents, stretch)
@@ -101,28 +100,21 @@ class Pictures:
         self, broken: dict[int, str], sizes: dict[tuple[int, ...], int], stretch: Stretch
     ) -> None:
         assert self.spec.shape is not None
+        findings = stretch.about(self.findings)
         if broken:
             first = min(broken)
-            self.findings.add(
-                UNREADABLE_PICTURE,
-                self.path,
-                f'{len(broken)} images of {self.key} cannot be read',
-                found=f'{broken[first]} (row {first} of the episode)',
-                episode=stretch.episode_index,
-                feature=self.key,
-            )
+            what = f'{len(broken)} images of {self.key} cannot be read'
+            found = f'{broken[first]} (row {first} of the episode)'
+            findings.add(UNREADABLE_PICTURE, what, found)
         expected = self.spec.shape[:2]
         # Older datasets state the shape as (channels, height, width).
         for size in sizes:
             if size not in (expected, self.spec.shape[1:]):
-                self.findings.add(
+                findings.add(
                     WRONG_PICTURE_SIZE,
-                    self.path,
                     f'Images of {self.key} do not have the size that info.json states',
-                    found=f'{size[1]}x{size[0]} (row {sizes[size]} of the episode)',
-                    expected=f'{expected[1]}x{expected[0]}',
-                    episode=stretch.episode_index,
-                    feature=self.key,
+                    f'{size[1]}x{size[0]} (row {sizes[size]} of the episode)',
+                    f'{expected[1]}x{expected[0]}',
                 )
 
 

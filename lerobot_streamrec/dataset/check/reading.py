@@ -16,7 +16,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 import json
 from pathlib import Path, PurePosixPath
@@ -29,24 +28,14 @@ from lerobot_streamrec.dataset.check.finding_codes import (
     WRONG_COLUMN_TYPE,
     WRONG_SHAPE,
 )
-from lerobot_streamrec.dataset.check.findings import Findings, Kind
-from lerobot_streamrec.dataset.format.features import FeatureSpec
+from lerobot_streamrec.dataset.check.findings import Findings
 from lerobot_streamrec.dataset.format.info_rules import read_small_file
 from lerobot_streamrec.dataset.format.parquet import READ_ERRORS, Unfit, UnfitError
-from lerobot_streamrec.dataset.format.table_rules import (
-    feature_values,
-    open_table,
-    real_numbers,
-    whole_numbers,
-)
+from lerobot_streamrec.dataset.format.table_rules import Ints, open_table
 from lerobot_streamrec.errors import DatasetCorruptError
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 _KINDS = {
     Unfit.COLUMN: MISSING_COLUMN,
@@ -62,40 +51,25 @@ UNREADABLE = (DatasetCorruptError, *READ_ERRORS)
 """The errors that reading and converting a broken file may raise."""
 
 
-class ProblemError(Exception):
-    """
-    A fault in a part of a file; the caller turns it into a finding.
-
-    :param kind: the kind of finding
-    :param found: the actual value
-    :param expected: the correct value
-    """
-
-    def __init__(self, kind: Kind, found: object = '', expected: object = '') -> None:
-        super().__init__(f'{kind.code}: found {found}, expected {expected}')
-        self.kind = kind
-        self.found = found
-        self.expected = expected
+def add_unfit(findings: Findings, what: str, error: UnfitError) -> None:
+    """Add a finding on a column that cannot be used."""
+    findings.add(_KINDS[error.reason], what, error.found, error.allowed)
 
 
 def read_json(root: Path, relative: PurePosixPath, findings: Findings) -> dict[str, object] | None:
     """Read a JSON object; return None and add a finding if that is not possible."""
+    findings = findings.about(str(relative))
     try:
         content = json.loads(read_small_file(root / relative, _MAX_JSON_BYTES))
     except FileNotFoundError:
-        findings.add(MISSING_FILE, str(relative), 'The file is missing')
+        findings.add(MISSING_FILE, 'The file is missing')
         return None
     except UNREADABLE as error:
-        findings.add(UNREADABLE_FILE, str(relative), 'The file cannot be read', found=error)
+        findings.add(UNREADABLE_FILE, 'The file cannot be read', error)
         return None
     if not isinstance(content, dict):
-        findings.add(
-            UNREADABLE_FILE,
-            str(relative),
-            'The file does not hold a JSON object',
-            found=type(content).__name__,
-            expected='an object',
-        )
+        what = 'The file does not hold a JSON object'
+        findings.add(UNREADABLE_FILE, what, type(content).__name__, 'an object')
         return None
     return content
 
@@ -106,16 +80,14 @@ def open_parquet(root: Path, relative: str, findings: Findings) -> pq.ParquetFil
 
     :return: the open file; None, after a finding was added, if the file cannot be read
     """
-    path = root / relative
+    path, findings = root / relative, findings.about(relative)
     if not path.is_file():
-        findings.add(MISSING_FILE, relative, 'The file is missing, and readers need it')
+        findings.add(MISSING_FILE, 'The file is missing, and readers need it')
         return None
     try:
         return open_table(path)
     except UNREADABLE as error:
-        findings.add(
-            UNREADABLE_FILE, relative, 'The file is not a complete parquet file', found=error
-        )
+        findings.add(UNREADABLE_FILE, 'The file is not a complete parquet file', error)
         return None
 
 
@@ -126,35 +98,6 @@ def parquet_below(root: Path, folder: str) -> list[str]:
     except OSError:
         return []
     return sorted(found)
-
-
-def integers(column: pa.ChunkedArray) -> Ints:
-    """
-    Return a column of whole numbers.
-
-    :raise ProblemError: if the column has another type, or a row has no value
-    """
-    with problems():
-        return whole_numbers(column)
-
-
-def floats(column: pa.ChunkedArray) -> Floats:
-    """
-    Return a column of numbers.
-
-    :raise ProblemError: if the column has another type, or a row has no value
-    """
-    with problems():
-        return real_numbers(column)
-
-
-@contextmanager
-def problems() -> Iterator[None]:
-    """Convert an ``UnfitError`` into a ``ProblemError``."""
-    try:
-        yield
-    except UnfitError as error:
-        raise ProblemError(_KINDS[error.reason], error.found, error.allowed) from error
 
 
 def runs(values: Ints) -> Iterator[tuple[int, int]]:
@@ -186,24 +129,11 @@ class Columns:
         """
         Read one column.
 
-        :raise ProblemError: if the file has no such column
+        :raise UnfitError: if the file has no such column
         """
         if name not in self._file.schema_arrow.names:
-            raise ProblemError(MISSING_COLUMN, 'no such column', name)
+            raise UnfitError(Unfit.COLUMN, 'no such column', name)
         # pyarrow takes names with dots for paths and may read other columns as well.
         if self._all is not None and name in self._all.column_names:
             return self._all.column(name)
         return self._file.read(columns=[name]).column(name)
-
-
-def numbers(column: pa.ChunkedArray, spec: FeatureSpec) -> Floats:
-    """
-    Return the values of a numeric feature.
-
-    :param column: the feature's column, without missing rows
-    :param spec: the feature's description in info.json
-    :return: ``(rows, product of the leading dimensions, last dimension)``
-    :raise ProblemError: if the type or the shape is not the described one
-    """
-    with problems():
-        return feature_values(column, spec)

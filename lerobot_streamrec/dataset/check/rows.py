@@ -17,10 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from lerobot_streamrec.dataset.check.compare_statistics import Moments
-from lerobot_streamrec.dataset.check.episodes import EpisodeTable
+from lerobot_streamrec.dataset.check.episodes import rows_of_files, Subject
 from lerobot_streamrec.dataset.check.finding_codes import (
     EXTRA_COLUMN,
     MISPLACED_ROWS,
@@ -31,21 +30,20 @@ from lerobot_streamrec.dataset.check.finding_codes import (
     UNREADABLE_FILE,
 )
 from lerobot_streamrec.dataset.check.findings import Findings, some
-from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.check.numbering import check_numbering, Numbering
 from lerobot_streamrec.dataset.check.pictures import Stretch
 from lerobot_streamrec.dataset.check.reading import (
+    add_unfit,
     Columns,
-    floats,
-    integers,
     open_parquet,
     parquet_below,
-    ProblemError,
     runs,
     UNREADABLE,
 )
 from lerobot_streamrec.dataset.check.values import check_values
 from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES
+from lerobot_streamrec.dataset.format.parquet import UnfitError
+from lerobot_streamrec.dataset.format.table_rules import real_numbers, whole_numbers
 import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
@@ -75,30 +73,14 @@ class RowCheck:
     """
     The check of all data files, in the order of their paths as readers go through them.
 
-    :param root: the dataset's folder
-    :param info: the usable part of info.json
-    :param table: the episodes
+    :param subject: the dataset, whose images in columns are decoded if its frames are
     :param tasks: the tasks by task_index; None if unknown
-    :param findings: the collection to which faults are added
-    :param decode: True to decode images in columns
     """
 
-    def __init__(
-        self,
-        root: Path,
-        info: CheckedInfo,
-        table: EpisodeTable,
-        tasks: list[str] | None,
-        findings: Findings,
-        *,
-        decode: bool,
-    ) -> None:
-        self._root = root
-        self._info = info
-        self._table = table
+    def __init__(self, subject: Subject, tasks: list[str] | None) -> None:
+        self._subject = subject
+        self._info, self._table = info, table = subject.info, subject.table
         self._tasks = tasks
-        self._findings = findings
-        self._decode = decode
         self._place = {int(value): row for row, value in enumerate(table.index)}
         self._begin = np.concatenate(([0], np.cumsum(table.length)))
         # Distance of the rows from the position that their index gives; None if it is unknown,
@@ -121,89 +103,72 @@ class RowCheck:
 
         :param done: called with the number of files read so far and the number of all files
         """
-        referenced: dict[str, list[int]] = {}
-        for row, path in enumerate(self._table.data_files):
-            referenced.setdefault(path, []).append(row)
-        present = set(parquet_below(self._root, FOLDER))
+        referenced = rows_of_files(self._table.data_files)
+        present = set(parquet_below(self._subject.root, FOLDER))
         # Episodes may name files that readers never find, since readers list folders.
         for number, path in enumerate(sorted(referenced)):
             done(number, len(referenced))
             if not self._check_file(path, present):
                 self._offset = None
-                for row in referenced[path]:
-                    self._facts.readable[row] = False
+                self._facts.readable[referenced[path]] = False
         self._check_counts()
         return self._facts
 
     def _check_file(self, path: str, present: set[str]) -> bool:
         """Check one file; return False if its rows cannot be used."""
-        file = open_parquet(self._root, path, self._findings)
+        findings = self._subject.findings.about(path)
+        file = open_parquet(self._subject.root, path, findings)
         if file is None:
             return False
         if path not in present:
-            self._findings.add(
-                MISPLACED_ROWS,
-                path,
-                'Readers do not find the file, since they look exactly one folder deep',
-                expected='data/*/*.parquet',
-            )
+            what = 'Readers do not find the file, since they look exactly one folder deep'
+            findings.add(MISPLACED_ROWS, what, expected='data/*/*.parquet')
         try:
             with file:
-                return self._check_rows(file, path)
-        except ProblemError as problem:
-            self._add_problem(problem, path)
+                return self._check_rows(file, findings)
+        except UnfitError as error:
+            add_unfit(findings, 'A column that numbers the rows cannot be used', error)
         except UNREADABLE as error:
-            self._findings.add(UNREADABLE_FILE, path, 'The file cannot be read', found=error)
+            findings.add(UNREADABLE_FILE, 'The file cannot be read', error)
         return False
 
-    def _add_problem(self, problem: ProblemError, path: str) -> None:
-        self._findings.add(
-            problem.kind,
-            path,
-            'A column that numbers the rows cannot be used',
-            found=problem.found,
-            expected=problem.expected,
-        )
-
-    def _check_rows(self, file: pq.ParquetFile, path: str) -> bool:
-        self._check_columns(file.schema_arrow.names, path)
+    def _check_rows(self, file: pq.ParquetFile, findings: Findings) -> bool:
+        self._check_columns(file.schema_arrow.names, findings)
         pictures = [key for key in self._info.cameras if key in self._info.columns]
         names = set(file.schema_arrow.names)
         at_once = [key for key in self._info.columns if key not in pictures and key in names]
         columns = Columns(file, at_once)
         whole = {
-            name: integers(columns.column(name))
+            name: whole_numbers(columns.column(name))
             for name, spec in DEFAULT_FEATURES.items()
             if spec.dtype == 'int64'
         }
-        stretches = self._stretches(Numbering(whole, floats(columns.column('timestamp'))), path)
+        numbering = Numbering(whole, real_numbers(columns.column('timestamp')))
+        stretches = self._stretches(numbering, findings)
         self._facts.num_rows += file.metadata.num_rows
         self._position += file.metadata.num_rows
         sound = True
         for key in self._info.columns:
             moments = self._facts.moments.get(key)
             spec = self._info.features[key]
+            of_feature, decode = findings.about(findings.path, feature=key), self._subject.decode
             found = check_values(
-                key, spec, columns, stretches, moments, path, self._findings, decode=self._decode
+                key, spec, columns, stretches, moments, of_feature, decode=decode
             )
             sound = sound and found
         return sound
 
-    def _check_columns(self, names: list[str], path: str) -> None:
+    def _check_columns(self, names: list[str], findings: Findings) -> None:
         missing = [key for key in self._info.columns if key not in names]
         extra = [name for name in names if name not in self._info.features]
         # The frames of a video feature belong in MP4 files.
         extra += [key for key in self._info.video_keys if key in names]
         if missing:
-            self._findings.add(
-                MISSING_COLUMN, path, 'Columns of features are missing', found=some(missing)
-            )
+            findings.add(MISSING_COLUMN, 'Columns of features are missing', some(missing))
         if extra:
-            self._findings.add(
-                EXTRA_COLUMN, path, 'Some columns are not features', found=some(extra)
-            )
+            findings.add(EXTRA_COLUMN, 'Some columns are not features', some(extra))
 
-    def _stretches(self, numbering: Numbering, path: str) -> list[Stretch]:
+    def _stretches(self, numbering: Numbering, findings: Findings) -> list[Stretch]:
         """Check the numbers of the rows by episode; return the stretches of the episodes."""
         stretches = []
         for begin, end in runs(numbering.whole['episode_index']):
@@ -211,22 +176,15 @@ class RowCheck:
             row = self._place.get(value)
             stretches.append(Stretch(begin, end, -1 if row is None else row, value))
             if row is None:
-                self._findings.add(
-                    UNKNOWN_ROWS,
-                    path,
-                    f'{end - begin} rows belong to an episode that is not in meta/episodes',
-                    found=f'episode_index {value}',
-                )
+                what = f'{end - begin} rows belong to an episode that is not in meta/episodes'
+                findings.add(UNKNOWN_ROWS, what, f'episode_index {value}')
                 self._offset = None
                 continue
+            of_episode = stretches[-1].about(findings)
             if row in self._facts.seen:
-                self._findings.add(
-                    ROWS_OUT_OF_ORDER,
-                    path,
-                    'Rows of the episode are separated from its other rows',
-                    found=f'{end - begin} rows that begin at row {begin} of the file',
-                    episode=value,
-                )
+                what = 'Rows of the episode are separated from its other rows'
+                found = f'{end - begin} rows that begin at row {begin} of the file'
+                of_episode.add(ROWS_OUT_OF_ORDER, what, found)
                 stretches[-1] = Stretch(begin, end, -1, value)
                 self._facts.seen[row] += end - begin
                 self._offset = None
@@ -234,40 +192,28 @@ class RowCheck:
             self._facts.seen[row] = end - begin
             check_numbering(
                 numbering.part(begin, end),
-                path=path,
-                table=self._table,
+                self._subject,
                 row=row,
                 begin=int(self._begin[row]),
-                fps=self._info.fps,
                 tasks=self._tasks,
-                findings=self._findings,
+                findings=of_episode,
             )
-            self._check_place(int(numbering.whole['index'][begin]), begin, end, row, path)
+            index = int(numbering.whole['index'][begin])
+            self._check_place(index, begin, end, row, of_episode)
         return stretches
 
-    def _check_place(self, index: int, begin: int, end: int, row: int, path: str) -> None:
-        value, named = int(self._table.index[row]), self._table.data_files[row]
+    def _check_place(self, index: int, begin: int, end: int, row: int, findings: Findings) -> None:
+        named = self._table.data_files[row]
         offset = self._position + begin - index
         usual = offset if self._offset is None else self._offset
-        if path != named:
-            self._findings.add(
-                MISPLACED_ROWS,
-                path,
-                'The rows of the episode are not in the file that meta/episodes states',
-                found=path,
-                expected=named,
-                episode=value,
-            )
+        if findings.path != named:
+            what = 'The rows of the episode are not in the file that meta/episodes states'
+            findings.add(MISPLACED_ROWS, what, findings.path, named)
         # A wrong index is a finding of its own.
         elif index == self._begin[row] and offset not in (0, usual):
-            self._findings.add(
-                MISPLACED_ROWS,
-                path,
-                'The rows of the episode are at the wrong position',
-                found=f'row {self._position + begin} of all files',
-                expected=f'row {index}',
-                episode=value,
-            )
+            what = 'The rows of the episode are at the wrong position'
+            found = f'row {self._position + begin} of all files'
+            findings.add(MISPLACED_ROWS, what, found, f'row {index}')
         self._offset = offset + (end - begin) - int(self._table.length[row])
 
     def _check_counts(self) -> None:
@@ -279,11 +225,6 @@ class RowCheck:
             # The stated statistics are those of the complete episode.
             for moments in self._facts.moments.values():
                 moments.forget(row)
-            self._findings.add(
-                ROW_COUNT,
-                path,
-                'The episode does not have the number of rows that meta/episodes states',
-                found=seen,
-                expected=length,
-                episode=int(self._table.index[row]),
-            )
+            what = 'The episode does not have the number of rows that meta/episodes states'
+            of_episode = self._table.about(row, self._subject.findings, path)
+            of_episode.add(ROW_COUNT, what, seen, length)

@@ -52,31 +52,19 @@ def check_index_tables(
     :param moments: the actual moments, per feature
     """
     for column, path in index_tables(root, info.features).items():
+        of_column = findings.about(path, feature=column)
         try:
             num_rows = len(read_index_table(root, path, column))
         except UNREADABLE as error:
-            findings.add(
-                WRONG_INDEX_TABLE,
-                path,
-                f'{column} refers to a table that cannot be used',
-                found=error,
-                feature=column,
-            )
+            what = f'{column} refers to a table that cannot be used'
+            of_column.add(WRONG_INDEX_TABLE, what, error)
             continue
         largest = moments[column].values['max'] if column in moments else np.zeros(0)
         known = largest[np.isfinite(largest)]
         if known.size and known.max() >= num_rows:
-            findings.add(
-                INDEX_OUT_OF_TABLE,
-                path,
-                f'Values of {column} have no row in the table',
-                found=int(known.max()),
-                expected=f'at most {num_rows - 1}',
-                feature=column,
-            )
-
-
-_WHERE = str(TASKS)
+            what = f'Values of {column} have no row in the table'
+            allowed = f'at most {num_rows - 1}'
+            of_column.add(INDEX_OUT_OF_TABLE, what, int(known.max()), allowed)
 
 
 def check_tasks(root: Path, total_tasks: int | None, findings: Findings) -> list[str] | None:
@@ -88,24 +76,20 @@ def check_tasks(root: Path, total_tasks: int | None, findings: Findings) -> list
     """
     if total_tasks == 0 and not (root / TASKS).exists():
         return []
-    file = open_parquet(root, _WHERE, findings)
+    findings = findings.about(str(TASKS))
+    file = open_parquet(root, findings.path, findings)
     if file is None:
         return None
     try:
         with file:
             table = file.read()
     except UNREADABLE as error:
-        findings.add(UNREADABLE_FILE, _WHERE, 'The file cannot be read', found=error)
+        findings.add(UNREADABLE_FILE, 'The file cannot be read', error)
         return None
     names = [name for name in TASK_COLUMNS if name in table.column_names]
     if not names or any(table.column_names.count(one) != 1 for one in (names[0], 'task_index')):
-        findings.add(
-            MISSING_COLUMN,
-            _WHERE,
-            'The columns cannot be used',
-            found=some(table.column_names),
-            expected='task_index and task',
-        )
+        what, found = 'The columns cannot be used', some(table.column_names)
+        findings.add(MISSING_COLUMN, what, found, 'task_index and task')
         return None
     _check_index(table.schema, names[0], findings)
     indices = table.column('task_index').to_pylist()
@@ -121,52 +105,30 @@ def _check_index(schema: pa.Schema, name: str, findings: Findings) -> None:
     except UNREADABLE:
         index = None
     if index != [name]:
-        findings.add(
-            TASKS_WITHOUT_INDEX,
-            _WHERE,
-            'The pandas metadata does not make the tasks the index',
-            found=index or 'none',
-            expected=[name],
-        )
+        what = 'The pandas metadata does not make the tasks the index'
+        findings.add(TASKS_WITHOUT_INDEX, what, index or 'none', [name])
 
 
 def _check_content(indices: list[object], tasks: list[object], findings: Findings) -> None:
     if not all(isinstance(index, int) for index in indices) or any(
         index != place for place, index in enumerate(indices)
     ):
-        findings.add(
-            TASKS_OUT_OF_ORDER,
-            _WHERE,
-            'task_index is not the number of the row',
-            found=some(indices),
-            expected=f'0 to {len(indices) - 1} in order',
-        )
+        what, expected = 'task_index is not the number of the row', f'0 to {len(indices) - 1}'
+        findings.add(TASKS_OUT_OF_ORDER, what, some(indices), f'{expected} in order')
     wrong = [task for task in tasks if not isinstance(task, str)]
     if wrong:
-        findings.add(
-            WRONG_TASK, _WHERE, 'Some tasks are not texts', found=some(wrong), expected='texts'
-        )
+        findings.add(WRONG_TASK, 'Some tasks are not texts', some(wrong), 'texts')
     elif len(set(tasks)) < len(tasks):
         twice = [str(task) for task, count in Counter(tasks).items() if count > 1]
-        findings.add(DUPLICATE_TASK, _WHERE, 'Some tasks appear more than once', found=some(twice))
+        findings.add(DUPLICATE_TASK, 'Some tasks appear more than once', some(twice))
 
 
 def _check_total(num_tasks: int, total_tasks: int | None, findings: Findings) -> None:
     if total_tasks is None or num_tasks == total_tasks:
         return
     if total_tasks and num_tasks > total_tasks:
-        findings.add(
-            UNCOMMITTED_TASK,
-            _WHERE,
-            'The file has more tasks than total_tasks in info.json',
-            found=num_tasks,
-            expected=total_tasks,
-        )
+        what = 'The file has more tasks than total_tasks in info.json'
+        findings.add(UNCOMMITTED_TASK, what, num_tasks, total_tasks)
         return
-    findings.add(
-        WRONG_TOTAL,
-        str(INFO),
-        'total_tasks is not the number of tasks',
-        found=total_tasks,
-        expected=num_tasks,
-    )
+    what = 'total_tasks is not the number of tasks'
+    findings.about(str(INFO)).add(WRONG_TOTAL, what, total_tasks, num_tasks)

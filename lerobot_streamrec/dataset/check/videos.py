@@ -21,7 +21,7 @@ from pathlib import Path
 
 from lerobot_streamrec.dataset.check.compare_statistics import Moments
 from lerobot_streamrec.dataset.check.episode_order import TOLERANCE_S
-from lerobot_streamrec.dataset.check.episodes import EpisodeTable
+from lerobot_streamrec.dataset.check.episodes import rows_of_files, Subject
 from lerobot_streamrec.dataset.check.finding_codes import (
     BROKEN_FRAMES,
     FRAME_COUNT,
@@ -35,12 +35,11 @@ from lerobot_streamrec.dataset.check.finding_codes import (
     WRONG_PICTURE_SIZE,
     WRONG_VIDEO_INFO,
 )
-from lerobot_streamrec.dataset.check.findings import Findings, Kind
-from lerobot_streamrec.dataset.check.info import CheckedInfo
+from lerobot_streamrec.dataset.check.findings import Findings
 from lerobot_streamrec.dataset.check.pictures import put_histogram
-from lerobot_streamrec.dataset.check.reading import Floats
 from lerobot_streamrec.dataset.format.histograms import DecodedCamera, Histogram
 from lerobot_streamrec.dataset.format.layout import INFO
+from lerobot_streamrec.dataset.format.table_rules import Floats
 from lerobot_streamrec.errors import DatasetCorruptError
 from lerobot_streamrec.stats.histograms import lattice_stride
 from lerobot_streamrec.video.mp4.damage_scan import (
@@ -79,27 +78,12 @@ class VideoCheck:
     """
     The check of all videos, one camera and one file after the other.
 
-    :param root: the dataset's folder
-    :param info: the usable part of info.json
-    :param table: the episodes
-    :param findings: the collection to which faults are added
-    :param decode: True to decode all frames, False to count packets
+    :param subject: the dataset
     """
 
-    def __init__(
-        self,
-        root: Path,
-        info: CheckedInfo,
-        table: EpisodeTable,
-        findings: Findings,
-        *,
-        decode: bool,
-    ) -> None:
-        self._root = root
-        self._info = info
-        self._table = table
-        self._findings = findings
-        self._decode = decode
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._info, self._table = info, table = subject.info, subject.table
         self._described: set[str] = set()
         keys, count = info.video_keys, len(table)
         self._cameras = {key: DecodedCamera(info.features[key].info) for key in keys}
@@ -118,134 +102,116 @@ class VideoCheck:
 
         :param done: called with the number of files read so far and the number of all files
         """
-        files: dict[tuple[str, str], list[int]] = {}
-        for key in self._info.video_keys:
-            for row, path in enumerate(self._table.videos[key].files):
-                # Episodes that name no file have a finding already.
-                if path:
-                    files.setdefault((key, path), []).append(row)
-        for number, ((key, path), rows) in enumerate(files.items()):
+        files = [
+            (key, path, rows)
+            for key in self._info.video_keys
+            for path, rows in rows_of_files(self._table.videos[key].files).items()
+            # Episodes that name no file have a finding already.
+            if path
+        ]
+        for number, (key, path, rows) in enumerate(files):
             done(number, len(files))
-            self._check_file(key, path, rows)
+            self._check_file(key, rows, self._subject.findings.about(path, feature=key))
         return self._result
 
-    def _add(
-        self, kind: Kind, key: str, path: str, what: str, found: object, expected: object = ''
-    ) -> None:
-        self._findings.add(kind, path, what, found=found, expected=expected, feature=key)
-
-    def _check_file(self, key: str, path: str, rows: list[int]) -> None:
+    def _check_file(self, key: str, rows: list[int], findings: Findings) -> None:
         spans = self._table.videos[key]
         num_rows = len(rows)
         rows = sorted(
             (row for row in rows if np.isfinite(spans.begin[row])), key=lambda r: spans.begin[r]
         )
-        full = self._root / path
+        full = self._subject.root / findings.path
         is_known = len(rows) == num_rows
         if not full.is_file():
-            self._add(MISSING_FILE, key, path, 'The video is missing', '', 'an MP4 file')
+            findings.add(MISSING_FILE, 'The video is missing', expected='an MP4 file')
             return
         try:
             facts = video_facts(full)
-            frames = _Frames(full, facts, self._info.fps, spans.begin[rows], self._lengths(rows))
-            if self._decode:
+            lengths = self._table.length[rows].tolist()
+            frames = _Frames(full, facts, self._info.fps, spans.begin[rows], lengths)
+            if self._subject.decode:
                 camera = self._cameras[key]
                 histograms = frames.decode(camera if camera.is_known else None)
             else:
                 frames.count()
                 histograms = {}
         except DatasetCorruptError as error:
-            self._add(UNREADABLE_VIDEO, key, path, 'The video cannot be read', error)
+            findings.add(UNREADABLE_VIDEO, 'The video cannot be read', error)
             return
         missing_bytes = bytes_missing(full)
         if missing_bytes:
             what = 'The file ends before its last part is complete'
-            self._add(TRUNCATED_VIDEO, key, path, what, f'{missing_bytes} bytes missing')
-        self._check_facts(key, path, facts, len(frames.times))
-        self._check_frames(key, path, rows, frames)
+            findings.add(TRUNCATED_VIDEO, what, f'{missing_bytes} bytes missing')
+        self._check_facts(key, facts, len(frames.times), findings)
+        self._check_frames(key, rows, frames, findings)
         # Unknown spans or missing frames would make frames of other rows look surplus.
         if is_known and self._result.present[key][rows].all():
-            self._check_surplus(key, path, rows, frames)
+            self._check_surplus(key, rows, frames, findings)
         for number, histogram in histograms.items():
             if self._result.present[key][rows[number]]:
                 put_histogram(self._result.moments[key], rows[number], histogram)
 
-    def _lengths(self, rows: list[int]) -> list[int]:
-        return [int(self._table.length[row]) for row in rows]
-
-    def _check_facts(self, key: str, path: str, facts: VideoFacts, num_frames: int) -> None:
+    def _check_facts(
+        self, key: str, facts: VideoFacts, num_frames: int, findings: Findings
+    ) -> None:
         spec, fps = self._info.features[key], self._info.fps
         assert spec.picture_shape is not None
         size = (facts.height, facts.width)
         if size != spec.picture_shape[:2]:
-            self._add(
-                WRONG_PICTURE_SIZE,
-                key,
-                path,
-                'Frames do not have the size that info.json states',
-                f'{facts.width}x{facts.height}',
-                f'{spec.picture_shape[1]}x{spec.picture_shape[0]}',
-            )
+            what = 'Frames do not have the size that info.json states'
+            expected = f'{spec.picture_shape[1]}x{spec.picture_shape[0]}'
+            findings.add(WRONG_PICTURE_SIZE, what, f'{facts.width}x{facts.height}', expected)
         # A single frame does not define a rate.
         if num_frames > 1 and abs(facts.fps - fps) > 1e-3 * fps:
             what = 'The frame rate of the video is not that of the dataset'
-            self._add(WRONG_FRAME_RATE, key, path, what, f'{facts.fps:g}', f'{fps:g}')
-        self._check_described(key, path, facts)
+            findings.add(WRONG_FRAME_RATE, what, f'{facts.fps:g}', f'{fps:g}')
+        self._check_described(key, facts, findings)
 
-    def _check_described(self, key: str, path: str, facts: VideoFacts) -> None:
+    def _check_described(self, key: str, facts: VideoFacts, findings: Findings) -> None:
         """Compare with the feature's info, which describes all files of the camera."""
         said = self._info.features[key].info
         real = facts.as_info()
         wrong = [name for name, value in real.items() if said.get(name, value) != value]
         if wrong and key not in self._described:
             self._described.add(key)
-            self._add(
+            findings.about(str(INFO), feature=key).add(
                 WRONG_VIDEO_INFO,
-                key,
-                str(INFO),
-                f'The info of {key} does not describe {path}',
+                f'The info of {key} does not describe {findings.path}',
                 ', '.join(f'{name} {said[name]}' for name in wrong),
                 ', '.join(f'{name} {real[name]}' for name in wrong),
             )
 
-    def _check_frames(self, key: str, path: str, rows: list[int], frames: _Frames) -> None:
+    def _check_frames(
+        self, key: str, rows: list[int], frames: _Frames, findings: Findings
+    ) -> None:
         if frames.num_broken:
             what, found = 'Frames cannot be decoded', f'{frames.num_broken} broken packets'
-            self._add(BROKEN_FRAMES, key, path, what, found, 'none')
+            findings.add(BROKEN_FRAMES, what, found, 'none')
         if len(frames.times) and frames.times[-1] > _MAX_DURATION_S:
             what = 'The video is longer than some readers can handle'
-            self._add(
-                VIDEO_TOO_LONG, key, path, what, f'{frames.times[-1]:.0f} s', 'at most 1024 s'
-            )
+            findings.add(VIDEO_TOO_LONG, what, f'{frames.times[-1]:.0f} s', 'at most 1024 s')
         for row, (begin, end) in zip(rows, frames.bounds, strict=True):
             length = int(self._table.length[row])
+            of_episode = self._table.about(row, findings, findings.path, key)
             if end - begin != length:
-                self._findings.add(
-                    FRAME_COUNT,
-                    path,
-                    f'The episode does not have one frame of {key} for each row',
-                    found=end - begin,
-                    expected=length,
-                    episode=int(self._table.index[row]),
-                    feature=key,
-                )
+                what = f'The episode does not have one frame of {key} for each row'
+                of_episode.add(FRAME_COUNT, what, end - begin, length)
                 continue
             self._result.present[key][row] = True
             expected = self._table.videos[key].begin[row] + np.arange(length) / self._info.fps
             off = np.abs(frames.times[begin:end] - expected)
             if length and off.max() > TOLERANCE_S:
                 first = int(np.argmax(off > TOLERANCE_S))
-                self._findings.add(
+                of_episode.add(
                     FRAMES_OFF_GRID,
-                    path,
                     f'Frames of {key} are not at from_timestamp + frame_index / fps',
-                    found=f'{frames.times[begin + first]:.6f} s',
-                    expected=f'{expected[first]:.6f} s',
-                    episode=int(self._table.index[row]),
-                    feature=key,
+                    f'{frames.times[begin + first]:.6f} s',
+                    f'{expected[first]:.6f} s',
                 )
 
-    def _check_surplus(self, key: str, path: str, rows: list[int], frames: _Frames) -> None:
+    def _check_surplus(
+        self, key: str, rows: list[int], frames: _Frames, findings: Findings
+    ) -> None:
         """
         Find frames in an episode's span that belong to no row; they cast doubt on the episode.
 
@@ -261,14 +227,11 @@ class VideoCheck:
             # Where spans overlap, which is a finding of its own, the next episode owns the frames.
             num_surplus = min(int(stated), following) - end
             if num_surplus > 0 and np.isfinite(self._table.videos[key].end[row]):
-                self._findings.add(
+                self._table.about(row, findings, findings.path, key).add(
                     SURPLUS_FRAMES,
-                    path,
                     f'There are more frames of {key} than rows',
-                    found=f'{num_surplus} frames from {frames.times[end]:.3f} s on',
-                    expected='a row for each frame',
-                    episode=int(self._table.index[row]),
-                    feature=key,
+                    f'{num_surplus} frames from {frames.times[end]:.3f} s on',
+                    'a row for each frame',
                 )
 
 

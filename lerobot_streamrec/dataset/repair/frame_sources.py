@@ -24,7 +24,7 @@ from pathlib import Path
 from lerobot_streamrec.dataset.check.episode_order import TOLERANCE_S
 from lerobot_streamrec.dataset.check.episodes import EpisodeTable
 from lerobot_streamrec.dataset.check.info import CheckedInfo
-from lerobot_streamrec.dataset.check.reading import Floats
+from lerobot_streamrec.dataset.format.table_rules import Floats
 from lerobot_streamrec.dataset.format.take_record import numbered_files
 from lerobot_streamrec.dataset.repair.row_sources import Rows
 from lerobot_streamrec.dataset.repair.task_sources import rows_in_table

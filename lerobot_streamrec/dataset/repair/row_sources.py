@@ -25,17 +25,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lerobot_streamrec.dataset.check.info import CheckedInfo
-from lerobot_streamrec.dataset.check.reading import (
-    Columns,
-    integers,
-    Ints,
-    numbers,
-    ProblemError,
-    runs,
-    UNREADABLE,
-)
+from lerobot_streamrec.dataset.check.reading import Columns, runs, UNREADABLE
 from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, FeatureSpec
-from lerobot_streamrec.dataset.format.parquet import TableFile
+from lerobot_streamrec.dataset.format.parquet import TableFile, UnfitError
+from lerobot_streamrec.dataset.format.table_rules import (
+    feature_values,
+    Ints,
+    whole_numbers,
+)
 from lerobot_streamrec.errors import DatasetCorruptError
 from lerobot_streamrec.video.mp4.damage_scan import decode_picture
 import numpy as np
@@ -45,7 +42,7 @@ import pyarrow.parquet as pq
 
 Mask = npt.NDArray[np.bool_]
 
-_UNFIT = (ProblemError, *UNREADABLE)
+_UNFIT = (UnfitError, *UNREADABLE)
 
 
 def whole_values(columns: Columns, num_rows: int, info: CheckedInfo) -> Mask:
@@ -60,7 +57,7 @@ def whole_values(columns: Columns, num_rows: int, info: CheckedInfo) -> Mask:
             continue
         try:
             column = columns.column(key)
-        except ProblemError:
+        except UnfitError:
             return np.zeros(num_rows, np.bool_)
         whole &= ~np.asarray(column.is_null().to_numpy(), np.bool_)
         whole &= _of_column(column, key, info)
@@ -83,7 +80,7 @@ def _of_column(column: pa.ChunkedArray, key: str, info: CheckedInfo) -> Mask:
 
 
 def _finite(column: pa.ChunkedArray, spec: FeatureSpec) -> Mask:
-    return np.asarray(np.isfinite(numbers(column, spec)).all(axis=(1, 2)), np.bool_)
+    return np.asarray(np.isfinite(feature_values(column, spec)).all(axis=(1, 2)), np.bool_)
 
 
 def _is_number(cell: pa.ChunkedArray, spec: FeatureSpec) -> bool:
@@ -169,8 +166,8 @@ def _read(root: Path, path: str, info: CheckedInfo, is_doubtful: bool) -> list[R
     try:
         with TableFile(root / path) as file:
             return _stretches(file, path, info, is_doubtful)
-    except ProblemError as problem:
-        return f'{path} has no usable numbers of its rows: {problem.found}'
+    except UnfitError as error:
+        return f'{path} has no usable numbers of its rows: {error.found}'
     except UNREADABLE as error:
         text = ' '.join(str(error).split()).rstrip('.')
         return f'{path} cannot be read, so its rows are lost: {text}'
@@ -184,11 +181,12 @@ def _stretches(
     small = [key for key in info.columns if key in names and key not in info.cameras]
     columns = Columns(file, small)
     episodes, frames, tasks = (
-        integers(columns.column(name)) for name in ('episode_index', 'frame_index', 'task_index')
+        whole_numbers(columns.column(name))
+        for name in ('episode_index', 'frame_index', 'task_index')
     )
     try:
-        index = integers(columns.column('index'))
-    except ProblemError:
+        index = whole_numbers(columns.column('index'))
+    except UnfitError:
         index = np.full(len(episodes), -1)
     whole = tasks >= 0
     if is_doubtful:
