@@ -28,9 +28,10 @@ appends or merges, so a dataset must count in a single unit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import reduce
 from typing import Any
 
 from lerobot_streamrec.stats.distribution import Distribution
@@ -221,6 +222,12 @@ class FeatureStatistics:
 
     def _values_per_row(self, distributions: tuple[Distribution, ...]) -> Fraction:
         return Fraction(distributions[0].total, self.num_rows)
+
+
+def total_of(parts: Iterable[FeatureStatistics]) -> FeatureStatistics | None:
+    """Return the statistics of the rows of all parts; None if there are no parts."""
+    found = list(parts)
+    return reduce(FeatureStatistics.merged, found) if found else None
 
 
 def quantiles_of(

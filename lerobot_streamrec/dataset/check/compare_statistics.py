@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from lerobot_streamrec.dataset.check.finding_codes import (
     WRONG_CAMERA_STATISTICS,
@@ -24,7 +25,7 @@ from lerobot_streamrec.dataset.check.finding_codes import (
     WRONG_QUANTILES,
     WRONG_STATISTICS,
 )
-from lerobot_streamrec.dataset.check.findings import Findings, Kind
+from lerobot_streamrec.dataset.check.findings import Findings
 from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES
 from lerobot_streamrec.dataset.format.histograms import DecodedCamera
@@ -126,25 +127,12 @@ _QUANTILE_TOLERANCE = 1e-3
 _ABSOLUTE = 1e-9
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """
-    A statistic that is wrong.
+class _Fault(NamedTuple):
+    """A statistic that is wrong: its stated and its actual value, which may be unknown."""
 
-    :param kind: the kind of finding
-    :param row: the row of the episode in the compared arrays
-    :param name: the name of the statistic
-    :param found: the stated value
-    :param expected: the actual value; empty if the stated value is impossible for any data
-    :param of_pictures: True if the feature is a camera
-    """
-
-    kind: Kind
-    row: int
     name: str
     found: str
     expected: str
-    of_pictures: bool
 
 
 def statistics_shape(info: CheckedInfo, key: str) -> tuple[int, ...]:
@@ -156,13 +144,15 @@ def statistics_shape(info: CheckedInfo, key: str) -> tuple[int, ...]:
     return (channels, 1, 1)
 
 
-def judge(
+def check_statistics(
     info: CheckedInfo,
     key: str,
     values: Mapping[str, Floats],
     truth: Mapping[str, Floats] | None,
     count: Ints | None,
-) -> list[Judged]:
+    episodes: Sequence[int] | None,
+    findings: Findings,
+) -> None:
     """
     Compare the statistics of one feature; all arrays have one row per episode.
 
@@ -172,6 +162,9 @@ def judge(
     :param truth: the actual values, ``(n, d)`` for each name in ``MOMENTS``, NaN if unknown; None
         if all are unknown
     :param count: ``(n,)`` numbers of rows, 0 if unknown; None if all are unknown
+    :param episodes: the episode_index of each row; None if the statistics are those of the whole
+        dataset
+    :param findings: the collection for findings about the file; it receives one per episode
     """
     is_camera = key in info.cameras
     kind = WRONG_STATISTICS
@@ -179,8 +172,33 @@ def judge(
         kind = WRONG_CAMERA_STATISTICS
     elif key in DEFAULT_FEATURES:
         kind = WRONG_NUMBERING_STATISTICS
+    faults = _faults(info, key, values, truth, count)
+    if not faults:
+        kind, faults = WRONG_QUANTILES, _quantiles(values)
+    for row, of_row in faults.items():
+        names = ', '.join(dict.fromkeys(one.name for one in of_row))
+        actual = f'not those of the {"images" if is_camera else "rows"}'
+        fault = actual if of_row[0].expected else 'impossible'
+        episode = None if episodes is None else episodes[row]
+        findings.about(findings.path, episode=episode, feature=key).add(
+            kind,
+            f'Statistics of {key} are {fault} ({names})',
+            f'{of_row[0].name} {of_row[0].found}',
+            of_row[0].expected,
+        )
+
+
+def _faults(
+    info: CheckedInfo,
+    key: str,
+    values: Mapping[str, Floats],
+    truth: Mapping[str, Floats] | None,
+    count: Ints | None,
+) -> dict[int, list[_Fault]]:
+    """Return the faults of each row, without those of the order of quantiles."""
+    is_camera = key in info.cameras
     camera = DecodedCamera(info.features[key].info) if is_camera else None
-    judging = _Judging(values, kind, camera)
+    judging = _Judging(values, camera)
     for name, said in values.items():
         judging.add(name, ~np.isfinite(said))
     if judging.found:
@@ -196,35 +214,26 @@ def judge(
         for name in sorted(set(values) - {'count'}):
             outside = (values[name] < -_ABSOLUTE) | (values[name] > 1 + _QUANTILE_TOLERANCE)
             judging.add(name, outside)
-    return judging.found or _quantiles(values, of_pictures=is_camera)
+    return judging.found
 
 
 class _Judging:
     """The faults found so far in the statistics of one feature."""
 
-    def __init__(
-        self, values: Mapping[str, Floats], kind: Kind, camera: DecodedCamera | None
-    ) -> None:
+    def __init__(self, values: Mapping[str, Floats], camera: DecodedCamera | None) -> None:
         self._values = values
-        self._kind = kind
         self._camera = camera
-        self.found: list[Judged] = []
+        self.found: dict[int, list[_Fault]] = {}
+        """The faults of each row."""
 
     def add(
         self, name: str, wrong: npt.NDArray[np.bool_], expected: Floats | None = None
     ) -> None:
         """Add a fault for each row in which an element is wrong."""
-        self.found.extend(
-            Judged(
-                self._kind,
-                row,
-                name,
-                _text(self._values[name][row]),
-                '' if expected is None else _text(expected[row]),
-                self._camera is not None,
-            )
-            for row in np.flatnonzero(wrong.reshape(len(wrong), -1).any(axis=1)).tolist()
-        )
+        for row in np.flatnonzero(wrong.reshape(len(wrong), -1).any(axis=1)).tolist():
+            actual = '' if expected is None else _text(expected[row])
+            fault = _Fault(name, _text(self._values[name][row]), actual)
+            self.found.setdefault(row, []).append(fault)
 
     def compare(self, truth: Mapping[str, Floats]) -> None:
         """Compare the moments; cameras without min and max, which the codec does not preserve."""
@@ -245,55 +254,22 @@ class _Judging:
             self.add(name, wrong, truth[name])
 
 
-def _quantiles(values: Mapping[str, Floats], *, of_pictures: bool) -> list[Judged]:
+def _quantiles(values: Mapping[str, Floats]) -> dict[int, list[_Fault]]:
     """Check only the order: releases of LeRobot compute and merge quantiles differently."""
     if any(name not in values for name in QUANTILES):
-        return []
+        return {}
     names = ('min', *QUANTILES, 'max')
     order = np.stack([values[name] for name in names])
     slack = np.abs(order).max(axis=0) * _QUANTILE_TOLERANCE + _ABSOLUTE
     wrong = (np.diff(order, axis=0) < -slack).any(axis=(0, 2))
-    return [
-        Judged(
-            WRONG_QUANTILES,
-            row,
-            'order',
-            '; '.join(f'{name} {_text(values[name][row])}' for name in names),
-            ', '.join(names) + ' ascend',
-            of_pictures,
-        )
-        for row in np.flatnonzero(wrong).tolist()
-    ]
+    expected = ', '.join(names) + ' ascend'
+    found = {}
+    for row in np.flatnonzero(wrong).tolist():
+        stated = '; '.join(f'{name} {_text(values[name][row])}' for name in names)
+        found[row] = [_Fault('order', stated, expected)]
+    return found
 
 
 def _text(numbers: Floats) -> str:
     text = ', '.join(f'{number:.6g}' for number in numbers[:4].tolist())
     return f'[{text}{", ..." if len(numbers) > 4 else ""}]'
-
-
-def add_judged(
-    judged: Sequence[Judged],
-    key: str,
-    episodes: Sequence[int] | None,
-    findings: Findings,
-) -> None:
-    """
-    Add the faults as findings about a file: one for each kind, feature and episode.
-
-    :param episodes: the episode_index of each compared row; None if the statistics are those of
-        the whole dataset
-    """
-    grouped: dict[tuple[Kind, int], list[Judged]] = {}
-    for one in judged:
-        grouped.setdefault((one.kind, one.row), []).append(one)
-    for (kind, row), group in grouped.items():
-        first, names = group[0], ', '.join(dict.fromkeys(one.name for one in group))
-        truth = 'images' if first.of_pictures else 'rows'
-        fault = f'not those of the {truth}' if first.expected else 'impossible'
-        episode = None if episodes is None else episodes[row]
-        findings.about(findings.path, episode=episode, feature=key).add(
-            kind,
-            f'Statistics of {key} are {fault} ({names})',
-            f'{first.name} {first.found}',
-            first.expected,
-        )

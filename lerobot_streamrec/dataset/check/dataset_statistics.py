@@ -18,8 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from lerobot_streamrec.dataset.check.compare_statistics import (
-    add_judged,
-    judge,
+    check_statistics,
     Moments,
     statistics_shape,
 )
@@ -88,14 +87,10 @@ def _check_table(
             _add_misshapen(key, error, shape, findings)
             continue
         known = moments.get(key)
-        judged = judge(
-            info,
-            key,
-            values,
-            None if known is None else {name: one[rows] for name, one in known.values.items()},
-            None if known is None else known.count[rows],
-        )
-        add_judged(judged, key, subject.table.index[rows].tolist(), findings)
+        truth = None if known is None else {name: one[rows] for name, one in known.values.items()}
+        count = None if known is None else known.count[rows]
+        episodes = subject.table.index[rows].tolist()
+        check_statistics(info, key, values, truth, count, episodes, findings)
     if lacking:
         what = f'Episodes have no statistics of {some(lacking)}'
         findings.add(MISSING_EPISODE_STATISTICS, what)
@@ -148,7 +143,7 @@ def check_dataset_statistics(
         if compare and key in moments and (known := moments[key].together()):
             truth = {name: one[None] for name, one in known.items()}
             count = moments[key].count.sum(keepdims=True)
-        add_judged(judge(info, key, values, truth, count), key, None, findings)
+        check_statistics(info, key, values, truth, count, None, findings)
     if without_quantiles:
         what = f'Features have no quantiles: {some(without_quantiles)}'
         findings.add(MISSING_QUANTILES, what, expected=some(QUANTILES))

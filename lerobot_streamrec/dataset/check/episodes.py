@@ -107,6 +107,14 @@ class EpisodeTable:
     def __len__(self) -> int:
         return len(self.index)
 
+    def places(self) -> dict[int, int]:
+        """Return the row of each episode that has rows; the first of several wins."""
+        found: dict[int, int] = {}
+        for row, index in enumerate(self.index.tolist()):
+            if index >= 0 and self.length[row] > 0:
+                found.setdefault(index, row)
+        return found
+
     def first(self, count: int) -> EpisodeTable:
         """Return a table of the first ``count`` rows."""
         return EpisodeTable(

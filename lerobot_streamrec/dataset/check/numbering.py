@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Any
 
 from lerobot_streamrec.dataset.check.episode_order import TOLERANCE_S
 from lerobot_streamrec.dataset.check.episodes import Subject
@@ -30,26 +30,11 @@ from lerobot_streamrec.dataset.check.finding_codes import (
     WRONG_INDEX,
 )
 from lerobot_streamrec.dataset.check.findings import Findings, some
-from lerobot_streamrec.dataset.format.table_rules import Floats, Ints
 import numpy as np
+import numpy.typing as npt
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Numbering:
-    """
-    The default features of some rows.
-
-    :param whole: the columns of whole numbers, ``(n,)`` per feature
-    :param timestamp: ``(n,)`` seconds since the start of the episode
-    """
-
-    whole: Mapping[str, Ints]
-    timestamp: Floats
-
-    def part(self, begin: int, end: int) -> Numbering:
-        """Return the values of the rows from ``begin`` to before ``end``."""
-        whole = {name: values[begin:end] for name, values in self.whole.items()}
-        return Numbering(whole, self.timestamp[begin:end])
+Numbering = Mapping[str, npt.NDArray[Any]]
+"""The default features of some rows: ``(n,)`` int64, or float64 seconds for ``timestamp``."""
 
 
 def check_numbering(
@@ -73,7 +58,7 @@ def check_numbering(
     _check_frame_index(rows, {begin, int(subject.table.from_index[row])}, findings)
     _check_timestamps(rows, subject.info.fps, findings)
     if tasks is not None:
-        indices = np.unique(rows.whole['task_index']).tolist()
+        indices = np.unique(rows['task_index']).tolist()
         _check_tasks(indices, tasks, subject.table.tasks[row], findings)
 
 
@@ -84,7 +69,7 @@ def _check_frame_index(rows: Numbering, begins: set[int], findings: Findings) ->
     :param begins: the allowed first values of index; more than one if meta/episodes contradicts
         itself, which is a finding of its own
     """
-    frame_index, index = rows.whole['frame_index'], rows.whole['index']
+    frame_index, index = rows['frame_index'], rows['index']
     expected = np.arange(len(frame_index))
     wrong = np.flatnonzero(frame_index != expected)
     if len(wrong):
@@ -108,16 +93,16 @@ def _check_frame_index(rows: Numbering, begins: set[int], findings: Findings) ->
 
 
 def _check_timestamps(rows: Numbering, fps: float, findings: Findings) -> None:
-    expected = rows.whole['frame_index'] / fps
+    expected = rows['frame_index'] / fps
     # Single precision is coarser than the readers' tolerance after 1024 s.
     tolerance = np.maximum(TOLERANCE_S, np.abs(expected) * 2.0**-23)
     with np.errstate(invalid='ignore'):
-        off = np.flatnonzero(~(np.abs(rows.timestamp - expected) <= tolerance))
+        off = np.flatnonzero(~(np.abs(rows['timestamp'] - expected) <= tolerance))
     if len(off):
         findings.add(
             TIMESTAMP_OFF_GRID,
             f'The timestamp of {len(off)} rows is not frame_index / fps',
-            f'{rows.timestamp[off[0]]:.6f} s in row {off[0]} of the episode',
+            f'{rows["timestamp"][off[0]]:.6f} s in row {off[0]} of the episode',
             f'{expected[off[0]]:.6f} s',
         )
 

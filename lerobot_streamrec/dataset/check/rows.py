@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from lerobot_streamrec.dataset.check.compare_statistics import Moments
 from lerobot_streamrec.dataset.check.episodes import rows_of_files, Subject
@@ -31,7 +32,6 @@ from lerobot_streamrec.dataset.check.finding_codes import (
 )
 from lerobot_streamrec.dataset.check.findings import Findings, some
 from lerobot_streamrec.dataset.check.numbering import check_numbering, Numbering
-from lerobot_streamrec.dataset.check.pictures import Stretch
 from lerobot_streamrec.dataset.check.reading import (
     add_unfit,
     Columns,
@@ -40,7 +40,7 @@ from lerobot_streamrec.dataset.check.reading import (
     runs,
     UNREADABLE,
 )
-from lerobot_streamrec.dataset.check.values import check_values
+from lerobot_streamrec.dataset.check.values import check_values, Stretch
 from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES
 from lerobot_streamrec.dataset.format.parquet import UnfitError
 from lerobot_streamrec.dataset.format.table_rules import real_numbers, whole_numbers
@@ -138,12 +138,12 @@ class RowCheck:
         names = set(file.schema_arrow.names)
         at_once = [key for key in self._info.columns if key not in pictures and key in names]
         columns = Columns(file, at_once)
-        whole = {
+        numbering: dict[str, npt.NDArray[Any]] = {
             name: whole_numbers(columns.column(name))
             for name, spec in DEFAULT_FEATURES.items()
             if spec.dtype == 'int64'
         }
-        numbering = Numbering(whole, real_numbers(columns.column('timestamp')))
+        numbering['timestamp'] = real_numbers(columns.column('timestamp'))
         stretches = self._stretches(numbering, findings)
         self._facts.num_rows += file.metadata.num_rows
         self._position += file.metadata.num_rows
@@ -171,8 +171,8 @@ class RowCheck:
     def _stretches(self, numbering: Numbering, findings: Findings) -> list[Stretch]:
         """Check the numbers of the rows by episode; return the stretches of the episodes."""
         stretches = []
-        for begin, end in runs(numbering.whole['episode_index']):
-            value = int(numbering.whole['episode_index'][begin])
+        for begin, end in runs(numbering['episode_index']):
+            value = int(numbering['episode_index'][begin])
             row = self._place.get(value)
             stretches.append(Stretch(begin, end, -1 if row is None else row, value))
             if row is None:
@@ -191,14 +191,14 @@ class RowCheck:
                 continue
             self._facts.seen[row] = end - begin
             check_numbering(
-                numbering.part(begin, end),
+                {name: values[begin:end] for name, values in numbering.items()},
                 self._subject,
                 row=row,
                 begin=int(self._begin[row]),
                 tasks=self._tasks,
                 findings=of_episode,
             )
-            index = int(numbering.whole['index'][begin])
+            index = int(numbering['index'][begin])
             self._check_place(index, begin, end, row, of_episode)
         return stretches
 

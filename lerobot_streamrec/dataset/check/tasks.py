@@ -37,7 +37,7 @@ from lerobot_streamrec.dataset.check.findings import Findings, some
 from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.check.reading import open_parquet, UNREADABLE
 from lerobot_streamrec.dataset.format.layout import INFO, TASKS
-from lerobot_streamrec.dataset.format.table_rules import TASK_COLUMNS
+from lerobot_streamrec.dataset.format.tasks import task_column
 from lerobot_streamrec.dataset.rebuild.foreign_files import index_tables, read_index_table
 import numpy as np
 import pyarrow as pa
@@ -86,14 +86,14 @@ def check_tasks(root: Path, total_tasks: int | None, findings: Findings) -> list
     except UNREADABLE as error:
         findings.add(UNREADABLE_FILE, 'The file cannot be read', error)
         return None
-    names = [name for name in TASK_COLUMNS if name in table.column_names]
-    if not names or any(table.column_names.count(one) != 1 for one in (names[0], 'task_index')):
+    name = task_column(table.column_names)
+    if any(table.column_names.count(one) != 1 for one in (name, 'task_index')):
         what, found = 'The columns cannot be used', some(table.column_names)
         findings.add(MISSING_COLUMN, what, found, 'task_index and task')
         return None
-    _check_index(table.schema, names[0], findings)
+    _check_index(table.schema, name, findings)
     indices = table.column('task_index').to_pylist()
-    tasks = table.column(names[0]).to_pylist()
+    tasks = table.column(name).to_pylist()
     _check_content(indices, tasks, findings)
     _check_total(len(tasks), total_tasks, findings)
     return [str(task) for task in tasks]

@@ -36,7 +36,7 @@ from lerobot_streamrec.dataset.check.finding_codes import (
     WRONG_VIDEO_INFO,
 )
 from lerobot_streamrec.dataset.check.findings import Findings
-from lerobot_streamrec.dataset.check.pictures import put_histogram
+from lerobot_streamrec.dataset.check.values import put_histogram
 from lerobot_streamrec.dataset.format.histograms import DecodedCamera, Histogram
 from lerobot_streamrec.dataset.format.layout import INFO
 from lerobot_streamrec.dataset.format.table_rules import Floats

@@ -46,8 +46,7 @@ from lerobot_streamrec.dataset.format.statistics_file import (
     weighted_by_rows,
 )
 from lerobot_streamrec.dataset.format.table_rules import refuse_odd_rows
-from lerobot_streamrec.dataset.format.take_record import read_record
-from lerobot_streamrec.dataset.format.tasks import parse_tasks, TaskColumns, TaskTable
+from lerobot_streamrec.dataset.format.tasks import present_tasks, TaskColumns
 from lerobot_streamrec.errors import DatasetCorruptError
 import pyarrow as pa
 
@@ -111,14 +110,6 @@ class Catalog:
             self._tables[file] = read_parquet(self.meta_path(file))
         return self._tables[file]
 
-    def content(self, relative: PurePosixPath) -> bytes | None:
-        """
-        Return the content of a file; None if the file is missing.
-
-        :raise DatasetCorruptError: if the file cannot be read
-        """
-        return _content(self.root, relative)
-
     def statistics(self) -> AllStatistics:
         """
         Return the statistics of the dataset, with each episode weighted by its rows.
@@ -143,10 +134,6 @@ class Catalog:
         numbers = table.column('episode_index').to_pylist()
         return statistics_in(table.slice(numbers.index(episode.episode_index), 1), keys)
 
-    def record_of(self, episode_index: int) -> dict[str, Any] | None:
-        """Read the recorder's own record of an episode; None if it is missing or unreadable."""
-        return read_record(self.root, episode_index)
-
 
 def read_catalog(root: Path) -> Catalog:
     """
@@ -162,17 +149,7 @@ def read_catalog(root: Path) -> Catalog:
     raw_info = parse_raw_info(info_content(root), root)
     info = info_of(raw_info, root)
     by_file = EpisodeIndex(root, info).rows(info)
-    tasks_content = _content(root, TASKS)
-    if tasks_content is None and info.total_tasks:
-        raise DatasetCorruptError(f'{root / TASKS} is missing')
-    table = parse_tasks(tasks_content, root) if tasks_content is not None else TaskTable()
-    tasks = table.tasks
-    if len(tasks) < info.total_tasks:
-        problem = (
-            f'found {len(tasks)} tasks, expected {info.total_tasks}, which is total_tasks in '
-            'info.json'
-        )
-        raise DatasetCorruptError(f'{root / TASKS}: {problem}')
+    tasks = present_tasks(content_of(root, TASKS), root, info.total_tasks)
     episodes = committed_episodes(root, info, by_file)
     num_rows = sum(one.length for one in episodes)
     if num_rows != info.total_frames:
@@ -183,8 +160,8 @@ def read_catalog(root: Path) -> Catalog:
         root=root,
         info=info,
         raw_info=raw_info,
-        tasks=tasks[: info.total_tasks],
-        task_columns=table.others,
+        tasks=tasks.tasks[: info.total_tasks],
+        task_columns=tasks.others,
         stated=_statistics(root, info),
         episodes=episodes,
     )
@@ -212,7 +189,12 @@ def refuse_odd_dataset(root: Path, without: Collection[int] = ()) -> None:
         refuse_odd_rows(catalog.root, path, catalog.info, lengths)
 
 
-def _content(root: Path, relative: PurePosixPath) -> bytes | None:
+def content_of(root: Path, relative: PurePosixPath) -> bytes | None:
+    """
+    Return the content of a file below the root; None if the file is missing.
+
+    :raise DatasetCorruptError: if the file cannot be read
+    """
     try:
         return bytes((root / relative).read_bytes())
     except FileNotFoundError:
@@ -223,7 +205,7 @@ def _content(root: Path, relative: PurePosixPath) -> bytes | None:
 
 def _statistics(root: Path, info: DatasetInfo) -> DatasetStatistics | None:
     stated = read_sidecar(root, info.total_episodes, info.total_frames)
-    content = None if stated else _content(root, STATS)
+    content = None if stated else content_of(root, STATS)
     if content is None:
         return stated
     return parse_stats_json(content, root, info.total_frames, info.keys_with_statistics)

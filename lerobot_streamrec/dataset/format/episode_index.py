@@ -28,8 +28,8 @@ from typing import Any
 
 from lerobot_streamrec.dataset.format.episode_table import (
     EpisodeRow,
-    numbers_problem,
     place_columns,
+    refuse_other_numbers,
     VideoPlace,
 )
 from lerobot_streamrec.dataset.format.files import Files
@@ -37,7 +37,7 @@ from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.info_rules import read_small_file
 from lerobot_streamrec.dataset.format.layout import EPISODE_INDEX, FileIndex
 from lerobot_streamrec.dataset.format.table_rules import checked_episodes, refuse_odd_tasks
-from lerobot_streamrec.errors import DatasetCorruptError, DatasetError, UnusableDatasetError
+from lerobot_streamrec.errors import DatasetCorruptError, DatasetError
 
 # A change of the rules or of the index's content makes older indices useless.
 _VERSION = 1
@@ -174,12 +174,7 @@ def _file(row: Mapping[str, Any], prefix: str) -> FileIndex:
 
 
 def _check_order(root: Path, info: DatasetInfo, episodes: Sequence[EpisodeRow]) -> None:
-    indices = [one.episode_index for one in episodes]
-    # total_episodes may be any number, so nothing of that size is built.
-    if len(indices) != info.total_episodes or indices != list(range(len(indices))):
-        raise UnusableDatasetError(
-            root, 'meta/episodes', numbers_problem(indices, info.total_episodes)
-        )
+    refuse_other_numbers(root, [one.episode_index for one in episodes], info.total_episodes)
     begin = 0
     for one in episodes:
         if one.from_index != begin or one.length < 1:

@@ -83,20 +83,23 @@ class EpisodeRow:
             cells[f'videos/{key}/to_timestamp'] = (place.to_timestamp, pa.float64())
         return cells
 
+    def cells(self) -> dict[str, tuple[Any, pa.DataType]]:
+        """Return all columns of the format, with their types."""
+        cells = self.places()
+        for key, statistics in self.statistics.items():
+            cells.update(_statistics_cells(key, statistics))
+        return {**cells, **_file_cells('meta/episodes', self.meta_file)}
+
     def as_table(self, columns: Collection[str] | None = None) -> pa.Table:
         """
         Return a table of one row with the columns of the format.
 
         :param columns: the columns that may be written; None for all
         """
-        cells = self.places()
-        for key, statistics in self.statistics.items():
-            cells.update(_statistics_cells(key, statistics))
-        cells.update(_file_cells('meta/episodes', self.meta_file))
         return pa.table(
             {
                 name: pa.array([value], type=kind)
-                for name, (value, kind) in cells.items()
+                for name, (value, kind) in self.cells().items()
                 if columns is None or name in columns
             }
         )
@@ -180,10 +183,7 @@ def committed_files(
             meta.add(number)
         rows += by_file[number]
     committed = rows[:total_episodes]
-    indices = [row['episode_index'] for row in committed]
-    if len(indices) != total_episodes or indices != list(range(len(indices))):
-        problem = numbers_problem(indices, total_episodes)
-        raise UnusableDatasetError(root, 'meta/episodes', problem)
+    refuse_other_numbers(root, [row['episode_index'] for row in committed], total_episodes)
     files = {prefix: _files_of(committed, prefix) for prefix in prefixes}
     return CommittedFiles(
         num_rows=sum(row['length'] for row in committed),
@@ -194,20 +194,27 @@ def committed_files(
     )
 
 
-def numbers_problem(indices: Sequence[int], total_episodes: int) -> str:
+def refuse_other_numbers(root: Path, indices: Sequence[int], total_episodes: int) -> None:
     """
-    Describe why the numbers of episodes are not 0, 1, 2, ...
+    Refuse committed episodes whose numbers are not 0, 1, 2, ...
 
+    :param root: the dataset's folder
     :param indices: the numbers in meta/episodes, in order
     :param total_episodes: the number of episodes in info.json
+    :raise UnusableDatasetError: if episodes are missing or out of order
     """
+    wrong = [place for place, index in enumerate(indices) if index != place]
+    # total_episodes may be any number, so nothing of that size is built.
     if len(indices) < total_episodes:
-        return (
+        problem = (
             f'found {len(indices)} episodes, expected {total_episodes}, which is total_episodes '
             'in info.json'
         )
-    place = next(number for number, index in enumerate(indices) if index != number)
-    return f'episode {indices[place]} is at the position of episode {place}'
+    elif wrong:
+        problem = f'episode {indices[wrong[0]]} is at the position of episode {wrong[0]}'
+    else:
+        return
+    raise UnusableDatasetError(root, 'meta/episodes', problem)
 
 
 def _files_of(rows: list[dict[str, Any]], prefix: str) -> frozenset[FileIndex]:

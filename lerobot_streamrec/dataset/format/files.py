@@ -213,11 +213,7 @@ class Files:
         """Return an unused path in the quarantine folder."""
         folder = self.path(QUARANTINE)
         folder.mkdir(parents=True, exist_ok=True)
-        target, number = folder / stem, 1
-        while target.exists() or target.is_symlink():
-            number += 1
-            target = folder / f'{stem}.{number}'
-        return target
+        return free_path(folder / stem)
 
     def remove_tree(self, folder: Path) -> None:
         """Delete a folder and everything in it; errors are ignored."""
@@ -237,6 +233,15 @@ class Files:
                 f'cannot write {self.path(relative)}: {error.strerror or error}. '
                 'Check that the folder is writable and that the disk has room.'
             ) from error
+
+
+def free_path(path: Path) -> Path:
+    """Return a path if it is unused, or else the first unused one of ``path.2``, ``path.3`` ..."""
+    target, number = path, 1
+    while os.path.lexists(target):
+        number += 1
+        target = path.with_name(f'{path.name}.{number}')
+    return target
 
 
 def _telling_parts(relative: PurePosixPath) -> tuple[str, ...]:

@@ -43,7 +43,11 @@ from lerobot_streamrec.stats.histograms import (
     SCALE,
 )
 from lerobot_streamrec.video.codecs.depth_config import depth_of_codes, is_depth, stored_depth
-from lerobot_streamrec.video.mp4.damage_scan import inspect_frames, InspectedFrame
+from lerobot_streamrec.video.mp4.damage_scan import (
+    decode_picture,
+    inspect_frames,
+    InspectedFrame,
+)
 import numpy as np
 import numpy.typing as npt
 
@@ -132,6 +136,22 @@ def statistics_of_frames(
             stride = lattice_stride(frame.frame.height, frame.frame.width)
             histograms[place].push(camera.pixels(frame, stride))
     return [one.statistics() for one in histograms]
+
+
+def count_picture(content: bytes, histogram: ImageHistogram | None) -> tuple[int, int]:
+    """
+    Decode a picture file and count its pixels.
+
+    :param content: the bytes of the file, such as a PNG
+    :param histogram: the histogram that counts its colours; None to count nothing
+    :return: the height and the width of the picture, in pixels
+    :raise DatasetCorruptError: if the picture cannot be decoded
+    """
+    frame = decode_picture(content)
+    if histogram is not None:
+        stride = lattice_stride(frame.height, frame.width)
+        histogram.push(InspectedFrame(0.0, frame).rgb(stride))
+    return frame.height, frame.width
 
 
 _COUNTS = np.dtype('<i8')

@@ -19,7 +19,6 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-import json
 from pathlib import Path
 import re
 from typing import Any
@@ -27,6 +26,7 @@ from typing import Any
 from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, FeatureSpec, parse_feature
 from lerobot_streamrec.dataset.format.info_rules import (
     info_faults,
+    json_bytes,
     load_object,
     read_small_file,
     shown_value,
@@ -177,7 +177,7 @@ class DatasetInfo:
             'splits': grown_splits(self.splits, self.total_episodes),
         }
         content.update({key: value for key, value in self.extra.items() if key not in _REWRITTEN})
-        return (json.dumps(content, indent=4, ensure_ascii=False) + '\n').encode()
+        return json_bytes(content)
 
     def after(self, num_rows: int, total_tasks: int) -> DatasetInfo:
         """Return the content after one more episode is committed."""

@@ -98,6 +98,11 @@ def shown_value(value: object) -> str:
     return ' '.join(_repr.repr(value).split())
 
 
+def json_bytes(content: object, indent: int = 4) -> bytes:
+    """Return the bytes of a JSON file that people can read."""
+    return (json.dumps(content, indent=indent, ensure_ascii=False) + '\n').encode()
+
+
 def read_small_file(path: Path, max_bytes: int = _MAX_BYTES) -> bytes:
     """
     Read a small regular file; anything else is refused unopened, since a pipe would block.

@@ -48,7 +48,7 @@ from lerobot_streamrec.dataset.format.take_record import (
     quarantine_uncommitted,
     return_videos,
 )
-from lerobot_streamrec.dataset.format.tasks import parse_tasks, TaskTable
+from lerobot_streamrec.dataset.format.tasks import present_tasks, TaskTable
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetMismatchError
 from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
@@ -247,20 +247,8 @@ def _refuse_missing_files(root: Path, committed: CommittedFiles) -> None:
 
 def _tasks(files: Files, info: DatasetInfo, committed: CommittedFiles) -> TaskTable:
     content = files.content(TASKS)
-    if content is None:
-        if info.total_tasks:
-            raise DatasetCorruptError(f'{files.path(TASKS)} is missing')
-        return TaskTable()
-    present = parse_tasks(content, files.root)
+    present = present_tasks(content, files.root, info.total_tasks, committed.tasks)
     tasks = present.first(info.total_tasks)
-    lost = committed.tasks - set(tasks.tasks)
-    if lost or len(tasks.tasks) < info.total_tasks:
-        missing = f', and episodes have other tasks: {shown_value(sorted(lost))}' if lost else ''
-        problem = (
-            f'found {len(present.tasks)} tasks, expected {info.total_tasks}, which is total_tasks '
-            f'in info.json{missing}'
-        )
-        raise DatasetCorruptError(f'{files.path(TASKS)}: {problem}')
     if len(present.tasks) > info.total_tasks:
         # A crash between writing tasks.parquet and info.json leaves a surplus task.
         files.replace(TASKS, tasks.as_bytes())

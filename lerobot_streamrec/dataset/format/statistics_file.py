@@ -353,12 +353,11 @@ def _sums_of_episodes(
     root: Path, info: DatasetInfo, keys: Collection[str]
 ) -> dict[str, FeatureStatistics]:
     """Add up the statistics of all episodes, without features that an episode lacks."""
-    totals: dict[str, FeatureStatistics] = {}
+    totals: AllStatistics = {}
     lacking: set[str] = set()
     for episode_index, statistics in read_statistics(root, info.total_episodes, keys):
         lacking.update(key for key in keys if key not in statistics)
         record = read_record(root, episode_index)
-        for key, one in statistics.items():
-            known = with_histograms(one, record, key)
-            totals[key] = totals[key].merged(known) if key in totals else known
+        known = {key: with_histograms(one, record, key) for key, one in statistics.items()}
+        totals = merged_statistics(totals, known)
     return {key: one for key, one in totals.items() if key not in lacking}

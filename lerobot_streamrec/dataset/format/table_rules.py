@@ -36,6 +36,7 @@ from lerobot_streamrec.dataset.format.parquet import (
     Unfit,
     UnfitError,
 )
+from lerobot_streamrec.dataset.format.tasks import task_column
 from lerobot_streamrec.errors import UnusableDatasetError
 from lerobot_streamrec.stats.feature_statistics import STATISTICS
 import numpy as np
@@ -45,9 +46,6 @@ import pyarrow.compute as pc
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-
-TASK_COLUMNS = ('task', '__index_level_0__')
-"""The names of the column of tasks: older releases wrote the pandas index without a name."""
 
 _MAX_FILE_NUMBER = 10**9
 _PLACES = {'chunk_index': (0, _MAX_FILE_NUMBER), 'file_index': (0, _MAX_FILE_NUMBER)}
@@ -276,8 +274,7 @@ def refuse_odd_tasks(root: Path) -> None:
 def _refuse_odd_task_table(table: pa.Table) -> None:
     with naming('task_index'):
         whole_numbers(column_of(table, 'task_index'), 0, MAX_COUNT)
-    present = [name for name in TASK_COLUMNS if name in table.column_names]
-    name = present[0] if present else TASK_COLUMNS[0]
+    name = task_column(table.column_names)
     with naming(name):
         column = column_of(table, name)
         if len(column) and not is_text(column.type):

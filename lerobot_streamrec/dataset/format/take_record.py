@@ -29,6 +29,7 @@ import uuid
 from lerobot_streamrec.dataset.format.episode_table import CommittedFiles
 from lerobot_streamrec.dataset.format.features import check_feature_key
 from lerobot_streamrec.dataset.format.files import Files
+from lerobot_streamrec.dataset.format.info_rules import json_bytes
 from lerobot_streamrec.dataset.format.layout import FileIndex, record_path, STAGING
 from lerobot_streamrec.errors import DatasetCorruptError
 import numpy as np
@@ -177,7 +178,7 @@ class TakeRecord:
 
     def as_bytes(self) -> bytes:
         """Return the file's content."""
-        return (json.dumps(asdict(self), indent=2, ensure_ascii=False) + '\n').encode()
+        return json_bytes(asdict(self), indent=2)
 
 
 def parse_take_record(content: bytes, where: object) -> TakeRecord:

@@ -15,10 +15,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 import json
+from pathlib import Path
 
+from lerobot_streamrec.dataset.format.info_rules import shown_value
+from lerobot_streamrec.dataset.format.layout import TASKS
 from lerobot_streamrec.dataset.format.parquet import to_bytes
 from lerobot_streamrec.errors import DatasetCorruptError
 import pyarrow as pa
@@ -56,8 +59,8 @@ _PANDAS_METADATA = {
     'pandas_version': '2.2.0',
 }
 
-_UNNAMED = '__index_level_0__'
-_OF_FORMAT = {'task_index', 'task', _UNNAMED}
+_TASK_COLUMNS = ('task', '__index_level_0__')
+_OF_FORMAT = {'task_index', *_TASK_COLUMNS}
 
 _SCHEMA = pa.schema(
     [pa.field('task_index', pa.int64()), pa.field('task', pa.string())],
@@ -125,6 +128,15 @@ class TaskTable:
         return to_bytes(table)
 
 
+def task_column(names: Collection[str]) -> str:
+    """
+    Return which column of a table of tasks holds their texts.
+
+    Older releases wrote the pandas index without a name, for which pandas has a name of its own.
+    """
+    return next((name for name in _TASK_COLUMNS if name in names), _TASK_COLUMNS[0])
+
+
 def task_columns(table: pa.Table) -> TaskColumns:
     """
     Return the columns that other writers added to the table of tasks.
@@ -134,7 +146,7 @@ def task_columns(table: pa.Table) -> TaskColumns:
     types = {one.name: one.type for one in table.schema if one.name not in _OF_FORMAT}
     if not types:
         return TaskColumns()
-    texts = table.column('task' if 'task' in table.column_names else _UNNAMED).to_pylist()
+    texts = table.column(task_column(table.column_names)).to_pylist()
     rows = table.select(list(types)).to_pylist()
     return TaskColumns(types, dict(zip(map(str, texts), rows, strict=True)))
 
@@ -149,10 +161,8 @@ def parse_tasks(content: bytes, where: object) -> TaskTable:
     """
     try:
         table = pq.read_table(pa.BufferReader(content))
-        # The unnamed index of old datasets has the name that pandas gives it.
-        name = 'task' if 'task' in table.column_names else _UNNAMED
         indices = table.column('task_index').to_pylist()
-        tasks = table.column(name).to_pylist()
+        tasks = table.column(task_column(table.column_names)).to_pylist()
         others = task_columns(table)
     except (pa.ArrowException, KeyError) as error:
         raise DatasetCorruptError(f'{where}/meta/tasks.parquet cannot be read: {error}') from error
@@ -161,3 +171,30 @@ def parse_tasks(content: bytes, where: object) -> TaskTable:
             f'{where}/meta/tasks.parquet holds the task indices {indices}: they must be 0, 1, ...'
         )
     return TaskTable(tuple(tasks), others)
+
+
+def present_tasks(
+    content: bytes | None, root: Path, total_tasks: int, used: Collection[str] = ()
+) -> TaskTable:
+    """
+    Return the tasks of a dataset, perhaps with surplus ones that a crash left.
+
+    :param content: the bytes of tasks.parquet; None if the file is missing
+    :param root: the dataset's folder
+    :param total_tasks: the number of committed tasks in info.json
+    :param used: tasks of episodes, which must be committed
+    :raise DatasetCorruptError: if tasks are missing, or the content does not match the format
+    """
+    if content is None:
+        if total_tasks:
+            raise DatasetCorruptError(f'{root / TASKS} is missing')
+        return TaskTable()
+    present = parse_tasks(content, root)
+    lost = set(used) - set(present.tasks[:total_tasks])
+    if lost or len(present.tasks) < total_tasks:
+        missing = f', and episodes have other tasks: {shown_value(sorted(lost))}' if lost else ''
+        raise DatasetCorruptError(
+            f'{root / TASKS}: found {len(present.tasks)} tasks, expected {total_tasks}, which is '
+            f'total_tasks in info.json{missing}'
+        )
+    return present

@@ -18,16 +18,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-import json
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
+from lerobot_streamrec.dataset.format.catalog import content_of
 from lerobot_streamrec.dataset.format.data_rows import num_row_stamps
 from lerobot_streamrec.dataset.format.episode_table import VideoPlace
 from lerobot_streamrec.dataset.format.info import chosen_splits, grown_splits
+from lerobot_streamrec.dataset.format.info_rules import json_bytes
 from lerobot_streamrec.dataset.format.layout import (
-    FileIndex,
     INFO,
     record_path,
     row_stamps_path,
@@ -56,31 +56,12 @@ from lerobot_streamrec.dataset.rebuild.new_statistics import (
     picture_total,
 )
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
-from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
-from lerobot_streamrec.dataset.rebuild.plan import file_index, Groups, Plan
+from lerobot_streamrec.dataset.rebuild.pieces import Kept, places_of
+from lerobot_streamrec.dataset.rebuild.plan import Plan
+from lerobot_streamrec.video.tools.encoding_jobs import WorkCounter
 
 Progress = Callable[[int, int], None]
 """A callback that receives the number of bytes done and the total."""
-
-
-class Steps:
-    """
-    The running total of the bytes processed.
-
-    :param total_bytes: number of bytes that will be processed in all
-    :param progress: receives every new total
-    """
-
-    def __init__(self, total_bytes: int, progress: Progress | None) -> None:
-        self._total_bytes = total_bytes
-        self._progress = progress
-        self._done_bytes = 0
-
-    def done(self, size_bytes: int) -> None:
-        """Add a number of bytes; sizes are estimates, so the sum is capped at the total."""
-        self._done_bytes = min(self._done_bytes + size_bytes, self._total_bytes)
-        if self._progress:
-            self._progress(self._done_bytes, self._total_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +94,13 @@ def assemble_same(
     :raise VideoError: if a video cannot be read or written
     """
     catalog = plan.kept[0].catalog
-    steps = Steps(plan.size_bytes, progress)
+    counter = WorkCounter(plan.size_bytes, progress)
     places = new_videos.places if new_videos else {}
     statistics = NewStatistics()
     statistics.pictures = counted_again(plan.kept, statistics.remarks)
-    _write_files(plan, tree, same_tasks(catalog), statistics, steps, places)
+    _write_files(plan, tree, same_tasks(catalog), statistics, counter, places)
     if new_videos:
-        tree.write(INFO, _as_bytes(new_videos.raw_info))
+        tree.write(INFO, json_bytes(new_videos.raw_info))
     else:
         tree.link(catalog.root / INFO, INFO)
     sidecars = [sidecar_path(len(plan.kept))]
@@ -171,20 +152,21 @@ def assemble_chosen(
     :raise VideoError: if a video cannot be read or written
     """
     tasks = unified_tasks(plan.kept, tables)
-    pieces = list(chain.from_iterable(plan.data))
+    pieces = list(chain.from_iterable(plan.data.values()))
     # Every data file is read twice: first for its statistics, then to copy its rows.
     to_read = sum(one.size_bytes for one in pieces)
-    steps = Steps(plan.size_bytes + to_read, progress)
-    statistics = new_statistics(plan.kept, pieces, tasks, steps.done)
-    _write_files(plan, tree, tasks, statistics, steps)
+    counter = WorkCounter(plan.size_bytes + to_read, progress)
+    statistics = new_statistics(plan.kept, pieces, tasks, counter.add)
+    _write_files(plan, tree, tasks, statistics, counter)
     tree.write(TASKS, tasks.table.as_bytes())
     for table in tables.values():
         tree.write(PurePosixPath(table.path), table.content)
     tree.write(sidecar_path(len(plan.kept)), sidecar_bytes(statistics.features))
-    before = [one.content(STATS) for one in dict.fromkeys(one.catalog for one in plan.kept)]
+    roots = dict.fromkeys(one.catalog.root for one in plan.kept)
+    before = [content_of(root, STATS) for root in roots]
     tree.write(STATS, stats_json(statistics.features, plan.kept[0].catalog.info.features, *before))
     write_records(plan.kept, tree)
-    tree.write(INFO, _info_bytes(raw_info, plan.kept, len(tasks.table.tasks)))
+    tree.write(INFO, json_bytes(counted(raw_info, plan.kept, len(tasks.table.tasks))))
     return [*statistics.remarks, *_left_statistics(plan.kept)]
 
 
@@ -205,46 +187,18 @@ def _write_files(
     tree: NewTree,
     tasks: UnifiedTasks,
     statistics: NewStatistics,
-    steps: Steps,
+    counter: WorkCounter,
     places_of_videos: Mapping[str, Mapping[Kept, VideoPlace]] = MappingProxyType({}),
 ) -> None:
-    size = plan.kept[0].catalog.info.chunks_size
-    data, meta = file_numbers(plan.data, size), file_numbers(plan.meta, size)
     videos = {
         key: places_of_videos[key]
         if key in places_of_videos
-        else write_video_files(
-            key, groups, file_numbers(groups, size), tree, plan.surveys, steps.done
-        )
-        for key, groups in plan.videos.items()
+        else write_video_files(key, files, tree, plan.surveys, counter.add)
+        for key, files in plan.videos.items()
     }
-    write_data_files(plan.data, data, tree, tasks, steps.done)
-    places = NewPlaces(
-        data=places_of(plan.data, data),
-        meta=places_of(plan.meta, meta),
-        videos=videos,
-        numbers=statistics.numbers,
-        counted_in_rows=statistics.counted_in_rows,
-        pictures=statistics.pictures,
-    )
-    write_meta_files(plan.meta, meta, tree, places, steps.done)
-
-
-def file_numbers(groups: Groups, chunks_size: int) -> list[FileIndex]:
-    """Return the chunk and file number of each new file of one kind."""
-    return [file_index(number, chunks_size) for number in range(len(groups))]
-
-
-def places_of(
-    groups: Sequence[Sequence[Piece]], files: Sequence[FileIndex]
-) -> dict[Kept, FileIndex]:
-    """Return the new file that holds each episode."""
-    return {
-        episode: file
-        for group, file in zip(groups, files, strict=True)
-        for piece in group
-        for episode in piece.episodes
-    }
+    write_data_files(plan.data, tree, tasks, counter.add)
+    places = NewPlaces(places_of(plan.data), places_of(plan.meta), videos, statistics)
+    write_meta_files(plan.meta, tree, places, counter.add)
 
 
 def write_records(
@@ -263,15 +217,14 @@ def write_records(
         target: PurePosixPath = record_path(one.episode_index)
         if not source.is_file():
             continue
-        record = one.catalog.record_of(one.source.episode_index)
+        record = one.record
         is_same = one.episode_index == one.source.episode_index and one not in changes
         if is_same or record is None:
             tree.link(source, target)
         else:
             said = changes.get(one, {})
             content = {**record, **said, 'episode_index': one.episode_index}
-            text = json.dumps(content, indent=2, ensure_ascii=False) + '\n'
-            tree.write(target, text.encode())
+            tree.write(target, json_bytes(content, indent=2))
 
 
 def _link_row_stamps(one: Kept, tree: NewTree) -> None:
@@ -281,8 +234,11 @@ def _link_row_stamps(one: Kept, tree: NewTree) -> None:
         tree.link(source, row_stamps_path(one.episode_index))
 
 
-def _info_bytes(raw_info: Mapping[str, Any], kept: Sequence[Kept], total_tasks: int) -> bytes:
-    content = {
+def counted(
+    raw_info: Mapping[str, Any], kept: Sequence[Kept], total_tasks: int
+) -> dict[str, Any]:
+    """Return the content of info.json with the counts and splits of a new dataset."""
+    return {
         **raw_info,
         'fps': kept[0].catalog.info.fps,
         'total_episodes': len(kept),
@@ -294,8 +250,3 @@ def _info_bytes(raw_info: Mapping[str, Any], kept: Sequence[Kept], total_tasks: 
         if len({one.catalog for one in kept}) == 1
         else grown_splits(None, len(kept)),
     }
-    return _as_bytes(content)
-
-
-def _as_bytes(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(content, indent=4, ensure_ascii=False) + '\n').encode()

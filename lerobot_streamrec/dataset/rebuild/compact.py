@@ -21,7 +21,7 @@ import time
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
 from lerobot_streamrec.dataset.rebuild.assemble import assemble_same, Progress
 from lerobot_streamrec.dataset.rebuild.exchange import rebuilding
-from lerobot_streamrec.dataset.rebuild.new_tree import Disk
+from lerobot_streamrec.dataset.rebuild.new_tree import DISK, Disk
 from lerobot_streamrec.dataset.rebuild.pieces import kept_episodes
 from lerobot_streamrec.dataset.rebuild.plan import (
     Change,
@@ -46,7 +46,7 @@ def plan_compaction(catalog: Catalog) -> Plan | None:
 
 
 def compact_dataset(
-    root: Path, *, progress: Progress | None = None, disk: Disk | None = None
+    root: Path, *, progress: Progress | None = None, disk: Disk = DISK
 ) -> Change:
     """
     Take the lock of a dataset and compact it.
@@ -57,7 +57,6 @@ def compact_dataset(
     :raise DatasetError: if the dataset cannot be compacted; it is unchanged then
     :raise VideoError: if a video cannot be read or written; the dataset is unchanged then
     """
-    disk = disk or Disk()
     with changing(root, disk) as locked:
         return compact(locked, progress=progress, disk=disk)
 
@@ -68,7 +67,7 @@ def no_change(root: Path) -> Change:
     return Change(0, nothing, nothing, 0.0)
 
 
-def compact(root: Path, *, progress: Progress | None = None, disk: Disk | None = None) -> Change:
+def compact(root: Path, *, progress: Progress | None = None, disk: Disk = DISK) -> Change:
     """
     Compact a dataset whose lock the caller holds; ``resumed_state`` reads its new state.
 
@@ -79,7 +78,6 @@ def compact(root: Path, *, progress: Progress | None = None, disk: Disk | None =
     :raise VideoError: if a video cannot be read or written; the dataset is unchanged then
     """
     begin_s = time.monotonic()
-    disk = disk or Disk()
     refuse_unfinished_takes(root)
     before = measured(root)
     while True:

@@ -23,7 +23,7 @@ from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
 from lerobot_streamrec.dataset.rebuild.assemble import assemble_chosen, Progress
 from lerobot_streamrec.dataset.rebuild.exchange import rebuilding
 from lerobot_streamrec.dataset.rebuild.foreign_files import numbered_meta_files
-from lerobot_streamrec.dataset.rebuild.new_tree import Disk
+from lerobot_streamrec.dataset.rebuild.new_tree import DISK, Disk
 from lerobot_streamrec.dataset.rebuild.pieces import kept_episodes
 from lerobot_streamrec.dataset.rebuild.plan import Change, changing, make_plan, measured, Plan
 from lerobot_streamrec.errors import ConfigError, RebuildError
@@ -63,7 +63,7 @@ def delete_episodes(
     *,
     seen: Catalog | None = None,
     progress: Progress | None = None,
-    disk: Disk | None = None,
+    disk: Disk = DISK,
 ) -> Change:
     """
     Take the lock of a dataset and delete episodes for good; later episodes get lower numbers.
@@ -83,7 +83,6 @@ def delete_episodes(
     :raise VideoError: if a video cannot be read or written; the dataset is unchanged then
     """
     begin_s = time.monotonic()
-    disk = disk or Disk()
     with changing(root, disk, without=indices) as locked:
         catalog = read_catalog(locked)
         plan = plan_deletion(catalog, indices)

@@ -35,12 +35,13 @@ from pathlib import Path
 import shutil
 import uuid
 
-from lerobot_streamrec.dataset.format.files import DatasetLock
+from lerobot_streamrec.dataset.format.files import DatasetLock, free_path
 from lerobot_streamrec.dataset.format.info_rules import shown_value
 from lerobot_streamrec.dataset.format.layout import LOCK, OWN, OWNER, QUARANTINE, REBUILD, STAGING
 from lerobot_streamrec.dataset.format.parquet import READ_ERRORS
 from lerobot_streamrec.dataset.rebuild.new_tree import (
     carry_over,
+    DISK,
     Disk,
     foreign_files,
     NewTree,
@@ -133,7 +134,7 @@ def begin_tree(beside: Path, disk: Disk, left_out: Collection[str] = ()) -> None
     disk.write(beside / REBUILD, content)
 
 
-def finish_rebuild(root: Path, disk: Disk | None = None) -> str:
+def finish_rebuild(root: Path, disk: Disk = DISK) -> str:
     """
     Finish or undo a rebuild that a crash interrupted. The caller holds the dataset's lock.
 
@@ -145,7 +146,6 @@ def finish_rebuild(root: Path, disk: Disk | None = None) -> str:
     :raise DatasetLockedError: if another process builds a dataset for this root
     """
     root = root.resolve()
-    disk = disk or Disk()
     beside = folder_beside(root)
     is_marked = (root / REBUILD).exists()
     if not is_marked and not beside.exists():
@@ -200,7 +200,7 @@ def _rescue(beside: Path, root: Path, disk: Disk) -> None:
         names = [one.name for one in kept.iterdir()] if kept.is_dir() else []
         for name in sorted(name for name in names if not name.startswith('.')):
             disk.make_folder(root / QUARANTINE)
-            disk.move(kept / name, _free_name(root / QUARANTINE / name))
+            disk.move(kept / name, free_path(root / QUARANTINE / name))
 
 
 def _left_out(root: Path) -> frozenset[str]:
@@ -209,14 +209,6 @@ def _left_out(root: Path) -> frozenset[str]:
         return frozenset(json.loads((root / REBUILD).read_bytes()).get('left_out', ()))
     except (ValueError, AttributeError, TypeError):
         return frozenset()
-
-
-def _free_name(path: Path) -> Path:
-    target, number = path, 1
-    while target.exists():
-        number += 1
-        target = path.with_name(f'{path.name}.{number}')
-    return target
 
 
 def throw_away(beside: Path, disk: Disk, *, keep: frozenset[str] = frozenset()) -> None:

@@ -34,7 +34,7 @@ from lerobot_streamrec.dataset.rebuild.foreign_files import (
 )
 from lerobot_streamrec.dataset.rebuild.merged_features import merged_info, MergedInfo
 from lerobot_streamrec.dataset.rebuild.new_files import building
-from lerobot_streamrec.dataset.rebuild.new_tree import Disk
+from lerobot_streamrec.dataset.rebuild.new_tree import DISK, Disk
 from lerobot_streamrec.dataset.rebuild.pieces import kept_episodes
 from lerobot_streamrec.dataset.rebuild.plan import Change, make_plan, measured, Plan
 from lerobot_streamrec.errors import ConfigError, DatasetExistsError
@@ -111,7 +111,7 @@ def merge_datasets(
     roots: Sequence[Path],
     *,
     progress: Progress | None = None,
-    disk: Disk | None = None,
+    disk: Disk = DISK,
 ) -> Change:
     """
     Make a new dataset of all episodes of the given datasets, which stay as they are.
@@ -139,7 +139,7 @@ def merge_datasets(
             _keep_writers_out(root, stack)
         catalogs = [read_catalog(root) for root in roots]
         plan = plan_merge(catalogs)
-        with building(out, disk or Disk()) as tree:
+        with building(out, disk) as tree:
             remarks = assemble_chosen(
                 plan.files, tree, plan.info.content, progress, tables=plan.tables
             )

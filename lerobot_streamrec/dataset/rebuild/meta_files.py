@@ -15,29 +15,29 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
-from lerobot_streamrec.dataset.format.episode_table import statistics_column, VideoPlace
+from lerobot_streamrec.dataset.format.episode_table import (
+    EpisodeRow,
+    statistics_column,
+    VideoPlace,
+)
 from lerobot_streamrec.dataset.format.layout import EPISODES_PATH, FileIndex
 from lerobot_streamrec.dataset.format.parquet import read_schema
-from lerobot_streamrec.dataset.rebuild.foreign_files import Numbers
+from lerobot_streamrec.dataset.rebuild.new_statistics import NewStatistics
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
-from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
+from lerobot_streamrec.dataset.rebuild.pieces import Kept, NewFiles, Piece
 from lerobot_streamrec.errors import RebuildError
-from lerobot_streamrec.stats.feature_statistics import (
-    FeatureStatistics,
-    STATISTICS,
-    vector_statistics,
-)
+from lerobot_streamrec.stats.feature_statistics import vector_statistics
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-Row = dict[str, object]
-
-
 _PIECES_AT_ONCE = 200
+# These columns never change, whatever their types are.
+_KEPT = {'tasks', 'length'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,37 +48,32 @@ class NewPlaces:
     :param data: data file of each episode
     :param meta: episodes file of each episode
     :param videos: place of each episode in its video, per video key
-    :param numbers: new values of the index columns, for each episode in which they change
-    :param counted_in_rows: cameras whose statistics count must become a number of rows, not pixels
-    :param pictures: new camera statistics, for each episode in which they change
+    :param statistics: changed statistics and numbers of the episodes
     """
 
     data: Mapping[Kept, FileIndex]
     meta: Mapping[Kept, FileIndex]
     videos: Mapping[str, Mapping[Kept, VideoPlace]]
-    numbers: Mapping[Kept, Mapping[str, Numbers]]
-    counted_in_rows: Collection[str] = ()
-    pictures: Mapping[Kept, Mapping[str, FeatureStatistics]] = field(default_factory=dict)
+    statistics: NewStatistics
 
-    def is_unchanged(self, episode: Kept) -> bool:
-        """Return whether an episode's row in meta/episodes stays as it is."""
-        source = episode.source
-        return (
-            episode.is_at_its_place
-            and episode not in self.numbers
-            and episode not in self.pictures
-            and self.data[episode] == source.data_file
-            and self.meta[episode] == source.meta_file
-            and all(places[episode] == source.videos[key] for key, places in self.videos.items())
-        )
+    def row(self, episode: Kept) -> EpisodeRow:
+        """Return an episode's new row in meta/episodes, with its changed statistics."""
+        changed = dict(self.statistics.pictures.get(episode, {}))
+        if episode in self.statistics.numbers:
+            length = episode.source.length
+            numbers = {
+                'episode_index': np.full(length, episode.episode_index),
+                'index': episode.from_index + np.arange(length),
+                **self.statistics.numbers[episode],
+            }
+            changed.update({key: vector_statistics(one) for key, one in numbers.items()})
+        videos = {key: places[episode] for key, places in self.videos.items()}
+        row = episode.row(self.data[episode], self.meta[episode], videos)
+        return replace(row, statistics=changed)
 
 
 def write_meta_files(
-    groups: Sequence[Sequence[Piece]],
-    files: Sequence[FileIndex],
-    tree: NewTree,
-    places: NewPlaces,
-    on_bytes: Callable[[int], None],
+    files: NewFiles, tree: NewTree, places: NewPlaces, on_bytes: Callable[[int], None]
 ) -> None:
     """
     Fill the episodes files of a new tree: link unchanged files, write the others.
@@ -90,8 +85,8 @@ def write_meta_files(
     :raise DatasetCorruptError: if a file cannot be read
     :raise RebuildError: if a file cannot be written
     """
-    schema = _common_schema(piece for group in groups for piece in group)
-    for group, file in zip(groups, files, strict=True):
+    schema = _common_schema(piece for group in files.values() for piece in group)
+    for file, group in files.items():
         target = file.path(EPISODES_PATH)
         if len(group) == 1 and _may_stay(group[0], places, schema):
             tree.link(group[0].path, target)
@@ -131,9 +126,11 @@ def _common_schema(pieces: Iterable[Piece]) -> pa.Schema:
 def _may_stay(piece: Piece, places: NewPlaces, schema: pa.Schema) -> bool:
     return (
         piece.is_whole
-        and all(map(places.is_unchanged, piece.episodes))
+        and all(places.row(one) == one.source for one in piece.episodes)
         and set(read_schema(piece.path).names) == set(schema.names)
-        and not _rows_for_pixels(piece.catalog.meta_table(piece.file), places.counted_in_rows)
+        and not _rows_for_pixels(
+            piece.catalog.meta_table(piece.file), places.statistics.counted_in_rows
+        )
     )
 
 
@@ -172,10 +169,13 @@ def _rows_of(piece: Piece, schema: pa.Schema) -> pa.Table:
 def _rewritten(pieces: Sequence[Piece], places: NewPlaces, schema: pa.Schema) -> pa.Table:
     # Changing a column costs the same for one row as for many.
     table = pa.concat_tables([_rows_of(one, schema) for one in pieces]).combine_chunks()
-    cells = _rows_for_pixels(table, places.counted_in_rows)
+    cells: dict[str, dict[int, object]] = defaultdict(dict)
     for place, episode in enumerate(one for piece in pieces for one in piece.episodes):
-        for name, value in _cells(episode, places).items():
-            cells.setdefault(name, {})[place] = value
+        for name, (value, _) in places.row(episode).cells().items():
+            if name not in _KEPT:
+                cells[name][place] = value
+    for name, counts in _rows_for_pixels(table, places.statistics.counted_in_rows).items():
+        cells[name].update(counts)
     for name, changed in cells.items():
         column = schema.get_field_index(name)
         if column >= 0:
@@ -184,45 +184,3 @@ def _rewritten(pieces: Sequence[Piece], places: NewPlaces, schema: pa.Schema) ->
             array = pa.array(values, type=schema.field(column).type)
             table = table.set_column(column, schema.field(column), array)
     return table
-
-
-def _cells(episode: Kept, places: NewPlaces) -> Row:
-    """Return the new values in an episode's row."""
-    cells: Row = {
-        'episode_index': episode.episode_index,
-        'dataset_from_index': episode.from_index,
-        'dataset_to_index': episode.from_index + episode.source.length,
-        **_file_cells('data', places.data[episode]),
-        **_file_cells('meta/episodes', places.meta[episode]),
-    }
-    for key, videos in places.videos.items():
-        place = videos[episode]
-        cells.update(_file_cells(f'videos/{key}', place.file))
-        cells[f'videos/{key}/from_timestamp'] = place.from_timestamp
-        cells[f'videos/{key}/to_timestamp'] = place.to_timestamp
-    if episode in places.numbers:
-        cells.update(_statistics_cells(episode, places.numbers[episode]))
-    for key, statistics in places.pictures.get(episode, {}).items():
-        lists = statistics.as_lists()
-        named = {statistics_column(key, name): lists[name] for name in statistics.values}
-        cells.update(named)
-    return cells
-
-
-def _file_cells(prefix: str, file: FileIndex) -> Row:
-    return {f'{prefix}/chunk_index': file.chunk_index, f'{prefix}/file_index': file.file_index}
-
-
-def _statistics_cells(episode: Kept, numbers: Mapping[str, Numbers]) -> Row:
-    """Return the statistics of the columns whose numbers changed."""
-    length = episode.source.length
-    columns = {
-        'episode_index': np.full(length, episode.episode_index),
-        'index': episode.from_index + np.arange(length),
-        **numbers,
-    }
-    cells: Row = {}
-    for key, values in columns.items():
-        lists = vector_statistics(values).as_lists()
-        cells.update({f'stats/{key}/{name}': lists[name] for name in STATISTICS})
-    return cells

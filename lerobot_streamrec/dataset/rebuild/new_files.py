@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from lerobot_streamrec.dataset.format.episode_table import VideoPlace
@@ -40,7 +41,7 @@ from lerobot_streamrec.dataset.rebuild.exchange import (
 )
 from lerobot_streamrec.dataset.rebuild.merged_features import UnifiedTasks
 from lerobot_streamrec.dataset.rebuild.new_tree import Disk, NewTree
-from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece, VideoSurveys
+from lerobot_streamrec.dataset.rebuild.pieces import Kept, NewFiles, Piece, VideoSurveys
 from lerobot_streamrec.errors import DatasetCorruptError, RebuildError, StreamrecError, VideoError
 from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.video.mp4.concat import concatenate, Segment
@@ -127,8 +128,7 @@ def rows_of(piece: Piece, columns: list[str] | None = None) -> Iterator[tuple[Ke
 
 
 def write_data_files(
-    groups: Sequence[Sequence[Piece]],
-    files: Sequence[FileIndex],
+    files: NewFiles,
     tree: NewTree,
     tasks: UnifiedTasks,
     on_bytes: OnBytes,
@@ -137,14 +137,13 @@ def write_data_files(
     """
     Fill the data files of a new tree: link files in which no number changes, write the others.
 
-    :param groups: pieces of each file
-    :param files: chunk and file number of each file
+    :param files: pieces of each file
     :param on_bytes: receives the number of bytes processed at each step
     :param read: function that reads the files that are not linked
     :raise DatasetCorruptError: if rows are missing
     :raise RebuildError: if a file cannot be written
     """
-    for group, file in zip(groups, files, strict=True):
+    for file, group in files.items():
         target = file.path(DATA_PATH)
         if len(group) == 1 and _is_unchanged(group[0], tasks):
             tree.link(group[0].path, target)
@@ -202,11 +201,10 @@ Places = dict[Kept, VideoPlace]
 
 def write_video_files(
     video_key: str,
-    groups: Sequence[Sequence[Piece]],
-    files: Sequence[FileIndex],
+    files: NewFiles,
     tree: NewTree,
     surveys: VideoSurveys,
-    on_bytes: Callable[[int], None],
+    on_bytes: OnBytes,
 ) -> Places:
     """
     Fill the video files of one camera in a new tree.
@@ -214,8 +212,7 @@ def write_video_files(
     A video that cannot be cut is linked as a whole, so its episodes keep their timestamps.
 
     :param video_key: video key of the camera
-    :param groups: pieces of each file
-    :param files: chunk and file number of each file
+    :param files: pieces of each file
     :param surveys: surveys of the videos
     :param on_bytes: receives the number of bytes processed at each step
     :return: the place of each episode
@@ -223,13 +220,14 @@ def write_video_files(
     :raise VideoError: if a file cannot be read or written
     """
     places: Places = {}
-    for group, file in zip(groups, files, strict=True):
+    for file, group in files.items():
         target = file.path(VIDEO_PATH, video_key)
         segments = _segments(video_key, group, surveys)
         if segments is None:
             (piece,) = group
             tree.link(piece.path, target)
-            places.update(_where_they_were(video_key, piece, file))
+            for one in piece.episodes:
+                places[one] = replace(one.source.videos[video_key], file=file)
             on_bytes(piece.size_bytes)
         else:
             path = tree.place(target)
@@ -252,14 +250,6 @@ def _segments(
     except VideoError as error:
         surveys.remarks.append(f'{error}; the file is kept whole')
         return None
-
-
-def _where_they_were(video_key: str, piece: Piece, file: FileIndex) -> Places:
-    found = {}
-    for episode in piece.episodes:
-        place = episode.source.videos[video_key]
-        found[episode] = VideoPlace(file, place.from_timestamp, place.to_timestamp)
-    return found
 
 
 def one_after_another(group: Sequence[Piece], file: FileIndex) -> Places:

@@ -38,13 +38,18 @@ from lerobot_streamrec.dataset.format.histograms import (
     statistics_of_frames,
     with_histograms,
 )
-from lerobot_streamrec.dataset.format.statistics_file import AllStatistics
+from lerobot_streamrec.dataset.format.statistics_file import AllStatistics, merged_statistics
+from lerobot_streamrec.dataset.format.take_record import read_record
 from lerobot_streamrec.dataset.rebuild.foreign_files import Numbers
 from lerobot_streamrec.dataset.rebuild.merged_features import UnifiedTasks
 from lerobot_streamrec.dataset.rebuild.new_files import rows_of
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.errors import DatasetCorruptError
-from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, vector_statistics
+from lerobot_streamrec.stats.feature_statistics import (
+    FeatureStatistics,
+    total_of,
+    vector_statistics,
+)
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -90,7 +95,7 @@ def _impossible(
     for catalog in dict.fromkeys(one.catalog for one in kept):
         features, total = catalog.info.features, catalog.info.total_episodes
         # Only LeRobot 0.4 wrote such deviations, and its episodes come from no take of ours.
-        if all((catalog.record_of(index) or {}).get('take_id') for index in range(total)):
+        if all((read_record(catalog.root, index) or {}).get('take_id') for index in range(total)):
             continue
         keys = [
             one for one in catalog.info.video_keys if DecodedCamera(features[one].info).is_known
@@ -153,7 +158,7 @@ def new_statistics(
             new = tasks.renumbered(episode, rows)
             if not (episode.is_at_its_place and tasks.keeps_numbers(episode)):
                 found.numbers[episode] = new
-            sums.add(episode, rows, new)
+            sums.add(episode_values(episode, rows, new, sums.specs), len(rows))
         on_bytes(piece.size_bytes)
     numbers = sums.finish()
     found.pictures = counted_again(kept, found.remarks)
@@ -211,16 +216,10 @@ class Sums:
         self.specs = {key: one for key, one in specs.items() if one.dtype not in _NO_NUMBERS}
         self._waiting: dict[str, list[npt.NDArray[np.float64]]] = defaultdict(list)
         self._num_waiting = 0
-        self._totals: dict[str, FeatureStatistics] = {}
+        self._totals: AllStatistics = {}
         self._not_finite: set[str] = set()
 
-    def add(self, episode: Kept, rows: pa.Table, numbers: Mapping[str, Numbers]) -> None:
-        """Add the rows of an episode, with their new numbers."""
-        self.add_values(episode_values(episode, rows, numbers, self.specs), len(rows))
-
-    def add_values(
-        self, values: Mapping[str, npt.NDArray[np.float64]], num_rows: int
-    ) -> None:
+    def add(self, values: Mapping[str, npt.NDArray[np.float64]], num_rows: int) -> None:
         """Add values that ``episode_values`` returned."""
         for key, one in values.items():
             self._waiting[key].append(one)
@@ -235,15 +234,15 @@ class Sums:
         return {key: one for key, one in self._totals.items() if key not in self._not_finite}
 
     def _flush(self) -> None:
-        for key, arrays in self._waiting.items():
-            values = np.concatenate(arrays)
-            if not np.isfinite(values).all():
-                self._not_finite.add(key)
-            if key in self._not_finite:
-                continue
+        waiting = {key: np.concatenate(arrays) for key, arrays in self._waiting.items()}
+        self._not_finite |= {key for key, one in waiting.items() if not np.isfinite(one).all()}
+        added = {
             # LeRobot pools all dimensions of a matrix but the last, and counts rows.
-            one = replace(vector_statistics(values), num_rows=self._num_waiting)
-            self._totals[key] = self._totals[key].merged(one) if key in self._totals else one
+            key: replace(vector_statistics(values), num_rows=self._num_waiting)
+            for key, values in waiting.items()
+            if key not in self._not_finite
+        }
+        self._totals = merged_statistics(self._totals, added)
         self._waiting.clear()
         self._num_waiting = 0
 
@@ -272,7 +271,7 @@ def picture_total(
     chosen: dict[Catalog, list[Kept]] = defaultdict(list)
     for one in kept:
         chosen[one.catalog].append(one)
-    total: FeatureStatistics | None = None
+    all_parts: list[FeatureStatistics] = []
     for catalog, episodes in chosen.items():
         whole = catalog.statistics().get(key)
         parts: list[FeatureStatistics] | None = None
@@ -291,8 +290,8 @@ def picture_total(
         if parts is None:
             remarks.append(f'{catalog.root} has no statistics of {key}; the result lacks them too')
             return None
-        for part in parts:
-            total = part if total is None else total.merged(part)
+        all_parts += parts
+    total = total_of(all_parts)
     wholes = [catalog.statistics().get(key) for catalog in chosen]
     had_quantiles = any(one is not None and one.has_quantiles for one in wholes)
     if total is not None and had_quantiles and not total.has_quantiles:
@@ -311,6 +310,5 @@ def _each_episode(
         statistics = one.catalog.statistics_of(one.source, [key]).get(key)
         if statistics is None:
             return None
-        record = one.catalog.record_of(one.source.episode_index)
-        found.append(with_histograms(statistics, record, key))
+        found.append(with_histograms(statistics, one.record, key))
     return found

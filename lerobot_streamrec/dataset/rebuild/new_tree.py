@@ -143,6 +143,9 @@ class Disk:
             shutil.rmtree(path)
 
 
+DISK = Disk()
+"""The file operations without faults."""
+
 _OF_DATASET = {str(one) for one in (INFO, STATS, TASKS, EPISODE_INDEX, LOCK, OWNER, REBUILD)}
 _OF_DATASET_BELOW = tuple(
     f'{one}/' for one in (STAGING, QUARANTINE, RECORDS, ROW_STAMPS, STATISTICS)
@@ -159,6 +162,13 @@ def is_of_dataset(relative: str) -> bool:
         or relative.startswith(_OF_DATASET_BELOW)
         or _NUMBERED.fullmatch(relative) is not None
     )
+
+
+def files_below(root: Path) -> Iterator[str]:
+    """Yield every file, as a path below the root; the files of a folder are in order."""
+    for folder, _, names in os.walk(root):
+        for name in sorted(names):
+            yield (Path(folder) / name).relative_to(root).as_posix()
 
 
 def foreign_files(root: Path) -> Iterator[str]:

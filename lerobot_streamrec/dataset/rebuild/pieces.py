@@ -16,14 +16,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from lerobot_streamrec.dataset.format.catalog import Catalog
-from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
+from lerobot_streamrec.dataset.format.episode_table import EpisodeRow, VideoPlace
 from lerobot_streamrec.dataset.format.layout import FileIndex
+from lerobot_streamrec.dataset.format.take_record import read_record
 from lerobot_streamrec.errors import DatasetCorruptError, VideoError
 from lerobot_streamrec.video.mp4.concat import Segment
 from lerobot_streamrec.video.mp4.packet_index import (
@@ -59,6 +61,24 @@ class Kept:
             self.source.from_index,
         )
 
+    @property
+    def record(self) -> dict[str, Any] | None:
+        """The recorder's own record of the episode; None if it is missing or unreadable."""
+        return read_record(self.catalog.root, self.source.episode_index)
+
+    def row(
+        self, data_file: FileIndex, meta_file: FileIndex, videos: Mapping[str, VideoPlace]
+    ) -> EpisodeRow:
+        """Return the episode's new row in meta/episodes, with the statistics of its source."""
+        return replace(
+            self.source,
+            episode_index=self.episode_index,
+            from_index=self.from_index,
+            data_file=data_file,
+            meta_file=meta_file,
+            videos=videos,
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
@@ -87,6 +107,30 @@ class Piece:
     def seconds(self) -> float:
         """The total duration of the episodes."""
         return sum(one.source.length for one in self.episodes) / self.catalog.info.fps
+
+
+NewFiles = Mapping[FileIndex, Sequence[Piece]]
+"""The pieces of which each new file of one kind is made, by the number of the file."""
+
+
+def file_index(number: int, chunks_size: int) -> FileIndex:
+    """Return the chunk and file number of the n-th file of one kind, counted from 0."""
+    return FileIndex(*divmod(number, chunks_size))
+
+
+def as_new_files(groups: Iterable[Sequence[Piece]], chunks_size: int) -> NewFiles:
+    """Return the new files of one kind, each of which is made of a group of pieces."""
+    return {file_index(number, chunks_size): group for number, group in enumerate(groups)}
+
+
+def places_of(files: NewFiles) -> dict[Kept, FileIndex]:
+    """Return the new file that holds each episode."""
+    return {
+        episode: file
+        for file, group in files.items()
+        for piece in group
+        for episode in piece.episodes
+    }
 
 
 def kept_episodes(chosen: Iterable[tuple[Catalog, EpisodeRow]]) -> tuple[Kept, ...]:
@@ -180,7 +224,7 @@ class VideoSurveys:
 
         :raise VideoError: if the segments cannot be copied
         """
-        video = self._survey(piece)
+        video = self.survey(piece.path, piece.catalog.info.fps)
         runs: list[list[int]] = []
         for episode in piece.episodes:
             begin, length = first_frame(video_key, episode), episode.source.length
@@ -213,16 +257,19 @@ class VideoSurveys:
             self._traits[piece.path] = read_traits(piece.path)
         return self._traits[piece.path]
 
-    def _survey(self, piece: Piece) -> VideoSurvey:
-        known = self._known.get(piece.path)
+    def survey(self, path: Path, fps: int) -> VideoSurvey:
+        """
+        Return the survey of a video.
+
+        :raise VideoError: if the video cannot be read, or its frames are not at ``k / fps``
+        """
+        known = self._known.get(path)
         if known is None:
             try:
-                known = survey_video(
-                    piece.path, piece.catalog.info.fps, to_first_error=self.to_first_error
-                )
+                known = survey_video(path, fps, to_first_error=self.to_first_error)
             except VideoError as error:
                 known = str(error)
-            self._known[piece.path] = known
+            self._known[path] = known
         if isinstance(known, str):
             raise VideoError(known)
         return known

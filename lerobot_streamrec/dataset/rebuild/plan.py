@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -32,7 +32,15 @@ from lerobot_streamrec.dataset.format.parquet import read_schema
 from lerobot_streamrec.dataset.format.state import resumed_state
 from lerobot_streamrec.dataset.rebuild.exchange import finish_rebuild
 from lerobot_streamrec.dataset.rebuild.new_tree import Disk
-from lerobot_streamrec.dataset.rebuild.pieces import Kept, packed, Piece, pieces_of, VideoSurveys
+from lerobot_streamrec.dataset.rebuild.pieces import (
+    as_new_files,
+    Kept,
+    NewFiles,
+    packed,
+    Piece,
+    pieces_of,
+    VideoSurveys,
+)
 from lerobot_streamrec.errors import DatasetCorruptError, RebuildError
 from lerobot_streamrec.installed import streamrec_command
 
@@ -152,31 +160,30 @@ def refuse_unfinished_takes(root: Path) -> None:
 MAX_VIDEO_S = 900.0
 """Limit of a video's duration: LeRobot's reader uses float32 and loses frames beyond 1024 s."""
 
-Groups = Sequence[Sequence[Piece]]
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """
-    The files of a new dataset: one file per group of pieces, in order.
+    The files of a new dataset, and the pieces of which they are made.
 
     :param kept: all episodes
-    :param data: pieces of the data files
-    :param meta: pieces of the episodes files
-    :param videos: pieces of the video files, per video key
+    :param data: the data files
+    :param meta: the episodes files
+    :param videos: the video files, per video key
     :param surveys: surveys of the videos that were read for the plan
     """
 
     kept: tuple[Kept, ...]
-    data: Groups
-    meta: Groups
-    videos: Mapping[str, Groups]
+    data: NewFiles
+    meta: NewFiles
+    videos: Mapping[str, NewFiles]
     surveys: VideoSurveys
 
     @property
-    def kinds(self) -> dict[str, Groups]:
-        """All files by kind: data, episodes, or a video key."""
-        return {'data': self.data, 'episodes': self.meta, **self.videos}
+    def kinds(self) -> dict[str, list[Sequence[Piece]]]:
+        """The pieces of all files by kind: data, episodes, or a video key."""
+        kinds = {'data': self.data, 'episodes': self.meta, **self.videos}
+        return {kind: list(files.values()) for kind, files in kinds.items()}
 
     @property
     def joins(self) -> bool:
@@ -184,26 +191,15 @@ class Plan:
         return any(len(group) > 1 for groups in self.kinds.values() for group in groups)
 
     @property
-    def num_files(self) -> tuple[int, int]:
-        """The number of files before and after."""
-        kinds = self.kinds.values()
-        return sum(len(g) for groups in kinds for g in groups), sum(map(len, kinds))
-
-    @property
     def size_bytes(self) -> int:
         """The total size of all pieces."""
-        groups = [group for one in self.kinds.values() for group in one]
+        groups = chain.from_iterable(self.kinds.values())
         return sum(piece.size_bytes for group in groups for piece in group)
 
     @property
     def remarks(self) -> list[str]:
         """Sentences on why neighbouring files are not joined."""
         return self.surveys.remarks
-
-
-def file_index(number: int, chunks_size: int) -> FileIndex:
-    """Return the chunk and file number of the n-th file of one kind, counted from 0."""
-    return FileIndex(*divmod(number, chunks_size))
 
 
 def make_plan(kept: tuple[Kept, ...], *, pack: bool) -> Plan:
@@ -218,6 +214,18 @@ def make_plan(kept: tuple[Kept, ...], *, pack: bool) -> Plan:
     """
     first = kept[0].catalog
     surveys = VideoSurveys()
+
+    def new_files(
+        pieces: Sequence[Piece],
+        can_join: Callable[[Piece, Piece], bool],
+        limit_bytes: int,
+        limit_s: float = float('inf'),
+    ) -> NewFiles:
+        groups: list[list[Piece]] = [[one] for one in pieces]
+        if pack:
+            groups = packed(pieces, can_join, limit_bytes=limit_bytes, limit_s=limit_s)
+        return as_new_files(groups, first.info.chunks_size)
+
     data = pieces_of(kept, lambda one: one.data_file, Catalog.data_path)
     meta = pieces_of(kept, lambda one: one.meta_file, Catalog.meta_path)
     videos = {}
@@ -227,28 +235,15 @@ def make_plan(kept: tuple[Kept, ...], *, pack: bool) -> Plan:
             partial(_video_file, key),
             lambda catalog, file, key=key: catalog.video_path(key, file),  # type: ignore[misc]
         )
-        videos[key] = (
-            packed(
-                pieces,
-                partial(surveys.can_join, key),
-                limit_bytes=first.video_limit_bytes,
-                limit_s=MAX_VIDEO_S,
-            )
-            if pack
-            else _each(pieces)
-        )
-    limit = first.data_limit_bytes
+        can_join = partial(surveys.can_join, key)
+        videos[key] = new_files(pieces, can_join, first.video_limit_bytes, MAX_VIDEO_S)
     return Plan(
         kept=kept,
-        data=packed(data, _same_columns, limit_bytes=limit) if pack else _each(data),
-        meta=packed(meta, lambda *_: True, limit_bytes=limit) if pack else _each(meta),
+        data=new_files(data, _same_columns, first.data_limit_bytes),
+        meta=new_files(meta, lambda *_: True, first.data_limit_bytes),
         videos=videos,
         surveys=surveys,
     )
-
-
-def _each(pieces: Sequence[Piece]) -> list[list[Piece]]:
-    return [[piece] for piece in pieces]
 
 
 def _video_file(key: str, episode: EpisodeRow) -> FileIndex:

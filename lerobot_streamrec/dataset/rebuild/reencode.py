@@ -11,39 +11,49 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Re-encoding of a dataset's cameras with other settings; everything else stays."""
+"""
+Re-encoding of a dataset's cameras with other settings; everything else stays.
+
+Each episode is encoded by itself, then the episodes of a file are joined.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
+from fractions import Fraction
+from functools import partial
+from pathlib import Path, PurePosixPath
 import threading
 import time
 from typing import Any
 
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
-from lerobot_streamrec.dataset.format.layout import INFO
-from lerobot_streamrec.dataset.rebuild.assemble import (
-    assemble_same,
-    file_numbers,
-    NewVideos,
-    Progress,
-)
-from lerobot_streamrec.dataset.rebuild.encoded_files import EncodingJob, write_encoded_files
+from lerobot_streamrec.dataset.format.layout import FileIndex, INFO, VIDEO_PATH
+from lerobot_streamrec.dataset.rebuild.assemble import assemble_same, NewVideos
 from lerobot_streamrec.dataset.rebuild.exchange import rebuilding
-from lerobot_streamrec.dataset.rebuild.new_tree import Disk
-from lerobot_streamrec.dataset.rebuild.pieces import Kept, kept_episodes
+from lerobot_streamrec.dataset.rebuild.new_files import one_after_another, Places
+from lerobot_streamrec.dataset.rebuild.new_tree import DISK, Disk, NewTree
+from lerobot_streamrec.dataset.rebuild.pieces import Kept, kept_episodes, Piece
 from lerobot_streamrec.dataset.rebuild.plan import Change, changing, make_plan, measured, Plan
 from lerobot_streamrec.dataset.rebuild.played_episode import video_key_of
-from lerobot_streamrec.errors import ConfigError, UnusableDatasetError
+from lerobot_streamrec.errors import ConfigError, UnusableDatasetError, VideoError
+from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.depth_config import is_depth, IS_DEPTH_MAP, keeps_codes
 from lerobot_streamrec.video.codecs.settings_check import COLOUR_CHANNELS, DEPTH_CHANNELS
+from lerobot_streamrec.video.mp4.concat import concatenate, Segment
 from lerobot_streamrec.video.mp4.damage_scan import video_facts
+from lerobot_streamrec.video.mp4.packet_index import survey_video
 from lerobot_streamrec.video.mp4.video_info import probe_video
-from lerobot_streamrec.video.tools.reencode import unsuitable
+from lerobot_streamrec.video.tools.encoding_jobs import (
+    Progress,
+    run_encoding_jobs,
+    with_shared_cores,
+    WorkCounter,
+)
+from lerobot_streamrec.video.tools.reencode import encode_span, unsuitable
 from lerobot_streamrec.video.trials.auto_select import check_at_size
 from lerobot_streamrec.video.trials.software_probe import check_picture_size
 
@@ -80,10 +90,8 @@ class EncodingPlan:
 
     def jobs(self) -> Iterator[EncodingJob]:
         """Yield the encoding job of each new file."""
-        size = self.catalog.info.chunks_size
         for key in self.cameras:
-            groups = self.files.videos[key]
-            for (piece,), file in zip(groups, file_numbers(groups, size), strict=True):
+            for file, (piece,) in self.files.videos[key].items():
                 yield EncodingJob(key, piece, file)
 
 
@@ -134,7 +142,7 @@ def reencode_dataset(
     cameras: Collection[str] = (),
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
-    disk: Disk | None = None,
+    disk: Disk = DISK,
 ) -> Change:
     """
     Encode cameras of a dataset again, under its lock; an interruption leaves the dataset whole.
@@ -158,7 +166,6 @@ def reencode_dataset(
     :raise EncoderError: if the codec fails; the dataset is unchanged then
     """
     begin_s = time.monotonic()
-    disk = disk or Disk()
     # This runs before the lock is taken, so that nothing changes in a dataset that is refused.
     plan_encoding(read_catalog(root), config, cameras)
     with changing(root, disk) as locked:
@@ -245,10 +252,117 @@ def _records(
     }
     found: dict[Kept, Mapping[str, object]] = {}
     for one in plan.files.kept:
-        record = one.catalog.record_of(one.source.episode_index) or {}
-        found[one] = {_RECORD_KEY: [*record.get(_RECORD_KEY, ()), change]}
+        found[one] = {_RECORD_KEY: [*(one.record or {}).get(_RECORD_KEY, ()), change]}
     return found
 
 
 def _told(info: Mapping[str, Any]) -> dict[str, object]:
     return {name.removeprefix('video.'): info.get(name) for name in _TOLD}
+
+
+@dataclass(frozen=True, slots=True)
+class EncodingJob:
+    """
+    The encoding of one new video file.
+
+    :param video_key: video key of the camera
+    :param piece: the old file, with its episodes
+    :param file: chunk and file number of the new file
+    """
+
+    video_key: str
+    piece: Piece
+    file: FileIndex
+
+    @property
+    def relative(self) -> PurePosixPath:
+        """The path of the new file below the root."""
+        return self.file.path(VIDEO_PATH, self.video_key)
+
+
+def write_encoded_files(
+    jobs: Sequence[EncodingJob],
+    tree: NewTree,
+    config: EncoderConfig,
+    *,
+    progress: Progress | None,
+    cancel: threading.Event,
+) -> dict[str, Places]:
+    """
+    Encode videos of a dataset into a new tree, several of them at once.
+
+    :param config: encoder settings that passed ``check_encoder``
+    :param progress: receives the number of frames done and the total
+    :param cancel: an event that another thread sets to stop the work
+    :return: the place of each episode, per video key
+    :raise InterruptedWorkError: if ``cancel`` was set
+    :raise RebuildError: if a file cannot be written
+    :raise VideoError: if a video cannot be read or written
+    """
+    lengths = [one.source.length for job in jobs for one in job.piece.episodes]
+    counter = WorkCounter(sum(lengths), progress)
+    settings = with_shared_cores(config, len(jobs))
+    targets = [tree.place(job.relative) for job in jobs]
+    run_encoding_jobs(
+        [
+            partial(_write_file, job, target, settings, counter.add, cancel)
+            for job, target in zip(jobs, targets, strict=True)
+        ],
+        cancel,
+    )
+    places: dict[str, Places] = {}
+    for job, target in zip(jobs, targets, strict=True):
+        tree.settle(target)
+        places.setdefault(job.video_key, {}).update(one_after_another([job.piece], job.file))
+    return places
+
+
+def _write_file(
+    job: EncodingJob,
+    target: Path,
+    config: EncoderConfig,
+    on_frame: Callable[[], None],
+    cancel: threading.Event,
+) -> None:
+    """Encode the episodes of a file; after a failure, its remains are removed with the tree."""
+    episodes = job.piece.episodes
+    if len(episodes) == 1:
+        _encode(job, episodes[0], target, config, on_frame, cancel)
+        return
+    # The parts lie beside the file, and are removed before the tree takes the dataset's place.
+    parts = [target.with_name(f'.{target.stem}.{number}.mp4') for number in range(len(episodes))]
+    for episode, part in zip(episodes, parts, strict=True):
+        _encode(job, episode, part, config, on_frame, cancel)
+    fps = job.piece.catalog.info.fps
+    surveys = [survey_video(part, fps) for part in parts]
+    concatenate([Segment(one, 0, one.num_frames) for one in surveys], target)
+    for part in parts:
+        part.unlink()
+
+
+def _encode(
+    job: EncodingJob,
+    episode: Kept,
+    target: Path,
+    config: EncoderConfig,
+    on_frame: Callable[[], None],
+    cancel: threading.Event,
+) -> None:
+    fps, length = episode.catalog.info.fps, episode.source.length
+    begin_s = Fraction(episode.source.videos[job.video_key].from_timestamp)
+    made = encode_span(
+        job.piece.path,
+        target,
+        config,
+        fps=fps,
+        start_s=begin_s,
+        end_s=begin_s + Fraction(length, fps),
+        on_frame=on_frame,
+        cancel=cancel,
+    )
+    if made.num_frames != length:
+        raise VideoError(
+            f'{job.piece.path} has {made.num_frames} frames of episode '
+            f'{episode.source.episode_index}, which has {length} rows; '
+            f'`{streamrec_command("check", "ROOT")}` shows more'
+        )

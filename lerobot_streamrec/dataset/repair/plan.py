@@ -11,18 +11,25 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The plan of a repair: which episodes are kept, and in which files. Nothing changes yet."""
+"""
+The plan of a repair: which episodes are kept, and in which files. Nothing changes yet.
+
+The rows of the plan are read with all columns and with new numbers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
+import math
 from pathlib import Path, PurePosixPath
 
 from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.format.catalog import Catalog
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow, VideoPlace
+from lerobot_streamrec.dataset.format.features import arrow_type, DEFAULT_FEATURES
 from lerobot_streamrec.dataset.format.info import CODEBASE_VERSION, DatasetInfo
 from lerobot_streamrec.dataset.format.layout import (
     CHUNKS_SIZE,
@@ -30,14 +37,15 @@ from lerobot_streamrec.dataset.format.layout import (
     is_left_by_recording,
     OWN,
 )
+from lerobot_streamrec.dataset.format.parquet import read_parquet, read_schema
 from lerobot_streamrec.dataset.rebuild.new_tree import foreign_files
-from lerobot_streamrec.dataset.rebuild.pieces import Kept, kept_episodes, Piece
-from lerobot_streamrec.dataset.repair.cutting import Cutting
-from lerobot_streamrec.dataset.repair.row_sources import Rows
+from lerobot_streamrec.dataset.rebuild.pieces import Kept, kept_episodes, Piece, VideoSurveys
+from lerobot_streamrec.dataset.repair.row_sources import Rows, Tasks
 from lerobot_streamrec.dataset.repair.sources import Source, Sources
-from lerobot_streamrec.dataset.repair.task_sources import Tasks
-from lerobot_streamrec.dataset.repair.verdicts import judge_episodes, least_rows, Verdict
+from lerobot_streamrec.dataset.repair.verdicts import Cutting, judged, Verdict
 from lerobot_streamrec.errors import RepairError
+import numpy as np
+import pyarrow as pa
 
 _FOLDERS = ('data', 'videos', 'meta/episodes')
 
@@ -64,19 +72,18 @@ _WRONG_IN_ROWS = {kinds.EXTRA_COLUMN, kinds.TIMESTAMP_OFF_GRID, kinds.WRONG_INDE
 
 # Findings on files or rows that the repair moves away.
 _OF_STRAYS = {kinds.LEFTOVER_IMAGES, kinds.ORPHAN_FILE, kinds.ORPHAN_ROWS, kinds.STRAY_FILE}
-# Findings that a repair does not mend by rewriting files.
-_NOT_SAID = {
-    *_OF_STRAYS,
+NOT_MENDED = {
     kinds.CHANGED_MEANWHILE,
     kinds.INDEX_OUT_OF_TABLE,
     kinds.LINK_OUT_OF_ROOT,
     kinds.RECORDER_RUNS,
-    kinds.UNCOMMITTED_EPISODE,
     kinds.UNENCODED_EPISODE,
     kinds.UNFINISHED_TAKE,
     kinds.VIDEO_TOO_LONG,
     kinds.WRONG_INDEX_TABLE,
 }
+"""Findings that are no faults of the files, or that rewriting the files would not mend."""
+_NOT_SAID = {*_OF_STRAYS, *NOT_MENDED, kinds.UNCOMMITTED_EPISODE}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,23 +93,25 @@ class RepairPlan:
 
     :param sources: the broken dataset
     :param verdicts: verdicts on all its episodes
-    :param kept: episodes of the new dataset
+    :param verdicts_of_kept: verdict on each episode of the new dataset
     :param data: pieces of the data files; each becomes one new file
     :param videos: pieces of the video files, likewise, per video key
+    :param surveys: surveys of the videos that were read for the plan
     :param strays: stray files that belong to no dataset, as paths below the root
     """
 
     sources: Sources
     verdicts: tuple[Verdict, ...]
-    kept: tuple[Kept, ...]
+    verdicts_of_kept: Mapping[Kept, Verdict]
     data: tuple[Piece, ...]
     videos: Mapping[str, tuple[Piece, ...]]
+    surveys: VideoSurveys
     strays: tuple[str, ...]
-    _of_index: dict[int, Verdict] = field(default_factory=dict, repr=False)
 
-    def __post_init__(self) -> None:
-        """Index the verdicts by episode."""
-        self._of_index.update({one.source.episode_index: one for one in self.verdicts})
+    @property
+    def kept(self) -> tuple[Kept, ...]:
+        """The episodes of the new dataset."""
+        return tuple(self.verdicts_of_kept)
 
     @property
     def cut(self) -> tuple[Verdict, ...]:
@@ -117,11 +126,10 @@ class RepairPlan:
     @property
     def mended(self) -> dict[str, int]:
         """The findings that rewriting mends: number of findings per code."""
-        found: dict[str, int] = {}
-        for one in self.sources.report.findings:
-            if not one.kind.harms_content and one.kind not in _NOT_SAID:
-                found[one.kind.code] = found.get(one.kind.code, 0) + 1
-        return found
+        found = (one.kind for one in self.sources.report.findings)
+        return Counter(
+            one.code for one in found if not one.harms_content and one not in _NOT_SAID
+        )
 
     @property
     def unneeded(self) -> frozenset[str]:
@@ -134,11 +142,7 @@ class RepairPlan:
 
     def source_of(self, episode: Kept) -> Source:
         """Return the remains of an episode that is kept."""
-        return self.verdict_of(episode).source
-
-    def verdict_of(self, episode: Kept) -> Verdict:
-        """Return the verdict on an episode that is kept."""
-        return self._of_index[episode.source.episode_index]
+        return self.verdicts_of_kept[episode].source
 
     def as_json(self) -> dict[str, object]:
         """Return the plan as JSON values."""
@@ -164,8 +168,8 @@ def plan_repair(sources: Sources, min_seconds: float) -> RepairPlan:
     :param min_seconds: minimum duration of a cut episode; shorter ones are set aside
     :raise RepairError: if no episode can be kept
     """
-    min_rows = least_rows(sources, min_seconds)
-    verdicts = judge_episodes(sources, min_rows)
+    min_rows = max(1, math.ceil(min_seconds * sources.fps))
+    verdicts = [judged(one, sources, min_rows) for one in sources.episodes]
     cutting = Cutting(sources, verdicts, min_rows)
     cutting.settle()
     chosen = [one for one in verdicts if one.is_kept]
@@ -173,24 +177,25 @@ def plan_repair(sources: Sources, min_seconds: float) -> RepairPlan:
         raise RepairError(_nothing_left(sources, verdicts))
     catalog = _catalog(sources)
     kept = kept_episodes((catalog, _as_row(one, sources, cutting)) for one in chosen)
-    of_verdict = dict(zip(map(id, chosen), kept, strict=True))
+    kept_of = dict(zip(chosen, kept, strict=True))
     return RepairPlan(
         sources=sources,
         verdicts=tuple(verdicts),
-        kept=kept,
-        data=tuple(_data_pieces(sources, chosen, of_verdict)),
+        verdicts_of_kept=dict(zip(kept, chosen, strict=True)),
+        data=tuple(_data_pieces(sources, chosen, kept_of)),
         videos={
             key: tuple(
                 _piece(
                     sources,
                     path,
-                    [of_verdict[id(one)] for one in group],
+                    [kept_of[one] for one in group],
                     is_whole=cutting.stays(key, path, group),
                 )
                 for path, group in cutting.files(key)
             )
             for key in sources.info.video_keys
         },
+        surveys=cutting.surveys,
         strays=stray_files(sources.root),
     )
 
@@ -245,7 +250,7 @@ def _as_row(verdict: Verdict, sources: Sources, cutting: Cutting) -> EpisodeRow:
 
 
 def _data_pieces(
-    sources: Sources, chosen: Sequence[Verdict], kept: Mapping[int, Kept]
+    sources: Sources, chosen: Sequence[Verdict], kept_of: Mapping[Verdict, Kept]
 ) -> list[Piece]:
     findings = sources.report.findings
     wrong = {
@@ -265,9 +270,7 @@ def _data_pieces(
             and all(one.num_kept == rows.length for one, rows in zip(group, rows, strict=True))
             and all(_has_first_numbers(one, sources.tasks) for one in rows)
         )
-        found.append(
-            _piece(sources, path, [kept[id(one)] for one in group], is_whole=is_whole)
-        )
+        found.append(_piece(sources, path, [kept_of[one] for one in group], is_whole=is_whole))
     return found
 
 
@@ -280,3 +283,50 @@ def _has_first_numbers(rows: Rows, tasks: Tasks) -> bool:
 def _piece(sources: Sources, path: str, episodes: Sequence[Kept], *, is_whole: bool) -> Piece:
     full = sources.root / path
     return Piece(full, FileIndex(), tuple(episodes), is_whole, full.stat().st_size)
+
+
+def kept_rows(
+    plan: RepairPlan, piece: Piece, columns: list[str] | None
+) -> Iterator[tuple[Kept, pa.Table]]:
+    """
+    Read the rows of a piece that a plan keeps; it replaces ``rows_of`` in a repair.
+
+    :param columns: names of features to read; None: all features
+    :return: the rows of each episode
+    """
+    features = plan.sources.info.columns
+    present = read_schema(piece.path).names
+    wanted = [key for key in features if columns is None or key in columns]
+    # task_index is the only number of a row that is read; all others are computed.
+    read = [key for key in {*wanted, 'task_index'} if key in present]
+    table = read_parquet(piece.path, read)
+    if set(present) != set(features):
+        # The metadata may describe columns that the new file will not have.
+        table = table.replace_schema_metadata(None)
+    for episode in piece.episodes:
+        rows = plan.source_of(episode).rows
+        assert rows is not None
+        yield episode, _numbered(table.slice(rows.begin, episode.source.length), wanted, episode)
+
+
+def _numbered(rows: pa.Table, columns: list[str], episode: Kept) -> pa.Table:
+    """Put the columns in order, and compute the frame numbers and timestamps anew."""
+    frame_index = np.arange(len(rows), dtype=np.int64)
+    # The numbers within the dataset are filled in when the rows are written.
+    unknown = np.zeros(len(rows), dtype=np.int64)
+    new = {
+        'timestamp': (frame_index / episode.catalog.info.fps).astype(np.float32),
+        'frame_index': frame_index,
+        'episode_index': unknown,
+        'index': unknown,
+        'task_index': np.asarray(rows.column('task_index').to_numpy(), dtype=np.int64),
+    }
+    fields, arrays = [], []
+    for key in columns:
+        if key in new:
+            fields.append(pa.field(key, arrow_type(DEFAULT_FEATURES[key])))
+            arrays.append(pa.array(new[key]))
+        else:
+            fields.append(rows.schema.field(key))
+            arrays.append(rows.column(key))
+    return pa.table(arrays, schema=pa.schema(fields, metadata=rows.schema.metadata))

@@ -15,14 +15,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-import json
-import os
 from pathlib import Path, PurePosixPath
 import time
 
+from lerobot_streamrec.dataset.format.files import free_path
+from lerobot_streamrec.dataset.format.info_rules import json_bytes
 from lerobot_streamrec.dataset.format.layout import LOCK, OWNER, QUARANTINE, REBUILD, STAGING
-from lerobot_streamrec.dataset.rebuild.new_tree import is_of_dataset, NewTree
+from lerobot_streamrec.dataset.rebuild.new_tree import files_below, is_of_dataset, NewTree
 from lerobot_streamrec.dataset.repair.plan import RepairPlan
 
 REPORT = 'report.json'
@@ -35,11 +34,7 @@ _MOVED = (f'{QUARANTINE}/', f'{STAGING}/')
 def quarantine_folder(root: Path) -> PurePosixPath:
     """Return the path, below the root, of a new quarantine folder for this repair."""
     name = time.strftime('repair-%Y%m%dT%H%M%SZ', time.gmtime())
-    folder, number = QUARANTINE / name, 1
-    while (root / folder).exists():
-        number += 1
-        folder = QUARANTINE / f'{name}.{number}'
-    return folder
+    return QUARANTINE / free_path(root / QUARANTINE / name).name
 
 
 def set_aside(plan: RepairPlan, tree: NewTree, folder: PurePosixPath) -> int:
@@ -53,7 +48,7 @@ def set_aside(plan: RepairPlan, tree: NewTree, folder: PurePosixPath) -> int:
     """
     root, count = plan.sources.root, 0
     unchanged = []
-    for relative in _files(root):
+    for relative in files_below(root):
         is_carried_over = not is_of_dataset(relative) and relative not in plan.strays
         source = root / relative
         stays = tree.sources.get(relative) == source and not relative.startswith('meta/')
@@ -75,12 +70,5 @@ def set_aside(plan: RepairPlan, tree: NewTree, folder: PurePosixPath) -> int:
         # Together with the files in this folder, these make up the old dataset.
         'unchanged': unchanged,
     }
-    text = json.dumps(content, indent=2, ensure_ascii=False) + '\n'
-    tree.write(folder / REPORT, text.encode())
+    tree.write(folder / REPORT, json_bytes(content, indent=2))
     return count
-
-
-def _files(root: Path) -> Iterator[str]:
-    for folder, _, names in os.walk(root):
-        for name in sorted(names):
-            yield (Path(folder) / name).relative_to(root).as_posix()

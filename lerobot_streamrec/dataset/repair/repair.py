@@ -16,21 +16,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-import os
 from pathlib import Path
 import time
 
-from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.check.check import check_dataset, Watcher
 from lerobot_streamrec.dataset.check.findings import CheckReport
 from lerobot_streamrec.dataset.format.files import lock_holder
 from lerobot_streamrec.dataset.format.layout import LOCK, OWNER, REBUILD
 from lerobot_streamrec.dataset.rebuild.assemble import Progress
 from lerobot_streamrec.dataset.rebuild.exchange import folder_beside, rebuilding
-from lerobot_streamrec.dataset.rebuild.new_tree import Disk
+from lerobot_streamrec.dataset.rebuild.new_tree import DISK, Disk, files_below
 from lerobot_streamrec.dataset.rebuild.plan import locked
 from lerobot_streamrec.dataset.repair.assemble import assemble_repaired
-from lerobot_streamrec.dataset.repair.plan import plan_repair, RepairPlan
+from lerobot_streamrec.dataset.repair.plan import NOT_MENDED, plan_repair, RepairPlan
 from lerobot_streamrec.dataset.repair.quarantine import quarantine_folder, set_aside
 from lerobot_streamrec.dataset.repair.sources import read_sources
 from lerobot_streamrec.errors import RepairError
@@ -38,17 +36,6 @@ from lerobot_streamrec.errors import RepairError
 MIN_SECONDS = 1.0
 """The default minimum duration of a cut episode; shorter ones are set aside."""
 
-# Findings that are no faults of the files, or that rewriting the files would not mend.
-_NOT_MENDED = {
-    kinds.CHANGED_MEANWHILE,
-    kinds.INDEX_OUT_OF_TABLE,
-    kinds.LINK_OUT_OF_ROOT,
-    kinds.RECORDER_RUNS,
-    kinds.UNENCODED_EPISODE,
-    kinds.UNFINISHED_TAKE,
-    kinds.VIDEO_TOO_LONG,
-    kinds.WRONG_INDEX_TABLE,
-}
 _SHOWN = 3
 
 _Snapshot = dict[str, tuple[int, int, int]]
@@ -102,7 +89,7 @@ class _FruitlessError(Exception):
     """The rewritten dataset is no better than the old one."""
 
 
-def finish_interrupted(root: Path, disk: Disk | None = None) -> None:
+def finish_interrupted(root: Path, disk: Disk = DISK) -> None:
     """
     Refuse a dataset that a recorder has open, and finish a rebuild that a crash interrupted.
 
@@ -113,7 +100,7 @@ def finish_interrupted(root: Path, disk: Disk | None = None) -> None:
     root = root.resolve()
     is_interrupted = folder_beside(root).exists() or (root / REBUILD).exists()
     if is_interrupted or lock_holder(root) is not None:
-        with locked(root, disk or Disk()):
+        with locked(root, disk):
             pass
 
 
@@ -145,7 +132,7 @@ def repair_dataset(
     min_seconds: float = MIN_SECONDS,
     watch: Watcher | None = None,
     progress: Progress | None = None,
-    disk: Disk | None = None,
+    disk: Disk = DISK,
 ) -> Repair:
     """
     Keep all episodes that can be verified, and set everything else aside; nothing is deleted.
@@ -164,7 +151,6 @@ def repair_dataset(
     :raise VideoError: if a video cannot be read or written; the dataset is unchanged then
     """
     begin_s = time.monotonic()
-    disk = disk or Disk()
     finish_interrupted(root, disk)
     examined = examined or examine(root, min_seconds=min_seconds, watch=watch)
     plan = examined.plan
@@ -211,17 +197,14 @@ def _verified(folder: Path, before: CheckReport, watch: Watcher | None) -> Check
 
 
 def _to_mend(report: CheckReport) -> list[object]:
-    return [one for one in report.findings if one.kind not in _NOT_MENDED]
+    return [one for one in report.findings if one.kind not in NOT_MENDED]
 
 
 def _snapshot(root: Path) -> _Snapshot:
     """Return the mtime, size and inode of each file, which show whether the dataset changes."""
     found = {}
-    for folder, _, names in os.walk(root):
-        for name in names:
-            path = Path(folder, name)
-            relative = path.relative_to(root).as_posix()
-            if relative not in (str(LOCK), str(OWNER)):
-                status = path.lstat()
-                found[relative] = (status.st_mtime_ns, status.st_size, status.st_ino)
+    for relative in files_below(root):
+        if relative not in (str(LOCK), str(OWNER)):
+            status = (root / relative).lstat()
+            found[relative] = (status.st_mtime_ns, status.st_size, status.st_ino)
     return found

@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +51,12 @@ from lerobot_streamrec.dataset.repair.frame_sources import (
     Shot,
     walked_shots,
 )
-from lerobot_streamrec.dataset.repair.row_sources import DataFiles, read_rows, Rows
-from lerobot_streamrec.dataset.repair.task_sources import (
+from lerobot_streamrec.dataset.repair.row_sources import (
+    DataFiles,
     matched_rows,
+    read_rows,
     read_tasks,
-    rows_in_table,
+    Rows,
     Tasks,
 )
 from lerobot_streamrec.errors import DatasetCorruptError
@@ -140,7 +142,7 @@ def read_sources(report: CheckReport) -> Sources:
         counts[one.path] += one.length
     rows = matched_rows(data.stretches, table)
     used = {index: np.unique(one.task_numbers).tolist() for index, one in rows.items()}
-    places = rows_in_table(table)
+    places = table.places()
     named = {index: table.tasks[row] or () for index, row in places.items()}
     tasks = read_tasks(root, used, named)
     rows = {index: _with_tasks(one, tasks) for index, one in rows.items()}
@@ -206,7 +208,7 @@ def _rows_lost(
     total = info.totals.get('frames')
     if total is None or not is_lost:
         return 0
-    places = rows_in_table(table)
+    places = table.places()
     known = sum(int(table.length[row]) for row in places.values())
     return total - known - sum(one.length for index, one in rows.items() if index not in places)
 
@@ -240,7 +242,7 @@ def _shots(
     reader: FrameReader,
     num_lost: int,
 ) -> dict[int, dict[str, Shot]]:
-    places = rows_in_table(table)
+    places = table.places()
     shots: dict[int, dict[str, Shot]] = {}
     for key in info.video_keys:
         for index, shot in known_shots(key, table, rows, reader, round(info.fps)).items():
@@ -249,7 +251,9 @@ def _shots(
     unknown = [
         index for index in rows if index not in places and (total is None or index < total)
     ]
-    for run in _runs(unknown):
+    # Consecutive numbers are equally far from their positions in the list.
+    for _, members in groupby(enumerate(unknown), lambda one: one[1] - one[0]):
+        run = [index for _, index in members]
         walked = {
             key: walked_shots(
                 key,
@@ -268,13 +272,3 @@ def _shots(
             if all(index in found for found in walked.values()):
                 shots[index] = {key: found[index] for key, found in walked.items()}
     return shots
-
-
-def _runs(indices: list[int]) -> list[list[int]]:
-    found: list[list[int]] = []
-    for index in indices:
-        if found and found[-1][-1] + 1 == index:
-            found[-1].append(index)
-        else:
-            found.append([index])
-    return found

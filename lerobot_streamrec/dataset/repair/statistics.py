@@ -30,6 +30,7 @@ from lerobot_streamrec.dataset.check.findings import Kind
 from lerobot_streamrec.dataset.check.reading import UNREADABLE
 from lerobot_streamrec.dataset.format.episode_table import statistics_column
 from lerobot_streamrec.dataset.format.histograms import (
+    count_picture,
     DecodedCamera,
     histograms_json,
     statistics_of_frames,
@@ -45,18 +46,16 @@ from lerobot_streamrec.dataset.format.statistics_file import (
 from lerobot_streamrec.dataset.rebuild.merged_features import UnifiedTasks
 from lerobot_streamrec.dataset.rebuild.new_statistics import episode_values, Sums
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
-from lerobot_streamrec.dataset.repair.plan import RepairPlan
-from lerobot_streamrec.dataset.repair.row_reader import RowReader
-from lerobot_streamrec.dataset.repair.task_sources import rows_in_table
+from lerobot_streamrec.dataset.repair.plan import kept_rows, RepairPlan
 from lerobot_streamrec.errors import DatasetCorruptError
 from lerobot_streamrec.stats.feature_statistics import (
     FeatureStatistics,
     QUANTILES,
     STATISTICS,
+    total_of,
     vector_statistics,
 )
-from lerobot_streamrec.stats.histograms import ImageHistogram, lattice_stride
-from lerobot_streamrec.video.mp4.damage_scan import decode_picture, InspectedFrame
+from lerobot_streamrec.stats.histograms import ImageHistogram
 import numpy as np
 import pyarrow as pa
 
@@ -83,18 +82,16 @@ def of_columns(
     plan: RepairPlan, key: str, episodes: Sequence[Kept], pieces: Sequence[Piece]
 ) -> dict[Kept, FeatureStatistics]:
     """Compute camera statistics of some episodes from images in a column of their rows."""
-    wanted, read = set(episodes), RowReader(plan)
+    wanted = set(episodes)
     found = {}
     for piece in pieces:
         if wanted.isdisjoint(piece.episodes):
             continue
-        for episode, rows in read(piece, [key]):
+        for episode, rows in kept_rows(plan, piece, [key]):
             if episode in wanted:
                 histogram = ImageHistogram()
                 for cell in rows.column(key):
-                    frame = decode_picture(cell['bytes'].as_py())
-                    stride = lattice_stride(frame.height, frame.width)
-                    histogram.push(InspectedFrame(0.0, frame).rgb(stride))
+                    count_picture(cell['bytes'].as_py(), histogram)
                 found[episode] = histogram.statistics()
     return found
 
@@ -112,7 +109,7 @@ class StatedStatistics:
     def __init__(self, plan: RepairPlan) -> None:
         self._plan = plan
         self._sources = plan.sources
-        self._places = rows_in_table(self._sources.table)
+        self._places = self._sources.table.places()
         report = self._sources.report
         self._sound = {one.episode_index for one in report.episodes if one.can_be_kept}
         self._wrong = {
@@ -125,7 +122,7 @@ class StatedStatistics:
         """Return correct statistics of an episode that is kept whole; None if there are none."""
         index = episode.source.episode_index
         doubtful = index not in self._sound or (index, key) in self._wrong
-        if doubtful or self._plan.verdict_of(episode).is_cut:
+        if doubtful or self._plan.verdicts_of_kept[episode].is_cut:
             return None
         return self.as_stated(episode, key)
 
@@ -227,12 +224,12 @@ def _numbers(
     found: RepairedStatistics,
     on_bytes: Callable[[int], None],
 ) -> dict[str, FeatureStatistics]:
-    sums, read = Sums(plan.sources.info.features), RowReader(plan)
+    sums = Sums(plan.sources.info.features)
     for piece in plan.data:
-        for episode, rows in read(piece, [*sums.specs]):
+        for episode, rows in kept_rows(plan, piece, [*sums.specs]):
             numbers = tasks.renumbered(episode, rows)
             values = episode_values(episode, rows, numbers, sums.specs)
-            sums.add_values(values, len(rows))
+            sums.add(values, len(rows))
             for key, one in values.items():
                 # LeRobot pools all dimensions of a matrix but the last, and counts rows.
                 statistics = vector_statistics(one)
@@ -284,14 +281,10 @@ def _add_camera(
 
 def _sum(episodes: Mapping[Kept, FeatureStatistics], key: str) -> FeatureStatistics | None:
     """Add up a camera's statistics, each episode weighted by its rows; None if there are none."""
-    total: FeatureStatistics | None = None
-    for one, statistics in episodes.items():
-        part = statistics
-        if part.distributions is None:
-            record = one.catalog.record_of(one.source.episode_index)
-            part = with_histograms(part, record, key)
-        total = part if total is None else total.merged(part)
-    return total
+    return total_of(
+        part if part.distributions else with_histograms(part, one.record, key)
+        for one, part in episodes.items()
+    )
 
 
 def _add_histograms(
@@ -299,8 +292,7 @@ def _add_histograms(
 ) -> None:
     """Replace the histograms in the records by those of the new statistics."""
     for one, statistics in new.items():
-        record = one.catalog.record_of(one.source.episode_index)
-        said = (record or {}).get('histograms')
+        said = (one.record or {}).get('histograms')
         if isinstance(said, dict):
             changed = found.records.setdefault(one, {'histograms': dict(said)})
             histograms = changed['histograms']

@@ -20,16 +20,15 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 import struct
+from typing import Any
 
 import av
 from av.video.frame import VideoFrame
 from lerobot_streamrec.errors import DatasetCorruptError
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_PIX_FMT
+from lerobot_streamrec.video.mp4.packet_index import DECODER_OPTIONS
 import numpy as np
 import numpy.typing as npt
-
-# Decoding has to fail on errors: a frame with concealed errors is not the recorded frame.
-_DECODER_OPTIONS = {'err_detect': 'crccheck+bitstream+buffer+explode'}
 
 # The size and type of an MP4 box, and its 64-bit size if it is larger than 4 GiB.
 _BOX = struct.Struct('>I4sQ')
@@ -98,14 +97,7 @@ class InspectedFrame:
         :return: ``(h, w, 3)`` uint8 RGB
         :raise DatasetCorruptError: if libav cannot convert the frame
         """
-        assert self.frame is not None
-        try:
-            pixels = self.frame.to_ndarray(format='rgb24').astype(np.uint8, copy=False)
-        except _ERRORS as error:
-            raise DatasetCorruptError(
-                f'the frame at {self.time_s} s cannot be converted to RGB: {error}'
-            ) from error
-        return pixels[::stride, ::stride]
+        return self._pixels('rgb24', 'RGB')[::stride, ::stride]
 
     def codes(self, stride: int) -> npt.NDArray[np.uint16]:
         """
@@ -114,15 +106,17 @@ class InspectedFrame:
         :return: ``(h, w)`` uint16
         :raise DatasetCorruptError: if libav cannot convert the frame
         """
+        # LeRobot's reader converts to this format as well, whatever the file holds.
+        return self._pixels(DEPTH_PIX_FMT, 'depth codes')[::stride, ::stride]
+
+    def _pixels(self, pix_fmt: str, kind: str) -> npt.NDArray[Any]:
         assert self.frame is not None
         try:
-            # LeRobot's reader converts to this format as well, whatever the file holds.
-            codes = self.frame.to_ndarray(format=DEPTH_PIX_FMT).astype(np.uint16, copy=False)
+            return self.frame.to_ndarray(format=pix_fmt)
         except _ERRORS as error:
             raise DatasetCorruptError(
-                f'the frame at {self.time_s} s cannot be converted to depth codes: {error}'
+                f'the frame at {self.time_s} s cannot be converted to {kind}: {error}'
             ) from error
-        return codes[::stride, ::stride]
 
 
 def video_facts(path: Path) -> VideoFacts:
@@ -201,7 +195,7 @@ def inspect_frames(path: Path) -> Iterator[InspectedFrame]:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             stream.thread_type = 'AUTO'
-            stream.codec_context.options = _DECODER_OPTIONS
+            stream.codec_context.options = DECODER_OPTIONS
             packets = container.demux(stream)
             while True:
                 try:
@@ -247,7 +241,7 @@ def decode_picture(content: bytes) -> VideoFrame:
     try:
         with av.open(BytesIO(content), 'r') as container:
             stream = container.streams.video[0]
-            stream.codec_context.options = _DECODER_OPTIONS
+            stream.codec_context.options = DECODER_OPTIONS
             frame = next(container.decode(stream), None)
     except _ERRORS as error:
         raise DatasetCorruptError(f'it cannot be decoded: {_reason(error)}') from error

@@ -26,7 +26,7 @@ from av.video.reformatter import VideoReformatter
 from lerobot_streamrec.errors import VideoError
 from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_PIX_FMT
-from lerobot_streamrec.video.mp4.packet_index import TOLERANCE_S
+from lerobot_streamrec.video.mp4.packet_index import DECODER_OPTIONS, TOLERANCE_S
 import numpy as np
 import numpy.typing as npt
 
@@ -82,9 +82,6 @@ def decode_frames(path: Path) -> Iterator[av.VideoFrame]:
 
 
 RGB_PIX_FMT = 'rgb24'
-
-# Decoding has to fail on errors: a frame with concealed errors is not the recorded frame.
-DECODER_OPTIONS = {'err_detect': 'crccheck+bitstream+buffer+explode'}
 
 # While the distance of key frames is unknown, targets up to this far are reached without a seek.
 _READ_ON_S = Fraction(1, 2)

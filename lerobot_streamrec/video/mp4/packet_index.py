@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -26,6 +27,9 @@ from lerobot_streamrec.errors import VideoError
 
 TOLERANCE_S = Fraction(1, 10_000)
 """LeRobot's tolerance: readers do not find a frame that is further from its instant."""
+
+# Decoding has to fail on errors: a frame with concealed errors is not the recorded frame.
+DECODER_OPTIONS = {'err_detect': 'crccheck+bitstream+buffer+explode'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,23 @@ class VideoSurvey:
         return len(self.order)
 
 
+@contextmanager
+def opened_video(path: Path) -> Iterator[tuple[InputContainer, av.VideoStream]]:
+    """
+    Open a file for the duration of the block.
+
+    :return: the file and its first video
+    :raise VideoError: if the file cannot be read as a video, in the block as well
+    """
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise ValueError('there is no video in it')
+            yield container, container.streams.video[0]
+    except (av.FFmpegError, LookupError, OSError, ValueError) as error:
+        raise VideoError(f'{path} cannot be read as a video: {error}') from error
+
+
 def survey_video(path: Path, fps: int, *, to_first_error: bool = False) -> VideoSurvey:
     """
     Read all packets of a video without decoding them.
@@ -66,16 +87,12 @@ def survey_video(path: Path, fps: int, *, to_first_error: bool = False) -> Video
     order: list[int] = []
     keys: set[int] = set()
     tolerance_s = Fraction(1, 4 * fps) if to_first_error else TOLERANCE_S
-    try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            for packet in _demuxed(container, stream, to_first_error=to_first_error):
-                if packet.is_keyframe:
-                    keys.add(len(order))
-                order.append(_frame_of(packet, path, fps, tolerance_s))
-            traits = _traits(stream, len(container.streams))
-    except (av.FFmpegError, IndexError, OSError) as error:
-        raise VideoError(f'{path} cannot be read as a video: {error}') from error
+    with opened_video(path) as (container, stream):
+        for packet in _demuxed(container, stream, to_first_error=to_first_error):
+            if packet.is_keyframe:
+                keys.add(len(order))
+            order.append(_frame_of(packet, path, fps, tolerance_s))
+        traits = _traits(stream, len(container.streams))
     frames = sorted(set(order)) if to_first_error else range(len(order))
     if sorted(order) != list(frames):
         raise VideoError(
@@ -108,11 +125,8 @@ def read_traits(path: Path) -> dict[str, object]:
 
     :raise VideoError: if the file cannot be read
     """
-    try:
-        with av.open(str(path)) as container:
-            return _traits(container.streams.video[0], len(container.streams))
-    except (av.FFmpegError, IndexError, OSError) as error:
-        raise VideoError(f'{path} cannot be read as a video: {error}') from error
+    with opened_video(path) as (container, stream):
+        return _traits(stream, len(container.streams))
 
 
 def _frame_of(

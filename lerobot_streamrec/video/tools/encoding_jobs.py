@@ -36,11 +36,11 @@ Progress = Callable[[int, int], None]
 """A function that is called with the amount done and the total amount."""
 
 
-class FrameCounter:
+class WorkCounter:
     """
-    Counts the frames that all threads have done. Any thread may use it.
+    Counts the frames or bytes that all threads have done. Any thread may use it.
 
-    :param total: number of frames that will be done
+    :param total: amount that will be done; the count never exceeds it, since it may be estimated
     :param progress: called with the count, by one thread at a time; None to call nothing
     """
 
@@ -50,12 +50,12 @@ class FrameCounter:
         self._done = 0
         self._lock = threading.Lock()
 
-    def add(self) -> None:
-        """Count one frame."""
+    def add(self, amount: int = 1) -> None:
+        """Count one frame, or a number of bytes."""
         if self._progress is None:
             return
         with self._lock:
-            self._done = min(self._done + 1, self._total)
+            self._done = min(self._done + amount, self._total)
             self._progress(self._done, self._total)
 
 

@@ -105,7 +105,8 @@ class Choice:
             if value is not None and not (math.isfinite(value) and value >= 0):
                 raise ConfigError(name, value, 'give 0 or more seconds into the video')
         if self.end_s is not None and self.end_s <= (self.start_s or 0):
-            raise ConfigError('end_s', self.end_s, 'it must be after the start')
+            allowed = f'it must be after the start ({self.start_s or 0:g} s)'
+            raise ConfigError('end_s', self.end_s, allowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +175,14 @@ def write_frames(
             (folder / f'frame-{number:06d}.png').write_bytes(content)
             num_files += 1
     if not num_files:
-        raise VideoError(
-            f'{episode.path} has no frame from {choice.start_s or 0:g} s on'
-            + ('' if choice.end_s is None else f' and before {choice.end_s:g} s')
-        )
+        raise no_frame(episode.path, choice.start_s or 0, choice.end_s)
     return num_files
+
+
+def no_frame(path: Path, start_s: float | Fraction, end_s: float | Fraction | None) -> VideoError:
+    """Return the error of a video without a frame in a span of seconds."""
+    before = '' if end_s is None else f' and before {float(end_s):g} s'
+    return VideoError(f'{path} has no frame from {float(start_s):g} s on{before}')
 
 
 def _chosen(

@@ -18,13 +18,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import av
 from lerobot_streamrec.durable import written_beside
 from lerobot_streamrec.errors import VideoError
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.mp4.concat import concatenate, Segment
-from lerobot_streamrec.video.mp4.packet_index import compatibility, survey_video, VideoSurvey
-from lerobot_streamrec.video.tools.encoding_jobs import Progress
+from lerobot_streamrec.video.mp4.packet_index import (
+    compatibility,
+    opened_video,
+    survey_video,
+    VideoSurvey,
+)
+from lerobot_streamrec.video.tools.encoding_jobs import Progress, WorkCounter
 
 
 def whole_fps(path: Path) -> int:
@@ -33,13 +37,8 @@ def whole_fps(path: Path) -> int:
 
     :raise VideoError: if the video cannot be read, or its rate is not a whole number
     """
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise VideoError(f'{path} cannot be read as a video: there is no video in it')
-            rate = container.streams.video[0].base_rate
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise VideoError(f'{path} cannot be read as a video: {error}') from error
+    with opened_video(path) as (_, stream):
+        rate = stream.base_rate
     if rate is None or rate.denominator != 1 or rate.numerator < 1:
         raise VideoError(
             f'{path} has {rate} frames per second; a whole number is needed, as in every dataset'
@@ -76,17 +75,9 @@ def join_videos(
                     f'{surveys[0].path} and {one.path} cannot be joined: {problem}. '
                     'Encode one of them again with the settings of the other.'
                 )
-        total_bytes = sum(path.stat().st_size for path in paths)
-        done_bytes = 0
-
-        def count(size_bytes: int) -> None:
-            nonlocal done_bytes
-            done_bytes += size_bytes
-            if progress:
-                progress(done_bytes, total_bytes)
-
+        counter = WorkCounter(sum(path.stat().st_size for path in paths), progress)
         segments = [Segment(one, 0, one.num_frames) for one in surveys]
-        num_frames = concatenate(segments, part, count)
+        num_frames = concatenate(segments, part, counter.add)
         size_bytes = part.stat().st_size
     return EncodedVideo(target, num_frames, size_bytes)
 

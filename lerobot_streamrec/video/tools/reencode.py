@@ -41,11 +41,12 @@ from lerobot_streamrec.video.mp4.frame_decoder import PyavDecoder
 from lerobot_streamrec.video.mp4.packet_index import TOLERANCE_S
 from lerobot_streamrec.video.mp4.video_info import probe_file, VideoProbe
 from lerobot_streamrec.video.tools.encoding_jobs import (
-    FrameCounter,
     Progress,
     run_encoding_jobs,
     with_shared_cores,
+    WorkCounter,
 )
+from lerobot_streamrec.video.tools.extract import Choice, no_frame
 from lerobot_streamrec.video.tools.join import whole_fps
 from lerobot_streamrec.video.trials.auto_select import check_at_size
 from lerobot_streamrec.video.trials.software_probe import check_picture_size
@@ -82,14 +83,15 @@ def reencode_video(
     :raise EncoderError: if the codec fails
     """
     cancel = cancel or threading.Event()
-    start, end = _checked_span(start_s, end_s)
+    span = Choice(start_s=start_s, end_s=end_s)
+    start, end = Fraction(span.start_s or 0), None if end_s is None else Fraction(end_s)
     with written_beside(target, overwrite=overwrite) as part:
         fps = whole_fps(source)
         found = _probed(source)
         _check(source, config, found, fps)
         last = found.duration_s if end is None else min(end, found.duration_s)
         total = _first_frame(last, fps) - _first_frame(start, fps)
-        counter = FrameCounter(max(1, total), progress)
+        counter = WorkCounter(max(1, total), progress)
         job = partial(
             encode_span,
             source,
@@ -154,10 +156,7 @@ def encode_span(
                 encoder.encode(frame)
                 on_frame()
             if not encoder.num_frames:
-                raise VideoError(
-                    f'{source} has no frame from {float(start_s):g} s on'
-                    + ('' if end_s is None else f' and before {float(end_s):g} s')
-                )
+                raise no_frame(source, start_s, end_s)
             return encoder.finish()
         except (av.FFmpegError, OSError, ValueError) as error:
             encoder.abort()
@@ -209,15 +208,3 @@ def _probed(source: Path) -> VideoProbe:
             f'{source} was cut off: it lacks {found.missing_bytes} bytes at its end'
         )
     return found
-
-
-def _checked_span(start_s: float | None, end_s: float | None) -> tuple[Fraction, Fraction | None]:
-    for name, value in (('start_s', start_s), ('end_s', end_s)):
-        if value is not None and not (math.isfinite(value) and value >= 0):
-            raise ConfigError(name, value, 'give 0 or more seconds into the video')
-    start = Fraction(start_s or 0)
-    if end_s is None:
-        return start, None
-    if end_s <= start:
-        raise ConfigError('end_s', end_s, f'it must be after the start ({float(start):g} s)')
-    return start, Fraction(end_s)
