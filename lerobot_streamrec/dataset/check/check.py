@@ -21,6 +21,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.check.dataset_statistics import (
     check_dataset_statistics,
     check_episode_statistics,
@@ -31,11 +32,6 @@ from lerobot_streamrec.dataset.check.episode_order import (
     committed_episodes,
 )
 from lerobot_streamrec.dataset.check.episodes import EpisodeTable, read_episodes, Subject
-from lerobot_streamrec.dataset.check.finding_codes import (
-    BROKEN_FRAMES,
-    CHANGED_MEANWHILE,
-    RECORDER_RUNS,
-)
 from lerobot_streamrec.dataset.check.findings import (
     CheckReport,
     EpisodeHealth,
@@ -106,7 +102,7 @@ class _Check:
         holder = None if self._is_locked else lock_holder(self._root)
         if holder is not None:
             what = 'A recorder has the dataset open'
-            self._findings.about(str(LOCK)).add(RECORDER_RUNS, what, holder)
+            self._findings.about(str(LOCK)).add(kinds.RECORDER_RUNS, what, holder)
         before = self._info_bytes()
         check_links(self._root, self._findings)
         check_leftovers(self._root, is_recording=holder is not None, findings=self._findings)
@@ -114,7 +110,7 @@ class _Check:
         report = CheckReport(self._root, self._decode) if info is None else self._check(info)
         if info is not None and self._info_bytes() != before:
             what = 'The dataset changed during the check'
-            self._findings.about(str(INFO)).add(CHANGED_MEANWHILE, what)
+            self._findings.about(str(INFO)).add(kinds.CHANGED_MEANWHILE, what)
         return replace(report, findings=self._findings.sorted())
 
     def _info_bytes(self) -> bytes:
@@ -159,7 +155,7 @@ class _Check:
             if finding.episode_index is not None:
                 of_episode[finding.episode_index].append(finding)
             # Episodes that lack broken frames have findings of their own (frame-count).
-            elif finding.kind.harms_content and finding.kind is not BROKEN_FRAMES:
+            elif finding.kind.harms_content and finding.kind is not kinds.BROKEN_FRAMES:
                 of_file[finding.path].append(finding)
         episodes = tuple(
             EpisodeHealth(

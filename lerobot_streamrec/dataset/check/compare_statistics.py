@@ -19,12 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lerobot_streamrec.dataset.check.finding_codes import (
-    WRONG_CAMERA_STATISTICS,
-    WRONG_NUMBERING_STATISTICS,
-    WRONG_QUANTILES,
-    WRONG_STATISTICS,
-)
+from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.check.findings import Findings
 from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES
@@ -166,18 +161,17 @@ def check_statistics(
         dataset
     :param findings: the collection for findings about the file; it receives one per episode
     """
-    is_camera = key in info.cameras
-    kind = WRONG_STATISTICS
-    if is_camera:
-        kind = WRONG_CAMERA_STATISTICS
+    camera, kind = None, kinds.WRONG_STATISTICS
+    if key in info.cameras:
+        camera, kind = DecodedCamera(info.features[key].info), kinds.WRONG_CAMERA_STATISTICS
     elif key in DEFAULT_FEATURES:
-        kind = WRONG_NUMBERING_STATISTICS
-    faults = _faults(info, key, values, truth, count)
+        kind = kinds.WRONG_NUMBERING_STATISTICS
+    faults = _Judging(values, camera).faults(truth, count)
     if not faults:
-        kind, faults = WRONG_QUANTILES, _quantiles(values)
+        kind, faults = kinds.WRONG_QUANTILES, _quantiles(values)
     for row, of_row in faults.items():
         names = ', '.join(dict.fromkeys(one.name for one in of_row))
-        actual = f'not those of the {"images" if is_camera else "rows"}'
+        actual = f'not those of the {"images" if camera else "rows"}'
         fault = actual if of_row[0].expected else 'impossible'
         episode = None if episodes is None else episodes[row]
         findings.about(findings.path, episode=episode, feature=key).add(
@@ -188,54 +182,46 @@ def check_statistics(
         )
 
 
-def _faults(
-    info: CheckedInfo,
-    key: str,
-    values: Mapping[str, Floats],
-    truth: Mapping[str, Floats] | None,
-    count: Ints | None,
-) -> dict[int, list[_Fault]]:
-    """Return the faults of each row, without those of the order of quantiles."""
-    is_camera = key in info.cameras
-    camera = DecodedCamera(info.features[key].info) if is_camera else None
-    judging = _Judging(values, camera)
-    for name, said in values.items():
-        judging.add(name, ~np.isfinite(said))
-    if judging.found:
-        return judging.found
-    judging.add('count', values['count'] < 1)
-    # The count of a camera is in frames or pixels, depending on the writer.
-    if count is not None and not is_camera:
-        expected = count[:, None].astype(np.float64)
-        judging.add('count', (values['count'] != expected) & (expected > 0), expected)
-    if truth is not None:
-        judging.compare(truth)
-    if camera is not None and not camera.is_depth:
-        for name in sorted(set(values) - {'count'}):
-            outside = (values[name] < -_ABSOLUTE) | (values[name] > 1 + _QUANTILE_TOLERANCE)
-            judging.add(name, outside)
-    return judging.found
-
-
 class _Judging:
     """The faults found so far in the statistics of one feature."""
 
     def __init__(self, values: Mapping[str, Floats], camera: DecodedCamera | None) -> None:
         self._values = values
         self._camera = camera
-        self.found: dict[int, list[_Fault]] = {}
-        """The faults of each row."""
+        self._found: dict[int, list[_Fault]] = {}
 
-    def add(
+    def faults(
+        self, truth: Mapping[str, Floats] | None, count: Ints | None
+    ) -> dict[int, list[_Fault]]:
+        """Return the faults of each row, without those of the order of quantiles."""
+        for name, said in self._values.items():
+            self._add(name, ~np.isfinite(said))
+        if self._found:
+            return self._found
+        stated = self._values['count']
+        self._add('count', stated < 1)
+        # The count of a camera is in frames or pixels, depending on the writer.
+        if count is not None and self._camera is None:
+            expected = count[:, None].astype(np.float64)
+            self._add('count', (stated != expected) & (expected > 0), expected)
+        if truth is not None:
+            self._compare(truth)
+        if self._camera is not None and not self._camera.is_depth:
+            for name in sorted(set(self._values) - {'count'}):
+                said = self._values[name]
+                self._add(name, (said < -_ABSOLUTE) | (said > 1 + _QUANTILE_TOLERANCE))
+        return self._found
+
+    def _add(
         self, name: str, wrong: npt.NDArray[np.bool_], expected: Floats | None = None
     ) -> None:
         """Add a fault for each row in which an element is wrong."""
         for row in np.flatnonzero(wrong.reshape(len(wrong), -1).any(axis=1)).tolist():
             actual = '' if expected is None else _text(expected[row])
             fault = _Fault(name, _text(self._values[name][row]), actual)
-            self.found.setdefault(row, []).append(fault)
+            self._found.setdefault(row, []).append(fault)
 
-    def compare(self, truth: Mapping[str, Floats]) -> None:
+    def _compare(self, truth: Mapping[str, Floats]) -> None:
         """Compare the moments; cameras without min and max, which the codec does not preserve."""
         scale = np.maximum(np.abs(truth['min']), np.abs(truth['max']))
         for name in MOMENTS[2:] if self._camera else MOMENTS:
@@ -251,7 +237,7 @@ class _Judging:
                 tolerance = np.where(self._values[name] > truth[name], lost, tolerance)
             # Unknown values are NaN, for which the comparison is False.
             wrong = np.abs(self._values[name] - truth[name]) > tolerance
-            self.add(name, wrong, truth[name])
+            self._add(name, wrong, truth[name])
 
 
 def _quantiles(values: Mapping[str, Floats]) -> dict[int, list[_Fault]]:

@@ -17,22 +17,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.check.compare_statistics import (
     check_statistics,
     Moments,
     statistics_shape,
 )
 from lerobot_streamrec.dataset.check.episodes import rows_of_files, Subject
-from lerobot_streamrec.dataset.check.finding_codes import (
-    MISSING_EPISODE_STATISTICS,
-    MISSING_QUANTILES,
-    MISSING_STATISTICS,
-    UNREADABLE_FILE,
-    WRONG_STATISTICS_SHAPE,
-)
 from lerobot_streamrec.dataset.check.findings import Findings, some
 from lerobot_streamrec.dataset.check.reading import read_json, UNREADABLE
 from lerobot_streamrec.dataset.format.layout import STATS
+from lerobot_streamrec.dataset.format.parquet import flat_numbers
 from lerobot_streamrec.dataset.format.table_rules import Floats
 from lerobot_streamrec.stats.feature_statistics import QUANTILES, REQUIRED, STATISTICS
 import numpy as np
@@ -58,7 +53,7 @@ def check_episode_statistics(
                 names = [name for name in file.schema_arrow.names if name.startswith('stats/')]
                 stats = file.read(columns=names).slice(0, len(rows))
         except UNREADABLE as error:
-            findings.add(UNREADABLE_FILE, 'Statistics cannot be read', error)
+            findings.add(kinds.UNREADABLE_FILE, 'Statistics cannot be read', error)
             continue
         _check_table(stats, rows, subject, moments, findings)
 
@@ -93,14 +88,14 @@ def _check_table(
         check_statistics(info, key, values, truth, count, episodes, findings)
     if lacking:
         what = f'Episodes have no statistics of {some(lacking)}'
-        findings.add(MISSING_EPISODE_STATISTICS, what)
+        findings.add(kinds.MISSING_EPISODE_STATISTICS, what)
 
 
 def _add_misshapen(
     key: str, error: object, shape: tuple[int, ...], findings: Findings
 ) -> None:
     findings.about(findings.path, feature=key).add(
-        WRONG_STATISTICS_SHAPE,
+        kinds.WRONG_STATISTICS_SHAPE,
         f'Statistics of {key} are not numbers of the right shape',
         error,
         f'shape {list(shape)}',
@@ -110,10 +105,7 @@ def _add_misshapen(
 def _cells(stats: pa.Table, key: str, name: str, width: int) -> Floats:
     """Return the column as ``(rows, width)``; errors are one of ``UNREADABLE``."""
     column = stats.column(f'stats/{key}/{name}')
-    array = column.combine_chunks()
-    while pa.types.is_nested(array.type):
-        array = array.flatten()
-    values = np.asarray(array.to_numpy(zero_copy_only=False), dtype=np.float64)
+    values = flat_numbers(column)
     if len(values) != len(column) * width:
         raise ValueError(f'{len(values)} numbers for {len(column)} episodes')
     return values.reshape(len(column), width)
@@ -146,7 +138,7 @@ def check_dataset_statistics(
         check_statistics(info, key, values, truth, count, None, findings)
     if without_quantiles:
         what = f'Features have no quantiles: {some(without_quantiles)}'
-        findings.add(MISSING_QUANTILES, what, expected=some(QUANTILES))
+        findings.add(kinds.MISSING_QUANTILES, what, expected=some(QUANTILES))
 
 
 def _values(
@@ -157,7 +149,7 @@ def _values(
     lacking = [name for name in REQUIRED if name not in present]
     if lacking:
         findings.about(findings.path, feature=key).add(
-            MISSING_STATISTICS, f'Statistics of {key} are missing', f'no {some(lacking)}'
+            kinds.MISSING_STATISTICS, f'Statistics of {key} are missing', f'no {some(lacking)}'
         )
         return None
     try:

@@ -15,18 +15,8 @@
 
 from __future__ import annotations
 
+from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.check.episodes import EpisodeTable, FOLDER
-from lerobot_streamrec.dataset.check.finding_codes import (
-    DUPLICATE_EPISODE,
-    EMPTY_EPISODE,
-    MISPLACED_EPISODE,
-    MISSING_EPISODE,
-    UNCOMMITTED_EPISODE,
-    WRONG_META_FILE,
-    WRONG_ROW_RANGE,
-    WRONG_TIMESTAMPS,
-    WRONG_TOTAL,
-)
 from lerobot_streamrec.dataset.check.findings import Findings, some
 from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.format.layout import INFO
@@ -49,7 +39,7 @@ def committed_episodes(table: EpisodeTable, info: CheckedInfo, findings: Finding
     if total is not None and len(table) > total and _rest_is_uncommitted(table, total, frames):
         for row in range(total, len(table)):
             what = f'info.json does not count episode {table.index[row]} yet'
-            table.about(row, findings).add(UNCOMMITTED_EPISODE, what)
+            table.about(row, findings).add(kinds.UNCOMMITTED_EPISODE, what)
         return table.first(total)
     if not table.is_complete:
         return table
@@ -60,7 +50,7 @@ def committed_episodes(table: EpisodeTable, info: CheckedInfo, findings: Finding
     ):
         if said is not None and said != counted:
             what = f'{name} is not the total of the episodes'
-            findings.about(str(INFO)).add(WRONG_TOTAL, what, said, counted)
+            findings.about(str(INFO)).add(kinds.WRONG_TOTAL, what, said, counted)
     return table
 
 
@@ -79,7 +69,7 @@ def check_order(table: EpisodeTable, findings: Findings) -> None:
     for row in np.flatnonzero(table.length <= 0).tolist():
         found = f'length {table.length[row]}'
         table.about(row, findings).add(
-            EMPTY_EPISODE, 'The episode has no rows', found, '1 or more'
+            kinds.EMPTY_EPISODE, 'The episode has no rows', found, '1 or more'
         )
     wrong = table.to_index - table.from_index != table.length
     before = np.concatenate(([0], table.to_index[:-1])) if len(table) else table.to_index
@@ -88,7 +78,7 @@ def check_order(table: EpisodeTable, findings: Findings) -> None:
         wrong |= table.from_index != before
     for row in np.flatnonzero(wrong).tolist():
         table.about(row, findings).add(
-            WRONG_ROW_RANGE,
+            kinds.WRONG_ROW_RANGE,
             'dataset_from_index and dataset_to_index do not continue the previous episode',
             f'{table.from_index[row]} to {table.to_index[row]}',
             f'{before[row]} to {before[row] + table.length[row]}',
@@ -96,7 +86,7 @@ def check_order(table: EpisodeTable, findings: Findings) -> None:
     for row, (said, path) in enumerate(zip(table.said_meta_files, table.meta_files, strict=True)):
         if said and said != path:
             what = 'The row states that it is in another file'
-            table.about(row, findings).add(WRONG_META_FILE, what, said, path)
+            table.about(row, findings).add(kinds.WRONG_META_FILE, what, said, path)
 
 
 def _check_indices(table: EpisodeTable, findings: Findings) -> None:
@@ -105,7 +95,7 @@ def _check_indices(table: EpisodeTable, findings: Findings) -> None:
     for value in values[counts > 1].tolist():
         rows = np.flatnonzero(index == value).tolist()
         table.about(rows[-1], findings).add(
-            DUPLICATE_EPISODE,
+            kinds.DUPLICATE_EPISODE,
             f'meta/episodes has the episode {len(rows)} times',
             f'rows {some(rows)} of meta/episodes',
             'one row',
@@ -113,7 +103,7 @@ def _check_indices(table: EpisodeTable, findings: Findings) -> None:
     if table.is_complete and len(values) and len(values) != values[-1] + 1:
         missing = _missing(values.tolist())
         findings.about(FOLDER).add(
-            MISSING_EPISODE,
+            kinds.MISSING_EPISODE,
             'Episode numbers are missing, so that later episodes are at the wrong position',
             f'no episode {missing}',
             f'0 to {values[-1]}',
@@ -121,7 +111,7 @@ def _check_indices(table: EpisodeTable, findings: Findings) -> None:
     order = np.sort(index)
     for row in np.flatnonzero(index != order).tolist():
         what = f'Row {row} of meta/episodes holds the wrong episode'
-        table.about(row, findings).add(MISPLACED_EPISODE, what, index[row], order[row])
+        table.about(row, findings).add(kinds.MISPLACED_EPISODE, what, index[row], order[row])
 
 
 def _missing(values: list[int]) -> str:
@@ -148,7 +138,7 @@ def check_spans(table: EpisodeTable, fps: float, findings: Findings) -> None:
             sound = sound and abs(end - begin - duration) < SPAN_TOLERANCE_S
             if not sound or begin < expected - 0.5 / fps:
                 table.about(row, findings, feature=key).add(
-                    WRONG_TIMESTAMPS,
+                    kinds.WRONG_TIMESTAMPS,
                     f'from_timestamp and to_timestamp of {key} do not fit the rows',
                     f'{begin:.6g} to {end:.6g} s of {path or "no file"}',
                     f'{expected:.6g} to {expected + duration:.6g} s',

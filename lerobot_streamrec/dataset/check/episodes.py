@@ -16,17 +16,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 
-from lerobot_streamrec.dataset.check.finding_codes import (
-    MISSING_COLUMN,
-    MISSING_FILE,
-    UNEVEN_COLUMNS,
-    UNREADABLE_FILE,
-    WRONG_TASK,
-)
+from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.check.findings import Findings, some
 from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.check.reading import (
@@ -117,21 +111,13 @@ class EpisodeTable:
 
     def first(self, count: int) -> EpisodeTable:
         """Return a table of the first ``count`` rows."""
-        return EpisodeTable(
-            self.index[:count],
-            self.length[:count],
-            self.from_index[:count],
-            self.to_index[:count],
-            self.data_files[:count],
-            self.meta_files[:count],
-            self.said_meta_files[:count],
-            self.tasks[:count],
-            {
-                key: VideoSpans(one.files[:count], one.begin[:count], one.end[:count])
-                for key, one in self.videos.items()
-            },
-            self.is_complete,
-        )
+        names = {one.name for one in fields(self)} - {'videos', 'is_complete'}
+        rows = {name: getattr(self, name)[:count] for name in names}
+        videos = {
+            key: VideoSpans(one.files[:count], one.begin[:count], one.end[:count])
+            for key, one in self.videos.items()
+        }
+        return replace(self, **rows, videos=videos)
 
     def about(
         self, row: int, findings: Findings, path: str | None = None, feature: str | None = None
@@ -186,7 +172,7 @@ def read_episodes(
     if is_lacking:
         # LeRobot writes the rows of the last episodes at its end, and never if it is killed.
         what = 'No file states the positions of the rows and frames of episodes'
-        findings.about(FOLDER).add(MISSING_FILE, what, expected=f'{FOLDER}/*/*.parquet')
+        findings.about(FOLDER).add(kinds.MISSING_FILE, what, expected=f'{FOLDER}/*/*.parquet')
     parts: list[EpisodeTable] = []
     first_names: list[str] = []
     for number, path in enumerate(paths):
@@ -200,12 +186,12 @@ def read_episodes(
                 extra = [name for name in file.schema_arrow.names if name not in first_names]
                 if extra:
                     what = 'The first file of meta/episodes lacks columns of this file'
-                    of_file.add(UNEVEN_COLUMNS, what, some(extra))
+                    of_file.add(kinds.UNEVEN_COLUMNS, what, some(extra))
                 parts += _read(file, info, of_file)
         except UnfitError as error:
             add_unfit(of_file, 'A column cannot be used', error)
         except UNREADABLE as error:
-            of_file.add(UNREADABLE_FILE, 'The file cannot be read', error)
+            of_file.add(kinds.UNREADABLE_FILE, 'The file cannot be read', error)
     is_complete = len(parts) == len(paths) and not is_lacking
     return _joined(parts, info.video_keys, is_complete=is_complete)
 
@@ -248,7 +234,7 @@ def _read(file: pq.ParquetFile, info: CheckedInfo, findings: Findings) -> list[E
     videos = [f'videos/{key}/{name}' for key in info.video_keys for name in (*_PLACES, *_SPAN)]
     lacking = [name for name in (*_NUMBERS, 'tasks', *videos) if name not in present]
     if lacking:
-        findings.add(MISSING_COLUMN, 'Columns are missing', some(lacking))
+        findings.add(kinds.MISSING_COLUMN, 'Columns are missing', some(lacking))
     if any(name in lacking for name in _NUMBERS):
         return []
     wanted = [*_NUMBERS, *(f'{FOLDER}/{name}' for name in _PLACES), 'tasks', *videos]
@@ -286,7 +272,7 @@ def _tasks(table: pa.Table, findings: Findings) -> list[Sequence[str] | None]:
     wrong = [one for one in tasks if not _is_list_of_texts(one)]
     if wrong:
         what = 'The tasks of some episodes are not lists of texts'
-        findings.add(WRONG_TASK, what, some(wrong), 'lists of texts')
+        findings.add(kinds.WRONG_TASK, what, some(wrong), 'lists of texts')
     return [one if isinstance(one, list) else None for one in tasks]
 
 

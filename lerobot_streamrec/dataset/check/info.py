@@ -21,15 +21,7 @@ from pathlib import Path
 import re
 from typing import Any
 
-from lerobot_streamrec.dataset.check.finding_codes import (
-    MISSING_FILE,
-    UNREADABLE_FILE,
-    WRONG_FEATURE,
-    WRONG_INFO,
-    WRONG_SPLITS,
-    WRONG_STORAGE,
-    WRONG_VERSION,
-)
+from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.check.findings import Findings
 from lerobot_streamrec.dataset.check.reading import UNREADABLE
 from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, FeatureSpec, parse_feature
@@ -113,19 +105,19 @@ def check_info(root: Path, findings: Findings) -> CheckedInfo | None:
     try:
         raw, faults = load_object(read_small_file(root / INFO))
     except FileNotFoundError:
-        findings.add(MISSING_FILE, 'The file is missing')
+        findings.add(kinds.MISSING_FILE, 'The file is missing')
         return None
     except UNREADABLE as error:
-        findings.add(UNREADABLE_FILE, f'The file cannot be read ({error})')
+        findings.add(kinds.UNREADABLE_FILE, f'The file cannot be read ({error})')
         return None
     version = raw.get('codebase_version')
     if not isinstance(version, str) or not version.startswith('v3.'):
-        kind = replace(WRONG_VERSION, advice=version_advice(version, root))
+        kind = replace(kinds.WRONG_VERSION, advice=version_advice(version, root))
         findings.add(kind, 'codebase_version is not supported', version, 'v3.0')
         return None
     storage = raw.get('storage_format')
     if storage not in STORAGE_FORMATS:
-        findings.add(WRONG_STORAGE, 'storage_format is not supported', storage, 'lerobot')
+        findings.add(kinds.WRONG_STORAGE, 'storage_format is not supported', storage, 'lerobot')
         return None
     faults += info_faults(raw)
     _add_faults(faults, findings)
@@ -146,9 +138,9 @@ def check_info(root: Path, findings: Findings) -> CheckedInfo | None:
 
 def _add_faults(faults: Sequence[Fault], findings: Findings) -> None:
     for fault in faults:
-        kind, what = WRONG_INFO, f'{fault.name} cannot be used'
+        kind, what = kinds.WRONG_INFO, f'{fault.name} cannot be used'
         if fault.feature is not None:
-            kind = WRONG_FEATURE
+            kind = kinds.WRONG_FEATURE
             name = shown_value(fault.feature)
             what = f'The description of {name} cannot be used ({fault.name})'
         of_feature = findings.about(findings.path, feature=fault.feature)
@@ -162,7 +154,7 @@ def _check_splits(splits: object, total_episodes: object, findings: Findings) ->
     expected = f'0:{total_episodes}'
     if splits['train'] != expected:
         what = 'splits does not contain exactly the episodes of the dataset'
-        findings.add(WRONG_SPLITS, what, splits['train'], expected)
+        findings.add(kinds.WRONG_SPLITS, what, splits['train'], expected)
 
 
 def _features(raw: Mapping[str, Any], unusable: Set[str | None]) -> dict[str, FeatureSpec]:

@@ -19,17 +19,9 @@ from collections.abc import Iterator
 import os
 from pathlib import Path, PurePosixPath
 
+from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.check.episodes import FOLDER as EPISODES
 from lerobot_streamrec.dataset.check.episodes import Subject
-from lerobot_streamrec.dataset.check.finding_codes import (
-    LEFTOVER_IMAGES,
-    LINK_OUT_OF_ROOT,
-    ORPHAN_FILE,
-    ORPHAN_ROWS,
-    STRAY_FILE,
-    UNENCODED_EPISODE,
-    UNFINISHED_TAKE,
-)
 from lerobot_streamrec.dataset.check.findings import Findings, some
 from lerobot_streamrec.dataset.check.reading import UNREADABLE
 from lerobot_streamrec.dataset.format.layout import is_left_by_recording, STAGING
@@ -50,7 +42,7 @@ def check_links(root: Path, findings: Findings) -> None:
         if not target.is_relative_to(inside):
             what = 'A symbolic link leads out of the dataset'
             place = 'a place below the root'
-            findings.about(relative).add(LINK_OUT_OF_ROOT, what, target, place)
+            findings.about(relative).add(kinds.LINK_OUT_OF_ROOT, what, target, place)
 
 
 def check_leftovers(root: Path, *, is_recording: bool, findings: Findings) -> None:
@@ -58,17 +50,17 @@ def check_leftovers(root: Path, *, is_recording: bool, findings: Findings) -> No
     takes = [] if is_recording else sorted((root / STAGING).glob('*'))
     saved = [one for one in takes if (one / SAVED).is_file()]
     if len(takes) > len(saved):
-        findings.about(str(STAGING)).add(UNFINISHED_TAKE, 'A take was not finished')
+        findings.about(str(STAGING)).add(kinds.UNFINISHED_TAKE, 'A take was not finished')
     for one in saved:
         where = one.relative_to(root).as_posix()
-        findings.about(where).add(UNENCODED_EPISODE, 'An episode waits to be encoded')
+        findings.about(where).add(kinds.UNENCODED_EPISODE, 'An episode waits to be encoded')
     pictures = sum(is_left_by_recording(f'{_IMAGES}/{one}') for one in _entries(root / _IMAGES))
     if pictures:
         what = 'Single images were left behind'
-        findings.about(_IMAGES).add(LEFTOVER_IMAGES, what, f'{pictures} files')
+        findings.about(_IMAGES).add(kinds.LEFTOVER_IMAGES, what, f'{pictures} files')
     for path in sorted(root.glob('tmp*')):
         what = 'A temporary folder or file was left behind'
-        findings.about(path.name).add(ORPHAN_FILE, what)
+        findings.about(path.name).add(kinds.ORPHAN_FILE, what)
 
 
 def check_orphans(subject: Subject, referenced: set[str], known: set[str]) -> None:
@@ -90,7 +82,7 @@ def check_orphans(subject: Subject, referenced: set[str], known: set[str]) -> No
                 if folder == 'data':
                     _check_rows(subject, last, findings)
                 continue
-            findings.add(ORPHAN_FILE, 'No episode refers to the file')
+            findings.add(kinds.ORPHAN_FILE, 'No episode refers to the file')
 
 
 def _check_rows(subject: Subject, last: str, findings: Findings) -> None:
@@ -99,15 +91,15 @@ def _check_rows(subject: Subject, last: str, findings: Findings) -> None:
         with pq.ParquetFile(subject.root / findings.path) as file:
             names, num_rows = file.schema_arrow.names, file.metadata.num_rows
     except UNREADABLE as error:
-        findings.add(STRAY_FILE, f'{what} it cannot be read', error)
+        findings.add(kinds.STRAY_FILE, f'{what} it cannot be read', error)
         return
-    extra = [name for name in names if name not in subject.info.columns]
+    extra, found = [name for name in names if name not in subject.info.columns], f'{num_rows} rows'
     if extra:
-        findings.add(STRAY_FILE, f'{what} some of its columns are no features', some(extra))
+        findings.add(kinds.STRAY_FILE, f'{what} some of its columns are no features', some(extra))
     elif num_rows and findings.path < last:
-        findings.add(ORPHAN_ROWS, f'{what} readers read it before others', f'{num_rows} rows')
+        findings.add(kinds.ORPHAN_ROWS, f'{what} readers read it before others', found)
     else:
-        findings.add(ORPHAN_FILE, f'{what} readers read it after the others', f'{num_rows} rows')
+        findings.add(kinds.ORPHAN_FILE, f'{what} readers read it after the others', found)
 
 
 def _entries(folder: Path, *, links: bool = False) -> Iterator[str]:

@@ -20,14 +20,7 @@ from itertools import pairwise
 import json
 from pathlib import Path, PurePosixPath
 
-from lerobot_streamrec.dataset.check.finding_codes import (
-    MISSING_COLUMN,
-    MISSING_FILE,
-    MISSING_VALUE,
-    UNREADABLE_FILE,
-    WRONG_COLUMN_TYPE,
-    WRONG_SHAPE,
-)
+from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.check.findings import Findings
 from lerobot_streamrec.dataset.format.info_rules import read_small_file
 from lerobot_streamrec.dataset.format.parquet import READ_ERRORS, Unfit, UnfitError
@@ -38,11 +31,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 _KINDS = {
-    Unfit.COLUMN: MISSING_COLUMN,
-    Unfit.TYPE: WRONG_COLUMN_TYPE,
-    Unfit.SHAPE: WRONG_SHAPE,
-    Unfit.VALUE: MISSING_VALUE,
-    Unfit.RANGE: WRONG_COLUMN_TYPE,
+    Unfit.COLUMN: kinds.MISSING_COLUMN,
+    Unfit.TYPE: kinds.WRONG_COLUMN_TYPE,
+    Unfit.SHAPE: kinds.WRONG_SHAPE,
+    Unfit.VALUE: kinds.MISSING_VALUE,
+    Unfit.RANGE: kinds.WRONG_COLUMN_TYPE,
 }
 
 _MAX_JSON_BYTES = 256 * 2**20
@@ -62,14 +55,14 @@ def read_json(root: Path, relative: PurePosixPath, findings: Findings) -> dict[s
     try:
         content = json.loads(read_small_file(root / relative, _MAX_JSON_BYTES))
     except FileNotFoundError:
-        findings.add(MISSING_FILE, 'The file is missing')
+        findings.add(kinds.MISSING_FILE, 'The file is missing')
         return None
     except UNREADABLE as error:
-        findings.add(UNREADABLE_FILE, 'The file cannot be read', error)
+        findings.add(kinds.UNREADABLE_FILE, 'The file cannot be read', error)
         return None
     if not isinstance(content, dict):
         what = 'The file does not hold a JSON object'
-        findings.add(UNREADABLE_FILE, what, type(content).__name__, 'an object')
+        findings.add(kinds.UNREADABLE_FILE, what, type(content).__name__, 'an object')
         return None
     return content
 
@@ -82,12 +75,12 @@ def open_parquet(root: Path, relative: str, findings: Findings) -> pq.ParquetFil
     """
     path, findings = root / relative, findings.about(relative)
     if not path.is_file():
-        findings.add(MISSING_FILE, 'The file is missing, and readers need it')
+        findings.add(kinds.MISSING_FILE, 'The file is missing, and readers need it')
         return None
     try:
         return open_table(path)
     except UNREADABLE as error:
-        findings.add(UNREADABLE_FILE, 'The file is not a complete parquet file', error)
+        findings.add(kinds.UNREADABLE_FILE, 'The file is not a complete parquet file', error)
         return None
 
 

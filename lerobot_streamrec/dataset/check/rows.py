@@ -11,27 +11,23 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The check of the rows in the data files, one file at a time."""
+"""
+The check of the rows in the data files, one file at a time.
+
+LeRobot's five default features number the rows of an episode; they are checked by episode.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.check.compare_statistics import Moments
+from lerobot_streamrec.dataset.check.episode_order import TOLERANCE_S
 from lerobot_streamrec.dataset.check.episodes import rows_of_files, Subject
-from lerobot_streamrec.dataset.check.finding_codes import (
-    EXTRA_COLUMN,
-    MISPLACED_ROWS,
-    MISSING_COLUMN,
-    ROW_COUNT,
-    ROWS_OUT_OF_ORDER,
-    UNKNOWN_ROWS,
-    UNREADABLE_FILE,
-)
 from lerobot_streamrec.dataset.check.findings import Findings, some
-from lerobot_streamrec.dataset.check.numbering import check_numbering, Numbering
 from lerobot_streamrec.dataset.check.reading import (
     add_unfit,
     Columns,
@@ -47,6 +43,100 @@ from lerobot_streamrec.dataset.format.table_rules import real_numbers, whole_num
 import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
+
+Numbering = Mapping[str, npt.NDArray[Any]]
+"""The default features of some rows: ``(n,)`` int64, or float64 seconds for ``timestamp``."""
+
+
+def check_numbering(
+    rows: Numbering,
+    subject: Subject,
+    *,
+    row: int,
+    begin: int,
+    tasks: list[str] | None,
+    findings: Findings,
+) -> None:
+    """
+    Check the default features of one episode's rows.
+
+    :param rows: the contiguous rows of the episode
+    :param row: the episode's row in the table of episodes
+    :param begin: number of rows of all previous episodes
+    :param tasks: the tasks by task_index; None if unknown
+    :param findings: the collection for findings about the episode in its file
+    """
+    _check_frame_index(rows, {begin, int(subject.table.from_index[row])}, findings)
+    _check_timestamps(rows, subject.info.fps, findings)
+    if tasks is not None:
+        indices = np.unique(rows['task_index']).tolist()
+        _check_tasks(indices, tasks, subject.table.tasks[row], findings)
+
+
+def _check_frame_index(rows: Numbering, begins: set[int], findings: Findings) -> None:
+    """
+    Check frame_index, and index against it.
+
+    :param begins: the allowed first values of index; more than one if meta/episodes contradicts
+        itself, which is a finding of its own
+    """
+    frame_index, index = rows['frame_index'], rows['index']
+    expected = np.arange(len(frame_index))
+    wrong = np.flatnonzero(frame_index != expected)
+    if len(wrong):
+        found = f'{frame_index[wrong[0]]} in row {wrong[0]} of the episode'
+        if len(np.unique(frame_index)) < len(frame_index):
+            findings.add(kinds.DUPLICATE_ROW, 'frame_index has duplicate values', found, wrong[0])
+        elif (np.diff(frame_index) < 0).any():
+            findings.add(kinds.ROWS_OUT_OF_ORDER, 'frame_index is not ascending', found, wrong[0])
+        else:
+            findings.add(kinds.FRAME_INDEX_GAP, 'frame_index has gaps', found, wrong[0])
+    # The index of a lost or duplicate row is lost or duplicate as well, which is no further fault.
+    candidates = [begin + numbers for begin in begins for numbers in (expected, frame_index)]
+    if not any((index == candidate).all() for candidate in candidates):
+        off = np.flatnonzero(index != candidates[0])[0]
+        findings.add(
+            kinds.WRONG_INDEX,
+            'index does not number the rows of the dataset',
+            f'{index[off]} in row {off} of the episode',
+            candidates[0][off],
+        )
+
+
+def _check_timestamps(rows: Numbering, fps: float, findings: Findings) -> None:
+    expected = rows['frame_index'] / fps
+    # Single precision is coarser than the readers' tolerance after 1024 s.
+    tolerance = np.maximum(TOLERANCE_S, np.abs(expected) * 2.0**-23)
+    with np.errstate(invalid='ignore'):
+        off = np.flatnonzero(~(np.abs(rows['timestamp'] - expected) <= tolerance))
+    if len(off):
+        findings.add(
+            kinds.TIMESTAMP_OFF_GRID,
+            f'The timestamp of {len(off)} rows is not frame_index / fps',
+            f'{rows["timestamp"][off[0]]:.6f} s in row {off[0]} of the episode',
+            f'{expected[off[0]]:.6f} s',
+        )
+
+
+def _check_tasks(
+    indices: list[int], tasks: list[str], said: object, findings: Findings
+) -> None:
+    unknown = [index for index in indices if not 0 <= index < len(tasks)]
+    if unknown:
+        findings.add(
+            kinds.TASK_INDEX_OUT_OF_RANGE,
+            'Values of task_index have no row in meta/tasks.parquet',
+            some(unknown),
+            f'0 to {len(tasks) - 1}',
+        )
+    elif isinstance(said, list) and {str(task) for task in said} != {tasks[i] for i in indices}:
+        findings.add(
+            kinds.WRONG_EPISODE_TASKS,
+            'The tasks in meta/episodes are not those of the rows',
+            some(said),
+            some(tasks[index] for index in indices),
+        )
+
 
 FOLDER = 'data'
 
@@ -122,14 +212,14 @@ class RowCheck:
             return False
         if path not in present:
             what = 'Readers do not find the file, since they look exactly one folder deep'
-            findings.add(MISPLACED_ROWS, what, expected='data/*/*.parquet')
+            findings.add(kinds.MISPLACED_ROWS, what, expected='data/*/*.parquet')
         try:
             with file:
                 return self._check_rows(file, findings)
         except UnfitError as error:
             add_unfit(findings, 'A column that numbers the rows cannot be used', error)
         except UNREADABLE as error:
-            findings.add(UNREADABLE_FILE, 'The file cannot be read', error)
+            findings.add(kinds.UNREADABLE_FILE, 'The file cannot be read', error)
         return False
 
     def _check_rows(self, file: pq.ParquetFile, findings: Findings) -> bool:
@@ -164,9 +254,9 @@ class RowCheck:
         # The frames of a video feature belong in MP4 files.
         extra += [key for key in self._info.video_keys if key in names]
         if missing:
-            findings.add(MISSING_COLUMN, 'Columns of features are missing', some(missing))
+            findings.add(kinds.MISSING_COLUMN, 'Columns of features are missing', some(missing))
         if extra:
-            findings.add(EXTRA_COLUMN, 'Some columns are not features', some(extra))
+            findings.add(kinds.EXTRA_COLUMN, 'Some columns are not features', some(extra))
 
     def _stretches(self, numbering: Numbering, findings: Findings) -> list[Stretch]:
         """Check the numbers of the rows by episode; return the stretches of the episodes."""
@@ -177,14 +267,14 @@ class RowCheck:
             stretches.append(Stretch(begin, end, -1 if row is None else row, value))
             if row is None:
                 what = f'{end - begin} rows belong to an episode that is not in meta/episodes'
-                findings.add(UNKNOWN_ROWS, what, f'episode_index {value}')
+                findings.add(kinds.UNKNOWN_ROWS, what, f'episode_index {value}')
                 self._offset = None
                 continue
             of_episode = stretches[-1].about(findings)
             if row in self._facts.seen:
                 what = 'Rows of the episode are separated from its other rows'
                 found = f'{end - begin} rows that begin at row {begin} of the file'
-                of_episode.add(ROWS_OUT_OF_ORDER, what, found)
+                of_episode.add(kinds.ROWS_OUT_OF_ORDER, what, found)
                 stretches[-1] = Stretch(begin, end, -1, value)
                 self._facts.seen[row] += end - begin
                 self._offset = None
@@ -208,12 +298,12 @@ class RowCheck:
         usual = offset if self._offset is None else self._offset
         if findings.path != named:
             what = 'The rows of the episode are not in the file that meta/episodes states'
-            findings.add(MISPLACED_ROWS, what, findings.path, named)
+            findings.add(kinds.MISPLACED_ROWS, what, findings.path, named)
         # A wrong index is a finding of its own.
         elif index == self._begin[row] and offset not in (0, usual):
             what = 'The rows of the episode are at the wrong position'
             found = f'row {self._position + begin} of all files'
-            findings.add(MISPLACED_ROWS, what, found, f'row {index}')
+            findings.add(kinds.MISPLACED_ROWS, what, found, f'row {index}')
         self._offset = offset + (end - begin) - int(self._table.length[row])
 
     def _check_counts(self) -> None:
@@ -227,4 +317,4 @@ class RowCheck:
                 moments.forget(row)
             what = 'The episode does not have the number of rows that meta/episodes states'
             of_episode = self._table.about(row, self._subject.findings, path)
-            of_episode.add(ROW_COUNT, what, seen, length)
+            of_episode.add(kinds.ROW_COUNT, what, seen, length)

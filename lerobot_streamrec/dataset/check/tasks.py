@@ -20,19 +20,8 @@ from collections.abc import Mapping
 import json
 from pathlib import Path
 
+from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.check.compare_statistics import Moments
-from lerobot_streamrec.dataset.check.finding_codes import (
-    DUPLICATE_TASK,
-    INDEX_OUT_OF_TABLE,
-    MISSING_COLUMN,
-    TASKS_OUT_OF_ORDER,
-    TASKS_WITHOUT_INDEX,
-    UNCOMMITTED_TASK,
-    UNREADABLE_FILE,
-    WRONG_INDEX_TABLE,
-    WRONG_TASK,
-    WRONG_TOTAL,
-)
 from lerobot_streamrec.dataset.check.findings import Findings, some
 from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.check.reading import open_parquet, UNREADABLE
@@ -57,14 +46,14 @@ def check_index_tables(
             num_rows = len(read_index_table(root, path, column))
         except UNREADABLE as error:
             what = f'{column} refers to a table that cannot be used'
-            of_column.add(WRONG_INDEX_TABLE, what, error)
+            of_column.add(kinds.WRONG_INDEX_TABLE, what, error)
             continue
         largest = moments[column].values['max'] if column in moments else np.zeros(0)
         known = largest[np.isfinite(largest)]
         if known.size and known.max() >= num_rows:
             what = f'Values of {column} have no row in the table'
             allowed = f'at most {num_rows - 1}'
-            of_column.add(INDEX_OUT_OF_TABLE, what, int(known.max()), allowed)
+            of_column.add(kinds.INDEX_OUT_OF_TABLE, what, int(known.max()), allowed)
 
 
 def check_tasks(root: Path, total_tasks: int | None, findings: Findings) -> list[str] | None:
@@ -84,12 +73,12 @@ def check_tasks(root: Path, total_tasks: int | None, findings: Findings) -> list
         with file:
             table = file.read()
     except UNREADABLE as error:
-        findings.add(UNREADABLE_FILE, 'The file cannot be read', error)
+        findings.add(kinds.UNREADABLE_FILE, 'The file cannot be read', error)
         return None
     name = task_column(table.column_names)
     if any(table.column_names.count(one) != 1 for one in (name, 'task_index')):
         what, found = 'The columns cannot be used', some(table.column_names)
-        findings.add(MISSING_COLUMN, what, found, 'task_index and task')
+        findings.add(kinds.MISSING_COLUMN, what, found, 'task_index and task')
         return None
     _check_index(table.schema, name, findings)
     indices = table.column('task_index').to_pylist()
@@ -106,7 +95,7 @@ def _check_index(schema: pa.Schema, name: str, findings: Findings) -> None:
         index = None
     if index != [name]:
         what = 'The pandas metadata does not make the tasks the index'
-        findings.add(TASKS_WITHOUT_INDEX, what, index or 'none', [name])
+        findings.add(kinds.TASKS_WITHOUT_INDEX, what, index or 'none', [name])
 
 
 def _check_content(indices: list[object], tasks: list[object], findings: Findings) -> None:
@@ -114,13 +103,13 @@ def _check_content(indices: list[object], tasks: list[object], findings: Finding
         index != place for place, index in enumerate(indices)
     ):
         what, expected = 'task_index is not the number of the row', f'0 to {len(indices) - 1}'
-        findings.add(TASKS_OUT_OF_ORDER, what, some(indices), f'{expected} in order')
+        findings.add(kinds.TASKS_OUT_OF_ORDER, what, some(indices), f'{expected} in order')
     wrong = [task for task in tasks if not isinstance(task, str)]
     if wrong:
-        findings.add(WRONG_TASK, 'Some tasks are not texts', some(wrong), 'texts')
+        findings.add(kinds.WRONG_TASK, 'Some tasks are not texts', some(wrong), 'texts')
     elif len(set(tasks)) < len(tasks):
         twice = [str(task) for task, count in Counter(tasks).items() if count > 1]
-        findings.add(DUPLICATE_TASK, 'Some tasks appear more than once', some(twice))
+        findings.add(kinds.DUPLICATE_TASK, 'Some tasks appear more than once', some(twice))
 
 
 def _check_total(num_tasks: int, total_tasks: int | None, findings: Findings) -> None:
@@ -128,7 +117,7 @@ def _check_total(num_tasks: int, total_tasks: int | None, findings: Findings) ->
         return
     if total_tasks and num_tasks > total_tasks:
         what = 'The file has more tasks than total_tasks in info.json'
-        findings.add(UNCOMMITTED_TASK, what, num_tasks, total_tasks)
+        findings.add(kinds.UNCOMMITTED_TASK, what, num_tasks, total_tasks)
         return
     what = 'total_tasks is not the number of tasks'
-    findings.about(str(INFO)).add(WRONG_TOTAL, what, total_tasks, num_tasks)
+    findings.about(str(INFO)).add(kinds.WRONG_TOTAL, what, total_tasks, num_tasks)

@@ -18,13 +18,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.check.compare_statistics import Moments
-from lerobot_streamrec.dataset.check.finding_codes import (
-    MISSING_VALUE,
-    NOT_FINITE,
-    UNREADABLE_PICTURE,
-    WRONG_PICTURE_SIZE,
-)
 from lerobot_streamrec.dataset.check.findings import Findings, Kind
 from lerobot_streamrec.dataset.check.reading import add_unfit, Columns
 from lerobot_streamrec.dataset.format.features import FeatureSpec
@@ -60,63 +55,62 @@ class Stretch:
         return replace(findings, episode=self.episode_index)
 
 
-@dataclass(frozen=True, slots=True)
-class Pictures:
-    """The check of a column whose values are the bytes of image files."""
-
-    key: str
-    spec: FeatureSpec
-    moments: Moments
-    findings: Findings
-    decode: bool
-
-    def check(self, column: pa.ChunkedArray, stretches: Sequence[Stretch]) -> None:
-        """Check every image, one episode at a time."""
-        if not pa.types.is_struct(column.type) or column.type.get_field_index('bytes') < 0:
-            raise UnfitError(Unfit.TYPE, column.type, 'struct<bytes, path>')
-        for stretch in stretches:
-            contents = column.slice(stretch.begin, stretch.end - stretch.begin)
-            self._check_stretch(contents, stretch)
-
-    def _check_stretch(self, contents: pa.ChunkedArray, stretch: Stretch) -> None:
-        histogram = None if is_depth(self.spec.info) else ImageHistogram()
+def _check_pictures(
+    column: pa.ChunkedArray,
+    stretches: Sequence[Stretch],
+    spec: FeatureSpec,
+    moments: Moments,
+    findings: Findings,
+    *,
+    decode: bool,
+) -> None:
+    """Check a column whose values are the bytes of image files, one episode at a time."""
+    if not pa.types.is_struct(column.type) or column.type.get_field_index('bytes') < 0:
+        raise UnfitError(Unfit.TYPE, column.type, 'struct<bytes, path>')
+    for stretch in stretches:
+        histogram = None if is_depth(spec.info) else ImageHistogram()
         broken: dict[int, str] = {}
-        sizes: dict[tuple[int, ...], int] = {}
-        for number, one in enumerate(contents):
+        sizes: dict[tuple[int, int], int] = {}
+        for number, one in enumerate(column.slice(stretch.begin, stretch.end - stretch.begin)):
             content = one['bytes'].as_buffer()
             if content is None or not content.size:
                 broken[number] = 'no bytes'
-            elif self.decode:
+            elif decode:
                 try:
                     size = count_picture(content.to_pybytes(), histogram)
                 except DatasetCorruptError as error:
                     broken[number] = str(error)
                 else:
                     sizes.setdefault(size, number)
-        self._add(broken, sizes, stretch)
-        if self.decode and not broken and stretch.row >= 0 and histogram is not None:
-            put_histogram(self.moments, stretch.row, histogram)
+        _add_pictures(broken, sizes, spec, stretch.about(findings))
+        if decode and not broken and stretch.row >= 0 and histogram is not None:
+            put_histogram(moments, stretch.row, histogram)
 
-    def _add(
-        self, broken: dict[int, str], sizes: dict[tuple[int, ...], int], stretch: Stretch
-    ) -> None:
-        assert self.spec.shape is not None
-        findings = stretch.about(self.findings)
-        if broken:
-            first = min(broken)
-            what = f'{len(broken)} images of {self.key} cannot be read'
-            found = f'{broken[first]} (row {first} of the episode)'
-            findings.add(UNREADABLE_PICTURE, what, found)
-        expected = self.spec.shape[:2]
-        # Older datasets state the shape as (channels, height, width).
-        for size in sizes:
-            if size not in (expected, self.spec.shape[1:]):
-                findings.add(
-                    WRONG_PICTURE_SIZE,
-                    f'Images of {self.key} do not have the size that info.json states',
-                    f'{size[1]}x{size[0]} (row {sizes[size]} of the episode)',
-                    f'{expected[1]}x{expected[0]}',
-                )
+
+def _add_pictures(
+    broken: dict[int, str],
+    sizes: dict[tuple[int, int], int],
+    spec: FeatureSpec,
+    findings: Findings,
+) -> None:
+    """
+    Add findings on the images of an episode.
+
+    :param broken: the fault of each broken image, by its row in the episode
+    :param sizes: the first row in the episode with an image of each height and width
+    """
+    if broken:
+        first = min(broken)
+        what = f'{len(broken)} images of {findings.feature} cannot be read'
+        found = f'{broken[first]} (row {first} of the episode)'
+        findings.add(kinds.UNREADABLE_PICTURE, what, found)
+    assert spec.picture_shape is not None
+    expected = f'{spec.picture_shape[1]}x{spec.picture_shape[0]}'
+    for (height, width), row in sizes.items():
+        if not spec.has_size(height, width):
+            what = f'Images of {findings.feature} do not have the size that info.json states'
+            found = f'{width}x{height} (row {row} of the episode)'
+            findings.add(kinds.WRONG_PICTURE_SIZE, what, found, expected)
 
 
 def put_histogram(moments: Moments, row: int, histogram: Histogram) -> None:
@@ -154,18 +148,18 @@ def check_values(
     missing = np.asarray(column.is_null().to_numpy(), dtype=np.bool_)
     if missing.any():
         what = f'Rows have no value of {key}'
-        _add_rows(MISSING_VALUE, what, missing, stretches, findings)
+        _add_rows(kinds.MISSING_VALUE, what, missing, stretches, findings)
         return True
     try:
         if spec.dtype == 'image' and moments is not None:
-            Pictures(key, spec, moments, findings, decode).check(column, stretches)
+            _check_pictures(column, stretches, spec, moments, findings, decode=decode)
         elif spec.dtype == 'string':
             _check_strings(column)
         elif moments is not None and len(column):
             values = feature_values(column, spec)
             wrong = ~np.isfinite(values).all(axis=(1, 2))
             what = f'Rows have a NaN or infinite value of {key}'
-            _add_rows(NOT_FINITE, what, wrong, stretches, findings)
+            _add_rows(kinds.NOT_FINITE, what, wrong, stretches, findings)
             rows = [stretch.row for stretch in stretches]
             moments.put(rows, [*(one.begin for one in stretches), len(values)], values)
     except UnfitError as error:

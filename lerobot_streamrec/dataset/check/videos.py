@@ -19,22 +19,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.check.compare_statistics import Moments
 from lerobot_streamrec.dataset.check.episode_order import TOLERANCE_S
 from lerobot_streamrec.dataset.check.episodes import rows_of_files, Subject
-from lerobot_streamrec.dataset.check.finding_codes import (
-    BROKEN_FRAMES,
-    FRAME_COUNT,
-    FRAMES_OFF_GRID,
-    MISSING_FILE,
-    SURPLUS_FRAMES,
-    TRUNCATED_VIDEO,
-    UNREADABLE_VIDEO,
-    VIDEO_TOO_LONG,
-    WRONG_FRAME_RATE,
-    WRONG_PICTURE_SIZE,
-    WRONG_VIDEO_INFO,
-)
 from lerobot_streamrec.dataset.check.findings import Findings
 from lerobot_streamrec.dataset.check.values import put_histogram
 from lerobot_streamrec.dataset.format.histograms import DecodedCamera, Histogram
@@ -123,7 +111,7 @@ class VideoCheck:
         full = self._subject.root / findings.path
         is_known = len(rows) == num_rows
         if not full.is_file():
-            findings.add(MISSING_FILE, 'The video is missing', expected='an MP4 file')
+            findings.add(kinds.MISSING_FILE, 'The video is missing', expected='an MP4 file')
             return
         try:
             facts = video_facts(full)
@@ -136,12 +124,12 @@ class VideoCheck:
                 frames.count()
                 histograms = {}
         except DatasetCorruptError as error:
-            findings.add(UNREADABLE_VIDEO, 'The video cannot be read', error)
+            findings.add(kinds.UNREADABLE_VIDEO, 'The video cannot be read', error)
             return
         missing_bytes = bytes_missing(full)
         if missing_bytes:
             what = 'The file ends before its last part is complete'
-            findings.add(TRUNCATED_VIDEO, what, f'{missing_bytes} bytes missing')
+            findings.add(kinds.TRUNCATED_VIDEO, what, f'{missing_bytes} bytes missing')
         self._check_facts(key, facts, len(frames.times), findings)
         self._check_frames(key, rows, frames, findings)
         # Unknown spans or missing frames would make frames of other rows look surplus.
@@ -156,15 +144,14 @@ class VideoCheck:
     ) -> None:
         spec, fps = self._info.features[key], self._info.fps
         assert spec.picture_shape is not None
-        size = (facts.height, facts.width)
-        if size != spec.picture_shape[:2]:
+        if not spec.has_size(facts.height, facts.width):
             what = 'Frames do not have the size that info.json states'
             expected = f'{spec.picture_shape[1]}x{spec.picture_shape[0]}'
-            findings.add(WRONG_PICTURE_SIZE, what, f'{facts.width}x{facts.height}', expected)
+            findings.add(kinds.WRONG_PICTURE_SIZE, what, f'{facts.width}x{facts.height}', expected)
         # A single frame does not define a rate.
         if num_frames > 1 and abs(facts.fps - fps) > 1e-3 * fps:
             what = 'The frame rate of the video is not that of the dataset'
-            findings.add(WRONG_FRAME_RATE, what, f'{facts.fps:g}', f'{fps:g}')
+            findings.add(kinds.WRONG_FRAME_RATE, what, f'{facts.fps:g}', f'{fps:g}')
         self._check_described(key, facts, findings)
 
     def _check_described(self, key: str, facts: VideoFacts, findings: Findings) -> None:
@@ -175,7 +162,7 @@ class VideoCheck:
         if wrong and key not in self._described:
             self._described.add(key)
             findings.about(str(INFO), feature=key).add(
-                WRONG_VIDEO_INFO,
+                kinds.WRONG_VIDEO_INFO,
                 f'The info of {key} does not describe {findings.path}',
                 ', '.join(f'{name} {said[name]}' for name in wrong),
                 ', '.join(f'{name} {real[name]}' for name in wrong),
@@ -186,16 +173,16 @@ class VideoCheck:
     ) -> None:
         if frames.num_broken:
             what, found = 'Frames cannot be decoded', f'{frames.num_broken} broken packets'
-            findings.add(BROKEN_FRAMES, what, found, 'none')
+            findings.add(kinds.BROKEN_FRAMES, what, found, 'none')
         if len(frames.times) and frames.times[-1] > _MAX_DURATION_S:
             what = 'The video is longer than some readers can handle'
-            findings.add(VIDEO_TOO_LONG, what, f'{frames.times[-1]:.0f} s', 'at most 1024 s')
+            findings.add(kinds.VIDEO_TOO_LONG, what, f'{frames.times[-1]:.0f} s', 'at most 1024 s')
         for row, (begin, end) in zip(rows, frames.bounds, strict=True):
             length = int(self._table.length[row])
             of_episode = self._table.about(row, findings, findings.path, key)
             if end - begin != length:
                 what = f'The episode does not have one frame of {key} for each row'
-                of_episode.add(FRAME_COUNT, what, end - begin, length)
+                of_episode.add(kinds.FRAME_COUNT, what, end - begin, length)
                 continue
             self._result.present[key][row] = True
             expected = self._table.videos[key].begin[row] + np.arange(length) / self._info.fps
@@ -203,7 +190,7 @@ class VideoCheck:
             if length and off.max() > TOLERANCE_S:
                 first = int(np.argmax(off > TOLERANCE_S))
                 of_episode.add(
-                    FRAMES_OFF_GRID,
+                    kinds.FRAMES_OFF_GRID,
                     f'Frames of {key} are not at from_timestamp + frame_index / fps',
                     f'{frames.times[begin + first]:.6f} s',
                     f'{expected[first]:.6f} s',
@@ -228,7 +215,7 @@ class VideoCheck:
             num_surplus = min(int(stated), following) - end
             if num_surplus > 0 and np.isfinite(self._table.videos[key].end[row]):
                 self._table.about(row, findings, findings.path, key).add(
-                    SURPLUS_FRAMES,
+                    kinds.SURPLUS_FRAMES,
                     f'There are more frames of {key} than rows',
                     f'{num_surplus} frames from {frames.times[end]:.3f} s on',
                     'a row for each frame',

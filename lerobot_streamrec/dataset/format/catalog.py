@@ -87,14 +87,6 @@ class Catalog:
         """The largest size of an MP4 file, as info.json states it."""
         return int(float(self.raw_info.get('video_files_size_in_mb') or 200) * _MIB)
 
-    def data_path(self, file: FileIndex) -> Path:
-        """Return the path of a data file."""
-        return self.root / file.path(DATA_PATH)
-
-    def meta_path(self, file: FileIndex) -> Path:
-        """Return the path of an episodes file."""
-        return self.root / file.path(EPISODES_PATH)
-
     def video_path(self, video_key: str, file: FileIndex) -> Path:
         """Return the path of an MP4 file."""
         return self.root / file.path(VIDEO_PATH, video_key)
@@ -107,7 +99,7 @@ class Catalog:
         """
         if file not in self._tables:
             self._tables.clear()
-            self._tables[file] = read_parquet(self.meta_path(file))
+            self._tables[file] = read_parquet(self.root / file.path(EPISODES_PATH))
         return self._tables[file]
 
     def statistics(self) -> AllStatistics:
@@ -182,7 +174,7 @@ def refuse_odd_dataset(root: Path, without: Collection[int] = ()) -> None:
         if one.episode_index not in without:
             of_file.setdefault(one.data_file, []).append(one)
     for file, episodes in of_file.items():
-        path = catalog.data_path(file)
+        path = catalog.root / file.path(DATA_PATH)
         if not path.is_file():
             raise DatasetCorruptError(f'{path} is missing, and episodes refer to it')
         lengths = {one.episode_index: one.length for one in episodes}

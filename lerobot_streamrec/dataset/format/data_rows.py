@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lerobot_streamrec.dataset.format.features import arrow_type, data_schema, FeatureSpec
-from lerobot_streamrec.errors import DatasetCorruptError
+from lerobot_streamrec.dataset.format.parquet import read_parquet
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -97,8 +97,5 @@ def read_row_stamps(path: Path) -> dict[str, npt.NDArray[np.int64]]:
     """
     if not path.is_file():
         return {}
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise DatasetCorruptError(f'{path} cannot be read: {error}') from error
+    table = read_parquet(path)
     return {key: table[key].to_numpy() for key in table.column_names}

@@ -71,6 +71,10 @@ class FeatureSpec:
         # Older datasets state the shape as (channels, height, width).
         return (*self.shape[1:], self.shape[0])
 
+    def has_size(self, height: int, width: int) -> bool:
+        """Return whether a camera's images have this size, in pixels."""
+        return self.picture_shape is not None and self.picture_shape[:2] == (height, width)
+
     def as_json(self) -> dict[str, object]:
         """Return the entry for info.json; an entry that was read is returned unchanged."""
         if self.entry is not None:

@@ -25,6 +25,8 @@ import sys
 from typing import Any
 
 from lerobot_streamrec.errors import DatasetCorruptError
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -202,3 +204,13 @@ def read_schema(path: Path) -> pa.Schema:
         return pq.read_schema(path)
     except (pa.ArrowException, OSError) as error:
         raise DatasetCorruptError(f'{path} cannot be read: {error}') from error
+
+
+def flat_numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    """Return all numbers of a column one after the other, however deeply they are nested."""
+    array = column.combine_chunks()
+    while isinstance(array, pa.ChunkedArray | pa.ExtensionArray):
+        array = array.storage if isinstance(array, pa.ExtensionArray) else array.chunk(0)
+    while pa.types.is_nested(array.type):
+        array = array.flatten()
+    return np.asarray(array.to_numpy(zero_copy_only=False), dtype=np.float64)

@@ -284,16 +284,15 @@ def _refuse_odd_task_table(table: pa.Table) -> None:
 
 def _refuse_odd_episodes(table: pa.Table, info: DatasetInfo) -> None:
     places = {
-        f'videos/{key}/{name}': span for key in info.video_keys for name, span in _PLACES.items()
+        f'{prefix}/{name}': span
+        for prefix in (*(f'videos/{key}' for key in info.video_keys), 'meta/episodes')
+        for name, span in _PLACES.items()
+        # Not every writer states in which file of meta/episodes a row is.
+        if prefix != 'meta/episodes' or f'{prefix}/{name}' in table.column_names
     }
-    numbers: Mapping[str, tuple[int, int]] = {**_EPISODE_NUMBERS, **places}
-    for name, (least, most) in numbers.items():
+    for name, (least, most) in {**_EPISODE_NUMBERS, **places}.items():
         with naming(name):
             whole_numbers(column_of(table, name), least, most)
-    for name, (least, most) in _PLACES.items():
-        if f'meta/episodes/{name}' in table.column_names:
-            with naming(f'meta/episodes/{name}'):
-                whole_numbers(column_of(table, f'meta/episodes/{name}'), least, most)
     with naming('tasks'):
         _refuse_odd_lists(column_of(table, 'tasks'))
     for key in info.video_keys:

@@ -16,7 +16,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 import json
 import logging
@@ -264,12 +263,9 @@ def saved_take_ids(files: Files, total_episodes: int) -> set[str]:
     :param total_episodes: the number of episodes in info.json; records of later episodes come
         from interrupted commits
     """
-    found = set()
-    for index in range(max(0, total_episodes - _RECORDS_READ), total_episodes):
-        with suppress(OSError, ValueError, AttributeError):
-            record = json.loads(files.path(record_path(index)).read_bytes())
-            found.add(str(record.get('take_id')))
-    return found
+    last = range(max(0, total_episodes - _RECORDS_READ), total_episodes)
+    records = (read_record(files.root, index) for index in last)
+    return {str(one.get('take_id')) for one in records if one is not None}
 
 
 def return_videos(

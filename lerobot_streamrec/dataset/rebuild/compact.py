@@ -88,11 +88,6 @@ def compact(root: Path, *, progress: Progress | None = None, disk: Disk = DISK) 
         # A joined file may be smaller than the sum of its parts, and fit its neighbour now.
         with rebuilding(root, disk) as tree:
             assemble_same(plan, tree, progress)
-    return Change(
-        num_episodes=len(catalog.episodes),
-        before=before,
-        after=measured(root),
-        seconds=time.monotonic() - begin_s,
-        # The last plan joins nothing, so it has the reason for every pair of files.
-        remarks=tuple(plan.remarks) if plan else (),
-    )
+    # The last plan joins nothing, so it has the reason for every pair of files.
+    remarks = plan.remarks if plan else ()
+    return Change.since(begin_s, before, root, len(catalog.episodes), remarks)

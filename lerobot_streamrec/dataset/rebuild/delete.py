@@ -94,10 +94,5 @@ def delete_episodes(
         before = measured(locked)
         with rebuilding(locked, disk) as tree:
             remarks = assemble_chosen(plan, tree, catalog.raw_info, progress)
-        return Change(
-            num_episodes=len(plan.kept),
-            before=before,
-            after=measured(locked),
-            seconds=time.monotonic() - begin_s,
-            remarks=(*plan.remarks, *remarks, *numbered_meta_files(catalog)),
-        )
+        remarks = [*plan.remarks, *remarks, *numbered_meta_files(catalog)]
+        return Change.since(begin_s, before, locked, len(plan.kept), remarks)

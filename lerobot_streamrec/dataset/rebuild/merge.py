@@ -144,13 +144,9 @@ def merge_datasets(
                 plan.files, tree, plan.info.content, progress, tables=plan.tables
             )
             plan.foreign.copy(tree)
-        return Change(
-            num_episodes=len(plan.files.kept),
-            before=measured(*(one.root for one in catalogs)),
-            after=measured(out),
-            seconds=time.monotonic() - begin_s,
-            remarks=(*plan.remarks, *remarks),
-        )
+        before = measured(*(one.root for one in catalogs))
+        remarks = [*plan.remarks, *remarks]
+        return Change.since(begin_s, before, out, len(plan.files.kept), remarks)
 
 
 def _keep_writers_out(root: Path, stack: ExitStack) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 from lerobot_streamrec.dataset.format.catalog import Catalog
@@ -111,9 +112,7 @@ def unified_tasks(
     used: dict[Catalog, set[str]] = {}
     for one in kept:
         used.setdefault(one.catalog, set()).update(one.source.tasks)
-    columns = TaskColumns()
-    for catalog in used:
-        columns = columns.merged(catalog.task_columns)
+    columns = reduce(TaskColumns.merged, (one.task_columns for one in used), TaskColumns())
     table = TaskTable(others=columns)
     for catalog, tasks in used.items():
         if lost := tasks - set(catalog.tasks):
@@ -241,17 +240,14 @@ def _merged_feature(
     merged = union.of(key, entries, _COMPARED)
     for name in ('info', 'video_info'):
         infos = [one.get(name) or {} for one in entries]
-        info = union.of(key, infos, {*_ENCODER_KEYS, *_depth_keys(infos)})
+        depth_keys = {name for one in infos for name in one if name.endswith(IS_DEPTH_MAP)}
+        info = union.of(key, infos, {*_ENCODER_KEYS, *depth_keys})
         for option in _ENCODER_KEYS if name == 'info' and any(infos) else ():
             if any(one.get(option) != info.get(option) for one in infos):
                 info[option] = {} if option == _NO_OPTIONS else None
         if info:
             merged[name] = info
     return merged
-
-
-def _depth_keys(infos: Sequence[Mapping[str, Any]]) -> set[str]:
-    return {name for one in infos for name in one if name.endswith(IS_DEPTH_MAP)}
 
 
 def _differences(first: Catalog, other: Catalog) -> list[str]:

@@ -28,6 +28,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from lerobot_streamrec.dataset.format.catalog import Catalog
@@ -38,12 +39,13 @@ from lerobot_streamrec.dataset.format.histograms import (
     statistics_of_frames,
     with_histograms,
 )
+from lerobot_streamrec.dataset.format.parquet import flat_numbers
 from lerobot_streamrec.dataset.format.statistics_file import AllStatistics, merged_statistics
 from lerobot_streamrec.dataset.format.take_record import read_record
 from lerobot_streamrec.dataset.rebuild.foreign_files import Numbers
 from lerobot_streamrec.dataset.rebuild.merged_features import UnifiedTasks
 from lerobot_streamrec.dataset.rebuild.new_files import rows_of
-from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
+from lerobot_streamrec.dataset.rebuild.pieces import first_frame, Kept, Piece
 from lerobot_streamrec.errors import DatasetCorruptError
 from lerobot_streamrec.stats.feature_statistics import (
     FeatureStatistics,
@@ -67,30 +69,42 @@ def counted_again(kept: Sequence[Kept], remarks: list[str]) -> Counted:
     :return: the stated statistics with a new standard deviation, per episode and camera
     """
     found: Counted = defaultdict(dict)
-    for (catalog, key, path), members in _impossible(kept).items():
-        camera, fps = DecodedCamera(catalog.info.features[key].info), catalog.info.fps
-        ordered = sorted(members, key=lambda one: one[0].source.videos[key].from_timestamp)
-        spans = [
-            (round(one.source.videos[key].from_timestamp * fps), one.source.length)
-            for one, _ in ordered
-        ]
+    for (key, path), stated in _impossible(kept).items():
         try:
-            counted = statistics_of_frames(path, camera, fps, spans)
+            counted = counted_frames(path, key, [*stated])
         except (DatasetCorruptError, ValueError) as error:
             remarks.append(f'cannot read {path}, so its old statistics are kept: {error}')
             continue
-        for (one, stated), statistics in zip(ordered, counted, strict=True):
+        for one, statistics in counted.items():
             # The other values were right, and were computed from frames before encoding.
-            values = {**stated.values, 'std': statistics.values['std']}
-            found[one][key] = replace(stated, values=values)
+            values = {**stated[one].values, 'std': statistics.values['std']}
+            found[one][key] = replace(stated[one], values=values)
     return found
+
+
+def counted_frames(
+    path: Path, key: str, episodes: Sequence[Kept]
+) -> dict[Kept, FeatureStatistics]:
+    """
+    Compute camera statistics of some episodes by decoding their video.
+
+    :param path: the video, which holds all of these episodes
+    :param key: the camera, whose pixel values have a known meaning
+    :raise DatasetCorruptError: if the video cannot be read
+    :raise ValueError: if an episode has no frame in the video
+    """
+    info = episodes[0].catalog.info
+    ordered = sorted(episodes, key=partial(first_frame, key))
+    spans = [(first_frame(key, one), one.source.length) for one in ordered]
+    counted = statistics_of_frames(path, DecodedCamera(info.features[key].info), info.fps, spans)
+    return dict(zip(ordered, counted, strict=True))
 
 
 def _impossible(
     kept: Sequence[Kept],
-) -> dict[tuple[Catalog, str, Path], list[tuple[Kept, FeatureStatistics]]]:
+) -> dict[tuple[str, Path], dict[Kept, FeatureStatistics]]:
     """Return the episodes with an impossible deviation and their statistics, by video."""
-    found = defaultdict(list)
+    found: dict[tuple[str, Path], dict[Kept, FeatureStatistics]] = defaultdict(dict)
     at = {(one.catalog, one.source.episode_index): one for one in kept}
     for catalog in dict.fromkeys(one.catalog for one in kept):
         features, total = catalog.info.features, catalog.info.total_episodes
@@ -105,7 +119,7 @@ def _impossible(
             for key, stated in statistics.items():
                 if one is not None and not stated.has_possible_deviation:
                     path = catalog.video_path(key, one.source.videos[key].file)
-                    found[catalog, key, path].append((one, stated))
+                    found[key, path][one] = stated
     return found
 
 
@@ -192,7 +206,7 @@ def episode_values(
     length = episode.source.length
     new = {
         # The column is rounded to float32, but LeRobot's statistics use the exact times.
-        'timestamp': _values(rows, 'frame_index', 1) / episode.catalog.info.fps,
+        'timestamp': flat_numbers(rows.column('frame_index')) / episode.catalog.info.fps,
         'episode_index': np.full(length, episode.episode_index),
         'index': episode.from_index + np.arange(length),
         **numbers,
@@ -200,7 +214,7 @@ def episode_values(
     found = {}
     for key, spec in specs.items():
         width = (spec.shape or (1,))[-1]
-        values = new[key] if key in new else _values(rows, key, width)
+        values = new[key] if key in new else flat_numbers(rows.column(key))
         found[key] = np.asarray(values, np.float64).reshape(-1, width)
     return found
 
@@ -245,15 +259,6 @@ class Sums:
         self._totals = merged_statistics(self._totals, added)
         self._waiting.clear()
         self._num_waiting = 0
-
-
-def _values(rows: pa.Table, key: str, width: int) -> npt.NDArray[np.float64]:
-    array = rows.column(key).combine_chunks()
-    while isinstance(array, pa.ChunkedArray | pa.ExtensionArray):
-        array = array.storage if isinstance(array, pa.ExtensionArray) else array.chunk(0)
-    while pa.types.is_nested(array.type):
-        array = array.flatten()
-    return np.asarray(array.to_numpy(zero_copy_only=False), np.float64).reshape(-1, width)
 
 
 def picture_total(

@@ -146,13 +146,15 @@ def kept_episodes(chosen: Iterable[tuple[Catalog, EpisodeRow]]) -> tuple[Kept, .
 def pieces_of(
     kept: Sequence[Kept],
     file_of: Callable[[EpisodeRow], FileIndex],
-    path_of: Callable[[Catalog, FileIndex], Path],
+    template: str,
+    video_key: str = '',
 ) -> list[Piece]:
     """
     Group consecutive episodes that are in the same file.
 
     :param file_of: returns the file, of one kind, that holds an episode
-    :param path_of: returns the path of a file
+    :param template: template of the paths of these files
+    :param video_key: the camera of video files
     :raise DatasetCorruptError: if a file is missing
     """
     counts = {
@@ -161,7 +163,7 @@ def pieces_of(
     }
     found = []
     for (catalog, file), group in groupby(kept, lambda one: (one.catalog, file_of(one.source))):
-        episodes, path = tuple(group), path_of(catalog, file)
+        episodes, path = tuple(group), catalog.root / file.path(template, video_key)
         if not path.is_file():
             raise DatasetCorruptError(f'{path} is missing, and episodes refer to it')
         total = counts[catalog][file]

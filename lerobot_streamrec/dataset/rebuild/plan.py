@@ -15,19 +15,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
+import time
 
-from lerobot_streamrec.dataset.format.catalog import Catalog, refuse_odd_dataset
+from lerobot_streamrec.dataset.format.catalog import refuse_odd_dataset
 from lerobot_streamrec.dataset.format.episode_index import EpisodeIndex
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
 from lerobot_streamrec.dataset.format.files import DatasetLock, Files
 from lerobot_streamrec.dataset.format.info import read_info
-from lerobot_streamrec.dataset.format.layout import FileIndex, INFO, OWN, STAGING
+from lerobot_streamrec.dataset.format.layout import (
+    DATA_PATH,
+    EPISODES_PATH,
+    FileIndex,
+    INFO,
+    OWN,
+    STAGING,
+    VIDEO_PATH,
+)
 from lerobot_streamrec.dataset.format.parquet import read_schema
 from lerobot_streamrec.dataset.format.state import resumed_state
 from lerobot_streamrec.dataset.rebuild.exchange import finish_rebuild
@@ -75,6 +84,19 @@ class Change:
     after: Measure
     seconds: float
     remarks: tuple[str, ...] = ()
+
+    @classmethod
+    def since(
+        cls, begin_s: float, before: Measure, root: Path, num_episodes: int, remarks: Iterable[str]
+    ) -> Change:
+        """
+        Return the report on work that is done.
+
+        :param begin_s: monotonic time at which the work began, in seconds
+        :param root: the dataset's folder, as it is now
+        """
+        seconds = time.monotonic() - begin_s
+        return cls(num_episodes, before, measured(root), seconds, tuple(remarks))
 
 
 def measured(*roots: Path) -> Measure:
@@ -226,15 +248,11 @@ def make_plan(kept: tuple[Kept, ...], *, pack: bool) -> Plan:
             groups = packed(pieces, can_join, limit_bytes=limit_bytes, limit_s=limit_s)
         return as_new_files(groups, first.info.chunks_size)
 
-    data = pieces_of(kept, lambda one: one.data_file, Catalog.data_path)
-    meta = pieces_of(kept, lambda one: one.meta_file, Catalog.meta_path)
+    data = pieces_of(kept, lambda one: one.data_file, DATA_PATH)
+    meta = pieces_of(kept, lambda one: one.meta_file, EPISODES_PATH)
     videos = {}
     for key in first.info.video_keys:
-        pieces = pieces_of(
-            kept,
-            partial(_video_file, key),
-            lambda catalog, file, key=key: catalog.video_path(key, file),  # type: ignore[misc]
-        )
+        pieces = pieces_of(kept, partial(_video_file, key), VIDEO_PATH, key)
         can_join = partial(surveys.can_join, key)
         videos[key] = new_files(pieces, can_join, first.video_limit_bytes, MAX_VIDEO_S)
     return Plan(

@@ -176,19 +176,11 @@ def reencode_dataset(
             places = write_encoded_files(
                 jobs, tree, config, progress=progress, cancel=cancel or threading.Event()
             )
-            infos = {
-                key: _info_of(plan, key, _first_file(jobs, key, tree.folder))
-                for key in plan.cameras
-            }
+            first_files = {one.video_key: tree.folder / one.relative for one in reversed(jobs)}
+            infos = {key: _info_of(plan, key, first_files[key]) for key in plan.cameras}
             new = NewVideos(places, _raw_info(plan, infos), _records(plan, infos))
             assemble_same(plan.files, tree, new_videos=new)
-        return Change(
-            num_episodes=len(plan.files.kept),
-            before=before,
-            after=measured(locked),
-            seconds=time.monotonic() - begin_s,
-            remarks=plan.left_alone,
-        )
+        return Change.since(begin_s, before, locked, len(plan.files.kept), plan.left_alone)
 
 
 def _size(catalog: Catalog, key: str) -> tuple[int, int]:
@@ -198,21 +190,16 @@ def _size(catalog: Catalog, key: str) -> tuple[int, int]:
     :raise UnusableDatasetError: if the first video has another size than info.json states, so
         that the encoder would be tried with a wrong size
     """
-    shape = catalog.info.features[key].shape or ()
+    spec = catalog.info.features[key]
     path = catalog.video_path(key, catalog.episodes[0].videos[key].file)
     facts = video_facts(path)
-    # Older datasets state (channels, height, width).
-    if (facts.height, facts.width) not in (shape[:2], shape[1:]):
+    if not spec.has_size(facts.height, facts.width):
         problem = (
-            f'the shape of {key} is {list(shape)}, but the frames in {path} have a height of '
-            f'{facts.height} and a width of {facts.width} pixels'
+            f'the shape of {key} is {list(spec.shape or ())}, but the frames in {path} have a '
+            f'height of {facts.height} and a width of {facts.width} pixels'
         )
         raise UnusableDatasetError(catalog.root, INFO, problem)
     return facts.height, facts.width
-
-
-def _first_file(jobs: Sequence[EncodingJob], key: str, folder: Path) -> Path:
-    return next(folder / job.relative for job in jobs if job.video_key == key)
 
 
 def _old_info(catalog: Catalog, key: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from functools import partial
 from itertools import chain, groupby
 from typing import Any
 
-from lerobot_streamrec.dataset.check.finding_codes import WRONG_FEATURE, WRONG_VIDEO_INFO
+from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.check.reading import UNREADABLE
 from lerobot_streamrec.dataset.format.episode_table import VideoPlace
 from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES
@@ -74,7 +74,7 @@ def assemble_repaired(
     :raise DatasetError: if a file cannot be read or written
     :raise VideoError: if a video cannot be read or written
     """
-    size = plan.kept[0].catalog.info.chunks_size
+    size = plan.catalog.info.chunks_size
     # Every data file is read twice: first for its statistics, then to copy its rows.
     pieces = chain(plan.data, plan.data, *plan.videos.values())
     counter = WorkCounter(sum(one.size_bytes for one in pieces), progress)
@@ -96,7 +96,7 @@ def assemble_repaired(
     tree.write(STATS, stats_json(statistics.features, features, before))
     write_records(plan.kept, tree, statistics.records)
     tree.write(INFO, info_bytes(plan, len(tasks.table.tasks)))
-    numbered = numbered_meta_files(plan.kept[0].catalog) if plan.set_aside else []
+    numbered = numbered_meta_files(plan.catalog) if plan.set_aside else []
     return [*plan.surveys.remarks, *statistics.remarks, *numbered]
 
 
@@ -113,7 +113,7 @@ def _tasks(plan: RepairPlan) -> UnifiedTasks:
     for number in used_tasks(plan):
         table = table.with_task(texts[number] or '')
     numbers = [table.index(text) if text in table.tasks else -1 for text in texts]
-    return UnifiedTasks(table, {plan.kept[0].catalog: np.array(numbers, dtype=np.int64)})
+    return UnifiedTasks(table, {plan.catalog: np.array(numbers, dtype=np.int64)})
 
 
 _COLUMNS = {'episode_index', 'tasks', 'length', 'dataset_from_index', 'dataset_to_index'}
@@ -146,7 +146,7 @@ def write_episodes(
     fields = {field.name: field for one in others.values() for field in one.schema}
     tables: dict[FileIndex, pa.Table] = {}
     for number, (_, group) in enumerate(groupby(plan.kept, file_of)):
-        file = file_index(number, plan.kept[0].catalog.info.chunks_size)
+        file = file_index(number, plan.catalog.info.chunks_size)
         rows_of_file = [
             _with_columns(
                 replace(
@@ -210,7 +210,7 @@ def info_bytes(plan: RepairPlan, total_tasks: int) -> bytes:
         **counted(raw, plan.kept, total_tasks),
         **{name: value for name, value in REPLACEMENTS.items() if name in faulty},
         'features': _features(plan),
-        'chunks_size': plan.kept[0].catalog.info.chunks_size,
+        'chunks_size': plan.catalog.info.chunks_size,
         'data_path': DATA_PATH,
         'video_path': VIDEO_PATH if needs_path else raw.get('video_path'),
     }
@@ -221,9 +221,9 @@ def _features(plan: RepairPlan) -> dict[str, Any]:
     described = dict(plan.sources.raw_info['features'])
     findings = plan.sources.report.findings
     for one in findings:
-        if one.kind is WRONG_FEATURE and one.feature in DEFAULT_FEATURES:
+        if one.kind is kinds.WRONG_FEATURE and one.feature in DEFAULT_FEATURES:
             described[one.feature] = DEFAULT_FEATURES[one.feature].as_json()
-    for key in {str(one.feature) for one in findings if one.kind is WRONG_VIDEO_INFO}:
+    for key in {str(one.feature) for one in findings if one.kind is kinds.WRONG_VIDEO_INFO}:
         if plan.videos.get(key):
             described[key] = _with_video_info(described[key], plan, key)
     return described

@@ -261,9 +261,7 @@ class FrameReader:
             facts = video_facts(self._root / path)
         except DatasetCorruptError as error:
             return str(error)
-        shape, size = self._info.features[video_key].shape or (), (facts.height, facts.width)
-        # Older datasets state (channels, height, width).
-        if size not in (shape[:2], shape[1:]):
+        if not self._info.features[video_key].has_size(facts.height, facts.width):
             return f'its frames are {facts.width}x{facts.height} pixels large'
         # A single frame has no meaningful frame rate.
         if num_frames > 1 and abs(facts.fps - self._info.fps) > 1e-3 * self._info.fps:

@@ -68,8 +68,6 @@ _SHOWN = 3
 
 # Faults of data files that require a rewrite but do not harm the content of rows.
 _WRONG_IN_ROWS = {kinds.EXTRA_COLUMN, kinds.TIMESTAMP_OFF_GRID, kinds.WRONG_INDEX}
-
-
 # Findings on files or rows that the repair moves away.
 _OF_STRAYS = {kinds.LEFTOVER_IMAGES, kinds.ORPHAN_FILE, kinds.ORPHAN_ROWS, kinds.STRAY_FILE}
 NOT_MENDED = {
@@ -112,6 +110,11 @@ class RepairPlan:
     def kept(self) -> tuple[Kept, ...]:
         """The episodes of the new dataset."""
         return tuple(self.verdicts_of_kept)
+
+    @property
+    def catalog(self) -> Catalog:
+        """The broken dataset, as the catalog that dataset/rebuild works with."""
+        return next(iter(self.verdicts_of_kept)).catalog
 
     @property
     def cut(self) -> tuple[Verdict, ...]:

@@ -96,14 +96,11 @@ def _is_number(cell: pa.ChunkedArray, spec: FeatureSpec) -> bool:
 
 
 def _is_picture(cell: pa.Scalar, spec: FeatureSpec) -> bool:
-    assert spec.shape is not None
     try:
-        content = cell['bytes'].as_py()
-        frame = decode_picture(content)
+        frame = decode_picture(cell['bytes'].as_py())
     except (DatasetCorruptError, KeyError, IndexError, TypeError):
         return False
-    # Older datasets state (channels, height, width).
-    return (frame.height, frame.width) in (spec.shape[:2], spec.shape[1:])
+    return spec.has_size(frame.height, frame.width)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

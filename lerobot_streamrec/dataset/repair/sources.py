@@ -28,12 +28,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.check.episodes import EpisodeTable, read_episodes
-from lerobot_streamrec.dataset.check.finding_codes import (
-    UNCOMMITTED_EPISODE,
-    WRONG_FEATURE,
-    WRONG_VERSION,
-)
 from lerobot_streamrec.dataset.check.findings import CheckReport, Findings
 from lerobot_streamrec.dataset.check.info import check_info, CheckedInfo
 from lerobot_streamrec.dataset.check.reading import parquet_below, read_json
@@ -177,7 +173,7 @@ def _usable_info(report: CheckReport) -> CheckedInfo:
     if info is None:
         raw = read_json(root, INFO, Findings())
         refuse_other_storage((raw or {}).get('storage_format'), root)
-        if any(one.kind.code == WRONG_VERSION.code for one in report.findings):
+        if any(one.kind.code == kinds.WRONG_VERSION.code for one in report.findings):
             refuse_other_version((raw or {}).get('codebase_version'), root)
         reasons = ' '.join(one.fact for one in report.findings if one.path == str(INFO))
         raise DatasetCorruptError(
@@ -185,7 +181,7 @@ def _usable_info(report: CheckReport) -> CheckedInfo:
             f'{reasons} Restore it from a copy, or write it by hand.'
         )
     for one in report.findings:
-        if one.kind is WRONG_FEATURE and one.feature not in DEFAULT_FEATURES:
+        if one.kind is kinds.WRONG_FEATURE and one.feature not in DEFAULT_FEATURES:
             raise DatasetCorruptError(f'{root / INFO}: {one.message}')
     whole_fps(info.fps, root)
     return info
@@ -226,7 +222,7 @@ def _unheard_of(
 def _problem(
     index: int, report: CheckReport, info: CheckedInfo, places: Mapping[int, int]
 ) -> str:
-    uncommitted = (one for one in report.findings if one.kind is UNCOMMITTED_EPISODE)
+    uncommitted = (one for one in report.findings if one.kind is kinds.UNCOMMITTED_EPISODE)
     total = info.totals.get('episodes')
     if index in {one.episode_index for one in uncommitted}:
         return 'it was being saved when its recorder was interrupted'

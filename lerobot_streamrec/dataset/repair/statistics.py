@@ -24,8 +24,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.check.compare_statistics import statistics_shape
-from lerobot_streamrec.dataset.check.finding_codes import WRONG_CAMERA_STATISTICS, WRONG_QUANTILES
 from lerobot_streamrec.dataset.check.findings import Kind
 from lerobot_streamrec.dataset.check.reading import UNREADABLE
 from lerobot_streamrec.dataset.format.episode_table import statistics_column
@@ -33,7 +33,6 @@ from lerobot_streamrec.dataset.format.histograms import (
     count_picture,
     DecodedCamera,
     histograms_json,
-    statistics_of_frames,
     with_histograms,
 )
 from lerobot_streamrec.dataset.format.info_rules import read_small_file
@@ -44,7 +43,11 @@ from lerobot_streamrec.dataset.format.statistics_file import (
     read_sidecar,
 )
 from lerobot_streamrec.dataset.rebuild.merged_features import UnifiedTasks
-from lerobot_streamrec.dataset.rebuild.new_statistics import episode_values, Sums
+from lerobot_streamrec.dataset.rebuild.new_statistics import (
+    counted_frames,
+    episode_values,
+    Sums,
+)
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
 from lerobot_streamrec.dataset.repair.plan import kept_rows, RepairPlan
 from lerobot_streamrec.errors import DatasetCorruptError
@@ -64,17 +67,12 @@ def of_videos(
     plan: RepairPlan, key: str, episodes: Sequence[Kept]
 ) -> dict[Kept, FeatureStatistics]:
     """Compute camera statistics of some episodes by decoding their videos, each file once."""
-    camera = DecodedCamera(plan.sources.info.features[key].info)
     in_file: dict[str, list[Kept]] = defaultdict(list)
     for one in episodes:
         in_file[plan.source_of(one).shots[key].path].append(one)
     found: dict[Kept, FeatureStatistics] = {}
     for path, members in in_file.items():
-        members.sort(key=lambda one: plan.source_of(one).shots[key].first)
-        spans = [(plan.source_of(one).shots[key].first, one.source.length) for one in members]
-        whole = plan.sources.root / path
-        counted = statistics_of_frames(whole, camera, plan.sources.fps, spans)
-        found.update(zip(members, counted, strict=True))
+        found.update(counted_frames(plan.sources.root / path, key, members))
     return found
 
 
@@ -96,7 +94,7 @@ def of_columns(
     return found
 
 
-_WRONG: tuple[Kind, ...] = (WRONG_CAMERA_STATISTICS, WRONG_QUANTILES)
+_WRONG: tuple[Kind, ...] = (kinds.WRONG_CAMERA_STATISTICS, kinds.WRONG_QUANTILES)
 
 
 class StatedStatistics:

@@ -26,7 +26,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from lerobot_streamrec.dataset.check.finding_codes import TRUNCATED_VIDEO
+from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.rebuild.pieces import VideoSurveys
 from lerobot_streamrec.dataset.repair.sources import Source, Sources
 from lerobot_streamrec.errors import VideoError
@@ -70,6 +70,10 @@ class Verdict:
             return
         self.num_kept = max(num_kept, 0)
         self.reasons.append(reason)
+        self.refuse_short(min_rows)
+
+    def refuse_short(self, min_rows: int) -> None:
+        """Set a cut episode aside if it has fewer rows than the minimum."""
         if 0 < self.num_kept < min(min_rows, self.num_rows):
             text = f'too few rows are intact: {self.num_kept} of the {min_rows} required'
             self.reasons.append(text)
@@ -111,9 +115,7 @@ def judged(source: Source, sources: Sources, min_rows: int) -> Verdict:
         else:
             text = f'only {shot.num_sound} frames of {key} are intact'
             verdict.limit(shot.num_sound, min_rows, text)
-    if 0 < verdict.num_kept < min(min_rows, verdict.num_rows):
-        text = f'too few rows are intact: {verdict.num_kept} of the {min_rows} required'
-        verdict.limit(0, 0, text)
+    verdict.refuse_short(min_rows)
     return verdict
 
 
@@ -151,7 +153,7 @@ class Cutting:
         self.surveys = VideoSurveys(to_first_error=True)
         """The surveys of the videos that were read for the decisions."""
         findings = sources.report.findings
-        self._truncated = {one.path for one in findings if one.kind is TRUNCATED_VIDEO}
+        self._truncated = {one.path for one in findings if one.kind is kinds.TRUNCATED_VIDEO}
 
     def settle(self) -> None:
         """Shorten or set aside episodes until all videos can stay whole or be cut."""

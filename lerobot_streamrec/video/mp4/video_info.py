@@ -15,7 +15,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -121,6 +122,15 @@ class VideoProbe:
         }
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator[InputContainer]:
+    try:
+        with av.open(str(path)) as container:
+            yield container
+    except (av.FFmpegError, OSError, ValueError, LookupError, AttributeError) as error:
+        raise DatasetCorruptError(f'{path} cannot be read as a video: {error}') from error
+
+
 def probe_video(path: Path) -> dict[str, object]:
     """
     Read what LeRobot stores about a video in ``features[key]['info']``, without encoder settings.
@@ -131,11 +141,8 @@ def probe_video(path: Path) -> dict[str, object]:
     :param path: an MP4 file
     :raise DatasetCorruptError: if the file cannot be read as a video
     """
-    try:
-        with av.open(str(path)) as container:
-            return _info(container)
-    except (av.FFmpegError, OSError, ValueError, LookupError, AttributeError) as error:
-        raise _unreadable(path, error) from error
+    with _opened(path) as container:
+        return _info(container)
 
 
 def probe_file(path: Path) -> VideoProbe:
@@ -145,15 +152,15 @@ def probe_file(path: Path) -> VideoProbe:
     :param path: a video file
     :raise DatasetCorruptError: if the file cannot be read as a video
     """
-    try:
-        with av.open(str(path)) as container:
-            info = _info(container)
-            duration_s = _duration_s(container)
-            num_frames = _num_frames(container)
-        size_bytes = path.stat().st_size
-    except (av.FFmpegError, OSError, ValueError, LookupError, AttributeError) as error:
-        raise _unreadable(path, error) from error
-    return VideoProbe(path, info, duration_s, num_frames, size_bytes, bytes_missing(path))
+    with _opened(path) as container:
+        return VideoProbe(
+            path,
+            _info(container),
+            _duration_s(container),
+            _num_frames(container),
+            path.stat().st_size,
+            bytes_missing(path),
+        )
 
 
 def _info(container: InputContainer) -> dict[str, object]:
@@ -218,6 +225,3 @@ def _num_frames(container: InputContainer) -> int:
             return count
         count += bool(packet.size and not packet.is_corrupt and not packet.is_discard)
 
-
-def _unreadable(path: Path, error: Exception) -> DatasetCorruptError:
-    return DatasetCorruptError(f'{path} cannot be read as a video: {error}')

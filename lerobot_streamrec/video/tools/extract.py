@@ -150,7 +150,7 @@ def extract_frames(
     """
     with folder_written_beside(folder) as part:
         episode = Episode(path, depth=depth or DepthConfig())
-        return write_frames(episode, part, choice or Choice(), progress or _tell_nobody)
+        return write_frames(episode, part, choice or Choice(), progress or (lambda *_: None))
 
 
 def write_frames(
@@ -206,6 +206,3 @@ def _chosen(
 def _millimetres(depth: DepthConfig) -> Pixels:
     return depth_of_codes(depth, MILLIMETRES).astype(np.uint16)
 
-
-def _tell_nobody(done: int, total: int) -> None:
-    """Ignore the progress."""
