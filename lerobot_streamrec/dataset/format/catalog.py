@@ -143,11 +143,7 @@ def read_catalog(root: Path) -> Catalog:
     by_file = EpisodeIndex(root, info).rows(info)
     tasks = present_tasks(content_of(root, TASKS), root, info.total_tasks)
     episodes = committed_episodes(root, info, by_file)
-    num_rows = sum(one.length for one in episodes)
-    if num_rows != info.total_frames:
-        raise DatasetCorruptError(
-            f'{root}: info.json counts {info.total_frames} rows, the episodes have {num_rows}'
-        )
+    info.refuse_other_rows(root, sum(one.length for one in episodes))
     return Catalog(
         root=root,
         info=info,

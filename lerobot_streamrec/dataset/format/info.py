@@ -188,6 +188,17 @@ class DatasetInfo:
             total_tasks=total_tasks,
         )
 
+    def refuse_other_rows(self, root: Path, num_rows: int) -> None:
+        """
+        Refuse a dataset whose episodes have another number of rows.
+
+        :raise DatasetCorruptError: with both numbers
+        """
+        if num_rows != self.total_frames:
+            raise DatasetCorruptError(
+                f'{root}: info.json counts {self.total_frames} rows, the episodes have {num_rows}'
+            )
+
     @property
     def video_keys(self) -> tuple[str, ...]:
         """The features whose frames are in MP4 files."""

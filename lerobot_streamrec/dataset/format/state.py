@@ -205,11 +205,7 @@ def resumed_state(
     # Only files with the format's names count; others stay where they are.
     by_number = {number: rows[path] for number, path in meta.items() if path in rows}
     committed = committed_files(files.root, by_number, info.total_episodes, info.video_keys)
-    if committed.num_rows != info.total_frames:
-        raise DatasetCorruptError(
-            f'{files.root}: info.json counts {info.total_frames} rows, the episodes '
-            f'have {committed.num_rows}'
-        )
+    info.refuse_other_rows(files.root, committed.num_rows)
     _refuse_missing_files(files.root, committed)
     tasks = _tasks(files, info, committed)
     statistics = _statistics(files, info)

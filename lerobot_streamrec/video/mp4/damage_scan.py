@@ -127,16 +127,20 @@ def video_facts(path: Path) -> VideoFacts:
     """
     try:
         with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            return VideoFacts(
-                width=stream.width,
-                height=stream.height,
-                codec=stream.codec_context.codec.canonical_name,
-                pix_fmt=stream.format.name if stream.format else 'unknown',
-                fps=float(stream.base_rate or stream.average_rate or 0),
-            )
+            return facts_of(container.streams.video[0])
     except _ERRORS as error:
         raise DatasetCorruptError(f'it cannot be read as a video: {_reason(error)}') from error
+
+
+def facts_of(stream: av.VideoStream) -> VideoFacts:
+    """Return the properties that an open file states of its video."""
+    return VideoFacts(
+        width=stream.width,
+        height=stream.height,
+        codec=stream.codec_context.codec.canonical_name,
+        pix_fmt=stream.format.name if stream.format else 'unknown',
+        fps=float(stream.base_rate or stream.average_rate or 0),
+    )
 
 
 def bytes_missing(path: Path) -> int:

@@ -25,7 +25,7 @@ from typing import Any
 import av
 from av.container import InputContainer, OutputContainer
 from lerobot_streamrec.errors import DatasetCorruptError, EncoderError
-from lerobot_streamrec.video.mp4.damage_scan import bytes_missing
+from lerobot_streamrec.video.mp4.damage_scan import bytes_missing, facts_of
 
 # A growing file consists of fragments, so that it can be read if the process is killed. Closing it
 # turns it into an ordinary MP4 in place.
@@ -165,15 +165,10 @@ def probe_file(path: Path) -> VideoProbe:
 
 def _info(container: InputContainer) -> dict[str, object]:
     stream = _video_stream(container)
-    rate = stream.base_rate
-    if rate is None or stream.format is None:
+    if stream.base_rate is None or stream.format is None:
         raise ValueError('it does not state its frame rate or its pixel format')
     return {
-        'video.height': stream.height,
-        'video.width': stream.width,
-        'video.codec': stream.codec_context.codec.canonical_name,
-        'video.pix_fmt': stream.format.name,
-        'video.fps': rate.numerator // rate.denominator,
+        **facts_of(stream).as_info(),
         'video.channels': len(stream.format.components),
         'is_depth_map': False,
         **_audio_info(container),
