@@ -90,6 +90,12 @@ bench: env conformance-env ## measure what recording costs beside LeRobot, a bar
 	@$(VENV_PYTHON) -m pip install --quiet -r requirements/plots.txt
 	@$(VENV_PYTHON) benchmarks/goals.py $(BENCH_ARGS)
 
+.PHONY: bench-scale
+bench-scale: env conformance-env ## find how many cameras this machine records, and LeRobot's recorder
+	@$(VENV_PYTHON) -m pip install --quiet --no-deps -r requirements/bench.txt
+	@$(VENV_PYTHON) -m pip install --quiet -r requirements/plots.txt
+	@$(VENV_PYTHON) benchmarks/scale.py $(BENCH_ARGS)
+
 .PHONY: soak
 soak: env conformance-env ## kill the recorder 200 times (SOAK_ARGS='--kills 20'), try every case
 	@$(CONFORMANCE_ENV) $(VENV_PYTHON) test/kills/soak.py $(SOAK_ARGS)

@@ -22,12 +22,13 @@ is needed is missing, 130 if interrupted.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 import json
 from pathlib import Path
 from statistics import median
 import sys
+import tempfile
 import time
 from typing import Any
 
@@ -113,14 +114,16 @@ class Bench:
     seconds: float
     check: Check
 
-    def peer(self, who: str, encoder: str, num_cameras: int = NUM_CAMERAS) -> dict[str, Any]:
+    def peer(
+        self, who: str, encoder: str, num_cameras: int = NUM_CAMERAS, num_episodes: int = 3
+    ) -> dict[str, Any]:
         """Record with a recorder without ROS; return its episodes and memory."""
-        own = self.folder / f'{who}-{encoder}-{num_cameras}'
-        own.mkdir()
+        own = self._new_folder()
         told = own / 'told.json'
         arguments = [
             *(who, '--ring', self.ring_path, '--root', own / 'dataset', '--json', told),
             *('--cameras', num_cameras, '--encoder', encoder, '--seconds', self.seconds),
+            *('--episodes', num_episodes),
         ]
         child = ModuleChild(
             'benchmarks.peer',
@@ -130,22 +133,26 @@ class Bench:
             python=sys.executable if who == OURS else str(self.lerobot_python),
         )
         with running(child):
-            child.wait(self.check, _PEER_SPARE_S + 6 * self.seconds)
+            child.wait(self.check, _PEER_SPARE_S + 3 * num_episodes * self.seconds)
         found: dict[str, Any] = json.loads(told.read_text(encoding='utf-8'))
         return found
 
-    def over_dds(self, scenario: Scenario, name: str) -> Measurement:
-        """Record over real DDS."""
-        own = self.folder / name
-        own.mkdir()
+    def over_dds(
+        self, scenario: Scenario, *, num_episodes: int = 2, has_bare: bool = True
+    ) -> Measurement:
+        """Record over real DDS, and with the bare encoder."""
         return measure(
             scenario,
             self.ring_path,
-            own,
+            self._new_folder(),
             seconds=self.seconds,
-            num_episodes=2,
+            num_episodes=num_episodes,
             check=self.check,
+            has_bare=has_bare,
         )
+
+    def _new_folder(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self.folder))
 
     def bare_ms_per_frame(self, scenario: Scenario) -> float:
         """Return the CPU time per frame of a camera that the encoder alone needs."""
@@ -209,6 +216,13 @@ def without_ros(bench: Bench) -> Iterator[Line]:
         'ms',
         0.2,
     )
+    yield _line(
+        "save, auto, 3 cameras, to LeRobot's default",
+        _figures(auto, 'save_ms'),
+        _figures(default, 'save_ms'),
+        'ms',
+        0.2,
+    )
     yield from _held('3 cameras', ours, h264)
     yield Line(
         'memory, h264, 3 cameras, to LeRobot',
@@ -228,13 +242,16 @@ def _held(cameras: str, ours: dict[str, Any], other: dict[str, Any]) -> Iterator
             for peer in (ours, other)
         ]
         yield _line(f'caller held, {name}, {cameras}, to LeRobot', *both, 'ms', 0.1)
+    whole = [median(map(median, _figures(peer, 'row_ms'))) for peer in (ours, other)]
+    text = f'{cameras}: push and close_rows {whole[0]:.2f} ms, add_frame {whole[1]:.2f} ms'
+    print(f'  {text} (medians)', file=sys.stderr)
 
 
 def with_ros(bench: Bench) -> Iterator[Line]:
     """Compare over real DDS."""
     plain = Scenario(NUM_CAMERAS, WIDTH, HEIGHT, 'h264')
     fast = Scenario(NUM_CAMERAS, WIDTH, HEIGHT, 'h264', is_fast=True)
-    quiet = bench.over_dds(plain, 'plain')
+    quiet = bench.over_dds(plain)
     bare = [one['cpu_s'] * 30 / one['rows'] for one in quiet.bare]
     used = [one.recorder_cpu_s / one.seconds for one in quiet.episodes]
     yield _line('CPU with DDS, h264, 3 cameras, to the bare encoder', used, bare, 's/s', 1.2)
@@ -250,7 +267,7 @@ def with_ros(bench: Bench) -> Iterator[Line]:
     yield _line(
         'receipt of 4 x 1 kHz joint states, to a bare rclpy subscriber', ours, other, 's/s', 0.25
     )
-    busy = bench.over_dds(fast, 'fast')
+    busy = bench.over_dds(fast)
     yield _line(
         'save with 4 x 1 kHz joint states, to the save without',
         [one.save_s * 1000 for one in busy.episodes],
@@ -284,12 +301,13 @@ def plot(lines: Sequence[Line], path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def parse_options() -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(prog='benchmarks/goals.py', description=__doc__)
-    parser.add_argument('--seconds', type=float, default=8.0, metavar='S', help='episode length')
-    halves = ('without-ros', 'with-ros')
-    parser.add_argument('--only', choices=halves, help='one half of the table')
+def add_places(parser: argparse.ArgumentParser, name: str) -> None:
+    """
+    Add the options for LeRobot's environment and the folder of the results.
+
+    :param parser: the parser
+    :param name: name of the files with results
+    """
     parser.add_argument(
         '--lerobot',
         type=Path,
@@ -302,8 +320,17 @@ def parse_options() -> argparse.Namespace:
         type=Path,
         default=CHECKOUT / 'benchmarks' / 'results',
         metavar='FOLDER',
-        help='folder for goals.json, goals.md and goals.png',
+        help=f'folder for {name}.json, {name}.md and {name}.png',
     )
+
+
+def parse_options() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog='benchmarks/goals.py', description=__doc__)
+    parser.add_argument('--seconds', type=float, default=8.0, metavar='S', help='episode length')
+    halves = ('without-ros', 'with-ros')
+    parser.add_argument('--only', choices=halves, help='one half of the table')
+    add_places(parser, 'goals')
     return parser.parse_args()
 
 
@@ -333,20 +360,37 @@ def report(options: argparse.Namespace, machine: Machine, lines: Sequence[Line])
     print(f'\nwritten to {options.out}: goals.json, goals.md, goals.png')
 
 
-def main() -> int:
-    """Run the benchmark and return its exit status."""
-    options = parse_options()
+def carry_out(
+    options: argparse.Namespace, work: Callable[[Machine, Path, Check], None]
+) -> int:
+    """
+    Check that everything is there, do the work of a benchmark, and return its exit status.
+
+    :param options: options of ``add_places``
+    :param work: function that measures and reports
+    """
     machine = this_machine()
     print(f'{machine}\n{machine.warning}\n')
     try:
-        ring = make_ring(find_photo(), WIDTH, HEIGHT)
+        photo = find_photo()
     except PhotoMissingError as error:
         print(f'benchmark: {error}', file=sys.stderr)
         return EXIT_USAGE
     if not options.lerobot.is_file():
         print(f'benchmark: {options.lerobot} is missing: make conformance-env', file=sys.stderr)
         return EXIT_USAGE
-    return exit_status_of(lambda check: report(options, machine, run(options, ring, check)))
+    return exit_status_of(lambda check: work(machine, photo, check))
+
+
+def main() -> int:
+    """Run the benchmark and return its exit status."""
+    options = parse_options()
+    return carry_out(
+        options,
+        lambda machine, photo, check: report(
+            options, machine, run(options, make_ring(photo, WIDTH, HEIGHT), check)
+        ),
+    )
 
 
 if __name__ == '__main__':

@@ -130,6 +130,7 @@ def measure(
     seconds: float,
     num_episodes: int,
     check: Check,
+    has_bare: bool = True,
 ) -> Measurement:
     """
     Record a number of episodes, then encode the same number of frames with the encoder alone.
@@ -140,6 +141,7 @@ def measure(
     :param seconds: length of an episode, which ends with the next diagnostics
     :param num_episodes: number of episodes
     :param check: function that is called several times a second, and raises to end everything
+    :param has_bare: False to leave the encoder alone out
     :raises BenchmarkError: if the measurement fails
     """
     duration_s = num_episodes * (seconds + _SAVE_TIMEOUT_S) + _UP_TIMEOUT_S + _START_TIMEOUT_S
@@ -166,7 +168,8 @@ def measure(
             recorder.wait(check, _STOP_SPARE_S)
         publisher.interrupt()
         publisher.wait(check, _STOP_SPARE_S)
-    bare = encode_bare(scenario, arguments, folder, [one.rows for one in episodes], check)
+    rows = [one.rows for one in episodes]
+    bare = encode_bare(scenario, arguments, folder, rows, check) if has_bare else []
     return Measurement(scenario, episodes, rss_mib, bare, _left_out(publisher))
 
 

@@ -24,7 +24,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 import json
+import logging
 from pathlib import Path
+import re
 import resource
 import sys
 import time
@@ -48,7 +50,7 @@ class Peer(Protocol):
         """Take in a row."""
 
     def tick(self) -> None:
-        """Close the rows that are complete; the reader of the nodes does so every 10 ms."""
+        """Take in what was pushed, and close rows; the reader of the nodes does so every 10 ms."""
 
     def start(self) -> None:
         """Begin an episode."""
@@ -58,6 +60,10 @@ class Peer(Protocol):
 
     def close(self) -> None:
         """End the recorder."""
+
+    @property
+    def num_dropped(self) -> int:
+        """The number of frames so far that are missing from the videos, or repeat another."""
 
 
 class Ours:
@@ -85,6 +91,7 @@ class Ours:
             RecorderConfig(root, (*cameras, *vectors), fps=FPS, task=TASK, encoder=config)
         )
         self._frame = Frame
+        self.num_dropped = 0
 
     def push(self, number: int, pictures: list[Any], numbers: Any) -> None:
         """Take in a row."""
@@ -95,7 +102,7 @@ class Ours:
             self._recorder.push_vector(key, stamp_ns, numbers)
 
     def tick(self) -> None:
-        """Close the rows that are complete."""
+        """Take in what was pushed, and close the rows that are complete."""
         self._recorder.close_rows()
 
     def start(self) -> None:
@@ -104,7 +111,7 @@ class Ours:
 
     def save(self) -> None:
         """End the episode, and wait until it is saved."""
-        self._recorder.save().result(_TIMEOUT_S)
+        self.num_dropped += self._recorder.save().result(_TIMEOUT_S).num_repeated
 
     def close(self) -> None:
         """End the recorder."""
@@ -154,6 +161,13 @@ class Lerobots:
             rgb_encoder=config,
         )
         self._is_recording = False
+        self._drops = _Drops()
+        logging.getLogger().addHandler(self._drops)
+
+    @property
+    def num_dropped(self) -> int:
+        """The number of frames so far that are missing from the videos."""
+        return self._drops.num_dropped
 
     def push(self, number: int, pictures: list[Any], numbers: Any) -> None:
         """Take in a row."""
@@ -179,6 +193,20 @@ class Lerobots:
         self._dataset.finalize()
 
 
+class _Drops(logging.Handler):
+    """Counts the frames that LeRobot drops, by its warnings: one for the first and each tenth."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.num_dropped = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Look at a message of the log."""
+        found = re.search(r'dropped (\d+) frame', record.getMessage())
+        if found:
+            self.num_dropped += 1 if found[1] == '1' else 10
+
+
 _VECTORS = ('observation.state', 'action')
 
 
@@ -193,13 +221,15 @@ def record(
     :param num_cameras: number of cameras
     :param num_rows: length of the episode
     :param first: number of the first row
-    :return: times in milliseconds, CPU time per frame of a camera, and the rows that came late
+    :return: times in milliseconds, CPU time per frame of a camera, and how many rows came late
+        and frames were dropped
     """
-    held_ms, num_late = [], 0
+    held_ms, row_ms, num_late = [], [], 0
     begin_s = time.monotonic()
     for number in range(-_SETTLE_ROWS, num_rows):
         if number == 0:
             peer.start()
+            before = peer.num_dropped
             begin_cpu_s = cpu_s()
         due_s = begin_s + (number + _SETTLE_ROWS) / FPS
         left_s = due_s - time.monotonic()
@@ -211,17 +241,21 @@ def record(
         numbers = np.full(NUM_JOINTS, at % 100 / 100, np.float32)
         pushed_s = time.perf_counter()
         peer.push(at, pictures, numbers)
-        if number >= 0:
-            held_ms.append(1000 * (time.perf_counter() - pushed_s))
+        held_s = time.perf_counter() - pushed_s
         peer.tick()
+        if number >= 0:
+            held_ms.append(1000 * held_s)
+            row_ms.append(1000 * (time.perf_counter() - pushed_s))
     ended_s = time.perf_counter()
     peer.save()
     save_ms = 1000 * (time.perf_counter() - ended_s)
     return {
         'held_ms': held_ms,
+        'row_ms': row_ms,
         'save_ms': save_ms,
         'cpu_ms_per_frame': 1000 * (cpu_s() - begin_cpu_s) / num_rows / num_cameras,
         'late_rows': int(num_late),
+        'dropped': peer.num_dropped - before,
     }
 
 

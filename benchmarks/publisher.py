@@ -39,7 +39,7 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Header
 
-CAMERAS = ('front', 'top', 'wrist')
+CAMERAS = ('front', 'top', 'wrist', *(f'camera{number}' for number in range(3, 64)))
 STATE_TOPIC = '/joint_states'
 ACTION_TOPIC = '/leader/joint_states'
 
