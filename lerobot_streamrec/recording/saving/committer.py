@@ -61,6 +61,8 @@ _log = logging.getLogger(__name__)
 # Seconds since the shutdown began, after which encoders are no longer waited for.
 _RESCUE_AFTER_S = 3.0
 _LATE_JOIN_S = 1.0
+# Freeing encoders stops all threads for some milliseconds, so whoever waits for a save goes first.
+_QUIET_S = 0.2
 
 _T = TypeVar('_T')
 
@@ -296,27 +298,29 @@ class Committer:
 
     def _run(self) -> None:
         while self._does_next_job():
-            if self._has_ended_encoders and self._jobs.empty():
-                self._has_ended_encoders = False
-                give_back_memory()
+            pass
         self._writer.close()
 
     def _does_next_job(self) -> bool:
         """Do the next job, and keep no reference to it; return False after the last one."""
-        if (job := self._jobs.get()) is None:
-            return False
-        job()
-        return True
+        try:
+            job = self._jobs.get(timeout=_QUIET_S if self._has_ended_encoders else None)
+        except queue.Empty:
+            self._has_ended_encoders = False
+            give_back_memory()
+            return True
+        if job is not None:
+            job()
+        return job is not None
 
     def _commit(self, take: FinishedTake) -> EpisodeSummary:
         self._has_ended_encoders = True
         wait_for_encoders(take, self._config.save_timeout_s, self._haste)
-        veto = veto_of(take, self._config.limits)
-        if veto:
+        if veto := veto_of(take, self._config.limits):
             raise EpisodeVetoedError(veto)
         self._end_journal(take)
         videos = {key: video.result() for key, video in take.videos.items()}
-        if self._deferring.is_empty and all(map(_is_whole, videos.values())):
+        if self._deferring.is_empty and all(one.is_whole for one in videos.values()):
             episode = self._writer.commit(self._draft(take, videos))
             self._writer.remove(take.folder)
             self._counts.add(submitted=-1, saved=1)
@@ -393,7 +397,3 @@ class Committer:
             camera.thread.abort()
             if not camera.thread.join(self._config.abort_timeout_s):
                 _log.error('the encoder thread of %s does not end', key)
-
-
-def _is_whole(video: EncodedVideo) -> bool:
-    return video.path is not None and not video.num_spooled

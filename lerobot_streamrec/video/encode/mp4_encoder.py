@@ -59,6 +59,11 @@ class EncodedVideo:
     encoder_info: Mapping[str, object] | None = None
     trouble: str = ''
 
+    @property
+    def is_whole(self) -> bool:
+        """True if all frames are in the file."""
+        return self.path is not None and not self.num_spooled
+
 
 class ScalingEncoder(ABC):
     """
