@@ -17,22 +17,29 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+import logging
 from typing import Any
 
-from lerobot_streamrec.errors import EpisodeStateError
+from lerobot_streamrec.errors import EpisodeStateError, MessageError
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.disk_watch import DiskWatch
 from lerobot_streamrec.recording.encoder_selection import EncoderChoices
 from lerobot_streamrec.recording.episode.take import Take
 from lerobot_streamrec.recording.streams.streams import Streams
+from lerobot_streamrec.sync.row_clock import NS_PER_S
 
+_log = logging.getLogger(__name__)
+
+# More samples than a tick has at 1 kHz, and few enough for their pictures to fit into memory.
+_MAX_ACCEPTED = 64
+_LOG_EVERY_NS = 5 * NS_PER_S
 
 class Intake(ABC):
     """
     The part of the recorder that subscribers call. Owned by the recorder's thread.
 
-    A sample only waits in its stream. ``close_rows`` closes the rows that the samples complete,
-    for many samples at once.
+    A pushed sample only waits. ``close_rows`` takes the samples into their streams and closes the
+    rows that they complete, for many samples at once.
 
     :param streams: all streams
     :param encoders: is told the size of each camera's pictures
@@ -52,43 +59,59 @@ class Intake(ABC):
         self._disk = disk
         self._clock_ns = clock_ns
         self._take: Take | None = None
+        self._accepted: list[tuple[str, int, Any, int]] = []
+        """Key, stamp, value and arrival of each sample that was pushed and not yet taken in."""
+        self._silent_until_ns: dict[str, int] = {}
+        """The time, by key, until which no other rejected sample is logged."""
         self._has_new = False
         """True if samples came since rows were last closed."""
         self._is_closed = False
 
     def push_image(self, video_key: str, stamp_ns: int, picture: Picture) -> None:
         """
-        Accept a picture.
+        Accept a picture; the next ``close_rows`` takes it in.
 
         :param video_key: name of the camera
         :param stamp_ns: its stamp, without ``offset_ms``
         :param picture: a frame, for instance; the caller must not change its buffer afterwards
-        :raise FrameShapeError: if only the picture's header, which may be damaged, says that the
-            camera's size has changed
         """
-        if self._take is not None:
-            self._take.refuse_damaged_header(video_key, picture)
-        self._push(video_key, stamp_ns, picture)
-        if self._take is None and (whole := self._streams[video_key].newest_whole):
-            self._encoders.note_picture(video_key, whole)
+        self._accept(video_key, stamp_ns, picture)
 
     def push_vector(self, key: str, stamp_ns: int, values: Any) -> None:
         """
-        Accept a state or an action.
+        Accept a state or an action; the next ``close_rows`` takes it in.
 
         :param key: name of the stream
         :param stamp_ns: its stamp, without ``offset_ms``
-        :param values: ``(d,)`` floats, integers or flags, or a trajectory
-        :raise VectorError: if the feature's column cannot hold a number exactly as published
+        :param values: ``(d,)`` floats, integers or flags, or a trajectory; the caller must not
+            change them afterwards
         """
-        self._push(key, stamp_ns, values)
+        self._accept(key, stamp_ns, values)
 
-    def _push(self, key: str, stamp_ns: int, value: Any) -> None:
+    def _accept(self, key: str, stamp_ns: int, value: Any) -> None:
+        # Whoever pushes may have a robot to control, so all work is left to close_rows.
+        self._accepted.append((key, stamp_ns, value, self._clock_ns()))
+        if len(self._accepted) >= _MAX_ACCEPTED:
+            self._take_in()
+
+    def _take_in(self) -> None:
+        """Take in the samples that were pushed; everything that depends on them calls this."""
+        accepted, self._accepted = self._accepted, []
         if self._is_closed:
             return
-        take = self._take
-        is_recording = take is not None and not take.is_paused
-        self._follow(self._streams.push(key, stamp_ns, value, is_recording=is_recording))
+        is_recording = self._take is not None and not self._take.is_paused
+        for key, stamp_ns, value, now_ns in accepted:
+            try:
+                if self._take is not None:
+                    self._take.refuse_damaged_header(key, value)
+                self._follow(
+                    self._streams.push(key, stamp_ns, value, now_ns, is_recording=is_recording)
+                )
+            except MessageError as error:
+                self._reject(key, str(error))
+                continue
+            if self._take is None and (whole := self._streams[key].newest_whole):
+                self._encoders.note_picture(key, whole)
 
     def _follow(self, taken_in: Iterable[tuple[str, Any]]) -> None:
         """Let the running take look at each accepted sample."""
@@ -99,10 +122,12 @@ class Intake(ABC):
 
     def close_rows(self) -> None:
         """
-        Close the rows of the running episode that the samples so far complete.
+        Take in the samples so far, and close the rows of the running episode that they complete.
 
-        Call this after each batch of samples, at least a few times a second.
+        Call this after each batch of samples, at least a few times a second. A sample that cannot
+        be recorded is counted and logged.
         """
+        self._take_in()
         if self._take is None or not self._has_new:
             return
         self._has_new = False
@@ -116,10 +141,20 @@ class Intake(ABC):
 
     def reject(self, key: str, reason: str) -> None:
         """Count a message that could not be turned into a sample, and keep the reason."""
+        self._take_in()
         self._streams[key].reject(reason)
+
+    def _reject(self, key: str, reason: str) -> None:
+        """Count a sample that cannot be recorded, and log it unless one was just logged."""
+        stream, now_ns = self._streams[key], self._clock_ns()
+        stream.reject(reason)
+        if now_ns >= self._silent_until_ns.get(key, now_ns):
+            self._silent_until_ns[key] = now_ns + _LOG_EVERY_NS
+            _log.warning('%s (%s): %s', key, stream.config.topic, reason)
 
     def ignore(self, key: str, reason: str) -> None:
         """Keep the reason why a message is not meant for this stream."""
+        self._take_in()
         self._streams[key].ignore(reason)
 
     def contest(self, key: str, publishers: str) -> None:

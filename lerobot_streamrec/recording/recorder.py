@@ -151,9 +151,9 @@ class Recorder(Intake):
         if self._take is not None:
             there = f'episode {self._committer.next_index} is already being recorded'
             raise EpisodeStateError(f'{there} ({self._take}): save or discard it first')
+        self._take_in()
         clocks = self._streams.begin_episode()
-        encoders = self._conditions.check(task or self._task)
-        self._begin(task, encoders, None, clocks)
+        self._begin(task, self._conditions.check(task or self._task), None, clocks)
         return self._committer.next_index
 
     def rotate(self, task: str = '') -> Rotation:
@@ -265,8 +265,7 @@ class Recorder(Intake):
         :return: a sentence on the discarded episode, once not even a crash can bring it back
         :raise EpisodeStateError: if no episode is running
         """
-        take = self._running()
-        self._take = None
+        take, self._take = self._running(), None
         sentence = f'discarded {take}'
         self._outcomes.note(sentence)
         finished = take.discard()
@@ -358,10 +357,12 @@ class Recorder(Intake):
 
     def start_problems(self) -> list[str]:
         """Return the reasons for which an idle recorder would refuse to start an episode now."""
+        self._take_in()
         return self._conditions.problems(self._task)
 
     def status(self) -> RecorderStatus:
         """Return a snapshot of the recorder."""
+        self._take_in()
         take = self._take
         if take is not None and not take.is_paused:
             self._streams.tell_stale()
@@ -380,8 +381,6 @@ class Recorder(Intake):
             streams=stream_statuses(self._streams, take, self._clock_ns()),
         )
 
-    # --- checks --------------------------------------------------------------------------------
-
     def _end_at_full_disk(self, problem: str) -> None:
         end_at_full_disk(self, problem)
 
@@ -389,6 +388,7 @@ class Recorder(Intake):
         self._refuse_if_closed()
         if self._take is None:
             raise EpisodeStateError('no episode is being recorded: call start first')
+        self._take_in()
         self._follow(self._streams.flush(is_recording=not self._take.is_paused))
         self._take.advance()
         self._take.clocks.off.update(self._streams.off_clocks())

@@ -186,14 +186,20 @@ def push(play, stamp_ms, number, dtype=np.int64):
     play.recorder.close_rows()
 
 
+def rejection(play):
+    """Return why the last number was rejected."""
+    (state,) = play.recorder.status().streams
+    return state.counts.rejection
+
+
 def test_what_does_not_fit_is_refused_and_the_row_holds_the_last(make_play, root):
     play = make_play(integers())
     push(play, 0, 5)
     play.recorder.start()
     push(play, 100, 6)
     for stamp_ms, bad in ((190, 6.5), (195, 2.0**64)):
-        with pytest.raises(VectorError):
-            push(play, stamp_ms, bad, dtype=np.float64)
+        push(play, stamp_ms, bad, dtype=np.float64)
+        assert f'ticks = {bad} cannot be stored as published: int64 holds' in rejection(play)
     push(play, 201, 7)
     push(play, 300, 8)
     play.save()
@@ -203,12 +209,12 @@ def test_what_does_not_fit_is_refused_and_the_row_holds_the_last(make_play, root
 def test_a_trajectory_has_values_in_between_that_integers_have_not(make_play):
     play = make_play(integers())
     course = TimedVector((0, 10**9), (np.array([1.0]), np.array([2.0])))
-    with pytest.raises(VectorError, match='values between points, which int64 cannot hold'):
-        play.recorder.push_vector(STATE, 1_800_000_000 * 10**9, course)
+    play.recorder.push_vector(STATE, 1_800_000_000 * 10**9, course)
+    assert 'values between points, which int64 cannot hold' in rejection(play)
 
 
 def test_every_point_of_a_trajectory_is_looked_at(make_play):
     play = make_play(integers('float32'))
     course = TimedVector((0, 10**9), (np.array([1.0]), np.array([float('nan')])))
-    with pytest.raises(VectorError, match='ticks = nan'):
-        play.recorder.push_vector(STATE, 1_800_000_000 * 10**9, course)
+    play.recorder.push_vector(STATE, 1_800_000_000 * 10**9, course)
+    assert 'ticks = nan' in rejection(play)

@@ -11,13 +11,15 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What the encoders of an episode needed is given back when it has ended."""
+"""Encoders are freed when their episode has ended, and pushed pictures do not pile up."""
 
 from __future__ import annotations
 
 import gc
+import weakref
 
 import av
+from numbered_pictures import numbered_frame
 import pytest
 from waiting import wait_for
 
@@ -57,3 +59,17 @@ def test_encoders_of_discarded_episodes_are_freed(make_rig, num_encoders):
     rig.run(0.5)
     rig.recorder.discard().result(60)
     wait_for(lambda: num_encoders() == 0)
+
+
+def test_pictures_that_nobody_takes_in_do_not_pile_up(make_rig):
+    """A program that uses the recorder without ROS may call close_rows rarely, or never."""
+    rig = make_rig()
+    rig.run(1)
+    alive = []
+    for number in range(1000):
+        frame = numbered_frame(number)
+        alive = [one for one in alive if one() is not None] + [weakref.ref(frame.pixels)]
+        for key in rig.cameras:
+            rig.recorder.push_image(key, rig.now_ns + number, frame)
+    # One of each camera is the newest, and the others wait together.
+    assert len(alive) <= 64

@@ -55,7 +55,8 @@ def taken_in(seed, jumps):
         if is_recording and not was_recording:
             log.append(streams.begin_episode().steps)
         was_recording = is_recording
-        pushed = streams.push(key, stamp_ns, np.array([float(number)]), is_recording=is_recording)
+        value = np.array([float(number)])
+        pushed = streams.push(key, stamp_ns, value, now_ns, is_recording=is_recording)
         log.append([(name, float(value[0])) for name, value in pushed])
         log.append([one.newest_ns for one in streams.all])
         if number % 100 == 0:

@@ -205,6 +205,8 @@ class Take:
 
         :raise FrameShapeError: if only the picture's header, which may be damaged, gives that size
         """
+        if key not in self._cameras:
+            return
         taken = self._cameras[key].taken
         if (picture.height, picture.width) == (taken.height, taken.width):
             self._num_other_size[key] = 0

@@ -139,7 +139,7 @@ class Streams:
         return max(stamps) if stamps else None
 
     def push(
-        self, key: str, stamp_ns: int, value: Any, *, is_recording: bool
+        self, key: str, stamp_ns: int, value: Any, now_ns: int, *, is_recording: bool
     ) -> Iterable[tuple[str, Any]]:
         """
         Take in a sample, and earlier ones that were held back until this one.
@@ -149,15 +149,14 @@ class Streams:
         :param key: name of its stream
         :param stamp_ns: its stamp, without ``offset_ms``
         :param value: picture or vector
+        :param now_ns: its arrival by the steady clock
         :param is_recording: True while rows are being closed
         :return: key and value of each sample that is taken in, one after the other; none if the
             sample has to wait or is refused
         :raise VectorError: if the column of a vector cannot hold it exactly as published
         """
         stream = self._streams[key]
-        arrival = Arrival(
-            key, stamp_ns + stream.offset_ns, stream.for_column(value), self._clock_ns()
-        )
+        arrival = Arrival(key, stamp_ns + stream.offset_ns, stream.for_column(value), now_ns)
         usual = self._steps.as_usual(arrival, is_recording=is_recording)
         if usual is not None:
             self._take_in_one(usual, is_recording=is_recording)
