@@ -95,6 +95,11 @@ def cpu_seconds(pid: int) -> float:
     return times.user + times.system
 
 
+def rss_mib(pid: int) -> float:
+    """Return the resident memory of a process in MiB, including shared memory."""
+    return float(psutil.Process(pid).memory_info().rss) / _MIB
+
+
 def peak_rss_mib(pid: int) -> float:
     """Return the peak resident memory of a process in MiB, including shared memory."""
     for line in Path(f'/proc/{pid}/status').read_text(encoding='utf-8').splitlines():

@@ -27,7 +27,7 @@ from typing import Any
 from examples.demo.settings import ros_environment
 
 from benchmarks.child import Check, ModuleChild, running, still_running
-from benchmarks.machine import cpu_seconds, peak_rss_mib
+from benchmarks.machine import cpu_seconds, peak_rss_mib, rss_mib
 from benchmarks.recorder_client import RecorderClient
 from benchmarks.recording_setup import FPS, Scenario
 
@@ -36,6 +36,8 @@ _START_TIMEOUT_S = 60.0
 _SAVE_TIMEOUT_S = 120.0
 # After this time, pictures and joint states arrive evenly.
 _SETTLE_S = 1.0
+# The recorder frees the encoders of an episode within this time after its save.
+_GIVE_BACK_S = 0.5
 _STOP_SPARE_S = 120.0
 _ENCODER_SPARE_S = 60.0
 # The wait ends if the bare encoder is more than this many times slower than a camera.
@@ -53,6 +55,7 @@ class RecordedEpisode:
     :param publisher_cpu_s: processor time of the publisher, in seconds
     :param save_s: time from the call of save to its answer, in seconds
     :param peak_queued: largest number of frames that waited for any one encoder
+    :param rss_mib: resident memory of the recorder some moments after the save, in MiB
     :param remarks: further remarks in the recorder's answer
     """
 
@@ -62,6 +65,7 @@ class RecordedEpisode:
     publisher_cpu_s: float
     save_s: float
     peak_queued: int
+    rss_mib: float
     remarks: list[str]
 
     @property
@@ -163,14 +167,14 @@ def measure(
             episodes = _record(
                 folder / 'dataset', publisher, recorder, seconds, num_episodes, check
             )
-            rss_mib = peak_rss_mib(recorder.pid)
+            peak_mib = peak_rss_mib(recorder.pid)
             recorder.interrupt()
             recorder.wait(check, _STOP_SPARE_S)
         publisher.interrupt()
         publisher.wait(check, _STOP_SPARE_S)
     rows = [one.rows for one in episodes]
     bare = encode_bare(scenario, arguments, folder, rows, check) if has_bare else []
-    return Measurement(scenario, episodes, rss_mib, bare, _left_out(publisher))
+    return Measurement(scenario, episodes, peak_mib, bare, _left_out(publisher))
 
 
 @contextmanager
@@ -213,13 +217,16 @@ def _record_episode(
     client.spin(seconds)
     client.spin_until_diagnostics()
     answer = client.save(_SAVE_TIMEOUT_S)
+    used_s = [cpu_seconds(recorder.pid), cpu_seconds(publisher.pid)]
+    client.spin(_GIVE_BACK_S)
     return RecordedEpisode(
-        recorder_cpu_s=cpu_seconds(recorder.pid) - recorder_cpu_s,
-        publisher_cpu_s=cpu_seconds(publisher.pid) - publisher_cpu_s,
+        recorder_cpu_s=used_s[0] - recorder_cpu_s,
+        publisher_cpu_s=used_s[1] - publisher_cpu_s,
         rows=answer.count('row'),
         repeated=answer.count('repeated frame'),
         save_s=answer.took_s,
         peak_queued=client.peak_queued,
+        rss_mib=rss_mib(recorder.pid),
         remarks=answer.remarks,
     )
 
