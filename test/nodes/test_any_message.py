@@ -26,6 +26,7 @@ import numpy as np
 import pytest
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from recorder_rig.datasets import columns
+from recorder_rig.robot import seconds_of
 from sensor_msgs.msg import Joy
 from std_msgs.msg import Bool, Float64
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
@@ -38,18 +39,14 @@ WEIGHT = 1.25
 HORIZON_S = 0.5
 
 
-def seconds(stamp_ns):
-    return stamp_ns / 1e9 % 1000
-
-
 def fill_odometry(message, stamp_ns):
-    message.twist.twist.linear.x = seconds(stamp_ns)
-    message.twist.twist.angular.z = -seconds(stamp_ns)
+    message.twist.twist.linear.x = seconds_of(stamp_ns)
+    message.twist.twist.angular.z = -seconds_of(stamp_ns)
     return message.twist.twist.linear.x, message.twist.twist.angular.z
 
 
 def fill_pose(message, stamp_ns):
-    angle = seconds(stamp_ns)
+    angle = seconds_of(stamp_ns)
     pose = message.pose
     pose.position.x, pose.position.y, pose.position.z = angle, 2 * angle, 3 * angle
     pose.orientation.z, pose.orientation.w = math.sin(angle / 2), math.cos(angle / 2)
@@ -57,17 +54,17 @@ def fill_pose(message, stamp_ns):
 
 
 def fill_twist(message, stamp_ns):
-    message.linear.x = seconds(stamp_ns)
+    message.linear.x = seconds_of(stamp_ns)
     return message.linear.x, 0.0, 0.0, 0.0, 0.0, 0.0
 
 
 def fill_wrench(message, stamp_ns):
-    message.wrench.force.z = seconds(stamp_ns)
+    message.wrench.force.z = seconds_of(stamp_ns)
     return (message.wrench.force.z,)
 
 
 def fill_joy(message, stamp_ns):
-    message.axes = [0.0, seconds(stamp_ns) % 1.0, 0.5]
+    message.axes = [0.0, seconds_of(stamp_ns) % 1.0, 0.5]
     message.buttons = [0, 1]
     return float(np.float32(message.axes[1])), 1.0
 
@@ -76,10 +73,10 @@ def fill_trajectory(message, stamp_ns):
     """Go on as the clock does, for as long as the trajectory says."""
     message.joint_names = ['wrist', 'elbow']
     for after_s in (0.0, HORIZON_S):
-        point = JointTrajectoryPoint(positions=[7.0, seconds(stamp_ns) + after_s])
+        point = JointTrajectoryPoint(positions=[7.0, seconds_of(stamp_ns) + after_s])
         point.time_from_start = Duration(nanosec=int(after_s * 1e9))
         message.points.append(point)
-    return (seconds(stamp_ns),)
+    return (seconds_of(stamp_ns),)
 
 
 def fill_done(message, stamp_ns):
@@ -189,7 +186,7 @@ def test_a_trajectory_says_what_was_to_be_at_each_row(recording):
     values = columns(root, 0)['observation.goal']
     for value, instant_ns in zip(values, read_instants(root, 0), strict=True):
         (begin,) = truth['/goal'].newest_at(instant_ns)
-        assert value == pytest.approx(min(seconds(instant_ns), begin + HORIZON_S), abs=1e-6)
+        assert value == pytest.approx(min(seconds_of(instant_ns), begin + HORIZON_S), abs=1e-6)
 
 
 def test_what_was_latched_is_in_every_row(recording):

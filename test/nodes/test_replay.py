@@ -36,6 +36,7 @@ from recorder_rig.datasets import columns, pictures, record
 from recorder_rig.parameters import FRONT, FRONT_KEY, FRONT_TOPIC, JOINTS, STATE, STATE_TOPIC
 from recorder_rig.pictures import NumberedDepth, NumberedPicture
 from recorder_rig.process import ros_arguments
+from recorder_rig.robot import seconds_of
 from recorder_rig.surroundings import NeverStop
 from sensor_msgs.msg import JointState
 
@@ -69,7 +70,7 @@ COLUMNS = ('observation.state', 'action', 'observation.force')
 
 def fill_leader(message, stamp_ns):
     message.name = list(reversed(JOINTS))
-    message.velocity = [stamp_ns / 1e9 % 1000 + place for place in range(len(JOINTS))]
+    message.velocity = [seconds_of(stamp_ns) + place for place in range(len(JOINTS))]
     return list(reversed(message.velocity))
 
 

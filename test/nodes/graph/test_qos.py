@@ -27,6 +27,7 @@ import pytest
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from recorder_rig.datasets import columns, record
 from recorder_rig.parameters import JOINTS, STATE, STATE_KEY, STATE_TOPIC
+from recorder_rig.robot import seconds_of
 from recorder_rig.surroundings import DISCOVERY_TIMEOUT_S, wait_until
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64
@@ -85,7 +86,7 @@ def test_a_pair_that_cannot_work_is_named():
 
 def fill(message, stamp_ns):
     message.name = list(JOINTS)
-    message.position = [stamp_ns / 1e9 % 1000, 0.0, 0.0]
+    message.position = [seconds_of(stamp_ns), 0.0, 0.0]
     return message.position
 
 

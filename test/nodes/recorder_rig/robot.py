@@ -44,6 +44,8 @@ _NUMBERS_PER_CAMERA = 100_003
 
 _SECOND_NS = 10**9
 _NAP_S = 0.02
+# Stamps may be some seconds earlier than the test.
+_BEGIN_NS = time.time_ns() - 100 * _SECOND_NS
 # On a busy machine a reader may be seconds late, and no message may be overwritten meanwhile.
 _QOS = QoSProfile(depth=200)
 
@@ -272,9 +274,21 @@ class Robot:
                 ticker.run_newest(now_ns)
 
 
+def seconds_of(stamp_ns: int) -> float:
+    """
+    Return a number below 1000 that identifies an instant and grows with it during a test.
+
+    Seconds modulo 1000 would fall from 1000 to 0 in some test runs, and values between two
+    messages would then belong to neither.
+    """
+    since_s = (stamp_ns - _BEGIN_NS) / _SECOND_NS
+    # Simulated clocks have another epoch.
+    return since_s if 0 <= since_s < 1000 else stamp_ns / _SECOND_NS % 1000.0
+
+
 def _values(stamp_ns: int, size: int) -> list[float]:
     """Return numbers that identify their instant: the first ones of two instants always differ."""
-    return [stamp_ns / _SECOND_NS % 1000.0 + 10_000.0 * place for place in range(size)]
+    return [seconds_of(stamp_ns) + 10_000.0 * place for place in range(size)]
 
 
 def _header(stamp_ns: int) -> Header:
