@@ -85,16 +85,6 @@ class UndoneEpisode:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _LastEpisode:
-    """The last episode's row in meta/episodes and its files, which hold no other episode."""
-
-    length: int
-    meta: FileIndex
-    data: FileIndex
-    videos: Mapping[str, FileIndex]
-
-
 def keep_statistics_of_others(
     files: Files, state: DatasetState, transaction: Transaction
 ) -> None:
@@ -126,8 +116,8 @@ def undo_last(
     """
     if not state.info.total_episodes:
         raise EpisodeStateError('there is no saved episode to undo')
-    last = _last_episode(files, state)
-    before = _state_before(files, state, last)
+    num_rows, state = _at_last_episode(files, state)
+    before = _state_before(files, state, num_rows)
     index, folder = before.info.total_episodes, None
     if before.statistics is None:
         # A dataset without episodes has no info.json, so readers find nothing.
@@ -141,11 +131,10 @@ def undo_last(
         if before.info.total_tasks < state.info.total_tasks and index:
             files.replace(TASKS, before.tasks.as_bytes())
         forget_statistics_after(files, index)
-        folder = files.quarantine_together(f'{UNDONE}-{index:06d}', _paths(files, before, last))
+        folder = files.quarantine_together(f'{UNDONE}-{index:06d}', _paths(files, before))
     except DatasetError as error:
         _log.warning('the files of the undone episode %d could not be moved: %s', index, error)
-    seconds = last.length / state.info.fps
-    return before, UndoneEpisode(index, last.length, seconds, folder)
+    return before, UndoneEpisode(index, num_rows, num_rows / state.info.fps, folder)
 
 
 def purge_undone(files: Files) -> None:
@@ -154,7 +143,8 @@ def purge_undone(files: Files) -> None:
         files.remove_tree(folder)
 
 
-def _last_episode(files: Files, state: DatasetState) -> _LastEpisode:
+def _at_last_episode(files: Files, state: DatasetState) -> tuple[int, DatasetState]:
+    """Return the rows of the last episode, and the state whose next files are its own."""
     index = state.info.total_episodes - 1
     numbers = numbered_files(files.path('meta/episodes'))
     keys = state.info.video_keys
@@ -162,36 +152,33 @@ def _last_episode(files: Files, state: DatasetState) -> _LastEpisode:
         meta = max(numbers)
         table = pq.read_table(numbers[meta])
         row = table.slice(table.num_rows - 1).to_pylist()[0]
-        last = _LastEpisode(
-            length=row['length'],
-            meta=meta,
-            data=_file(row, 'data'),
-            videos={key: _file(row, f'videos/{key}') for key in keys},
+        at_last = replace(
+            state,
+            next_data=_file(row, 'data'),
+            next_meta=meta,
+            next_video={key: _file(row, f'videos/{key}') for key in keys},
         )
-        num_rows = pq.read_metadata(files.path(last.data.path(DATA_PATH))).num_rows
+        num_rows = pq.read_metadata(files.path(at_last.next_data.path(DATA_PATH))).num_rows
     except (pa.ArrowException, OSError, ValueError, KeyError, IndexError) as error:
         raise DatasetError(f'the last episode cannot be read: {error}') from error
     begins = [row[f'videos/{key}/from_timestamp'] for key in keys]
-    is_alone = table.num_rows == 1 and num_rows == last.length and not any(begins)
+    is_alone = table.num_rows == 1 and num_rows == row['length'] and not any(begins)
     if row['episode_index'] != index or not is_alone:
         raise EpisodeStateError(
             f'episode {index} shares a file with other episodes, as after finalize; '
             'end the recorder and run: '
             f'{streamrec_command("delete", files.root, "--episodes", index)}'
         )
-    return last
+    return num_rows, at_last
 
 
 def _file(row: Mapping[str, int], prefix: str) -> FileIndex:
     return FileIndex(row[f'{prefix}/chunk_index'], row[f'{prefix}/file_index'])
 
 
-def _state_before(files: Files, state: DatasetState, last: _LastEpisode) -> DatasetState:
-    """Return the state of the dataset before the last episode was committed."""
+def _state_before(files: Files, state: DatasetState, num_rows: int) -> DatasetState:
+    """Return the state of the dataset before its last episode, of so many rows, was committed."""
     index = state.info.total_episodes - 1
-    state = replace(
-        state, next_data=last.data, next_meta=last.meta, next_video=dict(last.videos)
-    )
     if not index:
         features = {
             key: camera_feature() if spec.is_video else spec
@@ -203,8 +190,8 @@ def _state_before(files: Files, state: DatasetState, last: _LastEpisode) -> Data
         return replace(
             state, info=info, tasks=TaskTable(), statistics=None, episode_columns=None
         )
-    num_rows = state.info.total_frames - last.length
-    stated = read_sidecar(files.root, index, num_rows)
+    num_others = state.info.total_frames - num_rows
+    stated = read_sidecar(files.root, index, num_others)
     if stated is None:
         raise EpisodeStateError(
             f'episode {index} cannot be undone, since {files.path(sidecar_path(index))} does not '
@@ -216,7 +203,7 @@ def _state_before(files: Files, state: DatasetState, last: _LastEpisode) -> Data
     info = replace(
         state.info,
         total_episodes=index,
-        total_frames=num_rows,
+        total_frames=num_others,
         total_tasks=len(tasks.tasks),
     )
     statistics = weighted_by_rows(files.root, info, stated)
@@ -233,12 +220,12 @@ def _num_tasks(files: Files, state: DatasetState) -> int:
     return len(state.tasks.tasks)
 
 
-def _paths(files: Files, before: DatasetState, last: _LastEpisode) -> dict[str, Path]:
+def _paths(files: Files, before: DatasetState) -> dict[str, Path]:
     """Return the episode's files by the names that they get in the quarantine folder."""
     places = {
-        'data.parquet': last.data.path(DATA_PATH),
-        'episodes.parquet': last.meta.path(EPISODES_PATH),
-        **{f'{key}.mp4': file.path(VIDEO_PATH, key) for key, file in last.videos.items()},
+        'data.parquet': before.next_data.path(DATA_PATH),
+        'episodes.parquet': before.next_meta.path(EPISODES_PATH),
+        **{f'{key}.mp4': one.path(VIDEO_PATH, key) for key, one in before.next_video.items()},
         'episode.json': record_path(before.info.total_episodes),
         'row_stamps.parquet': row_stamps_path(before.info.total_episodes),
     }

@@ -135,8 +135,6 @@ def encode_take(folder: Path, num_rows: int, tell: Tell = lambda _: None) -> Enc
     if not num_rows:
         raise NothingWholeError('none of its rows can be read from the journal')
     sources = frame_sources(folder, record)
-    if not sources:
-        return EncodedTake(num_rows, {})
     first_row = first_whole_row(sources, num_rows)
     num_whole, videos = whole_videos(sources, num_rows, tell, first_row)
     if not num_whole:

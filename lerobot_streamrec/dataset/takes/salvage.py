@@ -113,7 +113,8 @@ def _save_interrupted(
 ) -> str:
     _refuse_another_kind(writer, record)
     sources = frame_sources(folder, record)
-    num_rows = _whole_rows(folder, record, sources)
+    num_rows, _ = read_journal(folder, record)
+    num_rows = min([num_rows, *(one.num_frames for one in sources.values())])
     deferred = DeferredTakes(writer)
     if num_rows and (deferred.takes or any(one.num_spooled for one in sources.values())):
         # Waiting frames take time to encode, and earlier takes must become episodes first.
@@ -134,12 +135,6 @@ def _save_interrupted(
     )
 
 
-def _whole_rows(folder: Path, record: TakeRecord, sources: Mapping[str, FrameSource]) -> int:
-    """Return the number of rows that the journal and every camera have."""
-    num_rows, _ = read_journal(folder, record)
-    return min([num_rows, *(one.num_frames for one in sources.values())])
-
-
 def _draft(
     folder: Path, record: TakeRecord, sources: Mapping[str, FrameSource], num_rows: int
 ) -> EpisodeDraft | None:
@@ -152,10 +147,7 @@ def _draft(
             len(record.cameras),
             num_rows / record.fps,
         )
-    if record.cameras:
-        num_rows, videos = whole_videos(sources, num_rows)
-    else:
-        videos = {}
+    num_rows, videos = whole_videos(sources, num_rows)
     if not num_rows:
         return None
     return draft_of(folder, record, num_rows, videos, _record_of(record, num_rows))

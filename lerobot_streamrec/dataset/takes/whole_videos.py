@@ -45,7 +45,6 @@ from lerobot_streamrec.stats.histograms import lattice_stride
 from lerobot_streamrec.video.codecs.config import EncoderConfig, parse_config_record
 from lerobot_streamrec.video.codecs.scheduling import usable_cores
 from lerobot_streamrec.video.encode.decoders import Decoders, is_coded
-from lerobot_streamrec.video.encode.encoder_thread import VideoEncoder
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
 from lerobot_streamrec.video.encode.spool import count_spooled, read_spool
 from lerobot_streamrec.video.mp4.concat import concatenate, Segment
@@ -252,15 +251,10 @@ def _draft(
     return VideoDraft(path, num_frames, *size, info, statistics, num_undecodable)
 
 
-def _chain(source: FrameSource, target: Path, config: EncoderConfig) -> LateChain:
-    return LateChain(source.path.stem, source.camera, target, config, source.fps)
-
-
 def _encoded(source: FrameSource, rows: range, target: Path, tell: Tell) -> VideoDraft:
     """Encode the frames of a source that is only spooled, on all cores."""
     config = _config(source).with_threads(usable_cores())
-    chain = _chain(source, target, config)
-    with _aborting(source, chain.file):
+    with _chain(source, target, config) as chain:
         _push_rest(chain, source.rest(), rows, tell)
         video = chain.finish()
     statistics = chain.counted.statistics()
@@ -269,8 +263,7 @@ def _encoded(source: FrameSource, rows: range, target: Path, tell: Tell) -> Vide
 
 def _encode_rest(source: FrameSource, end: int, target: Path, tell: Tell) -> EncodedVideo:
     """Encode the spooled frames into a file of their own, for joining with the first."""
-    chain = _chain(source, target, _config(source))
-    with _aborting(source, chain.file):
+    with _chain(source, target, _config(source)) as chain:
         # The first frame that follows may repeat the last frame of the file.
         (last,) = deque(decode_frames(source.path), maxlen=1)
         chain.skip(frame=last)
@@ -280,8 +273,7 @@ def _encode_rest(source: FrameSource, end: int, target: Path, tell: Tell) -> Enc
 
 def _encode_all(source: FrameSource, rows: range, target: Path, tell: Tell) -> EncodedVideo:
     """Encode the frames of the file again, together with the spooled frames."""
-    chain = _chain(source, target, _config(source))
-    with _aborting(source, chain.file):
+    with _chain(source, target, _config(source)) as chain:
         num_decoded = 0
         for frame in islice(decode_frames(source.path), rows.stop):
             if num_decoded in rows:
@@ -312,11 +304,13 @@ def _push_rest(
 
 
 @contextmanager
-def _aborting(source: FrameSource, encoder: VideoEncoder) -> Iterator[None]:
+def _chain(source: FrameSource, target: Path, config: EncoderConfig) -> Iterator[LateChain]:
+    """Open the encoder of a new file, which is closed as it is if an error is raised."""
+    chain = LateChain(source.path.stem, source.camera, target, config, source.fps)
     try:
-        yield
+        yield chain
     except BaseException as error:
-        encoder.abort()
+        chain.file.abort()
         if isinstance(error, StreamrecError) or not isinstance(error, Exception):
             raise
         # libav raises errors of many types.
