@@ -21,7 +21,7 @@ from dataclasses import replace
 import json
 from pathlib import Path
 import time
-from typing import TYPE_CHECKING
+from typing import Any, TYPE_CHECKING
 
 from lerobot_streamrec.dataset.commit.transaction import Transaction
 from lerobot_streamrec.dataset.commit.undo import (
@@ -48,6 +48,7 @@ from lerobot_streamrec.dataset.format.features import (
 from lerobot_streamrec.dataset.format.files import DatasetLock, Files
 from lerobot_streamrec.dataset.format.histograms import histograms_json
 from lerobot_streamrec.dataset.format.info import DatasetInfo, read_info
+from lerobot_streamrec.dataset.format.info_rules import json_bytes
 from lerobot_streamrec.dataset.format.layout import (
     DATA_PATH,
     EPISODES_PATH,
@@ -217,9 +218,8 @@ class DatasetWriter:
             raise DatasetCorruptError(
                 f'{self._files.path(relative)} cannot be read: {error}'
             ) from error
-        said = {**record.get('metadata', {}), **metadata}
-        record['metadata'] = {name: text for name, text in said.items() if text}
-        self._files.replace(relative, _json_bytes(record))
+        content = json_bytes(with_metadata(record, metadata), indent=2)
+        self._files.replace(relative, content)
         return index
 
     def _refuse_in_doubt(self) -> None:
@@ -393,8 +393,10 @@ def _record(
         **draft.record,
         'histograms': histograms_json(cameras),
     }
-    return _json_bytes(content)
+    return json_bytes(content, indent=2)
 
 
-def _json_bytes(content: Mapping[str, object]) -> bytes:
-    return (json.dumps(content, indent=2, ensure_ascii=False) + '\n').encode()
+def with_metadata(record: Mapping[str, Any], metadata: Mapping[str, str]) -> dict[str, Any]:
+    """Return an episode's record with more metadata; an empty text removes the entry."""
+    said = {**record.get('metadata', {}), **metadata}
+    return {**record, 'metadata': {name: text for name, text in said.items() if text}}

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from lerobot_streamrec.dataset.commit.undo import UNDONE, UndoneEpisode
-from lerobot_streamrec.dataset.commit.writer import DatasetWriter
+from lerobot_streamrec.dataset.commit.writer import DatasetWriter, with_metadata
 from lerobot_streamrec.dataset.format.data_rows import read_row_stamps, ROW, row_stamps_table
 from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.format.layout import STAGING
@@ -34,9 +34,9 @@ from lerobot_streamrec.dataset.format.take_record import (
     TakenCamera,
     TakeRecord,
 )
-from lerobot_streamrec.dataset.takes.drafting import draft_of
 from lerobot_streamrec.dataset.takes.journal import Journal, read_journal
 from lerobot_streamrec.dataset.takes.saved_take import (
+    draft_of,
     read_saved_take,
     SAVED,
     SAVED_STAMPS,
@@ -256,7 +256,7 @@ class DeferredTakes:
         :raise DatasetError: if the metadata cannot be written
         """
         take = self._takes[-1]
-        saved = take.saved.with_metadata(metadata)
+        saved = replace(take.saved, record=with_metadata(take.saved.record, metadata))
         self._files.replace(self._files.relative(take.folder / SAVED), saved.as_bytes())
         self._takes[-1] = replace(take, saved=saved)
         return self._writer.info.total_episodes + len(self._takes) - 1

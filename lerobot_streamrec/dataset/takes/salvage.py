@@ -32,9 +32,8 @@ from lerobot_streamrec.dataset.format.take_record import (
     TakeRecord,
 )
 from lerobot_streamrec.dataset.takes.deferred import DeferredTakes
-from lerobot_streamrec.dataset.takes.drafting import draft_of
 from lerobot_streamrec.dataset.takes.journal import read_journal
-from lerobot_streamrec.dataset.takes.saved_take import read_saved_take
+from lerobot_streamrec.dataset.takes.saved_take import draft_of, read_saved_take
 from lerobot_streamrec.dataset.takes.whole_videos import (
     frame_sources,
     FrameSource,

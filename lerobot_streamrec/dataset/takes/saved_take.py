@@ -11,87 +11,26 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Takes that are saved but not encoded yet, and the encoder chain for their waiting frames."""
+"""A saved take, and the draft of an episode, both made from a take's files on disk."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 import json
 import logging
 from pathlib import Path
 from typing import Any
 
-from lerobot_streamrec.dataset.format.take_record import TakenCamera
-from lerobot_streamrec.dataset.takes.counting import meter_of
-from lerobot_streamrec.errors import DatasetCorruptError, EncoderError
-from lerobot_streamrec.frame import Picture
-from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
-from lerobot_streamrec.video.codecs.depth_config import stored_depth
-from lerobot_streamrec.video.encode.decoders import decoded
-from lerobot_streamrec.video.encode.fallback_encoder import open_with_fallback
-from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
-from lerobot_streamrec.video.encode.picture_encoder import PictureEncoder
-from lerobot_streamrec.video.encode.unwritten_frames import EncoderAccount
-
-
-class LateChain:
-    """
-    A chain that encodes decoded frames of an old file, and then images as the camera sent them.
-
-    It remembers the frame before the first image, because that image may be damaged or a repeat.
-    Owned by one thread.
-
-    :param name: name of the video, for the log
-    :param camera: camera that took the images
-    :param target: path of the new file
-    :param config: encoder settings
-    :param fps: frames per second
-    """
-
-    def __init__(
-        self, name: str, camera: TakenCamera, target: Path, config: EncoderConfig, fps: int
-    ) -> None:
-        stored = stored_depth(camera.encoder_info)
-        depth, unit = (stored.config, stored.unit) if stored else (None, '')
-        spec = VideoSpec(camera.width, camera.height, fps)
-        meter, self.counted = meter_of(depth, unit, spec)
-        self.file = open_with_fallback(target, config, spec, EncoderAccount())
-        self._pictures = PictureEncoder(self.file, name, meter, begin=self._begin)
-        self._before: Callable[[], None] | None = None
-
-    def show(self, frame: Any) -> None:
-        """Encode a decoded frame of the old file."""
-        self.file.encode(frame)
-        self._before = self.file.repeat
-
-    def skip(self, *, frame: Any = None, picture: Picture | None = None) -> None:
-        """Remember a frame or image that the next one may repeat, without encoding it."""
-        if frame is not None:
-            self._before = partial(self.file.encode, frame)
-        elif picture is not None:
-            self._before = partial(self._encode_decoded, picture)
-
-    def _encode_decoded(self, picture: Picture) -> None:
-        self._pictures.put(decoded(picture))
-
-    def _begin(self, _: PictureEncoder) -> None:
-        if self._before is None:
-            raise EncoderError('there is no picture that the first frame could repeat')
-        self._before()
-
-    def push(self, picture: Any) -> None:
-        """Encode an image; None repeats the one before it."""
-        if picture is None:
-            self._pictures.repeat()
-        else:
-            self._pictures.encode(picture)
-
-    def finish(self) -> EncodedVideo:
-        """Close the file and return a description of its video."""
-        return self._pictures.finish()
-
+from lerobot_streamrec.dataset.format.features import camera_feature, FeatureSpec, VIDEO_CODEC
+from lerobot_streamrec.dataset.format.info_rules import json_bytes
+from lerobot_streamrec.dataset.format.state import EpisodeDraft, VideoDraft
+from lerobot_streamrec.dataset.format.take_record import TakenCamera, TakeRecord
+from lerobot_streamrec.dataset.takes.journal import read_journal
+from lerobot_streamrec.errors import CommitError, DatasetCorruptError
+from lerobot_streamrec.video.codecs.config import parse_config_record
+import numpy as np
+import numpy.typing as npt
 
 _log = logging.getLogger(__name__)
 
@@ -125,15 +64,9 @@ class SavedTake:
         """The duration of the take."""
         return self.num_rows / float(self.record['fps'])
 
-    def with_metadata(self, metadata: Mapping[str, str]) -> SavedTake:
-        """Return a copy with more metadata; an empty text removes the entry."""
-        said = {**self.record.get('metadata', {}), **metadata}
-        said = {name: text for name, text in said.items() if text}
-        return replace(self, record={**self.record, 'metadata': said})
-
     def as_bytes(self) -> bytes:
         """Return the content of saved.json."""
-        return (json.dumps(asdict(self), indent=2, ensure_ascii=False) + '\n').encode()
+        return json_bytes(asdict(self), indent=2)
 
 
 def parse_saved_take(content: bytes, where: object) -> SavedTake:
@@ -169,3 +102,53 @@ def read_saved_take(folder: Path) -> SavedTake | None:
     except (OSError, DatasetCorruptError) as error:
         _log.warning('%s', error)
         return None
+
+
+def feature_of(camera: TakenCamera) -> FeatureSpec:
+    """
+    Return the feature of a camera, with its size and codec.
+
+    :param camera: camera of a take
+    """
+    info = dict(camera.encoder_info)
+    if camera.encoder is not None:
+        info[VIDEO_CODEC] = parse_config_record(camera.encoder).codec
+    return camera_feature(camera.height, camera.width, info)
+
+
+def draft_of(
+    folder: Path,
+    take: TakeRecord,
+    num_rows: int,
+    videos: Mapping[str, VideoDraft],
+    record: Mapping[str, object],
+    row_stamps: Mapping[str, npt.NDArray[np.int64]] | None = None,
+    first_row: int = 0,
+) -> EpisodeDraft:
+    """
+    Make the draft of an episode.
+
+    :param folder: the take's folder, with the journal of its rows
+    :param take: description of the take
+    :param num_rows: number of rows of the episode
+    :param videos: videos per video key, with at least ``num_rows`` frames each
+    :param record: the recorder's own record of the episode, as JSON
+    :param row_stamps: stamps of the take's rows by column, in nanoseconds
+    :param first_row: row of the take with which the episode begins
+    :raise CommitError: if the take has fewer rows or frames
+    """
+    num_written, vectors = read_journal(folder, take)
+    counts = {key: one.num_frames for key, one in videos.items()}
+    counts['rows'] = num_written - first_row
+    short = {key: count for key, count in counts.items() if count < num_rows}
+    if short:
+        raise CommitError(f'{folder} has fewer than {num_rows} rows or frames: {short}')
+    rows_taken = slice(first_row, first_row + num_rows)
+    return EpisodeDraft(
+        num_rows=num_rows,
+        task=take.task,
+        vectors={key: rows[rows_taken] for key, rows in vectors.items()},
+        videos=videos,
+        record=record,
+        row_stamps={key: one[rows_taken] for key, one in (row_stamps or {}).items()},
+    )

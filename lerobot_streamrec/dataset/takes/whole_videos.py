@@ -19,9 +19,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 import logging
 from pathlib import Path
+from typing import Any
 
 from lerobot_streamrec.dataset.format.histograms import DecodedCamera
 from lerobot_streamrec.dataset.format.state import VideoDraft
@@ -32,7 +34,7 @@ from lerobot_streamrec.dataset.format.take_record import (
     TakeRecord,
     video_name,
 )
-from lerobot_streamrec.dataset.takes.saved_take import LateChain
+from lerobot_streamrec.dataset.takes.counting import meter_of
 from lerobot_streamrec.errors import (
     EncoderError,
     StreamrecError,
@@ -42,11 +44,15 @@ from lerobot_streamrec.errors import (
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 from lerobot_streamrec.stats.histograms import lattice_stride
-from lerobot_streamrec.video.codecs.config import EncoderConfig, parse_config_record
+from lerobot_streamrec.video.codecs.config import EncoderConfig, parse_config_record, VideoSpec
+from lerobot_streamrec.video.codecs.depth_config import stored_depth
 from lerobot_streamrec.video.codecs.scheduling import usable_cores
-from lerobot_streamrec.video.encode.decoders import Decoders, is_coded
+from lerobot_streamrec.video.encode.decoders import decoded, Decoders, is_coded
+from lerobot_streamrec.video.encode.fallback_encoder import open_with_fallback
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
+from lerobot_streamrec.video.encode.picture_encoder import PictureEncoder
 from lerobot_streamrec.video.encode.spool import count_spooled, read_spool
+from lerobot_streamrec.video.encode.unwritten_frames import EncoderAccount
 from lerobot_streamrec.video.mp4.concat import concatenate, Segment
 from lerobot_streamrec.video.mp4.frame_decoder import decode_codes, decode_frames, decode_rgb
 from lerobot_streamrec.video.mp4.packet_index import compatibility, survey_video, VideoSurvey
@@ -126,6 +132,63 @@ def _source(path: Path, record: TakeRecord, key: str) -> FrameSource:
         for spool in spools:
             number += count_spooled(spool, number)
     return FrameSource(path, camera, record.fps, survey, begin, number - begin)
+
+
+class LateChain:
+    """
+    A chain that encodes decoded frames of an old file, and then images as the camera sent them.
+
+    It remembers the frame before the first image, because that image may be damaged or a repeat.
+    Owned by one thread.
+
+    :param name: name of the video, for the log
+    :param camera: camera that took the images
+    :param target: path of the new file
+    :param config: encoder settings
+    :param fps: frames per second
+    """
+
+    def __init__(
+        self, name: str, camera: TakenCamera, target: Path, config: EncoderConfig, fps: int
+    ) -> None:
+        stored = stored_depth(camera.encoder_info)
+        depth, unit = (stored.config, stored.unit) if stored else (None, '')
+        spec = VideoSpec(camera.width, camera.height, fps)
+        meter, self.counted = meter_of(depth, unit, spec)
+        self.file = open_with_fallback(target, config, spec, EncoderAccount())
+        self._pictures = PictureEncoder(self.file, name, meter, begin=self._begin)
+        self._before: Callable[[], None] | None = None
+
+    def show(self, frame: Any) -> None:
+        """Encode a decoded frame of the old file."""
+        self.file.encode(frame)
+        self._before = self.file.repeat
+
+    def skip(self, *, frame: Any = None, picture: Picture | None = None) -> None:
+        """Remember a frame or image that the next one may repeat, without encoding it."""
+        if frame is not None:
+            self._before = partial(self.file.encode, frame)
+        elif picture is not None:
+            self._before = partial(self._encode_decoded, picture)
+
+    def _encode_decoded(self, picture: Picture) -> None:
+        self._pictures.put(decoded(picture))
+
+    def _begin(self, _: PictureEncoder) -> None:
+        if self._before is None:
+            raise EncoderError('there is no picture that the first frame could repeat')
+        self._before()
+
+    def push(self, picture: Any) -> None:
+        """Encode an image; None repeats the one before it."""
+        if picture is None:
+            self._pictures.repeat()
+        else:
+            self._pictures.encode(picture)
+
+    def finish(self) -> EncodedVideo:
+        """Close the file and return a description of its video."""
+        return self._pictures.finish()
 
 
 def first_whole_row(sources: Mapping[str, FrameSource], num_rows: int) -> int:
@@ -228,9 +291,9 @@ def _append_rest(
 
 def _counted(path: Path, camera: TakenCamera, tell: Tell) -> VideoDraft:
     """Decode a file to count its frames and compute their statistics."""
-    decoded, num_frames = DecodedCamera(camera.encoder_info), 0
-    histogram, stride = decoded.histogram(), lattice_stride(camera.height, camera.width)
-    for pixels in decode_codes(path) if decoded.is_depth else decode_rgb(path):
+    counted, num_frames = DecodedCamera(camera.encoder_info), 0
+    histogram, stride = counted.histogram(), lattice_stride(camera.height, camera.width)
+    for pixels in decode_codes(path) if counted.is_depth else decode_rgb(path):
         histogram.push(pixels[::stride, ::stride])
         num_frames += 1
         tell(num_frames)

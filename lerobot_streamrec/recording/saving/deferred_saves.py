@@ -27,7 +27,7 @@ from lerobot_streamrec.dataset.commit.writer import DatasetWriter
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.state import SavedEpisode
 from lerobot_streamrec.dataset.takes.deferred import DeferredTake, DeferredTakes, EncodedTake
-from lerobot_streamrec.dataset.takes.drafting import feature_of
+from lerobot_streamrec.dataset.takes.saved_take import feature_of
 from lerobot_streamrec.errors import StreamrecError
 from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.recording.config import DEFERRED, MIB, RecorderConfig
