@@ -44,7 +44,7 @@ from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.saving.summary import EpisodeSummary
 from lerobot_streamrec.video.codecs.config import BUNDLED_VCODECS
 from lerobot_streamrec.video.encode import fallback_encoder
-from lerobot_streamrec.video.encode.open_encoder import FileEncoder
+from lerobot_streamrec.video.encode.mp4_encoder import FileEncoder
 import numpy as np
 
 from benchmarks.machine import Machine, this_machine

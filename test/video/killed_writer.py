@@ -28,7 +28,7 @@ import time
 
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs.config import EncoderConfig, FFMPEG, FfmpegSettings, VideoSpec
-from lerobot_streamrec.video.encode.open_encoder import open_file_encoder
+from lerobot_streamrec.video.encode.ffmpeg_encoder import open_file_encoder
 import numpy as np
 
 FPS = 30

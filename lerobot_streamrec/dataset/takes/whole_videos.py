@@ -49,10 +49,9 @@ from lerobot_streamrec.video.codecs.depth_config import stored_depth
 from lerobot_streamrec.video.codecs.scheduling import usable_cores
 from lerobot_streamrec.video.encode.decoders import decoded, Decoders, is_coded
 from lerobot_streamrec.video.encode.fallback_encoder import open_with_fallback
-from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
+from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo, EncoderAccount
 from lerobot_streamrec.video.encode.picture_encoder import PictureEncoder
 from lerobot_streamrec.video.encode.spool import count_spooled, read_spool
-from lerobot_streamrec.video.encode.unwritten_frames import EncoderAccount
 from lerobot_streamrec.video.mp4.concat import concatenate, Segment
 from lerobot_streamrec.video.mp4.frame_decoder import decode_codes, decode_frames, decode_rgb
 from lerobot_streamrec.video.mp4.packet_index import compatibility, survey_video, VideoSurvey

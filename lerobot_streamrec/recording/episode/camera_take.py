@@ -33,12 +33,11 @@ from lerobot_streamrec.video.codecs.depth_config import DEPTH_UNIT
 from lerobot_streamrec.video.codecs.picture_record import packed, unchanged
 from lerobot_streamrec.video.encode.copying_encoder import CopyingEncoder
 from lerobot_streamrec.video.encode.decoders import decoded
-from lerobot_streamrec.video.encode.encoder_thread import EncoderThread, VideoEncoder
+from lerobot_streamrec.video.encode.encoder_thread import EncoderThread
 from lerobot_streamrec.video.encode.fallback_encoder import open_with_fallback
-from lerobot_streamrec.video.encode.open_encoder import FileEncoder
+from lerobot_streamrec.video.encode.mp4_encoder import EncoderAccount, FileEncoder, VideoEncoder
 from lerobot_streamrec.video.encode.picture_encoder import PictureEncoder
 from lerobot_streamrec.video.encode.spool import Spool, SpoolingEncoder
-from lerobot_streamrec.video.encode.unwritten_frames import EncoderAccount
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,7 @@ import av
 from av.video.frame import VideoFrame
 from lerobot_streamrec.errors import EncoderError, UndecodableError
 from lerobot_streamrec.frame import AccessUnit, EncodedPacket, Frame
-from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
-from lerobot_streamrec.video.encode.open_encoder import FileEncoder
+from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo, FileEncoder
 from lerobot_streamrec.video.encode.replacing_encoder import ReplacingEncoder
 from lerobot_streamrec.video.mp4.video_info import PacketFile
 
@@ -170,7 +169,7 @@ class CopyingEncoder:
             self._copy = _Copy(self._path, packet, self._fps)
         if self._copy.key_distance(packet) > self._max_key_distance:
             return False
-        self._copy.mux(packet)
+        self._copy.copy(packet)
         return True
 
     def repeat(self) -> None:
@@ -226,7 +225,7 @@ class CopyingEncoder:
                 one.abort()
 
 
-class _Copy:
+class _Copy(PacketFile):
     """
     An MP4 of copied packets, in which frame k is shown at ``k / fps``.
 
@@ -241,20 +240,15 @@ class _Copy:
         self._largest_distance = 0
         try:
             with stream_of(first.data.tobytes(), first.codec) as stream:
-                self._file = PacketFile(path, stream, fps)
+                super().__init__(path, stream, fps)
         except (av.FFmpegError, OSError, IndexError) as error:
             raise EncoderError(f'cannot begin {path}: {error}') from error
-
-    @property
-    def num_frames(self) -> int:
-        """The number of packets in the file."""
-        return self._file.num_frames
 
     def key_distance(self, packet: EncodedPacket) -> int:
         """Return the distance that a packet would have from its key frame, in frames."""
         return 0 if packet.is_key else self.num_frames - self._last_key
 
-    def mux(self, packet: EncodedPacket) -> None:
+    def copy(self, packet: EncodedPacket) -> None:
         """Append a packet as the next frame."""
         if packet.is_key:
             distance = self.num_frames - self._last_key
@@ -262,11 +256,7 @@ class _Copy:
             self._last_key = self.num_frames
         copied = av.Packet(packet.data.tobytes())
         copied.is_keyframe = packet.is_key
-        self._file.mux(copied)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        self.mux(copied)
 
     def finish(self) -> EncodedVideo:
         """Close the file and return its description."""
@@ -282,7 +272,3 @@ class _Copy:
         }
         size_bytes = self._path.stat().st_size
         return EncodedVideo(self._path, self.num_frames, size_bytes, encoder_info=info)
-
-    def abort(self) -> None:
-        """Close the file as it is. Never raises."""
-        self._file.abort()

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
@@ -23,7 +24,6 @@ from pathlib import Path
 import sys
 import threading
 import time
-from typing import Any, Protocol
 
 from lerobot_streamrec.errors import (
     BrokenEncoderError,
@@ -34,33 +34,53 @@ from lerobot_streamrec.errors import (
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.video.codecs.scheduling import give_way, renounce_real_time
 from lerobot_streamrec.video.encode.frame_queue import FrameQueue, Mark, QueueStatistics
-from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
+from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo, VideoEncoder
 from lerobot_streamrec.video.encode.spool import Spool, SpoolingEncoder
-from lerobot_streamrec.video.encode.unwritten_frames import KeptFrames
 
 SPILL_THREAD = 'spill'
 
 _log = logging.getLogger(__name__)
 
 
-class VideoEncoder(Protocol):
-    """An encoder of frames: an Mp4Encoder, a chain that ends with one, or a fake in tests."""
+class KeptFrames:
+    """
+    The last frames that were given to an encoder, by frame number. Any thread may use it.
 
-    def encode(self, picture: Any) -> None:
-        """Encode a picture as the next frame; see each encoder for the kinds it accepts."""
+    :param max_bytes: bound on their memory; beyond it, the oldest frames are dropped
+    """
 
-    def repeat(self) -> None:
-        """Encode the last picture once more."""
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._frames: deque[Picture | None] = deque()
+        self._size_bytes = 0
+        self.first = 0
+        """The number of the oldest frame that is kept."""
 
     @property
-    def num_written(self) -> int:
-        """The number of frames in the file; codecs hold back the others."""
+    def frames(self) -> tuple[Picture | None, ...]:
+        """The kept frames, the oldest first; None stands for a repeat of the frame before."""
+        with self._lock:
+            return tuple(self._frames)
 
-    def finish(self) -> EncodedVideo:
-        """Close the file and return its description."""
+    def push(self, picture: Picture | None) -> None:
+        """Keep one more frame; None stands for a repeat of the frame before."""
+        with self._lock:
+            self._frames.append(picture)
+            self._size_bytes += 0 if picture is None else picture.size_bytes
+            while self._size_bytes > self._max_bytes:
+                self._forget_first()
 
-    def abort(self) -> None:
-        """Stop encoding and close the file as it is. Never raises."""
+    def forget_before(self, number: int) -> None:
+        """Drop the frames before a number, because they are in the file."""
+        with self._lock:
+            while self._frames and self.first < number:
+                self._forget_first()
+
+    def _forget_first(self) -> None:
+        picture = self._frames.popleft()
+        self._size_bytes -= 0 if picture is None else picture.size_bytes
+        self.first += 1
 
 
 class EncoderThread:
@@ -105,7 +125,8 @@ class EncoderThread:
         self._end = threading.Lock()
         self._is_mine = False
         self._encoder: VideoEncoder | None = None
-        self._work = 0, 0.0
+        self.work = 0, 0.0
+        """The number of frames that were encoded, and the seconds that took; any thread."""
         self._result: Future[EncodedVideo] = Future()
         self._thread = threading.Thread(target=self._run, name=f'enc:{video_key}', daemon=False)
         self._thread.start()
@@ -186,11 +207,6 @@ class EncoderThread:
         """Return a snapshot of the queue; any thread."""
         return self._queue.statistics()
 
-    @property
-    def work(self) -> tuple[int, float]:
-        """The number of frames that were encoded, and the seconds that took; any thread."""
-        return self._work
-
     def _run(self) -> None:
         renounce_real_time()
         give_way()
@@ -267,8 +283,8 @@ class EncoderThread:
             encoder.repeat()
         else:
             encoder.encode(item)
-        num_frames, busy_s = self._work
-        self._work = num_frames + 1, busy_s + time.perf_counter() - begin_s
+        num_frames, busy_s = self.work
+        self.work = num_frames + 1, busy_s + time.perf_counter() - begin_s
         self._kept.forget_before(encoder.num_written)
 
     def _park(self, encoder: VideoEncoder) -> EncodedVideo:

@@ -28,10 +28,14 @@ from av.video.frame import VideoFrame
 from lerobot_streamrec.durable import is_disk_full
 from lerobot_streamrec.errors import EncoderError, EncoderProcessError
 from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
-from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo, ScalingEncoder
-from lerobot_streamrec.video.encode.open_encoder import FileEncoder, open_file_encoder
+from lerobot_streamrec.video.encode.ffmpeg_encoder import open_file_encoder
+from lerobot_streamrec.video.encode.mp4_encoder import (
+    EncodedVideo,
+    EncoderAccount,
+    FileEncoder,
+    ScalingEncoder,
+)
 from lerobot_streamrec.video.encode.replacing_encoder import ReplacingEncoder
-from lerobot_streamrec.video.encode.unwritten_frames import EncoderAccount
 
 _log = logging.getLogger(__name__)
 
@@ -115,24 +119,23 @@ class FallbackEncoder(ScalingEncoder):
         fps: int,
         account: EncoderAccount,
     ) -> None:
-        super().__init__(first.config.pix_fmt)
-        self._path = path
+        super().__init__(path, first.config.pix_fmt)
         self._first = first
         self._second = second
         self._fps = fps
         self._account = account
         self._kept: deque[VideoFrame] = deque()
         self._failure: Exception | None = None
-        self._encoder: FileEncoder | None = None
+        self._encoder: FileEncoder
         try:
             self._encoder = first.open(path)
         except _FAILURES as error:
-            self._encoder = self._go_on_after(error, 'cannot be opened')
+            self._go_on_after(error, 'cannot be opened', None)
 
     @property
     def num_written(self) -> int:
         """The number of frames in the file; codecs hold back the others."""
-        return self._encoder.num_written if self._encoder is not None else 0
+        return self._encoder.num_written
 
     def move(self, path: Path) -> None:
         """
@@ -140,13 +143,11 @@ class FallbackEncoder(ScalingEncoder):
 
         :raise OSError: if the file does not exist yet
         """
-        assert self._encoder is not None
         self._encoder.move(path)
         self._path = path
 
     def _encode_frame(self, frame: VideoFrame) -> None:
-        assert self._encoder is not None
-        self._num_frames += 1
+        self.num_frames += 1
         if self._failure is not None:
             with self._both_reasons():
                 self._encoder.encode(frame)
@@ -156,16 +157,16 @@ class FallbackEncoder(ScalingEncoder):
             self._encoder.encode(frame)
             self._forget_written()
         except _FAILURES as error:
-            self._encoder = self._go_on_after(error, f'failed at frame {self._num_frames - 1}')
+            what = f'failed at frame {self.num_frames - 1}'
+            self._go_on_after(error, what, self._encoder)
 
     def _forget_written(self) -> None:
-        assert self._encoder is not None
-        held_back = self._num_frames - self._encoder.num_written
+        held_back = self.num_frames - self._encoder.num_written
         while len(self._kept) > held_back + _NUM_IN_DOUBT:
             self._kept.popleft()
         if held_back > _MAX_HELD_BACK:
             raise EncoderError(
-                f'it took {self._num_frames} frames and wrote none of the last {held_back}'
+                f'it took {self.num_frames} frames and wrote none of the last {held_back}'
             )
 
     def finish(self) -> EncodedVideo:
@@ -174,14 +175,13 @@ class FallbackEncoder(ScalingEncoder):
 
         :raise EncoderError: if there was no frame, or both encoders fail
         """
-        assert self._encoder is not None
         if self._failure is None:
             try:
                 return self._encoder.finish()
             except _FAILURES as error:
-                if not self._num_frames:
+                if not self.num_frames:
                     raise
-                self._encoder = self._go_on_after(error, 'failed at the end of the video')
+                self._go_on_after(error, 'failed at the end of the video', self._encoder)
         with self._both_reasons():
             video = self._encoder.finish()
         info = self._second.config.as_info()
@@ -189,31 +189,30 @@ class FallbackEncoder(ScalingEncoder):
 
     def abort(self) -> None:
         """Close the file as it is. Never raises."""
-        if self._encoder is not None:
-            self._encoder.abort()
+        self._encoder.abort()
 
-    def _go_on_after(self, error: Exception, what: str) -> FileEncoder:
+    def _go_on_after(self, error: Exception, what: str, first: FileEncoder | None) -> None:
         """
         Open the second encoder, and encode all frames so far with it.
 
         :param error: error of the first encoder
         :param what: description of its failure, as the predicate of a sentence
-        :return: the second encoder
+        :param first: the first encoder; None if it could not be opened
         :raise EncoderError: if the second encoder fails as well
         """
         if is_disk_full(error) or getattr(error, 'errno', None) in _OF_THE_DISK:
             raise error
         self._failure = error
         num_there = 0
-        if self._encoder is not None:
-            self._encoder.abort()
+        if first is not None:
+            first.abort()
             # More packets of a program that died may have arrived since the last frame.
-            num_there = self._encoder.num_written
-        num_again = self._num_frames - len(self._kept)
+            num_there = first.num_written
+        num_again = self.num_frames - len(self._kept)
         self._account.trouble = self._sentence(error, what, num_again)
         _log.warning('%s: %s: %s', self._path.stem, self._account.trouble, error)
         with self._both_reasons():
-            second = ReplacingEncoder(
+            self._encoder = ReplacingEncoder(
                 self._path,
                 self._second.open,
                 fps=self._fps,
@@ -221,10 +220,8 @@ class FallbackEncoder(ScalingEncoder):
                 num_there=num_there,
                 on_again=self._count_again,
             )
-            self._encoder = second
             while self._kept:
-                second.encode(self._kept.popleft())
-        return second
+                self._encoder.encode(self._kept.popleft())
 
     def _count_again(self) -> None:
         self._account.num_again += 1

@@ -25,10 +25,15 @@ import av
 from av.video.frame import VideoFrame
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.video.codecs.codecs import codec_options, ffmpeg_encoder
-from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
+from lerobot_streamrec.video.codecs.config import EncoderConfig, FFMPEG, VideoSpec
 from lerobot_streamrec.video.codecs.picture_record import raw_planes
 from lerobot_streamrec.video.encode.ffmpeg_process import FfmpegProcess
-from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo, ScalingEncoder
+from lerobot_streamrec.video.encode.mp4_encoder import (
+    EncodedVideo,
+    FileEncoder,
+    Mp4Encoder,
+    ScalingEncoder,
+)
 from lerobot_streamrec.video.mp4.video_info import PacketFile
 
 _COLOURS = ('-color_range', 'tv', '-colorspace', 'smpte170m')
@@ -198,8 +203,7 @@ class FfmpegEncoder(ScalingEncoder):
     def __init__(
         self, path: Path, config: EncoderConfig, spec: VideoSpec
     ) -> None:
-        super().__init__(config.pix_fmt)
-        self._path = path
+        super().__init__(path, config.pix_fmt)
         self._process = FfmpegProcess(
             encoder_command(config, spec),
             stall_timeout_s=config.ffmpeg.stall_timeout_s,
@@ -212,19 +216,11 @@ class FfmpegEncoder(ScalingEncoder):
         """The number of frames in the file; the program holds back the others."""
         return self._output.num_written
 
-    def move(self, path: Path) -> None:
-        """
-        Rename the file while it grows.
-
-        :raise OSError: if it does not exist yet, because the program holds back all frames
-        """
-        self._path = self._path.replace(path)
-
     def _encode_frame(self, frame: VideoFrame) -> None:
         self._output.raise_error()
         for plane in raw_planes(frame):
             self._process.write(plane)
-        self._num_frames += 1
+        self.num_frames += 1
 
     def finish(self) -> EncodedVideo:
         """
@@ -233,22 +229,20 @@ class FfmpegEncoder(ScalingEncoder):
         :raise EncoderError: if there was no frame, the program fails, or it did not return one
             packet for each frame
         """
-        if not self._num_frames:
-            self.abort()
-            raise EncoderError(f'{self._path}: there was no frame to encode')
+        self._refuse_empty()
         self._process.end_input()
         self._output.wait()
         self._output.raise_error()
         self._process.refuse_failure()
         num_given = self._output.num_given
-        if num_given != self._num_frames:
+        if num_given != self.num_frames:
             raise self._process.error(
                 f'{self._path}: the program returned {num_given} packets '
-                f'for {self._num_frames} frames'
+                f'for {self.num_frames} frames'
             )
         self._output.finish()
         self._process.close()
-        return EncodedVideo(self._path, self._num_frames, self._path.stat().st_size)
+        return EncodedVideo(self._path, self.num_frames, self._path.stat().st_size)
 
     def abort(self) -> None:
         """Kill the program and close the file as it is. Never raises. Idempotent."""
@@ -256,3 +250,18 @@ class FfmpegEncoder(ScalingEncoder):
             self._process.kill()
         self._output.abort()
         self._process.close()
+
+
+def open_file_encoder(
+    path: Path, config: EncoderConfig, spec: VideoSpec
+) -> FileEncoder:
+    """
+    Open an encoder for a video.
+
+    :param path: file to create; its folder exists
+    :param config: encoder settings, already checked
+    :param spec: size and rate of the video
+    :raise EncoderError: if the encoder cannot be opened
+    """
+    kind = FfmpegEncoder if config.backend == FFMPEG else Mp4Encoder
+    return kind(path, config, spec)

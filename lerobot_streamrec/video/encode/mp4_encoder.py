@@ -21,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, Protocol
 
 import av
 from av.video.frame import VideoFrame
@@ -65,25 +66,90 @@ class EncodedVideo:
         return self.path is not None and not self.num_spooled
 
 
+@dataclass(slots=True)
+class EncoderAccount:
+    """
+    Failures of one encoder. The encoder thread writes them, and any thread may read them.
+
+    :param trouble: the encoder that failed and its replacement, in a sentence; empty if none did
+    :param num_again: number of frames encoded again so far; new frames wait meanwhile
+    :param num_undecodable: number of frames that repeat the frame before because the camera's
+        picture is damaged
+    :param undecodable: why the last pictures cannot be decoded, in a sentence; empty if they can
+    """
+
+    trouble: str = ''
+    num_again: int = 0
+    num_undecodable: int = 0
+    undecodable: str = ''
+
+
+class VideoEncoder(Protocol):
+    """An encoder of frames: an Mp4Encoder, a chain that ends with one, or a fake in tests."""
+
+    def encode(self, picture: Any) -> None:
+        """Encode a picture as the next frame; see each encoder for the kinds it accepts."""
+
+    def repeat(self) -> None:
+        """Encode the last picture once more."""
+
+    @property
+    def num_written(self) -> int:
+        """The number of frames in the file; codecs hold back the others."""
+
+    def finish(self) -> EncodedVideo:
+        """Close the file and return its description."""
+
+    def abort(self) -> None:
+        """Stop encoding and close the file as it is. Never raises."""
+
+
+class FileEncoder(VideoEncoder, Protocol):
+    """The encoder at the end of a chain, which writes the file. Owned by one thread."""
+
+    @property
+    def num_frames(self) -> int:
+        """The number of frames given to the codec so far."""
+
+    def move(self, path: Path) -> None:
+        """
+        Rename the file while it grows.
+
+        :raise OSError: if it does not exist yet, because the codec holds back all frames
+        """
+
+
 class ScalingEncoder(ABC):
     """
     The base of encoders that scale each picture to the codec's pixel format. Owned by one thread.
 
     Every call of ``encode`` or ``repeat`` makes the next frame. A subclass encodes the scaled
-    frame and counts it in ``_num_frames``.
+    frame and counts it.
 
+    :param path: file to create; its folder exists
     :param pix_fmt: FFmpeg's pixel format of the video
     """
 
-    def __init__(self, pix_fmt: str) -> None:
+    def __init__(self, path: Path, pix_fmt: str) -> None:
+        self._path = path
         self._scaler = FrameScaler(pix_fmt)
-        self._num_frames = 0
+        self.num_frames = 0
+        """The number of frames given to the encoder so far."""
         self._last: VideoFrame | None = None
 
-    @property
-    def num_frames(self) -> int:
-        """The number of frames given to the encoder so far."""
-        return self._num_frames
+    def move(self, path: Path) -> None:
+        """
+        Rename the file while it grows.
+
+        :raise OSError: if it does not exist yet, because the codec holds back all frames
+        """
+        self._path = self._path.replace(path)
+
+    def _refuse_empty(self) -> None:
+        """Close the file and raise an error if there was no frame."""
+        if not self.num_frames:
+            self.abort()
+            raise EncoderError(f'{self._path}: there was no frame to encode')
 
     def encode(self, picture: Frame | VideoFrame) -> None:
         """
@@ -110,6 +176,10 @@ class ScalingEncoder(ABC):
     def _encode_frame(self, frame: VideoFrame) -> None:
         """Encode a scaled frame as the next one."""
 
+    @abstractmethod
+    def abort(self) -> None:
+        """Stop encoding and close the file as it is. Never raises."""
+
 
 class Mp4Encoder(ScalingEncoder):
     """
@@ -129,8 +199,7 @@ class Mp4Encoder(ScalingEncoder):
     def __init__(
         self, path: Path, config: EncoderConfig, spec: VideoSpec
     ) -> None:
-        super().__init__(config.pix_fmt)
-        self._path = path
+        super().__init__(path, config.pix_fmt)
         self._fps = spec.fps
         self._num_packets = 0
         try:
@@ -157,19 +226,11 @@ class Mp4Encoder(ScalingEncoder):
         """The number of frames in the file; the codec holds back the others."""
         return self._num_packets
 
-    def move(self, path: Path) -> None:
-        """
-        Rename the file while it grows.
-
-        :raise OSError: if it does not exist yet, because the codec holds back all frames
-        """
-        self._path = self._path.replace(path)
-
     def _encode_frame(self, frame: VideoFrame) -> None:
-        frame.pts = self._num_frames
+        frame.pts = self.num_frames
         frame.time_base = Fraction(1, self._fps)
         self._mux(frame)
-        self._num_frames += 1
+        self.num_frames += 1
 
     def _mux(self, frame: VideoFrame | None) -> None:
         for packet in self._stream.encode(frame):
@@ -185,21 +246,19 @@ class Mp4Encoder(ScalingEncoder):
         :raise EncoderError: if there was no frame, or the codec did not return one packet for each
             frame
         """
-        if not self._num_frames:
-            self.abort()
-            raise EncoderError(f'{self._path}: there was no frame to encode')
+        self._refuse_empty()
         self._mux(None)
         self._container.close()
-        if self._num_packets != self._num_frames:
+        if self._num_packets != self.num_frames:
             raise EncoderError(
                 f'{self._path}: the codec returned {self._num_packets} packets '
-                f'for {self._num_frames} frames'
+                f'for {self.num_frames} frames'
             )
-        return EncodedVideo(self._path, self._num_frames, self._path.stat().st_size)
+        return EncodedVideo(self._path, self.num_frames, self._path.stat().st_size)
 
     def abort(self) -> None:
         """Close the file as it is. Never raises. Packets that were muxed stay readable."""
-        if self._num_frames and self._stream.codec_context.name == _SVT:
+        if self.num_frames and self._stream.codec_context.name == _SVT:
             # SVT-AV1 prints an error if it is closed before a flush has begun. Fetching one packet
             # is enough; the others are dropped.
             with suppress(av.FFmpegError, OSError, ValueError):

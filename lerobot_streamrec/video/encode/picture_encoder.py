@@ -28,10 +28,8 @@ from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_PIX_FMT, DepthQuantiser
 from lerobot_streamrec.video.codecs.pixels import rgb_pixels
 from lerobot_streamrec.video.encode.decoders import Coded, Decoders, is_coded
-from lerobot_streamrec.video.encode.encoder_thread import VideoEncoder
-from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
+from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo, EncoderAccount, VideoEncoder
 from lerobot_streamrec.video.encode.picture_fitness import NUM_RECENT
-from lerobot_streamrec.video.encode.unwritten_frames import EncoderAccount
 import numpy.typing as npt
 
 _log = logging.getLogger(__name__)
@@ -132,7 +130,6 @@ class PictureEncoder:
         self._num_until_check = 0
         self._decoders = Decoders()
         self._has_picture = False
-        self._num_undecodable = 0
         self._num_in_a_row = 0
         self._was_lost = False
 
@@ -182,11 +179,10 @@ class PictureEncoder:
     def _repeat_instead(self, error: UndecodableError) -> None:
         if not self._has_picture and self._begin is None:
             raise UndecodableError(f'the first picture: {error}') from error
-        if not self._num_undecodable:
+        if not self._account.num_undecodable:
             _log.warning('%s: %s; the frame before it is repeated', self._video_key, error)
-        self._num_undecodable += 1
+        self._account.num_undecodable += 1
         self._num_in_a_row += 1
-        self._account.num_undecodable = self._num_undecodable
         if self._num_in_a_row == NUM_RECENT:
             self._note_lost(error)
         self.repeat()
@@ -213,7 +209,7 @@ class PictureEncoder:
 
     def finish(self) -> EncodedVideo:
         """Close the file and return its description."""
-        return replace(self._sink.finish(), num_undecodable=self._num_undecodable)
+        return replace(self._sink.finish(), num_undecodable=self._account.num_undecodable)
 
     def abort(self) -> None:
         """Stop encoding and close the file as it is. Never raises."""

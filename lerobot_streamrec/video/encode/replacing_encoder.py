@@ -22,8 +22,7 @@ from pathlib import Path
 from av.video.frame import VideoFrame
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
-from lerobot_streamrec.video.encode.open_encoder import FileEncoder
+from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo, FileEncoder
 from lerobot_streamrec.video.mp4.frame_decoder import decode_frames
 
 # After a kill, the packets of the fragment that is still open cannot be read.

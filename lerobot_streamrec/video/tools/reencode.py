@@ -35,8 +35,8 @@ from lerobot_streamrec.errors import (
 from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_PIX_FMT, keeps_codes
 from lerobot_streamrec.video.codecs.settings_check import COLOUR_CHANNELS, DEPTH_CHANNELS
+from lerobot_streamrec.video.encode.ffmpeg_encoder import open_file_encoder
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
-from lerobot_streamrec.video.encode.open_encoder import open_file_encoder
 from lerobot_streamrec.video.mp4.frame_decoder import PyavDecoder
 from lerobot_streamrec.video.mp4.packet_index import TOLERANCE_S
 from lerobot_streamrec.video.mp4.video_info import probe_file, VideoProbe

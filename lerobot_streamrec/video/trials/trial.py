@@ -135,7 +135,7 @@ class TrialReport:
 DEADLINE_S = 15.0
 """Longest time of a trial in seconds, from the start of its process to its report."""
 
-OPENER = 'lerobot_streamrec.video.encode.open_encoder:open_file_encoder'
+OPENER = 'lerobot_streamrec.video.encode.ffmpeg_encoder:open_file_encoder'
 """The function with which recordings open their videos, as ``module:function``."""
 
 NUM_FRAMES = 30

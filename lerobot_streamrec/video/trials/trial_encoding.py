@@ -22,7 +22,6 @@ from pathlib import Path
 import resource
 import threading
 import time
-from typing import Protocol
 
 import av
 from lerobot_streamrec.errors import EncoderError
@@ -30,7 +29,7 @@ from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs.config import EncoderConfig, PYAV, VideoSpec
 from lerobot_streamrec.video.codecs.scheduling import give_way, renounce_real_time
 from lerobot_streamrec.video.codecs.settings_check import opened, refuse_unknown_options
-from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
+from lerobot_streamrec.video.encode.mp4_encoder import VideoEncoder
 from lerobot_streamrec.video.mp4.frame_decoder import decode_rgb
 from lerobot_streamrec.video.trials.trial import TrialReport, TrialTask
 import numpy as np
@@ -131,26 +130,8 @@ _MAX_WARM_UP = 5
 _STRIDE = 4
 
 
-class TriedEncoder(Protocol):
-    """An encoder that is tried."""
-
-    def encode(self, picture: Frame, /) -> None:
-        """Encode an image as the next frame."""
-
-    def finish(self) -> EncodedVideo:
-        """Close the file and return what it holds."""
-
-    def abort(self) -> None:
-        """Abandon the file; never raise."""
-
-
-class Opener(Protocol):
-    """A function that opens a video, like ``open_file_encoder``."""
-
-    def __call__(
-        self, path: Path, config: EncoderConfig, spec: VideoSpec
-    ) -> TriedEncoder:
-        """Open a video."""
+Opener = Callable[[Path, EncoderConfig, VideoSpec], VideoEncoder]
+"""A function that opens a video, like ``open_file_encoder``."""
 
 
 def carry_out(task: TrialTask, open_encoder: Opener) -> TrialReport:

@@ -34,10 +34,9 @@ from lerobot_streamrec.video.encode.fallback_encoder import (
     FallbackEncoder,
     open_with_fallback,
 )
-from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
-from lerobot_streamrec.video.encode.open_encoder import open_file_encoder
+from lerobot_streamrec.video.encode.ffmpeg_encoder import open_file_encoder
+from lerobot_streamrec.video.encode.mp4_encoder import EncoderAccount, Mp4Encoder
 from lerobot_streamrec.video.encode.spool import Spool
-from lerobot_streamrec.video.encode.unwritten_frames import EncoderAccount
 from lerobot_streamrec.video.mp4.packet_index import survey_video
 from numbered_pictures import number_in, numbered_frame
 import pytest

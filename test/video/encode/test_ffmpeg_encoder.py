@@ -34,8 +34,7 @@ import av
 from ffmpeg_programs import BUNDLED, children, fake_program, FASTEST, ffmpeg_config, PROGRAMS
 from lerobot_streamrec.errors import EncoderError, EncoderProcessError
 from lerobot_streamrec.video.codecs.config import BUNDLED_VCODECS, FfmpegSettings, VideoSpec
-from lerobot_streamrec.video.encode.ffmpeg_encoder import encoder_command
-from lerobot_streamrec.video.encode.open_encoder import open_file_encoder
+from lerobot_streamrec.video.encode.ffmpeg_encoder import encoder_command, open_file_encoder
 from lerobot_streamrec.video.mp4.concat import concatenate, Segment
 from lerobot_streamrec.video.mp4.packet_index import survey_video
 from numbered_pictures import number_in, numbered_frame

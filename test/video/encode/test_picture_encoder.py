@@ -26,9 +26,8 @@ from lerobot_streamrec.frame import CompressedPicture, Frame
 from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.pixels import rgb_pixels
 from lerobot_streamrec.video.encode.decoders import PictureDecoder
-from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
+from lerobot_streamrec.video.encode.mp4_encoder import EncoderAccount, Mp4Encoder
 from lerobot_streamrec.video.encode.picture_encoder import ColourMeter, PictureEncoder
-from lerobot_streamrec.video.encode.unwritten_frames import EncoderAccount
 import numpy as np
 from picture_files import jpeg_file, png_file
 import pytest
