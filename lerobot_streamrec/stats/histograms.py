@@ -45,7 +45,25 @@ def lattice_stride(height: int, width: int) -> int:
     return max(1, (width if width > height else height) // _TARGET_PIXELS)
 
 
-class ImageHistogram:
+class _LevelCounts:
+    """
+    Counts of the pixels that have each level, of all images and of the last one.
+
+    :param shape: shape of the counts
+    """
+
+    def __init__(self, *shape: int) -> None:
+        self._counts = np.zeros(shape, dtype=np.int64)
+        self._last = self._counts.copy()
+        self._num_pictures = 0
+
+    def push_again(self) -> None:
+        """Count the last image once more, for a frame that repeats it."""
+        self._counts += self._last
+        self._num_pictures += 1
+
+
+class ImageHistogram(_LevelCounts):
     """
     Counts of the levels 0 to 255 per channel. Owned by one thread.
 
@@ -53,9 +71,7 @@ class ImageHistogram:
     """
 
     def __init__(self, num_channels: int = 3) -> None:
-        self._counts = np.zeros((num_channels, LEVELS), dtype=np.int64)
-        self._last = self._counts.copy()
-        self._num_pictures = 0
+        super().__init__(num_channels, LEVELS)
 
     def push(self, pixels: npt.NDArray[np.uint8]) -> None:
         """
@@ -66,11 +82,6 @@ class ImageHistogram:
         for channel in range(len(self._counts)):
             self._last[channel] = np.bincount(pixels[..., channel].ravel(), minlength=LEVELS)
         self.push_again()
-
-    def push_again(self) -> None:
-        """Count the last image once more, for a frame that repeats it."""
-        self._counts += self._last
-        self._num_pictures += 1
 
     def statistics(self) -> FeatureStatistics:
         """
@@ -105,7 +116,7 @@ def _per_channel(levels: npt.ArrayLike) -> npt.NDArray[np.float64]:
 _PICTURES_AT_ONCE = 16
 
 
-class DepthHistogram:
+class DepthHistogram(_LevelCounts):
     """
     Counts of depths that have a limited number of levels. Owned by one thread.
 
@@ -115,9 +126,7 @@ class DepthHistogram:
 
     def __init__(self, levels: npt.NDArray[np.float64] | None = None) -> None:
         self._levels = np.arange(1 << 16, dtype=np.float64) if levels is None else levels
-        self._counts = np.zeros(len(self._levels), dtype=np.int64)
-        self._last = self._counts
-        self._num_pictures = 0
+        super().__init__(len(self._levels))
 
     def push(self, levels: npt.NDArray[np.uint16]) -> None:
         """
@@ -127,11 +136,6 @@ class DepthHistogram:
         """
         self._last = np.bincount(levels.ravel(), minlength=len(self._levels))
         self.push_again()
-
-    def push_again(self) -> None:
-        """Count the last image once more, for a frame that repeats it."""
-        self._counts += self._last
-        self._num_pictures += 1
 
     def statistics(self) -> FeatureStatistics:
         """

@@ -41,28 +41,20 @@ class GapCounter:
 
     def __init__(self) -> None:
         self._stamps_ns: deque[int] = deque(maxlen=_STAMPS_KEPT)
-        self._period_ns: int | None = None
+        self.period_ns: int | None = None
+        """The stream's period in nanoseconds; None until there were enough samples."""
         self._num_pushed = 0
         self._place_ns = 0
-        self._num_missing = 0
+        self.num_missing = 0
+        """Number of samples missing since the beginning."""
         self._num_open = 0
         self._num_since = 0
         self._is_resuming = False
 
     @property
-    def num_missing(self) -> int:
-        """Number of samples missing since the beginning."""
-        return self._num_missing
-
-    @property
-    def period_ns(self) -> int | None:
-        """The stream's period in nanoseconds; None until there were enough samples."""
-        return self._period_ns
-
-    @property
     def rate_hz(self) -> float:
         """Samples per second; 0 until there were enough samples."""
-        return 1e9 / self._period_ns if self._period_ns else 0.0
+        return 1e9 / self.period_ns if self.period_ns else 0.0
 
     def push(self, stamp_ns: int) -> None:
         """Count a sample; one that is older than the newest one can only fill a gap."""
@@ -70,21 +62,21 @@ class GapCounter:
             if self._num_open and stamp_ns not in self._stamps_ns:
                 self._fill()
             return
-        if self._period_ns is None or self._is_resuming:
+        if self.period_ns is None or self._is_resuming:
             self._place_ns = stamp_ns
             self._is_resuming = False
         else:
-            self._count(stamp_ns, self._period_ns)
+            self._count(stamp_ns, self.period_ns)
         self._stamps_ns.append(stamp_ns)
         self._num_pushed += 1
-        if self._period_ns is None or self._num_pushed % _UPDATE_EVERY == 0:
+        if self.period_ns is None or self._num_pushed % _UPDATE_EVERY == 0:
             self._learn()
 
     def _learn(self) -> None:
         if len(self._stamps_ns) >= _STAMPS_NEEDED:
             stamps = list(self._stamps_ns)
             spans = [end - begin for begin, end in zip(stamps, stamps[_SPAN:], strict=False)]
-            self._period_ns = max(1, median_low(spans) // _SPAN)
+            self.period_ns = max(1, median_low(spans) // _SPAN)
 
     def _count(self, stamp_ns: int, period_ns: int) -> None:
         steps = (stamp_ns - self._place_ns + period_ns // 2) // period_ns
@@ -94,14 +86,14 @@ class GapCounter:
         if self._num_since > _PATIENCE:
             self._num_open = 0
         if steps > 1:
-            self._num_missing += steps - 1
+            self.num_missing += steps - 1
             self._num_open += steps - 1
             self._num_since = 0
         elif steps < 1 and self._num_open:
             self._fill()
 
     def _fill(self) -> None:
-        self._num_missing -= 1
+        self.num_missing -= 1
         self._num_open -= 1
 
     def resume(self) -> None:
@@ -113,5 +105,5 @@ class GapCounter:
     def clear(self) -> None:
         """Forget the stamps and the period, as after a jump of the clock; the count stays."""
         self._stamps_ns.clear()
-        self._period_ns = None
+        self.period_ns = None
         self._num_open = 0

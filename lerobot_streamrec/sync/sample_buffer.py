@@ -165,9 +165,8 @@ class SampleBuffer(Generic[T]):
 
     def keep_newest(self) -> None:
         """Forget all samples but the newest one, and forget which rows were closed."""
-        del self._stamps_ns[:-1]
-        del self._values[:-1]
-        self._closed_until_ns = None
+        self._forget(len(self) - 1)
+        self.reopen()
 
     def reopen(self) -> None:
         """Forget which rows were closed, since the next episode has its own rows."""

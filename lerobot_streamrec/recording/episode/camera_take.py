@@ -30,7 +30,6 @@ from lerobot_streamrec.frame import EncodedPacket, Picture
 from lerobot_streamrec.recording.config import DEFERRED, PNG, RecorderConfig, StreamConfig
 from lerobot_streamrec.video.codecs.config import config_record, EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_UNIT
-from lerobot_streamrec.video.codecs.picture_record import packed, unchanged
 from lerobot_streamrec.video.encode.copying_encoder import CopyingEncoder
 from lerobot_streamrec.video.encode.decoders import decoded
 from lerobot_streamrec.video.encode.encoder_thread import EncoderThread
@@ -107,8 +106,8 @@ def open_camera(
     def open_encoder() -> VideoEncoder:
         path.parent.mkdir(parents=True, exist_ok=True)
         if is_deferred:
-            pack = packed if config.deferred_format == PNG else unchanged
-            sink: VideoEncoder = SpoolingEncoder(spool_path, pack=pack)
+            is_packed = config.deferred_format == PNG
+            sink: VideoEncoder = SpoolingEncoder(spool_path, packs=is_packed)
         else:
             sink = CopyingEncoder(path, open_mp4, fps=config.fps) if is_packet else open_mp4(path)
         return PictureEncoder(

@@ -294,10 +294,6 @@ class EncoderConfig:
         """Return the same settings with a number of threads."""
         return replace(self, encoder_threads=encoder_threads)
 
-    def with_options(self, extra_options: Mapping[str, str]) -> EncoderConfig:
-        """Return the same settings with other ``extra_options``."""
-        return replace(self, extra_options=extra_options)
-
     def for_codec(self, codec: str) -> EncoderConfig:
         """
         Return settings for another codec, as far as they mean the same to it.

@@ -163,11 +163,6 @@ def _of_planes(kind: str, planes: Sequence[Pixels], **more: object) -> PictureRe
     return PictureRecord(header, flat)
 
 
-def unchanged(record: PictureRecord) -> PictureRecord:
-    """Return a record unchanged."""
-    return record
-
-
 def packed(record: PictureRecord) -> PictureRecord:
     """
     Compress a record of pixels without loss; return records of compressed pictures unchanged.
@@ -185,22 +180,6 @@ def packed(record: PictureRecord) -> PictureRecord:
     return PictureRecord({**record.header, 'packed': sizes}, planes)
 
 
-def _unpacked(header: Mapping[str, Any], payload: bytes) -> bytes:
-    planes, begin = [], 0
-    for size, one in zip(header['packed'], header['planes'], strict=True):
-        if size:
-            planes.append(plane_of_png(payload[begin : begin + size]))
-        else:
-            size = _size_of(one)
-            planes.append(payload[begin : begin + size])
-        begin += size
-    return b''.join(planes)
-
-
-def _size_of(plane: Mapping[str, Any]) -> int:
-    return int(np.prod(plane['shape'], dtype=np.int64) * np.dtype(plane['dtype']).itemsize)
-
-
 def from_record(header: Mapping[str, Any], payload: bytes) -> Picture:
     """
     Convert a record back to its picture.
@@ -210,9 +189,7 @@ def from_record(header: Mapping[str, Any], payload: bytes) -> Picture:
     :raise ValueError: if header and payload do not match
     :raise KeyError: if the header is incomplete
     """
-    if 'packed' in header:
-        payload = _unpacked(header, payload)
-    planes = _planes(header['planes'], payload)
+    planes = _planes(header, payload)
     kind = header['kind']
     if kind == 'frame':
         return Frame(planes[0], header['pix_fmt'], planes[1] if len(planes) > 1 else None)
@@ -233,13 +210,18 @@ def from_record(header: Mapping[str, Any], payload: bytes) -> Picture:
     raise ValueError(f'this recorder does not know pictures of the kind {kind!r}')
 
 
-def _planes(described: Sequence[Mapping[str, Any]], payload: bytes) -> list[Pixels]:
-    planes, begin = [], 0
-    for one in described:
+def _planes(header: Mapping[str, Any], payload: bytes) -> list[Pixels]:
+    planes, begin, described = [], 0, header['planes']
+    sizes = header.get('packed', [0] * len(described))
+    for one, packed_size in zip(described, sizes, strict=True):
         dtype, shape = np.dtype(one['dtype']), tuple(int(side) for side in one['shape'])
-        count = int(np.prod(shape, dtype=np.int64))
-        planes.append(np.frombuffer(payload, dtype, count, begin).reshape(shape))
-        begin += count * dtype.itemsize
+        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        end = begin + (packed_size or size)
+        stored: bytes | memoryview = memoryview(payload)[begin:end]
+        if packed_size:
+            stored = plane_of_png(bytes(stored))
+        planes.append(np.frombuffer(stored, dtype).reshape(shape))
+        begin = end
     if begin != len(payload):
         raise ValueError(f'a picture of {begin} bytes is stored with {len(payload)} bytes')
     return planes

@@ -114,7 +114,7 @@ class DepthDecoder:
         else:
             levels = self._decode_png(picture)
         if picture.unit == METRES:
-            return DepthFrame(_metres(levels, *picture.inverse), picture.unit)
+            return DepthFrame(_metres_of_levels(*picture.inverse)[levels], picture.unit)
         return DepthFrame(levels, picture.unit)
 
     def _decode_png(self, picture: CompressedDepth) -> npt.NDArray[np.uint16]:
@@ -132,15 +132,13 @@ class DepthDecoder:
         return rows[: frame.height, : frame.width].astype(np.uint16)
 
 
-def _metres(levels: npt.NDArray[np.uint16], a: float, b: float) -> npt.NDArray[np.float32]:
-    """Undo the transport's coding of metres as their inverse; level 0 means no depth."""
-    metres: npt.NDArray[np.float32] = _metres_of_levels(a, b)[levels]
-    return metres
-
-
 @lru_cache(maxsize=4)
 def _metres_of_levels(a: float, b: float) -> npt.NDArray[np.float32]:
-    """Return the depth of every level; cached, since a camera keeps its a and b."""
+    """
+    Return the metres of every level, which the transport codes by their inverse; 0 is no depth.
+
+    The table is cached, since a camera keeps its a and b.
+    """
     # Levels near b give no valid depth either; their sign or size shows that later.
     with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
         table = np.float32(a) / (np.arange(1 << 16, dtype=np.float32) - np.float32(b))

@@ -144,7 +144,11 @@ class FfmpegProcess:
                 else:
                     self.refuse_stall()
         except BrokenPipeError:
-            raise self.ended() from None
+            status = self.wait()
+            how = 'closed its input' if status is None else _how(status)
+            raise self.error(
+                f'{self._command[0]} {how} before all frames were written to it'
+            ) from None
 
     def end_input(self) -> None:
         """Close the program's input."""
@@ -163,12 +167,6 @@ class FfmpegProcess:
                 f'{self._command[0]} read no input and wrote no output for '
                 f'{self._stall_timeout_s:g} s'
             )
-
-    def ended(self) -> EncoderProcessError:
-        """Return the error to raise when the program closes its input too early."""
-        status = self.wait()
-        how = 'closed its input' if status is None else _how(status)
-        return self.error(f'{self._command[0]} {how} before all frames were written to it')
 
     def refuse_failure(self) -> None:
         """

@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 import json
@@ -29,9 +29,9 @@ from lerobot_streamrec.errors import EncoderError, VideoError
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.video.codecs.picture_record import (
     from_record,
+    packed,
     PictureRecord,
     to_record,
-    unchanged,
 )
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
 
@@ -67,12 +67,8 @@ class Spool:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor = -1
-        self._end = 0
-
-    @property
-    def size_bytes(self) -> int:
+        self.size_bytes = 0
         """The size of the file, in bytes."""
-        return self._end
 
     def append(self, number: int, record: PictureRecord | None) -> Place:
         """
@@ -90,9 +86,9 @@ class Spool:
             checksum = zlib.crc32(plane, checksum)
         length = sum(plane.nbytes for plane in planes)
         head = _HEAD.pack(_MAGIC, number, len(header), length, checksum)
-        place = Place(self._end, len(head) + len(header) + length)
+        place = Place(self.size_bytes, len(head) + len(header) + length)
         self._write([memoryview(head), memoryview(header), *planes], place)
-        self._end += place.size_bytes
+        self.size_bytes += place.size_bytes
         return place
 
     def _write(self, pieces: list[memoryview], place: Place) -> None:
@@ -129,8 +125,8 @@ class Spool:
 
     def clear(self) -> None:
         """Empty the file, after all of its records have been read. Never raises."""
-        if self._descriptor >= 0 and self._end:
-            self._end = 0
+        if self._descriptor >= 0 and self.size_bytes:
+            self.size_bytes = 0
             with suppress(OSError):
                 os.ftruncate(self._descriptor, 0)
 
@@ -239,18 +235,14 @@ class SpoolingEncoder:
 
     :param path: path of the spool; its folder is created if it is missing
     :param first: number of the first frame
-    :param pack: function that compresses a record without loss
+    :param packs: True to compress pixels without loss
     """
 
-    def __init__(
-        self,
-        path: Path,
-        first: int = 0,
-        pack: Callable[[PictureRecord], PictureRecord] = unchanged,
-    ) -> None:
+    def __init__(self, path: Path, first: int = 0, *, packs: bool = False) -> None:
         self._spool = Spool(path)
-        self._first = self._number = first
-        self._pack = pack
+        self._first = self.num_written = first
+        """The number of the next frame: those before it are in the video file or the spool."""
+        self._packs = packs
 
     def encode(self, picture: Picture) -> None:
         """
@@ -262,9 +254,9 @@ class SpoolingEncoder:
         record = to_record(picture)
         if record is None:
             raise EncoderError(
-                f'frame {self._number}: a {type(picture).__name__} cannot be spooled to disk'
+                f'frame {self.num_written}: a {type(picture).__name__} cannot be spooled to disk'
             )
-        self._append(self._pack(record))
+        self._append(packed(record) if self._packs else record)
 
     def repeat(self) -> None:
         """
@@ -275,13 +267,8 @@ class SpoolingEncoder:
         self._append(None)
 
     def _append(self, record: PictureRecord | None) -> None:
-        self._spool.append(self._number, record)
-        self._number += 1
-
-    @property
-    def num_written(self) -> int:
-        """The number of the next frame: those before it are in the video file or the spool."""
-        return self._number
+        self._spool.append(self.num_written, record)
+        self.num_written += 1
 
     def finish(self) -> EncodedVideo:
         """
@@ -292,9 +279,9 @@ class SpoolingEncoder:
         self._spool.sync()
         self._spool.keep()
         return EncodedVideo(
-            num_frames=self._number,
+            num_frames=self.num_written,
             size_bytes=self._spool.size_bytes,
-            num_spooled=self._number - self._first,
+            num_spooled=self.num_written - self._first,
         )
 
     def abort(self) -> None:

@@ -41,11 +41,11 @@ from lerobot_streamrec.video.codecs.config import (
     OF_FFMPEG,
     VideoSpec,
 )
-from lerobot_streamrec.video.codecs.ffmpeg_listing import encoders_of
 from lerobot_streamrec.video.codecs.scheduling import usable_cores
 from lerobot_streamrec.video.codecs.settings_check import (
     check_before_trial,
     COLOUR_CHANNELS,
+    encoders_of,
     is_registered,
     with_fitting_pix_fmt,
 )

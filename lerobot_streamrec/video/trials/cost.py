@@ -116,7 +116,7 @@ class CostMeter:
         if left_s <= 0:
             raise OutOfTimeError
         report = self._child.carry_out(
-            task.in_folder(Path(self._folder.name)), left_s, self._stop
+            replace(task, folder=Path(self._folder.name)), left_s, self._stop
         )
         if report.problem and time.monotonic() >= self._end_s:
             raise OutOfTimeError

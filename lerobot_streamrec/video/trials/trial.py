@@ -71,10 +71,6 @@ class TrialTask:
     folder: Path = Path()
     is_cost: bool = False
 
-    def in_folder(self, folder: Path) -> TrialTask:
-        """Return the same task in another folder."""
-        return replace(self, folder=folder)
-
     def video(self, stream: int) -> Path:
         """Return the path of one encoder's video."""
         return self.folder / f'stream-{stream}.mp4'
@@ -257,7 +253,7 @@ def try_encoder(
     with tempfile.TemporaryDirectory(prefix='streamrec-trial-') as folder, TrialChild(
         opener
     ) as child:
-        report = child.carry_out(task.in_folder(Path(folder)), deadline_s, stop)
+        report = child.carry_out(replace(task, folder=Path(folder)), deadline_s, stop)
     return trial.with_report(report)
 
 

@@ -20,7 +20,7 @@ from dataclasses import replace
 from ffmpeg_programs import fake_program, ffmpeg_config, PROGRAMS
 from lerobot_streamrec.errors import CodecError
 from lerobot_streamrec.video.codecs.config import FfmpegSettings, VideoSpec
-from lerobot_streamrec.video.codecs.ffmpeg_listing import encoders_of, unknown_options
+from lerobot_streamrec.video.codecs.settings_check import encoders_of, unknown_options
 from lerobot_streamrec.video.trials.trial import try_encoder
 import pytest
 

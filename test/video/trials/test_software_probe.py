@@ -21,6 +21,8 @@ beyond its own memory when pictures are tiny.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lerobot_streamrec.errors import CodecError, ConfigError
 from lerobot_streamrec.video.codecs.config import BUNDLED_VCODECS, EncoderConfig
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER
@@ -107,7 +109,7 @@ def test_options_that_would_be_ignored_or_fail_are_refused(vcodec, name, value, 
 def test_options_of_every_codec_are_accepted(vcodec):
     options = {'b': '4M', 'bufsize': '8M', 'qmin': '3', 'threads': '1'}
     config = EncoderConfig(vcodec=vcodec, crf=None, g=None)
-    check_encoder(config.with_options({**options, 'g': '10'}))
+    check_encoder(replace(config, extra_options={**options, 'g': '10'}))
 
 
 def test_depth_may_have_one_channel():
