@@ -212,16 +212,12 @@ class FeatureStatistics:
         if self.distributions is None or other.distributions is None:
             return None
         # Images must not weigh more because more of their pixels were counted.
-        ratio = self._values_per_row(self.distributions) / other._values_per_row(
-            other.distributions
-        )
+        ratio = Fraction(self.distributions[0].total, self.num_rows)
+        ratio /= Fraction(other.distributions[0].total, other.num_rows)
         return tuple(
             one.times(ratio.denominator).merged(another.times(ratio.numerator))
             for one, another in zip(self.distributions, other.distributions, strict=True)
         )
-
-    def _values_per_row(self, distributions: tuple[Distribution, ...]) -> Fraction:
-        return Fraction(distributions[0].total, self.num_rows)
 
 
 def total_of(parts: Iterable[FeatureStatistics]) -> FeatureStatistics | None:

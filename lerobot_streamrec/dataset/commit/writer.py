@@ -111,7 +111,8 @@ class DatasetWriter:
     def __init__(
         self, files: Files, state: DatasetState, lock: DatasetLock, index: EpisodeIndex
     ) -> None:
-        self._files = files
+        self.files = files
+        """The access to the disk."""
         self._state = state
         self._lock = lock
         self._index = index
@@ -120,12 +121,7 @@ class DatasetWriter:
     @property
     def root(self) -> Path:
         """The dataset's folder."""
-        return self._files.root
-
-    @property
-    def files(self) -> Files:
-        """The access to the disk."""
-        return self._files
+        return self.files.root
 
     @property
     def info(self) -> DatasetInfo:
@@ -145,13 +141,13 @@ class DatasetWriter:
             info = self._info_for(draft)
             size_bytes, row, state = self._write(draft, info, transaction)
         before, self._state = self._state, state
-        self._index.add(row, self._files.path(row.meta_file.path(EPISODES_PATH)))
-        self._index.keep(self._files, state.info)
+        self._index.add(row, self.files.path(row.meta_file.path(EPISODES_PATH)))
+        self._index.keep(self.files, state.info)
         # Undoing needs only recent statistics. Failing to delete old ones does no harm.
         with suppress(OSError):
             old = state.info.total_episodes - _UNDO_DEPTH - 1
             for relative in (sidecar_path(old), kept_stats_path(old)):
-                self._files.path(relative).unlink(missing_ok=True)
+                self.files.path(relative).unlink(missing_ok=True)
         return SavedEpisode(
             episode_index=before.info.total_episodes,
             num_rows=draft.num_rows,
@@ -169,7 +165,7 @@ class DatasetWriter:
             says that this is unknown
         """
         with self._transaction('undone') as transaction:
-            self._state, undone = undo_last(self._files, self._state, transaction)
+            self._state, undone = undo_last(self.files, self._state, transaction)
         return undone
 
     def compact(self, progress: Progress | None = None) -> Change:
@@ -186,16 +182,16 @@ class DatasetWriter:
         from lerobot_streamrec.dataset.rebuild.compact import compact, no_change
 
         self._refuse_in_doubt()
-        purge_undone(self._files)
+        purge_undone(self.files)
         if not self._state.info.total_episodes:
             return no_change(self.root)
-        self._index.keep(self._files, self.info, least=1)
+        self._index.keep(self.files, self.info, least=1)
         try:
             return compact(self.root, progress=progress)
         finally:
             # Merging has renumbered the files.
             info = read_info(self.root)
-            self._state = resumed_state(self._files, info, self._index)
+            self._state = resumed_state(self.files, info, self._index)
 
     def annotate(self, metadata: Mapping[str, str]) -> int:
         """
@@ -213,13 +209,13 @@ class DatasetWriter:
             raise EpisodeStateError('there is no saved episode to annotate')
         relative = record_path(index)
         try:
-            record = dict(json.loads(self._files.content(relative) or b'{}'))
+            record = dict(json.loads(self.files.content(relative) or b'{}'))
         except (ValueError, TypeError) as error:
             raise DatasetCorruptError(
-                f'{self._files.path(relative)} cannot be read: {error}'
+                f'{self.files.path(relative)} cannot be read: {error}'
             ) from error
         content = json_bytes(with_metadata(record, metadata), indent=2)
-        self._files.replace(relative, content)
+        self.files.replace(relative, content)
         return index
 
     def _refuse_in_doubt(self) -> None:
@@ -229,7 +225,7 @@ class DatasetWriter:
     @contextmanager
     def _transaction(self, done: str) -> Iterator[Transaction]:
         self._refuse_in_doubt()
-        transaction = Transaction(self._files)
+        transaction = Transaction(self.files)
         try:
             yield transaction
         except (DatasetMismatchError, EpisodeStateError):
@@ -246,7 +242,7 @@ class DatasetWriter:
     def _info_for(self, draft: EpisodeDraft) -> DatasetInfo:
         """Check that the episode is complete and fits; return the info with its features."""
         info = self._state.info
-        root = self._files.root
+        root = self.files.root
         for key, video in draft.videos.items():
             if video.num_frames != draft.num_rows:
                 raise CommitError(
@@ -297,16 +293,16 @@ class DatasetWriter:
         :return: the new path of the folder
         :raise DatasetError: if the folder cannot be moved
         """
-        return self._files.quarantine(folder, 'unsaved')
+        return self.files.quarantine(folder, 'unsaved')
 
     def remove(self, folder: Path) -> None:
         """Delete the folder of a take whose episode was saved or discarded."""
-        self._files.remove_tree(folder)
+        self.files.remove_tree(folder)
 
     def close(self) -> None:
         """Release the lock on the dataset; repeated calls do nothing."""
         if self._lock.is_held:
-            self._index.keep(self._files, self.info, least=1)
+            self._index.keep(self.files, self.info, least=1)
         self._lock.release()
 
     def _write(
@@ -333,12 +329,12 @@ class DatasetWriter:
         for key, video in draft.videos.items():
             transaction.adopt(video.path, row.videos[key].file.path(VIDEO_PATH, key))
         transaction.create(row.data_file.path(DATA_PATH), data)
-        stats = stats_json(total, info.features, self._files.content(STATS))
+        stats = stats_json(total, info.features, self.files.content(STATS))
         meta = to_bytes(row.as_table(state.episode_columns))
         transaction.create(row.meta_file.path(EPISODES_PATH), meta)
         if tasks is not state.tasks:
             transaction.replace(TASKS, tasks.as_bytes())
-        keep_statistics_of_others(self._files, state, transaction)
+        keep_statistics_of_others(self.files, state, transaction)
         transaction.replace(sidecar_path(new_info.total_episodes), sidecar_bytes(total))
         transaction.replace(STATS, stats)
         record = _record(draft, row, new_info, len(state.tasks.tasks))

@@ -15,10 +15,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from lerobot_streamrec.depth_frame import METRES
-from lerobot_streamrec.stats.feature_statistics import FeatureStatistics
 from lerobot_streamrec.stats.histograms import (
     DepthHistogram,
     DepthMoments,
@@ -29,16 +26,8 @@ from lerobot_streamrec.video.codecs.config import VideoSpec
 from lerobot_streamrec.video.codecs.depth_config import DepthConfig, DepthQuantiser
 from lerobot_streamrec.video.encode.picture_encoder import ColourMeter, DepthMeter
 
-
-class PictureStatistics(Protocol):
-    """A counter of the statistics of a camera's frames."""
-
-    def statistics(self) -> FeatureStatistics:
-        """
-        Return the statistics of all counted frames.
-
-        :raise ValueError: if no frame was counted
-        """
+PictureStatistics = ImageHistogram | DepthHistogram | DepthMoments
+"""A counter of the statistics of a camera's frames."""
 
 
 def meter_of(

@@ -22,7 +22,6 @@ from pathlib import Path
 from lerobot_streamrec.dataset.commit.undo import UNDONE, UndoneEpisode
 from lerobot_streamrec.dataset.commit.writer import DatasetWriter, with_metadata
 from lerobot_streamrec.dataset.format.data_rows import read_row_stamps, ROW, row_stamps_table
-from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.format.layout import STAGING
 from lerobot_streamrec.dataset.format.parquet import to_bytes
 from lerobot_streamrec.dataset.format.state import SavedEpisode, VideoDraft
@@ -155,7 +154,9 @@ class DeferredTakes:
     def __init__(self, writer: DatasetWriter) -> None:
         self._writer = writer
         self._files = writer.files
-        self._takes = find_deferred(self._files)
+        folders = [path.parent for path in self._files.path(STAGING).glob(f'*/{SAVED}')]
+        found = [_deferred(one, saved) for one in folders if (saved := read_saved_take(one))]
+        self._takes = sorted(found, key=lambda one: one.saved.order)
 
     @property
     def takes(self) -> tuple[DeferredTake, ...]:
@@ -171,7 +172,7 @@ class DeferredTakes:
         row_stamps: Mapping[str, npt.NDArray[np.int64]] | None = None,
     ) -> DeferredTake:
         """
-        Sync a take to the disk as it is, which saves it.
+        Sync a take to the disk as it is, and then write the file that marks it as saved.
 
         :param folder: the take's folder in staging, to which nobody else writes any more
         :param num_rows: number of rows of the take
@@ -182,7 +183,18 @@ class DeferredTakes:
         """
         order = max((one.saved.order for one in self._takes), default=0) + 1
         saved = SavedTake(order, num_rows, record)
-        defer_take(self._files, folder, saved, vectors or {}, row_stamps or {})
+        taken = read_take_record(folder)
+        if vectors:
+            _complete_journal(folder, taken, num_rows, vectors)
+        if row_stamps:
+            content = to_bytes(row_stamps_table(row_stamps))
+            self._files.replace(self._files.relative(folder / SAVED_STAMPS), content)
+        try:
+            for path in folder.iterdir():
+                sync_file(path)
+        except OSError as error:
+            raise DatasetError(f'cannot bring {folder} to the disk: {error}') from error
+        self._files.replace(self._files.relative(folder / SAVED), saved.as_bytes())
         take = _deferred(folder, saved)
         self._takes.append(take)
         return take
@@ -262,13 +274,6 @@ class DeferredTakes:
         return self._writer.info.total_episodes + len(self._takes) - 1
 
 
-def find_deferred(files: Files) -> list[DeferredTake]:
-    """Return the takes that are saved but not in the dataset yet, the oldest first."""
-    folders = [path.parent for path in files.path(STAGING).glob(f'*/{SAVED}')]
-    found = [_deferred(one, saved) for one in folders if (saved := read_saved_take(one))]
-    return sorted(found, key=lambda one: one.saved.order)
-
-
 def _deferred(folder: Path, saved: SavedTake) -> DeferredTake:
     try:
         cameras = read_take_record(folder).cameras
@@ -276,32 +281,6 @@ def _deferred(folder: Path, saved: SavedTake) -> DeferredTake:
         # The error will be reported when the take is encoded.
         cameras = {}
     return DeferredTake(folder, saved, cameras)
-
-
-def defer_take(
-    files: Files,
-    folder: Path,
-    saved: SavedTake,
-    vectors: Mapping[str, npt.NDArray[np.generic]],
-    row_stamps: Mapping[str, npt.NDArray[np.int64]],
-) -> None:
-    """
-    Sync all files of a take to the disk, and then write the file that marks it as saved.
-
-    :raise DatasetError: if a file cannot be written
-    """
-    record = read_take_record(folder)
-    if vectors:
-        _complete_journal(folder, record, saved.num_rows, vectors)
-    if row_stamps:
-        content = to_bytes(row_stamps_table(row_stamps))
-        files.replace(files.relative(folder / SAVED_STAMPS), content)
-    try:
-        for path in folder.iterdir():
-            sync_file(path)
-    except OSError as error:
-        raise DatasetError(f'cannot bring {folder} to the disk: {error}') from error
-    files.replace(files.relative(folder / SAVED), saved.as_bytes())
 
 
 def _complete_journal(

@@ -27,7 +27,7 @@ from lerobot_streamrec.dataset.format.info_rules import json_bytes
 from lerobot_streamrec.dataset.format.state import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.format.take_record import TakenCamera, TakeRecord
 from lerobot_streamrec.dataset.takes.journal import read_journal
-from lerobot_streamrec.errors import CommitError, DatasetCorruptError
+from lerobot_streamrec.errors import CommitError
 from lerobot_streamrec.video.codecs.config import parse_config_record
 import numpy as np
 import numpy.typing as npt
@@ -69,25 +69,6 @@ class SavedTake:
         return json_bytes(asdict(self), indent=2)
 
 
-def parse_saved_take(content: bytes, where: object) -> SavedTake:
-    """
-    Read saved.json.
-
-    :param content: bytes of the file
-    :param where: its path, for messages
-    :raise DatasetCorruptError: if the content is incomplete
-    """
-    try:
-        raw = json.loads(content)
-        saved = SavedTake(int(raw['order']), int(raw['num_rows']), dict(raw['record']))
-        str(saved.record['take_id'])
-        if saved.num_rows < 1 or saved.seconds <= 0 or not saved.task:
-            raise ValueError('it has no row, no rate or no task')
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise DatasetCorruptError(f'{where} cannot be read: {error!r}') from error
-    return saved
-
-
 def read_saved_take(folder: Path) -> SavedTake | None:
     """
     Read the description of a saved take; None if the take is not saved, or it is unreadable.
@@ -96,12 +77,20 @@ def read_saved_take(folder: Path) -> SavedTake | None:
     """
     path = folder / SAVED
     try:
-        return parse_saved_take(path.read_bytes(), path)
+        raw = json.loads(path.read_bytes())
+        saved = SavedTake(int(raw['order']), int(raw['num_rows']), dict(raw['record']))
+        str(saved.record['take_id'])
+        if saved.num_rows < 1 or saved.seconds <= 0 or not saved.task:
+            raise ValueError('it has no row, no rate or no task')
     except FileNotFoundError:
         return None
-    except (OSError, DatasetCorruptError) as error:
+    except OSError as error:
         _log.warning('%s', error)
         return None
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        _log.warning('%s cannot be read: %r', path, error)
+        return None
+    return saved
 
 
 def feature_of(camera: TakenCamera) -> FeatureSpec:

@@ -138,11 +138,7 @@ class FallbackEncoder(ScalingEncoder):
         return self._encoder.num_written
 
     def move(self, path: Path) -> None:
-        """
-        Rename the file while it grows.
-
-        :raise OSError: if the file does not exist yet
-        """
+        """Rename the file while it grows; an OSError says that it does not exist yet."""
         self._encoder.move(path)
         self._path = path
 

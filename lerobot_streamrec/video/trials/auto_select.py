@@ -56,7 +56,7 @@ from lerobot_streamrec.video.trials.choice import (
     NO_DEVICE,
     NOT_BUILT,
 )
-from lerobot_streamrec.video.trials.cost import OutOfTimeError
+from lerobot_streamrec.video.trials.cost import CostMeter, OutOfTimeError
 from lerobot_streamrec.video.trials.software_probe import check_encoder
 from lerobot_streamrec.video.trials.trial import (
     ENOUGH_S,
@@ -150,13 +150,6 @@ class TryOne(Protocol):
         """Try an encoder."""
 
 
-class Meter(Protocol):
-    """Measures what an encoder costs, like ``CostMeter``."""
-
-    def measure(self, config: EncoderConfig, spec: VideoSpec, num_streams: int) -> Trial:
-        """Measure the cost of encoders that are open at once."""
-
-
 @dataclass(frozen=True, slots=True)
 class CameraNeed:
     """
@@ -174,7 +167,7 @@ class CameraNeed:
 
 def choose_encoders(
     needs: Mapping[str, CameraNeed],
-    meter: Meter,
+    meter: CostMeter,
     *,
     wanted_head_room: float,
     receipt_cores: Callable[[], float] = lambda: 0.0,
@@ -233,7 +226,7 @@ def _best_that(
     fits: Callable[[Level], bool],
     needs: Mapping[str, CameraNeed],
     levels: Sequence[Mapping[str, EncoderConfig]],
-    meter: Meter,
+    meter: CostMeter,
 ) -> tuple[Level, Level | None]:
     """
     Measure levels from the cheapest upwards, until one does not fit or the time is used up.
@@ -324,7 +317,7 @@ def has_device(config: EncoderConfig, folder: Path = _DEV) -> bool:
 
 
 def _measured(
-    needs: Mapping[str, CameraNeed], encoders: Mapping[str, EncoderConfig], meter: Meter
+    needs: Mapping[str, CameraNeed], encoders: Mapping[str, EncoderConfig], meter: CostMeter
 ) -> Level:
     """
     Measure one way to encode all cameras.
