@@ -316,20 +316,9 @@ class RecorderConfig:
         """``max_lateness_s`` in nanoseconds."""
         return round(self.max_lateness_s * NS_PER_S)
 
-    @property
-    def preroll_bytes_per_camera(self) -> int:
-        """The bound of one camera's frames from before an episode."""
-        return self.preroll_mib * MIB // max(1, len(self.cameras))
-
-    @property
-    def queue_bytes_per_camera(self) -> int:
-        """Bound of one camera's queue."""
-        return self.queue_mib * MIB // max(1, len(self.cameras))
-
-    @property
-    def spool_bytes_per_camera(self) -> int:
-        """Bound of one camera's spool."""
-        return self.spill_mib * MIB // max(1, len(self.cameras))
+    def bytes_per_camera(self, mib: int) -> int:
+        """Return one camera's share, in bytes, of a bound in MiB for the frames of all cameras."""
+        return mib * MIB // max(1, len(self.cameras))
 
     def encoder_of(self, stream: StreamConfig) -> EncoderConfig:
         """

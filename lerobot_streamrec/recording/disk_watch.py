@@ -97,7 +97,8 @@ class DiskWatch:
         self._root = root
         self._config = config
         self._ask = ask
-        self._status = DiskStatus()
+        self.status = DiskStatus()
+        """The result of the last check, which is repeated every half second."""
         self._bytes_per_s = 0.0
         self._error = ''
         self._take: Followed | None = None
@@ -105,11 +106,6 @@ class DiskWatch:
         self._look()
         self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=False)
         self._thread.start()
-
-    @property
-    def status(self) -> DiskStatus:
-        """The result of the last check, which is repeated every half second."""
-        return self._status
 
     def follow(self, take: Followed) -> None:
         """Measure the bytes per second of this take from now on, instead of the one before."""
@@ -132,10 +128,10 @@ class DiskWatch:
             if str(error) != self._error:
                 self._error = str(error)
                 _log.warning('the free space on the disk cannot be determined: %s', error)
-            self._status = DiskStatus(bytes_per_s=self._bytes_per_s)
+            self.status = DiskStatus(bytes_per_s=self._bytes_per_s)
             return
         self._error = ''
-        self._status = self._judge(free)
+        self.status = self._judge(free)
 
     def _measure(self) -> None:
         take = self._take

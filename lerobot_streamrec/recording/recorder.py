@@ -85,7 +85,7 @@ class Recorder(Intake):
                 steady_clock_ns,
                 config.max_lateness_s,
                 preroll_ns=round(config.preroll_s * NS_PER_S),
-                preroll_bytes=config.preroll_bytes_per_camera,
+                preroll_bytes=config.bytes_per_camera(config.preroll_mib),
             ),
             encoders,
             DiskWatch(config.root, config.disk),
@@ -135,7 +135,7 @@ class Recorder(Intake):
         text = checked_metadata(name, text)
         if self._take is not None:
             self._take.metadata[name] = text
-            return settled(f'{name} of episode {self._committer.next_index}: {text!r}')
+            return settled(f'{name} of episode {self.next_index}: {text!r}')
         return self._dataset_work.annotate(name, text)
 
     def start(self, task: str = '') -> int:
@@ -149,12 +149,12 @@ class Recorder(Intake):
         """
         self._refuse_if_closed()
         if self._take is not None:
-            there = f'episode {self._committer.next_index} is already being recorded'
+            there = f'episode {self.next_index} is already being recorded'
             raise EpisodeStateError(f'{there} ({self._take}): save or discard it first')
         self._take_in()
         clocks = self._streams.begin_episode()
         self._begin(task, self._conditions.check(task or self._task), None, clocks)
-        return self._committer.next_index
+        return self.next_index
 
     def rotate(self, task: str = '') -> Rotation:
         """
@@ -172,12 +172,12 @@ class Recorder(Intake):
         take = self._running()
         # ``save`` refuses an episode that failed, and gives the reason.
         encoders = self._conditions.check(task or self._task) if take.failure is None else {}
-        ended_index, saving = self._committer.next_index, self.save()
+        ended_index, saving = self.next_index, self.save()
         is_moved = take.is_paused or self._streams.has_moved_clocks
         clock = None if is_moved else take.continued_clock()
         clocks = self._streams.begin_episode()
         self._begin(task, encoders, clock, clocks)
-        return Rotation(saving, f'episode {ended_index} ({take})', self._committer.next_index)
+        return Rotation(saving, f'episode {ended_index} ({take})', self.next_index)
 
     def _begin(
         self,
@@ -317,7 +317,7 @@ class Recorder(Intake):
         self._disk.close()
         if not self._committer.close(timeout_s):
             _log.error('%s', unfinished_text(self._outcomes.num_saving, self._config))
-        return not self._outcomes.num_saving and self._committer.num_lost == 0
+        return not self._outcomes.num_saving and self._committer.counts.num_lost == 0
 
     # --- the present state ---------------------------------------------------------------------
 
@@ -334,7 +334,7 @@ class Recorder(Intake):
     @property
     def next_index(self) -> int:
         """The index of the running or the next episode."""
-        return self._committer.next_index
+        return self._committer.counts.next_index
 
     @property
     def last_result(self) -> str:

@@ -161,10 +161,10 @@ def recorder_status(
     """
     return RecorderStatus(
         state=state,
-        episode_index=committer.next_index,
-        num_saved=committer.num_saved,
+        episode_index=committer.counts.next_index,
+        num_saved=committer.counts.num_saved,
         num_pending=outcomes.num_saving,
-        num_deferred=committer.num_deferred,
+        num_deferred=committer.counts.num_deferred,
         num_rows=take.num_rows if take else 0,
         seconds=take.seconds if take else 0.0,
         task=take.task if take else task,

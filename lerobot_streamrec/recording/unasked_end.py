@@ -22,7 +22,7 @@ from typing import Protocol
 
 from lerobot_streamrec.errors import EmptyEpisodeError, EpisodeError
 from lerobot_streamrec.recording.saving.committer import Committer
-from lerobot_streamrec.recording.saving.futures import settled, then
+from lerobot_streamrec.recording.saving.futures import then
 from lerobot_streamrec.recording.saving.last_result import Outcomes
 from lerobot_streamrec.recording.saving.summary import EpisodeSummary, Finalized
 from lerobot_streamrec.recording.status import RecorderStatus
@@ -43,12 +43,12 @@ class DatasetWork:
         self._committer = committer
         self._outcomes = outcomes
         self._is_compacting = is_compacting
-        self._finalizing: Future[Finalized] = settled(Finalized(committer.info))
+        self._finalizing: Future[Finalized] | None = None
 
     @property
     def is_finalizing(self) -> bool:
         """True while the dataset is being finalized."""
-        return not self._finalizing.done()
+        return self._finalizing is not None and not self._finalizing.done()
 
     def annotate(self, name: str, text: str) -> Future[str]:
         """

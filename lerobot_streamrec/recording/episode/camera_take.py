@@ -122,10 +122,10 @@ def open_camera(
     thread = EncoderThread(
         stream.key,
         open_encoder,
-        max_queue_bytes=config.queue_bytes_per_camera,
+        max_queue_bytes=config.bytes_per_camera(config.queue_mib),
         # Deferred pictures and packets are written as they arrive, so they need no spool.
         spool=None if is_deferred or is_packet else Spool(spool_path),
-        max_spool_bytes=config.spool_bytes_per_camera,
+        max_spool_bytes=config.bytes_per_camera(config.spill_mib),
         rest_path=None if is_deferred or is_packet else path.with_suffix(REST_SUFFIX),
     )
     info = {**encoder.as_info(), **picture_info(stream, picture)}

@@ -52,16 +52,13 @@ class JournalThread:
         self._description: TakeRecord | None = None
         self._is_finished = False
         self._is_discarded = False
-        self._error = ''
+        self.error = ''
+        """The reason why rows cannot be written now; empty if they can. Any thread."""
         self._sync_due_s = 0.0
-        self._result: Future[None] = Future()
+        self.ended: Future[None] = Future()
+        """Done once everything is written, or cannot be written."""
         self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=False)
         self._thread.start()
-
-    @property
-    def error(self) -> str:
-        """The reason why rows cannot be written now; empty if they can. Any thread."""
-        return self._error
 
     def push(self, row: Row) -> None:
         """Queue a row for the journal."""
@@ -87,11 +84,6 @@ class JournalThread:
             self._is_finished = True
             self._changed.notify()
 
-    @property
-    def ended(self) -> Future[None]:
-        """A future that is done once everything is written, or cannot be written."""
-        return self._result
-
     def join(self, timeout_s: float) -> bool:
         """Wait for the thread to end; return False if it still runs after the timeout."""
         self._thread.join(timeout_s)
@@ -109,12 +101,12 @@ class JournalThread:
         finally:
             if self._journal is not None:
                 self._journal.close()
-            self._result.set_result(None)
+            self.ended.set_result(None)
 
     def _wait(self) -> bool:
         """Wait until there is something to do; return True if it is the last thing to do."""
         with self._changed:
-            if self._error:
+            if self.error:
                 # Rows that arrive meanwhile must not make the next attempt come sooner.
                 self._changed.wait_for(lambda: self._is_finished, _SYNC_PERIOD_S)
             else:
@@ -128,14 +120,14 @@ class JournalThread:
         except DatasetError as error:
             self._say(str(error))
         else:
-            if self._error:
+            if self.error:
                 _log.warning('the running episode is protected against a crash again')
-            self._error = ''
+            self.error = ''
 
     def _say(self, error: str) -> None:
-        if not self._error:
+        if not self.error:
             _log.error('the running episode is not protected against a crash: %s', error)
-        self._error = error
+        self.error = error
 
     def _write(self) -> None:
         if self._journal is None:

@@ -33,7 +33,7 @@ from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.errors import EpisodeStateError, FrameShapeError
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.config import RecorderConfig
-from lerobot_streamrec.recording.episode.camera_take import CameraTake, open_camera
+from lerobot_streamrec.recording.episode.camera_take import open_camera
 from lerobot_streamrec.recording.episode.finished_take import FinishedTake
 from lerobot_streamrec.recording.episode.journal_thread import JournalThread
 from lerobot_streamrec.recording.episode.row_counters import RowAccount
@@ -85,40 +85,45 @@ class Take:
         self._max_lateness_ns = config.max_lateness_ns
         self._streams = streams
         self._clock = self._first_clock = clock
-        self._is_paused = False
+        self.is_paused = False
+        """True while the take closes no rows until ``resume``."""
         self._cuts: dict[int, Cut] = {}
-        self._folder = folder
+        self.folder = folder
+        """The folder in which its files grow; any thread."""
         self.task = task
         self.metadata = dict(metadata)
         self.clocks = clocks
-        self._num_rows = 0
+        self.num_rows = 0
+        """The number of rows closed so far."""
         self._failure: str | None = None
         # The columns are kept by feature: a row concatenates the streams of the same feature.
         self._vectors: dict[str, list[Column]] = {
             stream.config.feature: [] for stream in streams if not stream.config.is_camera
         }
-        self._rows = {
+        self.rows = {
             (key := one.config.key): RowAccount(
                 one.config.max_age_ns, one.rate_hz, 0 if key == config.clock else config.fps
             )
             for one in streams
         }
+        """The record of the rows closed so far, by stream."""
         self._counted_from_ns = max(self._newest_stamps_ns())
         self._before = {stream.config.key: stream.counts() for stream in streams}
-        self._cameras = {
+        self.cameras = {
             stream.config.key: open_camera(
                 stream.config, stream.whole_picture, config, encoders[stream.config.key], folder
             )
             for stream in streams
             if stream.config.is_camera
         }
-        self._num_other_size = dict.fromkeys(self._cameras, 0)
+        """The cameras' parts of the take, by video key."""
+        self._num_other_size = dict.fromkeys(self.cameras, 0)
         self._take_id = new_take_id()
         self._record = self._describe()
         self._journal = JournalThread(lambda: Journal(folder, self._record))
 
     def __str__(self) -> str:
-        return f'{self._num_rows} rows, {self.seconds:.1f} s'
+        return f'{self.num_rows} rows, {self.seconds:.1f} s'
 
     def _describe(self) -> TakeRecord:
         features = self._config.features()
@@ -126,7 +131,7 @@ class Take:
             task=self.task,
             fps=self._config.fps,
             start_stamp_ns=self._first_clock.start_ns,
-            cameras={key: one.taken for key, one in self._cameras.items()},
+            cameras={key: one.taken for key, one in self.cameras.items()},
             vectors={
                 key: TakenVector(spec.names or (), spec.dtype)
                 for key, spec in features.items()
@@ -140,40 +145,15 @@ class Take:
         )
 
     @property
-    def num_rows(self) -> int:
-        """The number of rows closed so far."""
-        return self._num_rows
-
-    @property
     def seconds(self) -> float:
         """The length of the rows closed so far, in seconds; any thread."""
-        return self._num_rows / self._config.fps
-
-    @property
-    def is_paused(self) -> bool:
-        """True while the take closes no rows until ``resume``."""
-        return self._is_paused
-
-    @property
-    def folder(self) -> Path:
-        """The folder in which its files grow; any thread."""
-        return self._folder
-
-    @property
-    def rows(self) -> Mapping[str, RowAccount]:
-        """The record of the rows closed so far, by stream."""
-        return self._rows
-
-    @property
-    def cameras(self) -> Mapping[str, CameraTake]:
-        """The cameras' parts of the take, by video key."""
-        return self._cameras
+        return self.num_rows / self._config.fps
 
     @property
     def failure(self) -> str | None:
         """The first reason why this take cannot be saved; None if it can."""
         if self._failure is None:
-            for camera in self._cameras.values():
+            for camera in self.cameras.values():
                 if camera.thread.error is not None:
                     self._failure = str(camera.thread.error)
                     break
@@ -205,9 +185,9 @@ class Take:
 
         :raise FrameShapeError: if only the picture's header, which may be damaged, gives that size
         """
-        if key not in self._cameras:
+        if key not in self.cameras:
             return
-        taken = self._cameras[key].taken
+        taken = self.cameras[key].taken
         if (picture.height, picture.width) == (taken.height, taken.width):
             self._num_other_size[key] = 0
             return
@@ -220,12 +200,12 @@ class Take:
 
     def follow(self, key: str, value: Any) -> None:
         """Look at a new sample. A picture of another size or depth unit fails the take."""
-        if not self._is_paused and key in self._cameras and (reason := self._misfit(key, value)):
+        if not self.is_paused and key in self.cameras and (reason := self._misfit(key, value)):
             self.fail(reason)
 
     def _misfit(self, key: str, picture: Picture) -> str:
         """Return the reason why a picture does not fit the camera's video; empty if it does."""
-        taken, unit = self._cameras[key].taken, self._cameras[key].depth_unit
+        taken, unit = self.cameras[key].taken, self.cameras[key].depth_unit
         if (picture.height, picture.width) != (taken.height, taken.width):
             change = f'{taken.width}x{taken.height} to {picture.width}x{picture.height} pixels'
             kind = 'size'
@@ -234,16 +214,17 @@ class Take:
         else:
             return ''
         return (
-            f'{key} changed from {change} after {self._num_rows} rows; a video has only one '
+            f'{key} changed from {change} after {self.num_rows} rows; a video has only one '
             f'{kind}, so the change needs a new episode'
         )
 
     def advance(self) -> None:
         """Close every row that all live streams have passed."""
-        if self._is_paused:
+        if self.is_paused:
             return
         if self._failure is not None:
-            self._forget()
+            for stream in self._streams:
+                stream.forget_past()
             return
         newest_ns = self._newest_stamps_ns()
         live_from_ns = max(newest_ns) - self._max_lateness_ns
@@ -257,7 +238,7 @@ class Take:
         Silent streams hold their last samples. Rows whose sample is still on its way from a live
         stream are left out, because they would show a sample of another instant.
         """
-        if self._failure is not None or self._is_paused:
+        if self._failure is not None or self.is_paused:
             return
         newest_ns = max(self._newest_stamps_ns())
         patience_ns = NS_PER_S // self._config.fps
@@ -270,14 +251,14 @@ class Take:
 
         :raise EpisodeStateError: if it is already paused
         """
-        if self._is_paused:
+        if self.is_paused:
             raise EpisodeStateError('the episode is already paused: resume, save or discard it')
         self.close_last_rows()
-        self._is_paused = True
+        self.is_paused = True
 
     def refuse_unless_paused(self) -> None:
         """Raise EpisodeStateError unless it is paused."""
-        if not self._is_paused:
+        if not self.is_paused:
             raise EpisodeStateError('the episode is not paused: pause, save or discard it')
 
     def resume(self, clock: RowClock) -> None:
@@ -289,29 +270,28 @@ class Take:
         """
         for stream in self._streams:
             key = stream.config.key
-            if key in self._cameras and (reason := self._misfit(key, stream.whole_picture)):
+            if key in self.cameras and (reason := self._misfit(key, stream.whole_picture)):
                 raise EpisodeStateError(f'{reason}: save or discard this one')
         self._clock = clock
-        if self._num_rows:
-            self._cuts[self._num_rows] = self._cut(self._num_rows, clock.start_ns)
+        if self.num_rows:
+            last_ns = self._instant_ns(self.num_rows - 1)
+            self._cuts[self.num_rows] = Cut(self.num_rows, last_ns, clock.start_ns)
         else:
             self._first_clock = clock
         self._record = self._describe()
         self._journal.describe(self._record)
-        self._is_paused = False
+        self.is_paused = False
 
     def continued_clock(self) -> RowClock:
         """Return a clock for the next take, whose row 0 follows the last closed row."""
         return self._clock.continued()
 
-    def _cut(self, row: int, to_ns: int) -> Cut:
-        instants_ns = next(iter(self._rows.values())).instants_ns
-        return Cut(row, int(instants_ns[row - 1]), to_ns)
+    def _instant_ns(self, row: int) -> int:
+        return int(next(iter(self.rows.values())).instants_ns[row])
 
     def _exact_cuts(self) -> tuple[Cut, ...]:
-        instants_ns = next(iter(self._rows.values())).instants_ns
-        cuts = cuts_within(self._cuts.values(), self._num_rows)
-        return tuple(replace(one, to_ns=int(instants_ns[one.row])) for one in cuts)
+        cuts = cuts_within(self._cuts.values(), self.num_rows)
+        return tuple(replace(one, to_ns=self._instant_ns(one.row)) for one in cuts)
 
     def _newest_stamps_ns(self) -> list[int]:
         return [stream.newest_ns for stream in self._streams if stream.newest_ns is not None]
@@ -322,11 +302,7 @@ class Take:
                 break
             self._close_row(instant_ns)
             self._clock.advance()
-            self._num_rows += 1
-
-    def _forget(self) -> None:
-        for stream in self._streams:
-            stream.forget_past()
+            self.num_rows += 1
 
     def _close_row(self, stamp_ns: int) -> None:
         parts: dict[str, list[Column]] = {key: [] for key in self._vectors}
@@ -335,11 +311,11 @@ class Take:
             shown = stream.shown_at(stamp_ns)
             # Every stream had a sample at row 0 or before, and the held one is never forgotten.
             assert shown is not None
-            if key in self._cameras:
+            if key in self.cameras:
                 self._push_picture(stream, stamp_ns, shown)
             else:
                 parts[stream.config.feature].append(shown.value)
-            self._rows[key].show(stamp_ns, shown)
+            self.rows[key].show(stamp_ns, shown)
             stream.close_until(stamp_ns)
         row = {key: np.concatenate(values) for key, values in parts.items()}
         for key, values in row.items():
@@ -348,7 +324,7 @@ class Take:
 
     def _push_picture(self, stream: Stream, stamp_ns: int, shown: Shown) -> None:
         key = stream.config.key
-        thread, rows = self._cameras[key].thread, self._rows[key]
+        thread, rows = self.cameras[key].thread, self.rows[key]
         if shown.stamp_ns == rows.last_stamp_ns:
             rows.repeat(stamp_ns, shown, stream.rate_hz)
             thread.push_repeat()
@@ -364,19 +340,19 @@ class Take:
             task=self.task,
             fps=self._config.fps,
             start_ns=self._first_clock.start_ns,
-            num_rows=self._num_rows,
+            num_rows=self.num_rows,
             vectors={
                 key: np.stack(values).astype(self._record.vectors[key].dtype)
                 for key, values in self._vectors.items()
                 if values
             },
-            cameras=self._cameras,
-            videos={key: camera.thread.finish() for key, camera in self._cameras.items()},
+            cameras=self.cameras,
+            videos={key: camera.thread.finish() for key, camera in self.cameras.items()},
             streams=self._config.streams,
-            rows=self._rows,
+            rows=self.rows,
             counts={stream.config.key: self.counts(stream) for stream in self._streams},
             counted_s=(max(self._newest_stamps_ns()) - self._counted_from_ns) / NS_PER_S,
-            folder=self._folder,
+            folder=self.folder,
             journal=self._journal,
             take_id=self._take_id,
             metadata=self.metadata,
@@ -391,6 +367,6 @@ class Take:
 
     def abort(self) -> FinishedTake:
         """Close no more rows and drop the frames that are not encoded yet. Never blocks."""
-        for camera in self._cameras.values():
+        for camera in self.cameras.values():
             camera.thread.abort()
         return self.finish()

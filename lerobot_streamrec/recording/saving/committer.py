@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from functools import partial
 import logging
 from pathlib import Path
 import queue
@@ -85,48 +86,19 @@ class Committer:
         self._writer = writer
         self._config = config
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._counts = EpisodeCounts(writer.info.total_episodes)
+        self.counts = EpisodeCounts(writer.info.total_episodes)
+        """The numbers of episodes; any thread."""
         self._activity = ''
         self._closing_since_s: float | None = None
         self._has_ended_encoders = False
-        self._deferring = Deferring(writer, config, self._counts, self._do)
+        self._deferring = Deferring(writer, config, self.counts, self._do)
         self._thread = threading.Thread(target=self._run, name='commit', daemon=False)
         self._thread.start()
-
-    @property
-    def info(self) -> DatasetInfo:
-        """The committed content of the dataset, as a frozen snapshot."""
-        return self._writer.info
 
     @property
     def info_to_come(self) -> DatasetInfo:
         """The committed content, with the cameras of the first episode that waits for encoding."""
         return self._deferring.info_to_come(self._writer.info)
-
-    @property
-    def root(self) -> Path:
-        """The dataset's folder."""
-        return self._writer.root
-
-    @property
-    def num_lost(self) -> int:
-        """The number of episodes that should have been saved and were not."""
-        return self._counts.num_lost
-
-    @property
-    def num_saved(self) -> int:
-        """The number of episodes in the dataset."""
-        return self._counts.num_saved
-
-    @property
-    def num_deferred(self) -> int:
-        """The number of saved episodes that join the dataset once their videos are encoded."""
-        return self._counts.num_deferred
-
-    @property
-    def next_index(self) -> int:
-        """The index of an episode submitted now, provided that all before it can be saved."""
-        return self._counts.next_index
 
     def news(self) -> list[str]:
         """Return sentences on deferred episodes that have ended since the last call."""
@@ -138,7 +110,7 @@ class Committer:
 
         :return: the summary once the episode is durable, or the StreamrecError that prevented it
         """
-        self._counts.add(submitted=1)
+        self.counts.add(submitted=1)
         return self._do(
             lambda: self._commit(take), lambda error, cause: self._unsaved(take, error, cause)
         )
@@ -153,7 +125,7 @@ class Committer:
 
         :return: the folder in which the take is afterwards
         """
-        self._counts.add(lost=1)
+        self.counts.add(lost=1)
         return self._do(lambda: self._set_aside(take))
 
     def undo(self) -> Future[UndoneEpisode]:
@@ -167,7 +139,7 @@ class Committer:
     def _undo(self) -> UndoneEpisode:
         if self._deferring.is_empty:
             undone = self._writer.undo()
-            self._counts.add(saved=-1)
+            self.counts.add(saved=-1)
             return undone
         last = self._deferring.undo_last()
         if last is None:
@@ -239,23 +211,23 @@ class Committer:
 
         def finalize(_: Future[None]) -> None:
             done = self._do(lambda: self._finalize(is_compacting=is_compacting))
-            done.add_done_callback(lambda finalized: pass_on(finalized, result))
+            done.add_done_callback(partial(pass_on, result=result, make=lambda same: same))
 
         # A take that is being saved now may have to wait for its encoding afterwards.
-        self._jobs.put(lambda: self._deferring.when_encoded().add_done_callback(finalize))
+        self._jobs.put(lambda: self._deferring.late.when_idle().add_done_callback(finalize))
         return result
 
     def _finalize(self, *, is_compacting: bool) -> Finalized:
         if not is_compacting:
-            return Finalized(self.info)
+            return Finalized(self._writer.info)
         try:
             change = self._writer.compact(self._note_progress)
         except (DatasetError, VideoError) as error:
             _log.warning('files were not merged: %s', error)
-            return Finalized(self.info, remark=f'files were not merged: {error}')
+            return Finalized(self._writer.info, remark=f'files were not merged: {error}')
         finally:
             self._activity = ''
-        return Finalized(self.info, change, '; '.join(change.remarks))
+        return Finalized(self._writer.info, change, '; '.join(change.remarks))
 
     def _note_progress(self, done: int, total: int) -> None:
         if self._closing_since_s is not None:
@@ -265,7 +237,7 @@ class Committer:
     @property
     def activity(self) -> str:
         """The long work that is being done on the dataset; empty: none. Any thread."""
-        return self._activity or self._deferring.activity
+        return self._activity or self._deferring.late.activity
 
     def flush(self) -> Future[DatasetInfo]:
         """Return the content of the dataset, once all submitted episodes are saved."""
@@ -279,7 +251,7 @@ class Committer:
         """
         if self._closing_since_s is None:
             self._closing_since_s = time.monotonic()
-        self._deferring.stop()
+        self._deferring.late.stop()
 
     def close(self, timeout_s: float) -> bool:
         """
@@ -291,7 +263,7 @@ class Committer:
         deadline_s = time.monotonic() + timeout_s
         self.give_up_long_work()
         # An encoder that does not respond is abandoned: its take is still on the disk.
-        self._deferring.join(min(timeout_s, _LATE_JOIN_S))
+        self._deferring.late.join(min(timeout_s, _LATE_JOIN_S))
         self._jobs.put(None)
         self._thread.join(max(0.0, deadline_s - time.monotonic()))
         return not self._thread.is_alive()
@@ -323,10 +295,10 @@ class Committer:
         if self._deferring.is_empty and all(one.is_whole for one in videos.values()):
             episode = self._writer.commit(self._draft(take, videos))
             self._writer.remove(take.folder)
-            self._counts.add(submitted=-1, saved=1)
+            self.counts.add(submitted=-1, saved=1)
             return summarize(take, episode)
         summary = self._deferring.defer(take)
-        self._counts.add(submitted=-1)
+        self.counts.add(submitted=-1)
         return summary
 
     def _haste(self) -> Haste:
@@ -366,7 +338,7 @@ class Committer:
         """Set a take aside that could not be saved, and return the error that says where."""
         # An episode that the user's own limits refuse does not count as lost.
         is_veto = isinstance(error, EpisodeVetoedError)
-        self._counts.add(submitted=-1, lost=0 if is_veto else 1)
+        self.counts.add(submitted=-1, lost=0 if is_veto else 1)
         kept = 'it' if is_veto else 'the part on the disk'
         message = f'{error}; {kept} is now in {self._set_aside(take)}'
         failure = EpisodeVetoedError(message) if is_veto else CommitError(message)

@@ -58,13 +58,9 @@ class LateEncoder:
         self._is_withdrawn = False
         self._is_stopped = False
         self._idle: list[Future[None]] = []
-        self._activity = ''
-        self._thread: threading.Thread | None = None
-
-    @property
-    def activity(self) -> str:
+        self.activity = ''
         """A sentence on the take that is being encoded; empty: none."""
-        return self._activity
+        self._thread: threading.Thread | None = None
 
     def add(self, take: DeferredTake) -> None:
         """Add a take, and encode all waiting ones if there are enough for a batch."""
@@ -160,7 +156,7 @@ class LateEncoder:
             if self._is_stopped or self._is_withdrawn:
                 raise InterruptedWorkError('aborted')
             percent = 100 * num_done // num_frames
-            self._activity = f'encoding a saved episode: {percent} %, {self._left()}'
+            self.activity = f'encoding a saved episode: {percent} %, {self._left()}'
 
         try:
             tell(0)
@@ -174,7 +170,7 @@ class LateEncoder:
             _log.error('unexpected error while encoding a saved episode', exc_info=error)
             return EncoderError(f'unexpected error: {error!r}')
         finally:
-            self._activity = ''
+            self.activity = ''
 
     def _left(self) -> str:
         num_left = len(self._waiting) - 1

@@ -67,14 +67,15 @@ class Deferring:
         self._takes = DeferredTakes(writer)
         # Frames that an encoder had no time for during an episode are encoded soon after it.
         batch_size = config.encode_batch_size if config.encode == DEFERRED else 1
-        self._late = LateEncoder(
+        self.late = LateEncoder(
             lambda take, outcome: do(lambda: self._end(take, outcome)), batch_size
         )
+        """The encoding thread; any thread may use it, but the commit thread must not join it."""
         self._news: queue.SimpleQueue[str] = queue.SimpleQueue()
         for take in self._takes.takes:
             self._counts.add(deferred=1)
-            self._late.add(take)
-        self._late.want_all()
+            self.late.add(take)
+        self.late.want_all()
 
     @property
     def is_empty(self) -> bool:
@@ -94,11 +95,6 @@ class Deferring:
             for key, spec in info.features.items()
         }
         return replace(info, features=features)
-
-    @property
-    def activity(self) -> str:
-        """A sentence on the episode that is being encoded; empty: none. Any thread."""
-        return self._late.activity
 
     def news(self) -> list[str]:
         """Return sentences on episodes that have ended since the last call. Any one thread."""
@@ -126,7 +122,7 @@ class Deferring:
             commit_s=time.monotonic() - begin_s,
         )
         self._counts.add(deferred=1)
-        self._late.add(deferred)
+        self.late.add(deferred)
         return summarize(take, episode, self._counts.num_deferred)
 
     def undo_last(self) -> UndoneEpisode | None:
@@ -136,7 +132,7 @@ class Deferring:
         :return: the undone episode; None if it is already encoded and about to become an episode
         :raise StreamrecError: if it cannot be withdrawn
         """
-        if not self._late.withdraw_last():
+        if not self.late.withdraw_last():
             return None
         undone = self._takes.undo_last()
         self._counts.add(deferred=-1)
@@ -150,18 +146,6 @@ class Deferring:
         :raise DatasetError: if it cannot be written
         """
         return self._takes.annotate_last(metadata)
-
-    def when_encoded(self) -> Future[None]:
-        """Encode all; the future is done when none waits, or after ``stop``. Any thread."""
-        return self._late.when_idle()
-
-    def stop(self) -> None:
-        """Abort the encoding soon; the takes stay on the disk. Any thread; idempotent."""
-        self._late.stop()
-
-    def join(self, timeout_s: float) -> bool:
-        """Wait for the encoding thread, after ``stop``; the commit thread must not call this."""
-        return self._late.join(timeout_s)
 
     def _end(self, take: DeferredTake, outcome: EncodedTake | StreamrecError) -> None:
         try:

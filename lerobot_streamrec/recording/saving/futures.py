@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 import contextlib
+from functools import partial
 from typing import TypeVar
 
 _T = TypeVar('_T')
@@ -43,13 +44,19 @@ def settled(value: _T) -> Future[_T]:
     return future
 
 
-def pass_on(done: Future[_T], result: Future[_T]) -> None:
-    """Copy the result or error of a finished future to another future."""
+def pass_on(done: Future[_T], result: Future[_U], make: Callable[[_T], _U]) -> None:
+    """
+    Pass the converted result of a finished future, or its unchanged error, on to another future.
+
+    :param done: the finished future
+    :param result: the other future
+    :param make: function that converts the result
+    """
     error = done.exception()
     if error is not None:
         settle_error(result, error)
     else:
-        settle(result, done.result())
+        settle(result, make(done.result()))
 
 
 def then(done: Future[_T], make: Callable[[_T], _U]) -> Future[_U]:
@@ -61,13 +68,5 @@ def then(done: Future[_T], make: Callable[[_T], _U]) -> Future[_U]:
         not touch objects of other threads
     """
     made: Future[_U] = Future()
-
-    def pass_on(future: Future[_T]) -> None:
-        error = future.exception()
-        if error is not None:
-            settle_error(made, error)
-        else:
-            settle(made, make(future.result()))
-
-    done.add_done_callback(pass_on)
+    done.add_done_callback(partial(pass_on, result=made, make=make))
     return made

@@ -34,10 +34,13 @@ class EpisodeCounts:
 
     def __init__(self, num_saved: int) -> None:
         self._lock = threading.Lock()
-        self._num_saved = num_saved
         self._num_submitted = 0
-        self._num_deferred = 0
-        self._num_lost = 0
+        self.num_saved = num_saved
+        """The number of episodes in the dataset."""
+        self.num_deferred = 0
+        """The number of saved episodes that join the dataset once their videos are encoded."""
+        self.num_lost = 0
+        """The number of episodes that should have been saved and were not."""
 
     def add(
         self, *, saved: int = 0, submitted: int = 0, deferred: int = 0, lost: int = 0
@@ -51,40 +54,22 @@ class EpisodeCounts:
         :param lost: change of the number of episodes that could not be saved
         """
         with self._lock:
-            self._num_saved += saved
+            self.num_saved += saved
             self._num_submitted += submitted
-            self._num_deferred += deferred
-            self._num_lost += lost
-
-    @property
-    def num_saved(self) -> int:
-        """The number of episodes in the dataset."""
-        with self._lock:
-            return self._num_saved
-
-    @property
-    def num_deferred(self) -> int:
-        """The number of saved episodes that join the dataset once their videos are encoded."""
-        with self._lock:
-            return self._num_deferred
-
-    @property
-    def num_lost(self) -> int:
-        """The number of episodes that should have been saved and were not."""
-        with self._lock:
-            return self._num_lost
+            self.num_deferred += deferred
+            self.num_lost += lost
 
     @property
     def next_index(self) -> int:
         """The index of an episode submitted now, provided that all before it can be saved."""
         with self._lock:
-            return self._num_saved + self._num_deferred + self._num_submitted
+            return self.num_saved + self.num_deferred + self._num_submitted
 
     @property
     def deferred_index(self) -> int:
         """The index of an episode deferred now."""
         with self._lock:
-            return self._num_saved + self._num_deferred
+            return self.num_saved + self.num_deferred
 
 
 class Outcomes:

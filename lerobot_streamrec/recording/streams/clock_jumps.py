@@ -123,17 +123,13 @@ class Jump:
         self.sizes = {key: size_ns}
         """The sizes of the jumps of the streams that have jumped."""
         self._num_heard: Counter[str] = Counter()
-        self._against: set[str] = set()
+        self.against: set[str] = set()
+        """The streams that have certainly not jumped."""
 
     @property
     def size_ns(self) -> int:
         """The amount by which the clock was set. Delays make a jump look smaller, never larger."""
         return max(self.sizes.values())
-
-    @property
-    def against(self) -> Set[str]:
-        """The streams that have certainly not jumped."""
-        return self._against
 
     def hear(
         self, key: str, off_ns: int, *, stamp_ns: int, newest_ns: int | None, gap_ns: int
@@ -160,7 +156,7 @@ class Jump:
             self._num_heard[key] += 1
         elif is_against and stamp_ns > self.stamp_ns + _SAME_INSTANT_NS:
             # The condition leaves out messages that were on their way when the clock jumped.
-            self._against.add(key)
+            self.against.add(key)
 
     def verdict(
         self, now_ns: int, *, live: Set[str], kind: Set[str], is_last: bool
@@ -175,20 +171,20 @@ class Jump:
         :param is_last: True if no other message will arrive
         :return: the verdict; None if it is not known yet
         """
-        if self._against & kind:
+        if self.against & kind:
             return False
-        alike = set(self.sizes) - self._against
+        alike = set(self.sizes) - self.against
         if live & kind <= alike and len(alike & kind) >= 2:
             return True
         is_sure = max(self._num_heard.values(), default=0) >= NUM_SURE
         if live <= alike and (len(live) >= 2 or is_sure):
             return True
-        if live & kind <= alike and self._against:
+        if live & kind <= alike and self.against:
             return False
         wait_ns = _WAIT_NS if len(alike) >= 2 else _WAIT_FOR_ONE_NS
         if not is_last and now_ns - self._begun_ns <= wait_ns:
             return None
-        return len(alike & kind) >= 2 or (is_sure and not self._against)
+        return len(alike & kind) >= 2 or (is_sure and not self.against)
 
 
 def is_near(off_ns: int, size_ns: int) -> bool:
