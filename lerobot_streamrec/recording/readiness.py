@@ -11,24 +11,36 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Checks of the streams before an episode starts, and their status for the operator."""
+"""What an episode needs to start and what is missing, and the status of the streams."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from lerobot_streamrec.dataset.format.features import camera_feature, differences, VIDEO_CODEC
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.depth_frame import depth_unit
-from lerobot_streamrec.errors import DatasetMismatchError, StreamsNotReadyError
-from lerobot_streamrec.recording.config import NS_PER_MS
+from lerobot_streamrec.errors import (
+    DatasetMismatchError,
+    DiskFullError,
+    EpisodeError,
+    EpisodeStateError,
+    StreamrecError,
+    StreamsNotReadyError,
+)
+from lerobot_streamrec.recording.config import NS_PER_MS, RecorderConfig
+from lerobot_streamrec.recording.disk_watch import DiskWatch
+from lerobot_streamrec.recording.encoder_selection import EncoderChoices
 from lerobot_streamrec.recording.episode.camera_take import encoder_for, picture_info
 from lerobot_streamrec.recording.episode.take import Take
+from lerobot_streamrec.recording.saving.committer import Committer
+from lerobot_streamrec.recording.saving.last_result import Outcomes
 from lerobot_streamrec.recording.status import StreamStatus
 from lerobot_streamrec.recording.streams.clock_offsets import OffClock
 from lerobot_streamrec.recording.streams.stream import Stream
 from lerobot_streamrec.recording.streams.streams import Streams
+from lerobot_streamrec.recording.unasked_end import DatasetWork
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.encode.frame_queue import QueueStatistics
@@ -82,40 +94,6 @@ def stream_problem(
     return ''
 
 
-def refuse_unready_streams(streams: Streams, now_ns: int) -> None:
-    """
-    Refuse to start while a stream has no fresh sample.
-
-    :param streams: all streams
-    :param now_ns: steady clock
-    :raise StreamsNotReadyError: naming each stream that is not ready, and the reason
-    """
-    off, newest_ns = streams.off_clocks(), streams.newest_ns
-    problems = [
-        f'{stream.config.key} ({stream.config.topic}) {problem}'
-        for stream in streams.all
-        if (problem := stream_problem(stream, now_ns, newest_ns, off.get(stream.config.key)))
-    ]
-    if problems:
-        raise StreamsNotReadyError(problems)
-
-
-def refuse_undecodable_pictures(streams: Iterable[Stream]) -> None:
-    """
-    Refuse to start while none of a camera's recent pictures decodes.
-
-    :param streams: all streams, each with a sample
-    :raise StreamsNotReadyError: naming each such camera and the reason
-    """
-    problems = [
-        f'{stream.config.key} ({stream.config.topic}) {stream.picture_problem}'
-        for stream in streams
-        if stream.picture_problem
-    ]
-    if problems:
-        raise StreamsNotReadyError(problems)
-
-
 def stream_statuses(
     streams: Streams, take: Take | None, now_ns: int
 ) -> tuple[StreamStatus, ...]:
@@ -158,6 +136,137 @@ def _status(
         clock=clock,
         trouble=camera.account.undecodable or camera.account.trouble if camera else '',
     )
+
+
+class StartConditions:
+    """
+    Everything that an episode needs to start, apart from the recorder's own state.
+
+    Owned by the recorder's thread. Nothing here waits or changes the recording.
+
+    :param config: settings
+    :param streams: all streams
+    :param encoders: encoder of each camera
+    :param disk: watches the free space on the disk
+    :param committer: knows the dataset, including episodes that still have to be encoded
+    :param dataset_work: knows whether the dataset is being finalized
+    :param outcomes: knows how many saves are still running
+    """
+
+    def __init__(
+        self,
+        config: RecorderConfig,
+        streams: Streams,
+        encoders: EncoderChoices,
+        *,
+        disk: DiskWatch,
+        committer: Committer,
+        dataset_work: DatasetWork,
+        outcomes: Outcomes,
+    ) -> None:
+        self._config = config
+        self._streams = streams
+        self._encoders = encoders
+        self._disk = disk
+        self._committer = committer
+        self._dataset_work = dataset_work
+        self._outcomes = outcomes
+
+    def check(self, task: str) -> Mapping[str, EncoderConfig]:
+        """
+        Refuse to start an episode that could not be recorded.
+
+        :param task: task of the episode
+        :return: encoder settings by camera
+        :raise EpisodeStateError: if too many episodes are being saved, or the dataset is being
+            finalized
+        :raise EpisodeError: if there is no task
+        :raise DiskFullError: if the disk has too little free space
+        :raise StreamsNotReadyError: if a stream is missing or stale, no recent picture of a camera
+            decodes, or an encoder is still being tried
+        :raise CodecError: if no encoder works at the size of a camera's pictures
+        :raise DatasetMismatchError: if a camera's size or codec differs from the dataset's
+        """
+        for refusal in self._refusals(task):
+            raise refusal
+        self.check_streams()
+        return self._fit_encoders()
+
+    def check_streams(self) -> None:
+        """
+        Refuse to resume a paused episode that could not be recorded.
+
+        :raise StreamsNotReadyError: if a stream is missing or stale, or no recent picture of a
+            camera decodes
+        """
+        for stream in self._streams.all:
+            stream.look_at_pictures()
+        _refuse_unready_streams(self._streams, self._streams.clock_ns())
+
+    def problems(self, task: str) -> list[str]:
+        """
+        Return every reason for which ``check`` would refuse now; empty if it would not.
+
+        This decodes no pictures; it uses the result of the last ones that were decoded.
+        """
+        refusals = [*self._refusals(task)]
+        try:
+            _refuse_unready_streams(self._streams, self._streams.clock_ns())
+            self._fit_encoders()
+        except StreamrecError as error:
+            refusals.append(error)
+        return [str(one) for one in refusals]
+
+    def _refusals(self, task: str) -> Iterator[StreamrecError]:
+        """Yield the reasons that have nothing to do with the streams, as errors."""
+        num_pending, limit = self._outcomes.num_saving, self._config.max_pending_episodes
+        if num_pending >= limit:
+            yield EpisodeStateError(
+                f'{num_pending} episodes are still being written (max_pending_episodes is '
+                f'{limit}): wait until one of them is saved'
+            )
+        if not task:
+            yield EpisodeError(
+                'there is no task: set the parameter task, publish it on the task topic, or give '
+                'the command start <task>'
+            )
+        if self._dataset_work.is_finalizing:
+            yield EpisodeStateError(
+                f'the dataset is being finalized ({self._committer.activity or "saving"}): wait '
+                'until that is done'
+            )
+        if problem := self._disk.status.problem:
+            yield DiskFullError(problem)
+
+    def _fit_encoders(self) -> Mapping[str, EncoderConfig]:
+        streams = self._streams.all
+        encoders = self._encoders.settled(streams)
+        refuse_picture_sizes(streams, encoders, self._config.root, self._committer.info_to_come)
+        return encoders
+
+
+def _refuse_unready_streams(streams: Streams, now_ns: int) -> None:
+    """
+    Refuse to start while a stream has no fresh sample, or no recent picture of a camera decodes.
+
+    :raise StreamsNotReadyError: naming each such stream and the reason
+    """
+    off, newest_ns = streams.off_clocks(), streams.newest_ns
+    _refuse_if(
+        streams.all,
+        lambda one: stream_problem(one, now_ns, newest_ns, off.get(one.config.key)),
+    )
+    _refuse_if(streams.all, lambda one: one.picture_problem)
+
+
+def _refuse_if(streams: Iterable[Stream], problem_of: Callable[[Stream], str]) -> None:
+    problems = [
+        f'{one.config.key} ({one.config.topic}) {problem}'
+        for one in streams
+        if (problem := problem_of(one))
+    ]
+    if problems:
+        raise StreamsNotReadyError(problems)
 
 
 def refuse_picture_sizes(

@@ -31,18 +31,12 @@ from lerobot_streamrec.recording.episode.take import Take
 from lerobot_streamrec.recording.head_room import HeadRoomMeter
 from lerobot_streamrec.recording.intake import Intake
 from lerobot_streamrec.recording.metadata import checked_metadata, OPERATOR
-from lerobot_streamrec.recording.readiness import stream_statuses
+from lerobot_streamrec.recording.readiness import StartConditions, stream_statuses
 from lerobot_streamrec.recording.saving.committer import Committer
 from lerobot_streamrec.recording.saving.futures import settled, then
 from lerobot_streamrec.recording.saving.last_result import Outcomes, unfinished_text
 from lerobot_streamrec.recording.saving.summary import EpisodeSummary, Finalized, Rotation
-from lerobot_streamrec.recording.start_conditions import StartConditions
-from lerobot_streamrec.recording.status import (
-    recorder_status,
-    RecorderState,
-    RecorderStatus,
-    state_of,
-)
+from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
 from lerobot_streamrec.recording.streams.clock_offsets import ClockAccount
 from lerobot_streamrec.recording.streams.streams import Streams
 from lerobot_streamrec.recording.unasked_end import DatasetWork, end_at_full_disk, end_at_shutdown
@@ -66,9 +60,7 @@ class Recorder(Intake):
     """
 
     def __init__(
-        self,
-        config: RecorderConfig,
-        steady_clock_ns: Callable[[], int] = time.monotonic_ns,
+        self, config: RecorderConfig, steady_clock_ns: Callable[[], int] = time.monotonic_ns
     ) -> None:
         encoders = EncoderChoices(config)
         writer, recovered = open_dataset(
@@ -95,7 +87,9 @@ class Recorder(Intake):
         self._committer = Committer(writer, config)
         self.last_take = ''  # Rows and seconds of the take that was saved last, as a text.
         self._head_room = HeadRoomMeter(config)
-        self._task, self._operator = config.task, config.operator
+        self.task = config.task
+        """The task of the next episode."""
+        self._operator = config.operator
         self._folders = take_folders(config.root)
         self._outcomes = Outcomes('; '.join(recovered))
         self._dataset_work = DatasetWork(
@@ -109,14 +103,13 @@ class Recorder(Intake):
             committer=self._committer,
             dataset_work=self._dataset_work,
             outcomes=self._outcomes,
-            clock_ns=steady_clock_ns,
         )
 
     # --- verbs ---------------------------------------------------------------------------------
 
     def set_task(self, task: str) -> None:
         """Set the task of the episodes that start from now on."""
-        self._task = task.strip()
+        self.task = task.strip()
 
     def set_operator(self, operator: str) -> None:
         """Set the operator of the episodes that start from now on."""
@@ -153,7 +146,7 @@ class Recorder(Intake):
             raise EpisodeStateError(f'{there} ({self._take}): save or discard it first')
         self._take_in()
         clocks = self._streams.begin_episode()
-        self._begin(task, self._conditions.check(task or self._task), None, clocks)
+        self._begin(task, self._conditions.check(task or self.task), None, clocks)
         return self.next_index
 
     def rotate(self, task: str = '') -> Rotation:
@@ -171,7 +164,7 @@ class Recorder(Intake):
         """
         take = self._running()
         # ``save`` refuses an episode that failed, and gives the reason.
-        encoders = self._conditions.check(task or self._task) if take.failure is None else {}
+        encoders = self._conditions.check(task or self.task) if take.failure is None else {}
         ended_index, saving = self.next_index, self.save()
         is_moved = take.is_paused or self._streams.has_moved_clocks
         clock = None if is_moved else take.continued_clock()
@@ -186,13 +179,13 @@ class Recorder(Intake):
         clock: RowClock | None,
         clocks: ClockAccount,
     ) -> None:
-        self._task = task or self._task
+        self.task = task or self.task
         self._take = Take(
             self._config,
             self._streams.all,
             clock or self._streams.row_clock(self._config),
             encoders=encoders,
-            task=self._task,
+            task=self.task,
             folder=next(self._folders),
             metadata={OPERATOR: self._operator},
             clocks=clocks,
@@ -324,12 +317,11 @@ class Recorder(Intake):
     @property
     def state(self) -> RecorderState:
         """The state of the recorder."""
-        return RecorderState.CLOSED if self._is_closed else state_of(self._take)
-
-    @property
-    def task(self) -> str:
-        """The task of the next episode."""
-        return self._task
+        if self._is_closed:
+            return RecorderState.CLOSED
+        if self._take is None:
+            return RecorderState.IDLE
+        return RecorderState.PAUSED if self._take.is_paused else RecorderState.RECORDING
 
     @property
     def next_index(self) -> int:
@@ -358,7 +350,7 @@ class Recorder(Intake):
     def start_problems(self) -> list[str]:
         """Return the reasons for which an idle recorder would refuse to start an episode now."""
         self._take_in()
-        return self._conditions.problems(self._task)
+        return self._conditions.problems(self.task)
 
     def status(self) -> RecorderStatus:
         """Return a snapshot of the recorder."""
@@ -368,14 +360,22 @@ class Recorder(Intake):
             self._streams.tell_stale()
         for sentence in self._committer.news():
             self._outcomes.note(sentence)
-        return recorder_status(
-            self.state,
-            take,
-            task=self._task,
-            root=self._config.root,
-            committer=self._committer,
-            outcomes=self._outcomes,
+        return RecorderStatus(
+            state=self.state,
+            episode_index=self.next_index,
+            num_saved=self._committer.counts.num_saved,
+            num_pending=self._outcomes.num_saving,
+            num_deferred=self._committer.counts.num_deferred,
+            num_rows=take.num_rows if take else 0,
+            seconds=self.seconds,
+            task=take.task if take else self.task,
+            failure=self.failure,
+            last_result=self.last_result,
+            root=str(self._config.root),
             disk=self._disk.status,
+            exposure=take.exposure if take else '',
+            clocks=take.clock_sentences if take else (),
+            activity=self._committer.activity,
             encoders=self._encoders.summary,
             head_room=self._head_room.measure(take),
             streams=stream_statuses(self._streams, take, self._clock_ns()),

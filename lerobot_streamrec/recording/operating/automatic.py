@@ -16,11 +16,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from lerobot_streamrec.recording.operating.command import Verb
 from lerobot_streamrec.recording.operating.config import AutomaticConfig
-from lerobot_streamrec.recording.status import RecorderState
+from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
 from lerobot_streamrec.recording.streams.sampling import Course
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 import numpy as np
@@ -87,20 +88,8 @@ class Motion:
 _AGAIN_AFTER_NS = 2 * NS_PER_S
 
 
-class Progress(Protocol):
-    """The progress of an episode: the recorder itself, or a snapshot of it."""
-
-    @property
-    def state(self) -> RecorderState:
-        """The state of the recorder."""
-
-    @property
-    def seconds(self) -> float:
-        """The length of the running episode."""
-
-    @property
-    def failure(self) -> str:
-        """The reason why the running episode cannot be saved; empty if it can."""
+Progress = Recorder | RecorderStatus
+"""The progress of an episode: the recorder itself, or a snapshot of it."""
 
 
 class Automatic:

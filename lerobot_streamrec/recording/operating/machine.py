@@ -26,9 +26,17 @@ from lerobot_streamrec.recording.metadata import NOTES, VERDICT
 from lerobot_streamrec.recording.operating.automatic import Automatic
 from lerobot_streamrec.recording.operating.command import Command, parse_command, Slips, Verb
 from lerobot_streamrec.recording.operating.config import OperatingConfig
-from lerobot_streamrec.recording.operating.events import Answer, Event, FAILED, REFUSED, SAVED
-from lerobot_streamrec.recording.operating.status import OperatingStatus, phase_of
-from lerobot_streamrec.recording.operating.surroundings import PendingWork, Surroundings
+from lerobot_streamrec.recording.operating.surroundings import (
+    Answer,
+    Event,
+    FAILED,
+    OperatingStatus,
+    PendingWork,
+    phase_of,
+    REFUSED,
+    SAVED,
+    Surroundings,
+)
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.saving.futures import settle, settled, then
 from lerobot_streamrec.recording.saving.summary import EpisodeSummary
@@ -248,11 +256,7 @@ class EpisodeMachine:
         return self._expect_save(saving, source)
 
     def _refuse_a_slip(self, source: str) -> None:
-        """
-        Read the messages that wait, and refuse to save an episode that is very short.
-
-        :raise EpisodeStateError: if the episode has only just begun
-        """
+        """Read the messages that wait; raise EpisodeStateError for a very short episode."""
         if not self._is_running:
             return
         self._surroundings.read_waiting()

@@ -123,7 +123,7 @@ class Streams:
         }
         self.all = tuple(self._streams.values())
         """Every stream, in the order of the settings."""
-        self._clock_ns = clock_ns
+        self.clock_ns = clock_ns
         self._max_lateness_s = max_lateness_s
         self._wall_ns = wall_ns
         self._steps = ClockSteps(self._streams)
@@ -166,7 +166,7 @@ class Streams:
 
     def flush(self, *, is_recording: bool) -> Iterator[tuple[str, Any]]:
         """Take in or refuse the samples that are held back; return the same as ``push``."""
-        arrivals = self._steps.flush(self._clock_ns())
+        arrivals = self._steps.flush(self.clock_ns())
         return self._take_in(arrivals, is_recording=is_recording)
 
     def _take_in(
@@ -210,11 +210,11 @@ class Streams:
     def tell_stale(self) -> None:
         """Log the streams that have gone stale in the running episode."""
         for stream in self._streams.values():
-            self._stale_log.look(stream, self._clock_ns())
+            self._stale_log.look(stream, self.clock_ns())
 
     def off_clocks(self) -> Mapping[str, OffClock]:
         """Return the streams whose clock differs from those of the others, by key."""
-        clock_here_ns = self._wall_ns() - self._clock_ns()
+        clock_here_ns = self._wall_ns() - self.clock_ns()
         readings = [_reading(stream, clock_here_ns) for stream in self._streams.values()]
         return off_clocks(readings, self._max_lateness_s)
 
