@@ -12,47 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-The exceptions that this package raises on purpose.
-
-::
-
-    StreamrecError
-    |- ConfigError              a setting that the user can fix; raised before recording starts
-    |  `- CodecError            an encoder setting that this machine or codec does not accept
-    |- DatasetError             the dataset on disk cannot be used as asked
-    |  |- DatasetExistsError    the root is not empty, and appending was not requested
-    |  |- DatasetMismatchError  the dataset at the root has other features or settings
-    |  |- DatasetLockedError    another recorder has the dataset open
-    |  |- DatasetCorruptError   a file of the dataset is missing, unreadable or contradictory
-    |  |  `- UnusableDatasetError  a file holds a value that no tool can work with
-    |  |- DatasetUnsupportedError  no tool here reads or writes this kind of dataset
-    |  |- DatasetsDifferError   the datasets to merge are not of the same kind
-    |  |- RebuildError          the files of a dataset could not be replaced by new ones
-    |  |- InterruptedWorkError  long work was abandoned on request
-    |  |- RepairError           no sound dataset can be made of a broken one
-    |  `- CommitError           an episode was not made durable; its staging folder is kept
-    |- EpisodeError             a command that cannot be carried out now
-    |  |- EpisodeStateError     the recorder's state does not allow the command
-    |  |- StreamsNotReadyError  topics are missing or stale
-    |  |- EmptyEpisodeError     there is nothing to save
-    |  |- EpisodeVetoedError    the saved episode breaks the user's own limits
-    |  `- DiskFullError         the disk has too little room to start an episode
-    |- StartInterruptedError    the process was asked to end before it could record
-    |- EncoderError             an encoder thread has failed
-    |  |- EncoderProcessError   the program that encodes for the thread has failed
-    |  |- BrokenEncoderError    the thread died; its __cause__ is the reason
-    |  `- EncoderTimeoutError   the thread did not finish by its deadline
-    |- VideoError               a video cannot be read, joined or made as asked
-    |  |- FrameTimestampError   a video has no frame near a requested timestamp
-    |  `- NothingWholeError     a saved take has no complete row
-    `- MessageError             a message cannot be recorded
-       |- UnsupportedEncodingError  the image encoding is unknown
-       |- FrameShapeError       the size of an image does not fit its data, or has changed
-       |- UndecodableError      a compressed image is damaged
-       |  `- ReorderedPacketsError  the packets of a video stream are not in display order
-       |- VectorError           a state or action message lacks a name or a number
-       |  `- ForeignMessageError  a message has none of the selected names
-       `- StampError            a stamp is not a valid time
+The exceptions that this package raises on purpose, each below its base class.
 
 Each message names the setting or file, the offending value, the allowed values and a remedy.
 Late, repeated and stale samples are counted and do not raise exceptions.
@@ -69,7 +29,7 @@ class StreamrecError(Exception):
 
 class ConfigError(StreamrecError, ValueError):
     """
-    A setting that cannot be used.
+    A setting that cannot be used, and that the user can fix; raised before recording starts.
 
     :param name: name of the setting, as the user wrote it
     :param value: the offending value

@@ -258,7 +258,7 @@ def _camera_topic(source: Source, node: Node) -> str:
     stream = source.stream
     types = partial(types_of, node)
     is_depth = stream.depth is not None
-    return choose_topic(stream.topic, source.transport, types, is_depth=is_depth).name
+    return choose_topic(stream.topic, source.transport, types, is_depth=is_depth).topic
 
 
 def _dark(view: RobotView) -> list[str]:

@@ -15,24 +15,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 import gc
+import os
+import sys
 import threading
 import time
 from typing import Any
 
 from lerobot_streamrec.dataset.format.parquet import do_without_pandas
 from lerobot_streamrec.errors import ConfigError, StartInterruptedError, StreamrecError
+from lerobot_streamrec.installed import EXIT_CONFIG
 from lerobot_streamrec.nodes.episode_node import EpisodeServices, NODE_NAME
 from lerobot_streamrec.nodes.graph.distributions import make_executor
-from lerobot_streamrec.nodes.graph.ros_start import (
-    forward_logs,
-    given_node,
-    keep_large_buffers,
-    start_ros,
-    unused_files,
-)
+from lerobot_streamrec.nodes.graph.ros_start import keep_large_buffers, run_node, unused_files
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.graph.topic_types import wait_for_type
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
@@ -49,13 +45,10 @@ from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.saving.deferred_encoder import THREAD_NAME as LATE_THREAD
 from lerobot_streamrec.recording.status import RecorderState
 from lerobot_streamrec.video.trials.software_probe import THREAD_NAME as TRIAL_THREAD
-import rclpy
-from rclpy.logging import get_logger
 from rclpy.node import Node
 
 EXIT_OK = 0
 EXIT_LOST = 1
-EXIT_CONFIG = 2
 EXIT_BUG = 3
 
 # All waits together stay below the 10 s after which launch and service managers kill a process.
@@ -66,44 +59,30 @@ _POLL_S = 0.2
 _LOOK_PERIOD_S = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+def run(arguments: list[str], stop: StopSignals) -> int:
     """
-    The outcome of a run.
+    Record until the process is asked to stop, and return the exit status.
 
-    :param exit_status: exit status for the process
-    :param is_thread_left: True if a thread is still running
-    """
-
-    exit_status: int
-    is_thread_left: bool = False
-
-
-def run(arguments: list[str], stop: StopSignals) -> Outcome:
-    """
-    Record until the process is asked to stop.
+    If a thread is left then, the process ends here.
 
     :param arguments: command line with `--ros-args`
     :param stop: requests to stop
     """
     keep_large_buffers()
     do_without_pandas()
-    try:
-        start_ros(arguments)
-        node = given_node(NODE_NAME)
-    except ConfigError as error:
-        get_logger(NODE_NAME).fatal(f'cannot start: {error}')
-        rclpy.try_shutdown()
-        return Outcome(EXIT_CONFIG)
-    try:
-        return _run_node(node, stop, unused_files(arguments, node.get_fully_qualified_name()))
-    finally:
-        rclpy.try_shutdown()
+    exit_status = run_node(NODE_NAME, arguments, partial(_run_node, arguments, stop))
+    if _is_thread_left():
+        stop.ignore()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # An encoder that hangs in a library can be stopped in no other way.
+        os._exit(exit_status)
+    return exit_status
 
 
-def _run_node(node: Node, stop: StopSignals, hint: str) -> Outcome:
+def _run_node(arguments: list[str], stop: StopSignals, node: Node) -> int:
     log: Any = node.get_logger()
-    forward_logs(log)
+    hint = unused_files(arguments, node.get_fully_qualified_name())
     try:
         given = read_settings(ParameterReader(node))
         type_of = partial(wait_for_type, node, given.graph_timeout_s, stop)
@@ -111,20 +90,20 @@ def _run_node(node: Node, stop: StopSignals, hint: str) -> Outcome:
         recorder = Recorder(settings.recorder)
     except StartInterruptedError as error:
         log.info(str(error))
-        return Outcome(EXIT_OK, _is_thread_left())
+        return EXIT_OK
     except StreamrecError as error:
         log.fatal(f'cannot start: {error}{hint if isinstance(error, ConfigError) else ""}')
-        return Outcome(EXIT_CONFIG, _is_thread_left())
+        return EXIT_CONFIG
     except Exception as error:  # noqa: BLE001
         log.fatal(f'cannot start: unexpected error, please report it: {error!r}')
-        return Outcome(EXIT_BUG, _is_thread_left())
+        return EXIT_BUG
     try:
         application = _Application(node, settings, recorder)
     # The dataset is open and the recorder's threads run, so the process would not end by itself.
     except Exception as error:  # noqa: BLE001
         recorder.close(_STOP_TIMEOUT_S)
         log.fatal(f'cannot start: unexpected error, please report it: {error!r}')
-        return Outcome(EXIT_BUG, _is_thread_left())
+        return EXIT_BUG
     # Looking for garbage after each episode is quicker without all that has just been loaded.
     gc.collect()
     gc.freeze()
@@ -186,7 +165,7 @@ class _Application:
         self._log.info(f'listening to {topics}; the dataset at {root} {dataset}')
 
     def _sink(self, settings: Settings, recorder: Recorder) -> Sink:
-        if not settings.operating.rules.automatic.is_by_motion:
+        if not settings.rules.automatic.is_by_motion:
             return recorder
         return MotionSink(
             recorder,
@@ -201,7 +180,7 @@ class _Application:
         if self._recorder.status().state is RecorderState.IDLE:
             self._readiness.look(self._services.machine.blockers(), time.monotonic())
 
-    def run(self, stop: StopSignals) -> Outcome:
+    def run(self, stop: StopSignals) -> int:
         """Record until the process is asked to stop, then shut everything down in order."""
         self._reader.start()
         self._thread.start()
@@ -218,7 +197,7 @@ class _Application:
         except BaseException as error:  # noqa: BLE001
             self._error = error
 
-    def _end(self) -> Outcome:
+    def _end(self) -> int:
         deadline_s = time.monotonic() + _END_TIMEOUT_S
         if self._thread.is_alive() and self._reader.is_alive:
             # The executor keeps spinning so that callers still get the answer to a running save.
@@ -248,7 +227,7 @@ class _Application:
             self._log.info('ended' if is_complete else 'ended, but not every episode was saved')
         if is_quiet:
             self._node.destroy_node()
-        return Outcome(exit_status, _is_thread_left())
+        return exit_status
 
     async def _end_recorder(self) -> None:
         await self._services.end()

@@ -102,11 +102,11 @@ class EpisodeServices:
         self._waiting: list[rclpy.task.Future] = []
         self._namesakes = Namesakes(node)
         self._sender = Sender.of(node.get_fully_qualified_name(), self._namesakes.identity)
-        self._cues = Cues(settings.operating.cues)
+        self._cues = Cues(settings.cues)
         self._room = OperatorRoom(
             node, subscribers, self._namesakes, self._cues, reader, self._collect
         )
-        self.machine = EpisodeMachine(recorder, settings.operating.rules, self._room)
+        self.machine = EpisodeMachine(recorder, settings.rules, self._room)
         # While a save waits for the disk, other callbacks must run.
         group = ReentrantCallbackGroup()
         for verb in SERVICES:
@@ -135,7 +135,7 @@ class EpisodeServices:
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         node.create_timer(_STATUS_PERIOD_S, self._tick, clock=steady)
         reader.every(_STATUS_PERIOD_S, self._tick_status)
-        if settings.operating.rules.automatic.is_on:
+        if settings.rules.automatic.is_on:
             reader.every(_AUTOMATIC_PERIOD_S, self.machine.tick)
 
     async def end(self) -> None:

@@ -20,11 +20,10 @@ the configuration or the dataset cannot be used, 3 after an unexpected error.
 
 from __future__ import annotations
 
-import os
 import sys
 
-from lerobot_streamrec.installed import EXIT_CONFIG, missing_package, record_command
-from lerobot_streamrec.nodes.graph.stop_signals import Launcher, StopSignals
+from lerobot_streamrec.installed import EXIT_CONFIG, record_command
+from lerobot_streamrec.nodes.graph.stop_signals import Launcher, Run, run_program
 
 HELP = f"""\
 usage: record [--end-with PID] [--ros-args [-p NAME:=VALUE ...] [--params-file FILE] ...]
@@ -48,9 +47,6 @@ def main(arguments: list[str] | None = None) -> int:
     :return: exit status, as described at the top of this module
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments and arguments[0] in ('-h', '--help'):
-        print(HELP, end='')
-        return 0
     launcher = None
     if arguments and arguments[0] == _END_WITH:
         number = arguments[1] if len(arguments) > 1 else ''
@@ -58,22 +54,13 @@ def main(arguments: list[str] | None = None) -> int:
             print(f'{_END_WITH} {number}: a process id is needed, a whole number', file=sys.stderr)
             return EXIT_CONFIG
         launcher, arguments = Launcher(int(number)), arguments[2:]
-    stop = StopSignals(launcher)
-    try:
-        # The imports are slow, so the signal handlers are installed first.
-        from lerobot_streamrec.nodes.application import run
-    except ImportError as error:
-        print(f'record: cannot start: {missing_package(error)}', file=sys.stderr)
-        return EXIT_CONFIG
+    return run_program('record', HELP, _load, arguments, launcher)
 
-    status = run(arguments, stop)
-    stop.ignore()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if status.is_thread_left:
-        # An encoder that hangs in a library can be stopped in no other way.
-        os._exit(status.exit_status)
-    return status.exit_status
+
+def _load(_arguments: list[str]) -> Run:
+    from lerobot_streamrec.nodes.application import run
+
+    return run
 
 
 if __name__ == '__main__':

@@ -51,32 +51,21 @@ _ROOT = Option('root', '', "Folder of the dataset; empty: LeRobot's default fold
 
 
 @dataclass(frozen=True, slots=True)
-class OperatingSettings:
-    """
-    Settings of the ways to drive the recorder.
-
-    :param rules: rules against slips, and automatic episodes
-    :param cues: the operator's cues
-    """
-
-    rules: OperatingConfig = field(default_factory=OperatingConfig)
-    cues: CuesConfig = field(default_factory=CuesConfig)
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """
     All settings of the user.
 
     :param recorder: configuration of the recorder
     :param sources: one source for each stream of the recorder, in the same order
-    :param operating: rules and cues for the operator
+    :param rules: rules against slips, and automatic episodes
+    :param cues: the operator's cues
     :param teleop: buttons and topics that give commands
     """
 
     recorder: RecorderConfig
     sources: tuple[Source, ...]
-    operating: OperatingSettings = field(default_factory=OperatingSettings)
+    rules: OperatingConfig = field(default_factory=OperatingConfig)
+    cues: CuesConfig = field(default_factory=CuesConfig)
     teleop: TeleopSettings = field(default_factory=TeleopSettings)
 
     @property
@@ -96,7 +85,8 @@ class GivenSettings:
     :param vectors: all topics of numbers
     :param options: options of ``RecorderConfig`` other than the streams
     :param graph_timeout_s: longest time to wait for a publisher of a topic whose type is not set
-    :param operating: rules and cues for the operator
+    :param rules: rules against slips, and automatic episodes
+    :param cues: the operator's cues
     :param teleop: buttons and topics that give commands
     """
 
@@ -104,7 +94,8 @@ class GivenSettings:
     vectors: tuple[VectorSettings, ...]
     options: Mapping[str, Any]
     graph_timeout_s: float
-    operating: OperatingSettings
+    rules: OperatingConfig
+    cues: CuesConfig
     teleop: TeleopSettings
 
     def complete(self, type_of: TypeOf, full_name: Callable[[str], str] = str) -> Settings:
@@ -119,9 +110,13 @@ class GivenSettings:
         _refuse_two_types(sources, self.teleop, full_name)
         streams = tuple(source.stream for source in sources)
         settings = Settings(
-            RecorderConfig(streams=streams, **self.options), sources, self.operating, self.teleop
+            RecorderConfig(streams=streams, **self.options),
+            sources,
+            self.rules,
+            self.cues,
+            self.teleop,
         )
-        if self.operating.rules.automatic.is_by_motion and not settings.action_keys:
+        if self.rules.automatic.is_by_motion and not settings.action_keys:
             raise ConfigError(
                 'auto.start_on_motion or auto.save_after_still_s',
                 'set',
@@ -149,19 +144,15 @@ def read_settings(reader: ParameterReader) -> GivenSettings:
     }
     graph_timeout_s = reader.read(_GRAPH_TIMEOUT)
     teleop = read_teleop(reader)
-    operating = _read_operating(reader, teleop.debounce_s)
-    reader.refuse_unknown()
-    options['root'] = _root(root, repo_id)
-    return GivenSettings(cameras, vectors, options, graph_timeout_s, operating, teleop)
-
-
-def _read_operating(reader: ParameterReader, debounce_s: float) -> OperatingSettings:
     rules = OperatingConfig(
         **reader.read_fields(OperatingConfig, 'limits'),
-        debounce_s=debounce_s,
+        debounce_s=teleop.debounce_s,
         automatic=AutomaticConfig(**reader.read_fields(AutomaticConfig, 'auto')),
     )
-    return OperatingSettings(rules, CuesConfig(**reader.read_fields(CuesConfig)))
+    cues = CuesConfig(**reader.read_fields(CuesConfig))
+    reader.refuse_unknown()
+    options['root'] = _root(root, repo_id)
+    return GivenSettings(cameras, vectors, options, graph_timeout_s, rules, cues, teleop)
 
 
 def _refuse_two_types(

@@ -28,7 +28,7 @@ from examples.demo.dataset_files import DatasetFiles, decode, read_instants
 from examples.demo.drawing import read_frame_number
 from geometry_msgs.msg import WrenchStamped
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.replay.process import run
+from lerobot_streamrec.nodes.replay.replay import run
 from lerobot_streamrec.nodes.replay.streams import TopicWatch
 import numpy as np
 import pytest

@@ -47,15 +47,15 @@ _DEPTH_SUFFIX = '/compressedDepth'
 
 
 @dataclass(frozen=True, slots=True)
-class CameraTopic:
+class Target:
     """
-    The topic to subscribe to for a camera.
+    The topic and type of a subscription.
 
-    :param name: name of the topic
-    :param message_type: type of its messages, one of ``PICTURE_TYPES``
+    :param topic: name of the topic
+    :param message_type: name of the type, such as ``sensor_msgs/msg/Image``
     """
 
-    name: str
+    topic: str
     message_type: str
 
 
@@ -65,7 +65,7 @@ def choose_topic(
     types_of: Callable[[str], Collection[str]],
     *,
     is_depth: bool = False,
-) -> CameraTopic:
+) -> Target:
     """
     Choose the topic to subscribe to for a camera.
 
@@ -77,23 +77,24 @@ def choose_topic(
     :param is_depth: True for a depth camera, whose images have a transport of their own
     """
     beside = {
-        one: CameraTopic(f'{topic}/{one}', message_type) for one, message_type in ENCODED.items()
+        one: Target(f'{topic}/{one}', message_type) for one, message_type in ENCODED.items()
     }
     if is_depth:
-        beside = {COMPRESSED: CameraTopic(topic + _DEPTH_SUFFIX, COMPRESSED_TYPE)}
-    pixels = CameraTopic(topic, RAW_TYPE)
+        beside = {COMPRESSED: Target(topic + _DEPTH_SUFFIX, COMPRESSED_TYPE)}
+    pixels = Target(topic, RAW_TYPE)
     if transport == RAW:
         return pixels
     offered = types_of(topic)
     for one in beside.values():
-        has_its_name = topic.endswith(one.name.removeprefix(topic))
+        has_its_name = topic.endswith(one.topic.removeprefix(topic))
         if one.message_type in offered or (has_its_name and not offered):
-            return CameraTopic(topic, one.message_type)
+            return Target(topic, one.message_type)
     if transport != AUTO:
         return beside.get(transport, pixels)
     if RAW_TYPE in offered:
         return pixels
-    return next((one for one in beside.values() if one.message_type in types_of(one.name)), pixels)
+    published = (one for one in beside.values() if one.message_type in types_of(one.topic))
+    return next(published, pixels)
 
 
 QOS_FROM_PUBLISHER = 'auto'

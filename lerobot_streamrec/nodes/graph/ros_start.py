@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 import ctypes
 from itertools import pairwise
 import logging
@@ -24,8 +24,10 @@ import re
 from typing import Any
 
 from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.installed import EXIT_CONFIG
 import rclpy
 from rclpy.context import Context
+from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
@@ -212,6 +214,32 @@ def given_node(name: str, **options: Any) -> Node:
         # rclpy's exceptions have no common base class. Each one names the rejected value.
         why = _PLACES.sub('', str(error)) or repr(error)
         raise ConfigError('the node', name, f'ROS refuses its parameters: {why}') from error
+
+
+def run_node(
+    name: str, arguments: Sequence[str], run: Callable[[Node], int], **options: Any
+) -> int:
+    """
+    Start ROS with one node whose logger gets all log records, run it, and shut ROS down.
+
+    :param name: name of the node
+    :param arguments: command line without the program's name
+    :param run: function that runs the node, and returns the exit status
+    :param options: further arguments of rclpy's ``Node``
+    :return: exit status; ``EXIT_CONFIG`` if ROS refuses the command line or a parameter
+    """
+    try:
+        start_ros(arguments)
+        node = given_node(name, **options)
+    except ConfigError as error:
+        get_logger(name).fatal(f'cannot start: {error}')
+        rclpy.try_shutdown()
+        return EXIT_CONFIG
+    try:
+        forward_logs(node.get_logger())
+        return run(node)
+    finally:
+        rclpy.try_shutdown()
 
 
 def empty_parameters(node: Node) -> tuple[str, ...]:

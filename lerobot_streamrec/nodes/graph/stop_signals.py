@@ -132,6 +132,7 @@ def run_program(
     help_text: str,
     load: Callable[[list[str]], Run],
     arguments: list[str] | None = None,
+    launcher: Launcher | None = None,
 ) -> int:
     """
     Run a program, or print its help.
@@ -140,13 +141,14 @@ def run_program(
     :param help_text: text for ``--help``
     :param load: function that imports the program; it takes the arguments
     :param arguments: command line without the program's name; None: the process's own
+    :param launcher: process whose end also ends this process; None: there is no such process
     :return: exit status; ``EXIT_CONFIG`` if a package is missing, or for a wrong configuration
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments and arguments[0] in ('-h', '--help'):
         print(help_text, end='')
         return 0
-    stop = StopSignals()
+    stop = StopSignals(launcher)
     try:
         # The imports are slow, so the signal handlers are installed first.
         run = load(arguments)

@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _load(_arguments: list[str]) -> Run:
-    from lerobot_streamrec.nodes.replay.process import run
+    from lerobot_streamrec.nodes.replay.replay import run
 
     return run
 

@@ -16,7 +16,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 import math
 import time
 from typing import Any, NamedTuple, Protocol
@@ -30,14 +29,19 @@ from lerobot_streamrec.nodes.graph.distributions import (
     take_bytes,
 )
 from lerobot_streamrec.nodes.graph.publisher_watch import PublisherWatch
-from lerobot_streamrec.nodes.graph.qos import choose_qos, is_same_qos, node_of, qos_problems
+from lerobot_streamrec.nodes.graph.qos import (
+    choose_qos,
+    is_same_qos,
+    node_of,
+    qos_problems,
+    Target,
+)
 from lerobot_streamrec.nodes.graph.topic_types import begins_with_stamp, decode, load_message_class
 from lerobot_streamrec.nodes.parameters.stream_settings import RECEIVE, Source
 from lerobot_streamrec.nodes.topics.picture_room import room_advice
 from lerobot_streamrec.nodes.topics.sample_sink import Sink
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
 from rclpy.time import Time
 
 _LOG_EVERY_S = 5.0
@@ -46,19 +50,6 @@ _HISTORY_S = 2.0
 # A rate that varies does not subscribe again and again.
 _DEPTH_MARGIN = 1.5
 _MAX_DEPTH = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """
-    The topic and type of a subscription.
-
-    :param topic: name of the topic
-    :param message_type: name of the type, such as ``sensor_msgs/msg/Image``
-    """
-
-    topic: str
-    message_type: str
 
 
 class Taken(NamedTuple):
@@ -152,10 +143,14 @@ class Subscriber(ABC):
     def __init__(
         self, node: Node, source: Source, recorder: Sink, home: Node, *, depth: int
     ) -> None:
-        self._node = node
+        self.node = node
+        """The node that subscribes."""
         self._home = home
         self._warned_s: dict[str, float] = {}
-        self._source = source
+        self.source = source
+        """The topic and the way in which it is read."""
+        self.key = source.stream.key
+        """The key of the stream."""
         self._recorder = recorder
         self._depth = depth
         self._see: Observer | None = None
@@ -170,40 +165,17 @@ class Subscriber(ABC):
         self._outgoing: _Subscription | None = None
         self._delivered: set[tuple[object, object]] = set()
         """The messages that came while two subscriptions delivered the same ones."""
-        self._target = self._choose_target()
-        self._publishers = self._matching(self._offers())
-        self._qos = choose_qos(source.qos, self._publishers, depth)
-        self._subscription = self._subscribe()
-
-    @property
-    def node(self) -> Node:
-        """The node that subscribes."""
-        return self._node
-
-    @property
-    def key(self) -> str:
-        """The key of the stream."""
-        return self._source.stream.key
-
-    @property
-    def source(self) -> Source:
-        """The topic and the way in which it is read."""
-        return self._source
-
-    @property
-    def target(self) -> Target:
+        self.target = self._choose_target()
         """The topic and type of the present subscription."""
-        return self._target
+        self._publishers = self._matching(self._offers())
+        self.qos = choose_qos(source.qos, self._publishers, depth)
+        """The QoS that the present subscription requests."""
+        self._subscription = self._subscribe()
 
     @property
     def topic(self) -> str:
         """The full name of the topic of the present subscription."""
-        return self._home.resolve_topic_name(self._target.topic)
-
-    @property
-    def qos(self) -> QoSProfile:
-        """The QoS that the present subscription requests."""
-        return self._qos
+        return self._home.resolve_topic_name(self.target.topic)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -228,25 +200,25 @@ class Subscriber(ABC):
         """
         self._advice = None
         self._give_up_outgoing()
-        target = self._target if self._has_heard else self._choose_target()
-        is_other = target != self._target
-        self._target = target
+        target = self.target if self._has_heard else self._choose_target()
+        is_other = target != self.target
+        self.target = target
         offers = self._offers()
         self._publishers = self._matching(offers)
         is_deeper = self._deepen()
-        qos = choose_qos(self._source.qos, self._publishers, self._depth)
-        is_changed = self._publishers and (is_deeper or not is_same_qos(qos, self._qos))
+        qos = choose_qos(self.source.qos, self._publishers, self._depth)
+        is_changed = self._publishers and (is_deeper or not is_same_qos(qos, self.qos))
         if is_other or is_changed:
-            self._qos, self._outgoing = qos, self._subscription
+            self.qos, self._outgoing = qos, self._subscription
             if is_other:
                 # Nothing has been heard, and a process cannot read a topic as two types.
                 self._give_up_outgoing()
             self._subscription = self._subscribe()
-        self._tell(qos_problems(self._qos, target.message_type, offers))
+        self._tell(qos_problems(self.qos, target.message_type, offers))
 
     def _give_up_outgoing(self) -> None:
         if self._outgoing is not None:
-            self._node.destroy_subscription(self._outgoing.handle)
+            self.node.destroy_subscription(self._outgoing.handle)
             self._outgoing = None
             self._delivered.clear()
 
@@ -277,14 +249,14 @@ class Subscriber(ABC):
             self._home.get_logger().warning(f'{self.topic}: {text}')
 
     def _offers(self) -> list[Any]:
-        return self.offers_of(self._target.topic)
+        return self.offers_of(self.target.topic)
 
     def _matching(self, offers: list[Any]) -> list[Any]:
-        return [one for one in offers if one.topic_type == self._target.message_type]
+        return [one for one in offers if one.topic_type == self.target.message_type]
 
     def offers_of(self, topic: str) -> list[Any]:
         """Return the ``TopicEndpointInfo`` of each publisher of a topic."""
-        return self._node.get_publishers_info_by_topic(self._home.resolve_topic_name(topic))
+        return self.node.get_publishers_info_by_topic(self._home.resolve_topic_name(topic))
 
     @abstractmethod
     def _choose_target(self) -> Target:
@@ -303,11 +275,11 @@ class Subscriber(ABC):
 
     def _subscribe(self) -> _Subscription:
         self._message_class = load_message_class(
-            f'{self._source.parameter}.type', self._target.message_type
+            f'{self.source.parameter}.type', self.target.message_type
         )
-        self._has_header = begins_with_stamp(self._target.message_type)
+        self._has_header = begins_with_stamp(self.target.message_type)
         handle = subscribe_to_take(
-            self._node, self._message_class, self.topic, self._qos, on_lost=self._on_lost
+            self.node, self._message_class, self.topic, self.qos, on_lost=self._on_lost
         )
         return _Subscription(handle, self._depth)
 
@@ -361,7 +333,7 @@ class Subscriber(ABC):
         self._warn('rivals', f'several publishers ({publishers}) send the same data in turn')
 
     def _stamp_ns(self, data: bytes, info: MessageInfo) -> int:
-        if self._source.stamp == RECEIVE:
+        if self.source.stamp == RECEIVE:
             return self._received_ns(info)
         if self._has_header:
             return checked_stamp_ns(*first_time(data))
@@ -386,7 +358,7 @@ class Subscriber(ABC):
         return int(now.nanoseconds)
 
     def _on_lost(self, event: Any) -> None:
-        self._recorder.lose(self._source.stream.key, event.total_count_change)
+        self._recorder.lose(self.key, event.total_count_change)
         text = f'{event.total_count} messages lost in transport so far'
         self._warn('lost', '; '.join(filter(None, [text, self.loss_advice])))
 

@@ -24,12 +24,12 @@ from lerobot_streamrec.conversions.image import image_frame
 from lerobot_streamrec.conversions.vector_bytes import VectorBytesReader
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
-from lerobot_streamrec.nodes.graph.qos import choose_topic
+from lerobot_streamrec.nodes.graph.qos import choose_topic, Target
 from lerobot_streamrec.nodes.graph.ros_start import make_helper
 from lerobot_streamrec.nodes.graph.topic_types import ENCODED_READERS, fields_of
 from lerobot_streamrec.nodes.parameters.stream_settings import Source
 from lerobot_streamrec.nodes.topics.sample_sink import Sink
-from lerobot_streamrec.nodes.topics.subscriber import Subscriber, Target
+from lerobot_streamrec.nodes.topics.subscriber import Subscriber
 from lerobot_streamrec.video.encode.copying_encoder import PacketStream
 from rclpy.node import Node
 
@@ -55,13 +55,12 @@ class CameraSubscriber(Subscriber):
         super().__init__(node, source, recorder, home, depth=_IMAGE_DEPTH)
 
     def _choose_target(self) -> Target:
-        chosen = choose_topic(
-            self._source.stream.topic,
-            self._source.transport,
+        return choose_topic(
+            self.source.stream.topic,
+            self.source.transport,
             self._types_of,
             is_depth=self._is_depth,
         )
-        return Target(chosen.name, chosen.message_type)
 
     def _types_of(self, topic: str) -> set[str]:
         return {offer.topic_type for offer in self.offers_of(topic)}
@@ -75,15 +74,15 @@ class CameraSubscriber(Subscriber):
         message = read_image(data)
         self._encoding, self._size_bytes = message.encoding, len(message.data)
         convert = depth_frame if self._is_depth else image_frame
-        return convert(message, self._source.parameter)
+        return convert(message, self.source.parameter)
 
     def _compressed(self, message: CompressedImageBytes) -> Picture:
         self._encoding, self._size_bytes = message.format, len(message.data)
         if self._is_depth:
-            return compressed_depth(message, self._source.parameter)
+            return compressed_depth(message, self.source.parameter)
         unit = access_unit(message)
         if unit is None:
-            return compressed_picture(message, self._source.parameter)
+            return compressed_picture(message, self.source.parameter)
         return self._packets.push(unit)
 
     def _on_lost(self, event: Any) -> None:
@@ -109,7 +108,7 @@ class VectorSubscriber(Subscriber):
         )
 
     def _choose_target(self) -> Target:
-        return Target(self._source.stream.topic, self._source.message_type)
+        return Target(self.source.stream.topic, self.source.message_type)
 
     def _push(self, data: bytes, info: MessageInfo) -> None:
         # A message for another stream is refused here, before its stamp is read.

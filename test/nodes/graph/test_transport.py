@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from lerobot_streamrec.nodes.graph.qos import (
     AUTO,
-    CameraTopic,
     choose_topic,
     COMPRESSED,
     COMPRESSED_TYPE,
@@ -26,16 +25,17 @@ from lerobot_streamrec.nodes.graph.qos import (
     FOXGLOVE,
     RAW,
     RAW_TYPE,
+    Target,
     VIDEO_TYPE,
 )
 import pytest
 
 TOPIC, BESIDE = '/cam/image', '/cam/image/compressed'
-PIXELS = CameraTopic(TOPIC, RAW_TYPE)
-FILES = CameraTopic(BESIDE, COMPRESSED_TYPE)
-DEPTH_FILES = CameraTopic('/cam/image/compressedDepth', COMPRESSED_TYPE)
-PACKETS = CameraTopic('/cam/image/ffmpeg', FFMPEG_TYPE)
-VIDEO = CameraTopic('/cam/image/foxglove', VIDEO_TYPE)
+PIXELS = Target(TOPIC, RAW_TYPE)
+FILES = Target(BESIDE, COMPRESSED_TYPE)
+DEPTH_FILES = Target('/cam/image/compressedDepth', COMPRESSED_TYPE)
+PACKETS = Target('/cam/image/ffmpeg', FFMPEG_TYPE)
+VIDEO = Target('/cam/image/foxglove', VIDEO_TYPE)
 
 
 @pytest.mark.parametrize(
@@ -45,22 +45,22 @@ VIDEO = CameraTopic('/cam/image/foxglove', VIDEO_TYPE)
         (RAW, {BESIDE: {COMPRESSED_TYPE}}, PIXELS),
         (COMPRESSED, {}, FILES),
         (COMPRESSED, {TOPIC: {RAW_TYPE}}, FILES),
-        (COMPRESSED, {TOPIC: {COMPRESSED_TYPE}}, CameraTopic(TOPIC, COMPRESSED_TYPE)),
+        (COMPRESSED, {TOPIC: {COMPRESSED_TYPE}}, Target(TOPIC, COMPRESSED_TYPE)),
         (AUTO, {}, PIXELS),
         (AUTO, {TOPIC: {RAW_TYPE}}, PIXELS),
         (AUTO, {TOPIC: {RAW_TYPE}, BESIDE: {COMPRESSED_TYPE}}, PIXELS),
         (AUTO, {BESIDE: {COMPRESSED_TYPE}}, FILES),
-        (AUTO, {PACKETS.name: {FFMPEG_TYPE}}, PACKETS),
-        (AUTO, {PACKETS.name: {FFMPEG_TYPE}, BESIDE: {COMPRESSED_TYPE}}, FILES),
-        (AUTO, {PACKETS.name: {FFMPEG_TYPE}, TOPIC: {RAW_TYPE}}, PIXELS),
-        (FFMPEG, {PACKETS.name: {FFMPEG_TYPE}, TOPIC: {RAW_TYPE}}, PACKETS),
+        (AUTO, {PACKETS.topic: {FFMPEG_TYPE}}, PACKETS),
+        (AUTO, {PACKETS.topic: {FFMPEG_TYPE}, BESIDE: {COMPRESSED_TYPE}}, FILES),
+        (AUTO, {PACKETS.topic: {FFMPEG_TYPE}, TOPIC: {RAW_TYPE}}, PIXELS),
+        (FFMPEG, {PACKETS.topic: {FFMPEG_TYPE}, TOPIC: {RAW_TYPE}}, PACKETS),
         (FFMPEG, {}, PACKETS),
         (FOXGLOVE, {TOPIC: {RAW_TYPE}}, VIDEO),
-        (AUTO, {VIDEO.name: {VIDEO_TYPE}}, VIDEO),
-        (AUTO, {TOPIC: {VIDEO_TYPE}}, CameraTopic(TOPIC, VIDEO_TYPE)),
-        (FFMPEG, {TOPIC: {FFMPEG_TYPE}}, CameraTopic(TOPIC, FFMPEG_TYPE)),
+        (AUTO, {VIDEO.topic: {VIDEO_TYPE}}, VIDEO),
+        (AUTO, {TOPIC: {VIDEO_TYPE}}, Target(TOPIC, VIDEO_TYPE)),
+        (FFMPEG, {TOPIC: {FFMPEG_TYPE}}, Target(TOPIC, FFMPEG_TYPE)),
         (AUTO, {BESIDE: {'std_msgs/msg/String'}}, PIXELS),
-        (AUTO, {TOPIC: {COMPRESSED_TYPE}}, CameraTopic(TOPIC, COMPRESSED_TYPE)),
+        (AUTO, {TOPIC: {COMPRESSED_TYPE}}, Target(TOPIC, COMPRESSED_TYPE)),
     ],
 )
 def test_what_is_subscribed(transport, offered, wanted):
@@ -72,9 +72,9 @@ def test_what_is_subscribed(transport, offered, wanted):
     [
         (TOPIC, COMPRESSED, {}, DEPTH_FILES),
         (TOPIC, AUTO, {BESIDE: {COMPRESSED_TYPE}}, PIXELS),
-        (TOPIC, AUTO, {DEPTH_FILES.name: {COMPRESSED_TYPE}}, DEPTH_FILES),
-        (DEPTH_FILES.name, AUTO, {}, DEPTH_FILES),
-        (TOPIC, AUTO, {PACKETS.name: {FFMPEG_TYPE}}, PIXELS),
+        (TOPIC, AUTO, {DEPTH_FILES.topic: {COMPRESSED_TYPE}}, DEPTH_FILES),
+        (DEPTH_FILES.topic, AUTO, {}, DEPTH_FILES),
+        (TOPIC, AUTO, {PACKETS.topic: {FFMPEG_TYPE}}, PIXELS),
     ],
 )
 def test_depth_has_a_topic_of_its_own(topic, transport, offered, wanted):
@@ -90,4 +90,4 @@ def test_a_topic_that_is_called_compressed_is_read_as_it_is(transport):
 
 
 def test_a_topic_that_is_called_ffmpeg_is_read_as_it_is():
-    assert choose_topic(PACKETS.name, AUTO, lambda topic: set()) == PACKETS
+    assert choose_topic(PACKETS.topic, AUTO, lambda topic: set()) == PACKETS
