@@ -244,6 +244,7 @@ def plot(tries: Sequence[Try], path: Path) -> None:
         axis.set_xlabel('cameras')
         axis.set_ylabel('cores of the recorder')
         axis.set_ylim(bottom=0)
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.legend(fontsize='small')
     figure.savefig(path, dpi=120)
 
