@@ -350,14 +350,23 @@ def run(options: argparse.Namespace, ring: Ring, check: Check) -> list[Line]:
     return lines
 
 
-def report(options: argparse.Namespace, machine: Machine, lines: Sequence[Line]) -> None:
-    """Write the table, the figures and the plot."""
-    told = {'machine': machine.as_json(), 'lines': [asdict(one) for one in lines]}
-    (options.out / 'goals.json').write_text(json.dumps(told, indent=2), encoding='utf-8')
-    table = '\n'.join([f'{machine}\n', HEADINGS, *map(str, lines), ''])
-    (options.out / 'goals.md').write_text(table, encoding='utf-8')
-    plot(lines, options.out / 'goals.png')
-    print(f'\nwritten to {options.out}: goals.json, goals.md, goals.png')
+def write_results(
+    out: Path, name: str, machine: Machine, headings: str, rows: Sequence[Any]
+) -> None:
+    """
+    Write a table and its figures, and say where they are.
+
+    :param out: folder of the results, which has the plot already
+    :param name: name of the files
+    :param machine: the machine on which everything was measured
+    :param headings: first two lines of the table
+    :param rows: dataclasses whose text is a line of the table
+    """
+    told = {'machine': machine.as_json(), 'rows': [asdict(one) for one in rows]}
+    (out / f'{name}.json').write_text(json.dumps(told, indent=2), encoding='utf-8')
+    table = '\n'.join([f'{machine}\n', headings, *map(str, rows), ''])
+    (out / f'{name}.md').write_text(table, encoding='utf-8')
+    print(f'\nwritten to {out}: {name}.json, {name}.md, {name}.png')
 
 
 def carry_out(
@@ -385,12 +394,13 @@ def carry_out(
 def main() -> int:
     """Run the benchmark and return its exit status."""
     options = parse_options()
-    return carry_out(
-        options,
-        lambda machine, photo, check: report(
-            options, machine, run(options, make_ring(photo, WIDTH, HEIGHT), check)
-        ),
-    )
+
+    def work(machine: Machine, photo: Path, check: Check) -> None:
+        lines = run(options, make_ring(photo, WIDTH, HEIGHT), check)
+        plot(lines, options.out / 'goals.png')
+        write_results(options.out, 'goals', machine, HEADINGS, lines)
+
+    return carry_out(options, work)
 
 
 if __name__ == '__main__':

@@ -23,15 +23,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 import sys
 
 import numpy as np
 
 from benchmarks.child import BenchmarkError, Check
-from benchmarks.goals import add_places, Bench, carry_out
+from benchmarks.goals import add_places, Bench, carry_out, write_results
 from benchmarks.machine import Machine
 from benchmarks.peer import LEROBOT
 from benchmarks.pictures import make_ring
@@ -249,23 +248,16 @@ def plot(tries: Sequence[Try], path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def report(options: argparse.Namespace, machine: Machine, tries: Sequence[Try]) -> None:
-    """Write the table, the figures and the plot."""
-    told = {'machine': machine.as_json(), 'tries': [asdict(one) for one in tries]}
-    (options.out / 'scale.json').write_text(json.dumps(told, indent=2), encoding='utf-8')
-    table = '\n'.join([f'{machine}\n', HEADINGS, *map(str, tries), ''])
-    (options.out / 'scale.md').write_text(table, encoding='utf-8')
-    plot(tries, options.out / 'scale.png')
-    print(f'\nwritten to {options.out}: scale.json, scale.md, scale.png')
-
-
 def main() -> int:
     """Run the benchmark and return its exit status."""
     options = parse_options()
-    return carry_out(
-        options,
-        lambda machine, photo, check: report(options, machine, run(options, photo, check)),
-    )
+
+    def work(machine: Machine, photo: Path, check: Check) -> None:
+        tries = run(options, photo, check)
+        plot(tries, options.out / 'scale.png')
+        write_results(options.out, 'scale', machine, HEADINGS, tries)
+
+    return carry_out(options, work)
 
 
 if __name__ == '__main__':

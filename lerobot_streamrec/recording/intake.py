@@ -89,7 +89,7 @@ class Intake(ABC):
         self._accept(key, stamp_ns, values)
 
     def _accept(self, key: str, stamp_ns: int, value: Any) -> None:
-        # Whoever pushes may have a robot to control, so all work is left to close_rows.
+        # The caller may have a robot to control, so all work is left to close_rows.
         self._accepted.append((key, stamp_ns, value, self._clock_ns()))
         if len(self._accepted) >= _MAX_ACCEPTED:
             self._take_in()

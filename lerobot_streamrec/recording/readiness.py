@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What an episode needs to start and what is missing, and the status of the streams."""
+"""The conditions under which an episode may start, and the status of the streams."""
 
 from __future__ import annotations
 
