@@ -41,7 +41,7 @@ from lerobot_streamrec.conversions.selector import (
     Steps,
 )
 from lerobot_streamrec.nodes.status_messages import Sender
-from lerobot_streamrec.recording.operating.surroundings import Phase
+from lerobot_streamrec.recording.operating.status import Phase
 
 NameLists = Mapping[Steps, Sequence[str]]
 """The lists of names in a message, by the steps that lead to them."""

@@ -37,8 +37,8 @@ from lerobot_streamrec.nodes.topics.subscriber import Subscriber
 from lerobot_streamrec.recording.metadata import NOTES, VERDICT
 from lerobot_streamrec.recording.operating.command import Command, split_sender, Verb
 from lerobot_streamrec.recording.operating.cues import Cues
+from lerobot_streamrec.recording.operating.events import Answer
 from lerobot_streamrec.recording.operating.machine import EpisodeMachine
-from lerobot_streamrec.recording.operating.surroundings import Answer
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.status import RecorderStatus
 from rcl_interfaces.msg import SetParametersResult

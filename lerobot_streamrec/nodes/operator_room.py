@@ -24,7 +24,8 @@ from lerobot_streamrec.nodes.graph.namesakes import Namesakes
 from lerobot_streamrec.nodes.topics.reader import Reader
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber
 from lerobot_streamrec.recording.operating.cues import Cues
-from lerobot_streamrec.recording.operating.surroundings import Event, FAILED, Surroundings
+from lerobot_streamrec.recording.operating.events import Event, FAILED
+from lerobot_streamrec.recording.operating.surroundings import Surroundings
 from lerobot_streamrec.recording.saving.summary import EpisodeSummary
 from rclpy.node import Node
 from rclpy.parameter import Parameter

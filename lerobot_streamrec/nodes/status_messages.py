@@ -32,7 +32,7 @@ import socket
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from lerobot_streamrec.recording.config import MIB
-from lerobot_streamrec.recording.operating.surroundings import OperatingStatus, Phase
+from lerobot_streamrec.recording.operating.status import OperatingStatus, Phase
 from lerobot_streamrec.recording.saving.summary import rejections
 from lerobot_streamrec.recording.status import RecorderState, RecorderStatus, StreamStatus
 

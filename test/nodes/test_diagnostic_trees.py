@@ -25,7 +25,7 @@ import socket
 
 from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
-from lerobot_streamrec.recording.operating.surroundings import OperatingStatus, Phase
+from lerobot_streamrec.recording.operating.status import OperatingStatus, Phase
 from lerobot_streamrec.recording.recorder import Recorder
 import pytest
 from recorder_rig.parameters import FRONT_KEY, FRONT_TOPIC, STATE_KEY, STATE_TOPIC

@@ -22,7 +22,7 @@ import socket
 from diagnostic_msgs.msg import DiagnosticStatus
 from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
-from lerobot_streamrec.recording.operating.surroundings import OperatingStatus, Phase
+from lerobot_streamrec.recording.operating.status import OperatingStatus, Phase
 from lerobot_streamrec.recording.recorder import Recorder
 import pytest
 from rclpy.qos import QoSProfile

@@ -31,7 +31,7 @@ from typing import TypeVar
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.option import check_choices, option
 from lerobot_streamrec.recording.operating.command import Verb
-from lerobot_streamrec.recording.operating.surroundings import Event, FAILED, SAVED
+from lerobot_streamrec.recording.operating.events import Event, FAILED, SAVED
 
 NONE, BELL, SPEECH = 'none', 'bell', 'speech'
 CUES = (NONE, BELL, SPEECH)

@@ -26,17 +26,9 @@ from lerobot_streamrec.recording.metadata import NOTES, VERDICT
 from lerobot_streamrec.recording.operating.automatic import Automatic
 from lerobot_streamrec.recording.operating.command import Command, parse_command, Slips, Verb
 from lerobot_streamrec.recording.operating.config import OperatingConfig
-from lerobot_streamrec.recording.operating.surroundings import (
-    Answer,
-    Event,
-    FAILED,
-    OperatingStatus,
-    PendingWork,
-    phase_of,
-    REFUSED,
-    SAVED,
-    Surroundings,
-)
+from lerobot_streamrec.recording.operating.events import Answer, Event, FAILED, REFUSED, SAVED
+from lerobot_streamrec.recording.operating.status import OperatingStatus, phase_of
+from lerobot_streamrec.recording.operating.surroundings import PendingWork, Surroundings
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.saving.futures import settle, settled, then
 from lerobot_streamrec.recording.saving.summary import EpisodeSummary

@@ -34,7 +34,7 @@ from lerobot_streamrec.live.foxglove import foxglove_layout, RobotView, Series
 from lerobot_streamrec.live.layout import lay_out
 from lerobot_streamrec.nodes.episode_node import SERVICES
 from lerobot_streamrec.recording.operating.command import parse_command, Verb
-from lerobot_streamrec.recording.operating.surroundings import Phase
+from lerobot_streamrec.recording.operating.status import Phase
 import pytest
 from recorder_rig.operator import LATCHED
 from recorder_rig.pictures import NumberedFile, Picture, quadrants

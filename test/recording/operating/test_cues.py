@@ -22,7 +22,7 @@ import threading
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.recording.operating import cues
 from lerobot_streamrec.recording.operating.cues import Cues, CuesConfig, spoken
-from lerobot_streamrec.recording.operating.surroundings import Event
+from lerobot_streamrec.recording.operating.events import Event
 import pytest
 from waiting import wait_for
 

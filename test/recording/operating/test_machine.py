@@ -19,7 +19,8 @@ import json
 import re
 
 from lerobot_streamrec.recording.operating.command import Command, Verb
-from lerobot_streamrec.recording.operating.surroundings import Event, Phase
+from lerobot_streamrec.recording.operating.events import Event
+from lerobot_streamrec.recording.operating.status import Phase
 import pytest
 from waiting import wait_for
 
