@@ -29,8 +29,8 @@ import sys
 
 import numpy as np
 
+from benchmarks.bench import add_places, Bench, carry_out, write_results
 from benchmarks.child import BenchmarkError, Check
-from benchmarks.goals import add_places, Bench, carry_out, write_results
 from benchmarks.machine import Machine
 from benchmarks.peer import LEROBOT
 from benchmarks.pictures import make_ring

@@ -34,6 +34,7 @@ _log = logging.getLogger(__name__)
 _MAX_ACCEPTED = 64
 _LOG_EVERY_NS = 5 * NS_PER_S
 
+
 class Intake(ABC):
     """
     The part of the recorder that subscribers call. Owned by the recorder's thread.

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.goals import Bench
+from benchmarks.bench import Bench
 from benchmarks.scale import Search, Try
 
 BENCH = Bench(Path('unused'), Path('unused'), Path('unused'), 10.0, lambda: None)

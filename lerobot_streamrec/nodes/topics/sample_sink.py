@@ -25,10 +25,10 @@ class Sink(Protocol):
     """A receiver of samples: the recorder, or a tool that only inspects what it would record."""
 
     def push_image(self, video_key: str, stamp_ns: int, picture: Picture) -> None:
-        """Take an image; raise a MessageError to reject it."""
+        """Take an image; a sink may raise a MessageError to reject it."""
 
     def push_vector(self, key: str, stamp_ns: int, values: Any) -> None:
-        """Take the numbers of a message; raise a MessageError to reject them."""
+        """Take the numbers of a message; a sink may raise a MessageError to reject them."""
 
     def reject(self, key: str, reason: str) -> None:
         """Count a message that cannot be recorded, and keep the reason."""
@@ -65,7 +65,7 @@ class MotionSink:
         self.lose = sink.lose
 
     def push_vector(self, key: str, stamp_ns: int, values: Any) -> None:
-        """Pass on the numbers of a message; a MessageError of the recorder rejects them."""
+        """Pass on the numbers of a message; a MessageError of the sink rejects them."""
         self._sink.push_vector(key, stamp_ns, values)
         if key in self._keys:
             self._look(key, stamp_ns, values)
