@@ -69,16 +69,20 @@ def forward_logs(logger: Any) -> None:
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
+_M_ARENA_MAX = -8
 _MMAP_THRESHOLD_BYTES = 256 * 1024 * 1024
 _TRIM_THRESHOLD_BYTES = 512 * 1024 * 1024
+_NUM_ARENAS = 2
 
 
 def keep_large_buffers() -> bool:
     """
-    Make glibc keep image-sized buffers instead of mapping new memory for each message.
+    Make glibc keep image-sized buffers, in two arenas that all threads share.
 
-    This cuts the CPU time for receiving three cameras to a third. Nothing changes if mallopt
-    rejects the sizes, or if the C library has no mallopt.
+    Keeping the buffers, instead of mapping new memory for each message, cuts the CPU time for
+    receiving three cameras to a third. An arena per thread, which is the default, would keep
+    free pieces of every episode's encoders, and the memory would grow for many episodes. Nothing
+    changes if mallopt rejects the values, or if the C library has no mallopt.
 
     :return: True if the settings were accepted
     """
@@ -87,7 +91,8 @@ def keep_large_buffers() -> bool:
     except (AttributeError, OSError):
         return False
     return bool(
-        mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
+        mallopt(_M_ARENA_MAX, _NUM_ARENAS)
+        and mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
         and mallopt(_M_TRIM_THRESHOLD, _TRIM_THRESHOLD_BYTES)
     )
 
