@@ -37,7 +37,7 @@ from lerobot_streamrec.dataset.format.layout import (
     TASKS,
     VIDEO_PATH,
 )
-from lerobot_streamrec.dataset.format.parquet import read_parquet
+from lerobot_streamrec.dataset.format.parquet import read_parquet, read_schema
 from lerobot_streamrec.dataset.format.statistics_file import (
     AllStatistics,
     DatasetStatistics,
@@ -75,6 +75,7 @@ class Catalog:
     episodes: tuple[EpisodeRow, ...]
     task_columns: TaskColumns = field(default_factory=TaskColumns)
     _tables: dict[FileIndex, pa.Table] = field(default_factory=dict, repr=False)
+    _schemas: dict[Path, pa.Schema] = field(default_factory=dict, repr=False)
     _weighted: list[AllStatistics] = field(default_factory=list, repr=False)
 
     @property
@@ -101,6 +102,19 @@ class Catalog:
             self._tables.clear()
             self._tables[file] = read_parquet(self.root / file.path(EPISODES_PATH))
         return self._tables[file]
+
+    def schema_of(self, path: Path) -> pa.Schema:
+        """
+        Return the columns of a data or episodes file, which is opened once for them.
+
+        :raise DatasetCorruptError: if the file cannot be read
+        """
+        if path not in self._schemas:
+            found = read_schema(path).remove_metadata()
+            # Most files have the columns of the one before, and one object serves all of them.
+            before = next(reversed(self._schemas.values()), found)
+            self._schemas[path] = before if before.equals(found) else found
+        return self._schemas[path]
 
     def statistics(self) -> AllStatistics:
         """

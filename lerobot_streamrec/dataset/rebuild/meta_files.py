@@ -25,7 +25,6 @@ from lerobot_streamrec.dataset.format.episode_table import (
     VideoPlace,
 )
 from lerobot_streamrec.dataset.format.layout import EPISODES_PATH, FileIndex
-from lerobot_streamrec.dataset.format.parquet import read_schema
 from lerobot_streamrec.dataset.rebuild.new_statistics import NewStatistics
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, NewFiles, Piece
@@ -107,7 +106,7 @@ def write_meta_files(
 def _common_schema(pieces: Iterable[Piece]) -> pa.Schema:
     schemas: dict[tuple[str, ...], pa.Schema] = {}
     for piece in pieces:
-        schema = read_schema(piece.path)
+        schema = piece.catalog.schema_of(piece.path)
         schemas.setdefault(tuple(schema.names), schema)
     fields: dict[str, pa.Field] = {}
     for schema in schemas.values():
@@ -127,7 +126,7 @@ def _may_stay(piece: Piece, places: NewPlaces, schema: pa.Schema) -> bool:
     return (
         piece.is_whole
         and all(places.row(one) == one.source for one in piece.episodes)
-        and set(read_schema(piece.path).names) == set(schema.names)
+        and set(piece.catalog.schema_of(piece.path).names) == set(schema.names)
         and not _rows_for_pixels(
             piece.catalog.meta_table(piece.file), places.statistics.counted_in_rows
         )

@@ -37,7 +37,6 @@ from lerobot_streamrec.dataset.format.layout import (
     STAGING,
     VIDEO_PATH,
 )
-from lerobot_streamrec.dataset.format.parquet import read_schema
 from lerobot_streamrec.dataset.format.state import resumed_state
 from lerobot_streamrec.dataset.rebuild.exchange import finish_rebuild
 from lerobot_streamrec.dataset.rebuild.new_tree import Disk
@@ -269,5 +268,5 @@ def _video_file(key: str, episode: EpisodeRow) -> FileIndex:
 
 
 def _same_columns(one: Piece, other: Piece) -> bool:
-    ours, theirs = read_schema(one.path), read_schema(other.path)
-    return bool(ours.equals(theirs, check_metadata=False))
+    ours, theirs = one.catalog.schema_of(one.path), other.catalog.schema_of(other.path)
+    return bool(ours.equals(theirs))

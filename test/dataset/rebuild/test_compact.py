@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import json
 
+from lerobot_streamrec.dataset.format import catalog
+from lerobot_streamrec.dataset.format.parquet import read_schema
 from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
 from lerobot_streamrec.dataset.rebuild.pieces import packed
 from lerobot_streamrec.errors import DatasetLockedError, RebuildError
@@ -309,3 +311,17 @@ def test_neighbours_are_packed_up_to_a_duration_and_only_if_they_fit_together():
 
     assert repr(packed(pieces, never, limit_bytes=9)) == '[[1], [1], [1]]'
     assert asked == [(pieces[0], pieces[1]), (pieces[1], pieces[2])]
+
+
+def test_each_file_is_opened_once_for_its_columns(record, monkeypatch):
+    """Opening small files is what compacting thousands of them costs."""
+    root = record([3] * 5)
+    opened = []
+
+    def counting(path):
+        opened.append(path.relative_to(root).as_posix())
+        return read_schema(path)
+
+    monkeypatch.setattr(catalog, 'read_schema', counting)
+    compact_dataset(root)
+    assert len(opened) == len(set(opened)) == 10
