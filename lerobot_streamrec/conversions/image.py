@@ -73,9 +73,7 @@ _LAYOUTS = {
     'nv21': Layout('nv21', 1, chroma_step=2),
     'nv24': Layout('nv24', 1, chroma_step=1),
     **{
-        f'bayer_{pattern}{bits}': Layout(
-            f'bayer_{pattern}{bits}', 1, bits // 8, is_paired=True
-        )
+        f'bayer_{pattern}{bits}': Layout(f'bayer_{pattern}{bits}', 1, bits // 8, is_paired=True)
         for bits in (8, 16)
         for pattern in _BAYER_PATTERNS
     },

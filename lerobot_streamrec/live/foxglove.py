@@ -212,9 +212,7 @@ def foxglove_layout(view: RobotView) -> dict[str, Any]:
     }
 
 
-def _panel(
-    panels: _Panels, kind: str, name: str, title: str, settings: Mapping[str, Any]
-) -> str:
+def _panel(panels: _Panels, kind: str, name: str, title: str, settings: Mapping[str, Any]) -> str:
     """Add a panel and return its id."""
     panel = f'{kind}!{name}'
     panels[panel] = {**settings, 'foxglovePanelTitle': title}

@@ -233,9 +233,7 @@ class _Heard:
             self._vectors.append(vector)
             source = vector.source
             kind = load_message_class(f'{source.parameter}.type', source.message_type)
-            self._node.create_subscription(
-                kind, vector.topic, vector.see, qos_profile_sensor_data
-            )
+            self._node.create_subscription(kind, vector.topic, vector.see, qos_profile_sensor_data)
 
     def is_complete(self) -> bool:
         """Return True if all published topics have delivered the facts they are needed for."""

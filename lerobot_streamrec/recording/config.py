@@ -84,9 +84,7 @@ class StreamConfig:
     )
     quaternions: tuple[int, ...] = ()
     part_of: str = ''
-    dtype: str = option(
-        'float32', f'Type of the column: {", ".join(DTYPES)}', choices=DTYPES
-    )
+    dtype: str = option('float32', f'Type of the column: {", ".join(DTYPES)}', choices=DTYPES)
     depth: DepthConfig | None = None
     encoder: EncoderConfig | None = None
     is_stamped_here: bool = False

@@ -94,9 +94,7 @@ def stream_problem(
     return ''
 
 
-def stream_statuses(
-    streams: Streams, take: Take | None, now_ns: int
-) -> tuple[StreamStatus, ...]:
+def stream_statuses(streams: Streams, take: Take | None, now_ns: int) -> tuple[StreamStatus, ...]:
     """
     Return the status of every stream.
 

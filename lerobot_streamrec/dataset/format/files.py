@@ -68,6 +68,7 @@ class DatasetLock:
         except (OSError, ValueError, KeyError, TypeError):
             return 'another process'
 
+
 def lock_holder(root: Path) -> str | None:
     """
     Return the process that holds a dataset's lock, without touching the lock.

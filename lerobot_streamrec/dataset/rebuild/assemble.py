@@ -113,9 +113,7 @@ def assemble_same(
     write_records(plan.kept, tree, new_videos.records if new_videos else {})
 
 
-def _mend_statistics(
-    plan: Plan, tree: NewTree, statistics: NewStatistics
-) -> list[PurePosixPath]:
+def _mend_statistics(plan: Plan, tree: NewTree, statistics: NewStatistics) -> list[PurePosixPath]:
     """Rewrite statistics that another writer added up wrongly; return the files to link."""
     catalog = plan.kept[0].catalog
     path, sidecar = catalog.root / STATS, sidecar_path(len(catalog.episodes))
@@ -234,9 +232,7 @@ def _link_row_stamps(one: Kept, tree: NewTree) -> None:
         tree.link(source, row_stamps_path(one.episode_index))
 
 
-def counted(
-    raw_info: Mapping[str, Any], kept: Sequence[Kept], total_tasks: int
-) -> dict[str, Any]:
+def counted(raw_info: Mapping[str, Any], kept: Sequence[Kept], total_tasks: int) -> dict[str, Any]:
     """Return the content of info.json with the counts and splits of a new dataset."""
     return {
         **raw_info,
@@ -244,9 +240,7 @@ def counted(
         'total_episodes': len(kept),
         'total_frames': sum(one.source.length for one in kept),
         'total_tasks': total_tasks,
-        'splits': chosen_splits(
-            raw_info.get('splits'), [one.source.episode_index for one in kept]
-        )
+        'splits': chosen_splits(raw_info.get('splits'), [one.source.episode_index for one in kept])
         if len({one.catalog for one in kept}) == 1
         else grown_splits(None, len(kept)),
     }

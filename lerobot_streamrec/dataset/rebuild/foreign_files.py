@@ -241,9 +241,7 @@ def numbered_meta_files(catalog: Catalog) -> list[str]:
     """Return a remark on foreign files in meta, which may hold old episode numbers."""
     tables = set(index_tables(catalog.root, catalog.info.features).values())
     found = sorted(
-        one
-        for one in foreign_files(catalog.root)
-        if one.startswith('meta/') and one not in tables
+        one for one in foreign_files(catalog.root) if one.startswith('meta/') and one not in tables
     )
     if not found:
         return []

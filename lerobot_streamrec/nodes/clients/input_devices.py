@@ -107,9 +107,7 @@ def list_devices(devices: Path = DEVICES, of_class: Path = CLASS) -> tuple[Input
     return tuple(one for path in paths for one in _device(path, of_class, links))
 
 
-def _device(
-    path: Path, of_class: Path, links: dict[Path, list[Path]]
-) -> Iterator[InputDevice]:
+def _device(path: Path, of_class: Path, links: dict[Path, list[Path]]) -> Iterator[InputDevice]:
     folder = of_class / path.name / 'device'
     try:
         words = (folder / 'capabilities' / 'key').read_text('ascii').split()

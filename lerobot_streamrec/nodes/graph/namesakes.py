@@ -65,9 +65,7 @@ class Namesakes:
         self._heard: tuple[str, float] | None = None
         self._changed_s = clock_s()
         self._num_others = 0
-        node.create_subscription(
-            DiagnosticStatus, STATUS_TOPIC, self._hear, _ALL_LATCHED
-        )
+        node.create_subscription(DiagnosticStatus, STATUS_TOPIC, self._hear, _ALL_LATCHED)
 
     def _hear(self, message: DiagnosticStatus) -> None:
         values = {one.key: one.value for one in message.values}

@@ -210,9 +210,7 @@ def find_sense(parameter: str, rule: TriggerRule, message_type: str, debounce_s:
     )
 
 
-def _number_of(
-    parameter: str, rule: TriggerRule, message_type: str
-) -> Callable[[Any], float]:
+def _number_of(parameter: str, rule: TriggerRule, message_type: str) -> Callable[[Any], float]:
     assert rule.condition is not None
     selector = rule.condition.selector.text
 

@@ -85,9 +85,7 @@ class Stream:
     :param preroll_bytes: memory for the pictures of that time
     """
 
-    def __init__(
-        self, config: StreamConfig, preroll_ns: int = 0, preroll_bytes: int = 0
-    ) -> None:
+    def __init__(self, config: StreamConfig, preroll_ns: int = 0, preroll_bytes: int = 0) -> None:
         self.config = config
         self._preroll_ns = preroll_ns
         self._preroll_bytes = preroll_bytes

@@ -48,9 +48,7 @@ def _row_bytes(frame: VideoFrame, index: int) -> int:
     pix_fmt = frame.format
     if len(frame.planes) == 1:
         return frame.width * pix_fmt.padded_bits_per_pixel // 8
-    return sum(
-        one.width * -(-one.bits // 8) for one in pix_fmt.components if one.plane == index
-    )
+    return sum(one.width * -(-one.bits // 8) for one in pix_fmt.components if one.plane == index)
 
 
 # PNG's pixel formats by the numbers of channels and of bytes per channel. The meaning of the bytes

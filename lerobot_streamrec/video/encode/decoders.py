@@ -119,9 +119,7 @@ class DepthDecoder:
 
     def _decode_png(self, picture: CompressedDepth) -> npt.NDArray[np.uint16]:
         data = np.frombuffer(picture.data, dtype=np.uint8)
-        frame = self._png.decode(
-            CompressedPicture(data, 'png', picture.height, picture.width)
-        )
+        frame = self._png.decode(CompressedPicture(data, 'png', picture.height, picture.width))
         if frame.format.name != _PNG_OF_16_BITS:
             raise UndecodableError(
                 f'png picture has the pixel format {frame.format.name}; depth needs one channel '

@@ -189,8 +189,7 @@ class PictureEncoder:
 
     def _note_lost(self, error: UndecodableError) -> None:
         self._account.undecodable = (
-            f'its pictures cannot be decoded any more, and the last good one is repeated: '
-            f'{error}'
+            f'its pictures cannot be decoded any more, and the last good one is repeated: {error}'
         )
         # Repeated failures of a camera are logged once; the status and the counts show the rest.
         if not self._was_lost:

@@ -153,9 +153,7 @@ def extract_frames(
         return write_frames(episode, part, choice or Choice(), progress or (lambda *_: None))
 
 
-def write_frames(
-    episode: Episode, folder: Path, choice: Choice, progress: Progress
-) -> int:
+def write_frames(episode: Episode, folder: Path, choice: Choice, progress: Progress) -> int:
     """
     Write frames into an existing folder, named by their numbers in the episode.
 
@@ -205,4 +203,3 @@ def _chosen(
 
 def _millimetres(depth: DepthConfig) -> Pixels:
     return depth_of_codes(depth, MILLIMETRES).astype(np.uint16)
-
