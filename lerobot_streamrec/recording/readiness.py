@@ -20,7 +20,6 @@ from pathlib import Path
 
 from lerobot_streamrec.dataset.format.features import camera_feature, differences, VIDEO_CODEC
 from lerobot_streamrec.dataset.format.info import DatasetInfo
-from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.errors import (
     DatasetMismatchError,
     DiskFullError,
@@ -29,6 +28,7 @@ from lerobot_streamrec.errors import (
     StreamrecError,
     StreamsNotReadyError,
 )
+from lerobot_streamrec.frame import depth_unit
 from lerobot_streamrec.recording.config import NS_PER_MS, RecorderConfig
 from lerobot_streamrec.recording.disk_watch import DiskWatch
 from lerobot_streamrec.recording.encoder_selection import EncoderChoices

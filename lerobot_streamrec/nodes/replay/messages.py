@@ -23,8 +23,8 @@ from lerobot_streamrec.conversions.elements import Elements
 from lerobot_streamrec.conversions.message_maker import MessageMaker
 from lerobot_streamrec.conversions.parts import TimedVector
 from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
-from lerobot_streamrec.depth_frame import METRES, MILLIMETRES
 from lerobot_streamrec.errors import ConfigError, VectorError
+from lerobot_streamrec.frame import METRES, MILLIMETRES
 from lerobot_streamrec.nodes.graph.topic_types import load_message_class
 from lerobot_streamrec.nodes.replay.schedule import Step
 from lerobot_streamrec.nodes.replay.streams import IMAGE, PlayedStream

@@ -19,9 +19,8 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.errors import VectorError
-from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.frame import depth_unit, Picture
 from lerobot_streamrec.recording.config import StreamConfig
 from lerobot_streamrec.recording.streams.column_values import column_values
 from lerobot_streamrec.recording.streams.sampling import Course, Shown, shown_at

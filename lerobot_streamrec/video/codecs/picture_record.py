@@ -22,8 +22,7 @@ from typing import Any
 
 import av
 from av.video.frame import VideoFrame
-from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame
-from lerobot_streamrec.frame import CompressedPicture, Frame, Picture
+from lerobot_streamrec.frame import CompressedDepth, CompressedPicture, DepthFrame, Frame, Picture
 from lerobot_streamrec.video.codecs.video_frame import plane_array
 import numpy as np
 import numpy.typing as npt

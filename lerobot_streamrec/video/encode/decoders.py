@@ -20,9 +20,15 @@ from typing import Any, TypeGuard
 
 import av
 from av.video.frame import VideoFrame
-from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame, METRES
 from lerobot_streamrec.errors import UndecodableError
-from lerobot_streamrec.frame import CompressedPicture, EncodedPacket, Picture
+from lerobot_streamrec.frame import (
+    CompressedDepth,
+    CompressedPicture,
+    DepthFrame,
+    EncodedPacket,
+    METRES,
+    Picture,
+)
 from lerobot_streamrec.video.codecs.rvl import decode_rvl
 from lerobot_streamrec.video.encode.packet_decoder import PacketDecoder
 import numpy as np

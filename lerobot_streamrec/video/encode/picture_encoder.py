@@ -22,9 +22,8 @@ from typing import Any, Protocol
 
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
-from lerobot_streamrec.depth_frame import DepthFrame
 from lerobot_streamrec.errors import UndecodableError
-from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.frame import DepthFrame, Frame
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_PIX_FMT, DepthQuantiser
 from lerobot_streamrec.video.codecs.pixels import rgb_pixels
 from lerobot_streamrec.video.encode.decoders import Coded, Decoders, is_coded
