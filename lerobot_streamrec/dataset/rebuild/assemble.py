@@ -41,7 +41,7 @@ from lerobot_streamrec.dataset.format.statistics_file import (
     sidecar_path,
     stats_json,
 )
-from lerobot_streamrec.dataset.rebuild.foreign_files import named, UnitedTable
+from lerobot_streamrec.dataset.rebuild.foreign_files import UnitedTable
 from lerobot_streamrec.dataset.rebuild.merged_features import (
     same_tasks,
     unified_tasks,
@@ -58,6 +58,7 @@ from lerobot_streamrec.dataset.rebuild.new_statistics import (
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, places_of
 from lerobot_streamrec.dataset.rebuild.plan import Plan
+from lerobot_streamrec.errors import some_of
 from lerobot_streamrec.video.tools.encoding_jobs import WorkCounter
 
 Progress = Callable[[int, int], None]
@@ -175,7 +176,7 @@ def _left_statistics(kept: Sequence[Kept]) -> Iterator[str]:
         unknown = sorted(set(stated) - set(catalog.info.features))
         if unknown:
             yield (
-                f'{catalog.root / STATS} has statistics of {named(unknown)}, which are not '
+                f'{catalog.root / STATS} has statistics of {some_of(unknown)}, which are not '
                 'features of the dataset; they describe the old rows and are left out'
             )
 
