@@ -202,10 +202,7 @@ class _Vector:
 
 def _leaves(source: Source) -> tuple[Leaf, ...]:
     assert source.elements is not None
-
-    def load(wanted: str) -> type:
-        return load_message_class(f'{source.parameter}.type', wanted)
-
+    load = partial(load_message_class, f'{source.parameter}.type')
     return leaves_of(source.elements.selectors, source.message_type, load)
 
 
