@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 import logging
 from typing import Any, Protocol
 
@@ -66,6 +66,7 @@ class ColourMeter:
         self.counter.push(rgb_pixels(picture, self._stride, self._scaler))
 
 
+@dataclass(frozen=True, slots=True)
 class DepthMeter:
     """
     Quantises depth to frames in ``gray12le``, and counts the original depth.
@@ -75,18 +76,17 @@ class DepthMeter:
     :param quantiser: quantiser for the camera's unit
     """
 
-    def __init__(self, counter: PictureCounter, stride: int, quantiser: DepthQuantiser) -> None:
-        self.counter = counter
-        self._stride = stride
-        self._quantiser = quantiser
+    counter: PictureCounter
+    stride: int
+    quantiser: DepthQuantiser
 
     def frame(self, picture: DepthFrame) -> Frame:
         """Return the frame for the encoder."""
-        return Frame(self._quantiser.codes(picture), DEPTH_PIX_FMT)
+        return Frame(self.quantiser.codes(picture), DEPTH_PIX_FMT)
 
     def count(self, picture: DepthFrame) -> None:
         """Count an encoded picture."""
-        self.counter.push(picture.values[:: self._stride, :: self._stride])
+        self.counter.push(picture.values[:: self.stride, :: self.stride])
 
 
 class PictureEncoder:
