@@ -177,12 +177,7 @@ def rows_of(message: ImageBytes, row_bytes: int) -> npt.NDArray[np.uint8]:
 
 
 def _check_step(message: ImageBytes, row_bytes: int) -> None:
-    """
-    Raise an error if a message's rows are too short for their pixels.
-
-    :param row_bytes: bytes that the pixels of a row need
-    :raise FrameShapeError: if the message's step is smaller than that
-    """
+    """Raise a FrameShapeError if a message's rows are too short for their pixels."""
     if message.step < row_bytes:
         raise FrameShapeError(
             f'image of {message.width} pixels {message.encoding} with step {message.step}: '
@@ -191,12 +186,7 @@ def _check_step(message: ImageBytes, row_bytes: int) -> None:
 
 
 def _data_of(message: ImageBytes, size_bytes: int) -> npt.NDArray[np.uint8]:
-    """
-    Return a view of a message's buffer.
-
-    :param size_bytes: size that the buffer must have
-    :raise FrameShapeError: if the buffer has another size
-    """
+    """Return a view of a message's buffer; raise a FrameShapeError if it has another size."""
     data = np.frombuffer(message.data, dtype=np.uint8)
     if data.size != size_bytes:
         raise FrameShapeError(

@@ -334,11 +334,7 @@ def _grid(panels: Sequence[str], num_columns: int) -> Tree:
 
 
 def _split(direction: str, parts: Sequence[tuple[float, Tree]]) -> Tree:
-    """
-    Put trees beside or below each other.
-
-    :param parts: at least one tree, each with its share of the space
-    """
+    """Put one or more trees, each with its share of the space, beside or below each other."""
     (share, first), *others = parts
     if not others:
         return first
