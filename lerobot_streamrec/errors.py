@@ -20,7 +20,18 @@ Late, repeated and stale samples are counted and do not raise exceptions.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from lerobot_streamrec.installed import streamrec_command
+
+
+def some_of(
+    values: Sequence[object], limit: int = 5, text_of: Callable[[object], str] = str
+) -> str:
+    """List values in a message: the first ones, and how many more there are."""
+    num_more = len(values) - limit
+    listed = ', '.join(map(text_of, values[:limit]))
+    return f'{listed} and {num_more} more' if num_more > 0 else listed
 
 
 class StreamrecError(Exception):

@@ -32,7 +32,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = 'lerobot_streamrec'
 
-_BELOW_ALL = {'errors', 'option', 'frame', 'depth_frame', 'durable', 'installed'}
+_BELOW_ALL = {'errors', 'option', 'frame', 'durable', 'installed'}
 _BELOW_RECORDING = _BELOW_ALL | {'sync', 'stats', 'video', 'dataset'}
 _BELOW_SHELLS = _BELOW_RECORDING | {'conversions', 'recording'}
 
@@ -41,7 +41,6 @@ FLOORS: dict[str, set[str]] = {
     'errors': {'installed'},
     'option': {'errors'},
     'frame': {'errors'},
-    'depth_frame': {'errors'},
     'durable': {'errors'},
     'installed': set(),
     'sync': _BELOW_ALL,

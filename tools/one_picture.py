@@ -41,8 +41,8 @@ import numpy as np
 PACKAGE = 'lerobot_streamrec'
 FRONT = 'observation.images.front'
 KINDS = (Frame, VideoFrame, EncodedVideo, VideoDraft, EpisodeDraft)
-# They define what a picture is.
-NOT_ON_THE_WAY = {'frame.py', 'depth_frame.py'}
+# It defines what a picture is.
+NOT_ON_THE_WAY = {'frame.py'}
 TIMEOUT_S = 60
 PERIOD_NS = 33_333_333
 BEGIN_NS = 1_800_000_000 * 10**9

@@ -228,9 +228,7 @@ def check(
     if is_repair:
         if fast:
             raise click.UsageError('--repair has to decode the images: leave out --fast')
-        return repair(
-            root, dry_run=dry_run, yes=yes, as_json=as_json, min_seconds=min_seconds
-        )
+        return repair(root, dry_run=dry_run, yes=yes, as_json=as_json, min_seconds=min_seconds)
     if dry_run or yes:
         raise click.UsageError('--dry-run and --yes only apply together with --repair')
     try:

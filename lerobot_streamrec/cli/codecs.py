@@ -166,9 +166,7 @@ def codecs(
         console.print(measured_table(measured, sample))
 
 
-def _listed(
-    backend: str, ffmpeg: FfmpegSettings
-) -> dict[str, list[tuple[EncoderConfig, bool]]]:
+def _listed(backend: str, ffmpeg: FfmpegSettings) -> dict[str, list[tuple[EncoderConfig, bool]]]:
     """
     List the encoders to try, and whether they are built in, by backend.
 

@@ -56,9 +56,7 @@ def sample_of(
         return video_sample(folder, source, fps=rate, seconds=seconds)
     catalog = read_catalog(source)
     features = catalog.info.features
-    cameras = [
-        key for key, spec in features.items() if spec.is_video and not is_depth(spec.info)
-    ]
+    cameras = [key for key, spec in features.items() if spec.is_video and not is_depth(spec.info)]
     if not cameras or not catalog.episodes:
         raise ConfigError('--source', str(source), 'it has no episode with a colour camera')
     place = catalog.episodes[0].videos[cameras[0]]

@@ -71,9 +71,7 @@ def _importing_ros() -> Iterator[None]:
         raise _WithoutRosError(f'this command needs ROS 2: {missing_package(error)}') from error
 
 
-_seconds_option = partial(
-    shown_option, '--seconds', type=click.FloatRange(1, 600), default=5.0
-)
+_seconds_option = partial(shown_option, '--seconds', type=click.FloatRange(1, 600), default=5.0)
 _MAX_FPS = 1000
 
 

@@ -149,9 +149,7 @@ def _encode_one(takes: DeferredTakes, take: DeferredTake) -> bool:
     total = saved.num_rows * take.num_videos
     try:
         with progress_bar(f'encoding {what}', is_bytes=False) as progress:
-            encoded = encode_take(
-                take.folder, saved.num_rows, lambda done: progress(done, total)
-            )
+            encoded = encode_take(take.folder, saved.num_rows, lambda done: progress(done, total))
         episode = takes.commit(take, encoded)
     except StreamrecError as error:
         click.echo(f'{what}: {error}. {takes.fail(take, error)}', err=True)
@@ -230,9 +228,7 @@ def _options(_: click.Context, option: click.Parameter, values: tuple[str, ...])
     default=_DEFAULTS.crf,
     help='Quality: lower is better, and gives larger files.',
 )
-@shown_option(
-    '--g', type=int, default=_DEFAULTS.g, help='Distance between key frames, in frames.'
-)
+@shown_option('--g', type=int, default=_DEFAULTS.g, help='Distance between key frames, in frames.')
 @click.option('--preset', help='Preset of the codec, such as veryfast.')
 @shown_option('--pix-fmt', default=_DEFAULTS.pix_fmt)
 @shown_option('--fast-decode', type=int, default=_DEFAULTS.fast_decode)

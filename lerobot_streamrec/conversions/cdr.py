@@ -221,4 +221,3 @@ def read_compressed_video(data: bytes) -> CompressedImageBytes:
     cursor = _after_header(data)
     packet = cursor.octets()
     return CompressedImageBytes(format=cursor.text(), data=packet)
-

@@ -21,12 +21,12 @@ import struct
 from lerobot_streamrec.conversions.cdr import CompressedImageBytes, ImageBytes
 from lerobot_streamrec.conversions.compressed_image import picture_bytes, picture_size, PNG_MAGIC
 from lerobot_streamrec.conversions.image import refuse_empty, rows_of
-from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.errors import (
     FrameShapeError,
     UndecodableError,
     UnsupportedEncodingError,
 )
+from lerobot_streamrec.frame import CompressedDepth, DepthFrame, METRES, MILLIMETRES
 import numpy as np
 
 _UNITS: dict[str, tuple[str, str]] = {

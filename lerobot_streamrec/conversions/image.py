@@ -73,9 +73,7 @@ _LAYOUTS = {
     'nv21': Layout('nv21', 1, chroma_step=2),
     'nv24': Layout('nv24', 1, chroma_step=1),
     **{
-        f'bayer_{pattern}{bits}': Layout(
-            f'bayer_{pattern}{bits}', 1, bits // 8, is_paired=True
-        )
+        f'bayer_{pattern}{bits}': Layout(f'bayer_{pattern}{bits}', 1, bits // 8, is_paired=True)
         for bits in (8, 16)
         for pattern in _BAYER_PATTERNS
     },
@@ -179,12 +177,7 @@ def rows_of(message: ImageBytes, row_bytes: int) -> npt.NDArray[np.uint8]:
 
 
 def _check_step(message: ImageBytes, row_bytes: int) -> None:
-    """
-    Raise an error if a message's rows are too short for their pixels.
-
-    :param row_bytes: bytes that the pixels of a row need
-    :raise FrameShapeError: if the message's step is smaller than that
-    """
+    """Raise a FrameShapeError if a message's rows are too short for their pixels."""
     if message.step < row_bytes:
         raise FrameShapeError(
             f'image of {message.width} pixels {message.encoding} with step {message.step}: '
@@ -193,12 +186,7 @@ def _check_step(message: ImageBytes, row_bytes: int) -> None:
 
 
 def _data_of(message: ImageBytes, size_bytes: int) -> npt.NDArray[np.uint8]:
-    """
-    Return a view of a message's buffer.
-
-    :param size_bytes: size that the buffer must have
-    :raise FrameShapeError: if the buffer has another size
-    """
+    """Return a view of a message's buffer; raise a FrameShapeError if it has another size."""
     data = np.frombuffer(message.data, dtype=np.uint8)
     if data.size != size_bytes:
         raise FrameShapeError(

@@ -230,9 +230,7 @@ def places(pick: Index | Slice, length: int, where: str) -> list[int]:
     return list(range(length)[pick.start : pick.stop])
 
 
-def _name_list(
-    selector: Selector, before: Steps, above: Sequence[tuple[Steps, Record]]
-) -> Steps:
+def _name_list(selector: Selector, before: Steps, above: Sequence[tuple[Steps, Record]]) -> Steps:
     for steps, record in reversed(above):
         for name in NAME_LISTS:
             if name in record.names:

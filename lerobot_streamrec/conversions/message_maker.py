@@ -169,11 +169,7 @@ class MessageMaker:
             if isinstance(step, Field):
                 value, kind = getattr(value, step.name), self._fields(kind)[step.name]
                 continue
-            names = (
-                self._names(name_lists, place, step.name)
-                if isinstance(step, ByName)
-                else []
-            )
+            names = self._names(name_lists, place, step.name) if isinstance(step, ByName) else []
             value, kind = self._element(value, kind, step, names), _element_type(kind)
         return value, kind
 
@@ -210,9 +206,7 @@ class MessageMaker:
         self._has_grown = True
         return made
 
-    def _names(
-        self, name_lists: Mapping[int, Steps], place: int, wanted: str
-    ) -> list[str]:
+    def _names(self, name_lists: Mapping[int, Steps], place: int, wanted: str) -> list[str]:
         """Return the list of names for a step, after appending a wanted name if it is missing."""
         names, _ = self._walk(name_lists[place], name_lists)
         if wanted not in names:

@@ -215,9 +215,7 @@ def together(parts: Sequence[Vector]) -> Vector:
     return joined
 
 
-def make_parts(
-    leaves: Sequence[Leaf], counts: Sequence[int], cursor: Cursor
-) -> Iterator[Part]:
+def make_parts(leaves: Sequence[Leaf], counts: Sequence[int], cursor: Cursor) -> Iterator[Part]:
     """
     Yield readers for leaves in their order; neighbours that can be read at once share a reader.
 

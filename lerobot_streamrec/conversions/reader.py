@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 import math
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any
 
 from lerobot_streamrec.conversions.leaves import (
     element_names,
@@ -49,29 +49,11 @@ from lerobot_streamrec.conversions.selector import (
 from lerobot_streamrec.errors import ForeignMessageError, StampError, VectorError
 
 
-class Stamp(Protocol):
-    """A builtin_interfaces/Time or a similar object."""
-
-    sec: int
-    nanosec: int
-
-
-class Header(Protocol):
-    """The fields of std_msgs/Header that are read."""
-
-    stamp: Stamp
-
-
-class StampedMessage(Protocol):
-    """A message with a header."""
-
-    header: Header
-
-
-def header_stamp_ns(message: StampedMessage) -> int:
+def header_stamp_ns(message: Any) -> int:
     """
     Return the stamp of a message's header in nanoseconds.
 
+    :param message: a message that has a std_msgs/Header
     :raise StampError: if the stamp was never set, or is not a valid time
     """
     return checked_stamp_ns(message.header.stamp.sec, message.header.stamp.nanosec)

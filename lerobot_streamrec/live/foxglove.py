@@ -212,9 +212,7 @@ def foxglove_layout(view: RobotView) -> dict[str, Any]:
     }
 
 
-def _panel(
-    panels: _Panels, kind: str, name: str, title: str, settings: Mapping[str, Any]
-) -> str:
+def _panel(panels: _Panels, kind: str, name: str, title: str, settings: Mapping[str, Any]) -> str:
     """Add a panel and return its id."""
     panel = f'{kind}!{name}'
     panels[panel] = {**settings, 'foxglovePanelTitle': title}
@@ -336,11 +334,7 @@ def _grid(panels: Sequence[str], num_columns: int) -> Tree:
 
 
 def _split(direction: str, parts: Sequence[tuple[float, Tree]]) -> Tree:
-    """
-    Put trees beside or below each other.
-
-    :param parts: at least one tree, each with its share of the space
-    """
+    """Put one or more trees, each with its share of the space, beside or below each other."""
     (share, first), *others = parts
     if not others:
         return first

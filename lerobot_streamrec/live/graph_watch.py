@@ -157,9 +157,7 @@ class _Listener:
     :param received_ns: function that returns a message's arrival time, in nanoseconds
     """
 
-    def __init__(
-        self, name: str, kind: str, received_ns: Callable[[MessageInfo], int]
-    ) -> None:
+    def __init__(self, name: str, kind: str, received_ns: Callable[[MessageInfo], int]) -> None:
         self.subscription: Any = None
         self._name = name
         self._kind = kind
@@ -294,9 +292,7 @@ class TopicWitness:
         self.rejection = reason
         self.stream.reject(reason)
 
-    def see(
-        self, received_ns: int, stamp_ns: int | None, encoding: str, size_bytes: int
-    ) -> None:
+    def see(self, received_ns: int, stamp_ns: int | None, encoding: str, size_bytes: int) -> None:
         """Note the arrival, encoding and size of a message; called after it was read."""
         self.arrivals.push(received_ns, stamp_ns)
         self.encoding, self.size_bytes = encoding, size_bytes

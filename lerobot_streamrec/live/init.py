@@ -74,8 +74,7 @@ def _vector_line(name: str, vector: VectorProposal | None) -> str:
             for part, one in zip(part_names(vector.parts), vector.parts, strict=True)
         )
     return (
-        f'  {name:7} {seen.name} ({seen.message_type}), {seen.facts}'
-        f'{": " if names else ""}{names}'
+        f'  {name:7} {seen.name} ({seen.message_type}), {seen.facts}{": " if names else ""}{names}'
     )
 
 

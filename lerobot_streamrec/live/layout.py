@@ -202,10 +202,7 @@ class _Vector:
 
 def _leaves(source: Source) -> tuple[Leaf, ...]:
     assert source.elements is not None
-
-    def load(wanted: str) -> type:
-        return load_message_class(f'{source.parameter}.type', wanted)
-
+    load = partial(load_message_class, f'{source.parameter}.type')
     return leaves_of(source.elements.selectors, source.message_type, load)
 
 
@@ -233,9 +230,7 @@ class _Heard:
             self._vectors.append(vector)
             source = vector.source
             kind = load_message_class(f'{source.parameter}.type', source.message_type)
-            self._node.create_subscription(
-                kind, vector.topic, vector.see, qos_profile_sensor_data
-            )
+            self._node.create_subscription(kind, vector.topic, vector.see, qos_profile_sensor_data)
 
     def is_complete(self) -> bool:
         """Return True if all published topics have delivered the facts they are needed for."""

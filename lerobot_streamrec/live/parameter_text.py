@@ -259,9 +259,7 @@ def _vector(name: str, vector: VectorProposal | None, kind: str) -> Iterator[str
             yield from _comment(f'Other joints can be combined with these: see {where}.', 1)
 
 
-def _joints(
-    seen: SeenTopic, part: SeenPart, names: Sequence[str], depth: int
-) -> Iterator[str]:
+def _joints(seen: SeenTopic, part: SeenPart, names: Sequence[str], depth: int) -> Iterator[str]:
     indent = '  ' * depth
     yield f'{indent}topic: {seen.name}'
     yield f'{indent}type: {seen.message_type}'

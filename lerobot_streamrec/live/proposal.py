@@ -280,9 +280,7 @@ def _brings_pictures(one: SeenTopic) -> bool:
 
 
 def _is_depth(one: SeenTopic) -> bool:
-    return one.name.endswith(DEPTH_SUFFIX) or (
-        one.picture is not None and one.picture.is_depth
-    )
+    return one.name.endswith(DEPTH_SUFFIX) or (one.picture is not None and one.picture.is_depth)
 
 
 def _is_useful(one: SeenTopic) -> bool:

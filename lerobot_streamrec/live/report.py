@@ -21,6 +21,7 @@ import os
 import sys
 from typing import Any
 
+from lerobot_streamrec.errors import some_of
 from lerobot_streamrec.live.arrivals import Heard, span_text
 from lerobot_streamrec.live.diagnosis import Level, Remark, worst
 from lerobot_streamrec.live.machine_checks import Check
@@ -215,9 +216,7 @@ def _content(seen: Observation) -> str:
         size = f'{seen.width}x{seen.height} ' if seen.width else ''
         return f'{size}{seen.encoding}\n{seen.size_bytes / 1e3:,.0f} kB'
     pairs = [f'{name}={value:.4g}' for name, value in seen.values.items()]
-    more = len(pairs) - _VALUES_SHOWN
-    shown = ', '.join(pairs[:_VALUES_SHOWN])
-    return f'{shown} and {more} more' if more > 0 else shown
+    return some_of(pairs, _VALUES_SHOWN)
 
 
 def _qos(seen: Observation) -> str:

@@ -100,9 +100,7 @@ class JointGroups:
         a robot starts up, or if it shares joints with a larger group.
         """
         groups = [one for one in self._groups.values() if not self._is_replaced(one)]
-        groups.sort(
-            key=lambda one: (-len(one.names), JOINT_FIELDS.index(one.numbers), one.names)
-        )
+        groups.sort(key=lambda one: (-len(one.names), JOINT_FIELDS.index(one.numbers), one.names))
         found: list[SeenPart] = []
         for group in groups:
             others = {name for part in found for name in part.names}

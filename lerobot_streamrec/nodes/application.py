@@ -142,9 +142,7 @@ class _Application:
         sink = self._sink(settings, recorder)
         self._subscribers = [subscribe(node, source, sink) for source in settings.sources]
         self._reader = Reader(self._subscribers, recorder.close_rows)
-        self._services = EpisodeServices(
-            node, settings, recorder, self._subscribers, self._reader
-        )
+        self._services = EpisodeServices(node, settings, recorder, self._subscribers, self._reader)
         self._executor.add_node(node)
         # rclpy fails if another thread destroys a subscription while an executor waits for its
         # events. The reader therefore spins these nodes itself, each by an executor of its own,

@@ -165,9 +165,7 @@ class EpisodeServices:
         self._reader.call(lambda: self._answered(self.machine.hear(text, source)))
 
     def _carry_out(self, command: Command, source: str) -> Future[Future[Answer]]:
-        return self._reader.call(
-            lambda: self._answered(self.machine.carry_out(command, source))
-        )
+        return self._reader.call(lambda: self._answered(self.machine.carry_out(command, source)))
 
     def _answered(self, answer: Future[Answer]) -> Future[Answer]:
         self._publish_status()

@@ -71,9 +71,7 @@ class Settings:
     @property
     def action_keys(self) -> frozenset[str]:
         """The keys of the streams that make up the action."""
-        return frozenset(
-            one.stream.key for one in self.sources if one.stream.feature == ACTION
-        )
+        return frozenset(one.stream.key for one in self.sources if one.stream.feature == ACTION)
 
 
 @dataclass(frozen=True, slots=True)

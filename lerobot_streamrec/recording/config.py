@@ -84,9 +84,7 @@ class StreamConfig:
     )
     quaternions: tuple[int, ...] = ()
     part_of: str = ''
-    dtype: str = option(
-        'float32', f'Type of the column: {", ".join(DTYPES)}', choices=DTYPES
-    )
+    dtype: str = option('float32', f'Type of the column: {", ".join(DTYPES)}', choices=DTYPES)
     depth: DepthConfig | None = None
     encoder: EncoderConfig | None = None
     is_stamped_here: bool = False
@@ -351,11 +349,7 @@ class RecorderConfig:
 
 
 def _check_parts(feature: str, parts: list[StreamConfig]) -> None:
-    """
-    Refuse streams that cannot be one feature.
-
-    :raise ConfigError: naming the feature
-    """
+    """Refuse streams that cannot be one feature; the ConfigError names the feature."""
     names = [name for one in parts for name in one.names]
     if len(parts) > 1 and any(one.is_camera for one in parts):
         raise ConfigError(feature, [one.topic for one in parts], 'a camera is one topic')
@@ -369,11 +363,7 @@ def _check_parts(feature: str, parts: list[StreamConfig]) -> None:
 
 
 def _check_policy(stream: StreamConfig) -> None:
-    """
-    Refuse to interpolate what has nothing in between.
-
-    :raise ConfigError: naming the stream
-    """
+    """Refuse to interpolate what has nothing in between; the ConfigError names the stream."""
     is_float = not stream.is_camera and stream.dtype.startswith('float')
     if stream.policy is Policy.INTERPOLATE and not is_float:
         raise ConfigError(

@@ -93,9 +93,7 @@ class EncoderChoices:
         self._tried: dict[str, _Decision] = {}
         self._sentences: list[str] = []
         # The sizes before any picture has come: those of the dataset, else the usual one.
-        self._first_sizes = {
-            one.key: _first_size(present.get(one.key)) for one in config.cameras
-        }
+        self._first_sizes = {one.key: _first_size(present.get(one.key)) for one in config.cameras}
         self._check_bundled()
         for camera in config.cameras:
             if camera.key not in self._bundled and camera.key not in self._auto:

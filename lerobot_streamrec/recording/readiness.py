@@ -16,11 +16,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from lerobot_streamrec.dataset.format.features import camera_feature, differences, VIDEO_CODEC
 from lerobot_streamrec.dataset.format.info import DatasetInfo
-from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.errors import (
     DatasetMismatchError,
     DiskFullError,
@@ -29,6 +29,7 @@ from lerobot_streamrec.errors import (
     StreamrecError,
     StreamsNotReadyError,
 )
+from lerobot_streamrec.frame import depth_unit
 from lerobot_streamrec.recording.config import NS_PER_MS, RecorderConfig
 from lerobot_streamrec.recording.disk_watch import DiskWatch
 from lerobot_streamrec.recording.encoder_selection import EncoderChoices
@@ -94,9 +95,7 @@ def stream_problem(
     return ''
 
 
-def stream_statuses(
-    streams: Streams, take: Take | None, now_ns: int
-) -> tuple[StreamStatus, ...]:
+def stream_statuses(streams: Streams, take: Take | None, now_ns: int) -> tuple[StreamStatus, ...]:
     """
     Return the status of every stream.
 
@@ -138,6 +137,7 @@ def _status(
     )
 
 
+@dataclass(frozen=True, slots=True)
 class StartConditions:
     """
     Everything that an episode needs to start, apart from the recorder's own state.
@@ -153,24 +153,13 @@ class StartConditions:
     :param outcomes: knows how many saves are still running
     """
 
-    def __init__(
-        self,
-        config: RecorderConfig,
-        streams: Streams,
-        encoders: EncoderChoices,
-        *,
-        disk: DiskWatch,
-        committer: Committer,
-        dataset_work: DatasetWork,
-        outcomes: Outcomes,
-    ) -> None:
-        self._config = config
-        self._streams = streams
-        self._encoders = encoders
-        self._disk = disk
-        self._committer = committer
-        self._dataset_work = dataset_work
-        self._outcomes = outcomes
+    config: RecorderConfig
+    streams: Streams
+    encoders: EncoderChoices
+    disk: DiskWatch
+    committer: Committer
+    dataset_work: DatasetWork
+    outcomes: Outcomes
 
     def check(self, task: str) -> Mapping[str, EncoderConfig]:
         """
@@ -199,9 +188,9 @@ class StartConditions:
         :raise StreamsNotReadyError: if a stream is missing or stale, or no recent picture of a
             camera decodes
         """
-        for stream in self._streams.all:
+        for stream in self.streams.all:
             stream.look_at_pictures()
-        _refuse_unready_streams(self._streams, self._streams.clock_ns())
+        _refuse_unready_streams(self.streams, self.streams.clock_ns())
 
     def problems(self, task: str) -> list[str]:
         """
@@ -211,7 +200,7 @@ class StartConditions:
         """
         refusals = [*self._refusals(task)]
         try:
-            _refuse_unready_streams(self._streams, self._streams.clock_ns())
+            _refuse_unready_streams(self.streams, self.streams.clock_ns())
             self._fit_encoders()
         except StreamrecError as error:
             refusals.append(error)
@@ -219,7 +208,7 @@ class StartConditions:
 
     def _refusals(self, task: str) -> Iterator[StreamrecError]:
         """Yield the reasons that have nothing to do with the streams, as errors."""
-        num_pending, limit = self._outcomes.num_saving, self._config.max_pending_episodes
+        num_pending, limit = self.outcomes.num_saving, self.config.max_pending_episodes
         if num_pending >= limit:
             yield EpisodeStateError(
                 f'{num_pending} episodes are still being written (max_pending_episodes is '
@@ -230,18 +219,18 @@ class StartConditions:
                 'there is no task: set the parameter task, publish it on the task topic, or give '
                 'the command start <task>'
             )
-        if self._dataset_work.is_finalizing:
+        if self.dataset_work.is_finalizing:
             yield EpisodeStateError(
-                f'the dataset is being finalized ({self._committer.activity or "saving"}): wait '
+                f'the dataset is being finalized ({self.committer.activity or "saving"}): wait '
                 'until that is done'
             )
-        if problem := self._disk.status.problem:
+        if problem := self.disk.status.problem:
             yield DiskFullError(problem)
 
     def _fit_encoders(self) -> Mapping[str, EncoderConfig]:
-        streams = self._streams.all
-        encoders = self._encoders.settled(streams)
-        refuse_picture_sizes(streams, encoders, self._config.root, self._committer.info_to_come)
+        streams = self.streams.all
+        encoders = self.encoders.settled(streams)
+        refuse_picture_sizes(streams, encoders, self.config.root, self.committer.info_to_come)
         return encoders
 
 

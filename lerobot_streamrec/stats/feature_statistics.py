@@ -131,8 +131,7 @@ class FeatureStatistics:
         try:
             quantiles = QUANTILES if all(name in lists for name in QUANTILES) else ()
             values = {
-                name: np.asarray(lists[name], dtype=np.float64)
-                for name in (*MOMENTS, *quantiles)
+                name: np.asarray(lists[name], dtype=np.float64) for name in (*MOMENTS, *quantiles)
             }
             counts = np.asarray(lists['count'], dtype=np.float64).reshape(-1)
         except (TypeError, ValueError, OverflowError) as error:

@@ -46,11 +46,7 @@ def lattice_stride(height: int, width: int) -> int:
 
 
 class _LevelCounts:
-    """
-    Counts of the pixels that have each level, of all images and of the last one.
-
-    :param shape: shape of the counts
-    """
+    """Counts of the pixels that have each level, of all images and of the last one."""
 
     def __init__(self, *shape: int) -> None:
         self._counts = np.zeros(shape, dtype=np.int64)

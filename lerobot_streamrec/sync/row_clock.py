@@ -223,9 +223,7 @@ class WaitingClock:
     :param max_left_out: greatest number of rows to skip
     """
 
-    def __init__(
-        self, clock: RowClock, is_fit: Callable[[int], bool], max_left_out: int
-    ) -> None:
+    def __init__(self, clock: RowClock, is_fit: Callable[[int], bool], max_left_out: int) -> None:
         self._clock = clock
         self._is_fit = is_fit
         self._num_to_leave_out = max_left_out

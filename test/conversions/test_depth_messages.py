@@ -19,8 +19,8 @@ import struct
 from types import SimpleNamespace
 
 from lerobot_streamrec.conversions.depth import compressed_depth, depth_frame
-from lerobot_streamrec.depth_frame import METRES, MILLIMETRES
 from lerobot_streamrec.errors import FrameShapeError, UndecodableError, UnsupportedEncodingError
+from lerobot_streamrec.frame import METRES, MILLIMETRES
 import numpy as np
 import pytest
 

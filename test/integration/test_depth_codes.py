@@ -21,7 +21,7 @@ import os
 from pathlib import Path
 import subprocess
 
-from lerobot_streamrec.depth_frame import DepthFrame, METRES, MILLIMETRES
+from lerobot_streamrec.frame import DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.video.codecs.depth_config import depth_of_codes, DepthConfig, DepthQuantiser

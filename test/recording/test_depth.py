@@ -20,12 +20,12 @@ import math
 
 from depth_pictures import inverse_levels, png, rvl
 from lerobot_streamrec.dataset.check.check import check_dataset
-from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame
 from lerobot_streamrec.errors import (
     DatasetMismatchError,
     EpisodeError,
     StreamsNotReadyError,
 )
+from lerobot_streamrec.frame import CompressedDepth, DepthFrame
 from lerobot_streamrec.recording.config import StreamConfig
 from lerobot_streamrec.video.codecs.depth_config import DepthConfig
 import numpy as np

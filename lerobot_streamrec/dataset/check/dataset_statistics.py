@@ -91,9 +91,7 @@ def _check_table(
         findings.add(kinds.MISSING_EPISODE_STATISTICS, what)
 
 
-def _add_misshapen(
-    key: str, error: object, shape: tuple[int, ...], findings: Findings
-) -> None:
+def _add_misshapen(key: str, error: object, shape: tuple[int, ...], findings: Findings) -> None:
     findings.about(findings.path, feature=key).add(
         kinds.WRONG_STATISTICS_SHAPE,
         f'Statistics of {key} are not numbers of the right shape',

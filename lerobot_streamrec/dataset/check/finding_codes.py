@@ -28,6 +28,8 @@ _RESTORE = 'Restore the file from a backup, or remove the episodes that need it'
 _REBUILD = 'Rebuild the dataset from its sound episodes'
 _TAKE_OUT = 'Remove the episode from the dataset'
 _AWAY = 'Move it out of the dataset'
+_REOPEN = 'A recorder was interrupted while saving. Open the dataset with the recorder again; it'
+_RECOMPUTE = 'Recompute the statistics'
 
 # Files
 MISSING_FILE = Kind('missing-file', _E, f'{_RESTORE}.', True)
@@ -67,17 +69,9 @@ CHANGED_MEANWHILE = Kind(
     'changed-meanwhile', _W, 'The findings may mix two states of the dataset. Check again.'
 )
 UNCOMMITTED_EPISODE = Kind(
-    'uncommitted-episode',
-    _W,
-    'A recorder was interrupted while saving. Open the dataset with the recorder again; it '
-    'moves the files of the episode out of the way.',
+    'uncommitted-episode', _W, f'{_REOPEN} moves the files of the episode out of the way.'
 )
-UNCOMMITTED_TASK = Kind(
-    'uncommitted-task',
-    _W,
-    'A recorder was interrupted while saving. Open the dataset with the recorder again; it '
-    'removes the surplus tasks.',
-)
+UNCOMMITTED_TASK = Kind('uncommitted-task', _W, f'{_REOPEN} removes the surplus tasks.')
 
 # meta/info.json
 WRONG_INFO = Kind('wrong-info', _E, 'Correct the value in meta/info.json.')
@@ -208,16 +202,14 @@ MISSING_QUANTILES = Kind(
 MISSING_EPISODE_STATISTICS = Kind(
     'missing-episode-statistics', _W, f'Only tools that edit datasets need them. {_REBUILD}.'
 )
-WRONG_STATISTICS_SHAPE = Kind('wrong-statistics-shape', _E, 'Recompute the statistics.')
+WRONG_STATISTICS_SHAPE = Kind('wrong-statistics-shape', _E, f'{_RECOMPUTE}.')
 WRONG_STATISTICS = Kind(
-    'wrong-statistics', _E, 'Training would normalise with them. Recompute the statistics.'
+    'wrong-statistics', _E, f'Training would normalise with them. {_RECOMPUTE}.'
 )
 WRONG_CAMERA_STATISTICS = Kind(
-    'wrong-camera-statistics',
-    _E,
-    'Training may normalise with them. Recompute the statistics.',
+    'wrong-camera-statistics', _E, f'Training may normalise with them. {_RECOMPUTE}.'
 )
-WRONG_QUANTILES = Kind('wrong-quantiles', _E, 'Recompute the statistics.')
+WRONG_QUANTILES = Kind('wrong-quantiles', _E, f'{_RECOMPUTE}.')
 WRONG_NUMBERING_STATISTICS = Kind(
     'wrong-numbering-statistics',
     _W,

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
+from lerobot_streamrec.errors import some_of
+
 
 class Severity(Enum):
     """The severity of a finding."""
@@ -163,11 +165,9 @@ def shown(value: object) -> str:
     return text if len(text) <= _MAX_SHOWN else f'{text[: _MAX_SHOWN - 3]}...'
 
 
-def some(values: Iterable[object], limit: int = 5) -> str:
+def some(values: Iterable[object]) -> str:
     """List the first few of many values."""
-    listed = list(values)
-    text = ', '.join(shown(one) for one in listed[:limit])
-    return text if len(listed) <= limit else f'{text} and {len(listed) - limit} more'
+    return some_of(list(values), text_of=shown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,9 +159,5 @@ def _check_splits(splits: object, total_episodes: object, findings: Findings) ->
 
 def _features(raw: Mapping[str, Any], unusable: Set[str | None]) -> dict[str, FeatureSpec]:
     """Return the usable features; the default features are known without a description."""
-    described = {
-        key: parse_feature(entry)
-        for key, entry in raw.items()
-        if key not in unusable
-    }
+    described = {key: parse_feature(entry) for key, entry in raw.items() if key not in unusable}
     return {**described, **{key: one for key, one in DEFAULT_FEATURES.items() if key in unusable}}

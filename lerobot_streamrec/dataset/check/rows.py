@@ -118,9 +118,7 @@ def _check_timestamps(rows: Numbering, fps: float, findings: Findings) -> None:
         )
 
 
-def _check_tasks(
-    indices: list[int], tasks: list[str], said: object, findings: Findings
-) -> None:
+def _check_tasks(indices: list[int], tasks: list[str], said: object, findings: Findings) -> None:
     unknown = [index for index in indices if not 0 <= index < len(tasks)]
     if unknown:
         findings.add(
@@ -242,9 +240,7 @@ class RowCheck:
             moments = self._facts.moments.get(key)
             spec = self._info.features[key]
             of_feature, decode = findings.about(findings.path, feature=key), self._subject.decode
-            found = check_values(
-                key, spec, columns, stretches, moments, of_feature, decode=decode
-            )
+            found = check_values(key, spec, columns, stretches, moments, of_feature, decode=decode)
             sound = sound and found
         return sound
 

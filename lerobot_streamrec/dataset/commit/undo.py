@@ -85,9 +85,7 @@ class UndoneEpisode:
         )
 
 
-def keep_statistics_of_others(
-    files: Files, state: DatasetState, transaction: Transaction
-) -> None:
+def keep_statistics_of_others(files: Files, state: DatasetState, transaction: Transaction) -> None:
     """Keep the present statistics for ``undo`` if another writer saved the last episode."""
     total = state.info.total_episodes
     if state.statistics is None or files.path(sidecar_path(total)).exists():
@@ -187,9 +185,7 @@ def _state_before(files: Files, state: DatasetState, num_rows: int) -> DatasetSt
         info = replace(
             state.info, features=features, total_episodes=0, total_frames=0, total_tasks=0
         )
-        return replace(
-            state, info=info, tasks=TaskTable(), statistics=None, episode_columns=None
-        )
+        return replace(state, info=info, tasks=TaskTable(), statistics=None, episode_columns=None)
     num_others = state.info.total_frames - num_rows
     stated = read_sidecar(files.root, index, num_others)
     if stated is None:
@@ -233,4 +229,3 @@ def _paths(files: Files, before: DatasetState) -> dict[str, Path]:
         places |= {'tasks.parquet': TASKS, 'stats.json': STATS}
     paths = {name: files.path(relative) for name, relative in places.items()}
     return {name: path for name, path in paths.items() if path.exists()}
-

@@ -245,9 +245,7 @@ class DatasetWriter:
         root = self.files.root
         for key, video in draft.videos.items():
             if video.num_frames != draft.num_rows:
-                raise CommitError(
-                    f'{key} has {video.num_frames} frames for {draft.num_rows} rows'
-                )
+                raise CommitError(f'{key} has {video.num_frames} frames for {draft.num_rows} rows')
             if not video.path.is_file():
                 raise CommitError(f'{key} has no video: {video.path} is missing')
         recorded: dict[str, FeatureSpec] = {

@@ -62,9 +62,7 @@ class EpisodeIndex:
         self._root = root
         self._columns = place_columns(info.video_keys)
         # Each file's entry as text, which takes a tenth of the memory of its dicts.
-        self._kept = {
-            name: _text(one) for name, one in _kept(root, info, self._columns).items()
-        }
+        self._kept = {name: _text(one) for name, one in _kept(root, info, self._columns).items()}
         self._num_new = 0
 
     def rows(self, info: DatasetInfo) -> dict[Path, list[Row]]:

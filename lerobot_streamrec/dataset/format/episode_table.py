@@ -150,9 +150,7 @@ def place_columns(video_keys: Sequence[str]) -> list[str]:
     files = [
         f'{prefix}/{part}_index' for prefix in _prefixes(video_keys) for part in ('chunk', 'file')
     ]
-    times = [
-        f'videos/{key}/{part}_timestamp' for key in video_keys for part in ('from', 'to')
-    ]
+    times = [f'videos/{key}/{part}_timestamp' for key in video_keys for part in ('from', 'to')]
     return ['episode_index', 'tasks', 'length', 'dataset_from_index', *files, *times]
 
 

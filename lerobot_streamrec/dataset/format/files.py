@@ -68,6 +68,7 @@ class DatasetLock:
         except (OSError, ValueError, KeyError, TypeError):
             return 'another process'
 
+
 def lock_holder(root: Path) -> str | None:
     """
     Return the process that holds a dataset's lock, without touching the lock.
@@ -111,20 +112,15 @@ class Files:
     """
 
     def __init__(self, root: Path) -> None:
-        self._root = root
-
-    @property
-    def root(self) -> Path:
-        """The dataset's folder."""
-        return self._root
+        self.root = root
 
     def path(self, relative: PurePosixPath | str) -> Path:
         """Return the full path of a file below the root."""
-        return self._root / relative
+        return self.root / relative
 
     def relative(self, path: Path) -> PurePosixPath:
         """Return the path of a file relative to the root."""
-        return PurePosixPath(path.relative_to(self._root).as_posix())
+        return PurePosixPath(path.relative_to(self.root).as_posix())
 
     def replace(self, relative: PurePosixPath, content: bytes) -> None:
         """

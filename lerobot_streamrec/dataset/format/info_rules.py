@@ -136,7 +136,7 @@ def load_object(content: bytes) -> tuple[dict[str, Any], list[Fault]]:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            (name, count), = Counter(name for name, _ in pairs).most_common(1)
+            ((name, count),) = Counter(name for name, _ in pairs).most_common(1)
             what = f'the number of entries {shown_value(name)}'
             faults.append(Fault(what, str(count), 'one entry of a name'))
         return found

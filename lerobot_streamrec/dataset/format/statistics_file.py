@@ -317,9 +317,7 @@ def weighted_by_rows(root: Path, info: DatasetInfo, stated: DatasetStatistics) -
     }
 
 
-def mended_stats_json(
-    content: bytes, stated: DatasetStatistics, weighted: AllStatistics
-) -> bytes:
+def mended_stats_json(content: bytes, stated: DatasetStatistics, weighted: AllStatistics) -> bytes:
     """
     Return stats.json with corrected statistics of cameras that others added up wrongly.
 

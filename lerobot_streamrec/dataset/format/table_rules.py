@@ -111,9 +111,7 @@ def _read_column(file: TableFile, name: str) -> pa.ChunkedArray:
     return file.read(columns=[name]).column(name)
 
 
-def whole_numbers(
-    column: pa.ChunkedArray, least: int = -(2**63), most: int = 2**63 - 1
-) -> Ints:
+def whole_numbers(column: pa.ChunkedArray, least: int = -(2**63), most: int = 2**63 - 1) -> Ints:
     """
     Return a column of whole numbers.
 
@@ -204,9 +202,7 @@ def _flat(array: pa.Array) -> tuple[pa.Array, tuple[int, ...]]:
 
 def _is_list(kind: pa.DataType) -> bool:
     types = pa.types
-    return bool(
-        types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
-    )
+    return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
 
 
 def _fits(kind: pa.DataType, wanted: str) -> bool:
@@ -336,9 +332,7 @@ def _refuse_odd_seconds(values: Floats) -> None:
         raise UnfitError(Unfit.RANGE, f'{wrong[0]:g} s', f'0 to {_MAX_SECONDS:g} s')
 
 
-def refuse_odd_rows(
-    root: Path, path: Path, info: DatasetInfo, lengths: Mapping[int, int]
-) -> None:
+def refuse_odd_rows(root: Path, path: Path, info: DatasetInfo, lengths: Mapping[int, int]) -> None:
     """
     Refuse a data file whose rows no tool can use; this reads all but images and texts.
 

@@ -41,7 +41,7 @@ from lerobot_streamrec.dataset.format.statistics_file import (
     sidecar_path,
     stats_json,
 )
-from lerobot_streamrec.dataset.rebuild.foreign_files import named, UnitedTable
+from lerobot_streamrec.dataset.rebuild.foreign_files import UnitedTable
 from lerobot_streamrec.dataset.rebuild.merged_features import (
     same_tasks,
     unified_tasks,
@@ -58,6 +58,7 @@ from lerobot_streamrec.dataset.rebuild.new_statistics import (
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, places_of
 from lerobot_streamrec.dataset.rebuild.plan import Plan
+from lerobot_streamrec.errors import some_of
 from lerobot_streamrec.video.tools.encoding_jobs import WorkCounter
 
 Progress = Callable[[int, int], None]
@@ -113,9 +114,7 @@ def assemble_same(
     write_records(plan.kept, tree, new_videos.records if new_videos else {})
 
 
-def _mend_statistics(
-    plan: Plan, tree: NewTree, statistics: NewStatistics
-) -> list[PurePosixPath]:
+def _mend_statistics(plan: Plan, tree: NewTree, statistics: NewStatistics) -> list[PurePosixPath]:
     """Rewrite statistics that another writer added up wrongly; return the files to link."""
     catalog = plan.kept[0].catalog
     path, sidecar = catalog.root / STATS, sidecar_path(len(catalog.episodes))
@@ -177,7 +176,7 @@ def _left_statistics(kept: Sequence[Kept]) -> Iterator[str]:
         unknown = sorted(set(stated) - set(catalog.info.features))
         if unknown:
             yield (
-                f'{catalog.root / STATS} has statistics of {named(unknown)}, which are not '
+                f'{catalog.root / STATS} has statistics of {some_of(unknown)}, which are not '
                 'features of the dataset; they describe the old rows and are left out'
             )
 
@@ -234,9 +233,7 @@ def _link_row_stamps(one: Kept, tree: NewTree) -> None:
         tree.link(source, row_stamps_path(one.episode_index))
 
 
-def counted(
-    raw_info: Mapping[str, Any], kept: Sequence[Kept], total_tasks: int
-) -> dict[str, Any]:
+def counted(raw_info: Mapping[str, Any], kept: Sequence[Kept], total_tasks: int) -> dict[str, Any]:
     """Return the content of info.json with the counts and splits of a new dataset."""
     return {
         **raw_info,
@@ -244,9 +241,7 @@ def counted(
         'total_episodes': len(kept),
         'total_frames': sum(one.source.length for one in kept),
         'total_tasks': total_tasks,
-        'splits': chosen_splits(
-            raw_info.get('splits'), [one.source.episode_index for one in kept]
-        )
+        'splits': chosen_splits(raw_info.get('splits'), [one.source.episode_index for one in kept])
         if len({one.catalog for one in kept}) == 1
         else grown_splits(None, len(kept)),
     }

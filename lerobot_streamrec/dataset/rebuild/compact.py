@@ -45,9 +45,7 @@ def plan_compaction(catalog: Catalog) -> Plan | None:
     return make_plan(kept_episodes((catalog, one) for one in catalog.episodes), pack=True)
 
 
-def compact_dataset(
-    root: Path, *, progress: Progress | None = None, disk: Disk = DISK
-) -> Change:
+def compact_dataset(root: Path, *, progress: Progress | None = None, disk: Disk = DISK) -> Change:
     """
     Take the lock of a dataset and compact it.
 

@@ -62,9 +62,7 @@ def folder_beside(root: Path) -> Path:
 
 
 @contextmanager
-def rebuilding(
-    root: Path, disk: Disk, *, left_out: Collection[str] = ()
-) -> Iterator[NewTree]:
+def rebuilding(root: Path, disk: Disk, *, left_out: Collection[str] = ()) -> Iterator[NewTree]:
     """
     Assemble a new tree for a dataset; it takes the dataset's place at the end of the block.
 

@@ -24,7 +24,7 @@ so the values of the later datasets are renumbered.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 import filecmp
 from pathlib import Path, PurePosixPath
@@ -35,7 +35,7 @@ from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, FeatureS
 from lerobot_streamrec.dataset.format.layout import is_left_by_recording, TASKS
 from lerobot_streamrec.dataset.format.parquet import read_parquet, to_bytes
 from lerobot_streamrec.dataset.rebuild.new_tree import foreign_files, NewTree
-from lerobot_streamrec.errors import DatasetCorruptError, DatasetsDifferError
+from lerobot_streamrec.errors import DatasetCorruptError, DatasetsDifferError, some_of
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -171,14 +171,6 @@ MERGED_FROM = 'merged_from'
 """The folder for files whose names are already taken; it has one folder per dataset."""
 
 _READ_BY_ALL = re.compile(r'(data|meta/episodes)/[^/]+/[^/]+\.parquet')
-_SHOWN = 5
-
-
-def named(paths: Iterable[str]) -> str:
-    """Return a list of files for a sentence; of many files, only the first are named."""
-    listed = list(paths)
-    text = ', '.join(listed[:_SHOWN])
-    return text if len(listed) <= _SHOWN else f'{text} and {len(listed) - _SHOWN} more'
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,10 +222,10 @@ def find_foreign_files(catalogs: Sequence[Catalog], united: Collection[str]) -> 
         if moved:
             remarks.append(
                 f'{catalog.root} has files whose names are taken by different files; '
-                f'these go to {MERGED_FROM}/{folder}: {named(sorted(moved))}'
+                f'these go to {MERGED_FROM}/{folder}: {some_of(sorted(moved))}'
             )
         if left:
-            remarks.append(f'not copied from {catalog.root}: {named(sorted(left))}')
+            remarks.append(f'not copied from {catalog.root}: {some_of(sorted(left))}')
     return ForeignFiles(tuple(copies), tuple(remarks))
 
 
@@ -241,13 +233,11 @@ def numbered_meta_files(catalog: Catalog) -> list[str]:
     """Return a remark on foreign files in meta, which may hold old episode numbers."""
     tables = set(index_tables(catalog.root, catalog.info.features).values())
     found = sorted(
-        one
-        for one in foreign_files(catalog.root)
-        if one.startswith('meta/') and one not in tables
+        one for one in foreign_files(catalog.root) if one.startswith('meta/') and one not in tables
     )
     if not found:
         return []
-    return [f'{named(found)}: kept as they are; any episode numbers in them are the old ones']
+    return [f'{some_of(found)}: kept as they are; any episode numbers in them are the old ones']
 
 
 def _folders(catalogs: Sequence[Catalog]) -> Iterator[str]:

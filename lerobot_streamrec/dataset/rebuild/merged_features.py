@@ -265,8 +265,7 @@ def _differences(first: Catalog, other: Catalog) -> list[str]:
             continue
         ours, theirs = _traits(first, key), _traits(other, key)
         found += [
-            f'{key} has {name} {ours[name]!r} in {first.root} and '
-            f'{theirs[name]!r} in {other.root}'
+            f'{key} has {name} {ours[name]!r} in {first.root} and {theirs[name]!r} in {other.root}'
             for name in ours
             if name in theirs and ours[name] != theirs[name]
         ]

@@ -133,9 +133,7 @@ def _may_stay(piece: Piece, places: NewPlaces, schema: pa.Schema) -> bool:
     )
 
 
-def _rows_for_pixels(
-    table: pa.Table, video_keys: Collection[str]
-) -> dict[str, dict[int, object]]:
+def _rows_for_pixels(table: pa.Table, video_keys: Collection[str]) -> dict[str, dict[int, object]]:
     """Return new values for counts of pixels that must be counts of rows, by column and row."""
     cells: dict[str, dict[int, object]] = {}
     lengths = table.column('length').to_pylist()

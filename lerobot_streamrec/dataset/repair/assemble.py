@@ -189,9 +189,7 @@ def _is_of_format(column: str) -> bool:
     return column in _COLUMNS or column.startswith(('stats/', 'videos/', 'data/', 'meta/'))
 
 
-def _with_columns(
-    row: pa.Table, others: pa.Table | None, fields: Iterable[pa.Field]
-) -> pa.Table:
+def _with_columns(row: pa.Table, others: pa.Table | None, fields: Iterable[pa.Field]) -> pa.Table:
     for one in fields:
         # If a column has two types, the values of the second type stay in the quarantine folder.
         if others is not None and one in list(others.schema):

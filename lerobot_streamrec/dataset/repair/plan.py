@@ -130,9 +130,7 @@ class RepairPlan:
     def mended(self) -> dict[str, int]:
         """The findings that rewriting mends: number of findings per code."""
         found = (one.kind for one in self.sources.report.findings)
-        return Counter(
-            one.code for one in found if not one.harms_content and one not in _NOT_SAID
-        )
+        return Counter(one.code for one in found if not one.harms_content and one not in _NOT_SAID)
 
     @property
     def unneeded(self) -> frozenset[str]:
@@ -256,9 +254,7 @@ def _data_pieces(
     sources: Sources, chosen: Sequence[Verdict], kept_of: Mapping[Verdict, Kept]
 ) -> list[Piece]:
     findings = sources.report.findings
-    wrong = {
-        one.path for one in findings if one.kind.harms_content or one.kind in _WRONG_IN_ROWS
-    }
+    wrong = {one.path for one in findings if one.kind.harms_content or one.kind in _WRONG_IN_ROWS}
     checked = set(sources.table.data_files) - wrong
     found = []
     for path, members in groupby(chosen, lambda one: one.source.rows and one.source.rows.path):

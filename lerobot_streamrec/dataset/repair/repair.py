@@ -239,11 +239,7 @@ def repair_dataset(
 
 
 def _verified(folder: Path, before: CheckReport, watch: Watcher | None) -> CheckReport:
-    """
-    Check the rewritten dataset, while the old one is still in place.
-
-    :raise RepairError: if the check finds errors
-    """
+    """Check the rewritten dataset before the exchange; raise a RepairError if it has errors."""
     after = check_dataset(folder, progress=watch, is_locked=True)
     if after.errors:
         facts = ' '.join(f'{one.path}: {one.fact}' for one in after.errors[:_SHOWN])

@@ -304,9 +304,7 @@ def _agreement(
     return sum(texts(used[one]) == set(named[one]) for one in used if one in named)
 
 
-def _from_episodes(
-    used: Mapping[int, Sequence[int]], named: Mapping[int, Sequence[str]]
-) -> Tasks:
+def _from_episodes(used: Mapping[int, Sequence[int]], named: Mapping[int, Sequence[str]]) -> Tasks:
     found: dict[int, str] = {}
     doubtful: set[int] = set()
     for episode, numbers in used.items():

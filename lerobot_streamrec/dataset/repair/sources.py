@@ -219,9 +219,7 @@ def _unheard_of(
     return range(begin, total if data.lost and total < begin + _MAX_UNHEARD_OF else begin)
 
 
-def _problem(
-    index: int, report: CheckReport, info: CheckedInfo, places: Mapping[int, int]
-) -> str:
+def _problem(index: int, report: CheckReport, info: CheckedInfo, places: Mapping[int, int]) -> str:
     uncommitted = (one for one in report.findings if one.kind is kinds.UNCOMMITTED_EPISODE)
     total = info.totals.get('episodes')
     if index in {one.episode_index for one in uncommitted}:
@@ -244,9 +242,7 @@ def _shots(
         for index, shot in known_shots(key, table, rows, reader, round(info.fps)).items():
             shots.setdefault(index, {})[key] = shot
     total = info.totals.get('episodes')
-    unknown = [
-        index for index in rows if index not in places and (total is None or index < total)
-    ]
+    unknown = [index for index in rows if index not in places and (total is None or index < total)]
     # Consecutive numbers are equally far from their positions in the list.
     for _, members in groupby(enumerate(unknown), lambda one: one[1] - one[0]):
         run = [index for _, index in members]

@@ -134,8 +134,7 @@ class StatedStatistics:
         try:
             table = self._table(path)
             lists = {
-                name: table.column(statistics_column(key, name))[at].as_py()
-                for name in STATISTICS
+                name: table.column(statistics_column(key, name))[at].as_py() for name in STATISTICS
             }
             length = episode.source.length
             return self._usable(FeatureStatistics.from_lists(lists, length), key)

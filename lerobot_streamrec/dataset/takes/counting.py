@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from lerobot_streamrec.depth_frame import METRES
+from lerobot_streamrec.frame import METRES
 from lerobot_streamrec.stats.histograms import (
     DepthHistogram,
     DepthMoments,

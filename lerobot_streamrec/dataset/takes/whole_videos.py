@@ -380,11 +380,7 @@ def _chain(source: FrameSource, target: Path, config: EncoderConfig) -> Iterator
 
 
 def _config(source: FrameSource) -> EncoderConfig:
-    """
-    Return the encoder settings with which the take was recorded.
-
-    :raise EncoderError: if this release cannot use the settings
-    """
+    """Return the take's encoder settings; raise an EncoderError if they cannot be used here."""
     try:
         assert source.camera.encoder is not None
         return parse_config_record(source.camera.encoder)

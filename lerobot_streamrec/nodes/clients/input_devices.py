@@ -23,6 +23,7 @@ from pathlib import Path
 import struct
 
 from evdev import ecodes
+from lerobot_streamrec.errors import some_of
 
 DEVICES = Path('/dev/input')
 CLASS = Path('/sys/class/input')
@@ -69,9 +70,7 @@ class InputDevice:
 
     def describe_keys(self) -> str:
         """Return the names of some of the keys, and the number of the others."""
-        names = [key_name(code) for code in sorted(self.keys)]
-        more = f' and {len(names) - _SHOWN_KEYS} more' if len(names) > _SHOWN_KEYS else ''
-        return f'{", ".join(names[:_SHOWN_KEYS])}{more}'
+        return some_of([key_name(code) for code in sorted(self.keys)], _SHOWN_KEYS)
 
     @property
     def rule(self) -> str:
@@ -107,9 +106,7 @@ def list_devices(devices: Path = DEVICES, of_class: Path = CLASS) -> tuple[Input
     return tuple(one for path in paths for one in _device(path, of_class, links))
 
 
-def _device(
-    path: Path, of_class: Path, links: dict[Path, list[Path]]
-) -> Iterator[InputDevice]:
+def _device(path: Path, of_class: Path, links: dict[Path, list[Path]]) -> Iterator[InputDevice]:
     folder = of_class / path.name / 'device'
     try:
         words = (folder / 'capabilities' / 'key').read_text('ascii').split()

@@ -51,9 +51,7 @@ def run(arguments: Sequence[str], stop: StopSignals) -> int:
     return 0
 
 
-def _drive(
-    terminal: Terminal, link: RecorderLink, keyboard: Keyboard, stop: StopSignals
-) -> None:
+def _drive(terminal: Terminal, link: RecorderLink, keyboard: Keyboard, stop: StopSignals) -> None:
     began_s = time.monotonic()
     while not keyboard.has_left and not stop.wait(0) and not terminal.is_gone:
         view = View(link.recorder, began_s, link.status, link.is_heard, keyboard)

@@ -48,11 +48,7 @@ MessageInfo = dict[str, Any]
 
 
 class _MessageCallback:
-    """
-    A callback that an executor may call with or without the message info.
-
-    :param callback: function that takes a message and its info
-    """
+    """A callback that an executor may call with or without the message info."""
 
     def __init__(self, callback: Callable[[Any, MessageInfo], None]) -> None:
         self._callback = callback

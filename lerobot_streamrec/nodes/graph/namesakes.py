@@ -15,7 +15,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 import os
 import socket
 import time
@@ -50,12 +49,10 @@ class Namesakes:
     the thread that owns the recorder looks.
 
     :param node: the main node; it publishes its own status with ``identity`` on the same topic
-    :param clock_s: steady clock
     """
 
-    def __init__(self, node: Node, clock_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, node: Node) -> None:
         self._node = node
-        self._clock_s = clock_s
         self._name = node.get_fully_qualified_name()
         self.identity = {
             INSTANCE: uuid.uuid4().hex,
@@ -63,11 +60,9 @@ class Namesakes:
         }
         """The values in a status that identify the recorder."""
         self._heard: tuple[str, float] | None = None
-        self._changed_s = clock_s()
+        self._changed_s = time.monotonic()
         self._num_others = 0
-        node.create_subscription(
-            DiagnosticStatus, STATUS_TOPIC, self._hear, _ALL_LATCHED
-        )
+        node.create_subscription(DiagnosticStatus, STATUS_TOPIC, self._hear, _ALL_LATCHED)
 
     def _hear(self, message: DiagnosticStatus) -> None:
         values = {one.key: one.value for one in message.values}
@@ -76,11 +71,11 @@ class Namesakes:
         if values.get(STATE) == RecorderState.CLOSED.value:
             self._heard = None
         else:
-            self._heard = values.get(PROCESS, 'unknown'), self._clock_s()
+            self._heard = values.get(PROCESS, 'unknown'), time.monotonic()
 
     def look(self) -> str:
         """Return why no episode may start; empty if no other recorder has the same name."""
-        now_s = self._clock_s()
+        now_s = time.monotonic()
         # Just after the start the graph does not even list our own publisher.
         num_others = max(0, self._node.count_publishers(STATUS_TOPIC) - 1)
         if num_others > self._num_others:
@@ -99,4 +94,4 @@ class Namesakes:
 
     def is_settled(self) -> bool:
         """Return True once every recorder with the same name has had time to be heard."""
-        return bool(self.look()) or self._clock_s() - self._changed_s >= _DISCOVERY_S
+        return bool(self.look()) or time.monotonic() - self._changed_s >= _DISCOVERY_S

@@ -98,8 +98,7 @@ class HeardTopic:
         latched = {
             bytes(one.endpoint_gid)
             for one in offers
-            if self._is_latched
-            and one.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL
+            if self._is_latched and one.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL
         }
         if latched - self._fetched:
             if self._fetching is None:

@@ -76,9 +76,7 @@ def choose_topic(
     :param types_of: function that returns the message types that are published on a topic now
     :param is_depth: True for a depth camera, whose images have a transport of their own
     """
-    beside = {
-        one: Target(f'{topic}/{one}', message_type) for one, message_type in ENCODED.items()
-    }
+    beside = {one: Target(f'{topic}/{one}', message_type) for one, message_type in ENCODED.items()}
     if is_depth:
         beside = {COMPRESSED: Target(topic + _DEPTH_SUFFIX, COMPRESSED_TYPE)}
     pixels = Target(topic, RAW_TYPE)

@@ -11,11 +11,13 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The message type of a topic that may not be published yet, and the class of a type."""
+"""The type of a topic that may not be published yet, and the class of a type, installed or not."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+import ctypes
+from functools import cache
 from importlib import import_module
 import time
 from typing import Any
@@ -29,7 +31,6 @@ from lerobot_streamrec.conversions.message_types import definition
 from lerobot_streamrec.errors import ConfigError, MessageError, StartInterruptedError
 from lerobot_streamrec.nodes.graph.qos import COMPRESSED_TYPE, FFMPEG_TYPE, VIDEO_TYPE
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
-from lerobot_streamrec.nodes.graph.uninstalled_types import renamed_class
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage
@@ -57,7 +58,7 @@ def load_message_class(parameter: str, message_type: str) -> type:
         found = getattr(import_module(f'{package}.msg'), name)
     except (ImportError, AttributeError, ValueError) as error:
         if message_type in ENCODED_READERS:
-            return renamed_class(CompressedImage, message_type)
+            return _renamed_class(CompressedImage, message_type)
         raise ConfigError(
             parameter,
             message_type,
@@ -145,3 +146,108 @@ def wait_for_type(
         text = f'{topic} is published as {" and as ".join(types)}: set {parameter} to one of them'
         raise ConfigError(parameter, '', text)
     return types[0]
+
+
+# Both descriptions consist of at most ten pointers and numbers.
+_NUM_WORDS = 12
+_FIND = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p)
+
+
+class _TypeSupport(ctypes.Structure):
+    """The beginning of rosidl_message_type_support_t, as in every distribution."""
+
+    _fields_ = (
+        ('identifier', ctypes.c_char_p),
+        ('description', ctypes.c_void_p),
+        ('find', _FIND),
+        # Type hash, description and sources from Jazzy on; the copies keep those of the original.
+        ('later', ctypes.c_void_p * 3),
+    )
+
+
+class _Renamed:
+    """
+    A copy of a type support that goes by another name. Must live as long as the process.
+
+    The middleware learns the name of a type from a structure of C that every message package
+    generates for each of its types. Here that of an installed type is copied, and its name
+    replaced.
+
+    Sources: rosidl_runtime_c/message_type_support_struct.h of Humble and Jazzy; the descriptions
+    of rosidl_typesupport_fastrtps_cpp/message_type_support.h and
+    rosidl_typesupport_introspection_c/message_introspection.h both begin with namespace and name.
+
+    :param address: address of the original
+    :param package: package of the new name
+    :param name: name of the type in the package
+    """
+
+    def __init__(self, address: int, package: str, name: str) -> None:
+        self._original = _TypeSupport.from_address(address)
+        self._address = address
+        self._package, self._name = package, ctypes.create_string_buffer(name.encode())
+        self._copies: dict[bytes, _TypeSupport] = {}
+        self._kept: list[Any] = []
+        self._find = _FIND(self._find_copy)
+        self.support = _TypeSupport.from_buffer_copy(self._original)
+        self.support.find = self._find
+
+    def _find_copy(self, _support: int, identifier: bytes) -> int | None:
+        """Return the type support for a middleware; called by it, and must not raise."""
+        if identifier not in self._copies:
+            address = self._original.find(self._address, identifier)
+            if not address:
+                return None
+            self._copies[identifier] = self._copy(_TypeSupport.from_address(address))
+        return ctypes.addressof(self._copies[identifier])
+
+    def _copy(self, original: _TypeSupport) -> _TypeSupport:
+        words = (ctypes.c_void_p * _NUM_WORDS).from_address(original.description)
+        description = (ctypes.c_void_p * _NUM_WORDS)(*words)
+        # A namespace is written as in C++ or as in C.
+        between = b'::' if b'::' in ctypes.string_at(words[0] or 0) else b'__'
+        namespace = ctypes.create_string_buffer(self._package.encode() + between + b'msg')
+        description[0] = ctypes.addressof(namespace)
+        description[1] = ctypes.addressof(self._name)
+        copy = _TypeSupport.from_buffer_copy(original)
+        copy.description = ctypes.addressof(description)
+        self._kept += [description, namespace]
+        return copy
+
+
+@cache
+def _renamed_class(like: type, message_type: str) -> type:
+    """
+    Return a class with which rclpy can send and take a type as bytes, but not as an object.
+
+    A subscription needs to know a type by its name only: the recorder reads fields from the bytes.
+
+    :param like: class of an installed type without a bound on its size
+    :param message_type: name of a type, such as ``foxglove_msgs/msg/CompressedVideo``
+    """
+    package, _, name = message_type.partition('/msg/')
+    metaclass: Any = type(like)
+    if metaclass._TYPE_SUPPORT is None:
+        metaclass.__import_type_support__()
+    renamed = _Renamed(_capsule_address(metaclass._TYPE_SUPPORT), package, name)
+    parts = {
+        **{one: value for one, value in vars(metaclass).items() if one.startswith('_')},
+        '_TYPE_SUPPORT': _capsule(ctypes.addressof(renamed.support)),
+        'renamed': renamed,
+    }
+    return type(f'Metaclass_{name}', (type,), parts)(name, (), {'__module__': f'{package}.msg'})
+
+
+def _capsule_address(capsule: Any) -> int:
+    name_of = ctypes.pythonapi.PyCapsule_GetName
+    name_of.restype, name_of.argtypes = ctypes.c_char_p, (ctypes.py_object,)
+    address_of = ctypes.pythonapi.PyCapsule_GetPointer
+    address_of.restype, address_of.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
+    return int(address_of(capsule, name_of(capsule)))
+
+
+def _capsule(address: int) -> Any:
+    make = ctypes.pythonapi.PyCapsule_New
+    make.restype = ctypes.py_object
+    make.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
+    return make(address, None, None)

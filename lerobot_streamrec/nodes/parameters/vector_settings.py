@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.message_types import has_header, JOINT_FIELDS
@@ -169,10 +170,7 @@ def _with_part(source: Source, part: str) -> Source:
 def _source(settings: VectorSettings, type_of: TypeOf) -> Source:
     prefix, stamp, stream = settings.parameter, settings.stamp, settings.stream
     message_type = settings.message_type or type_of(f'{prefix}.type', stream.topic)
-
-    def load(wanted: str) -> type:
-        return load_message_class(f'{prefix}.type', wanted)
-
+    load = partial(load_message_class, f'{prefix}.type')
     # A type that is not installed is refused before anything is read from it.
     message_class = load(message_type)
     elements = find_elements(

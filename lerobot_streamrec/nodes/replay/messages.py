@@ -17,14 +17,15 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from lerobot_streamrec.conversions.elements import Elements
 from lerobot_streamrec.conversions.message_maker import MessageMaker
 from lerobot_streamrec.conversions.parts import TimedVector
 from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
-from lerobot_streamrec.depth_frame import METRES, MILLIMETRES
 from lerobot_streamrec.errors import ConfigError, VectorError
+from lerobot_streamrec.frame import METRES, MILLIMETRES
 from lerobot_streamrec.nodes.graph.topic_types import load_message_class
 from lerobot_streamrec.nodes.replay.schedule import Step
 from lerobot_streamrec.nodes.replay.streams import IMAGE, PlayedStream
@@ -152,7 +153,8 @@ class Numbers:
         if any(one.message_type != self.message_type for one in streams):
             raise VectorError(f'{topic} was recorded as several message types')
         parts = [(one.selectors, len(one.names)) for one in streams]
-        self._maker = MessageMaker(self.message_type, parts, _load)
+        load = partial(load_message_class, 'the type')
+        self._maker = MessageMaker(self.message_type, parts, load)
         columns = [column for one in values for column in one.T]
         self._columns = self._maker.stored(columns)
         names = [f'{one.feature} {name}' for one in streams for name in one.names]
@@ -185,7 +187,3 @@ class Numbers:
     def message(self, row: int) -> Any:
         """Return the message of a row; each call returns the same object."""
         return self._maker([column[row].item() for column in self._columns])
-
-
-def _load(message_type: str) -> Any:
-    return load_message_class('the type', message_type)

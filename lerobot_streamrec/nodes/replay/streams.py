@@ -218,9 +218,7 @@ def plan_of(episode: PlayedEpisode, wanted: Sequence[str] = ()) -> Plan:
     return plan
 
 
-def _chosen(
-    features: Mapping[str, FeatureSpec], wanted: Sequence[str]
-) -> dict[str, FeatureSpec]:
+def _chosen(features: Mapping[str, FeatureSpec], wanted: Sequence[str]) -> dict[str, FeatureSpec]:
     there = {key: spec for key, spec in features.items() if key not in DEFAULT_FEATURES}
     for name in wanted:
         if not any(name in (key, _last(key)) for key in there):

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 import math
 from typing import Any
 
@@ -24,7 +25,7 @@ from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.reader import SelectorReader
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.graph.topic_types import load_message_class
-from lerobot_streamrec.nodes.teleop.teleop_settings import TriggerRule
+from lerobot_streamrec.nodes.teleop.teleop_settings import TriggerRule, TRIGGERS
 from lerobot_streamrec.recording.operating.presses import Binding, Presses
 from rclpy.node import Node
 
@@ -181,11 +182,10 @@ class _Level(Sense):
         return bool(self._presses.see({0} if self._holds(content) else (), now_s))
 
 
-def find_sense(parameter: str, rule: TriggerRule, message_type: str, debounce_s: float) -> Sense:
+def find_sense(rule: TriggerRule, message_type: str, debounce_s: float) -> Sense:
     """
     Make the sense that finds the presses on a topic.
 
-    :param parameter: parameter that contains the trigger, for the error
     :param rule: the trigger
     :param message_type: message type of the topic
     :param debounce_s: longest time that contacts bounce
@@ -193,7 +193,7 @@ def find_sense(parameter: str, rule: TriggerRule, message_type: str, debounce_s:
     """
     condition = rule.condition
     if condition is not None:
-        value_of = _number_of(parameter, rule, message_type)
+        value_of = _number_of(rule, message_type)
         return _Level(value_of, condition.holds, debounce_s)
     if message_type == _BOOL:
         return _Level(lambda message: float(message.data), bool, debounce_s)
@@ -202,7 +202,7 @@ def find_sense(parameter: str, rule: TriggerRule, message_type: str, debounce_s:
     if message_type in _COUNTERS:
         return _Counter(debounce_s)
     raise ConfigError(
-        parameter,
+        TRIGGERS,
         rule.text,
         f'{rule.topic} is published as {message_type}; without a condition std_msgs/msg/Bool, '
         'Empty, Int8 to Int64 and UInt8 to UInt64 are allowed; any other type needs a selector '
@@ -210,24 +210,19 @@ def find_sense(parameter: str, rule: TriggerRule, message_type: str, debounce_s:
     )
 
 
-def _number_of(
-    parameter: str, rule: TriggerRule, message_type: str
-) -> Callable[[Any], float]:
+def _number_of(rule: TriggerRule, message_type: str) -> Callable[[Any], float]:
     assert rule.condition is not None
     selector = rule.condition.selector.text
-
-    def load(wanted: str) -> type:
-        return load_message_class(parameter, wanted)
-
+    load = partial(load_message_class, TRIGGERS)
     try:
         elements = find_elements('trigger', message_type, [selector], load_class=load)
     except ConfigError as error:
         raise ConfigError(
-            parameter, rule.text, f'{rule.topic} is published as {message_type}: {error.allowed}'
+            TRIGGERS, rule.text, f'{rule.topic} is published as {message_type}: {error.allowed}'
         ) from error
     if len(elements.names) != 1:
         raise ConfigError(
-            parameter,
+            TRIGGERS,
             rule.text,
             f'{selector} is {len(elements.names)} numbers of {message_type} '
             f'({", ".join(elements.names)}); select one of them',

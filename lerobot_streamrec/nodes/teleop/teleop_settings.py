@@ -35,11 +35,9 @@ _NUMBER = r'[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?'
 # Colons between brackets belong to the selector: slices have them, and names may have them.
 _SELECTOR = r"""(?:\[(?:"[^"]*"|'[^']*'|[^]"'])*\]|[^][<>:\s])+"""
 _CONDITION = rf'(?P<selector>{_SELECTOR})\s*(?P<comparison>[<>]=?)\s*(?P<threshold>{_NUMBER})'
-_TRIGGER = re.compile(
-    rf'\s*(?P<topic>[^\s:]+)(?:\s+{_CONDITION})?\s*:(?P<command>.*)', re.DOTALL
-)
+_TRIGGER = re.compile(rf'\s*(?P<topic>[^\s:]+)(?:\s+{_CONDITION})?\s*:(?P<command>.*)', re.DOTALL)
 _FORM = (
-    "a trigger is a topic, optionally a selector with <, <=, > or >= and a number, a colon and a "
+    'a trigger is a topic, optionally a selector with <, <=, > or >= and a number, a colon and a '
     "command, such as '/pedal/pressed: toggle' or '/leader/joint_states position[trigger] > 0.8: "
     "toggle'"
 )

@@ -214,7 +214,7 @@ class Trigger:
                     f'{self._topic} is published as {" and as ".join(types)}: keep one type',
                 )
             message_class = load_message_class(TRIGGERS, self._type)
-            self._sense = find_sense(TRIGGERS, self._rule, self._type, self._debounce_s)
+            self._sense = find_sense(self._rule, self._type, self._debounce_s)
             self._continuity = Continuity(self._publishers)
             self._heard = HeardTopic(
                 self._node,

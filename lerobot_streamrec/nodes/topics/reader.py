@@ -47,12 +47,7 @@ def read_waiting(subscribers: Sequence[Subscriber]) -> None:
 
 
 class _Periodic:
-    """
-    A function that is called again and again.
-
-    :param period_s: time between two calls, in seconds
-    :param act: the function
-    """
+    """A function that is called again and again, every ``period_s`` seconds."""
 
     def __init__(self, period_s: float, act: Callable[[], object]) -> None:
         self._period_s = period_s

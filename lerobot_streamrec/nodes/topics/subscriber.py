@@ -294,9 +294,7 @@ class Subscriber(ABC):
         single = []
         for one in taken:
             # Both subscriptions get the time and the number that the publisher gave.
-            name = (
-                one.info.get('source_timestamp'), one.info.get('publication_sequence_number')
-            )
+            name = (one.info.get('source_timestamp'), one.info.get('publication_sequence_number'))
             if not name[0] or name not in self._delivered:
                 self._delivered.add(name)
                 single.append(one)

@@ -25,8 +25,7 @@ from lerobot_streamrec.dataset.format.take_record import (
     video_name,
 )
 from lerobot_streamrec.dataset.takes.counting import meter_of, PictureStatistics
-from lerobot_streamrec.depth_frame import depth_unit
-from lerobot_streamrec.frame import EncodedPacket, Picture
+from lerobot_streamrec.frame import depth_unit, EncodedPacket, Picture
 from lerobot_streamrec.recording.config import DEFERRED, PNG, RecorderConfig, StreamConfig
 from lerobot_streamrec.video.codecs.config import config_record, EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_UNIT

@@ -39,6 +39,7 @@ class Skew:
     p95_ms: float = 0.0
     max_ms: float = 0.0
 
+
 # A camera whose measured rate is at least this share of fps counts as fast enough, since the
 # measurement has an error.
 _SLOWER = 0.98

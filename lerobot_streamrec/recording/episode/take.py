@@ -29,9 +29,8 @@ from lerobot_streamrec.dataset.format.take_record import (
     TakeRecord,
 )
 from lerobot_streamrec.dataset.takes.journal import Journal
-from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.errors import EpisodeStateError, FrameShapeError
-from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.frame import depth_unit, Picture
 from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.episode.camera_take import open_camera
 from lerobot_streamrec.recording.episode.finished_take import FinishedTake

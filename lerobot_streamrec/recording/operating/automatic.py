@@ -156,9 +156,7 @@ class Automatic:
         of = f' of {self._config.num_episodes}' if self._config.num_episodes else ''
         return f'{self._num_done}{of} automatic episodes'
 
-    def due(
-        self, recorder: Progress, now_ns: int, *, is_ready: Callable[[], bool]
-    ) -> Verb | None:
+    def due(self, recorder: Progress, now_ns: int, *, is_ready: Callable[[], bool]) -> Verb | None:
         """
         Return the command that is due; None: none is.
 

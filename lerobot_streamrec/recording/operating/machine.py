@@ -255,9 +255,7 @@ class EpisodeMachine:
         recorder = self._recorder
         if source == AUTOMATIC or recorder.failure:
             return
-        if refusal := self._slips.refusal(
-            recorder.next_index, recorder.seconds, self._clock_ns()
-        ):
+        if refusal := self._slips.refusal(recorder.next_index, recorder.seconds, self._clock_ns()):
             raise EpisodeStateError(refusal)
 
     def _discard(self, _text: str, source: str) -> Future[Answer]:

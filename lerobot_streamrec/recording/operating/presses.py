@@ -118,9 +118,7 @@ def _binding(parameter: str, text: str, button_of: ButtonOf) -> Binding:
     except ValueError as error:
         raise ConfigError(parameter, text, f'{error}; {_FORM}') from error
     if len(set(buttons)) < len(buttons):
-        raise ConfigError(
-            parameter, text, 'it names the same button twice: name each button once'
-        )
+        raise ConfigError(parameter, text, 'it names the same button twice: name each button once')
     return Binding(
         buttons=frozenset(buttons),
         is_long=held is not None,

@@ -64,9 +64,7 @@ class OperatingStatus:
     last_result: str = ''
 
 
-def phase_of(
-    state: RecorderState, *, is_ready: bool, is_resetting: bool, is_over: bool
-) -> Phase:
+def phase_of(state: RecorderState, *, is_ready: bool, is_resetting: bool, is_over: bool) -> Phase:
     """
     Return the recorder's phase.
 

@@ -154,6 +154,7 @@ class Committer:
         :param metadata: text by name
         :return: the episode's index, or the StreamrecError that prevented it
         """
+
         def annotate() -> int:
             if not self._deferring.is_empty:
                 return self._deferring.annotate_last(metadata)

@@ -23,7 +23,7 @@ import threading
 from lerobot_streamrec.dataset.takes.deferred import DeferredTake, encode_take, EncodedTake
 from lerobot_streamrec.errors import EncoderError, InterruptedWorkError, StreamrecError
 from lerobot_streamrec.recording.saving.futures import settle
-from lerobot_streamrec.video.codecs.scheduling import give_way, LATE_NICENESS, renounce_real_time
+from lerobot_streamrec.video.codecs.scheduling import give_way, LATE_NICENESS
 
 THREAD_NAME = 'encode'
 
@@ -131,7 +131,6 @@ class LateEncoder:
     # --- the thread ----------------------------------------------------------------------------
 
     def _run(self) -> None:
-        renounce_real_time()
         give_way(LATE_NICENESS)
         while (take := self._next()) is not None:
             outcome = self._encode(take)

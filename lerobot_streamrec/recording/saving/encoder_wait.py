@@ -40,9 +40,7 @@ class Haste(Enum):
     """All frames that they have not written go to the disk, whether they respond or not."""
 
 
-def wait_for_encoders(
-    take: FinishedTake, timeout_s: float, haste: Callable[[], Haste]
-) -> None:
+def wait_for_encoders(take: FinishedTake, timeout_s: float, haste: Callable[[], Haste]) -> None:
     """
     Wait until all encoders have finished, however far behind they are.
 

@@ -42,9 +42,7 @@ class EpisodeCounts:
         self.num_lost = 0
         """The number of episodes that should have been saved and were not."""
 
-    def add(
-        self, *, saved: int = 0, submitted: int = 0, deferred: int = 0, lost: int = 0
-    ) -> None:
+    def add(self, *, saved: int = 0, submitted: int = 0, deferred: int = 0, lost: int = 0) -> None:
         """
         Change the counts; negative numbers reduce them.
 

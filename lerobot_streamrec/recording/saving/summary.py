@@ -144,9 +144,7 @@ class Finalized:
         return f'{sentence}; {self.remark}' if self.remark else sentence
 
 
-def summarize(
-    take: FinishedTake, episode: SavedEpisode, num_deferred: int = 0
-) -> EpisodeSummary:
+def summarize(take: FinishedTake, episode: SavedEpisode, num_deferred: int = 0) -> EpisodeSummary:
     """
     Return the summary of a take that was saved.
 
@@ -199,9 +197,7 @@ def _remarks(take: FinishedTake, key: str) -> list[str]:
             'was too slow (choose a faster encoder.preset or smaller pictures)'
         )
     if counts.lost_in_transport:
-        found.append(
-            f'{key}: {_count(counts.lost_in_transport, "message")} lost in transport'
-        )
+        found.append(f'{key}: {_count(counts.lost_in_transport, "message")} lost in transport')
     ours = counts.missing - counts.lost_in_transport
     if key in take.cameras and ours > 0:
         found.append(f'{key}: {_count(ours, "picture")} missing, judged by the stamps')

@@ -97,9 +97,7 @@ class OffClock:
         return f'{self.trouble}; fix the clock, or set {todo}'
 
 
-def off_clocks(
-    readings: Sequence[ClockReading], max_lateness_s: float
-) -> Mapping[str, OffClock]:
+def off_clocks(readings: Sequence[ClockReading], max_lateness_s: float) -> Mapping[str, OffClock]:
     """
     Find the streams whose clock is off.
 

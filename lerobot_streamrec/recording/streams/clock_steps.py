@@ -230,8 +230,10 @@ class ClockSteps:
         off_ns = self._off_ns(one, shift_ns)
         is_alone = off_ns is not None and self._is_alone(one, off_ns)
         if not is_alone:
-            if self._is_recording and off_ns is not None and self._is_ahead(
-                one, line_ns, off_ns, AHEAD_NS
+            if (
+                self._is_recording
+                and off_ns is not None
+                and self._is_ahead(one, line_ns, off_ns, AHEAD_NS)
             ):
                 # The clocks were set twice at once: rows up to here would show nothing new.
                 self._refuse_ahead(one, off_ns, is_first=True)
@@ -270,9 +272,7 @@ class ClockSteps:
     def _note_gap(self, one: Arrival, line_ns: int, off_ns: int) -> None:
         """Report a step ahead of all streams that is too small to be bridged."""
         is_new = not self._gap.is_open(one.now_ns)
-        if not self._is_recording or (
-            is_new and not self._is_ahead(one, line_ns, off_ns, GAP_NS)
-        ):
+        if not self._is_recording or (is_new and not self._is_ahead(one, line_ns, off_ns, GAP_NS)):
             return
         size_ns = self._gap.hear(
             one.key, off_ns, stamp_ns=line_ns, now_ns=one.now_ns, live=self._live(one.now_ns)
@@ -345,9 +345,7 @@ class ClockSteps:
             return
         kinds = {self._is_here(key) for key in jump.sizes}
         keys = [
-            key
-            for key in self._streams
-            if key not in jump.against and self._is_here(key) in kinds
+            key for key in self._streams if key not in jump.against and self._is_here(key) in kinds
         ]
         for key in keys:
             self._set_clock(key, jump.size_ns)

@@ -129,7 +129,8 @@ def _only_if(
 ) -> Column:
     if not fits.all():
         wrong = [
-            f'{name} = {one}' for name, one, is_fit in zip(names, numbers, fits, strict=True)
+            f'{name} = {one}'
+            for name, one, is_fit in zip(names, numbers, fits, strict=True)
             if not is_fit
         ]
         raise VectorError(f'{", ".join(wrong)} cannot be stored as published: {allowed}')

@@ -19,9 +19,8 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lerobot_streamrec.depth_frame import depth_unit
 from lerobot_streamrec.errors import VectorError
-from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.frame import depth_unit, Picture
 from lerobot_streamrec.recording.config import StreamConfig
 from lerobot_streamrec.recording.streams.column_values import column_values
 from lerobot_streamrec.recording.streams.sampling import Course, Shown, shown_at
@@ -85,9 +84,7 @@ class Stream:
     :param preroll_bytes: memory for the pictures of that time
     """
 
-    def __init__(
-        self, config: StreamConfig, preroll_ns: int = 0, preroll_bytes: int = 0
-    ) -> None:
+    def __init__(self, config: StreamConfig, preroll_ns: int = 0, preroll_bytes: int = 0) -> None:
         self.config = config
         self._preroll_ns = preroll_ns
         self._preroll_bytes = preroll_bytes

@@ -27,8 +27,8 @@ from dataclasses import dataclass, fields
 import math
 from typing import Any
 
-from lerobot_streamrec.depth_frame import DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.frame import DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.option import option
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 import numpy as np

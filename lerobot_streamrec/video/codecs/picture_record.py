@@ -22,8 +22,7 @@ from typing import Any
 
 import av
 from av.video.frame import VideoFrame
-from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame
-from lerobot_streamrec.frame import CompressedPicture, Frame, Picture
+from lerobot_streamrec.frame import CompressedDepth, CompressedPicture, DepthFrame, Frame, Picture
 from lerobot_streamrec.video.codecs.video_frame import plane_array
 import numpy as np
 import numpy.typing as npt
@@ -48,9 +47,7 @@ def _row_bytes(frame: VideoFrame, index: int) -> int:
     pix_fmt = frame.format
     if len(frame.planes) == 1:
         return frame.width * pix_fmt.padded_bits_per_pixel // 8
-    return sum(
-        one.width * -(-one.bits // 8) for one in pix_fmt.components if one.plane == index
-    )
+    return sum(one.width * -(-one.bits // 8) for one in pix_fmt.components if one.plane == index)
 
 
 # PNG's pixel formats by the numbers of channels and of bytes per channel. The meaning of the bytes

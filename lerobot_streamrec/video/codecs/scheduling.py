@@ -109,6 +109,8 @@ def give_way(niceness: int = ENCODER_NICENESS) -> None:
     """
     Lower the priority of the calling thread and of the threads that it will start.
 
+    They also lose the right to real-time priority, as by ``renounce_real_time``.
+
     On a busy machine, frames that an encoder has no time for wait on disk, but a sample that a
     callback has no time for comes too late for its row. Does nothing on systems other than Linux,
     where threads have no niceness of their own (setpriority(2)), nor if the thread has at least
@@ -116,6 +118,7 @@ def give_way(niceness: int = ENCODER_NICENESS) -> None:
 
     :param niceness: 0 to 19; a higher number means a lower priority
     """
+    renounce_real_time()
     if not sys.platform.startswith('linux'):
         return
     thread = threading.get_native_id()

@@ -188,9 +188,7 @@ class CopyingEncoder:
         """Encode the copied packets again into a file that replaces the copy."""
         copy.close()
         self._copy = None
-        _log.info(
-            '%s: %d copied packets are now encoded again', self._path.stem, copy.num_frames
-        )
+        _log.info('%s: %d copied packets are now encoded again', self._path.stem, copy.num_frames)
         return ReplacingEncoder(
             self._path,
             self._open_encoder,

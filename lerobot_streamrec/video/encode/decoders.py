@@ -20,9 +20,15 @@ from typing import Any, TypeGuard
 
 import av
 from av.video.frame import VideoFrame
-from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame, METRES
 from lerobot_streamrec.errors import UndecodableError
-from lerobot_streamrec.frame import CompressedPicture, EncodedPacket, Picture
+from lerobot_streamrec.frame import (
+    CompressedDepth,
+    CompressedPicture,
+    DepthFrame,
+    EncodedPacket,
+    METRES,
+    Picture,
+)
 from lerobot_streamrec.video.codecs.rvl import decode_rvl
 from lerobot_streamrec.video.encode.packet_decoder import PacketDecoder
 import numpy as np
@@ -119,9 +125,7 @@ class DepthDecoder:
 
     def _decode_png(self, picture: CompressedDepth) -> npt.NDArray[np.uint16]:
         data = np.frombuffer(picture.data, dtype=np.uint8)
-        frame = self._png.decode(
-            CompressedPicture(data, 'png', picture.height, picture.width)
-        )
+        frame = self._png.decode(CompressedPicture(data, 'png', picture.height, picture.width))
         if frame.format.name != _PNG_OF_16_BITS:
             raise UndecodableError(
                 f'png picture has the pixel format {frame.format.name}; depth needs one channel '

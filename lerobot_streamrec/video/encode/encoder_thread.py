@@ -32,7 +32,7 @@ from lerobot_streamrec.errors import (
     UndecodableError,
 )
 from lerobot_streamrec.frame import Picture
-from lerobot_streamrec.video.codecs.scheduling import give_way, renounce_real_time
+from lerobot_streamrec.video.codecs.scheduling import give_way
 from lerobot_streamrec.video.encode.frame_queue import FrameQueue, Mark, QueueStatistics
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo, VideoEncoder
 from lerobot_streamrec.video.encode.spool import Spool, SpoolingEncoder
@@ -208,7 +208,6 @@ class EncoderThread:
         return self._queue.statistics()
 
     def _run(self) -> None:
-        renounce_real_time()
         give_way()
         self._settle()
         if self._is_mine:

@@ -200,9 +200,7 @@ class FfmpegEncoder(ScalingEncoder):
     :raise EncoderProcessError: if the program cannot be started
     """
 
-    def __init__(
-        self, path: Path, config: EncoderConfig, spec: VideoSpec
-    ) -> None:
+    def __init__(self, path: Path, config: EncoderConfig, spec: VideoSpec) -> None:
         super().__init__(path, config.pix_fmt)
         self._process = FfmpegProcess(
             encoder_command(config, spec),
@@ -252,9 +250,7 @@ class FfmpegEncoder(ScalingEncoder):
         self._process.close()
 
 
-def open_file_encoder(
-    path: Path, config: EncoderConfig, spec: VideoSpec
-) -> FileEncoder:
+def open_file_encoder(path: Path, config: EncoderConfig, spec: VideoSpec) -> FileEncoder:
     """
     Open an encoder for a video.
 

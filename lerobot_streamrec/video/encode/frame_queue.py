@@ -104,7 +104,6 @@ class FrameQueue:
     :param name: name of the spill thread
     :param on_pop: called with each frame that leaves the queue, or None for a repeat, before any
         other thread can see that it left
-    :param clock: clock in seconds, to estimate how long the spool lasts; tests bring their own
     :param disk_timeout_s: longest time for one record, in seconds, before the disk counts as hung
     """
 
@@ -116,7 +115,6 @@ class FrameQueue:
         max_spool_bytes: int = 0,
         name: str = 'spill',
         on_pop: Callable[[Picture | None], None] = lambda _: None,
-        clock: Callable[[], float] = time.monotonic,
         disk_timeout_s: float = 30.0,
     ) -> None:
         self._max_bytes = max_bytes
@@ -133,7 +131,6 @@ class FrameQueue:
         self._is_parked = False
         self._is_reading = False
         self._on_pop = on_pop
-        self._clock = clock
         self._disk_timeout_s = disk_timeout_s
         self._spill_began_s = 0.0
         self._changed = threading.Condition()
@@ -331,7 +328,7 @@ class FrameQueue:
             while not (self._is_aborted or self._is_parked):
                 if not self._num_spilled and not self._is_reading:
                     self._spool.clear()
-                    self._spill_began_s = self._clock()
+                    self._spill_began_s = time.monotonic()
                 if self._num_spilled < len(self._items) and self._is_too_much():
                     if self._spool.size_bytes < self._max_spool_bytes:
                         return self._items[self._num_spilled]
@@ -370,7 +367,7 @@ class FrameQueue:
         if self._spool is None or not self._num_spilled:
             return None
         # Reading frees no room: the file is emptied only after all of it was read.
-        size_bytes, seconds = self._spool.size_bytes, self._clock() - self._spill_began_s
+        size_bytes, seconds = self._spool.size_bytes, time.monotonic() - self._spill_began_s
         return max(0, self._max_spool_bytes - size_bytes) * seconds / max(1, size_bytes)
 
 

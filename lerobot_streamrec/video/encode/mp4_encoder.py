@@ -196,9 +196,7 @@ class Mp4Encoder(ScalingEncoder):
     :raise ValueError: if libav has no such codec
     """
 
-    def __init__(
-        self, path: Path, config: EncoderConfig, spec: VideoSpec
-    ) -> None:
+    def __init__(self, path: Path, config: EncoderConfig, spec: VideoSpec) -> None:
         super().__init__(path, config.pix_fmt)
         self._fps = spec.fps
         self._num_packets = 0

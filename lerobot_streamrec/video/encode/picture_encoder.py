@@ -16,15 +16,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 import logging
 from typing import Any, Protocol
 
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
-from lerobot_streamrec.depth_frame import DepthFrame
 from lerobot_streamrec.errors import UndecodableError
-from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.frame import DepthFrame, Frame
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_PIX_FMT, DepthQuantiser
 from lerobot_streamrec.video.codecs.pixels import rgb_pixels
 from lerobot_streamrec.video.encode.decoders import Coded, Decoders, is_coded
@@ -67,6 +66,7 @@ class ColourMeter:
         self.counter.push(rgb_pixels(picture, self._stride, self._scaler))
 
 
+@dataclass(frozen=True, slots=True)
 class DepthMeter:
     """
     Quantises depth to frames in ``gray12le``, and counts the original depth.
@@ -76,18 +76,17 @@ class DepthMeter:
     :param quantiser: quantiser for the camera's unit
     """
 
-    def __init__(self, counter: PictureCounter, stride: int, quantiser: DepthQuantiser) -> None:
-        self.counter = counter
-        self._stride = stride
-        self._quantiser = quantiser
+    counter: PictureCounter
+    stride: int
+    quantiser: DepthQuantiser
 
     def frame(self, picture: DepthFrame) -> Frame:
         """Return the frame for the encoder."""
-        return Frame(self._quantiser.codes(picture), DEPTH_PIX_FMT)
+        return Frame(self.quantiser.codes(picture), DEPTH_PIX_FMT)
 
     def count(self, picture: DepthFrame) -> None:
         """Count an encoded picture."""
-        self.counter.push(picture.values[:: self._stride, :: self._stride])
+        self.counter.push(picture.values[:: self.stride, :: self.stride])
 
 
 class PictureEncoder:
@@ -189,8 +188,7 @@ class PictureEncoder:
 
     def _note_lost(self, error: UndecodableError) -> None:
         self._account.undecodable = (
-            f'its pictures cannot be decoded any more, and the last good one is repeated: '
-            f'{error}'
+            f'its pictures cannot be decoded any more, and the last good one is repeated: {error}'
         )
         # Repeated failures of a camera are logged once; the status and the counts show the rest.
         if not self._was_lost:

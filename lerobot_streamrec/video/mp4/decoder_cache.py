@@ -186,7 +186,5 @@ def _state_of(path: Path) -> _State:
     try:
         found = path.stat()
     except OSError as error:
-        raise VideoError(
-            f'{path} cannot be read as a video: {error.strerror or error}'
-        ) from error
+        raise VideoError(f'{path} cannot be read as a video: {error.strerror or error}') from error
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)

@@ -96,8 +96,7 @@ def survey_video(path: Path, fps: int, *, to_first_error: bool = False) -> Video
     frames = sorted(set(order)) if to_first_error else range(len(order))
     if sorted(order) != list(frames):
         raise VideoError(
-            f'the {len(order)} frames of {path} are not at 0, 1/{fps}, 2/{fps} ... s, '
-            'one at each'
+            f'the {len(order)} frames of {path} are not at 0, 1/{fps}, 2/{fps} ... s, one at each'
         )
     return VideoSurvey(path, fps, traits, tuple(order), frozenset(keys))
 

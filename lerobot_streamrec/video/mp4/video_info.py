@@ -219,4 +219,3 @@ def _num_frames(container: InputContainer) -> int:
         if packet is None:
             return count
         count += bool(packet.size and not packet.is_corrupt and not packet.is_discard)
-

@@ -21,12 +21,7 @@ import threading
 from typing import TypeVar
 
 from lerobot_streamrec.video.codecs.config import EncoderConfig
-from lerobot_streamrec.video.codecs.scheduling import (
-    cores_each,
-    give_way,
-    renounce_real_time,
-    usable_cores,
-)
+from lerobot_streamrec.video.codecs.scheduling import cores_each, give_way, usable_cores
 
 THREAD_NAME = 'enc:again'
 
@@ -84,7 +79,7 @@ def run_encoding_jobs(
     :return: results of the jobs, in order
     :raise Exception: the error of the job that failed first
     """
-    with ThreadPoolExecutor(num_workers(len(jobs)), THREAD_NAME, _give_way) as pool:
+    with ThreadPoolExecutor(num_workers(len(jobs)), THREAD_NAME, give_way) as pool:
         futures = [pool.submit(job) for job in jobs]
         try:
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
@@ -97,8 +92,3 @@ def run_encoding_jobs(
                 future.cancel()
             raise
     return [future.result() for future in futures]
-
-
-def _give_way() -> None:
-    renounce_real_time()
-    give_way()

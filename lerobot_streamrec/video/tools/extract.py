@@ -24,10 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import av
-from lerobot_streamrec.depth_frame import DepthFrame, MILLIMETRES
 from lerobot_streamrec.durable import folder_written_beside
 from lerobot_streamrec.errors import ConfigError, VideoError
-from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.frame import DepthFrame, MILLIMETRES, Picture
 from lerobot_streamrec.video.codecs.depth_config import depth_of_codes, DepthConfig
 from lerobot_streamrec.video.codecs.pixels import rgb_pixels
 from lerobot_streamrec.video.encode.decoders import decoded
@@ -153,9 +152,7 @@ def extract_frames(
         return write_frames(episode, part, choice or Choice(), progress or (lambda *_: None))
 
 
-def write_frames(
-    episode: Episode, folder: Path, choice: Choice, progress: Progress
-) -> int:
+def write_frames(episode: Episode, folder: Path, choice: Choice, progress: Progress) -> int:
     """
     Write frames into an existing folder, named by their numbers in the episode.
 
@@ -205,4 +202,3 @@ def _chosen(
 
 def _millimetres(depth: DepthConfig) -> Pixels:
     return depth_of_codes(depth, MILLIMETRES).astype(np.uint16)
-

@@ -204,7 +204,5 @@ def _probed(source: Path) -> VideoProbe:
     except DatasetCorruptError as error:
         raise VideoError(str(error)) from error
     if found.missing_bytes:
-        raise VideoError(
-            f'{source} was cut off: it lacks {found.missing_bytes} bytes at its end'
-        )
+        raise VideoError(f'{source} was cut off: it lacks {found.missing_bytes} bytes at its end')
     return found

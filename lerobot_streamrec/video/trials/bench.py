@@ -176,15 +176,12 @@ def _stored(
     return Sample(path, num_frames, VideoSpec(width, height, fps))
 
 
-def measure_encoder(
-    config: EncoderConfig, sample: Sample, deadline_s: float = DEADLINE_S
-) -> Measured:
+def measure_encoder(config: EncoderConfig, sample: Sample) -> Measured:
     """
     Encode a sample in a child process, and compare the video with the sample.
 
     :param config: settings of the encoder, not ``auto``
     :param sample: images to encode
-    :param deadline_s: time after which the child counts as hanging, in seconds
     """
     with tempfile.TemporaryDirectory(prefix='streamrec-bench-') as folder:
         task = TrialTask(
@@ -196,7 +193,7 @@ def measure_encoder(
             folder=Path(folder),
         )
         with TrialChild() as child:
-            report = child.carry_out(task, deadline_s)
+            report = child.carry_out(task, DEADLINE_S)
         if report.problem:
             return Measured(config, problem=report.problem)
         size = sample.spec.width, sample.spec.height

@@ -250,9 +250,10 @@ def try_encoder(
     except CodecError as error:
         return trial.with_report(TrialReport(str(error)))
     task = TrialTask(config, spec, num_streams, NUM_FRAMES, enough_s)
-    with tempfile.TemporaryDirectory(prefix='streamrec-trial-') as folder, TrialChild(
-        opener
-    ) as child:
+    with (
+        tempfile.TemporaryDirectory(prefix='streamrec-trial-') as folder,
+        TrialChild(opener) as child,
+    ):
         report = child.carry_out(replace(task, folder=Path(folder)), deadline_s, stop)
     return trial.with_report(report)
 

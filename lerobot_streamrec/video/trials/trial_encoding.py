@@ -27,7 +27,7 @@ import av
 from lerobot_streamrec.errors import EncoderError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.codecs.config import EncoderConfig, PYAV, VideoSpec
-from lerobot_streamrec.video.codecs.scheduling import give_way, renounce_real_time
+from lerobot_streamrec.video.codecs.scheduling import give_way
 from lerobot_streamrec.video.codecs.settings_check import opened, refuse_unknown_options
 from lerobot_streamrec.video.encode.mp4_encoder import VideoEncoder
 from lerobot_streamrec.video.mp4.frame_decoder import decode_rgb
@@ -185,7 +185,7 @@ class _Run:
 
     def encode(self) -> None:
         num_streams = self._task.num_streams
-        with ThreadPoolExecutor(num_streams, initializer=_yield_to_robot) as pool:
+        with ThreadPoolExecutor(num_streams, initializer=give_way) as pool:
             running = [pool.submit(self._encode_stream, index) for index in range(num_streams)]
         errors = [error for one in running if (error := one.exception())]
         # Threads that only waited for a failed one have the least telling error.
@@ -227,12 +227,6 @@ class _Run:
     def _is_enough(self) -> bool:
         enough_s = self._task.enough_s
         return bool(enough_s) and time.perf_counter() - self._begin_s > enough_s
-
-
-def _yield_to_robot() -> None:
-    """Give the thread the priority of a recording's encoder threads."""
-    renounce_real_time()
-    give_way()
 
 
 def _cpu_s(who: int) -> float:

@@ -28,9 +28,8 @@ from lerobot_streamrec.dataset.takes.whole_videos import (
     frame_sources,
     whole_videos,
 )
-from lerobot_streamrec.depth_frame import DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.errors import EncoderError, InterruptedWorkError
-from lerobot_streamrec.frame import CompressedPicture, Frame
+from lerobot_streamrec.frame import CompressedPicture, DepthFrame, Frame, METRES, MILLIMETRES
 from lerobot_streamrec.video.codecs.config import config_record, EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER, DepthConfig, DepthQuantiser
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder

@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import math
 
-from lerobot_streamrec.depth_frame import DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.frame import DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.video.codecs.depth_config import (
     DEPTH_ENCODER,
     depth_of_codes,

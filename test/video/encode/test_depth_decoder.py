@@ -16,8 +16,8 @@
 from __future__ import annotations
 
 from depth_pictures import inverse_levels, png, rvl
-from lerobot_streamrec.depth_frame import CompressedDepth, METRES, MILLIMETRES
 from lerobot_streamrec.errors import UndecodableError
+from lerobot_streamrec.frame import CompressedDepth, METRES, MILLIMETRES
 from lerobot_streamrec.video.encode.decoders import DepthDecoder
 import numpy as np
 import pytest

@@ -17,9 +17,8 @@ from __future__ import annotations
 
 import av
 from depth_pictures import png
-from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame, MILLIMETRES
 from lerobot_streamrec.errors import UndecodableError
-from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.frame import CompressedDepth, DepthFrame, Frame, MILLIMETRES
 from lerobot_streamrec.video.codecs import video_frame
 from lerobot_streamrec.video.codecs.config import VideoSpec
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER, DepthConfig, DepthQuantiser

@@ -22,9 +22,16 @@ from __future__ import annotations
 
 import errno
 
-from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.errors import VideoError
-from lerobot_streamrec.frame import CompressedPicture, EncodedPacket, Frame
+from lerobot_streamrec.frame import (
+    CompressedDepth,
+    CompressedPicture,
+    DepthFrame,
+    EncodedPacket,
+    Frame,
+    METRES,
+    MILLIMETRES,
+)
 from lerobot_streamrec.video.codecs.picture_record import packed, to_record
 from lerobot_streamrec.video.encode.spool import count_spooled, read_spool, Spool
 import numpy as np

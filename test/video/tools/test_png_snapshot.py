@@ -18,9 +18,15 @@ from __future__ import annotations
 import io
 
 from lerobot_streamrec.conversions.compressed_image import access_unit
-from lerobot_streamrec.depth_frame import CompressedDepth, DepthFrame, METRES, MILLIMETRES
 from lerobot_streamrec.errors import UndecodableError
-from lerobot_streamrec.frame import CompressedPicture, Frame
+from lerobot_streamrec.frame import (
+    CompressedDepth,
+    CompressedPicture,
+    DepthFrame,
+    Frame,
+    METRES,
+    MILLIMETRES,
+)
 from lerobot_streamrec.video.encode.copying_encoder import PacketStream
 from lerobot_streamrec.video.tools.extract import png_file
 import numpy as np
