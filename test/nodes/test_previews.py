@@ -30,6 +30,7 @@ from types import SimpleNamespace
 
 from depth_pictures import rvl
 from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.live.graph_watch import GraphWatch
 from lerobot_streamrec.nodes.graph.qos import FFMPEG_TYPE
 from lerobot_streamrec.nodes.topics import previews
 from lerobot_streamrec.nodes.topics.previews import preview_names, PreviewConfig, Previews
@@ -359,6 +360,24 @@ def test_nothing_is_kept_or_made_without_a_subscriber(studio, counted):
         push(studio, come)
         assert studio.newest.take() is None
     assert counted.num_made == made >= len(heard) >= 2
+
+
+def test_who_looks_for_topics_to_record_leaves_previews_alone(studio):
+    watch, own = GraphWatch(studio.viewer), studio.newest.topic
+    other = studio.viewer.create_publisher(CompressedImage, '/arm/preview/compressed', 1)
+
+    def names():
+        watch.look()
+        return {one.name for one in watch.topics()}
+
+    wait_until(lambda: '/arm/preview/compressed' in names(), DISCOVERY_TIMEOUT_S, 'a topic')
+    wait_until(
+        lambda: own in dict(studio.viewer.get_topic_names_and_types()) and own not in names(),
+        DISCOVERY_TIMEOUT_S,
+        'a preview that is left alone',
+    )
+    assert not studio.newest.is_wanted
+    studio.viewer.destroy_publisher(other)
 
 
 def test_only_the_newest_picture_is_kept():
