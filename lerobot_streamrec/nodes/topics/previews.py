@@ -83,23 +83,25 @@ class _Preview(ABC):
         self._key = subscriber.key
         self._newest = subscriber.newest
         self._publisher = node.create_publisher(self.kind, topic, _QOS)
-        self._newest.topic = self._publisher.topic_name
+        self._newest.topic = node.resolve_topic_name(topic)
         self._has_failed = False
 
     def tick(self) -> None:
         """Publish the newest sample if there is a new one, and somebody subscribes."""
-        self._newest.is_wanted = self._publisher.get_subscription_count() > 0
-        # Taken in any case, so that nothing is kept after the last subscriber has gone.
-        sample = self._newest.take()
-        if sample is None or not self._newest.is_wanted:
-            return
         try:
-            self._publisher.publish(self._message(sample))
+            self._show_newest()
         # Neither a broken picture nor anything else here may end the other previews.
         except Exception as error:  # noqa: BLE001
             if not self._has_failed:
                 self._has_failed = True
                 self._log.warning(f'{self._key} has no preview for now: {error}')
+
+    def _show_newest(self) -> None:
+        self._newest.is_wanted = self._publisher.get_subscription_count() > 0
+        # Taken in any case, so that nothing is kept after the last subscriber has gone.
+        sample = self._newest.take()
+        if sample is not None and self._newest.is_wanted:
+            self._publisher.publish(self._message(sample))
 
     @abstractmethod
     def _message(self, sample: NewestSample) -> Any:
