@@ -33,6 +33,8 @@ from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.graph.topic_types import wait_for_type
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
 from lerobot_streamrec.nodes.settings import read_settings, Settings
+from lerobot_streamrec.nodes.topics.previews import Previews
+from lerobot_streamrec.nodes.topics.previews import THREAD_NAME as PREVIEW_THREAD
 from lerobot_streamrec.nodes.topics.reader import Reader
 from lerobot_streamrec.nodes.topics.reader import THREAD_NAME as READER_THREAD
 from lerobot_streamrec.nodes.topics.readiness_log import ReadinessLog
@@ -54,6 +56,7 @@ EXIT_BUG = 3
 # All waits together stay below the 10 s after which launch and service managers kill a process.
 _END_TIMEOUT_S = 7.0
 _STOP_TIMEOUT_S = 1.0
+_PREVIEWS_END_S = 0.4
 _POLL_S = 0.2
 # The period at which subscribers look for publishers. Discovery itself takes up to 3 s.
 _LOOK_PERIOD_S = 0.5
@@ -121,6 +124,7 @@ def _is_thread_left() -> bool:
         DISK_THREAD,
         CUES_THREAD,
         LATE_THREAD,
+        PREVIEW_THREAD,
         TRIAL_THREAD,
     )
     return any(one.name.startswith(ours) for one in threading.enumerate())
@@ -142,6 +146,7 @@ class _Application:
         sink = self._sink(settings, recorder)
         self._subscribers = [subscribe(node, source, sink) for source in settings.sources]
         self._reader = Reader(self._subscribers, recorder.close_rows)
+        self._previews = Previews(node, settings.previews, self._subscribers)
         self._services = EpisodeServices(node, settings, recorder, self._subscribers, self._reader)
         self._executor.add_node(node)
         # rclpy fails if another thread destroys a subscription while an executor waits for its
@@ -181,6 +186,7 @@ class _Application:
     def run(self, stop: StopSignals) -> int:
         """Record until the process is asked to stop, then shut everything down in order."""
         self._reader.start()
+        self._previews.start()
         self._thread.start()
         while not stop.wait(_POLL_S):
             if not (self._thread.is_alive() and self._reader.is_alive):
@@ -197,6 +203,8 @@ class _Application:
 
     def _end(self) -> int:
         deadline_s = time.monotonic() + _END_TIMEOUT_S
+        # They end while the others are waited for.
+        self._previews.close(0.0)
         if self._thread.is_alive() and self._reader.is_alive:
             # The executor keeps spinning so that callers still get the answer to a running save.
             self._executor.create_task(self._end_recorder)
@@ -207,10 +215,11 @@ class _Application:
         self._thread.join(_STOP_TIMEOUT_S)
         if not self._reader.stop(_STOP_TIMEOUT_S):
             self._log.error('the thread that reads the messages has not ended')
+        has_previews = not self._previews.close(_PREVIEWS_END_S)
         is_complete = self._recorder.close(max(0.5, deadline_s - time.monotonic()))
         # Shutting down rclpy objects that a running thread still uses would raise an error in
         # that thread. A thread that does not end is left running until the process ends.
-        is_quiet = not (self._thread.is_alive() or self._reader.is_alive)
+        is_quiet = not (self._thread.is_alive() or self._reader.is_alive or has_previews)
         if is_quiet:
             for executor in (self._executor, *self._losses):
                 executor.shutdown(timeout_sec=_STOP_TIMEOUT_S)
