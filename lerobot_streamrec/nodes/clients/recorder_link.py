@@ -97,6 +97,17 @@ class Event:
     episode: int | None = None
 
 
+def read_status(message: DiagnosticStatus, heard_s: float) -> Status:
+    """
+    Return the status in a message of the recorder.
+
+    :param message: a message of ``~/status``, or a part of one of ``/diagnostics``
+    :param heard_s: time of arrival on the steady clock
+    """
+    values = {pair.key: pair.value for pair in message.values}
+    return Status(values, message.level[0], message.message, heard_s)
+
+
 def read_event(text: str) -> Event:
     """
     Parse one message of ``~/events``.
@@ -139,7 +150,7 @@ _STOP_TIMEOUT_S = 1.0
 
 class RecorderLink:
     """
-    A separate node that communicates with one recorder. Owned by the thread that makes it.
+    A separate node that communicates with one recorder. Owned by one thread at a time.
 
     :param name: name of the node unless it is remapped; the node's name signs the commands
     :param arguments: command line with ``--ros-args``
@@ -200,11 +211,15 @@ class RecorderLink:
         """Publish a command, signed with the name of this node."""
         self._commands.publish(String(data=f'[{self.name}] {command}'))
 
-    def take_events(self) -> list[Event]:
-        """Read the messages that have arrived, and return the new events. Never waits."""
-        for _ in range(_MAX_MESSAGES):
+    def take_events(self, wait_s: float = 0.0) -> list[Event]:
+        """
+        Read the messages that have arrived, and return the new events.
+
+        :param wait_s: longest time to wait for the first message, in seconds
+        """
+        for number in range(_MAX_MESSAGES):
             num_before = self._num_heard
-            self._executor.spin_once(timeout_sec=0)
+            self._executor.spin_once(timeout_sec=0 if number else wait_s)
             if self._num_heard == num_before:
                 break
         events, self._events = self._events, []
@@ -212,8 +227,7 @@ class RecorderLink:
 
     def _hear_status(self, message: DiagnosticStatus) -> None:
         self._num_heard += 1
-        values = {pair.key: pair.value for pair in message.values}
-        self.status = Status(values, message.level[0], message.message, time.monotonic())
+        self.status = read_status(message, time.monotonic())
 
     def _hear_event(self, message: String) -> None:
         self._num_heard += 1
