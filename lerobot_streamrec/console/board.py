@@ -21,17 +21,28 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 import json
 import time
-from typing import Any
+from typing import Any, Protocol
 
-from lerobot_streamrec.console.robot_link import Heard, NUM_EVENTS, RobotLink
 from lerobot_streamrec.console.state import event_of, is_connected, state_of, stream_name
-from lerobot_streamrec.nodes.clients.recorder_link import Event
-from lerobot_streamrec.nodes.clients.watching_link import Preview
+from lerobot_streamrec.nodes.clients.news import Event, Heard, News, NUM_EVENTS, Preview
 
 _NUM_TASKS = 20
 # These commands leave the dataset and its quarantine as they are.
 _HARMLESS = ('start', 'pause', 'resume', 'refused')
 _OF_DATASET = ('root', 'saved_episodes', 'pending_episodes', 'unencoded_episodes')
+
+
+class Robot(Protocol):
+    """What the board needs of the thread that hears the recorder; ``RobotLink`` has it."""
+
+    def take(self) -> News:
+        """Return the news since the last call."""
+
+    def send(self, command: str) -> None:
+        """Send a command to the recorder."""
+
+    def show(self, keys: frozenset[str]) -> None:
+        """Ask for the previews of these streams and no others."""
 
 
 class Viewer:
@@ -64,12 +75,12 @@ class Board:
     """
     The state that all browsers share. Owned by the event loop's thread.
 
-    :param link: link to the thread that hears the recorder
+    :param robot: link to the thread that hears the recorder
     """
 
-    def __init__(self, link: RobotLink) -> None:
-        self._link = link
-        self._heard: Heard = link.take().heard
+    def __init__(self, robot: Robot) -> None:
+        self._robot = robot
+        self._heard: Heard = robot.take().heard
         self._events: deque[tuple[int, Event]] = deque(maxlen=NUM_EVENTS)
         self._num_events = 0
         self._readers: set[asyncio.Event] = set()
@@ -90,7 +101,7 @@ class Board:
 
     def refresh(self) -> None:
         """Take the news, and wake the browsers."""
-        news = self._link.take()
+        news = self._robot.take()
         self._heard = news.heard
         for event in news.events:
             self._num_events += 1
@@ -184,7 +195,7 @@ class Board:
         keys = frozenset(key for key in self._heard.streams or () if stream_name(key) in names)
         if keys != self._shown:
             self._shown = keys
-            self._link.show(keys)
+            self._robot.show(keys)
 
     def send(self, command: str) -> bool:
         """
@@ -194,7 +205,7 @@ class Board:
         """
         if not (self._heard.is_heard and is_connected(self._heard, time.monotonic())):
             return False
-        self._link.send(command)
+        self._robot.send(command)
         return True
 
     def close(self) -> None:

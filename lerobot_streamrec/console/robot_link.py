@@ -16,50 +16,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 import threading
 
-from lerobot_streamrec.nodes.clients.recorder_link import Event, Status
-from lerobot_streamrec.nodes.clients.watching_link import Preview, WatchingLink
-
-NUM_EVENTS = 50
-"""So many of the newest events are kept."""
+from lerobot_streamrec.nodes.clients.news import Event, Heard, News, NUM_EVENTS, Preview
+from lerobot_streamrec.nodes.clients.watching_link import WatchingLink
 
 # The longest delay before a signal is noticed. Commands end the wait.
 _SLICE_S = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """
-    What the newest messages of a recorder say.
-
-    :param recorder: full name of the recorder's node
-    :param status: newest status; None if none has arrived
-    :param streams: newest status of each stream, by key
-    :param is_heard: True if a node subscribes to the commands
-    """
-
-    recorder: str
-    status: Status | None = None
-    streams: Mapping[str, Status] | None = None
-    is_heard: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """
-    What has arrived since the news before.
-
-    :param heard: the newest messages
-    :param events: new events; the oldest are missing if there were more than ``NUM_EVENTS``
-    :param previews: the newest preview of each stream that has a new one, by the stream's key
-    """
-
-    heard: Heard
-    events: tuple[Event, ...]
-    previews: Mapping[str, Preview]
 
 
 class RobotLink:

@@ -19,9 +19,7 @@ from collections.abc import Sequence
 import math
 from typing import Any
 
-from lerobot_streamrec.console.robot_link import Heard
-from lerobot_streamrec.nodes.clients.recorder_link import Event, Status
-from lerobot_streamrec.nodes.clients.watching_link import IMAGES, kind_of
+from lerobot_streamrec.nodes.clients.news import Event, Heard, IMAGES, kind_of, Status
 
 SILENT_S = 3.0
 """A recorder whose last status is older has ended, or cannot be reached."""

@@ -16,45 +16,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
-from lerobot_streamrec.nodes.clients.recorder_link import read_status, RecorderLink, Status
+from lerobot_streamrec.nodes.clients.news import kind_of, Preview, Status, VECTOR
+from lerobot_streamrec.nodes.clients.recorder_link import read_status, RecorderLink
 from lerobot_streamrec.option import Option
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Float64MultiArray
 
-CAMERA, DEPTH, VECTOR = 'camera', 'depth', 'vector'
-"""The kinds of streams; the first two have pictures."""
-IMAGES = 'observation.images.'
-"""The begin of the key of every camera."""
-
 _NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 _DIAGNOSTICS = QoSProfile(depth=10)
 _NS_PER_S = 1e9
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """
-    The newest sample of a stream, small enough to be looked at.
-
-    :param stream: key of the stream
-    :param stamp_s: stamp of a picture, or time of arrival of a vector, seconds since 1970
-    :param jpeg: the picture; empty for vectors
-    :param names: names of a vector's elements
-    :param values: values of a vector's elements, in the units of the topic
-    """
-
-    stream: str
-    stamp_s: float
-    jpeg: bytes = b''
-    names: tuple[str, ...] = ()
-    values: tuple[float, ...] = ()
 
 
 class WatchingLink(RecorderLink):
@@ -139,13 +115,3 @@ class WatchingLink(RecorderLink):
         self._num_heard += 1
         names = tuple(str(one.label) for one in message.layout.dim)
         self._previews[key] = Preview(key, time.time(), names=names, values=tuple(message.data))
-
-
-def kind_of(key: str, status: Status) -> str:
-    """
-    Return the kind of a stream.
-
-    :param key: key of the stream
-    :param status: newest status of the stream; its key tells the kind where the status does not
-    """
-    return status.value('kind') or (CAMERA if key.startswith(IMAGES) else VECTOR)
