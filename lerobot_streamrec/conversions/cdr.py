@@ -126,6 +126,17 @@ class CdrCursor:
         return memoryview(self._data)[begin : begin + count]
 
 
+def frame_id(data: bytes) -> str:
+    """
+    Return the text after the time with which a message begins: the frame id of its header.
+
+    :raise MessageError: if the message is too short, or not plain CDR
+    """
+    cursor = CdrCursor(data)
+    cursor.move(4, 2)
+    return cursor.text()
+
+
 @dataclass(slots=True)
 class ImageBytes:
     """

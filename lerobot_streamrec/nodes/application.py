@@ -33,6 +33,8 @@ from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.graph.topic_types import wait_for_type
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
 from lerobot_streamrec.nodes.settings import read_settings, Settings
+from lerobot_streamrec.nodes.topics.previews import Previews
+from lerobot_streamrec.nodes.topics.previews import THREAD_NAME as PREVIEW_THREAD
 from lerobot_streamrec.nodes.topics.reader import Reader
 from lerobot_streamrec.nodes.topics.reader import THREAD_NAME as READER_THREAD
 from lerobot_streamrec.nodes.topics.readiness_log import ReadinessLog
@@ -121,6 +123,7 @@ def _is_thread_left() -> bool:
         DISK_THREAD,
         CUES_THREAD,
         LATE_THREAD,
+        PREVIEW_THREAD,
         TRIAL_THREAD,
     )
     return any(one.name.startswith(ours) for one in threading.enumerate())
@@ -142,6 +145,7 @@ class _Application:
         sink = self._sink(settings, recorder)
         self._subscribers = [subscribe(node, source, sink) for source in settings.sources]
         self._reader = Reader(self._subscribers, recorder.close_rows)
+        self._previews = Previews(node, settings.previews, self._subscribers)
         self._services = EpisodeServices(
             node, settings, recorder, self._subscribers, self._reader
         )
@@ -183,6 +187,7 @@ class _Application:
     def run(self, stop: StopSignals) -> int:
         """Record until the process is asked to stop, then shut everything down in order."""
         self._reader.start()
+        self._previews.start()
         self._thread.start()
         while not stop.wait(_POLL_S):
             if not (self._thread.is_alive() and self._reader.is_alive):
@@ -209,10 +214,11 @@ class _Application:
         self._thread.join(_STOP_TIMEOUT_S)
         if not self._reader.stop(_STOP_TIMEOUT_S):
             self._log.error('the thread that reads the messages has not ended')
+        has_previews = not self._previews.close(_STOP_TIMEOUT_S)
         is_complete = self._recorder.close(max(0.5, deadline_s - time.monotonic()))
         # Shutting down rclpy objects that a running thread still uses would raise an error in
         # that thread. A thread that does not end is left running until the process ends.
-        is_quiet = not (self._thread.is_alive() or self._reader.is_alive)
+        is_quiet = not (self._thread.is_alive() or self._reader.is_alive or has_previews)
         if is_quiet:
             for executor in (self._executor, *self._losses):
                 executor.shutdown(timeout_sec=_STOP_TIMEOUT_S)

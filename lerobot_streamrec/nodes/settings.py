@@ -33,6 +33,7 @@ from lerobot_streamrec.nodes.parameters.vector_settings import (
     VectorSettings,
 )
 from lerobot_streamrec.nodes.teleop.teleop_settings import JOY_TYPE, read_teleop, TeleopSettings
+from lerobot_streamrec.nodes.topics.previews import PreviewConfig
 from lerobot_streamrec.option import Option
 from lerobot_streamrec.recording.config import DiskConfig, Limits, RecorderConfig
 from lerobot_streamrec.recording.operating.config import AutomaticConfig, OperatingConfig
@@ -60,6 +61,7 @@ class Settings:
     :param rules: rules against slips, and automatic episodes
     :param cues: the operator's cues
     :param teleop: buttons and topics that give commands
+    :param previews: small live pictures and numbers for people
     """
 
     recorder: RecorderConfig
@@ -67,6 +69,7 @@ class Settings:
     rules: OperatingConfig = field(default_factory=OperatingConfig)
     cues: CuesConfig = field(default_factory=CuesConfig)
     teleop: TeleopSettings = field(default_factory=TeleopSettings)
+    previews: PreviewConfig = field(default_factory=PreviewConfig)
 
     @property
     def action_keys(self) -> frozenset[str]:
@@ -88,6 +91,7 @@ class GivenSettings:
     :param rules: rules against slips, and automatic episodes
     :param cues: the operator's cues
     :param teleop: buttons and topics that give commands
+    :param previews: small live pictures and numbers for people
     """
 
     cameras: tuple[Source, ...]
@@ -97,6 +101,7 @@ class GivenSettings:
     rules: OperatingConfig
     cues: CuesConfig
     teleop: TeleopSettings
+    previews: PreviewConfig
 
     def complete(self, type_of: TypeOf, full_name: Callable[[str], str] = str) -> Settings:
         """
@@ -115,6 +120,7 @@ class GivenSettings:
             self.rules,
             self.cues,
             self.teleop,
+            self.previews,
         )
         if self.rules.automatic.is_by_motion and not settings.action_keys:
             raise ConfigError(
@@ -150,9 +156,12 @@ def read_settings(reader: ParameterReader) -> GivenSettings:
         automatic=AutomaticConfig(**reader.read_fields(AutomaticConfig, 'auto')),
     )
     cues = CuesConfig(**reader.read_fields(CuesConfig))
+    previews = PreviewConfig(**reader.read_fields(PreviewConfig, 'preview'))
     reader.refuse_unknown()
     options['root'] = _root(root, repo_id)
-    return GivenSettings(cameras, vectors, options, graph_timeout_s, rules, cues, teleop)
+    return GivenSettings(
+        cameras, vectors, options, graph_timeout_s, rules, cues, teleop, previews
+    )
 
 
 def _refuse_two_types(

@@ -11,14 +11,15 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The receivers of samples: the recorder, or a wrapper that also watches for motion."""
+"""The receivers of samples: the recorder, a wrapper that watches for motion, and a preview."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.frame import EncodedPacket, Picture
 
 
 class Sink(Protocol):
@@ -69,3 +70,46 @@ class MotionSink:
         self._sink.push_vector(key, stamp_ns, values)
         if key in self._keys:
             self._look(key, stamp_ns, values)
+
+
+class NewestSample(NamedTuple):
+    """
+    A sample that waits for its preview.
+
+    :param stamp_ns: its stamp, without ``offset_ms``
+    :param value: picture, or numbers as published
+    :param data: the encoded message
+    """
+
+    stamp_ns: int
+    value: Any
+    data: bytes
+
+
+class Newest:
+    """
+    A slot for the newest sample of a stream, which is kept only while its preview is wanted.
+
+    The reader's thread puts samples in, and the preview's thread takes them out. Neither waits,
+    because each of these is one operation of a deque.
+    """
+
+    def __init__(self) -> None:
+        self.is_wanted = False
+        """True while somebody subscribes to the preview; only the preview's thread sets it."""
+        self.topic = ''
+        """The full name of the preview's topic; empty: there is no preview."""
+        self._kept: deque[NewestSample] = deque(maxlen=1)
+
+    def put(self, stamp_ns: int, value: Any, data: bytes) -> None:
+        """Keep a reference to a sample; of a video stream, only key frames are shown."""
+        is_shown = not isinstance(value, EncodedPacket) or value.is_key
+        if self.is_wanted and is_shown:
+            self._kept.append(NewestSample(stamp_ns, value, data))
+
+    def take(self) -> NewestSample | None:
+        """Return the newest sample and forget it; None if none has come since the last call."""
+        try:
+            return self._kept.pop()
+        except IndexError:
+            return None

@@ -39,7 +39,7 @@ from lerobot_streamrec.nodes.graph.qos import (
 from lerobot_streamrec.nodes.graph.topic_types import begins_with_stamp, decode, load_message_class
 from lerobot_streamrec.nodes.parameters.stream_settings import RECEIVE, Source
 from lerobot_streamrec.nodes.topics.picture_room import room_advice
-from lerobot_streamrec.nodes.topics.sample_sink import Sink
+from lerobot_streamrec.nodes.topics.sample_sink import Newest, Sink
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 from rclpy.node import Node
 from rclpy.time import Time
@@ -154,6 +154,8 @@ class Subscriber(ABC):
         self._recorder = recorder
         self._depth = depth
         self._see: Observer | None = None
+        self.newest = Newest()
+        """The newest sample, for the preview."""
         self._has_heard = False
         self._encoding = ''
         """The encoding of the newest picture; empty for numbers."""

@@ -68,7 +68,9 @@ class CameraSubscriber(Subscriber):
     def _push(self, data: bytes, info: MessageInfo) -> None:
         read = ENCODED_READERS.get(self.target.message_type)
         picture = self._raw(data) if read is None else self._compressed(read(data))
-        self._recorder.push_image(self.key, self._stamp_ns(data, info), picture)
+        stamp_ns = self._stamp_ns(data, info)
+        self._recorder.push_image(self.key, stamp_ns, picture)
+        self.newest.put(stamp_ns, picture, data)
 
     def _raw(self, data: bytes) -> Picture:
         message = read_image(data)
@@ -113,7 +115,9 @@ class VectorSubscriber(Subscriber):
     def _push(self, data: bytes, info: MessageInfo) -> None:
         # A message for another stream is refused here, before its stamp is read.
         values = self._read(data)
-        self._recorder.push_vector(self.key, self._stamp_ns(data, info), values)
+        stamp_ns = self._stamp_ns(data, info)
+        self._recorder.push_vector(self.key, stamp_ns, values)
+        self.newest.put(stamp_ns, values, data)
 
 
 def subscribe(home: Node, source: Source, recorder: Sink) -> Subscriber:

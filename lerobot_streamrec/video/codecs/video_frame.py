@@ -80,15 +80,15 @@ def scaled(
     return scaler.reformat(
         frame,
         format=pix_fmt,
-        src_color_range=_range_of(frame),
+        src_color_range=range_of(frame),
         dst_colorspace=Colorspace.ITU601,
         dst_color_range=color_range,
         interpolation=SCALER_FLAGS,
     )
 
 
-def _range_of(frame: VideoFrame) -> int:
-    """Return the colour range of a frame; older PyAV ignores both its field and its format."""
+def range_of(frame: VideoFrame) -> int:
+    """Return a frame's colour range for the scaler; older PyAV ignores its field and format."""
     if frame.color_range in (RANGE_LIMITED, RANGE_FULL):
         return int(frame.color_range)
     is_limited = frame.format.name.startswith(('yuv4', 'nv')) or frame.format.name in YUV_PIX_FMTS
