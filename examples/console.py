@@ -73,9 +73,7 @@ def main() -> int:
             stop.ignore_signals()
 
 
-def programs(
-    root: Path, environment: Mapping[str, str]
-) -> list[tuple[str, str, Sequence[str]]]:
+def programs(root: Path, environment: Mapping[str, str]) -> list[tuple[str, str, Sequence[str]]]:
     """
     Return name, module and arguments of each program, in the order in which they start.
 

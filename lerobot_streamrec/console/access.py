@@ -85,7 +85,7 @@ def refusal_of(request: HTTPConnection, rules: Rules) -> Refusal | None:
         # A site whose name leads to this machine would otherwise count as the page itself.
         text = (
             f'The console does not answer to the name {host!r}. Open it by the address that it '
-            "printed, or start it with this name: --ros-args -p names:=\"['NAME']\""
+            'printed, or start it with this name: --ros-args -p names:="[\'NAME\']"'
         )
         return Refusal(HTTPStatus.FORBIDDEN, text)
     if not _is_own(request, host):

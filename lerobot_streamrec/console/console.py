@@ -42,6 +42,7 @@ from lerobot_streamrec.nodes.clients.watching_link import WatchingLink
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.option import Option
 import segno
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 OPTIONS = (
@@ -66,15 +67,13 @@ def run(arguments: Sequence[str], stop: StopSignals) -> int:
     :raise ConfigError: if ROS rejects the arguments, or a parameter cannot be used
     """
     with contextlib.ExitStack() as stack:
-        link = stack.enter_context(
-            contextlib.closing(WatchingLink('console', arguments, OPTIONS))
-        )
+        link = stack.enter_context(contextlib.closing(WatchingLink('console', arguments, OPTIONS)))
         listener = stack.enter_context(listen(link.values['host'], link.values['port']))
         rules = rules_of(listener, link.values)
         assets = read_assets()
 
-        def app(board: Board) -> ASGIApp:
-            return make_app(board, assets, rules)
+        def app(board: Board, more: Sequence[BaseRoute]) -> ASGIApp:
+            return make_app(board, assets, rules, more)
 
         robot = RobotLink(link)
         web = Web(listener, robot, app)
@@ -106,9 +105,7 @@ def rules_of(listener: socket.socket, values: Mapping[str, Any]) -> Rules:
 def links(listener: socket.socket, rules: Rules) -> list[str]:
     """Return the links that open the page, the best one for other machines first."""
     query = f'?token={rules.token}' if rules.token else ''
-    return [
-        f'http://{bracketed(one)}:{rules.port}/{query}' for one in reached_addresses(listener)
-    ]
+    return [f'http://{bracketed(one)}:{rules.port}/{query}' for one in reached_addresses(listener)]
 
 
 def announce(found: Sequence[str], rules: Rules, recorder: str) -> None:

@@ -16,13 +16,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 import logging
 import socket
 import threading
 
 from lerobot_streamrec.console.board import Board
+from lerobot_streamrec.console.episode_routes import EpisodeRoutes
 from lerobot_streamrec.console.robot_link import RobotLink
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 import uvicorn
 
@@ -35,18 +37,20 @@ _CLOSE_TIMEOUT_S = 1
 _END_TIMEOUT_S = 5.0
 
 
+MakeApp = Callable[[Board, Sequence[BaseRoute]], ASGIApp]
+"""A function that makes the web application, for the board and further routes."""
+
+
 class Web(threading.Thread):
     """
     Serves browsers until it is told to end. Its own thread owns the event loop and the board.
 
     :param listener: socket that listens
     :param robot: link to the thread that talks to ROS
-    :param make_app: function that makes the web application, for the board; this thread calls it
+    :param make_app: function that this thread calls
     """
 
-    def __init__(
-        self, listener: socket.socket, robot: RobotLink, make_app: Callable[[Board], ASGIApp]
-    ) -> None:
+    def __init__(self, listener: socket.socket, robot: RobotLink, make_app: MakeApp) -> None:
         super().__init__(name='web')
         self._listener = listener
         self._robot = robot
@@ -68,8 +72,9 @@ class Web(threading.Thread):
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
         board = Board(self._robot)
+        episodes = EpisodeRoutes(board)
         config = uvicorn.Config(
-            self._make_app(board),
+            self._make_app(board, episodes.routes()),
             lifespan='off',
             log_config=None,
             log_level=logging.WARNING,
@@ -81,13 +86,13 @@ class Web(threading.Thread):
             timeout_graceful_shutdown=_CLOSE_TIMEOUT_S,
         )
         self._server = _Server(config, board)
-        if self._is_ended.is_set():
-            return
         self._robot.attach(lambda: _tell(loop, board.refresh))
         try:
-            await self._server.serve(sockets=[self._listener])
+            if not self._is_ended.is_set():
+                await self._server.serve(sockets=[self._listener])
         finally:
             self._robot.attach(None)
+            episodes.close()
 
 
 def _tell(loop: asyncio.AbstractEventLoop, refresh: Callable[[], None]) -> None:
