@@ -106,6 +106,7 @@ def test_no_message_writes_a_command_by_hand():
         (True, True, 'pyarrow', f'{sys.executable} -m pip install av pyarrow'),
         (False, False, 'click', f'{sys.executable} -m pip install click'),
         (False, True, 'av', f'{sys.executable} -m pip install --user --break-system-packages av '),
+        (True, True, 'segno', 'pip install starlette uvicorn websockets segno'),
         (False, True, 'filelock', 'sudo apt install python3-filelock'),
         (False, False, 'yaml', f'{sys.executable} -m pip install PyYAML'),
     ],
@@ -118,7 +119,8 @@ def test_the_command_is_one_that_this_python_accepts(
     if is_managed:
         (tmp_path / 'EXTERNALLY-MANAGED').touch()
     said = missing_package(ModuleNotFoundError('no', name=f'{name}.part'))
-    assert f'is not installed for {sys.executable}; install it with: {command}' in said
+    begin = '' if command.startswith(('sudo', sys.executable)) else f'{sys.executable} -m '
+    assert f'is not installed for {sys.executable}; install it with: {begin}{command}' in said
 
 
 def test_a_package_that_is_not_whole_is_told_with_its_error():

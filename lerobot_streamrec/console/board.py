@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 import json
 import time
@@ -34,6 +34,9 @@ _OF_DATASET = ('root', 'saved_episodes', 'pending_episodes', 'unencoded_episodes
 
 class Robot(Protocol):
     """What the board needs of the thread that hears the recorder; ``RobotLink`` has it."""
+
+    def attach(self, tell: Callable[[], None] | None) -> None:
+        """Set the function that tells of news, from any thread; None when nobody listens."""
 
     def take(self) -> News:
         """Return the news since the last call."""

@@ -21,9 +21,8 @@ import logging
 import socket
 import threading
 
-from lerobot_streamrec.console.board import Board
+from lerobot_streamrec.console.board import Board, Robot
 from lerobot_streamrec.console.episode_routes import EpisodeRoutes
-from lerobot_streamrec.console.robot_link import RobotLink
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 import uvicorn
@@ -50,7 +49,7 @@ class Web(threading.Thread):
     :param make_app: function that this thread calls
     """
 
-    def __init__(self, listener: socket.socket, robot: RobotLink, make_app: MakeApp) -> None:
+    def __init__(self, listener: socket.socket, robot: Robot, make_app: MakeApp) -> None:
         super().__init__(name='web')
         self._listener = listener
         self._robot = robot
