@@ -31,6 +31,7 @@ from lerobot_streamrec.installed import (
 import pytest
 
 PACKAGE = Path(installed.__file__).parent
+PIP = f'{sys.executable} -m pip install'
 BY_HAND = re.compile(rf'\bstreamrec ({"|".join(streamrec.commands)})\b')
 
 
@@ -103,12 +104,12 @@ def test_no_message_writes_a_command_by_hand():
 @pytest.mark.parametrize(
     ('is_venv', 'is_managed', 'name', 'command'),
     [
-        (True, True, 'pyarrow', f'{sys.executable} -m pip install av pyarrow'),
-        (False, False, 'click', f'{sys.executable} -m pip install click'),
-        (False, True, 'av', f'{sys.executable} -m pip install --user --break-system-packages av '),
-        (True, True, 'segno', 'pip install starlette uvicorn websockets segno'),
+        (True, True, 'pyarrow', f'{PIP} av pyarrow'),
+        (False, False, 'click', f'{PIP} click'),
+        (False, True, 'av', f'{PIP} --user --break-system-packages av '),
+        (True, True, 'segno', f'{PIP} starlette uvicorn websockets segno'),
         (False, True, 'filelock', 'sudo apt install python3-filelock'),
-        (False, False, 'yaml', f'{sys.executable} -m pip install PyYAML'),
+        (False, False, 'yaml', f'{PIP} PyYAML'),
     ],
 )
 def test_the_command_is_one_that_this_python_accepts(
@@ -119,8 +120,7 @@ def test_the_command_is_one_that_this_python_accepts(
     if is_managed:
         (tmp_path / 'EXTERNALLY-MANAGED').touch()
     said = missing_package(ModuleNotFoundError('no', name=f'{name}.part'))
-    begin = '' if command.startswith(('sudo', sys.executable)) else f'{sys.executable} -m '
-    assert f'is not installed for {sys.executable}; install it with: {begin}{command}' in said
+    assert f'is not installed for {sys.executable}; install it with: {command}' in said
 
 
 def test_a_package_that_is_not_whole_is_told_with_its_error():

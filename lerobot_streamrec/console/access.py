@@ -29,6 +29,7 @@ _HTTP_PORT = 80
 _OWN = 'same-origin'
 _CHANGING = ('POST', 'PUT', 'PATCH', 'DELETE')
 _DENIAL = 'websocket.http.response'
+_STARTS = ('http.response.start', f'{_DENIAL}.start')
 # A navigation from another page does not carry a strict cookie, not even after a redirect. A page
 # of ours that goes on by itself does.
 _GO_ON = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=/">'
@@ -61,7 +62,7 @@ class Rules:
         return name in self.names and port == str(self.port)
 
     def fits_token(self, token: str) -> bool:
-        """Return True if no token is needed or this is the one; takes the same time for all."""
+        """Return True if this is the token; takes the same time for every wrong one."""
         return hmac.compare_digest(token.encode(), self.token.encode())
 
 
@@ -129,8 +130,8 @@ class Access:
         """Answer one request."""
         request = HTTPConnection(scope)
         answer = self._answer(request)
-        if scope['type'] == 'http':
-            send = _with_headers(send, request.headers.get('host', ''))
+        host = request.headers.get('host', '')
+        send = _with_headers(send, f'ws://{host}' if self._rules.fits_host(host) else '')
         if answer is None:
             await self._app(scope, receive, send)
         elif scope['type'] == 'http' or _DENIAL in scope.get('extensions', {}):
@@ -142,8 +143,9 @@ class Access:
         """Return the answer to a refused request, or one that brings a token; else None."""
         refusal = refusal_of(request, self._rules)
         token = request.query_params.get('token', '')
-        brings_token = request.scope['type'] == 'http' and request.url.path == '/' and token
-        if brings_token and (refusal is None or refusal.status is HTTPStatus.UNAUTHORIZED):
+        brings_token = token and request.scope['type'] == 'http' and request.scope['path'] == '/'
+        is_from_page = refusal is None or refusal.status is HTTPStatus.UNAUTHORIZED
+        if self._rules.token and brings_token and is_from_page:
             if self._rules.fits_token(token):
                 return self._keep_token(request, token)
             text = 'This is not the token of the console. Open the link that it printed last.'
@@ -163,16 +165,16 @@ class Access:
         return answer
 
 
-def _with_headers(send: Send, host: str) -> Send:
+def _with_headers(send: Send, sockets: str) -> Send:
     """Return a function that sends with the headers that every answer has."""
     policy = (
         # Older versions of Safari do not count web sockets as 'self'.
-        f"default-src 'self'; img-src 'self' blob: data:; connect-src 'self' ws://{host}; "
+        f"default-src 'self'; img-src 'self' blob: data:; connect-src 'self' {sockets}; "
         "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
 
     async def send_with_headers(message: Message) -> None:
-        if message['type'] == 'http.response.start':
+        if message['type'] in _STARTS:
             headers = MutableHeaders(scope=message)
             headers['Content-Security-Policy'] = policy
             headers['X-Content-Type-Options'] = 'nosniff'
