@@ -101,7 +101,9 @@ class EpisodeServices:
         self._num_unanswered = 0
         self._waiting: list[rclpy.task.Future] = []
         self._namesakes = Namesakes(node)
-        self._sender = Sender.of(node.get_fully_qualified_name(), self._namesakes.identity)
+        values = {'fps': str(settings.recorder.fps), **self._namesakes.identity}
+        self._sender = Sender.of(node.get_fully_qualified_name(), values)
+        self._subscribers = subscribers
         self._cues = Cues(settings.cues)
         self._room = OperatorRoom(
             node, subscribers, self._namesakes, self._cues, reader, self._collect
@@ -276,10 +278,13 @@ class EpisodeServices:
 
     def _publish_diagnostics(self) -> None:
         status = self._recorder.status()
+        previews = {one.key: one.newest.topic for one in self._subscribers}
         message = DiagnosticArray(
             status=[
                 self._message(status),
-                *(stream_message(stream, self._sender) for stream in status.streams),
+                *(
+                    stream_message(one, self._sender, previews[one.key]) for one in status.streams
+                ),
             ]
         )
         message.header.stamp = self._node.get_clock().now().to_msg()

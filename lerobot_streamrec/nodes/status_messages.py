@@ -83,10 +83,15 @@ def recorder_message(
     :param deaf_to: buttons and topics whose commands cannot be heard, with the reasons
     """
     left_s = operating.phase_seconds_left
+    problems = _problems(status, operating, deaf_to)
+    if status.failure:
+        problems.insert(0, status.failure)
     values: dict[str, object] = {
         'state': status.state.value,
         'phase': operating.phase.value,
         'blockers': '; '.join(operating.blockers),
+        'blocker_list': _lines(operating.blockers),
+        'problem_list': _lines(problems),
         'phase_seconds_left': '' if left_s is None else f'{left_s:.1f}',
         'automatic': operating.automatic,
         'episode_index': status.episode_index,
@@ -107,7 +112,6 @@ def recorder_message(
         'disk_minutes_left': _minutes(status.disk.seconds_left),
         **sender.values,
     }
-    problems = _problems(status, operating, deaf_to)
     if status.failure:
         level, message = DiagnosticStatus.ERROR, status.failure
     elif problems:
@@ -151,16 +155,22 @@ def _headline(status: RecorderStatus, operating: OperatingStatus) -> str:
     return '; '.join(parts)
 
 
-def stream_message(stream: StreamStatus, sender: Sender) -> DiagnosticStatus:
+def stream_message(
+    stream: StreamStatus, sender: Sender, preview: str = ''
+) -> DiagnosticStatus:
     """
     Return the status message of one stream.
 
     :param stream: snapshot of the stream
     :param sender: sender of the message
+    :param preview: full name of the topic of its preview; empty: none
     """
     values: dict[str, object] = {
         'topic': stream.topic,
+        'kind': stream.kind,
+        'preview': preview,
         'rate_hz': f'{stream.rate_hz:.1f}',
+        'nominal_hz': f'{stream.nominal_hz:.1f}' if stream.nominal_hz else '',
         'age_s': 'never' if stream.age_s is None else f'{stream.age_s:.3f}',
         'received': stream.counts.received,
         'rejected': stream.counts.rejected,
@@ -194,6 +204,11 @@ def _backlog(stream: StreamStatus) -> str:
         f'the encoder of {stream.key} is behind: {queue.num_queued} frames queued, and the disk '
         f'space for them lasts another {_minutes(queue.spill_left_s)} min'
     )
+
+
+def _lines(texts: Sequence[str]) -> str:
+    """Return texts with one line for each."""
+    return '\n'.join(' '.join(text.split('\n')) for text in texts)
 
 
 def _mib(size_bytes: int | None) -> str:

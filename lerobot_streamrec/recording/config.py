@@ -99,6 +99,13 @@ class StreamConfig:
         return not self.names
 
     @property
+    def kind(self) -> str:
+        """What the stream is, for people: ``camera``, ``depth`` or ``vector``."""
+        if not self.is_camera:
+            return 'vector'
+        return 'camera' if self.depth is None else 'depth'
+
+    @property
     def offset_ns(self) -> int:
         """``offset_ms`` in nanoseconds."""
         return round(self.offset_ms * NS_PER_MS)

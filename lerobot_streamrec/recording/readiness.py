@@ -123,8 +123,10 @@ def _status(
     num_repeated = rows.repeated + rows.overloaded if rows else 0
     return StreamStatus(
         key=key,
+        kind=stream.config.kind,
         topic=stream.config.topic,
         rate_hz=stream.rate_hz,
+        nominal_hz=stream.nominal_hz,
         age_s=stream.age_s(now_ns),
         counts=take.counts(stream) if take else stream.counts(),
         repeated=num_repeated + (camera.account.num_undecodable if camera else 0),
@@ -207,15 +209,18 @@ class StartConditions:
         """
         Return every reason for which ``check`` would refuse now; empty if it would not.
 
-        This decodes no pictures; it uses the result of the last ones that were decoded.
+        Each stream that is not ready is a reason of its own. This decodes no pictures; it uses
+        the result of the last ones that were decoded.
         """
-        refusals = [*self._refusals(task)]
+        reasons = [str(one) for one in self._refusals(task)]
         try:
             _refuse_unready_streams(self._streams, self._streams.clock_ns())
             self._fit_encoders()
+        except StreamsNotReadyError as error:
+            reasons += error.problems
         except StreamrecError as error:
-            refusals.append(error)
-        return [str(one) for one in refusals]
+            reasons.append(str(error))
+        return reasons
 
     def _refusals(self, task: str) -> Iterator[StreamrecError]:
         """Yield the reasons that have nothing to do with the streams, as errors."""

@@ -87,8 +87,7 @@ class Recorder(Intake):
         self._committer = Committer(writer, config)
         self.last_take = ''  # Rows and seconds of the take that was saved last, as a text.
         self._head_room = HeadRoomMeter(config)
-        self.task = config.task
-        """The task of the next episode."""
+        self.task = config.task  # The task of the next episode.
         self._operator = config.operator
         self._folders = take_folders(config.root)
         self._outcomes = Outcomes('; '.join(recovered))
@@ -115,21 +114,22 @@ class Recorder(Intake):
         """Set the operator of the episodes that start from now on."""
         self._operator = operator.strip()
 
-    def annotate(self, name: str, text: str) -> Future[str]:
+    def annotate(self, name: str, text: str, index: int | None = None) -> Future[str]:
         """
-        Set the verdict or the notes of the running episode, or of the last one if none is running.
+        Set the verdict or the notes of an episode.
 
         :param name: ``VERDICT`` or ``NOTES``
         :param text: the new text; an empty one withdraws the earlier one
+        :param index: index of the episode; None: the running one, or else the last one
         :return: a sentence with the text and its episode, or the error that prevented it
-        :raise EpisodeError: if the text is not allowed, or the recorder is closed
+        :raise EpisodeError: if the text is not allowed, or there is no saved episode of this index
         """
         self._refuse_if_closed()
         text = checked_metadata(name, text)
-        if self._take is not None:
+        if self._take is not None and index in (None, self.next_index):
             self._take.metadata[name] = text
             return settled(f'{name} of episode {self.next_index}: {text!r}')
-        return self._dataset_work.annotate(name, text)
+        return self._dataset_work.annotate(name, text, index)
 
     def start(self, task: str = '') -> int:
         """

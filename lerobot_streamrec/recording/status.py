@@ -39,8 +39,10 @@ class StreamStatus:
     The status of one stream.
 
     :param key: the stream's key
+    :param kind: ``camera``, ``depth`` or ``vector``
     :param topic: its topic
     :param rate_hz: messages per second according to their stamps
+    :param nominal_hz: highest rate that lasted since the recorder began; 0: not known yet
     :param age_s: time since the last sample arrived, seconds; None: none has arrived
     :param counts: message counts of the running take; without one, since the recorder began
     :param repeated: frames of the running take that repeat the previous one although a new
@@ -56,8 +58,10 @@ class StreamStatus:
     """
 
     key: str
+    kind: str
     topic: str
     rate_hz: float
+    nominal_hz: float
     age_s: float | None
     counts: StreamCounts
     repeated: int

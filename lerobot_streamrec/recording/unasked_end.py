@@ -20,7 +20,8 @@ from functools import partial
 import logging
 from typing import Protocol
 
-from lerobot_streamrec.errors import EmptyEpisodeError, EpisodeError
+from lerobot_streamrec.dataset.commit.episode_record import no_episode
+from lerobot_streamrec.errors import EmptyEpisodeError, EpisodeError, EpisodeStateError
 from lerobot_streamrec.recording.saving.committer import Committer
 from lerobot_streamrec.recording.saving.futures import then
 from lerobot_streamrec.recording.saving.last_result import Outcomes
@@ -50,16 +51,27 @@ class DatasetWork:
         """True while the dataset is being finalized."""
         return self._finalizing is not None and not self._finalizing.done()
 
-    def annotate(self, name: str, text: str) -> Future[str]:
+    def annotate(self, name: str, text: str, index: int | None = None) -> Future[str]:
         """
-        Set the verdict or the notes of the last episode.
+        Set the verdict or the notes of a saved episode.
 
         :param name: ``VERDICT`` or ``NOTES``
         :param text: the text to keep
+        :param index: index of the episode; None: the last one
         :return: a sentence with the text and its episode, or the error that prevented it
+        :raise EpisodeStateError: if there is no such episode, or it is still being saved: if the
+            save of one before it failed, it would get another index
         """
+        if index is not None:
+            counts = self._committer.counts
+            if index >= counts.next_index:
+                raise EpisodeStateError(no_episode(index, counts.deferred_index))
+            if index >= counts.deferred_index:
+                raise EpisodeStateError(
+                    f'episode {index} is still being saved: repeat the command when it is saved'
+                )
         return then(
-            self._committer.annotate({name: text}),
+            self._committer.annotate({name: text}, index),
             lambda index: f'{name} of episode {index}: {text!r}',
         )
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The number of samples that are missing from a periodic stream, judged by its stamps."""
+"""The number of samples that are missing from a periodic stream, and its rate, by its stamps."""
 
 from __future__ import annotations
 
@@ -27,6 +27,42 @@ _UPDATE_EVERY = 8
 # A gap that is filled within this many samples was only a late stamp.
 _PATIENCE = 3
 _DRIFT_SHARE = 8
+# A rate counts as the stream's own if it lasts for so long; a burst of late samples is shorter.
+_LASTING_NS = 5_000_000_000
+
+
+class NominalRate:
+    """
+    The highest rate that a stream has kept for some seconds, which is what it can do.
+
+    A camera that becomes slower in the dark or on a busy bus keeps its nominal rate, so that the
+    difference shows. Owned by one thread.
+    """
+
+    def __init__(self) -> None:
+        self._periods_ns: list[int] = []
+        self._begin_ns: int | None = None
+        self.hz = 0.0
+        """Samples per second; 0 until a rate has lasted."""
+
+    def push(self, stamp_ns: int, period_ns: int) -> None:
+        """
+        Note the stream's present period.
+
+        :param stamp_ns: stamp of the newest sample
+        :param period_ns: period of the last samples
+        """
+        if self._begin_ns is None:
+            self._begin_ns = stamp_ns
+        self._periods_ns.append(period_ns)
+        if stamp_ns - self._begin_ns >= _LASTING_NS:
+            self.hz = max(self.hz, 1e9 / median_low(self._periods_ns))
+            self.resume()
+
+    def resume(self) -> None:
+        """Measure from the next sample on, wherever it is; the rate so far stays."""
+        self._periods_ns.clear()
+        self._begin_ns = None
 
 
 class GapCounter:
@@ -50,6 +86,12 @@ class GapCounter:
         self._num_open = 0
         self._num_since = 0
         self._is_resuming = False
+        self._nominal = NominalRate()
+
+    @property
+    def nominal_hz(self) -> float:
+        """The highest rate that lasted for 5 s, samples per second; 0 until one has."""
+        return self._nominal.hz
 
     @property
     def rate_hz(self) -> float:
@@ -77,6 +119,7 @@ class GapCounter:
             stamps = list(self._stamps_ns)
             spans = [end - begin for begin, end in zip(stamps, stamps[_SPAN:], strict=False)]
             self.period_ns = max(1, median_low(spans) // _SPAN)
+            self._nominal.push(stamps[-1], self.period_ns)
 
     def _count(self, stamp_ns: int, period_ns: int) -> None:
         steps = (stamp_ns - self._place_ns + period_ns // 2) // period_ns
@@ -99,11 +142,13 @@ class GapCounter:
     def resume(self) -> None:
         """Continue from the next stamp, wherever it is; the period and the count stay."""
         self._stamps_ns.clear()
+        self._nominal.resume()
         self._num_open = 0
         self._is_resuming = True
 
     def clear(self) -> None:
         """Forget the stamps and the period, as after a jump of the clock; the count stays."""
         self._stamps_ns.clear()
+        self._nominal.resume()
         self.period_ns = None
         self._num_open = 0

@@ -136,3 +136,52 @@ def test_a_camera_whose_encoder_failed_is_a_warning(tmp_path):
         assert message.level == DiagnosticStatus.WARN
     assert f'{FRONT_KEY}: {sentence}' in whole.message
     assert stream_message(stream, sender).message == sentence
+
+
+def test_every_stream_tells_what_it_is_and_where_its_preview_is(operator):
+    heard = len(operator.diagnostics)
+
+    def has_nominal_rates():
+        told = operator.diagnostics[heard:]
+        return told and all(one.values['nominal_hz'] for one in told[-1][1:])
+
+    wait_until(has_nominal_rates, DISCOVERY_TIMEOUT_S, 'a nominal rate of every stream')
+    whole, *streams = operator.diagnostics[-1]
+    told = {one.name.partition('/')[2]: one.values for one in streams}
+    assert whole.values['fps'] == operator.status.values['fps'] == '30'
+    assert {key: one['kind'] for key, one in told.items()} == {
+        FRONT_KEY: 'camera', STATE_KEY: 'vector'
+    }
+    assert told[FRONT_KEY]['preview'] == '/episode/preview/front/compressed'
+    assert told[STATE_KEY]['preview'] == '/episode/preview/observation_state'
+    # The robot sends 30 pictures and 60 joint states per second, or fewer on a busy machine.
+    assert 10 < float(told[FRONT_KEY]['nominal_hz']) < 35
+    assert 10 < float(told[STATE_KEY]['nominal_hz']) < 70
+
+
+def lists(status, operating):
+    message = Status.of(recorder_message(status, Sender('/episode', 'arm'), operating))
+    return message.values['blocker_list'], message.values['problem_list']
+
+
+def test_blockers_and_problems_are_one_line_each(tmp_path):
+    streams = (
+        StreamConfig(FRONT_KEY, FRONT_TOPIC),
+        StreamConfig(STATE_KEY, STATE_TOPIC, ('a',)),
+    )
+    recorder = Recorder(RecorderConfig(tmp_path / 'dataset', streams, task='t'), lambda: 0)
+    try:
+        blockers, status = recorder.start_problems(), recorder.status()
+    finally:
+        recorder.close(30.0)
+    expected = [
+        f'{one.key} ({one.topic}) is missing: no message has arrived yet' for one in streams
+    ]
+    operating = OperatingStatus(Phase.IDLE, tuple(blockers), obstacle='two; lines\nhere')
+    told = lists(status, operating)
+    assert told[0].split('\n') == expected
+    assert told[1].split('\n') == ['two; lines here', *expected]
+    failed = lists(replace(status, failure='the disk is gone'), operating)
+    assert failed[1].split('\n')[0] == 'the disk is gone'
+    fine = replace(status, streams=())
+    assert lists(fine, OperatingStatus(Phase.READY)) == ('', '')

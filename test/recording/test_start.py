@@ -68,9 +68,8 @@ def test_all_missing_streams_are_named_at_once(make_rig):
 def test_all_that_is_missing_is_known_before_a_start(make_rig):
     rig = make_rig(task='')
     problems = rig.recorder.start_problems()
-    assert len(problems) == 2
     assert 'there is no task' in problems[0]
-    assert problems[1].count('is missing') == 3
+    assert [one.count('is missing') for one in problems[1:]] == [1, 1, 1]
     rig.run(1)
     rig.recorder.set_task('fold the towel')
     assert not rig.recorder.start_problems()

@@ -108,3 +108,56 @@ def test_a_jump_of_the_clock_counts_nothing_after_clear(counter):
     push_all(counter, range(-100_000, -99_950))
     assert counter.num_missing == 1
     assert counter.rate_hz == pytest.approx(30)
+
+
+# --- the nominal rate --------------------------------------------------------------------------
+
+
+def at_rate(counter, rate_hz, seconds, begin_s=0.0):
+    for k in range(round(seconds * rate_hz)):
+        counter.push(BEGIN_NS + round((begin_s + k / rate_hz) * 1e9))
+
+
+def test_the_nominal_rate_is_unknown_until_a_rate_has_lasted(counter):
+    at_rate(counter, 30, 4)
+    assert counter.nominal_hz == 0.0
+    at_rate(counter, 30, 4, 4.0)
+    assert counter.nominal_hz == pytest.approx(30)
+
+
+def test_a_stream_that_becomes_slower_keeps_its_nominal_rate(counter):
+    at_rate(counter, 30, 8)
+    at_rate(counter, 10, 60, 8.0)
+    assert counter.rate_hz == pytest.approx(10)
+    assert counter.nominal_hz == pytest.approx(30)
+
+
+def test_the_nominal_rate_of_a_stream_that_becomes_faster_follows(counter):
+    at_rate(counter, 10, 20)
+    at_rate(counter, 60, 20, 20.0)
+    assert counter.nominal_hz == pytest.approx(60)
+
+
+def test_a_burst_of_late_messages_does_not_become_the_nominal_rate(counter):
+    at_rate(counter, 30, 8)
+    at_rate(counter, 1000, 0.1, 8.0)
+    at_rate(counter, 30, 20, 8.1)
+    assert counter.nominal_hz == pytest.approx(30, rel=0.01)
+
+
+def test_a_clock_that_is_set_keeps_the_nominal_rate(counter):
+    at_rate(counter, 30, 8)
+    counter.clear()
+    at_rate(counter, 20, 20, -3600.0)
+    assert counter.nominal_hz == pytest.approx(30)
+
+
+def test_a_pause_of_a_stream_does_not_count_as_a_rate(counter):
+    at_rate(counter, 30, 2)
+    at_rate(counter, 30, 8, 600.0)
+    assert counter.nominal_hz == pytest.approx(30)
+
+
+def test_a_slow_stream_has_a_nominal_rate(counter):
+    at_rate(counter, 0.5, 60)
+    assert counter.nominal_hz == pytest.approx(0.5)

@@ -18,11 +18,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-import json
 from pathlib import Path
 import time
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
+from lerobot_streamrec.dataset.commit.episode_record import annotate_record, no_episode
 from lerobot_streamrec.dataset.commit.transaction import Transaction
 from lerobot_streamrec.dataset.commit.undo import (
     keep_statistics_of_others,
@@ -78,7 +78,6 @@ from lerobot_streamrec.dataset.format.statistics_file import (
 )
 from lerobot_streamrec.errors import (
     CommitError,
-    DatasetCorruptError,
     DatasetMismatchError,
     EpisodeStateError,
 )
@@ -193,29 +192,25 @@ class DatasetWriter:
             info = read_info(self.root)
             self._state = resumed_state(self.files, info, self._index)
 
-    def annotate(self, metadata: Mapping[str, str]) -> int:
+    def annotate(self, metadata: Mapping[str, str], index: int | None = None) -> int:
         """
-        Add metadata to the recorder's own record of the last episode.
+        Add metadata to the recorder's own record of an episode.
 
         :param metadata: texts by name; an empty text removes the entry
+        :param index: index of the episode; None: the last one
         :return: the episode's index
-        :raise EpisodeStateError: if there is no episode
+        :raise EpisodeStateError: if there is no such episode
         :raise CommitError: if an earlier error has left it unknown which episode is the last
         :raise DatasetError: if the record cannot be read or written
         """
         self._refuse_in_doubt()
-        index = self._state.info.total_episodes - 1
-        if index < 0:
+        total = self._state.info.total_episodes
+        if index is None and not total:
             raise EpisodeStateError('there is no saved episode to annotate')
-        relative = record_path(index)
-        try:
-            record = dict(json.loads(self.files.content(relative) or b'{}'))
-        except (ValueError, TypeError) as error:
-            raise DatasetCorruptError(
-                f'{self.files.path(relative)} cannot be read: {error}'
-            ) from error
-        content = json_bytes(with_metadata(record, metadata), indent=2)
-        self.files.replace(relative, content)
+        index = total - 1 if index is None else index
+        if index >= total:
+            raise EpisodeStateError(no_episode(index, total))
+        annotate_record(self.files, index, metadata)
         return index
 
     def _refuse_in_doubt(self) -> None:
@@ -390,9 +385,3 @@ def _record(
         'histograms': histograms_json(cameras),
     }
     return json_bytes(content, indent=2)
-
-
-def with_metadata(record: Mapping[str, Any], metadata: Mapping[str, str]) -> dict[str, Any]:
-    """Return an episode's record with more metadata; an empty text removes the entry."""
-    said = {**record.get('metadata', {}), **metadata}
-    return {**record, 'metadata': {name: text for name, text in said.items() if text}}

@@ -19,8 +19,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from lerobot_streamrec.dataset.commit.episode_record import no_episode, with_metadata
 from lerobot_streamrec.dataset.commit.undo import UNDONE, UndoneEpisode
-from lerobot_streamrec.dataset.commit.writer import DatasetWriter, with_metadata
+from lerobot_streamrec.dataset.commit.writer import DatasetWriter
 from lerobot_streamrec.dataset.format.data_rows import read_row_stamps, ROW, row_stamps_table
 from lerobot_streamrec.dataset.format.layout import STAGING
 from lerobot_streamrec.dataset.format.parquet import to_bytes
@@ -51,6 +52,7 @@ from lerobot_streamrec.durable import sync_file
 from lerobot_streamrec.errors import (
     DatasetCorruptError,
     DatasetError,
+    EpisodeStateError,
     NothingWholeError,
     StreamrecError,
 )
@@ -259,19 +261,25 @@ class DeferredTakes:
         del self._takes[-1]
         return UndoneEpisode(index, take.saved.num_rows, take.saved.seconds, target)
 
-    def annotate_last(self, metadata: Mapping[str, str]) -> int:
+    def annotate(self, metadata: Mapping[str, str], index: int | None = None) -> int:
         """
-        Add metadata to the last deferred take.
+        Add metadata to a deferred take.
 
         :param metadata: texts by name; an empty text removes the entry
+        :param index: index that its episode will have; None: the last take
         :return: the index that its episode will have
+        :raise EpisodeStateError: if there is no such take
         :raise DatasetError: if the metadata cannot be written
         """
-        take = self._takes[-1]
+        first = self._writer.info.total_episodes
+        place = len(self._takes) - 1 if index is None else index - first
+        if not 0 <= place < len(self._takes):
+            raise EpisodeStateError(no_episode(first + place, first + len(self._takes)))
+        take = self._takes[place]
         saved = replace(take.saved, record=with_metadata(take.saved.record, metadata))
         self._files.replace(self._files.relative(take.folder / SAVED), saved.as_bytes())
-        self._takes[-1] = replace(take, saved=saved)
-        return self._writer.info.total_episodes + len(self._takes) - 1
+        self._takes[place] = replace(take, saved=saved)
+        return first + place
 
 
 def _deferred(folder: Path, saved: SavedTake) -> DeferredTake:

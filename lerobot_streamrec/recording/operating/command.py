@@ -42,6 +42,9 @@ class Verb(Enum):
     TOGGLE = 'toggle'
 
 
+SAYING = (Verb.VERDICT, Verb.NOTE)
+"""The verbs that say something about an episode."""
+
 _NO_VERDICT = 'none'
 _VERDICTS = (*VERDICTS, _NO_VERDICT)
 _TAKES_TASK = (Verb.START, Verb.ROTATE)
@@ -53,13 +56,14 @@ FORMS = (
     'pause',
     'resume',
     'undo',
-    f'verdict {"|".join(_VERDICTS)}',
-    'note <text>',
+    f'verdict {"|".join(_VERDICTS)} [<episode>]',
+    'note [<episode>:] <text>',
     'finalize',
     'toggle',
 )
 """All commands, as messages list them."""
 
+_NOTED_EPISODE = re.compile(r'(\d+)\s*:')
 _SENDER = re.compile(r'\[([^\]]*)\]\s*')
 
 
@@ -70,21 +74,27 @@ class Command:
 
     :param verb: operation to carry out
     :param text: task, verdict or note; empty: none
+    :param episode: index of the saved episode that gets the verdict or note; None: the running
+        episode, or else the last one
     """
 
     verb: Verb
     text: str = ''
+    episode: int | None = None
 
     def __str__(self) -> str:
-        is_taken_back = self.verb is Verb.VERDICT and not self.text
-        return f'{self.verb.value} {_NO_VERDICT if is_taken_back else self.text}'.strip()
+        index = '' if self.episode is None else str(self.episode)
+        if self.verb is Verb.VERDICT:
+            return f'{self.verb.value} {self.text or _NO_VERDICT} {index}'.strip()
+        return f'{self.verb.value} {f"{index}: " if index else ""}{self.text}'.strip()
 
 
 def parse_command(text: str) -> Command:
     """
     Parse a command. The case of its first word and surrounding blanks do not matter.
 
-    :param text: the command, such as ``save success`` or ``start fold the towel``
+    :param text: the command, such as ``save success``, ``start fold the towel``, ``verdict success
+        12`` or ``note 12: the cube fell``
     :raise EpisodeError: if it is not a command, with what is allowed and the nearest match
     """
     word, rest = _first_word(text)
@@ -95,10 +105,11 @@ def parse_command(text: str) -> Command:
     if verb in _TAKES_TASK:
         return Command(verb, rest)
     if verb is Verb.NOTE:
-        if not rest:
-            raise EpisodeError('the note has no text: write note <text>')
-        return Command(verb, rest)
-    if verb is Verb.VERDICT or (verb is Verb.SAVE and rest):
+        return _note(rest)
+    if verb is Verb.VERDICT:
+        word, index = _first_word(rest)
+        return Command(verb, _verdict(verb, word), _episode(index) if index else None)
+    if verb is Verb.SAVE and rest:
         return Command(verb, _verdict(verb, rest))
     if rest:
         raise EpisodeError(
@@ -125,6 +136,23 @@ def split_sender(text: str) -> tuple[str, str]:
 def _first_word(text: str) -> tuple[str, str]:
     words = text.split(maxsplit=1)
     return (words[0], words[1].strip()) if len(words) > 1 else (text.strip(), '')
+
+
+def _note(text: str) -> Command:
+    addressed = _NOTED_EPISODE.match(text)
+    note = text if addressed is None else text[addressed.end() :].strip()
+    if not note:
+        raise EpisodeError('the note has no text: write note <text>, or note <episode>: <text>')
+    return Command(Verb.NOTE, note, None if addressed is None else int(addressed.group(1)))
+
+
+def _episode(index: str) -> int:
+    if not index.isdecimal():
+        raise EpisodeError(
+            f'the episode is {index!r}: give the index of a saved episode, as in verdict success '
+            '12, or none for the running or the last episode'
+        )
+    return int(index)
 
 
 def _verdict(verb: Verb, word: str) -> str:
@@ -154,8 +182,6 @@ def _allowed() -> str:
 
 
 _MEANT_WITHIN_S = 2.0
-# Two of these in a row may both be meant, because their texts can differ.
-_SAYING = (Verb.VERDICT, Verb.NOTE)
 
 
 class Slips:
@@ -219,6 +245,7 @@ def _is_alike(one: Command, other: Command) -> bool:
     verbs = {one.verb, other.verb}
     if Verb.TOGGLE in verbs and verbs <= {Verb.TOGGLE, Verb.START, Verb.SAVE}:
         return True
-    if one.verb in _SAYING:
+    # Two of these in a row may both be meant, because their texts can differ.
+    if one.verb in SAYING:
         return one == other
     return one.verb is other.verb

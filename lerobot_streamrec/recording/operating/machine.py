@@ -17,14 +17,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from functools import partial
 import time
 from typing import Any
 
 from lerobot_streamrec.errors import EpisodeError, EpisodeStateError, StreamrecError
 from lerobot_streamrec.recording.metadata import NOTES, VERDICT
 from lerobot_streamrec.recording.operating.automatic import Automatic
-from lerobot_streamrec.recording.operating.command import Command, parse_command, Slips, Verb
+from lerobot_streamrec.recording.operating.command import (
+    Command,
+    parse_command,
+    SAYING,
+    Slips,
+    Verb,
+)
 from lerobot_streamrec.recording.operating.config import OperatingConfig
 from lerobot_streamrec.recording.operating.events import Answer, Event, FAILED, REFUSED, SAVED
 from lerobot_streamrec.recording.operating.status import OperatingStatus, phase_of
@@ -78,8 +83,6 @@ class EpisodeMachine:
             Verb.PAUSE: self._pause,
             Verb.RESUME: self._resume,
             Verb.UNDO: self._undo,
-            Verb.VERDICT: partial(self._annotate, Verb.VERDICT),
-            Verb.NOTE: partial(self._annotate, Verb.NOTE),
             Verb.FINALIZE: self._finalize,
             Verb.TOGGLE: self._toggle,
         }
@@ -146,7 +149,11 @@ class EpisodeMachine:
 
     def _do(self, command: Command, source: str) -> Future[Answer]:
         try:
-            answer = self._verbs[command.verb](command.text, source)
+            answer = (
+                self._annotate(command, source)
+                if command.verb in SAYING
+                else self._verbs[command.verb](command.text, source)
+            )
         except StreamrecError as error:
             reason = f'{error}{self._surroundings.hint(error)}'
             return self._refused(command.verb, source, reason)
@@ -189,12 +196,14 @@ class EpisodeMachine:
         self._pending.when(done, lambda: settle(answer, self._told(event_of()).result()))
         return answer
 
-    def _answer_later(self, verb: Verb, source: str, done: Future[str]) -> Future[Answer]:
+    def _answer_later(
+        self, verb: Verb, source: str, done: Future[str], episode: int | None = None
+    ) -> Future[Answer]:
         def end() -> Event:
             self._long.pop(verb, None)
             error = done.exception()
             message = done.result() if error is None else str(error)
-            return Event(source, verb.value, error is None, message)
+            return Event(source, verb.value, error is None, message, episode)
 
         return self._told_later(done, end)
 
@@ -307,9 +316,10 @@ class EpisodeMachine:
         told = then(finalizing, lambda done: f'{done}, in {root}')
         return self._answer_later(Verb.FINALIZE, source, told)
 
-    def _annotate(self, verb: Verb, text: str, source: str) -> Future[Answer]:
-        name = VERDICT if verb is Verb.VERDICT else NOTES
-        return self._answer_later(verb, source, self._recorder.annotate(name, text))
+    def _annotate(self, command: Command, source: str) -> Future[Answer]:
+        name = VERDICT if command.verb is Verb.VERDICT else NOTES
+        said = self._recorder.annotate(name, command.text, command.episode)
+        return self._answer_later(command.verb, source, said, command.episode)
 
     # --- between commands ----------------------------------------------------------------------
 

@@ -147,17 +147,20 @@ class Committer:
             raise _NotYetError
         return last
 
-    def annotate(self, metadata: Mapping[str, str]) -> Future[int]:
+    def annotate(self, metadata: Mapping[str, str], index: int | None = None) -> Future[int]:
         """
-        Add metadata to the last episode, once all submitted episodes are saved.
+        Add metadata to an episode, once all submitted episodes are saved.
 
         :param metadata: text by name
+        :param index: index of the episode, which may be a deferred one; None: the last one
         :return: the episode's index, or the StreamrecError that prevented it
         """
         def annotate() -> int:
-            if not self._deferring.is_empty:
-                return self._deferring.annotate_last(metadata)
-            return self._writer.annotate(metadata)
+            num_saved = self._writer.info.total_episodes
+            is_deferred = not self._deferring.is_empty if index is None else index >= num_saved
+            if is_deferred:
+                return self._deferring.annotate(metadata, index)
+            return self._writer.annotate(metadata, index)
 
         return self._do(annotate)
 

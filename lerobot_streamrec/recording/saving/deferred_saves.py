@@ -138,14 +138,16 @@ class Deferring:
         self._counts.add(deferred=-1)
         return undone
 
-    def annotate_last(self, metadata: Mapping[str, str]) -> int:
+    def annotate(self, metadata: Mapping[str, str], index: int | None) -> int:
         """
-        Add metadata to the last deferred episode.
+        Add metadata to a deferred episode.
 
+        :param index: index that the episode will have; None: the last one
         :return: the index that the episode will have
+        :raise EpisodeStateError: if there is no such episode
         :raise DatasetError: if it cannot be written
         """
-        return self._takes.annotate_last(metadata)
+        return self._takes.annotate(metadata, index)
 
     def _end(self, take: DeferredTake, outcome: EncodedTake | StreamrecError) -> None:
         try:

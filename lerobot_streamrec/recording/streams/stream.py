@@ -153,6 +153,11 @@ class Stream:
         """The messages per second according to their stamps; 0 until that is known."""
         return self._gaps.rate_hz
 
+    @property
+    def nominal_hz(self) -> float:
+        """The highest rate that the stream has kept for some seconds; 0 until that is known."""
+        return self._gaps.nominal_hz
+
     def counts(self) -> StreamCounts:
         """Return a snapshot of the counts."""
         return replace(

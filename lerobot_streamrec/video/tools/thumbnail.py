@@ -73,6 +73,8 @@ class JpegMaker:
         """
         try:
             return self._encoded(self._small(self._opened(picture)))
+        except UndecodableError:
+            raise
         except (av.FFmpegError, ValueError) as error:
             raise UndecodableError(
                 f'no JPEG can be made of a picture of {picture.width}x{picture.height} pixels: '

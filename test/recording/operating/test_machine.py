@@ -206,3 +206,24 @@ def test_an_event_is_one_line_of_json():
         'message': 'saving "ä"\nnow',
         'episode': 3,
     }
+
+
+def test_what_is_said_of_an_earlier_episode_names_it_and_leaves_the_running_one(driver):
+    for _ in range(2):
+        driver.press('start')
+        driver.run(1)
+        driver.press('save')
+    driver.press('start')
+    driver.run(1)
+    driver.told()
+    assert driver.press('verdict failure 0').message == "verdict of episode 0: 'failure'"
+    # It is another command than the one before, and does not count as a repeat.
+    assert driver.press('verdict failure 1').message == "verdict of episode 1: 'failure'"
+    assert driver.press('note 2: well done').message == "notes of episode 2: 'well done'"
+    refused = driver.press('note 3: not yet')
+    assert not refused.success
+    assert refused.message == 'there is no saved episode 3: the saved ones are 0 to 1'
+    assert [one.episode for one in driver.room.events[:3]] == [0, 1, 2]
+    driver.press('save')
+    said = [driver.rig.record_of(index)['metadata'] for index in range(3)]
+    assert said == [{'verdict': 'failure'}, {'verdict': 'failure'}, {'notes': 'well done'}]
