@@ -66,13 +66,17 @@ function App() {
     ${isLost ? html`<${Lost} refusal=${follower.refusal} />` : !state.connected && html`<${Unheard} state=${state} />`}
     <h1 class="hidden">Recorder ${state.recorder}</h1>
     <div class="cockpit">
-      <${Phase} state=${state} arrivedMs=${follower.arrivedMs} isLost=${isLost || !state.connected} />
-      <${Task} state=${state} task=${task} setTask=${setTask} />
-      <${Controls} actions=${actions} run=${run} writeNote=${() => setNote({ episode: null })} />
-      <${Answer} events=${follower.events} sent=${follower.sent} />
-      <${Reserves} state=${state} />
-      <${Notices} state=${state} />
-      <${Cameras} streams=${state.streams} lastEpisode=${last} />
+      <div class="left">
+        <${Phase} state=${state} arrivedMs=${follower.arrivedMs} isLost=${isLost || !state.connected} />
+        <${Cameras} streams=${state.streams} lastEpisode=${last} />
+      </div>
+      <div class="right">
+        <${Notices} state=${state} />
+        <${Task} state=${state} task=${task} setTask=${setTask} />
+        <${Controls} actions=${actions} run=${run} writeNote=${() => setNote({ episode: null })} />
+        <${Answer} events=${follower.events} sent=${follower.sent} />
+        <${Reserves} state=${state} />
+      </div>
     </div>
     <${Plots} streams=${state.streams} />
     <${Streams} streams=${state.streams} />

@@ -41,7 +41,7 @@ export function hours(value) {
   return `${value < 10 ? value.toFixed(2) : value.toFixed(1)} h`;
 }
 
-/** Return the first letter as a capital. */
+/** Begin a sentence with a capital, unless it begins with a name such as observation.state. */
 export function capital(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return /^[a-z]+\b(?![./_])/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }
