@@ -18,19 +18,12 @@ from __future__ import annotations
 from contextlib import ExitStack
 import shutil
 
-import pytest
-
-pytest.importorskip('selenium', reason='the tests of the page need requirements/test.txt')
-CHROMIUM, CHROMEDRIVER = shutil.which('chromium'), shutil.which('chromedriver')
-if not (CHROMIUM and CHROMEDRIVER):
-    reason = 'the tests of the page need a browser: apt-get install chromium chromium-driver'
-    pytest.skip(reason, allow_module_level=True)
-
 from lerobot_streamrec.console import addresses
 from lerobot_streamrec.console.access import Rules
 from lerobot_streamrec.console.assets import read_assets
 from lerobot_streamrec.console.server import make_app
 from lerobot_streamrec.console.web import Web
+import pytest
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
@@ -41,6 +34,12 @@ from waiting import wait_for
 
 TIMEOUT_S = 60.0
 NAMES = frozenset({'127.0.0.1'})
+CHROMIUM, CHROMEDRIVER = shutil.which('chromium'), shutil.which('chromedriver')
+
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and CHROMEDRIVER),
+    reason='the tests of the page need a browser: apt-get install chromium chromium-driver',
+)
 
 
 @pytest.fixture(scope='module')
@@ -86,9 +85,7 @@ class Page:
         return WebDriverWait(self.browser, TIMEOUT_S, 0.1).until(holds)
 
     def text(self, selector):
-        return '\n'.join(
-            one.text for one in self.browser.find_elements(By.CSS_SELECTOR, selector)
-        )
+        return '\n'.join(one.text for one in self.browser.find_elements(By.CSS_SELECTOR, selector))
 
     def wait_for_text(self, selector, text):
         self.wait(lambda: text in self.text(selector))
@@ -237,10 +234,12 @@ def test_a_verdict_of_an_earlier_episode_is_given_by_its_index(make_page, tmp_pa
     page.open()
     page.wait_for_text('.episodes', 'Move to the right')
     page.wait(
-        lambda: page.browser.execute_script(
-            'return [...document.querySelectorAll(".strip img")].length'
+        lambda: (
+            page.browser.execute_script(
+                'return [...document.querySelectorAll(".strip img")].length'
+            )
+            == 4
         )
-        == 4
     )
     first = page.browser.find_element(By.CSS_SELECTOR, '.strip img')
     page.browser.execute_script('arguments[0].scrollIntoView()', first)
@@ -268,7 +267,7 @@ def test_texts_of_the_robot_are_never_markup(page):
     page.robot.answer('start', attack)
     page.wait_for_text('.answer', attack)
     page.wait_for_text('.warning', attack)
-    assert page.browser.title == 'ready – recorder'
+    assert page.browser.title == 'ready – recorder'  # noqa: RUF001
     assert not page.browser.find_elements(By.CSS_SELECTOR, 'img[src=x]')
 
 
@@ -288,6 +287,7 @@ def test_every_control_has_a_name_for_screen_readers(page):
     unnamed = page.browser.execute_script(
         """return [...document.querySelectorAll('button, input, select, textarea, img, canvas')]
             .filter((one) => !(one.textContent.trim() || one.getAttribute('aria-label')
-                || one.labels?.length || one.getAttribute('alt') !== null)).map((one) => one.outerHTML)"""
+                || one.labels?.length || one.getAttribute('alt') !== null))
+            .map((one) => one.outerHTML)"""
     )
     assert unnamed == []
