@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, ExitStack
+from contextlib import contextmanager
 
 import pytest
 
@@ -95,9 +95,21 @@ class Console:
 
 
 @pytest.fixture
-def console(robot):
-    """Start the server, with a robot of which nothing is heard yet."""
-    with ExitStack() as stack:
+def make_console(robot):
+    """Return a function that starts a server; nothing is heard of its robot yet."""
+
+    @contextmanager
+    def make():
         one = Console(robot)
-        stack.callback(one.close)
+        try:
+            yield one
+        finally:
+            one.close()
+
+    return make
+
+
+@pytest.fixture
+def console(make_console):
+    with make_console() as one:
         yield one

@@ -41,7 +41,7 @@ class FakeRobot:
     """Says what it is told to say, and notes what it is asked for."""
 
     def __init__(self):
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._tell = None
         self._news = News(Heard('/episode'), (), {})
         self.commands = []
