@@ -25,6 +25,8 @@ SILENT_S = 3.0
 """A recorder whose last status is older has ended, or cannot be reached."""
 
 _WARNING = 1
+# The longest time between two statuses of a stream, with some delay.
+_STREAMS_PERIOD_S = 1.2
 _COUNTS = (
     'episode_index',
     'rows',
@@ -104,13 +106,14 @@ def event_of(event: Event) -> dict[str, Any]:
 
 def _stream(key: str, status: Status, now_s: float) -> dict[str, Any]:
     age_s = _number(status.value('age_s'))
+    silence_s = now_s - status.heard_s - _STREAMS_PERIOD_S
     return {
         'key': key,
         'name': stream_name(key),
         'kind': kind_of(key, status),
         'topic': status.value('topic'),
-        # The recorder tells the age once a second.
-        'age_s': None if age_s is None else round(age_s + now_s - status.heard_s, 2),
+        # The recorder tells the age once a second, and the newest message is newer until then.
+        'age_s': None if age_s is None else round(age_s + max(0.0, silence_s), 2),
         **{name: _count(status.value(name)) for name in _STREAM_COUNTS},
         **{name: _number(status.value(name)) for name in _STREAM_NUMBERS},
         'level': status.level,

@@ -121,7 +121,7 @@ def test_each_stream_has_its_numbers_and_a_name_for_people():
     # The age goes on while the recorder says nothing new.
     assert first == {
         'key': FRONT, 'name': 'front', 'kind': 'depth', 'topic': '/front/image_raw',
-        'rate_hz': 29.9, 'nominal_hz': None, 'age_s': 0.53, 'missing': 1, 'late': 2,
+        'rate_hz': 29.9, 'nominal_hz': None, 'age_s': 0.03, 'missing': 1, 'late': 2,
         'lost_in_transport': 3, 'rejected': 4, 'repeated_frames': 5, 'stale_rows': 6,
         'queued_frames': 7, 'max_skew_ms': 33.1, 'level': 1, 'message': 'is stale',
     }  # fmt: skip

@@ -36,9 +36,9 @@ export function count(number, noun) {
   return `${number ?? '–'} ${noun}${number === 1 ? '' : 's'}`;
 }
 
-/** Return hours with one or two digits. */
+/** Return hours as words, of less than one hour the minutes. */
 export function hours(value) {
-  return `${value < 10 ? value.toFixed(2) : value.toFixed(1)} h`;
+  return value < 1 ? `${Math.round(value * 60)} min` : `${value.toFixed(1)} h`;
 }
 
 /** Begin a sentence with a capital, unless it begins with a name such as observation.state. */
