@@ -84,6 +84,10 @@ endif
 demo: env ## record a simulated arm (DEMO_ROOT=folder: to there)
 	@$(VENV_PYTHON) -m examples.demo
 
+.PHONY: console
+console: env ## serve the operator's page with a simulated arm (CONSOLE_ROOT=folder: record to there)
+	@$(VENV_PYTHON) -m examples.console
+
 .PHONY: bench
 bench: env conformance-env ## measure what recording costs beside LeRobot, a bare encoder and rclpy
 	@$(VENV_PYTHON) -m pip install --quiet --no-deps -r requirements/bench.txt

@@ -38,6 +38,13 @@ def shared_files(folder: str, pattern: str) -> list[tuple[str, list[str]]]:
     return list(files_of.items())
 
 
+def page_files() -> list[str]:
+    """List the files of the console's page, relative to the package."""
+    folder = Path(PACKAGE, 'console', 'page')
+    found = (path for path in sorted(folder.rglob('*')) if path.is_file())
+    return [path.relative_to(PACKAGE).as_posix() for path in found]
+
+
 setup(
     name=PACKAGE,
     version='0.1.0',
@@ -46,7 +53,7 @@ setup(
     maintainer_email='maintainers@example.org',
     license='Apache-2.0',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    package_data={PACKAGE: ['py.typed']},
+    package_data={PACKAGE: ['py.typed', *page_files()]},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
         (SHARE, ['package.xml']),
@@ -63,10 +70,15 @@ setup(
         'click>=8.1',
         'rich>=13',
     ],
-    extras_require={'test': ['pytest'], 'pedal': ['evdev>=1.4']},
+    extras_require={
+        'test': ['pytest'],
+        'pedal': ['evdev>=1.4'],
+        'console': ['starlette>=0.36', 'uvicorn>=0.27', 'websockets>=10.4', 'segno>=1.5'],
+    },
     zip_safe=True,
     entry_points={
         'console_scripts': [
+            'console = lerobot_streamrec.console.console_main:main',
             'keyboard = lerobot_streamrec.nodes.clients.keyboard_main:main',
             'pedal = lerobot_streamrec.nodes.clients.pedal_main:main',
             'record = lerobot_streamrec.nodes.record_main:main',

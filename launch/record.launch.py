@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Start the recorder alongside the drivers of a robot."""
+"""Start the recorder alongside the drivers of a robot, and by choice the operator's web page."""
 
 from __future__ import annotations
 
@@ -110,6 +110,20 @@ OWN = {
         'true',
         'true: the recorder shuts down in order when the launch process has ended, even if killed',
     ),
+    'console': ('false', 'true: also serve the web page that shows and controls the recorder'),
+}
+
+# Arguments that set the parameter of that name of the node console if they are not empty.
+CONSOLE: dict[str, tuple[Callable[[str], Any], str]] = {
+    'console_host': (
+        verbatim,
+        'Address on which the page listens; 0.0.0.0: all, with a token; if not set, 127.0.0.1',
+    ),
+    'console_port': (number, 'TCP port of the page; if not set, 8010'),
+    'console_token': (
+        verbatim,
+        'Secret that browsers need; if not set, none at 127.0.0.1, else a new one that is printed',
+    ),
 }
 
 
@@ -125,7 +139,7 @@ def refuse_unknown(given: Sequence[str]) -> None:
     file_name = os.path.basename(__file__)  # noqa: PTH119
     if not any(os.path.basename(word) == file_name for word in sys.argv):  # noqa: PTH119
         return
-    known = [*OWN, *OVERRIDES]
+    known = [*OWN, *OVERRIDES, *CONSOLE]
     for name in (word.partition(':=')[0] for word in given if ':=' in word):
         if name not in known and name not in LAUNCH_OPTIONS:
             near = difflib.get_close_matches(name, known, n=1)
@@ -133,8 +147,8 @@ def refuse_unknown(given: Sequence[str]) -> None:
             raise ValueError(f'there is no launch argument {name}; {hint}')
 
 
-def recorder(context: LaunchContext) -> list[Any]:
-    """Return the recorder's node action, made from the launch arguments."""
+def programs(context: LaunchContext) -> list[Any]:
+    """Return the actions of the recorder and the console, made from the launch arguments."""
     refuse_unknown(context.argv)
 
     def argument(name: str, read: Callable[[str], Any] = str) -> Any:
@@ -152,31 +166,36 @@ def recorder(context: LaunchContext) -> list[Any]:
     environment = dict.fromkeys(PROFILE_VARIABLES, profile) if profile else {}
     # If only launch is killed or receives SIGTERM, the recorder would keep running.
     end_with = ['--end-with', str(os.getpid())] if argument('end_with_launch', flag) else []
-    return [
-        Node(
-            package='lerobot_streamrec',
-            executable='record',
-            # With None, a launch file that includes this one decides the namespace.
-            namespace=argument('namespace') or None,
-            output='screen',
-            parameters=parameters,
-            additional_env=environment,
-            arguments=[*end_with, '--ros-args', '--log-level', argument('log_level', level)],
-            # The recorder shuts down within 10 s of SIGINT, and must not be killed earlier.
-            sigterm_timeout='15',
-        )
-    ]
+    common = {
+        'package': 'lerobot_streamrec',
+        # With None, a launch file that includes this one decides the namespace.
+        'namespace': argument('namespace') or None,
+        'output': 'screen',
+        'additional_env': environment,
+        'arguments': [*end_with, '--ros-args', '--log-level', argument('log_level', level)],
+    }
+    # The recorder shuts down within 10 s of SIGINT, and must not be killed earlier.
+    actions = [Node(executable='record', parameters=parameters, sigterm_timeout='15', **common)]
+    if argument('console', flag):
+        of_page = {
+            name.removeprefix('console_'): argument(name, read)
+            for name, (read, _) in CONSOLE.items()
+            if argument(name)
+        }
+        actions.append(Node(executable='console', parameters=[of_page], **common))
+    return actions
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return the launch description with the arguments and the recorder."""
-    declared = {**OWN, **{name: ('', text) for name, (_, text) in OVERRIDES.items()}}
+    """Return the launch description with the arguments and the programs."""
+    optional = {**OVERRIDES, **CONSOLE}
+    declared = {**OWN, **{name: ('', text) for name, (_, text) in optional.items()}}
     return LaunchDescription(
         [
             *(
                 DeclareLaunchArgument(name, default_value=default, description=text)
                 for name, (default, text) in declared.items()
             ),
-            OpaqueFunction(function=recorder),
+            OpaqueFunction(function=programs),
         ]
     )

@@ -41,7 +41,8 @@ _APT = {
     'rich': 'python3-rich',
     'yaml': 'python3-yaml',
 }
-_FROM_PIP = ('av', 'pyarrow')
+# Usually all of a group are missing, and pip skips a package that is already installed.
+_FROM_PIP = (('av', 'pyarrow'), ('starlette', 'uvicorn', 'websockets', 'segno'))
 
 
 def streamrec_command(*arguments: object) -> str:
@@ -114,7 +115,7 @@ def missing_package(error: ImportError) -> str:
     name = (error.name or '').partition('.')[0]
     is_missing = isinstance(error, ModuleNotFoundError)
     said = 'is not installed' if is_missing else f'cannot be loaded ({error})'
-    if name in _FROM_PIP or name in _APT:
+    if name in _APT or any(name in group for group in _FROM_PIP):
         return (
             f'the Python package {_PIP.get(name, name)} {said} for {sys.executable}; '
             f'install it with: {_install_command(name)}'
@@ -128,8 +129,8 @@ def missing_package(error: ImportError) -> str:
 
 
 def _install_command(name: str) -> str:
-    # Usually both are missing, and pip skips a package that is already installed.
-    wanted = _FROM_PIP if name in _FROM_PIP else (_PIP.get(name, name),)
+    alone = (_PIP.get(name, name),)
+    wanted = next((group for group in _FROM_PIP if name in group), alone)
     pip = f'{shlex.quote(sys.executable)} -m pip install'
     if sys.prefix != sys.base_prefix or not _is_externally_managed():
         return f'{pip} {" ".join(wanted)}'

@@ -52,7 +52,7 @@ FLOORS: dict[str, set[str]] = {
     'nodes': _BELOW_SHELLS,
     'live': _BELOW_SHELLS | {'nodes'},
     'cli': _BELOW_SHELLS,
-    'console': _BELOW_SHELLS,
+    'console': _BELOW_SHELLS | {'nodes'},
     # The package's own __init__, which every import of a part of it executes.
     '__init__': set(),
 }
@@ -98,6 +98,7 @@ LATE_IMPORTS: dict[PurePosixPath, set[str]] = {
     PurePosixPath(PACKAGE, 'nodes', 'clients', 'keyboard_main.py'): set(),
     PurePosixPath(PACKAGE, 'nodes', 'clients', 'pedal_main.py'): set(),
     PurePosixPath(PACKAGE, 'nodes', 'replay', 'replay_main.py'): set(),
+    PurePosixPath(PACKAGE, 'console', 'console_main.py'): set(),
     # A package that is missing is told in a sentence, wherever it is imported.
     PurePosixPath(PACKAGE, 'cli', '__main__.py'): set(),
     # A recording starts earlier without the tools that rebuild datasets: finalize loads them.

@@ -31,6 +31,7 @@ from lerobot_streamrec.installed import (
 import pytest
 
 PACKAGE = Path(installed.__file__).parent
+PIP = f'{sys.executable} -m pip install'
 BY_HAND = re.compile(rf'\bstreamrec ({"|".join(streamrec.commands)})\b')
 
 
@@ -103,11 +104,12 @@ def test_no_message_writes_a_command_by_hand():
 @pytest.mark.parametrize(
     ('is_venv', 'is_managed', 'name', 'command'),
     [
-        (True, True, 'pyarrow', f'{sys.executable} -m pip install av pyarrow'),
-        (False, False, 'click', f'{sys.executable} -m pip install click'),
-        (False, True, 'av', f'{sys.executable} -m pip install --user --break-system-packages av '),
+        (True, True, 'pyarrow', f'{PIP} av pyarrow'),
+        (False, False, 'click', f'{PIP} click'),
+        (False, True, 'av', f'{PIP} --user --break-system-packages av '),
+        (True, True, 'segno', f'{PIP} starlette uvicorn websockets segno'),
         (False, True, 'filelock', 'sudo apt install python3-filelock'),
-        (False, False, 'yaml', f'{sys.executable} -m pip install PyYAML'),
+        (False, False, 'yaml', f'{PIP} PyYAML'),
     ],
 )
 def test_the_command_is_one_that_this_python_accepts(

@@ -36,9 +36,8 @@ import sys
 import time
 
 ROOT = Path(__file__).resolve().parents[1]
-REQUIREMENTS = tuple(
-    ROOT / 'requirements' / name for name in ('ros.txt', 'runtime.txt', 'test.txt', 'dev.txt')
-)
+_FILES = ('ros.txt', 'runtime.txt', 'console.txt', 'test.txt', 'dev.txt')
+REQUIREMENTS = tuple(ROOT / 'requirements' / name for name in _FILES)
 VERSIONS = ('3.12', '3.11')
 STAMP = 'streamrec-stamp'
 MARKER = 'streamrec-environment'

@@ -22,8 +22,8 @@ from __future__ import annotations
 
 import sys
 
-from lerobot_streamrec.installed import EXIT_CONFIG, record_command
-from lerobot_streamrec.nodes.graph.stop_signals import Launcher, Run, run_program
+from lerobot_streamrec.installed import record_command
+from lerobot_streamrec.nodes.graph.stop_signals import Run, run_program
 
 HELP = f"""\
 usage: record [--end-with PID] [--ros-args [-p NAME:=VALUE ...] [--params-file FILE] ...]
@@ -36,7 +36,6 @@ parameters of the node `episode`; config/record.yaml in this package describes a
 
   --end-with PID   shut down as after SIGINT when the parent or ancestor process PID has ended
 """
-_END_WITH = '--end-with'
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,15 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     :param arguments: command line without the program's name; None: the process's own
     :return: exit status, as described at the top of this module
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
-    launcher = None
-    if arguments and arguments[0] == _END_WITH:
-        number = arguments[1] if len(arguments) > 1 else ''
-        if not number.isascii() or not number.isdigit():
-            print(f'{_END_WITH} {number}: a process id is needed, a whole number', file=sys.stderr)
-            return EXIT_CONFIG
-        launcher, arguments = Launcher(int(number)), arguments[2:]
-    return run_program('record', HELP, _load, arguments, launcher)
+    return run_program('record', HELP, _load, arguments)
 
 
 def _load(_arguments: list[str]) -> Run:

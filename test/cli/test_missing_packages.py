@@ -20,6 +20,9 @@ import pytest
 
 EXIT_CONFIG = 2
 RECORD = 'from lerobot_streamrec.nodes.record_main import main; sys.exit(main(["--ros-args"]))'
+CONSOLE = (
+    'from lerobot_streamrec.console.console_main import main; sys.exit(main(["--ros-args"]))'
+)
 STREAMREC = 'from lerobot_streamrec.cli.__main__ import run; run()'
 
 
@@ -37,8 +40,14 @@ def without(package, code, *arguments):
             pytest.param(package, RECORD, marks=pytest.mark.ros)
             for package in ('av', 'pyarrow', 'numpy', 'filelock')
         ),
+        *(
+            pytest.param(package, CONSOLE, marks=pytest.mark.ros)
+            for package in ('segno', 'starlette', 'uvicorn', 'websockets')
+        ),
     ],
-    ids=lambda value: {RECORD: 'record', STREAMREC: 'streamrec'}.get(value, value),
+    ids=lambda value: {RECORD: 'record', STREAMREC: 'streamrec', CONSOLE: 'console'}.get(
+        value, value
+    ),
 )
 def test_a_missing_package_is_named_with_a_command(package, code):
     done = without(package, code)

@@ -49,6 +49,10 @@ ARGUMENTS = {
     'log_level',
     'fastdds_profile',
     'end_with_launch',
+    'console',
+    'console_host',
+    'console_port',
+    'console_token',
 }
 # What the recorder is told before the arguments that are ROS's own.
 END_WITH = ['--end-with', str(os.getpid())]
@@ -157,8 +161,10 @@ def launch_file(monkeypatch):
             assert set(arguments) <= set(values)
             context = StandInContext(values | arguments)
             context.argv = argv
-            (node,) = entities[-1].named['function'](context)
-            return SimpleNamespace(**node.named)
+            nodes = entities[-1].named['function'](context)
+            recorder, *others = [SimpleNamespace(**one.named) for one in nodes]
+            recorder.others = others
+            return recorder
 
         return SimpleNamespace(declared=declared, launch=launch)
 
@@ -316,6 +322,30 @@ def test_launch_waits_longer_than_the_recorder_takes_stand_in(launch_file):
     node = launch_file().launch()
     assert float(node.sigterm_timeout) > 10.0
     assert node.output == 'screen'
+
+
+def test_the_page_is_served_only_on_request_stand_in(launch_file):
+    assert launch_file().launch(console_port='80').others == []
+    recorder = launch_file().launch(console='true', namespace='left', end_with_launch='false')
+    (page,) = recorder.others
+    assert page.package == 'lerobot_streamrec'
+    assert page.executable == 'console'
+    assert page.parameters == [{}]
+    # Its default recorder is the one in its own namespace.
+    assert page.namespace == recorder.namespace == 'left'
+    assert page.arguments == recorder.arguments == ['--ros-args', '--log-level', 'info']
+
+
+def test_arguments_of_the_page_are_its_parameters_stand_in(launch_file):
+    recorder = launch_file().launch(
+        console='true', console_host='0.0.0.0', console_port='8100', console_token='12345678'
+    )
+    (page,) = recorder.others
+    host, token = (StandInValue(text, str) for text in ('0.0.0.0', '12345678'))
+    assert page.parameters == [{'host': host, 'port': 8100, 'token': token}]
+    assert page.arguments[:2] == END_WITH
+    with pytest.raises(ValueError, match='console_port:=http: a whole number'):
+        launch_file().launch(console='true', console_port='http')
 
 
 def test_the_file_is_executable_python_of_this_version():

@@ -19,7 +19,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 
-from lerobot_streamrec.nodes.clients.recorder_link import Event, Status
+from lerobot_streamrec.nodes.clients.news import Event, Status
 
 LEFT, RIGHT, ESCAPE, ENTER, BACKSPACE = 'left', 'right', 'escape', 'enter', 'backspace'
 """The names of keys that are not characters. Any other key is its character."""

@@ -27,7 +27,7 @@ from lerobot_streamrec.nodes.clients.keyboard_keys import (
     space_command,
     UNANSWERED_S,
 )
-from lerobot_streamrec.nodes.clients.recorder_link import Event, Status
+from lerobot_streamrec.nodes.clients.news import Event, Status
 from rich.cells import cell_len, set_cell_size
 
 _WIDE, _TALL = 72, 16

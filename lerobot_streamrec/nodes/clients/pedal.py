@@ -23,8 +23,9 @@ from typing import Any
 
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.clients.input_devices import DEVICES, key_code, list_devices
+from lerobot_streamrec.nodes.clients.news import Event
 from lerobot_streamrec.nodes.clients.pedal_device import PedalDevice
-from lerobot_streamrec.nodes.clients.recorder_link import Event, RecorderLink
+from lerobot_streamrec.nodes.clients.recorder_link import RecorderLink
 from lerobot_streamrec.nodes.graph.ros_start import forward_logs
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.teleop.teleop_settings import refuse_long_bounces, TeleopSettings

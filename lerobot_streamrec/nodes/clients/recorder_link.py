@@ -15,15 +15,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-import json
+from collections.abc import Sequence
 import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.nodes.clients.news import Event, read_event, Status
 from lerobot_streamrec.nodes.graph.distributions import make_executor
 from lerobot_streamrec.nodes.graph.namesakes import LATCHED
 from lerobot_streamrec.nodes.graph.ros_start import given_node, quiet, start_ros
@@ -33,99 +31,6 @@ import rclpy
 from rclpy.context import Context
 from rclpy.exceptions import InvalidTopicNameException
 from std_msgs.msg import String
-
-RUNNING = ('recording', 'paused')
-"""The phases in which an episode can be saved."""
-_MAX_QUOTED = 80
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """
-    One status of the recorder.
-
-    :param values: texts by their keys
-    :param level: 0: fine; 1: a warning; 2: an error
-    :param message: headline of the status
-    :param heard_s: time of arrival on the steady clock
-    """
-
-    values: Mapping[str, str]
-    level: int
-    message: str
-    heard_s: float
-
-    def value(self, key: str) -> str:
-        """Return the value of a key; empty if the status lacks it."""
-        return self.values.get(key, '')
-
-    @property
-    def phase(self) -> str:
-        """The recorder's phase, such as ``ready`` or ``resetting``."""
-        return self.value('phase') or self.value('state') or 'unknown'
-
-    @property
-    def is_running(self) -> bool:
-        """True if there is an episode that can be saved."""
-        return self.phase in RUNNING
-
-    @property
-    def episode_index(self) -> int | None:
-        """The index of the running or next episode; None if it is not known."""
-        text = self.value('episode_index')
-        return int(text) if text.isascii() and text.isdigit() else None
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """
-    An answer to a command, or the result of a save.
-
-    :param at: local time of day, as text
-    :param source: name of the sender of the command
-    :param verb: verb of the command, or ``saved``
-    :param success: True if the command was carried out
-    :param message: text of the answer
-    :param episode: index of the episode; None if the event concerns no episode
-    """
-
-    at: str
-    source: str
-    verb: str
-    success: bool
-    message: str
-    episode: int | None = None
-
-
-def read_event(text: str) -> Event:
-    """
-    Parse one message of ``~/events``.
-
-    :param text: a JSON object; any other text becomes an event that quotes it
-    """
-    try:
-        fields = json.loads(text)
-        episode = fields.get('episode')
-        return Event(
-            _time_of_day(str(fields.get('time', ''))),
-            str(fields.get('source', '')),
-            str(fields['verb']),
-            fields['success'] is True,
-            str(fields.get('message', '')),
-            episode if isinstance(episode, int) else None,
-        )
-    except (ValueError, KeyError, AttributeError, RecursionError):
-        return Event('', '?', '?', False, f'not an event of a recorder: {text[:_MAX_QUOTED]!r}')
-
-
-def _time_of_day(time: str) -> str:
-    try:
-        # Python 3.10 cannot parse the letter Z for UTC.
-        moment = datetime.fromisoformat(time.replace('Z', '+00:00'))
-        return f'{moment.astimezone():%H:%M:%S}'
-    except (ValueError, OverflowError):
-        return ''
-
 
 _RECORDER = Option(
     'recorder',
@@ -137,9 +42,20 @@ _MAX_MESSAGES = 50
 _STOP_TIMEOUT_S = 1.0
 
 
+def read_status(message: DiagnosticStatus, heard_s: float) -> Status:
+    """
+    Return the status in a message of the recorder.
+
+    :param message: a message of ``~/status``, or a part of one of ``/diagnostics``
+    :param heard_s: time of arrival on the steady clock
+    """
+    values = {pair.key: pair.value for pair in message.values}
+    return Status(values, message.level[0], message.message, heard_s)
+
+
 class RecorderLink:
     """
-    A separate node that communicates with one recorder. Owned by the thread that makes it.
+    A separate node that communicates with one recorder. Owned by one thread at a time.
 
     :param name: name of the node unless it is remapped; the node's name signs the commands
     :param arguments: command line with ``--ros-args``
@@ -200,11 +116,15 @@ class RecorderLink:
         """Publish a command, signed with the name of this node."""
         self._commands.publish(String(data=f'[{self.name}] {command}'))
 
-    def take_events(self) -> list[Event]:
-        """Read the messages that have arrived, and return the new events. Never waits."""
-        for _ in range(_MAX_MESSAGES):
+    def take_events(self, wait_s: float = 0.0) -> list[Event]:
+        """
+        Read the messages that have arrived, and return the new events.
+
+        :param wait_s: longest time to wait for the first message, in seconds
+        """
+        for number in range(_MAX_MESSAGES):
             num_before = self._num_heard
-            self._executor.spin_once(timeout_sec=0)
+            self._executor.spin_once(timeout_sec=0 if number else wait_s)
             if self._num_heard == num_before:
                 break
         events, self._events = self._events, []
@@ -212,8 +132,7 @@ class RecorderLink:
 
     def _hear_status(self, message: DiagnosticStatus) -> None:
         self._num_heard += 1
-        values = {pair.key: pair.value for pair in message.values}
-        self.status = Status(values, message.level[0], message.message, time.monotonic())
+        self.status = read_status(message, time.monotonic())
 
     def _hear_event(self, message: String) -> None:
         self._num_heard += 1

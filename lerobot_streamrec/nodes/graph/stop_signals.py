@@ -80,6 +80,25 @@ def _fields(pid: int) -> list[str]:
     return text.rpartition(')')[2].split()
 
 
+END_WITH = '--end-with'
+"""The option with the process whose end also ends this one; it stands before all others."""
+
+
+def launcher_of(arguments: list[str]) -> tuple[Launcher | None, list[str]]:
+    """
+    Return the launcher that a command line names, and the other arguments.
+
+    :param arguments: command line without the program's name
+    :raise ConfigError: if the option lacks a process id
+    """
+    if not arguments or arguments[0] != END_WITH:
+        return None, arguments
+    number = arguments[1] if len(arguments) > 1 else ''
+    if not number.isascii() or not number.isdigit():
+        raise ConfigError(END_WITH, number, 'a process id is needed, a whole number')
+    return Launcher(int(number)), arguments[2:]
+
+
 _log = logging.getLogger(__name__)
 
 # SIGHUP arrives when a terminal is closed or an ssh connection breaks.
@@ -118,7 +137,7 @@ class StopSignals:
         if self._asked.wait(timeout_s):
             return True
         if self._launcher is not None and self._launcher.is_gone():
-            _log.warning('%s has ended, so this recorder ends too', self._launcher)
+            _log.warning('%s has ended, so this program ends too', self._launcher)
             self._asked.set()
         return self._asked.is_set()
 
@@ -132,7 +151,6 @@ def run_program(
     help_text: str,
     load: Callable[[list[str]], Run],
     arguments: list[str] | None = None,
-    launcher: Launcher | None = None,
 ) -> int:
     """
     Run a program, or print its help.
@@ -140,14 +158,19 @@ def run_program(
     :param name: name of the program, for error messages
     :param help_text: text for ``--help``
     :param load: function that imports the program; it takes the arguments
-    :param arguments: command line without the program's name; None: the process's own
-    :param launcher: process whose end also ends this process; None: there is no such process
+    :param arguments: command line without the program's name; None: the process's own. It may
+        begin with ``END_WITH`` and a process id
     :return: exit status; ``EXIT_CONFIG`` if a package is missing, or for a wrong configuration
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments and arguments[0] in ('-h', '--help'):
         print(help_text, end='')
         return 0
+    try:
+        launcher, arguments = launcher_of(arguments)
+    except ConfigError as error:
+        print(f'{name}: {error}', file=sys.stderr)
+        return EXIT_CONFIG
     stop = StopSignals(launcher)
     try:
         # The imports are slow, so the signal handlers are installed first.

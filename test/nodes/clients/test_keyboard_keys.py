@@ -27,7 +27,7 @@ from lerobot_streamrec.nodes.clients.keyboard_keys import (
     RIGHT,
     Stage,
 )
-from lerobot_streamrec.nodes.clients.recorder_link import Event, read_event, Status
+from lerobot_streamrec.nodes.clients.news import Event, read_event, Status
 from lerobot_streamrec.recording.operating.command import parse_command
 import pytest
 

@@ -23,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lerobot_streamrec.nodes.clients.keyboard_keys import Keyboard, RIGHT
 from lerobot_streamrec.nodes.clients.keyboard_screen import screen, Style, View
-from lerobot_streamrec.nodes.clients.recorder_link import Event, Status
+from lerobot_streamrec.nodes.clients.news import Event, Status
 import pytest
 from rich.cells import cell_len
 

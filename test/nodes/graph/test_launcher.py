@@ -87,7 +87,7 @@ def test_the_running_episode_is_saved_when_the_launch_is_gone(rig, number):
         if is_running(pid):
             os.kill(pid, signal.SIGKILL)
     assert_whole(rig.root, num_episodes=1)
-    assert f'process {launch.pid} has ended, so this recorder ends too' in (
+    assert f'process {launch.pid} has ended, so this program ends too' in (
         log_file.read_text()
     )
 
@@ -97,7 +97,7 @@ def test_a_launch_that_was_gone_before_is_no_reason_to_stay(rig):
         pass
     recorder = rig.launch(SMALL, '--end-with', str(gone.pid))
     assert recorder.wait() == 0
-    assert f'process {gone.pid} has ended, so this recorder ends too' in recorder.log
+    assert f'process {gone.pid} has ended, so this program ends too' in recorder.log
 
 
 @pytest.mark.parametrize('arguments', [['--end-with'], ['--end-with', 'launch']])

@@ -1,0 +1,336 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The recorded episodes, read from the dataset's files: which there are and what they are like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timezone
+from fractions import Fraction
+from itertools import count, islice
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from lerobot_streamrec.console.state import stream_name
+from lerobot_streamrec.dataset.commit.undo import UNDONE
+from lerobot_streamrec.dataset.format.episode_index import committed_episodes, EpisodeIndex
+from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
+from lerobot_streamrec.dataset.format.info import DatasetInfo, read_info
+from lerobot_streamrec.dataset.format.layout import INFO, QUARANTINE, record_path, VIDEO_PATH
+from lerobot_streamrec.dataset.format.take_record import read_record
+from lerobot_streamrec.errors import DatasetError
+
+MAX_LIMIT = 200
+"""So many episodes at most are described at once."""
+
+_NUM_TASKS = 20
+_NUM_QUARANTINED = 50
+_MAX_BINS = 12
+_S_PER_HOUR = 3600
+# A dataset that is changed while it is read is read again.
+_NUM_TRIES = 3
+# By the begin of the name in the quarantine folder.
+_REASONS = {
+    UNDONE: 'taken out of the dataset by undo; finalize deletes it',
+    'unsaved': 'could not be saved',
+    'interrupted': 'was interrupted, and could not become an episode',
+    'uncommitted': 'was left by an interrupted save',
+    'unencodable': 'has no row for which every camera has a picture',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """
+    The metadata of all episodes of a dataset, as they were at one time.
+
+    :param stamp: what changes whenever the dataset does
+    :param root: folder of the dataset
+    :param info: the dataset's info.json
+    :param episodes: the episodes in order
+    :param tasks: the last tasks, the newest first
+    :param histogram: edges of bins in seconds, and the number of episodes in each
+    """
+
+    stamp: tuple[int, ...]
+    root: Path
+    info: DatasetInfo
+    episodes: tuple[EpisodeRow, ...]
+    tasks: tuple[str, ...]
+    histogram: Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class FramePlace:
+    """
+    The place of one frame of an episode.
+
+    :param path: MP4 file
+    :param at_s: instant of the frame in the file, seconds
+    :param tolerance_s: largest distance of the frame from the instant, seconds
+    """
+
+    path: Path
+    at_s: float
+    tolerance_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the recorder's own record says of an episode."""
+
+    stamp: tuple[int, ...]
+    length: int = 0
+    verdict: str = ''
+    note: str = ''
+    operator: str = ''
+    recorded_at: datetime | None = None
+    repeated_frames: int | None = None
+
+
+class EpisodeList:
+    """
+    Reads datasets, and keeps what it has read until their files change. Owned by one thread.
+
+    Nothing is ever written, and no lock is taken, so a recorder may work on the dataset.
+    """
+
+    def __init__(self) -> None:
+        self._reading: Reading | None = None
+        self._index: EpisodeIndex | None = None
+        self._facts: dict[int, _Facts] = {}
+
+    def read(self, root: Path) -> Reading:
+        """
+        Return the episodes of a dataset.
+
+        :param root: folder of the dataset
+        :raise DatasetError: if it cannot be read
+        :raise OSError: if it has gone while it was read
+        """
+        for number in count(1):
+            stamp = _stamp(root, root / INFO)
+            if self._reading and (self._reading.root, self._reading.stamp) == (root, stamp):
+                return self._reading
+            try:
+                return self._read(root, stamp)
+            except (DatasetError, OSError):
+                # An undo or a compaction may have moved files in the meantime.
+                if number == _NUM_TRIES or _stamp(root, root / INFO) == stamp:
+                    raise
+        raise AssertionError('unreachable')
+
+    def _read(self, root: Path, stamp: tuple[int, ...]) -> Reading:
+        info = read_info(root)
+        old = self._reading
+        if self._index is None or old is None or _kind(old) != (root, info.features):
+            self._index, self._facts = EpisodeIndex(root, info), {}
+        episodes = committed_episodes(root, info, self._index.rows(info))
+        tasks = dict.fromkeys(task for one in reversed(episodes) for task in one.tasks)
+        self._reading = Reading(
+            stamp,
+            root,
+            info,
+            episodes,
+            tuple(islice(tasks, _NUM_TASKS)),
+            histogram_of([one.length / info.fps for one in episodes]),
+        )
+        return self._reading
+
+    def page(
+        self, root: Path, num_saved: int | None, before: int | None, limit: int, today: date
+    ) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """
+        Return a part of the list of episodes, the newest episodes first, and the last tasks.
+
+        :param root: folder of the dataset
+        :param num_saved: number of episodes that the recorder has saved there; None: unknown
+        :param before: index of the episode after the first one of the part; None: from the end
+        :param limit: largest number of episodes
+        :param today: the present day, in local time
+        :return: a JSON object, and the tasks, the newest first
+        :raise DatasetError, OSError: as ``read``
+        """
+        kept_aside = list(islice(quarantined(root), _NUM_QUARANTINED))
+        if not (root / INFO).is_file():
+            if num_saved:
+                raise DatasetError(
+                    f'{root} is not on this machine: run the console on the machine of the '
+                    'recorder to see the episodes'
+                )
+            # The first save makes the file.
+            return {**nothing(), 'quarantined': kept_aside}, ()
+        reading = self.read(root)
+        episodes, fps = reading.episodes, reading.info.fps
+        end = len(episodes) if before is None else max(0, min(before, len(episodes)))
+        part = episodes[max(0, end - limit) : end]
+        content = {
+            **nothing(),
+            'total': len(episodes),
+            'today': _sum(list(self._recorded_on(today, reading)), fps),
+            'all': _sum(episodes, fps),
+            'histogram': reading.histogram,
+            'episodes': [self._described(one, reading) for one in reversed(part)],
+            'quarantined': kept_aside,
+        }
+        return content, reading.tasks
+
+    def place(self, root: Path, index: int, camera: str, position: float) -> FramePlace:
+        """
+        Find a frame of an episode.
+
+        :param root: folder of the dataset
+        :param index: index of the episode
+        :param camera: name of the camera
+        :param position: 0 for the first frame to 1 for the last one
+        :raise LookupError: if there is no such episode or camera
+        :raise DatasetError, OSError: as ``read``
+        """
+        reading = self.read(root)
+        keys = {stream_name(key): key for key in reading.info.video_keys}
+        if not 0 <= index < len(reading.episodes) or camera not in keys:
+            raise LookupError(f'the dataset has no episode {index} with a camera {camera}')
+        episode, fps = reading.episodes[index], reading.info.fps
+        video = episode.videos[keys[camera]]
+        frame = round(min(max(position, 0.0), 1.0) * (episode.length - 1))
+        at_s = float(Fraction(video.from_timestamp) + Fraction(frame, fps))
+        path = root / video.file.path(VIDEO_PATH, keys[camera])
+        return FramePlace(path, at_s, 0.5 / fps)
+
+    def _described(self, episode: EpisodeRow, reading: Reading) -> dict[str, Any]:
+        facts = self._facts_of(episode, reading)
+        at = facts.recorded_at
+        return {
+            'episode_index': episode.episode_index,
+            'length': episode.length,
+            'seconds': round(episode.length / reading.info.fps, 3),
+            'tasks': episode.tasks,
+            'verdict': facts.verdict,
+            'note': facts.note,
+            'operator': facts.operator,
+            'recorded_at': None if at is None else _utc(at),
+            'cameras': [stream_name(key) for key in reading.info.video_keys],
+            'repeated_frames': facts.repeated_frames,
+        }
+
+    def _recorded_on(self, day: date, reading: Reading) -> Iterator[EpisodeRow]:
+        """Yield the episodes of a day from the newest one on; those of other days end them."""
+        for one in reversed(reading.episodes):
+            at = self._facts_of(one, reading).recorded_at
+            if at is None or at.astimezone().date() != day:
+                return
+            yield one
+
+    def _facts_of(self, episode: EpisodeRow, reading: Reading) -> _Facts:
+        index = episode.episode_index
+        try:
+            stamp = _stamp(reading.root / record_path(index))
+        except OSError:
+            return _Facts(())
+        if (kept := self._facts.get(index)) is None or kept.stamp != stamp:
+            kept = _facts(stamp, read_record(reading.root, index) or {})
+            self._facts[index] = kept
+        # The record of an episode that was undone says nothing about the one after it.
+        return kept if kept.length == episode.length else _Facts(())
+
+
+def nothing() -> dict[str, Any]:
+    """Return the list of a dataset without episodes, as a JSON object."""
+    return {
+        'available': True,
+        'reason': '',
+        'total': 0,
+        'today': {'episodes': 0, 'hours': 0.0},
+        'all': {'episodes': 0, 'hours': 0.0},
+        'histogram': histogram_of([]),
+        'episodes': [],
+        'quarantined': [],
+    }
+
+
+def histogram_of(lengths_s: Sequence[float]) -> dict[str, list[float]]:
+    """
+    Count lengths in bins of equal and round width.
+
+    :param lengths_s: lengths of the episodes, in seconds
+    :return: ``edges_s``, and ``counts`` with one number less
+    """
+    if not lengths_s:
+        return {'edges_s': [], 'counts': []}
+    low, high = min(lengths_s), max(lengths_s)
+    width = next(one for one in _widths() if math.floor(high / one) - low // one < _MAX_BINS)
+    first = math.floor(low / width)
+    counts = [0.0] * (math.floor(high / width) - first + 1)
+    for one in lengths_s:
+        counts[math.floor(one / width) - first] += 1
+    edges = [round((first + place) * width, 3) for place in range(len(counts) + 1)]
+    return {'edges_s': edges, 'counts': [int(one) for one in counts]}
+
+
+def quarantined(root: Path) -> Iterator[dict[str, str]]:
+    """Yield what the quarantine folder of a dataset holds, the newest first."""
+    try:
+        with os.scandir(root / QUARANTINE) as entries:
+            found = sorted(((one.stat().st_ctime, one.name) for one in entries), reverse=True)
+    except OSError:
+        return
+    for moved_s, name in found:
+        begin = next((one for one in _REASONS if name.startswith(one)), '')
+        at = _utc(datetime.fromtimestamp(moved_s, timezone.utc))
+        yield {'name': name, 'reason': _REASONS.get(begin, ''), 'at': at}
+
+
+def _widths() -> Iterator[float]:
+    for power in count(-1):
+        for one in (1, 2, 5):
+            yield one * 10.0**power
+
+
+def _sum(episodes: Sequence[EpisodeRow], fps: int) -> dict[str, float]:
+    hours = sum(one.length for one in episodes) / fps / _S_PER_HOUR
+    return {'episodes': len(episodes), 'hours': round(hours, 4)}
+
+
+def _kind(reading: Reading) -> tuple[Path, object]:
+    return reading.root, reading.info.features
+
+
+def _facts(stamp: tuple[int, ...], record: Mapping[str, Any]) -> _Facts:
+    try:
+        said = {name: str(text) for name, text in record['metadata'].items()}
+        return _Facts(
+            stamp,
+            int(record['length']),
+            said.get('verdict', ''),
+            said.get('notes', ''),
+            said.get('operator', ''),
+            datetime.fromisoformat(record['saved_at']),
+            sum(int(one['rows_repeated']) for one in record['streams'].values()),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        # Of another writer, or damaged.
+        return _Facts(stamp)
+
+
+def _utc(at: datetime) -> str:
+    return at.astimezone(timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+
+
+def _stamp(*paths: Path) -> tuple[int, ...]:
+    """Return what changes whenever a file or folder is replaced or written."""
+    found = [path.stat() for path in paths]
+    return tuple(n for one in found for n in (one.st_ino, one.st_mtime_ns, one.st_size))
