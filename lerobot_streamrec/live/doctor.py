@@ -40,8 +40,7 @@ from lerobot_streamrec.live.machine_checks import (
     try_encoder,
 )
 from lerobot_streamrec.live.observation import Observation
-from lerobot_streamrec.live.parameter_text import TASK
-from lerobot_streamrec.live.proposal import complete, discover, UntypedTopic
+from lerobot_streamrec.live.proposal import complete, discover, TASK, UntypedTopic
 from lerobot_streamrec.live.report import DoctorReport, render, report_console, TopicReport
 from lerobot_streamrec.live.session import params_arguments, Session
 from lerobot_streamrec.nodes.graph.qos import describe_qos, node_of

@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from lerobot_streamrec.conversions.cdr import first_time
@@ -109,6 +109,16 @@ class GraphWatch:
         """Return all topics seen so far."""
         return [self._seen(name, kind) for name, kind in sorted(self._types.items())]
 
+    def picture(self, name: str) -> Picture | None:
+        """Return the newest picture of a topic; None if there is none that can be read."""
+        listener = self._listeners.get(name)
+        return None if listener is None else listener.newest_picture()
+
+    def numbers(self, name: str) -> dict[str, float]:
+        """Return the newest numbers of a topic by their names; empty if none came."""
+        listener = self._listeners.get(name)
+        return {} if listener is None else listener.newest_numbers()
+
     def _offers(self, name: str) -> list[Any]:
         return self._node.get_publishers_info_by_topic(name)
 
@@ -175,6 +185,7 @@ class _Listener:
         self._is_contested = False
         self._read = ENCODED_READERS.get(kind)
         self._packets = PacketStream()
+        self._newest: Any = None
 
     def on_message(self, message: Any, info: MessageInfo) -> None:
         received_ns = self._received_ns(info)
@@ -184,6 +195,7 @@ class _Listener:
             self._picture = SeenPicture('', problem=str(error))
             return
         self._arrivals.push(received_ns, stamp_ns)
+        self._newest = message
         if self._joints_of is not None:
             # Several publishers may share the topic, each with its own joints.
             if found := self._joints_of(message):
@@ -203,18 +215,40 @@ class _Listener:
         seconds, nanoseconds = first_time(message)
         return seconds * NS_PER_S + nanoseconds, self._read(message)
 
-    def _look_at_picture(self, message: Any) -> SeenPicture:
-        convert: Callable[[Any], Any]
-        if self._read is None:
-            encoding = message.encoding
-            convert = depth_frame if SeenPicture(encoding).is_depth else image_frame
-        else:
-            encoding = message.format
-            convert = compressed_depth if self._name.endswith(DEPTH_SUFFIX) else compressed_picture
-            if (unit := access_unit(message)) is not None:
-                message, convert = unit, self._packets.push
+    def newest_picture(self) -> Picture | None:
+        """Return the newest picture; None if there is none that can be read."""
+        if self._newest is None or self._kind not in PICTURE_TYPES:
+            return None
         try:
-            picture = convert(message)
+            return self._picture_of(self._newest)
+        except MessageError:
+            return None
+
+    def newest_numbers(self) -> dict[str, float]:
+        """Return the newest numbers by their names; empty if none came."""
+        if self._newest is None or self._kind in PICTURE_TYPES:
+            return {}
+        if self._joints_of is None:
+            return dict(_numbers_of(self._newest))
+        names, field = self._joints_of(self._newest) or ((), '')
+        points = getattr(self._newest, 'points', None)
+        values = points[0].positions if points else getattr(self._newest, field, ())
+        return {name: float(value) for name, value in zip(names, values, strict=False)}
+
+    def _picture_of(self, message: Any) -> Picture:
+        """Convert a message; MessageError if the recorder could not."""
+        if self._read is None:
+            is_depth = SeenPicture(message.encoding).is_depth
+            return depth_frame(message) if is_depth else image_frame(message)
+        if self._name.endswith(DEPTH_SUFFIX):
+            return compressed_depth(message)
+        unit = access_unit(message)
+        return compressed_picture(message) if unit is None else self._packets.push(unit)
+
+    def _look_at_picture(self, message: Any) -> SeenPicture:
+        encoding = message.encoding if self._read is None else message.format
+        try:
+            picture = self._picture_of(message)
         except UnsupportedEncodingError as error:
             problem = f'image encoding {error.encoding!r} is not supported'
             return SeenPicture(encoding, problem=problem)
@@ -257,6 +291,18 @@ def _joints_of_state(message: Any) -> tuple[tuple[str, ...], str] | None:
 def _joints_of_trajectory(message: Any) -> tuple[tuple[str, ...], str] | None:
     names = tuple(message.joint_names)
     return (names, JOINT_FIELDS[0]) if names and message.points else None
+
+
+def _numbers_of(message: Any, prefix: str = '') -> Iterator[tuple[str, float]]:
+    """Yield the numbers of a message without joints, with the names of its fields."""
+    for field in message.get_fields_and_field_types():
+        value = getattr(message, field)
+        if field == 'data':
+            yield from ((f'joint_{at}', float(one)) for at, one in enumerate(value))
+        elif isinstance(value, int | float):
+            yield f'{prefix}{field}', float(value)
+        elif hasattr(value, 'get_fields_and_field_types') and field not in ('header', 'layout'):
+            yield from _numbers_of(value, f'{prefix}{field}.')
 
 
 _JOINTS: dict[str, Callable[[Any], tuple[tuple[str, ...], str] | None]] = {

@@ -26,15 +26,20 @@ from lerobot_streamrec.live.graph_watch import GraphWatch
 from lerobot_streamrec.live.parameter_text import (
     parameter_text,
     refuse_existing,
-    ROOT,
     write_checked,
 )
-from lerobot_streamrec.live.proposal import Proposal, propose
+from lerobot_streamrec.live.proposal import Proposal, propose, ROOT
 from lerobot_streamrec.live.session import Session
 from lerobot_streamrec.live.vector_proposal import part_names, VectorProposal
 from lerobot_streamrec.nodes.graph.distributions import DISCOVERY_VARIABLE
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from rich.console import Console
+
+NOTHING = (
+    'Start the drivers of cameras and joints first, with the same ROS_DOMAIN_ID and '
+    f'{DISCOVERY_VARIABLE} as here. `ros2 topic list` shows the visible topics.'
+)
+"""Advice for a graph without anything to record."""
 
 
 def _lines(proposal: Proposal, path: Path, seconds: float) -> Iterator[str]:
@@ -47,20 +52,22 @@ def _lines(proposal: Proposal, path: Path, seconds: float) -> Iterator[str]:
     """
     if proposal.is_empty:
         yield f'found nothing to record in {seconds:g} s: {path} was not written.'
-        yield (
-            'Start the drivers of cameras and joints first, with the same ROS_DOMAIN_ID and '
-            f'{DISCOVERY_VARIABLE} as here. `ros2 topic list` shows the visible topics.'
-        )
+        yield NOTHING
         yield from (f'  left out  {one}' for one in proposal.left_out)
         return
+    yield from choice_lines(proposal)
+    yield f'wrote {path}, {proposal.fps} rows per second ({proposal.fps_reason})'
+    yield f'next: set root (now {ROOT}) and task in it, then  {streamrec_command("doctor", path)}'
+
+
+def choice_lines(proposal: Proposal) -> Iterator[str]:
+    """Say what of the graph is recorded, and what is left out."""
     for camera in proposal.cameras:
         kind = 'depth  ' if camera.is_depth else 'camera '
         yield f'  {kind} {camera.name}: {camera.seen.name}, {camera.seen.facts}'
     yield _vector_line('state', proposal.state)
     yield _vector_line('action', proposal.action)
     yield from (f'  left out {one}' for one in proposal.left_out)
-    yield f'wrote {path}, {proposal.fps} rows per second ({proposal.fps_reason})'
-    yield f'next: set root (now {ROOT}) and task in it, then  {streamrec_command("doctor", path)}'
 
 
 def _vector_line(name: str, vector: VectorProposal | None) -> str:
@@ -130,10 +137,23 @@ def propose_file(
     if fps is not None:
         proposal = replace(proposal, fps=fps, fps_reason='as requested')
     if not proposal.is_empty:
-        when = time.strftime('%Y-%m-%d %H:%M')
-        text = parameter_text(proposal, file_name=path.name, when=when, seconds=seconds)
-        write_checked(path, text, lambda file: _check(file, stop), force=force)
+        write_proposal(path, proposal, seconds=seconds, force=force, stop=stop)
     return proposal
+
+
+def write_proposal(
+    path: Path, proposal: Proposal, *, seconds: float, force: bool, stop: StopSignals
+) -> None:
+    """
+    Write the parameter file of a proposal that is not empty, durably.
+
+    :param seconds: time for which the graph was watched, in seconds
+    :param force: True to replace an existing file
+    :raise ConfigError: if the file cannot be written, or the recorder would reject it
+    """
+    when = time.strftime('%Y-%m-%d %H:%M')
+    text = parameter_text(proposal, file_name=path.name, when=when, seconds=seconds)
+    write_checked(path, text, lambda file: _check(file, stop), force=force)
 
 
 def _check(file: Path, stop: StopSignals) -> None:

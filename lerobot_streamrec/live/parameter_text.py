@@ -109,13 +109,10 @@ def _move(aside: Path, path: Path, *, force: bool, name: str) -> None:
     replace_durably(aside, path)
 
 
-TASK = 'Say here what the robot is to do'
-ROOT = '~/datasets/my_dataset'
-
 _WIDTH = 99
 _INDENT = ' ' * 4
 # A text that YAML reads as a string, except for the words below.
-_PLAIN = re.compile(r'[A-Za-z_][A-Za-z0-9_./-]*')
+_PLAIN = re.compile(r'(~?/)?[A-Za-z_][A-Za-z0-9_./-]*( [A-Za-z0-9_.-]+)*')
 _YAML_WORDS = {'true', 'false', 'yes', 'no', 'on', 'off', 'null', 'y', 'n'}
 
 
@@ -155,6 +152,8 @@ def parameter_text(proposal: Proposal, *, file_name: str, when: str, seconds: fl
 
 def quoted(text: str) -> str:
     """Return a text as YAML."""
+    if not text:
+        return "''"
     is_plain = _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS
     return text if is_plain else json.dumps(text)
 
@@ -174,10 +173,10 @@ def _comment(text: str, depth: int = 0) -> list[str]:
 
 def _dataset(proposal: Proposal) -> Iterator[str]:
     yield from _comment("Set these two: the dataset's folder, and the task in words.")
-    yield f'root: {ROOT}'
-    yield f'task: {TASK}'
+    yield f'root: {quoted(proposal.root)}'
+    yield f'task: {quoted(proposal.task)}'
     yield from _comment("The dataset's name on the Hub and the robot's type; both may stay empty.")
-    yield "repo_id: ''"
+    yield f'repo_id: {quoted(proposal.repo_id)}'
     yield "robot_type: ''"
     yield from _comment(
         'true: append to a dataset at root that has the same settings; false: refuse it.'

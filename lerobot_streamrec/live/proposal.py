@@ -147,6 +147,8 @@ def _why_untyped(one: VectorSettings, type_of: TypeOf) -> str:
     return ''
 
 
+TASK = 'Say here what the robot is to do'
+ROOT = '~/datasets/my_dataset'
 USUAL_FPS = (10, 15, 20, 24, 25, 30, 50, 60)
 DEFAULT_FPS = 30
 # A measured rate that differs by at most this share counts as the usual rate.
@@ -186,6 +188,9 @@ class Proposal:
     :param fps_reason: reason for this rate
     :param left_out: image topics that cannot be recorded, each with the reason
     :param is_sim_time: True if somebody publishes simulated time on /clock
+    :param root: folder of the dataset
+    :param task: task in words; empty if it will be given later
+    :param repo_id: name of the dataset on the Hub; may be empty
     """
 
     cameras: tuple[CameraProposal, ...]
@@ -195,6 +200,9 @@ class Proposal:
     fps_reason: str
     left_out: tuple[str, ...] = ()
     is_sim_time: bool = False
+    root: str = ROOT
+    task: str = TASK
+    repo_id: str = ''
 
     @property
     def is_empty(self) -> bool:

@@ -194,6 +194,21 @@ def propose_vectors(
     return state, _action(actions, joints)
 
 
+def as_state(topic: SeenTopic) -> VectorProposal | None:
+    """Propose a topic that a person has chosen as the state; None if it names no joints."""
+    # The rules for an action also fit the types that are no joint states.
+    return _state([topic]) if topic.message_type == JOINT_STATE else _action([topic], ())
+
+
+def as_action(topic: SeenTopic, joints: Sequence[str]) -> VectorProposal | None:
+    """
+    Propose a topic that a person has chosen as the action; None if its numbers have no names.
+
+    :param joints: names of the joints of the state, for topics without names
+    """
+    return _action([topic], joints)
+
+
 def _is_command(one: SeenTopic) -> bool:
     return bool(_COMMAND.search(one.name.lower()))
 

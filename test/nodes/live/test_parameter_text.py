@@ -21,8 +21,8 @@ from pathlib import Path
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.installed import record_command
 from lerobot_streamrec.live.observation import SeenTopic
-from lerobot_streamrec.live.parameter_text import parameter_text, TASK, write_checked
-from lerobot_streamrec.live.proposal import propose
+from lerobot_streamrec.live.parameter_text import parameter_text, write_checked
+from lerobot_streamrec.live.proposal import propose, TASK
 from lerobot_streamrec.live.session import Session
 import pytest
 from recorder_rig.seen_topics import (
