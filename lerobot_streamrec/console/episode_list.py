@@ -166,15 +166,18 @@ class EpisodeList:
         :raise DatasetError, OSError: as ``read``
         """
         kept_aside = list(islice(quarantined(root), _NUM_QUARANTINED))
-        if not (root / INFO).is_file():
+        try:
+            reading = self.read(root)
+        except (DatasetError, OSError) as error:
+            if (root / INFO).is_file():
+                raise
             if num_saved:
                 raise DatasetError(
                     f'{root} is not on this machine: run the console on the machine of the '
                     'recorder to see the episodes'
-                )
-            # The first save makes the file.
+                ) from error
+            # The first save makes the file, and an undo of the only episode removes it.
             return {**nothing(), 'quarantined': kept_aside}, ()
-        reading = self.read(root)
         episodes, fps = reading.episodes, reading.info.fps
         end = len(episodes) if before is None else max(0, min(before, len(episodes)))
         part = episodes[max(0, end - limit) : end]

@@ -63,7 +63,7 @@ def recorded(browser, told, num_rows=15, save='save'):
 @pytest.mark.slow
 def test_an_episode_is_recorded_by_clicks_before_all_browsers(browser, shared_rig):
     with browser.reading() as told, browser.reading() as other:
-        before = told.state(lambda one: one['connected'])
+        before = told.state(lambda one: one['connected'] and one['streams'])
         index = before['episode_index']
         assert before['root'] == str(shared_rig.root)
         assert [one['name'] for one in before['streams']] == ['front', 'observation.state']
