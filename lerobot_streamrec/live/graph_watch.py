@@ -47,6 +47,7 @@ from lerobot_streamrec.nodes.graph.qos import (
 )
 from lerobot_streamrec.nodes.graph.topic_types import ENCODED_READERS, load_message_class
 from lerobot_streamrec.nodes.parameters.stream_settings import Source
+from lerobot_streamrec.nodes.topics.previews import is_preview
 from lerobot_streamrec.recording.streams.stream import Stream
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 from lerobot_streamrec.video.encode.copying_encoder import PacketStream
@@ -89,7 +90,10 @@ class GraphWatch:
     def look(self) -> None:
         """Update the list of topics and subscribe to new ones. Never blocks."""
         for name, types in self._node.get_topic_names_and_types():
-            if len(types) == 1 and name.startswith(self._prefix):
+            if is_preview(name, self._offers(name)):
+                # It may have been taken for a topic before its publisher's name was known.
+                self._types.pop(name, None)
+            elif len(types) == 1 and name.startswith(self._prefix):
                 self._types[name] = types[0]
         published = {name: kind for name, kind in self._types.items() if self._offers(name)}
         wanted = chosen_picture_topics(

@@ -56,6 +56,7 @@ EXIT_BUG = 3
 # All waits together stay below the 10 s after which launch and service managers kill a process.
 _END_TIMEOUT_S = 7.0
 _STOP_TIMEOUT_S = 1.0
+_PREVIEWS_END_S = 0.4
 _POLL_S = 0.2
 # The period at which subscribers look for publishers. Discovery itself takes up to 3 s.
 _LOOK_PERIOD_S = 0.5
@@ -204,6 +205,8 @@ class _Application:
 
     def _end(self) -> int:
         deadline_s = time.monotonic() + _END_TIMEOUT_S
+        # They end while the others are waited for.
+        self._previews.close(0.0)
         if self._thread.is_alive() and self._reader.is_alive:
             # The executor keeps spinning so that callers still get the answer to a running save.
             self._executor.create_task(self._end_recorder)
@@ -214,7 +217,7 @@ class _Application:
         self._thread.join(_STOP_TIMEOUT_S)
         if not self._reader.stop(_STOP_TIMEOUT_S):
             self._log.error('the thread that reads the messages has not ended')
-        has_previews = not self._previews.close(_STOP_TIMEOUT_S)
+        has_previews = not self._previews.close(_PREVIEWS_END_S)
         is_complete = self._recorder.close(max(0.5, deadline_s - time.monotonic()))
         # Shutting down rclpy objects that a running thread still uses would raise an error in
         # that thread. A thread that does not end is left running until the process ends.

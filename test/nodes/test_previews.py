@@ -22,14 +22,13 @@ from __future__ import annotations
 
 import array
 import io
-import json
-from pathlib import Path
 import struct
 import threading
 from types import SimpleNamespace
 
 from depth_pictures import rvl
 from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.live.graph_watch import GraphWatch
 from lerobot_streamrec.nodes.graph.qos import FFMPEG_TYPE
 from lerobot_streamrec.nodes.topics import previews
 from lerobot_streamrec.nodes.topics.previews import preview_names, PreviewConfig, Previews
@@ -243,9 +242,6 @@ def test_previews_beside_a_recording_cost_no_row(rig):
     assert ', 0 repeated frames' in answer
     viewer.look_away()
     assert recorder.end() == 0
-    (record,) = (rig.root / '.streamrec' / 'episodes').rglob('*.json')
-    streams = json.loads(Path(record).read_text())['streams']
-    assert len(streams) == len(names) + 1
 
 
 def test_broken_pictures_are_left_out_and_logged_once(rig):
@@ -359,6 +355,24 @@ def test_nothing_is_kept_or_made_without_a_subscriber(studio, counted):
         push(studio, come)
         assert studio.newest.take() is None
     assert counted.num_made == made >= len(heard) >= 2
+
+
+def test_who_looks_for_topics_to_record_leaves_previews_alone(studio):
+    watch, own = GraphWatch(studio.viewer), studio.newest.topic
+    other = studio.viewer.create_publisher(CompressedImage, '/arm/preview/compressed', 1)
+
+    def names():
+        watch.look()
+        return {one.name for one in watch.topics()}
+
+    wait_until(lambda: '/arm/preview/compressed' in names(), DISCOVERY_TIMEOUT_S, 'a topic')
+    wait_until(
+        lambda: own in dict(studio.viewer.get_topic_names_and_types()) and own not in names(),
+        DISCOVERY_TIMEOUT_S,
+        'a preview that is left alone',
+    )
+    assert not studio.newest.is_wanted
+    studio.viewer.destroy_publisher(other)
 
 
 def test_only_the_newest_picture_is_kept():

@@ -66,7 +66,10 @@ def test_the_running_episode_may_be_named_and_others_leave_it_alone(three):
     say(three, 'verdict', 'success', 3)
     three.save()
     assert [said(three, one) for one in range(4)] == [
-        {'verdict': 'failure'}, {}, {}, {'verdict': 'success'}
+        {'verdict': 'failure'},
+        {},
+        {},
+        {'verdict': 'success'},
     ]
 
 
@@ -135,9 +138,7 @@ def test_deferred_episodes_keep_what_was_said_when_they_are_encoded(make_rig, mo
         rig.recorder.annotate('verdict', 'success', 3)
     gate.set()
     wait_for(lambda: rig.recorder.status().num_saved == 3)
-    assert [said(rig, one) for one in range(3)] == [
-        {'notes': 'first'}, {'verdict': 'success'}, {}
-    ]
+    assert [said(rig, one) for one in range(3)] == [{'notes': 'first'}, {'verdict': 'success'}, {}]
 
 
 def test_episodes_of_a_dataset_that_is_continued_get_it_too(three, make_rig):
@@ -152,7 +153,10 @@ def test_episodes_of_a_dataset_that_is_continued_get_it_too(three, make_rig):
     again.record(1)
     say(again, 'verdict', 'success', 3)
     assert [said(again, one) for one in range(4)] == [
-        {'verdict': 'failure'}, {'notes': 'by hand'}, {}, {'verdict': 'success'}
+        {'verdict': 'failure'},
+        {'notes': 'by hand'},
+        {},
+        {'verdict': 'success'},
     ]
     # What was said stays with its episode when files are merged and episodes are taken out.
     again.recorder.finalize().result(WAIT_S)

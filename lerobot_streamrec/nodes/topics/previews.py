@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 import re
 import threading
@@ -31,6 +31,7 @@ from typing import Any
 
 from builtin_interfaces.msg import Time
 from lerobot_streamrec.conversions.cdr import frame_id
+from lerobot_streamrec.nodes.graph.qos import node_of
 from lerobot_streamrec.nodes.topics.sample_sink import NewestSample
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber
 from lerobot_streamrec.option import option
@@ -47,6 +48,7 @@ from std_msgs.msg import Float64MultiArray, Header, MultiArrayDimension
 THREAD_NAME = 'preview'
 
 _QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+_FOLDER = 'preview'
 _CAMERAS = 'observation.images.'
 _NOT_IN_TOPICS = re.compile(r'[^A-Za-z0-9_]')
 
@@ -81,23 +83,25 @@ class _Preview(ABC):
         self._key = subscriber.key
         self._newest = subscriber.newest
         self._publisher = node.create_publisher(self.kind, topic, _QOS)
-        self._newest.topic = self._publisher.topic_name
+        self._newest.topic = node.resolve_topic_name(topic)
         self._has_failed = False
 
     def tick(self) -> None:
         """Publish the newest sample if there is a new one, and somebody subscribes."""
-        self._newest.is_wanted = self._publisher.get_subscription_count() > 0
-        # Taken in any case, so that nothing is kept after the last subscriber has gone.
-        sample = self._newest.take()
-        if sample is None or not self._newest.is_wanted:
-            return
         try:
-            self._publisher.publish(self._message(sample))
+            self._show_newest()
         # Neither a broken picture nor anything else here may end the other previews.
         except Exception as error:  # noqa: BLE001
             if not self._has_failed:
                 self._has_failed = True
                 self._log.warning(f'{self._key} has no preview for now: {error}')
+
+    def _show_newest(self) -> None:
+        self._newest.is_wanted = self._publisher.get_subscription_count() > 0
+        # Taken in any case, so that nothing is kept after the last subscriber has gone.
+        sample = self._newest.take()
+        if sample is not None and self._newest.is_wanted:
+            self._publisher.publish(self._message(sample))
 
     @abstractmethod
     def _message(self, sample: NewestSample) -> Any:
@@ -170,7 +174,7 @@ class Previews:
             return
         names = preview_names([one.key for one in subscribers])
         for subscriber, name in zip(subscribers, names, strict=True):
-            topic = f'~/preview/{name}'
+            topic = f'~/{_FOLDER}/{name}'
             if subscriber.source.stream.is_camera:
                 camera = _CameraPreview(node, subscriber, f'{topic}/compressed', config.width)
                 self._previews.append(camera)
@@ -223,3 +227,13 @@ def preview_names(keys: Sequence[str]) -> list[str]:
             name = f'{first}_{number}'
         names.append(name)
     return names
+
+
+def is_preview(topic: str, offers: Iterable[Any]) -> bool:
+    """
+    Return True if a recorder publishes a topic as a preview, which nobody wants to record.
+
+    :param topic: full name of the topic
+    :param offers: ``TopicEndpointInfo`` of each publisher of the topic
+    """
+    return any(topic.startswith(f'{node_of(one)}/{_FOLDER}/') for one in offers)

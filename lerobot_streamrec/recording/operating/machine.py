@@ -149,11 +149,10 @@ class EpisodeMachine:
 
     def _do(self, command: Command, source: str) -> Future[Answer]:
         try:
-            answer = (
-                self._annotate(command, source)
-                if command.verb in SAYING
-                else self._verbs[command.verb](command.text, source)
-            )
+            if command.verb in SAYING:
+                answer = self._annotate(command, source)
+            else:
+                answer = self._verbs[command.verb](command.text, source)
         except StreamrecError as error:
             reason = f'{error}{self._surroundings.hint(error)}'
             return self._refused(command.verb, source, reason)
