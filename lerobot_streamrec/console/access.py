@@ -128,6 +128,9 @@ class Access:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if scope['type'] == 'lifespan':
+            await self._app(scope, receive, send)
+            return
         request = HTTPConnection(scope)
         answer = self._answer(request)
         host = request.headers.get('host', '')

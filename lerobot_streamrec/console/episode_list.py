@@ -113,6 +113,7 @@ class EpisodeList:
         self._reading: Reading | None = None
         self._index: EpisodeIndex | None = None
         self._facts: dict[int, _Facts] = {}
+        self._today: tuple[tuple[Any, ...], dict[str, float]] | None = None
 
     def read(self, root: Path) -> Reading:
         """
@@ -166,22 +167,25 @@ class EpisodeList:
         :raise DatasetError, OSError: as ``read``
         """
         kept_aside = list(islice(quarantined(root), _NUM_QUARANTINED))
-        if not (root / INFO).is_file():
+        try:
+            reading = self.read(root)
+        except (DatasetError, OSError) as error:
+            if (root / INFO).is_file():
+                raise
             if num_saved:
                 raise DatasetError(
                     f'{root} is not on this machine: run the console on the machine of the '
                     'recorder to see the episodes'
-                )
-            # The first save makes the file.
+                ) from error
+            # The first save makes the file, and an undo of the only episode removes it.
             return {**nothing(), 'quarantined': kept_aside}, ()
-        reading = self.read(root)
         episodes, fps = reading.episodes, reading.info.fps
         end = len(episodes) if before is None else max(0, min(before, len(episodes)))
         part = episodes[max(0, end - limit) : end]
         content = {
             **nothing(),
             'total': len(episodes),
-            'today': _sum(list(self._recorded_on(today, reading)), fps),
+            'today': self._of_day(today, reading),
             'all': _sum(episodes, fps),
             'histogram': reading.histogram,
             'episodes': [self._described(one, reading) for one in reversed(part)],
@@ -226,6 +230,12 @@ class EpisodeList:
             'cameras': [stream_name(key) for key in reading.info.video_keys],
             'repeated_frames': facts.repeated_frames,
         }
+
+    def _of_day(self, day: date, reading: Reading) -> dict[str, float]:
+        key = (reading.root, reading.stamp, day)
+        if self._today is None or self._today[0] != key:
+            self._today = key, _sum([*self._recorded_on(day, reading)], reading.info.fps)
+        return self._today[1]
 
     def _recorded_on(self, day: date, reading: Reading) -> Iterator[EpisodeRow]:
         """Yield the episodes of a day from the newest one on; those of other days end them."""

@@ -44,12 +44,13 @@ def robot():
 def make_client(robot):
     """Return a function that makes a client of the web application, without a server."""
 
-    def make(token='', names=NAMES, host=f'127.0.0.1:{PORT}', **headers):
+    def make(token='', host=f'127.0.0.1:{PORT}', more=lambda _board: (), **headers):
         board = Board(robot)
         robot.attach(board.refresh)
-        app = make_app(board, ASSETS, Rules(PORT, frozenset(names), token))
+        app = make_app(board, ASSETS, Rules(PORT, NAMES, token), more(board))
         client = TestClient(app, base_url=f'http://{host}', follow_redirects=False)
         client.headers.update(headers)
+        client.board = board
         return client
 
     return make

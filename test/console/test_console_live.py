@@ -18,10 +18,9 @@ from __future__ import annotations
 from contextlib import contextmanager
 import json
 import os
-import socket
 import threading
 
-from console_room import FRONT, picture, STATE
+from console_room import FRONT, picture, stalled_previews, stalled_state, STATE
 from lerobot_streamrec.console import addresses
 from lerobot_streamrec.nodes.clients.news import Preview
 import psutil
@@ -45,20 +44,6 @@ def viewing(console, *streams):
         viewer.send(json.dumps({'streams': streams}))
         wait_for(lambda: any(one.names == {*streams} for one in [*console.board._viewers]))
         yield viewer
-
-
-@contextmanager
-def stalled(console, request):
-    """Send a request, and read nothing of the answer."""
-    with socket.socket() as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        client.connect(('127.0.0.1', console.port))
-        client.sendall(request)
-        yield client
-
-
-def get(path, *lines):
-    return '\r\n'.join([f'GET {path} HTTP/1.1', *lines, '', '']).encode()
 
 
 def test_a_new_browser_gets_the_events_so_far_and_the_state(console, robot):
@@ -181,26 +166,13 @@ def test_a_wrong_request_for_previews_ends_the_socket(console, text):
 
 def test_a_browser_that_reads_nothing_delays_nobody_and_costs_no_memory(console, robot):
     robot.hear()
-    host = f'Host: 127.0.0.1:{console.port}'
-    upgrade = get(
-        '/api/previews',
-        host,
-        f'Origin: {console.url}',
-        'Connection: Upgrade',
-        'Upgrade: websocket',
-        'Sec-WebSocket-Version: 13',
-        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-    )
-    wanted = json.dumps({'streams': ['front']}).encode()
-    # A masked frame of text with a mask of zeros.
-    wanted = bytes([0x81, 0x80 | len(wanted), 0, 0, 0, 0]) + wanted
+    port = console.port
     with (
-        stalled(console, upgrade) as lazy,
-        stalled(console, get('/api/state', host)),
+        stalled_previews(port, 'front'),
+        stalled_state(port),
         viewing(console, 'front') as eager,
         console.reading() as events,
     ):
-        lazy.sendall(wanted)
         wait_for(lambda: sum(one.names == {'front'} for one in [*console.board._viewers]) == 2)
         used_bytes = psutil.Process(os.getpid()).memory_info().rss
         for number in range(500):
@@ -217,9 +189,7 @@ def test_a_browser_that_reads_nothing_delays_nobody_and_costs_no_memory(console,
 
 def test_a_browser_that_never_reads_is_dropped(robot, monkeypatch, make_console):
     monkeypatch.setattr(addresses, '_SILENT_MS', 500)
-    with make_console() as console, stalled(
-        console, get('/api/state', f'Host: 127.0.0.1:{console.port}')
-    ):
+    with make_console() as console, stalled_state(console.port):
         wait_for(lambda: console.board._readers)
         stop = threading.Event()
 

@@ -15,7 +15,9 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 import json
+import socket
 import threading
 import time
 
@@ -102,3 +104,49 @@ def sent_events(lines):
             name = line.removeprefix('event: ')
         elif line.startswith('data: '):
             yield name, json.loads(line.removeprefix('data: '))
+
+
+@contextmanager
+def stalled_state(port):
+    """Ask for the state, and read nothing of it."""
+    with _stalled(port) as client:
+        _ask(client, port, '/api/state')
+        yield
+
+
+@contextmanager
+def stalled_previews(port, *streams):
+    """Ask for previews, and read none of them."""
+    with _stalled(port) as client:
+        _ask(
+            client,
+            port,
+            '/api/previews',
+            f'Origin: http://127.0.0.1:{port}',
+            'Connection: Upgrade',
+            'Upgrade: websocket',
+            'Sec-WebSocket-Version: 13',
+            'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+        )
+        answer = b''
+        while not answer.endswith(b'\r\n\r\n'):
+            answer += client.recv(1)
+        assert answer.startswith(b'HTTP/1.1 101 ')
+        wanted = json.dumps({'streams': streams}).encode()
+        # A frame of text, masked by zeros; its length needs one byte.
+        client.sendall(bytes([0x81, 0x80 | len(wanted), 0, 0, 0, 0]) + wanted)
+        yield
+
+
+@contextmanager
+def _stalled(port):
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(60.0)
+        client.connect(('127.0.0.1', port))
+        yield client
+
+
+def _ask(client, port, path, *lines):
+    head = [f'GET {path} HTTP/1.1', f'Host: 127.0.0.1:{port}', *lines, '', '']
+    client.sendall('\r\n'.join(head).encode())
