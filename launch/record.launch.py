@@ -23,7 +23,14 @@ from typing import Any
 
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import (
+    DeclareLaunchArgument,
+    LogInfo,
+    OpaqueFunction,
+    RegisterEventHandler,
+    Shutdown,
+)
+from launch.event_handlers import OnProcessExit
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -96,8 +103,9 @@ LAUNCH_OPTIONS = ('launch-prefix', 'launch-prefix-filter')
 # The default and the description of the arguments that are not parameters of the recorder.
 OWN = {
     'params_file': (
-        os.path.join(SHARE, 'config', 'record.yaml'),  # noqa: PTH118
-        'Parameter file of the node episode: cameras, state, action, encoder',
+        '',
+        'Parameter file of the node episode: cameras, state, action, encoder; if not set, that '
+        'of the first run, which chooses from the topics of the running robot',
     ),
     'namespace': ('', 'Namespace of the node episode and of topics without a leading slash'),
     'log_level': ('info', f'Log level of the recorder: {", ".join(LEVELS)}'),
@@ -147,6 +155,25 @@ def refuse_unknown(given: Sequence[str]) -> None:
             raise ValueError(f'there is no launch argument {name}; {hint}')
 
 
+def first_file(namespace: str) -> str:
+    """Return the path of the parameter file that the first run of a robot writes."""
+    home = os.environ.get('ROS_HOME') or os.path.join('~', '.ros')  # noqa: PTH118
+    name = '-'.join(filter(None, namespace.split('/'))) or 'record'
+    path = os.path.join(home, 'lerobot_streamrec', f'{name}.yaml')  # noqa: PTH118
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
+
+
+def after_set_up(set_up: Node, recorder: Node) -> RegisterEventHandler:
+    """Start the recorder once the set-up has written the parameter file."""
+
+    def start(event: Any, _context: LaunchContext) -> list[Any]:
+        if event.returncode == 0:
+            return [recorder]
+        return [Shutdown(reason='the set-up ended without a parameter file')]
+
+    return RegisterEventHandler(OnProcessExit(target_action=set_up, on_exit=start))
+
+
 def programs(context: LaunchContext) -> list[Any]:
     """Return the actions of the recorder and the console, made from the launch arguments."""
     refuse_unknown(context.argv)
@@ -158,7 +185,10 @@ def programs(context: LaunchContext) -> list[Any]:
         except ValueError as error:
             raise ValueError(f'{name}:={text}: {error}') from None
 
-    parameters: list[Any] = [argument('params_file', file)]
+    given = argument('params_file', file_or_none)
+    path = given or first_file(argument('namespace'))
+    is_first = not os.path.isfile(path)  # noqa: PTH113
+    parameters: list[Any] = [path]
     parameters += [
         {name: argument(name, read)} for name, (read, _) in OVERRIDES.items() if argument(name)
     ]
@@ -175,13 +205,26 @@ def programs(context: LaunchContext) -> list[Any]:
         'arguments': [*end_with, '--ros-args', '--log-level', argument('log_level', level)],
     }
     # The recorder shuts down within 10 s of SIGINT, and must not be killed earlier.
-    actions = [Node(executable='record', parameters=parameters, sigterm_timeout='15', **common)]
-    if argument('console', flag):
+    recorder = Node(executable='record', parameters=parameters, sigterm_timeout='15', **common)
+    has_page = argument('console', flag)
+    if is_first:
+        options = [*end_with, *(['--wait'] if has_page else []), path]
+        ros = common['arguments'][len(end_with) :]
+        set_up = Node(executable='set_up', **{**common, 'arguments': [*options, *ros]})
+        actions: list[Any] = [set_up, after_set_up(set_up, recorder)]
+    elif given:
+        actions = [recorder]
+    else:
+        told = LogInfo(msg=f'recording with {path}, which an earlier run has written')
+        actions = [told, recorder]
+    if has_page:
         of_page = {
             name.removeprefix('console_'): argument(name, read)
             for name, (read, _) in CONSOLE.items()
             if argument(name)
         }
+        if is_first:
+            of_page['set_up_file'] = verbatim(path)
         actions.append(Node(executable='console', parameters=[of_page], **common))
     return actions
 

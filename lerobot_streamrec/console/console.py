@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 import contextlib
 import io
+from pathlib import Path
 import re
 import secrets
 import socket
@@ -36,6 +37,8 @@ from lerobot_streamrec.console.assets import read_assets
 from lerobot_streamrec.console.board import Board
 from lerobot_streamrec.console.robot_link import RobotLink
 from lerobot_streamrec.console.server import make_app
+from lerobot_streamrec.console.setup_robot import SetupRobot
+from lerobot_streamrec.console.setup_routes import SetupRoutes
 from lerobot_streamrec.console.web import Web
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.clients.watching_link import WatchingLink
@@ -50,6 +53,7 @@ OPTIONS = (
     Option('port', 8010, 'TCP port on which the console listens; 0: any free one', 0, 65535),
     Option('token', '', 'Secret for browsers; empty: none at 127.0.0.1, else a new one'),
     Option('names', (), 'Further host names under which browsers may address the console'),
+    Option('set_up_file', '', 'Parameter file that the page writes if it does not exist'),
 )
 
 _EXIT_BUG = 3
@@ -72,8 +76,14 @@ def run(arguments: Sequence[str], stop: StopSignals) -> int:
         rules = rules_of(listener, link.values)
         assets = read_assets()
 
+        setup = _setup(link, stop)
+        if setup is not None:
+            stack.callback(setup.close)
+            setup.start()
+
         def app(board: Board, more: Sequence[BaseRoute]) -> ASGIApp:
-            return make_app(board, assets, rules, more)
+            first = SetupRoutes(board, setup).routes() if setup else ()
+            return make_app(board, assets, rules, (*first, *more))
 
         robot = RobotLink(link)
         web = Web(listener, robot, app)
@@ -82,6 +92,17 @@ def run(arguments: Sequence[str], stop: StopSignals) -> int:
         announce(links(listener, rules), rules, link.recorder)
         robot.run(lambda: stop.wait(0) or not web.is_alive())
         return 0 if web.is_alive() else _EXIT_BUG
+
+
+def _setup(link: WatchingLink, stop: StopSignals) -> SetupRobot | None:
+    """Return the set-up for a robot without a parameter file; None if there is nothing to do."""
+    text = link.values['set_up_file']
+    path = Path(text).expanduser().absolute()
+    if not text or path.is_file():
+        return None
+    namespace = link.recorder.rpartition('/')[0]
+    of_robot = ['--ros-args', '-r', f'__ns:={namespace}'] if namespace else []
+    return SetupRobot(path, of_robot, stop)
 
 
 def rules_of(listener: socket.socket, values: Mapping[str, Any]) -> Rules:

@@ -36,6 +36,7 @@ goes on when the page is closed and when this program ends.
   port:=8010         TCP port to listen on
   token:=SECRET      secret that browsers need; default: none at 127.0.0.1, else a new one, which
                      is part of the printed link and QR code
+  set_up_file:=FILE  on the first run, the page chooses what is recorded and writes FILE
   names:=[NAME, ...] further host names under which browsers may address the console
 """
 

@@ -109,7 +109,8 @@ class SetupRobot(threading.Thread):
         values = {one.name: watch.numbers(one.name) for one in vectors}
         for topic, numbers in values.items():
             begin = first.setdefault(topic, numbers) or numbers
-            if any(abs(value - begin.get(name, value)) > _MOVED for name, value in numbers.items()):
+            steps = (abs(value - begin.get(name, value)) for name, value in numbers.items())
+            if any(step > _MOVED for step in steps):
                 moving.add(topic)
         proposal = propose(topics, is_sim_time=watch.is_sim_time)
         wanted = [one for one in proposal.cameras if self._is_asked(one.seen.name)]

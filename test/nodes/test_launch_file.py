@@ -125,10 +125,17 @@ class Recorded:
 
 def stand_ins(share):
     """Return stand-ins for all modules that the file imports of ROS."""
-    actions = {'DeclareLaunchArgument': Recorded, 'OpaqueFunction': Recorded}
+    actions = (
+        'DeclareLaunchArgument',
+        'LogInfo',
+        'OpaqueFunction',
+        'RegisterEventHandler',
+        'Shutdown',
+    )
     return {
         'launch': {'LaunchContext': StandInContext, 'LaunchDescription': Recorded},
-        'launch.actions': actions,
+        'launch.actions': dict.fromkeys(actions, Recorded),
+        'launch.event_handlers': {'OnProcessExit': Recorded},
         'launch.substitutions': {'LaunchConfiguration': StandInConfiguration},
         'launch_ros': {},
         'launch_ros.actions': {'Node': Recorded},
@@ -139,8 +146,18 @@ def stand_ins(share):
 
 
 @pytest.fixture
-def launch_file(monkeypatch):
+def first_file(tmp_path, monkeypatch):
+    """The path of the file of the first run, in a home of its own."""
+    monkeypatch.setenv('ROS_HOME', str(tmp_path / 'ros'))
+    return tmp_path / 'ros' / 'lerobot_streamrec' / 'record.yaml'
+
+
+@pytest.fixture
+def launch_file(monkeypatch, first_file):
     """Run the file against the stand-ins; return how to launch it."""
+    first_file.parent.mkdir(parents=True)
+    first_file.touch()
+    (first_file.parent / 'left.yaml').touch()
     for name in PROFILES:
         monkeypatch.delenv(name, raising=False)
     # The checkout has the folders of an installed package.
@@ -162,11 +179,13 @@ def launch_file(monkeypatch):
             context = StandInContext(values | arguments)
             context.argv = argv
             nodes = entities[-1].named['function'](context)
-            recorder, *others = [SimpleNamespace(**one.named) for one in nodes]
-            recorder.others = others
+            made = [SimpleNamespace(**one.named) for one in nodes]
+            named = [one for one in made if hasattr(one, 'executable')]
+            recorder, *others = named
+            recorder.others, recorder.actions = others, made
             return recorder
 
-        return SimpleNamespace(declared=declared, launch=launch)
+        return SimpleNamespace(declared=declared, launch=launch, programs=names['programs'])
 
     return run
 
@@ -195,19 +214,62 @@ def test_every_argument_is_declared_and_described_stand_in(launch_file):
         assert len(options['description']) > 5, name
 
 
-def test_the_defaults_are_files_of_the_package_stand_in(launch_file):
-    declared = launch_file().declared
-    for name, file in (('params_file', 'record.yaml'), ('fastdds_profile', 'fastdds_images.xml')):
-        path = Path(declared[name]['default_value'])
-        assert path == CHECKOUT / 'config' / file
-        assert path.is_file()
+def test_the_default_profile_is_a_file_of_the_package_stand_in(launch_file):
+    path = Path(launch_file().declared['fastdds_profile']['default_value'])
+    assert path == CHECKOUT / 'config' / 'fastdds_images.xml'
+    assert path.is_file()
 
 
-def test_only_given_arguments_become_parameters_stand_in(launch_file):
-    node = launch_file().launch()
+def test_only_given_arguments_become_parameters_stand_in(launch_file, first_file):
+    node = launch_file().launch(params_file=str(first_file))
     assert node.package == 'lerobot_streamrec'
     assert node.executable == 'record'
-    assert node.parameters == [str(CHECKOUT / 'config' / 'record.yaml')]
+    assert node.parameters == [str(first_file)]
+    assert node.actions == [node]
+
+
+def test_without_a_file_the_one_of_the_first_run_is_used_and_named_stand_in(
+    launch_file, first_file
+):
+    node = launch_file().launch()
+    assert node.parameters == [str(first_file)]
+    assert str(first_file) in node.actions[0].msg
+    node = launch_file().launch(namespace='/left')
+    assert node.parameters == [str(first_file.with_name('left.yaml'))]
+
+
+@pytest.mark.parametrize('has_page', [False, True])
+def test_the_recorder_of_a_first_run_starts_after_the_set_up_stand_in(
+    launch_file, first_file, has_page
+):
+    first_file.unlink()
+    set_up = launch_file().launch(console=str(has_page), task='Fold', namespace='')
+    assert set_up.executable == 'set_up'
+    wait = ['--wait'] if has_page else []
+    assert set_up.arguments == [
+        *END_WITH,
+        *wait,
+        str(first_file),
+        '--ros-args',
+        '--log-level',
+        'info',
+    ]
+    pages = [{'set_up_file': StandInValue(str(first_file), str)}]
+    assert [one.parameters for one in set_up.others] == ([pages] if has_page else [])
+
+
+def test_a_set_up_that_fails_ends_the_launch_stand_in(launch_file, first_file, monkeypatch):
+    first_file.unlink()
+    run = launch_file()
+    context = StandInContext({name: one['default_value'] for name, one in run.declared.items()})
+    set_up, handler = run.programs(context)
+    start = handler.positional[0].named['on_exit']
+    assert handler.positional[0].named['target_action'] is set_up
+    (recorder,) = start(SimpleNamespace(returncode=0), context)
+    assert recorder.named['executable'] == 'record'
+    assert recorder.named['parameters'] == [str(first_file)]
+    (end,) = start(SimpleNamespace(returncode=2), context)
+    assert 'without a parameter file' in end.named['reason']
 
 
 def test_given_arguments_have_the_types_of_their_parameters_stand_in(
