@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-import os
 from pathlib import Path
+import tempfile
 import threading
 import time
 from typing import Any
@@ -78,7 +78,7 @@ class SetupRobot(threading.Thread):
         super().__init__(name='set-up')
         self.path = path
         self._ros_arguments = [*ros_arguments]
-        self._stop = stop
+        self._signals = stop
         self._is_over = threading.Event()
         self._lock = threading.Lock()
         self._look: Look | None = None
@@ -92,7 +92,7 @@ class SetupRobot(threading.Thread):
         """Look until the end; the thread's work."""
         first: dict[str, Mapping[str, float]] = {}
         moving: set[str] = set()
-        with Session(self._ros_arguments, self._stop) as session:
+        with Session(self._ros_arguments, self._signals) as session:
             watch = GraphWatch(session.node(NODE_NAME))
             while not self._is_over.is_set():
                 try:
@@ -108,7 +108,8 @@ class SetupRobot(threading.Thread):
         vectors = tuple(one for one in topics if one.message_type in VECTOR_TYPES and one.qos)
         values = {one.name: watch.numbers(one.name) for one in vectors}
         for topic, numbers in values.items():
-            begin = first.setdefault(topic, numbers) or numbers
+            begin = first.get(topic) or numbers
+            first[topic] = begin
             steps = (abs(value - begin.get(name, value)) for name, value in numbers.items())
             if any(step > _MOVED for step in steps):
                 moving.add(topic)
@@ -140,13 +141,15 @@ class SetupRobot(threading.Thread):
     def jpeg(self, topic: str) -> bytes:
         """Return the newest picture of a topic as a JPEG; empty if none has been made yet."""
         with self._lock:
-            self._asked_s[topic] = time.monotonic()
             return self._jpegs.get(topic, b'')
 
     def offer(self) -> dict[str, Any]:
         """Return what the graph offers as a JSON object; docs/console-server.md has its keys."""
         with self._lock:
-            look = self._look
+            look, shown = self._look, frozenset(self._jpegs)
+            # The page that asks for the offer will also show the pictures.
+            for one in look.proposal.cameras if look else ():
+                self._asked_s[one.seen.name] = time.monotonic()
         proposal = look.proposal if look else propose(())
         problems = [{'text': one, 'help': ''} for one in proposal.left_out]
         if proposal.is_empty:
@@ -158,7 +161,10 @@ class SetupRobot(threading.Thread):
             'task': '',
             'root': proposal.root,
             'repo_id': '',
-            'cameras': [_camera(one) for one in proposal.cameras],
+            'cameras': [
+                {**_camera(one), 'has_picture': one.seen.name in shown}
+                for one in proposal.cameras
+            ],
             'vectors': [_vector(one, look) for one in look.vectors] if look else [],
             'problems': problems,
             'looking': True,
@@ -179,7 +185,7 @@ class SetupRobot(threading.Thread):
         proposal = _chosen(look, choices)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         seconds = round(time.monotonic() - self._begin_s)
-        write_proposal(self.path, proposal, seconds=seconds, force=False, stop=self._stop)
+        write_proposal(self.path, proposal, seconds=seconds, force=False, stop=self._signals)
         self._is_over.set()
         return {'file': str(self.path), 'how': record_command(self.path)}
 
@@ -304,6 +310,10 @@ def _root(value: Any) -> str:
     if not text or not path.is_absolute():
         raise ChoiceError('root', str(value), 'a path from / or ~ on is needed')
     above = next(one for one in (path, *path.parents) if one.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        raise ChoiceError('root', text, f'{above} is no folder that the recorder may write to')
-    return text
+    try:
+        # Permissions alone do not tell about file systems that nobody can write to.
+        with tempfile.TemporaryFile(dir=above):
+            return text
+    except OSError as error:
+        why = f'{above} cannot be written to: {error.strerror or error}'
+        raise ChoiceError('root', text, why) from error

@@ -5,7 +5,7 @@ import { get, post } from './link.js';
 import { age } from './words.js';
 
 const LOOK_MS = 1000;
-const ROLES = { state: 'state', action: 'action', other: 'other feature', none: 'not recorded' };
+const ROLES = { state: 'state', action: 'action', none: 'not recorded' };
 
 function Problems({ problems }) {
   if (!problems.length) return null;
@@ -21,7 +21,8 @@ function facts(stream) {
 
 function Camera({ camera, choice, choose, beat }) {
   return html`<li class=${choice.chosen ? 'offer' : 'offer left'}>
-    <img alt=${`Newest picture of ${camera.topic}`} width="320" height="240" src=${`/api/setup/picture/${encodeURIComponent(camera.id)}.jpg?beat=${beat}`} />
+    ${camera.has_picture ? html`<img alt=${`Newest picture of ${camera.topic}`} width="320" height="240" src=${`/api/setup/picture/${encodeURIComponent(camera.id)}.jpg?beat=${beat}`} />`
+      : html`<div class="none">No picture has come yet</div>`}
     <label class="tick"><input type="checkbox" checked=${choice.chosen} onChange=${(event) => choose({ chosen: event.target.checked })} /> Record</label>
     <label>Name <input value=${choice.name} disabled=${!choice.chosen} onInput=${(event) => choose({ name: event.target.value })} /></label>
     <label class="tick"><input type="checkbox" checked=${choice.is_depth} disabled=${!choice.chosen} onChange=${(event) => choose({ is_depth: event.target.checked })} /> Depth</label>

@@ -1,0 +1,205 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+A robot without a parameter file: the first run makes one over real DDS, by itself or in a browser.
+
+Guards the way from running drivers to the first episode without an editor.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+
+import pytest
+
+pytest.importorskip('starlette', reason='the tests of the console need requirements/console.txt')
+pytest.importorskip('httpx2', reason='the tests of the console need requirements/test.txt')
+
+from lerobot_streamrec.live.init import propose_file
+from recorder_rig.browser import Browser, MODULE
+from recorder_rig.datasets import assert_whole
+from recorder_rig.fake_humble import python_module
+from recorder_rig.parameters import JOINTS
+from recorder_rig.pictures import Picture, quadrants
+from recorder_rig.surroundings import NeverStop, wait_until
+
+pytestmark = [pytest.mark.ros]
+
+TIMEOUT_S = 120.0
+SET_UP = 'lerobot_streamrec.live.set_up_main'
+
+
+def add_robot(rig):
+    robot = rig.robot()
+    robot.add_camera('/front/image_raw', Picture(quadrants(), 'bgr8'))
+    robot.add_joints('/joint_states', JOINTS)
+    robot.add_joints('/leader/joint_states', JOINTS)
+    robot.start()
+
+
+@pytest.fixture
+def set_up(tmp_path):
+    """Return a function that starts the set-up of a parameter file."""
+    running = []
+
+    def start(*options):
+        process = subprocess.Popen(
+            [*python_module(SET_UP), *options, str(tmp_path / 'ros' / 'record.yaml')],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        running.append(process)
+        return process
+
+    yield start
+    for one in running:
+        one.kill()
+        one.communicate(timeout=TIMEOUT_S)
+
+
+def settings_in(file):
+    return [line for line in file.read_text().splitlines() if line.strip()[:1] not in ('#', '')]
+
+
+@pytest.mark.slow
+def test_without_a_browser_the_choice_is_that_of_init_and_an_episode_is_recorded(
+    rig, tmp_path, set_up, keep_dataset
+):
+    process = set_up()
+    add_robot(rig)
+    output, _ = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 0, output
+    file = tmp_path / 'ros' / 'record.yaml'
+    for words in ('front: /front/image_raw', 'state', '/joint_states', f'wrote {file}'):
+        assert words in output
+    assert 'Traceback' not in output
+    ours = settings_in(file)
+    propose_file(
+        tmp_path / 'init.yaml',
+        seconds=3,
+        fps=None,
+        force=False,
+        ros_arguments=[],
+        stop=NeverStop(),
+    )
+    of_init = settings_in(tmp_path / 'init.yaml')
+    # The task is a placeholder that nobody wants to record.
+    task = '    task: Say here what the robot is to do'
+    assert ours == [line if line != task else "    task: ''" for line in of_init]
+    given = ('-p', f'root:={rig.root}', '-p', 'task:=Pick up the cube')
+    recorder = rig.launch({}, '--ros-args', '--params-file', str(file), *given, root=rig.root)
+    recorder.wait_until_ready()
+    rig.operator().record(num_rows=15)
+    assert recorder.end() == 0
+    assert_whole(rig.root, 1)
+    keep_dataset(rig.root)
+
+
+def test_a_robot_that_publishes_nothing_is_waited_for_until_a_signal(rig, tmp_path, set_up):
+    process = set_up()
+    lines = iter(process.stdout.readline, '')
+    assert any('nothing to record yet' in line for line in lines)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 130, output
+    assert not (tmp_path / 'ros' / 'record.yaml').exists()
+
+
+@pytest.mark.parametrize('arguments', [(), ('--wait',), ('--ros-args',)])
+def test_a_command_line_without_a_file_is_refused(arguments):
+    run = subprocess.run(
+        [*python_module(SET_UP), *arguments], capture_output=True, text=True, timeout=TIMEOUT_S
+    )
+    assert run.returncode == 2
+    assert 'the path of the parameter file is needed' in run.stderr
+
+
+@pytest.mark.slow
+def test_in_a_browser_the_choice_becomes_the_file_of_the_recorder_that_waits(
+    rig, tmp_path, set_up
+):
+    file = tmp_path / 'ros' / 'record.yaml'
+    waiting = set_up('--wait')
+    browser = Browser(rig.program(MODULE, {'port': 0, 'set_up_file': str(file)}))
+    with browser.reading() as told:
+        assert told.state(lambda _: True)['mode'] == 'setup'
+    offered = browser.client.get('/api/setup').json()
+    assert (offered['cameras'], offered['vectors']) == ([], [])
+    assert 'Start the drivers' in offered['problems'][-1]['help']
+    add_robot(rig)
+
+    def offer():
+        return browser.client.get('/api/setup').json()
+
+    wait_until(
+        lambda: offer()['cameras']
+        and offer()['cameras'][0]['has_picture']
+        and len(offer()['vectors']) == 2,
+        TIMEOUT_S,
+        offer,
+    )
+    (camera,), vectors = offer()['cameras'], offer()['vectors']
+    assert (camera['name'], camera['width'], camera['is_depth']) == ('front', 64, False)
+    assert camera['rate_hz'] > 1
+    assert {one['topic']: one['role'] for one in vectors} == {
+        '/joint_states': 'state',
+        '/leader/joint_states': 'action',
+    }
+    assert tuple(vectors[0]['names']) == JOINTS
+    picture = browser.client.get(f'/api/setup/picture/{camera["id"]}.jpg')
+    assert picture.content.startswith(b'\xff\xd8')
+
+    root = rig.root
+    choice = {
+        'fps': 15,
+        'task': 'Fold: the towel',
+        'root': str(root),
+        'repo_id': '',
+        'cameras': [{'id': camera['id'], 'chosen': True, 'name': 'eye', 'is_depth': False}],
+        'vectors': [{'id': one['id'], 'role': one['role']} for one in vectors],
+    }
+    nothing = {'cameras': [], 'vectors': []}
+    twice = {'vectors': [{'id': one['id'], 'role': 'state'} for one in vectors]}
+    unnamed = {'cameras': [{**choice['cameras'][0], 'name': ' '}]}
+    for wrong, field in (
+        ({'fps': 0}, 'fps'),
+        ({'fps': 'fast'}, 'fps'),
+        ({'root': 'dataset'}, 'root'),
+        ({'root': '/proc/dataset'}, 'root'),
+        ({'task': 'two\nlines'}, 'task'),
+        (nothing, 'cameras'),
+        (unnamed, 'cameras'),
+        (twice, 'vectors'),
+    ):
+        refused = browser.client.post('/api/setup', json={**choice, **wrong})
+        assert (refused.status_code, refused.json().get('field')) == (422, field), refused.text
+        assert not file.exists()
+
+    saved = browser.client.post('/api/setup', json=choice)
+    assert saved.status_code == 200, saved.text
+    assert saved.json()['file'] == str(file)
+    assert str(file) in saved.json()['how']
+    with browser.reading() as told:
+        told.state(lambda one: one['mode'] == 'record')
+    assert browser.client.get('/api/setup').status_code == 409
+    assert browser.client.post('/api/setup', json=choice).status_code == 409
+    assert waiting.wait(TIMEOUT_S) == 0
+    recorder = rig.launch({}, '--ros-args', '--params-file', str(file), root=root)
+    recorder.wait_until_ready()
+    rig.operator().record(num_rows=10)
+    assert recorder.end() == 0
+    assert_whole(root, 1)
+    browser.client.close()
