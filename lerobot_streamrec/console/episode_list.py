@@ -30,8 +30,9 @@ from lerobot_streamrec.dataset.commit.undo import UNDONE
 from lerobot_streamrec.dataset.format.episode_index import committed_episodes, EpisodeIndex
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
 from lerobot_streamrec.dataset.format.info import DatasetInfo, read_info
+from lerobot_streamrec.dataset.format.info_rules import read_small_file
 from lerobot_streamrec.dataset.format.layout import INFO, QUARANTINE, record_path, VIDEO_PATH
-from lerobot_streamrec.dataset.format.take_record import read_record
+from lerobot_streamrec.dataset.format.take_record import read_record, REASON
 from lerobot_streamrec.errors import DatasetError
 
 MAX_LIMIT = 200
@@ -39,6 +40,7 @@ MAX_LIMIT = 200
 
 _NUM_TASKS = 20
 _NUM_QUARANTINED = 50
+_MAX_REASON_BYTES = 4096
 _MAX_BINS = 12
 _S_PER_HOUR = 3600
 # A dataset that is changed while it is read is read again.
@@ -301,7 +303,16 @@ def quarantined(root: Path) -> Iterator[dict[str, str]]:
     for moved_s, name in found:
         begin = next((one for one in _REASONS if name.startswith(one)), '')
         at = _utc(datetime.fromtimestamp(moved_s, timezone.utc))
-        yield {'name': name, 'reason': _REASONS.get(begin, ''), 'at': at}
+        reason = _written_reason(root / QUARANTINE / name) or _REASONS.get(begin, '')
+        yield {'name': name, 'reason': reason, 'at': at}
+
+
+def _written_reason(folder: Path) -> str:
+    """Return what the recorder has written about a take that it could not save."""
+    try:
+        return read_small_file(folder / REASON, _MAX_REASON_BYTES).decode('utf-8', 'replace')
+    except (OSError, ValueError):
+        return ''
 
 
 def _widths() -> Iterator[float]:

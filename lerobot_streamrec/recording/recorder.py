@@ -236,7 +236,7 @@ class Recorder(Intake):
         take.close_last_rows()
         if take.failure is not None:
             self._take = None
-            self._committer.keep(take.abort())
+            self._committer.keep(take.abort(), str(take.failure))
             self._outcomes.note(f'episode not saved: {take.failure}')
             raise EpisodeError(
                 f'the episode cannot be saved: {take.failure}. Its {take.num_rows} rows '

@@ -28,9 +28,9 @@ from lerobot_streamrec.console.thumbnails import Thumbnails
 from lerobot_streamrec.dataset.format.episode_index import EpisodeIndex
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow, VideoPlace
 from lerobot_streamrec.dataset.format.layout import FileIndex
-from lerobot_streamrec.errors import DatasetError
+from lerobot_streamrec.errors import DatasetError, EpisodeVetoedError
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.config import Limits, RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 import numpy as np
@@ -44,7 +44,7 @@ NEVER = date(2000, 1, 1)
 class Desk:
     """Records short episodes whose pictures get brighter from frame to frame."""
 
-    def __init__(self, root):
+    def __init__(self, root, **options):
         self.root = root
         config = RecorderConfig(
             root=root,
@@ -52,9 +52,15 @@ class Desk:
             task='Stack the cubes',
             streams=(StreamConfig(FRONT, 'front'), StreamConfig(STATE, 'joints', names=('x',))),
             encoder=EncoderConfig(vcodec='h264', preset='ultrafast'),
+            **options,
         )
         self.recorder = Recorder(config)
         self._tick = 0
+        self._lag_ns = 0
+
+    def tear(self):
+        """Let the joints of the next episode be older than its pictures."""
+        self._lag_ns = 30_000_000
 
     def record(self, num_rows=10, **metadata):
         self._push(0)
@@ -70,7 +76,7 @@ class Desk:
         stamp_ns = 10**9 + self._tick * 10**9 // FPS
         pixels = np.full((48, 64, 3), brightness, np.uint8)
         self.recorder.push_image(FRONT, stamp_ns, Frame(pixels, 'rgb24'))
-        self.recorder.push_vector(STATE, stamp_ns, np.array([0.5]))
+        self.recorder.push_vector(STATE, stamp_ns - self._lag_ns, np.array([0.5]))
         self.recorder.close_rows()
 
 
@@ -186,6 +192,21 @@ def test_undo_and_finalize_are_followed(desk, episodes):
     assert Thumbnails().make(last, 64).jpeg
     desk.record()
     assert page(episodes, desk.root)['total'] == 3
+
+
+def test_a_take_in_the_quarantine_has_the_reason_of_its_refusal(tmp_path, episodes):
+    desk = Desk(tmp_path, limits=Limits(max_skew_ms=0.5))
+    try:
+        desk.tear()
+        with pytest.raises(EpisodeVetoedError) as caught:
+            desk.record()
+    finally:
+        desk.recorder.close(timeout_s=10)
+    (aside,) = page(episodes, tmp_path, num_saved=0)['quarantined']
+    assert aside['name'].startswith('unsaved-take-')
+    assert 'max_skew_ms' in aside['reason']
+    assert str(caught.value).startswith(aside['reason'])
+    assert aside['at'].startswith('20')
 
 
 def test_a_dataset_that_changes_while_it_is_read_is_read_again(desk, episodes, monkeypatch):

@@ -22,6 +22,7 @@ deleted.
 from __future__ import annotations
 
 import json
+import re
 
 from lerobot_streamrec.errors import ConfigError, EpisodeVetoedError
 from lerobot_streamrec.recording.config import Limits, StreamConfig
@@ -138,7 +139,9 @@ def test_an_episode_beyond_the_limits_is_kept_out_of_the_dataset(
         play.save()
     assert not (root / 'meta/info.json').exists()
     kept = sorted(path.name for path in root.glob('.streamrec/quarantine/*/*'))
-    assert kept == [f'{FRONT}.mp4', 'rows.arrows', 'take.json']
+    assert kept == [f'{FRONT}.mp4', 'reason.txt', 'rows.arrows', 'take.json']
+    (why,) = root.glob('.streamrec/quarantine/*/reason.txt')
+    assert re.search(f'not good enough: {reason}$', why.read_text('utf-8'))
     assert 'not good enough' in play.recorder.status().last_result
     assert play.recorder.close(30), 'what the user does not want is nothing lost'
 

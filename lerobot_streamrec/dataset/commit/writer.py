@@ -76,6 +76,7 @@ from lerobot_streamrec.dataset.format.statistics_file import (
     sidecar_path,
     stats_json,
 )
+from lerobot_streamrec.dataset.format.take_record import REASON
 from lerobot_streamrec.errors import (
     CommitError,
     DatasetMismatchError,
@@ -278,14 +279,17 @@ class DatasetWriter:
             for key, spec in features.items()
         }
 
-    def set_aside(self, folder: Path) -> Path:
+    def set_aside(self, folder: Path, reason: str) -> Path:
         """
         Move a take that could not be saved to the quarantine folder.
 
         :param folder: the take's folder below the staging folder
+        :param reason: why it could not be saved, a sentence for people; a full disk may lose it
         :return: the new path of the folder
         :raise DatasetError: if the folder cannot be moved
         """
+        with suppress(OSError):
+            (folder / REASON).write_text(reason, 'utf-8')
         return self.files.quarantine(folder, 'unsaved')
 
     def remove(self, folder: Path) -> None:

@@ -98,6 +98,8 @@ RECORD = 'take.json'
 DISCARDED = 'discarded.json'
 """The name of take.json after the operator has discarded the take."""
 ROWS = 'rows.arrows'
+REASON = 'reason.txt'
+"""The name of the file that says why a take in the quarantine folder could not be saved."""
 
 
 SPOOL_SUFFIX = '.spool'

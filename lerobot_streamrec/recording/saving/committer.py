@@ -119,14 +119,15 @@ class Committer:
         """Delete the files of a discarded take."""
         self._jobs.put(lambda: self._drop(take))
 
-    def keep(self, take: FinishedTake) -> Future[Path]:
+    def keep(self, take: FinishedTake, reason: str) -> Future[Path]:
         """
         Move a take that should have been saved but cannot be to the quarantine folder.
 
+        :param reason: why it cannot be saved
         :return: the folder in which the take is afterwards
         """
         self.counts.add(lost=1)
-        return self._do(lambda: self._set_aside(take))
+        return self._do(lambda: self._set_aside(take, reason))
 
     def undo(self) -> Future[UndoneEpisode]:
         """
@@ -344,16 +345,16 @@ class Committer:
         is_veto = isinstance(error, EpisodeVetoedError)
         self.counts.add(submitted=-1, lost=0 if is_veto else 1)
         kept = 'it' if is_veto else 'the part on the disk'
-        message = f'{error}; {kept} is now in {self._set_aside(take)}'
+        message = f'{error}; {kept} is now in {self._set_aside(take, str(error))}'
         failure = EpisodeVetoedError(message) if is_veto else CommitError(message)
         failure.__cause__ = cause or error
         _log.error('episode not saved: %s', message, exc_info=cause)
         return failure
 
-    def _set_aside(self, take: FinishedTake) -> Path:
+    def _set_aside(self, take: FinishedTake, reason: str) -> Path:
         self._end_encoders(take)
         try:
-            return self._writer.set_aside(take.folder)
+            return self._writer.set_aside(take.folder, reason)
         except DatasetError as error:
             _log.warning('%s stays where it is: %s', take.folder, error)
             return take.folder
