@@ -50,9 +50,10 @@ FLOORS: dict[str, set[str]] = {
     'conversions': _BELOW_ALL,
     'dataset': _BELOW_ALL | {'stats', 'video'},
     'recording': _BELOW_RECORDING,
+    'report': _BELOW_ALL | {'video', 'dataset'},
     'nodes': _BELOW_SHELLS,
     'live': _BELOW_SHELLS | {'nodes'},
-    'cli': _BELOW_SHELLS,
+    'cli': _BELOW_SHELLS | {'report'},
     'console': _BELOW_SHELLS,
     # The package's own __init__, which every import of a part of it executes.
     '__init__': set(),

@@ -25,7 +25,9 @@ from typing import NoReturn
 import click
 from lerobot_streamrec.cli.check import check
 from lerobot_streamrec.cli.codecs import codecs
+from lerobot_streamrec.cli.info import info
 from lerobot_streamrec.cli.rebuild import compact, delete, merge
+from lerobot_streamrec.cli.report import report
 from lerobot_streamrec.cli.ros_command import doctor, init, layout
 from lerobot_streamrec.cli.video import concat, encode, frames, probe, reencode
 from lerobot_streamrec.errors import StreamrecError
@@ -44,11 +46,13 @@ _COMMANDS = (
     doctor,
     encode,
     frames,
+    info,
     init,
     layout,
     merge,
     probe,
     reencode,
+    report,
 )
 
 
