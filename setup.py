@@ -46,7 +46,10 @@ setup(
     maintainer_email='maintainers@example.org',
     license='Apache-2.0',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    package_data={PACKAGE: ['py.typed']},
+    package_data={
+        PACKAGE: ['py.typed'],
+        f'{PACKAGE}.report': ['page/*', 'vendor/*'],
+    },
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
         (SHARE, ['package.xml']),
@@ -63,7 +66,7 @@ setup(
         'click>=8.1',
         'rich>=13',
     ],
-    extras_require={'test': ['pytest'], 'pedal': ['evdev>=1.4']},
+    extras_require={'test': ['pytest'], 'pedal': ['evdev>=1.4'], 'rerun': ['rerun-sdk>=0.41']},
     zip_safe=True,
     entry_points={
         'console_scripts': [

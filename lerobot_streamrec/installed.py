@@ -32,7 +32,7 @@ PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES
 _WITH_FAST_DDS_2 = ('humble', 'iron', 'jazzy')
 
 # Maps an imported module to its name in pip if that differs, and to its package in Ubuntu's apt.
-_PIP = {'yaml': 'PyYAML'}
+_PIP = {'rerun': 'rerun-sdk', 'yaml': 'PyYAML'}
 _APT = {
     'click': 'python3-click',
     'evdev': 'python3-evdev',
@@ -114,7 +114,7 @@ def missing_package(error: ImportError) -> str:
     name = (error.name or '').partition('.')[0]
     is_missing = isinstance(error, ModuleNotFoundError)
     said = 'is not installed' if is_missing else f'cannot be loaded ({error})'
-    if name in _FROM_PIP or name in _APT:
+    if name in (*_FROM_PIP, *_PIP, *_APT):
         return (
             f'the Python package {_PIP.get(name, name)} {said} for {sys.executable}; '
             f'install it with: {_install_command(name)}'

@@ -30,6 +30,7 @@ from lerobot_streamrec.cli.rebuild import compact, delete, merge
 from lerobot_streamrec.cli.report import report
 from lerobot_streamrec.cli.ros_command import doctor, init, layout
 from lerobot_streamrec.cli.video import concat, encode, frames, probe, reencode
+from lerobot_streamrec.cli.view import view
 from lerobot_streamrec.errors import StreamrecError
 from lerobot_streamrec.installed import streamrec_command
 
@@ -53,6 +54,7 @@ _COMMANDS = (
     probe,
     reencode,
     report,
+    view,
 )
 
 

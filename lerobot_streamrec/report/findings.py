@@ -123,7 +123,7 @@ class Finding:
 
     :param rule: the kind of finding
     :param subject: camera, or elements of state or action; empty: the episode as a whole
-    :param text: what was found, with its figures, as a sentence without a full stop
+    :param text: what was found, with its figures: a sentence without a full stop
     :param rows: first and last row that show it; None for the whole episode
     :param other: number of another episode that it concerns
     """
@@ -148,17 +148,17 @@ def picture_findings(
     """
     name = short_name(key)
     gray = frames.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
-    if not is_depth:
-        brightness = float(np.median(gray.mean(axis=(1, 2))))
-        white = float(np.median((gray >= BRIGHT_PIXEL).mean(axis=(1, 2))))
-        if brightness <= DARK_BRIGHTNESS:
-            text = f'{name} is dark: its mean brightness is {brightness:.0f} of 255'
-            yield Finding(Rule.DARK, name, text)
-        if white >= OVER_EXPOSED_SHARE:
-            text = f'{name} is over-exposed: {white:.0%} of its pixels are white'
-            yield Finding(Rule.OVER_EXPOSED, name, text)
-    if moves and len(frames) > 1 and _change(gray) < STATIC_CHANGE:
-        text = f'{name} shows the same picture in the whole episode'
+    brightness = float(np.median(gray.mean(axis=(1, 2))))
+    white = float(np.median((gray >= BRIGHT_PIXEL).mean(axis=(1, 2))))
+    if brightness <= DARK_BRIGHTNESS and not is_depth:
+        text = f'The camera {name} is dark: its mean brightness is {brightness:.0f} of 255'
+        yield Finding(Rule.DARK, name, text)
+    elif white >= OVER_EXPOSED_SHARE and not is_depth:
+        text = f'The camera {name} is over-exposed: {white:.0%} of its pixels are white'
+        yield Finding(Rule.OVER_EXPOSED, name, text)
+    elif moves and len(frames) > 1 and _change(gray) < STATIC_CHANGE:
+        # A black or white picture does not change either, but that is not its fault.
+        text = f'The camera {name} shows the same picture in the whole episode'
         yield Finding(Rule.STATIC, name, text)
 
 
@@ -180,7 +180,8 @@ def record_findings(facts: EpisodeFacts) -> Iterator[Finding]:
         share = (one.repeated or 0) / facts.row.length
         if share > REPEATED_SHARE:
             name = short_name(one.key)
-            text = f'{name} repeats {one.repeated} of {facts.row.length} frames ({share:.0%})'
+            frames = f'{one.repeated} of {facts.row.length} frames'
+            text = f'The camera {name} repeats {frames} ({share:.0%})'
             yield Finding(Rule.REPEATED, name, text)
 
 

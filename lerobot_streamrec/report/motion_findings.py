@@ -71,7 +71,7 @@ def motion_findings(
     if not moves(survey, number):
         seconds = len(next(iter(values.values()))) / fps
         if seconds > IDLE_S and len(survey.numbers) > 1:
-            text = f'nothing moves in the whole episode ({seconds:.1f} s)'
+            text = f'Nothing moves in the whole episode ({seconds:.1f} s)'
             found.append(Finding(Rule.IDLE, 'whole episode', text))
         return found
     left_behind = list(_left_behind(survey, number))
@@ -100,7 +100,7 @@ def _frozen(survey: MotionSurvey, number: int, without: Sequence[int]) -> Iterat
                 continue
             share = float(travels[number][at] / span[at])
             what = f'{names[at]} of {short_name(key)}'
-            text = f'{what} does not move ({share:.1%} of its range over the dataset)'
+            text = f'The element {what} does not move ({share:.1%} of its range over the dataset)'
             yield Finding(Rule.FROZEN, what, text)
 
 
@@ -121,14 +121,14 @@ def _no_motion(survey: MotionSurvey, number: int, left_behind: Sequence[int]) ->
     for at in left_behind:
         done = survey.travels[STATE][number][at]
         wanted = survey.travels[ACTION][number][action_of[at]]
-        text = f'{names[at]} moves by {done:.3g}, and its action by {wanted:.3g}'
+        text = f'The state of {names[at]} moves by {done:.3g}, and its action by {wanted:.3g}'
         yield Finding(Rule.NO_MOTION, names[at], text)
     if not survey.pairs and len(survey.names) == 2:
         # State and action have different elements, so only all of them together can be compared.
         still = survey.travels[STATE][number] <= STILL_SHARE * survey.spans[STATE]
         wanted = survey.travels[ACTION][number] > MOVING_SHARE * survey.spans[ACTION]
         if still.all() and wanted.any():
-            yield Finding(Rule.NO_MOTION, 'state', 'the action changes, and the state does not')
+            yield Finding(Rule.NO_MOTION, 'state', 'The action changes, and the state does not')
 
 
 def _apart(survey: MotionSurvey, values: Mapping[str, Values], fps: int) -> Iterator[Finding]:
@@ -144,7 +144,7 @@ def _apart(survey: MotionSurvey, values: Mapping[str, Values], fps: int) -> Iter
         spread = float(np.subtract(*np.quantile(apart, (0.9, 0.1))))
         if abs(middle) > APART_SHARE * span and spread < abs(middle):
             name = survey.names[STATE][at]
-            text = f'{name}: the action is {middle:+.3g} away from the state in most rows'
+            text = f'The action of {name} is {middle:+.3g} away from its state in most rows'
             yield Finding(Rule.APART, name, text)
 
 
@@ -181,7 +181,7 @@ def _jump(what: str, step: float, rows: Sequence[int]) -> Finding:
     is_turn = any(abs(step / turn - 1) < _TURN_TOLERANCE for turn in _TURNS)
     wrap = ', a full turn' if is_turn else ''
     more = f', and {len(rows) - 1} more' if len(rows) > 1 else ''
-    text = f'{what} jumps by {step:.3g}{wrap} at frame {rows[0] + 1}{more}'
+    text = f'The element {what} jumps by {step:.3g}{wrap} at frame {rows[0] + 1}{more}'
     return Finding(Rule.JUMP, what, text, (rows[0], rows[0] + 1))
 
 
@@ -190,8 +190,8 @@ def _idle(survey: MotionSurvey, values: Mapping[str, Values], fps: int) -> Itera
     limit = IDLE_SHARE * np.concatenate([survey.spans[key] for key in survey.names])
     last = len(whole) - 1
     for place, anchor, text in (
-        ('beginning', 0, 'nothing moves in the first {:.1f} s'),
-        ('end', last, 'nothing moves in the last {:.1f} s'),
+        ('beginning', 0, 'Nothing moves in the first {:.1f} s'),
+        ('end', last, 'Nothing moves in the last {:.1f} s'),
     ):
         moved = np.flatnonzero((np.abs(whole - whole[anchor]) > limit).any(axis=1))
         if not len(moved):
@@ -220,6 +220,6 @@ def duplicate_findings(survey: MotionSurvey, lengths: Mapping[int, int]) -> dict
         if differs or other in found or not moves(survey, second):
             continue
         share = survey.distances[first, second]
-        text = f'it moves as episode {one} does (mean distance {share:.2%} of the ranges)'
+        text = f'It moves as episode {one} does (mean distance {share:.2%} of the ranges)'
         found[other] = Finding(Rule.DUPLICATE, '', text, other=one)
     return found

@@ -71,7 +71,7 @@ def page_of(report: Report) -> str:
         findings=_findings(report),
         bars=_bars(report.lengths_s),
         tasks=_tasks(summary),
-        features=_cameras(summary.cameras) + _vectors(summary),
+        features=joined((_cameras(summary.cameras), _vectors(summary))),
         shown='' if num_shown == num_all else _sampled(num_shown, num_all),
         options=joined(tag('option', task, value=tasks[task]) for task in tasks),
         episodes=joined(_episode(one, tasks, summary.fps) for one in report.episodes),
@@ -89,13 +89,13 @@ def _tiles(report: Report) -> Html:
     tiles = [
         (f'{summary.num_episodes:,}', 'episodes'),
         (seconds_text(summary.num_rows / summary.fps), 'recorded'),
-        (f'{summary.fps}', 'rows per second'),
+        (f'{summary.fps}', 'fps'),
         (f'{len(summary.cameras)}', 'camera' if len(summary.cameras) == 1 else 'cameras'),
         (size_text(summary.size_bytes), 'on disk'),
         (summary.robot_type or _UNKNOWN, 'robot'),
     ]
-    if verdicts['success'] + verdicts['failure']:
-        tiles.append((f'{verdicts["success"]} : {verdicts["failure"]}', 'success : failure'))
+    if num_judged := verdicts['success'] + verdicts['failure']:
+        tiles.append((f'{verdicts["success"]:,} of {num_judged:,}', 'successful'))
     tiles.append((f'{num_findings:,}', 'finding' if num_findings == 1 else 'findings'))
     return joined(
         tag('div', tag('dt', label), tag('dd', value), class_='tile') for value, label in tiles
@@ -124,7 +124,7 @@ def _group(rule: Rule, subject: str, found: Sequence[tuple[int, Finding]]) -> Ht
     return tag(
         'li',
         tag('h3', rule.title, ' ', tag('span', subject, class_='subject')),
-        tag('p', f'{_sentence(first.text)} {rule.advice}'),
+        tag('p', f'{first.text}. {rule.advice}'),
         tag('p', 'Episodes ' if len(found) > 1 else 'Episode ', *links, class_='links'),
         class_=_level(rule),
     )
@@ -136,10 +136,6 @@ def _link(index: int, finding: Finding) -> Html:
 
 def _level(rule: Rule) -> str:
     return 'serious' if rule.is_serious else 'look'
-
-
-def _sentence(text: str) -> str:
-    return f'{text[:1].upper()}{text[1:]}.'
 
 
 def _bars(lengths_s: Sequence[float]) -> Html:
@@ -225,6 +221,7 @@ def _episode(one: EpisodeReport, tasks: dict[str, int], fps: int) -> Html:
         findings=_episode_findings(one.findings),
         sheets=joined(_sheet(facts.index, sheet) for sheet in one.sheets),
         streams=_streams(facts),
+        num_plots=len(plots),
         series=json_in_script(series),
     )
 
@@ -249,7 +246,7 @@ def _episode_findings(findings: Sequence[Finding]) -> Html:
 
 
 def _finding_text(finding: Finding) -> Iterator[object]:
-    yield _sentence(finding.text)
+    yield f'{finding.text}.'
     if finding.other is not None:
         yield ' '
         yield tag('a', f'Episode {finding.other}', href=f'#episode-{finding.other}')
@@ -267,7 +264,7 @@ def _sheet(index: int, sheet: Sheet) -> Html:
     return tag(
         'figure',
         tag('figcaption', name),
-        Html(image),
+        tag('div', Html(image), class_='strip', style=f'--number:{len(times)}'),
         tag('div', *(tag('span', one) for one in times), class_='times', aria_hidden='true'),
         class_='sheet',
     )

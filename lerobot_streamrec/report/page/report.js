@@ -4,6 +4,8 @@
 
 const PLOT_HEIGHT = 230;
 const NUM_COLOURS = 12;
+// Distances of the labels on the time axis.
+const SECONDS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600];
 const GAP = 65535;
 const LEVELS = 65534;
 
@@ -101,12 +103,16 @@ class EpisodePlots {
       scales: {x: {time: false}},
       cursor: {sync: {key: this.episode}, drag: {x: true, y: false}, focus: {prox: 20}},
       focus: {alpha: 0.35},
+      legend: {markers: {width: 0, fill: (_, index) => lines[index - 1]?.stroke}},
       axes: [
-        {...axis, size: 32, values: (_, rows) => rows.map((row) => `${Number(time(row))} s`)},
+        {
+          ...axis, size: 32, incrs: SECONDS.map((seconds) => seconds * series.fps),
+          values: (_, rows) => rows.map((row) => `${Number(time(row))} s`),
+        },
         {...axis, size: 52},
       ],
       series: [
-        {label: 'frame', value: (_, row) => row === null || row === undefined ? 'frame, time' : `frame ${row}, ${time(row)} s`},
+        {label: 'frame', value: (_, row) => row === null || row === undefined ? 'frame \u2013' : `frame ${row}, ${time(row)} s`},
         ...lines,
       ],
       hooks: {

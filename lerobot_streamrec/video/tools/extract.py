@@ -183,6 +183,18 @@ def write_frames(
     return num_files
 
 
+def depth_files(episode: Episode) -> Iterator[bytes]:
+    """
+    Yield the frames of a depth camera as PNG files of 16 bits, in millimetres.
+
+    :raise VideoError: if the file cannot be read
+    """
+    depth = _millimetres(episode.depth)
+    with closing(PyavDecoder(episode.path, is_depth=True)) as decoder:
+        for _, codes in _chosen(decoder, episode, Choice(), lambda *_: None):
+            yield png_of_pixels(depth[codes], 'gray16be')
+
+
 def no_frame(path: Path, start_s: float | Fraction, end_s: float | Fraction | None) -> VideoError:
     """Return the error of a video without a frame in a span of seconds."""
     before = '' if end_s is None else f' and before {float(end_s):g} s'
