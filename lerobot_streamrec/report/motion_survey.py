@@ -33,15 +33,15 @@ SIGNATURE_ROWS = 32
 
 
 def finite(values: Values) -> Values:
-    """Return ``(rows, d)`` values in which the median of its column replaces NaN and infinity."""
+    """Return ``(rows, d)`` values in which straight lines replace NaN and infinity."""
     is_finite = np.isfinite(values)
     if is_finite.all():
         return values
-    middle = [
-        np.median(column[good]) if good.any() else 0.0
-        for column, good in zip(values.T, is_finite.T, strict=True)
-    ]
-    return np.where(is_finite, values, middle)
+    rows, filled = np.arange(len(values)), np.zeros_like(values)
+    for at, good in enumerate(is_finite.T):
+        if good.any():
+            filled[:, at] = np.interp(rows, rows[good], values[good, at])
+    return filled
 
 
 class MotionSurvey:

@@ -1,0 +1,88 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""`streamrec view` saves an episode for Rerun, and says what to install where it is missing."""
+
+from __future__ import annotations
+
+from arm_dataset import ACTION, FRONT, Plan, STATE, WRIST, write_dataset
+from command_line import python, streamrec
+from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
+from lerobot_streamrec.video.mp4.frame_decoder import decode_rgb
+import numpy as np
+import pytest
+
+@pytest.fixture(scope='module')
+def root(tmp_path_factory):
+    root = write_dataset(tmp_path_factory.mktemp('view') / 'dataset', [Plan(), Plan(seconds=3)])
+    # Of the second episode in a file, only its own part may be shown.
+    compact_dataset(root)
+    return root
+
+
+def test_view_needs_rerun(root, tmp_path):
+    code = 'import sys; sys.modules["rerun"] = None; from lerobot_streamrec.cli.__main__ import run'
+    save = ('--save', tmp_path / 'a.rrd')
+    done = python('-c', f'{code}; run()', 'view', root, '--episode', '0', *save)
+    assert done.returncode == 2
+    assert 'view needs Rerun: the Python package rerun-sdk is not installed' in done.stderr
+    assert 'pip install rerun-sdk' in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def columns_of(path):
+    """Return the columns of a recording per entity, and per entity and column its values."""
+    reader = pytest.importorskip('rerun.chunk').RrdReader(path)
+    found = {}
+    for chunk in reader.stream().to_chunks():
+        batch = chunk.to_record_batch()
+        for name in batch.schema.names:
+            found.setdefault((chunk.entity_path, name), []).extend(batch.column(name).to_pylist())
+    return found
+
+
+def test_view_saves_an_episode_of_a_joined_file(root, tmp_path):
+    pytest.importorskip('rerun')
+    path = tmp_path / 'a.rrd'
+    done = streamrec('view', root, '--episode', '1', '--save', path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f'{path}: episode 1: Follow the leader arm, ')
+    found = columns_of(path)
+    for key in (STATE, ACTION, FRONT, WRIST):
+        assert found[f'/{key}', 'frame'] == list(range(30)), key
+    assert len(found[f'/{STATE}', 'Scalars:scalars']) == 30
+    assert found[f'/{STATE}', 'SeriesLines:names'][0][0] == 'shoulder_pan'
+    instants_ns = np.ravel(found[f'/{FRONT}', 'VideoFrameReference:timestamp'])
+    assert instants_ns.tolist() == [k * 10**8 for k in range(30)]
+    # The file in the recording is the episode's part alone, with the same pictures.
+    part = tmp_path / 'part.mp4'
+    part.write_bytes(bytes(np.ravel(found[f'/{FRONT}', 'AssetVideo:blob']).tolist()))
+    (whole,) = (root / f'videos/{FRONT}').rglob('*.mp4')
+    assert np.array_equal(list(decode_rgb(part)), list(decode_rgb(whole))[60:])
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'said'),
+    [
+        (('--episode', '2', '--save', '{tmp}/a.rrd'), 'the episodes 0 to 1; -1 is the last one'),
+        (('--episode', '0', '--save', '{root}/a.rrd'), 'it must not be below {root}'),
+        (('--episode', '0', '--save', '{tmp}/no/a.rrd'), 'the folder {tmp}/no does not exist'),
+    ],
+)
+def test_view_refuses(root, tmp_path, arguments, said):
+    pytest.importorskip('rerun')
+    places = {'tmp': tmp_path, 'root': root}
+    done = streamrec('view', root, *(one.format(**places) for one in arguments))
+    assert done.returncode == 1
+    assert said.format(**places) in done.stderr
+    assert list(tmp_path.iterdir()) == []
