@@ -77,7 +77,7 @@ def test_info_prints_the_figures(root):
     done = streamrec('info', root)
     assert (done.returncode, done.stderr) == (0, '')
     lines = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
-    figures = {name: value for name, value in (line for line in lines if len(line) == 2)}
+    figures = dict(line for line in lines if len(line) == 2)
     assert figures['episodes'].strip() == '3'
     assert figures['recorded'].strip() == '18.0 s, 6.0 s each'
     assert figures['rows'].strip() == '180 at 10 per second'
@@ -93,6 +93,6 @@ def test_info_prints_json(root):
     assert (figures['num_episodes'], figures['num_rows'], figures['fps']) == (3, 180, 10)
     assert figures['hours'] == pytest.approx(18 / 3600, abs=1e-4)
     assert figures['tasks'] == {'Follow the leader arm': 2, 'Wipe': 1}
-    assert [one['key'] for one in figures['cameras']][0] == FRONT
+    assert next(one['key'] for one in figures['cameras']) == FRONT
     sizes = [one['size_bytes'] for one in figures['cameras']]
     assert sum(sizes) == sum(path.stat().st_size for path in root.glob('videos/**/*.mp4'))

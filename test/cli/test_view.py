@@ -22,6 +22,7 @@ from lerobot_streamrec.video.mp4.frame_decoder import decode_rgb
 import numpy as np
 import pytest
 
+
 @pytest.fixture(scope='module')
 def root(tmp_path_factory):
     root = write_dataset(tmp_path_factory.mktemp('view') / 'dataset', [Plan(), Plan(seconds=3)])
@@ -31,9 +32,10 @@ def root(tmp_path_factory):
 
 
 def test_view_needs_rerun(root, tmp_path):
-    code = 'import sys; sys.modules["rerun"] = None; from lerobot_streamrec.cli.__main__ import run'
+    run = 'from lerobot_streamrec.cli.__main__ import run; run()'
+    code = f'import sys; sys.modules["rerun"] = None; {run}'
     save = ('--save', tmp_path / 'a.rrd')
-    done = python('-c', f'{code}; run()', 'view', root, '--episode', '0', *save)
+    done = python('-c', code, 'view', root, '--episode', '0', *save)
     assert done.returncode == 2
     assert 'view needs Rerun: the Python package rerun-sdk is not installed' in done.stderr
     assert 'pip install rerun-sdk' in done.stderr

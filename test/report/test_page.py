@@ -179,7 +179,7 @@ def test_episodes_can_be_chosen(clean_root):
     report = build_report(clean_root, {1, 4})
     assert [one.facts.index for one in report.episodes] == [1, 4]
     assert 'This report shows 2 of 6 episodes.' in Page(page_of(report)).text
-    with pytest.raises(ConfigError, match=r"episodes is 6: .* has the episodes 0 to 5"):
+    with pytest.raises(ConfigError, match=r'episodes is 6: .* has the episodes 0 to 5'):
         build_report(clean_root, {1, 6})
 
 

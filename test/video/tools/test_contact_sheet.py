@@ -38,9 +38,9 @@ import pytest
 FPS = 10
 
 
-def gray_video(path, num_frames, g, bf='0'):
+def gray_video(path, num_frames, g):
     """Write a video whose frame k has the shade 4 k."""
-    options = {'x264-params': f'bframes={bf}:scenecut=0'}
+    options = {'x264-params': 'bframes=0:scenecut=0'}
     config = EncoderConfig(vcodec='h264', preset='ultrafast', g=g, crf=10, extra_options=options)
     encoder = Mp4Encoder(path, config, VideoSpec(64, 48, FPS))
     for k in range(num_frames):
@@ -53,9 +53,8 @@ def numbers(sheet):
     return [round(float(frame.mean()) / 4) for frame in sheet.frames]
 
 
-@pytest.mark.parametrize('bf', ['0', '3'])
-def test_it_shows_the_key_frames_before_evenly_spaced_instants(tmp_path, bf):
-    path = gray_video(tmp_path / 'a.mp4', 60, g=10, bf=bf)
+def test_it_shows_the_key_frames_before_evenly_spaced_instants(tmp_path):
+    path = gray_video(tmp_path / 'a.mp4', 60, g=10)
     sheet = contact_sheet(Episode(path), Fraction(6), 2, 32)
     assert numbers(sheet) == [10, 40]
     assert sheet.times_s == (1.0, 4.0)
@@ -95,7 +94,8 @@ def test_a_damaged_video_is_an_error(tmp_path):
 
 def test_a_jpeg_has_the_colours_of_its_pixels():
     pixels = np.zeros((48, 96, 3), np.uint8)
-    pixels[:, :32], pixels[:, 32:64], pixels[:, 64:] = (220, 30, 30), (30, 200, 30), (250, 250, 250)
+    for place, colour in enumerate(((220, 30, 30), (30, 200, 30), (250, 250, 250))):
+        pixels[:, 32 * place : 32 * (place + 1)] = colour
     read = np.asarray(Image.open(io.BytesIO(jpeg_of_pixels(pixels))).convert('RGB'))
     assert read.shape == pixels.shape
     for column in (16, 48, 80):
