@@ -53,7 +53,7 @@ MAX_ELEMENTS = 32
 """Number of elements of a feature that are plotted."""
 FINE_EPISODES = 100
 """Number of episodes up to which the contact sheets are fine."""
-FINE_SHEET, COARSE_SHEET = (6, 192), (5, 128)
+FINE_SHEET, COARSE_SHEET = (6, 192), (6, 144)
 """Number of frames of a contact sheet and their width in pixels, if it is fine and otherwise."""
 
 Progress = Callable[[int, int], None]
