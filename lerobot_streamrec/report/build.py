@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
-from lerobot_streamrec.dataset.format.episode_values import EpisodeValues
+from lerobot_streamrec.dataset.format.episode_values import EpisodeValues, image_files
 from lerobot_streamrec.errors import ConfigError, DatasetCorruptError, VideoError
 from lerobot_streamrec.report.findings import (
     Finding,
@@ -39,11 +39,16 @@ from lerobot_streamrec.report.series import decimated, packed, Values
 from lerobot_streamrec.report.summary import (
     episode_facts,
     EpisodeFacts,
+    picture_keys,
     short_name,
     summarize,
     Summary,
 )
-from lerobot_streamrec.video.tools.contact_sheet import contact_sheet
+from lerobot_streamrec.video.tools.contact_sheet import (
+    contact_sheet,
+    ContactSheet,
+    sheet_of_files,
+)
 from lerobot_streamrec.video.tools.extract import Episode
 import numpy as np
 
@@ -238,19 +243,27 @@ class _Reader:
         survey, info = self._survey, self._catalog.info
         number = survey.numbers.get(facts.index)
         is_moving = number is None or moves(survey, number)
-        length_s = Fraction(facts.row.length, info.fps)
         sheets, found = [], []
-        for key, place in facts.row.videos.items():
-            path = self._catalog.video_path(key, place.file)
-            episode = Episode(path, Fraction(place.from_timestamp))
+        for key in picture_keys(info):
             try:
-                sheet = contact_sheet(episode, length_s, num_frames, width)
-            except VideoError as error:
+                sheet = self._sheet(facts, key, num_frames, width)
+            except (DatasetCorruptError, VideoError) as error:
                 found.append(Finding(Rule.UNREADABLE, short_name(key), str(error)))
                 continue
             sheets.append(Sheet(key, sheet.jpeg(), sheet.times_s))
-            found += picture_findings(key, sheet.frames, is_depth=sheet.is_depth, moves=is_moving)
+            is_depth = sheet.is_depth
+            found += picture_findings(key, sheet.frames, is_depth=is_depth, moves=is_moving)
         return tuple(sheets), found
+
+    def _sheet(self, facts: EpisodeFacts, key: str, num_frames: int, width: int) -> ContactSheet:
+        catalog, row, fps = self._catalog, facts.row, self._catalog.info.fps
+        if key in row.videos:
+            place = row.videos[key]
+            episode = Episode(catalog.video_path(key, place.file), Fraction(place.from_timestamp))
+            return contact_sheet(episode, Fraction(row.length, fps), num_frames, width)
+        rows = [(2 * place + 1) * row.length // (2 * num_frames) for place in range(num_frames)]
+        files = image_files(catalog.root, row, key, rows)
+        return sheet_of_files(files, [number / fps for number in rows], width)
 
     def _read(self, facts: EpisodeFacts) -> dict[str, Values]:
         return {

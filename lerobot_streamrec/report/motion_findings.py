@@ -180,7 +180,7 @@ def _usual_step(steps: Values, row: int) -> float:
 def _jump(what: str, step: float, rows: Sequence[int]) -> Finding:
     is_turn = any(abs(step / turn - 1) < _TURN_TOLERANCE for turn in _TURNS)
     wrap = ', a full turn' if is_turn else ''
-    more = f', and {len(rows) - 1} more' if len(rows) > 1 else ''
+    more = f', the first of {len(rows)} jumps' if len(rows) > 1 else ''
     text = f'The element {what} jumps by {step:.3g}{wrap} at frame {rows[0] + 1}{more}'
     return Finding(Rule.JUMP, what, text, (rows[0], rows[0] + 1))
 

@@ -179,7 +179,7 @@ def _cameras(cameras: Sequence[CameraFacts]) -> Html:
             one.key,
             f'{one.width} \u00d7 {one.height}',
             f'{one.codec or _UNKNOWN}{", depth" if one.is_depth else ""}',
-            size_text(one.size_bytes),
+            size_text(one.size_bytes) if one.size_bytes else _UNKNOWN,
         )
         for one in cameras
     ]
@@ -264,8 +264,13 @@ def _sheet(index: int, sheet: Sheet) -> Html:
     return tag(
         'figure',
         tag('figcaption', name),
-        tag('div', Html(image), class_='strip', style=f'--number:{len(times)}'),
-        tag('div', *(tag('span', one) for one in times), class_='times', aria_hidden='true'),
+        tag(
+            'div',
+            tag('div', Html(image), class_='strip', style=f'--number:{len(times)}'),
+            tag('div', *(tag('span', one) for one in times), class_='times', aria_hidden='true'),
+            class_='scroll',
+            tabindex=0,
+        ),
         class_='sheet',
     )
 

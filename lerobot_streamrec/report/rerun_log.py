@@ -20,9 +20,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lerobot_streamrec.dataset.format.catalog import read_catalog
-from lerobot_streamrec.dataset.format.episode_values import vector_keys
+from lerobot_streamrec.dataset.format.episode_values import image_files, image_keys, vector_keys
 from lerobot_streamrec.dataset.rebuild.played_episode import open_episode, PlayedEpisode
-from lerobot_streamrec.report.summary import element_names, episode_facts
+from lerobot_streamrec.report.summary import element_names, episode_facts, picture_keys
 from lerobot_streamrec.video.codecs.depth_config import DepthConfig, is_depth, stored_depth
 from lerobot_streamrec.video.mp4.concat import concatenate, Segment
 from lerobot_streamrec.video.mp4.packet_index import survey_video
@@ -69,6 +69,8 @@ def show_episode(root: Path, episode: int, target: Path | None) -> str:
             _log_depth(recording, played, key)
         else:
             _log_video(recording, played, key)
+    for key in image_keys(played.info):
+        _log_files(recording, played, key)
     recording.flush(timeout_sec=_FLUSH_TIMEOUT_S)
     recording.disconnect()
     return name
@@ -130,8 +132,16 @@ def _log_depth(recording: rr.RecordingStream, played: PlayedEpisode, key: str) -
     recording.reset_time()
 
 
+def _log_files(recording: rr.RecordingStream, played: PlayedEpisode, key: str) -> None:
+    """Log the picture files of a camera without videos, as they are."""
+    files = image_files(played.root, played.row, key, range(played.row.length))
+    images = rr.EncodedImage.columns(blob=files)
+    recording.send_columns(key, _columns(played), images)
+
+
 def _layout(played: PlayedEpisode) -> blueprint.Blueprint:
-    cameras = [blueprint.Spatial2DView(origin=key, name=key) for key in played.info.video_keys]
+    keys = picture_keys(played.info)
+    cameras = [blueprint.Spatial2DView(origin=key, name=key) for key in keys]
     series = [blueprint.TimeSeriesView(origin=key, name=key) for key in _keys(played)]
     rows = [blueprint.Horizontal(*cameras)] if cameras else []
     return blueprint.Blueprint(

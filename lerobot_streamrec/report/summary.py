@@ -25,8 +25,9 @@ from typing import Any
 
 from lerobot_streamrec.dataset.format.catalog import Catalog
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
-from lerobot_streamrec.dataset.format.episode_values import vector_keys
+from lerobot_streamrec.dataset.format.episode_values import image_keys, vector_keys
 from lerobot_streamrec.dataset.format.features import VIDEO_CODEC
+from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.take_record import read_record
 from lerobot_streamrec.video.codecs.depth_config import is_depth
 
@@ -42,11 +43,12 @@ class CameraFacts:
     One camera of a dataset.
 
     :param key: its feature
-    :param codec: name of the codec, such as ``h264``; empty if info.json does not state it
+    :param codec: name of the codec, such as ``h264``, or ``images`` for pictures in the data
+        files; empty if info.json does not state it
     :param height: in pixels
     :param width: in pixels
     :param is_depth: True for a depth camera
-    :param size_bytes: size of its videos
+    :param size_bytes: size of its videos; 0 if it has none
     """
 
     key: str
@@ -119,13 +121,18 @@ def summarize(catalog: Catalog) -> Summary:
         num_episodes=len(catalog.episodes),
         num_rows=info.total_frames,
         size_bytes=_size_of(catalog.root),
-        cameras=tuple(_camera(catalog, key) for key in info.video_keys),
+        cameras=tuple(_camera(catalog, key) for key in picture_keys(info)),
         vectors=tuple(
             VectorFacts(key, info.features[key].dtype, element_names(catalog, key))
             for key in vector_keys(info)
         ),
         tasks=dict(tasks.most_common()),
     )
+
+
+def picture_keys(info: DatasetInfo) -> tuple[str, ...]:
+    """Return all cameras, those with videos first."""
+    return (*info.video_keys, *image_keys(info))
 
 
 def element_names(catalog: Catalog, key: str) -> tuple[str, ...]:
@@ -167,7 +174,7 @@ def _camera(catalog: Catalog, key: str) -> CameraFacts:
     spec = catalog.info.features[key]
     height, width = (spec.picture_shape or (0, 0))[:2]
     size = _size_of(catalog.root / 'videos' / key)
-    codec = str(spec.info.get(VIDEO_CODEC) or '')
+    codec = str(spec.info.get(VIDEO_CODEC) or '') if spec.is_video else 'images'
     return CameraFacts(key, codec, height, width, is_depth(spec.info), size)
 
 

@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from arm_dataset import ACTION, FRONT, Plan, STATE, WRIST, write_dataset
+from arm_dataset import ACTION, FRONT, keep_pictures_in_rows, Plan, STATE, WRIST, write_dataset
 from command_line import python, streamrec
 from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
 from lerobot_streamrec.video.mp4.frame_decoder import decode_rgb
@@ -71,6 +71,18 @@ def test_view_saves_an_episode_of_a_joined_file(root, tmp_path):
     part.write_bytes(bytes(np.ravel(found[f'/{FRONT}', 'AssetVideo:blob']).tolist()))
     (whole,) = (root / f'videos/{FRONT}').rglob('*.mp4')
     assert np.array_equal(list(decode_rgb(part)), list(decode_rgb(whole))[60:])
+
+
+def test_view_saves_pictures_in_rows(tmp_path):
+    pytest.importorskip('rerun')
+    root = keep_pictures_in_rows(write_dataset(tmp_path / 'dataset', [Plan(seconds=2)]))
+    path = tmp_path / 'a.rrd'
+    done = streamrec('view', root, '--episode', '-1', '--save', path)
+    assert done.returncode == 0, done.stderr
+    found = columns_of(path)
+    assert found[f'/{FRONT}', 'frame'] == list(range(20))
+    first = bytes(np.ravel(found[f'/{FRONT}', 'EncodedImage:blob'][0]).tolist())
+    assert first.startswith(b'\x89PNG')
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+import json
+import shutil
 
 from examples.demo.motion import JOINT_NAMES, Motion
 from lerobot_streamrec.dataset.format.features import camera_feature, vector_feature
@@ -26,7 +28,11 @@ from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.stats.histograms import ImageHistogram
 from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
+from lerobot_streamrec.video.mp4.frame_decoder import decode_rgb
+from lerobot_streamrec.video.tools.extract import png_of_pixels
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 FRONT, WRIST = 'observation.images.front', 'observation.images.wrist'
 STATE, ACTION = 'observation.state', 'action'
@@ -118,3 +124,19 @@ def _encode(path, pictures, fps):
         histogram.push(pixels)
     encoder.finish()
     return VideoDraft(path, len(pictures), height, width, H264.as_info(), histogram.statistics())
+
+
+def keep_pictures_in_rows(root, key=FRONT):
+    """Turn a camera's videos into picture files in the rows, as LeRobot writes them on request."""
+    info = json.loads((root / 'meta/info.json').read_text(encoding='utf-8'))
+    spec = info['features'][key]
+    info['features'][key] = {'dtype': 'image', 'shape': spec['shape'], 'names': spec['names']}
+    for data in sorted(root.glob('data/*/*.parquet')):
+        video = root / 'videos' / key / data.parent.name / f'{data.stem}.mp4'
+        files = [png_of_pixels(one, 'rgb24') for one in decode_rgb(video)]
+        cells = pa.array([{'bytes': one, 'path': None} for one in files])
+        pq.write_table(pq.read_table(data).append_column(key, cells), data)
+    shutil.rmtree(root / 'videos' / key)
+    shutil.rmtree(root / '.streamrec')
+    (root / 'meta/info.json').write_text(json.dumps(info), encoding='utf-8')
+    return root

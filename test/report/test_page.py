@@ -20,10 +20,11 @@ import json
 import re
 import shutil
 
-from arm_dataset import FRONT, Plan, write_dataset
+from arm_dataset import FRONT, keep_pictures_in_rows, Plan, WRIST, write_dataset
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.report import build
 from lerobot_streamrec.report.build import build_report
+from lerobot_streamrec.report.findings import Rule
 from lerobot_streamrec.report.page import page_of
 import numpy as np
 import pytest
@@ -169,6 +170,24 @@ def test_a_dataset_of_another_recorder_is_shown_without_records(tmp_path):
     assert len(page.all('article')) == 2
     assert 'Nothing looks wrong in these episodes.' in page.text
     assert page.all('details') == []
+
+
+def test_pictures_in_rows_are_shown_as_well(tmp_path):
+    root = write_dataset(tmp_path / 'dataset', [Plan(), Plan(), Plan(picture=darken)])
+    report = build_report(keep_pictures_in_rows(root))
+    assert [(one.key, one.codec) for one in report.summary.cameras] == [
+        (WRIST, 'h264'), (FRONT, 'images')
+    ]
+    for episode in report.episodes:
+        assert [one.key for one in episode.sheets] == [WRIST, FRONT]
+    assert report.episodes[0].sheets[1].times_s == (0.5, 1.5, 2.5, 3.5, 4.5, 5.5)
+    assert [[one.rule for one in episode.findings] for episode in report.episodes] == [
+        [], [], [Rule.DARK]
+    ]
+
+
+def darken(camera, row, picture):
+    return picture // 24 if camera == FRONT else picture
 
 
 def snapshot(root):

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The numbers of episodes, read from data files that may hold many episodes each."""
+"""The rows of single episodes, read from data files that may hold many episodes each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ from lerobot_streamrec.dataset.format.table_rules import (
     refusing,
     whole_numbers,
 )
-from lerobot_streamrec.errors import UnusableDatasetError
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -45,6 +44,11 @@ def vector_keys(info: DatasetInfo) -> tuple[str, ...]:
         for key, spec in info.features.items()
         if key not in DEFAULT_FEATURES and spec.dtype not in without
     )
+
+
+def image_keys(info: DatasetInfo) -> tuple[str, ...]:
+    """Return the cameras whose pictures are in the data files instead of videos."""
+    return tuple(key for key, spec in info.features.items() if spec.dtype == 'image')
 
 
 class EpisodeValues:
@@ -77,20 +81,40 @@ class EpisodeValues:
             self._table, self._path = read_parquet(path, ['episode_index', *self._keys]), path
         assert self._table is not None
         with refusing(self._root, path):
-            numbers = whole_numbers(column_of(self._table, 'episode_index'))
-            found, length = np.flatnonzero(numbers == row.episode_index), row.length
-            if len(found) != length or found[-1] - found[0] + 1 != length:
-                raise UnusableDatasetError(
-                    self._root,
-                    path.relative_to(self._root).as_posix(),
-                    f'it has {len(found)} rows of episode {row.episode_index}; there must be '
-                    f'{length}, one after the other',
-                )
-            rows = self._table.slice(int(found[0]), length)
-            features = self._info.features
+            rows, features = _rows_of(self._table, row), self._info.features
             return {
                 key: feature_values(
                     column_of(rows, key), features[key], features[key].dtype
-                ).reshape(length, -1)
+                ).reshape(row.length, -1)
                 for key in self._keys
             }
+
+
+def image_files(root: Path, row: EpisodeRow, key: str, rows: Sequence[int]) -> list[bytes]:
+    """
+    Read pictures that are in a data file.
+
+    :param root: the dataset's folder
+    :param row: the episode
+    :param key: a camera of ``image_keys``
+    :param rows: rows of the episode
+    :return: the picture files, such as PNG
+    :raise DatasetCorruptError: if the file does not hold the episode's rows, or a picture is
+        missing
+    """
+    path = root / row.data_file.path(DATA_PATH)
+    table = read_parquet(path, ['episode_index', key])
+    with refusing(root, path):
+        column = column_of(_rows_of(table, row), key)
+        return [bytes(column[number]['bytes'].as_buffer()) for number in rows]
+
+
+def _rows_of(table: pa.Table, row: EpisodeRow) -> pa.Table:
+    numbers = whole_numbers(column_of(table, 'episode_index'))
+    found, length = np.flatnonzero(numbers == row.episode_index), row.length
+    if len(found) != length or found[-1] - found[0] + 1 != length:
+        raise ValueError(
+            f'it has {len(found)} rows of episode {row.episode_index}; there must be {length}, '
+            'one after the other'
+        )
+    return table.slice(int(found[0]), length)

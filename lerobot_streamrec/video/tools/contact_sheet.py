@@ -24,6 +24,7 @@ import av
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from lerobot_streamrec.errors import VideoError
+from lerobot_streamrec.video.mp4.damage_scan import decode_picture
 from lerobot_streamrec.video.mp4.frame_decoder import PyavDecoder, RGB_PIX_FMT
 from lerobot_streamrec.video.tools.extract import Episode, shades
 import numpy as np
@@ -82,9 +83,28 @@ def contact_sheet(
                 if is_depth
                 else _small_colours(frame, width, scaler)
             )
+    return ContactSheet(tuple(times_s), _stacked(frames, episode.path), is_depth)
+
+
+def sheet_of_files(files: Sequence[bytes], times_s: Sequence[float], width: int) -> ContactSheet:
+    """
+    Make a contact sheet of picture files.
+
+    :param files: one or more pictures, such as PNG files
+    :param times_s: their instants in the episode, in seconds
+    :param width: width of a frame, in pixels; an even number
+    :raise DatasetCorruptError: if a picture cannot be decoded
+    :raise VideoError: if the pictures have several sizes
+    """
+    scaler = VideoReformatter()
+    frames = [_small_colours(decode_picture(one), width, scaler) for one in files]
+    return ContactSheet(tuple(times_s), _stacked(frames, 'an episode'), is_depth=False)
+
+
+def _stacked(frames: Sequence[Pixels], what: object) -> Pixels:
     if len({one.shape for one in frames}) > 1:
-        raise VideoError(f'{episode.path} has frames of several sizes')
-    return ContactSheet(tuple(times_s), np.stack(frames), is_depth)
+        raise VideoError(f'{what} has frames of several sizes')
+    return np.stack(frames)
 
 
 def jpeg_of_pixels(pixels: Pixels) -> bytes:
