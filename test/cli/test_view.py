@@ -15,12 +15,22 @@
 
 from __future__ import annotations
 
+import io
+
 from arm_dataset import ACTION, FRONT, keep_pictures_in_rows, Plan, STATE, WRIST, write_dataset
 from command_line import python, streamrec
 from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
+from lerobot_streamrec.depth_frame import DepthFrame, MILLIMETRES
+from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.report.build import build_report
+from lerobot_streamrec.video.codecs.depth_config import DepthConfig
 from lerobot_streamrec.video.mp4.frame_decoder import decode_rgb
 import numpy as np
+from PIL import Image
 import pytest
+
+DEPTH = 'observation.images.depth'
 
 
 @pytest.fixture(scope='module')
@@ -83,6 +93,51 @@ def test_view_saves_pictures_in_rows(tmp_path):
     assert found[f'/{FRONT}', 'frame'] == list(range(20))
     first = bytes(np.ravel(found[f'/{FRONT}', 'EncodedImage:blob'][0]).tolist())
     assert first.startswith(b'\x89PNG')
+
+
+def record_depth(root):
+    """Record two seconds of a depth camera that goes away from a wall."""
+    config = RecorderConfig(
+        root=root,
+        fps=10,
+        task='Go back',
+        streams=(
+            StreamConfig(DEPTH, '/depth', depth=DepthConfig()),
+            StreamConfig(STATE, '/joint_states', names=('x',)),
+        ),
+    )
+    recorder = Recorder(config)
+    try:
+        for tick in range(22):
+            stamp_ns = 10**9 + tick * 10**8
+            depth = np.full((48, 64), 1000 + 50 * tick, np.uint16)
+            depth[:, :8] = 0
+            recorder.push_image(DEPTH, stamp_ns, DepthFrame(depth, MILLIMETRES))
+            recorder.push_vector(STATE, stamp_ns, np.array([float(tick)]))
+            recorder.close_rows()
+            if tick == 0:
+                recorder.start()
+        recorder.save().result(timeout=60)
+    finally:
+        recorder.close(timeout_s=10)
+    return root
+
+
+def test_depth_is_shown_in_millimetres(tmp_path):
+    root, path = record_depth(tmp_path / 'dataset'), tmp_path / 'a.rrd'
+    (episode,) = build_report(root).episodes
+    assert (len(episode.sheets), episode.findings) == (1, ())
+    pytest.importorskip('rerun')
+    done = streamrec('view', root, '--episode', '0', '--save', path)
+    assert done.returncode == 0, done.stderr
+    found = columns_of(path)
+    files = found[f'/{DEPTH}', 'EncodedDepthImage:blob']
+    assert len(files) == len(found[f'/{STATE}', 'Scalars:scalars']) == episode.facts.row.length
+    for row, content in enumerate(files):
+        read = np.asarray(Image.open(io.BytesIO(bytes(np.ravel(content).tolist()))))
+        # Depth codes are some millimetres apart.
+        assert abs(int(read[24, 32]) - int(read[24, 40])) == 0
+        assert abs(int(read[24, 32]) - (1000 + 50 * row)) <= 60
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import av
 from av.video.frame import VideoFrame
@@ -62,7 +63,7 @@ def contact_sheet(
     """
     Decode key frames that are spread evenly over an episode.
 
-    Where an episode has fewer key frames, some of the returned frames are the same.
+    Where key frames are farther apart than that, the frames between them are decoded.
 
     :param episode: the part of a video file that belongs to the episode
     :param length_s: length of the episode, in seconds
@@ -70,12 +71,16 @@ def contact_sheet(
     :param width: width of a frame, in pixels; an even number
     :raise VideoError: if the video cannot be decoded there
     """
-    times_s, frames = [], []
+    times_s, frames, last_pts = [], [], None
     with closing(PyavDecoder(episode.path)) as decoder:
         scaler, is_depth = VideoReformatter(), len(decoder.shape) == 2
         for place in range(num_frames):
             at_s = episode.begin_s + length_s * Fraction(2 * place + 1, 2 * num_frames)
             frame = decoder.key_frame(at_s, episode.begin_s)
+            if frame.pts == last_pts:
+                # Two times the same frame would look like a camera that stands still.
+                frame = next(decoder.frames_from(at_s))
+            last_pts = frame.pts
             assert frame.pts is not None
             times_s.append(max(0.0, float(frame.pts * decoder.time_base - episode.begin_s)))
             frames.append(
@@ -83,7 +88,11 @@ def contact_sheet(
                 if is_depth
                 else _small_colours(frame, width, scaler)
             )
-    return ContactSheet(tuple(times_s), _stacked(frames, episode.path), is_depth)
+    stacked = _stacked(frames, episode.path)
+    if is_depth:
+        # One scale for all frames, so that a camera that goes away from a wall shows a change.
+        stacked = np.repeat(shades(stacked)[..., None], 3, axis=3)
+    return ContactSheet(tuple(times_s), stacked, is_depth)
 
 
 def sheet_of_files(files: Sequence[bytes], times_s: Sequence[float], width: int) -> ContactSheet:
@@ -101,7 +110,7 @@ def sheet_of_files(files: Sequence[bytes], times_s: Sequence[float], width: int)
     return ContactSheet(tuple(times_s), _stacked(frames, 'an episode'), is_depth=False)
 
 
-def _stacked(frames: Sequence[Pixels], what: object) -> Pixels:
+def _stacked(frames: Sequence[npt.NDArray[Any]], what: object) -> npt.NDArray[Any]:
     if len({one.shape for one in frames}) > 1:
         raise VideoError(f'{what} has frames of several sizes')
     return np.stack(frames)
@@ -133,10 +142,9 @@ def _small_colours(frame: VideoFrame, width: int, scaler: VideoReformatter) -> P
     return small.to_ndarray().astype(np.uint8, copy=False)
 
 
-def _small_depth(codes: npt.NDArray[np.uint16], width: int) -> Pixels:
+def _small_depth(codes: npt.NDArray[np.uint16], width: int) -> npt.NDArray[np.uint16]:
     height = _height_for(codes.shape, width)
     rows = np.arange(height) * codes.shape[0] // height
     columns = np.arange(width) * codes.shape[1] // width
-    # The lowest code also stands for pixels without depth.
-    gray = shades(codes[rows][:, columns])
-    return np.repeat(gray[..., None], 3, axis=2)
+    small: npt.NDArray[np.uint16] = codes[rows][:, columns]
+    return small

@@ -74,7 +74,7 @@ def shades(depth: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """
     Return dark shades for near pixels, bright ones for far pixels, and black without depth.
 
-    :param depth: ``(height, width)`` depth in any unit, or depth codes; 0 means no depth
+    :param depth: depth in any unit, or depth codes, of any shape; 0 means no depth
     """
     depth = depth.astype(np.float32)
     is_measured = np.isfinite(depth) & (depth > 0)

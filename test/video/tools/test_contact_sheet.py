@@ -62,6 +62,11 @@ def test_it_shows_the_key_frames_before_evenly_spaced_instants(tmp_path):
     assert not sheet.is_depth
 
 
+def test_with_few_key_frames_it_decodes_those_between(tmp_path):
+    path = gray_video(tmp_path / 'a.mp4', 60, g=250)
+    assert numbers(contact_sheet(Episode(path), Fraction(6), 3, 32)) == [0, 30, 50]
+
+
 def test_an_episode_in_a_joined_file_shows_no_frame_of_its_neighbours(tmp_path):
     path = gray_video(tmp_path / 'a.mp4', 60, g=20)
     # Its first frame is no key frame, so the first picture is decoded from the one before it.
