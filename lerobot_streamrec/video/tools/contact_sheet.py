@@ -71,17 +71,17 @@ def contact_sheet(
     :param width: width of a frame, in pixels; an even number
     :raise VideoError: if the video cannot be decoded there
     """
-    times_s, frames, last_pts = [], [], None
+    times_s, frames, last_pts = [], [], -1
     with closing(PyavDecoder(episode.path)) as decoder:
         scaler, is_depth = VideoReformatter(), len(decoder.shape) == 2
         for place in range(num_frames):
             at_s = episode.begin_s + length_s * Fraction(2 * place + 1, 2 * num_frames)
             frame = decoder.key_frame(at_s, episode.begin_s)
-            if frame.pts == last_pts:
+            if frame.pts is not None and frame.pts <= last_pts:
                 # Two times the same frame would look like a camera that stands still.
                 frame = next(decoder.frames_from(at_s))
-            last_pts = frame.pts
             assert frame.pts is not None
+            last_pts = frame.pts
             times_s.append(max(0.0, float(frame.pts * decoder.time_base - episode.begin_s)))
             frames.append(
                 _small_depth(decoder.pixels(frame), width)
