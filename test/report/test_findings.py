@@ -220,7 +220,7 @@ def test_every_threshold_is_documented_with_its_value(module):
     for name in [one for one in vars(module) if one.isupper() and not one.startswith('_')]:
         value = vars(module)[name]
         if isinstance(value, int | float) or name in ('TILES', 'TAILS'):
-            (line,) = [one for one in lines if f'`{name}`' in one]
+            (line,) = [one for one in lines if one.startswith(f'| `{name}` |')]
             numbers = value if isinstance(value, tuple) else (value,)
             assert all(f'{one:g}' in line for one in numbers), (name, line)
 

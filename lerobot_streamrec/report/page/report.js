@@ -102,7 +102,7 @@ class EpisodePlots {
       width: this.width(), height: PLOT_HEIGHT, padding: [10, 12, 0, 0],
       scales: {x: {time: false}},
       cursor: {sync: {key: this.episode}, drag: {x: true, y: false}, focus: {prox: 20}},
-      focus: {alpha: 0.35},
+      focus: {alpha: 0.45},
       legend: {markers: {width: 0, fill: (_, index) => lines[index - 1]?.stroke}},
       axes: [
         {
