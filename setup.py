@@ -66,7 +66,12 @@ setup(
         'click>=8.1',
         'rich>=13',
     ],
-    extras_require={'test': ['pytest'], 'pedal': ['evdev>=1.4'], 'rerun': ['rerun-sdk>=0.41']},
+    extras_require={
+        'test': ['pytest'],
+        'pedal': ['evdev>=1.4'],
+        'report': ['jinja2>=3.0'],
+        'rerun': ['rerun-sdk>=0.41'],
+    },
     zip_safe=True,
     entry_points={
         'console_scripts': [

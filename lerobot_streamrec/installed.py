@@ -32,11 +32,12 @@ PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES
 _WITH_FAST_DDS_2 = ('humble', 'iron', 'jazzy')
 
 # Maps an imported module to its name in pip if that differs, and to its package in Ubuntu's apt.
-_PIP = {'rerun': 'rerun-sdk', 'yaml': 'PyYAML'}
+_PIP = {'jinja2': 'Jinja2', 'rerun': 'rerun-sdk', 'yaml': 'PyYAML'}
 _APT = {
     'click': 'python3-click',
     'evdev': 'python3-evdev',
     'filelock': 'python3-filelock',
+    'jinja2': 'python3-jinja2',
     'numpy': 'python3-numpy',
     'rich': 'python3-rich',
     'yaml': 'python3-yaml',

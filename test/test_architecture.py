@@ -72,7 +72,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
 OWNERS = (
     (re.compile(r'av'), ('video',)),
     (re.compile(r'pyarrow'), ('dataset',)),
-    (re.compile(r'rerun'), ('report',)),
+    (re.compile(r'jinja2|rerun'), ('report',)),
     (
         re.compile(
             r'rclpy|rosidl\w*|launch\w*|ament_index_python|cv_bridge|sensor_msgs_py'
@@ -107,7 +107,8 @@ LATE_IMPORTS: dict[PurePosixPath, set[str]] = {
     PurePosixPath(PACKAGE, 'dataset', 'commit', 'writer.py'): set(),
     # Tools for datasets run without ROS; those that look at the graph load it when they run.
     PurePosixPath(PACKAGE, 'cli', 'ros_command.py'): {'live', 'nodes'},
-    # Rerun is an optional package, which only `streamrec view` needs.
+    # Jinja and Rerun are optional packages, which only these commands need.
+    PurePosixPath(PACKAGE, 'cli', 'report.py'): set(),
     PurePosixPath(PACKAGE, 'cli', 'view.py'): set(),
 }
 

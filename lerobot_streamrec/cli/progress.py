@@ -28,6 +28,7 @@ import click
 from lerobot_streamrec.dataset.check.check import Watcher
 from lerobot_streamrec.dataset.rebuild.assemble import Progress
 from lerobot_streamrec.dataset.rebuild.plan import Change, Measure, Plan
+from lerobot_streamrec.installed import EXIT_CONFIG, missing_package
 from lerobot_streamrec.report.summary import size_text
 from rich import progress
 from rich.console import Console
@@ -56,6 +57,25 @@ cameras_option = click.option(
     multiple=True,
     help='With a dataset: camera, such as front; all by default.',
 )
+
+
+class _MissingPackageError(click.ClickException):
+    exit_code = EXIT_CONFIG
+
+
+@contextmanager
+def importing(purpose: str) -> Iterator[None]:
+    """
+    Import what only one command needs; the other commands work without it.
+
+    :param purpose: beginning of the sentence that names a missing package
+    :raise click.ClickException: if a package is missing, with the exit status of a wrong
+        configuration
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise _MissingPackageError(f'{purpose}: {missing_package(error)}') from error
 
 
 _RANGE = re.compile(r'(\d{1,6})(?:-(\d{1,6}))?')

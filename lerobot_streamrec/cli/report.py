@@ -23,6 +23,7 @@ from lerobot_streamrec.cli.progress import (
     count_text,
     DatasetPath,
     episode_numbers,
+    importing,
     NewPath,
     overwrite_option,
     progress_bar,
@@ -30,9 +31,9 @@ from lerobot_streamrec.cli.progress import (
 from lerobot_streamrec.durable import written_beside
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.report.build import build_report, MAX_EPISODES
-from lerobot_streamrec.report.page import MARK, page_of
 from lerobot_streamrec.report.summary import size_text
 
+_MARK = b'<meta name="generator" content="lerobot_streamrec report">'
 _HEAD_BYTES = 1000
 
 
@@ -57,6 +58,8 @@ def report(root: Path, output: Path | None, episodes: frozenset[int], overwrite:
     report at the same place is replaced. Of more than 1,000 episodes, it shows 1,000 evenly spaced
     ones.
     """
+    with importing('report needs Jinja'):
+        from lerobot_streamrec.report.page import page_of
     output = output or Path(f'{root.resolve().name}-report.html')
     if output.resolve().is_relative_to(root.resolve()):
         allowed = f'it must not be below {root}, whose files belong to the dataset'
@@ -86,6 +89,6 @@ def _is_report(path: Path) -> bool:
     """Return True for an older report, which may be replaced without asking."""
     try:
         with path.open('rb') as opened:
-            return MARK.encode() in opened.read(_HEAD_BYTES)
+            return _MARK in opened.read(_HEAD_BYTES)
     except OSError:
         return False

@@ -18,15 +18,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from lerobot_streamrec.cli.progress import DatasetPath, NewPath, overwrite_option
+from lerobot_streamrec.cli.progress import DatasetPath, importing, NewPath, overwrite_option
 from lerobot_streamrec.durable import written_beside
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.installed import EXIT_CONFIG, missing_package
 from lerobot_streamrec.report.summary import size_text
-
-
-class _WithoutRerunError(click.ClickException):
-    exit_code = EXIT_CONFIG
 
 
 @click.command(short_help='Show an episode in Rerun, or save it for Rerun.')
@@ -43,10 +38,8 @@ def view(root: Path, episode: int, save: Path | None, overwrite: bool) -> None:
     This needs the package rerun-sdk. With --save it writes a file that `rerun FILE.rrd` shows on
     any machine. Nothing in ROOT is changed. Exit status: 2 if Rerun is not installed.
     """
-    try:
+    with importing('view needs Rerun'):
         from lerobot_streamrec.report.rerun_log import show_episode
-    except ImportError as error:
-        raise _WithoutRerunError(f'view needs Rerun: {missing_package(error)}') from error
     if save is None:
         try:
             name = show_episode(root, episode, None)

@@ -180,7 +180,7 @@ def record_findings(facts: EpisodeFacts) -> Iterator[Finding]:
         share = (one.repeated or 0) / facts.row.length
         if share > REPEATED_SHARE:
             name = short_name(one.key)
-            frames = f'{one.repeated} of {facts.row.length} frames'
+            frames = f'{one.repeated:.0f} of {facts.row.length} frames'
             text = f'The camera {name} repeats {frames} ({share:.0%})'
             yield Finding(Rule.REPEATED, name, text)
 

@@ -196,7 +196,8 @@ class StreamFacts:
     :param key: feature or camera
     :param topic: topic of its messages
     :param rate_hz: messages per second
-    :param skew_ms: 95th percentile and maximum of the distance between samples and their rows
+    :param p95_skew_ms: 95th percentile of the distance between samples and their rows
+    :param max_skew_ms: largest distance
     :param repeated: rows that show the picture of the row before although a new one was due
     :param stale: rows whose sample was too old
     :param missing: messages that are missing by their stamps
@@ -206,11 +207,12 @@ class StreamFacts:
     key: str
     topic: str
     rate_hz: float | None
-    skew_ms: tuple[float | None, float | None]
-    repeated: int | None
-    stale: int | None
-    missing: int | None
-    late: int | None
+    p95_skew_ms: float | None
+    max_skew_ms: float | None
+    repeated: float | None
+    stale: float | None
+    missing: float | None
+    late: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,11 +265,12 @@ def _stream(key: str, noted: Mapping[str, Any]) -> StreamFacts:
         key=key,
         topic=_text(noted.get('topic')),
         rate_hz=_number(noted.get('messages_per_s')),
-        skew_ms=(_number(skew.get('p95')), _number(skew.get('max'))),
-        repeated=_count(noted.get('rows_repeated')),
-        stale=_count(noted.get('rows_stale')),
-        missing=_count(noted.get('missing')),
-        late=_count(noted.get('late')),
+        p95_skew_ms=_number(skew.get('p95')),
+        max_skew_ms=_number(skew.get('max')),
+        repeated=_number(noted.get('rows_repeated')),
+        stale=_number(noted.get('rows_stale')),
+        missing=_number(noted.get('missing')),
+        late=_number(noted.get('late')),
     )
 
 
@@ -282,8 +285,3 @@ def _text(value: object) -> str:
 def _number(value: object) -> float | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if is_number else None  # type: ignore[arg-type]
-
-
-def _count(value: object) -> int | None:
-    found = _number(value)
-    return None if found is None else int(found)

@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 
 from arm_dataset import FRONT, Plan, write_dataset
-from command_line import streamrec
+from command_line import python, streamrec
 import pytest
 
 
@@ -64,6 +64,16 @@ def test_report_refuses(root, tmp_path, monkeypatch, arguments, status, said):
     done = streamrec('report', root, *(one.format(root=root) for one in arguments))
     assert done.returncode == status
     assert said.format(root=root) in ' '.join(done.stderr.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_report_needs_jinja(root, tmp_path):
+    run = 'from lerobot_streamrec.cli.__main__ import run; run()'
+    code = f'import sys; sys.modules["jinja2"] = None; {run}'
+    done = python('-c', code, 'report', root, '--output', tmp_path / 'a.html')
+    assert done.returncode == 2
+    assert 'report needs Jinja: the Python package Jinja2 is not installed' in done.stderr
+    assert 'pip install Jinja2' in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -205,8 +205,8 @@ const episodes = [...document.querySelectorAll('.episode')];
 
 function isChosen(episode) {
   const kind = form.kind.value, task = form.task.value;
-  const fits = kind === 'all' || (kind === 'findings' ? episode.dataset.level !== 'none' : episode.dataset.verdict === kind);
-  return fits && (task === '' || episode.dataset.tasks.split(' ').includes(task));
+  const fits = kind === 'all' || (kind === 'findings' ? episode.dataset.findings !== '0' : episode.dataset.verdict === kind);
+  return fits && (task === '' || episode.dataset.tasks.trim().split(' ').includes(task));
 }
 
 function choose() {
