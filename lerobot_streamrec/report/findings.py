@@ -24,6 +24,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.report.summary import EpisodeFacts, short_name
 import numpy as np
 import numpy.typing as npt
@@ -49,71 +50,29 @@ LENGTH_EPISODES = 5
 
 
 class Rule(Enum):
-    """A kind of finding: its code, its title, what to do, and True if the data are likely bad."""
+    """A kind of finding: its title, and what it may mean or what to do about it."""
 
-    UNREADABLE = (
-        'unreadable',
-        'Cannot be read',
-        '`streamrec check` names the fault and can repair it.',
-        True,
-    )
-    DARK = ('dark', 'Dark camera', 'Look for a lens cap, a lamp or the exposure.', True)
-    OVER_EXPOSED = ('over-exposed', 'Over-exposed camera', 'Reduce exposure or light.', True)
-    STATIC = (
-        'static',
-        'Static camera',
-        'The robot moves and the picture does not: the driver may repeat one picture.',
-        True,
-    )
-    REPEATED = (
-        'repeated',
-        'Many repeated frames',
-        'The camera was slower than its rate, or blocked.',
-        True,
-    )
-    NO_MOTION = (
-        'no-motion',
-        'Action without motion',
-        'The robot did not follow: look for an emergency stop or switched-off motors.',
-        True,
-    )
-    FROZEN = (
-        'frozen',
-        'Frozen joint',
-        'It moves in other episodes: look for a lost motor, encoder or cable.',
-        True,
-    )
-    APART = (
-        'apart',
-        'Leader and follower apart',
-        'The distance is constant: calibrate both arms again.',
-        True,
-    )
-    JUMP = ('jump', 'Jump', 'Look for lost messages, a wrap of an angle or a bad contact.', False)
-    IDLE = (
-        'idle',
-        'Idle time',
-        'A policy learns to wait: cut the episode, or start later.',
-        False,
-    )
-    DUPLICATE = (
-        'duplicate',
-        'Near-duplicate episodes',
-        'Their motion is the same: one of them may be a copy.',
-        False,
-    )
-    LENGTH = (
-        'length',
-        'Unusual length',
-        'Look whether the task was done as in the others.',
-        False,
-    )
+    UNREADABLE = 'Cannot be read', f'`{streamrec_command("check", "ROOT")}` names the fault.'
+    DARK = 'Dark camera', 'Look for a lens cap, a lamp or the exposure.'
+    OVER_EXPOSED = 'Over-exposed camera', 'Reduce exposure or light.'
+    STATIC = 'Static camera', 'The robot moves: the driver may repeat one picture.'
+    REPEATED = 'Many repeated frames', 'The camera was slower than its rate, or blocked.'
+    NO_MOTION = 'Action without motion', 'Look for an emergency stop or switched-off motors.'
+    FROZEN = 'Frozen joint', 'It moves in other episodes: look for a lost motor, encoder or cable.'
+    APART = 'Leader and follower apart', 'The distance is constant: calibrate both arms again.'
+    JUMP = 'Jump', 'Look for lost messages, a wrap of an angle or a bad contact.'
+    IDLE = 'Idle time', 'A policy learns to wait: cut the episode, or start later.'
+    DUPLICATE = 'Near-duplicate episodes', 'One of them may be a copy.'
+    LENGTH = 'Unusual length', 'Look whether the task was done as in the others.'
 
-    def __init__(self, code: str, title: str, advice: str, is_serious: bool) -> None:
-        self.code = code
+    def __init__(self, title: str, advice: str) -> None:
         self.title = title
         self.advice = advice
-        self.is_serious = is_serious
+
+    @property
+    def is_serious(self) -> bool:
+        """True if the data are probably bad, False if they are only unusual."""
+        return self not in (Rule.JUMP, Rule.IDLE, Rule.DUPLICATE, Rule.LENGTH)
 
 
 @dataclass(frozen=True, slots=True)
