@@ -53,7 +53,10 @@ setup(
     maintainer_email='maintainers@example.org',
     license='Apache-2.0',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    package_data={PACKAGE: ['py.typed', *page_files()]},
+    package_data={
+        PACKAGE: ['py.typed', *page_files()],
+        f'{PACKAGE}.report': ['page/*', 'vendor/*'],
+    },
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
         (SHARE, ['package.xml']),
@@ -74,6 +77,8 @@ setup(
         'test': ['pytest'],
         'pedal': ['evdev>=1.4'],
         'console': ['starlette>=0.36', 'uvicorn>=0.27', 'websockets>=10.4', 'segno>=1.5'],
+        'report': ['jinja2>=3.0'],
+        'rerun': ['rerun-sdk>=0.41'],
     },
     zip_safe=True,
     entry_points={

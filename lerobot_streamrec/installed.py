@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 import os
 from pathlib import Path
 import shlex
@@ -32,11 +33,12 @@ PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES
 _WITH_FAST_DDS_2 = ('humble', 'iron', 'jazzy')
 
 # Maps an imported module to its name in pip if that differs, and to its package in Ubuntu's apt.
-_PIP = {'yaml': 'PyYAML'}
+_PIP = {'jinja2': 'Jinja2', 'rerun': 'rerun-sdk', 'yaml': 'PyYAML'}
 _APT = {
     'click': 'python3-click',
     'evdev': 'python3-evdev',
     'filelock': 'python3-filelock',
+    'jinja2': 'python3-jinja2',
     'numpy': 'python3-numpy',
     'rich': 'python3-rich',
     'yaml': 'python3-yaml',
@@ -115,7 +117,7 @@ def missing_package(error: ImportError) -> str:
     name = (error.name or '').partition('.')[0]
     is_missing = isinstance(error, ModuleNotFoundError)
     said = 'is not installed' if is_missing else f'cannot be loaded ({error})'
-    if name in _APT or any(name in group for group in _FROM_PIP):
+    if name in (*_PIP, *_APT, *chain.from_iterable(_FROM_PIP)):
         return (
             f'the Python package {_PIP.get(name, name)} {said} for {sys.executable}; '
             f'install it with: {_install_command(name)}'

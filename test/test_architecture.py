@@ -49,10 +49,11 @@ FLOORS: dict[str, set[str]] = {
     'conversions': _BELOW_ALL,
     'dataset': _BELOW_ALL | {'stats', 'video'},
     'recording': _BELOW_RECORDING,
+    'report': _BELOW_ALL | {'video', 'dataset'},
     'nodes': _BELOW_SHELLS,
     'live': _BELOW_SHELLS | {'nodes'},
-    'cli': _BELOW_SHELLS,
-    'console': _BELOW_SHELLS | {'nodes'},
+    'cli': _BELOW_SHELLS | {'report'},
+    'console': _BELOW_SHELLS | {'nodes', 'live'},
     # The package's own __init__, which every import of a part of it executes.
     '__init__': set(),
 }
@@ -70,6 +71,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
 OWNERS = (
     (re.compile(r'av'), ('video',)),
     (re.compile(r'pyarrow'), ('dataset',)),
+    (re.compile(r'jinja2|rerun'), ('report',)),
     (
         re.compile(
             r'rclpy|rosidl\w*|launch\w*|ament_index_python|cv_bridge|sensor_msgs_py'
@@ -105,6 +107,9 @@ LATE_IMPORTS: dict[PurePosixPath, set[str]] = {
     PurePosixPath(PACKAGE, 'dataset', 'commit', 'writer.py'): set(),
     # Tools for datasets run without ROS; those that look at the graph load it when they run.
     PurePosixPath(PACKAGE, 'cli', 'ros_command.py'): {'live', 'nodes'},
+    # Jinja and Rerun are optional packages, which only these commands need.
+    PurePosixPath(PACKAGE, 'cli', 'report.py'): set(),
+    PurePosixPath(PACKAGE, 'cli', 'view.py'): set(),
 }
 
 MAX_FILE_LINES = 400

@@ -25,9 +25,12 @@ from typing import NoReturn
 import click
 from lerobot_streamrec.cli.check import check
 from lerobot_streamrec.cli.codecs import codecs
+from lerobot_streamrec.cli.info import info
 from lerobot_streamrec.cli.rebuild import compact, delete, merge
+from lerobot_streamrec.cli.report import report
 from lerobot_streamrec.cli.ros_command import doctor, init, layout
 from lerobot_streamrec.cli.video import concat, encode, frames, probe, reencode
+from lerobot_streamrec.cli.view import view
 from lerobot_streamrec.errors import StreamrecError
 from lerobot_streamrec.installed import streamrec_command
 
@@ -44,11 +47,14 @@ _COMMANDS = (
     doctor,
     encode,
     frames,
+    info,
     init,
     layout,
     merge,
     probe,
     reencode,
+    report,
+    view,
 )
 
 

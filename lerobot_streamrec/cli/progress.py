@@ -21,12 +21,15 @@ from functools import partial
 from itertools import count
 import json
 from pathlib import Path
+import re
 from typing import Any
 
 import click
 from lerobot_streamrec.dataset.check.check import Watcher
 from lerobot_streamrec.dataset.rebuild.assemble import Progress
 from lerobot_streamrec.dataset.rebuild.plan import Change, Measure, Plan
+from lerobot_streamrec.installed import EXIT_CONFIG, missing_package
+from lerobot_streamrec.report.summary import size_text
 from rich import progress
 from rich.console import Console
 
@@ -54,6 +57,44 @@ cameras_option = click.option(
     multiple=True,
     help='With a dataset: camera, such as front; all by default.',
 )
+
+
+class _MissingPackageError(click.ClickException):
+    exit_code = EXIT_CONFIG
+
+
+@contextmanager
+def importing(purpose: str) -> Iterator[None]:
+    """
+    Import what only one command needs; the other commands work without it.
+
+    :param purpose: beginning of the sentence that names a missing package
+    :raise click.ClickException: if a package is missing, with the exit status of a wrong
+        configuration
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise _MissingPackageError(f'{purpose}: {missing_package(error)}') from error
+
+
+_RANGE = re.compile(r'(\d{1,6})(?:-(\d{1,6}))?')
+
+
+def episode_numbers(
+    _: click.Context, option: click.Parameter, value: str | None
+) -> frozenset[int]:
+    """Parse a list of episode numbers and ranges such as ``3,7,10-14``; empty if there is none."""
+    found: set[int] = set()
+    for part in value.split(',') if value is not None else ():
+        match = _RANGE.fullmatch(part.strip())
+        first = int(match[1]) if match else 0
+        last = int(match[2] or first) if match else -1
+        if last < first:
+            text = f'{part!r} is neither a number nor a range; write for example 3,7,10-14'
+            raise click.BadParameter(text, param=option)
+        found.update(range(first, last + 1))
+    return frozenset(found)
 
 
 @contextmanager
@@ -104,16 +145,6 @@ def check_bar() -> Iterator[Watcher]:
     text = progress.TextColumn('{task.description:10}')
     with _bar(text, progress.BarColumn(), progress.MofNCompleteColumn()) as update:
         yield lambda now: update(description=now.step, completed=now.done, total=now.total)
-
-
-def size_text(size_bytes: int) -> str:
-    """Return a size in B, kB, MB or GB with three digits."""
-    size = float(size_bytes)
-    for unit in ('B', 'kB', 'MB'):
-        if size < 1000:
-            return f'{size:.3g} {unit}'
-        size /= 1000
-    return f'{size:.3g} GB'
 
 
 def count_text(number: int, noun: str) -> str:

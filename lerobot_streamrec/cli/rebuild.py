@@ -16,7 +16,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-import re
 
 import click
 from lerobot_streamrec.cli.progress import (
@@ -24,6 +23,7 @@ from lerobot_streamrec.cli.progress import (
     count_text,
     DatasetPath,
     dry_run_option,
+    episode_numbers,
     measure_text,
     progress_bar,
     show_plan,
@@ -98,27 +98,13 @@ def _show(root: Path) -> None:
     show_plan(plan)
 
 
-_RANGE = re.compile(r'(\d{1,6})(?:-(\d{1,6}))?')
-
-
-def _episodes(_: click.Context, option: click.Parameter, value: str) -> frozenset[int]:
-    """Parse a list of episode numbers and ranges such as ``3,7,10-14``."""
-    found: set[int] = set()
-    for part in value.split(','):
-        match = _RANGE.fullmatch(part.strip())
-        first = int(match[1]) if match else 0
-        last = int(match[2] or first) if match else -1
-        if last < first:
-            text = f'{part!r} is neither a number nor a range; write for example 3,7,10-14'
-            raise click.BadParameter(text, param=option)
-        found.update(range(first, last + 1))
-    return frozenset(found)
-
-
 @click.command(short_help='Delete episodes, and renumber those after them.')
 @click.argument('root', type=DatasetPath)
 @click.option(
-    '--episodes', required=True, callback=_episodes, help='Episodes to delete, such as 3,7,10-14.'
+    '--episodes',
+    required=True,
+    callback=episode_numbers,
+    help='Episodes to delete, such as 3,7,10-14.',
 )
 @click.option('--yes', is_flag=True, help='Do not ask for confirmation.')
 @dry_run_option

@@ -15,23 +15,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
-from lerobot_streamrec.cli.progress import shown_option
+from lerobot_streamrec.cli.progress import importing, shown_option
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.installed import EXIT_CONFIG, missing_package
+from lerobot_streamrec.installed import EXIT_CONFIG
 
 ROS_ARGS = '--ros-args'
 _END = '--'
-
-
-class _WithoutRosError(click.ClickException):
-    exit_code = EXIT_CONFIG
+_NEEDS_ROS = 'this command needs ROS 2'
 
 
 class RosCommand(click.Command):
@@ -58,19 +53,6 @@ class RosCommand(click.Command):
             return EXIT_CONFIG
 
 
-@contextmanager
-def _importing_ros() -> Iterator[None]:
-    """
-    Import what needs ROS; the other commands work without it.
-
-    :raise click.ClickException: if ROS is missing, with the exit status of a wrong configuration
-    """
-    try:
-        yield
-    except ImportError as error:
-        raise _WithoutRosError(f'this command needs ROS 2: {missing_package(error)}') from error
-
-
 _seconds_option = partial(shown_option, '--seconds', type=click.FloatRange(1, 600), default=5.0)
 _MAX_FPS = 1000
 
@@ -90,7 +72,7 @@ def init(**arguments: Any) -> int:
     my_robot.yaml], with the measurements beside each topic. Exit status: 0 if OUTPUT was written,
     1 if there is nothing to record, 2 if OUTPUT cannot be written.
     """
-    with _importing_ros():
+    with importing(_NEEDS_ROS):
         from lerobot_streamrec.live.init import init as run
     return run(**arguments)
 
@@ -113,7 +95,7 @@ def doctor(**arguments: Any) -> int:
     dataset's folder, and changes nothing. Exit status: 0 if the robot is ready to be recorded, 1
     if not, 2 if PARAMS cannot be used.
     """
-    with _importing_ros():
+    with importing(_NEEDS_ROS):
         from lerobot_streamrec.live.doctor import doctor as run
     return run(**arguments)
 
@@ -142,6 +124,6 @@ def layout(**arguments: Any) -> int:
     graph. Import FILE in Foxglove as a layout. Exit status: 0 if the layout was made, 2 if PARAMS
     or FILE cannot be used.
     """
-    with _importing_ros():
+    with importing(_NEEDS_ROS):
         from lerobot_streamrec.live.layout import layout as run
     return run(**arguments)

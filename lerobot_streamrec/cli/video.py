@@ -31,7 +31,6 @@ from lerobot_streamrec.cli.progress import (
     show_json,
     show_remarks,
     shown_option,
-    size_text,
     VideoPath,
 )
 from lerobot_streamrec.dataset.format.catalog import read_catalog
@@ -40,6 +39,7 @@ from lerobot_streamrec.dataset.rebuild.reencode import plan_encoding, reencode_d
 from lerobot_streamrec.dataset.takes.deferred import DeferredTake, DeferredTakes, encode_take
 from lerobot_streamrec.dataset.takes.open_dataset import open_as_it_is
 from lerobot_streamrec.errors import DatasetCorruptError, StreamrecError
+from lerobot_streamrec.report.summary import size_text
 from lerobot_streamrec.video.codecs.config import (
     AUTO,
     BACKENDS,

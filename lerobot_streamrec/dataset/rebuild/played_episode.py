@@ -25,18 +25,12 @@ from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
 from lerobot_streamrec.dataset.format.data_rows import read_row_stamps
 from lerobot_streamrec.dataset.format.episode_index import read_episodes
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
+from lerobot_streamrec.dataset.format.episode_values import EpisodeValues
 from lerobot_streamrec.dataset.format.info import DatasetInfo, read_info
-from lerobot_streamrec.dataset.format.layout import DATA_PATH, row_stamps_path, VIDEO_PATH
-from lerobot_streamrec.dataset.format.parquet import read_parquet
-from lerobot_streamrec.dataset.format.table_rules import (
-    column_of,
-    feature_values,
-    refusing,
-    whole_numbers,
-)
+from lerobot_streamrec.dataset.format.layout import row_stamps_path, VIDEO_PATH
 from lerobot_streamrec.dataset.format.take_record import read_record
 from lerobot_streamrec.durable import folder_written_beside
-from lerobot_streamrec.errors import ConfigError, UnusableDatasetError
+from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.video.codecs.depth_config import DepthConfig, stored_depth
 from lerobot_streamrec.video.tools.encoding_jobs import Progress
 from lerobot_streamrec.video.tools.extract import Choice, Episode, write_frames
@@ -163,26 +157,7 @@ class PlayedEpisode:
         :return: array ``(rows, d)`` per key, in the dtype of the feature
         :raise DatasetCorruptError: if the file does not hold the episode's rows contiguously
         """
-        path = self.root / self.row.data_file.path(DATA_PATH)
-        table = read_parquet(path, ['episode_index', *keys])
-        with refusing(self.root, path):
-            numbers = whole_numbers(column_of(table, 'episode_index'))
-            found = np.flatnonzero(numbers == self.row.episode_index)
-            length = self.row.length
-            if len(found) != length or found[-1] - found[0] + 1 != length:
-                raise UnusableDatasetError(
-                    self.root,
-                    path.relative_to(self.root).as_posix(),
-                    f'it has {len(found)} rows of episode {self.row.episode_index}; there must be '
-                    f'{length}, one after the other',
-                )
-            rows = table.slice(int(found[0]), length)
-            return {
-                key: feature_values(
-                    column_of(rows, key), self.info.features[key], self.info.features[key].dtype
-                ).reshape(length, -1)
-                for key in keys
-            }
+        return EpisodeValues(self.root, self.info, keys).of(self.row)
 
 
 def open_episode(root: Path, episode: int) -> PlayedEpisode:

@@ -207,6 +207,22 @@ class PyavDecoder:
             assert frame.pts is not None
             yield frame.pts * self._time_base, pixels
 
+    def key_frame(self, time_s: Fraction, begin_s: Fraction) -> VideoFrame:
+        """
+        Decode the last key frame up to an instant, which costs one frame.
+
+        :param time_s: the instant, in seconds into the file
+        :param begin_s: the earliest instant of interest; if the key frame is before it, the frame
+            nearest to ``time_s`` is decoded instead
+        :return: libav's frame
+        :raise VideoError: if the file cannot be decoded there
+        """
+        self._seek(round(time_s / self._time_base))
+        frame = self._next
+        if frame is None or _pts(frame) * self._time_base < begin_s - TOLERANCE_S:
+            return self._nearest(time_s)
+        return frame
+
     def frames_from(self, time_s: Fraction) -> Iterator[VideoFrame]:
         """
         Decode from an instant to the end of the file.

@@ -49,7 +49,7 @@ def png_file(picture: Picture) -> bytes:
     """
     shown = decoded(picture)
     if isinstance(shown, DepthFrame):
-        return png_of_pixels(_shades(shown.values), 'gray')
+        return png_of_pixels(shades(shown.values), 'gray')
     return png_of_pixels(rgb_pixels(shown), 'rgb24')
 
 
@@ -69,17 +69,21 @@ def png_of_pixels(pixels: npt.NDArray[Any], pix_fmt: str) -> bytes:
     return b''.join(bytes(packet) for packet in (*context.encode(frame), *context.encode(None)))
 
 
-def _shades(depth: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Return dark shades for near pixels, bright ones for far pixels, and black without depth."""
+def shades(depth: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """
+    Return dark shades for near pixels, bright ones for far pixels, and black without depth.
+
+    :param depth: depth in any unit, or depth codes, of any shape; 0 means no depth
+    """
     depth = depth.astype(np.float32)
     is_measured = np.isfinite(depth) & (depth > 0)
-    shades = np.zeros(depth.shape, np.uint8)
+    gray = np.zeros(depth.shape, np.uint8)
     if is_measured.any():
         measured = depth[is_measured]
         low, high = float(measured.min()), float(measured.max())
         share = (measured - low) / max(high - low, 1e-9)
-        shades[is_measured] = np.rint(_NEAREST + share * (255 - _NEAREST))
-    return shades
+        gray[is_measured] = np.rint(_NEAREST + share * (255 - _NEAREST))
+    return gray
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,18 @@ def write_frames(episode: Episode, folder: Path, choice: Choice, progress: Progr
     if not num_files:
         raise no_frame(episode.path, choice.start_s or 0, choice.end_s)
     return num_files
+
+
+def depth_files(episode: Episode) -> Iterator[bytes]:
+    """
+    Yield the frames of a depth camera as PNG files of 16 bits, in millimetres.
+
+    :raise VideoError: if the file cannot be read
+    """
+    depth = _millimetres(episode.depth)
+    with closing(PyavDecoder(episode.path, is_depth=True)) as decoder:
+        for _, codes in _chosen(decoder, episode, Choice(), lambda *_: None):
+            yield png_of_pixels(depth[codes], 'gray16be')
 
 
 def no_frame(path: Path, start_s: float | Fraction, end_s: float | Fraction | None) -> VideoError:
