@@ -20,7 +20,7 @@ import io
 from arm_dataset import ACTION, FRONT, keep_pictures_in_rows, Plan, STATE, WRIST, write_dataset
 from command_line import python, streamrec
 from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
-from lerobot_streamrec.depth_frame import DepthFrame, MILLIMETRES
+from lerobot_streamrec.frame import DepthFrame, MILLIMETRES
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.report.build import build_report

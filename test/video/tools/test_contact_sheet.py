@@ -18,9 +18,8 @@ from __future__ import annotations
 from fractions import Fraction
 import io
 
-from lerobot_streamrec.depth_frame import DepthFrame, MILLIMETRES
 from lerobot_streamrec.errors import VideoError
-from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.frame import DepthFrame, Frame, MILLIMETRES
 from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.depth_config import (
     DEPTH_ENCODER,
