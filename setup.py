@@ -76,7 +76,7 @@ setup(
     extras_require={
         'test': ['pytest'],
         'pedal': ['evdev>=1.4'],
-        'console': ['starlette>=0.36', 'uvicorn>=0.27', 'websockets>=10.4', 'segno>=1.5'],
+        'console': ['segno>=1.5.2', 'starlette>=0.37.2', 'uvicorn>=0.27', 'websockets>=11'],
         'report': ['jinja2>=3.0'],
         'rerun': ['rerun-sdk>=0.41'],
     },

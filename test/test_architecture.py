@@ -79,6 +79,8 @@ OWNERS = (
         ),
         ('nodes', 'live'),
     ),
+    # The recorder never loads a web server.
+    (re.compile(r'segno|starlette|uvicorn|websockets'), ('console',)),
     # A plug-in of `ros2`, which brings its own Python: no node needs it.
     (re.compile(r'ros2cli'), ('cli',)),
 )
@@ -330,6 +332,8 @@ def test_the_checkout_keeps_the_rules(checker, files):
         ('cli/ros_command.py', f'def f():\n    import {PACKAGE}.console', 'cli imports console'),
         ('cli/ros_command.py', 'def f():\n    import rclpy', 'which only nodes or live may'),
         ('nodes/a.py', f'from {PACKAGE}.console import X', 'nodes imports console'),
+        ('nodes/a.py', 'from starlette.routing import Route', 'which only console may'),
+        ('console/a.py', 'import rclpy', 'which only nodes or live may'),
         ('dataset/a.py', 'import av.container', 'dataset imports av, which only video may'),
         ('recording/a.py', 'from pyarrow import parquet', 'which only dataset may'),
         ('recording/a.py', 'from rclpy.node import Node', 'which only nodes or live may'),

@@ -71,6 +71,12 @@ def test_lower_bounds_are_those_of_setup_py(name):
     assert len(declared) > 5
 
 
+def test_lower_bounds_of_the_console_are_those_of_setup_py():
+    declared = lower_bounds(setup_keyword('extras_require')['console'])
+    assert lower_bounds(requirements('console.txt')) == declared
+    assert len(declared) == 4
+
+
 def test_oldest_packages_are_exact_for_every_python():
     for minor in range(10, 16):
         python = {'python_version': f'3.{minor}'}

@@ -132,7 +132,7 @@ def host_names(listener: socket.socket, more: Collection[str]) -> frozenset[str]
     Return the names under which browsers may address a socket, in lower case.
 
     :param listener: socket that ``listen`` returned
-    :param more: further names, such as the one of a proxy or of a container's host
+    :param more: further names, such as an alias or the host of a container
     """
     names = {*_LOCAL_NAMES, *map(bracketed, reached_addresses(listener)), *more}
     if not is_loopback(listener):

@@ -22,7 +22,7 @@ import pytest
 pytest.importorskip('starlette', reason='the tests of the console need requirements/console.txt')
 pytest.importorskip('httpx2', reason='the tests of the console need requirements/test.txt')
 
-from console_room import ASSETS, FakeRobot, NAMES, PORT, sent_events
+from console_room import ASSETS, FakeRobot, NAMES, ORIGIN, PORT, sent_events
 import httpx2 as httpx
 from lerobot_streamrec.console import addresses
 from lerobot_streamrec.console.access import Rules
@@ -44,11 +44,11 @@ def robot():
 def make_client(robot):
     """Return a function that makes a client of the web application, without a server."""
 
-    def make(token='', host=f'127.0.0.1:{PORT}', more=lambda _board: (), **headers):
+    def make(token='', more=lambda _board: (), **headers):
         board = Board(robot)
         robot.attach(board.refresh)
         app = make_app(board, ASSETS, Rules(PORT, NAMES, token), more(board))
-        client = TestClient(app, base_url=f'http://{host}', follow_redirects=False)
+        client = TestClient(app, base_url=ORIGIN, follow_redirects=False)
         client.headers.update(headers)
         client.board = board
         return client

@@ -43,7 +43,7 @@ def refused(answer, status, words):
     'host', [f'127.0.0.1:{PORT}', f'localhost:{PORT}', f'[::1]:{PORT}', f'LocalHost:{PORT}']
 )
 def test_the_names_of_this_machine_are_answered(make_client, host):
-    answer = make_client(host=host).get('/')
+    answer = make_client().get('/', headers={'Host': host})
     assert (answer.status_code, answer.content) == (200, PAGE)
     assert HEADERS.items() <= answer.headers.items()
 

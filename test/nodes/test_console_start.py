@@ -15,14 +15,19 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
 
 import pytest
 
 pytest.importorskip('starlette', reason='the tests of the console need requirements/console.txt')
 pytest.importorskip('httpx2', reason='the tests of the console need requirements/test.txt')
 
+from examples.demo.child import Child
+from examples.demo.settings import CHECKOUT
 from recorder_rig.browser import Browser, MODULE
+from recorder_rig.datasets import total_episodes
 from recorder_rig.parameters import SMALL
 
 pytestmark = [pytest.mark.ros]
@@ -97,3 +102,34 @@ def test_a_port_in_use_is_told_in_one_line(rig):
     (line,) = program.log.splitlines()
     assert line.startswith(f'console: port is {port}: another program listens on it')
     assert 'port:=N' in line
+
+
+@pytest.mark.slow
+def test_one_command_starts_an_arm_a_recorder_and_the_console_and_ends_all(
+    ros_surroundings, tmp_path
+):
+    root = tmp_path / 'dataset'
+    environment = {**os.environ, 'CONSOLE_PORT': '0', 'CONSOLE_ROOT': str(root)}
+    program = Child(
+        'example',
+        [sys.executable, '-m', 'examples.console'],
+        log_path=tmp_path / 'example.log',
+        folder=CHECKOUT,
+        environment=environment,
+    )
+    try:
+        browser = Browser(program)
+        with browser.reading() as told:
+            told.state(lambda one: one['phase'] == 'ready')
+            browser.give('start')
+            assert told.event('start')['success']
+            told.state(lambda one: one['rows'] > 10)
+        browser.client.close()
+    finally:
+        status = program.stop(60.0)
+    log = program.log_path.read_text('utf-8')
+    assert status == 0, log
+    for name in ('console', 'recorder', 'arm'):
+        assert f'the {name} ended with status 0' in log
+    # The recorder has saved the running episode.
+    assert total_episodes(root) == 1

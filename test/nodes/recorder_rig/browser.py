@@ -32,13 +32,16 @@ class Browser:
     """Requests to a console."""
 
     def __init__(self, program):
+        def log():
+            return program.log_path.read_text('utf-8', errors='replace')
+
         wait_until(
-            lambda: LINK.search(program.log) or not program.is_running,
+            lambda: LINK.search(log()) or not program.is_running,
             TIMEOUT_S,
-            lambda: f'the console has printed its link; its log:\n{program.log}',
+            lambda: f'the console has printed its link; its log:\n{log()}',
         )
-        self.links = [found[0] for found in LINK.finditer(program.log)]
-        self.port = int(LINK.search(program.log)[1])
+        self.links = [found[0] for found in LINK.finditer(log())]
+        self.port = int(LINK.search(log())[1])
         self.url = f'http://127.0.0.1:{self.port}'
         self.client = httpx.Client(
             base_url=self.url, headers={'Origin': self.url}, timeout=TIMEOUT_S
