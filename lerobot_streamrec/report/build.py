@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
-from lerobot_streamrec.dataset.format.episode_values import EpisodeValues, image_files
+from lerobot_streamrec.dataset.format.data_rows import EpisodeValues, image_files
 from lerobot_streamrec.errors import ConfigError, DatasetCorruptError, VideoError
 from lerobot_streamrec.report.findings import (
     Finding,

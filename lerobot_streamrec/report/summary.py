@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from lerobot_streamrec.dataset.format.catalog import Catalog
+from lerobot_streamrec.dataset.format.data_rows import image_keys, vector_keys
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
-from lerobot_streamrec.dataset.format.episode_values import image_keys, vector_keys
 from lerobot_streamrec.dataset.format.features import VIDEO_CODEC
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.take_record import read_record

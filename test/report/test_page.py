@@ -105,6 +105,15 @@ def test_findings_link_to_their_episodes(page):
     assert {one['href'][1:] for one in page.all('a')} <= ids
 
 
+def test_each_of_many_episodes_with_a_finding_has_a_link(tmp_path, monkeypatch):
+    monkeypatch.setattr('lerobot_streamrec.report.page._MAX_LINKS', 2)
+    plans = [Plan(seconds=1, picture=darken) for _ in range(4)]
+    shown = Page(page_of(build_report(write_dataset(tmp_path / 'dataset', plans))))
+    links = [one['href'] for one in shown.all('a') if one.get('title', '').endswith('of 255')]
+    assert links == [f'#episode-{number}' for number in range(4)]
+    assert 'and 2 more' in shown.text
+
+
 def test_every_picture_has_a_text(page):
     texts = [one['alt'] for one in page.all('img')]
     assert len(texts) == 6

@@ -22,10 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
-from lerobot_streamrec.dataset.format.data_rows import read_row_stamps
+from lerobot_streamrec.dataset.format.data_rows import EpisodeValues, read_row_stamps
 from lerobot_streamrec.dataset.format.episode_index import read_episodes
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
-from lerobot_streamrec.dataset.format.episode_values import EpisodeValues
 from lerobot_streamrec.dataset.format.info import DatasetInfo, read_info
 from lerobot_streamrec.dataset.format.layout import row_stamps_path, VIDEO_PATH
 from lerobot_streamrec.dataset.format.take_record import read_record
