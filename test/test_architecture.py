@@ -103,6 +103,7 @@ LATE_IMPORTS: dict[PurePosixPath, set[str]] = {
     PurePosixPath(PACKAGE, 'nodes', 'clients', 'pedal_main.py'): set(),
     PurePosixPath(PACKAGE, 'nodes', 'replay', 'replay_main.py'): set(),
     PurePosixPath(PACKAGE, 'console', 'console_main.py'): set(),
+    PurePosixPath(PACKAGE, 'live', 'set_up_main.py'): set(),
     # A package that is missing is told in a sentence, wherever it is imported.
     PurePosixPath(PACKAGE, 'cli', '__main__.py'): set(),
     # A recording starts earlier without the tools that rebuild datasets: finalize loads them.

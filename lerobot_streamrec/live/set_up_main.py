@@ -26,7 +26,7 @@ from lerobot_streamrec.nodes.graph.stop_signals import Run, run_program
 HELP = """\
 usage: set_up [--end-with PID] [--wait] FILE [--ros-args ...]
 
-Chooses what is recorded from the topics of the running robot, as `streamrec init` does, and
+Chooses what is recorded from the topics of the running robot, by the rules of init, and
 writes the parameter file FILE. It looks until there is something to record. record.launch.py
 starts it when no params_file is given, and the recorder after it.
 

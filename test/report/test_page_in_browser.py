@@ -50,8 +50,8 @@ def url(tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
-def browser(tmp_path_factory):
-    page = ChromiumPage(tmp_path_factory.mktemp('chromedriver') / 'log.txt')
+def browser():
+    page = ChromiumPage()
     yield page
     page.close()
 

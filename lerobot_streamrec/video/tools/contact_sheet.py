@@ -21,18 +21,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import av
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from lerobot_streamrec.errors import VideoError
+from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.mp4.damage_scan import decode_picture
 from lerobot_streamrec.video.mp4.frame_decoder import PyavDecoder, RGB_PIX_FMT
 from lerobot_streamrec.video.tools.extract import Episode, shades
+from lerobot_streamrec.video.tools.thumbnail import jpeg_of
 import numpy as np
 import numpy.typing as npt
-
-# FFmpeg's scale from 2 (best) to 31; at 5, small pictures show no blocks.
-_JPEG_QSCALE = 5
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -54,7 +52,8 @@ class ContactSheet:
 
     def jpeg(self) -> bytes:
         """Return all frames, side by side, as one JPEG."""
-        return jpeg_of_pixels(np.concatenate(list(self.frames), axis=1))
+        pixels = np.ascontiguousarray(np.concatenate(list(self.frames), axis=1))
+        return jpeg_of(Frame(pixels, 'rgb24'), pixels.shape[1])
 
 
 def contact_sheet(
@@ -114,22 +113,6 @@ def _stacked(frames: Sequence[npt.NDArray[Any]], what: object) -> npt.NDArray[An
     if len({one.shape for one in frames}) > 1:
         raise VideoError(f'{what} has frames of several sizes')
     return np.stack(frames)
-
-
-def jpeg_of_pixels(pixels: Pixels) -> bytes:
-    """
-    Return pixels as a JPEG.
-
-    :param pixels: ``(h, w, 3)`` uint8 RGB
-    """
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=RGB_PIX_FMT)
-    frame = frame.reformat(format='yuvj420p')
-    context = av.CodecContext.create('mjpeg', 'w')
-    assert isinstance(context, av.VideoCodecContext)
-    context.width, context.height, context.pix_fmt = frame.width, frame.height, 'yuvj420p'
-    context.time_base = Fraction(1, 1)
-    context.options = {'qmin': str(_JPEG_QSCALE), 'qmax': str(_JPEG_QSCALE)}
-    return b''.join(bytes(packet) for packet in (*context.encode(frame), *context.encode(None)))
 
 
 def _height_for(shape: Sequence[int], width: int) -> int:

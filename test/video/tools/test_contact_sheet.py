@@ -28,7 +28,7 @@ from lerobot_streamrec.video.codecs.depth_config import (
     DepthQuantiser,
 )
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
-from lerobot_streamrec.video.tools.contact_sheet import contact_sheet, jpeg_of_pixels
+from lerobot_streamrec.video.tools.contact_sheet import contact_sheet, ContactSheet
 from lerobot_streamrec.video.tools.extract import Episode
 import numpy as np
 from PIL import Image
@@ -100,7 +100,8 @@ def test_a_jpeg_has_the_colours_of_its_pixels():
     pixels = np.zeros((48, 96, 3), np.uint8)
     for place, colour in enumerate(((220, 30, 30), (30, 200, 30), (250, 250, 250))):
         pixels[:, 32 * place : 32 * (place + 1)] = colour
-    read = np.asarray(Image.open(io.BytesIO(jpeg_of_pixels(pixels))).convert('RGB'))
+    sheet = ContactSheet((0.0, 0.5), np.stack([pixels[:, :48], pixels[:, 48:]]), is_depth=False)
+    read = np.asarray(Image.open(io.BytesIO(sheet.jpeg())).convert('RGB'))
     assert read.shape == pixels.shape
     for column in (16, 48, 80):
         assert np.abs(read[24, column].astype(int) - pixels[24, column]).max() <= 6

@@ -16,15 +16,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-import shutil
 
+from chromium_page import missing_programs, start_chromium
 from lerobot_streamrec.console import addresses
 from lerobot_streamrec.console.access import Rules
 from lerobot_streamrec.console.assets import read_assets
 from lerobot_streamrec.console.server import make_app
 from lerobot_streamrec.console.web import Web
 import pytest
-from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -34,23 +33,16 @@ from waiting import wait_for
 
 TIMEOUT_S = 60.0
 NAMES = frozenset({'127.0.0.1'})
-CHROMIUM, CHROMEDRIVER = shutil.which('chromium'), shutil.which('chromedriver')
 
 pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and CHROMEDRIVER),
+    bool(missing_programs()),
     reason='the tests of the page need a browser: apt-get install chromium chromium-driver',
 )
 
 
 @pytest.fixture(scope='module')
 def browser():
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for one in ('--headless=new', '--no-sandbox', '--disable-dev-shm-usage'):
-        options.add_argument(one)
-    options.set_capability('goog:loggingPrefs', {'browser': 'ALL', 'performance': 'ALL'})
-    service = webdriver.ChromeService(executable_path=CHROMEDRIVER)
-    driver = webdriver.Chrome(options=options, service=service)
+    driver = start_chromium()
     yield driver
     driver.quit()
 
@@ -120,7 +112,6 @@ def make_page(browser):
             return page
 
         browser.get_log('browser')
-        browser.get_log('performance')
         yield make
 
 
