@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 import difflib
+import json
 import os
 import sys
 from typing import Any
@@ -97,6 +98,9 @@ OVERRIDES: dict[str, tuple[Callable[[str], Any], str]] = {
 }
 
 
+# The overrides that the set-up of a first run offers, and writes into its file.
+OFFERED = ('root', 'repo_id', 'task', 'fps')
+
 # Options of `ros2 launch` that it passes on as launch arguments.
 LAUNCH_OPTIONS = ('launch-prefix', 'launch-prefix-filter')
 
@@ -158,8 +162,8 @@ def refuse_unknown(given: Sequence[str]) -> None:
 def first_file(namespace: str) -> str:
     """Return the path of the parameter file that the first run of a robot writes."""
     home = os.environ.get('ROS_HOME') or os.path.join('~', '.ros')  # noqa: PTH118
-    name = '-'.join(filter(None, namespace.split('/'))) or 'record'
-    path = os.path.join(home, 'lerobot_streamrec', f'{name}.yaml')  # noqa: PTH118
+    folders = [one for one in namespace.split('/') if one]
+    path = os.path.join(home, 'lerobot_streamrec', *folders, 'record.yaml')  # noqa: PTH118
     return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
 
 
@@ -188,10 +192,14 @@ def programs(context: LaunchContext) -> list[Any]:
     given = argument('params_file', file_or_none)
     path = given or first_file(argument('namespace'))
     is_first = not os.path.isfile(path)  # noqa: PTH113
-    parameters: list[Any] = [path]
-    parameters += [
-        {name: argument(name, read)} for name, (read, _) in OVERRIDES.items() if argument(name)
-    ]
+    overrides = {
+        name: argument(name, read) for name, (read, _) in OVERRIDES.items() if argument(name)
+    }
+    # On the first run they are the defaults of the set-up, whose file has the last word on them.
+    asked = {name: argument(name) for name in OFFERED if is_first and name in overrides}
+    parameters: list[Any] = [{name: overrides.pop(name)} for name in asked]
+    parameters += [path, *({name: value} for name, value in overrides.items())]
+    defaults = json.dumps(asked)
     profile = argument('fastdds_profile', file_or_none)
     environment = dict.fromkeys(PROFILE_VARIABLES, profile) if profile else {}
     # If only launch is killed or receives SIGTERM, the recorder would keep running.
@@ -208,7 +216,7 @@ def programs(context: LaunchContext) -> list[Any]:
     recorder = Node(executable='record', parameters=parameters, sigterm_timeout='15', **common)
     has_page = argument('console', flag)
     if is_first:
-        options = [*end_with, *(['--wait'] if has_page else []), path]
+        options = [*end_with, *(['--wait'] if has_page else ['--defaults', defaults]), path]
         ros = common['arguments'][len(end_with) :]
         set_up = Node(executable='set_up', **{**common, 'arguments': [*options, *ros]})
         actions: list[Any] = [set_up, after_set_up(set_up, recorder)]
@@ -225,6 +233,7 @@ def programs(context: LaunchContext) -> list[Any]:
         }
         if is_first:
             of_page['set_up_file'] = verbatim(path)
+            of_page['set_up_defaults'] = verbatim(defaults)
         actions.append(Node(executable='console', parameters=[of_page], **common))
     return actions
 

@@ -54,6 +54,7 @@ OPTIONS = (
     Option('token', '', 'Secret for browsers; empty: none at 127.0.0.1, else a new one'),
     Option('names', (), 'Further host names under which browsers may address the console'),
     Option('set_up_file', '', 'Parameter file that the page writes if it does not exist'),
+    Option('set_up_defaults', '', 'JSON object with values of root, task, repo_id and fps for it'),
 )
 
 _EXIT_BUG = 3
@@ -102,7 +103,7 @@ def _setup(link: WatchingLink, stop: StopSignals) -> SetupRobot | None:
         return None
     namespace = link.recorder.rpartition('/')[0]
     of_robot = ['--ros-args', '-r', f'__ns:={namespace}'] if namespace else []
-    return SetupRobot(path, of_robot, stop)
+    return SetupRobot(path, of_robot, stop, link.values['set_up_defaults'])
 
 
 def rules_of(listener: socket.socket, values: Mapping[str, Any]) -> Rules:

@@ -37,6 +37,7 @@ goes on when the page is closed and when this program ends.
   token:=SECRET      secret that browsers need; default: none at 127.0.0.1, else a new one, which
                      is part of the printed link and QR code
   set_up_file:=FILE  on the first run, the page chooses what is recorded and writes FILE
+  set_up_defaults:=JSON  values of root, task, repo_id and fps with which the page begins
   names:=[NAME, ...] further host names under which browsers may address the console
 """
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+import math
 from pathlib import Path
 import tempfile
 import threading
@@ -30,6 +31,7 @@ from lerobot_streamrec.live.init import NOTHING, write_proposal
 from lerobot_streamrec.live.observation import SeenTopic, VECTOR_TYPES
 from lerobot_streamrec.live.proposal import CameraProposal, Proposal, propose
 from lerobot_streamrec.live.session import Session
+from lerobot_streamrec.live.set_up import with_defaults
 from lerobot_streamrec.live.vector_proposal import as_action, as_state
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.video.tools.thumbnail import jpeg_of
@@ -40,7 +42,8 @@ _END_TIMEOUT_S = 10.0
 # A page asks for each picture once a second.
 _ASKED_S = 5.0
 _WIDTH = 320
-_MOVED = 1e-3
+# The share of a value, and the least step, that are no noise of a sensor.
+_MOVED_SHARE, _MOVED = 0.01, 0.01
 _FPS = (1, 1000)
 
 
@@ -72,11 +75,16 @@ class SetupRobot(threading.Thread):
     :param path: the parameter file to write
     :param ros_arguments: arguments for rclpy with ``--ros-args``, such as the namespace
     :param stop: requests to end the program
+    :param defaults: JSON object with the values that the user gave to the launch
     """
 
-    def __init__(self, path: Path, ros_arguments: Sequence[str], stop: StopSignals) -> None:
+    def __init__(
+        self, path: Path, ros_arguments: Sequence[str], stop: StopSignals, defaults: str = ''
+    ) -> None:
         super().__init__(name='set-up')
         self.path = path
+        self._defaults = defaults
+        self._failure = ''
         self._ros_arguments = [*ros_arguments]
         self._signals = stop
         self._is_over = threading.Event()
@@ -90,6 +98,13 @@ class SetupRobot(threading.Thread):
 
     def run(self) -> None:
         """Look until the end; the thread's work."""
+        try:
+            self._look_around()
+        # The page has to say why nothing more is found, whatever the reason.
+        except Exception as error:  # noqa: BLE001
+            self._failure = f'the set-up cannot look at the graph any more: {error!r}'
+
+    def _look_around(self) -> None:
         first: dict[str, Mapping[str, float]] = {}
         moving: set[str] = set()
         with Session(self._ros_arguments, self._signals) as session:
@@ -110,8 +125,7 @@ class SetupRobot(threading.Thread):
         for topic, numbers in values.items():
             begin = first.get(topic) or numbers
             first[topic] = begin
-            steps = (abs(value - begin.get(name, value)) for name, value in numbers.items())
-            if any(step > _MOVED for step in steps):
+            if any(_has_moved(begin.get(name, value), value) for name, value in numbers.items()):
                 moving.add(topic)
         proposal = propose(topics, is_sim_time=watch.is_sim_time)
         wanted = [one for one in proposal.cameras if self._is_asked(one.seen.name)]
@@ -151,23 +165,26 @@ class SetupRobot(threading.Thread):
             for one in look.proposal.cameras if look else ():
                 self._asked_s[one.seen.name] = time.monotonic()
         proposal = look.proposal if look else propose(())
+        proposal = with_defaults(proposal, self._defaults)
         problems = [{'text': one, 'help': ''} for one in proposal.left_out]
+        if self._failure:
+            problems.append({'text': self._failure, 'help': 'Start the launch again.'})
         if proposal.is_empty:
             problems.append({'text': 'Nothing to record is published yet.', 'help': NOTHING})
         return {
             'reason': 'There is no parameter file for this robot yet.',
             'file': str(self.path),
             'fps': proposal.fps,
-            'task': '',
+            'task': proposal.task,
             'root': proposal.root,
-            'repo_id': '',
+            'repo_id': proposal.repo_id,
             'cameras': [
                 {**_camera(one), 'has_picture': one.seen.name in shown}
                 for one in proposal.cameras
             ],
             'vectors': [_vector(one, look) for one in look.vectors] if look else [],
             'problems': problems,
-            'looking': True,
+            'looking': self.is_alive(),
         }
 
     def save(self, choices: Mapping[str, Any]) -> dict[str, str]:
@@ -185,9 +202,23 @@ class SetupRobot(threading.Thread):
         proposal = _chosen(look, choices)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         seconds = round(time.monotonic() - self._begin_s)
-        write_proposal(self.path, proposal, seconds=seconds, force=False, stop=self._signals)
+        try:
+            write_proposal(
+                self.path,
+                proposal,
+                seconds=seconds,
+                force=False,
+                stop=self._signals,
+                needs_root=True,
+            )
+        except ConfigError as error:
+            raise ChoiceError(error.name, error.value, error.allowed) from error
         self._is_over.set()
         return {'file': str(self.path), 'how': record_command(self.path)}
+
+
+def _has_moved(begin: float, value: float) -> bool:
+    return abs(value - begin) > max(_MOVED, _MOVED_SHARE * abs(begin))
 
 
 def _jpeg(watch: GraphWatch, camera: CameraProposal) -> bytes:
@@ -233,7 +264,8 @@ def _vector(seen: SeenTopic, look: Look) -> dict[str, Any]:
         **_facts(seen, proposed.remarks if proposed else ()),
         'role': role,
         'names': list(values),
-        'values': list(values.values()),
+        # JSON has no number for a joint that is not calibrated yet.
+        'values': [one if math.isfinite(one) else None for one in values.values()],
         'moves': seen.name in look.moving,
     }
 
@@ -251,7 +283,12 @@ def _chosen(look: Look, choices: Mapping[str, Any]) -> Proposal:
             raise ChoiceError('vectors', topic.name, 'its messages name no numbers so far')
     low, high = _FPS
     fps = choices.get('fps')
-    if not isinstance(fps, int | float) or fps != int(fps) or not low <= fps <= high:
+    if (
+        not isinstance(fps, int | float)
+        or isinstance(fps, bool)
+        or fps % 1
+        or not low <= fps <= high
+    ):
         raise ChoiceError('fps', str(fps), f'a whole number from {low} to {high} is needed')
     is_same = fps == look.proposal.fps
     return replace(
@@ -299,17 +336,28 @@ def _topic(look: Look, choices: Any, role: str) -> SeenTopic | None:
 
 def _text(choices: Mapping[str, Any], name: str) -> str:
     value = choices.get(name, '')
-    if not isinstance(value, str) or len(value.splitlines()) > 1:
+    if not isinstance(value, str) or len(value.splitlines()) > 1 or not _is_unicode(value):
         raise ChoiceError(name, str(value), 'one line of text is needed')
     return value.strip()
 
 
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _root(value: Any) -> str:
     text = value.strip() if isinstance(value, str) else ''
-    path = Path(text).expanduser()
-    if not text or not path.is_absolute():
+    try:
+        path = Path(text).expanduser()
+        above = next(one for one in (path, *path.parents) if one.exists())
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ChoiceError('root', text, f'the path cannot be used: {error}') from error
+    if not text or not path.is_absolute() or not _is_unicode(text):
         raise ChoiceError('root', str(value), 'a path from / or ~ on is needed')
-    above = next(one for one in (path, *path.parents) if one.exists())
     try:
         # Permissions alone do not tell about file systems that nobody can write to.
         with tempfile.TemporaryFile(dir=above):

@@ -80,11 +80,17 @@ class SetupRoutes:
                 field = error.name if isinstance(error, ChoiceError) else ''
                 content = {'error': str(error), 'field': field}
                 return JSONResponse(content, HTTPStatus.UNPROCESSABLE_ENTITY)
-        self._board.mode = _RECORD
-        self._board.wake()
+        self._end()
         return JSONResponse(answer)
 
+    def _end(self) -> None:
+        self._board.mode = _RECORD
+        self._board.wake()
+
     def _refuse_later(self) -> None:
+        if self._board.mode == _SETUP and not self._robot.is_needed:
+            # Somebody has copied a file to its place.
+            self._end()
         if self._board.mode != _SETUP:
             text = f'the set-up is over: {self._robot.path} is there'
             raise HTTPException(HTTPStatus.CONFLICT, text)

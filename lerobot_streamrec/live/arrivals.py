@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 from statistics import median
@@ -29,6 +30,10 @@ _BEHIND_S = 10.0
 _LATE_S = 0.5
 _SHORT_S = 0.01
 _LOSSY_SHARE = 0.05
+# The facts of a look that goes on for hours are those of its newest messages.
+_MAX_KEPT = 20_000
+# Messages that arrive together after a pause tell nothing of their rate.
+_SHORTEST_NS = NS_PER_S // 20
 _UNITS = ((86_400 * 365.25, 'years'), (86_400, 'days'), (3600, 'h'), (60, 'min'))
 
 
@@ -111,8 +116,9 @@ class Arrivals:
 
     def __init__(self) -> None:
         self._gaps = GapCounter()
-        self._delays_ns: list[int] = []
-        self._received_ns: list[int] = []
+        self._delays_ns: deque[int] = deque(maxlen=_MAX_KEPT)
+        self._received_ns: deque[int] = deque(maxlen=_MAX_KEPT)
+        self._num_messages = 0
         self._num_zero = 0
         self._num_lost = 0
 
@@ -127,6 +133,7 @@ class Arrivals:
         :param received_ns: arrival time, in nanoseconds
         :param stamp_ns: header stamp, in nanoseconds; 0 if it is not set; None without a header
         """
+        self._num_messages += 1
         self._received_ns.append(received_ns)
         if stamp_ns == 0:
             self._num_zero += 1
@@ -139,7 +146,7 @@ class Arrivals:
         """The facts measured so far."""
         delays_ns = self._delays_ns
         return Heard(
-            num_messages=len(self._received_ns),
+            num_messages=self._num_messages,
             rate_hz=self._rate_hz(),
             num_missing=self._gaps.num_missing,
             num_zero=self._num_zero,
@@ -153,7 +160,7 @@ class Arrivals:
             return self._gaps.rate_hz
         # There are too few messages to learn the period from their stamps.
         span_ns = self._received_ns[-1] - self._received_ns[0]
-        return (len(self._received_ns) - 1) * NS_PER_S / span_ns if span_ns > 0 else 0.0
+        return (len(self._received_ns) - 1) * NS_PER_S / span_ns if span_ns > _SHORTEST_NS else 0.0
 
 
 def span_text(seconds: float) -> str:

@@ -22,7 +22,9 @@ import time
 
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.installed import streamrec_command
+from lerobot_streamrec.live.diagnosis import Level
 from lerobot_streamrec.live.graph_watch import GraphWatch
+from lerobot_streamrec.live.machine_checks import check_root
 from lerobot_streamrec.live.parameter_text import (
     parameter_text,
     refuse_existing,
@@ -142,25 +144,36 @@ def propose_file(
 
 
 def write_proposal(
-    path: Path, proposal: Proposal, *, seconds: float, force: bool, stop: StopSignals
+    path: Path,
+    proposal: Proposal,
+    *,
+    seconds: float,
+    force: bool,
+    stop: StopSignals,
+    needs_root: bool = False,
 ) -> None:
     """
     Write the parameter file of a proposal that is not empty, durably.
 
     :param seconds: time for which the graph was watched, in seconds
     :param force: True to replace an existing file
+    :param needs_root: True to refuse a dataset's folder in which the recorder could not record
     :raise ConfigError: if the file cannot be written, or the recorder would reject it
     """
     when = time.strftime('%Y-%m-%d %H:%M')
     text = parameter_text(proposal, file_name=path.name, when=when, seconds=seconds)
-    write_checked(path, text, lambda file: _check(file, stop), force=force)
+    write_checked(path, text, lambda file: _check(file, stop, needs_root), force=force)
 
 
-def _check(file: Path, stop: StopSignals) -> None:
+def _check(file: Path, stop: StopSignals, needs_root: bool) -> None:
     """Read a file as the recorder would, without a graph that could add types."""
     with Session(['--ros-args', '--params-file', str(file)], stop) as session:
         given = session.read_settings()
-    given.complete(_refuse_to_tell)
+    config = given.complete(_refuse_to_tell).recorder
+    if needs_root:
+        check, _ = check_root(config, is_recorder_there=False)
+        if check.remark.level is Level.PROBLEM:
+            raise ConfigError('root', str(config.root), check.remark.text)
 
 
 def _refuse_to_tell(parameter: str, topic: str) -> str:

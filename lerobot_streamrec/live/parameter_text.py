@@ -155,7 +155,8 @@ def quoted(text: str) -> str:
     if not text:
         return "''"
     is_plain = _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS
-    return text if is_plain else json.dumps(text)
+    # YAML knows no pairs of surrogates, as JSON writes them for rare characters.
+    return text if is_plain else json.dumps(text, ensure_ascii=False)
 
 
 def _comment(text: str, depth: int = 0) -> list[str]:

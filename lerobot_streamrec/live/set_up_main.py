@@ -24,13 +24,14 @@ import sys
 from lerobot_streamrec.nodes.graph.stop_signals import Run, run_program
 
 HELP = """\
-usage: set_up [--end-with PID] [--wait] FILE [--ros-args ...]
+usage: set_up [--end-with PID] [--wait | --defaults JSON] FILE [--ros-args ...]
 
 Chooses what is recorded from the topics of the running robot, by the rules of init, and
 writes the parameter file FILE. It looks until there is something to record. record.launch.py
 starts it when no params_file is given, and the recorder after it.
 
   --end-with PID   end when the parent or ancestor process PID has ended
+  --defaults JSON  values of root, task, repo_id and fps, such as '{"task": "Fold"}'
   --wait           wait until the console's page has written FILE
 """
 

@@ -160,10 +160,38 @@ def test_a_key_of_a_command_that_is_not_possible_sends_nothing(page):
 
 def test_typing_a_task_is_no_command_and_the_next_start_has_the_task(page):
     field = page.browser.find_element(By.ID, 'task')
-    field.clear()
+    # As a person does it: WebDriver's own way to clear a field is not typing.
+    field.send_keys(Keys.CONTROL + 'a')
     field.send_keys('Fold the towel' + Keys.ENTER)
     page.press(' ')
     page.wait_for_commands('start Fold the towel')
+
+
+def test_a_typed_task_makes_an_episode_possible_that_only_lacked_one(page):
+    why = 'there is no task: set the parameter task'
+    set_phase(page, 'idle', blocker_list=why, task='')
+    page.wait_for_text('.blockers', 'There is no task')
+    assert not page.button('Start').is_enabled()
+    page.browser.find_element(By.ID, 'task').send_keys('Fold' + Keys.ENTER)
+    page.wait(lambda: not page.browser.find_elements(By.CSS_SELECTOR, '.blockers'))
+    page.press(' ')
+    page.wait_for_commands('start Fold')
+
+
+def test_space_after_a_click_is_a_key_again(page):
+    page.button('Note').click()
+    page.wait(lambda: page.browser.find_elements(By.CSS_SELECTOR, 'dialog textarea'))
+    page.browser.find_element(By.XPATH, '//dialog//button[.="Cancel"]').click()
+    page.wait(lambda: not page.browser.find_elements(By.TAG_NAME, 'dialog'))
+    page.press(' ')
+    page.wait_for_commands('start')
+
+
+def test_buttons_stay_where_they_are_when_warnings_come(page):
+    place = page.button('Save').location
+    page.robot.values.update(problem_list='the disk lasts 3 min\na camera is late')
+    page.wait_for_text('.warning', 'The disk lasts 3 min')
+    assert page.button('Save').location == place
 
 
 def test_undo_asks_before_it_takes_an_episode_out(page):

@@ -19,6 +19,7 @@ Guards the way from running drivers to the first episode without an editor.
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 
@@ -78,7 +79,7 @@ def settings_in(file):
 def test_without_a_browser_the_choice_is_that_of_init_and_an_episode_is_recorded(
     rig, tmp_path, set_up, keep_dataset
 ):
-    process = set_up()
+    process = set_up('--defaults', json.dumps({'root': str(rig.root), 'fps': 15}))
     add_robot(rig)
     output, _ = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 0, output
@@ -96,10 +97,14 @@ def test_without_a_browser_the_choice_is_that_of_init_and_an_episode_is_recorded
         stop=NeverStop(),
     )
     of_init = settings_in(tmp_path / 'init.yaml')
-    # The task is a placeholder that nobody wants to record.
-    task = '    task: Say here what the robot is to do'
-    assert ours == [line if line != task else "    task: ''" for line in of_init]
-    given = ('-p', f'root:={rig.root}', '-p', 'task:=Pick up the cube')
+    # The task of `init` is a placeholder that nobody wants to record.
+    ours_instead = {
+        '    task: Say here what the robot is to do': "    task: ''",
+        '    root: ~/datasets/my_dataset': f'    root: {rig.root}',
+        '    fps: 30': '    fps: 15',
+    }
+    assert ours == [ours_instead.get(line, line) for line in of_init]
+    given = ('-p', 'task:=Pick up the cube')
     recorder = rig.launch({}, '--ros-args', '--params-file', str(file), *given, root=rig.root)
     recorder.wait_until_ready()
     rig.operator().record(num_rows=15)
@@ -133,11 +138,14 @@ def test_in_a_browser_the_choice_becomes_the_file_of_the_recorder_that_waits(
 ):
     file = tmp_path / 'ros' / 'record.yaml'
     waiting = set_up('--wait')
-    browser = Browser(rig.program(MODULE, {'port': 0, 'set_up_file': str(file)}))
+    defaults = json.dumps({'task': 'Given to the launch', 'root': str(rig.root)})
+    given = {'port': 0, 'set_up_file': str(file), 'set_up_defaults': defaults}
+    browser = Browser(rig.program(MODULE, given))
     with browser.reading() as told:
         assert told.state(lambda _: True)['mode'] == 'setup'
     offered = browser.client.get('/api/setup').json()
     assert (offered['cameras'], offered['vectors']) == ([], [])
+    assert (offered['task'], offered['root']) == ('Given to the launch', str(rig.root))
     assert 'Start the drivers' in offered['problems'][-1]['help']
     add_robot(rig)
 
@@ -145,9 +153,11 @@ def test_in_a_browser_the_choice_becomes_the_file_of_the_recorder_that_waits(
         return browser.client.get('/api/setup').json()
 
     wait_until(
-        lambda: offer()['cameras']
-        and offer()['cameras'][0]['has_picture']
-        and len(offer()['vectors']) == 2,
+        lambda: (
+            offer()['cameras']
+            and offer()['cameras'][0]['has_picture']
+            and len(offer()['vectors']) == 2
+        ),
         TIMEOUT_S,
         offer,
     )
@@ -165,7 +175,7 @@ def test_in_a_browser_the_choice_becomes_the_file_of_the_recorder_that_waits(
     root = rig.root
     choice = {
         'fps': 15,
-        'task': 'Fold: the towel',
+        'task': 'Fold: the towel \N{SPARKLES}\N{FIRE}',
         'root': str(root),
         'repo_id': '',
         'cameras': [{'id': camera['id'], 'chosen': True, 'name': 'eye', 'is_depth': False}],
@@ -177,6 +187,8 @@ def test_in_a_browser_the_choice_becomes_the_file_of_the_recorder_that_waits(
     for wrong, field in (
         ({'fps': 0}, 'fps'),
         ({'fps': 'fast'}, 'fps'),
+        ({'fps': True}, 'fps'),
+        ({'fps': 29.97}, 'fps'),
         ({'root': 'dataset'}, 'root'),
         ({'root': '/proc/dataset'}, 'root'),
         ({'task': 'two\nlines'}, 'task'),

@@ -157,7 +157,8 @@ def launch_file(monkeypatch, first_file):
     """Run the file against the stand-ins; return how to launch it."""
     first_file.parent.mkdir(parents=True)
     first_file.touch()
-    (first_file.parent / 'left.yaml').touch()
+    (first_file.parent / 'left').mkdir()
+    (first_file.parent / 'left' / 'record.yaml').touch()
     for name in PROFILES:
         monkeypatch.delenv(name, raising=False)
     # The checkout has the folders of an installed package.
@@ -200,7 +201,7 @@ def test_the_file_imports_nothing_else_of_ros():
             imported |= {(name.name, None) for name in node.names}
     modules = {module for module, _ in imported}
     ours = stand_ins(CHECKOUT)
-    python = {'__future__', 'collections.abc', 'difflib', 'os', 'sys', 'typing'}
+    python = {'__future__', 'collections.abc', 'difflib', 'json', 'os', 'sys', 'typing'}
     assert modules - python <= set(ours)
     assert all(name in ours[module] for module, name in imported if module in ours)
 
@@ -235,7 +236,7 @@ def test_without_a_file_the_one_of_the_first_run_is_used_and_named_stand_in(
     assert node.parameters == [str(first_file)]
     assert str(first_file) in node.actions[0].msg
     node = launch_file().launch(namespace='/left')
-    assert node.parameters == [str(first_file.with_name('left.yaml'))]
+    assert node.parameters == [str(first_file.parent / 'left' / 'record.yaml')]
 
 
 @pytest.mark.parametrize('has_page', [False, True])
@@ -245,7 +246,8 @@ def test_the_recorder_of_a_first_run_starts_after_the_set_up_stand_in(
     first_file.unlink()
     set_up = launch_file().launch(console=str(has_page), task='Fold', namespace='')
     assert set_up.executable == 'set_up'
-    wait = ['--wait'] if has_page else []
+    defaults = '{"task": "Fold"}'
+    wait = ['--wait'] if has_page else ['--defaults', defaults]
     assert set_up.arguments == [
         *END_WITH,
         *wait,
@@ -254,20 +256,24 @@ def test_the_recorder_of_a_first_run_starts_after_the_set_up_stand_in(
         '--log-level',
         'info',
     ]
-    pages = [{'set_up_file': StandInValue(str(first_file), str)}]
+    values = {'set_up_file': str(first_file), 'set_up_defaults': defaults}
+    pages = [{name: StandInValue(text, str) for name, text in values.items()}]
     assert [one.parameters for one in set_up.others] == ([pages] if has_page else [])
 
 
 def test_a_set_up_that_fails_ends_the_launch_stand_in(launch_file, first_file, monkeypatch):
     first_file.unlink()
     run = launch_file()
-    context = StandInContext({name: one['default_value'] for name, one in run.declared.items()})
+    values = {name: one['default_value'] for name, one in run.declared.items()}
+    context = StandInContext(values | {'task': 'Fold', 'robot_type': 'so101'})
     set_up, handler = run.programs(context)
     start = handler.positional[0].named['on_exit']
     assert handler.positional[0].named['target_action'] is set_up
     (recorder,) = start(SimpleNamespace(returncode=0), context)
     assert recorder.named['executable'] == 'record'
-    assert recorder.named['parameters'] == [str(first_file)]
+    # The file has the last word on what the set-up offers, and on nothing else.
+    task, robot = StandInValue('Fold', str), StandInValue('so101', str)
+    assert recorder.named['parameters'] == [{'task': task}, str(first_file), {'robot_type': robot}]
     (end,) = start(SimpleNamespace(returncode=2), context)
     assert 'without a parameter file' in end.named['reason']
 

@@ -6,7 +6,7 @@ import { actionOf, actionsFor, Answer, Controls, NoteDialog, Notices, Phase, Que
 import { Cameras } from './cameras.js';
 import { Episodes } from './episodes.js';
 import { Plots, Streams } from './streams.js';
-import { Setup } from './setup.js';
+import { Setup, Written } from './setup.js';
 
 const FIELDS = 'input, textarea, select, dialog[open], [contenteditable]';
 
@@ -26,8 +26,10 @@ function App() {
   const [task, setTask] = useState(null);
   const [note, setNote] = useState(null);
   const [question, setQuestion] = useState(null);
+  const [written, setWritten] = useState(null);
   const { state, isLost } = follower;
-  const actions = state && actionsFor(state, task === null ? '' : task.trim());
+  const typed = task === null ? '' : task.trim();
+  const actions = state && actionsFor(state, typed);
   const command = (text) => follower.command(text);
   const run = (action) => {
     if (action.not) return;
@@ -57,21 +59,22 @@ function App() {
   });
 
   if (!state) return html`<div>${isLost && html`<${Lost} refusal=${follower.refusal} />`}<p class="loading">Connecting to the console …</p></div>`;
-  if (state.mode === 'setup') return html`<main>${isLost && html`<${Lost} refusal=${follower.refusal} />`}<${Setup} /></main>`;
+  if (state.mode === 'setup') return html`<main>${isLost && html`<${Lost} refusal=${follower.refusal} />`}<${Setup} onWritten=${setWritten} /></main>`;
   const isRunning = ['recording', 'paused'].includes(state.phase);
   const current = isRunning ? state.episode_index : null;
   const last = state.saved_episodes ? state.saved_episodes - 1 : null;
   const subject = note && (note.episode ?? current ?? last);
   return html`<main class=${isLost || !state.connected ? 'stale' : ''}>
     ${isLost ? html`<${Lost} refusal=${follower.refusal} />` : !state.connected && html`<${Unheard} state=${state} />`}
+    ${written && html`<${Written} written=${written} onClose=${() => setWritten(null)} />`}
     <h1 class="hidden">Recorder ${state.recorder}</h1>
     <div class="cockpit">
       <div class="left">
         <${Phase} state=${state} arrivedMs=${follower.arrivedMs} isLost=${isLost || !state.connected} />
+        <${Notices} state=${state} task=${typed} />
         <${Cameras} streams=${state.streams} lastEpisode=${last} />
       </div>
       <div class="right">
-        <${Notices} state=${state} />
         <${Task} state=${state} task=${task} setTask=${setTask} />
         <${Controls} actions=${actions} run=${run} writeNote=${() => setNote({ episode: null })} />
         <${Answer} events=${follower.events} sent=${follower.sent} />

@@ -12,6 +12,11 @@ const UNANSWERED_MS = 3000;
 const LOW_HEAD_ROOM = 1.2;
 const LOW_DISK_MINUTES = 30;
 
+/** Return why no episode can start; a task that was typed here takes one reason away. */
+export function blockersOf(state, task) {
+  return task ? state.blockers.filter((one) => !one.startsWith('there is no task')) : state.blockers;
+}
+
 /** Return the buttons: what they send, their keys, and why they cannot be pressed now. */
 export function actionsFor(state, task) {
   const { phase, saved_episodes: numSaved } = state;
@@ -21,7 +26,7 @@ export function actionsFor(state, task) {
   const none = 'No episode is being recorded.';
   let notStart = '';
   if (isRunning) notStart = 'An episode is being recorded.';
-  else if (state.blockers.length) notStart = state.blockers[0];
+  else if (blockersOf(state, task).length) [notStart] = blockersOf(state, task);
   else if (phase === 'closed') notStart = 'The recorder has ended.';
   const canEnd = isRunning || isReset ? '' : none;
   const toggle = { recording: 'pause', paused: 'resume' }[phase];
@@ -56,9 +61,14 @@ export function actionOf(key, actions) {
   }
 }
 
+/** Give up the focus after a click, so that the space bar does not press the same button again. */
+function leave(event) {
+  if (event.detail > 0) event.currentTarget.blur();
+}
+
 function Action({ action, run, look = '' }) {
   return html`<button type="button" class="action ${look}" disabled=${Boolean(action.not)} title=${action.not || action.command}
-      onClick=${() => run(action)}>
+      onClick=${(event) => { leave(event); run(action); }}>
     <span>${action.label}</span>${action.key && html`<kbd>${action.key}</kbd>`}
   </button>`;
 }
@@ -104,7 +114,7 @@ export function Controls({ actions, run, writeNote }) {
       <${Action} action=${actions.failure} run=${run} look="bad" />
       <${Action} action=${actions.pause} run=${run} />
       <${Action} action=${actions.undo} run=${run} />
-      <button type="button" class="action" title="Add a note to this episode" onClick=${writeNote}><span>Note</span><kbd>N</kbd></button>
+      <button type="button" class="action" title="Add a note to this episode" onClick=${(event) => { leave(event); writeNote(); }}><span>Note</span><kbd>N</kbd></button>
     </div>
   </section>`;
 }
@@ -148,9 +158,9 @@ export function Answer({ events, sent }) {
 }
 
 /** Texts that the operator must see: blockers before an episode, problems at any time. */
-export function Notices({ state }) {
+export function Notices({ state, task }) {
   const isRunning = RUNNING.includes(state.phase);
-  const blockers = isRunning ? [] : state.blockers;
+  const blockers = isRunning ? [] : blockersOf(state, task);
   const problems = state.problems.filter((one) => !blockers.includes(one));
   return html`<section class="notices" aria-live="polite">
     ${blockers.length > 0 && html`<div class="notice blockers"><h2>Before you can start</h2>

@@ -35,23 +35,23 @@ function Vector({ vector, choice, choose }) {
     <label>Record as <select value=${choice.role} onChange=${(event) => choose({ role: event.target.value })}>
       ${Object.entries(ROLES).map(([role, text]) => html`<option value=${role}>${text}</option>`)}</select></label>
     <p class="dim">${facts(vector)} · ${vector.moves ? 'moves' : 'does not move yet'}</p>
-    <ul class="values">${vector.names.map((name, at) => html`<li key=${name}>${name}<b>${vector.values[at] === undefined ? '–' : Number(vector.values[at]).toFixed(2)}</b></li>`)}</ul>
+    <ul class="values">${vector.names.map((name, at) => html`<li key=${name}>${name}<b>${Number.isFinite(vector.values[at]) ? vector.values[at].toFixed(2) : '–'}</b></li>`)}</ul>
     <${Problems} problems=${vector.problems} />
   </li>`;
 }
 
-function Written({ written }) {
-  return html`<section class="setup done"><h2>The set-up is saved</h2>
-    <p>The recorder starts with it now. The file is</p><p><code>${written.file}</code></p>
-    <p>Start the next time with</p><p><code>${written.how}</code></p></section>`;
+/** What has become of the set-up, above the page of the recorder. */
+export function Written({ written, onClose }) {
+  return html`<section class="written" role="status"><h2>The set-up is saved, and the recorder starts with it</h2>
+    <p>The file is <code>${written.file}</code></p><p>Start the next time with <code>${written.how}</code></p>
+    <p class="buttons"><button type="button" onClick=${onClose}>Close</button></p></section>`;
 }
 
 /** The page of the first run. */
-export function Setup() {
+export function Setup({ onWritten }) {
   const [offer, setOffer] = useState(null);
   const [edits, setEdits] = useState({});
   const [error, setError] = useState(null);
-  const [written, setWritten] = useState(null);
   const [beat, setBeat] = useState(0);
   const isBusy = useRef(false);
   useEffect(() => {
@@ -66,7 +66,6 @@ export function Setup() {
     const timer = setInterval(look, LOOK_MS);
     return () => clearInterval(timer);
   }, []);
-  if (written) return html`<${Written} written=${written} />`;
   if (!offer) return html`<p class="loading">Looking at the robot …</p>`;
   // What the user has changed stays, while the rest follows the graph.
   const choiceOf = (one) => ({ ...one, ...(edits[one.id] || {}) });
@@ -77,7 +76,7 @@ export function Setup() {
     event.preventDefault();
     setError(null);
     try {
-      setWritten(await post('/api/setup', {
+      onWritten(await post('/api/setup', {
         fps: Number(setting('fps')), task: setting('task'), root: setting('root'), repo_id: setting('repo_id'),
         cameras: offer.cameras.map(choiceOf).map(({ id, chosen, name, is_depth }) => ({ id, chosen, name, is_depth })),
         vectors: offer.vectors.map(choiceOf).map(({ id, role }) => ({ id, role })),
