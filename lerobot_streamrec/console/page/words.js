@@ -43,5 +43,5 @@ export function hours(value) {
 
 /** Begin a sentence with a capital, unless it begins with a name such as observation.state. */
 export function capital(text) {
-  return /^[a-z]+\b(?![./_])/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
+  return /^[a-z]+\b(?![./_]| \()/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }
