@@ -119,6 +119,7 @@ def make_page(browser):
 def page(make_page):
     page = make_page()
     page.open()
+    page.wait(lambda: page.browser.find_elements(By.CSS_SELECTOR, '.phase.ready'))
     return page
 
 
@@ -191,6 +192,9 @@ def test_buttons_stay_where_they_are_when_warnings_come(page):
     place = page.button('Save').location
     page.robot.values.update(problem_list='the disk lasts 3 min\na camera is late')
     page.wait_for_text('.warning', 'The disk lasts 3 min')
+    assert page.button('Save').location == place
+    page.robot.is_silent = True
+    page.wait_for_text('.lost', 'No recorder is heard')
     assert page.button('Save').location == place
 
 
