@@ -204,21 +204,21 @@ def programs(context: LaunchContext) -> list[Any]:
     environment = dict.fromkeys(PROFILE_VARIABLES, profile) if profile else {}
     # If only launch is killed or receives SIGTERM, the recorder would keep running.
     end_with = ['--end-with', str(os.getpid())] if argument('end_with_launch', flag) else []
+    ros_arguments = ['--ros-args', '--log-level', argument('log_level', level)]
     common = {
         'package': 'lerobot_streamrec',
         # With None, a launch file that includes this one decides the namespace.
         'namespace': argument('namespace') or None,
         'output': 'screen',
         'additional_env': environment,
-        'arguments': [*end_with, '--ros-args', '--log-level', argument('log_level', level)],
+        'arguments': [*end_with, *ros_arguments],
     }
     # The recorder shuts down within 10 s of SIGINT, and must not be killed earlier.
     recorder = Node(executable='record', parameters=parameters, sigterm_timeout='15', **common)
     has_page = argument('console', flag)
     if is_first:
         options = [*end_with, *(['--wait'] if has_page else ['--defaults', defaults]), path]
-        ros = common['arguments'][len(end_with) :]
-        set_up = Node(executable='set_up', **{**common, 'arguments': [*options, *ros]})
+        set_up = Node(executable='set_up', **{**common, 'arguments': [*options, *ros_arguments]})
         actions: list[Any] = [set_up, after_set_up(set_up, recorder)]
     elif given:
         actions = [recorder]

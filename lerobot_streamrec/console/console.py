@@ -41,6 +41,7 @@ from lerobot_streamrec.console.setup_robot import SetupRobot
 from lerobot_streamrec.console.setup_routes import SetupRoutes
 from lerobot_streamrec.console.web import Web
 from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.live.set_up import Defaults
 from lerobot_streamrec.nodes.clients.watching_link import WatchingLink
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.option import Option
@@ -103,7 +104,8 @@ def _setup(link: WatchingLink, stop: StopSignals) -> SetupRobot | None:
         return None
     namespace = link.recorder.rpartition('/')[0]
     of_robot = ['--ros-args', '-r', f'__ns:={namespace}'] if namespace else []
-    return SetupRobot(path, of_robot, stop, link.values['set_up_defaults'])
+    defaults = Defaults.parse(link.values['set_up_defaults'])
+    return SetupRobot(path, of_robot, stop, defaults)
 
 
 def rules_of(listener: socket.socket, values: Mapping[str, Any]) -> Rules:

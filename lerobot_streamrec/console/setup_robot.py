@@ -19,7 +19,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 import math
 from pathlib import Path
-import tempfile
 import threading
 import time
 from typing import Any
@@ -31,12 +30,11 @@ from lerobot_streamrec.live.init import NOTHING, write_proposal
 from lerobot_streamrec.live.observation import SeenTopic, VECTOR_TYPES
 from lerobot_streamrec.live.proposal import CameraProposal, Proposal, propose
 from lerobot_streamrec.live.session import Session
-from lerobot_streamrec.live.set_up import with_defaults
+from lerobot_streamrec.live.set_up import Defaults, NODE_NAME
 from lerobot_streamrec.live.vector_proposal import as_action, as_state
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.video.tools.thumbnail import jpeg_of
 
-NODE_NAME = 'streamrec_set_up'
 _LOOK_S = 0.5
 _END_TIMEOUT_S = 10.0
 # A page asks for each picture once a second.
@@ -75,11 +73,11 @@ class SetupRobot(threading.Thread):
     :param path: the parameter file to write
     :param ros_arguments: arguments for rclpy with ``--ros-args``, such as the namespace
     :param stop: requests to end the program
-    :param defaults: JSON object with the values that the user gave to the launch
+    :param defaults: the values that the user gave to the launch
     """
 
     def __init__(
-        self, path: Path, ros_arguments: Sequence[str], stop: StopSignals, defaults: str = ''
+        self, path: Path, ros_arguments: Sequence[str], stop: StopSignals, defaults: Defaults
     ) -> None:
         super().__init__(name='set-up')
         self.path = path
@@ -164,8 +162,7 @@ class SetupRobot(threading.Thread):
             # The page that asks for the offer will also show the pictures.
             for one in look.proposal.cameras if look else ():
                 self._asked_s[one.seen.name] = time.monotonic()
-        proposal = look.proposal if look else propose(())
-        proposal = with_defaults(proposal, self._defaults)
+        proposal = self._defaults.of(look.proposal if look else propose(()))
         problems = [{'text': one, 'help': ''} for one in proposal.left_out]
         if self._failure:
             problems.append({'text': self._failure, 'help': 'Start the launch again.'})
@@ -350,18 +347,12 @@ def _is_unicode(text: str) -> bool:
 
 
 def _root(value: Any) -> str:
+    """Return the folder of the dataset; the recorder's own check of it comes with the file."""
     text = value.strip() if isinstance(value, str) else ''
     try:
-        path = Path(text).expanduser()
-        above = next(one for one in (path, *path.parents) if one.exists())
-    except (RuntimeError, ValueError, OSError) as error:
+        is_absolute = Path(text).expanduser().is_absolute()
+    except RuntimeError as error:
         raise ChoiceError('root', text, f'the path cannot be used: {error}') from error
-    if not text or not path.is_absolute() or not _is_unicode(text):
+    if not is_absolute or not _is_unicode(text):
         raise ChoiceError('root', str(value), 'a path from / or ~ on is needed')
-    try:
-        # Permissions alone do not tell about file systems that nobody can write to.
-        with tempfile.TemporaryFile(dir=above):
-            return text
-    except OSError as error:
-        why = f'{above} cannot be written to: {error.strerror or error}'
-        raise ChoiceError('root', text, why) from error
+    return text

@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 import json
 from pathlib import Path
 
@@ -36,27 +36,47 @@ _MOST_LOOKS = 6
 _POLL_S = 0.2
 
 
-def with_defaults(proposal: Proposal, text: str) -> Proposal:
+@dataclass(frozen=True, slots=True)
+class Defaults:
     """
-    Return a proposal with the values that the user gave to the launch.
+    The values that the user gave to the launch; None for those that the graph decides.
 
-    :param text: JSON object with any of ``root``, ``task``, ``repo_id`` and ``fps``
-    :raise ConfigError: if the text is something else
+    :param root: folder of the dataset
+    :param task: task in words; empty if it will be given later
+    :param repo_id: name of the dataset on the Hub; may be empty
+    :param fps: rows per second
     """
-    try:
-        given = json.loads(text or '{}')
+
+    root: str | None = None
+    task: str = ''
+    repo_id: str = ''
+    fps: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Defaults:
+        """
+        Read them from a JSON object.
+
+        :param text: the object; empty: no value is given
+        :raise ConfigError: if the text is something else, or names another value
+        """
+        try:
+            given = cls(**json.loads(text or '{}'))
+            return replace(given, fps=None if given.fps is None else int(given.fps))
+        except (ValueError, TypeError) as error:
+            raise ConfigError('defaults', text, f'a JSON object is needed ({error})') from error
+
+    def of(self, proposal: Proposal) -> Proposal:
+        """Return a proposal with these values, and without the placeholder of a task."""
         proposal = replace(
             proposal,
-            root=str(given.get('root', proposal.root)),
-            # The placeholder of `init` is a task that nobody wants to record.
-            task=str(given.get('task', '')),
-            repo_id=str(given.get('repo_id', '')),
+            root=proposal.root if self.root is None else self.root,
+            task=self.task,
+            repo_id=self.repo_id,
         )
-        if 'fps' in given:
-            proposal = replace(proposal, fps=int(given['fps']), fps_reason='as requested')
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ConfigError(DEFAULTS, text, f'a JSON object is needed ({error})') from error
-    return proposal
+        if self.fps is None:
+            return proposal
+        return replace(proposal, fps=self.fps, fps_reason='as requested')
 
 
 def run(arguments: list[str], stop: StopSignals) -> int:
@@ -69,12 +89,12 @@ def run(arguments: list[str], stop: StopSignals) -> int:
     :return: 0 if the file is there, 130 if a signal came first
     :raise ConfigError: if the command line names no file, or the file cannot be written
     """
-    words, defaults = list(arguments), ''
+    words, defaults = list(arguments), Defaults()
     is_page = words[:1] == [WAIT]
     if is_page:
         del words[0]
     elif words[:1] == [DEFAULTS] and len(words) > 1:
-        defaults = words[1]
+        defaults = Defaults.parse(words[1])
         del words[:2]
     if not words or words[0].startswith('-'):
         raise ConfigError('FILE', ' '.join(arguments), 'the path of the parameter file is needed')
@@ -102,17 +122,16 @@ def _await(path: Path, stop: StopSignals) -> None:
             raise StartInterruptedError('interrupted')
 
 
-def _choose(path: Path, ros_arguments: list[str], defaults: str, stop: StopSignals) -> None:
+def _choose(
+    path: Path, ros_arguments: list[str], defaults: Defaults, stop: StopSignals
+) -> None:
     """Watch the graph until it offers something, choose as ``streamrec init`` does, and write."""
     log = get_logger('set_up')
     log.info(f'there is no {path} yet: choosing from the topics that are there')
     with Session(ros_arguments, stop) as session:
         watch = GraphWatch(session.node(NODE_NAME))
-        proposal = _settled(session, watch)
-    proposal = with_defaults(proposal, defaults)
-    write_proposal(
-        path, proposal, seconds=_LOOK_S, force=False, stop=stop, needs_root=True
-    )
+        proposal = defaults.of(_settled(session, watch))
+    write_proposal(path, proposal, seconds=_LOOK_S, force=False, stop=stop, needs_root=True)
     for line in choice_lines(proposal):
         log.info(line)
     log.info(f'wrote {path}: {proposal.fps} rows per second, into {proposal.root}')

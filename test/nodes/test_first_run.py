@@ -123,6 +123,14 @@ def test_a_robot_that_publishes_nothing_is_waited_for_until_a_signal(rig, tmp_pa
     assert not (tmp_path / 'ros' / 'record.yaml').exists()
 
 
+@pytest.mark.parametrize('text', ['[1]', '{"speed": 1}', '{"fps": "fast"}', 'root'])
+def test_defaults_that_are_none_are_refused(tmp_path, text):
+    command = [*python_module(SET_UP), '--defaults', text, str(tmp_path / 'a.yaml')]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+    assert run.returncode == 2
+    assert 'a JSON object is needed' in run.stderr
+
+
 @pytest.mark.parametrize('arguments', [(), ('--wait',), ('--ros-args',)])
 def test_a_command_line_without_a_file_is_refused(arguments):
     run = subprocess.run(
@@ -130,6 +138,48 @@ def test_a_command_line_without_a_file_is_refused(arguments):
     )
     assert run.returncode == 2
     assert 'the path of the parameter file is needed' in run.stderr
+
+
+def wait_for_offer(browser):
+    """Wait until the page would show a picture and both vectors, and return what is offered."""
+
+    def offer():
+        return browser.client.get('/api/setup').json()
+
+    def is_whole(offered):
+        return any(one['has_picture'] for one in offered['cameras']) and len(
+            offered['vectors']
+        ) == 2
+
+    wait_until(lambda: is_whole(offer()), TIMEOUT_S, offer)
+    return offer()
+
+
+def choice_from(offered, root):
+    (camera,) = offered['cameras']
+    return {
+        'fps': 15,
+        'task': 'Fold: the towel \N{SPARKLES}\N{FIRE}',
+        'root': str(root),
+        'repo_id': '',
+        'cameras': [{'id': camera['id'], 'chosen': True, 'name': 'eye', 'is_depth': False}],
+        'vectors': [{'id': one['id'], 'role': one['role']} for one in offered['vectors']],
+    }
+
+
+def wrong_choices(choice, tmp_path):
+    """Yield changes of a choice that cannot be used, and the fields that the page has to mark."""
+    foreign = tmp_path / 'foreign'
+    foreign.mkdir()
+    (foreign / 'holiday.jpg').touch()
+    yield from (({'fps': one}, 'fps') for one in (0, 'fast', True, 29.97, None))
+    for root in ('', 'dataset', '/proc/dataset', '~nobody-of-this-name/dataset', str(foreign)):
+        yield {'root': root}, 'root'
+    yield from (({'task': one}, 'task') for one in ('two\nlines', '\ud800', 3))
+    yield {'cameras': [], 'vectors': []}, 'cameras'
+    yield {'cameras': [{**choice['cameras'][0], 'name': ' '}]}, 'cameras'
+    yield {'cameras': 'all'}, 'cameras'
+    yield {'vectors': [{**one, 'role': 'state'} for one in choice['vectors']]}, 'vectors'
 
 
 @pytest.mark.slow
@@ -147,21 +197,10 @@ def test_in_a_browser_the_choice_becomes_the_file_of_the_recorder_that_waits(
     assert (offered['cameras'], offered['vectors']) == ([], [])
     assert (offered['task'], offered['root']) == ('Given to the launch', str(rig.root))
     assert 'Start the drivers' in offered['problems'][-1]['help']
+
     add_robot(rig)
-
-    def offer():
-        return browser.client.get('/api/setup').json()
-
-    wait_until(
-        lambda: (
-            offer()['cameras']
-            and offer()['cameras'][0]['has_picture']
-            and len(offer()['vectors']) == 2
-        ),
-        TIMEOUT_S,
-        offer,
-    )
-    (camera,), vectors = offer()['cameras'], offer()['vectors']
+    offered = wait_for_offer(browser)
+    (camera,), vectors = offered['cameras'], offered['vectors']
     assert (camera['name'], camera['width'], camera['is_depth']) == ('front', 64, False)
     assert camera['rate_hz'] > 1
     assert {one['topic']: one['role'] for one in vectors} == {
@@ -172,34 +211,13 @@ def test_in_a_browser_the_choice_becomes_the_file_of_the_recorder_that_waits(
     picture = browser.client.get(f'/api/setup/picture/{camera["id"]}.jpg')
     assert picture.content.startswith(b'\xff\xd8')
 
-    root = rig.root
-    choice = {
-        'fps': 15,
-        'task': 'Fold: the towel \N{SPARKLES}\N{FIRE}',
-        'root': str(root),
-        'repo_id': '',
-        'cameras': [{'id': camera['id'], 'chosen': True, 'name': 'eye', 'is_depth': False}],
-        'vectors': [{'id': one['id'], 'role': one['role']} for one in vectors],
-    }
-    nothing = {'cameras': [], 'vectors': []}
-    twice = {'vectors': [{'id': one['id'], 'role': 'state'} for one in vectors]}
-    unnamed = {'cameras': [{**choice['cameras'][0], 'name': ' '}]}
-    for wrong, field in (
-        ({'fps': 0}, 'fps'),
-        ({'fps': 'fast'}, 'fps'),
-        ({'fps': True}, 'fps'),
-        ({'fps': 29.97}, 'fps'),
-        ({'root': 'dataset'}, 'root'),
-        ({'root': '/proc/dataset'}, 'root'),
-        ({'task': 'two\nlines'}, 'task'),
-        (nothing, 'cameras'),
-        (unnamed, 'cameras'),
-        (twice, 'vectors'),
-    ):
-        refused = browser.client.post('/api/setup', json={**choice, **wrong})
+    choice = choice_from(offered, rig.root)
+    for wrong, field in wrong_choices(choice, tmp_path):
+        # Not every text of JSON can be encoded in UTF-8.
+        content = json.dumps({**choice, **wrong}).encode('ascii')
+        refused = browser.client.post('/api/setup', content=content)
         assert (refused.status_code, refused.json().get('field')) == (422, field), refused.text
         assert not file.exists()
-
     saved = browser.client.post('/api/setup', json=choice)
     assert saved.status_code == 200, saved.text
     assert saved.json()['file'] == str(file)
@@ -209,9 +227,9 @@ def test_in_a_browser_the_choice_becomes_the_file_of_the_recorder_that_waits(
     assert browser.client.get('/api/setup').status_code == 409
     assert browser.client.post('/api/setup', json=choice).status_code == 409
     assert waiting.wait(TIMEOUT_S) == 0
-    recorder = rig.launch({}, '--ros-args', '--params-file', str(file), root=root)
+    recorder = rig.launch({}, '--ros-args', '--params-file', str(file), root=rig.root)
     recorder.wait_until_ready()
     rig.operator().record(num_rows=10)
     assert recorder.end() == 0
-    assert_whole(root, 1)
+    assert_whole(rig.root, 1)
     browser.client.close()

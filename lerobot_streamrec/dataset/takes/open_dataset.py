@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 import os
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from lerobot_streamrec.dataset.commit.writer import DatasetWriter
 from lerobot_streamrec.dataset.format.episode_index import EpisodeIndex
@@ -309,7 +310,11 @@ def _refuse_unwritable(root: Path) -> None:
     present = root
     while not present.exists() and present != present.parent:
         present = present.parent
-    if not present.is_dir() or not os.access(present, os.W_OK | os.X_OK):
+    try:
+        # Permissions alone do not tell about file systems on which nobody can make a file.
+        with TemporaryFile(dir=present):
+            pass
+    except OSError as error:
         raise ConfigError(
             'root', str(root), f'{present} cannot be written to; choose another folder'
-        )
+        ) from error
