@@ -19,7 +19,8 @@ from collections.abc import Sequence
 import math
 from typing import Any
 
-from lerobot_streamrec.nodes.clients.news import Event, Heard, IMAGES, kind_of, Status
+from lerobot_streamrec.dataset.format.features import IMAGES
+from lerobot_streamrec.nodes.clients.news import Event, Heard, kind_of, Status
 
 SILENT_S = 3.0
 """A recorder whose last status is older has ended, or cannot be reached."""

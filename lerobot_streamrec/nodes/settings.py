@@ -21,12 +21,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from lerobot_streamrec.dataset.format.features import ACTION
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.graph.qos import PICTURE_TYPES
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
 from lerobot_streamrec.nodes.parameters.stream_settings import read_cameras, read_encoder, Source
 from lerobot_streamrec.nodes.parameters.vector_settings import (
-    ACTION,
     read_vectors,
     TypeOf,
     vector_sources,

@@ -18,8 +18,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 import math
 
+from lerobot_streamrec.dataset.format.features import ACTION, STATE
 from lerobot_streamrec.report.findings import Finding, Rule
-from lerobot_streamrec.report.motion_survey import ACTION, MotionSurvey, STATE
+from lerobot_streamrec.report.motion_survey import MotionSurvey
 from lerobot_streamrec.report.series import Values
 from lerobot_streamrec.report.summary import short_name
 import numpy as np

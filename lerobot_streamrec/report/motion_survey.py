@@ -18,10 +18,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
+from lerobot_streamrec.dataset.format.features import ACTION, STATE
 from lerobot_streamrec.report.series import Values
 import numpy as np
-
-STATE, ACTION = 'observation.state', 'action'
 
 TAILS = (0.01, 0.99)
 """Quantiles of an episode between which an element's range is measured, so that spikes of single

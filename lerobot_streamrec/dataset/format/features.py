@@ -30,6 +30,11 @@ from lerobot_streamrec.video.codecs.depth_config import (
 )
 import pyarrow as pa
 
+IMAGES = 'observation.images.'
+"""The beginning of the key of every camera."""
+STATE, ACTION = 'observation.state', 'action'
+"""The keys of the robot's state and of the action, as LeRobot's policies expect them."""
+
 VIDEO_CODEC = 'video.codec'
 CAMERA_NAMES = ('height', 'width', 'channels')
 

@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from datetime import datetime
 import json
 
+from lerobot_streamrec.dataset.format.features import IMAGES
+
 RUNNING = ('recording', 'paused')
 """The phases in which an episode can be saved."""
 CAMERA, DEPTH, VECTOR = 'camera', 'depth', 'vector'
 """The kinds of streams; the first two have pictures."""
-IMAGES = 'observation.images.'
-"""The begin of the key of every camera."""
 NUM_EVENTS = 50
 """So many of the newest events are kept."""
 

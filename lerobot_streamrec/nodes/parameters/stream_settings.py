@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from lerobot_streamrec.conversions.elements import Elements
-from lerobot_streamrec.dataset.format.features import check_feature_key
+from lerobot_streamrec.dataset.format.features import check_feature_key, IMAGES
 from lerobot_streamrec.errors import CodecError, ConfigError
 from lerobot_streamrec.nodes.graph.qos import AUTO, QOS_CHOICES, QOS_FROM_PUBLISHER, TRANSPORTS
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
@@ -235,7 +235,7 @@ def read_cameras(reader: ParameterReader, encoder: EncoderConfig) -> tuple[Sourc
 
 
 def _camera(reader: ParameterReader, name: str, encoder: EncoderConfig) -> Source:
-    key = check_feature_key('cameras', f'observation.images.{name}')
+    key = check_feature_key('cameras', IMAGES + name)
     prefix = f'camera.{name}'
     topic = read_topic(reader, _TOPIC, prefix)
     if not topic:

@@ -21,7 +21,7 @@ from functools import partial
 
 from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.message_types import has_header, JOINT_FIELDS
-from lerobot_streamrec.dataset.format.features import check_feature_key
+from lerobot_streamrec.dataset.format.features import ACTION, check_feature_key, STATE
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.graph.topic_types import load_message_class
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
@@ -35,9 +35,7 @@ from lerobot_streamrec.nodes.parameters.stream_settings import (
 from lerobot_streamrec.option import Option, option
 from lerobot_streamrec.recording.config import StreamConfig
 
-ACTION = 'action'
-"""The feature that a policy learns to predict."""
-_KEYS = {'state': 'observation.state', 'action': ACTION}
+_KEYS = {'state': STATE, 'action': ACTION}
 _FEATURES = Option(
     'features',
     (),

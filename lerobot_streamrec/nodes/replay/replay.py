@@ -24,6 +24,7 @@ from typing import Any
 
 from builtin_interfaces.msg import Time
 from lerobot_streamrec.conversions.message_types import has_header
+from lerobot_streamrec.dataset.format.features import ACTION
 from lerobot_streamrec.dataset.rebuild.played_episode import open_episode, PlayedEpisode
 from lerobot_streamrec.errors import ConfigError, DatasetError, StreamrecError
 from lerobot_streamrec.installed import EXIT_CONFIG
@@ -31,7 +32,6 @@ from lerobot_streamrec.nodes.graph.ros_start import run_node
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.graph.topic_types import load_message_class
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader, USE_SIM_TIME
-from lerobot_streamrec.nodes.parameters.vector_settings import ACTION
 from lerobot_streamrec.nodes.replay.messages import Numbers, Pictures
 from lerobot_streamrec.nodes.replay.schedule import (
     Instants,

@@ -23,12 +23,11 @@ from typing import Any
 
 from lerobot_streamrec.conversions.message_types import default_selectors, JOINT_STATE
 from lerobot_streamrec.conversions.selector import parse_selectors, Selector
-from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, FeatureSpec
+from lerobot_streamrec.dataset.format.features import ACTION, DEFAULT_FEATURES, FeatureSpec, STATE
 from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.graph.camera_names import base_topic
 from lerobot_streamrec.nodes.graph.qos import node_of, UNKNOWN_NODE
-from lerobot_streamrec.nodes.parameters.vector_settings import ACTION
 from lerobot_streamrec.recording.config import NS_PER_MS
 from lerobot_streamrec.sync.row_clock import Policy
 import numpy as np
@@ -112,7 +111,7 @@ class TopicWatch:
 
 
 IMAGE = 'sensor_msgs/msg/Image'
-_SHORT_TOPICS = {'observation.state': '/state', ACTION: '/action'}
+_SHORT_TOPICS = {STATE: '/state', ACTION: '/action'}
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from typing import Any
 
 from builtin_interfaces.msg import Time
 from lerobot_streamrec.conversions.cdr import frame_id
+from lerobot_streamrec.dataset.format.features import IMAGES
 from lerobot_streamrec.nodes.graph.qos import node_of
 from lerobot_streamrec.nodes.topics.sample_sink import NewestSample
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber
@@ -49,7 +50,6 @@ THREAD_NAME = 'preview'
 
 _QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 _FOLDER = 'preview'
-_CAMERAS = 'observation.images.'
 _NOT_IN_TOPICS = re.compile(r'[^A-Za-z0-9_]')
 
 
@@ -218,7 +218,7 @@ def preview_names(keys: Sequence[str]) -> list[str]:
     """
     names: list[str] = []
     for key in keys:
-        name = _NOT_IN_TOPICS.sub('_', key.removeprefix(_CAMERAS))
+        name = _NOT_IN_TOPICS.sub('_', key.removeprefix(IMAGES))
         # A part of a topic's name must not begin with a digit.
         first = name = f'_{name}' if name[0].isdigit() else name
         number = 1
