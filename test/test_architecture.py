@@ -53,7 +53,7 @@ FLOORS: dict[str, set[str]] = {
     'nodes': _BELOW_SHELLS,
     'live': _BELOW_SHELLS | {'nodes'},
     'cli': _BELOW_SHELLS | {'report'},
-    'console': _BELOW_SHELLS | {'nodes', 'live'},
+    'console': _BELOW_SHELLS | {'nodes', 'live', 'report'},
     # The package's own __init__, which every import of a part of it executes.
     '__init__': set(),
 }

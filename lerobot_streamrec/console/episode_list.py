@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from fractions import Fraction
 from itertools import count, islice
-import math
 import os
 from pathlib import Path
 from typing import Any
@@ -32,8 +31,14 @@ from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
 from lerobot_streamrec.dataset.format.info import DatasetInfo, read_info
 from lerobot_streamrec.dataset.format.info_rules import read_small_file
 from lerobot_streamrec.dataset.format.layout import INFO, QUARANTINE, record_path, VIDEO_PATH
-from lerobot_streamrec.dataset.format.take_record import read_record, REASON
+from lerobot_streamrec.dataset.format.take_record import REASON
 from lerobot_streamrec.errors import DatasetError
+from lerobot_streamrec.report.summary import (
+    episode_facts,
+    EpisodeFacts,
+    length_bins,
+    SECONDS_PER_HOUR,
+)
 
 MAX_LIMIT = 200
 """So many episodes at most are described at once."""
@@ -42,7 +47,7 @@ _NUM_TASKS = 20
 _NUM_QUARANTINED = 50
 _MAX_REASON_BYTES = 4096
 _MAX_BINS = 12
-_S_PER_HOUR = 3600
+_NARROWEST_S = 0.1
 # A dataset that is changed while it is read is read again.
 _NUM_TRIES = 3
 # By the begin of the name in the quarantine folder.
@@ -91,19 +96,6 @@ class FramePlace:
     tolerance_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What the recorder's own record says of an episode."""
-
-    stamp: tuple[int, ...]
-    length: int = 0
-    verdict: str = ''
-    note: str = ''
-    operator: str = ''
-    recorded_at: datetime | None = None
-    repeated_frames: int | None = None
-
-
 class EpisodeList:
     """
     Reads datasets, and keeps what it has read until their files change. Owned by one thread.
@@ -114,7 +106,7 @@ class EpisodeList:
     def __init__(self) -> None:
         self._reading: Reading | None = None
         self._index: EpisodeIndex | None = None
-        self._facts: dict[int, _Facts] = {}
+        self._facts: dict[int, tuple[tuple[int, ...], EpisodeFacts]] = {}
         self._today: tuple[tuple[Any, ...], dict[str, float]] | None = None
 
     def read(self, root: Path) -> Reading:
@@ -219,18 +211,18 @@ class EpisodeList:
 
     def _described(self, episode: EpisodeRow, reading: Reading) -> dict[str, Any]:
         facts = self._facts_of(episode, reading)
-        at = facts.recorded_at
+        at = facts.saved
         return {
             'episode_index': episode.episode_index,
             'length': episode.length,
-            'seconds': round(episode.length / reading.info.fps, 3),
+            'seconds': round(facts.seconds, 3),
             'tasks': episode.tasks,
             'verdict': facts.verdict,
             'note': facts.note,
             'operator': facts.operator,
             'recorded_at': None if at is None else _utc(at),
             'cameras': [stream_name(key) for key in reading.info.video_keys],
-            'repeated_frames': facts.repeated_frames,
+            'repeated_frames': facts.num_repeated,
         }
 
     def _of_day(self, day: date, reading: Reading) -> dict[str, float]:
@@ -242,22 +234,21 @@ class EpisodeList:
     def _recorded_on(self, day: date, reading: Reading) -> Iterator[EpisodeRow]:
         """Yield the episodes of a day from the newest one on; those of other days end them."""
         for one in reversed(reading.episodes):
-            at = self._facts_of(one, reading).recorded_at
+            at = self._facts_of(one, reading).saved
             if at is None or at.astimezone().date() != day:
                 return
             yield one
 
-    def _facts_of(self, episode: EpisodeRow, reading: Reading) -> _Facts:
+    def _facts_of(self, episode: EpisodeRow, reading: Reading) -> EpisodeFacts:
         index = episode.episode_index
         try:
-            stamp = _stamp(reading.root / record_path(index))
+            stamp = (*_stamp(reading.root / record_path(index)), episode.length)
         except OSError:
-            return _Facts(())
-        if (kept := self._facts.get(index)) is None or kept.stamp != stamp:
-            kept = _facts(stamp, read_record(reading.root, index) or {})
+            stamp = ()
+        if (kept := self._facts.get(index)) is None or kept[0] != stamp:
+            kept = stamp, episode_facts(reading.root, reading.info.fps, episode)
             self._facts[index] = kept
-        # The record of an episode that was undone says nothing about the one after it.
-        return kept if kept.length == episode.length else _Facts(())
+        return kept[1]
 
 
 def nothing() -> dict[str, Any]:
@@ -274,23 +265,10 @@ def nothing() -> dict[str, Any]:
     }
 
 
-def histogram_of(lengths_s: Sequence[float]) -> dict[str, list[float]]:
-    """
-    Count lengths in bins of equal and round width.
-
-    :param lengths_s: lengths of the episodes, in seconds
-    :return: ``edges_s``, and ``counts`` with one number less
-    """
-    if not lengths_s:
-        return {'edges_s': [], 'counts': []}
-    low, high = min(lengths_s), max(lengths_s)
-    width = next(one for one in _widths() if math.floor(high / one) - low // one < _MAX_BINS)
-    first = math.floor(low / width)
-    counts = [0.0] * (math.floor(high / width) - first + 1)
-    for one in lengths_s:
-        counts[math.floor(one / width) - first] += 1
-    edges = [round((first + place) * width, 3) for place in range(len(counts) + 1)]
-    return {'edges_s': edges, 'counts': [int(one) for one in counts]}
+def histogram_of(lengths_s: Sequence[float]) -> dict[str, Sequence[float]]:
+    """Return ``edges_s`` and ``counts`` of a histogram of durations, as ``length_bins`` does."""
+    edges_s, counts = length_bins(lengths_s, _MAX_BINS, _NARROWEST_S)
+    return {'edges_s': edges_s, 'counts': counts}
 
 
 def quarantined(root: Path) -> Iterator[dict[str, str]]:
@@ -315,36 +293,13 @@ def _written_reason(folder: Path) -> str:
         return ''
 
 
-def _widths() -> Iterator[float]:
-    for power in count(-1):
-        for one in (1, 2, 5):
-            yield one * 10.0**power
-
-
 def _sum(episodes: Sequence[EpisodeRow], fps: int) -> dict[str, float]:
-    hours = sum(one.length for one in episodes) / fps / _S_PER_HOUR
+    hours = sum(one.length for one in episodes) / fps / SECONDS_PER_HOUR
     return {'episodes': len(episodes), 'hours': round(hours, 4)}
 
 
 def _kind(reading: Reading) -> tuple[Path, object]:
     return reading.root, reading.info.features
-
-
-def _facts(stamp: tuple[int, ...], record: Mapping[str, Any]) -> _Facts:
-    try:
-        said = {name: str(text) for name, text in record['metadata'].items()}
-        return _Facts(
-            stamp,
-            int(record['length']),
-            said.get('verdict', ''),
-            said.get('notes', ''),
-            said.get('operator', ''),
-            datetime.fromisoformat(record['saved_at']),
-            sum(int(one['rows_repeated']) for one in record['streams'].values()),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError):
-        # Of another writer, or damaged.
-        return _Facts(stamp)
 
 
 def _utc(at: datetime) -> str:

@@ -25,6 +25,7 @@ from typing import Any
 
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
 from lerobot_streamrec.dataset.format.data_rows import EpisodeValues, image_files
+from lerobot_streamrec.dataset.format.features import ACTION, STATE
 from lerobot_streamrec.errors import ConfigError, DatasetCorruptError, VideoError
 from lerobot_streamrec.report.findings import (
     Finding,
@@ -34,7 +35,7 @@ from lerobot_streamrec.report.findings import (
     Rule,
 )
 from lerobot_streamrec.report.motion_findings import duplicate_findings, motion_findings, moves
-from lerobot_streamrec.report.motion_survey import ACTION, finite, MotionSurvey, STATE
+from lerobot_streamrec.report.motion_survey import finite, MotionSurvey
 from lerobot_streamrec.report.series import decimated, packed, Values
 from lerobot_streamrec.report.summary import (
     episode_facts,
@@ -143,7 +144,8 @@ def build_report(
     catalog = read_catalog(root)
     summary = summarize(catalog)
     chosen = [
-        episode_facts(catalog, catalog.episodes[index]) for index in _chosen(catalog, episodes)
+        episode_facts(catalog.root, catalog.info.fps, catalog.episodes[index])
+        for index in _chosen(catalog, episodes)
     ]
     total = 2 * len(chosen)
     tell = progress or (lambda *_: None)

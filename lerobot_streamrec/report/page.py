@@ -31,9 +31,15 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from lerobot_streamrec.report.build import EpisodeReport, Report
 from lerobot_streamrec.report.findings import Finding, REPEATED_SHARE, Rule
-from lerobot_streamrec.report.summary import seconds_text, short_name, size_text
+from lerobot_streamrec.report.summary import (
+    length_bins,
+    seconds_text,
+    short_name,
+    size_text,
+)
 
 _MAX_BARS = 24
+_NARROWEST_S = 1e-3
 _MAX_LINKS = 40
 
 
@@ -126,21 +132,14 @@ def _bars(lengths_s: Sequence[float]) -> list[_Bar]:
     """Return a histogram of durations, whose bounds are round numbers."""
     if not lengths_s:
         return []
-    low, high = min(lengths_s), max(lengths_s)
-    step = _round_step((high - low or high) / _MAX_BARS)
-    counts = Counter(math.floor(one / step + 1e-9) for one in lengths_s)
-    digits = max(0, -math.floor(math.log10(step)))
+    high = max(lengths_s)
+    # Episodes of one length get one bar that is not too narrow for its length.
+    narrowest_s = _NARROWEST_S if min(lengths_s) < high else high / _MAX_BARS
+    edges, counts = length_bins(lengths_s, _MAX_BARS, narrowest_s)
+    digits = max(0, -math.floor(math.log10(edges[1] - edges[0]) + 1e-6))
+    bounds = [f'{one:.{digits}f}' for one in edges]
+    most = max(counts)
     return [
-        _Bar(
-            f'{place * step:.{digits}f}',
-            f'{(place + 1) * step:.{digits}f}',
-            counts[place],
-            counts[place] / max(counts.values()),
-        )
-        for place in range(min(counts), max(counts) + 1)
+        _Bar(begin, end, number, number / most)
+        for begin, end, number in zip(bounds, bounds[1:], counts, strict=False)
     ]
-
-
-def _round_step(least: float) -> float:
-    power: float = 10.0 ** math.floor(math.log10(max(least, 1e-3)))
-    return next(one * power for one in (1, 2, 5, 10) if one * power >= least * (1 - 1e-9))

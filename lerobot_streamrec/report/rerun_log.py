@@ -54,7 +54,7 @@ def show_episode(root: Path, episode: int, target: Path | None) -> str:
     """
     catalog = read_catalog(root)
     played = open_episode(root, episode)
-    facts = episode_facts(catalog, played.row)
+    facts = episode_facts(root, catalog.info.fps, played.row)
     name = f'episode {facts.index}: {"; ".join(facts.row.tasks)}'
     recording = rr.RecordingStream(APPLICATION, recording_id=f'{root.resolve()} {facts.index}')
     if target is None:

@@ -16,9 +16,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import count
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -26,14 +29,14 @@ from typing import Any
 from lerobot_streamrec.dataset.format.catalog import Catalog
 from lerobot_streamrec.dataset.format.data_rows import image_keys, vector_keys
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
-from lerobot_streamrec.dataset.format.features import VIDEO_CODEC
+from lerobot_streamrec.dataset.format.features import IMAGES, VIDEO_CODEC
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.take_record import read_record
 from lerobot_streamrec.video.codecs.depth_config import is_depth
 
 SECONDS_PER_HOUR = 3600.0
 _SECONDS_PER_MINUTE = 60.0
-SHORT_KEY = 'observation.images.'
+_ROUNDING = 1e-9
 VERDICTS = ('success', 'failure')
 
 
@@ -148,7 +151,45 @@ def element_names(catalog: Catalog, key: str) -> tuple[str, ...]:
 
 def short_name(key: str) -> str:
     """Return the name of a camera or another stream without LeRobot's prefix."""
-    return key.removeprefix(SHORT_KEY).removeprefix('observation.')
+    return key.removeprefix(IMAGES).removeprefix('observation.')
+
+
+def length_bins(
+    lengths_s: Sequence[float], most: int, narrowest_s: float
+) -> tuple[list[float], list[int]]:
+    """
+    Count durations in bins of equal and round width.
+
+    :param lengths_s: durations in seconds
+    :param most: largest number of bins
+    :param narrowest_s: least width of a bin, in seconds
+    :return: the edges in seconds, and the number of durations in each bin, which is one less
+    """
+    if not lengths_s:
+        return [], []
+
+    def place_of(length_s: float, width_s: float) -> int:
+        # A bin holds the duration with which it begins, although a division may round it down.
+        return math.floor(length_s / width_s + _ROUNDING)
+
+    low, high = min(lengths_s), max(lengths_s)
+    width = next(
+        one
+        for one in _round_numbers(narrowest_s)
+        if place_of(high, one) - place_of(low, one) < most
+    )
+    counts = Counter(place_of(one, width) for one in lengths_s)
+    places = range(min(counts), max(counts) + 1)
+    edges = [round(place * width, 6) for place in (*places, places.stop)]
+    return edges, [counts[place] for place in places]
+
+
+def _round_numbers(least: float) -> Iterator[float]:
+    """Yield 1, 2, 5, 10, 20 and so on, with any power of ten, from a number on."""
+    for power in count(math.floor(math.log10(least))):
+        for digit in (1, 2, 5):
+            if (number := round(digit * 10.0**power, 6)) >= least * (1 - _ROUNDING):
+                yield number
 
 
 def seconds_text(seconds: float) -> str:
@@ -238,19 +279,42 @@ class EpisodeFacts:
     streams: tuple[StreamFacts, ...] = ()
 
     @property
+    def saved(self) -> datetime | None:
+        """The time at which it was saved; None if it is not known."""
+        try:
+            return datetime.fromisoformat(self.saved_at)
+        except ValueError:
+            return None
+
+    @property
+    def num_repeated(self) -> int | None:
+        """The number of repeated frames of all streams; None if it is not known."""
+        known = [int(one.repeated) for one in self.streams if one.repeated is not None]
+        return sum(known) if known else None
+
+    @property
     def index(self) -> int:
         """The number of the episode."""
         return self.row.episode_index
 
 
-def episode_facts(catalog: Catalog, row: EpisodeRow) -> EpisodeFacts:
-    """Read the recorder's record of an episode; other recorders leave none."""
-    record = read_record(catalog.root, row.episode_index) or {}
+def episode_facts(root: Path, fps: int, row: EpisodeRow) -> EpisodeFacts:
+    """
+    Read the recorder's record of an episode; other recorders leave none.
+
+    :param root: the dataset's folder
+    :param fps: rows per second
+    :param row: the episode's row in meta/episodes
+    """
+    record = read_record(root, row.episode_index) or {}
+    if record.get('length', row.length) != row.length:
+        # The record of an episode that was undone says nothing about the one after it.
+        record = {}
     metadata, streams = _mapping(record.get('metadata')), _mapping(record.get('streams'))
     verdict = _text(metadata.get('verdict'))
     return EpisodeFacts(
         row=row,
-        seconds=row.length / catalog.info.fps,
+        seconds=row.length / fps,
         verdict=verdict if verdict in VERDICTS else '',
         note=_text(metadata.get('notes')),
         operator=_text(metadata.get('operator')),

@@ -152,6 +152,9 @@ def test_the_record_of_another_take_is_not_that_of_the_episode(desk, episodes):
     record = json.loads(path.read_text())
     path.write_text(json.dumps({**record, 'length': record['length'] + 1}))
     assert page(episodes, desk.root)['episodes'][0]['verdict'] == ''
+    # What was said of an episode of another writer is all that its record has.
+    path.write_text('{"metadata": {"verdict": "failure"}}')
+    assert page(episodes, desk.root)['episodes'][0]['verdict'] == 'failure'
 
 
 def test_today_are_the_last_episodes_of_this_day(desk, episodes):
@@ -286,6 +289,8 @@ def test_thousands_of_episodes_are_described_in_parts(tmp_path, monkeypatch, epi
         ([12.0, 31.0, 14.0], [12.0, 14.0, 16.0, 18.0, 20.0, 22.0, 24.0, 26.0, 28.0, 30.0, 32.0],
          [1, 1, 0, 0, 0, 0, 0, 0, 0, 1]),
         ([4.0, 600.0], None, None),
+        # Divisions of these by 0.1 are a rounding below 3 and 6.
+        ([0.3, 0.6], [0.3, 0.4, 0.5, 0.6, 0.7], [1, 0, 0, 1]),
     ],
 )  # fmt: skip
 def test_lengths_are_counted_in_round_bins(lengths_s, edges_s, counts):
