@@ -24,9 +24,8 @@ pytest.importorskip('httpx2', reason='the tests of the console need requirements
 
 from console_room import stalled_previews, stalled_state
 from examples.demo.motion import JOINT_NAMES
-from recorder_rig.browser import Browser, MODULE, TIMEOUT_S
+from recorder_rig.browser import open_console, TIMEOUT_S
 from recorder_rig.datasets import assert_whole, record
-from recorder_rig.parameters import SMALL
 from websockets.sync.client import connect
 
 pytestmark = [pytest.mark.ros]
@@ -36,13 +35,7 @@ JPEG = b'\xff\xd8'
 
 @pytest.fixture(scope='module')
 def browser(shared_rig):
-    # A process of its own, which leaves out no message: what is repeated was lost by us.
-    size = ('--width', '640', '--height', '240')
-    shared_rig.program('examples.demo.simulated_arm', {}, '--cameras', 'front', *size)
-    shared_rig.recorder({**SMALL, 'state.names': list(JOINT_NAMES), 'sync.max_lateness_s': 30.0})
-    browser = Browser(shared_rig.program(MODULE, {'port': 0}))
-    with browser.reading() as told:
-        told.state(lambda one: one['phase'] == 'ready')
+    browser = open_console(shared_rig)
     yield browser
     browser.client.close()
 

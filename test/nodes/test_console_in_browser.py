@@ -23,11 +23,9 @@ pytest.importorskip('starlette', reason='the tests of the console need requireme
 pytest.importorskip('httpx2', reason='the tests of the console need requirements/test.txt')
 
 from chromium_page import missing_programs, start_chromium
-from examples.demo.motion import JOINT_NAMES
 import psutil
-from recorder_rig.browser import Browser, MODULE
+from recorder_rig.browser import open_console
 from recorder_rig.datasets import assert_whole, record
-from recorder_rig.parameters import SMALL
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -81,12 +79,7 @@ def chromium():
 
 @pytest.fixture(scope='module')
 def console(shared_rig):
-    size = ('--width', '640', '--height', '240')
-    shared_rig.program('examples.demo.simulated_arm', {}, '--cameras', 'front', *size)
-    shared_rig.recorder({**SMALL, 'state.names': list(JOINT_NAMES), 'sync.max_lateness_s': 30.0})
-    browser = Browser(shared_rig.program(MODULE, {'port': 0}))
-    with browser.reading() as told:
-        told.state(lambda one: one['phase'] == 'ready')
+    browser = open_console(shared_rig)
     yield browser
     browser.client.close()
 

@@ -19,13 +19,30 @@ from contextlib import contextmanager
 import re
 
 from console_room import sent_events
+from examples.demo.motion import JOINT_NAMES
 import httpx2 as httpx
 
+from recorder_rig.parameters import SMALL
 from recorder_rig.surroundings import wait_until
 
 MODULE = 'lerobot_streamrec.console.console_main'
 TIMEOUT_S = 90.0
 LINK = re.compile(r'http://\S+:(\d+)/\S*')
+
+
+def open_console(rig):
+    """
+    Start an arm, a recorder and a console, and return a browser once an episode can start.
+
+    The arm is a process of its own, which leaves out no message: what is repeated was lost by us.
+    """
+    size = ('--width', '640', '--height', '240')
+    rig.program('examples.demo.simulated_arm', {}, '--cameras', 'front', *size)
+    rig.recorder({**SMALL, 'state.names': list(JOINT_NAMES), 'sync.max_lateness_s': 30.0})
+    browser = Browser(rig.program(MODULE, {'port': 0}))
+    with browser.reading() as told:
+        told.state(lambda one: one['phase'] == 'ready')
+    return browser
 
 
 class Browser:
