@@ -159,8 +159,12 @@ def refuse_unknown(given: Sequence[str]) -> None:
             raise ValueError(f'there is no launch argument {name}; {hint}')
 
 
-def first_file(namespace: str) -> str:
+def first_file(context: LaunchContext, namespace: str) -> str:
     """Return the path of the parameter file that the first run of a robot writes."""
+    if not namespace.startswith('/'):
+        # PushRosNamespace of an including launch file keeps its namespace there.
+        pushed = context.launch_configurations.get('ros_namespace', '')
+        namespace = f'{pushed}/{namespace}'
     home = os.environ.get('ROS_HOME') or os.path.join('~', '.ros')  # noqa: PTH118
     folders = [one for one in namespace.split('/') if one]
     path = os.path.join(home, 'lerobot_streamrec', *folders, 'record.yaml')  # noqa: PTH118
@@ -190,7 +194,7 @@ def programs(context: LaunchContext) -> list[Any]:
             raise ValueError(f'{name}:={text}: {error}') from None
 
     given = argument('params_file', file_or_none)
-    path = given or first_file(argument('namespace'))
+    path = given or first_file(context, argument('namespace'))
     is_first = not os.path.isfile(path)  # noqa: PTH113
     overrides = {
         name: argument(name, read) for name, (read, _) in OVERRIDES.items() if argument(name)

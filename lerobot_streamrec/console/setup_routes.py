@@ -21,7 +21,8 @@ from http import HTTPStatus
 
 from lerobot_streamrec.console.board import Board
 from lerobot_streamrec.console.server import read_json
-from lerobot_streamrec.console.setup_robot import ChoiceError, SetupRobot
+from lerobot_streamrec.console.setup_choice import ChoiceError
+from lerobot_streamrec.console.setup_robot import SetupRobot
 from lerobot_streamrec.errors import ConfigError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request

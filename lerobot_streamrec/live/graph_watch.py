@@ -17,31 +17,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from lerobot_streamrec.conversions.cdr import first_time
 from lerobot_streamrec.conversions.compressed_image import access_unit, compressed_picture
 from lerobot_streamrec.conversions.depth import compressed_depth, depth_frame
 from lerobot_streamrec.conversions.image import image_frame
-from lerobot_streamrec.conversions.message_types import (
-    FLOAT64_ARRAY,
-    JOINT_FIELDS,
-    JOINT_STATE,
-    JOINT_TRAJECTORY,
-)
+from lerobot_streamrec.conversions.message_types import FLOAT64_ARRAY
 from lerobot_streamrec.conversions.parts import TimedVector
 from lerobot_streamrec.errors import ConfigError, MessageError, UnsupportedEncodingError
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.live.arrivals import Arrivals
-from lerobot_streamrec.live.observation import SeenPicture, SeenTopic, VECTOR_TYPES
+from lerobot_streamrec.live.observation import NUMBER_TYPES, SeenPicture, SeenTopic
 from lerobot_streamrec.live.proposal import chosen_picture_topics
-from lerobot_streamrec.live.vector_proposal import JointGroups
+from lerobot_streamrec.live.vector_proposal import JointGroups, JOINTS_OF
 from lerobot_streamrec.nodes.graph.camera_names import DEPTH_SUFFIX
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo, subscribe_with_info
 from lerobot_streamrec.nodes.graph.publisher_watch import PublisherWatch
 from lerobot_streamrec.nodes.graph.qos import (
     choose_qos,
     describe_qos,
+    node_of,
     PICTURE_TYPES,
     QOS_FROM_PUBLISHER,
 )
@@ -98,7 +95,7 @@ class GraphWatch:
         published = {name: kind for name, kind in self._types.items() if self._offers(name)}
         wanted = chosen_picture_topics(
             {name: kind for name, kind in published.items() if kind in PICTURE_TYPES}
-        ) | {name for name, kind in published.items() if kind in VECTOR_TYPES}
+        ) | {name for name, kind in published.items() if kind in NUMBER_TYPES}
         for name in wanted - self._listeners.keys():
             self._listen(name, published[name])
         for name in self._listeners.keys() - wanted:
@@ -123,12 +120,15 @@ class GraphWatch:
         return self._node.get_publishers_info_by_topic(name)
 
     def _seen(self, name: str, kind: str) -> SeenTopic:
-        offered = Counter(describe_qos(one.qos_profile) for one in self._offers(name))
+        offers = self._offers(name)
+        nodes = tuple(sorted(map(node_of, offers)))
+        offered = Counter(describe_qos(one.qos_profile) for one in offers)
         qos = ' and '.join(offered)
         if offered.total() > 1:
             qos += f', {offered.total()} publishers'
         listener = self._listeners.get(name)
-        return SeenTopic(name, kind, qos) if listener is None else listener.seen(qos)
+        seen = SeenTopic(name, kind, qos) if listener is None else listener.seen(qos)
+        return replace(seen, nodes=nodes)
 
     def _listen(self, name: str, kind: str) -> None:
         try:
@@ -180,7 +180,7 @@ class _Listener:
         self._picture: SeenPicture | None = None
         self._array_size = 0
         self._joints = JointGroups()
-        self._joints_of = _JOINTS.get(kind)
+        self._joints_of = JOINTS_OF.get(kind)
         self._watch = PublisherWatch()
         self._is_contested = False
         self._read = ENCODED_READERS.get(kind)
@@ -279,20 +279,6 @@ def stamp_of(message: Any) -> int | None:
     return None if stamp is None else int(stamp.sec) * NS_PER_S + int(stamp.nanosec)
 
 
-def _joints_of_state(message: Any) -> tuple[tuple[str, ...], str] | None:
-    """Return a message's joints and the field with their numbers; None if either is missing."""
-    names = tuple(message.name)
-    fields = [one for one in JOINT_FIELDS if len(getattr(message, one)) == len(names)]
-    if not names or not fields or len(set(names)) < len(names):
-        return None
-    return names, fields[0]
-
-
-def _joints_of_trajectory(message: Any) -> tuple[tuple[str, ...], str] | None:
-    names = tuple(message.joint_names)
-    return (names, JOINT_FIELDS[0]) if names and message.points else None
-
-
 def _numbers_of(message: Any, prefix: str = '') -> Iterator[tuple[str, float]]:
     """Yield the numbers of a message without joints, with the names of its fields."""
     for field in message.get_fields_and_field_types():
@@ -303,12 +289,6 @@ def _numbers_of(message: Any, prefix: str = '') -> Iterator[tuple[str, float]]:
             yield f'{prefix}{field}', float(value)
         elif hasattr(value, 'get_fields_and_field_types') and field not in ('header', 'layout'):
             yield from _numbers_of(value, f'{prefix}{field}.')
-
-
-_JOINTS: dict[str, Callable[[Any], tuple[tuple[str, ...], str] | None]] = {
-    JOINT_STATE: _joints_of_state,
-    JOINT_TRAJECTORY: _joints_of_trajectory,
-}
 
 
 class TopicWitness:

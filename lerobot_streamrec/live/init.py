@@ -32,7 +32,7 @@ from lerobot_streamrec.live.parameter_text import (
 )
 from lerobot_streamrec.live.proposal import Proposal, propose, ROOT
 from lerobot_streamrec.live.session import Session
-from lerobot_streamrec.live.vector_proposal import part_names, VectorProposal
+from lerobot_streamrec.live.vector_proposal import VectorProposal
 from lerobot_streamrec.nodes.graph.distributions import DISCOVERY_VARIABLE
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from rich.console import Console
@@ -79,8 +79,7 @@ def _vector_line(name: str, vector: VectorProposal | None) -> str:
     names = ', '.join(vector.names)
     if vector.parts:
         names = '; '.join(
-            f'{part} ({", ".join(one.names)})'
-            for part, one in zip(part_names(vector.parts), vector.parts, strict=True)
+            f'{part} ({", ".join(joints.names)})' for part, (_, joints) in vector.parts.items()
         )
     return (
         f'  {name:7} {seen.name} ({seen.message_type}), {seen.facts}{": " if names else ""}{names}'

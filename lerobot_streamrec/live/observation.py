@@ -19,12 +19,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from lerobot_streamrec.conversions.message_types import (
+    DEFAULT_TYPES,
     FLOAT64_ARRAY,
     JOINT_STATE,
     JOINT_TRAJECTORY,
 )
 from lerobot_streamrec.installed import images_profile_advice
 from lerobot_streamrec.live.arrivals import Heard
+from lerobot_streamrec.nodes.parameters.stream_settings import HEADER, RECEIVE
 
 IMAGES_PROFILE = f'{images_profile_advice()} (README, Give pictures room)'
 """The remedy for pictures that are lost in transport."""
@@ -46,6 +48,16 @@ VECTOR_TYPES = (
     POSE_STAMPED,
 )
 """The message types from which state and action are chosen."""
+
+NUMBER_TYPES = (
+    *VECTOR_TYPES,
+    *(
+        one
+        for one in DEFAULT_TYPES
+        if one not in VECTOR_TYPES and not one.endswith(('MultiArray', 'Joy'))
+    ),
+)
+"""The message types that a person may choose, whose numbers have names of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,7 @@ class SeenTopic:
     :param parts: joints of each publisher; empty if they are unknown or the topic has none
     :param size: number of elements in a message's array
     :param is_contested: True if several publishers send the same data in turn
+    :param nodes: names of the nodes that publish it, one for each publisher
     """
 
     name: str
@@ -114,6 +127,7 @@ class SeenTopic:
     parts: tuple[SeenPart, ...] = ()
     size: int = 0
     is_contested: bool = False
+    nodes: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -206,3 +220,31 @@ class Observation:
         if delay_s is None:
             return self.heard
         return replace(self.heard, delay_s=delay_s - self.offset_ms / 1000)
+
+
+def as_proposed(seen: SeenTopic, parameter: str) -> Observation:
+    """
+    Return the facts by which the doctor would judge a topic that the file is going to name.
+
+    :param seen: the topic
+    :param parameter: prefix of its parameters, such as ``camera.front``
+    """
+    picture = seen.picture or SeenPicture('')
+    # The file takes the arrival of the messages where their stamps are useless.
+    is_stamped = seen.heard.delay_s is not None and not seen.heard.is_badly_stamped
+    return Observation(
+        parameter=parameter,
+        key=parameter,
+        topic=seen.name,
+        message_type=seen.message_type,
+        is_camera=seen.message_type not in NUMBER_TYPES,
+        stamp=HEADER if is_stamped else RECEIVE,
+        offered=tuple(f'{one}: {seen.qos}' for one in seen.nodes),
+        types=(seen.message_type,),
+        heard=seen.heard,
+        readiness=CONTESTED if seen.is_contested else '',
+        encoding=picture.encoding,
+        width=picture.width,
+        height=picture.height,
+        picture_problem=picture.problem,
+    )

@@ -31,7 +31,7 @@ from lerobot_streamrec.installed import record_command, streamrec_command
 from lerobot_streamrec.live.arrivals import Heard
 from lerobot_streamrec.live.observation import SeenPart, SeenTopic
 from lerobot_streamrec.live.proposal import CameraProposal, Proposal
-from lerobot_streamrec.live.vector_proposal import part_names, VectorProposal
+from lerobot_streamrec.live.vector_proposal import VectorProposal
 
 OUTPUT = 'OUTPUT'
 
@@ -138,6 +138,7 @@ def parameter_text(proposal: Proposal, *, file_name: str, when: str, seconds: fl
         '/**/episode:',
         '  ros__parameters:',
     ]
+    features = dict(proposal.features)
     settings = [
         *_dataset(proposal),
         '',
@@ -146,6 +147,8 @@ def parameter_text(proposal: Proposal, *, file_name: str, when: str, seconds: fl
         *_vector('state', proposal.state, 'JointState topic of a follower or robot'),
         '',
         *_vector('action', proposal.action, 'topic of a leader, a command, target or goal'),
+        *(['', f'features: [{", ".join(map(quoted, features))}]', 'feature:'] if features else ()),
+        *(f'  {line}' for name, one in features.items() for line in _chosen(name, one)),
     ]
     return '\n'.join([*head, textwrap.indent('\n'.join(settings), _INDENT), ''])
 
@@ -238,16 +241,19 @@ def _vector(name: str, vector: VectorProposal | None, kind: str) -> Iterator[str
         yield '#   topic: /...'
         yield '#   names: [...]'
         return
-    yield f'{name}:'
+    yield from _chosen(name, vector)
+
+
+def _chosen(name: str, vector: VectorProposal) -> Iterator[str]:
+    yield f'{quoted(name)}:'
     yield from _comment(f'{vector.seen.facts}.', 1)
     for remark in vector.remarks:
         yield from _comment(remark, 1)
     if vector.parts:
-        names = part_names(vector.parts)
-        yield f'  parts: [{", ".join(map(quoted, names))}]'
-        for name, part in zip(names, vector.parts, strict=True):
-            yield f'  {quoted(name)}:'
-            yield from _joints(vector.seen, part, part.names, 2)
+        yield f'  parts: [{", ".join(map(quoted, vector.parts))}]'
+        for part_name, (seen, joints) in vector.parts.items():
+            yield f'  {quoted(part_name)}:'
+            yield from _joints(seen, joints, joints.names, 2)
     else:
         part = next(iter(vector.seen.parts), SeenPart((), heard=vector.seen.heard))
         yield from _joints(vector.seen, part, vector.names, 1)

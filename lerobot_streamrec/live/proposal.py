@@ -191,6 +191,7 @@ class Proposal:
     :param root: folder of the dataset
     :param task: task in words; empty if it will be given later
     :param repo_id: name of the dataset on the Hub; may be empty
+    :param features: other features of numbers that a person has chosen, with their keys
     """
 
     cameras: tuple[CameraProposal, ...]
@@ -203,11 +204,12 @@ class Proposal:
     root: str = ROOT
     task: str = TASK
     repo_id: str = ''
+    features: tuple[tuple[str, VectorProposal], ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """True if there is nothing at all to record."""
-        return not self.cameras and self.state is None and self.action is None
+        return not (self.cameras or self.state or self.action or self.features)
 
 
 def propose(topics: Sequence[SeenTopic], *, is_sim_time: bool = False) -> Proposal:

@@ -15,8 +15,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 import re
 from typing import Any
@@ -27,6 +27,7 @@ from lerobot_streamrec.conversions.message_types import (
     JOINT_STATE,
     JOINT_TRAJECTORY,
 )
+from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.live.arrivals import Arrivals
 from lerobot_streamrec.live.observation import (
     CONTESTED,
@@ -34,10 +35,32 @@ from lerobot_streamrec.live.observation import (
     SeenTopic,
     VECTOR_TYPES,
 )
+from lerobot_streamrec.nodes.graph.camera_names import camera_names
 from lerobot_streamrec.nodes.graph.publisher_watch import PublisherWatch
 
 _NO_LETTER = re.compile(r'[^A-Za-z0-9_]+')
 _MIN_NAME = 2
+
+
+def _joints_of_state(message: Any) -> tuple[tuple[str, ...], str] | None:
+    """Return a message's joints and the field with their numbers; None if either is missing."""
+    names = tuple(message.name)
+    fields = [one for one in JOINT_FIELDS if len(getattr(message, one)) == len(names)]
+    if not names or not fields or len(set(names)) < len(names):
+        return None
+    return names, fields[0]
+
+
+def _joints_of_trajectory(message: Any) -> tuple[tuple[str, ...], str] | None:
+    names = tuple(message.joint_names)
+    return (names, JOINT_FIELDS[0]) if names and message.points else None
+
+
+JOINTS_OF: dict[str, Callable[[Any], tuple[tuple[str, ...], str] | None]] = {
+    JOINT_STATE: _joints_of_state,
+    JOINT_TRAJECTORY: _joints_of_trajectory,
+}
+"""Functions that return the joints of a message and the field with their numbers, by type."""
 
 
 @dataclass(slots=True)
@@ -132,6 +155,14 @@ def part_names(parts: Sequence[SeenPart]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _short_names(topics: Sequence[str]) -> list[str]:
+    """Name topics by the parts in which they differ: left and right for two arms."""
+    paths = [topic.split('/') for topic in topics]
+    while min(map(len, paths)) > 2 and len({path[-1] for path in paths}) == 1:
+        paths = [path[:-1] for path in paths]
+    return list(camera_names(['/'.join(path) for path in paths], {}).values())
+
+
 def _common_name(names: Sequence[str]) -> str:
     """Return the words with which all names begin; for a single name, the name itself."""
     words = [_NO_LETTER.sub('_', name).strip('_').split('_') for name in names]
@@ -158,17 +189,42 @@ class VectorProposal:
         use the names that the type gives
     :param others: topics that could be chosen instead, the best first
     :param remarks: remarks for the user
+    :param beside: further topics whose numbers follow, such as those of a second arm
     """
 
     seen: SeenTopic
     names: tuple[str, ...] = ()
     others: tuple[SeenTopic, ...] = ()
     remarks: tuple[str, ...] = ()
+    beside: tuple[VectorProposal, ...] = ()
 
     @property
-    def parts(self) -> tuple[SeenPart, ...]:
-        """The joints of each publisher if several share the topic, otherwise empty."""
-        return self.seen.parts if len(self.seen.parts) > 1 else ()
+    def parts(self) -> dict[str, tuple[SeenTopic, SeenPart]]:
+        """The topic and the joints of each part by name, if there are several; otherwise empty."""
+        found = [(one.seen, part) for one in (self, *self.beside) for part in one._own_parts]
+        if len(found) < 2:
+            return {}
+        if not self.beside:
+            return dict(zip(part_names(self.seen.parts), found, strict=True))
+        topics = _short_names([one.seen.name for one in (self, *self.beside)])
+        names: list[str] = []
+        for topic, one in zip(topics, (self, *self.beside), strict=True):
+            joints = part_names(one.seen.parts)
+            names += [f'{topic}_{part}' for part in joints] if len(joints) > 1 else [topic]
+        return dict(zip(names, found, strict=True))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of all numbers, as the recorder will call them."""
+        if not self.parts:
+            return self.names
+        names = [(part, name) for part, (_, one) in self.parts.items() for name in one.names]
+        is_clear = len({name for _, name in names}) == len(names)
+        return tuple(name if is_clear else f'{part}.{name}' for part, name in names)
+
+    @property
+    def _own_parts(self) -> tuple[SeenPart, ...]:
+        return self.seen.parts or (SeenPart(self.names, self.seen.heard),)
 
 
 def propose_vectors(
@@ -194,19 +250,26 @@ def propose_vectors(
     return state, _action(actions, joints)
 
 
-def as_state(topic: SeenTopic) -> VectorProposal | None:
-    """Propose a topic that a person has chosen as the state; None if it names no joints."""
-    # The rules for an action also fit the types that are no joint states.
-    return _state([topic]) if topic.message_type == JOINT_STATE else _action([topic], ())
-
-
-def as_action(topic: SeenTopic, joints: Sequence[str]) -> VectorProposal | None:
+def chosen_vector(
+    topics: Sequence[SeenTopic], state: VectorProposal | None = None
+) -> VectorProposal:
     """
-    Propose a topic that a person has chosen as the action; None if its numbers have no names.
+    Return the vector that a person has chosen.
 
-    :param joints: names of the joints of the state, for topics without names
+    :param topics: one topic, or several that form the vector together
+    :param state: the state, whose joints give their names to an action that has none
+    :raise ConfigError: if the numbers of a topic have no names
     """
-    return _action([topic], joints)
+    bodies = [one.names for one in (state, *state.beside)] if state else []
+    if len(topics) == 1:
+        bodies = [state.columns if state else ()]
+    found = []
+    for at, topic in enumerate(topics):
+        one = _action([topic], bodies[at] if len(bodies) == len(topics) else ())
+        if one is None:
+            raise ConfigError('vectors', topic.name, 'its messages name no numbers so far')
+        found.append(one)
+    return replace(found[0], beside=tuple(found[1:]))
 
 
 def _is_command(one: SeenTopic) -> bool:

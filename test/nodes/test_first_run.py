@@ -179,7 +179,8 @@ def wrong_choices(choice, tmp_path):
     yield {'cameras': [], 'vectors': []}, 'cameras'
     yield {'cameras': [{**choice['cameras'][0], 'name': ' '}]}, 'cameras'
     yield {'cameras': 'all'}, 'cameras'
-    yield {'vectors': [{**one, 'role': 'state'} for one in choice['vectors']]}, 'vectors'
+    for name in ('', 'observation/force'):
+        yield {'vectors': [{**choice['vectors'][0], 'role': 'feature', 'name': name}]}, 'vectors'
 
 
 @pytest.mark.slow

@@ -96,6 +96,10 @@ class StandInContext(dict):
 
     argv = ()
 
+    @property
+    def launch_configurations(self):
+        return self
+
 
 class StandInConfiguration:
     """Stands in for launch.substitutions.LaunchConfiguration."""
@@ -237,6 +241,21 @@ def test_without_a_file_the_one_of_the_first_run_is_used_and_named_stand_in(
     assert str(first_file) in node.actions[0].msg
     node = launch_file().launch(namespace='/left')
     assert node.parameters == [str(first_file.parent / 'left' / 'record.yaml')]
+
+
+@pytest.mark.parametrize(
+    ('given', 'folder'), [('', 'cell_7'), ('left', 'cell_7/left'), ('/left', 'left')]
+)
+def test_robots_in_pushed_namespaces_have_files_of_their_own_stand_in(
+    launch_file, first_file, given, folder
+):
+    run = launch_file()
+    values = {name: one['default_value'] for name, one in run.declared.items()}
+    context = StandInContext(values | {'ros_namespace': '/cell_7', 'namespace': given})
+    first, *_ = run.programs(context)
+    # With the file the launch names it, and without it the set-up gets its path.
+    told = [*first.named.get('arguments', ()), *first.named.get('msg', '').split(', ')]
+    assert any(one.endswith(str(first_file.parent / folder / 'record.yaml')) for one in told)
 
 
 @pytest.mark.parametrize('has_page', [False, True])

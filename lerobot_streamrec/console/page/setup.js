@@ -5,7 +5,7 @@ import { get, post } from './link.js';
 import { age } from './words.js';
 
 const LOOK_MS = 1000;
-const ROLES = { state: 'state', action: 'action', none: 'not recorded' };
+const ROLES = { state: 'state', action: 'action', feature: 'another feature', none: 'not recorded' };
 
 function Problems({ problems }) {
   if (!problems.length) return null;
@@ -34,6 +34,7 @@ function Vector({ vector, choice, choose }) {
   return html`<li class=${choice.role === 'none' ? 'offer left' : 'offer'}>
     <label>Record as <select value=${choice.role} onChange=${(event) => choose({ role: event.target.value })}>
       ${Object.entries(ROLES).map(([role, text]) => html`<option value=${role}>${text}</option>`)}</select></label>
+    ${choice.role === 'feature' && html`<label>Name <input value=${choice.name} onInput=${(event) => choose({ name: event.target.value })} /></label>`}
     <p class="dim">${facts(vector)} · ${vector.moves ? 'moves' : 'does not move yet'}</p>
     <ul class="values">${vector.names.map((name, at) => html`<li key=${name}>${name}<b>${Number.isFinite(vector.values[at]) ? vector.values[at].toFixed(2) : '–'}</b></li>`)}</ul>
     <${Problems} problems=${vector.problems} />
@@ -79,7 +80,7 @@ export function Setup({ onWritten }) {
       onWritten(await post('/api/setup', {
         fps: Number(setting('fps')), task: setting('task'), root: setting('root'), repo_id: setting('repo_id'),
         cameras: offer.cameras.map(choiceOf).map(({ id, chosen, name, is_depth }) => ({ id, chosen, name, is_depth })),
-        vectors: offer.vectors.map(choiceOf).map(({ id, role }) => ({ id, role })),
+        vectors: offer.vectors.map(choiceOf).map(({ id, role, name }) => ({ id, role, name })),
       }));
     } catch (problem) {
       setError({ error: problem.message, field: problem.field });
@@ -91,7 +92,7 @@ export function Setup({ onWritten }) {
     <${Problems} problems=${offer.problems} />
     <section><h3>Cameras</h3>${offer.cameras.length === 0 && html`<p class="dim">No camera is publishing yet. Start its driver; it appears here by itself.</p>`}
       <ul class="offers">${offer.cameras.map((one) => html`<${Camera} key=${one.id} camera=${one} choice=${choiceOf(one)} choose=${choose(one.id)} beat=${beat} />`)}</ul></section>
-    <section><h3>State and action</h3>${offer.vectors.length === 0 && html`<p class="dim">No topic with numbers is publishing yet.</p>`}
+    <section><h3>State and action</h3><p class="dim">Choose the same for several topics, such as two arms, and they form one vector, in this order.</p>${offer.vectors.length === 0 && html`<p class="dim">No topic with numbers is publishing yet.</p>`}
       <ul class="offers vectors">${offer.vectors.map((one) => html`<${Vector} key=${one.id} vector=${one} choice=${choiceOf(one)} choose=${choose(one.id)} />`)}</ul></section>
     <section class="fields"><h3>Dataset</h3>
       <label>Rows per second <input type="number" min="1" max="1000" value=${setting('fps')} aria-invalid=${isWrong('fps')} onInput=${set('fps')} /></label>

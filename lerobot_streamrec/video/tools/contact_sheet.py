@@ -27,8 +27,8 @@ from lerobot_streamrec.errors import VideoError
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.video.mp4.damage_scan import decode_picture
 from lerobot_streamrec.video.mp4.frame_decoder import PyavDecoder, RGB_PIX_FMT
-from lerobot_streamrec.video.tools.extract import Episode, shades
-from lerobot_streamrec.video.tools.thumbnail import jpeg_of
+from lerobot_streamrec.video.tools.extract import Episode
+from lerobot_streamrec.video.tools.thumbnail import grey_of_depth, jpeg_of
 import numpy as np
 import numpy.typing as npt
 
@@ -41,8 +41,8 @@ class ContactSheet:
     Frames of one camera, spread over an episode.
 
     :param times_s: instants of the frames in the episode, in seconds
-    :param frames: the frames, ``(n, height, width, 3)`` uint8 RGB; depth in shades of gray, near
-        pixels dark and pixels without depth black
+    :param frames: the frames, ``(n, height, width, 3)`` uint8 RGB; depth in shades of gray, as
+        ``grey_of_depth`` shows it
     :param is_depth: True if the frames are depth
     """
 
@@ -90,7 +90,7 @@ def contact_sheet(
     stacked = _stacked(frames, episode.path)
     if is_depth:
         # One scale for all frames, so that a camera that goes away from a wall shows a change.
-        stacked = np.repeat(shades(stacked)[..., None], 3, axis=3)
+        stacked = np.repeat(grey_of_depth(stacked)[..., None], 3, axis=3)
     return ContactSheet(tuple(times_s), stacked, is_depth)
 
 

@@ -33,11 +33,9 @@ from lerobot_streamrec.video.encode.decoders import decoded
 from lerobot_streamrec.video.mp4.frame_decoder import Pixels, PyavDecoder
 from lerobot_streamrec.video.mp4.packet_index import TOLERANCE_S
 from lerobot_streamrec.video.tools.encoding_jobs import Progress
+from lerobot_streamrec.video.tools.thumbnail import grey_of_depth
 import numpy as np
 import numpy.typing as npt
-
-# Shade of the nearest depth, which differs from the black of pixels without depth.
-_NEAREST = 40
 
 
 def png_file(picture: Picture) -> bytes:
@@ -49,7 +47,7 @@ def png_file(picture: Picture) -> bytes:
     """
     shown = decoded(picture)
     if isinstance(shown, DepthFrame):
-        return png_of_pixels(shades(shown.values), 'gray')
+        return png_of_pixels(grey_of_depth(shown.values), 'gray')
     return png_of_pixels(rgb_pixels(shown), 'rgb24')
 
 
@@ -67,23 +65,6 @@ def png_of_pixels(pixels: npt.NDArray[Any], pix_fmt: str) -> bytes:
     context.pix_fmt = pix_fmt
     context.time_base = Fraction(1, 1)
     return b''.join(bytes(packet) for packet in (*context.encode(frame), *context.encode(None)))
-
-
-def shades(depth: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """
-    Return dark shades for near pixels, bright ones for far pixels, and black without depth.
-
-    :param depth: depth in any unit, or depth codes, of any shape; 0 means no depth
-    """
-    depth = depth.astype(np.float32)
-    is_measured = np.isfinite(depth) & (depth > 0)
-    gray = np.zeros(depth.shape, np.uint8)
-    if is_measured.any():
-        measured = depth[is_measured]
-        low, high = float(measured.min()), float(measured.max())
-        share = (measured - low) / max(high - low, 1e-9)
-        gray[is_measured] = np.rint(_NEAREST + share * (255 - _NEAREST))
-    return gray
 
 
 @dataclass(frozen=True, slots=True)

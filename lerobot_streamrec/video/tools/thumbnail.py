@@ -49,7 +49,7 @@ class JpegMaker:
     """
     Makes small JPEGs of the pictures of one camera. Owned by one thread.
 
-    A depth picture becomes grey: the nearer, the brighter, with the range of its own distances,
+    A depth picture becomes grey: the nearer, the darker, with the range of its own distances,
     and black where nothing was measured.
 
     :param width_px: width of the JPEGs in pixels; narrower pictures keep their own width
@@ -136,7 +136,7 @@ def jpeg_of(picture: Picture | VideoFrame, width_px: int) -> bytes:
 
 def grey_of_depth(depth: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """
-    Show depth in grey: the nearer, the brighter.
+    Show depth in grey: the nearer, the darker, as rqt and RViz do.
 
     :param depth: ``(height, width)`` numbers that grow with the distance; 0, negative numbers, NaN
         and infinity are unmeasured
@@ -153,7 +153,7 @@ def grey_of_depth(depth: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     values[~is_measured] = near
     share = np.clip((values - near) / max(far - near, np.finfo(np.float32).tiny), 0.0, 1.0)
     grey: npt.NDArray[np.uint8]
-    grey = np.rint(_BRIGHTEST - (_BRIGHTEST - _DARKEST) * share).astype(np.uint8)
+    grey = np.rint(_DARKEST + (_BRIGHTEST - _DARKEST) * share).astype(np.uint8)
     grey[~is_measured] = 0
     return grey
 

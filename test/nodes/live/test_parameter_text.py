@@ -24,6 +24,7 @@ from lerobot_streamrec.live.observation import SeenTopic
 from lerobot_streamrec.live.parameter_text import parameter_text, write_checked
 from lerobot_streamrec.live.proposal import propose, TASK
 from lerobot_streamrec.live.session import Session
+from lerobot_streamrec.live.vector_proposal import chosen_vector
 import pytest
 from recorder_rig.seen_topics import (
     ARRAY,
@@ -95,6 +96,30 @@ def test_everything_that_was_chosen_is_recorded(read):
     assert settings.recorder.fps == 30
     assert settings.recorder.task == TASK
     assert settings.recorder.root == Path('~/datasets/my_dataset').expanduser()
+
+
+def test_a_vector_of_several_topics_and_a_feature_are_recorded(read):
+    left, right = joints('/left/joint_states'), joints('/right/joint_states')
+    leaders = [joints('/leader_left'), joints('/leader_right', field='effort')]
+    wrench = SeenTopic('/wrench', 'geometry_msgs/msg/WrenchStamped', RELIABLE, heard())
+    state = chosen_vector([left, right])
+    proposal = replace(
+        propose([]),
+        state=state,
+        action=chosen_vector(leaders, state),
+        features=(('observation.force', chosen_vector([wrench])),),
+    )
+    streams = {one.key: one for one in read(proposal).recorder.streams}
+    assert {key: one.topic for key, one in streams.items()} == {
+        'observation.state.left': '/left/joint_states',
+        'observation.state.right': '/right/joint_states',
+        'action.leader_left': '/leader_left',
+        'action.leader_right': '/leader_right',
+        'observation.force': '/wrench',
+    }
+    assert streams['observation.state.right'].names == ('right.shoulder', 'right.elbow')
+    assert streams['action.leader_right'].selectors == ('effort[shoulder]', 'effort[elbow]')
+    assert len(streams['observation.force'].names) == 6
 
 
 @pytest.mark.parametrize(

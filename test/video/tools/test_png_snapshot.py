@@ -79,7 +79,7 @@ def test_gray_is_gray():
 def test_depth_is_brighter_the_farther_it_is(kind, unit, factor):
     depth = np.array([[0, 500, 1500], [2500, 500, 0]]) * factor
     shown = opened(DepthFrame(depth.astype(kind), unit))
-    near, half, far = 40, 148, 255
+    near, half, far = 40, 149, 255
     np.testing.assert_array_equal(shown, [[0, near, half], [far, near, 0]])
 
 

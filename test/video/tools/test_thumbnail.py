@@ -180,8 +180,8 @@ def depth_pictures():
 
 
 @pytest.mark.parametrize('picture', [pytest.param(one, id=name) for name, one in depth_pictures()])
-def test_depth_is_brighter_the_nearer_and_black_where_it_is_unmeasured(picture):
-    assert_shows(jpeg_of(picture, 320), [(one,) * 3 for one in (255, 183, 112, 40)])
+def test_depth_is_darker_the_nearer_and_black_where_it_is_unmeasured(picture):
+    assert_shows(jpeg_of(picture, 320), [(one,) * 3 for one in (40, 112, 183, 255)])
     assert opened(jpeg_of(picture, 320))[:, :16].max() <= TOLERANCE
 
 
@@ -189,7 +189,7 @@ def test_the_codes_of_a_depth_video_look_like_the_depth():
     frame = av.VideoFrame(WIDTH, HEIGHT, DEPTH_PIX_FMT)
     plane = np.frombuffer(frame.planes[0], np.uint8).reshape(HEIGHT, -1)
     plane[:, : 2 * WIDTH] = steps().view(np.uint8)
-    assert_shows(jpeg_of(frame, 320), [(one,) * 3 for one in (255, 183, 112, 40)])
+    assert_shows(jpeg_of(frame, 320), [(one,) * 3 for one in (40, 112, 183, 255)])
 
 
 @pytest.mark.parametrize('value', [0.0, -1.0, np.nan, np.inf])
@@ -197,8 +197,8 @@ def test_depth_without_any_measurement_is_black(value):
     assert not grey_of_depth(np.full((4, 6), value, np.float32)).any()
 
 
-def test_depth_of_a_single_distance_is_bright():
-    assert (grey_of_depth(np.full((4, 6), 800, np.uint16)) == 255).all()
+def test_depth_of_a_single_distance_is_not_black():
+    assert (grey_of_depth(np.full((4, 6), 800, np.uint16)) == 40).all()
 
 
 def test_a_few_wrong_measurements_leave_the_scene_its_greys():
