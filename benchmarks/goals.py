@@ -161,10 +161,7 @@ def with_ros(bench: Bench) -> Iterator[Line]:
     bare = [one['cpu_s'] * 30 / one['rows'] for one in quiet.bare]
     used = [one.recorder_cpu_s / one.seconds for one in quiet.episodes]
     yield _line('CPU with DDS, h264, 3 cameras, to the bare encoder', used, bare, 's/s', 1.2)
-    publisher = ModuleChild(
-        'benchmarks.receipt', ['publish'], folder=bench.folder, environment={}
-    )
-    with running(publisher):
+    with running(_child(bench, 'receipt', ['publish'])):
         wait(SETTLE_S, bench.check)
         idle = Scenario(0, WIDTH, HEIGHT, 'h264', is_fast=True)
         arguments = idle.ros_arguments(bench.folder / 'idle')
@@ -173,6 +170,7 @@ def with_ros(bench: Bench) -> Iterator[Line]:
     yield _line(
         'receipt of 4 x 1 kHz joint states, to a bare rclpy subscriber', ours, other, 's/s', 0.25
     )
+    yield from _previews(bench, plain)
     busy = bench.over_dds(fast)
     yield _line(
         'save with 4 x 1 kHz joint states, to the save without',
@@ -186,6 +184,24 @@ def with_ros(bench: Bench) -> Iterator[Line]:
         print(f'  {name} 4 x 1 kHz: {num_repeated:.0f} repeated frames', file=sys.stderr)
         for remark in one.remarks():
             print(f'  {name} 4 x 1 kHz: {remark}', file=sys.stderr)
+
+
+def _child(bench: Bench, name: str, arguments: list[str]) -> ModuleChild:
+    return ModuleChild(f'benchmarks.{name}', arguments, folder=bench.folder, environment={})
+
+
+def _previews(bench: Bench, scenario: Scenario) -> Iterator[Line]:
+    """Compare a recorder whose previews somebody watches with one that nobody watches."""
+    ring = ['--ring', str(bench.ring_path), '--cameras', str(NUM_CAMERAS)]
+    for kind, option in (('pixels', []), ('JPEG', ['--jpeg'])):
+        arguments = scenario.ros_arguments(bench.folder / f'previews_{kind}')
+        with running(_child(bench, 'publisher', [*ring, *option])):
+            wait(SETTLE_S, bench.check)
+            found = [bench.idle_cpu('lerobot_streamrec.nodes.record_main', arguments)]
+            with running(_child(bench, 'receipt', ['watch'])):
+                found.append(bench.idle_cpu('lerobot_streamrec.nodes.record_main', arguments))
+        cost = [one - median(found[0]) for one in found[1]]
+        yield _line(f'previews of {kind}, 3 cameras, to one core', cost, [1.0], 's/s', 0.02)
 
 
 def plot(lines: Sequence[Line], path: Path) -> None:

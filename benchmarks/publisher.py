@@ -30,13 +30,15 @@ from builtin_interfaces.msg import Time
 from examples.demo.motion import JOINT_NAMES, Motion
 from examples.demo.simulated_arm import JOINT_STATE_HZ, LEADER_HZ, run, Ticker
 from examples.demo.stop_flag import StopFlag
+from lerobot_streamrec.frame import Frame
+from lerobot_streamrec.video.tools.thumbnail import jpeg_of
 import numpy as np
 import rclpy
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
-from sensor_msgs.msg import Image, JointState
+from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import Header
 
 CAMERAS = ('front', 'top', 'wrist', *(f'camera{number}' for number in range(3, 64)))
@@ -65,13 +67,20 @@ class Camera:
     """
 
     def __init__(
-        self, node: Node, name: str, image: Image, buffers: list[array.array], place: int
+        self,
+        node: Node,
+        name: str,
+        image: Image | CompressedImage,
+        buffers: list[array.array],
+        place: int,
     ) -> None:
         self._node = node
         self._image = image
         self._buffers = buffers
         self._place = place
-        self._publisher = node.create_publisher(Image, image_topic(name), _QOS)
+        is_raw = isinstance(image, Image)
+        topic = image_topic(name) if is_raw else f'{image_topic(name)}/compressed'
+        self._publisher = node.create_publisher(type(image), topic, _QOS)
         self.num_published = 0
 
     def publish(self, _due_ns: int) -> None:
@@ -106,16 +115,23 @@ class Joints:
         self._publisher.publish(message)
 
 
-def make_cameras(node: Node, ring_path: Path, num_cameras: int) -> list[Camera]:
+def make_cameras(
+    node: Node, ring_path: Path, num_cameras: int, *, is_jpeg: bool = False
+) -> list[Camera]:
     """Make the cameras, which share the ring and start at different places in it."""
     ring = np.load(ring_path, mmap_mode='r')
     frames, height, width, channels = ring.shape
-    buffers = [array.array('B', picture.tobytes()) for picture in ring]
+    buffers = [
+        array.array('B', jpeg_of(Frame(picture, 'rgb24'), width) if is_jpeg else picture.tobytes())
+        for picture in map(np.array, ring)
+    ]
     return [
         Camera(
             node,
             name,
-            Image(height=height, width=width, encoding='rgb8', step=width * channels),
+            CompressedImage(format='jpeg')
+            if is_jpeg
+            else Image(height=height, width=width, encoding='rgb8', step=width * channels),
             buffers,
             number * frames // num_cameras,
         )
@@ -143,6 +159,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument('--ring', type=Path, required=True, metavar='FILE', help='.npy file')
     parser.add_argument('--cameras', type=int, default=1, choices=range(1, len(CAMERAS) + 1))
     parser.add_argument('--fps', type=int, default=30, help='pictures per second and camera')
+    parser.add_argument('--jpeg', action='store_true', help='publish JPEGs instead of pixels')
     parser.add_argument('--duration', type=float, metavar='S', help='end after S seconds')
     return parser.parse_args()
 
@@ -153,7 +170,7 @@ def main() -> int:
     options = parse_options()
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     node = Node('benchmark_publisher', start_parameter_services=False)
-    cameras = make_cameras(node, options.ring, options.cameras)
+    cameras = make_cameras(node, options.ring, options.cameras, is_jpeg=options.jpeg)
     tickers = make_tickers(node, cameras, options.fps)
     run(tickers, stop, options.duration, leaves_out=True)
     num_due = sum(ticker.ticks for ticker in tickers[-len(cameras) :])

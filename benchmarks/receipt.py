@@ -28,14 +28,16 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile
+from rclpy.qos import qos_profile_sensor_data, QoSProfile
 from rclpy.serialization import serialize_message
 from rclpy.signals import SignalHandlerOptions
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import CompressedImage, JointState
+
+from benchmarks.publisher import CAMERAS
 
 TOPICS = tuple(f'/fast{number}/joint_states' for number in range(4))
 RATE_HZ = 1000
-PUBLISH, LISTEN = 'publish', 'listen'
+PUBLISH, LISTEN, WATCH = 'publish', 'listen', 'watch'
 _SECOND_NS = 10**9
 _QOS = QoSProfile(depth=100)
 _STAMP = struct.Struct('<iI')
@@ -69,6 +71,20 @@ def listen(node: Node, stop: StopFlag) -> None:
     """Subscribe to all topics as rclpy's examples do, and do nothing with the messages."""
     for topic in TOPICS:
         node.create_subscription(JointState, topic, lambda _message: None, _QOS)
+    _spin(node, stop)
+
+
+def watch(node: Node, stop: StopFlag) -> None:
+    """Subscribe to the previews of three cameras, as a console does."""
+    for camera in CAMERAS[:3]:
+        topic = f'/episode/preview/{camera}/compressed'
+        node.create_subscription(
+            CompressedImage, topic, lambda _message: None, qos_profile_sensor_data
+        )
+    _spin(node, stop)
+
+
+def _spin(node: Node, stop: StopFlag) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     while not stop.is_raised:
@@ -76,14 +92,14 @@ def listen(node: Node, stop: StopFlag) -> None:
 
 
 def main() -> int:
-    """Publish or listen until SIGINT or SIGTERM."""
+    """Publish, listen or watch until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(prog='receipt')
-    parser.add_argument('what', choices=(PUBLISH, LISTEN))
+    parser.add_argument('what', choices=(PUBLISH, LISTEN, WATCH))
     options = parser.parse_args()
     stop = StopFlag()
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     node = Node(f'benchmark_{options.what}', start_parameter_services=False)
-    {PUBLISH: publish, LISTEN: listen}[options.what](node, stop)
+    {PUBLISH: publish, LISTEN: listen, WATCH: watch}[options.what](node, stop)
     node.destroy_node()
     rclpy.shutdown()
     stop.ignore_signals()
