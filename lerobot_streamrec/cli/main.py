@@ -26,7 +26,7 @@ import click
 from lerobot_streamrec.cli.check import check
 from lerobot_streamrec.cli.codecs import codecs
 from lerobot_streamrec.cli.info import info
-from lerobot_streamrec.cli.rebuild import compact, delete, merge
+from lerobot_streamrec.cli.rebuild import compact, delete, label, merge
 from lerobot_streamrec.cli.report import report
 from lerobot_streamrec.cli.ros_command import doctor, init, layout
 from lerobot_streamrec.cli.video import concat, encode, frames, probe, reencode
@@ -49,6 +49,7 @@ _COMMANDS = (
     frames,
     info,
     init,
+    label,
     layout,
     merge,
     probe,

@@ -30,10 +30,13 @@ from lerobot_streamrec.cli.progress import (
     show_remarks,
 )
 from lerobot_streamrec.dataset.format.catalog import read_catalog
+from lerobot_streamrec.dataset.format.episode_table import VERDICTS
 from lerobot_streamrec.dataset.rebuild.compact import compact_dataset, plan_compaction
 from lerobot_streamrec.dataset.rebuild.delete import delete_episodes, plan_deletion
 from lerobot_streamrec.dataset.rebuild.foreign_files import numbered_meta_files
+from lerobot_streamrec.dataset.rebuild.label import label_episodes
 from lerobot_streamrec.dataset.rebuild.merge import check_roots, merge_datasets, plan_merge
+from lerobot_streamrec.errors import ConfigError
 
 
 @click.command(short_help='Merge several datasets into a new one.')
@@ -131,3 +134,38 @@ def delete(root: Path, episodes: frozenset[int], yes: bool, dry_run: bool) -> No
     show_remarks(change.remarks)
     left = count_text(change.num_episodes, 'episode')
     click.echo(f'deleted {what}: {left} left, {change_text(change)}')
+
+
+@click.command(short_help='Set the verdict or other texts of saved episodes.')
+@click.argument('root', type=DatasetPath)
+@click.option(
+    '--episodes',
+    required=True,
+    callback=episode_numbers,
+    help='Episodes to label, such as 3,7,10-14.',
+)
+@click.option('--verdict', help=f'{" or ".join(VERDICTS)}; an empty text withdraws it.')
+@click.option('--notes', help='Free text.')
+@click.option('--operator', help='Name of the person who taught.')
+@click.option(
+    '--set', 'others', multiple=True, metavar='NAME=TEXT', help='Any other column of texts.'
+)
+def label(root: Path, episodes: frozenset[int], others: tuple[str, ...], **given: str) -> None:
+    """
+    Set texts about episodes of the dataset ROOT, in the columns of meta/episodes.
+
+    LeRobot's episode_filter gets these columns. Rows and videos stay as they are. If the command
+    is interrupted, every episode has its old texts or the new ones, and the same command goes on.
+    While a recorder writes to the dataset, use its command topic: "verdict failure 3".
+    """
+    texts = {name: text for name, text in given.items() if text is not None}
+    for one in others:
+        name, is_pair, text = one.partition('=')
+        if not is_pair:
+            raise ConfigError('--set', one, 'NAME=TEXT is needed')
+        texts[name] = text
+    if not texts:
+        raise ConfigError('label', '', 'give --verdict, --notes, --operator or --set')
+    label_episodes(root, sorted(episodes), texts)
+    said = ', '.join(f'{name} {text!r}' for name, text in texts.items())
+    click.echo(f'labelled {count_text(len(episodes), "episode")} of {root}: {said}')

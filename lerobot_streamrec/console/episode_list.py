@@ -30,7 +30,13 @@ from lerobot_streamrec.dataset.format.episode_index import committed_episodes, E
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
 from lerobot_streamrec.dataset.format.info import DatasetInfo, read_info
 from lerobot_streamrec.dataset.format.info_rules import read_small_file
-from lerobot_streamrec.dataset.format.layout import INFO, QUARANTINE, record_path, VIDEO_PATH
+from lerobot_streamrec.dataset.format.layout import (
+    EPISODES_PATH,
+    INFO,
+    QUARANTINE,
+    record_path,
+    VIDEO_PATH,
+)
 from lerobot_streamrec.dataset.format.take_record import REASON
 from lerobot_streamrec.errors import DatasetError
 from lerobot_streamrec.report.summary import (
@@ -106,7 +112,7 @@ class EpisodeList:
     def __init__(self) -> None:
         self._reading: Reading | None = None
         self._index: EpisodeIndex | None = None
-        self._facts: dict[int, tuple[tuple[int, ...], EpisodeFacts]] = {}
+        self._facts: dict[int, tuple[object, EpisodeFacts]] = {}
         self._today: tuple[tuple[Any, ...], dict[str, float]] | None = None
 
     def read(self, root: Path) -> Reading:
@@ -118,14 +124,14 @@ class EpisodeList:
         :raise OSError: if it has gone while it was read
         """
         for number in count(1):
-            stamp = _stamp(root, root / INFO)
+            stamp = _dataset_stamp(root)
             if self._reading and (self._reading.root, self._reading.stamp) == (root, stamp):
                 return self._reading
             try:
                 return self._read(root, stamp)
             except (DatasetError, OSError):
                 # An undo or a compaction may have moved files in the meantime.
-                if number == _NUM_TRIES or _stamp(root, root / INFO) == stamp:
+                if number == _NUM_TRIES or _dataset_stamp(root) == stamp:
                     raise
         raise AssertionError('unreachable')
 
@@ -242,9 +248,10 @@ class EpisodeList:
     def _facts_of(self, episode: EpisodeRow, reading: Reading) -> EpisodeFacts:
         index = episode.episode_index
         try:
-            stamp = (*_stamp(reading.root / record_path(index)), episode.length)
+            noted = _stamp(reading.root / record_path(index))
         except OSError:
-            stamp = ()
+            noted = ()
+        stamp = noted, episode.length, episode.texts
         if (kept := self._facts.get(index)) is None or kept[0] != stamp:
             kept = stamp, episode_facts(reading.root, reading.info.fps, episode)
             self._facts[index] = kept
@@ -304,6 +311,11 @@ def _kind(reading: Reading) -> tuple[Path, object]:
 
 def _utc(at: datetime) -> str:
     return at.astimezone(timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+
+
+def _dataset_stamp(root: Path) -> tuple[int, ...]:
+    """Return what changes with each episode, and with each text about one."""
+    return _stamp(root, root / INFO, *sorted((root / EPISODES_PATH).parents[1].glob('*')))
 
 
 def _stamp(*paths: Path) -> tuple[int, ...]:

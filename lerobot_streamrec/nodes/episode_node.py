@@ -22,6 +22,7 @@ import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from lerobot_streamrec.dataset.format.episode_table import NOTES, OPERATOR, VERDICT
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
 from lerobot_streamrec.nodes.graph.namesakes import LATCHED, Namesakes, STATUS_TOPIC
@@ -34,7 +35,6 @@ from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, st
 from lerobot_streamrec.nodes.teleop.triggers import Teleop
 from lerobot_streamrec.nodes.topics.reader import Reader
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber
-from lerobot_streamrec.recording.metadata import NOTES, VERDICT
 from lerobot_streamrec.recording.operating.command import Command, split_sender, Verb
 from lerobot_streamrec.recording.operating.cues import Cues
 from lerobot_streamrec.recording.operating.events import Answer
@@ -227,7 +227,11 @@ class EpisodeServices:
     def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         setters: dict[str, Callable[[str], None]] = {
             'task': self._recorder.set_task,
-            'operator': self._recorder.set_operator,
+            OPERATOR: partial(self._recorder.set_text, OPERATOR),
+            **{
+                f'metadata.{name}': partial(self._recorder.set_text, name)
+                for name in self._recorder.text_names
+            },
         }
         values = {one.name: self._node.get_parameter(one.name).value for one in parameters}
         changed = [one for one in parameters if one.value != values[one.name]]

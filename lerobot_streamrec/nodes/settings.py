@@ -140,6 +140,7 @@ def read_settings(reader: ParameterReader) -> GivenSettings:
     repo_id, root = reader.read(_REPO_ID), reader.read(_ROOT)
     options = reader.read_fields(RecorderConfig)
     options['robot_type'] = options['robot_type'] or None
+    options['metadata'] = reader.read_texts('metadata')
     options |= {
         'encoder': encoder,
         'disk': DiskConfig(**reader.read_fields(DiskConfig, 'disk')),

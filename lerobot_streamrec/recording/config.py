@@ -15,9 +15,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lerobot_streamrec.dataset.format.episode_table import refuse_text_name
 from lerobot_streamrec.dataset.format.features import camera_feature, FeatureSpec, vector_feature
 from lerobot_streamrec.dataset.takes.salvage import RECOVERIES, SAVE
 from lerobot_streamrec.errors import ConfigError
@@ -178,6 +180,7 @@ class RecorderConfig:
     :param encoder: encoder settings of cameras that have none of their own
     :param disk: free space at which the disk counts as full
     :param limits: limits of a good episode
+    :param metadata: further texts about each episode, by column of meta/episodes
     :param clock: video key of the camera whose frames are the rows; empty: rows are 1/fps apart
     :param park_after_s: time from the request to end until encoders leave their frames on the disk
     :param abort_timeout_s: longest time to wait for an aborted encoder or journal
@@ -190,6 +193,7 @@ class RecorderConfig:
     robot_type: str | None = option(None, 'Kind of robot, free text', shown='')
     task: str = option('', 'What the robot has to do, in one sentence', is_live=True)
     operator: str = option('', 'Name of the person who teaches, free text', is_live=True)
+    metadata: Mapping[str, str] = field(default_factory=dict)
     resume: bool = option(
         True,
         'true: append to an existing dataset of the same kind; false: refuse any existing dataset',
@@ -294,6 +298,8 @@ class RecorderConfig:
                 [],
                 'there is nothing to record: set cameras, state.topic or action.topic',
             )
+        for name in self.metadata:
+            refuse_text_name('metadata', name)
         keys = [stream.key for stream in self.streams]
         for key in keys:
             if keys.count(key) > 1:

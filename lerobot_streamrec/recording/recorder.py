@@ -20,6 +20,7 @@ from concurrent.futures import Future
 import logging
 import time
 
+from lerobot_streamrec.dataset.format.episode_table import checked_text, OPERATOR
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.layout import take_folders
 from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
@@ -30,7 +31,6 @@ from lerobot_streamrec.recording.encoder_selection import EncoderChoices
 from lerobot_streamrec.recording.episode.take import Take
 from lerobot_streamrec.recording.head_room import HeadRoomMeter
 from lerobot_streamrec.recording.intake import Intake
-from lerobot_streamrec.recording.metadata import checked_metadata, OPERATOR
 from lerobot_streamrec.recording.readiness import StartConditions, stream_statuses
 from lerobot_streamrec.recording.saving.committer import Committer
 from lerobot_streamrec.recording.saving.futures import settled, then
@@ -88,7 +88,7 @@ class Recorder(Intake):
         self.last_take = ''  # Rows and seconds of the take that was saved last, as a text.
         self._head_room = HeadRoomMeter(config)
         self.task = config.task  # The task of the next episode.
-        self._operator = config.operator
+        self._texts = {OPERATOR: config.operator, **config.metadata}
         self._folders = take_folders(config.root)
         self._outcomes = Outcomes('; '.join(recovered))
         self._dataset_work = DatasetWork(
@@ -110,9 +110,18 @@ class Recorder(Intake):
         """Set the task of the episodes that start from now on."""
         self.task = task.strip()
 
-    def set_operator(self, operator: str) -> None:
-        """Set the operator of the episodes that start from now on."""
-        self._operator = operator.strip()
+    @property
+    def text_names(self) -> frozenset[str]:
+        """The names of the texts that the settings give to each episode; any thread."""
+        return frozenset(self._config.metadata)
+
+    def set_text(self, name: str, text: str) -> None:
+        """
+        Set a text about the episodes that start from now on.
+
+        :param name: ``OPERATOR``, or a name of ``RecorderConfig.metadata``
+        """
+        self._texts[name] = text.strip()
 
     def annotate(self, name: str, text: str, index: int | None = None) -> Future[str]:
         """
@@ -125,7 +134,7 @@ class Recorder(Intake):
         :raise EpisodeError: if the text is not allowed, or there is no saved episode of this index
         """
         self._refuse_if_closed()
-        text = checked_metadata(name, text)
+        text = checked_text(name, text)
         if self._take is not None and index in (None, self.next_index):
             self._take.metadata[name] = text
             return settled(f'{name} of episode {self.next_index}: {text!r}')
@@ -187,7 +196,7 @@ class Recorder(Intake):
             encoders=encoders,
             task=self.task,
             folder=next(self._folders),
-            metadata={OPERATOR: self._operator},
+            metadata=self._texts,
             clocks=clocks,
         )
         self._disk.follow(self._take)

@@ -28,7 +28,14 @@ from typing import Any
 
 from lerobot_streamrec.dataset.format.catalog import Catalog
 from lerobot_streamrec.dataset.format.data_rows import image_keys, vector_keys
-from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
+from lerobot_streamrec.dataset.format.episode_table import (
+    EpisodeRow,
+    NOTES,
+    OPERATOR,
+    RECORDED_AT,
+    VERDICT,
+    VERDICTS,
+)
 from lerobot_streamrec.dataset.format.features import IMAGES, VIDEO_CODEC
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.take_record import read_record
@@ -37,7 +44,6 @@ from lerobot_streamrec.video.codecs.depth_config import is_depth
 SECONDS_PER_HOUR = 3600.0
 _SECONDS_PER_MINUTE = 60.0
 _ROUNDING = 1e-9
-VERDICTS = ('success', 'failure')
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,15 +316,17 @@ def episode_facts(root: Path, fps: int, row: EpisodeRow) -> EpisodeFacts:
     if record.get('length', row.length) != row.length:
         # The record of an episode that was undone says nothing about the one after it.
         record = {}
-    metadata, streams = _mapping(record.get('metadata')), _mapping(record.get('streams'))
-    verdict = _text(metadata.get('verdict'))
+    # The columns of meta/episodes have the last word; older datasets have only the record.
+    texts = {**_mapping(record.get('metadata')), **row.texts}
+    streams = _mapping(record.get('streams'))
+    verdict = _text(texts.get(VERDICT))
     return EpisodeFacts(
         row=row,
         seconds=row.length / fps,
         verdict=verdict if verdict in VERDICTS else '',
-        note=_text(metadata.get('notes')),
-        operator=_text(metadata.get('operator')),
-        saved_at=_text(record.get('saved_at')),
+        note=_text(texts.get(NOTES)),
+        operator=_text(texts.get(OPERATOR)),
+        saved_at=_text(record.get('saved_at')) or _text(texts.get(RECORDED_AT)),
         streams=tuple(_stream(str(key), _mapping(one)) for key, one in streams.items()),
     )
 

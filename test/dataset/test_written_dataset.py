@@ -23,6 +23,7 @@ from __future__ import annotations
 import json
 import os
 
+from lerobot_streamrec.dataset.format.episode_table import TEXT_COLUMNS
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -158,6 +159,7 @@ def test_episodes_have_every_column_of_the_format(dataset):
     schema = pq.read_schema(dataset.root / 'meta/episodes/chunk-000/file-000.parquet')
     numbers = ('chunk_index', 'file_index')
     expected = {'episode_index': pa.int64(), 'tasks': pa.list_(pa.string())}
+    expected.update(dict.fromkeys(TEXT_COLUMNS, pa.string()))
     for name in ('length', 'dataset_from_index', 'dataset_to_index'):
         expected[name] = pa.int64()
     for prefix in ('data', 'meta/episodes', f'videos/{FRONT}', f'videos/{TOP}'):

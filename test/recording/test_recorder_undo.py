@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from lerobot_streamrec.dataset.format.episode_table import OPERATOR
 from lerobot_streamrec.errors import EpisodeError, EpisodeStateError
 import pytest
 
@@ -123,7 +124,7 @@ def test_the_operator_stands_in_every_record_from_then_on(make_rig):
     rig.run(1)
     for operator in (None, 'Grace', ''):
         if operator is not None:
-            rig.recorder.set_operator(operator)
+            rig.recorder.set_text(OPERATOR, operator)
         rig.recorder.start()
         rig.run(1)
         rig.save()

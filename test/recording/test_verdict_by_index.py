@@ -23,6 +23,8 @@ from __future__ import annotations
 import threading
 
 from command_line import streamrec
+from lerobot_streamrec.dataset.format.catalog import read_catalog
+from lerobot_streamrec.dataset.format.episode_table import NOTES, VERDICT
 from lerobot_streamrec.errors import EpisodeStateError
 from lerobot_streamrec.recording.saving import deferred_encoder as late_encoder
 import pytest
@@ -33,7 +35,8 @@ TOP = 'observation.images.top'
 
 
 def said(rig, episode_index):
-    return rig.record_of(episode_index).get('metadata')
+    texts = read_catalog(rig.config.root).episodes[episode_index].texts
+    return {name: texts[name] for name in (VERDICT, NOTES) if texts[name]}
 
 
 def say(rig, name, text, index):

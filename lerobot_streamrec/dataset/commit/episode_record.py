@@ -11,29 +11,120 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The recorder's own record of a saved episode, and what people say about the episode later."""
+"""Texts about saved episodes, in meta/episodes and in the recorder's own records."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 import json
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from lerobot_streamrec import __version__
+from lerobot_streamrec.dataset.format.episode_index import file_number, Row
+from lerobot_streamrec.dataset.format.episode_table import (
+    RECORDED_AT,
+    RECORDER,
+    TEXT_COLUMNS,
+    with_texts,
+)
 from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.format.info_rules import json_bytes
-from lerobot_streamrec.dataset.format.layout import record_path
-from lerobot_streamrec.errors import DatasetCorruptError
+from lerobot_streamrec.dataset.format.layout import EPISODES_PATH, FileIndex, record_path
+from lerobot_streamrec.dataset.format.parquet import (
+    read_parquet,
+    read_schema,
+    to_bytes,
+    UnfitError,
+)
+from lerobot_streamrec.errors import DatasetCorruptError, UnusableDatasetError
+
+_METADATA = 'metadata'
 
 
-def annotate_record(files: Files, index: int, metadata: Mapping[str, str]) -> None:
+def texts_of(record: Mapping[str, object]) -> dict[str, str]:
     """
-    Add metadata to the record of a saved episode, which another writer may have saved without one.
+    Return the texts about an episode that is going to be saved, all of this recorder's columns.
+
+    :param record: the recorder's own record of the episode
+    """
+    found = record.get(_METADATA, {})
+    said = found if isinstance(found, dict) else {}
+    return {
+        **dict.fromkeys(TEXT_COLUMNS, ''),
+        **{str(name): str(text) for name, text in said.items()},
+        RECORDED_AT: str(record.get(RECORDED_AT, '')),
+        RECORDER: f'lerobot_streamrec {__version__}',
+    }
+
+
+def with_columns(
+    files: Files, first: FileIndex, present: Collection[str], names: Iterable[str]
+) -> tuple[PurePosixPath, bytes] | None:
+    """
+    Return the first episodes file with columns for texts, which it lacks so far.
+
+    LeRobot reads a file that lacks a column of the first one, but not one that has another.
+
+    :param first: the number of the first episodes file
+    :param present: its columns
+    :param names: the wanted columns
+    :return: its path below the root, and its new content; None if it lacks none
+    :raise DatasetError: if the file cannot be read, or its column of such a name holds no texts
+    """
+    wanted = [*names]
+    if not {*wanted} - {*present}:
+        return None
+    relative = PurePosixPath(first.path(EPISODES_PATH))
+    return relative, _changed(files, relative, wanted, {})
+
+
+def annotate_episodes(
+    files: Files,
+    by_file: Mapping[Path, list[Row]],
+    indices: Collection[int],
+    texts: Mapping[str, str],
+) -> None:
+    """
+    Set texts about saved episodes. Every step leaves a dataset that readers can use.
+
+    The texts of all episodes in the same file change in one step.
 
     :param files: the access to the disk
-    :param index: the episode's index
-    :param metadata: texts by name; an empty text removes the entry
-    :raise DatasetError: if the record cannot be read or written
+    :param by_file: the rows of each episodes file, in the order of their paths
+    :param indices: indices of committed episodes
+    :param texts: texts by column; an empty text withdraws an earlier one
+    :raise DatasetError: if a file cannot be read or written
     """
+    first = next(iter(by_file))
+    present = read_schema(first).names
+    if widened := with_columns(files, file_number(first), present, texts):
+        files.replace(*widened)
+    for path, rows in by_file.items():
+        places = [at for at, row in enumerate(rows) if row['episode_index'] in indices]
+        if places:
+            relative = files.relative(path)
+            content = _changed(files, relative, texts, dict.fromkeys(places, texts))
+            files.replace(relative, content)
+    for index in indices:
+        # Other writers leave no record, and the columns have the last word.
+        if (files.root / record_path(index)).is_file():
+            _annotate_record(files, index, texts)
+
+
+def _changed(
+    files: Files,
+    relative: PurePosixPath,
+    names: Iterable[str],
+    rows: Mapping[int, Mapping[str, str]],
+) -> bytes:
+    try:
+        return to_bytes(with_texts(read_parquet(files.path(relative)), names, rows))
+    except UnfitError as error:
+        raise UnusableDatasetError(files.root, str(relative), str(error)) from error
+
+
+def _annotate_record(files: Files, index: int, metadata: Mapping[str, str]) -> None:
     relative = record_path(index)
     try:
         record = dict(json.loads(files.content(relative) or b'{}'))
@@ -50,5 +141,5 @@ def no_episode(index: int, total: int) -> str:
 
 def with_metadata(record: Mapping[str, Any], metadata: Mapping[str, str]) -> dict[str, Any]:
     """Return an episode's record with more metadata; an empty text removes the entry."""
-    said = {**record.get('metadata', {}), **metadata}
-    return {**record, 'metadata': {name: text for name, text in said.items() if text}}
+    said = {**record.get(_METADATA, {}), **metadata}
+    return {**record, _METADATA: {name: text for name, text in said.items() if text}}

@@ -22,7 +22,12 @@ from pathlib import Path
 import time
 from typing import TYPE_CHECKING
 
-from lerobot_streamrec.dataset.commit.episode_record import annotate_record, no_episode
+from lerobot_streamrec.dataset.commit.episode_record import (
+    annotate_episodes,
+    no_episode,
+    texts_of,
+    with_columns,
+)
 from lerobot_streamrec.dataset.commit.transaction import Transaction
 from lerobot_streamrec.dataset.commit.undo import (
     keep_statistics_of_others,
@@ -195,14 +200,14 @@ class DatasetWriter:
 
     def annotate(self, metadata: Mapping[str, str], index: int | None = None) -> int:
         """
-        Add metadata to the recorder's own record of an episode.
+        Set texts about an episode, in meta/episodes and in the recorder's own record.
 
-        :param metadata: texts by name; an empty text removes the entry
+        :param metadata: texts by column; an empty text withdraws an earlier one
         :param index: index of the episode; None: the last one
         :return: the episode's index
         :raise EpisodeStateError: if there is no such episode
         :raise CommitError: if an earlier error has left it unknown which episode is the last
-        :raise DatasetError: if the record cannot be read or written
+        :raise DatasetError: if a file cannot be read or written
         """
         self._refuse_in_doubt()
         total = self._state.info.total_episodes
@@ -211,7 +216,9 @@ class DatasetWriter:
         index = total - 1 if index is None else index
         if index >= total:
             raise EpisodeStateError(no_episode(index, total))
-        annotate_record(self.files, index, metadata)
+        by_file = self._index.rows(self.info)
+        annotate_episodes(self.files, by_file, [index], metadata)
+        self._state = self._state.with_columns(metadata)
         return index
 
     def _refuse_in_doubt(self) -> None:
@@ -327,6 +334,12 @@ class DatasetWriter:
             transaction.adopt(video.path, row.videos[key].file.path(VIDEO_PATH, key))
         transaction.create(row.data_file.path(DATA_PATH), data)
         stats = stats_json(total, info.features, self.files.content(STATS))
+        if state.episode_columns and (
+            widened := with_columns(
+                self.files, state.first_meta, state.episode_columns, row.texts
+            )
+        ):
+            transaction.replace(*widened)
         meta = to_bytes(row.as_table(state.episode_columns))
         transaction.create(row.meta_file.path(EPISODES_PATH), meta)
         if tasks is not state.tasks:
@@ -370,6 +383,7 @@ class DatasetWriter:
                 for key in draft.videos
             },
             statistics=statistics,
+            texts=texts_of(draft.record),
         )
 
 

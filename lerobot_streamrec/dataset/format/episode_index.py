@@ -30,6 +30,7 @@ from lerobot_streamrec.dataset.format.episode_table import (
     EpisodeRow,
     place_columns,
     refuse_other_numbers,
+    texts_in,
     VideoPlace,
 )
 from lerobot_streamrec.dataset.format.files import Files
@@ -40,14 +41,15 @@ from lerobot_streamrec.dataset.format.table_rules import checked_episodes, refus
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetError
 
 # A change of the rules or of the index's content makes older indices useless.
-_VERSION = 1
+_VERSION = 2
+_TEXTS = 'texts'
 _MAX_BYTES = 1 << 30
 _FOLDER = 'meta/episodes'
 # So many episodes at most are read again after a crash.
 _KEEP_EVERY = 100
 
 Row = dict[str, Any]
-"""The columns of an episode that ``place_columns`` names."""
+"""The columns of an episode that ``place_columns`` names, and ``texts``: its texts by column."""
 
 
 class EpisodeIndex:
@@ -85,7 +87,8 @@ class EpisodeIndex:
             if text is None or stamp is None or known['stamp'] != stamp:
                 table = checked_episodes(self._root, path, info)
                 names = [one for one in self._columns if one in table.column_names]
-                known = {'stamp': stamp, 'rows': table.select(names).to_pylist()}
+                found = zip(table.select(names).to_pylist(), texts_in(table), strict=True)
+                known = {'stamp': stamp, 'rows': [{**row, _TEXTS: one} for row, one in found]}
                 text = _text(known)
                 self._num_new += 1
             kept[name] = text
@@ -102,6 +105,7 @@ class EpisodeIndex:
         """
         values = {name: value for name, (value, _) in row.places().items()}
         cells = {name: values[name] for name in self._columns if name in values}
+        cells[_TEXTS] = dict(row.texts)
         entry = {'stamp': _stamp(path), 'rows': [cells]}
         self._kept[f'{path.parent.name}/{path.name}'] = _text(entry)
         self._num_new += 1
@@ -172,6 +176,7 @@ def _episode(row: Mapping[str, Any], meta_file: FileIndex, info: DatasetInfo) ->
         meta_file=meta_file,
         videos=videos,
         statistics={},
+        texts=row[_TEXTS],
     )
 
 
@@ -211,10 +216,11 @@ def _is_sound(file: Mapping[str, Any], columns: Sequence[str]) -> bool:
     times = [name for name in columns if name.endswith('_timestamp')]
     numbers = [name for name in columns if name not in ('tasks', *times)]
     return isinstance(file['stamp'], list) and all(
-        row.keys() == set(columns)
+        row.keys() == {*columns, _TEXTS}
         and all(type(row[name]) is int for name in numbers)
         and all(type(row[name]) in (int, float) for name in times)
         and all(isinstance(task, str) for task in row['tasks'])
+        and all(isinstance(text, str) for text in row[_TEXTS].values())
         for row in file['rows']
     )
 

@@ -15,17 +15,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+import re
 from typing import Any
 
 from lerobot_streamrec.dataset.format.layout import FileIndex
-from lerobot_streamrec.dataset.format.parquet import read_parquet, read_schema
-from lerobot_streamrec.errors import UnusableDatasetError
+from lerobot_streamrec.dataset.format.parquet import (
+    read_parquet,
+    read_schema,
+    Unfit,
+    UnfitError,
+)
+from lerobot_streamrec.dataset.format.table_rules import is_text
+from lerobot_streamrec.errors import ConfigError, EpisodeError, UnusableDatasetError
 from lerobot_streamrec.stats.feature_statistics import FeatureStatistics, STATISTICS
 import numpy as np
 import pyarrow as pa
+
+VERDICT, OPERATOR, NOTES = 'verdict', 'operator', 'notes'
+RECORDED_AT, RECORDER = 'recorded_at', 'recorder'
+TEXT_COLUMNS = (VERDICT, OPERATOR, NOTES, RECORDED_AT, RECORDER)
+"""The columns of meta/episodes that this recorder adds to the format; all are texts."""
+
+VERDICTS = ('success', 'failure')
+"""The allowed verdicts, beside none."""
+
+_NAME = re.compile(r'[A-Za-z_][A-Za-z0-9_]*')
+_OF_FORMAT = ('episode_index', 'tasks', 'length', 'dataset_from_index', 'dataset_to_index')
+
+
+def checked_text(name: str, text: str) -> str:
+    """
+    Return a text about an episode without the blanks around it, after checking it.
+
+    :param name: column, such as ``VERDICT``
+    :param text: the text as it was given; an empty one withdraws an earlier one
+    :raise EpisodeError: if a verdict is not one of ``VERDICTS``
+    """
+    text = text.strip()
+    if name == VERDICT and text and text not in VERDICTS:
+        raise EpisodeError(
+            f'verdict is {text!r}: allowed are {" and ".join(VERDICTS)}, or an empty text to '
+            'withdraw a verdict'
+        )
+    return text
+
+
+def refuse_text_name(parameter: str, name: str) -> None:
+    """
+    Refuse a name that the column of a user's own text cannot have.
+
+    :param parameter: prefix of the setting, for the error
+    :raise ConfigError: if the format or this recorder uses the name, or filters could not write it
+    """
+    if name in (*TEXT_COLUMNS, *_OF_FORMAT):
+        raise ConfigError(f'{parameter}.{name}', name, 'meta/episodes has a column of this name')
+    if not _NAME.fullmatch(name):
+        allowed = 'letters, digits and underscores are allowed, and no digit at the beginning'
+        raise ConfigError(f'{parameter}.{name}', name, allowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +105,8 @@ class EpisodeRow:
     :param meta_file: the file with this metadata
     :param videos: the position of its frames, per video key
     :param statistics: its statistics, per feature
+    :param texts: texts about it by column, such as ``VERDICT``; a column that its file lacks, or
+        that is null there, is absent
     """
 
     episode_index: int
@@ -66,6 +117,7 @@ class EpisodeRow:
     meta_file: FileIndex
     videos: Mapping[str, VideoPlace]
     statistics: Mapping[str, FeatureStatistics]
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def places(self) -> dict[str, tuple[Any, pa.DataType]]:
         """Return the columns that tell where the episode is, with their types."""
@@ -84,23 +136,24 @@ class EpisodeRow:
         return cells
 
     def cells(self) -> dict[str, tuple[Any, pa.DataType]]:
-        """Return all columns of the format, with their types."""
+        """Return all columns of the format and of this recorder, with their types."""
         cells = self.places()
+        cells.update({name: (text, pa.string()) for name, text in self.texts.items()})
         for key, statistics in self.statistics.items():
             cells.update(_statistics_cells(key, statistics))
         return {**cells, **_file_cells('meta/episodes', self.meta_file)}
 
     def as_table(self, columns: Collection[str] | None = None) -> pa.Table:
         """
-        Return a table of one row with the columns of the format.
+        Return a table of one row with the columns of the format and of this recorder.
 
-        :param columns: the columns that may be written; None for all
+        :param columns: the columns of the format that may be written; None for all
         """
         return pa.table(
             {
                 name: pa.array([value], type=kind)
                 for name, (value, kind) in self.cells().items()
-                if columns is None or name in columns
+                if columns is None or name in columns or name in self.texts
             }
         )
 
@@ -143,6 +196,41 @@ class CommittedFiles:
     meta: frozenset[FileIndex]
     data: frozenset[FileIndex]
     videos: Mapping[str, frozenset[FileIndex]]
+
+
+def texts_in(table: pa.Table) -> list[dict[str, str]]:
+    """
+    Return the texts about the episodes in an episodes file, one dict for each row.
+
+    :param table: the file, or its columns other than ``stats/``
+    """
+    names = [one.name for one in table.schema if is_text(one.type) and '/' not in one.name]
+    rows = table.select(names).to_pylist()
+    return [{name: text for name, text in row.items() if text is not None} for row in rows]
+
+
+def with_texts(
+    table: pa.Table, names: Iterable[str], rows: Mapping[int, Mapping[str, str]]
+) -> pa.Table:
+    """
+    Return an episodes file with texts about some of its episodes.
+
+    :param table: the file, with all its columns
+    :param names: columns that it has to have; new ones are null in the rows without a text
+    :param rows: texts by column, by place of the row
+    :raise UnfitError: if a column of such a name holds no texts
+    """
+    for name in names:
+        at = table.schema.get_field_index(name)
+        if at >= 0 and not is_text(table.schema.field(at).type):
+            kind = f'the type {table.schema.field(at).type}'
+            raise UnfitError(Unfit.TYPE, kind, 'texts', f'column {name}')
+        values = table.column(at).to_pylist() if at >= 0 else [None] * len(table)
+        for place, texts in rows.items():
+            values[place] = texts.get(name, values[place])
+        column = pa.array(values, pa.string())
+        table = table.append_column(name, column) if at < 0 else table.set_column(at, name, column)
+    return table
 
 
 def place_columns(video_keys: Sequence[str]) -> list[str]:

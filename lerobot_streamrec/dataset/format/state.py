@@ -133,8 +133,9 @@ class DatasetState:
     :param next_meta: the number of the next episodes file
     :param next_video: the number of the next MP4 file per video key; an absent key means the
         first file
-    :param episode_columns: the columns of the first episodes file, which LeRobot expects in all
-        others; None before the first one
+    :param episode_columns: the columns of the first episodes file, beside which LeRobot allows
+        none in the others; None before the first one
+    :param first_meta: the number of the first episodes file
     """
 
     info: DatasetInfo
@@ -144,6 +145,11 @@ class DatasetState:
     next_meta: FileIndex = field(default_factory=FileIndex)
     next_video: Mapping[str, FileIndex] = field(default_factory=dict)
     episode_columns: frozenset[str] | None = None
+    first_meta: FileIndex = field(default_factory=FileIndex)
+
+    def with_columns(self, names: Iterable[str]) -> DatasetState:
+        """Return the state after columns were added to the first episodes file."""
+        return replace(self, episode_columns=(self.episode_columns or frozenset()) | {*names})
 
     def after(
         self, info: DatasetInfo, tasks: TaskTable, statistics: AllStatistics, row: EpisodeRow
@@ -159,7 +165,10 @@ class DatasetState:
             next_data=row.data_file.following(size),
             next_meta=row.meta_file.following(size),
             next_video={**self.next_video, **videos},
-            episode_columns=self.episode_columns or frozenset(row.as_table().column_names),
+            episode_columns=self.episode_columns | row.texts.keys()
+            if self.episode_columns
+            else frozenset(row.as_table().column_names),
+            first_meta=self.first_meta if self.episode_columns else row.meta_file,
         )
 
 
@@ -222,6 +231,7 @@ def resumed_state(
         episode_columns=frozenset(read_schema(meta[min(committed.meta)]).names)
         if committed.meta
         else None,
+        first_meta=min(committed.meta, default=FileIndex()),
     )
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timezone
 import json
 import logging
 import os
@@ -144,6 +145,11 @@ class TakenVector:
     dtype: str = 'float32'
 
 
+def utc_now() -> str:
+    """Return the present time, ISO 8601 in UTC."""
+    return datetime.now(timezone.utc).isoformat(timespec='milliseconds')
+
+
 def new_take_id() -> str:
     """Return an id that no other take has."""
     return uuid.uuid4().hex
@@ -164,6 +170,7 @@ class TakeRecord:
     :param robot_type: the dataset's robot type, since this take may become its first episode
     :param features: the keys of all features, in the order of the settings
     :param cuts: the pauses so far
+    :param recorded_at: the time at which the take began, ISO 8601 in UTC; empty if unknown
     """
 
     task: str
@@ -176,6 +183,7 @@ class TakeRecord:
     robot_type: str | None = None
     features: tuple[str, ...] = ()
     cuts: tuple[Cut, ...] = ()
+    recorded_at: str = ''
 
     def as_bytes(self) -> bytes:
         """Return the file's content."""
@@ -208,6 +216,7 @@ def parse_take_record(content: bytes, where: object) -> TakeRecord:
             robot_type=raw.get('robot_type'),
             features=tuple(map(str, raw.get('features', ()))),
             cuts=parse_cuts(raw.get('cuts', ())),
+            recorded_at=str(raw.get('recorded_at', '')),
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise DatasetCorruptError(f'{where} cannot be read: {error!r}') from error

@@ -21,6 +21,7 @@ import logging
 from pathlib import Path
 
 from lerobot_streamrec.dataset.commit.writer import DatasetWriter
+from lerobot_streamrec.dataset.format.episode_table import RECORDED_AT
 from lerobot_streamrec.dataset.format.files import ASIDE, Files
 from lerobot_streamrec.dataset.format.layout import STAGING
 from lerobot_streamrec.dataset.format.state import EpisodeDraft
@@ -159,6 +160,7 @@ def _record_of(record: TakeRecord, num_rows: int) -> dict[str, object]:
         'task': record.task,
         'take_id': record.take_id,
         'metadata': dict(record.metadata),
+        RECORDED_AT: record.recorded_at,
         'cuts': [asdict(one) for one in cuts_within(record.cuts, num_rows)],
         'recovered': True,
     }

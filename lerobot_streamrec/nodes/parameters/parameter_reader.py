@@ -95,6 +95,22 @@ class ParameterReader:
         options = options_of(config)
         return {name: self.read(options[name], prefix) for name in names or options}
 
+    def read_texts(self, prefix: str) -> dict[str, str]:
+        """
+        Read all parameters below a prefix, whose names the user chooses; they may change later.
+
+        :return: texts by name without the prefix; a number or a flag becomes its text
+        :raise ConfigError: if a value is a list
+        """
+        texts = {}
+        for name in [one for one in self._given if one.startswith(f'{prefix}.')]:
+            value = self._given[name]
+            if isinstance(value, bool | int | float):
+                self._given[name] = str(value).lower() if isinstance(value, bool) else str(value)
+            about = Option(name, '', 'Text, a column of meta/episodes', is_live=True)
+            texts[name.removeprefix(f'{prefix}.')] = self.read(about)
+        return texts
+
     def refuse_unknown(self) -> None:
         """
         Refuse unknown parameters, so that a mistyped name does not silently become a default.

@@ -52,7 +52,8 @@ class FinishedTake:
     :param folder: the take's folder in staging, with the videos and the journal
     :param journal: thread that writes the rows; it may still be at work
     :param take_id: id of the take, which no other take has
-    :param metadata: operator, notes and verdict
+    :param metadata: operator, notes, verdict, and the texts of the parameters ``metadata``
+    :param recorded_at: the time at which it began, ISO 8601 in UTC
     :param clocks: account of the clock steps
     :param cuts: the pauses
     """
@@ -72,6 +73,7 @@ class FinishedTake:
     journal: JournalThread
     take_id: str
     metadata: Mapping[str, str]
+    recorded_at: str
     clocks: ClockAccount
     cuts: tuple[Cut, ...] = ()
 

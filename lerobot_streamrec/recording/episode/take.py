@@ -27,6 +27,7 @@ from lerobot_streamrec.dataset.format.take_record import (
     new_take_id,
     TakenVector,
     TakeRecord,
+    utc_now,
 )
 from lerobot_streamrec.dataset.takes.journal import Journal
 from lerobot_streamrec.errors import EpisodeStateError, FrameShapeError
@@ -118,6 +119,7 @@ class Take:
         """The cameras' parts of the take, by video key."""
         self._num_other_size = dict.fromkeys(self.cameras, 0)
         self._take_id = new_take_id()
+        self._recorded_at = utc_now()
         self._record = self._describe()
         self._journal = JournalThread(lambda: Journal(folder, self._record))
 
@@ -140,6 +142,7 @@ class Take:
             robot_type=self._config.robot_type,
             features=tuple(features),
             take_id=self._take_id,
+            recorded_at=self._recorded_at,
             cuts=tuple(self._cuts.values()),
         )
 
@@ -355,6 +358,7 @@ class Take:
             journal=self._journal,
             take_id=self._take_id,
             metadata=self.metadata,
+            recorded_at=self._recorded_at,
             clocks=self.clocks,
             cuts=self._exact_cuts(),
         )

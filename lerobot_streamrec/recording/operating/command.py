@@ -20,8 +20,8 @@ import difflib
 from enum import Enum
 import re
 
+from lerobot_streamrec.dataset.format.episode_table import VERDICTS
 from lerobot_streamrec.errors import EpisodeError
-from lerobot_streamrec.recording.metadata import VERDICTS
 from lerobot_streamrec.recording.operating.config import OperatingConfig
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 

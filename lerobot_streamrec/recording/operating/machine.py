@@ -20,8 +20,8 @@ from concurrent.futures import Future
 import time
 from typing import Any
 
+from lerobot_streamrec.dataset.format.episode_table import NOTES, VERDICT
 from lerobot_streamrec.errors import EpisodeError, EpisodeStateError, StreamrecError
-from lerobot_streamrec.recording.metadata import NOTES, VERDICT
 from lerobot_streamrec.recording.operating.automatic import Automatic
 from lerobot_streamrec.recording.operating.command import (
     Command,

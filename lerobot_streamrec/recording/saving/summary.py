@@ -17,12 +17,13 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from lerobot_streamrec.dataset.format.data_rows import ROW
+from lerobot_streamrec.dataset.format.episode_table import RECORDED_AT
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.state import SavedEpisode
+from lerobot_streamrec.dataset.format.take_record import utc_now
 from lerobot_streamrec.recording.config import Limits, MIB, NS_PER_MS
 from lerobot_streamrec.recording.episode.finished_take import FinishedTake
 from lerobot_streamrec.recording.episode.row_counters import RowAccount
@@ -231,7 +232,8 @@ def record_of(take: FinishedTake) -> dict[str, object]:
         'metadata': {name: text for name, text in take.metadata.items() if text},
         'clock_steps': take.clocks.as_record(),
         'cuts': [asdict(one) for one in take.cuts],
-        'saved_at': datetime.now(timezone.utc).isoformat(timespec='milliseconds'),
+        RECORDED_AT: take.recorded_at,
+        'saved_at': utc_now(),
         'streams': {
             stream.key: {
                 'topic': stream.topic,

@@ -134,8 +134,8 @@ def test_a_copy_of_a_dataset_is_read(record, read_files, root, tmp_path):
     [
         lambda content: content[: len(content) // 2],
         lambda content: b'[]',
-        lambda content: b'{"version": 1}',
-        lambda content: content.replace(b'"version":1', b'"version":0'),
+        lambda content: b'{"version": 2}',
+        lambda content: content.replace(b'"version":2', b'"version":1'),
         lambda content: content.replace(b'"length":5', b'"length":"5"'),
         lambda content: content.replace(b'"stamp":[', b'"stamp":5,"x":['),
         lambda content: content.replace(b'"rows":[{', b'"rows":[{"more":1,'),

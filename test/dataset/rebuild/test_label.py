@@ -1,0 +1,303 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+Texts about episodes, which are columns of meta/episodes: set later, and kept by every tool.
+
+Guards against a dataset that LeRobot cannot read because its episodes files differ in their
+columns, and against a verdict that a tool loses or gives to another episode.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+import json
+import shutil
+
+from hypothesis import given, HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from lerobot_streamrec.cli.main import main
+from lerobot_streamrec.dataset.format.catalog import read_catalog
+from lerobot_streamrec.dataset.format.episode_table import TEXT_COLUMNS
+from lerobot_streamrec.dataset.format.files import Files
+from lerobot_streamrec.dataset.format.layout import STAGING
+from lerobot_streamrec.dataset.rebuild import label
+from lerobot_streamrec.dataset.rebuild.label import label_episodes
+from lerobot_streamrec.errors import (
+    ConfigError,
+    EpisodeError,
+    EpisodeStateError,
+    UnusableDatasetError,
+)
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+
+def episodes_files(root):
+    return sorted((root / 'meta' / 'episodes').glob('*/*.parquet'))
+
+
+def said(root, *names):
+    """Return the texts of each episode that are not empty."""
+    episodes = read_catalog(root).episodes
+    return [
+        {name: text for name, text in one.texts.items() if text and name in names}
+        for one in episodes
+    ]
+
+
+def assert_readable_for_lerobot(root):
+    """Its reader takes the columns from the first file, and allows no others in later ones."""
+    first, *others = (set(pq.read_schema(path).names) for path in episodes_files(root))
+    assert all(other <= first for other in others)
+    assert main(['check', str(root)]) == 0
+
+
+def without_texts(root):
+    """Make a dataset of a recorder that wrote no texts into meta/episodes."""
+    for path in episodes_files(root):
+        table = pq.read_table(path)
+        path.unlink()
+        pq.write_table(table.drop_columns(list(TEXT_COLUMNS)), path)
+
+
+@pytest.fixture
+def save(root, open_writer, make_draft):
+    """Return a function that saves episodes with texts, one dict for each."""
+
+    def save(*texts):
+        writer = open_writer()
+        for one in texts:
+            draft = make_draft()
+            record = {'metadata': one, 'recorded_at': '2026-11-28T16:00:00.000+00:00'}
+            writer.commit(replace(draft, record={**draft.record, **record}))
+            shutil.rmtree(root / STAGING)
+        writer.close()
+
+    return save
+
+
+def test_a_saved_episode_has_all_columns_and_those_of_the_user(save, root):
+    save({'operator': 'Ada', 'object_set': 'B'}, {'verdict': 'failure'})
+    first, second = read_catalog(root).episodes
+    assert dict(first.texts) == {
+        'verdict': '',
+        'operator': 'Ada',
+        'notes': '',
+        'recorded_at': '2026-11-28T16:00:00.000+00:00',
+        'recorder': 'lerobot_streamrec 0.1.0',
+        'object_set': 'B',
+    }
+    assert second.texts['verdict'] == 'failure'
+    assert 'object_set' not in second.texts
+    assert_readable_for_lerobot(root)
+
+
+@pytest.mark.parametrize('is_compact', [False, True])
+def test_a_new_column_of_a_later_session_comes_into_the_first_file_too(save, root, is_compact):
+    save({}, {'operator': 'Ada'})
+    without_texts(root)
+    if is_compact:
+        assert main(['compact', str(root)]) == 0
+    save({'object_set': 'B', 'verdict': 'success'}, {})
+    assert said(root, 'object_set', 'verdict', 'recorder') == [
+        {},
+        {},
+        {'object_set': 'B', 'verdict': 'success', 'recorder': 'lerobot_streamrec 0.1.0'},
+        {'recorder': 'lerobot_streamrec 0.1.0'},
+    ]
+    assert_readable_for_lerobot(root)
+
+
+def test_a_label_reaches_the_chosen_episodes_alone(save, root):
+    save({'verdict': 'success'}, {}, {'notes': 'x'})
+    label_episodes(root, [0, 2], {'verdict': 'failure', 'object_set': 'B'})
+    assert said(root, 'verdict', 'notes', 'object_set') == [
+        {'verdict': 'failure', 'object_set': 'B'},
+        {},
+        {'verdict': 'failure', 'notes': 'x', 'object_set': 'B'},
+    ]
+    label_episodes(root, [0], {'verdict': ''})
+    assert said(root, 'verdict') == [{}, {}, {'verdict': 'failure'}]
+    assert_readable_for_lerobot(root)
+
+
+def test_the_command_says_what_it_did(save, root, capsys):
+    save({}, {})
+    assert main(['label', str(root), '--episodes', '0-1', '--set', 'object_set=B']) == 0
+    assert 'labelled 2 episodes' in capsys.readouterr().out
+    assert said(root, 'object_set') == [{'object_set': 'B'}] * 2
+
+
+@pytest.mark.parametrize(
+    ('indices', 'texts', 'error', 'told'),
+    [
+        ([2], {'verdict': 'success'}, EpisodeStateError, 'the saved ones are 0 to 1'),
+        ([0], {'verdict': 'good'}, EpisodeError, 'allowed are success and failure'),
+        ([0], {'length': '3'}, ConfigError, 'has a column of this name'),
+        ([0], {'object set': 'B'}, ConfigError, 'underscores are allowed'),
+        ([0], {'stats/x/mean': '1'}, ConfigError, 'underscores are allowed'),
+    ],
+)
+def test_a_label_that_cannot_be_set_changes_nothing(
+    save, root, snapshot, indices, texts, error, told
+):
+    save({}, {})
+    before = snapshot()
+    with pytest.raises(error, match=told):
+        label_episodes(root, indices, texts)
+    assert snapshot() == before
+
+
+def test_a_column_of_another_type_is_not_overwritten(save, root, snapshot):
+    save({})
+    (path,) = episodes_files(root)
+    table = pq.read_table(path).append_column('score', pa.array([3]))
+    pq.write_table(table, path)
+    before = snapshot()
+    with pytest.raises(UnusableDatasetError, match='column score'):
+        label_episodes(root, [0], {'score': 'high'})
+    assert snapshot() == before
+    assert said(root, 'score') == [{}]
+
+
+class Killed(BaseException):
+    """Stands in for the end of the process."""
+
+
+def test_a_kill_at_any_step_leaves_old_or_new_texts_and_the_command_goes_on(
+    save, root, monkeypatch, tmp_path
+):
+    save({}, {}, {})
+    without_texts(root)
+    kept = tmp_path / 'kept'
+    shutil.copytree(root, kept)
+    num_steps = 0
+    while True:
+        shutil.rmtree(root)
+        shutil.copytree(kept, root)
+        left = [num_steps]
+
+        class DyingFiles(Files):
+            def replace(self, relative, content, left=left):
+                if left[0] == 0:
+                    raise Killed
+                left[0] -= 1
+                super().replace(relative, content)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(label, 'Files', DyingFiles)
+            try:
+                label_episodes(root, [1, 2], {'verdict': 'failure'})
+            except Killed:
+                num_steps += 1
+            else:
+                break
+        assert all(one in ({}, {'verdict': 'failure'}) for one in said(root, 'verdict'))
+        assert_readable_for_lerobot(root)
+        label_episodes(root, [1, 2], {'verdict': 'failure'})
+        assert said(root, 'verdict') == [{}, {'verdict': 'failure'}, {'verdict': 'failure'}]
+    # The first file gets the column, then each of the two files changes, and their records.
+    assert num_steps >= 5
+
+
+NAMES = ('notes', 'object_set', 'place')
+VALUES = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(NAMES, st.sampled_from(['a', 'é "b"']))
+)
+STEPS = st.one_of(
+    st.tuples(st.just('save'), VALUES),
+    st.tuples(st.just('label'), st.integers(0, 9), VALUES.filter(bool)),
+    st.tuples(st.just('delete'), st.integers(0, 9)),
+    *(st.tuples(st.just(one)) for one in ('compact', 'merge', 'reencode', 'repair', 'undo')),
+)
+
+
+class Model:
+    """A dataset under the tools, and the texts that each of its episodes has to have."""
+
+    def __init__(self, root, save, open_writer):
+        self.root, self._save, self._open_writer = root, save, open_writer
+        self.texts = []
+
+    def save(self, *texts):
+        self._save(*texts)
+        self.texts += texts
+
+    def label(self, at, texts):
+        at %= len(self.texts)
+        arguments = [
+            f'--notes={text}' if name == 'notes' else f'--set={name}={text}'
+            for name, text in texts.items()
+        ]
+        assert main(['label', str(self.root), '--episodes', str(at), *arguments]) == 0
+        self.texts[at] = {**self.texts[at], **texts}
+
+    def delete(self, at):
+        at %= len(self.texts)
+        if len(self.texts) > 1:
+            assert main(['delete', str(self.root), '--episodes', str(at), '--yes']) == 0
+            del self.texts[at]
+
+    def compact(self):
+        assert main(['compact', str(self.root)]) == 0
+
+    def merge(self):
+        out, again = self.root.parent / 'merged', self.root.parent / 'again'
+        shutil.copytree(self.root, again)
+        assert main(['merge', str(out), str(self.root), str(again)]) == 0
+        shutil.rmtree(again)
+        shutil.rmtree(self.root)
+        out.rename(self.root)
+        self.texts *= 2
+
+    def reencode(self):
+        arguments = ['--vcodec', 'h264', '--crf', '40', '--preset', 'ultrafast']
+        assert main(['reencode', str(self.root), *arguments]) == 0
+
+    def repair(self):
+        path = self.root / 'meta' / 'info.json'
+        info = json.loads(path.read_bytes())
+        path.write_text(json.dumps({**info, 'total_frames': info['total_frames'] + 1}))
+        assert main(['check', '--repair', '--yes', str(self.root)]) == 0
+
+    def undo(self):
+        writer = self._open_writer()
+        try:
+            if len(self.texts) > 1:
+                writer.undo()
+                self.texts.pop()
+        except EpisodeStateError:
+            # The last episode shares its files after a merge.
+            pass
+        finally:
+            writer.close()
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=10,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+)
+@given(steps=st.lists(STEPS, min_size=2, max_size=6))
+def test_every_tool_keeps_the_texts_of_each_episode(save, root, open_writer, steps):
+    shutil.rmtree(root, ignore_errors=True)
+    model = Model(root, save, open_writer)
+    model.save({'notes': 'a'}, {'object_set': 'b'}, {})
+    for name, *values in steps:
+        getattr(model, name)(*values)
+        assert said(root, *NAMES) == model.texts
+        assert_readable_for_lerobot(root)
