@@ -63,7 +63,7 @@ FLOORS: dict[str, set[str]] = {
 # unit's own folder. An import may run down only.
 ROOMS: dict[str, tuple[str, ...]] = {
     'video': ('', 'codecs', 'mp4', 'encode', 'trials', 'tools'),
-    'dataset': ('', 'format', 'rebuild', 'commit', 'takes', 'check', 'repair'),
+    'dataset': ('', 'format', 'about', 'rebuild', 'commit', 'takes', 'check', 'repair'),
     'recording': ('config', 'streams', 'episode', 'saving', '', 'operating'),
     'nodes': ('graph', 'parameters', 'topics', 'teleop', '', 'replay', 'clients'),
 }

@@ -29,7 +29,7 @@ from lerobot_streamrec.nodes.graph.namesakes import LATCHED, Namesakes, STATUS_T
 from lerobot_streamrec.nodes.graph.publisher_watch import HeardTopic
 from lerobot_streamrec.nodes.graph.qos import node_of
 from lerobot_streamrec.nodes.operator_room import OperatorRoom
-from lerobot_streamrec.nodes.parameters.parameter_reader import USE_SIM_TIME
+from lerobot_streamrec.nodes.parameters.parameter_reader import METADATA, USE_SIM_TIME
 from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
 from lerobot_streamrec.nodes.teleop.triggers import Teleop
@@ -229,8 +229,9 @@ class EpisodeServices:
             'task': self._recorder.set_task,
             OPERATOR: partial(self._recorder.set_text, OPERATOR),
             **{
-                f'metadata.{name}': partial(self._recorder.set_text, name)
-                for name in self._recorder.text_names
+                name: partial(self._recorder.set_text, name.removeprefix(METADATA))
+                for name in (one.name for one in parameters)
+                if name.startswith(METADATA)
             },
         }
         values = {one.name: self._node.get_parameter(one.name).value for one in parameters}

@@ -24,7 +24,7 @@ from typing import Any
 from lerobot_streamrec.dataset.format.features import ACTION
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.graph.qos import PICTURE_TYPES
-from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
+from lerobot_streamrec.nodes.parameters.parameter_reader import METADATA, ParameterReader
 from lerobot_streamrec.nodes.parameters.stream_settings import read_cameras, read_encoder, Source
 from lerobot_streamrec.nodes.parameters.vector_settings import (
     read_vectors,
@@ -140,7 +140,7 @@ def read_settings(reader: ParameterReader) -> GivenSettings:
     repo_id, root = reader.read(_REPO_ID), reader.read(_ROOT)
     options = reader.read_fields(RecorderConfig)
     options['robot_type'] = options['robot_type'] or None
-    options['metadata'] = reader.read_texts('metadata')
+    options['metadata'] = reader.read_texts(METADATA)
     options |= {
         'encoder': encoder,
         'disk': DiskConfig(**reader.read_fields(DiskConfig, 'disk')),

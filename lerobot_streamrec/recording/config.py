@@ -194,6 +194,9 @@ class RecorderConfig:
     task: str = option('', 'What the robot has to do, in one sentence', is_live=True)
     operator: str = option('', 'Name of the person who teaches, free text', is_live=True)
     metadata: Mapping[str, str] = field(default_factory=dict)
+    license: str = option(
+        '', "License in the dataset's card, a name of the Hub such as apache-2.0; empty: unknown"
+    )
     resume: bool = option(
         True,
         'true: append to an existing dataset of the same kind; false: refuse any existing dataset',

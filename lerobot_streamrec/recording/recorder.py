@@ -110,17 +110,8 @@ class Recorder(Intake):
         """Set the task of the episodes that start from now on."""
         self.task = task.strip()
 
-    @property
-    def text_names(self) -> frozenset[str]:
-        """The names of the texts that the settings give to each episode; any thread."""
-        return frozenset(self._config.metadata)
-
     def set_text(self, name: str, text: str) -> None:
-        """
-        Set a text about the episodes that start from now on.
-
-        :param name: ``OPERATOR``, or a name of ``RecorderConfig.metadata``
-        """
+        """Set a text about the episodes that start from now on, by its column."""
         self._texts[name] = text.strip()
 
     def annotate(self, name: str, text: str, index: int | None = None) -> Future[str]:

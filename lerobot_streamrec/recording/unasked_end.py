@@ -20,7 +20,7 @@ from functools import partial
 import logging
 from typing import Protocol
 
-from lerobot_streamrec.dataset.commit.episode_record import no_episode
+from lerobot_streamrec.dataset.about.episode_texts import no_episode
 from lerobot_streamrec.errors import EmptyEpisodeError, EpisodeError, EpisodeStateError
 from lerobot_streamrec.recording.saving.committer import Committer
 from lerobot_streamrec.recording.saving.futures import then

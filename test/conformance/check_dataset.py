@@ -78,6 +78,7 @@ def check_root(root: Path, resume: bool) -> tuple[str, list[str]]:
     from item_checks import (
         add_windows,
         check_columns,
+        check_filter,
         check_items,
         check_windows,
         open_dataset,
@@ -94,6 +95,7 @@ def check_root(root: Path, resume: bool) -> tuple[str, list[str]]:
         check_statistics(files, findings)
         dataset = open_dataset(root)
         frames = check_items(dataset, files, findings)
+        check_filter(dataset, files, findings)
         # Opening a dataset takes as long as reading it, so this is avoided.
         check_windows(open_with_windows(files) if resume else add_windows(dataset, files),
                       files, findings)

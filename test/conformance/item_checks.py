@@ -45,6 +45,31 @@ def open_dataset(root: Path, **options: Any) -> LeRobotDataset:
     return LeRobotDataset(REPO_ID, root=root, video_backend=VIDEO_BACKEND, **options)
 
 
+def check_filter(dataset: LeRobotDataset, files: DatasetFiles, findings: Findings) -> None:
+    """
+    Choose episodes by each text about them, as users do with ``episode_filter``.
+
+    :param dataset: the opened dataset.
+    :param files: the dataset's files.
+    :param findings: receives the problems.
+    """
+    names = {name for one in files.episodes for name, value in one.items()
+             if isinstance(value, str)}
+    for name in sorted(names):
+        values = [one[name] for one in files.episodes]
+        for value in set(values):
+            wanted = [at for at, one in enumerate(values) if one == value]
+            chosen = dataset.meta.filter_episodes(lambda one, name=name, value=value:
+                                                  one[name] == value)
+            findings.expect(chosen == wanted,
+                            f'{name} is {value!r} in the episodes {wanted}, not in {chosen}')
+    if 'success' in {one.get('verdict') for one in files.episodes}:
+        good = open_dataset(files.root, episode_filter=lambda one: one['verdict'] == 'success')
+        rows = sum(one['length'] for one in files.episodes if one['verdict'] == 'success')
+        findings.expect(len(good) == rows, f'{len(good)} rows of success, not {rows}')
+        good[rows - 1]
+
+
 def check_columns(files: DatasetFiles, findings: Findings) -> None:
     """
     Check version, totals, and the columns that number the rows.

@@ -27,6 +27,7 @@ import subprocess
 
 from lerobot_streamrec.dataset.format.features import camera_feature, vector_feature
 from lerobot_streamrec.dataset.format.state import EpisodeDraft, VideoDraft
+from lerobot_streamrec.dataset.rebuild.label import label_episodes
 from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
@@ -136,6 +137,12 @@ def written(tmp_path_factory):
     record(folder / 'resumed', [(7, 'push'), (6, 'lift')], robot_type='arm', resume=True)
     record(folder / 'no_camera', [(8, 'push')], streams=(STATE, ACTION))
     write_one_row(folder / 'one_row')
+    lengths = [(5, 'push'), (6, 'push'), (4, 'pull')]
+    record(folder / 'labelled', lengths, metadata={'object_set': 'A'}, operator='Ada')
+    # A later session has another column, and verdicts are given afterwards.
+    record(folder / 'labelled', [(7, 'push')], metadata={'object_set': 'B', 'table': '2'})
+    label_episodes(folder / 'labelled', [0, 3], {'verdict': 'success'})
+    label_episodes(folder / 'labelled', [1], {'verdict': 'failure', 'notes': 'slipped'})
     return {path.name: path for path in sorted(folder.iterdir())}
 
 
@@ -158,7 +165,7 @@ def test_the_real_lerobot_reads_and_continues_every_dataset(written, kept_datase
     python = os.environ.get(VARIABLE)
     named = {**written, **kept_datasets.named}
     others = kept_datasets.others
-    assert len(named) >= len(written) == 6
+    assert len(named) >= len(written) == 7
     if not python:
         pytest.skip(
             f'** {len(named) + len(others)} datasets were NOT shown to the real LeRobot: '

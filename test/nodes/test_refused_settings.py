@@ -145,6 +145,8 @@ def test_a_preset_that_the_codec_does_not_know(rig):
         ({**FRONT, 'camera.front.topics': '/x'}, ['did you mean camera.front.topic?']),
         ({'action': '/command'}, ["action is '/command'", 'did you mean action.topic?']),
         ({'FPS': 30}, ['FPS is 30', 'did you mean fps?']),
+        ({'metadata.length': 'x'}, ['metadata.length is', 'has a column of this name']),
+        ({'metadata.tables': [1, 2]}, ['metadata.tables is [1, 2]', 'a text']),
         ({'zzz': 1}, ['zzz is 1', 'no such parameter', 'known are', 'fps', 'root']),
     ],
     ids=lambda value: '-'.join(value) if isinstance(value, dict) else '',

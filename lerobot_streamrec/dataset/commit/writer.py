@@ -22,7 +22,7 @@ from pathlib import Path
 import time
 from typing import TYPE_CHECKING
 
-from lerobot_streamrec.dataset.commit.episode_record import (
+from lerobot_streamrec.dataset.about.episode_texts import (
     annotate_episodes,
     no_episode,
     texts_of,
@@ -334,12 +334,8 @@ class DatasetWriter:
             transaction.adopt(video.path, row.videos[key].file.path(VIDEO_PATH, key))
         transaction.create(row.data_file.path(DATA_PATH), data)
         stats = stats_json(total, info.features, self.files.content(STATS))
-        if state.episode_columns and (
-            widened := with_columns(
-                self.files, state.first_meta, state.episode_columns, row.texts
-            )
-        ):
-            transaction.replace(*widened)
+        if wider := with_columns(self.files, state.first_meta, state.episode_columns, row.texts):
+            transaction.replace(*wider)
         meta = to_bytes(row.as_table(state.episode_columns))
         transaction.create(row.meta_file.path(EPISODES_PATH), meta)
         if tasks is not state.tasks:

@@ -19,7 +19,9 @@ from collections.abc import Collection
 from pathlib import Path
 import time
 
+from lerobot_streamrec.dataset.about.card import refresh_card
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
+from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.rebuild.assemble import assemble_chosen, Progress
 from lerobot_streamrec.dataset.rebuild.exchange import rebuilding
 from lerobot_streamrec.dataset.rebuild.foreign_files import numbered_meta_files
@@ -94,5 +96,6 @@ def delete_episodes(
         before = measured(locked)
         with rebuilding(locked, disk) as tree:
             remarks = assemble_chosen(plan, tree, catalog.raw_info, progress)
+        refresh_card(Files(locked))
         remarks = [*plan.remarks, *remarks, *numbered_meta_files(catalog)]
         return Change.since(begin_s, before, locked, len(plan.kept), remarks)

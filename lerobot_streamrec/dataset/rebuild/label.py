@@ -18,7 +18,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lerobot_streamrec.dataset.commit.episode_record import annotate_episodes, no_episode
+from lerobot_streamrec.dataset.about.card import refresh_card
+from lerobot_streamrec.dataset.about.episode_texts import annotate_episodes, no_episode
 from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.dataset.format.episode_index import EpisodeIndex
 from lerobot_streamrec.dataset.format.episode_table import (
@@ -60,3 +61,4 @@ def label_episodes(root: Path, indices: Sequence[int], texts: Mapping[str, str])
         annotate_episodes(files, index_of_files.rows(catalog.info), set(indices), checked)
         index_of_files.rows(catalog.info)
         index_of_files.keep(files, catalog.info)
+        refresh_card(files)

@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 import time
 
+from lerobot_streamrec.dataset.about.card import refresh_card
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog, refuse_odd_dataset
-from lerobot_streamrec.dataset.format.files import DatasetLock
+from lerobot_streamrec.dataset.format.files import DatasetLock, Files
 from lerobot_streamrec.dataset.format.layout import OWN, refuse_inside_dataset
 from lerobot_streamrec.dataset.rebuild.assemble import assemble_chosen, Progress
 from lerobot_streamrec.dataset.rebuild.foreign_files import (
@@ -144,6 +145,7 @@ def merge_datasets(
                 plan.files, tree, plan.info.content, progress, tables=plan.tables
             )
             plan.foreign.copy(tree)
+        refresh_card(Files(out))
         before = measured(*(one.root for one in catalogs))
         remarks = [*plan.remarks, *remarks]
         return Change.since(begin_s, before, out, len(plan.files.kept), remarks)

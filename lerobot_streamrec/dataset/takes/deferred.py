@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from lerobot_streamrec.dataset.commit.episode_record import no_episode, with_metadata
+from lerobot_streamrec.dataset.about.episode_texts import no_episode, with_metadata
 from lerobot_streamrec.dataset.commit.undo import UNDONE, UndoneEpisode
 from lerobot_streamrec.dataset.commit.writer import DatasetWriter
 from lerobot_streamrec.dataset.format.data_rows import read_row_stamps, ROW, row_stamps_table

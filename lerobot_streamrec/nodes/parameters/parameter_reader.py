@@ -39,6 +39,9 @@ _LISTS = {'camera': 'cameras', 'feature': 'features'}
 # Declared by rclpy itself.
 _FOREIGN = (USE_SIM_TIME, 'start_type_description_service', 'qos_overrides.')
 
+METADATA = 'metadata.'
+"""The prefix of the parameters with texts about episodes."""
+
 
 class ParameterReader:
     """
@@ -97,18 +100,19 @@ class ParameterReader:
 
     def read_texts(self, prefix: str) -> dict[str, str]:
         """
-        Read all parameters below a prefix, whose names the user chooses; they may change later.
+        Read all parameters with a prefix, whose names the user chooses; they may change later.
 
+        :param prefix: the prefix with its dot, such as ``METADATA``
         :return: texts by name without the prefix; a number or a flag becomes its text
         :raise ConfigError: if a value is a list
         """
         texts = {}
-        for name in [one for one in self._given if one.startswith(f'{prefix}.')]:
+        for name in [one for one in self._given if one.startswith(prefix)]:
             value = self._given[name]
             if isinstance(value, bool | int | float):
                 self._given[name] = str(value).lower() if isinstance(value, bool) else str(value)
             about = Option(name, '', 'Text, a column of meta/episodes', is_live=True)
-            texts[name.removeprefix(f'{prefix}.')] = self.read(about)
+            texts[name.removeprefix(prefix)] = self.read(about)
         return texts
 
     def refuse_unknown(self) -> None:

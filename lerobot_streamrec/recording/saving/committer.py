@@ -25,6 +25,7 @@ import threading
 import time
 from typing import TypeVar
 
+from lerobot_streamrec.dataset.about.card import write_card
 from lerobot_streamrec.dataset.commit.undo import UndoneEpisode
 from lerobot_streamrec.dataset.commit.writer import DatasetWriter
 from lerobot_streamrec.dataset.format.info import DatasetInfo
@@ -223,16 +224,25 @@ class Committer:
         return result
 
     def _finalize(self, *, is_compacting: bool) -> Finalized:
-        if not is_compacting:
-            return Finalized(self._writer.info)
+        change = None
         try:
-            change = self._writer.compact(self._note_progress)
+            if is_compacting:
+                change = self._writer.compact(self._note_progress)
+            self._write_card()
         except (DatasetError, VideoError) as error:
             _log.warning('files were not merged: %s', error)
             return Finalized(self._writer.info, remark=f'files were not merged: {error}')
         finally:
             self._activity = ''
-        return Finalized(self._writer.info, change, '; '.join(change.remarks))
+        return Finalized(self._writer.info, change, '; '.join(change.remarks) if change else '')
+
+    def _write_card(self) -> None:
+        if not self._writer.info.total_episodes:
+            return
+        try:
+            write_card(self._writer.files, self._config.license)
+        except DatasetError as error:
+            _log.warning('the card was not written: %s', error)
 
     def _note_progress(self, done: int, total: int) -> None:
         if self._closing_since_s is not None:

@@ -59,7 +59,7 @@ def texts_of(record: Mapping[str, object]) -> dict[str, str]:
 
 
 def with_columns(
-    files: Files, first: FileIndex, present: Collection[str], names: Iterable[str]
+    files: Files, first: FileIndex, present: Collection[str] | None, names: Iterable[str]
 ) -> tuple[PurePosixPath, bytes] | None:
     """
     Return the first episodes file with columns for texts, which it lacks so far.
@@ -67,13 +67,13 @@ def with_columns(
     LeRobot reads a file that lacks a column of the first one, but not one that has another.
 
     :param first: the number of the first episodes file
-    :param present: its columns
+    :param present: its columns; None: there is no such file yet
     :param names: the wanted columns
     :return: its path below the root, and its new content; None if it lacks none
     :raise DatasetError: if the file cannot be read, or its column of such a name holds no texts
     """
     wanted = [*names]
-    if not {*wanted} - {*present}:
+    if present is None or not {*wanted} - {*present}:
         return None
     relative = PurePosixPath(first.path(EPISODES_PATH))
     return relative, _changed(files, relative, wanted, {})
