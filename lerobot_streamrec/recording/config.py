@@ -197,6 +197,9 @@ class RecorderConfig:
     license: str = option(
         '', "License in the dataset's card, a name of the Hub such as apache-2.0; empty: unknown"
     )
+    modality: bool = option(
+        False, "true: finalize also writes GR00T's meta/modality.json, if there is none"
+    )
     resume: bool = option(
         True,
         'true: append to an existing dataset of the same kind; false: refuse any existing dataset',

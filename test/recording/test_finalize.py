@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import threading
@@ -186,3 +187,21 @@ def test_an_interrupted_merge_is_brought_to_its_end(rig, record, make_rig, tmp_p
     assert 'an interrupted rebuild of ' in again.recorder.status().last_result
     assert not beside.exists()
     assert read_dataset(copy).info['total_episodes'] == 2
+
+
+@pytest.mark.parametrize('is_compacting', [True, False])
+def test_a_finalized_dataset_describes_itself(make_rig, read_dataset, is_compacting):
+    rig = make_rig(license='mit', modality=True, compact_at_finalize=is_compacting)
+    root = rig.config.root
+    rig.recorder.finalize().result(WAIT_S)
+    # There is nothing to describe before the first episode.
+    assert not (root / 'README.md').exists()
+    rig.record()
+    rig.recorder.finalize().result(WAIT_S)
+    assert 'license: "mit"' in (root / 'README.md').read_text()
+    assert 'action' in json.loads((root / 'meta' / 'modality.json').read_text())
+    (root / 'README.md').write_text('Mine')
+    rig.record()
+    rig.recorder.finalize().result(WAIT_S)
+    assert (root / 'README.md').read_text() == 'Mine'
+    check(rig, read_dataset, 2)

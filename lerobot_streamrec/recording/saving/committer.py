@@ -26,6 +26,7 @@ import time
 from typing import TypeVar
 
 from lerobot_streamrec.dataset.about.card import write_card
+from lerobot_streamrec.dataset.about.modality import write_modality
 from lerobot_streamrec.dataset.commit.undo import UndoneEpisode
 from lerobot_streamrec.dataset.commit.writer import DatasetWriter
 from lerobot_streamrec.dataset.format.info import DatasetInfo
@@ -228,7 +229,7 @@ class Committer:
         try:
             if is_compacting:
                 change = self._writer.compact(self._note_progress)
-            self._write_card()
+            self._describe()
         except (DatasetError, VideoError) as error:
             _log.warning('files were not merged: %s', error)
             return Finalized(self._writer.info, remark=f'files were not merged: {error}')
@@ -236,13 +237,16 @@ class Committer:
             self._activity = ''
         return Finalized(self._writer.info, change, '; '.join(change.remarks) if change else '')
 
-    def _write_card(self) -> None:
+    def _describe(self) -> None:
+        """Write what people and other programs read about the dataset."""
         if not self._writer.info.total_episodes:
             return
         try:
             write_card(self._writer.files, self._config.license)
+            if self._config.modality:
+                write_modality(self._writer.files, self._writer.info)
         except DatasetError as error:
-            _log.warning('the card was not written: %s', error)
+            _log.warning('the dataset is whole, but not described: %s', error)
 
     def _note_progress(self, done: int, total: int) -> None:
         if self._closing_since_s is not None:
