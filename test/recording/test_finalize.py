@@ -196,6 +196,7 @@ def test_a_finalized_dataset_describes_itself(make_rig, read_dataset, is_compact
     rig.recorder.finalize().result(WAIT_S)
     # There is nothing to describe before the first episode.
     assert not (root / 'README.md').exists()
+    rig.run(1)
     rig.record()
     rig.recorder.finalize().result(WAIT_S)
     assert 'license: "mit"' in (root / 'README.md').read_text()

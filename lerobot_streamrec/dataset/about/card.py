@@ -40,7 +40,7 @@ from lerobot_streamrec.dataset.format.files import Files
 CARD = PurePosixPath('README.md')
 UNKNOWN_LICENSE = 'unknown'
 
-_SECONDS_PER_HOUR = 3600
+_SECONDS_PER_MINUTE, _MOST_MINUTES = 60, 120
 _DEFAULTS = ('timestamp', 'frame_index', 'episode_index', 'index', 'task_index')
 _MOST_TASKS = 50
 # The mark holds a checksum of all lines before it, so that an edited card is known as such.
@@ -148,8 +148,9 @@ def _facts(catalog: Catalog, robot: str) -> Iterator[Sequence[str]]:
     verdicts = Counter(one.texts.get(VERDICT, '') for one in episodes)
     said = ', '.join(f'{verdicts[one]} {one}' for one in VERDICTS if verdicts[one])
     yield 'episodes', f'{len(episodes)} ({said})' if said else f'{len(episodes)}'
-    hours = info.total_frames / info.fps / _SECONDS_PER_HOUR
-    yield 'duration', f'{hours:.2f} h, {info.total_frames} rows at {info.fps} per second'
+    minutes = info.total_frames / info.fps / _SECONDS_PER_MINUTE
+    time = f'{minutes:.1f} min' if minutes < _MOST_MINUTES else f'{minutes / 60:.1f} h'
+    yield 'duration', f'{time}, {info.total_frames} rows at {info.fps} per second'
     yield 'robot', robot or 'not stated'
     days = sorted({one.texts.get(RECORDED_AT, '')[:10] for one in episodes} - {''})
     if days:
