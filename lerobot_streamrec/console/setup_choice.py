@@ -82,7 +82,7 @@ def _facts(
     if trouble and (seen.heard.is_badly_stamped or not parameter):
         text = 'Its messages are recorded by their arrival.' if seen.heard.is_badly_stamped else ''
         problems.append({'text': trouble, 'help': text})
-    told = _judged(seen, parameter, look, proposal) if parameter else []
+    told = _judged(seen, parameter, proposal) if parameter else []
     problems += [{'text': one, 'help': ''} for one in dict.fromkeys((*told, *remarks))]
     return {
         'id': seen.name.lstrip('/'),
@@ -100,16 +100,14 @@ def _rate_hz(seen: SeenTopic, look: Look) -> float | None:
     return 0.0 if look.is_silent(seen) else round(seen.heard.rate_hz, 1)
 
 
-def _judged(seen: SeenTopic, parameter: str, look: Look, proposal: Proposal) -> list[str]:
+def _judged(seen: SeenTopic, parameter: str, proposal: Proposal) -> list[str]:
     """Return the doctor's remarks on a topic, beside the other topics that are proposed."""
     chosen = {f'camera.{one.name}': one.seen for one in proposal.cameras}
     for role, vector in _roles(proposal).items():
         if vector is not None:
             chosen[role] = vector.seen
     others = [as_proposed(one, name) for name, one in chosen.items() if one.name != seen.name]
-    remarks = judge(as_proposed(seen, parameter), others, proposal.fps)
-    # A topic that has stopped is named as such already.
-    return [one.text for one in remarks if seen.heard.num_messages or not look.is_silent(seen)]
+    return [one.text for one in judge(as_proposed(seen, parameter), others, proposal.fps)]
 
 
 def offered_camera(camera: CameraProposal, look: Look, proposal: Proposal) -> dict[str, Any]:
