@@ -206,7 +206,7 @@ def figures(house: dict[str, Module]) -> list[Figure]:
     found = [
         Figure('files', len(house), 306, 328),
         Figure('lines of code', sum(code), 34_910, 35_270),
-        Figure('raw lines', sum(one.num_raw_lines for one in house.values()), 58_390, 58_410),
+        Figure('raw lines', sum(one.num_raw_lines for one in house.values()), 58_395, 58_415),
         Figure('lines of code of the median file', statistics.median(files), 120, 85, True),
         Figure('files of the largest folder', max(map(len, folders(house).values())), 16, 16),
         Figure(f'files under {SMALL_LINES} lines with one importer', len(small), 8, 25),
