@@ -15,7 +15,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 from lerobot_streamrec.cli.progress import (
@@ -37,6 +39,18 @@ from lerobot_streamrec.dataset.rebuild.foreign_files import numbered_meta_files
 from lerobot_streamrec.dataset.rebuild.label import label_episodes
 from lerobot_streamrec.dataset.rebuild.merge import check_roots, merge_datasets, plan_merge
 from lerobot_streamrec.errors import ConfigError
+
+F = TypeVar('F', bound=Callable[..., Any])
+
+
+def _episodes_option(verb: str) -> Callable[[F], F]:
+    """Return the decorator of the option that names the episodes of a command."""
+    return click.option(
+        '--episodes',
+        required=True,
+        callback=episode_numbers,
+        help=f'Episodes to {verb}, such as 3,7,10-14.',
+    )
 
 
 @click.command(short_help='Merge several datasets into a new one.')
@@ -103,12 +117,7 @@ def _show(root: Path) -> None:
 
 @click.command(short_help='Delete episodes, and renumber those after them.')
 @click.argument('root', type=DatasetPath)
-@click.option(
-    '--episodes',
-    required=True,
-    callback=episode_numbers,
-    help='Episodes to delete, such as 3,7,10-14.',
-)
+@_episodes_option('delete')
 @click.option('--yes', is_flag=True, help='Do not ask for confirmation.')
 @dry_run_option
 def delete(root: Path, episodes: frozenset[int], yes: bool, dry_run: bool) -> None:
@@ -138,12 +147,7 @@ def delete(root: Path, episodes: frozenset[int], yes: bool, dry_run: bool) -> No
 
 @click.command(short_help='Set the verdict or other texts of saved episodes.')
 @click.argument('root', type=DatasetPath)
-@click.option(
-    '--episodes',
-    required=True,
-    callback=episode_numbers,
-    help='Episodes to label, such as 3,7,10-14.',
-)
+@_episodes_option('label')
 @click.option('--verdict', help=f'{" or ".join(VERDICTS)}; an empty text withdraws it.')
 @click.option('--notes', help='Free text.')
 @click.option('--operator', help='Name of the person who taught.')

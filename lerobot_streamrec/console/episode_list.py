@@ -31,7 +31,6 @@ from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
 from lerobot_streamrec.dataset.format.info import DatasetInfo, read_info
 from lerobot_streamrec.dataset.format.info_rules import read_small_file
 from lerobot_streamrec.dataset.format.layout import (
-    EPISODES_PATH,
     INFO,
     QUARANTINE,
     record_path,
@@ -315,7 +314,7 @@ def _utc(at: datetime) -> str:
 
 def _dataset_stamp(root: Path) -> tuple[int, ...]:
     """Return what changes with each episode, and with each text about one."""
-    return _stamp(root, root / INFO, *sorted((root / EPISODES_PATH).parents[1].glob('*')))
+    return _stamp(root, root / INFO, *sorted((root / 'meta' / 'episodes').glob('*')))
 
 
 def _stamp(*paths: Path) -> tuple[int, ...]:

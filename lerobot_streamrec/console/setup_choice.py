@@ -83,7 +83,9 @@ def _facts(
         text = 'Its messages are recorded by their arrival.' if seen.heard.is_badly_stamped else ''
         problems.append({'text': trouble, 'help': text})
     told = _judged(seen, parameter, proposal) if parameter else []
-    problems += [{'text': one, 'help': ''} for one in dict.fromkeys((*told, *remarks))]
+    # The doctor repeats some remarks of the choice within its own sentences.
+    told += [one for one in remarks if not any(one in sentence for sentence in told)]
+    problems += [{'text': one, 'help': ''} for one in told]
     return {
         'id': seen.name.lstrip('/'),
         'topic': seen.name,

@@ -26,7 +26,7 @@ from lerobot_streamrec.console.episode_list import EpisodeList, histogram_of
 from lerobot_streamrec.console.episode_routes import EpisodeRoutes
 from lerobot_streamrec.console.thumbnails import Thumbnails
 from lerobot_streamrec.dataset.format.episode_index import EpisodeIndex
-from lerobot_streamrec.dataset.format.episode_table import EpisodeRow, TEXT_COLUMNS, VideoPlace
+from lerobot_streamrec.dataset.format.episode_table import EpisodeRow, VideoPlace
 from lerobot_streamrec.dataset.format.layout import FileIndex
 from lerobot_streamrec.errors import DatasetError, EpisodeVetoedError
 from lerobot_streamrec.frame import Frame
@@ -34,7 +34,7 @@ from lerobot_streamrec.recording.config import Limits, RecorderConfig, StreamCon
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 import numpy as np
-import pyarrow.parquet as pq
+from older_datasets import without_texts
 import pytest
 
 FPS = 10
@@ -146,14 +146,6 @@ def test_an_episode_without_a_usable_record_is_listed(desk, episodes, content):
     without_texts(desk.root)
     (one,) = page(episodes, desk.root)['episodes']
     assert (one['verdict'], one['recorded_at']) == ('', None)
-
-
-def without_texts(root):
-    """Make a dataset of a recorder that wrote no texts into meta/episodes."""
-    for path in (root / 'meta' / 'episodes').glob('*/*.parquet'):
-        table = pq.read_table(path)
-        path.unlink()
-        pq.write_table(table.drop_columns(list(TEXT_COLUMNS)), path)
 
 
 def test_the_record_of_another_take_is_not_that_of_the_episode(desk, episodes):

@@ -30,7 +30,7 @@ from lerobot_streamrec.console.setup_choice import (
     offered_camera,
     offered_vector,
 )
-from lerobot_streamrec.live.observation import NUMBER_TYPES, SeenTopic
+from lerobot_streamrec.live.observation import CONTESTED, NUMBER_TYPES, SeenTopic
 from lerobot_streamrec.live.proposal import propose
 from recorder_rig.seen_topics import ARRAY, camera, heard, joints, RELIABLE
 
@@ -167,3 +167,9 @@ def test_a_choice_that_cannot_be_recorded_is_refused(topics, told):
     )
     with pytest.raises(ChoiceError, match=told):
         choose(look, topics=topics)
+
+
+def test_a_remark_that_the_doctor_repeats_is_shown_once():
+    look = look_at(published(joints('/joint_states', is_contested=True), '/one', '/other'))
+    _, text = problems_of(look, '/joint_states')
+    assert text.count(CONTESTED) == 1

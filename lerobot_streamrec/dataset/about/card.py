@@ -27,6 +27,7 @@ from pathlib import PurePosixPath
 import re
 
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
+from lerobot_streamrec.dataset.format.data_rows import vector_keys
 from lerobot_streamrec.dataset.format.episode_table import (
     OPERATOR,
     RECORDED_AT,
@@ -41,7 +42,6 @@ CARD = PurePosixPath('README.md')
 UNKNOWN_LICENSE = 'unknown'
 
 _SECONDS_PER_MINUTE, _MOST_MINUTES = 60, 120
-_DEFAULTS = ('timestamp', 'frame_index', 'episode_index', 'index', 'task_index')
 _MOST_TASKS = 50
 # The mark holds a checksum of all lines before it, so that an edited card is known as such.
 _MARK = re.compile(r'<!-- lerobot_streamrec wrote this card ([0-9a-f]{64}) -->\n')
@@ -176,10 +176,10 @@ def _cameras(catalog: Catalog) -> Iterator[Sequence[str]]:
 
 
 def _vectors(catalog: Catalog) -> Iterator[Sequence[str]]:
-    for key, spec in catalog.info.features.items():
-        if not spec.is_video and key not in _DEFAULTS:
-            shape = ' x '.join(map(str, spec.shape or ()))
-            yield key, f'{shape} {spec.dtype}', ', '.join(map(str, spec.names or ()))
+    for key in vector_keys(catalog.info):
+        spec = catalog.info.features[key]
+        shape = ' x '.join(map(str, spec.shape or ()))
+        yield key, f'{shape} {spec.dtype}', ', '.join(map(str, spec.names or ()))
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -26,6 +26,7 @@ from pathlib import PurePosixPath
 import re
 from typing import Any
 
+from lerobot_streamrec.dataset.format.data_rows import vector_keys
 from lerobot_streamrec.dataset.format.features import (
     ACTION,
     FeatureSpec,
@@ -69,12 +70,13 @@ def modality_of(info: DatasetInfo) -> dict[str, Any]:
     """
     state: dict[str, Any] = {}
     action: dict[str, Any] = {}
-    for key, spec in info.features.items():
+    for key in vector_keys(info):
+        spec = info.features[key]
         if key == STATE:
             state.update(_groups(spec))
         elif key == ACTION:
             action.update(_groups(spec))
-        elif key.startswith(_OBSERVATION) and _is_vector(spec):
+        elif key.startswith(_OBSERVATION) and len(spec.shape or ()) == 1:
             end = (spec.shape or (1,))[0]
             own = {'start': 0, 'end': end, 'dtype': spec.dtype, 'original_key': key}
             state[key.removeprefix(_OBSERVATION).replace('.', '_')] = own
@@ -85,10 +87,6 @@ def modality_of(info: DatasetInfo) -> dict[str, Any]:
         'video': {key.removeprefix(IMAGES): {'original_key': key} for key in cameras},
         'annotation': {'human.task_description': {'original_key': 'task_index'}},
     }
-
-
-def _is_vector(spec: FeatureSpec) -> bool:
-    return spec.dtype.startswith(('float', 'int', 'bool')) and len(spec.shape or ()) == 1
 
 
 def _groups(spec: FeatureSpec) -> dict[str, Any]:

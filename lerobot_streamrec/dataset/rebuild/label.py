@@ -20,14 +20,14 @@ from pathlib import Path
 
 from lerobot_streamrec.dataset.about.card import refresh_card
 from lerobot_streamrec.dataset.about.episode_texts import annotate_episodes, no_episode
-from lerobot_streamrec.dataset.format.catalog import read_catalog
-from lerobot_streamrec.dataset.format.episode_index import EpisodeIndex
+from lerobot_streamrec.dataset.format.episode_index import committed_episodes, EpisodeIndex
 from lerobot_streamrec.dataset.format.episode_table import (
     checked_text,
     refuse_text_name,
     TEXT_COLUMNS,
 )
 from lerobot_streamrec.dataset.format.files import Files
+from lerobot_streamrec.dataset.format.info import read_info
 from lerobot_streamrec.dataset.rebuild.new_tree import DISK
 from lerobot_streamrec.dataset.rebuild.plan import locked
 from lerobot_streamrec.errors import EpisodeStateError
@@ -52,13 +52,13 @@ def label_episodes(root: Path, indices: Sequence[int], texts: Mapping[str, str])
             refuse_text_name('--set', name)
     checked = {name: checked_text(name, text) for name, text in texts.items()}
     with locked(root, DISK) as folder:
-        catalog = read_catalog(folder)
+        info, files = read_info(folder), Files(folder)
+        known = EpisodeIndex(folder, info)
+        by_file = known.rows(info)
+        num_episodes = len(committed_episodes(folder, info, by_file))
         for index in indices:
-            if not 0 <= index < len(catalog.episodes):
-                raise EpisodeStateError(no_episode(index, len(catalog.episodes)))
-        index_of_files = EpisodeIndex(folder, catalog.info)
-        files = Files(folder)
-        annotate_episodes(files, index_of_files.rows(catalog.info), set(indices), checked)
-        index_of_files.rows(catalog.info)
-        index_of_files.keep(files, catalog.info)
+            if not 0 <= index < num_episodes:
+                raise EpisodeStateError(no_episode(index, num_episodes))
+        annotate_episodes(files, by_file, set(indices), checked)
+        known.keep(files, info)
         refresh_card(files)

@@ -28,7 +28,6 @@ from hypothesis import given, HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from lerobot_streamrec.cli.main import main
 from lerobot_streamrec.dataset.format.catalog import read_catalog
-from lerobot_streamrec.dataset.format.episode_table import TEXT_COLUMNS
 from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.format.layout import STAGING
 from lerobot_streamrec.dataset.rebuild import label
@@ -39,13 +38,10 @@ from lerobot_streamrec.errors import (
     EpisodeStateError,
     UnusableDatasetError,
 )
+from older_datasets import episodes_files, without_texts
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-
-def episodes_files(root):
-    return sorted((root / 'meta' / 'episodes').glob('*/*.parquet'))
 
 
 def said(root, *names):
@@ -62,14 +58,6 @@ def assert_readable_for_lerobot(root):
     first, *others = (set(pq.read_schema(path).names) for path in episodes_files(root))
     assert all(other <= first for other in others)
     assert main(['check', str(root)]) == 0
-
-
-def without_texts(root):
-    """Make a dataset of a recorder that wrote no texts into meta/episodes."""
-    for path in episodes_files(root):
-        table = pq.read_table(path)
-        path.unlink()
-        pq.write_table(table.drop_columns(list(TEXT_COLUMNS)), path)
 
 
 @pytest.fixture
