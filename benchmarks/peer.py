@@ -77,8 +77,9 @@ class Ours:
 
     def __init__(self, root: Path, num_cameras: int, encoder: str) -> None:
         from lerobot_streamrec.frame import Frame
-        from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+        from lerobot_streamrec.recording.config import RecorderConfig
         from lerobot_streamrec.recording.recorder import Recorder
+        from lerobot_streamrec.recording.stream_config import StreamConfig
         from lerobot_streamrec.video.codecs.config import EncoderConfig, PROFILES
 
         names = tuple(map(str, range(NUM_JOINTS)))

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from examples.demo.motion import JOINT_NAMES
-from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.config import RecorderConfig
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 
 from benchmarks.publisher import ACTION_TOPIC, CAMERAS, image_topic, STATE_TOPIC

@@ -23,8 +23,9 @@ from pathlib import Path
 import sys
 
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.recording.stream_config import StreamConfig
 import numpy as np
 
 FPS = 30

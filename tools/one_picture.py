@@ -32,8 +32,9 @@ from av.video.frame import VideoFrame
 from lerobot_streamrec.dataset.format.state import EpisodeDraft, VideoDraft
 from lerobot_streamrec.errors import StreamsNotReadyError
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo
 import numpy as np

@@ -24,9 +24,10 @@ from lerobot_streamrec.dataset.format.features import camera_feature, FeatureSpe
 from lerobot_streamrec.dataset.takes.salvage import RECOVERIES, SAVE
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.option import check_choices, option, options_of
-from lerobot_streamrec.sync.row_clock import NS_PER_S, POLICIES, Policy
+from lerobot_streamrec.recording.stream_config import check_parts, check_policy, StreamConfig
+from lerobot_streamrec.sync.row_clock import NS_PER_S
 from lerobot_streamrec.video.codecs.config import EncoderConfig
-from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER, DepthConfig
+from lerobot_streamrec.video.codecs.depth_config import DEPTH_ENCODER
 from lerobot_streamrec.video.codecs.scheduling import cores_each
 
 ON_SHUTDOWN = ('save', 'discard')
@@ -39,86 +40,7 @@ PNG = 'png'
 DEFERRED_FORMATS = (RAW, PNG)
 """The format of frames on the disk that are encoded after the episode."""
 MIB = 1024 * 1024
-NS_PER_MS = 1_000_000
 DEFAULT_MAX_LATENESS_S = 0.5
-DTYPES = ('float32', 'float64', 'int64', 'bool')
-"""The dtypes of a vector's column."""
-
-
-@dataclass(frozen=True, slots=True)
-class StreamConfig:
-    """
-    One topic that becomes a feature or a part of one; fields made by ``option`` say what they are.
-
-    :param key: unique name of the stream: the feature of a camera, such as
-        ``observation.images.front``; a vector may have any name
-    :param topic: topic of its messages
-    :param names: names of a vector's elements; empty: a camera
-    :param quaternions: index of the first of four elements x, y, z, w, for each orientation
-    :param part_of: feature of a vector, which may have several streams; empty: the key
-    :param depth: quantisation of a depth camera; None: a colour camera
-    :param encoder: encoder settings of a colour camera; None: those of the recorder
-    :param is_stamped_here: True if this computer stamps messages on arrival; False if the
-        publisher stamps them
-    :param message_type: type of a vector's messages, for a replay; empty: unknown
-    :param selectors: places of the elements in a message, for a replay
-    """
-
-    key: str
-    topic: str
-    names: tuple[str, ...] = ()
-    # A row that shows an older sample counts as stale, and an episode waits for a newer one.
-    max_age_s: float = option(
-        1.0, 'Age at which a sample counts as stale, in seconds; 0: never', 0.0, 1e6
-    )
-    offset_ms: float = option(
-        0.0,
-        'Added to every stamp, in milliseconds: -30 for a camera that stamps 30 ms too late',
-        -60_000.0,
-        60_000.0,
-    )
-    policy: Policy = option(
-        Policy.HOLD,
-        'The sample that a row shows: the newest (hold), the nearest, or a value between two '
-        'samples (interpolate)',
-        choices=POLICIES,
-        shown=Policy.HOLD.value,
-    )
-    quaternions: tuple[int, ...] = ()
-    part_of: str = ''
-    dtype: str = option('float32', f'Type of the column: {", ".join(DTYPES)}', choices=DTYPES)
-    depth: DepthConfig | None = None
-    encoder: EncoderConfig | None = None
-    is_stamped_here: bool = False
-    message_type: str = ''
-    selectors: tuple[str, ...] = ()
-
-    @property
-    def is_camera(self) -> bool:
-        """Whether the stream is a camera."""
-        return not self.names
-
-    @property
-    def kind(self) -> str:
-        """What the stream is, for people: ``camera``, ``depth`` or ``vector``."""
-        if not self.is_camera:
-            return 'vector'
-        return 'camera' if self.depth is None else 'depth'
-
-    @property
-    def offset_ns(self) -> int:
-        """``offset_ms`` in nanoseconds."""
-        return round(self.offset_ms * NS_PER_MS)
-
-    @property
-    def max_age_ns(self) -> int:
-        """``max_age_s`` in nanoseconds."""
-        return round(self.max_age_s * NS_PER_S)
-
-    @property
-    def feature(self) -> str:
-        """The feature that the stream is, or is a part of."""
-        return self.part_of or self.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,9 +233,9 @@ class RecorderConfig:
             if keys.count(key) > 1:
                 raise ConfigError('cameras', key, 'every camera needs a unique name')
         for feature, parts in self.parts().items():
-            _check_parts(feature, parts)
+            check_parts(feature, parts)
         for stream in self.streams:
-            _check_policy(stream)
+            check_policy(stream)
         cameras = [stream.key for stream in self.cameras]
         if self.clock and self.clock not in cameras:
             raise ConfigError(
@@ -365,28 +287,3 @@ class RecorderConfig:
             depth = parts[0].depth
             return camera_feature(info=depth.as_info() if depth else None)
         return vector_feature(tuple(name for one in parts for name in one.names), parts[0].dtype)
-
-
-def _check_parts(feature: str, parts: list[StreamConfig]) -> None:
-    """Refuse streams that cannot be one feature; the ConfigError names the feature."""
-    names = [name for one in parts for name in one.names]
-    if len(parts) > 1 and any(one.is_camera for one in parts):
-        raise ConfigError(feature, [one.topic for one in parts], 'a camera is one topic')
-    if len({one.dtype for one in parts}) > 1:
-        raise ConfigError(feature, [one.dtype for one in parts], 'its parts need one dtype')
-    if not parts[0].is_camera and parts[0].dtype not in DTYPES:
-        raise ConfigError(feature, parts[0].dtype, f'allowed are {", ".join(DTYPES)}')
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(feature, name, 'every element needs a name of its own')
-
-
-def _check_policy(stream: StreamConfig) -> None:
-    """Refuse to interpolate what has nothing in between; the ConfigError names the stream."""
-    is_float = not stream.is_camera and stream.dtype.startswith('float')
-    if stream.policy is Policy.INTERPOLATE and not is_float:
-        raise ConfigError(
-            f'policy of {stream.key}',
-            stream.policy.value,
-            'there is nothing between two pictures, whole numbers or flags: take hold or nearest',
-        )

@@ -27,7 +27,8 @@ from lerobot_streamrec.dataset.format.info import known_features
 from lerobot_streamrec.errors import CodecError, StreamsNotReadyError
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.auto_encoders import AutoEncoders, USUAL_SIZE
-from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.config import RecorderConfig
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.recording.streams.stream import Stream
 from lerobot_streamrec.video.codecs.config import AUTO, EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.settings_check import (

@@ -30,7 +30,7 @@ from lerobot_streamrec.errors import (
     StreamsNotReadyError,
 )
 from lerobot_streamrec.frame import depth_unit
-from lerobot_streamrec.recording.config import NS_PER_MS, RecorderConfig
+from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.disk_watch import DiskWatch
 from lerobot_streamrec.recording.encoder_selection import EncoderChoices
 from lerobot_streamrec.recording.episode.camera_take import encoder_for, picture_info
@@ -42,7 +42,7 @@ from lerobot_streamrec.recording.streams.clock_offsets import OffClock
 from lerobot_streamrec.recording.streams.stream import Stream
 from lerobot_streamrec.recording.streams.streams import Streams
 from lerobot_streamrec.recording.unasked_end import DatasetWork
-from lerobot_streamrec.sync.row_clock import NS_PER_S
+from lerobot_streamrec.sync.row_clock import NS_PER_MS, NS_PER_S
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.encode.frame_queue import QueueStatistics
 from lerobot_streamrec.video.trials.software_probe import check_picture_size

@@ -43,6 +43,7 @@ POLICIES = tuple(policy.value for policy in Policy)
 
 
 NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,9 @@ from arm_dataset import ACTION, FRONT, keep_pictures_in_rows, Plan, STATE, WRIST
 from command_line import python, streamrec
 from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
 from lerobot_streamrec.frame import DepthFrame, MILLIMETRES
-from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.report.build import build_report
 from lerobot_streamrec.video.codecs.depth_config import DepthConfig
 from lerobot_streamrec.video.mp4.frame_decoder import decode_rgb

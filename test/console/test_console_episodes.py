@@ -30,8 +30,9 @@ from lerobot_streamrec.dataset.format.episode_table import EpisodeRow, VideoPlac
 from lerobot_streamrec.dataset.format.layout import FileIndex
 from lerobot_streamrec.errors import DatasetError, EpisodeVetoedError
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.recording.config import Limits, RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.config import Limits, RecorderConfig
 from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 import numpy as np
 from older_datasets import without_texts

@@ -30,8 +30,9 @@ from lerobot_streamrec.dataset.format.state import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.rebuild.label import label_episodes
 from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.stats.histograms import ImageHistogram
 from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder

@@ -22,8 +22,9 @@ from pathlib import Path
 import subprocess
 
 from lerobot_streamrec.frame import DepthFrame, METRES, MILLIMETRES
-from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.video.codecs.depth_config import depth_of_codes, DepthConfig, DepthQuantiser
 import numpy as np
 import pytest

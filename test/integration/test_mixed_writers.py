@@ -33,8 +33,9 @@ from lerobot_streamrec.dataset.rebuild.delete import delete_episodes
 from lerobot_streamrec.dataset.rebuild.merge import merge_datasets
 from lerobot_streamrec.dataset.repair.repair import repair_dataset
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 import numpy as np
 import pytest

@@ -29,8 +29,9 @@ import time
 
 from lerobot_streamrec.errors import StreamrecError
 from lerobot_streamrec.frame import Frame
-from lerobot_streamrec.recording.config import DiskConfig, RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.config import DiskConfig, RecorderConfig
 from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 import numpy as np
 

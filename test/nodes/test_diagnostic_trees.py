@@ -24,9 +24,10 @@ from __future__ import annotations
 import socket
 
 from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
-from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.operating.status import OperatingStatus, Phase
 from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.recording.stream_config import StreamConfig
 import pytest
 from recorder_rig.parameters import FRONT_KEY, FRONT_TOPIC, STATE_KEY, STATE_TOPIC
 

@@ -33,7 +33,7 @@ from lerobot_streamrec.nodes.graph.qos import FFMPEG_TYPE
 from lerobot_streamrec.nodes.topics import previews
 from lerobot_streamrec.nodes.topics.previews import preview_names, PreviewConfig, Previews
 from lerobot_streamrec.nodes.topics.sample_sink import Newest
-from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.video.tools.thumbnail import JpegMaker
 import numpy as np
 from picture_files import jpeg_file, png_file

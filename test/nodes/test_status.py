@@ -21,9 +21,10 @@ import socket
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
-from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.operating.status import OperatingStatus, Phase
 from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.recording.stream_config import StreamConfig
 import pytest
 from rclpy.qos import QoSProfile
 from recorder_rig.operator import LATCHED, Status

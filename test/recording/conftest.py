@@ -27,8 +27,9 @@ import threading
 import time
 
 from lerobot_streamrec.errors import StreamsNotReadyError
-from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 from numbered_pictures import number_in, numbered_frame

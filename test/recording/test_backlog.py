@@ -23,7 +23,7 @@ from __future__ import annotations
 from dataclasses import replace
 import shutil
 
-from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.recording.stream_config import StreamConfig
 import pytest
 from waiting import wait_for
 

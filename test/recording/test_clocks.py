@@ -27,7 +27,7 @@ import logging
 import random
 
 from lerobot_streamrec.errors import StreamsNotReadyError
-from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.recording.stream_config import StreamConfig
 import pytest
 
 FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'

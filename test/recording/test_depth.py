@@ -26,7 +26,7 @@ from lerobot_streamrec.errors import (
     StreamsNotReadyError,
 )
 from lerobot_streamrec.frame import CompressedDepth, DepthFrame
-from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.video.codecs.depth_config import DepthConfig
 import numpy as np
 import pytest

@@ -25,7 +25,7 @@ from lerobot_streamrec.dataset.rebuild.merge import merge_datasets
 from lerobot_streamrec.dataset.repair.repair import repair_dataset
 from lerobot_streamrec.errors import DatasetsDifferError
 from lerobot_streamrec.frame import DepthFrame
-from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.video.codecs.depth_config import depth_of_codes, DepthConfig, DepthQuantiser
 import numpy as np
 import pyarrow as pa

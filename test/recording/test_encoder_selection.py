@@ -31,8 +31,9 @@ from lerobot_streamrec.errors import CodecError, DatasetMismatchError, StreamsNo
 from lerobot_streamrec.frame import EncodedPacket
 from lerobot_streamrec.recording import auto_encoders as auto_module
 from lerobot_streamrec.recording import encoder_selection as encoder_choice
-from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.encoder_selection import EncoderChoices
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.recording.streams.stream import Stream
 from lerobot_streamrec.video.codecs.config import EncoderConfig, LADDER
 from lerobot_streamrec.video.codecs.depth_config import DepthConfig

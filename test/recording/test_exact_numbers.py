@@ -26,7 +26,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lerobot_streamrec.conversions.parts import TimedVector
 from lerobot_streamrec.errors import MessageError, VectorError
-from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.recording.streams.column_values import column_values
 import numpy as np
 import pyarrow.parquet as pq

@@ -22,8 +22,9 @@ from types import SimpleNamespace
 
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.recording import head_room as head_room_module
-from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.head_room import HeadRoomMeter, SCARCE
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.video.codecs.config import EncoderConfig, LADDER
 from lerobot_streamrec.video.encode.encoder_thread import EncoderThread
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo

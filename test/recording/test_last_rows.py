@@ -23,7 +23,7 @@ from __future__ import annotations
 import json
 
 from lerobot_streamrec.errors import EmptyEpisodeError
-from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.recording.stream_config import StreamConfig
 import pytest
 
 FRONT, STATE, ACTION = 'observation.images.front', 'observation.state', 'action'

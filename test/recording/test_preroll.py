@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import replace
 import itertools
 
-from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from numbered_pictures import numbered_frame
 import numpy as np
 import pytest

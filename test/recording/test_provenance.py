@@ -25,7 +25,8 @@ import json
 import re
 
 from lerobot_streamrec.errors import ConfigError, EpisodeVetoedError
-from lerobot_streamrec.recording.config import Limits, StreamConfig
+from lerobot_streamrec.recording.config import Limits
+from lerobot_streamrec.recording.stream_config import StreamConfig
 import pyarrow.parquet as pq
 import pytest
 

@@ -29,7 +29,7 @@ from lerobot_streamrec.conversions.compressed_image import access_unit
 from lerobot_streamrec.dataset.format.take_record import parse_take_record
 from lerobot_streamrec.dataset.takes.journal import read_journal
 from lerobot_streamrec.errors import StreamsNotReadyError, UndecodableError
-from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.video.encode.copying_encoder import PacketStream
 import numpy as np
 from packets import encode_packets

@@ -24,8 +24,8 @@ from lerobot_streamrec.errors import (
     EpisodeStateError,
     StreamsNotReadyError,
 )
-from lerobot_streamrec.recording.config import StreamConfig
 from lerobot_streamrec.recording.status import RecorderState
+from lerobot_streamrec.recording.stream_config import StreamConfig
 import pytest
 from waiting import wait_for
 

@@ -29,8 +29,9 @@ from lerobot_streamrec.errors import (
     EpisodeStateError,
     StreamsNotReadyError,
 )
-from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.status import RecorderState
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.recording.streams.stream import Stream
 from lerobot_streamrec.sync.row_clock import Grid, locked_start_ns
 from lerobot_streamrec.video.codecs.config import EncoderConfig

@@ -21,7 +21,8 @@ stamps in milliseconds and the rows that must come of them. Rows are 100 ms apar
 from __future__ import annotations
 
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.config import RecorderConfig
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.sync.row_clock import Policy
 import numpy as np
 import pytest

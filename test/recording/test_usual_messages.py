@@ -15,7 +15,7 @@
 
 import random
 
-from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.recording.streams.clock_steps import ClockSteps
 from lerobot_streamrec.recording.streams.streams import Streams
 import numpy as np

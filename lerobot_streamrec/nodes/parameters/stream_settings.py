@@ -24,7 +24,7 @@ from lerobot_streamrec.errors import CodecError, ConfigError
 from lerobot_streamrec.nodes.graph.qos import AUTO, QOS_CHOICES, QOS_FROM_PUBLISHER, TRANSPORTS
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
 from lerobot_streamrec.option import Option, option, options_of
-from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.sync.row_clock import Policy
 from lerobot_streamrec.video.codecs.config import AUTO as AUTO_ENCODER
 from lerobot_streamrec.video.codecs.config import EncoderConfig, FfmpegSettings

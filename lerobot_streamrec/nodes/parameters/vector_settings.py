@@ -33,7 +33,7 @@ from lerobot_streamrec.nodes.parameters.stream_settings import (
     Source,
 )
 from lerobot_streamrec.option import Option, option
-from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.recording.stream_config import StreamConfig
 
 _KEYS = {'state': STATE, 'action': ACTION}
 _FEATURES = Option(

@@ -26,7 +26,8 @@ from lerobot_streamrec.dataset.format.take_record import (
 )
 from lerobot_streamrec.dataset.takes.counting import meter_of, PictureStatistics
 from lerobot_streamrec.frame import depth_unit, EncodedPacket, Picture
-from lerobot_streamrec.recording.config import DEFERRED, PNG, RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.config import DEFERRED, PNG, RecorderConfig
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.video.codecs.config import config_record, EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_UNIT
 from lerobot_streamrec.video.encode.copying_encoder import CopyingEncoder

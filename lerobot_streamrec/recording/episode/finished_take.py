@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lerobot_streamrec.dataset.format.take_record import Cut
-from lerobot_streamrec.recording.config import StreamConfig
 from lerobot_streamrec.recording.episode.camera_take import CameraTake
 from lerobot_streamrec.recording.episode.journal_thread import JournalThread
 from lerobot_streamrec.recording.episode.row_counters import RowAccount
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.recording.streams.clock_offsets import ClockAccount
 from lerobot_streamrec.recording.streams.stream import StreamCounts
 from lerobot_streamrec.video.encode.mp4_encoder import EncodedVideo

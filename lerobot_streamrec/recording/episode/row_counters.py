@@ -18,9 +18,8 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 
-from lerobot_streamrec.recording.config import NS_PER_MS
 from lerobot_streamrec.recording.streams.sampling import Shown
-from lerobot_streamrec.sync.row_clock import NS_PER_S
+from lerobot_streamrec.sync.row_clock import NS_PER_MS, NS_PER_S
 import numpy as np
 import numpy.typing as npt
 

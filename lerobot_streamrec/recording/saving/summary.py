@@ -24,11 +24,11 @@ from lerobot_streamrec.dataset.format.episode_table import RECORDED_AT
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.state import SavedEpisode
 from lerobot_streamrec.dataset.format.take_record import utc_now
-from lerobot_streamrec.recording.config import Limits, MIB, NS_PER_MS
+from lerobot_streamrec.recording.config import Limits, MIB
 from lerobot_streamrec.recording.episode.finished_take import FinishedTake
 from lerobot_streamrec.recording.episode.row_counters import RowAccount
 from lerobot_streamrec.recording.streams.stream import StreamCounts
-from lerobot_streamrec.sync.row_clock import NS_PER_S
+from lerobot_streamrec.sync.row_clock import NS_PER_MS, NS_PER_S
 import numpy as np
 import numpy.typing as npt
 

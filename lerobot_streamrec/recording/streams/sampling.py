@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.sync.row_clock import Policy
 from lerobot_streamrec.sync.sample_buffer import Sample, SampleBuffer
 import numpy as np

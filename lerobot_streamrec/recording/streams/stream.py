@@ -21,7 +21,7 @@ from typing import Any
 
 from lerobot_streamrec.errors import VectorError
 from lerobot_streamrec.frame import depth_unit, Picture
-from lerobot_streamrec.recording.config import StreamConfig
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.recording.streams.column_values import column_values
 from lerobot_streamrec.recording.streams.sampling import Course, Shown, shown_at
 from lerobot_streamrec.sync.gaps import GapCounter

@@ -22,7 +22,8 @@ import time
 from typing import Any
 
 from lerobot_streamrec.frame import EncodedPacket
-from lerobot_streamrec.recording.config import RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.config import RecorderConfig
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.recording.streams.clock_offsets import (
     Arrival,
     ClockAccount,

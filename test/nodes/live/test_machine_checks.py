@@ -27,7 +27,8 @@ from lerobot_streamrec.live.machine_checks import (
     left_over,
     try_encoder,
 )
-from lerobot_streamrec.recording.config import DiskConfig, RecorderConfig, StreamConfig
+from lerobot_streamrec.recording.config import DiskConfig, RecorderConfig
+from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.codecs.depth_config import DepthConfig
 import pytest

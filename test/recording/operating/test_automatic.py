@@ -16,9 +16,9 @@
 from __future__ import annotations
 
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.recording.config import StreamConfig
 from lerobot_streamrec.recording.operating.config import AutomaticConfig, OperatingConfig
 from lerobot_streamrec.recording.operating.status import Phase
+from lerobot_streamrec.recording.stream_config import StreamConfig
 import numpy as np
 import pytest
 from waiting import wait_for
