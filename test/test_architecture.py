@@ -64,7 +64,7 @@ FLOORS: dict[str, set[str]] = {
 ROOMS: dict[str, tuple[str, ...]] = {
     'video': ('', 'codecs', 'mp4', 'encode', 'trials', 'tools'),
     'dataset': ('', 'format', 'about', 'rebuild', 'commit', 'takes', 'check', 'repair'),
-    'recording': ('config', 'streams', 'episode', 'saving', '', 'operating'),
+    'recording': ('stream_config', 'config', 'streams', 'episode', 'saving', '', 'operating'),
     'nodes': ('graph', 'parameters', 'topics', 'teleop', '', 'replay', 'clients'),
 }
 

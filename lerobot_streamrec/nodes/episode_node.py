@@ -39,6 +39,7 @@ from lerobot_streamrec.recording.operating.command import Command, split_sender,
 from lerobot_streamrec.recording.operating.cues import Cues
 from lerobot_streamrec.recording.operating.events import Answer
 from lerobot_streamrec.recording.operating.machine import EpisodeMachine
+from lerobot_streamrec.recording.operating.takeover import POLICY
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.status import RecorderStatus
 from rcl_interfaces.msg import SetParametersResult
@@ -47,11 +48,13 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 import rclpy.task
-from std_msgs.msg import String
+from std_msgs.msg import Bool, String
 from std_srvs.srv import Trigger
 
 NODE_NAME = 'episode'
 COMMAND_TOPIC = '~/command'
+INTERVENTION_TOPIC = '~/intervention'
+"""A latched std_msgs/msg/Bool: a human drives, so the policy must let go."""
 
 SERVICES = (
     Verb.START,
@@ -63,6 +66,9 @@ SERVICES = (
     Verb.UNDO,
     Verb.FINALIZE,
 )
+
+_SAID = {VERDICT: Verb.VERDICT, NOTES: Verb.NOTE, 'subtask': Verb.SUBTASK}
+"""The topics that say something about an episode, and the commands that they give."""
 
 _STATUS_PERIOD_S = 0.5
 _DIAGNOSTICS_EVERY = 2
@@ -121,7 +127,7 @@ class EpisodeServices:
                 HeardTopic(
                     node, String, f'~/{name}', partial(self._on_said, verb), is_latched=False
                 )
-                for name, verb in ((VERDICT, Verb.VERDICT), (NOTES, Verb.NOTE))
+                for name, verb in _SAID.items()
             ),
         ]
         self._commands = HeardTopic(
@@ -131,6 +137,12 @@ class EpisodeServices:
         self._teleop = Teleop(node, settings.teleop, self.give)
         self._teleop_problems: list[str] = []
         node.add_on_set_parameters_callback(self._on_parameters)
+        self._takeover = ''
+        self._intervention = (
+            node.create_publisher(Bool, INTERVENTION_TOPIC, LATCHED)
+            if settings.recorder.is_hil
+            else None
+        )
         self._status = node.create_publisher(DiagnosticStatus, STATUS_TOPIC, LATCHED)
         self._diagnostics = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
         # A steady clock keeps the timer running while simulated time stands still.
@@ -195,8 +207,8 @@ class EpisodeServices:
         return ' or '.join(names) or 'command topic'
 
     def _on_said(self, verb: Verb, message: String, _info: MessageInfo) -> None:
-        source = f'topic {"verdict" if verb is Verb.VERDICT else "notes"}'
-        self._carry_out(Command(verb, message.data), source)
+        name = next(name for name, said in _SAID.items() if said is verb)
+        self._carry_out(Command(verb, message.data), f'topic {name}')
 
     async def _wait_for(self, future: Future[Any]) -> Any:
         """Wait for another thread's result while the executor spins; raise that thread's error."""
@@ -277,6 +289,9 @@ class EpisodeServices:
 
     def _message(self, status: RecorderStatus) -> DiagnosticStatus:
         operating = self.machine.status(status)
+        if self._intervention is not None and operating.takeover != self._takeover:
+            self._takeover = operating.takeover
+            self._intervention.publish(Bool(data=self._takeover != POLICY))
         return recorder_message(status, self._sender, operating, self._teleop_problems)
 
     def _publish_diagnostics(self) -> None:

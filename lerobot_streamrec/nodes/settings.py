@@ -24,6 +24,7 @@ from typing import Any
 from lerobot_streamrec.dataset.format.features import ACTION
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.graph.qos import PICTURE_TYPES
+from lerobot_streamrec.nodes.parameters.hil_settings import PAUSE_AT_TAKEOVER, read_intervention
 from lerobot_streamrec.nodes.parameters.parameter_reader import METADATA, ParameterReader
 from lerobot_streamrec.nodes.parameters.stream_settings import read_cameras, read_encoder, Source
 from lerobot_streamrec.nodes.parameters.vector_settings import (
@@ -136,7 +137,8 @@ def read_settings(reader: ParameterReader) -> GivenSettings:
     :raise ConfigError: if a parameter cannot be used; the error names the first one
     """
     encoder = read_encoder(reader)
-    cameras, vectors = read_cameras(reader, encoder), read_vectors(reader)
+    cameras = read_cameras(reader, encoder)
+    vectors = (*read_vectors(reader), *read_intervention(reader))
     repo_id, root = reader.read(_REPO_ID), reader.read(_ROOT)
     options = reader.read_fields(RecorderConfig)
     options['robot_type'] = options['robot_type'] or None
@@ -152,6 +154,7 @@ def read_settings(reader: ParameterReader) -> GivenSettings:
     rules = OperatingConfig(
         **reader.read_fields(OperatingConfig, 'limits'),
         debounce_s=teleop.debounce_s,
+        pauses_at_takeover=reader.read(PAUSE_AT_TAKEOVER),
         automatic=AutomaticConfig(**reader.read_fields(AutomaticConfig, 'auto')),
     )
     cues = CuesConfig(**reader.read_fields(CuesConfig))

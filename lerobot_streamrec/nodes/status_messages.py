@@ -98,6 +98,8 @@ def recorder_message(
         'rows': status.num_rows,
         'seconds': f'{status.seconds:.1f}',
         'task': status.task,
+        'subtask': status.subtask,
+        'takeover': operating.takeover,
         'saved_episodes': status.num_saved,
         'pending_episodes': status.num_pending,
         'unencoded_episodes': status.num_deferred,

@@ -20,7 +20,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lerobot_streamrec.dataset.format.episode_table import refuse_text_name
-from lerobot_streamrec.dataset.format.features import camera_feature, FeatureSpec, vector_feature
+from lerobot_streamrec.dataset.format.features import (
+    camera_feature,
+    DONE,
+    FeatureSpec,
+    INTERVENTION,
+    LANGUAGE,
+    SINGLE_FLAG,
+    SUBTASK_FEATURES,
+    SUBTASK_INDEX,
+    SUCCESS,
+    vector_feature,
+)
 from lerobot_streamrec.dataset.takes.salvage import RECOVERIES, SAVE
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.option import check_choices, option, options_of
@@ -39,6 +50,14 @@ RAW = 'raw'
 PNG = 'png'
 DEFERRED_FORMATS = (RAW, PNG)
 """The format of frames on the disk that are encoded after the episode."""
+NO_SUBTASKS = 'none'
+SUBTASKS: Mapping[str, tuple[str, ...]] = {
+    NO_SUBTASKS: (),
+    'language': (LANGUAGE,),
+    'index': (SUBTASK_INDEX,),
+    'both': (SUBTASK_INDEX, LANGUAGE),
+}
+"""The features in which subtasks are stored, by the value of the parameter."""
 MIB = 1024 * 1024
 DEFAULT_MAX_LATENESS_S = 0.5
 
@@ -129,6 +148,16 @@ class RecorderConfig:
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     disk: DiskConfig = field(default_factory=DiskConfig)
     limits: Limits = field(default_factory=Limits)
+    is_hil: bool = option(
+        False,
+        'true: the columns of human-in-the-loop training: intervention, next.success, next.done',
+        name='hil.enabled',
+    )
+    subtasks: str = option(
+        NO_SUBTASKS,
+        f'How subtasks are stored: {", ".join(SUBTASKS)}; language for LeRobot 0.6, index for 0.4',
+        choices=tuple(SUBTASKS),
+    )
     clock: str = ''
     is_key_first: bool = option(
         False,
@@ -242,6 +271,7 @@ class RecorderConfig:
                 'sync.clock', self.clock, f'name a camera ({", ".join(cameras)}), or nothing'
             )
         check_choices(self)
+        self._check_own_features()
         if self.encode_batch_size < 0:
             raise ConfigError('encode_batch_size', self.encode_batch_size, 'allowed are 0 ...')
 
@@ -273,7 +303,26 @@ class RecorderConfig:
 
     def features(self) -> dict[str, FeatureSpec]:
         """Describe all features, without the sizes of cameras."""
-        return {key: self._feature(parts) for key, parts in self.parts().items()}
+        features = {key: self._feature(parts) for key, parts in self.parts().items()}
+        flags = (INTERVENTION, SUCCESS, DONE) if self.is_hil else ()
+        subtasks = {key: SUBTASK_FEATURES[key] for key in SUBTASKS[self.subtasks]}
+        return {**features, **dict.fromkeys(flags, SINGLE_FLAG), **subtasks}
+
+    def _check_own_features(self) -> None:
+        """Refuse streams for a feature that the recorder makes itself."""
+        own = dict.fromkeys(SUBTASKS[self.subtasks], f'subtasks: {self.subtasks}')
+        if self.is_hil:
+            own |= dict.fromkeys((SUCCESS, DONE), 'hil.enabled: true')
+        for one in self.streams:
+            if one.feature in own:
+                why = f'{own[one.feature]} makes this feature: leave the topic out'
+                raise ConfigError(f'feature.{one.feature}.topic', one.topic, why)
+            if one.is_for_human and not self.is_hil:
+                parameter = f'{one.feature}.when_intervening.topic'
+                raise ConfigError(parameter, one.topic, 'it needs hil.enabled: true')
+            if self.is_hil and one.is_intervention and (one.dtype, len(one.names)) != ('bool', 1):
+                why = 'one number with dtype bool is needed; hil.intervention takes a condition'
+                raise ConfigError(f'feature.{one.feature}.dtype', one.dtype, why)
 
     def parts(self) -> dict[str, list[StreamConfig]]:
         """Return the streams of each feature, in the order of the settings."""
@@ -286,4 +335,5 @@ class RecorderConfig:
         if parts[0].is_camera:
             depth = parts[0].depth
             return camera_feature(info=depth.as_info() if depth else None)
-        return vector_feature(tuple(name for one in parts for name in one.names), parts[0].dtype)
+        names = tuple(name for one in parts if not one.is_for_human for name in one.names)
+        return vector_feature(names, parts[0].dtype)

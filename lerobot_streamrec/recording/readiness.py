@@ -49,7 +49,12 @@ from lerobot_streamrec.video.trials.software_probe import check_picture_size
 
 
 def stream_problem(
-    stream: Stream, now_ns: int, newest_of_all_ns: int | None, off: OffClock | None
+    stream: Stream,
+    now_ns: int,
+    newest_of_all_ns: int | None,
+    off: OffClock | None,
+    *,
+    is_idle: bool = False,
 ) -> str:
     """
     Say why an episode cannot start with a stream as it is now.
@@ -58,6 +63,8 @@ def stream_problem(
     :param now_ns: steady clock
     :param newest_of_all_ns: newest stamp of all streams
     :param off: error of its clock; None: none is known
+    :param is_idle: True if rows show another stream instead at present, so that only a missing
+        sample matters
     :return: the reason, worded to follow the stream's name; empty if there is none
     """
     age_s, newest_ns = stream.age_s(now_ns), stream.newest_ns
@@ -68,6 +75,8 @@ def stream_problem(
         why = f'; messages arrive that contain none of its elements: {stream.last_ignored}'
     if age_s is None or newest_ns is None:
         return f'is missing{why or ": no message has arrived yet"}'
+    if is_idle:
+        return ''
     max_age_s = stream.config.max_age_s
     if max_age_s and age_s > max_age_s:
         return (
@@ -107,7 +116,8 @@ def stream_statuses(streams: Streams, take: Take | None, now_ns: int) -> tuple[S
     statuses = []
     for stream in streams.all:
         its_clock = off.get(stream.config.key)
-        problem = stream_problem(stream, now_ns, streams.newest_ns, its_clock)
+        idle = streams.is_idle(stream)
+        problem = stream_problem(stream, now_ns, streams.newest_ns, its_clock, is_idle=idle)
         clock = its_clock.text if its_clock is not None and not its_clock.is_unfit else ''
         statuses.append(_status(stream, take, now_ns, problem=problem, clock=clock))
     return tuple(statuses)
@@ -248,7 +258,9 @@ def _refuse_unready_streams(streams: Streams, now_ns: int) -> None:
     off, newest_ns = streams.off_clocks(), streams.newest_ns
     _refuse_if(
         streams.all,
-        lambda one: stream_problem(one, now_ns, newest_ns, off.get(one.config.key)),
+        lambda one: stream_problem(
+            one, now_ns, newest_ns, off.get(one.config.key), is_idle=streams.is_idle(one)
+        ),
     )
     _refuse_if(streams.all, lambda one: one.picture_problem)
 

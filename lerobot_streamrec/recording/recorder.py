@@ -20,7 +20,7 @@ from concurrent.futures import Future
 import logging
 import time
 
-from lerobot_streamrec.dataset.format.episode_table import checked_text, OPERATOR
+from lerobot_streamrec.dataset.format.episode_table import checked_text
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.layout import take_folders
 from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
@@ -30,7 +30,7 @@ from lerobot_streamrec.recording.disk_watch import DiskWatch
 from lerobot_streamrec.recording.encoder_selection import EncoderChoices
 from lerobot_streamrec.recording.episode.take import Take
 from lerobot_streamrec.recording.head_room import HeadRoomMeter
-from lerobot_streamrec.recording.intake import Intake
+from lerobot_streamrec.recording.operator_words import OperatorWords
 from lerobot_streamrec.recording.readiness import StartConditions, stream_statuses
 from lerobot_streamrec.recording.saving.committer import Committer
 from lerobot_streamrec.recording.saving.futures import settled, then
@@ -46,7 +46,7 @@ from lerobot_streamrec.video.codecs.config import EncoderConfig
 _log = logging.getLogger(__name__)
 
 
-class Recorder(Intake):
+class Recorder(OperatorWords):
     """
     Takes samples in, and turns them into episodes when the operator says so.
 
@@ -72,6 +72,7 @@ class Recorder(Intake):
             recovery=config.recovery,
         )
         super().__init__(
+            config,
             Streams(
                 config.streams,
                 steady_clock_ns,
@@ -83,12 +84,9 @@ class Recorder(Intake):
             DiskWatch(config.root, config.disk),
             steady_clock_ns,
         )
-        self._config = config
         self._committer = Committer(writer, config)
         self.last_take = ''  # Rows and seconds of the take that was saved last, as a text.
         self._head_room = HeadRoomMeter(config)
-        self.task = config.task  # The task of the next episode.
-        self._texts = {OPERATOR: config.operator, **config.metadata}
         self._folders = take_folders(config.root)
         self._outcomes = Outcomes('; '.join(recovered))
         self._dataset_work = DatasetWork(
@@ -105,14 +103,6 @@ class Recorder(Intake):
         )
 
     # --- verbs ---------------------------------------------------------------------------------
-
-    def set_task(self, task: str) -> None:
-        """Set the task of the episodes that start from now on."""
-        self.task = task.strip()
-
-    def set_text(self, name: str, text: str) -> None:
-        """Set a text about the episodes that start from now on, by its column."""
-        self._texts[name] = text.strip()
 
     def annotate(self, name: str, text: str, index: int | None = None) -> Future[str]:
         """
@@ -189,6 +179,7 @@ class Recorder(Intake):
             folder=next(self._folders),
             metadata=self._texts,
             clocks=clocks,
+            is_human=self._streams.is_human_by_command,
         )
         self._disk.follow(self._take)
         self._encoders.begin(encoders)
@@ -369,6 +360,8 @@ class Recorder(Intake):
             num_rows=take.num_rows if take else 0,
             seconds=self.seconds,
             task=take.task if take else self.task,
+            subtask=take.subtask.newest if take else '',
+            is_human=self.is_human if self._config.is_hil else None,
             failure=self.failure,
             last_result=self.last_result,
             root=str(self._config.root),

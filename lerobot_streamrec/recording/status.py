@@ -109,6 +109,8 @@ class RecorderStatus:
     num_rows: int
     seconds: float
     task: str
+    subtask: str
+    is_human: bool | None
     failure: str
     last_result: str
     root: str

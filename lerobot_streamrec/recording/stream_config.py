@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lerobot_streamrec.dataset.format.features import INTERVENTION
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.option import option
 from lerobot_streamrec.sync.row_clock import NS_PER_MS, NS_PER_S, POLICIES, Policy
@@ -44,6 +45,8 @@ class StreamConfig:
         publisher stamps them
     :param message_type: type of a vector's messages, for a replay; empty: unknown
     :param selectors: places of the elements in a message, for a replay
+    :param is_for_human: True if rows show it instead of the feature's other streams while a human
+        intervenes
     """
 
     key: str
@@ -74,11 +77,17 @@ class StreamConfig:
     is_stamped_here: bool = False
     message_type: str = ''
     selectors: tuple[str, ...] = ()
+    is_for_human: bool = False
 
     @property
     def is_camera(self) -> bool:
         """Whether the stream is a camera."""
         return not self.names
+
+    @property
+    def is_intervention(self) -> bool:
+        """Whether the stream says when a human drives."""
+        return self.feature == INTERVENTION
 
     @property
     def kind(self) -> str:
@@ -105,6 +114,9 @@ class StreamConfig:
 
 def check_parts(feature: str, parts: list[StreamConfig]) -> None:
     """Refuse streams that cannot be one feature; the ConfigError names the feature."""
+    human, parts = ([one for one in parts if one.is_for_human is flag] for flag in (True, False))
+    if human:
+        _check_human(feature, human, parts)
     names = [name for one in parts for name in one.names]
     if len(parts) > 1 and any(one.is_camera for one in parts):
         raise ConfigError(feature, [one.topic for one in parts], 'a camera is one topic')
@@ -115,6 +127,27 @@ def check_parts(feature: str, parts: list[StreamConfig]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(feature, name, 'every element needs a name of its own')
+
+
+def _check_human(
+    feature: str, human: list[StreamConfig], others: list[StreamConfig]
+) -> None:
+    """Refuse streams for a human whose elements are not those of the feature."""
+    names, theirs = ([name for one in all_of for name in one.names] for all_of in (others, human))
+    parameter = f'{feature}.when_intervening'
+    if not others:
+        raise ConfigError(parameter, [one.topic for one in human], f'set {feature}.topic as well')
+    if len(names) != len(theirs):
+        raise ConfigError(
+            parameter, theirs, f'as many elements as {feature} has are needed: {", ".join(names)}'
+        )
+    # A leader may name its joints in its own way, but the same names in another order are a slip.
+    if names != theirs and set(names) & set(theirs):
+        raise ConfigError(
+            parameter, theirs, f'give the elements in the order of {feature}: {", ".join(names)}'
+        )
+    if {one.dtype for one in human} != {one.dtype for one in others}:
+        raise ConfigError(parameter, human[0].dtype, f'{feature} has {others[0].dtype}')
 
 
 def check_policy(stream: StreamConfig) -> None:

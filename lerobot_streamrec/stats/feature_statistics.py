@@ -246,6 +246,26 @@ def quantiles_of(
     }
 
 
+def flag_statistics(num_true: int, num_rows: int) -> FeatureStatistics:
+    """
+    Return the exact statistics of a single flag per row.
+
+    :param num_true: number of rows in which it is true
+    :param num_rows: number of rows, n > 0
+    """
+    share = num_true / num_rows
+    values = {
+        'min': np.array([float(num_true == num_rows)]),
+        'max': np.array([float(num_true > 0)]),
+        'mean': np.array([share]),
+        'std': np.array([np.sqrt(share * (1.0 - share))]),
+    }
+    counts = np.array([num_rows - num_true, num_true], dtype=np.int64)
+    distributions = (Distribution.of_counts(counts),)
+    values.update(quantiles_of(distributions, values))
+    return FeatureStatistics(values, num_rows, distributions)
+
+
 def vector_statistics(rows: npt.ArrayLike) -> FeatureStatistics:
     """
     Return the exact statistics of a vector feature.

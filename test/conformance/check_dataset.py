@@ -80,6 +80,7 @@ def check_root(root: Path, resume: bool) -> tuple[str, list[str]]:
         check_columns,
         check_filter,
         check_items,
+        check_subtasks,
         check_windows,
         open_dataset,
         open_with_windows,
@@ -96,6 +97,7 @@ def check_root(root: Path, resume: bool) -> tuple[str, list[str]]:
         dataset = open_dataset(root)
         frames = check_items(dataset, files, findings)
         check_filter(dataset, files, findings)
+        check_subtasks(dataset, files, findings)
         # Opening a dataset takes as long as reading it, so this is avoided.
         check_windows(open_with_windows(files) if resume else add_windows(dataset, files),
                       files, findings)

@@ -23,8 +23,10 @@ import av
 from dataset_files import DatasetFiles, frame_digest, TIMESTAMP_TOLERANCE_S
 from findings import Findings
 from lerobot.datasets.feature_utils import get_delta_indices
+from lerobot.datasets.language_render import active_at
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 import numpy as np
+import pandas as pd
 import torch
 
 REPO_ID = 'conformance/dataset'
@@ -235,6 +237,26 @@ def check_windows(dataset: LeRobotDataset, files: DatasetFiles, findings: Findin
                                 f'item {row}: {key}_is_pad is not {padded}')
                 findings.expect(_same_window(item[key], key, rows, files),
                                 f'item {row}: {key} with delta_timestamps is not rows {rows}')
+
+
+def check_subtasks(dataset: LeRobotDataset, files: DatasetFiles, findings: Findings) -> None:
+    """
+    Compare the subtask that lerobot finds for each frame with that in the table of subtasks.
+
+    :param dataset: the dataset.
+    :param files: its files; those without both forms of subtasks are not checked.
+    :param findings: receives the problems.
+    """
+    if not {'subtask_index', 'language_persistent'} <= files.features.keys():
+        return
+    texts = pd.read_parquet(files.root / 'meta/subtasks.parquet').index
+    for row, number in enumerate(files.columns['subtask_index'].ravel().tolist()):
+        item = dataset[row]
+        found = active_at(float(item['timestamp']), persistent=item['language_persistent'],
+                          style='subtask')
+        text = '' if found is None else found['content']
+        findings.expect(text == texts[number],
+                        f'item {row}: the subtask is {text!r}, and {texts[number]!r} by its index')
 
 
 def _same_window(values: torch.Tensor, key: str, rows: list[int], files: DatasetFiles) -> bool:

@@ -27,25 +27,16 @@ import threading
 from lerobot_streamrec.dataset.commit.writer import DatasetWriter
 from lerobot_streamrec.dataset.format.take_record import parse_take_record
 from lerobot_streamrec.dataset.takes.journal import Journal, read_journal
-from lerobot_streamrec.errors import DatasetCorruptError, DatasetError
+from lerobot_streamrec.errors import DatasetError
 from lerobot_streamrec.recording.episode.journal_thread import JournalThread
 import pytest
+from staged_takes import journal_rows
 from waiting import wait_for
 
 FRONT, TOP, STATE = 'observation.images.front', 'observation.images.top', 'observation.state'
 WAIT_S = 120
 # Frames that an encoder of these tests holds back, and those of a fragment that is not written.
 HELD_BACK = 4
-
-
-def journal_rows(root, take='take-000001'):
-    folder = root / '.streamrec/staging' / take
-    try:
-        record = parse_take_record((folder / 'take.json').read_bytes(), folder)
-    except (FileNotFoundError, DatasetCorruptError):
-        # Not there yet, or being written.
-        return 0
-    return read_journal(folder, record)[0]
 
 
 def crashed_copy(rig, to):

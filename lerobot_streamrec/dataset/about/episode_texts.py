@@ -21,14 +21,21 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lerobot_streamrec import __version__
+from lerobot_streamrec.dataset.about.success import count_successes, write_success
 from lerobot_streamrec.dataset.format.episode_index import file_number, Row
 from lerobot_streamrec.dataset.format.episode_table import (
+    EpisodeRow,
     RECORDED_AT,
     RECORDER,
     TEXT_COLUMNS,
+    VERDICT,
+    with_cells,
     with_texts,
 )
+from lerobot_streamrec.dataset.format.features import SUCCESS
 from lerobot_streamrec.dataset.format.files import Files
+from lerobot_streamrec.dataset.format.histograms import histograms_json
+from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.info_rules import json_bytes
 from lerobot_streamrec.dataset.format.layout import EPISODES_PATH, FileIndex, record_path
 from lerobot_streamrec.dataset.format.parquet import (
@@ -37,6 +44,8 @@ from lerobot_streamrec.dataset.format.parquet import (
     to_bytes,
     UnfitError,
 )
+from lerobot_streamrec.dataset.format.state import EpisodeDraft
+from lerobot_streamrec.dataset.format.statistics_file import AllStatistics
 from lerobot_streamrec.errors import DatasetCorruptError, UnusableDatasetError
 
 _METADATA = 'metadata'
@@ -81,19 +90,23 @@ def with_columns(
 
 def annotate_episodes(
     files: Files,
+    info: DatasetInfo,
     by_file: Mapping[Path, list[Row]],
     indices: Collection[int],
     texts: Mapping[str, str],
-) -> None:
+) -> AllStatistics:
     """
     Set texts about saved episodes. Every step leaves a dataset that readers can use.
 
-    The texts of all episodes in the same file change in one step.
+    The texts of all episodes in the same file change in one step, after the column
+    ``next.success`` of their data, which follows the verdicts.
 
     :param files: the access to the disk
+    :param info: the description of the dataset
     :param by_file: the rows of each episodes file, in the order of their paths
     :param indices: indices of committed episodes
     :param texts: texts by column; an empty text withdraws an earlier one
+    :return: the new statistics of the dataset that changed with the texts, by feature
     :raise DatasetError: if a file cannot be read or written
     """
     first = next(iter(by_file))
@@ -103,13 +116,17 @@ def annotate_episodes(
     for path, rows in by_file.items():
         places = [at for at, row in enumerate(rows) if row['episode_index'] in indices]
         if places:
+            cells = {at: write_success(files, info, rows[at], texts) for at in places}
             relative = files.relative(path)
-            content = _changed(files, relative, texts, dict.fromkeys(places, texts))
+            content = _changed(files, relative, texts, dict.fromkeys(places, texts), cells)
             files.replace(relative, content)
     for index in indices:
         # Other writers leave no record, and the columns have the last word.
         if (files.root / record_path(index)).is_file():
             _annotate_record(files, index, texts)
+    if VERDICT not in texts or SUCCESS not in info.features:
+        return {}
+    return {SUCCESS: count_successes(files, info, by_file, dict.fromkeys(indices, texts))}
 
 
 def _changed(
@@ -117,9 +134,11 @@ def _changed(
     relative: PurePosixPath,
     names: Iterable[str],
     rows: Mapping[int, Mapping[str, str]],
+    cells: Mapping[int, Mapping[str, object]] | None = None,
 ) -> bytes:
     try:
-        return to_bytes(with_texts(read_parquet(files.path(relative)), names, rows))
+        table = with_texts(read_parquet(files.path(relative)), names, rows)
+        return to_bytes(with_cells(table, cells or {}))
     except UnfitError as error:
         raise UnusableDatasetError(files.root, str(relative), str(error)) from error
 
@@ -143,3 +162,26 @@ def with_metadata(record: Mapping[str, Any], metadata: Mapping[str, str]) -> dic
     """Return an episode's record with more metadata; an empty text removes the entry."""
     said = {**record.get(_METADATA, {}), **metadata}
     return {**record, _METADATA: {name: text for name, text in said.items() if text}}
+
+
+def record_bytes(
+    draft: EpisodeDraft, row: EpisodeRow, info: DatasetInfo, num_tasks_before: int
+) -> bytes:
+    """
+    Return the recorder's own record of a saved episode.
+
+    :param draft: the episode
+    :param row: its row in meta/episodes
+    :param info: info.json with the episode
+    :param num_tasks_before: the number of tasks without it
+    """
+    content = {
+        'episode_index': row.episode_index,
+        'length': row.length,
+        # Undoing the episode removes the tasks that it introduced.
+        'total_tasks': info.total_tasks,
+        'total_tasks_before': num_tasks_before,
+        **draft.record,
+        'histograms': histograms_json({key: one.statistics for key, one in draft.videos.items()}),
+    }
+    return json_bytes(content, indent=2)

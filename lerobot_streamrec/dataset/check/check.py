@@ -41,7 +41,7 @@ from lerobot_streamrec.dataset.check.findings import (
 )
 from lerobot_streamrec.dataset.check.info import check_info, CheckedInfo
 from lerobot_streamrec.dataset.check.orphans import check_leftovers, check_links, check_orphans
-from lerobot_streamrec.dataset.check.rows import RowCheck, RowFacts
+from lerobot_streamrec.dataset.check.rows import check_success, RowCheck, RowFacts
 from lerobot_streamrec.dataset.check.tasks import check_index_tables, check_tasks
 from lerobot_streamrec.dataset.check.videos import VideoCheck, VideoFindings
 from lerobot_streamrec.dataset.format.files import lock_holder
@@ -132,6 +132,7 @@ class _Check:
         check_spans(table, info.fps, findings)
         subject = Subject(root, info, table, findings, self._decode)
         rows = RowCheck(subject, tasks).run(partial(self._step, 'rows'))
+        check_success(subject, rows)
         check_index_tables(root, info, rows.moments, findings)
         videos = VideoCheck(subject).run(partial(self._step, 'videos'))
         moments = {**rows.moments, **videos.moments}

@@ -29,6 +29,7 @@ from lerobot_streamrec.dataset.check.reading import (
     parquet_below,
     UNREADABLE,
 )
+from lerobot_streamrec.dataset.format.episode_table import VERDICT
 from lerobot_streamrec.dataset.format.layout import EPISODES_PATH, FileIndex
 from lerobot_streamrec.dataset.format.parquet import UnfitError
 from lerobot_streamrec.dataset.format.table_rules import (
@@ -83,6 +84,7 @@ class EpisodeTable:
     :param meta_files: the path of the file that contains the row
     :param said_meta_files: the path that the row states for itself; empty if it states none
     :param tasks: the tasks of the episode; None if unknown
+    :param verdicts: the verdict on the episode; empty without one
     :param videos: the positions of the frames, per video key
     :param is_complete: True if every file could be read
     """
@@ -95,6 +97,7 @@ class EpisodeTable:
     meta_files: list[str]
     said_meta_files: list[str]
     tasks: list[Sequence[str] | None]
+    verdicts: list[str]
     videos: Mapping[str, VideoSpans]
     is_complete: bool
 
@@ -216,6 +219,7 @@ def _joined(
         meta_files=[path for one in parts for path in one.meta_files],
         said_meta_files=[path for one in parts for path in one.said_meta_files],
         tasks=[tasks for one in parts for tasks in one.tasks],
+        verdicts=[verdict for one in parts for verdict in one.verdicts],
         videos={
             key: VideoSpans(
                 [path for one in parts for path in one.videos[key].files],
@@ -237,7 +241,7 @@ def _read(file: pq.ParquetFile, info: CheckedInfo, findings: Findings) -> list[E
         findings.add(kinds.MISSING_COLUMN, 'Columns are missing', some(lacking))
     if any(name in lacking for name in _NUMBERS):
         return []
-    wanted = [*_NUMBERS, *(f'{FOLDER}/{name}' for name in _PLACES), 'tasks', *videos]
+    wanted = [*_NUMBERS, *(f'{FOLDER}/{name}' for name in _PLACES), 'tasks', VERDICT, *videos]
     table = file.read(columns=[name for name in wanted if name in present])
     numbers = {name: whole_numbers(table.column(name)) for name in _NUMBERS}
     spans = {
@@ -259,6 +263,7 @@ def _read(file: pq.ParquetFile, info: CheckedInfo, findings: Findings) -> list[E
             table, FOLDER, lambda *numbers: str(FileIndex(*numbers).path(EPISODES_PATH))
         ),
         tasks=_tasks(table, findings),
+        verdicts=_verdicts(table),
         videos=spans,
         is_complete=True,
     )
@@ -274,6 +279,12 @@ def _tasks(table: pa.Table, findings: Findings) -> list[Sequence[str] | None]:
         what = 'The tasks of some episodes are not lists of texts'
         findings.add(kinds.WRONG_TASK, what, some(wrong), 'lists of texts')
     return [one if isinstance(one, list) else None for one in tasks]
+
+
+def _verdicts(table: pa.Table) -> list[str]:
+    if VERDICT not in table.column_names:
+        return [''] * table.num_rows
+    return [one if isinstance(one, str) else '' for one in table.column(VERDICT).to_pylist()]
 
 
 def _is_list_of_texts(value: object) -> bool:

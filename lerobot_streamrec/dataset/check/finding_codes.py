@@ -146,6 +146,12 @@ WRONG_ROW_RANGE = Kind('wrong-row-range', _E, f'{_REBUILD}.')
 WRONG_EPISODE_TASKS = Kind(
     'wrong-episode-tasks', _W, f'Readers use the tasks of the rows. {_REBUILD}.'
 )
+SUCCESS_DIFFERS = Kind(
+    'success-differs',
+    _W,
+    'Training reads either of the two. Give the verdict again: `streamrec label ROOT --episodes N '
+    '--verdict success`.',
+)
 WRONG_META_FILE = Kind(
     'wrong-meta-file', _W, f'Only tools that edit datasets rely on it. {_REBUILD}.'
 )

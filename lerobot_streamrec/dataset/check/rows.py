@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lerobot_streamrec.dataset.about.success import follows_verdict
 from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.check.compare_statistics import Moments
 from lerobot_streamrec.dataset.check.episode_order import TOLERANCE_S
@@ -37,7 +38,8 @@ from lerobot_streamrec.dataset.check.reading import (
     UNREADABLE,
 )
 from lerobot_streamrec.dataset.check.values import check_values, Stretch
-from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES
+from lerobot_streamrec.dataset.format.episode_table import VERDICTS
+from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, SUCCESS
 from lerobot_streamrec.dataset.format.parquet import UnfitError
 from lerobot_streamrec.dataset.format.table_rules import real_numbers, whole_numbers
 import numpy as np
@@ -134,6 +136,24 @@ def _check_tasks(indices: list[int], tasks: list[str], said: object, findings: F
             some(said),
             some(tasks[index] for index in indices),
         )
+
+
+def check_success(subject: Subject, facts: RowFacts) -> None:
+    """Check that next.success of each episode says what its verdict says."""
+    if SUCCESS not in facts.moments:
+        return
+    table, highest = subject.table, facts.moments[SUCCESS].values['max']
+    for row in np.flatnonzero(facts.readable).tolist():
+        is_good = table.verdicts[row] == VERDICTS[0]
+        if bool(highest[row].any()) != is_good and follows_verdict(
+            subject.root, int(table.index[row])
+        ):
+            table.about(row, subject.findings, table.data_files[row], SUCCESS).add(
+                kinds.SUCCESS_DIFFERS,
+                'next.success is not what the verdict says',
+                str(not is_good).lower(),
+                f'{str(is_good).lower()}, since the verdict is {table.verdicts[row]!r}',
+            )
 
 
 FOLDER = 'data'

@@ -22,9 +22,11 @@ from pathlib import Path
 import time
 from typing import TYPE_CHECKING
 
+from lerobot_streamrec.dataset.about.derived_columns import DERIVED, derived_columns
 from lerobot_streamrec.dataset.about.episode_texts import (
     annotate_episodes,
     no_episode,
+    record_bytes,
     texts_of,
     with_columns,
 )
@@ -47,13 +49,12 @@ from lerobot_streamrec.dataset.format.features import (
     camera_feature,
     differences,
     FeatureSpec,
+    LANGUAGE,
     vector_feature,
     with_info,
 )
 from lerobot_streamrec.dataset.format.files import DatasetLock, Files
-from lerobot_streamrec.dataset.format.histograms import histograms_json
 from lerobot_streamrec.dataset.format.info import DatasetInfo, read_info
-from lerobot_streamrec.dataset.format.info_rules import json_bytes
 from lerobot_streamrec.dataset.format.layout import (
     DATA_PATH,
     EPISODES_PATH,
@@ -217,8 +218,8 @@ class DatasetWriter:
         if index >= total:
             raise EpisodeStateError(no_episode(index, total))
         by_file = self._index.rows(self.info)
-        annotate_episodes(self.files, by_file, [index], metadata)
-        self._state = self._state.with_columns(metadata)
+        changed = annotate_episodes(self.files, self.info, by_file, [index], metadata)
+        self._state = self._state.with_columns(metadata).with_statistics(changed)
         return index
 
     def _refuse_in_doubt(self) -> None:
@@ -267,6 +268,7 @@ class DatasetWriter:
             key: spec if spec.shape else recorded.get(key, spec)
             for key, spec in info.features.items()
         }
+        recorded |= {key: spec for key, spec in present.items() if key in DERIVED}
         found = differences(recorded, present)
         if found:
             raise DatasetMismatchError(root, found)
@@ -315,13 +317,14 @@ class DatasetWriter:
         """Write all files, info.json last; return their bytes, the row and the new state."""
         state = self._state
         tasks = state.tasks.with_task(draft.task)
-        columns = self._columns(draft, tasks.index(draft.task))
+        derived, changed = derived_columns(self.files, info, draft)
+        columns = {**derived, **self._columns(draft, tasks.index(draft.task))}
         pictures = {
             key: replace(video.statistics, num_rows=draft.num_rows)
             for key, video in draft.videos.items()
         }
         statistics: AllStatistics = {
-            **{key: vector_statistics(values) for key, values in columns.items()},
+            **{key: vector_statistics(columns[key]) for key in columns if key != LANGUAGE},
             **counted_like(state.statistics, pictures),
         }
         total = merged_statistics(state.statistics, statistics)
@@ -340,10 +343,12 @@ class DatasetWriter:
         transaction.create(row.meta_file.path(EPISODES_PATH), meta)
         if tasks is not state.tasks:
             transaction.replace(TASKS, tasks.as_bytes())
+        for relative, content in changed.items():
+            transaction.replace(relative, content)
         keep_statistics_of_others(self.files, state, transaction)
         transaction.replace(sidecar_path(new_info.total_episodes), sidecar_bytes(total))
         transaction.replace(STATS, stats)
-        record = _record(draft, row, new_info, len(state.tasks.tasks))
+        record = record_bytes(draft, row, new_info, len(state.tasks.tasks))
         transaction.replace(record_path(row.episode_index), record)
         if draft.row_stamps:
             content = to_bytes(row_stamps_table(draft.row_stamps))
@@ -381,19 +386,3 @@ class DatasetWriter:
             statistics=statistics,
             texts=texts_of(draft.record),
         )
-
-
-def _record(
-    draft: EpisodeDraft, row: EpisodeRow, info: DatasetInfo, num_tasks_before: int
-) -> bytes:
-    cameras = {key: video.statistics for key, video in draft.videos.items()}
-    content = {
-        'episode_index': row.episode_index,
-        'length': row.length,
-        # Undoing the episode removes the tasks that it introduced.
-        'total_tasks': info.total_tasks,
-        'total_tasks_before': num_tasks_before,
-        **draft.record,
-        'histograms': histograms_json(cameras),
-    }
-    return json_bytes(content, indent=2)

@@ -41,7 +41,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-Columns = Mapping[str, npt.NDArray[np.generic]]
+Columns = Mapping[str, Any]
+"""An array ``(n,)`` or ``(n, d)`` per feature; an Arrow array for texts."""
 
 
 def default_columns(
@@ -68,14 +69,16 @@ def rows_table(features: Mapping[str, FeatureSpec], columns: Columns) -> pa.Tabl
     Return the table of an episode's rows.
 
     :param features: all features of the dataset, in order
-    :param columns: ``(n,)`` or ``(n, d)`` for each feature that is not a video
+    :param columns: values of each feature that is not a video
     """
     schema = data_schema(features)
     arrays = [_array(features[name], columns[name]) for name in schema.names]
     return pa.table(arrays, schema=schema)
 
 
-def _array(spec: FeatureSpec, values: npt.NDArray[np.generic]) -> pa.Array:
+def _array(spec: FeatureSpec, values: Any) -> pa.Array:
+    if spec.dtype in TEXTS:
+        return values
     flat = pa.array(values.astype(spec.dtype, copy=False).reshape(-1))
     kind = arrow_type(spec)
     if pa.types.is_fixed_size_list(kind):

@@ -42,7 +42,9 @@ from lerobot_streamrec.errors import DatasetCorruptError, DatasetError
 
 # A change of the rules or of the index's content makes older indices useless.
 _VERSION = 2
-_TEXTS = 'texts'
+TEXTS = 'texts'
+"""The name in a row under which its texts are."""
+
 _MAX_BYTES = 1 << 30
 _FOLDER = 'meta/episodes'
 # So many episodes at most are read again after a crash.
@@ -88,7 +90,7 @@ class EpisodeIndex:
                 table = checked_episodes(self._root, path, info)
                 names = [one for one in self._columns if one in table.column_names]
                 found = zip(table.select(names).to_pylist(), texts_in(table), strict=True)
-                known = {'stamp': stamp, 'rows': [{**row, _TEXTS: one} for row, one in found]}
+                known = {'stamp': stamp, 'rows': [{**row, TEXTS: one} for row, one in found]}
                 text = _text(known)
                 self._num_new += 1
             kept[name] = text
@@ -105,7 +107,7 @@ class EpisodeIndex:
         """
         values = {name: value for name, (value, _) in row.places().items()}
         cells = {name: values[name] for name in self._columns if name in values}
-        cells[_TEXTS] = dict(row.texts)
+        cells[TEXTS] = dict(row.texts)
         entry = {'stamp': _stamp(path), 'rows': [cells]}
         self._kept[f'{path.parent.name}/{path.name}'] = _text(entry)
         self._num_new += 1
@@ -176,7 +178,7 @@ def _episode(row: Mapping[str, Any], meta_file: FileIndex, info: DatasetInfo) ->
         meta_file=meta_file,
         videos=videos,
         statistics={},
-        texts=row[_TEXTS],
+        texts=row[TEXTS],
     )
 
 
@@ -216,11 +218,11 @@ def _is_sound(file: Mapping[str, Any], columns: Sequence[str]) -> bool:
     times = [name for name in columns if name.endswith('_timestamp')]
     numbers = [name for name in columns if name not in ('tasks', *times)]
     return isinstance(file['stamp'], list) and all(
-        row.keys() == {*columns, _TEXTS}
+        row.keys() == {*columns, TEXTS}
         and all(type(row[name]) is int for name in numbers)
         and all(type(row[name]) in (int, float) for name in times)
         and all(isinstance(task, str) for task in row['tasks'])
-        and all(isinstance(text, str) for text in row[_TEXTS].values())
+        and all(isinstance(text, str) for text in row[TEXTS].values())
         for row in file['rows']
     )
 

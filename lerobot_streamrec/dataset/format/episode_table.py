@@ -233,6 +233,24 @@ def with_texts(
     return table
 
 
+def with_cells(table: pa.Table, rows: Mapping[int, Mapping[str, object]]) -> pa.Table:
+    """
+    Return an episodes file with other values in columns that it has.
+
+    :param table: the file, with all its columns
+    :param rows: values by column, by place of the row; columns that the file lacks are left out
+    """
+    for name in dict.fromkeys(name for cells in rows.values() for name in cells):
+        at = table.schema.get_field_index(name)
+        if at >= 0:
+            values = table.column(at).to_pylist()
+            for place, cells in rows.items():
+                values[place] = cells.get(name, values[place])
+            column = pa.array(values, table.schema.field(at).type)
+            table = table.set_column(at, table.schema.field(at), column)
+    return table
+
+
 def place_columns(video_keys: Sequence[str]) -> list[str]:
     """Return the columns that tell where an episode is: those of ``EpisodeRow`` but one."""
     files = [

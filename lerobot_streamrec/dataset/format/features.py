@@ -35,6 +35,13 @@ IMAGES = 'observation.images.'
 STATE, ACTION = 'observation.state', 'action'
 """The keys of the robot's state and of the action, as LeRobot's policies expect them."""
 
+INTERVENTION = 'intervention'
+"""The key of the flag that a human drives, as LeRobot's rollout writes it."""
+SUCCESS, DONE = 'next.success', 'next.done'
+"""The keys of the flags of an episode's last row."""
+SUBTASK_INDEX, LANGUAGE = 'subtask_index', 'language_persistent'
+"""The keys of subtasks: a number in meta/subtasks.parquet, and rows of text with their times."""
+
 VIDEO_CODEC = 'video.codec'
 CAMERA_NAMES = ('height', 'width', 'channels')
 
@@ -110,6 +117,14 @@ def vector_feature(names: tuple[str, ...], dtype: str = 'float32') -> FeatureSpe
     return FeatureSpec(dtype, (len(names),), names)
 
 
+SINGLE_FLAG = FeatureSpec('bool', (1,))
+"""The description of one flag per row, without a name."""
+SUBTASK_FEATURES = {
+    SUBTASK_INDEX: FeatureSpec('int64', (1,)),
+    LANGUAGE: FeatureSpec('language', (1,)),
+}
+"""The descriptions of the features that hold subtasks."""
+
 DEFAULT_FEATURES: dict[str, FeatureSpec] = {
     'timestamp': FeatureSpec('float32', (1,)),
     'frame_index': FeatureSpec('int64', (1,)),
@@ -168,8 +183,23 @@ def parse_feature(entry: Mapping[str, Any]) -> FeatureSpec:
     )
 
 
+# The fields of LeRobot's persistent language rows (lerobot/datasets/language.py).
+_UTTERANCE = pa.struct(
+    [
+        pa.field('role', pa.string()),
+        pa.field('content', pa.string()),
+        pa.field('style', pa.string()),
+        pa.field('timestamp', pa.float32()),
+        pa.field('camera', pa.string()),
+        pa.field('tool_calls', pa.list_(pa.string())),
+    ]
+)
+
+
 def arrow_type(spec: FeatureSpec) -> pa.DataType:
     """Return the Arrow type of a feature's column."""
+    if spec.dtype == 'language':
+        return pa.list_(_UTTERANCE)
     assert spec.shape is not None
     element = pa.from_numpy_dtype(spec.dtype)
     return element if spec.shape == (1,) else pa.list_(element, spec.shape[0])
@@ -189,11 +219,20 @@ def data_schema(features: Mapping[str, FeatureSpec]) -> pa.Schema:
 
 
 def _hugging_face_feature(spec: FeatureSpec) -> dict[str, Any]:
+    if spec.dtype == 'language':
+        return {'feature': _struct_features(), '_type': 'List'}
     value = {'dtype': spec.dtype, '_type': 'Value'}
     if pa.types.is_fixed_size_list(arrow_type(spec)):
         assert spec.shape is not None
         return {'feature': value, 'length': spec.shape[0], '_type': 'List'}
     return value
+
+
+def _struct_features() -> dict[str, Any]:
+    texts = {'dtype': 'string', '_type': 'Value'}
+    kinds: dict[str, Any] = {'timestamp': {**texts, 'dtype': 'float32'}}
+    kinds['tool_calls'] = {'feature': texts, '_type': 'List'}
+    return {one.name: kinds.get(one.name, texts) for one in _UTTERANCE}
 
 
 def differences(
@@ -223,7 +262,7 @@ def differences(
         elif ours.shape is not None and ours.picture_shape != theirs.picture_shape:
             found.append(f'{key} has shape {theirs.shape} in the dataset, {ours.shape} now')
         # A single number may have a name or none.
-        elif not ours.is_video and ours.names != (theirs.names or _no_names(ours)):
+        elif not ours.is_video and _have_other_names(ours, theirs):
             found.append(f'{key} has names {theirs.names} in the dataset, {ours.names} now')
         if ours.is_video and theirs.is_video and theirs.shape is not None:
             found += _depth_differences(key, ours.info, theirs.info)
@@ -231,8 +270,9 @@ def differences(
     return found
 
 
-def _no_names(spec: FeatureSpec) -> tuple[str, ...] | None:
-    return spec.names if spec.shape == (1,) else None
+def _have_other_names(ours: FeatureSpec, theirs: FeatureSpec) -> bool:
+    is_free = ours.shape == (1,) and not (ours.names and theirs.names)
+    return ours.names != theirs.names and not is_free
 
 
 def _depth_differences(

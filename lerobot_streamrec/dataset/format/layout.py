@@ -32,6 +32,7 @@ EPISODES_PATH = 'meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.par
 INFO = PurePosixPath('meta/info.json')
 STATS = PurePosixPath('meta/stats.json')
 TASKS = PurePosixPath('meta/tasks.parquet')
+SUBTASKS = PurePosixPath('meta/subtasks.parquet')
 
 OWN = PurePosixPath('.streamrec')
 """The folder for all files that are not part of LeRobot's format, where no reader looks."""

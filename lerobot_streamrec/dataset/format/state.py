@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 from lerobot_streamrec.dataset.format.episode_index import EpisodeIndex
 from lerobot_streamrec.dataset.format.episode_table import (
@@ -98,7 +99,7 @@ class EpisodeDraft:
     task: str
     vectors: Mapping[str, npt.NDArray[np.generic]]
     videos: Mapping[str, VideoDraft]
-    record: Mapping[str, object] = field(default_factory=dict)
+    record: Mapping[str, Any] = field(default_factory=dict)
     row_stamps: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
 
 
@@ -150,6 +151,10 @@ class DatasetState:
     def with_columns(self, names: Iterable[str]) -> DatasetState:
         """Return the state after columns were added to the first episodes file."""
         return replace(self, episode_columns=(self.episode_columns or frozenset()) | {*names})
+
+    def with_statistics(self, changed: AllStatistics) -> DatasetState:
+        """Return the state after statistics of saved episodes have changed."""
+        return replace(self, statistics={**(self.statistics or {}), **changed})
 
     def after(
         self, info: DatasetInfo, tasks: TaskTable, statistics: AllStatistics, row: EpisodeRow

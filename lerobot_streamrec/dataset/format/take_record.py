@@ -95,6 +95,43 @@ def instant_ns(start_ns: int, fps: int, cuts: Iterable[Cut], row: int) -> int:
     return first_ns + (row - first_row) * _NS_PER_S // fps
 
 
+@dataclass(frozen=True, slots=True)
+class Subtask:
+    """
+    A part of the task that the robot begins within an episode.
+
+    :param row: the first row of it
+    :param text: what the robot does, in a few words
+    """
+
+    row: int
+    text: str
+
+
+def parse_subtasks(raw: Iterable[Mapping[str, Any]]) -> tuple[Subtask, ...]:
+    """
+    Parse subtasks from their JSON form.
+
+    :param raw: one object with the fields of ``Subtask`` for each subtask
+    :raise KeyError, TypeError, ValueError, AttributeError: if an object is not a subtask
+    """
+    return tuple(Subtask(int(one['row']), str(one['text'])) for one in raw)
+
+
+def subtasks_within(
+    subtasks: Iterable[Subtask], num_rows: int, first_row: int = 0
+) -> tuple[Subtask, ...]:
+    """
+    Return the subtasks of a range of rows, renumbered from the first of these rows.
+
+    :param subtasks: all subtasks of the episode, in order
+    :param num_rows: the number of rows in the range
+    :param first_row: the first row of the range, which a subtask may have begun before
+    """
+    by_row = {max(0, one.row - first_row): one.text for one in subtasks}
+    return tuple(Subtask(row, text) for row, text in by_row.items() if row < num_rows)
+
+
 RECORD = 'take.json'
 DISCARDED = 'discarded.json'
 """The name of take.json after the operator has discarded the take."""
@@ -170,6 +207,7 @@ class TakeRecord:
     :param robot_type: the dataset's robot type, since this take may become its first episode
     :param features: the keys of all features, in the order of the settings
     :param cuts: the pauses so far
+    :param subtasks: the subtasks so far
     :param recorded_at: the time at which the take began, ISO 8601 in UTC; empty if unknown
     """
 
@@ -183,6 +221,7 @@ class TakeRecord:
     robot_type: str | None = None
     features: tuple[str, ...] = ()
     cuts: tuple[Cut, ...] = ()
+    subtasks: tuple[Subtask, ...] = ()
     recorded_at: str = ''
 
     def as_bytes(self) -> bytes:
@@ -216,6 +255,7 @@ def parse_take_record(content: bytes, where: object) -> TakeRecord:
             robot_type=raw.get('robot_type'),
             features=tuple(map(str, raw.get('features', ()))),
             cuts=parse_cuts(raw.get('cuts', ())),
+            subtasks=parse_subtasks(raw.get('subtasks', ())),
             recorded_at=str(raw.get('recorded_at', '')),
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:

@@ -21,7 +21,7 @@ import json
 from pathlib import Path
 
 from lerobot_streamrec.dataset.format.info_rules import shown_value
-from lerobot_streamrec.dataset.format.layout import TASKS
+from lerobot_streamrec.dataset.format.layout import SUBTASKS, TASKS
 from lerobot_streamrec.dataset.format.parquet import to_bytes
 from lerobot_streamrec.errors import DatasetCorruptError
 import pyarrow as pa
@@ -38,34 +38,38 @@ def _pandas_column(name: str, pandas_type: str, numpy_type: str) -> dict[str, ob
     }
 
 
-# LeRobot reads the file with pandas and takes the task from the index of the data frame. Without
-# this metadata it silently gets a number instead of the text.
-_PANDAS_METADATA = {
-    'index_columns': ['task'],
-    'column_indexes': [
-        {
-            'name': None,
-            'field_name': None,
-            'pandas_type': 'unicode',
-            'numpy_type': 'object',
-            'metadata': {'encoding': 'UTF-8'},
-        }
-    ],
-    'columns': [
-        _pandas_column('task_index', 'int64', 'int64'),
-        _pandas_column('task', 'unicode', 'object'),
-    ],
-    'creator': {'library': 'pyarrow', 'version': pa.__version__},
-    'pandas_version': '2.2.0',
-}
+def _text_table_schema(name: str) -> pa.Schema:
+    """
+    Return the schema of a table of texts, with the columns ``<name>_index`` and ``<name>``.
+
+    LeRobot reads such a file with pandas and takes the text from the index of the data frame.
+    Without this metadata it silently gets a number instead of the text.
+    """
+    number = f'{name}_index'
+    metadata = {
+        'index_columns': [name],
+        'column_indexes': [
+            {
+                'name': None,
+                'field_name': None,
+                'pandas_type': 'unicode',
+                'numpy_type': 'object',
+                'metadata': {'encoding': 'UTF-8'},
+            }
+        ],
+        'columns': [
+            _pandas_column(number, 'int64', 'int64'),
+            _pandas_column(name, 'unicode', 'object'),
+        ],
+        'creator': {'library': 'pyarrow', 'version': pa.__version__},
+        'pandas_version': '2.2.0',
+    }
+    fields = [pa.field(number, pa.int64()), pa.field(name, pa.string())]
+    return pa.schema(fields, metadata={'pandas': json.dumps(metadata)})
+
 
 _TASK_COLUMNS = ('task', '__index_level_0__')
 _OF_FORMAT = {'task_index', *_TASK_COLUMNS}
-
-_SCHEMA = pa.schema(
-    [pa.field('task_index', pa.int64()), pa.field('task', pa.string())],
-    metadata={'pandas': json.dumps(_PANDAS_METADATA)},
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +124,43 @@ class TaskTable:
 
     def as_bytes(self) -> bytes:
         """Return the file's content."""
-        columns: Sequence[Sequence[object]] = [range(len(self.tasks)), self.tasks]
-        table = pa.table([list(column) for column in columns], schema=_SCHEMA)
+        table = _text_table('task', self.tasks)
         for name, kind in self.others.types.items():
             said = [self.others.values.get(task, {}).get(name) for task in self.tasks]
             table = table.append_column(name, pa.array(said, kind))
         return to_bytes(table)
+
+
+def _text_table(name: str, texts: Sequence[str]) -> pa.Table:
+    return pa.table([list(range(len(texts))), list(texts)], schema=_text_table_schema(name))
+
+
+def subtasks_bytes(subtasks: Sequence[str]) -> bytes:
+    """Return the content of meta/subtasks.parquet, in which each text is at its own number."""
+    return to_bytes(_text_table('subtask', subtasks))
+
+
+def parse_subtask_texts(content: bytes | None, where: object) -> tuple[str, ...]:
+    """
+    Parse meta/subtasks.parquet.
+
+    :param content: the bytes of the file; None if there is none
+    :param where: the dataset's root, for messages
+    :raise DatasetCorruptError: if the content does not match the format
+    """
+    if content is None:
+        return ()
+    try:
+        table = pq.read_table(pa.BufferReader(content))
+        numbers = table.column('subtask_index').to_pylist()
+        texts = table.column('subtask').to_pylist()
+    except (pa.ArrowException, KeyError) as error:
+        raise DatasetCorruptError(f'{where}/{SUBTASKS} cannot be read: {error}') from error
+    if numbers != list(range(len(numbers))):
+        raise DatasetCorruptError(
+            f'{where}/{SUBTASKS} holds the subtask indices {numbers}: they must be 0, 1, ...'
+        )
+    return tuple(map(str, texts))
 
 
 def task_column(names: Collection[str]) -> str:

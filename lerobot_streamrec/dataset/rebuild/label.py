@@ -59,6 +59,6 @@ def label_episodes(root: Path, indices: Sequence[int], texts: Mapping[str, str])
         for index in indices:
             if not 0 <= index < num_episodes:
                 raise EpisodeStateError(no_episode(index, num_episodes))
-        annotate_episodes(files, by_file, set(indices), checked)
+        annotate_episodes(files, info, by_file, set(indices), checked)
         known.keep(files, info)
         refresh_card(files)

@@ -30,7 +30,9 @@ from lerobot_streamrec.dataset.format.take_record import (
     cuts_within,
     instant_ns,
     parse_cuts,
+    parse_subtasks,
     read_take_record,
+    subtasks_within,
     TakenCamera,
     TakeRecord,
 )
@@ -316,6 +318,10 @@ def _record(
     cuts = parse_cuts(record.get('cuts', ()))
     record['cuts'] = [
         asdict(one) for one in cuts_within(cuts, encoded.num_rows, encoded.first_row)
+    ]
+    subtasks = parse_subtasks(record.get('subtasks', ()))
+    record['subtasks'] = [
+        asdict(one) for one in subtasks_within(subtasks, encoded.num_rows, encoded.first_row)
     ]
     if encoded.first_row:
         start_ns, fps = record['start_stamp_ns'], record['fps']

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from lerobot_streamrec.dataset.commit.writer import DatasetWriter
 from lerobot_streamrec.dataset.format.episode_table import RECORDED_AT
+from lerobot_streamrec.dataset.format.features import differences, vector_feature
 from lerobot_streamrec.dataset.format.files import ASIDE, Files
 from lerobot_streamrec.dataset.format.layout import STAGING
 from lerobot_streamrec.dataset.format.state import EpisodeDraft
@@ -30,6 +31,7 @@ from lerobot_streamrec.dataset.format.take_record import (
     DISCARDED,
     read_take_record,
     saved_take_ids,
+    subtasks_within,
     TakeRecord,
 )
 from lerobot_streamrec.dataset.takes.deferred import DeferredTakes
@@ -162,6 +164,7 @@ def _record_of(record: TakeRecord, num_rows: int) -> dict[str, object]:
         'metadata': dict(record.metadata),
         RECORDED_AT: record.recorded_at,
         'cuts': [asdict(one) for one in cuts_within(record.cuts, num_rows)],
+        'subtasks': [asdict(one) for one in subtasks_within(record.subtasks, num_rows)],
         'recovered': True,
     }
 
@@ -172,7 +175,8 @@ def _refuse_another_kind(writer: DatasetWriter, record: TakeRecord) -> None:
         found.append(f'fps is {info.fps} in the dataset, {record.fps} in the interrupted take')
     for key, vector in record.vectors.items():
         theirs = info.features.get(key)
-        if theirs is None or (theirs.names, theirs.dtype) != (vector.names, vector.dtype):
+        ours = vector_feature(vector.names, vector.dtype)
+        if theirs is None or differences({key: ours}, {key: theirs}):
             found.append(
                 f'{key} is {theirs and theirs.as_json()} in the dataset, {vector.dtype} of '
                 f'{vector.names} in the take'

@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from lerobot_streamrec.conversions.condition import Condition
 from lerobot_streamrec.conversions.elements import Elements
 from lerobot_streamrec.dataset.format.features import check_feature_key, IMAGES
 from lerobot_streamrec.errors import CodecError, ConfigError
@@ -155,6 +156,7 @@ class Source:
     :param stream: configuration of the stream
     :param message_type: type of a vector's messages; empty for a camera
     :param elements: elements of a vector; None for a camera
+    :param condition: condition on the only element, whose truth is recorded instead; None: none
     """
 
     parameter: str
@@ -171,6 +173,7 @@ class Source:
     )
     message_type: str = ''
     elements: Elements | None = None
+    condition: Condition | None = None
     transport: str = option(
         AUTO,
         f'Raw or compressed images: {", ".join(TRANSPORTS)}',

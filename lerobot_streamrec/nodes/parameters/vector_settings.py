@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from lerobot_streamrec.conversions.condition import Condition
 from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.message_types import has_header, JOINT_FIELDS
 from lerobot_streamrec.dataset.format.features import ACTION, check_feature_key, STATE
@@ -36,6 +37,7 @@ from lerobot_streamrec.option import Option, option
 from lerobot_streamrec.recording.stream_config import StreamConfig
 
 _KEYS = {'state': STATE, 'action': ACTION}
+_HUMAN = 'when_intervening'
 _FEATURES = Option(
     'features',
     (),
@@ -57,6 +59,7 @@ class VectorSettings:
     :param stamp: ``HEADER`` or ``RECEIVE``
     :param qos: one of ``QOS_CHOICES``
     :param is_header_wanted: True if the user has set ``stamp`` to ``HEADER``
+    :param condition: condition on the only number, whose truth is recorded instead; None: none
     """
 
     parameter: str
@@ -74,6 +77,7 @@ class VectorSettings:
     names: tuple[str, ...] = option(
         (), 'Names of the numbers, in order; for joints: the joints to record'
     )
+    condition: Condition | None = None
     field: str = option(
         JOINT_FIELDS[0],
         f'Field of a joint state to read: {", ".join(JOINT_FIELDS)}',
@@ -101,9 +105,24 @@ def read_vectors(reader: ParameterReader) -> tuple[VectorSettings, ...]:
 
 
 def _feature(reader: ParameterReader, prefix: str, key: str) -> Iterator[VectorSettings]:
+    dtype: str = reader.read_fields(StreamConfig, prefix, 'dtype')['dtype']
+    yield from _topics(reader, prefix, key, dtype)
+    if key == ACTION:
+        for one in _topics(reader, f'{prefix}.{_HUMAN}', key, dtype):
+            stream = replace(one.stream, key=_human_key(one), is_for_human=True)
+            yield replace(one, stream=stream)
+
+
+def _human_key(settings: VectorSettings) -> str:
+    """Return the key of a stream that rows show while a human intervenes."""
+    return '.'.join((settings.stream.feature, _HUMAN, settings.part)).removesuffix('.')
+
+
+def _topics(
+    reader: ParameterReader, prefix: str, key: str, dtype: str
+) -> Iterator[VectorSettings]:
     text = f'Names of the topics that form {key} together, in order'
     parts = reader.read(Option('parts', (), text), prefix)
-    dtype: str = reader.read_fields(StreamConfig, prefix, 'dtype')['dtype']
     whole = _vector(reader, prefix, key, '', dtype)
     if parts and whole is not None:
         raise ConfigError(
@@ -150,14 +169,18 @@ def vector_sources(settings: Sequence[VectorSettings], type_of: TypeOf) -> tuple
     :raise ConfigError: if a topic cannot be read by its settings
     """
     sources = [_source(one, type_of) for one in settings]
-    names: dict[str, list[str]] = {}
+    names: dict[tuple[str, bool], list[str]] = {}
     for source in sources:
-        names.setdefault(source.stream.feature, []).extend(source.stream.names)
-    ambiguous = {feature for feature, all_of in names.items() if len(set(all_of)) < len(all_of)}
+        names.setdefault(_vector_of(source.stream), []).extend(source.stream.names)
+    ambiguous = {vector for vector, all_of in names.items() if len(set(all_of)) < len(all_of)}
     return tuple(
-        _with_part(source, one.part) if one.part and one.stream.feature in ambiguous else source
-        for source, one in zip(sources, settings, strict=True)
+        _with_part(source, part) if part and _vector_of(source.stream) in ambiguous else source
+        for source, part in zip(sources, (one.part for one in settings), strict=True)
     )
+
+
+def _vector_of(stream: StreamConfig) -> tuple[str, bool]:
+    return stream.feature, stream.is_for_human
 
 
 def _with_part(source: Source, part: str) -> Source:
@@ -185,12 +208,18 @@ def _source(settings: VectorSettings, type_of: TypeOf) -> Source:
         if settings.is_header_wanted:
             raise ConfigError(f'{prefix}.stamp', stamp, f'{message_type} has no header: receive')
         stamp = RECEIVE
+    if settings.condition is not None and len(elements.names) != 1:
+        numbers = f'select one of the {len(elements.names)} numbers {", ".join(elements.names)}'
+        raise ConfigError(prefix, settings.condition.selector.text, numbers)
     stream = replace(
         stream,
         names=elements.names,
         quaternions=elements.quaternions,
         is_stamped_here=stamp == RECEIVE,
         message_type=message_type,
-        selectors=tuple(one.text for one in elements.selectors),
+        # A message cannot be made from a truth about one of its numbers.
+        selectors=() if settings.condition else tuple(one.text for one in elements.selectors),
     )
-    return Source(prefix, stream, stamp, settings.qos, message_type, elements)
+    return Source(
+        prefix, stream, stamp, settings.qos, message_type, elements, condition=settings.condition
+    )

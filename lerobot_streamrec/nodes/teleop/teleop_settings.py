@@ -17,10 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-import operator
 import re
 
-from lerobot_streamrec.conversions.selector import parse_selector, Selector
+from lerobot_streamrec.conversions.condition import (
+    Condition,
+    condition_of,
+    TOPIC_AND_CONDITION,
+)
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
 from lerobot_streamrec.nodes.parameters.stream_settings import check_topic
@@ -28,38 +31,12 @@ from lerobot_streamrec.option import option
 from lerobot_streamrec.recording.operating.config import OperatingConfig
 from lerobot_streamrec.recording.operating.presses import Binding, checked_command, parse_bindings
 
-COMPARISONS = {'>': operator.gt, '<': operator.lt, '>=': operator.ge, '<=': operator.le}
-"""The comparisons that a condition may use."""
-
-_NUMBER = r'[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?'
-# Colons between brackets belong to the selector: slices have them, and names may have them.
-_SELECTOR = r"""(?:\[(?:"[^"]*"|'[^']*'|[^]"'])*\]|[^][<>:\s])+"""
-_CONDITION = rf'(?P<selector>{_SELECTOR})\s*(?P<comparison>[<>]=?)\s*(?P<threshold>{_NUMBER})'
-_TRIGGER = re.compile(rf'\s*(?P<topic>[^\s:]+)(?:\s+{_CONDITION})?\s*:(?P<command>.*)', re.DOTALL)
+_TRIGGER = re.compile(rf'{TOPIC_AND_CONDITION}:(?P<command>.*)', re.DOTALL)
 _FORM = (
     'a trigger is a topic, optionally a selector with <, <=, > or >= and a number, a colon and a '
     "command, such as '/pedal/pressed: toggle' or '/leader/joint_states position[trigger] > 0.8: "
     "toggle'"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """
-    The condition under which a number in a message counts as pressed.
-
-    :param selector: selector of one number
-    :param comparison: comparison operator, one of ``COMPARISONS``
-    :param threshold: number to compare with
-    """
-
-    selector: Selector
-    comparison: str
-    threshold: float
-
-    def holds(self, value: float) -> bool:
-        """Return True if a number counts as pressed."""
-        return bool(COMPARISONS[self.comparison](value, self.threshold))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +83,9 @@ def _trigger(parameter: str, text: str) -> TriggerRule:
     parts = _TRIGGER.fullmatch(text)
     if parts is None:
         raise ConfigError(parameter, text, f'this is not a trigger; {_FORM}')
-    topic, selector = parts['topic'], parts['selector']
+    topic = parts['topic']
     check_topic(parameter, topic)
-    condition = None
-    if selector is not None:
-        parsed = parse_selector(parameter, selector)
-        if parsed.trajectory is not None:
-            raise ConfigError(parameter, text, '[time] selects many numbers; select one')
-        condition = Condition(parsed, parts['comparison'], float(parts['threshold']))
+    condition = condition_of(parameter, text, parts)
     return TriggerRule(text, topic, condition, checked_command(parameter, text, parts['command']))
 
 

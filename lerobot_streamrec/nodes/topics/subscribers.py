@@ -115,6 +115,8 @@ class VectorSubscriber(Subscriber):
     def _push(self, data: bytes, info: MessageInfo) -> None:
         # A message for another stream is refused here, before its stamp is read.
         values = self._read(data)
+        if (condition := self.source.condition) is not None:
+            values = condition.flag(values)
         stamp_ns = self._stamp_ns(data, info)
         self._recorder.push_vector(self.key, stamp_ns, values)
         self.newest.put(stamp_ns, values, data)

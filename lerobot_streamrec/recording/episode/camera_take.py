@@ -71,6 +71,27 @@ class CameraTake:
         """
         return self.num_queued - self.account.num_again
 
+    def misfit(self, picture: Picture, num_rows: int) -> str:
+        """
+        Return the reason why a picture does not fit the camera's video; empty if it does.
+
+        :param picture: one picture of the camera
+        :param num_rows: number of rows so far
+        """
+        taken = self.taken
+        if (picture.height, picture.width) != (taken.height, taken.width):
+            change = f'{taken.width}x{taken.height} to {picture.width}x{picture.height} pixels'
+            kind = 'size'
+        elif depth_unit(picture) != self.depth_unit:
+            change = f'depth in {self.depth_unit!r} to {depth_unit(picture)!r}'
+            kind = 'unit'
+        else:
+            return ''
+        return (
+            f'{self.thread.video_key} changed from {change} after {num_rows} rows; a video has '
+            f'only one {kind}, so the change needs a new episode'
+        )
+
 
 def open_camera(
     stream: StreamConfig,

@@ -20,7 +20,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from lerobot_streamrec.dataset.format.take_record import Cut
+from lerobot_streamrec.dataset.format.take_record import Cut, Subtask
 from lerobot_streamrec.recording.episode.camera_take import CameraTake
 from lerobot_streamrec.recording.episode.journal_thread import JournalThread
 from lerobot_streamrec.recording.episode.row_counters import RowAccount
@@ -56,6 +56,7 @@ class FinishedTake:
     :param recorded_at: the time at which it began, ISO 8601 in UTC
     :param clocks: account of the clock steps
     :param cuts: the pauses
+    :param subtasks: the subtasks that the operator marked
     """
 
     task: str
@@ -76,6 +77,7 @@ class FinishedTake:
     recorded_at: str
     clocks: ClockAccount
     cuts: tuple[Cut, ...] = ()
+    subtasks: tuple[Subtask, ...] = ()
 
     @property
     def seconds(self) -> float:

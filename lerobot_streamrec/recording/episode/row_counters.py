@@ -60,6 +60,7 @@ class RowAccount:
         self._fps = fps
         self._instants_ns = array('q')
         self._stamps_ns = array('q')
+        self._is_shown = array('b')
         self.own_rate_hz = own_rate_hz
         """Messages per second at the start of the episode, or the first rate known after it."""
         self.repeated = 0
@@ -75,15 +76,19 @@ class RowAccount:
         self.max_skew_ns = 0
         """Largest distance between a sample and its row, either way."""
 
-    def show(self, instant_ns: int, shown: Shown) -> None:
+    def show(self, instant_ns: int, shown: Shown, *, is_shown: bool = True) -> None:
         """
         Record a row.
 
         :param instant_ns: instant of the row
         :param shown: the sample in it
+        :param is_shown: False if the row shows another stream instead, so that the age is no fault
         """
         self._instants_ns.append(instant_ns)
         self._stamps_ns.append(shown.stamp_ns)
+        self._is_shown.append(is_shown)
+        if not is_shown:
+            return
         self.max_age_ns = max(self.max_age_ns, shown.age_ns)
         self.max_skew_ns = max(self.max_skew_ns, abs(instant_ns - shown.stamp_ns))
         if self._max_age_ns and shown.age_ns > self._max_age_ns:
@@ -129,9 +134,10 @@ class RowAccount:
         return np.array(self._stamps_ns, dtype=np.int64)
 
     def skew(self) -> Skew:
-        """Return the distances between the samples and their rows."""
-        if not self._stamps_ns:
+        """Return the distances between the samples and the rows that show them."""
+        if not any(self._is_shown):
             return Skew()
         away = np.abs(self.instants_ns - self.stamps_ns) / NS_PER_MS
+        away = away[np.array(self._is_shown, dtype=np.bool_)]
         p95 = np.quantile(away, 0.95, method='inverted_cdf')
         return Skew(float(away.mean()), float(p95), float(away.max()))

@@ -21,21 +21,24 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from lerobot_streamrec.dataset.format.features import INTERVENTION
 from lerobot_streamrec.dataset.format.take_record import (
     Cut,
     cuts_within,
     new_take_id,
+    Subtask,
     TakenVector,
     TakeRecord,
     utc_now,
 )
 from lerobot_streamrec.dataset.takes.journal import Journal
 from lerobot_streamrec.errors import EpisodeStateError, FrameShapeError
-from lerobot_streamrec.frame import depth_unit, Picture
+from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.episode.camera_take import open_camera
 from lerobot_streamrec.recording.episode.finished_take import FinishedTake
 from lerobot_streamrec.recording.episode.journal_thread import JournalThread
+from lerobot_streamrec.recording.episode.marks import Marks
 from lerobot_streamrec.recording.episode.row_counters import RowAccount
 from lerobot_streamrec.recording.streams.clock_offsets import ClockAccount
 from lerobot_streamrec.recording.streams.column_values import Column
@@ -67,6 +70,7 @@ class Take:
     :param folder: folder in staging for the videos and the journal
     :param metadata: metadata that are known at the start
     :param clocks: account of the clock steps
+    :param is_human: True if a human intervenes when it begins, as far as no stream says so
     """
 
     def __init__(
@@ -80,14 +84,19 @@ class Take:
         folder: Path,
         metadata: Mapping[str, str],
         clocks: ClockAccount,
+        is_human: bool = False,
     ) -> None:
         self._config = config
-        self._max_lateness_ns = config.max_lateness_ns
         self._streams = streams
         self._clock = self._first_clock = clock
         self.is_paused = False
         """True while the take closes no rows until ``resume``."""
         self._cuts: dict[int, Cut] = {}
+        self.intervention = Marks(is_human)
+        """Whether a human intervenes, as far as commands say so."""
+        self.subtask = Marks('')
+        """The present subtask; empty before the first one."""
+        self._subtasks: list[Subtask] = []
         self.folder = folder
         """The folder in which its files grow; any thread."""
         self.task = task
@@ -96,10 +105,9 @@ class Take:
         self.num_rows = 0
         """The number of rows closed so far."""
         self._failure: str | None = None
-        # The columns are kept by feature: a row concatenates the streams of the same feature.
-        self._vectors: dict[str, list[Column]] = {
-            stream.config.feature: [] for stream in streams if not stream.config.is_camera
-        }
+        self._vectors = self._no_rows()
+        # Rows show one topic of these features, or another while a human intervenes.
+        self._switched = {one.config.feature for one in streams if one.config.is_for_human}
         self.rows = {
             (key := one.config.key): RowAccount(
                 one.config.max_age_ns, one.rate_hz, 0 if key == config.clock else config.fps
@@ -123,6 +131,12 @@ class Take:
         self._record = self._describe()
         self._journal = JournalThread(lambda: Journal(folder, self._record))
 
+    def _no_rows(self) -> dict[str, list[Column]]:
+        # The columns are kept by feature: a row concatenates the streams of the same feature.
+        streams = [one.config.feature for one in self._streams if not one.config.is_camera]
+        own = [INTERVENTION] if self._config.is_hil else []
+        return {key: [] for key in (*streams, *own)}
+
     def __str__(self) -> str:
         return f'{self.num_rows} rows, {self.seconds:.1f} s'
 
@@ -134,9 +148,9 @@ class Take:
             start_stamp_ns=self._first_clock.start_ns,
             cameras={key: one.taken for key, one in self.cameras.items()},
             vectors={
-                key: TakenVector(spec.names or (), spec.dtype)
+                key: TakenVector(spec.names or (key,), spec.dtype)
                 for key, spec in features.items()
-                if not spec.is_video
+                if key in self._vectors
             },
             metadata=dict(self.metadata),
             robot_type=self._config.robot_type,
@@ -144,6 +158,7 @@ class Take:
             take_id=self._take_id,
             recorded_at=self._recorded_at,
             cuts=tuple(self._cuts.values()),
+            subtasks=tuple(self._subtasks),
         )
 
     @property
@@ -202,23 +217,10 @@ class Take:
 
     def follow(self, key: str, value: Any) -> None:
         """Look at a new sample. A picture of another size or depth unit fails the take."""
-        if not self.is_paused and key in self.cameras and (reason := self._misfit(key, value)):
+        if self.is_paused or key not in self.cameras:
+            return
+        if reason := self.cameras[key].misfit(value, self.num_rows):
             self.fail(reason)
-
-    def _misfit(self, key: str, picture: Picture) -> str:
-        """Return the reason why a picture does not fit the camera's video; empty if it does."""
-        taken, unit = self.cameras[key].taken, self.cameras[key].depth_unit
-        if (picture.height, picture.width) != (taken.height, taken.width):
-            change = f'{taken.width}x{taken.height} to {picture.width}x{picture.height} pixels'
-            kind = 'size'
-        elif depth_unit(picture) != unit:
-            change, kind = f'depth in {unit!r} to {depth_unit(picture)!r}', 'unit'
-        else:
-            return ''
-        return (
-            f'{key} changed from {change} after {self.num_rows} rows; a video has only one '
-            f'{kind}, so the change needs a new episode'
-        )
 
     def advance(self) -> None:
         """Close every row that all live streams have passed."""
@@ -229,7 +231,7 @@ class Take:
                 stream.forget_past()
             return
         newest_ns = self._newest_stamps_ns()
-        live_from_ns = max(newest_ns) - self._max_lateness_ns
+        live_from_ns = max(newest_ns) - self._config.max_lateness_ns
         # A stream that falls behind delays rows no longer than max_lateness_s.
         self._close_rows(max(min(newest_ns), live_from_ns), live_from_ns)
 
@@ -272,7 +274,8 @@ class Take:
         """
         for stream in self._streams:
             key = stream.config.key
-            if key in self.cameras and (reason := self._misfit(key, stream.whole_picture)):
+            camera = self.cameras.get(key)
+            if camera and (reason := camera.misfit(stream.whole_picture, self.num_rows)):
                 raise EpisodeStateError(f'{reason}: save or discard this one')
         self._clock = clock
         if self.num_rows:
@@ -307,22 +310,43 @@ class Take:
             self.num_rows += 1
 
     def _close_row(self, stamp_ns: int) -> None:
-        parts: dict[str, list[Column]] = {key: [] for key in self._vectors}
+        shown = {one.config.key: one.shown_at(stamp_ns) for one in self._streams}
+        is_human = self._is_human(stamp_ns, shown)
+        parts = self._no_rows()
         for stream in self._streams:
-            key = stream.config.key
-            shown = stream.shown_at(stamp_ns)
+            config, sample = stream.config, shown[stream.config.key]
             # Every stream had a sample at row 0 or before, and the held one is never forgotten.
-            assert shown is not None
-            if key in self.cameras:
-                self._push_picture(stream, stamp_ns, shown)
-            else:
-                parts[stream.config.feature].append(shown.value)
-            self.rows[key].show(stamp_ns, shown)
+            assert sample is not None
+            is_shown = config.feature not in self._switched or config.is_for_human is is_human
+            if config.is_camera:
+                self._push_picture(stream, stamp_ns, sample)
+            elif is_shown:
+                parts[config.feature].append(sample.value)
+            self.rows[config.key].show(stamp_ns, sample, is_shown=is_shown)
             stream.close_until(stamp_ns)
+        if self._config.is_hil:
+            parts[INTERVENTION] = [np.array([is_human])]
+        self._note_subtask(stamp_ns)
         row = {key: np.concatenate(values) for key, values in parts.items()}
         for key, values in row.items():
             self._vectors[key].append(values)
         self._journal.push(row)
+
+    def _is_human(self, stamp_ns: int, shown: Mapping[str, Shown | None]) -> bool:
+        """Return whether a row shows a human's intervention; a stream wins over commands."""
+        said = self.intervention.at(stamp_ns)
+        for stream in self._streams:
+            if stream.config.is_intervention and (sample := shown[stream.config.key]):
+                return bool(sample.value[0])
+        return said
+
+    def _note_subtask(self, stamp_ns: int) -> None:
+        """Describe a subtask that begins with this row before the journal gets the row."""
+        text = self.subtask.at(stamp_ns)
+        if text != (self._subtasks[-1].text if self._subtasks else ''):
+            self._subtasks.append(Subtask(self.num_rows, text))
+            self._record = self._describe()
+            self._journal.describe(self._record)
 
     def _push_picture(self, stream: Stream, stamp_ns: int, shown: Shown) -> None:
         key = stream.config.key
@@ -361,6 +385,7 @@ class Take:
             recorded_at=self._recorded_at,
             clocks=self.clocks,
             cuts=self._exact_cuts(),
+            subtasks=tuple(self._subtasks),
         )
 
     def discard(self) -> FinishedTake:

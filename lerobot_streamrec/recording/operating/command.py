@@ -38,16 +38,24 @@ class Verb(Enum):
     UNDO = 'undo'
     VERDICT = 'verdict'
     NOTE = 'note'
+    SUBTASK = 'subtask'
+    INTERVENE = 'intervene'
     FINALIZE = 'finalize'
     TOGGLE = 'toggle'
 
+
+ON, OFF = 'on', 'off'
+# Without one of these words, ``intervene`` changes who drives.
+_STATES = (ON, OFF)
 
 SAYING = (Verb.VERDICT, Verb.NOTE)
 """The verbs that say something about an episode."""
 
 _NO_VERDICT = 'none'
 _VERDICTS = (*VERDICTS, _NO_VERDICT)
-_TAKES_TASK = (Verb.START, Verb.ROTATE)
+_TAKES_TEXT = (Verb.START, Verb.ROTATE, Verb.SUBTASK)
+# Two of these in a row may both be meant, because their texts can differ.
+_TEXT_MATTERS = (*SAYING, Verb.SUBTASK, Verb.INTERVENE)
 FORMS = (
     'start [task]',
     f'save [{"|".join(VERDICTS)}]',
@@ -58,6 +66,8 @@ FORMS = (
     'undo',
     f'verdict {"|".join(_VERDICTS)} [<episode>]',
     'note [<episode>:] <text>',
+    'subtask <text>',
+    f'intervene [{"|".join(_STATES)}]',
     'finalize',
     'toggle',
 )
@@ -102,13 +112,15 @@ def parse_command(text: str) -> Command:
         verb = Verb(word.lower())
     except ValueError:
         raise _unknown(text) from None
-    if verb in _TAKES_TASK:
+    if verb in _TAKES_TEXT:
         return Command(verb, rest)
     if verb is Verb.NOTE:
         return _note(rest)
     if verb is Verb.VERDICT:
         word, index = _first_word(rest)
         return Command(verb, _verdict(verb, word), _episode(index) if index else None)
+    if verb is Verb.INTERVENE and rest.lower() in _STATES:
+        return Command(verb, rest.lower())
     if verb is Verb.SAVE and rest:
         return Command(verb, _verdict(verb, rest))
     if rest:
@@ -116,6 +128,11 @@ def parse_command(text: str) -> Command:
             f'{text.strip()!r} has extra words: {verb.value} takes no text; {_allowed()}'
         )
     return Command(verb)
+
+
+def busy_text(verb: Verb, source: str) -> str:
+    """Return the refusal of a command that is still being carried out for somebody."""
+    return f'{verb.value} is already being carried out for {source}: wait for its answer'
 
 
 def split_sender(text: str) -> tuple[str, str]:
@@ -245,7 +262,6 @@ def _is_alike(one: Command, other: Command) -> bool:
     verbs = {one.verb, other.verb}
     if Verb.TOGGLE in verbs and verbs <= {Verb.TOGGLE, Verb.START, Verb.SAVE}:
         return True
-    # Two of these in a row may both be meant, because their texts can differ.
-    if one.verb in SAYING:
+    if one.verb in _TEXT_MATTERS:
         return one == other
     return one.verb is other.verb

@@ -107,6 +107,7 @@ class OperatingConfig:
     The rules by which commands are accepted.
 
     :param debounce_s: time within which the same command counts once, in seconds
+    :param pauses_at_takeover: True if no rows are recorded while a human takes the robot over
     :param automatic: episodes that begin and end by themselves
     :raise ConfigError: at construction, if the values contradict each other
     """
@@ -118,6 +119,7 @@ class OperatingConfig:
         3600.0,
     )
     debounce_s: float = 0.25
+    pauses_at_takeover: bool = False
     automatic: AutomaticConfig = field(default_factory=AutomaticConfig)
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 import time
 from typing import Any
 
@@ -24,6 +25,7 @@ from lerobot_streamrec.dataset.format.episode_table import NOTES, VERDICT
 from lerobot_streamrec.errors import EpisodeError, EpisodeStateError, StreamrecError
 from lerobot_streamrec.recording.operating.automatic import Automatic
 from lerobot_streamrec.recording.operating.command import (
+    busy_text,
     Command,
     parse_command,
     SAYING,
@@ -34,6 +36,7 @@ from lerobot_streamrec.recording.operating.config import OperatingConfig
 from lerobot_streamrec.recording.operating.events import Answer, Event, FAILED, REFUSED, SAVED
 from lerobot_streamrec.recording.operating.status import OperatingStatus, phase_of
 from lerobot_streamrec.recording.operating.surroundings import PendingWork, Surroundings
+from lerobot_streamrec.recording.operating.takeover import acts_at_once, Takeover
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.saving.futures import settle, settled, then
 from lerobot_streamrec.recording.saving.summary import EpisodeSummary
@@ -75,13 +78,14 @@ class EpisodeMachine:
         self._automatic = Automatic(config.automatic, config.min_episode_s)
         self.motion = self._automatic.motion
         """The caller must push the action to it if the configuration depends on motion."""
+        self._takeover = Takeover(recorder, pauses=config.pauses_at_takeover)
+        acts = acts_at_once(recorder, self._takeover)
         self._verbs: dict[Verb, Callable[[str, str], Future[Answer]]] = {
             Verb.START: self._start,
             Verb.SAVE: self._save,
             Verb.DISCARD: self._discard,
             Verb.ROTATE: self._rotate,
-            Verb.PAUSE: self._pause,
-            Verb.RESUME: self._resume,
+            **{verb: partial(self._do_at_once, verb, act) for verb, act in acts.items()},
             Verb.UNDO: self._undo,
             Verb.FINALIZE: self._finalize,
             Verb.TOGGLE: self._toggle,
@@ -126,9 +130,10 @@ class EpisodeMachine:
         self.collect()
         self._last = str(command), source
         if self._held is not None:
-            return self._refused(command.verb, source, _busy(self._held[0].verb, self._held[1]))
+            reason = busy_text(self._held[0].verb, self._held[1])
+            return self._refused(command.verb, source, reason)
         if command.verb in self._long:
-            reason = _busy(command.verb, self._long[command.verb])
+            reason = busy_text(command.verb, self._long[command.verb])
             return self._refused(command.verb, source, reason)
         is_begin = command.verb in _BEGINS and not self._is_running
         if is_begin or command.verb in _GUARDED:
@@ -271,7 +276,7 @@ class EpisodeMachine:
         if not self._is_running and self._automatic.is_resetting(now_ns):
             # The operator wants to repeat the last episode, which is already saved.
             if Verb.UNDO in self._long:
-                raise EpisodeStateError(_busy(Verb.UNDO, self._long[Verb.UNDO]))
+                raise EpisodeStateError(busy_text(Verb.UNDO, self._long[Verb.UNDO]))
             undoing = self._undo('', source)
             self._automatic.note_lost(now_ns)
             self._automatic.end_reset()
@@ -291,13 +296,13 @@ class EpisodeMachine:
         self._expect_save(rotation.saving, source)
         return self._done(Verb.ROTATE, source, f'saving {rotation.ended}; {begun}')
 
-    def _pause(self, _text: str, source: str) -> Future[Answer]:
+    def _do_at_once(
+        self, verb: Verb, act: Callable[[str], str], text: str, source: str
+    ) -> Future[Answer]:
+        """Do something at the present instant of the streams, and tell its sentence."""
         if self._is_running:
             self._surroundings.read_waiting()
-        return self._done(Verb.PAUSE, source, self._recorder.pause())
-
-    def _resume(self, _text: str, source: str) -> Future[Answer]:
-        return self._done(Verb.RESUME, source, self._recorder.resume())
+        return self._done(verb, source, act(text))
 
     def _undo(self, _text: str, source: str) -> Future[Answer]:
         undoing = self._recorder.undo()
@@ -388,11 +393,8 @@ class EpisodeMachine:
             phase_seconds_left=self._automatic.seconds_left(status, now_ns),
             automatic=str(self._automatic),
             obstacle=self._surroundings.obstacle() or '',
+            takeover=self._takeover.state(status),
             last_command=self._last[0],
             last_source=self._last[1],
             last_result=status.last_result if is_later else self._last_result,
         )
-
-
-def _busy(verb: Verb, source: str) -> str:
-    return f'{verb.value} is already being carried out for {source}: wait for its answer'

@@ -49,6 +49,8 @@ class OperatingStatus:
     :param automatic: number of automatic episodes so far, as a text; empty: they are off
     :param obstacle: reason why the dataset must not be changed, such as another recorder; empty:
         none
+    :param takeover: ``policy``, ``taking over`` or ``human``; empty: interventions are not
+        recorded
     :param last_command: the last command; empty: there was none
     :param last_source: name of its sender
     :param last_result: sentence on the last answer, or on an operation that has ended since
@@ -59,6 +61,7 @@ class OperatingStatus:
     phase_seconds_left: float | None = None
     automatic: str = ''
     obstacle: str = ''
+    takeover: str = ''
     last_command: str = ''
     last_source: str = ''
     last_result: str = ''

@@ -232,6 +232,7 @@ def record_of(take: FinishedTake) -> dict[str, object]:
         'metadata': {name: text for name, text in take.metadata.items() if text},
         'clock_steps': take.clocks.as_record(),
         'cuts': [asdict(one) for one in take.cuts],
+        'subtasks': [asdict(one) for one in take.subtasks],
         RECORDED_AT: take.recorded_at,
         'saved_at': utc_now(),
         'streams': {
@@ -240,6 +241,7 @@ def record_of(take: FinishedTake) -> dict[str, object]:
                 'policy': stream.policy.value,
                 'offset_ms': stream.offset_ms,
                 'feature': stream.feature,
+                'when_intervening': stream.is_for_human,
                 'type': stream.message_type,
                 'selectors': list(stream.selectors),
                 'names': list(stream.names),

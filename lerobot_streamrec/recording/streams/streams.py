@@ -127,11 +127,29 @@ class Streams:
         self.clock_ns = clock_ns
         self._max_lateness_s = max_lateness_s
         self._wall_ns = wall_ns
+        self.is_human_by_command = False
+        """Whether a human intervenes, as far as commands say so."""
+        # Rows show one topic of these features, or another while a human intervenes.
+        self._switched = {one.config.feature for one in self.all if one.config.is_for_human}
         self._steps = ClockSteps(self._streams)
         self._stale_log = StaleLog()
 
     def __getitem__(self, key: str) -> Stream:
         return self._streams[key]
+
+    @property
+    def is_human(self) -> bool:
+        """Whether a human intervenes now: a stream that says so wins over commands."""
+        said = (one for one in self.all if one.config.is_intervention)
+        stream = next(said, None)
+        if stream is None or stream.newest_ns is None:
+            return self.is_human_by_command
+        return bool(stream.newest_value[0])
+
+    def is_idle(self, stream: Stream) -> bool:
+        """Tell whether rows show another stream instead of this one at present."""
+        config = stream.config
+        return config.feature in self._switched and config.is_for_human is not self.is_human
 
     @property
     def newest_ns(self) -> int | None:
@@ -179,7 +197,7 @@ class Streams:
 
     def _take_in_one(self, one: Arrival, *, is_recording: bool) -> None:
         stream = self._streams[one.key]
-        if is_recording:
+        if is_recording and not self.is_idle(stream):
             self._stale_log.come(stream, one.now_ns)
         stream.push(
             one.stamp_ns,
@@ -211,7 +229,8 @@ class Streams:
     def tell_stale(self) -> None:
         """Log the streams that have gone stale in the running episode."""
         for stream in self._streams.values():
-            self._stale_log.look(stream, self.clock_ns())
+            if not self.is_idle(stream):
+                self._stale_log.look(stream, self.clock_ns())
 
     def off_clocks(self) -> Mapping[str, OffClock]:
         """Return the streams whose clock differs from those of the others, by key."""

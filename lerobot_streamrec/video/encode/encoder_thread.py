@@ -110,7 +110,7 @@ class EncoderThread:
         max_spool_bytes: int = 0,
         rest_path: Path | None = None,
     ) -> None:
-        self._video_key = video_key
+        self.video_key = video_key
         self._rest_path = rest_path
         self._kept = KeptFrames(max_queue_bytes)
         self._open_encoder = open_encoder
@@ -235,7 +235,7 @@ class EncoderThread:
                 self._result.set_result(video)
 
     def _broken(self, error: BaseException) -> BrokenEncoderError:
-        broken = BrokenEncoderError(f'encoder of {self._video_key}: {error}')
+        broken = BrokenEncoderError(f'encoder of {self.video_key}: {error}')
         broken.__cause__ = error
         return broken
 
@@ -329,7 +329,7 @@ class EncoderThread:
         assert self._rest_path is not None
         _log.error(
             'encoder of %s: %s; unwritten frames are stored on disk and encoded later',
-            self._video_key,
+            self.video_key,
             error,
         )
         try:
