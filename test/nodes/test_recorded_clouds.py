@@ -24,10 +24,14 @@ from itertools import count
 from clouds import as_message, cloud_of, FLOAT32, FLOAT64, UINT16
 from examples.demo.dataset_files import DatasetFiles, read_instants
 from examples.demo.truth import read_truth
+from lerobot_streamrec.live.init import propose_file
+from lerobot_streamrec.live.layout import lay_out
 import numpy as np
 import pytest
 from recorder_rig.datasets import assert_whole, columns, record
+from recorder_rig.examining import examine
 from recorder_rig.robot import seconds_of
+from recorder_rig.surroundings import NeverStop
 from sensor_msgs.msg import PointCloud2, PointField
 
 pytestmark = [pytest.mark.ros]
@@ -125,3 +129,38 @@ def test_clouds_with_a_hole_are_counted(recording, shared_rig):
     kept = record(shared_rig.root, 0)['streams'][SKIN]
     assert kept['rejected'] > 0
     assert 'points[63].force = nan' in kept['rejection']
+
+
+FILE = """
+/**:
+  ros__parameters:
+    root: dataset
+    task: feel
+    state: {topic: /joint_states, type: sensor_msgs/msg/JointState, names: [a]}
+    features: [observation.skin]
+    feature:
+      observation:
+        skin:
+          topic: /skin
+          type: sensor_msgs/msg/PointCloud2
+          selectors: ["points[0:2].force"]
+"""
+
+
+def test_commands_that_look_at_a_graph_know_a_cloud(rig, tmp_path):
+    robot = rig.robot()
+    robot.add_joints('/joint_states', ['a'])
+    robot.add_messages('/skin', PointCloud2, Skin(has_holes=False))
+    robot.start()
+    proposed = tmp_path / 'proposed.yaml'
+    propose_file(proposed, seconds=1.0, fps=None, force=False, ros_arguments=(), stop=NeverStop())
+    assert '/joint_states' in proposed.read_text()
+    assert '/skin' not in proposed.read_text()
+    report = examine(tmp_path, FILE, seconds=1.0)
+    (_, skin) = report.topics
+    assert [one.text for one in skin.remarks] == []
+    assert list(skin.seen.values) == ['points[0].force', 'points[1].force']
+    path = tmp_path / 'robot.yaml'
+    layout = lay_out(path, seconds=0.0, ros_arguments=(), stop=NeverStop())
+    assert f'Plot!{SKIN}' not in layout.content['configById']
+    assert any('the points of /skin are left out' in one for one in layout.remarks)
