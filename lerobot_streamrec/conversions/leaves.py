@@ -129,9 +129,9 @@ def expand(selector: Selector, shape: Shape) -> tuple[Leaf, ...]:
             name_lists[place] = _name_list(selector, before, above)
         shape = series.element
         is_last = place + 1 == len(selector.steps)
-        if is_last and isinstance(shape, Number | Unknown):
-            # Only these three can select a number from a list.
-            pick = step if isinstance(step, Index | Slice | ByName) else None
+        # Only these three can select a number from a list.
+        pick = step if is_last and isinstance(step, Index | Slice | ByName) else None
+        if pick is not None and isinstance(shape, Number | Unknown):
             is_known = isinstance(shape, Number) or series.length == 0
             return (Leaf(before, pick, series.length, is_known, name_lists),)
         if isinstance(shape, Unknown) and series.length == 0:
