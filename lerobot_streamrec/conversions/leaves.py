@@ -23,6 +23,7 @@ from lerobot_streamrec.conversions.message_types import definition, LoadClass
 from lerobot_streamrec.conversions.paths import (
     Number,
     Other,
+    Point,
     Record,
     Series,
     Shape,
@@ -63,6 +64,7 @@ class Leaf:
     :param is_known: False if the type is unknown, and with it whether there are numbers
     :param name_lists: steps to the list of names, keyed by the place in the path of the step that
         looks up a name
+    :param column: steps from a picked point of a cloud to its number; empty for anything else
     """
 
     base: Steps
@@ -70,9 +72,12 @@ class Leaf:
     length: int | None = None
     is_known: bool = True
     name_lists: Mapping[int, Steps] = field(default_factory=dict)
+    column: Steps = ()
 
     def __str__(self) -> str:
-        return text_of(self.base if self.pick in (None, _WHOLE) else (*self.base, self.pick))
+        if self.pick is None or (self.pick == _WHOLE and not self.column):
+            return text_of(self.base)
+        return text_of((*self.base, self.pick, *self.column))
 
     @property
     def count(self) -> int | None:
@@ -93,7 +98,7 @@ class Leaf:
         if isinstance(self.pick, Slice):
             first = self.pick.start or 0
             for place in range(first, first + count):
-                name = text_of((*self.base, Index(place)))
+                name = text_of((*self.base, Index(place), *self.column))
                 yield name, name
         else:
             name = str(self)
@@ -117,24 +122,51 @@ def expand(selector: Selector, shape: Shape) -> tuple[Leaf, ...]:
             above.append((before, record))
             shape = record.field(step.name)
             continue
+        if isinstance(shape, Series) and isinstance(shape.element, Point):
+            return (_of_points(selector, place, shape, name_lists),)
         series = _series(selector, before, shape, step)
         if isinstance(step, ByName):
             name_lists[place] = _name_list(selector, before, above)
         shape = series.element
         is_last = place + 1 == len(selector.steps)
-        if is_last and isinstance(shape, Number | Unknown):
-            # Only these three can select a number from a list.
-            pick = step if isinstance(step, Index | Slice | ByName) else None
+        # Only these three can select a number from a list.
+        pick = step if is_last and isinstance(step, Index | Slice | ByName) else None
+        if pick is not None and isinstance(shape, Number | Unknown):
             is_known = isinstance(shape, Number) or series.length == 0
             return (Leaf(before, pick, series.length, is_known, name_lists),)
         if isinstance(shape, Unknown) and series.length == 0:
             raise VectorError(f'{selector.text}: {text_of(before)} is empty')
         if isinstance(step, Slice):
+            if isinstance(shape, Number):
+                raise VectorError(
+                    f'{selector.text}: {text_of(before)} is an array of numbers, so nothing can '
+                    f'follow {step}'
+                )
             raise VectorError(
                 f'{selector.text}: {text_of(before)} is a list of messages, which cannot be '
                 f'sliced; choose one message with [0] or [field=value]'
             )
     return tuple(_leaves(selector, selector.steps, shape, name_lists))
+
+
+def _of_points(
+    selector: Selector, place: int, points: Series, name_lists: Mapping[int, Steps]
+) -> Leaf:
+    """Return the leaf of a field of points of a cloud, which the step at a place picks."""
+    before, (pick, *column) = selector.steps[:place], selector.steps[place:]
+    where = text_of(before)
+    if not isinstance(pick, Index | Slice):
+        raise VectorError(
+            f'{selector.text}: choose {where} of a cloud by number, such as {where}[0:64].z'
+        )
+    _series(selector, before, points, pick)
+    match column:
+        case [Field()] | [Field(), Index()]:
+            return Leaf(before, pick, points.length, True, name_lists, tuple(column))
+    raise VectorError(
+        f'{selector.text}: one field of the points has to follow {where}{pick}, such as '
+        f'{where}{pick}.z; select each field on its own'
+    )
 
 
 def leaves_of(

@@ -59,7 +59,8 @@ class MessageMaker:
     :param parts: for each vector that is read from the message, its selectors and how many numbers
         they select together
     :param load_class: function that returns the class of a message type
-    :raise VectorError: if the selectors do not determine what the message looks like
+    :raise VectorError: if the selectors do not determine what the message looks like, or select
+        points of a cloud
     """
 
     def __init__(
@@ -75,6 +76,9 @@ class MessageMaker:
         leaves: list[tuple[Leaf, int]] = []
         for selectors, num_values in parts:
             found = leaves_of(selectors, message_type, load_class)
+            for leaf in found:
+                if leaf.column:
+                    raise VectorError(f'{leaf} selects points of a cloud, which are not made')
             leaves += zip(found, _counts(found, num_values), strict=True)
         for _ in range(_MAX_PASSES):
             self._has_grown = False

@@ -23,8 +23,15 @@ from operator import attrgetter
 from typing import Any
 
 from lerobot_streamrec.conversions.leaves import Leaf, places
-from lerobot_streamrec.conversions.paths import Cursor, NameFinder, path_getter, unequal
-from lerobot_streamrec.conversions.selector import ByName, Field, Steps, text_of
+from lerobot_streamrec.conversions.paths import (
+    Cursor,
+    Getter,
+    NameFinder,
+    path_getter,
+    unequal,
+)
+from lerobot_streamrec.conversions.point_cloud import point_column
+from lerobot_streamrec.conversions.selector import ByName, Field, Index, Steps, text_of
 from lerobot_streamrec.errors import VectorError
 import numpy as np
 import numpy.typing as npt
@@ -149,7 +156,7 @@ class Picks:
         self._text = text_of(first.base)
         self._leaves = tuple(leaves)
         self._counts = tuple(counts)
-        self._array_of = path_getter(first.base, first.name_lists, cursor)
+        self._array_of = _array_getter(first, cursor)
         by_name = [leaf for leaf in leaves if isinstance(leaf.pick, ByName)]
         self._finder = (
             NameFinder(
@@ -232,7 +239,21 @@ def make_parts(leaves: Sequence[Leaf], counts: Sequence[int], cursor: Cursor) ->
 
 def _group(one: tuple[Leaf, int]) -> tuple[bool, Steps]:
     leaf = one[0]
-    return (True, leaf.base) if leaf.pick is not None else (False, _to_last_list(leaf))
+    if leaf.pick is None:
+        return False, _to_last_list(leaf)
+    return True, (*leaf.base, *leaf.column)
+
+
+def _array_getter(leaf: Leaf, cursor: Cursor) -> Getter:
+    """Return a function that returns the array of a message from which a leaf picks."""
+    # The last step to the points of a cloud names no field of it.
+    cloud_of = path_getter(leaf.base[:-1], leaf.name_lists, cursor)
+    match leaf.column:
+        case (Field(name=name),):
+            return lambda message: point_column(cloud_of(message), name)
+        case (Field(name=name), Index(place=place)):
+            return lambda message: point_column(cloud_of(message), name, place)
+    return path_getter(leaf.base, leaf.name_lists, cursor)
 
 
 def _to_last_list(leaf: Leaf) -> Steps:

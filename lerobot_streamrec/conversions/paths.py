@@ -22,6 +22,7 @@ from operator import attrgetter
 import re
 from typing import Any
 
+from lerobot_streamrec.conversions.point_cloud import is_cloud, num_points, POINTS
 from lerobot_streamrec.conversions.selector import (
     ByName,
     ByTime,
@@ -75,6 +76,11 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """A point of a cloud. Its fields are not known here, because every message names its own."""
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """
     A message.
@@ -100,7 +106,7 @@ class Series:
     length: int | None
 
 
-Shape = Number | Other | Unknown | Record | Series
+Shape = Number | Other | Unknown | Point | Record | Series
 
 
 def type_shape(type_name: str, definitions: Definitions) -> Shape:
@@ -121,7 +127,7 @@ def type_shape(type_name: str, definitions: Definitions) -> Shape:
     types = definitions(type_name)
     if types is None:
         return Unknown()
-    return Record(tuple(types), lambda name: type_shape(types[name], definitions))
+    return _record(tuple(types), lambda name: type_shape(types[name], definitions), lambda: None)
 
 
 def list_parts(type_name: str) -> tuple[str, int | None] | None:
@@ -138,7 +144,11 @@ def list_parts(type_name: str) -> tuple[str, int | None] | None:
 
 
 def message_shape(value: Any) -> Shape:
-    """Return the shape of a message or of a value in it."""
+    """
+    Return the shape of a message or of a value in it.
+
+    The shape of the points of a cloud raises a VectorError if its data is too short for them.
+    """
     if isinstance(value, bool | int | float | np.number | np.bool_):
         return Number()
     if isinstance(value, array):
@@ -151,7 +161,25 @@ def message_shape(value: Any) -> Shape:
     names = field_names(value)
     if not names:
         return Other(type(value).__name__)
-    return Record(names, lambda name: message_shape(getattr(value, name)))
+    return _record(
+        names, lambda name: message_shape(getattr(value, name)), lambda: num_points(value)
+    )
+
+
+def _record(
+    names: tuple[str, ...], field: Callable[[str], Shape], length: Callable[[], int | None]
+) -> Record:
+    """
+    Return the shape of a message; a cloud has its points as one more field.
+
+    :param length: function that returns the number of points of a cloud
+    """
+    if not is_cloud(names):
+        return Record(names, field)
+    return Record(
+        (*names, POINTS),
+        lambda name: Series(Point(), length()) if name == POINTS else field(name),
+    )
 
 
 def field_names(message: Any) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ Selectors, which are short paths that choose the numbers of a message for a vect
     pose.position.x                       fields
     axes[1]   points[-1]                  an element by number, from the end if negative
     data[0:6]   data[2:]   data[:]        a slice of an array, which ends the selector
+    points[0:64].z                        a field of points of a cloud
     position[elbow]   position["0"]       an element by its name in the message's list of names
     transforms[child_frame_id=tool0]      an element by the value of one of its fields
     points[time]                          the points of a trajectory, by time
@@ -202,8 +203,6 @@ class _Parser:
         while self._place < len(self._text):
             if self._text[self._place] != '.':
                 raise self._error(f'a dot is needed, not {self._text[self._place]!r}')
-            if isinstance(self._steps[-1], Slice):
-                raise self._error('nothing can follow a slice')
             self._place += 1
             self._read_field()
         if isinstance(self._steps[-1], ByTime):

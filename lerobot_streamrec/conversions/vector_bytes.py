@@ -30,8 +30,9 @@ from typing import Any
 
 from lerobot_streamrec.conversions.cdr import BEGIN, CdrCursor
 from lerobot_streamrec.conversions.elements import Elements
+from lerobot_streamrec.conversions.leaves import expand
 from lerobot_streamrec.conversions.parts import TimedVector, together, Vector
-from lerobot_streamrec.conversions.paths import Definitions, DTYPES, list_parts
+from lerobot_streamrec.conversions.paths import Definitions, DTYPES, list_parts, type_shape
 from lerobot_streamrec.conversions.reader import SelectorReader
 from lerobot_streamrec.errors import MessageError, VectorError
 import numpy as np
@@ -202,8 +203,11 @@ class VectorBytesReader:
         self._definitions = definitions
         self._decode = decode
         self._layouts: list[_Layout] = []
-        # The times of the points decide about the numbers of a trajectory.
-        self._is_open = elements.is_timed
+        shape = type_shape(message_type, definitions)
+        # Numbers decide about these: the times of a trajectory, and a cloud's own description.
+        self._is_open = elements.is_timed or any(
+            leaf.column for one in elements.selectors for leaf in expand(one, shape)
+        )
 
     def __call__(self, data: bytes) -> Vector | TimedVector:
         """

@@ -80,6 +80,8 @@ def series_of(
     """
     Return the series to plot for a vector, in the vector's order.
 
+    Points of clouds are left out, because message paths cannot read them.
+
     :param topic: full name of the topic
     :param leaves: the numbers that are read from its messages
     :param names: names of the numbers
@@ -95,8 +97,9 @@ def series_of(
     for leaf, count in zip(leaves, counts, strict=True):
         # With several arrays of unknown length, names cannot be assigned to numbers.
         known = [next(labels, '') for _ in range(count or 0)] if num_open <= 1 else []
-        for one in _series(topic, leaf, count, known, name_lists):
-            found.setdefault(one.path, one)
+        if not leaf.column:
+            for one in _series(topic, leaf, count, known, name_lists):
+                found.setdefault(one.path, one)
     return tuple(found.values())
 
 

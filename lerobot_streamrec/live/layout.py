@@ -268,9 +268,9 @@ def _plots(vectors: Sequence[_Vector]) -> dict[str, list[Series]]:
     plots: dict[str, list[Series]] = {}
     for one in vectors:
         stream = one.source.stream
-        plots.setdefault(stream.feature, []).extend(
-            series_of(one.topic, one.leaves, stream.names, one.name_lists)
-        )
+        series = series_of(one.topic, one.leaves, stream.names, one.name_lists)
+        if series:
+            plots.setdefault(stream.feature, []).extend(series)
     return plots
 
 
@@ -282,6 +282,12 @@ def _remarks(vectors: Sequence[_Vector], untyped: Sequence[UntypedTopic]) -> lis
         for one in vectors
         for steps, names in one.wanted.items()
         if steps not in one.name_lists
+    ]
+    remarks += [
+        f'{one.source.parameter}: the points of {one.topic} are left out, because Foxglove cannot '
+        f'plot single numbers of a cloud'
+        for one in vectors
+        if any(leaf.column for leaf in one.leaves)
     ]
     return remarks + [
         f'{one.settings.parameter}: the type of {one.settings.stream.topic} is not known, so the '

@@ -47,6 +47,7 @@ OUT_OF_RANGE = 'data has 7 elements'
         (MIXED, 'empty', 'message has 0 numbers'),
         (MIXED, 'empty[0]', 'empty[0] is out of range: empty has 0 elements'),
         (MIXED, 'empty[id=1].x', 'empty is empty'),
+        (MIXED, 'empty[id=1]', 'empty is empty'),
         (
             MIXED,
             'fixed[a]',

@@ -91,6 +91,12 @@ DEFINITIONS = {
         'std_msgs/Header header, geometry_msgs/Vector3 magnetic_field, '
         'double[9] magnetic_field_covariance'
     ),
+    'sensor_msgs/PointField': 'string name, uint32 offset, uint8 datatype, uint32 count',
+    'sensor_msgs/PointCloud2': (
+        'std_msgs/Header header, uint32 height, uint32 width, '
+        'sequence<sensor_msgs/PointField> fields, boolean is_bigendian, uint32 point_step, '
+        'uint32 row_step, sequence<uint8> data, boolean is_dense'
+    ),
     'nav_msgs/Odometry': (
         'std_msgs/Header header, string child_frame_id, '
         'geometry_msgs/PoseWithCovariance pose, geometry_msgs/TwistWithCovariance twist'

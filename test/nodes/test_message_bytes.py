@@ -27,6 +27,7 @@ import random
 
 from builtin_interfaces.msg import Time
 from cdr_writer import encoded
+from clouds import as_message, cloud_of, FLOAT32, FLOAT64, UINT16
 from lerobot_streamrec.conversions.cdr import first_time, read_compressed_image, read_image
 from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.message_types import DEFAULT_TYPES
@@ -214,6 +215,38 @@ def test_elements_are_found_by_their_text_in_whatever_order():
         with pytest.raises(ForeignMessageError, match='no element whose name is tool'):
             readers.read(serialize_message(cloud({'name': 'base'})))
     assert readers.num_decoded == 4
+
+
+POINTS = ['points[1:3].z', 'points[-1].ring', 'width']
+NUMBERS = ('a', 'b', 'c', 'd', 'e')
+
+
+def points(*, order='<', gap=0, kind=FLOAT32):
+    columns = {('x', FLOAT32): [1, 2, 3], ('z', kind): [-1, -2, -3], ('ring', UINT16): [7, 8, 9]}
+    made = cloud_of(columns, order=order, gap=gap)
+    message = as_message(made, load_class(CLOUD), load_class('sensor_msgs/msg/PointField'))
+    message.header.stamp.sec = 7
+    return message
+
+
+@pytest.mark.parametrize('order', ORDERS)
+def test_points_are_read_by_the_layout_of_their_own_cloud(order):
+    """The layouts are numbers, and some of these clouds have the same lengths and texts."""
+    readers = Readers(CLOUD, POINTS)
+    for _ in range(2):
+        for one in ({}, {'order': '>'}, {'gap': 2}, {'kind': FLOAT64}, {'order': '>', 'gap': 1}):
+            data = encoded(points(**one), order)
+            assert readers.read(data).tolist() == [-2.0, -3.0, 9, 3]
+            assert outcome(readers.read, data) == outcome(readers.by_rclpy, data)
+    assert begins_with_stamp(CLOUD)
+    assert first_time(data) == (7, 0)
+
+
+def test_a_damaged_cloud_is_read_or_refused():
+    readers, good = Readers(CLOUD, ['points[:].x', 'points[1:3].z'], NUMBERS), encoded(points())
+    assert readers.read(good).tolist() == [1.0, 2.0, 3.0, -2.0, -3.0]
+    outcomes = {outcome(readers.read, data)[0] for data in damaged(good, random.Random(1))}
+    assert outcomes == {'f', 'MessageError', 'VectorError'}
 
 
 def test_joints_of_another_publisher_are_foreign_each_time():

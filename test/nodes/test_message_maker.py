@@ -120,6 +120,12 @@ def test_what_may_be_one_number_or_two_is_refused(message_type, selectors):
         make(message_type, one)
 
 
+def test_points_of_a_cloud_are_not_made():
+    one = elements_of(CLOUD, ['width', 'points[0:2].z'])
+    with pytest.raises(VectorError, match=r'points\[0:2\].z selects points of a cloud, which'):
+        make(CLOUD, one)
+
+
 def test_two_lists_of_unknown_length_are_refused():
     one = find_elements('state', JOY, names='abcd', load_class=load)
     with pytest.raises(VectorError, match='4 numbers cannot be distributed over axes, buttons'):

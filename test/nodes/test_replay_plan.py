@@ -270,6 +270,32 @@ def test_what_cannot_be_put_back_is_published_as_joints_and_what_is_rounded_is_t
     assert (message.name, list(message.position)) == (['x'], [2.5])
 
 
+def test_every_row_has_to_be_read_from_its_message():
+    """The first row's number is the one by which the element is found, the second row's is not."""
+    selectors, names = ['fields[datatype=7].offset', 'fields[0].datatype'], ['x', 'y']
+    told = {'type': 'sensor_msgs/msg/PointCloud2', 'selectors': selectors, 'names': names}
+    features = {STATE: vector_feature(tuple(names))}
+    (skin,) = plan_of(make_episode({STATE: {'topic': '/skin', **told}}, features)).streams
+    good = Numbers([skin], [np.array([[4.0, 7.0], [5.0, 7.0]], np.float32)])
+    assert (good.message_type, good.message(1).fields[0].offset) == (told['type'], 5)
+    bad = Numbers([skin], [np.array([[4.0, 7.0], [5.0, 8.0]], np.float32)])
+    assert bad.message_type == JOINTS
+    assert 'fields has no element whose datatype is 7; found 8' in bad.remarks[0]
+
+
+def test_points_of_a_cloud_are_published_as_joints():
+    selectors, names = ['points[0:2].z'], ['points[0].z', 'points[1].z']
+    told = {'type': 'sensor_msgs/msg/PointCloud2', 'selectors': selectors, 'names': names}
+    features = {STATE: vector_feature(tuple(names))}
+    (skin,) = plan_of(make_episode({STATE: {'topic': '/skin', **told}}, features)).streams
+    assert skin.message_type == told['type']
+    numbers = Numbers([skin], [np.array([[1.0, 2.5]], np.float32)])
+    assert numbers.message_type == JOINTS
+    assert 'points[0:2].z selects points of a cloud, which are not made' in numbers.remarks[0]
+    message = numbers.message(0)
+    assert (message.name, list(message.position)) == (names, [1.0, 2.5])
+
+
 def test_topics_of_several_features_bring_all_of_them_in_one_message():
     plan = plan_of(make_episode(STREAMS))
     arm = plan.streams[1]

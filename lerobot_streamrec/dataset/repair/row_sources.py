@@ -30,7 +30,7 @@ from lerobot_streamrec.dataset.check.info import CheckedInfo
 from lerobot_streamrec.dataset.check.reading import Columns, runs, UNREADABLE
 from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, FeatureSpec
 from lerobot_streamrec.dataset.format.layout import TASKS
-from lerobot_streamrec.dataset.format.parquet import TableFile, UnfitError
+from lerobot_streamrec.dataset.format.parquet import naming, TableFile, UnfitError
 from lerobot_streamrec.dataset.format.table_rules import (
     feature_values,
     Ints,
@@ -169,7 +169,7 @@ def _read(root: Path, path: str, info: CheckedInfo, is_doubtful: bool) -> list[R
         with TableFile(root / path) as file:
             return _stretches(file, path, info, is_doubtful)
     except UnfitError as error:
-        return f'{path} has no usable numbers of its rows: {error.found}'
+        return f'{path} has no usable numbers of its rows: {error}'
     except UNREADABLE as error:
         text = ' '.join(str(error).split()).rstrip('.')
         return f'{path} cannot be read, so its rows are lost: {text}'
@@ -183,11 +183,10 @@ def _stretches(
     small = [key for key in info.columns if key in names and key not in info.cameras]
     columns = Columns(file, small)
     episodes, frames, tasks = (
-        whole_numbers(columns.column(name))
-        for name in ('episode_index', 'frame_index', 'task_index')
+        _whole_numbers(columns, name) for name in ('episode_index', 'frame_index', 'task_index')
     )
     try:
-        index = whole_numbers(columns.column('index'))
+        index = _whole_numbers(columns, 'index')
     except UnfitError:
         index = np.full(len(episodes), -1)
     whole = tasks >= 0
@@ -211,6 +210,11 @@ def _stretches(
             )
         )
     return found
+
+
+def _whole_numbers(columns: Columns, name: str) -> Ints:
+    with naming(name):
+        return whole_numbers(columns.column(name))
 
 
 def matched_rows(stretches: Sequence[Rows], table: EpisodeTable) -> dict[int, Rows]:

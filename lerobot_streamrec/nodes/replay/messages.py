@@ -163,26 +163,31 @@ class Numbers:
             for name, before, after in zip(names, columns, self._columns, strict=True)
             if not np.array_equal(before, after.astype(before.dtype), equal_nan=True)
         ]
-        self._refuse_misread(streams)
+        self._refuse_misread(streams, len(values[0]))
         if rounded:
             self.remarks.append(
                 f'the messages on {topic} cannot hold some values exactly, such as fractions in '
                 f'integer fields; rounded are {", ".join(rounded)}'
             )
 
-    def _refuse_misread(self, streams: Sequence[PlayedStream]) -> None:
+    def _refuse_misread(self, streams: Sequence[PlayedStream], num_rows: int) -> None:
         """
-        Check that the recorder would read the original numbers from the first message.
+        Check that the recorder would read the original numbers from the message of every row.
 
         :raise VectorError: if it would read other numbers
         """
-        message, columns = self.message(0), iter(self._columns)
-        for stream in streams:
-            read = Elements(stream.selectors, stream.names).make_reader()(message)
-            found = read.values[0] if isinstance(read, TimedVector) else read
-            wanted = [next(columns)[0] for _ in stream.names]
-            if not np.array_equal(found.astype(float), np.array(wanted, float), equal_nan=True):
-                raise VectorError(f'{stream.key} would be read as {found.tolist()}, not {wanted}')
+        columns = iter(self._columns)
+        originals = [np.array([next(columns) for _ in one.names], float).T for one in streams]
+        readers = [Elements(one.selectors, one.names).make_reader() for one in streams]
+        for row in range(num_rows):
+            message = self.message(row)
+            for stream, reader, original in zip(streams, readers, originals, strict=True):
+                read, wanted = reader(message), original[row]
+                found = read.values[0] if isinstance(read, TimedVector) else read
+                if not np.array_equal(found.astype(float), wanted, equal_nan=True):
+                    raise VectorError(
+                        f'{stream.key} would be read as {found.tolist()}, not {wanted.tolist()}'
+                    )
 
     def message(self, row: int) -> Any:
         """Return the message of a row; each call returns the same object."""

@@ -128,6 +128,15 @@ def test_rows_whose_footer_is_missing_are_lost(dataset, whole):
     assert {data(1), data(2), meta(1), 'meta/info.json'} <= set(aside)
 
 
+def test_the_column_that_rows_lack_is_named(dataset, whole):
+    table(data(1), lambda rows: rows.drop_columns(['frame_index']))(dataset)
+    done, _ = whole.repair({0: 5, 2: 8})
+    (lost,) = done.plan.set_aside
+    assert lost.reasons[0].startswith(
+        f'{data(1)} has no usable numbers of its rows: column frame_index: found no such column'
+    )
+
+
 def test_episodes_that_only_info_json_knows_of_are_told(dataset, whole):
     """LeRobot writes neither their rows nor what it says of them when it is killed."""
     without_footer(data(2))(dataset)

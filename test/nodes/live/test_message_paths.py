@@ -75,6 +75,11 @@ def test_slices_are_taken_apart():
     assert found == numbers(x='data[-2]', y='data[-1]')
 
 
+def test_points_of_a_cloud_are_left_out():
+    found = shown('sensor_msgs/msg/PointCloud2', ('points[0:2].z', 'width'))
+    assert found == numbers(width='width')
+
+
 def test_arrays_of_unknown_lengths_are_plotted_whole():
     found = shown('sensor_msgs/msg/Joy', names=('a', 'b', 'c'))
     assert found == (Series('/t.axes[:]', is_array=True), Series('/t.buttons[:]', is_array=True))

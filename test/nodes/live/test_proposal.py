@@ -290,6 +290,14 @@ def test_a_trajectory_that_never_came_takes_the_joints_of_the_state():
     assert propose([silent('/arm_controller/joint_trajectory', TRAJECTORY)]).action is None
 
 
+def test_a_cloud_is_no_state_or_action():
+    cloud = SeenTopic('/action/points', 'sensor_msgs/msg/PointCloud2', RELIABLE, heard())
+    proposal = propose([joints('/joint_states'), cloud])
+    assert proposal.state.seen.name == '/joint_states'
+    assert proposal.action is None
+    assert not proposal.left_out
+
+
 def test_a_graph_without_anything():
     proposal = propose([SeenTopic('/rosout', 'rcl_interfaces/msg/Log', RELIABLE)])
     assert proposal.is_empty
