@@ -38,7 +38,16 @@ _COUNTS = (
     'disk_free_mib',
 )
 _NUMBERS = ('phase_seconds_left', 'seconds', 'fps', 'head_room', 'disk_minutes_left')
-_TEXTS = ('task', 'last_result', 'last_command', 'last_source', 'root', 'encoders')
+_TEXTS = (
+    'task',
+    'subtask',
+    'takeover',
+    'last_result',
+    'last_command',
+    'last_source',
+    'root',
+    'encoders',
+)
 _STREAM_COUNTS = (
     'missing',
     'late',

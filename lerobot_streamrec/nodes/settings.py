@@ -138,9 +138,12 @@ def read_settings(reader: ParameterReader) -> GivenSettings:
     """
     encoder = read_encoder(reader)
     cameras = read_cameras(reader, encoder)
-    vectors = (*read_vectors(reader), *read_intervention(reader))
+    vectors, intervention = read_vectors(reader), read_intervention(reader)
     repo_id, root = reader.read(_REPO_ID), reader.read(_ROOT)
     options = reader.read_fields(RecorderConfig)
+    if intervention and not options['is_hil']:
+        topic = intervention[0].stream.topic
+        raise ConfigError('hil.intervention', topic, 'it needs hil.enabled: true')
     options['robot_type'] = options['robot_type'] or None
     options['metadata'] = reader.read_texts(METADATA)
     options |= {
@@ -162,7 +165,7 @@ def read_settings(reader: ParameterReader) -> GivenSettings:
     reader.refuse_unknown()
     options['root'] = _root(root, repo_id)
     return GivenSettings(
-        cameras, vectors, options, graph_timeout_s, rules, cues, teleop, previews
+        cameras, (*vectors, *intervention), options, graph_timeout_s, rules, cues, teleop, previews
     )
 
 

@@ -40,6 +40,10 @@ export function actionsFor(state, task) {
     failure: { label: 'Failure', key: '', command: 'save failure', not: isRunning ? '' : none },
     discard: { label: 'Discard', key: '←', command: 'discard', not: canEnd },
     rotate: { label: 'Save & next', key: 'R', command: `rotate${newTask}`, not: isRunning ? '' : none },
+    intervene: state.takeover && {
+      label: { human: 'Policy drives', 'taking over': 'I have it' }[state.takeover] || 'Intervene',
+      key: 'I', command: 'intervene', not: '',
+    },
     undo: {
       label: 'Undo last', key: 'U', command: 'undo', isAsked: true,
       not: isRunning ? 'An episode is being recorded.' : numSaved ? '' : 'No episode has been saved.',
@@ -54,6 +58,7 @@ export function actionOf(key, actions) {
     case 'ArrowRight': return actions.save;
     case 'ArrowLeft': return actions.discard;
     case 'r': case 'R': return actions.rotate;
+    case 'i': case 'I': return actions.intervene || undefined;
     case 'u': case 'U': return actions.undo;
     case 's': case 'S': return { command: 'verdict success', not: '' };
     case 'f': case 'F': return { command: 'verdict failure', not: '' };
@@ -95,6 +100,8 @@ export function Phase({ state, arrivedMs, isLost }) {
         ? html`Episode ${state.episode_index} · ${count(state.rows, 'row')}${state.repeated_frames
             ? html` · <b>${count(state.repeated_frames, 'repeated frame')}</b>` : ''}`
         : html`${state.episode_index !== null ? `Next: episode ${state.episode_index}` : ''}`}
+      ${state.takeover && state.takeover !== 'policy' ? html` · <b>${state.takeover === 'human' ? 'a human drives' : 'take hold of the leader'}</b>` : ''}
+      ${state.subtask ? ` · ${state.subtask}` : ''}
       ${state.pending_episodes ? ` · saving ${state.pending_episodes}` : ''}
       ${state.unencoded_episodes ? ` · ${state.unencoded_episodes} to encode` : ''}
       ${state.automatic && state.automatic_count ? ` · automatic: ${state.automatic_count}` : ''}
@@ -114,6 +121,7 @@ export function Controls({ actions, run, writeNote }) {
       <${Action} action=${actions.failure} run=${run} look="bad" />
       <${Action} action=${actions.pause} run=${run} />
       <${Action} action=${actions.undo} run=${run} />
+      ${actions.intervene && html`<${Action} action=${actions.intervene} run=${run} />`}
       <button type="button" class="action" title="Add a note to this episode" onClick=${(event) => { leave(event); writeNote(); }}><span>Note</span><kbd>N</kbd></button>
     </div>
   </section>`;

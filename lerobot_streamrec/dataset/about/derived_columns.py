@@ -20,7 +20,7 @@ an episode, and 0.4 from ``subtask_index`` with meta/subtasks.parquet.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -37,7 +37,6 @@ from lerobot_streamrec.dataset.format.features import (
 from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.layout import SUBTASKS
-from lerobot_streamrec.dataset.format.state import EpisodeDraft
 from lerobot_streamrec.dataset.format.take_record import parse_subtasks, Subtask
 from lerobot_streamrec.dataset.format.tasks import parse_subtask_texts, subtasks_bytes
 import numpy as np
@@ -51,33 +50,39 @@ NO_SUBTASK = ''
 
 
 def derived_columns(
-    files: Files, info: DatasetInfo, draft: EpisodeDraft
+    files: Files,
+    info: DatasetInfo,
+    record: Mapping[str, Any],
+    num_rows: int,
+    recorded: Collection[str],
 ) -> tuple[Columns, dict[PurePosixPath, bytes]]:
     """
     Return the columns of an episode that no stream records.
 
     :param files: the access to the disk
     :param info: the description of the features, which says which of ``DERIVED`` are wanted
-    :param draft: the episode; a feature for which it has values is not derived
+    :param record: the recorder's own record of the episode
+    :param num_rows: the number of its rows
+    :param recorded: the features for which there are values, which are not derived
     :return: the columns, and the new content of meta/subtasks.parquet by its path if the episode
         has a new subtask
     :raise DatasetCorruptError: if meta/subtasks.parquet cannot be read
     """
-    wanted = [key for key in info.features if key in DERIVED and key not in draft.vectors]
-    said = parse_subtasks(draft.record.get('subtasks', ()))
+    wanted = [key for key in info.features if key in DERIVED and key not in recorded]
+    said = parse_subtasks(record.get('subtasks', ()))
     columns: dict[str, Any] = {}
     changed: dict[PurePosixPath, bytes] = {}
     for key in wanted:
         if key == DONE:
-            columns[key] = last_row_flags(draft.num_rows, flag=True)
+            columns[key] = last_row_flags(num_rows, flag=True)
         elif key == SUCCESS:
-            columns[key] = last_row_flags(draft.num_rows, flag=is_success(draft.record))
+            columns[key] = last_row_flags(num_rows, flag=is_success(record))
         elif key == LANGUAGE:
-            columns[key] = _utterances(said, draft.num_rows, info.fps)
+            columns[key] = _utterances(said, num_rows, info.fps)
         else:
             before = parse_subtask_texts(files.content(SUBTASKS), files.root)
             texts = tuple(dict.fromkeys((*before, NO_SUBTASK, *(one.text for one in said))))
-            columns[key] = _numbers(said, draft.num_rows, texts)
+            columns[key] = _numbers(said, num_rows, texts)
             if texts != before:
                 changed[SUBTASKS] = subtasks_bytes(texts)
     return columns, changed

@@ -34,7 +34,6 @@ from lerobot_streamrec.dataset.format.episode_table import (
 )
 from lerobot_streamrec.dataset.format.features import SUCCESS
 from lerobot_streamrec.dataset.format.files import Files
-from lerobot_streamrec.dataset.format.histograms import histograms_json
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.info_rules import json_bytes
 from lerobot_streamrec.dataset.format.layout import EPISODES_PATH, FileIndex, record_path
@@ -44,7 +43,6 @@ from lerobot_streamrec.dataset.format.parquet import (
     to_bytes,
     UnfitError,
 )
-from lerobot_streamrec.dataset.format.state import EpisodeDraft
 from lerobot_streamrec.dataset.format.statistics_file import AllStatistics
 from lerobot_streamrec.errors import DatasetCorruptError, UnusableDatasetError
 
@@ -165,12 +163,17 @@ def with_metadata(record: Mapping[str, Any], metadata: Mapping[str, str]) -> dic
 
 
 def record_bytes(
-    draft: EpisodeDraft, row: EpisodeRow, info: DatasetInfo, num_tasks_before: int
+    record: Mapping[str, object],
+    histograms: Mapping[str, object],
+    row: EpisodeRow,
+    info: DatasetInfo,
+    num_tasks_before: int,
 ) -> bytes:
     """
     Return the recorder's own record of a saved episode.
 
-    :param draft: the episode
+    :param record: what was known before it was saved
+    :param histograms: the counted pixels of its cameras, as JSON
     :param row: its row in meta/episodes
     :param info: info.json with the episode
     :param num_tasks_before: the number of tasks without it
@@ -181,7 +184,7 @@ def record_bytes(
         # Undoing the episode removes the tasks that it introduced.
         'total_tasks': info.total_tasks,
         'total_tasks_before': num_tasks_before,
-        **draft.record,
-        'histograms': histograms_json({key: one.statistics for key, one in draft.videos.items()}),
+        **record,
+        'histograms': histograms,
     }
     return json_bytes(content, indent=2)

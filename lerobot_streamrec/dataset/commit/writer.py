@@ -54,6 +54,7 @@ from lerobot_streamrec.dataset.format.features import (
     with_info,
 )
 from lerobot_streamrec.dataset.format.files import DatasetLock, Files
+from lerobot_streamrec.dataset.format.histograms import histograms_json
 from lerobot_streamrec.dataset.format.info import DatasetInfo, read_info
 from lerobot_streamrec.dataset.format.layout import (
     DATA_PATH,
@@ -317,7 +318,9 @@ class DatasetWriter:
         """Write all files, info.json last; return their bytes, the row and the new state."""
         state = self._state
         tasks = state.tasks.with_task(draft.task)
-        derived, changed = derived_columns(self.files, info, draft)
+        derived, changed = derived_columns(
+            self.files, info, draft.record, draft.num_rows, draft.vectors
+        )
         columns = {**derived, **self._columns(draft, tasks.index(draft.task))}
         pictures = {
             key: replace(video.statistics, num_rows=draft.num_rows)
@@ -348,7 +351,8 @@ class DatasetWriter:
         keep_statistics_of_others(self.files, state, transaction)
         transaction.replace(sidecar_path(new_info.total_episodes), sidecar_bytes(total))
         transaction.replace(STATS, stats)
-        record = record_bytes(draft, row, new_info, len(state.tasks.tasks))
+        counted = histograms_json({key: one.statistics for key, one in draft.videos.items()})
+        record = record_bytes(draft.record, counted, row, new_info, len(state.tasks.tasks))
         transaction.replace(record_path(row.episode_index), record)
         if draft.row_stamps:
             content = to_bytes(row_stamps_table(draft.row_stamps))

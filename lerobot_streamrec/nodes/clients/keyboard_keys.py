@@ -42,6 +42,7 @@ _COMMANDS = {
     's': 'verdict success',
     'f': 'verdict failure',
     'r': 'rotate',
+    'i': 'intervene',
 }
 # The recorder answers with these verbs if no episode is running: rotate then starts one, and
 # discard takes back the saved episode during the reset phase.

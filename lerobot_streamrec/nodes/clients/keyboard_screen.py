@@ -28,6 +28,7 @@ from lerobot_streamrec.nodes.clients.keyboard_keys import (
     UNANSWERED_S,
 )
 from lerobot_streamrec.nodes.clients.news import Event, Status
+from lerobot_streamrec.recording.operating.takeover import POLICY
 from rich.cells import cell_len, set_cell_size
 
 _WIDE, _TALL = 72, 16
@@ -114,6 +115,8 @@ def _head(view: View, width: int, now_s: float) -> list[Line]:
     first.append(Span(f'  {"" if is_running else "next: "}episode {value("episode_index")}'))
     if is_running:
         first.append(Span(f'  {value("seconds")} s  {value("rows")} rows'))
+    if value('takeover') not in ('', POLICY):
+        first.append(Span(f'  {value("takeover")}', Style.WARNING))
     gap = width - cell_len(view.recorder) - sum(cell_len(one.text) for one in first)
     if gap > 1:
         first.append(Span(' ' * gap + view.recorder, Style.DIM))
@@ -126,6 +129,8 @@ def _head(view: View, width: int, now_s: float) -> list[Line]:
     if (free_mib := value('disk_free_mib')).isascii() and free_mib.isdigit():
         counts.append(f'disk {int(free_mib) / 1024:.1f} GiB free')
     task = [Span('task  ', Style.DIM), Span(value('task') or '(none)')]
+    if value('subtask'):
+        task.append(Span(f': {value("subtask")}'))
     return [first, task, [Span('   '.join(counts))]]
 
 
@@ -216,6 +221,7 @@ def _help(status: Status | None, width: int, *, is_large: bool) -> list[Line]:
         ('u', 'undo'),
         ('r', 'rotate'),
         ('n', 'note'),
+        *([('i', 'intervene')] if status is not None and status.value('takeover') else []),
         ('q', 'quit, recording goes on' if is_large else 'quit'),
     ]
     lines: list[Line] = [[]]

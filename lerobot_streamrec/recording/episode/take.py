@@ -38,11 +38,10 @@ from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.episode.camera_take import open_camera
 from lerobot_streamrec.recording.episode.finished_take import FinishedTake
 from lerobot_streamrec.recording.episode.journal_thread import JournalThread
-from lerobot_streamrec.recording.episode.marks import Marks
 from lerobot_streamrec.recording.episode.row_counters import RowAccount
 from lerobot_streamrec.recording.streams.clock_offsets import ClockAccount
 from lerobot_streamrec.recording.streams.column_values import Column
-from lerobot_streamrec.recording.streams.sampling import Shown
+from lerobot_streamrec.recording.streams.sampling import Marks, Shown
 from lerobot_streamrec.recording.streams.stream import Stream, StreamCounts
 from lerobot_streamrec.sync.row_clock import NS_PER_S, RowClock
 from lerobot_streamrec.video.codecs.config import EncoderConfig

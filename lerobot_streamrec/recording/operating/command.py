@@ -119,8 +119,8 @@ def parse_command(text: str) -> Command:
     if verb is Verb.VERDICT:
         word, index = _first_word(rest)
         return Command(verb, _verdict(verb, word), _episode(index) if index else None)
-    if verb is Verb.INTERVENE and rest.lower() in _STATES:
-        return Command(verb, rest.lower())
+    if verb is Verb.INTERVENE and rest:
+        return Command(verb, _state(rest))
     if verb is Verb.SAVE and rest:
         return Command(verb, _verdict(verb, rest))
     if rest:
@@ -170,6 +170,12 @@ def _episode(index: str) -> int:
             '12, or none for the running or the last episode'
         )
     return int(index)
+
+
+def _state(word: str) -> str:
+    if word.lower() not in _STATES:
+        raise EpisodeError(f'intervene is followed by {word!r}: allowed are on, off, or nothing')
+    return word.lower()
 
 
 def _verdict(verb: Verb, word: str) -> str:

@@ -11,13 +11,14 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The choice of a stream's sample for a row, by its policy: hold, nearest or interpolate."""
+"""The choice of what a row shows: a sample by its policy, or the operator's last word."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Generic, Protocol, runtime_checkable, TypeVar
 
 from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.sync.row_clock import Policy
@@ -26,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 Vector = npt.NDArray[np.float64]
+_T = TypeVar('_T')
 
 _WIDTH = 4
 # With a larger cosine the arc is so short that doubles cannot tell it from a line.
@@ -140,3 +142,39 @@ def _between(
     nearer = before if 2 * passed_ns <= gap_ns else after
     value = interpolated(before.value, after.value, passed_ns / gap_ns, config.quaternions)
     return Shown(value, nearer.stamp_ns, 0)
+
+
+class Marks(Generic[_T]):
+    """
+    A value that the operator changes while rows are being closed. Owned by the recorder's thread.
+
+    A row shows the last value that was set before its instant.
+
+    :param value: the value at first
+    """
+
+    def __init__(self, value: _T) -> None:
+        self._waiting: deque[tuple[int, _T]] = deque()
+        self._shown = value
+        self.newest = value
+        """The value that was set last."""
+
+    def set(self, stamp_ns: int, value: _T) -> None:
+        """
+        Change the value for the rows after an instant.
+
+        :param stamp_ns: the instant, in the time of the streams
+        :param value: the new value
+        """
+        self.newest = value
+        self._waiting.append((stamp_ns, value))
+
+    def at(self, stamp_ns: int) -> _T:
+        """
+        Return the value in a row; rows are asked for in their order.
+
+        :param stamp_ns: the instant of the row
+        """
+        while self._waiting and self._waiting[0][0] < stamp_ns:
+            self._shown = self._waiting.popleft()[1]
+        return self._shown
