@@ -26,7 +26,15 @@ from pathlib import Path
 
 from lerobot_streamrec.conversions.selector import parse_selectors
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
-from lerobot_streamrec.dataset.format.features import camera_feature, FeatureSpec, vector_feature
+from lerobot_streamrec.dataset.format.features import (
+    camera_feature,
+    DONE,
+    FeatureSpec,
+    SINGLE_FLAG,
+    SUBTASK_FEATURES,
+    SUCCESS,
+    vector_feature,
+)
 from lerobot_streamrec.dataset.format.info import DatasetInfo, with_defaults
 from lerobot_streamrec.dataset.format.layout import FileIndex
 from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
@@ -185,6 +193,20 @@ def test_streams_are_chosen_by_key_or_last_part():
     assert list(told(plan_of(make_episode(STREAMS), ['front', 'action']))) == [FRONT, ACTION]
     with pytest.raises(ConfigError, match=f"streams is 'wrist': .* has {FRONT}, {STATE}, action"):
         plan_of(make_episode(STREAMS), ['wrist'])
+
+
+def test_a_policy_s_topic_gets_the_actions_of_whoever_drove():
+    """The columns that the recorder made itself have no topic."""
+    own = {'intervention': SINGLE_FLAG, **dict.fromkeys((DONE, SUCCESS), SINGLE_FLAG)}
+    leader = {**STREAMS[ACTION], 'topic': '/leader', 'when_intervening': True}
+    streams = {**STREAMS, f'{ACTION}.when_intervening': leader}
+    plan = plan_of(make_episode(streams, {**FEATURES, **own, **SUBTASK_FEATURES}))
+    assert [one.topic for one in plan.streams if one.feature == ACTION] == ['/command']
+    assert not {one.feature for one in plan.streams} & {*own, *SUBTASK_FEATURES}
+    assert plan.remarks == []
+    asked = plan_of(make_episode(STREAMS, {**FEATURES, **own}), ['intervention'])
+    assert [one.topic for one in asked.streams] == ['/intervention']
+
 
 
 def shown(episode, settings, stream):

@@ -23,7 +23,14 @@ from typing import Any
 
 from lerobot_streamrec.conversions.message_types import default_selectors, JOINT_STATE
 from lerobot_streamrec.conversions.selector import parse_selectors, Selector
-from lerobot_streamrec.dataset.format.features import ACTION, DEFAULT_FEATURES, FeatureSpec, STATE
+from lerobot_streamrec.dataset.about.derived_columns import DERIVED
+from lerobot_streamrec.dataset.format.features import (
+    ACTION,
+    DEFAULT_FEATURES,
+    FeatureSpec,
+    INTERVENTION,
+    STATE,
+)
 from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.graph.camera_names import base_topic
@@ -110,6 +117,8 @@ class TopicWatch:
 
 
 IMAGE = 'sensor_msgs/msg/Image'
+# Where a record names the topics, these have none unless one was recorded.
+_MADE_BY_RECORDER = {*DERIVED, INTERVENTION}
 _SHORT_TOPICS = {STATE: '/state', ACTION: '/action'}
 
 
@@ -202,6 +211,8 @@ def plan_of(episode: PlayedEpisode, wanted: Sequence[str] = ()) -> Plan:
     short = [_last(key) for key, spec in episode.info.features.items() if spec.is_video]
     for key, spec in features.items():
         streams = told.get(key, [])
+        if told and not streams and key in _MADE_BY_RECORDER and not wanted:
+            continue
         if not spec.is_video and not _is_numeric(spec):
             plan.remarks.append(f'{key} is not replayed: it has no numbers ({spec.dtype})')
         elif _is_told(streams, spec):
@@ -233,6 +244,9 @@ def _told(streams: Mapping[str, Any]) -> dict[str, list[PlayedStream]]:
     found: dict[str, list[PlayedStream]] = {}
     for key, entry in streams.items():
         try:
+            if entry.get('when_intervening'):
+                # Its rows cannot be told from those of the policy's topic.
+                continue
             feature = str(entry.get('feature', key))
             before = found.setdefault(feature, [])
             names = tuple(map(str, entry.get('names', ())))
