@@ -336,4 +336,4 @@ class RecorderConfig:
             depth = parts[0].depth
             return camera_feature(info=depth.as_info() if depth else None)
         names = tuple(name for one in parts if not one.is_for_human for name in one.names)
-        return vector_feature(names, parts[0].dtype)
+        return vector_feature(names, parts[0].dtype, parts[0].window)

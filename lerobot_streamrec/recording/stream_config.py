@@ -72,6 +72,13 @@ class StreamConfig:
     quaternions: tuple[int, ...] = ()
     part_of: str = ''
     dtype: str = option('float32', f'Type of the column: {", ".join(DTYPES)}', choices=DTYPES)
+    window: int = option(
+        1,
+        "Number of samples in each row, up to the row's instant, for sensors that are faster than "
+        'the rows; 1: a row holds one sample',
+        1,
+        10_000,
+    )
     depth: DepthConfig | None = None
     encoder: EncoderConfig | None = None
     is_stamped_here: bool = False
@@ -124,6 +131,12 @@ def check_parts(feature: str, parts: list[StreamConfig]) -> None:
         raise ConfigError(feature, [one.dtype for one in parts], 'its parts need one dtype')
     if not parts[0].is_camera and parts[0].dtype not in DTYPES:
         raise ConfigError(feature, parts[0].dtype, f'allowed are {", ".join(DTYPES)}')
+    for one in parts:
+        if one.window != parts[0].window:
+            raise ConfigError(feature, one.window, 'its parts need one window')
+        if one.window > 1 and one.policy is not Policy.HOLD:
+            why = 'a window holds the samples up to the row, so its policy is hold'
+            raise ConfigError(f'policy of {one.key}', one.policy.value, why)
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(feature, name, 'every element needs a name of its own')

@@ -150,7 +150,7 @@ def element_names(catalog: Catalog, key: str) -> tuple[str, ...]:
     size = 1
     for side in spec.shape or ():
         size *= side
-    if spec.names is not None and len(spec.names) == size:
+    if spec.names is not None and (spec.is_window or len(spec.names) == size):
         return tuple(map(str, spec.names))
     return tuple(map(str, range(size)))
 

@@ -270,10 +270,12 @@ def vector_statistics(rows: npt.ArrayLike) -> FeatureStatistics:
     """
     Return the exact statistics of a vector feature.
 
-    :param rows: ``(n, d)`` or ``(n,)`` finite numbers or bools, n > 0
+    :param rows: ``(n, d)`` or ``(n,)`` finite numbers or bools, n > 0; of windows ``(n, N, d)``,
+        whose samples count together, as for LeRobot
     """
     array = np.asarray(rows, dtype=np.float64)
-    array = array.reshape(len(array), -1)
+    num_rows = len(array)
+    array = array.reshape(-1, array.shape[-1] if array.ndim > 1 else 1)
     values = {
         'min': array.min(axis=0),
         'max': array.max(axis=0),
@@ -283,4 +285,4 @@ def vector_statistics(rows: npt.ArrayLike) -> FeatureStatistics:
     at = np.quantile(array, list(QUANTILES.values()), axis=0, method='inverted_cdf')
     values.update(zip(QUANTILES, at, strict=True))
     distributions = tuple(Distribution.of(column) for column in array.T)
-    return FeatureStatistics(values, len(array), distributions)
+    return FeatureStatistics(values, num_rows, distributions)

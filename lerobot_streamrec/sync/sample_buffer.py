@@ -53,9 +53,12 @@ class SampleBuffer(Generic[T]):
     Samples that are sorted by stamp and looked up by an instant.
 
     Samples may arrive out of order. Owned by one thread.
+
+    :param window: number of samples that a row shows, up to its instant
     """
 
-    def __init__(self) -> None:
+    def __init__(self, window: int = 1) -> None:
+        self._window = window
         self._stamps_ns: list[int] = []
         self._values: list[T] = []
         self._closed_until_ns: int | None = None
@@ -109,6 +112,11 @@ class SampleBuffer(Generic[T]):
         at = bisect_right(self._stamps_ns, stamp_ns)
         return Sample(self._stamps_ns[at - 1], self._values[at - 1]) if at else None
 
+    def window(self, stamp_ns: int) -> list[T]:
+        """Return the values of the last samples up to an instant, the oldest first."""
+        at = bisect_right(self._stamps_ns, stamp_ns)
+        return self._values[max(0, at - self._window) : at]
+
     def after(self, stamp_ns: int) -> Sample[T] | None:
         """Return the oldest sample after an instant; None if there is none."""
         at = bisect_right(self._stamps_ns, stamp_ns)
@@ -140,7 +148,7 @@ class SampleBuffer(Generic[T]):
 
     def forget_before(self, stamp_ns: int) -> None:
         """Forget the samples that no instant from ``stamp_ns`` on can show."""
-        self._forget(bisect_right(self._stamps_ns, stamp_ns) - 1)
+        self._forget(bisect_right(self._stamps_ns, stamp_ns) - self._window)
 
     def forget_beyond(self, max_size: int, size_of: Callable[[T], int]) -> None:
         """
@@ -164,8 +172,8 @@ class SampleBuffer(Generic[T]):
         del self._values[: max(0, num_oldest)]
 
     def keep_newest(self) -> None:
-        """Forget all samples but the newest one, and forget which rows were closed."""
-        self._forget(len(self) - 1)
+        """Forget all but the newest samples of a window, and forget which rows were closed."""
+        self._forget(len(self) - self._window)
         self.reopen()
 
     def reopen(self) -> None:

@@ -65,13 +65,16 @@ def picture(number):
     return pixels
 
 
-def record(root, lengths_and_tasks, *, streams=(FRONT, STATE, ACTION), **settings):
+def record(root, lengths_and_tasks, *, streams=(FRONT, STATE, ACTION), window=1, **settings):
     """Record episodes with the recorder itself, without ROS."""
     names = {FRONT: (), STATE: ('x', 'y'), ACTION: ('grip',)}
     config = RecorderConfig(
         root=root,
         fps=FPS,
-        streams=tuple(StreamConfig(key, f'/{key}', names[key]) for key in streams),
+        streams=tuple(
+            StreamConfig(key, f'/{key}', names[key], window=window if key == STATE else 1)
+            for key in streams
+        ),
         **settings,
     )
     recorder = Recorder(config)
@@ -145,6 +148,7 @@ def written(tmp_path_factory):
     for name, subtasks in (('subtasks', 'index'), (SPOKEN, 'both')):
         lengths = [(6, 'push'), (7, 'pull'), (8, 'push')]
         record(folder / name, lengths, is_hil=True, subtasks=subtasks)
+    record(folder / 'windows', [(6, 'push'), (7, 'pull')], window=3)
     lengths = [(5, 'push'), (6, 'push'), (4, 'pull')]
     record(folder / 'labelled', lengths, metadata={'object_set': 'A'}, operator='Ada')
     # A later session has another column, and verdicts are given afterwards.
@@ -174,7 +178,7 @@ def test_the_real_lerobot_reads_and_continues_every_dataset(written, kept_datase
     named = {**written, **kept_datasets.named}
     # LeRobot's own writer appends to no dataset with a language column.
     others = {**kept_datasets.others, SPOKEN: named.pop(SPOKEN)}
-    assert len(named) >= len(written) - 1 == 8
+    assert len(named) >= len(written) - 1 == 9
     if not python:
         pytest.skip(
             f'** {len(named) + len(others)} datasets were NOT shown to the real LeRobot: '

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+import math
 from pathlib import Path
 import time
 from typing import TYPE_CHECKING
@@ -258,12 +259,12 @@ class DatasetWriter:
             for key, video in draft.videos.items()
         }
         for key, rows in draft.vectors.items():
-            names = (info.features[key].names if key in info.features else None) or ()
-            width = rows.shape[1]
+            spec, width = info.features.get(key), rows.shape[1]
             # The recorder read the messages by these names, so only their number can differ.
-            recorded[key] = vector_feature(
-                names if len(names) == width else tuple(map(str, range(width))),
-                rows.dtype.name,
+            recorded[key] = (
+                replace(spec, dtype=rows.dtype.name)
+                if spec is not None and math.prod(spec.shape or ()) == width
+                else vector_feature(tuple(map(str, range(width))), rows.dtype.name)
             )
         present = {
             key: spec if spec.shape else recorded.get(key, spec)
@@ -362,8 +363,12 @@ class DatasetWriter:
 
     def _columns(self, draft: EpisodeDraft, task_index: int) -> Columns:
         info = self._state.info
+        rows = draft.num_rows
         return {
-            **draft.vectors,
+            **{
+                key: values.reshape(rows, *(info.features[key].shape or ()))
+                for key, values in draft.vectors.items()
+            },
             **default_columns(
                 draft.num_rows,
                 fps=info.fps,

@@ -83,7 +83,16 @@ def _array(spec: FeatureSpec, values: Any) -> pa.Array:
     kind = arrow_type(spec)
     if pa.types.is_fixed_size_list(kind):
         return pa.FixedSizeListArray.from_arrays(flat, type=kind)
+    if pa.types.is_list(kind):
+        num_samples, width = spec.shape or (1, 1)
+        samples = pa.ListArray.from_arrays(_every(width, len(flat)), flat)
+        return pa.ListArray.from_arrays(_every(num_samples, len(samples)), samples)
     return flat
+
+
+def _every(size: int, length: int) -> npt.NDArray[np.int32]:
+    """Return the offsets of lists of one size."""
+    return np.arange(0, length + 1, size, dtype=np.int32)
 
 
 ROW = 'row'
@@ -157,7 +166,8 @@ class EpisodeValues:
         """
         Read the rows of one episode.
 
-        :return: array ``(rows, d)`` per key, in the dtype of the feature
+        :return: array ``(rows, d)`` per key, in the dtype of the feature; of a window, the newest
+            sample
         :raise DatasetCorruptError: if the file does not hold the episode's rows contiguously
         """
         path = self._root / row.data_file.path(DATA_PATH)
@@ -166,12 +176,13 @@ class EpisodeValues:
         assert self._table is not None
         with refusing(self._root, path):
             rows, features = _rows_of(self._table, row), self._info.features
-            return {
-                key: feature_values(
-                    column_of(rows, key), features[key], features[key].dtype
-                ).reshape(row.length, -1)
-                for key in self._keys
-            }
+            found: dict[str, npt.NDArray[Any]] = {}
+            for key in self._keys:
+                spec = features[key]
+                values = feature_values(column_of(rows, key), spec, spec.dtype)
+                values = values.reshape(row.length, -1)
+                found[key] = values[:, -len(spec.names or ()) :] if spec.is_window else values
+            return found
 
 
 def image_files(root: Path, row: EpisodeRow, key: str, rows: Sequence[int]) -> list[bytes]:

@@ -57,8 +57,9 @@ class FeatureSpec:
     The description of one feature.
 
     :param dtype: numpy's name for the type, or ``video``
-    :param shape: ``(d,)``, or ``(height, width, channels)`` for a camera; None if not known yet
-    :param names: one name per element of a vector; None for scalars
+    :param shape: ``(d,)``, ``(N, d)`` for a window of N samples, or ``(height, width, channels)``
+        for a camera; None if not known yet
+    :param names: one name per element of a vector or of a sample; None for scalars
     :param info: the properties of a camera: codec and encoder settings
     :param entry: the description as it was read from info.json, with all unknown keys; None for a
         feature that no file describes yet
@@ -74,6 +75,12 @@ class FeatureSpec:
     def is_video(self) -> bool:
         """True if the feature's frames are in MP4 files instead of a column."""
         return self.dtype == 'video'
+
+    @property
+    def is_window(self) -> bool:
+        """True if each row holds several samples of a vector, the oldest first."""
+        shape = self.shape or ()
+        return len(shape) == 2 and self.names is not None and len(self.names) == shape[1]
 
     @property
     def picture_shape(self) -> tuple[int, ...] | None:
@@ -112,9 +119,12 @@ def camera_feature(
     return FeatureSpec('video', shape, CAMERA_NAMES, info or {})
 
 
-def vector_feature(names: tuple[str, ...], dtype: str = 'float32') -> FeatureSpec:
-    """Return a vector with one element per name."""
-    return FeatureSpec(dtype, (len(names),), names)
+def vector_feature(
+    names: tuple[str, ...], dtype: str = 'float32', window: int = 1
+) -> FeatureSpec:
+    """Return a vector with one element per name, or a window of several samples of it."""
+    shape = (len(names),) if window == 1 else (window, len(names))
+    return FeatureSpec(dtype, shape, names)
 
 
 SINGLE_FLAG = FeatureSpec('bool', (1,))
@@ -202,6 +212,9 @@ def arrow_type(spec: FeatureSpec) -> pa.DataType:
         return pa.list_(_UTTERANCE)
     assert spec.shape is not None
     element = pa.from_numpy_dtype(spec.dtype)
+    if len(spec.shape) == 2:
+        # As the package datasets stores its Array2D.
+        return pa.list_(pa.list_(element))
     return element if spec.shape == (1,) else pa.list_(element, spec.shape[0])
 
 
@@ -221,6 +234,8 @@ def data_schema(features: Mapping[str, FeatureSpec]) -> pa.Schema:
 def _hugging_face_feature(spec: FeatureSpec) -> dict[str, Any]:
     if spec.dtype == 'language':
         return {'feature': _struct_features(), '_type': 'List'}
+    if len(spec.shape or ()) == 2:
+        return {'shape': list(spec.shape or ()), 'dtype': spec.dtype, '_type': 'Array2D'}
     value = {'dtype': spec.dtype, '_type': 'Value'}
     if pa.types.is_fixed_size_list(arrow_type(spec)):
         assert spec.shape is not None

@@ -88,7 +88,8 @@ class EpisodeDraft:
 
     :param num_rows: number of rows, and of frames of every video
     :param task: the robot's task
-    :param vectors: ``(num_rows, d)`` values per key, in the dtype of the column
+    :param vectors: ``(num_rows, d)`` values per key, in the dtype of the column; of a window
+        ``(num_rows, N * d)``, sample after sample
     :param videos: the videos, per video key
     :param record: the recorder's own record of the episode, as JSON
     :param row_stamps: the instants of the rows and of the samples in them, ``(num_rows,)``

@@ -27,7 +27,11 @@ from typing import Any
 import uuid
 
 from lerobot_streamrec.dataset.format.episode_table import CommittedFiles
-from lerobot_streamrec.dataset.format.features import check_feature_key
+from lerobot_streamrec.dataset.format.features import (
+    check_feature_key,
+    FeatureSpec,
+    vector_feature,
+)
 from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.format.info_rules import json_bytes
 from lerobot_streamrec.dataset.format.layout import FileIndex, record_path, STAGING
@@ -176,10 +180,22 @@ class TakenVector:
 
     :param names: the names of its elements
     :param dtype: numpy's name for the type of its column
+    :param window: number of samples in each row
     """
 
     names: tuple[str, ...]
     dtype: str = 'float32'
+    window: int = 1
+
+    @property
+    def width(self) -> int:
+        """The number of values in each row."""
+        return self.window * len(self.names)
+
+    @property
+    def feature(self) -> FeatureSpec:
+        """The feature of its column."""
+        return vector_feature(self.names, self.dtype, self.window)
 
 
 def utc_now() -> str:
@@ -247,7 +263,11 @@ def parse_take_record(content: bytes, where: object) -> TakeRecord:
             start_stamp_ns=int(raw['start_stamp_ns']),
             cameras={key: _camera(one) for key, one in raw['cameras'].items()},
             vectors={
-                key: TakenVector(tuple(map(str, one['names'])), np.dtype(one['dtype']).name)
+                key: TakenVector(
+                    tuple(map(str, one['names'])),
+                    np.dtype(one['dtype']).name,
+                    int(one.get('window', 1)),
+                )
                 for key, one in raw['vectors'].items()
             },
             metadata={str(key): str(text) for key, text in raw['metadata'].items()},

@@ -180,13 +180,13 @@ def read_journal(
     vectors = {}
     for key, vector in record.vectors.items():
         flat = table[key].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        vectors[key] = np.asarray(flat, dtype=vector.dtype).reshape(-1, len(vector.names))
+        vectors[key] = np.asarray(flat, dtype=vector.dtype).reshape(-1, vector.width)
     return table.num_rows, vectors
 
 
 def _schema(record: TakeRecord) -> pa.Schema:
     vectors = [
-        pa.field(key, pa.list_(pa.from_numpy_dtype(vector.dtype), len(vector.names)))
+        pa.field(key, pa.list_(pa.from_numpy_dtype(vector.dtype), vector.width))
         for key, vector in record.vectors.items()
     ]
     return pa.schema([pa.field(_NUMBER, pa.int64()), *vectors])

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from lerobot_streamrec.dataset.commit.writer import DatasetWriter
 from lerobot_streamrec.dataset.format.episode_table import RECORDED_AT
-from lerobot_streamrec.dataset.format.features import differences, vector_feature
+from lerobot_streamrec.dataset.format.features import differences
 from lerobot_streamrec.dataset.format.files import ASIDE, Files
 from lerobot_streamrec.dataset.format.layout import STAGING
 from lerobot_streamrec.dataset.format.state import EpisodeDraft
@@ -175,8 +175,7 @@ def _refuse_another_kind(writer: DatasetWriter, record: TakeRecord) -> None:
         found.append(f'fps is {info.fps} in the dataset, {record.fps} in the interrupted take')
     for key, vector in record.vectors.items():
         theirs = info.features.get(key)
-        ours = vector_feature(vector.names, vector.dtype)
-        if theirs is None or differences({key: ours}, {key: theirs}):
+        if theirs is None or differences({key: vector.feature}, {key: theirs}):
             found.append(
                 f'{key} is {theirs and theirs.as_json()} in the dataset, {vector.dtype} of '
                 f'{vector.names} in the take'

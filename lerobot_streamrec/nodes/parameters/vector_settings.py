@@ -15,9 +15,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from lerobot_streamrec.conversions.condition import Condition
 from lerobot_streamrec.conversions.elements import find_elements
@@ -105,10 +106,10 @@ def read_vectors(reader: ParameterReader) -> tuple[VectorSettings, ...]:
 
 
 def _feature(reader: ParameterReader, prefix: str, key: str) -> Iterator[VectorSettings]:
-    dtype: str = reader.read_fields(StreamConfig, prefix, 'dtype')['dtype']
-    yield from _topics(reader, prefix, key, dtype)
+    column = reader.read_fields(StreamConfig, prefix, 'dtype', 'window')
+    yield from _topics(reader, prefix, key, column)
     if key == ACTION:
-        for one in _topics(reader, f'{prefix}.{_HUMAN}', key, dtype):
+        for one in _topics(reader, f'{prefix}.{_HUMAN}', key, column):
             stream = replace(one.stream, key=_human_key(one), is_for_human=True)
             yield replace(one, stream=stream)
 
@@ -119,11 +120,11 @@ def _human_key(settings: VectorSettings) -> str:
 
 
 def _topics(
-    reader: ParameterReader, prefix: str, key: str, dtype: str
+    reader: ParameterReader, prefix: str, key: str, column: Mapping[str, Any]
 ) -> Iterator[VectorSettings]:
     text = f'Names of the topics that form {key} together, in order'
     parts = reader.read(Option('parts', (), text), prefix)
-    whole = _vector(reader, prefix, key, '', dtype)
+    whole = _vector(reader, prefix, key, '', column)
     if parts and whole is not None:
         raise ConfigError(
             f'{prefix}.topic',
@@ -134,14 +135,14 @@ def _topics(
         yield whole
     for part in parts:
         check_feature_key(f'{prefix}.parts', part)
-        one = _vector(reader, f'{prefix}.{part}', key, part, dtype)
+        one = _vector(reader, f'{prefix}.{part}', key, part, column)
         if one is None:
             raise ConfigError(f'{prefix}.{part}.topic', '', f'the part {part} needs a topic')
         yield one
 
 
 def _vector(
-    reader: ParameterReader, prefix: str, key: str, part: str, dtype: str
+    reader: ParameterReader, prefix: str, key: str, part: str, column: Mapping[str, Any]
 ) -> VectorSettings | None:
     text = f'Topic of {key}; empty: not recorded'
     topic = read_topic(reader, Option('topic', '', text), prefix)
@@ -152,7 +153,7 @@ def _vector(
     stream = read_stream(reader, prefix, stream_key, topic, reading['stamp'])
     if not topic:
         return None
-    stream = replace(stream, part_of=key, dtype=dtype)
+    stream = replace(stream, part_of=key, **column)
     return VectorSettings(
         prefix, part, stream, is_header_wanted=is_header_wanted, **reading, **values
     )
@@ -204,6 +205,9 @@ def _source(settings: VectorSettings, type_of: TypeOf) -> Source:
             'a trajectory by time has values in between: take float32 or float64, or choose a '
             'point by its number instead of [time]',
         )
+    if elements.is_timed and stream.window > 1:
+        why = 'a trajectory by time has no samples: choose a point by its number instead of [time]'
+        raise ConfigError(f'{prefix}.window', stream.window, why)
     if not has_header(message_class):
         if settings.is_header_wanted:
             raise ConfigError(f'{prefix}.stamp', stamp, f'{message_type} has no header: receive')

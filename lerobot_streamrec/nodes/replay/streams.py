@@ -297,7 +297,8 @@ def _derived(
 
 
 def _width(spec: FeatureSpec) -> int:
-    return int(np.prod(spec.shape or (1,)))
+    # Of a window, the newest sample is published.
+    return len(spec.names or ()) if spec.is_window else int(np.prod(spec.shape or (1,)))
 
 
 def _is_numeric(spec: FeatureSpec) -> bool:

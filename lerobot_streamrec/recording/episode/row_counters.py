@@ -69,6 +69,8 @@ class RowAccount:
         """Rows with the same picture as the row before because the camera is slower than fps."""
         self.overloaded = 0
         """Rows whose picture was replaced by a repeat because the encoder was too slow."""
+        self.missing_in_windows = 0
+        """Samples of windows that repeat the first one, since none came before."""
         self.stale = 0
         """Rows whose sample was too old."""
         self.max_age_ns = 0
@@ -89,6 +91,7 @@ class RowAccount:
         self._is_shown.append(is_shown)
         if not is_shown:
             return
+        self.missing_in_windows += shown.num_missing
         self.max_age_ns = max(self.max_age_ns, shown.age_ns)
         self.max_skew_ns = max(self.max_skew_ns, abs(instant_ns - shown.stamp_ns))
         if self._max_age_ns and shown.age_ns > self._max_age_ns:

@@ -41,7 +41,7 @@ from lerobot_streamrec.recording.episode.journal_thread import JournalThread
 from lerobot_streamrec.recording.episode.row_counters import RowAccount
 from lerobot_streamrec.recording.streams.clock_offsets import ClockAccount
 from lerobot_streamrec.recording.streams.column_values import Column
-from lerobot_streamrec.recording.streams.sampling import Marks, Shown
+from lerobot_streamrec.recording.streams.sampling import joined, Marks, Shown
 from lerobot_streamrec.recording.streams.stream import Stream, StreamCounts
 from lerobot_streamrec.sync.row_clock import NS_PER_S, RowClock
 from lerobot_streamrec.video.codecs.config import EncoderConfig
@@ -105,6 +105,7 @@ class Take:
         """The number of rows closed so far."""
         self._failure: str | None = None
         self._vectors = self._no_rows()
+        self._windows = {one.config.feature: one.config.window for one in streams}
         # Rows show one topic of these features, or another while a human intervenes.
         self._switched = {one.config.feature for one in streams if one.config.is_for_human}
         self.rows = {
@@ -147,7 +148,7 @@ class Take:
             start_stamp_ns=self._first_clock.start_ns,
             cameras={key: one.taken for key, one in self.cameras.items()},
             vectors={
-                key: TakenVector(spec.names or (key,), spec.dtype)
+                key: TakenVector(spec.names or (key,), spec.dtype, self._windows.get(key, 1))
                 for key, spec in features.items()
                 if key in self._vectors
             },
@@ -326,7 +327,7 @@ class Take:
         if self._config.is_hil:
             parts[INTERVENTION] = [np.array([is_human])]
         self._note_subtask(stamp_ns)
-        row = {key: np.concatenate(values) for key, values in parts.items()}
+        row = {key: joined(one, self._windows.get(key, 1)) for key, one in parts.items()}
         for key, values in row.items():
             self._vectors[key].append(values)
         self._journal.push(row)

@@ -173,7 +173,7 @@ def summarize(take: FinishedTake, episode: SavedEpisode, num_deferred: int = 0) 
 
 
 def _remarks(take: FinishedTake, key: str) -> list[str]:
-    rows, counts = take.rows[key], take.counts[key]
+    counts = take.counts[key]
     num_undecodable = take.num_undecodable(key)
     trouble = take.encoder_trouble(key)
     found = [f'{key}: {trouble}'] if trouble else []
@@ -182,21 +182,7 @@ def _remarks(take: FinishedTake, key: str) -> list[str]:
             f'{key}: {_count(num_undecodable, "frame")} repeated because the pictures that the '
             'camera sent could not be decoded'
         )
-    if rows.repeated_by_rate:
-        found.append(
-            f'{key} sends {rows.own_rate_hz:.1f} pictures per second and fps is {take.fps}: '
-            f'{_count(rows.repeated_by_rate, "row")} of {take.num_rows} had no new picture to show'
-        )
-    if rows.stale:
-        found.append(
-            f'{key} was stale in {_count(rows.stale, "row")} '
-            f'(oldest sample {rows.max_age_ns / NS_PER_S:.2f} s)'
-        )
-    if rows.overloaded:
-        found.append(
-            f'{key}: {_count(rows.overloaded, "frame")} repeated because its encoder '
-            'was too slow (choose a faster encoder.preset or smaller pictures)'
-        )
+    found += _row_remarks(take, key)
     if counts.lost_in_transport:
         found.append(f'{key}: {_count(counts.lost_in_transport, "message")} lost in transport')
     ours = counts.missing - counts.lost_in_transport
@@ -214,6 +200,32 @@ def _remarks(take: FinishedTake, key: str) -> list[str]:
         )
     if counts.rejected:
         found.append(f'{key}: {rejections(counts)}')
+    return found
+
+
+def _row_remarks(take: FinishedTake, key: str) -> list[str]:
+    """Return remarks on rows that do not show what a steady stream would have given them."""
+    rows, found = take.rows[key], []
+    if rows.repeated_by_rate:
+        found.append(
+            f'{key} sends {rows.own_rate_hz:.1f} pictures per second and fps is {take.fps}: '
+            f'{_count(rows.repeated_by_rate, "row")} of {take.num_rows} had no new picture to show'
+        )
+    if rows.missing_in_windows:
+        found.append(
+            f'{key}: {_count(rows.missing_in_windows, "sample")} of windows repeat the first one, '
+            'since none came before'
+        )
+    if rows.stale:
+        found.append(
+            f'{key} was stale in {_count(rows.stale, "row")} '
+            f'(oldest sample {rows.max_age_ns / NS_PER_S:.2f} s)'
+        )
+    if rows.overloaded:
+        found.append(
+            f'{key}: {_count(rows.overloaded, "frame")} repeated because its encoder '
+            'was too slow (choose a faster encoder.preset or smaller pictures)'
+        )
     return found
 
 
@@ -268,6 +280,7 @@ def _rows(rows: RowAccount) -> dict[str, object]:
         'rows_repeated_by_rate': rows.repeated_by_rate,
         'rows_overloaded': rows.overloaded,
         'rows_stale': rows.stale,
+        'missing_in_windows': rows.missing_in_windows,
         'max_age_ns': rows.max_age_ns,
         'skew_ms': {
             name.removesuffix('_ms'): round(value, 3)

@@ -29,6 +29,18 @@ import numpy.typing as npt
 Vector = npt.NDArray[np.float64]
 _T = TypeVar('_T')
 
+def joined(parts: Sequence[Any], window: int) -> npt.NDArray[Any]:
+    """
+    Join the values of the streams of one feature in a row.
+
+    :param parts: the value of each stream, ``(d,)`` or of a window ``(N * d,)``
+    :param window: number of samples in each
+    """
+    if window == 1 or len(parts) == 1:
+        return np.concatenate(parts)
+    return np.hstack([one.reshape(window, -1) for one in parts]).reshape(-1)
+
+
 _WIDTH = 4
 # With a larger cosine the arc is so short that doubles cannot tell it from a line.
 _STRAIGHT = 1.0 - 1e-9
@@ -89,11 +101,14 @@ class Shown:
     :param stamp_ns: stamp of the sample; after interpolation, the stamp of the nearer sample
     :param age_ns: age of the sample at the row's instant; 0 if the sample is later, or the value
         was interpolated
+    :param num_missing: number of samples of a window that repeat its first one, since none came
+        before
     """
 
     value: Any
     stamp_ns: int
     age_ns: int
+    num_missing: int = 0
 
 
 def shown_at(buffer: SampleBuffer[Any], stamp_ns: int, config: StreamConfig) -> Shown | None:
@@ -103,8 +118,10 @@ def shown_at(buffer: SampleBuffer[Any], stamp_ns: int, config: StreamConfig) -> 
     :param buffer: the stream's samples
     :param stamp_ns: instant of the row
     :param config: the stream's settings
-    :return: the value; None if there is no sample
+    :return: the value, of a window ``(N * d,)`` sample after sample; None if there is no sample
     """
+    if config.window > 1:
+        return _window(buffer, stamp_ns, config.window)
     if config.policy is Policy.NEAREST:
         nearest = buffer.nearest(stamp_ns)
         return None if nearest is None else _held(nearest, stamp_ns)
@@ -116,6 +133,16 @@ def shown_at(buffer: SampleBuffer[Any], stamp_ns: int, config: StreamConfig) -> 
     # A row does not wait forever: without a sample after it, the one before it holds.
     held = before or after
     return None if held is None else _held(held, stamp_ns)
+
+
+def _window(buffer: SampleBuffer[Any], stamp_ns: int, size: int) -> Shown | None:
+    held = buffer.hold(stamp_ns) or buffer.after(stamp_ns)
+    if held is None:
+        return None
+    values = buffer.window(stamp_ns) or [held.value]
+    num_missing = size - len(values)
+    shown = np.concatenate([values[0]] * num_missing + values)
+    return Shown(shown, held.stamp_ns, max(0, stamp_ns - held.stamp_ns), num_missing)
 
 
 def _is_known_between(before: Sample[Any], after: Sample[Any], config: StreamConfig) -> bool:

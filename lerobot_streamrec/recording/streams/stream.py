@@ -89,7 +89,7 @@ class Stream:
         self._preroll_ns = preroll_ns
         self._preroll_bytes = preroll_bytes
         self._used_until_ns: int | None = None
-        self._buffer: SampleBuffer[Any] = SampleBuffer()
+        self._buffer: SampleBuffer[Any] = SampleBuffer(config.window)
         self._gaps = GapCounter()
         self.offset_ns = config.offset_ns
         self.max_age_ns = config.max_age_ns
