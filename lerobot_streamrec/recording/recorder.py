@@ -20,6 +20,7 @@ from concurrent.futures import Future
 import logging
 import time
 
+from lerobot_streamrec.dataset.about.robot_files import last_files
 from lerobot_streamrec.dataset.format.episode_table import checked_text, OPERATOR
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.layout import take_folders
@@ -32,6 +33,7 @@ from lerobot_streamrec.recording.episode.take import Take
 from lerobot_streamrec.recording.head_room import HeadRoomMeter
 from lerobot_streamrec.recording.intake import Intake
 from lerobot_streamrec.recording.readiness import StartConditions, stream_statuses
+from lerobot_streamrec.recording.robot_files import RobotFiles
 from lerobot_streamrec.recording.saving.committer import Committer
 from lerobot_streamrec.recording.saving.futures import settled, then
 from lerobot_streamrec.recording.saving.last_result import Outcomes, unfinished_text
@@ -85,6 +87,7 @@ class Recorder(Intake):
         )
         self._config = config
         self._committer = Committer(writer, config)
+        self.robot = RobotFiles(self._committer.keep_robot_files, last_files(config.root))
         self.last_take = ''  # Rows and seconds of the take that was saved last, as a text.
         self._head_room = HeadRoomMeter(config)
         self.task = config.task  # The task of the next episode.
@@ -187,7 +190,7 @@ class Recorder(Intake):
             encoders=encoders,
             task=self.task,
             folder=next(self._folders),
-            metadata=self._texts,
+            metadata={**self._texts, **self.robot.begin()},
             clocks=clocks,
         )
         self._disk.follow(self._take)
@@ -246,6 +249,7 @@ class Recorder(Intake):
             raise EmptyEpisodeError(
                 'the episode has no complete row yet: wait a moment, or discard it'
             )
+        take.metadata.update(self.robot.end(self.next_index))
         self._take, self.last_take = None, str(take)
         future = self._committer.submit(take.finish())
         self._outcomes.expect_save(future)
@@ -379,6 +383,7 @@ class Recorder(Intake):
             encoders=self._encoders.summary,
             head_room=self._head_room.measure(take),
             streams=stream_statuses(self._streams, take, self._clock_ns()),
+            robot=self.robot.changes,
         )
 
     def _end_at_full_disk(self, problem: str) -> None:
@@ -393,8 +398,3 @@ class Recorder(Intake):
         self._take.advance()
         self._take.clocks.off.update(self._streams.off_clocks())
         return self._take
-
-    def _refuse_while_recording(self) -> None:
-        self._refuse_if_closed()
-        if self._take is not None:
-            raise EpisodeStateError('an episode is being recorded: save or discard it first')

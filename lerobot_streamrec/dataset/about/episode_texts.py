@@ -21,10 +21,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lerobot_streamrec import __version__
+from lerobot_streamrec.dataset.about.robot_files import kept_names
 from lerobot_streamrec.dataset.format.episode_index import file_number, Row
 from lerobot_streamrec.dataset.format.episode_table import (
     RECORDED_AT,
     RECORDER,
+    ROBOT_FILES,
     TEXT_COLUMNS,
     with_texts,
 )
@@ -42,17 +44,22 @@ from lerobot_streamrec.errors import DatasetCorruptError, UnusableDatasetError
 _METADATA = 'metadata'
 
 
-def texts_of(record: Mapping[str, object]) -> dict[str, str]:
+def texts_of(record: Mapping[str, object], root: Path) -> dict[str, str]:
     """
     Return the texts about an episode that is going to be saved, all of this recorder's columns.
 
+    A crash may come between the record of a take and the files about the robot that it names.
+    Those that do not exist are left out.
+
     :param record: the recorder's own record of the episode
+    :param root: the dataset's folder
     """
     found = record.get(_METADATA, {})
     said = found if isinstance(found, dict) else {}
     return {
         **dict.fromkeys(TEXT_COLUMNS, ''),
         **{str(name): str(text) for name, text in said.items()},
+        ROBOT_FILES: kept_names(root, str(said.get(ROBOT_FILES, ''))),
         RECORDED_AT: str(record.get(RECORDED_AT, '')),
         RECORDER: f'lerobot_streamrec {__version__}',
     }

@@ -35,8 +35,8 @@ import numpy as np
 import pyarrow as pa
 
 VERDICT, OPERATOR, NOTES = 'verdict', 'operator', 'notes'
-RECORDED_AT, RECORDER = 'recorded_at', 'recorder'
-TEXT_COLUMNS = (VERDICT, OPERATOR, NOTES, RECORDED_AT, RECORDER)
+RECORDED_AT, RECORDER, ROBOT_FILES = 'recorded_at', 'recorder', 'robot_files'
+TEXT_COLUMNS = (VERDICT, OPERATOR, NOTES, RECORDED_AT, RECORDER, ROBOT_FILES)
 """The columns of meta/episodes that this recorder adds to the format; all are texts."""
 
 VERDICTS = ('success', 'failure')
