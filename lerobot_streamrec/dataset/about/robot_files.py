@@ -29,7 +29,7 @@ from pathlib import Path, PurePosixPath
 import re
 from typing import NamedTuple
 
-from lerobot_streamrec.dataset.format.episode_table import EpisodeRow, ROBOT_FILES, texts_in
+from lerobot_streamrec.dataset.format.episode_table import ROBOT_FILES, texts_in
 from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.format.parquet import read_parquet, read_schema
 from lerobot_streamrec.errors import DatasetError
@@ -45,6 +45,8 @@ _NAME = re.compile(rf'({_KIND})(?:-([\w.-]+))?-([0-9a-f]{{12}})\.(?:yaml|urdf)',
 _ODD = re.compile(r'[^\w.-]', re.ASCII)
 # File systems allow names of 255 bytes.
 _MAX_SUBJECT = 200
+# A dataset may have thousands of episodes files, and a recorder has to start soon.
+_FILES_READ = 16
 
 _log = logging.getLogger(__name__)
 
@@ -115,27 +117,31 @@ def kept_names(root: Path, text: str) -> str:
 
 def last_files(root: Path) -> dict[Slot, tuple[str, int]]:
     """
-    Return the last file of each slot in the last episodes file, and its last episode.
+    Return the last file of each slot, and its last episode, as the last episodes files say.
 
     :param root: the dataset's folder, without files of interrupted commits
-    :raise DatasetError: if the file cannot be read
+    :raise DatasetError: if a file cannot be read
     """
-    path = max((root / 'meta/episodes').glob('*/*.parquet'), default=None)
-    if path is None or ROBOT_FILES not in read_schema(path).names:
-        return {}
-    table = read_parquet(path, ['episode_index', ROBOT_FILES])
-    indices = table.column('episode_index').to_pylist()
     found = {}
-    for index, texts in zip(indices, texts_in(table), strict=True):
-        for name in names_in(texts.get(ROBOT_FILES, '')):
-            found[slot_of(name)] = name, index
+    for path in sorted((root / 'meta/episodes').glob('*/*.parquet'))[-_FILES_READ:]:
+        if ROBOT_FILES not in read_schema(path).names:
+            continue
+        table = read_parquet(path, ['episode_index', ROBOT_FILES])
+        indices = table.column('episode_index').to_pylist()
+        for index, texts in zip(indices, texts_in(table), strict=True):
+            for name in names_in(texts.get(ROBOT_FILES, '')):
+                found[slot_of(name)] = name, index
     return found
 
 
-def episodes_by_file(rows: Iterable[EpisodeRow]) -> dict[str, list[int]]:
-    """Return the episodes to which each file applies, by its name; files in the order of use."""
+def episodes_by_file(texts: Iterable[tuple[int, str]]) -> dict[str, list[int]]:
+    """
+    Return the episodes during which each file held, by its name; files in the order of use.
+
+    :param texts: index and text of each episode
+    """
     found: dict[str, list[int]] = {}
-    for row in rows:
-        for name in names_in(row.texts.get(ROBOT_FILES, '')):
-            found.setdefault(name, []).append(row.episode_index)
+    for index, text in texts:
+        for name in names_in(text):
+            found.setdefault(name, []).append(index)
     return found

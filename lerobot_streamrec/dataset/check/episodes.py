@@ -29,11 +29,13 @@ from lerobot_streamrec.dataset.check.reading import (
     parquet_below,
     UNREADABLE,
 )
+from lerobot_streamrec.dataset.format.episode_table import ROBOT_FILES
 from lerobot_streamrec.dataset.format.layout import EPISODES_PATH, FileIndex
 from lerobot_streamrec.dataset.format.parquet import UnfitError
 from lerobot_streamrec.dataset.format.table_rules import (
     Floats,
     Ints,
+    is_text,
     real_numbers,
     whole_numbers,
 )
@@ -83,6 +85,7 @@ class EpisodeTable:
     :param meta_files: the path of the file that contains the row
     :param said_meta_files: the path that the row states for itself; empty if it states none
     :param tasks: the tasks of the episode; None if unknown
+    :param robot_files: the files about the robot that held during the episode, as a text
     :param videos: the positions of the frames, per video key
     :param is_complete: True if every file could be read
     """
@@ -95,6 +98,7 @@ class EpisodeTable:
     meta_files: list[str]
     said_meta_files: list[str]
     tasks: list[Sequence[str] | None]
+    robot_files: list[str]
     videos: Mapping[str, VideoSpans]
     is_complete: bool
 
@@ -216,6 +220,7 @@ def _joined(
         meta_files=[path for one in parts for path in one.meta_files],
         said_meta_files=[path for one in parts for path in one.said_meta_files],
         tasks=[tasks for one in parts for tasks in one.tasks],
+        robot_files=[text for one in parts for text in one.robot_files],
         videos={
             key: VideoSpans(
                 [path for one in parts for path in one.videos[key].files],
@@ -237,7 +242,8 @@ def _read(file: pq.ParquetFile, info: CheckedInfo, findings: Findings) -> list[E
         findings.add(kinds.MISSING_COLUMN, 'Columns are missing', some(lacking))
     if any(name in lacking for name in _NUMBERS):
         return []
-    wanted = [*_NUMBERS, *(f'{FOLDER}/{name}' for name in _PLACES), 'tasks', *videos]
+    meta_places = [f'{FOLDER}/{name}' for name in _PLACES]
+    wanted = [*_NUMBERS, *meta_places, 'tasks', ROBOT_FILES, *videos]
     table = file.read(columns=[name for name in wanted if name in present])
     numbers = {name: whole_numbers(table.column(name)) for name in _NUMBERS}
     spans = {
@@ -259,10 +265,19 @@ def _read(file: pq.ParquetFile, info: CheckedInfo, findings: Findings) -> list[E
             table, FOLDER, lambda *numbers: str(FileIndex(*numbers).path(EPISODES_PATH))
         ),
         tasks=_tasks(table, findings),
+        robot_files=_texts(table, ROBOT_FILES),
         videos=spans,
         is_complete=True,
     )
     return [part]
+
+
+def _texts(table: pa.Table, name: str) -> list[str]:
+    """Return the texts of a column; empty ones if it is missing or holds something else."""
+    at = table.schema.get_field_index(name)
+    if at < 0 or not is_text(table.schema.field(at).type):
+        return [''] * table.num_rows
+    return [one or '' for one in table.column(at).to_pylist()]
 
 
 def _tasks(table: pa.Table, findings: Findings) -> list[Sequence[str] | None]:
