@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Files about the robot beside the episodes: their names, what survives, and what the check finds.
+Files about the robot beside the episodes: their names, what is written, and what a merge keeps.
 
 Guards against an episode that names a file that is not there, or one with another content.
 """
@@ -33,7 +33,6 @@ from lerobot_streamrec.dataset.about.robot_files import (
     Slot,
     slot_of,
 )
-from lerobot_streamrec.dataset.check.check import check_dataset
 from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.format.layout import STAGING
@@ -113,20 +112,6 @@ def test_the_last_file_of_each_camera_is_found_after_all_changes(root, save):
     # Only the last episodes files are read.
     save(*[''] * 14, ONE)
     assert last_files(root) == {front: (ONE, 18)}
-
-
-def test_the_check_finds_missing_and_changed_files_and_no_others(root, save):
-    save(f'{ONE} {ARM}', ONE, OTHER)
-    assert check_dataset(root).findings == ()
-    (root / FOLDER / ONE).unlink()
-    (root / FOLDER / ARM).write_bytes(b'<robot/>')
-    (root / FOLDER / 'calibration-old-0123456789ab.yaml').write_bytes(b'unused')
-    found = {(one.kind.code, one.path, one.found) for one in check_dataset(root).findings}
-    assert found == {
-        ('missing-robot-file', f'meta/robot/{ONE}', 'episodes 0, 1'),
-        ('changed-robot-file', f'meta/robot/{ARM}', 'episodes 0'),
-    }
-    assert check_dataset(root).is_whole
 
 
 def test_a_merge_has_the_files_of_all_sources_once(root, save, tmp_path):

@@ -29,7 +29,7 @@ from pathlib import Path, PurePosixPath
 import re
 from typing import NamedTuple
 
-from lerobot_streamrec.dataset.format.episode_table import ROBOT_FILES, texts_in
+from lerobot_streamrec.dataset.format.episode_table import ROBOT_FILES, texts_of_column
 from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.format.parquet import read_parquet, read_schema
 from lerobot_streamrec.errors import DatasetError
@@ -122,15 +122,14 @@ def last_files(root: Path) -> dict[Slot, tuple[str, int]]:
     :param root: the dataset's folder, without files of interrupted commits
     :raise DatasetError: if a file cannot be read
     """
-    found = {}
+    found: dict[Slot, tuple[str, int]] = {}
     for path in sorted((root / 'meta/episodes').glob('*/*.parquet'))[-_FILES_READ:]:
         if ROBOT_FILES not in read_schema(path).names:
             continue
         table = read_parquet(path, ['episode_index', ROBOT_FILES])
         indices = table.column('episode_index').to_pylist()
-        for index, texts in zip(indices, texts_in(table), strict=True):
-            for name in names_in(texts.get(ROBOT_FILES, '')):
-                found[slot_of(name)] = name, index
+        for index, text in zip(indices, texts_of_column(table, ROBOT_FILES), strict=True):
+            found.update({slot_of(name): (name, index) for name in names_in(text)})
     return found
 
 

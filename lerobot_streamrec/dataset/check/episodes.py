@@ -29,13 +29,12 @@ from lerobot_streamrec.dataset.check.reading import (
     parquet_below,
     UNREADABLE,
 )
-from lerobot_streamrec.dataset.format.episode_table import ROBOT_FILES
+from lerobot_streamrec.dataset.format.episode_table import ROBOT_FILES, texts_of_column
 from lerobot_streamrec.dataset.format.layout import EPISODES_PATH, FileIndex
 from lerobot_streamrec.dataset.format.parquet import UnfitError
 from lerobot_streamrec.dataset.format.table_rules import (
     Floats,
     Ints,
-    is_text,
     real_numbers,
     whole_numbers,
 )
@@ -265,19 +264,11 @@ def _read(file: pq.ParquetFile, info: CheckedInfo, findings: Findings) -> list[E
             table, FOLDER, lambda *numbers: str(FileIndex(*numbers).path(EPISODES_PATH))
         ),
         tasks=_tasks(table, findings),
-        robot_files=_texts(table, ROBOT_FILES),
+        robot_files=texts_of_column(table, ROBOT_FILES),
         videos=spans,
         is_complete=True,
     )
     return [part]
-
-
-def _texts(table: pa.Table, name: str) -> list[str]:
-    """Return the texts of a column; empty ones if it is missing or holds something else."""
-    at = table.schema.get_field_index(name)
-    if at < 0 or not is_text(table.schema.field(at).type):
-        return [''] * table.num_rows
-    return [one or '' for one in table.column(at).to_pylist()]
 
 
 def _tasks(table: pa.Table, findings: Findings) -> list[Sequence[str] | None]:

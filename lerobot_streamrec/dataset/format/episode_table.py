@@ -209,6 +209,14 @@ def texts_in(table: pa.Table) -> list[dict[str, str]]:
     return [{name: text for name, text in row.items() if text is not None} for row in rows]
 
 
+def texts_of_column(table: pa.Table, name: str) -> list[str]:
+    """Return the texts of a column; empty ones if it is missing or holds something else."""
+    at = table.schema.get_field_index(name)
+    if at < 0 or not is_text(table.schema.field(at).type):
+        return [''] * table.num_rows
+    return [one or '' for one in table.column(at).to_pylist()]
+
+
 def with_texts(
     table: pa.Table, names: Iterable[str], rows: Mapping[int, Mapping[str, str]]
 ) -> pa.Table:
