@@ -73,13 +73,12 @@ def test_files_about_the_robot_that_are_missing_or_changed_are_found(dataset):
 
 
 def test_a_column_of_another_meaning_names_no_files(dataset):
+
+    def numbered(table):
+        return table.drop_columns(['robot_files']).append_column('robot_files', pa.array([7]))
+
     for number in range(3):
-        path = f'meta/episodes/chunk-000/file-{number:03d}.parquet'
-        others = pa.array([7], pa.int64())
-        dataset.table(
-            path,
-            lambda table: table.drop_columns(['robot_files']).append_column('robot_files', others),
-        )
+        dataset.table(f'meta/episodes/chunk-000/file-{number:03d}.parquet', numbered)
     assert dataset.codes() == set()
     assert last_files(dataset.root) == {}
 
