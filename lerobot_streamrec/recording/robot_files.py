@@ -89,7 +89,8 @@ class RobotFiles:
 
     def _kept(self) -> dict[str, str]:
         contents = {name: self._contents[name] for name in sorted(self._of_episode)}
-        self._keep(contents)
+        if contents:
+            self._keep(contents)
         return {ROBOT_FILES: ' '.join(contents)}
 
     @property

@@ -200,11 +200,11 @@ def test_parameters_are_given_in_the_order_in_which_they_count(tmp_path):
     first.write_text('# first')
     second.write_text('# second')
     words = ['-p', 'fps:=10', '--params-file', str(first), '--params-file', str(second)]
-    words += ['-p', 'task:=pick it', '-p', 'episode:operator:=Ada', '-r', '__ns:=/left']
+    words += ['-p', 'task:=pick it', '-p', 'episode:operator:=@da', '-r', '__ns:=/left']
     before, one, other, after = given_parameters(['--ros-args', *words])
     assert (one, other) == (b'# first', b'# second')
     assert yaml.safe_load(before) == {'/**': {'ros__parameters': {'fps': 10}}}
     assert yaml.safe_load(after) == {
         '/**': {'ros__parameters': {'task': 'pick it'}},
-        'episode': {'ros__parameters': {'operator': 'Ada'}},
+        'episode': {'ros__parameters': {'operator': '@da'}},
     }

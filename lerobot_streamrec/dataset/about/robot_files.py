@@ -119,14 +119,19 @@ def last_files(root: Path) -> dict[Slot, tuple[str, int]]:
     """
     Return the last file of each slot, and its last episode, as the last episodes files say.
 
+    A file that cannot be read is left out: nobody would be told of a change, and that is all.
+
     :param root: the dataset's folder, without files of interrupted commits
-    :raise DatasetError: if a file cannot be read
     """
     found: dict[Slot, tuple[str, int]] = {}
     for path in sorted((root / 'meta/episodes').glob('*/*.parquet'))[-_FILES_READ:]:
-        if ROBOT_FILES not in read_schema(path).names:
+        try:
+            if ROBOT_FILES not in read_schema(path).names:
+                continue
+            table = read_parquet(path, ['episode_index', ROBOT_FILES])
+        except DatasetError as error:
+            _log.warning('changes of the robot may not be told: %s', error)
             continue
-        table = read_parquet(path, ['episode_index', ROBOT_FILES])
         indices = table.column('episode_index').to_pylist()
         for index, text in zip(indices, texts_of_column(table, ROBOT_FILES), strict=True):
             found.update({slot_of(name): (name, index) for name in names_in(text)})

@@ -95,7 +95,7 @@ def choose_topic(
     return next(published, pixels)
 
 
-# Further transports of image_transport, below whose base topic nothing of the camera lies either.
+# Each transport of image_transport publishes on a topic of its name below the base topic.
 _TRANSPORTS_BELOW = (*ENCODED, _DEPTH_SUFFIX.strip('/'), 'theora', 'zstd')
 
 

@@ -322,7 +322,11 @@ def _as_content(rules: Sequence[str]) -> dict[str, Any]:
         target, _, value = rule.partition(':=')
         node, _, name = target.rpartition(':')
         of_node = content.setdefault(node or '/**', {_PARAMETERS: {}})
-        of_node[_PARAMETERS][name] = yaml.safe_load(value)
+        try:
+            of_node[_PARAMETERS][name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            # The parser of ROS is not as strict.
+            of_node[_PARAMETERS][name] = value
     return content
 
 

@@ -126,6 +126,7 @@ class RobotTopics:
                 name = one.parameter.partition('.')[2]
                 self._cameras[name] = _RareTopic(self.node, topic, 'sensor_msgs/msg/CameraInfo')
         self._infos: dict[str, bytes] = {}
+        self._described = b''
         self._transforms_topic = _RareTopic(
             self.node,
             home.resolve_topic_name(_TF_STATIC_TOPIC),
@@ -155,9 +156,7 @@ class RobotTopics:
             self._settled_s = None
             self._robot.put(TF_STATIC, '', transforms_yaml(self._transforms.values()))
         for data in self._description.take():
-            text = self._decoded(data, String, self._description.topic)
-            if text is not None:
-                self._robot.put(ROBOT_DESCRIPTION, '', text.data.encode())
+            self._hear_description(data)
         if is_recording and not self._has_told:
             self._has_told = True
             self._tell_silent()
@@ -174,6 +173,13 @@ class RobotTopics:
         if not info.k[0]:
             self._log.info(f'camera {name}: {topic} says that the camera is not calibrated')
         self._robot.put(CALIBRATION, name, calibration_yaml(name, info))
+
+    def _hear_description(self, data: bytes) -> None:
+        if data != self._described:
+            self._described = data
+            text = self._decoded(data, String, self._description.topic)
+            if text is not None:
+                self._robot.put(ROBOT_DESCRIPTION, '', text.data.encode())
 
     def _hear_transforms(self, data: bytes, now_s: float) -> None:
         try:
