@@ -79,6 +79,8 @@ def test_each_episode_names_what_held_during_it(rig, root, caplog):
     assert rig.recorder.status().robot == ()
     rig.record()
     assert named(root) == [{ONE}, {ONE, ARM}, {ONE, OTHER, ARM}, {OTHER, ARM}]
+    # Labels and repairs change the column alone, so the names are in no other place.
+    assert 'robot_files' not in str(rig.record_of(0))
     assert kept(root) == {ONE: FIRST, OTHER: SECOND, ARM: URDF}
     assert warnings(caplog) == [sentence]
 

@@ -150,3 +150,8 @@ def with_metadata(record: Mapping[str, Any], metadata: Mapping[str, str]) -> dic
     """Return an episode's record with more metadata; an empty text removes the entry."""
     said = {**record.get(_METADATA, {}), **metadata}
     return {**record, _METADATA: {name: text for name, text in said.items() if text}}
+
+
+def without_robot_files(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an episode's record without the names of files, which only its row keeps."""
+    return with_metadata(record, {ROBOT_FILES: ''}) if _METADATA in record else {**record}

@@ -27,6 +27,7 @@ from lerobot_streamrec.dataset.about.episode_texts import (
     no_episode,
     texts_of,
     with_columns,
+    without_robot_files,
 )
 from lerobot_streamrec.dataset.commit.transaction import Transaction
 from lerobot_streamrec.dataset.commit.undo import (
@@ -393,7 +394,7 @@ def _record(
         # Undoing the episode removes the tasks that it introduced.
         'total_tasks': info.total_tasks,
         'total_tasks_before': num_tasks_before,
-        **draft.record,
+        **without_robot_files(draft.record),
         'histograms': histograms_json(cameras),
     }
     return json_bytes(content, indent=2)
