@@ -73,6 +73,8 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
     for vector in summary.vectors:
         names = ', '.join(vector.names)
         lines.append((vector.key, f'{len(vector.names)} x {vector.dtype}: {names}'))
+    if about := dict.fromkeys(one.about for one in summary.robot_files):
+        lines.append(('meta/robot', f'{len(summary.robot_files)} files: {", ".join(about)}'))
     tasks = list(summary.tasks.items())
     for number, (task, count) in enumerate(tasks[:SHOWN_TASKS]):
         lines.append(('' if number else 'tasks', f'{count:,} x {task}'))

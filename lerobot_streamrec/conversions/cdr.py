@@ -119,6 +119,10 @@ class CdrCursor:
         content = self._data[begin : begin + count]
         return content.partition(b'\0')[0].decode(errors='replace')
 
+    def doubles(self, count: int) -> tuple[float, ...]:
+        """Read numbers in double precision."""
+        return struct.unpack_from(f'{self.order}{count}d', self._data, self.move(8, count))
+
     def octets(self) -> memoryview:
         """Return a view of a ``uint8[]``, without a copy."""
         count = self.size()
@@ -232,3 +236,35 @@ def read_compressed_video(data: bytes) -> CompressedImageBytes:
     cursor = _after_header(data)
     packet = cursor.octets()
     return CompressedImageBytes(format=cursor.text(), data=packet)
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """
+    One transform of a tf2_msgs/TFMessage: the pose of a child frame in its parent.
+
+    :param frame_id: the parent
+    :param child_frame_id: the child
+    :param translation: x, y, z in metres
+    :param rotation: quaternion x, y, z, w
+    """
+
+    frame_id: str
+    child_frame_id: str
+    translation: tuple[float, ...]
+    rotation: tuple[float, ...]
+
+
+def read_transforms(data: bytes) -> list[Transform]:
+    """
+    Read a tf2_msgs/TFMessage, without the stamps.
+
+    :param data: the whole message
+    :raise MessageError: if the message is damaged
+    """
+    cursor, found = CdrCursor(data), []
+    for _ in range(cursor.size()):
+        cursor.move(4, 2)
+        names = cursor.text(), cursor.text()
+        found.append(Transform(*names, cursor.doubles(3), cursor.doubles(4)))
+    return found

@@ -23,12 +23,18 @@ import threading
 import time
 from typing import Any
 
+from lerobot_streamrec.dataset.about.robot_files import PARAMETERS
 from lerobot_streamrec.dataset.format.parquet import do_without_pandas
 from lerobot_streamrec.errors import ConfigError, StartInterruptedError, StreamrecError
 from lerobot_streamrec.installed import EXIT_CONFIG
 from lerobot_streamrec.nodes.episode_node import EpisodeServices, NODE_NAME
 from lerobot_streamrec.nodes.graph.distributions import make_executor
-from lerobot_streamrec.nodes.graph.ros_start import keep_large_buffers, run_node, unused_files
+from lerobot_streamrec.nodes.graph.ros_start import (
+    given_parameters,
+    keep_large_buffers,
+    run_node,
+    unused_files,
+)
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.graph.topic_types import wait_for_type
 from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
@@ -38,6 +44,7 @@ from lerobot_streamrec.nodes.topics.previews import THREAD_NAME as PREVIEW_THREA
 from lerobot_streamrec.nodes.topics.reader import Reader
 from lerobot_streamrec.nodes.topics.reader import THREAD_NAME as READER_THREAD
 from lerobot_streamrec.nodes.topics.readiness_log import ReadinessLog
+from lerobot_streamrec.nodes.topics.robot_topics import RobotTopics
 from lerobot_streamrec.nodes.topics.sample_sink import MotionSink, Sink
 from lerobot_streamrec.nodes.topics.subscribers import subscribe
 from lerobot_streamrec.recording.disk_watch import THREAD_NAME as DISK_THREAD
@@ -102,6 +109,9 @@ def _run_node(arguments: list[str], stop: StopSignals, node: Node) -> int:
         return EXIT_BUG
     try:
         application = _Application(node, settings, recorder)
+        if settings.recorder.robot_files:
+            for number, content in enumerate(given_parameters(arguments), start=1):
+                recorder.robot.put(PARAMETERS, str(number), content)
     # The dataset is open and the recorder's threads run, so the process would not end by itself.
     except Exception as error:  # noqa: BLE001
         recorder.close(_STOP_TIMEOUT_S)
@@ -146,6 +156,11 @@ class _Application:
         sink = self._sink(settings, recorder)
         self._subscribers = [subscribe(node, source, sink) for source in settings.sources]
         self._reader = Reader(self._subscribers, recorder.close_rows)
+        self._robot_topics = (
+            RobotTopics(node, settings.sources, recorder.robot)
+            if settings.recorder.robot_files
+            else None
+        )
         self._previews = Previews(node, settings.previews, self._subscribers)
         self._services = EpisodeServices(node, settings, recorder, self._subscribers, self._reader)
         self._executor.add_node(node)
@@ -180,7 +195,11 @@ class _Application:
         for subscriber, losses in zip(self._subscribers, self._losses, strict=True):
             subscriber.look()
             losses.spin_once(timeout_sec=0)
-        if self._recorder.status().state is RecorderState.IDLE:
+        state = self._recorder.status().state
+        if self._robot_topics is not None:
+            is_recording = state is RecorderState.RECORDING
+            self._robot_topics.look(time.monotonic(), is_recording=is_recording)
+        if state is RecorderState.IDLE:
             self._readiness.look(self._services.machine.blockers(), time.monotonic())
 
     def run(self, stop: StopSignals) -> int:
@@ -225,6 +244,8 @@ class _Application:
                 executor.shutdown(timeout_sec=_STOP_TIMEOUT_S)
             for subscriber in self._subscribers:
                 subscriber.node.destroy_node()
+            if self._robot_topics is not None:
+                self._robot_topics.node.destroy_node()
         error = self._reader.error or self._error
         if error is not None:
             self._log.fatal(f'unexpected error, please report it: {error!r}')

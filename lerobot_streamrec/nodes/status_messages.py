@@ -133,7 +133,7 @@ def _problems(
         problems.append(f'a crash now would lose the running episode: {status.exposure}')
     problems += [f'{one.key} ({one.topic}) {one.problem}' for one in status.streams if one.problem]
     problems += [f'{one.key} ({one.topic}) {one.clock}' for one in status.streams if one.clock]
-    problems += status.clocks
+    problems += (*status.clocks, *status.robot)
     if status.head_room is not None and status.head_room.warning:
         problems.append(status.head_room.warning)
     problems += [text for one in status.streams if (text := _backlog(one))]

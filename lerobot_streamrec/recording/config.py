@@ -141,6 +141,10 @@ class RecorderConfig:
     modality: bool = option(
         False, "true: finalize also writes GR00T's meta/modality.json, if there is none"
     )
+    robot_files: bool = option(
+        True,
+        'true: keep calibrations, static transforms, robot description, parameters in meta/robot',
+    )
     resume: bool = option(
         True,
         'true: append to an existing dataset of the same kind; false: refuse any existing dataset',

@@ -169,3 +169,8 @@ class Intake(ABC):
     def _refuse_if_closed(self) -> None:
         if self._is_closed:
             raise EpisodeStateError('the recorder is closed: start it again')
+
+    def _refuse_while_recording(self) -> None:
+        self._refuse_if_closed()
+        if self._take is not None:
+            raise EpisodeStateError('an episode is being recorded: save or discard it first')

@@ -20,6 +20,7 @@ from concurrent.futures import Future
 import logging
 import time
 
+from lerobot_streamrec.dataset.about.robot_files import last_files
 from lerobot_streamrec.dataset.format.episode_table import checked_text
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.layout import take_folders
@@ -32,6 +33,7 @@ from lerobot_streamrec.recording.episode.take import Take
 from lerobot_streamrec.recording.head_room import HeadRoomMeter
 from lerobot_streamrec.recording.operator_words import OperatorWords
 from lerobot_streamrec.recording.readiness import StartConditions, stream_statuses
+from lerobot_streamrec.recording.robot_files import RobotFiles
 from lerobot_streamrec.recording.saving.committer import Committer
 from lerobot_streamrec.recording.saving.futures import settled, then
 from lerobot_streamrec.recording.saving.last_result import Outcomes, unfinished_text
@@ -85,6 +87,7 @@ class Recorder(OperatorWords):
             steady_clock_ns,
         )
         self._committer = Committer(writer, config)
+        self.robot = RobotFiles(self._committer.keep_robot_files, last_files(config.root))
         self.last_take = ''  # Rows and seconds of the take that was saved last, as a text.
         self._head_room = HeadRoomMeter(config)
         self._folders = take_folders(config.root)
@@ -177,7 +180,7 @@ class Recorder(OperatorWords):
             encoders=encoders,
             task=self.task,
             folder=next(self._folders),
-            metadata=self._texts,
+            metadata={**self._texts, **self.robot.begin()},
             clocks=clocks,
             is_human=self._streams.is_human_by_command,
         )
@@ -237,6 +240,7 @@ class Recorder(OperatorWords):
             raise EmptyEpisodeError(
                 'the episode has no complete row yet: wait a moment, or discard it'
             )
+        take.metadata.update(self.robot.end(self.next_index))
         self._take, self.last_take = None, str(take)
         future = self._committer.submit(take.finish())
         self._outcomes.expect_save(future)
@@ -372,6 +376,7 @@ class Recorder(OperatorWords):
             encoders=self._encoders.summary,
             head_room=self._head_room.measure(take),
             streams=stream_statuses(self._streams, take, self._clock_ns()),
+            robot=self.robot.changes,
         )
 
     def _end_at_full_disk(self, problem: str) -> None:
@@ -386,8 +391,3 @@ class Recorder(OperatorWords):
         self._take.advance()
         self._take.clocks.off.update(self._streams.off_clocks())
         return self._take
-
-    def _refuse_while_recording(self) -> None:
-        self._refuse_if_closed()
-        if self._take is not None:
-            raise EpisodeStateError('an episode is being recorded: save or discard it first')

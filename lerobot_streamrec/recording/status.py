@@ -99,6 +99,7 @@ class RecorderStatus:
     :param head_room: head-room of the encoders; None: no episode is being recorded, or it has just
         begun
     :param streams: status of every stream
+    :param robot: sentences on what of the robot has changed since the last saved episode
     """
 
     state: RecorderState
@@ -121,3 +122,4 @@ class RecorderStatus:
     encoders: str
     head_room: HeadRoom | None
     streams: tuple[StreamStatus, ...]
+    robot: tuple[str, ...]

@@ -33,6 +33,7 @@ from lerobot_streamrec.report.findings import (
     picture_findings,
     record_findings,
     Rule,
+    set_up_findings,
 )
 from lerobot_streamrec.report.motion_findings import duplicate_findings, motion_findings, moves
 from lerobot_streamrec.report.motion_survey import finite, MotionSurvey
@@ -153,7 +154,7 @@ def build_report(
     for done, facts in enumerate(chosen):
         reader.look_at(facts)
         tell(done, total)
-    found = reader.comparisons(chosen)
+    found = [*reader.comparisons(chosen), set_up_findings(catalog.episodes)]
     shown = []
     for done, one in enumerate(_pictured(reader, chosen)):
         facts, sheets, in_pictures = one

@@ -20,10 +20,12 @@ and action.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from lerobot_streamrec.dataset.about.robot_files import names_in, PARAMETERS, Slot, slot_of
+from lerobot_streamrec.dataset.format.episode_table import EpisodeRow, ROBOT_FILES
 from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.report.summary import EpisodeFacts, short_name
 import numpy as np
@@ -63,6 +65,7 @@ class Rule(Enum):
     JUMP = 'Jump', 'Look for lost messages, a wrap of an angle or a bad contact.'
     IDLE = 'Idle time', 'A policy learns to wait: cut the episode, or start later.'
     DUPLICATE = 'Near-duplicate episodes', 'One of them may be a copy.'
+    SET_UP = 'Changed set-up', 'What uses a calibration needs that of each episode (meta/robot).'
     LENGTH = 'Unusual length', 'Look whether the task was done as in the others.'
 
     def __init__(self, title: str, advice: str) -> None:
@@ -72,7 +75,7 @@ class Rule(Enum):
     @property
     def is_serious(self) -> bool:
         """True if the data are probably bad, False if they are only unusual."""
-        return self not in (Rule.JUMP, Rule.IDLE, Rule.DUPLICATE, Rule.LENGTH)
+        return self not in (Rule.JUMP, Rule.IDLE, Rule.DUPLICATE, Rule.SET_UP, Rule.LENGTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,4 +172,29 @@ def length_findings(episodes: Sequence[EpisodeFacts]) -> dict[int, Finding]:
                     f'{np.exp(median):.1f} s'
                 )
                 found[one.index] = Finding(Rule.LENGTH, '', text)
+    return found
+
+
+def set_up_findings(rows: Iterable[EpisodeRow]) -> dict[int, Finding]:
+    """
+    Return the episodes from which on a calibration, transforms or the description are others.
+
+    :param rows: all episodes of the dataset, in order
+    """
+    found: dict[int, Finding] = {}
+    before: dict[Slot, tuple[int, set[str]]] = {}
+    for row in rows:
+        present: dict[Slot, set[str]] = {}
+        for name in names_in(row.texts.get(ROBOT_FILES, '')):
+            if (slot := slot_of(name)).kind != PARAMETERS:
+                present.setdefault(slot, set()).add(name)
+        # A change during an episode is known from its second file.
+        changes = [
+            f'{slot} changed since episode {before[slot][0]}'
+            for slot, names in present.items()
+            if slot in before and not names <= before[slot][1]
+        ]
+        if changes:
+            found[row.episode_index] = Finding(Rule.SET_UP, '', '; '.join(changes))
+        before |= {slot: (row.episode_index, names) for slot, names in present.items()}
     return found

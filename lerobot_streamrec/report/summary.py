@@ -26,6 +26,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from lerobot_streamrec.dataset.about.robot_files import episodes_by_file, slot_of
+from lerobot_streamrec.dataset.about.robot_files import FOLDER as ROBOT
 from lerobot_streamrec.dataset.format.catalog import Catalog
 from lerobot_streamrec.dataset.format.data_rows import image_keys, vector_keys
 from lerobot_streamrec.dataset.format.episode_table import (
@@ -33,6 +35,7 @@ from lerobot_streamrec.dataset.format.episode_table import (
     NOTES,
     OPERATOR,
     RECORDED_AT,
+    ROBOT_FILES,
     VERDICT,
     VERDICTS,
 )
@@ -84,6 +87,21 @@ class VectorFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class RobotFileFacts:
+    """
+    One file about the robot, such as a calibration.
+
+    :param path: its path below the root
+    :param about: what it is about, such as ``camera front: calibration``
+    :param episodes: indices of the episodes during which it held, such as ``0-12, 14``
+    """
+
+    path: str
+    about: str
+    episodes: str
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """
     A dataset as a whole.
@@ -97,6 +115,7 @@ class Summary:
     :param cameras: the cameras, in the order of info.json
     :param vectors: the features with numbers, in the order of info.json
     :param tasks: number of episodes per task, the most frequent task first
+    :param robot_files: files about the robot that episodes name
     """
 
     root: Path
@@ -108,6 +127,7 @@ class Summary:
     cameras: tuple[CameraFacts, ...]
     vectors: tuple[VectorFacts, ...]
     tasks: Mapping[str, int]
+    robot_files: tuple[RobotFileFacts, ...]
 
     @property
     def hours(self) -> float:
@@ -136,7 +156,28 @@ def summarize(catalog: Catalog) -> Summary:
             for key in vector_keys(info)
         ),
         tasks=dict(tasks.most_common()),
+        robot_files=_robot_files(catalog),
     )
+
+
+def _robot_files(catalog: Catalog) -> tuple[RobotFileFacts, ...]:
+    texts = ((one.episode_index, one.texts.get(ROBOT_FILES, '')) for one in catalog.episodes)
+    found = sorted(episodes_by_file(texts).items(), key=lambda one: slot_of(one[0]))
+    return tuple(
+        RobotFileFacts(str(ROBOT / name), str(slot_of(name)), ranges_text(indices))
+        for name, indices in found
+    )
+
+
+def ranges_text(indices: Sequence[int]) -> str:
+    """Return ascending indices as a text, such as ``0-12, 14``."""
+    ranges: list[list[int]] = []
+    for index in indices:
+        if ranges and index == ranges[-1][-1] + 1:
+            ranges[-1][1:] = [index]
+        else:
+            ranges.append([index])
+    return ', '.join('-'.join(map(str, one)) for one in ranges)
 
 
 def picture_keys(info: DatasetInfo) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ def test_helpers_are_named_after_the_main_node_and_offer_nothing(rig):
     recorder = rig.launch({**SMALL, 'state.topic': 'joints'}, '--ros-args', *arguments)
     recorder.wait_until_ready()
     operator = rig.operator(recorder='/arm/recorder')
-    helpers = {'recorder_camera_front', 'recorder_state'}
+    helpers = {'recorder_camera_front', 'recorder_robot', 'recorder_state'}
     wait_until(
         lambda: nodes_of(operator, '/arm') == {'recorder', *helpers},
         DISCOVERY_TIMEOUT_S,
@@ -261,7 +261,8 @@ def test_two_robots_in_one_domain_know_nothing_of_each_other(rig):
         whole = f'{side}.episode: recorder'
         names = {whole, f'{whole}/{FRONT_KEY}', f'{whole}/{STATE_KEY}'}
         assert {name for name, _ in found} == names
-        assert nodes_of(left, f'/{side}') == {'episode', 'episode_camera_front', 'episode_state'}
+        helpers = {'episode_camera_front', 'episode_robot', 'episode_state'}
+        assert nodes_of(left, f'/{side}') == {'episode', *helpers}
     assert not {hardware for _, hardware in told['left']} & {
         hardware for _, hardware in told['right']
     }

@@ -20,9 +20,17 @@ from pathlib import Path
 from arm_dataset import FPS, FRONT, Plan, STATE, WRIST, write_dataset
 from examples.demo.drawing import CameraView
 from examples.demo.motion import JOINT_NAMES
+from lerobot_streamrec.dataset.about.robot_files import (
+    CALIBRATION,
+    file_name,
+    PARAMETERS,
+    ROBOT_DESCRIPTION,
+)
+from lerobot_streamrec.dataset.rebuild.label import label_episodes
 from lerobot_streamrec.report import findings, motion_findings, motion_survey
 from lerobot_streamrec.report.build import build_report
 from lerobot_streamrec.report.findings import Rule
+from lerobot_streamrec.report.page import page_of
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -118,9 +126,25 @@ def test_a_planted_fault_is_found_in_its_episode_alone(report_of, name):
 
 
 def test_every_rule_has_a_planted_fault():
-    # Damaged files have a test of their own.
+    # Damaged files and changes between episodes have tests of their own.
     planted = {rule for _, expected in FAULTS.values() for rule, _ in expected}
-    assert planted == set(Rule) - {Rule.UNREADABLE}
+    assert planted == set(Rule) - {Rule.UNREADABLE, Rule.SET_UP}
+
+
+def test_a_changed_set_up_is_found_where_it_begins(tmp_path):
+    root = write_dataset(tmp_path / 'dataset', [Plan() for _ in range(6)])
+    front, other = (file_name(CALIBRATION, 'front', one) for one in (b'1', b'2'))
+    arm, parameters = (file_name(kind, '', b'1') for kind in (ROBOT_DESCRIPTION, PARAMETERS))
+    texts = [front, '', f'{front} {arm}', f'{front} {other} {parameters}', other, f'{front} {arm}']
+    for index, text in enumerate(texts):
+        label_episodes(root, [index], {'robot_files': text})
+    report = build_report(root)
+    found = {one.facts.index: one.findings[0].text for one in report.episodes if one.findings}
+    assert found == {
+        3: 'camera front: calibration changed since episode 2',
+        5: 'camera front: calibration changed since episode 4',
+    }
+    assert f'<td>meta/robot/{front}</td><td>0, 2-3, 5</td>' in page_of(report)
 
 
 def test_clean_episodes_give_no_finding(clean_root):

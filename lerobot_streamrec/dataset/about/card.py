@@ -26,12 +26,15 @@ import json
 from pathlib import PurePosixPath
 import re
 
+from lerobot_streamrec.dataset.about.robot_files import FOLDER as ROBOT
+from lerobot_streamrec.dataset.about.robot_files import names_in, slot_of
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
 from lerobot_streamrec.dataset.format.data_rows import vector_keys
 from lerobot_streamrec.dataset.format.episode_table import (
     OPERATOR,
     RECORDED_AT,
     RECORDER,
+    ROBOT_FILES,
     VERDICT,
     VERDICTS,
 )
@@ -159,6 +162,10 @@ def _facts(catalog: Catalog, robot: str) -> Iterator[Sequence[str]]:
         found = dict.fromkeys(one.texts.get(name, '') for one in episodes)
         if names := ', '.join(filter(None, found)):
             yield title, names
+    named = {name for one in episodes for name in names_in(one.texts.get(ROBOT_FILES, ''))}
+    if named:
+        slots = dict.fromkeys(str(slot_of(name)) for name in sorted(named))
+        yield 'set-up', f'{", ".join(slots)} ({ROBOT})'
 
 
 def _tasks(catalog: Catalog) -> Iterator[Sequence[str]]:

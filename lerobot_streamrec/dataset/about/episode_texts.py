@@ -21,12 +21,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lerobot_streamrec import __version__
+from lerobot_streamrec.dataset.about.robot_files import kept_names
 from lerobot_streamrec.dataset.about.success import count_successes, write_success
 from lerobot_streamrec.dataset.format.episode_index import file_number, Row
 from lerobot_streamrec.dataset.format.episode_table import (
     EpisodeRow,
     RECORDED_AT,
     RECORDER,
+    ROBOT_FILES,
     TEXT_COLUMNS,
     VERDICT,
     with_cells,
@@ -49,17 +51,22 @@ from lerobot_streamrec.errors import DatasetCorruptError, UnusableDatasetError
 _METADATA = 'metadata'
 
 
-def texts_of(record: Mapping[str, object]) -> dict[str, str]:
+def texts_of(record: Mapping[str, object], root: Path) -> dict[str, str]:
     """
     Return the texts about an episode that is going to be saved, all of this recorder's columns.
 
+    A crash may come between the record of a take and the files about the robot that it names.
+    Those that do not exist are left out.
+
     :param record: the recorder's own record of the episode
+    :param root: the dataset's folder
     """
     found = record.get(_METADATA, {})
     said = found if isinstance(found, dict) else {}
     return {
         **dict.fromkeys(TEXT_COLUMNS, ''),
         **{str(name): str(text) for name, text in said.items()},
+        ROBOT_FILES: kept_names(root, str(said.get(ROBOT_FILES, ''))),
         RECORDED_AT: str(record.get(RECORDED_AT, '')),
         RECORDER: f'lerobot_streamrec {__version__}',
     }
@@ -162,6 +169,11 @@ def with_metadata(record: Mapping[str, Any], metadata: Mapping[str, str]) -> dic
     return {**record, _METADATA: {name: text for name, text in said.items() if text}}
 
 
+def without_robot_files(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an episode's record without the names of files, which only its row keeps."""
+    return with_metadata(record, {ROBOT_FILES: ''}) if _METADATA in record else {**record}
+
+
 def record_bytes(
     record: Mapping[str, object],
     histograms: Mapping[str, object],
@@ -184,7 +196,7 @@ def record_bytes(
         # Undoing the episode removes the tasks that it introduced.
         'total_tasks': info.total_tasks,
         'total_tasks_before': num_tasks_before,
-        **record,
+        **without_robot_files(record),
         'histograms': histograms,
     }
     return json_bytes(content, indent=2)

@@ -40,7 +40,12 @@ from lerobot_streamrec.dataset.check.findings import (
     Progress,
 )
 from lerobot_streamrec.dataset.check.info import check_info, CheckedInfo
-from lerobot_streamrec.dataset.check.orphans import check_leftovers, check_links, check_orphans
+from lerobot_streamrec.dataset.check.orphans import (
+    check_leftovers,
+    check_links,
+    check_orphans,
+    check_robot_files,
+)
 from lerobot_streamrec.dataset.check.rows import check_success, RowCheck, RowFacts
 from lerobot_streamrec.dataset.check.tasks import check_index_tables, check_tasks
 from lerobot_streamrec.dataset.check.videos import VideoCheck, VideoFindings
@@ -141,6 +146,7 @@ class _Check:
             # An interrupted recorder leaves statistics that include one episode too many.
             compare = table.is_complete and len(table) == len(everything)
             check_dataset_statistics(subject, moments, compare=compare)
+        check_robot_files(subject)
         # If a part of meta/episodes is unreadable, the files that its episodes need are unknown.
         if table.is_complete:
             known = _files(everything) - _files(table)

@@ -29,7 +29,7 @@ from lerobot_streamrec.dataset.check.reading import (
     parquet_below,
     UNREADABLE,
 )
-from lerobot_streamrec.dataset.format.episode_table import VERDICT
+from lerobot_streamrec.dataset.format.episode_table import ROBOT_FILES, texts_of_column, VERDICT
 from lerobot_streamrec.dataset.format.layout import EPISODES_PATH, FileIndex
 from lerobot_streamrec.dataset.format.parquet import UnfitError
 from lerobot_streamrec.dataset.format.table_rules import (
@@ -85,6 +85,7 @@ class EpisodeTable:
     :param said_meta_files: the path that the row states for itself; empty if it states none
     :param tasks: the tasks of the episode; None if unknown
     :param verdicts: the verdict on the episode; empty without one
+    :param robot_files: the files about the robot that held during the episode, as a text
     :param videos: the positions of the frames, per video key
     :param is_complete: True if every file could be read
     """
@@ -98,6 +99,7 @@ class EpisodeTable:
     said_meta_files: list[str]
     tasks: list[Sequence[str] | None]
     verdicts: list[str]
+    robot_files: list[str]
     videos: Mapping[str, VideoSpans]
     is_complete: bool
 
@@ -220,6 +222,7 @@ def _joined(
         said_meta_files=[path for one in parts for path in one.said_meta_files],
         tasks=[tasks for one in parts for tasks in one.tasks],
         verdicts=[verdict for one in parts for verdict in one.verdicts],
+        robot_files=[text for one in parts for text in one.robot_files],
         videos={
             key: VideoSpans(
                 [path for one in parts for path in one.videos[key].files],
@@ -241,7 +244,8 @@ def _read(file: pq.ParquetFile, info: CheckedInfo, findings: Findings) -> list[E
         findings.add(kinds.MISSING_COLUMN, 'Columns are missing', some(lacking))
     if any(name in lacking for name in _NUMBERS):
         return []
-    wanted = [*_NUMBERS, *(f'{FOLDER}/{name}' for name in _PLACES), 'tasks', VERDICT, *videos]
+    meta_places = [f'{FOLDER}/{name}' for name in _PLACES]
+    wanted = [*_NUMBERS, *meta_places, 'tasks', VERDICT, ROBOT_FILES, *videos]
     table = file.read(columns=[name for name in wanted if name in present])
     numbers = {name: whole_numbers(table.column(name)) for name in _NUMBERS}
     spans = {
@@ -263,7 +267,8 @@ def _read(file: pq.ParquetFile, info: CheckedInfo, findings: Findings) -> list[E
             table, FOLDER, lambda *numbers: str(FileIndex(*numbers).path(EPISODES_PATH))
         ),
         tasks=_tasks(table, findings),
-        verdicts=_verdicts(table),
+        verdicts=texts_of_column(table, VERDICT),
+        robot_files=texts_of_column(table, ROBOT_FILES),
         videos=spans,
         is_complete=True,
     )
@@ -279,12 +284,6 @@ def _tasks(table: pa.Table, findings: Findings) -> list[Sequence[str] | None]:
         what = 'The tasks of some episodes are not lists of texts'
         findings.add(kinds.WRONG_TASK, what, some(wrong), 'lists of texts')
     return [one if isinstance(one, list) else None for one in tasks]
-
-
-def _verdicts(table: pa.Table) -> list[str]:
-    if VERDICT not in table.column_names:
-        return [''] * table.num_rows
-    return [one if isinstance(one, str) else '' for one in table.column(VERDICT).to_pylist()]
 
 
 def _is_list_of_texts(value: object) -> bool:

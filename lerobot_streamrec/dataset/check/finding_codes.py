@@ -68,6 +68,18 @@ RECORDER_RUNS = Kind(
 CHANGED_MEANWHILE = Kind(
     'changed-meanwhile', _W, 'The findings may mix two states of the dataset. Check again.'
 )
+MISSING_ROBOT_FILE = Kind(
+    'missing-robot-file',
+    _W,
+    'Readers do not need it, but nobody can look up how the robot was set up. Restore the file '
+    'from a backup.',
+)
+CHANGED_ROBOT_FILE = Kind(
+    'changed-robot-file',
+    _W,
+    'It no longer says what held during the episodes. Restore the file from a backup, and keep '
+    'corrections in another file.',
+)
 UNCOMMITTED_EPISODE = Kind(
     'uncommitted-episode', _W, f'{_REOPEN} moves the files of the episode out of the way.'
 )

@@ -19,6 +19,8 @@ from collections.abc import Iterator
 import os
 from pathlib import Path, PurePosixPath
 
+from lerobot_streamrec.dataset.about.robot_files import episodes_by_file, is_intact
+from lerobot_streamrec.dataset.about.robot_files import FOLDER as ROBOT
 from lerobot_streamrec.dataset.check import finding_codes as kinds
 from lerobot_streamrec.dataset.check.episodes import FOLDER as EPISODES
 from lerobot_streamrec.dataset.check.episodes import Subject
@@ -61,6 +63,24 @@ def check_leftovers(root: Path, *, is_recording: bool, findings: Findings) -> No
     for path in sorted(root.glob('tmp*')):
         what = 'A temporary folder or file was left behind'
         findings.about(path.name).add(kinds.ORPHAN_FILE, what)
+
+
+def check_robot_files(subject: Subject) -> None:
+    """Find files about the robot that episodes name and that are missing or were changed."""
+    table = subject.table
+    texts = zip(table.index.tolist(), table.robot_files, strict=True)
+    for name, indices in episodes_by_file(texts).items():
+        relative = str(ROBOT / name)
+        findings = subject.findings.about(relative)
+        try:
+            content = (subject.root / relative).read_bytes()
+        except OSError:
+            what = 'Episodes name a file about the robot that is not there'
+            findings.add(kinds.MISSING_ROBOT_FILE, what, f'episodes {some(indices)}')
+            continue
+        if not is_intact(name, content):
+            what = 'The content of the file is not that by which it was named'
+            findings.add(kinds.CHANGED_ROBOT_FILE, what, f'episodes {some(indices)}')
 
 
 def check_orphans(subject: Subject, referenced: set[str], known: set[str]) -> None:

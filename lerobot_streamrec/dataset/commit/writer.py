@@ -393,5 +393,5 @@ class DatasetWriter:
                 for key in draft.videos
             },
             statistics=statistics,
-            texts=texts_of(draft.record),
+            texts=texts_of(draft.record, self.root),
         )

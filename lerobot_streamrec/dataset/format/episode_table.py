@@ -35,8 +35,8 @@ import numpy as np
 import pyarrow as pa
 
 VERDICT, OPERATOR, NOTES = 'verdict', 'operator', 'notes'
-RECORDED_AT, RECORDER = 'recorded_at', 'recorder'
-TEXT_COLUMNS = (VERDICT, OPERATOR, NOTES, RECORDED_AT, RECORDER)
+RECORDED_AT, RECORDER, ROBOT_FILES = 'recorded_at', 'recorder', 'robot_files'
+TEXT_COLUMNS = (VERDICT, OPERATOR, NOTES, RECORDED_AT, RECORDER, ROBOT_FILES)
 """The columns of meta/episodes that this recorder adds to the format; all are texts."""
 
 VERDICTS = ('success', 'failure')
@@ -207,6 +207,14 @@ def texts_in(table: pa.Table) -> list[dict[str, str]]:
     names = [one.name for one in table.schema if is_text(one.type) and '/' not in one.name]
     rows = table.select(names).to_pylist()
     return [{name: text for name, text in row.items() if text is not None} for row in rows]
+
+
+def texts_of_column(table: pa.Table, name: str) -> list[str]:
+    """Return the texts of a column; empty ones if it is missing or holds something else."""
+    at = table.schema.get_field_index(name)
+    if at < 0 or not is_text(table.schema.field(at).type):
+        return [''] * table.num_rows
+    return [one or '' for one in table.column(at).to_pylist()]
 
 
 def with_texts(

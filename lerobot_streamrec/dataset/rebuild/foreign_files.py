@@ -30,6 +30,7 @@ import filecmp
 from pathlib import Path, PurePosixPath
 import re
 
+from lerobot_streamrec.dataset.about.robot_files import FOLDER as ROBOT
 from lerobot_streamrec.dataset.format.catalog import Catalog
 from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, FeatureSpec
 from lerobot_streamrec.dataset.format.layout import is_left_by_recording, TASKS
@@ -232,8 +233,11 @@ def find_foreign_files(catalogs: Sequence[Catalog], united: Collection[str]) -> 
 def numbered_meta_files(catalog: Catalog) -> list[str]:
     """Return a remark on foreign files in meta, which may hold old episode numbers."""
     tables = set(index_tables(catalog.root, catalog.info.features).values())
+    # Files about the robot hold no numbers: episodes name them.
     found = sorted(
-        one for one in foreign_files(catalog.root) if one.startswith('meta/') and one not in tables
+        one
+        for one in foreign_files(catalog.root)
+        if one.startswith('meta/') and not one.startswith(f'{ROBOT}/') and one not in tables
     )
     if not found:
         return []

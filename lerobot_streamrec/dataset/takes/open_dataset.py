@@ -21,6 +21,7 @@ import os
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from lerobot_streamrec.dataset.about.robot_files import FOLDER as ROBOT
 from lerobot_streamrec.dataset.commit.writer import DatasetWriter
 from lerobot_streamrec.dataset.format.episode_index import EpisodeIndex
 from lerobot_streamrec.dataset.format.features import (
@@ -219,7 +220,9 @@ def resumable_info(
 
 def unfinished_folders(root: Path) -> list[Path]:
     """
-    Return the folders that an interrupted first commit has left, without changing anything.
+    Return the files and folders of an interrupted first commit, without changing anything.
+
+    The files about the robot stay, because the take that will be recovered names them.
 
     :raise DatasetExistsError: if the root holds files that this recorder has not made
     :raise DatasetCorruptError: if the root holds several episodes, so that info.json was lost
@@ -241,7 +244,9 @@ def unfinished_folders(root: Path) -> list[Path]:
             'interrupted leaves one at most, so the file was lost. Restore it from a copy, or '
             'choose another root'
         )
-    return present
+    of_meta = (root / ROBOT).parent
+    inside = sorted(of_meta.iterdir()) if of_meta in present else []
+    return [one for one in (*present, *inside) if one not in (of_meta, root / ROBOT)]
 
 
 def _num_rows(path: Path) -> int:

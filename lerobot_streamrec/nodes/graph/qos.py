@@ -95,6 +95,24 @@ def choose_topic(
     return next(published, pixels)
 
 
+# Each transport of image_transport publishes on a topic of its name below the base topic.
+_TRANSPORTS_BELOW = (*ENCODED, _DEPTH_SUFFIX.strip('/'), 'theora', 'zstd')
+
+
+def camera_info_topic(topic: str) -> str:
+    """
+    Return the topic of a camera's calibration: ``camera_info`` beside its base topic.
+
+    Source: ``getCameraInfoTopic`` of image_transport.
+
+    :param topic: full name of the camera's base topic, or of one of encoded pictures
+    """
+    base, _, name = topic.rpartition('/')
+    if name in _TRANSPORTS_BELOW:
+        base = base.rpartition('/')[0]
+    return f'{base}/camera_info'
+
+
 QOS_FROM_PUBLISHER = 'auto'
 _BEST_EFFORT, _RELIABLE = 'best_effort', 'reliable'
 QOS_CHOICES = (QOS_FROM_PUBLISHER, _BEST_EFFORT, _RELIABLE)

@@ -16,8 +16,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 import ctypes
-from itertools import pairwise
+from itertools import groupby, pairwise
 import logging
 from pathlib import Path
 import re
@@ -291,6 +292,42 @@ def only_node(file: Path) -> str:
 
 def _params_files(arguments: Sequence[str]) -> list[Path]:
     return [Path(value) for name, value in pairwise(arguments) if name == _PARAMS_FILE]
+
+
+def given_parameters(arguments: Sequence[str]) -> list[bytes]:
+    """
+    Return the parameters of a command line as parameter files, in the order in which they count.
+
+    :param arguments: command line that ROS has accepted
+    :return: the content of each file; parameters that are given one by one form another file
+    """
+    found = []
+    pairs = ((name, value) for name, value in pairwise(arguments) if name in _OF_PARAMETERS)
+    for is_file, group in groupby(pairs, lambda pair: pair[0] == _PARAMS_FILE):
+        values = [value for _, value in group]
+        if is_file:
+            # ROS has read the file, and a launch may have removed it since.
+            for one in values:
+                with suppress(OSError):
+                    found.append(Path(one).read_bytes())
+        else:
+            found.append(yaml.safe_dump(_as_content(values), sort_keys=False).encode())
+    return found
+
+
+def _as_content(rules: Sequence[str]) -> dict[str, Any]:
+    """Return the content of a parameter file that says the same as ``node:name:=value``."""
+    content: dict[str, Any] = {}
+    for rule in rules:
+        target, _, value = rule.partition(':=')
+        node, _, name = target.rpartition(':')
+        of_node = content.setdefault(node or '/**', {_PARAMETERS: {}})
+        try:
+            of_node[_PARAMETERS][name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            # The parser of ROS is not as strict.
+            of_node[_PARAMETERS][name] = value
+    return content
 
 
 def _content(file: Path) -> Any:

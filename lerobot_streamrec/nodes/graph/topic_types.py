@@ -70,6 +70,18 @@ def load_message_class(parameter: str, message_type: str) -> type:
     return found
 
 
+def class_to_take(message_type: str) -> type:
+    """
+    Return a class for messages that are taken as bytes, whether or not its type is installed.
+
+    :param message_type: name of a type without a bound on its size
+    """
+    try:
+        return load_message_class('type', message_type)
+    except ConfigError:
+        return _renamed_class(CompressedImage, message_type)
+
+
 def fields_of(message_type: str) -> Mapping[str, str] | None:
     """Return the fields of a type and their types, in order; None if it is not installed."""
     try:

@@ -38,6 +38,11 @@ RECEIVE = 'receive'
 _STAMPS = (HEADER, RECEIVE)
 _CAMERAS = Option('cameras', (), 'Names of the cameras; each needs camera.<name>.topic')
 _TOPIC = Option('topic', '', 'Base topic, sensor_msgs/msg/Image or CompressedImage')
+_CAMERA_INFO = Option(
+    'camera_info',
+    '',
+    'Topic of the calibration, sensor_msgs/msg/CameraInfo; empty: camera_info beside the images',
+)
 _DEPTH = Option('depth', False, 'true: the images are depth, 16UC1, mono16 or 32FC1')
 _ENCODER = 'encoder'
 _FFMPEG = 'ffmpeg'
@@ -157,6 +162,7 @@ class Source:
     :param message_type: type of a vector's messages; empty for a camera
     :param elements: elements of a vector; None for a camera
     :param condition: condition on the only element, whose truth is recorded instead; None: none
+    :param camera_info: topic of a camera's calibration; empty: beside its pictures
     """
 
     parameter: str
@@ -179,6 +185,7 @@ class Source:
         f'Raw or compressed images: {", ".join(TRANSPORTS)}',
         choices=TRANSPORTS,
     )
+    camera_info: str = ''
 
 
 def read_topic(reader: ParameterReader, setting: Option, prefix: str) -> str:
@@ -249,4 +256,6 @@ def _camera(reader: ParameterReader, name: str, encoder: EncoderConfig) -> Sourc
         depth=read_depth(reader, prefix),
         encoder=read_camera_encoder(reader, prefix, encoder),
     )
-    return Source(prefix, stream, **reading)
+    return Source(
+        prefix, stream, **reading, camera_info=read_topic(reader, _CAMERA_INFO, prefix)
+    )

@@ -27,6 +27,7 @@ from typing import TypeVar
 
 from lerobot_streamrec.dataset.about.card import write_card
 from lerobot_streamrec.dataset.about.modality import write_modality
+from lerobot_streamrec.dataset.about.robot_files import keep_robot_files
 from lerobot_streamrec.dataset.commit.undo import UndoneEpisode
 from lerobot_streamrec.dataset.commit.writer import DatasetWriter
 from lerobot_streamrec.dataset.format.info import DatasetInfo
@@ -116,6 +117,10 @@ class Committer:
         return self._do(
             lambda: self._commit(take), lambda error, cause: self._unsaved(take, error, cause)
         )
+
+    def keep_robot_files(self, contents: Mapping[str, bytes]) -> None:
+        """Write the files about the robot that the dataset lacks, before the next episode."""
+        self._jobs.put(partial(keep_robot_files, self._writer.files, contents))
 
     def drop(self, take: FinishedTake) -> None:
         """Delete the files of a discarded take."""

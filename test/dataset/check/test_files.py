@@ -18,9 +18,18 @@ from __future__ import annotations
 import os
 import shutil
 
+from lerobot_streamrec.dataset.about.robot_files import (
+    CALIBRATION,
+    file_name,
+    keep_robot_files,
+    last_files,
+)
 from lerobot_streamrec.dataset.check.check import check_dataset
+from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.format.layout import STAGING
+from lerobot_streamrec.dataset.rebuild.label import label_episodes
 from lerobot_streamrec.errors import ConfigError
+import pyarrow as pa
 import pytest
 
 VIDEO = 'videos/observation.images.front/chunk-000/file-001.mp4'
@@ -44,6 +53,34 @@ def test_a_file_that_is_missing_is_found(dataset, relative, lost):
     (finding,) = report.findings
     assert (finding.kind.code, finding.path) == ('missing-file', relative)
     assert set(report.sound_episodes()) == {0, 1, 2} - lost
+
+
+def test_files_about_the_robot_that_are_missing_or_changed_are_found(dataset):
+    contents = {file_name(CALIBRATION, name, b'original'): b'original' for name in 'abc'}
+    missing, changed, unused = contents
+    keep_robot_files(Files(dataset.root), contents)
+    label_episodes(dataset.root, [0, 2], {'robot_files': f'{missing} {changed}'})
+    assert dataset.codes() == set()
+    dataset.path(f'meta/robot/{missing}').unlink()
+    for one in (changed, unused):
+        dataset.path(f'meta/robot/{one}').write_bytes(b'edited')
+    report = dataset.check()
+    assert {(one.kind.code, one.path, one.found) for one in report.findings} == {
+        ('missing-robot-file', f'meta/robot/{missing}', 'episodes 0, 2'),
+        ('changed-robot-file', f'meta/robot/{changed}', 'episodes 0, 2'),
+    }
+    assert report.sound_episodes() == (0, 1, 2)
+
+
+def test_a_column_of_another_meaning_names_no_files(dataset):
+
+    def numbered(table):
+        return table.drop_columns(['robot_files']).append_column('robot_files', pa.array([7]))
+
+    for number in range(3):
+        dataset.table(f'meta/episodes/chunk-000/file-{number:03d}.parquet', numbered)
+    assert dataset.codes() == set()
+    assert last_files(dataset.root) == {}
 
 
 def test_a_recording_whose_episodes_were_never_written_is_found(dataset):

@@ -27,6 +27,12 @@ import shutil
 from hypothesis import given, HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from lerobot_streamrec.cli.main import main
+from lerobot_streamrec.dataset.about.robot_files import (
+    CALIBRATION,
+    file_name,
+    keep_robot_files,
+)
+from lerobot_streamrec.dataset.check.check import check_dataset
 from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.format.layout import STAGING
@@ -43,6 +49,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+CALIBRATIONS = {file_name(CALIBRATION, 'front', one): one for one in (b'first', b'second')}
+
 
 def said(root, *names):
     """Return the texts of each episode that are not empty."""
@@ -57,7 +65,10 @@ def assert_readable_for_lerobot(root):
     """Its reader takes the columns from the first file, and allows no others in later ones."""
     first, *others = (set(pq.read_schema(path).names) for path in episodes_files(root))
     assert all(other <= first for other in others)
-    assert main(['check', str(root)]) == 0
+    report = check_dataset(root)
+    assert report.is_whole
+    # Whatever a tool has done, an episode finds the files about the robot that it names.
+    assert not [one for one in report.warnings if 'robot-file' in one.kind.code]
 
 
 @pytest.fixture
@@ -66,6 +77,7 @@ def save(root, open_writer, make_draft):
 
     def save(*texts):
         writer = open_writer()
+        keep_robot_files(writer.files, CALIBRATIONS)
         for one in texts:
             draft = make_draft()
             record = {'metadata': one, 'recorded_at': '2026-11-28T16:00:00.000+00:00'}
@@ -85,6 +97,7 @@ def test_a_saved_episode_has_all_columns_and_those_of_the_user(save, root):
         'notes': '',
         'recorded_at': '2026-11-28T16:00:00.000+00:00',
         'recorder': 'lerobot_streamrec 0.1.0',
+        'robot_files': '',
         'object_set': 'B',
     }
     assert second.texts['verdict'] == 'failure'
@@ -200,9 +213,13 @@ def test_a_kill_at_any_step_leaves_old_or_new_texts_and_the_command_goes_on(
     assert num_steps >= 5
 
 
-NAMES = ('notes', 'object_set', 'place')
+NAMES = ('notes', 'object_set', 'place', 'robot_files')
 VALUES = st.fixed_dictionaries(
-    {}, optional=dict.fromkeys(NAMES, st.sampled_from(['a', 'é "b"']))
+    {},
+    optional={
+        **dict.fromkeys(NAMES, st.sampled_from(['a', 'é "b"'])),
+        'robot_files': st.sampled_from([*CALIBRATIONS, ' '.join(CALIBRATIONS)]),
+    },
 )
 STEPS = st.one_of(
     st.tuples(st.just('save'), VALUES),
