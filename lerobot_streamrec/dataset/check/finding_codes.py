@@ -161,8 +161,8 @@ WRONG_EPISODE_TASKS = Kind(
 SUCCESS_DIFFERS = Kind(
     'success-differs',
     _W,
-    'Training reads either of the two. Give the verdict again: `streamrec label ROOT --episodes N '
-    '--verdict success`.',
+    'Training reads either of the two. Give the verdict again, with `label` or the command '
+    '`verdict`.',
 )
 WRONG_META_FILE = Kind(
     'wrong-meta-file', _W, f'Only tools that edit datasets rely on it. {_REBUILD}.'
