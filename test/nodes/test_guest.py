@@ -137,8 +137,13 @@ def test_two_recorders_of_one_name_both_refuse_to_start(rig, end):
     settings = {'root': str(rig.folder / 'nowhere'), 'task': 'look', 'features': ['']}
     path = rig.folder / 'looked_at.yaml'
     path.write_text(yaml.safe_dump({'/**/episode': {'ros__parameters': {**SMALL, **settings}}}))
-    report = diagnose(path, seconds=1.0, pictures=None, ros_arguments=(), stop=NeverStop())
-    assert any('2 recorders are called /episode' in one.remark.text for one in report.checks)
+
+    def is_found():
+        report = diagnose(path, seconds=1.0, pictures=None, ros_arguments=(), stop=NeverStop())
+        return any('2 recorders are called /episode' in one.remark.text for one in report.checks)
+
+    # On a busy machine a second may not suffice to discover both.
+    wait_until(is_found, GONE_S, 'the doctor finds both')
     status = operator.wait_for_status(lambda one: NAMESAKE in one.message, 'a warning')
     assert status.level == 1
     assert status.values['state'] == 'idle'
