@@ -38,12 +38,8 @@ from lerobot_streamrec.dataset.format.layout import (
 )
 from lerobot_streamrec.dataset.format.take_record import REASON
 from lerobot_streamrec.errors import DatasetError
-from lerobot_streamrec.report.summary import (
-    episode_facts,
-    EpisodeFacts,
-    length_bins,
-    SECONDS_PER_HOUR,
-)
+from lerobot_streamrec.report.episode_facts import episode_facts, EpisodeFacts
+from lerobot_streamrec.report.summary import length_bins, SECONDS_PER_HOUR
 
 MAX_LIMIT = 200
 """So many episodes at most are described at once."""

@@ -23,10 +23,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from lerobot_streamrec.dataset.about.derived_columns import DERIVED
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
 from lerobot_streamrec.dataset.format.data_rows import EpisodeValues, image_files
 from lerobot_streamrec.dataset.format.features import ACTION, STATE
 from lerobot_streamrec.errors import ConfigError, DatasetCorruptError, VideoError
+from lerobot_streamrec.report.episode_facts import episode_facts, EpisodeFacts
 from lerobot_streamrec.report.findings import (
     Finding,
     length_findings,
@@ -38,14 +40,7 @@ from lerobot_streamrec.report.findings import (
 from lerobot_streamrec.report.motion_findings import duplicate_findings, motion_findings, moves
 from lerobot_streamrec.report.motion_survey import finite, MotionSurvey
 from lerobot_streamrec.report.series import decimated, packed, Values
-from lerobot_streamrec.report.summary import (
-    episode_facts,
-    EpisodeFacts,
-    picture_keys,
-    short_name,
-    summarize,
-    Summary,
-)
+from lerobot_streamrec.report.summary import picture_keys, short_name, summarize, Summary
 from lerobot_streamrec.video.tools.contact_sheet import (
     contact_sheet,
     ContactSheet,
@@ -207,7 +202,9 @@ class _Reader:
         self._catalog = catalog
         self._names = {one.key: one.names for one in summary.vectors}
         first = [key for key in (STATE, ACTION) if key in self._names]
-        self._keys = list(dict.fromkeys([*first, *self._names]))
+        # A line is no way to show what is true in one row, nor the numbers of subtasks.
+        others = [key for key in self._names if key not in DERIVED]
+        self._keys = list(dict.fromkeys([*first, *others]))
         self._values = EpisodeValues(catalog.root, catalog.info, self._keys)
         self._survey = MotionSurvey(self._names)
         self._unreadable: dict[int, Finding] = {}

@@ -27,7 +27,8 @@ from enum import Enum
 from lerobot_streamrec.dataset.about.robot_files import names_in, PARAMETERS, Slot, slot_of
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow, ROBOT_FILES
 from lerobot_streamrec.installed import streamrec_command
-from lerobot_streamrec.report.summary import EpisodeFacts, short_name
+from lerobot_streamrec.report.episode_facts import EpisodeFacts
+from lerobot_streamrec.report.summary import short_name
 import numpy as np
 import numpy.typing as npt
 

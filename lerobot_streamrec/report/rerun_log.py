@@ -22,7 +22,8 @@ from tempfile import TemporaryDirectory
 from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.dataset.format.data_rows import image_files, image_keys, vector_keys
 from lerobot_streamrec.dataset.rebuild.played_episode import open_episode, PlayedEpisode
-from lerobot_streamrec.report.summary import element_names, episode_facts, picture_keys
+from lerobot_streamrec.report.episode_facts import episode_facts
+from lerobot_streamrec.report.summary import element_names, picture_keys
 from lerobot_streamrec.video.codecs.depth_config import DepthConfig, is_depth, stored_depth
 from lerobot_streamrec.video.mp4.concat import concatenate, Segment
 from lerobot_streamrec.video.mp4.packet_index import survey_video

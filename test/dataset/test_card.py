@@ -84,6 +84,10 @@ def test_a_card_is_written_again_after_a_change_and_keeps_its_license(files):
     out = files.root.parent / 'out'
     assert main(['merge', str(out), str(files.root)]) == 0
     assert '# out' in card_of(Files(out))
+    (data, *_) = sorted(files.root.glob('data/*/*'))
+    data.write_bytes(b'not a table')
+    assert main(['check', str(files.root), '--repair', '--yes']) == 0
+    assert '1 (1 success)' in card_of(files)
 
 
 @pytest.mark.parametrize('edit', ['license', 'words', 'mark', 'bytes'])

@@ -23,6 +23,7 @@ from __future__ import annotations
 import json
 import shutil
 
+from lerobot_streamrec.cli.main import main
 from lerobot_streamrec.dataset.format.take_record import Subtask, subtasks_within
 from lerobot_streamrec.errors import EpisodeError, EpisodeStateError
 from lerobot_streamrec.recording.stream_config import StreamConfig
@@ -76,6 +77,16 @@ def test_a_subtask_begins_at_the_instant_of_its_command(make_play, root):
     assert features['language_persistent'] == {'dtype': 'language', 'shape': [1], 'names': None}
     assert features['subtask_index'] == {'dtype': 'int64', 'shape': [1], 'names': None}
     assert 'language_persistent' not in json.loads((root / 'meta/stats.json').read_text())
+
+
+def test_people_read_the_subtasks_in_the_report(make_play, root, tmp_path):
+    play = make_play(ARM, subtasks='index')
+    record_two(play)
+    play.save()
+    play.recorder.close(WAIT_S)
+    page = tmp_path / 'report.html'
+    assert main(['report', str(root), '--output', str(page)]) == 0
+    assert 'Subtasks: 0.3 s <b>reach the cube</b> · 0.5 s <b>grasp</b>' in page.read_text()
 
 
 def test_later_episodes_share_the_table_of_subtasks(make_play, root):

@@ -23,9 +23,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 import time
 
+from lerobot_streamrec.dataset.about.card import refresh_card
 from lerobot_streamrec.dataset.check.check import check_dataset, Watcher
 from lerobot_streamrec.dataset.check.findings import CheckReport
-from lerobot_streamrec.dataset.format.files import free_path, lock_holder
+from lerobot_streamrec.dataset.format.files import Files, free_path, lock_holder
 from lerobot_streamrec.dataset.format.info_rules import json_bytes
 from lerobot_streamrec.dataset.format.layout import LOCK, OWNER, QUARANTINE, REBUILD, STAGING
 from lerobot_streamrec.dataset.rebuild.assemble import Progress
@@ -228,6 +229,7 @@ def repair_dataset(
         except _FruitlessError:
             remark = 'rewriting the files would not mend these faults; nothing was done'
             return Repair(examined.report, remarks=(remark,))
+        refresh_card(Files(folder))
     return Repair(
         report=replace(after, root=folder),
         plan=plan,
