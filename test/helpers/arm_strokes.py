@@ -24,6 +24,7 @@ import numpy as np
 MIDDLE = np.array([0.0, 0.35, 1.05, 0.7, 0.0, 0.45])
 REACH = np.array([0.5, 0.2, 0.25, 0.2, 0.3, 0.1])
 NUM_NOISES = 5
+LENGTH_S = 300
 
 
 class Strokes:
@@ -37,7 +38,7 @@ class Strokes:
     def __init__(self, seed=0, stroke_s=(0.5, 1.0)):
         chance = random.Random(seed)
         self._strokes, at_s, pose = [], -5.0, MIDDLE
-        while at_s < 100:
+        while at_s < LENGTH_S:
             side = 1 if len(self._strokes) % 2 else -1
             end = MIDDLE + side * REACH * [chance.uniform(0.6, 1.0) for _ in REACH]
             length_s = chance.uniform(*stroke_s)
@@ -47,7 +48,7 @@ class Strokes:
         self._begins_s = [one[0] for one in self._strokes]
 
     def joints(self, at_s):
-        """Return the angles at an instant, ``(6,)``; from 5 s before to 100 s after zero."""
+        """Return the angles at an instant, ``(6,)``; from 5 s before to LENGTH_S after zero."""
         begin_s, length_s, start, end = self._strokes[bisect_right(self._begins_s, at_s) - 1]
         share = min((at_s - begin_s) / length_s, 1.0)
         return start + (end - start) * (10 * share**3 - 15 * share**4 + 6 * share**5)

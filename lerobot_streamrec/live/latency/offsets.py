@@ -61,11 +61,11 @@ def write_offsets(
             cameras = session.read_settings().cameras
         read_ms = {one.parameter: one.stream.offset_ms for one in cameras}
         for name, value in offsets_ms.items():
-            if read_ms.get(f'camera.{name}') != value:
+            read = read_ms.get(f'camera.{name}')
+            if read != value:
                 (line,) = offset_lines({name: value})
-                raise ConfigError(
-                    'PARAMS', str(path), f'its form is unusual; put in by hand: {line}'
-                )
+                allowed = f'the recorder would still read {read} from it; put in by hand: {line}'
+                raise ConfigError('PARAMS', str(path), allowed)
 
     try:
         text = with_offsets(path.read_text('utf-8'), offsets_ms)
