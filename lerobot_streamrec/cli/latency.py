@@ -229,8 +229,7 @@ def _show(found: Mapping[str, Found], columns: Mapping[str, Mapping[str, str]]) 
         if isinstance(one, UnclearDelayError):
             measured = ['not known', '']
         else:
-            span = f'{one.delay_s * 1e3:.0f} ± {one.uncertainty_s * 1e3:.0f} ms'
-            measured = [span, f'{one.correlation:.2f}']
+            measured = [str(one), f'{one.correlation:.2f}']
         cells = [name, *measured, *(column.get(name, '') for column in columns.values())]
         # Names must not be read as rich's markup.
         table.add_row(*map(Text, cells))

@@ -109,6 +109,9 @@ class MotionDelay:
     uncertainty_s: float
     correlation: float
 
+    def __str__(self) -> str:
+        return f'{self.delay_s * 1e3:.0f} ± {self.uncertainty_s * 1e3:.0f} ms'
+
 
 Found = MotionDelay | UnclearDelayError
 """A delay, or why it is not known."""

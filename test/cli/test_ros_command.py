@@ -49,7 +49,9 @@ def test_they_are_explained_without_ros(name):
     assert '--seconds' in done.stdout
 
 
-@pytest.mark.parametrize('arguments', [('init',), ('doctor', 'robot.yaml'), ('latency', 'robot.yaml')])
+@pytest.mark.parametrize(
+    'arguments', [('init',), ('doctor', 'robot.yaml'), ('latency', 'robot.yaml')]
+)
 def test_without_ros_they_say_what_is_missing(arguments):
     done = streamrec(*arguments)
     assert (done.returncode, done.stdout) == (2, '')
