@@ -20,7 +20,6 @@ which the rows fit, and to a reason where a camera cannot be measured.
 
 from __future__ import annotations
 
-import array
 import json
 import subprocess
 
@@ -32,15 +31,11 @@ from lerobot_streamrec.live.session import params_arguments, Session
 import numpy as np
 import pytest
 from recorder_rig.fake_humble import python_module
+from recorder_rig.moving_arm import add_moving_arm, DELAY_S, NAMES
 from recorder_rig.surroundings import NeverStop
-from sensor_msgs.msg import Image, JointState
 import yaml
 
 pytestmark = [pytest.mark.ros]
-
-DELAY_S = 0.06
-NAMES = ['base', 'lift', 'elbow', 'wrist', 'roll', 'gripper']
-WIDTH, HEIGHT = 160, 120
 TIMEOUT_S = 120.0
 FILE = f"""\
 /episode:
@@ -57,47 +52,6 @@ FILE = f"""\
     state.topic: /joint_states
     state.names: [{', '.join(NAMES)}]
 """
-
-
-class MovingArm:
-    """Fills messages of joints and of cameras that see where the arm was a while ago."""
-
-    def __init__(self, motion):
-        self._motion = motion
-        self._begin_ns = None
-        self._chance = np.random.default_rng(5)
-
-    def _pose(self, stamp_ns, delay_s=0.0):
-        self._begin_ns = self._begin_ns or stamp_ns
-        return self._motion((stamp_ns - self._begin_ns) / 1e9 - delay_s)
-
-    def fill_joints(self, message, stamp_ns):
-        message.name, message.position = NAMES, self._pose(stamp_ns).tolist()
-        return message.position
-
-    def fill_front(self, message, stamp_ns):
-        base, lift = self._pose(stamp_ns, DELAY_S)[:2]
-        columns, rows = np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT))
-        left, top = WIDTH * (0.5 + 0.6 * base), HEIGHT * (0.2 + lift)
-        arm = np.exp(-(((columns - left) / 12) ** 2 + ((rows - top) / 12) ** 2))
-        return self._fill(message, 60 + 140 * arm)
-
-    def fill_wall(self, message, _stamp_ns):
-        return self._fill(message, np.full((HEIGHT, WIDTH), 90.0))
-
-    def _fill(self, message, grey):
-        noisy = np.clip(grey + self._chance.normal(0, 5, grey.shape), 0, 255).astype(np.uint8)
-        message.height, message.width, message.step = HEIGHT, WIDTH, WIDTH
-        message.encoding, message.data = 'mono8', array.array('B', noisy.tobytes())
-        return []
-
-
-def make_robot(rig, motion):
-    arm, robot = MovingArm(motion), rig.robot(is_punctual=True)
-    robot.add_messages('/joint_states', JointState, arm.fill_joints, hz=100)
-    robot.add_messages('/front/image_raw', Image, arm.fill_front, hz=30)
-    robot.add_messages('/wall/image_raw', Image, arm.fill_wall, hz=30)
-    robot.start()
 
 
 @pytest.fixture
@@ -126,7 +80,7 @@ def offset_of(path, name='front'):
 
 
 def test_a_planted_delay_is_found_and_written(rig, file):
-    make_robot(rig, Strokes(21).joints)
+    add_moving_arm(rig, Strokes(21).joints)
     done = run(file, '--write', '--json')
     # The camera that sees only the wall is not measured, and says why.
     assert done.returncode == 1, done.stderr
@@ -149,7 +103,7 @@ def test_a_planted_delay_is_found_and_written(rig, file):
 
 
 def test_reasons_are_given_where_nothing_can_be_measured(rig, file):
-    make_robot(rig, lambda _at_s: np.zeros(6))
+    add_moving_arm(rig, lambda _at_s: np.zeros(6))
     text = FILE.replace('[front, wall]', '[front, gone]').replace('wall', 'gone')
     file.write_text(text, encoding='utf-8')
     told = []
