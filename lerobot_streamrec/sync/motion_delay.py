@@ -56,14 +56,19 @@ _MIN_BLOCKS = 6
 _NUM_DRAWS = 200
 _SIGMAS = 2.0
 _FINEST_S = 0.001
-# Noise of a joint that stands still has no more at long than at short intervals.
+# A joint that stands still is no farther from itself after a while than from one picture to the
+# next, for both is noise.
 _STILL_S, _STILL_FACTOR = 0.2, 2.0
 _MIN_STEPS = 4
+# Some mix of more joints, as hands have them, would explain any pictures.
+_MAX_JOINTS = 16
 # Across a gap in the pictures, too much happens to be compared.
 _MAX_INTERVALS = 4.0
 _RIDGE = 1e-6
 # Encoders are noisy. A filter that is symmetric in time delays nothing.
 _GRID_S, _SMOOTH_S = 0.005, 0.02
+# Joints of other times, perhaps of another clock, do not count.
+_AROUND_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,7 +208,7 @@ class _Stretch:
         begin_ns = int(record.stamps_ns[0])
         self._times_s = (record.stamps_ns - begin_ns) / NS_PER_S
         self._changes = record.changes.astype(np.float64)
-        self._joints = [_in_order(one, begin_ns) for one in record.joints]
+        self._joints = [_smoothed(one, begin_ns, self._times_s[-1]) for one in record.joints]
         self.intervals_s: Values = np.diff(self._times_s)
         """``(n - 1,)``, between pictures."""
         covered = (self.intervals_s > 0) & (
@@ -247,12 +252,12 @@ class _Stretch:
             yield turned @ some, turned @ changes, ones.T @ ones
 
 
-def _in_order(joints: JointSeries, begin_ns: int) -> tuple[Values, Values]:
-    """Return instants, ``(m,)`` in seconds, and smooth values ``(m, d)`` without bad rows."""
+def _smoothed(joints: JointSeries, begin_ns: int, end_s: float) -> tuple[Values, Values]:
+    """Return instants, ``(m,)`` in seconds, and the joints then, ``(m, d)``, around a stretch."""
     stamps_ns, places = np.unique(joints.stamps_ns, return_index=True)
-    values = joints.values[places].astype(np.float64)
-    good = np.isfinite(values).all(axis=1)
-    times_s, values = (stamps_ns[good] - begin_ns) / NS_PER_S, values[good]
+    times_s, values = (stamps_ns - begin_ns) / NS_PER_S, joints.values[places].astype(np.float64)
+    good = np.isfinite(values).all(axis=1) & (times_s > -_AROUND_S) & (times_s < end_s + _AROUND_S)
+    times_s, values = times_s[good], values[good]
     if not len(times_s):
         return times_s, values
     grid_s = np.arange(times_s[0], times_s[-1], _GRID_S)
@@ -280,7 +285,9 @@ class _Scale:
         near, far = (
             np.concatenate([one[step:] - one[:-step] for one in poses]) for step in (1, num_steps)
         )
-        moves = (far**2).mean(axis=0) > _STILL_FACTOR**2 * (near**2).mean(axis=0)
+        noise = np.sqrt((near**2).mean(axis=0)) + np.finfo(float).tiny
+        motion = np.sqrt((far**2).mean(axis=0)) / noise
+        moves = motion > max([_STILL_FACTOR, *np.sort(motion)[:-_MAX_JOINTS]])
         if not moves.any():
             raise UnclearDelayError(
                 'no joint moves: move the robot back and forth while its pictures are measured'

@@ -22,16 +22,13 @@ import pytest
 pytest.importorskip('starlette', reason='the tests of the console need requirements/console.txt')
 pytest.importorskip('httpx2', reason='the tests of the console need requirements/test.txt')
 
-from arm_strokes import Strokes
 from chromium_page import missing_programs, start_chromium
 import psutil
-from recorder_rig.browser import Browser, MODULE, open_console
+from recorder_rig.browser import open_console
 from recorder_rig.datasets import assert_whole, record
-from recorder_rig.moving_arm import add_moving_arm, DELAY_S
-from selenium.common.exceptions import StaleElementReferenceException
+from recorder_rig.page import Page
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 pytestmark = [
     pytest.mark.ros,
@@ -43,33 +40,6 @@ pytestmark = [
 ]
 
 TIMEOUT_S = 120.0
-
-
-class Page:
-    """The console's page in a browser."""
-
-    def __init__(self, chromium, url):
-        self._chromium = chromium
-        chromium.get(url)
-
-    def wait(self, selector, text=''):
-        def holds(_):
-            try:
-                found = self._chromium.find_elements(By.CSS_SELECTOR, selector)
-                return [one for one in found if text in one.text]
-            except StaleElementReferenceException:
-                return False
-
-        return WebDriverWait(self._chromium, TIMEOUT_S, 0.1).until(holds)[0]
-
-    def press(self, key):
-        self._chromium.find_element(By.TAG_NAME, 'body').send_keys(key)
-
-    def click(self, label):
-        path = f'//button[not(@disabled)][.//span[normalize-space()="{label}"]]'
-        WebDriverWait(self._chromium, TIMEOUT_S, 0.1).until(
-            lambda driver: driver.find_elements(By.XPATH, path)
-        )[0].click()
 
 
 @pytest.fixture
@@ -161,24 +131,3 @@ def test_a_browser_that_is_killed_disturbs_no_recording(console, shared_rig):
         saved = told.event('saved', lambda one: one['episode'] == index)
     assert ' 0 repeated frames' in saved['message']
     assert_whole(shared_rig.root, index + 1)
-
-
-def test_the_set_up_measures_the_delay_of_a_camera(chromium, rig, tmp_path):
-    add_moving_arm(rig, Strokes(22).joints)
-    file = tmp_path / 'record.yaml'
-    console = Browser(rig.program(MODULE, {'port': 0, 'set_up_file': str(file)}))
-    page = Page(chromium, console.url)
-    page.wait('.offer', '/front/image_raw')
-    page.wait('.offer', '/joint_states')
-    folder = chromium.find_element(By.XPATH, '//label[starts-with(., "Folder")]/input')
-    folder.clear()
-    folder.send_keys(str(rig.root))
-    page.wait('button', 'Measure delays').click()
-    page.wait('[role=status]', 'Now move one joint')
-    page.wait('.offer', 'Delay: its pictures do not show how the robot moves')
-    assert ' ± ' in page.wait('.offer', '/front/image_raw').text
-    page.wait('button.primary', 'Save').click()
-    page.wait('.written', str(file))
-    (line,) = [one for one in file.read_text().splitlines() if 'offset_ms:' in one]
-    assert float(line.partition(':')[2]) == pytest.approx(-1e3 * DELAY_S, abs=5)
-    console.client.close()

@@ -215,3 +215,24 @@ def test_a_delay_beyond_the_range_is_no_delay():
     for delay_s in (-0.5, 0.45):
         with pytest.raises(UnclearDelayError):
             measure_delay([record(Strokes(9).joints, delay_s)])
+
+
+def test_many_joints_of_a_hand_do_not_explain_what_they_did_not_do():
+    """With as many joints as pictures, some mix of them fits everything."""
+    fingers = [Strokes(seed).joints for seed in range(200, 212)]
+
+    def hand(at_s):
+        return np.concatenate([one(at_s) for one in fingers])
+
+    other, own = record(Strokes(9).joints, 0.0), series(hand)
+    found = find_delay([MotionRecord(other.stamps_ns, other.changes, [own])])
+    assert not isinstance(found, MotionDelay)
+
+
+def test_one_joint_stamp_from_another_time_does_no_harm():
+    one = record(Strokes(5).joints, 0.04)
+    (joints,) = one.joints
+    stamps_ns = np.append(joints.stamps_ns, [1, 2 * BEGIN_NS])
+    odd = JointSeries(stamps_ns, np.vstack([joints.values, np.zeros((2, 6))]))
+    found = measure_delay([MotionRecord(one.stamps_ns, one.changes, [odd])])
+    assert found == measure_delay([one])

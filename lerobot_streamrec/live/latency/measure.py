@@ -143,6 +143,7 @@ class _SeriesSink:
         self._offsets_ns = {one.key: one.offset_ns for one in streams if not one.is_camera}
         self._joints: dict[str, list[tuple[int, Any]]] = {key: [] for key in self._offsets_ns}
         self._troubles: dict[str, str] = {}
+        self._rivals: dict[str, str] = {}
 
     def is_complete(self) -> bool:
         """Return True once every topic has sent something."""
@@ -170,7 +171,7 @@ class _SeriesSink:
 
     def contest(self, key: str, publishers: str) -> None:
         """Keep who sends the same data in turn."""
-        self._troubles[key] = f'{publishers} send the same data in turn: end all but one'
+        self._rivals[key] = publishers
 
     def lose(self, key: str, num_messages: int) -> None:
         """Lost messages are gaps between stamps, which the measurement knows how to treat."""
@@ -181,8 +182,11 @@ class _SeriesSink:
         counts = {key: len(samples) for key, samples in self._joints.items()}
         counts[camera.stream.key] = pictures.num_pictures
         for key, number in counts.items():
+            what = 'of its pictures' if key == camera.stream.key else f'of {key}'
+            if key in self._rivals:
+                senders = f'{self._rivals[key]} in turn'
+                return UnclearDelayError(f'messages {what} come from {senders}: end all but one')
             if not number:
-                what = 'of its pictures' if key == camera.stream.key else f'of {key}'
                 why = self._troubles.get(key, f'`{streamrec_command("doctor", path)}` tells more')
                 return UnclearDelayError(f'no message {what} could be read: {why}')
         joints = [

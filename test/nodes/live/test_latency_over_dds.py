@@ -31,7 +31,7 @@ from lerobot_streamrec.live.session import params_arguments, Session
 import numpy as np
 import pytest
 from recorder_rig.fake_humble import python_module
-from recorder_rig.moving_arm import add_moving_arm, DELAY_S, NAMES
+from recorder_rig.moving_arm import add_moving_arm, add_rival, DELAY_S, NAMES
 from recorder_rig.surroundings import NeverStop
 import yaml
 
@@ -104,13 +104,16 @@ def test_a_planted_delay_is_found_and_written(rig, file):
 
 def test_reasons_are_given_where_nothing_can_be_measured(rig, file):
     add_moving_arm(rig, lambda _at_s: np.zeros(6))
-    text = FILE.replace('[front, wall]', '[front, gone]').replace('wall', 'gone')
-    file.write_text(text, encoding='utf-8')
+    add_rival(rig)
+    text = FILE.replace('[front, wall]', '[front, wall, gone]')
+    file.write_text(f'{text}    camera.gone.topic: /gone/image_raw\n', encoding='utf-8')
     told = []
-    front, gone = measure_latency(
+    front, wall, gone = measure_latency(
         file, seconds=5, ros_arguments=(), stop=NeverStop(), tell=told.append
     )
-    assert 'no joint moves' in str(front.found)
+    assert 'no joint moves' in str(wall.found)
+    for words in ('messages of its pictures come from', '/rival', 'in turn: end all but one'):
+        assert words in str(front.found)
     assert isinstance(gone.found, UnclearDelayError)
     assert 'no message of its pictures could be read' in str(gone.found)
     assert 'doctor' in str(gone.found)

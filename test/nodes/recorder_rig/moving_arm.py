@@ -63,6 +63,13 @@ def add_moving_arm(rig, motion):
     """Start a robot that moves; its camera in front stamps late, another one sees a wall."""
     arm, robot = MovingArm(motion), rig.robot(is_punctual=True)
     robot.add_messages('/joint_states', JointState, arm.fill_joints, hz=100)
-    robot.add_messages('/front/image_raw', Image, arm.fill_front, hz=30)
     robot.add_messages('/wall/image_raw', Image, arm.fill_wall, hz=30)
+    robot.add_messages('/front/image_raw', Image, arm.fill_front, hz=30)
+    robot.start()
+
+
+def add_rival(rig):
+    """Start a node that publishes on the topic of the camera in front, too."""
+    arm, robot = MovingArm(lambda _at_s: np.ones(6)), rig.robot(is_punctual=True, name='rival')
+    robot.add_messages('/front/image_raw', Image, arm.fill_front, hz=30)
     robot.start()
