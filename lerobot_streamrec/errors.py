@@ -217,6 +217,10 @@ class NothingWholeError(VideoError):
     """A saved take has no complete row, so it can never become an episode."""
 
 
+class UnclearDelayError(StreamrecError):
+    """The motion in a camera's pictures does not tell the delay of its stamps."""
+
+
 class MessageError(StreamrecError, ValueError):
     """A message cannot be recorded."""
 

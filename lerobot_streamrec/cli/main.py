@@ -26,6 +26,7 @@ import click
 from lerobot_streamrec.cli.check import check
 from lerobot_streamrec.cli.codecs import codecs
 from lerobot_streamrec.cli.info import info
+from lerobot_streamrec.cli.latency import latency
 from lerobot_streamrec.cli.rebuild import compact, delete, label, merge
 from lerobot_streamrec.cli.report import report
 from lerobot_streamrec.cli.ros_command import doctor, init, layout
@@ -50,6 +51,7 @@ _COMMANDS = (
     info,
     init,
     label,
+    latency,
     layout,
     merge,
     probe,
@@ -64,7 +66,8 @@ def streamrec() -> None:
     """
     Prepare recordings and maintain LeRobot v3.0 datasets.
 
-    init, doctor and layout look at the running ROS graph; the other commands do not need ROS.
+    init, doctor, latency and layout look at the running ROS graph; the other commands do not need
+    ROS, nor does latency with --root.
     """
 
 

@@ -26,7 +26,7 @@ from lerobot_streamrec.installed import EXIT_CONFIG
 
 ROS_ARGS = '--ros-args'
 _END = '--'
-_NEEDS_ROS = 'this command needs ROS 2'
+NEEDS_ROS = 'this command needs ROS 2'
 
 
 class RosCommand(click.Command):
@@ -72,7 +72,7 @@ def init(**arguments: Any) -> int:
     my_robot.yaml], with the measurements beside each topic. Exit status: 0 if OUTPUT was written,
     1 if there is nothing to record, 2 if OUTPUT cannot be written.
     """
-    with importing(_NEEDS_ROS):
+    with importing(NEEDS_ROS):
         from lerobot_streamrec.live.init import init as run
     return run(**arguments)
 
@@ -95,7 +95,7 @@ def doctor(**arguments: Any) -> int:
     dataset's folder, and changes nothing. Exit status: 0 if the robot is ready to be recorded, 1
     if not, 2 if PARAMS cannot be used.
     """
-    with importing(_NEEDS_ROS):
+    with importing(NEEDS_ROS):
         from lerobot_streamrec.live.doctor import doctor as run
     return run(**arguments)
 
@@ -124,6 +124,6 @@ def layout(**arguments: Any) -> int:
     graph. Import FILE in Foxglove as a layout. Exit status: 0 if the layout was made, 2 if PARAMS
     or FILE cannot be used.
     """
-    with importing(_NEEDS_ROS):
+    with importing(NEEDS_ROS):
         from lerobot_streamrec.live.layout import layout as run
     return run(**arguments)

@@ -32,6 +32,7 @@ from lerobot_streamrec.nodes.graph.camera_names import camera_names
 
 STATE, ACTION, FEATURE = 'state', 'action', 'feature'
 _FPS = (1, 1000)
+_MAX_MS = 60_000
 # A slow topic is not silent between two of its messages.
 _SILENT_S, _SILENT_PERIODS = 2.0, 3.0
 
@@ -191,7 +192,12 @@ def _cameras(proposal: Proposal, choices: Any) -> tuple[CameraProposal, ...]:
     try:
         wanted = {str(one['id']): one for one in choices if one['chosen'] is True}
         found = tuple(
-            replace(camera, name=str(one['name']).strip(), is_depth=one['is_depth'] is True)
+            replace(
+                camera,
+                name=str(one['name']).strip(),
+                is_depth=one['is_depth'] is True,
+                offset_ms=_offset_ms(one.get('offset_ms', 0)),
+            )
             for camera in proposal.cameras
             if (one := wanted.get(camera.seen.name.lstrip('/'))) is not None
         )
@@ -203,6 +209,13 @@ def _cameras(proposal: Proposal, choices: Any) -> tuple[CameraProposal, ...]:
             text = 'each camera needs a name, and no two have the same'
             raise ChoiceError('cameras', name, text)
     return found
+
+
+def _offset_ms(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _MAX_MS:
+        allowed = f'offset_ms is a number from -{_MAX_MS} to {_MAX_MS}'
+        raise ChoiceError('cameras', str(value), allowed)
+    return float(value)
 
 
 def _topics(look: Look, choices: Any, role: str) -> dict[SeenTopic, str]:

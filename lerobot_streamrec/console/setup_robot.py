@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+import tempfile
 import threading
 import time
 from typing import Any
@@ -32,6 +33,7 @@ from lerobot_streamrec.errors import ConfigError, StartInterruptedError, Undecod
 from lerobot_streamrec.installed import record_command
 from lerobot_streamrec.live.graph_watch import GraphWatch
 from lerobot_streamrec.live.init import NOTHING, write_proposal
+from lerobot_streamrec.live.latency.measure import measure_latency
 from lerobot_streamrec.live.observation import NUMBER_TYPES
 from lerobot_streamrec.live.proposal import CameraProposal, propose
 from lerobot_streamrec.live.session import Session
@@ -44,6 +46,8 @@ _END_TIMEOUT_S = 10.0
 # A page asks for each picture once a second.
 _ASKED_S = 5.0
 _WIDTH = 320
+MEASURE_S = 10.0
+"""Time for which the operator moves the robot, in seconds."""
 # The share of a value, and the least step, that are no noise of a sensor.
 _MOVED_SHARE, _MOVED = 0.01, 0.01
 
@@ -170,6 +174,36 @@ class SetupRobot(threading.Thread):
             'vectors': [offered_vector(one, look, proposal) for one in look.vectors],
             'problems': problems,
             'looking': self.is_alive(),
+        }
+
+    def measure(self, choices: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        Measure the delays of the chosen cameras while the operator moves the robot.
+
+        :param choices: JSON object of the page, as for ``save``
+        :return: JSON object, in which ``cameras`` has the ``offset_ms`` of each camera by its
+            name, null if it is not known, and a ``text`` for people
+        :raise ConfigError: if a choice cannot be used, or nothing can be compared
+        :raise StartInterruptedError: if the program ends meanwhile
+        """
+        with self._lock:
+            look = self._look
+        proposal = chosen_proposal(look, choices)
+        with tempfile.TemporaryDirectory(prefix='streamrec-') as folder:
+            # The measurement reads the cameras and the state as the recorder will.
+            path = Path(folder) / self.path.name
+            write_proposal(path, proposal, seconds=0, force=False, stop=self._signals)
+            found = measure_latency(
+                path,
+                seconds=MEASURE_S,
+                ros_arguments=self._ros_arguments,
+                stop=self._signals,
+                tell=lambda _: None,
+            )
+        return {
+            'cameras': {
+                one.name: {'offset_ms': one.wanted_ms, 'text': str(one.found)} for one in found
+            }
         }
 
     def save(self, choices: Mapping[str, Any]) -> dict[str, str]:

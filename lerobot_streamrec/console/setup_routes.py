@@ -16,14 +16,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from lerobot_streamrec.console.board import Board
 from lerobot_streamrec.console.server import read_json
 from lerobot_streamrec.console.setup_choice import ChoiceError
 from lerobot_streamrec.console.setup_robot import SetupRobot
-from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.errors import ConfigError, StartInterruptedError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -51,6 +52,7 @@ class SetupRoutes:
         return [
             Route('/api/setup', self.offer),
             Route('/api/setup', self.save, methods=['POST']),
+            Route('/api/setup/latency', self.measure, methods=['POST']),
             Route('/api/setup/picture/{topic:path}.jpg', self.picture),
         ]
 
@@ -70,19 +72,31 @@ class SetupRoutes:
 
     async def save(self, request: Request) -> Response:
         """Write the parameter file; the recorder, which waits for it, starts then."""
+        answer = await self._do(request, self._robot.save)
+        if answer.status_code == HTTPStatus.OK:
+            self._end()
+        return answer
+
+    async def measure(self, request: Request) -> Response:
+        """Answer with the delays of the chosen cameras, which takes ten seconds and more."""
+        return await self._do(request, self._robot.measure)
+
+    async def _do(
+        self, request: Request, work: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    ) -> JSONResponse:
         self._refuse_later()
         choices = await read_json(request)
         if not isinstance(choices, dict):
             raise HTTPException(HTTPStatus.BAD_REQUEST, 'a JSON object is needed')
         async with self._turn:
             try:
-                answer = await asyncio.to_thread(self._robot.save, choices)
+                return JSONResponse(await asyncio.to_thread(work, choices))
+            except StartInterruptedError as error:
+                raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, 'it ends') from error
             except (ConfigError, OSError) as error:
                 field = error.name if isinstance(error, ChoiceError) else ''
                 content = {'error': str(error), 'field': field}
                 return JSONResponse(content, HTTPStatus.UNPROCESSABLE_ENTITY)
-        self._end()
-        return JSONResponse(answer)
 
     def _end(self) -> None:
         self._board.mode = _RECORD

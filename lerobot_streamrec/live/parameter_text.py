@@ -220,6 +220,9 @@ def _camera(camera: CameraProposal) -> Iterator[str]:
     yield f'    topic: {camera.topic}'
     if camera.is_depth:
         yield '    depth: true'
+    if camera.offset_ms:
+        yield from _comment('Measured while the robot moved: the driver stamps so late.', 2)
+        yield f'    offset_ms: {camera.offset_ms:.1f}'
     yield from _stamp(camera.seen.heard, 2)
     if camera.others:
         yield from _comment('Other topics of this camera:', 2)

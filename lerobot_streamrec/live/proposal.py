@@ -166,6 +166,7 @@ class CameraProposal:
     :param seen: the topic whose messages were examined
     :param others: other topics of the same camera
     :param remarks: remarks for the user
+    :param offset_ms: is added to its stamps, in milliseconds, once its delay was measured
     """
 
     name: str
@@ -174,6 +175,7 @@ class CameraProposal:
     seen: SeenTopic
     others: tuple[SeenTopic, ...] = ()
     remarks: tuple[str, ...] = ()
+    offset_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

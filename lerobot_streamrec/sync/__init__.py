@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Timing in integer nanoseconds: grids, sample buffers, gaps and lags.
+Timing in integer nanoseconds: grids, sample buffers, gaps, lags and the delays of cameras.
 
 Everything here is pure: it reads no clock, and uses no files and no threads.
 """

@@ -37,11 +37,11 @@ streamrec = partial(python, '-c', WITHOUT_ROS)
 def test_they_are_listed_without_ros():
     done = streamrec('--help')
     assert done.returncode == 0
-    for name in ('init', 'doctor', 'check-config', 'layout'):
+    for name in ('init', 'doctor', 'check-config', 'latency', 'layout'):
         assert f'\n  {name} ' in done.stdout
 
 
-@pytest.mark.parametrize('name', ['init', 'doctor', 'check-config', 'layout'])
+@pytest.mark.parametrize('name', ['init', 'doctor', 'check-config', 'latency', 'layout'])
 def test_they_are_explained_without_ros(name):
     done = streamrec(name, '--help')
     assert done.returncode == 0
@@ -49,7 +49,9 @@ def test_they_are_explained_without_ros(name):
     assert '--seconds' in done.stdout
 
 
-@pytest.mark.parametrize('arguments', [('init',), ('doctor', 'robot.yaml')])
+@pytest.mark.parametrize(
+    'arguments', [('init',), ('doctor', 'robot.yaml'), ('latency', 'robot.yaml')]
+)
 def test_without_ros_they_say_what_is_missing(arguments):
     done = streamrec(*arguments)
     assert (done.returncode, done.stdout) == (2, '')

@@ -26,10 +26,9 @@ from chromium_page import missing_programs, start_chromium
 import psutil
 from recorder_rig.browser import open_console
 from recorder_rig.datasets import assert_whole, record
-from selenium.common.exceptions import StaleElementReferenceException
+from recorder_rig.page import Page
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 pytestmark = [
     pytest.mark.ros,
@@ -41,33 +40,6 @@ pytestmark = [
 ]
 
 TIMEOUT_S = 120.0
-
-
-class Page:
-    """The console's page in a browser."""
-
-    def __init__(self, chromium, url):
-        self._chromium = chromium
-        chromium.get(url)
-
-    def wait(self, selector, text=''):
-        def holds(_):
-            try:
-                found = self._chromium.find_elements(By.CSS_SELECTOR, selector)
-                return [one for one in found if text in one.text]
-            except StaleElementReferenceException:
-                return False
-
-        return WebDriverWait(self._chromium, TIMEOUT_S, 0.1).until(holds)[0]
-
-    def press(self, key):
-        self._chromium.find_element(By.TAG_NAME, 'body').send_keys(key)
-
-    def click(self, label):
-        path = f'//button[not(@disabled)][.//span[normalize-space()="{label}"]]'
-        WebDriverWait(self._chromium, TIMEOUT_S, 0.1).until(
-            lambda driver: driver.find_elements(By.XPATH, path)
-        )[0].click()
 
 
 @pytest.fixture

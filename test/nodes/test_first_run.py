@@ -179,6 +179,8 @@ def wrong_choices(choice, tmp_path):
     yield {'cameras': [], 'vectors': []}, 'cameras'
     yield {'cameras': [{**choice['cameras'][0], 'name': ' '}]}, 'cameras'
     yield {'cameras': 'all'}, 'cameras'
+    for offset in ('late', True, 1e9, None):
+        yield {'cameras': [{**choice['cameras'][0], 'offset_ms': offset}]}, 'cameras'
     for name in ('', 'observation/force'):
         yield {'vectors': [{**choice['vectors'][0], 'role': 'feature', 'name': name}]}, 'vectors'
 
@@ -219,8 +221,17 @@ def test_in_a_browser_the_choice_becomes_the_file_of_the_recorder_that_waits(
         refused = browser.client.post('/api/setup', content=content)
         assert (refused.status_code, refused.json().get('field')) == (422, field), refused.text
         assert not file.exists()
+    measured = browser.client.post('/api/setup/latency', json=choice, timeout=TIMEOUT_S)
+    assert measured.status_code == 200, measured.text
+    # This robot's camera sees nothing of its joints, so no delay is told.
+    told = measured.json()['cameras']['eye']
+    assert told['offset_ms'] is None
+    assert 'are needed' in told['text']
+    assert not file.exists()
+    choice['cameras'][0]['offset_ms'] = -41
     saved = browser.client.post('/api/setup', json=choice)
     assert saved.status_code == 200, saved.text
+    assert '    offset_ms: -41.0\n' in file.read_text(encoding='utf-8')
     assert saved.json()['file'] == str(file)
     assert str(file) in saved.json()['how']
     with browser.reading() as told:

@@ -26,7 +26,7 @@ function Camera({ camera, choice, choose, beat }) {
     <label class="tick"><input type="checkbox" checked=${choice.chosen} onChange=${(event) => choose({ chosen: event.target.checked })} /> Record</label>
     <label>Name <input value=${choice.name} disabled=${!choice.chosen} onInput=${(event) => choose({ name: event.target.value })} /></label>
     <label class="tick"><input type="checkbox" checked=${choice.is_depth} disabled=${!choice.chosen} onChange=${(event) => choose({ is_depth: event.target.checked })} /> Depth</label>
-    <p class="dim">${facts(camera)}</p><${Problems} problems=${camera.problems} />
+    <p class="dim">${facts(camera)}</p>${choice.measured && html`<p>Delay: ${choice.measured}</p>`}<${Problems} problems=${camera.problems} />
   </li>`;
 }
 
@@ -54,6 +54,7 @@ export function Setup({ onWritten }) {
   const [edits, setEdits] = useState({});
   const [error, setError] = useState(null);
   const [beat, setBeat] = useState(0);
+  const [isMeasuring, setMeasuring] = useState(false);
   const isBusy = useRef(false);
   useEffect(() => {
     const look = async () => {
@@ -73,24 +74,40 @@ export function Setup({ onWritten }) {
   const choose = (id) => (change) => setEdits({ ...edits, [id]: { ...(edits[id] || {}), ...change } });
   const setting = (name) => edits[name] ?? offer[name];
   const set = (name) => (event) => setEdits({ ...edits, [name]: event.target.value });
-  const save = async (event) => {
-    event.preventDefault();
+  const send = async (path) => {
     setError(null);
     try {
-      onWritten(await post('/api/setup', {
+      return await post(path, {
         fps: Number(setting('fps')), task: setting('task'), root: setting('root'), repo_id: setting('repo_id'),
-        cameras: offer.cameras.map(choiceOf).map(({ id, chosen, name, is_depth }) => ({ id, chosen, name, is_depth })),
+        cameras: offer.cameras.map(choiceOf).map(({ id, chosen, name, is_depth, offset_ms = 0 }) => ({ id, chosen, name, is_depth, offset_ms })),
         vectors: offer.vectors.map(choiceOf).map(({ id, role, name }) => ({ id, role, name })),
-      }));
+      });
     } catch (problem) {
       setError({ error: problem.message, field: problem.field });
+      return null;
     }
+  };
+  const save = async (event) => {
+    event.preventDefault();
+    const written = await send('/api/setup');
+    if (written) onWritten(written);
+  };
+  const measure = async () => {
+    setMeasuring(true);
+    const answer = await send('/api/setup/latency');
+    setMeasuring(false);
+    if (!answer) return;
+    // The names are those that were sent; what the user has changed since stays.
+    const found = offer.cameras.map(choiceOf).map((one) => [one.id, answer.cameras[one.name.trim()]]).filter(([, one]) => one);
+    setEdits((now) => ({ ...now, ...Object.fromEntries(found.map(([id, one]) => [id, { ...(now[id] || {}), offset_ms: one.offset_ms ?? 0, measured: one.text }])) }));
   };
   const isWrong = (name) => (error?.field === name ? 'true' : undefined);
   return html`<form class="setup" onSubmit=${save}>
     <header><h2>Set up this robot</h2><p>${offer.reason}</p></header>
     <${Problems} problems=${offer.problems} />
     <section><h3>Cameras</h3>${offer.cameras.length === 0 && html`<p class="dim">No camera is publishing yet. Start its driver; it appears here by itself.</p>`}
+      ${offer.cameras.length > 0 && html`<p class="buttons"><button type="button" disabled=${isMeasuring} onClick=${measure}>Measure delays</button><span class="dim" role="status">${isMeasuring
+        ? 'Now move one joint back and forth in view of the cameras, at a changing pace, until the delays are shown.' : 'Drivers stamp pictures late. To find out by how much, move the robot for ten seconds.'}</span></p>`}
       <ul class="offers">${offer.cameras.map((one) => html`<${Camera} key=${one.id} camera=${one} choice=${choiceOf(one)} choose=${choose(one.id)} beat=${beat} />`)}</ul></section>
     <section><h3>State and action</h3><p class="dim">Choose the same for several topics, such as two arms, and they form one vector, in this order.</p>${offer.vectors.length === 0 && html`<p class="dim">No topic with numbers is publishing yet.</p>`}
       <ul class="offers vectors">${offer.vectors.map((one) => html`<${Vector} key=${one.id} vector=${one} choice=${choiceOf(one)} choose=${choose(one.id)} />`)}</ul></section>
@@ -101,6 +118,6 @@ export function Setup({ onWritten }) {
       <label>Name on the Hub <input value=${setting('repo_id')} aria-invalid=${isWrong('repo_id')} onInput=${set('repo_id')} /></label>
     </section>
     ${error && html`<p class="notice error" role="alert">${error.error}</p>`}
-    <p class="buttons"><button type="submit" class="primary">Save and get ready</button><span class="dim">writes ${offer.file}</span></p>
+    <p class="buttons"><button type="submit" class="primary" disabled=${isMeasuring}>Save and get ready</button><span class="dim">writes ${offer.file}</span></p>
   </form>`;
 }

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Small JPEGs of pictures: live previews of cameras, and thumbnails of episodes."""
+"""Small JPEGs and small grey copies of pictures: previews, thumbnails, and what moves."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ import numpy.typing as npt
 # libswscale's SWS_FAST_BILINEAR, which takes about half as long as its area filter; PyAV before 18
 # has no name for it.
 _SCALER_FLAGS = 0x1
+# SWS_AREA: the mean of all pixels that become one.
+_AREA_FLAGS = 0x20
 # For so few pixels, waking other threads costs more than they save. PyAV before 17 starts none.
 _ONE_THREAD: dict[str, Any] = {'threads': 1} if int(av.__version__.split('.')[0]) >= 17 else {}
 _PIX_FMT = 'yuvj420p'
@@ -45,14 +47,14 @@ _DARKEST, _BRIGHTEST = 40, 255
 _PERCENTILE_PIXELS = 5000
 
 
-class JpegMaker:
+class _SmallPictures:
     """
-    Makes small JPEGs of the pictures of one camera. Owned by one thread.
+    Opens the pictures of one camera, and makes them small. Owned by one thread.
 
     A depth picture becomes grey: the nearer, the darker, with the range of its own distances,
     and black where nothing was measured.
 
-    :param width_px: width of the JPEGs in pixels; narrower pictures keep their own width
+    :param width_px: width in pixels of what is made
     """
 
     def __init__(self, width_px: int) -> None:
@@ -60,6 +62,79 @@ class JpegMaker:
         self._decoders = Decoders()
         self._opener = VideoReformatter()
         self._scaler = VideoReformatter()
+
+    def _opened(self, picture: Picture | VideoFrame) -> VideoFrame:
+        opened: Any = self._decoders.decode(picture) if is_coded(picture) else picture
+        if isinstance(opened, VideoFrame) and opened.format.name == DEPTH_PIX_FMT:
+            codes = plane_array(opened, 0).view('<u2')[: opened.height, : opened.width]
+            opened = self._grey(codes)
+        elif isinstance(opened, DepthFrame):
+            opened = self._grey(opened.values)
+        return video_frame(opened, self._opener) if isinstance(opened, Frame) else opened
+
+    def _grey(self, depth: npt.NDArray[Any]) -> Frame:
+        """Return depth in grey, reduced already as far as whole steps between pixels go."""
+        stride = max(1, depth.shape[1] // self._width_px)
+        return Frame(grey_of_depth(depth[::stride, ::stride]), 'gray')
+
+    def _scaled(
+        self, frame: VideoFrame, width: int, height: int, pix_fmt: str, flags: int
+    ) -> VideoFrame:
+        return self._scaler.reformat(
+            frame,
+            width=width,
+            height=height,
+            format=pix_fmt,
+            src_color_range=range_of(frame),
+            dst_colorspace=Colorspace.ITU601,
+            dst_color_range=ColorRange.JPEG,
+            interpolation=flags,
+            **_ONE_THREAD,
+        )
+
+
+class GreyMaker(_SmallPictures):
+    """
+    Makes small grey pictures of one size, whatever the shape of the camera's. Owned by one thread.
+
+    Each grey is the mean of all pixels around it, so that hardly any noise is left.
+
+    :param width_px: width in pixels
+    :param height_px: height in pixels
+    """
+
+    def __init__(self, width_px: int, height_px: int) -> None:
+        super().__init__(width_px)
+        self._height_px = height_px
+
+    def grey(self, picture: Picture | VideoFrame) -> npt.NDArray[np.uint8]:
+        """
+        Make a small grey picture.
+
+        :param picture: a picture as a camera sends it, or libav's frame of a video
+        :return: ``(height_px, width_px)``
+        :raise UndecodableError: if the picture is damaged, or cannot be converted
+        """
+        try:
+            small = self._scaled(
+                self._opened(picture), self._width_px, self._height_px, 'gray', _AREA_FLAGS
+            )
+        except UndecodableError:
+            raise
+        except (av.FFmpegError, ValueError) as error:
+            raise UndecodableError(f'a picture cannot be converted to grey: {error}') from error
+        return plane_array(small, 0)[: self._height_px, : self._width_px].copy()
+
+
+class JpegMaker(_SmallPictures):
+    """
+    Makes small JPEGs of the pictures of one camera. Owned by one thread.
+
+    :param width_px: width of the JPEGs in pixels; narrower pictures keep their own width
+    """
+
+    def __init__(self, width_px: int) -> None:
+        super().__init__(width_px)
         self._encoder: av.VideoCodecContext | None = None
         self._num_made = 0
 
@@ -82,33 +157,10 @@ class JpegMaker:
                 f'{error}'
             ) from error
 
-    def _opened(self, picture: Picture | VideoFrame) -> VideoFrame:
-        opened: Any = self._decoders.decode(picture) if is_coded(picture) else picture
-        if isinstance(opened, VideoFrame) and opened.format.name == DEPTH_PIX_FMT:
-            codes = plane_array(opened, 0).view('<u2')[: opened.height, : opened.width]
-            opened = self._grey(codes)
-        elif isinstance(opened, DepthFrame):
-            opened = self._grey(opened.values)
-        return video_frame(opened, self._opener) if isinstance(opened, Frame) else opened
-
-    def _grey(self, depth: npt.NDArray[Any]) -> Frame:
-        """Return depth in grey, reduced already as far as whole steps between pixels go."""
-        stride = max(1, depth.shape[1] // self._width_px)
-        return Frame(grey_of_depth(depth[::stride, ::stride]), 'gray')
-
     def _small(self, frame: VideoFrame) -> VideoFrame:
         width = min(self._width_px, frame.width)
-        small = self._scaler.reformat(
-            frame,
-            width=width,
-            height=max(1, round(frame.height * width / frame.width)),
-            format=_PIX_FMT,
-            src_color_range=range_of(frame),
-            dst_colorspace=Colorspace.ITU601,
-            dst_color_range=ColorRange.JPEG,
-            interpolation=_SCALER_FLAGS,
-            **_ONE_THREAD,
-        )
+        height = max(1, round(frame.height * width / frame.width))
+        small = self._scaled(frame, width, height, _PIX_FMT, _SCALER_FLAGS)
         # A decoded frame keeps its picture type, which the encoder would take as an order.
         small.pict_type = PictureType.NONE
         return small
