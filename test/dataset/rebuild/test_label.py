@@ -21,11 +21,8 @@ columns, and against a verdict that a tool loses or gives to another episode.
 from __future__ import annotations
 
 from dataclasses import replace
-import json
 import shutil
 
-from hypothesis import given, HealthCheck, Phase, settings
-from hypothesis import strategies as st
 from lerobot_streamrec.cli.main import main
 from lerobot_streamrec.dataset.about.robot_files import (
     CALIBRATION,
@@ -211,98 +208,3 @@ def test_a_kill_at_any_step_leaves_old_or_new_texts_and_the_command_goes_on(
         assert said(root, 'verdict') == [{}, {'verdict': 'failure'}, {'verdict': 'failure'}]
     # The first file gets the column, then each of the two files changes, and their records.
     assert num_steps >= 5
-
-
-NAMES = ('notes', 'object_set', 'place', 'robot_files')
-VALUES = st.fixed_dictionaries(
-    {},
-    optional={
-        **dict.fromkeys(NAMES, st.sampled_from(['a', 'é "b"'])),
-        'robot_files': st.sampled_from([*CALIBRATIONS, ' '.join(CALIBRATIONS)]),
-    },
-)
-STEPS = st.one_of(
-    st.tuples(st.just('save'), VALUES),
-    st.tuples(st.just('label'), st.integers(0, 9), VALUES.filter(bool)),
-    st.tuples(st.just('delete'), st.integers(0, 9)),
-    *(st.tuples(st.just(one)) for one in ('compact', 'merge', 'reencode', 'repair', 'undo')),
-)
-
-
-class Model:
-    """A dataset under the tools, and the texts that each of its episodes has to have."""
-
-    def __init__(self, root, save, open_writer):
-        self.root, self._save, self._open_writer = root, save, open_writer
-        self.texts = []
-
-    def save(self, *texts):
-        self._save(*texts)
-        self.texts += texts
-
-    def label(self, at, texts):
-        at %= len(self.texts)
-        arguments = [
-            f'--notes={text}' if name == 'notes' else f'--set={name}={text}'
-            for name, text in texts.items()
-        ]
-        assert main(['label', str(self.root), '--episodes', str(at), *arguments]) == 0
-        self.texts[at] = {**self.texts[at], **texts}
-
-    def delete(self, at):
-        at %= len(self.texts)
-        if len(self.texts) > 1:
-            assert main(['delete', str(self.root), '--episodes', str(at), '--yes']) == 0
-            del self.texts[at]
-
-    def compact(self):
-        assert main(['compact', str(self.root)]) == 0
-
-    def merge(self):
-        out, again = self.root.parent / 'merged', self.root.parent / 'again'
-        shutil.copytree(self.root, again)
-        assert main(['merge', str(out), str(self.root), str(again)]) == 0
-        shutil.rmtree(again)
-        shutil.rmtree(self.root)
-        out.rename(self.root)
-        self.texts *= 2
-
-    def reencode(self):
-        arguments = ['--vcodec', 'h264', '--crf', '40', '--preset', 'ultrafast']
-        assert main(['reencode', str(self.root), *arguments]) == 0
-
-    def repair(self):
-        path = self.root / 'meta' / 'info.json'
-        info = json.loads(path.read_bytes())
-        path.write_text(json.dumps({**info, 'total_frames': info['total_frames'] + 1}))
-        assert main(['check', '--repair', '--yes', str(self.root)]) == 0
-
-    def undo(self):
-        writer = self._open_writer()
-        try:
-            if len(self.texts) > 1:
-                writer.undo()
-                self.texts.pop()
-        except EpisodeStateError:
-            # The last episode shares its files after a merge.
-            pass
-        finally:
-            writer.close()
-
-
-@pytest.mark.slow
-@settings(
-    max_examples=10,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-    phases=[Phase.explicit, Phase.generate, Phase.shrink],
-)
-@given(steps=st.lists(STEPS, min_size=2, max_size=6))
-def test_every_tool_keeps_the_texts_of_each_episode(save, root, open_writer, steps):
-    shutil.rmtree(root, ignore_errors=True)
-    model = Model(root, save, open_writer)
-    model.save({'notes': 'a'}, {'object_set': 'b'}, {})
-    for name, *values in steps:
-        getattr(model, name)(*values)
-        assert said(root, *NAMES) == model.texts
-        assert_readable_for_lerobot(root)
