@@ -137,7 +137,7 @@ class EpisodeServices:
         self._teleop = Teleop(node, settings.teleop, self.give)
         self._teleop_problems: list[str] = []
         node.add_on_set_parameters_callback(self._on_parameters)
-        self._takeover = ''
+        self._is_human: bool | None = None
         self._intervention = (
             node.create_publisher(Bool, INTERVENTION_TOPIC, LATCHED)
             if settings.recorder.is_hil
@@ -289,9 +289,10 @@ class EpisodeServices:
 
     def _message(self, status: RecorderStatus) -> DiagnosticStatus:
         operating = self.machine.status(status)
-        if self._intervention is not None and operating.takeover != self._takeover:
-            self._takeover = operating.takeover
-            self._intervention.publish(Bool(data=self._takeover != POLICY))
+        is_human = operating.takeover != POLICY
+        if self._intervention is not None and is_human is not self._is_human:
+            self._is_human = is_human
+            self._intervention.publish(Bool(data=is_human))
         return recorder_message(status, self._sender, operating, self._teleop_problems)
 
     def _publish_diagnostics(self) -> None:
