@@ -56,13 +56,17 @@ class Recorder(OperatorWords):
     encoder or a disk. The constructor opens the dataset and tries the encoders.
 
     :param config: settings
-    :param steady_clock_ns: steady clock, which times the arrival of messages; tests pass their own
+    :param steady_clock_ns: steady clock, which times the arrival of messages
+    :param wall_ns: this computer's clock, in nanoseconds since 1970
     :raise ConfigError: if the root or an encoder cannot be used
     :raise DatasetError: if the dataset at the root cannot be used
     """
 
     def __init__(
-        self, config: RecorderConfig, steady_clock_ns: Callable[[], int] = time.monotonic_ns
+        self,
+        config: RecorderConfig,
+        steady_clock_ns: Callable[[], int] = time.monotonic_ns,
+        wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         encoders = EncoderChoices(config)
         writer, recovered = open_dataset(
@@ -79,6 +83,7 @@ class Recorder(OperatorWords):
                 config.streams,
                 steady_clock_ns,
                 config.max_lateness_s,
+                wall_ns,
                 preroll_ns=round(config.preroll_s * NS_PER_S),
                 preroll_bytes=config.bytes_per_camera(config.preroll_mib),
             ),
@@ -182,6 +187,7 @@ class Recorder(OperatorWords):
             folder=next(self._folders),
             metadata={**self._texts, **self.robot.begin()},
             clocks=clocks,
+            begun_ns=self._streams.wall_ns(),
             is_human=self._streams.is_human_by_command,
         )
         self._disk.follow(self._take)

@@ -198,9 +198,11 @@ class TakenVector:
         return vector_feature(self.names, self.dtype, self.window)
 
 
-def utc_now() -> str:
-    """Return the present time, ISO 8601 in UTC."""
-    return datetime.now(timezone.utc).isoformat(timespec='milliseconds')
+def utc_text(time_ns: int) -> str:
+    """Return nanoseconds since 1970 as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(time_ns / _NS_PER_S, timezone.utc).isoformat(
+        timespec='milliseconds'
+    )
 
 
 def new_take_id() -> str:

@@ -29,7 +29,7 @@ from lerobot_streamrec.dataset.format.take_record import (
     Subtask,
     TakenVector,
     TakeRecord,
-    utc_now,
+    utc_text,
 )
 from lerobot_streamrec.dataset.takes.journal import Journal
 from lerobot_streamrec.errors import EpisodeStateError, FrameShapeError
@@ -69,7 +69,8 @@ class Take:
     :param folder: folder in staging for the videos and the journal
     :param metadata: metadata that are known at the start
     :param clocks: account of the clock steps
-    :param is_human: True if a human intervenes when it begins, as far as no stream says so
+    :param begun_ns: this computer's clock when it begins
+    :param is_human: True if a human intervenes when it begins, unless a stream says who drives
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Take:
         folder: Path,
         metadata: Mapping[str, str],
         clocks: ClockAccount,
+        begun_ns: int,
         is_human: bool = False,
     ) -> None:
         self._config = config
@@ -126,16 +128,14 @@ class Take:
         }
         """The cameras' parts of the take, by video key."""
         self._num_other_size = dict.fromkeys(self.cameras, 0)
-        self._take_id = new_take_id()
-        self._recorded_at = utc_now()
+        self._take_id, self._recorded_at = new_take_id(), utc_text(begun_ns)
         self._record = self._describe()
         self._journal = JournalThread(lambda: Journal(folder, self._record))
 
     def _no_rows(self) -> dict[str, list[Column]]:
         # The columns are kept by feature: a row concatenates the streams of the same feature.
-        streams = [one.config.feature for one in self._streams if not one.config.is_camera]
-        own = [INTERVENTION] if self._config.is_hil else []
-        return {key: [] for key in (*streams, *own)}
+        keys = [one.config.feature for one in self._streams if not one.config.is_camera]
+        return {key: [] for key in (*keys, *([INTERVENTION] if self._config.is_hil else []))}
 
     def __str__(self) -> str:
         return f'{self.num_rows} rows, {self.seconds:.1f} s'

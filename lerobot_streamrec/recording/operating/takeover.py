@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lerobot_streamrec.errors import EpisodeStateError
+from lerobot_streamrec.errors import StreamrecError
 from lerobot_streamrec.recording.operating.command import OFF, ON, Verb
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
@@ -85,7 +85,7 @@ class Takeover:
             said = recorder.intervene(is_human=word != OFF)
             try:
                 resumed = recorder.resume()
-            except EpisodeStateError:
+            except StreamrecError:
                 recorder.intervene(is_human=False)
                 raise
             self._paused_index = None

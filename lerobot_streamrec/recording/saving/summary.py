@@ -17,13 +17,14 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
+import time
 from typing import TYPE_CHECKING
 
 from lerobot_streamrec.dataset.format.data_rows import ROW
 from lerobot_streamrec.dataset.format.episode_table import RECORDED_AT
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.state import SavedEpisode
-from lerobot_streamrec.dataset.format.take_record import utc_now
+from lerobot_streamrec.dataset.format.take_record import utc_text
 from lerobot_streamrec.recording.config import Limits, MIB
 from lerobot_streamrec.recording.episode.finished_take import FinishedTake
 from lerobot_streamrec.recording.episode.row_counters import RowAccount
@@ -246,7 +247,7 @@ def record_of(take: FinishedTake) -> dict[str, object]:
         'cuts': [asdict(one) for one in take.cuts],
         'subtasks': [asdict(one) for one in take.subtasks],
         RECORDED_AT: take.recorded_at,
-        'saved_at': utc_now(),
+        'saved_at': utc_text(time.time_ns()),
         'streams': {
             stream.key: {
                 'topic': stream.topic,

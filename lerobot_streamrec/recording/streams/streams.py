@@ -126,7 +126,7 @@ class Streams:
         """Every stream, in the order of the settings."""
         self.clock_ns = clock_ns
         self._max_lateness_s = max_lateness_s
-        self._wall_ns = wall_ns
+        self.wall_ns = wall_ns
         self.is_human_by_command = False
         """Whether a human intervenes, as far as commands say so."""
         # Rows show one topic of these features, or another while a human intervenes.
@@ -234,7 +234,7 @@ class Streams:
 
     def off_clocks(self) -> Mapping[str, OffClock]:
         """Return the streams whose clock differs from those of the others, by key."""
-        clock_here_ns = self._wall_ns() - self.clock_ns()
+        clock_here_ns = self.wall_ns() - self.clock_ns()
         readings = [_reading(stream, clock_here_ns) for stream in self._streams.values()]
         return off_clocks(readings, self._max_lateness_s)
 
