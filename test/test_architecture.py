@@ -34,7 +34,8 @@ PACKAGE = 'lerobot_streamrec'
 
 _BELOW_ALL = {'errors', 'option', 'frame', 'durable', 'installed'}
 _BELOW_RECORDING = _BELOW_ALL | {'sync', 'stats', 'video', 'dataset'}
-_BELOW_SHELLS = _BELOW_RECORDING | {'conversions', 'recording'}
+_BELOW_SETTINGS = _BELOW_RECORDING | {'conversions', 'recording'}
+_BELOW_SHELLS = _BELOW_SETTINGS | {'settings'}
 
 # The units directly below the package, and which others each of them may import.
 FLOORS: dict[str, set[str]] = {
@@ -50,6 +51,7 @@ FLOORS: dict[str, set[str]] = {
     'dataset': _BELOW_ALL | {'stats', 'video'},
     'recording': _BELOW_RECORDING,
     'report': _BELOW_ALL | {'video', 'dataset'},
+    'settings': _BELOW_SETTINGS,
     'nodes': _BELOW_SHELLS,
     'live': _BELOW_SHELLS | {'nodes'},
     'cli': _BELOW_SHELLS | {'report'},
@@ -65,7 +67,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     'video': ('', 'codecs', 'mp4', 'encode', 'trials', 'tools'),
     'dataset': ('', 'format', 'about', 'rebuild', 'commit', 'takes', 'check', 'repair'),
     'recording': ('stream_config', 'config', 'streams', 'episode', 'saving', '', 'operating'),
-    'nodes': ('graph', 'parameters', 'topics', 'teleop', '', 'replay', 'clients'),
+    'nodes': ('graph', 'topics', 'teleop', '', 'replay', 'clients'),
     'live': ('', 'latency'),
 }
 
@@ -329,6 +331,8 @@ def test_the_checkout_keeps_the_rules(checker, files):
         ('dataset/a.py', f'from {PACKAGE}.sync import X', 'dataset imports sync'),
         ('recording/a.py', f'from {PACKAGE}.conversions import X', 'recording imports conv'),
         ('recording/a.py', f'from {PACKAGE}.nodes import X', 'recording imports nodes'),
+        ('settings/a.py', f'from {PACKAGE}.nodes import X', 'settings imports nodes'),
+        ('settings/a.py', 'from rclpy.node import Node', 'which only nodes or live may'),
         ('nodes/a.py', f'from {PACKAGE}.live import X', 'nodes imports live'),
         ('cli/main.py', f'from {PACKAGE}.nodes import X', 'cli imports nodes'),
         # What is loaded late must not be loaded with the module, and by nobody else.

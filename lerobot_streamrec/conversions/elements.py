@@ -27,11 +27,9 @@ from lerobot_streamrec.conversions.leaves import (
 )
 from lerobot_streamrec.conversions.message_types import (
     default_selectors,
-    definition,
     JOINT_FIELDS,
-    LoadClass,
 )
-from lerobot_streamrec.conversions.paths import Shape, type_shape
+from lerobot_streamrec.conversions.paths import Definitions, Shape, type_shape
 from lerobot_streamrec.conversions.reader import SelectorReader, TrajectoryReader
 from lerobot_streamrec.conversions.selector import parse_selectors, Selector
 from lerobot_streamrec.errors import ConfigError, VectorError
@@ -70,7 +68,7 @@ def find_elements(
     selectors: Sequence[str] = (),
     names: Sequence[str] = (),
     field: str = JOINT_FIELDS[0],
-    load_class: LoadClass | None = None,
+    definitions: Definitions = lambda _: None,
 ) -> Elements:
     """
     Return the elements of a vector, which are found without a message.
@@ -80,7 +78,8 @@ def find_elements(
     :param selectors: selectors; if empty, the defaults of the message type
     :param names: names of the numbers; if empty, they are derived from the selectors
     :param field: joint field that is read if there are no selectors
-    :param load_class: function that loads types that are not built in; without it, they need names
+    :param definitions: function that returns the fields of message types; without it, no type is
+        known, and the numbers need names
     :raise ConfigError: if a setting is not allowed, a selector does not fit the type, or names are
         missing
     """
@@ -97,7 +96,7 @@ def find_elements(
         if selectors
         else _defaults(parameter, message_type, names, field)
     )
-    shape = type_shape(message_type, lambda name: definition(name, load_class))
+    shape = type_shape(message_type, definitions)
     leaves = [leaf for one in chosen for leaf in _expand(parameter, one, shape)]
     counts = _counts(parameter, message_type, leaves, names)
     try:

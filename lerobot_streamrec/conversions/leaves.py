@@ -19,8 +19,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lerobot_streamrec.conversions.message_types import definition, LoadClass
 from lerobot_streamrec.conversions.paths import (
+    Definitions,
     Number,
     Other,
     Point,
@@ -170,15 +170,15 @@ def _of_points(
 
 
 def leaves_of(
-    selectors: Sequence[Selector], message_type: str, load_class: LoadClass
+    selectors: Sequence[Selector], message_type: str, definitions: Definitions
 ) -> tuple[Leaf, ...]:
     """
     Return the leaves that selectors find in a message type.
 
-    :param load_class: function that returns the class of a message type
+    :param definitions: function that returns the fields of message types
     :raise VectorError: as ``expand``
     """
-    shape = type_shape(message_type, lambda name: definition(name, load_class))
+    shape = type_shape(message_type, definitions)
     return tuple(leaf for one in selectors for leaf in expand(one, shape))
 
 

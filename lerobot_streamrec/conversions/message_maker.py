@@ -15,12 +15,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
 from lerobot_streamrec.conversions.leaves import Leaf, leaves_of, places
-from lerobot_streamrec.conversions.message_types import definition, LoadClass
+from lerobot_streamrec.conversions.message_types import whole_type
 from lerobot_streamrec.conversions.paths import DTYPES, list_parts
 from lerobot_streamrec.conversions.selector import (
     ByName,
@@ -67,7 +67,7 @@ class MessageMaker:
         self,
         message_type: str,
         parts: Sequence[tuple[Sequence[Selector], int]],
-        load_class: LoadClass,
+        load_class: Callable[[str], Any],
     ) -> None:
         self._load_class = load_class
         self._type = message_type
@@ -75,7 +75,7 @@ class MessageMaker:
         self._has_grown = False
         leaves: list[tuple[Leaf, int]] = []
         for selectors, num_values in parts:
-            found = leaves_of(selectors, message_type, load_class)
+            found = leaves_of(selectors, message_type, self._fields)
             for leaf in found:
                 if leaf.column:
                     raise VectorError(f'{leaf} selects points of a cloud, which are not made')
@@ -119,8 +119,7 @@ class MessageMaker:
             return ''
         if '/' not in type_name:
             return np.dtype(_DTYPES[type_name]).type(0).item()
-        whole = type_name if '/msg/' in type_name else type_name.replace('/', '/msg/', 1)
-        return self._load_class(whole)()
+        return self._load_class(whole_type(type_name))()
 
     def _make_room(self, leaf: Leaf, count: int) -> None:
         array, kind = self._walk(leaf.base, leaf.name_lists)
@@ -162,8 +161,7 @@ class MessageMaker:
                 )
 
     def _fields(self, kind: str) -> Mapping[str, str]:
-        fields = definition(kind, self._load_class)
-        assert fields is not None
+        fields: Mapping[str, str] = self._load_class(whole_type(kind)).get_fields_and_field_types()
         return fields
 
     def _walk(self, steps: Steps, name_lists: Mapping[int, Steps]) -> tuple[Any, str]:

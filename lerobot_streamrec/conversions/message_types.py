@@ -11,18 +11,19 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Message types that are read without selectors, and the fields of any type."""
+"""Message types that are read without selectors, and what names and fields tell of any type."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from lerobot_streamrec.conversions.selector import ByName, Field, Index, Selector, Steps, text_of
 
 JOINT_STATE = 'sensor_msgs/msg/JointState'
 JOINT_TRAJECTORY = 'trajectory_msgs/msg/JointTrajectory'
 FLOAT64_ARRAY = 'std_msgs/msg/Float64MultiArray'
+HEADER_TYPE = 'std_msgs/Header'
+"""The type of a header, as fields name it."""
 
 JOINT_FIELDS = ('position', 'velocity', 'effort')
 _POINT_FIELDS = {'position': 'positions', 'velocity': 'velocities', 'effort': 'effort'}
@@ -32,6 +33,12 @@ _NUMBERS = (
     'Float64',
     *(f'{sign}Int{bits}' for sign in ('', 'U') for bits in (8, 16, 32, 64)),
 )
+
+
+def whole_type(message_type: str) -> str:
+    """Return a type's name with its ``msg``, which fields leave out: ``geometry_msgs/Point``."""
+    return message_type if '/msg/' in message_type else message_type.replace('/', '/msg/', 1)
+
 
 # Paths that are read of a type without selectors. For arrays, names must tell the length.
 _DEFAULTS = {
@@ -66,15 +73,7 @@ _DEFAULTS = {
     'nav_msgs/Odometry': ('pose.pose', 'twist.twist'),
 }
 
-LoadClass = Callable[[str], Any]
-"""Returns the generated class of a type such as ``geometry_msgs/msg/Point``; None: unknown."""
-
-
-def _long(key: str) -> str:
-    return key.replace('/', '/msg/', 1)
-
-
-DEFAULT_TYPES = (JOINT_STATE, JOINT_TRAJECTORY, *map(_long, _DEFAULTS))
+DEFAULT_TYPES = (JOINT_STATE, JOINT_TRAJECTORY, *map(whole_type, _DEFAULTS))
 """Message types that are read without selectors."""
 
 
@@ -99,30 +98,13 @@ def default_selectors(
     return tuple(_selector(tuple(map(Field, path.split('.')))) for path in paths)
 
 
-def definition(message_type: str, load_class: LoadClass | None = None) -> Mapping[str, str] | None:
-    """
-    Return the fields of a message type and their types, in order; None if it is unknown.
-
-    :param message_type: name such as ``geometry_msgs/msg/Point`` or ``geometry_msgs/Point``
-    :param load_class: function that loads the type's class; None if no type is known
-    """
-    message_class = load_class(_long(_short(message_type))) if load_class is not None else None
-    if message_class is None:
-        return None
-    fields: Mapping[str, str] = message_class.get_fields_and_field_types()
-    return fields
-
-
-def has_header(message: Any) -> bool:
+def has_header(fields: Mapping[str, str]) -> bool:
     """
     Return whether messages of a type have a header, and so a stamp of their own.
 
-    :param message: a message of the type, or its class
+    :param fields: fields of the type and their types
     """
-    if hasattr(message, 'get_fields_and_field_types'):
-        header: object = message.get_fields_and_field_types().get('header')
-        return header == 'std_msgs/Header'
-    return hasattr(getattr(message, 'header', None), 'stamp')
+    return fields.get('header') == HEADER_TYPE
 
 
 def _short(message_type: str) -> str:

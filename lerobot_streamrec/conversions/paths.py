@@ -51,7 +51,11 @@ _ARRAY = re.compile(r'(.+)\[([0-9]+)\]')
 _NO_FIELD = '_check_fields'
 
 Definitions = Callable[[str], Mapping[str, str] | None]
-"""Returns the fields of a type such as ``geometry_msgs/Point`` and their types; None: unknown."""
+"""
+Returns the fields of a message type and their types, in order; None: unknown.
+
+A type is named ``geometry_msgs/msg/Point``, or ``geometry_msgs/Point`` as in the fields of others.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,9 @@ from enum import IntEnum
 
 from lerobot_streamrec.live.arrivals import Stamps
 from lerobot_streamrec.live.observation import IMAGES_PROFILE, Observation
-from lerobot_streamrec.nodes.parameters.stream_settings import HEADER
 from lerobot_streamrec.recording.config import DEFAULT_MAX_LATENESS_S
 from lerobot_streamrec.recording.streams.clock_offsets import ClockReading, off_clocks
+from lerobot_streamrec.settings.stream_settings import HEADER
 
 
 class Level(IntEnum):

@@ -45,12 +45,12 @@ from lerobot_streamrec.live.report import DoctorReport, render, report_console, 
 from lerobot_streamrec.live.session import params_arguments, Session
 from lerobot_streamrec.nodes.graph.qos import describe_qos, node_of
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
-from lerobot_streamrec.nodes.parameters.stream_settings import Source
-from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber
 from lerobot_streamrec.nodes.topics.subscribers import subscribe
 from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.readiness import refuse_picture_sizes, stream_problem
+from lerobot_streamrec.settings.recorder_settings import Settings
+from lerobot_streamrec.settings.stream_settings import Source
 from lerobot_streamrec.video.tools.extract import png_file
 from rclpy.node import Node
 from rich.console import Console

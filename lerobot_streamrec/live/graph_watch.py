@@ -35,17 +35,12 @@ from lerobot_streamrec.live.vector_proposal import JointGroups, JOINTS_OF
 from lerobot_streamrec.nodes.graph.camera_names import DEPTH_SUFFIX
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo, subscribe_with_info
 from lerobot_streamrec.nodes.graph.publisher_watch import PublisherWatch
-from lerobot_streamrec.nodes.graph.qos import (
-    choose_qos,
-    describe_qos,
-    node_of,
-    PICTURE_TYPES,
-    QOS_FROM_PUBLISHER,
-)
-from lerobot_streamrec.nodes.graph.topic_types import ENCODED_READERS, load_message_class
-from lerobot_streamrec.nodes.parameters.stream_settings import Source
+from lerobot_streamrec.nodes.graph.qos import choose_qos, describe_qos, node_of
+from lerobot_streamrec.nodes.graph.topic_types import load_message_class
 from lerobot_streamrec.nodes.topics.previews import is_preview
 from lerobot_streamrec.recording.streams.stream import Stream
+from lerobot_streamrec.settings.stream_settings import QOS_FROM_PUBLISHER, Source
+from lerobot_streamrec.settings.transports import ENCODED_READERS, PICTURE_TYPES
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 from lerobot_streamrec.video.encode.copying_encoder import PacketStream
 from rclpy.node import Node

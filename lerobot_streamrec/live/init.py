@@ -35,6 +35,7 @@ from lerobot_streamrec.live.session import Session
 from lerobot_streamrec.live.vector_proposal import VectorProposal
 from lerobot_streamrec.nodes.graph.distributions import DISCOVERY_VARIABLE
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
+from lerobot_streamrec.nodes.graph.topic_types import load_fields
 from rich.console import Console
 
 NOTHING = (
@@ -168,7 +169,7 @@ def _check(file: Path, stop: StopSignals, needs_root: bool) -> None:
     """Read a file as the recorder would, without a graph that could add types."""
     with Session(['--ros-args', '--params-file', str(file)], stop) as session:
         given = session.read_settings()
-    config = given.complete(_refuse_to_tell).recorder
+    config = given.complete(_refuse_to_tell, load_fields).recorder
     if needs_root:
         check, _ = check_root(config, is_recorder_there=False)
         if check.remark.level is Level.PROBLEM:

@@ -37,14 +37,14 @@ from lerobot_streamrec.live.foxglove import (
 from lerobot_streamrec.live.parameter_text import refuse_existing, write_checked
 from lerobot_streamrec.live.proposal import complete, discover, UntypedTopic
 from lerobot_streamrec.live.session import params_arguments, Session
-from lerobot_streamrec.nodes.episode_node import NODE_NAME as RECORDER
 from lerobot_streamrec.nodes.graph.namesakes import LATCHED
-from lerobot_streamrec.nodes.graph.qos import choose_topic
-from lerobot_streamrec.nodes.graph.ros_start import only_node
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
-from lerobot_streamrec.nodes.graph.topic_types import load_message_class, types_of
-from lerobot_streamrec.nodes.parameters.stream_settings import Source
+from lerobot_streamrec.nodes.graph.topic_types import load_fields, load_message_class, types_of
 from lerobot_streamrec.nodes.status_messages import Sender
+from lerobot_streamrec.settings.parameter_file import only_node
+from lerobot_streamrec.settings.recorder_settings import NODE_NAME as RECORDER
+from lerobot_streamrec.settings.stream_settings import Source
+from lerobot_streamrec.settings.transports import choose_topic
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rich.console import Console
@@ -202,8 +202,8 @@ class _Vector:
 
 def _leaves(source: Source) -> tuple[Leaf, ...]:
     assert source.elements is not None
-    load = partial(load_message_class, f'{source.parameter}.type')
-    return leaves_of(source.elements.selectors, source.message_type, load)
+    definitions = partial(load_fields, f'{source.parameter}.type')
+    return leaves_of(source.elements.selectors, source.message_type, definitions)
 
 
 class _Heard:

@@ -26,7 +26,7 @@ from lerobot_streamrec.conversions.message_types import (
 )
 from lerobot_streamrec.installed import images_profile_advice
 from lerobot_streamrec.live.arrivals import Heard
-from lerobot_streamrec.nodes.parameters.stream_settings import HEADER, RECEIVE
+from lerobot_streamrec.settings.stream_settings import HEADER, RECEIVE
 
 IMAGES_PROFILE = f'{images_profile_advice()} (README, Give pictures room)'
 """The remedy for pictures that are lost in transport."""

@@ -35,14 +35,14 @@ from lerobot_streamrec.nodes.graph.camera_names import (
     is_read_transport,
     preference,
 )
-from lerobot_streamrec.nodes.graph.qos import ENCODED, PICTURE_TYPES
-from lerobot_streamrec.nodes.graph.topic_types import types_of
-from lerobot_streamrec.nodes.parameters.vector_settings import (
+from lerobot_streamrec.nodes.graph.topic_types import load_fields, types_of
+from lerobot_streamrec.settings.recorder_settings import GivenSettings, Settings
+from lerobot_streamrec.settings.transports import ENCODED, PICTURE_TYPES
+from lerobot_streamrec.settings.vector_settings import (
     TypeOf,
     vector_sources,
     VectorSettings,
 )
-from lerobot_streamrec.nodes.settings import GivenSettings, Settings
 from rclpy.node import Node
 
 
@@ -136,12 +136,12 @@ def complete(given: GivenSettings, node: Node) -> tuple[Settings | None, list[Un
     if untyped and not typed and not given.cameras:
         return None, untyped
     known = replace(given, vectors=tuple(typed))
-    return known.complete(type_of, node.resolve_topic_name), untyped
+    return known.complete(type_of, load_fields, node.resolve_topic_name), untyped
 
 
 def _why_untyped(one: VectorSettings, type_of: TypeOf) -> str:
     try:
-        vector_sources([one], type_of)
+        vector_sources([one], type_of, load_fields)
     except _NotPublishedError as error:
         return error.allowed
     return ''

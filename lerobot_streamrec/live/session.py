@@ -22,14 +22,14 @@ from typing import Any
 
 from lerobot_streamrec.errors import ConfigError, StartInterruptedError
 from lerobot_streamrec.installed import streamrec_command
-from lerobot_streamrec.nodes.episode_node import NODE_NAME
 from lerobot_streamrec.nodes.graph.distributions import make_executor
+from lerobot_streamrec.nodes.graph.node_parameters import NodeParameters
 from lerobot_streamrec.nodes.graph.ros_start import given_node, quiet, start_ros, unused_files
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
-from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader, USE_SIM_TIME
-from lerobot_streamrec.nodes.settings import GivenSettings, read_settings
 from lerobot_streamrec.nodes.topics.reader import read_waiting, TICK_S
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber
+from lerobot_streamrec.settings.parameter_reader import USE_SIM_TIME
+from lerobot_streamrec.settings.recorder_settings import GivenSettings, NODE_NAME, read_settings
 import rclpy
 from rclpy.context import Context
 from rclpy.logging import LoggingSeverity
@@ -113,7 +113,7 @@ class Session:
         node = given_node(NODE_NAME, context=self._context, **quiet())
         try:
             self.recorder_name = node.get_fully_qualified_name()
-            given = read_settings(ParameterReader(node))
+            given = read_settings(NodeParameters(node))
             # The nodes of this command must share the recorder's clock.
             self._overrides = [node.get_parameter(USE_SIM_TIME)]
             return given

@@ -27,8 +27,9 @@ from lerobot_streamrec.dataset.about.robot_files import PARAMETERS
 from lerobot_streamrec.dataset.format.parquet import do_without_pandas
 from lerobot_streamrec.errors import ConfigError, StartInterruptedError, StreamrecError
 from lerobot_streamrec.installed import EXIT_CONFIG
-from lerobot_streamrec.nodes.episode_node import EpisodeServices, NODE_NAME
+from lerobot_streamrec.nodes.episode_node import EpisodeServices
 from lerobot_streamrec.nodes.graph.distributions import make_executor
+from lerobot_streamrec.nodes.graph.node_parameters import NodeParameters
 from lerobot_streamrec.nodes.graph.ros_start import (
     given_parameters,
     keep_large_buffers,
@@ -36,9 +37,7 @@ from lerobot_streamrec.nodes.graph.ros_start import (
     unused_files,
 )
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
-from lerobot_streamrec.nodes.graph.topic_types import wait_for_type
-from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
-from lerobot_streamrec.nodes.settings import read_settings, Settings
+from lerobot_streamrec.nodes.graph.topic_types import load_fields, wait_for_type
 from lerobot_streamrec.nodes.topics.previews import Previews
 from lerobot_streamrec.nodes.topics.previews import THREAD_NAME as PREVIEW_THREAD
 from lerobot_streamrec.nodes.topics.reader import Reader
@@ -53,6 +52,7 @@ from lerobot_streamrec.recording.operating.cues import THREAD_NAME as CUES_THREA
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.saving.deferred_encoder import THREAD_NAME as LATE_THREAD
 from lerobot_streamrec.recording.status import RecorderState
+from lerobot_streamrec.settings.recorder_settings import NODE_NAME, read_settings, Settings
 from lerobot_streamrec.video.trials.software_probe import THREAD_NAME as TRIAL_THREAD
 from rclpy.node import Node
 
@@ -94,9 +94,9 @@ def _run_node(arguments: list[str], stop: StopSignals, node: Node) -> int:
     log: Any = node.get_logger()
     hint = unused_files(arguments, node.get_fully_qualified_name())
     try:
-        given = read_settings(ParameterReader(node))
+        given = read_settings(NodeParameters(node))
         type_of = partial(wait_for_type, node, given.graph_timeout_s, stop)
-        settings = given.complete(type_of, node.resolve_topic_name)
+        settings = given.complete(type_of, load_fields, node.resolve_topic_name)
         recorder = Recorder(settings.recorder)
     except StartInterruptedError as error:
         log.info(str(error))

@@ -29,8 +29,6 @@ from lerobot_streamrec.nodes.graph.namesakes import LATCHED, Namesakes, STATUS_T
 from lerobot_streamrec.nodes.graph.publisher_watch import HeardTopic
 from lerobot_streamrec.nodes.graph.qos import node_of
 from lerobot_streamrec.nodes.operator_room import OperatorRoom
-from lerobot_streamrec.nodes.parameters.parameter_reader import METADATA, USE_SIM_TIME
-from lerobot_streamrec.nodes.settings import Settings
 from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
 from lerobot_streamrec.nodes.teleop.triggers import Teleop
 from lerobot_streamrec.nodes.topics.reader import Reader
@@ -42,6 +40,8 @@ from lerobot_streamrec.recording.operating.machine import EpisodeMachine
 from lerobot_streamrec.recording.operating.takeover import POLICY
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.status import RecorderStatus
+from lerobot_streamrec.settings.parameter_reader import METADATA, USE_SIM_TIME
+from lerobot_streamrec.settings.recorder_settings import Settings
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
@@ -51,7 +51,6 @@ import rclpy.task
 from std_msgs.msg import Bool, String
 from std_srvs.srv import Trigger
 
-NODE_NAME = 'episode'
 COMMAND_TOPIC = '~/command'
 INTERVENTION_TOPIC = '~/intervention'
 """A latched std_msgs/msg/Bool: a human drives, so the policy must let go."""

@@ -137,13 +137,10 @@ def test_rotations_are_refused_before_the_first_message():
         'transform': 'geometry_msgs/Transform',
         'time_from_start': 'builtin_interfaces/Duration',
     }
-    classes = {'my_msgs/msg/Path': fields, 'my_msgs/msg/Point': of_point}
-
-    def load_class(name):
-        return SimpleNamespace(get_fields_and_field_types=lambda: classes[name])
+    types = {'my_msgs/msg/Path': fields, 'my_msgs/Point': of_point}
 
     def find(selector):
-        return find_elements('action', 'my_msgs/msg/Path', [selector], load_class=load_class)
+        return find_elements('action', 'my_msgs/msg/Path', [selector], definitions=types.get)
 
     with pytest.raises(ConfigError, match='rotations cannot be interpolated'):
         find('points[time].transform')

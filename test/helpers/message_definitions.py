@@ -15,8 +15,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 from lerobot_streamrec.conversions import elements
 
 NUMBERS = {
@@ -120,17 +118,15 @@ def fields_of(key):
 
 
 def load_known(message_type):
-    """Return a stand-in for the generated class of a type; None: the type is not known here."""
+    """Return the fields of a type, whichever way it is named; None: it is not known here."""
     key = message_type.replace('/msg/', '/', 1)
-    if key not in DEFINITIONS:
-        return None
-    return SimpleNamespace(get_fields_and_field_types=lambda: fields_of(key))
+    return fields_of(key) if key in DEFINITIONS else None
 
 
-def find_elements(*arguments, load_class=lambda _: None, **options):
-    """Find elements with these definitions, and those of ``load_class`` for other types."""
+def find_elements(*arguments, definitions=lambda _: None, **options):
+    """Find elements with these definitions, and those of ``definitions`` for other types."""
 
     def load(message_type):
-        return load_known(message_type) or load_class(message_type)
+        return load_known(message_type) or definitions(message_type)
 
-    return elements.find_elements(*arguments, load_class=load, **options)
+    return elements.find_elements(*arguments, definitions=load, **options)

@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from examples.demo.verdict import judge
-from lerobot_streamrec.nodes.graph.qos import FFMPEG_TYPE, VIDEO_TYPE
+from lerobot_streamrec.settings.transports import FFMPEG_TYPE, VIDEO_TYPE
 from packets import LivePackets
 from picture_files import jpeg_file, png_file
 import pytest

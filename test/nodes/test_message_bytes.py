@@ -33,14 +33,13 @@ from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.message_types import DEFAULT_TYPES
 from lerobot_streamrec.conversions.vector_bytes import VectorBytesReader
 from lerobot_streamrec.errors import ForeignMessageError, MessageError
-from lerobot_streamrec.nodes.graph.qos import FFMPEG_TYPE, VIDEO_TYPE
 from lerobot_streamrec.nodes.graph.topic_types import (
     begins_with_stamp,
     decode,
-    ENCODED_READERS,
     fields_of,
     load_message_class,
 )
+from lerobot_streamrec.settings.transports import ENCODED_READERS, FFMPEG_TYPE, VIDEO_TYPE
 import numpy as np
 import pytest
 from rclpy.serialization import serialize_message
@@ -107,7 +106,7 @@ class Readers:
     def __init__(self, message_type, selectors=(), names=()):
         self._class = load_class(message_type)
         self._elements = find_elements(
-            'state', message_type, selectors, names, load_class=load_class
+            'state', message_type, selectors, names, definitions=fields_of
         )
         self.num_decoded = 0
         self.read = VectorBytesReader(self._elements, message_type, fields_of, self._decode)

@@ -25,7 +25,7 @@ from lerobot_streamrec.conversions.message_maker import MessageMaker
 from lerobot_streamrec.conversions.message_types import DEFAULT_TYPES
 from lerobot_streamrec.conversions.parts import TimedVector
 from lerobot_streamrec.errors import ConfigError, VectorError
-from lerobot_streamrec.nodes.graph.topic_types import load_message_class
+from lerobot_streamrec.nodes.graph.topic_types import fields_of, load_message_class
 import numpy as np
 import pytest
 
@@ -44,10 +44,10 @@ def load(message_type):
 
 def elements_of(message_type, selectors=(), names=()):
     try:
-        return find_elements('state', message_type, selectors, names, load_class=load)
+        return find_elements('state', message_type, selectors, names, definitions=fields_of)
     except ConfigError:
         # Types with lists need names, whose number tells their length.
-        return find_elements('state', message_type, selectors, 'abcd', load_class=load)
+        return find_elements('state', message_type, selectors, 'abcd', definitions=fields_of)
 
 
 def make(message_type, *vectors):
@@ -127,7 +127,7 @@ def test_points_of_a_cloud_are_not_made():
 
 
 def test_two_lists_of_unknown_length_are_refused():
-    one = find_elements('state', JOY, names='abcd', load_class=load)
+    one = find_elements('state', JOY, names='abcd', definitions=fields_of)
     with pytest.raises(VectorError, match='4 numbers cannot be distributed over axes, buttons'):
         make(JOY, one)
 

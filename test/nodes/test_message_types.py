@@ -26,7 +26,7 @@ import importlib.util
 from itertools import count
 
 from lerobot_streamrec.conversions.elements import find_elements
-from lerobot_streamrec.conversions.message_types import DEFAULT_TYPES, definition, has_header
+from lerobot_streamrec.conversions.message_types import DEFAULT_TYPES, has_header, whole_type
 from lerobot_streamrec.errors import VectorError
 from message_definitions import DEFINITIONS, fields_of
 import numpy as np
@@ -100,6 +100,10 @@ def load_class(message_type):
     return getattr(importlib.import_module(f'{package}.msg'), name)
 
 
+def definitions(message_type):
+    return load_class(whole_type(message_type)).get_fields_and_field_types()
+
+
 def fill(message, numbers):
     """Give every number in a message another value, and every quaternion the norm 1."""
     if type(message).__name__ == 'Quaternion':
@@ -120,18 +124,14 @@ def fill(message, numbers):
 
 @pytest.mark.parametrize('key', DEFINITIONS)
 def test_the_fields_of_a_known_type_are_those_of_its_class(key):
-    package, name = key.split('/')
-    message_class = load_class(f'{package}/msg/{name}')
-    fields = message_class.get_fields_and_field_types()
+    fields = definitions(key)
     assert list(fields_of(key).items()) == list(fields.items())
-    assert definition(key, load_class) == fields
-    assert has_header(message_class) == ('header' in fields)
-    assert has_header(message_class()) == ('header' in fields)
+    assert has_header(fields) == ('header' in fields)
 
 
 @pytest.mark.parametrize(('message_type', 'names'), FIXED.items(), ids=FIXED)
 def test_numbers_of_a_fixed_type_stand_under_their_names(message_type, names):
-    elements = find_elements('state', message_type, load_class=load_class)
+    elements = find_elements('state', message_type, definitions=definitions)
     assert elements.names == names
     assert elements.quaternions == tuple(
         place - 3 for place, name in enumerate(names) if name.split('.')[-1] == 'w'
@@ -155,7 +155,7 @@ def test_every_type_that_is_read_without_selectors_is_looked_at_here():
 @pytest.mark.parametrize('message_type', ARRAYS)
 def test_arrays_are_taken_as_they_stand(message_type):
     reader = find_elements(
-        'state', message_type, names=['a', 'b', 'c'], load_class=load_class
+        'state', message_type, names=['a', 'b', 'c'], definitions=definitions
     ).make_reader()
     message_class = load_class(message_type)
     assert reader(message_class(data=[3, 1, 2])).tolist() == [3, 1, 2]
@@ -194,7 +194,7 @@ def test_arrays_are_taken_as_they_stand(message_type):
     ids=lambda value: value if isinstance(value, str) else '',
 )
 def test_selectors_take_numbers_of_any_type(message_type, message, selectors, expected):
-    elements = find_elements('state', message_type, selectors, load_class=load_class)
+    elements = find_elements('state', message_type, selectors, definitions=definitions)
     assert elements.names == tuple(expected)
     vector = elements.make_reader()(load_class(message_type)(**message))
     assert vector.tolist() == list(expected.values())
@@ -205,7 +205,7 @@ def test_a_list_of_messages_by_name_and_by_value():
     message_type = 'sensor_msgs/msg/MultiDOFJointState'
     message = load_class(message_type)(joint_names=['base', 'tool'], wrench=[wrench(), wrench()])
     message.wrench[1].force.x, message.wrench[1].torque.z = 2.0, 3.0
-    elements = find_elements('state', message_type, ['wrench[tool]'], load_class=load_class)
+    elements = find_elements('state', message_type, ['wrench[tool]'], definitions=definitions)
     assert elements.names == tuple(f'wrench[tool].{name}' for name in pairs('force', 'torque'))
     assert elements.make_reader()(message).tolist() == [2, 0, 0, 0, 0, 3]
 
@@ -223,11 +223,11 @@ def test_a_trajectory_by_number_and_by_time():
         ],
     )
     first = find_elements(
-        'action', message_type, names=['b', 'a'], load_class=load_class
+        'action', message_type, names=['b', 'a'], definitions=definitions
     ).make_reader()
     assert first(message).tolist() == [5.0, 1.0]
     by_time = find_elements(
-        'action', message_type, ['points[time].positions[b]'], load_class=load_class
+        'action', message_type, ['points[time].positions[b]'], definitions=definitions
     ).make_reader()
     with pytest.raises(VectorError, match='not later than the 1 s'):
         by_time(message)

@@ -29,11 +29,12 @@ from types import SimpleNamespace
 from depth_pictures import rvl
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.live.graph_watch import GraphWatch
-from lerobot_streamrec.nodes.graph.qos import FFMPEG_TYPE
 from lerobot_streamrec.nodes.topics import previews
-from lerobot_streamrec.nodes.topics.previews import preview_names, PreviewConfig, Previews
+from lerobot_streamrec.nodes.topics.previews import preview_names, Previews
 from lerobot_streamrec.nodes.topics.sample_sink import Newest
 from lerobot_streamrec.recording.stream_config import StreamConfig
+from lerobot_streamrec.settings.recorder_settings import PreviewConfig
+from lerobot_streamrec.settings.transports import FFMPEG_TYPE
 from lerobot_streamrec.video.tools.thumbnail import JpegMaker
 import numpy as np
 from picture_files import jpeg_file, png_file

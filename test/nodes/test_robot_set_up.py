@@ -24,9 +24,9 @@ from cdr_writer import CdrWriter
 from lerobot_streamrec.dataset.about.robot_files import names_in, slot_of
 from lerobot_streamrec.dataset.check.check import check_dataset
 from lerobot_streamrec.dataset.format.catalog import read_catalog
-from lerobot_streamrec.nodes.graph.qos import camera_info_topic
 from lerobot_streamrec.nodes.graph.ros_start import given_parameters
 from lerobot_streamrec.nodes.graph.topic_types import class_to_take
+from lerobot_streamrec.settings.transports import camera_info_topic
 import pytest
 from recorder_rig.operator import LATCHED
 from recorder_rig.parameters import COMMON, SMALL

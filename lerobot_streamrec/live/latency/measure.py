@@ -28,8 +28,8 @@ from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.live.proposal import complete, discover
 from lerobot_streamrec.live.session import params_arguments, Session
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
-from lerobot_streamrec.nodes.parameters.stream_settings import Source
 from lerobot_streamrec.nodes.topics.subscribers import subscribe
+from lerobot_streamrec.settings.stream_settings import Source
 from lerobot_streamrec.sync.motion_delay import (
     find_delay,
     Found,

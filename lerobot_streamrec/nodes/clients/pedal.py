@@ -28,9 +28,9 @@ from lerobot_streamrec.nodes.clients.pedal_device import PedalDevice
 from lerobot_streamrec.nodes.clients.recorder_link import RecorderLink
 from lerobot_streamrec.nodes.graph.ros_start import forward_logs
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
-from lerobot_streamrec.nodes.teleop.teleop_settings import refuse_long_bounces, TeleopSettings
 from lerobot_streamrec.option import Option, options_of
 from lerobot_streamrec.recording.operating.presses import parse_bindings
+from lerobot_streamrec.settings.teleop_settings import refuse_long_bounces, TeleopSettings
 from rclpy.logging import get_logger
 
 NAME = 'pedal'

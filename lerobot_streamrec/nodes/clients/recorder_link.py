@@ -24,8 +24,8 @@ from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.clients.news import Event, read_event, Status
 from lerobot_streamrec.nodes.graph.distributions import make_executor
 from lerobot_streamrec.nodes.graph.namesakes import LATCHED
+from lerobot_streamrec.nodes.graph.node_parameters import NodeParameters
 from lerobot_streamrec.nodes.graph.ros_start import given_node, quiet, start_ros
-from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
 from lerobot_streamrec.option import Option
 import rclpy
 from rclpy.context import Context
@@ -75,7 +75,7 @@ class RecorderLink:
         self._executor = make_executor(self._context)
         try:
             self._node = given_node(name, context=self._context, **quiet())
-            reader = ParameterReader(self._node)
+            reader = NodeParameters(self._node)
             recorder = reader.read(_RECORDER)
             self.values: dict[str, Any] = {one.name: reader.read(one) for one in options}
             """The values of the further parameters, by name."""

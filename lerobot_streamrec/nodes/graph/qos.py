@@ -11,14 +11,14 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Choice of the transport and QoS of subscriptions, and the QoS that publishers offer."""
+"""The QoS of subscriptions, and the QoS that publishers offer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
+from lerobot_streamrec.settings.stream_settings import QOS_FROM_PUBLISHER, QOS_RELIABLE
 from rclpy.qos import (
     DurabilityPolicy,
     HistoryPolicy,
@@ -27,96 +27,6 @@ from rclpy.qos import (
     QoSProfile,
     ReliabilityPolicy,
 )
-
-AUTO = 'auto'
-RAW = 'raw'
-COMPRESSED = 'compressed'
-FFMPEG = 'ffmpeg'
-FOXGLOVE = 'foxglove'
-
-RAW_TYPE = 'sensor_msgs/msg/Image'
-COMPRESSED_TYPE = 'sensor_msgs/msg/CompressedImage'
-FFMPEG_TYPE = 'ffmpeg_image_transport_msgs/msg/FFMPEGPacket'
-VIDEO_TYPE = 'foxglove_msgs/msg/CompressedVideo'
-ENCODED = {COMPRESSED: COMPRESSED_TYPE, FFMPEG: FFMPEG_TYPE, FOXGLOVE: VIDEO_TYPE}
-"""The message type of each transport of encoded pictures; its topic has the transport's name."""
-
-PICTURE_TYPES = (RAW_TYPE, *ENCODED.values())
-TRANSPORTS = (AUTO, RAW, *ENCODED)
-_DEPTH_SUFFIX = '/compressedDepth'
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """
-    The topic and type of a subscription.
-
-    :param topic: name of the topic
-    :param message_type: name of the type, such as ``sensor_msgs/msg/Image``
-    """
-
-    topic: str
-    message_type: str
-
-
-def choose_topic(
-    topic: str,
-    transport: str,
-    types_of: Callable[[str], Collection[str]],
-    *,
-    is_depth: bool = False,
-) -> Target:
-    """
-    Choose the topic to subscribe to for a camera.
-
-    :param topic: topic that the user has set: the camera's base topic, or one of encoded pictures
-    :param transport: one of ``TRANSPORTS``; auto chooses raw images if they are published,
-        otherwise the first of ``ENCODED`` that is published, and raw images if nothing is
-        published
-    :param types_of: function that returns the message types that are published on a topic now
-    :param is_depth: True for a depth camera, whose images have a transport of their own
-    """
-    beside = {one: Target(f'{topic}/{one}', message_type) for one, message_type in ENCODED.items()}
-    if is_depth:
-        beside = {COMPRESSED: Target(topic + _DEPTH_SUFFIX, COMPRESSED_TYPE)}
-    pixels = Target(topic, RAW_TYPE)
-    if transport == RAW:
-        return pixels
-    offered = types_of(topic)
-    for one in beside.values():
-        has_its_name = topic.endswith(one.topic.removeprefix(topic))
-        if one.message_type in offered or (has_its_name and not offered):
-            return Target(topic, one.message_type)
-    if transport != AUTO:
-        return beside.get(transport, pixels)
-    if RAW_TYPE in offered:
-        return pixels
-    published = (one for one in beside.values() if one.message_type in types_of(one.topic))
-    return next(published, pixels)
-
-
-# Each transport of image_transport publishes on a topic of its name below the base topic.
-_TRANSPORTS_BELOW = (*ENCODED, _DEPTH_SUFFIX.strip('/'), 'theora', 'zstd')
-
-
-def camera_info_topic(topic: str) -> str:
-    """
-    Return the topic of a camera's calibration: ``camera_info`` beside its base topic.
-
-    Source: ``getCameraInfoTopic`` of image_transport.
-
-    :param topic: full name of the camera's base topic, or of one of encoded pictures
-    """
-    base, _, name = topic.rpartition('/')
-    if name in _TRANSPORTS_BELOW:
-        base = base.rpartition('/')[0]
-    return f'{base}/camera_info'
-
-
-QOS_FROM_PUBLISHER = 'auto'
-_BEST_EFFORT, _RELIABLE = 'best_effort', 'reliable'
-QOS_CHOICES = (QOS_FROM_PUBLISHER, _BEST_EFFORT, _RELIABLE)
-"""The allowed settings for the reliability of a subscription."""
 
 
 def choose_qos(choice: str, offers: Sequence[Any], depth: int) -> QoSProfile:
@@ -139,7 +49,7 @@ def choose_qos(choice: str, offers: Sequence[Any], depth: int) -> QoSProfile:
         one.durability == DurabilityPolicy.TRANSIENT_LOCAL for one in profiles
     )
     if choice != QOS_FROM_PUBLISHER:
-        is_reliable = choice == _RELIABLE
+        is_reliable = choice == QOS_RELIABLE
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
         depth=depth,

@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 import ctypes
 from itertools import groupby, pairwise
@@ -26,6 +26,13 @@ from typing import Any
 
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.installed import EXIT_CONFIG
+from lerobot_streamrec.settings.parameter_file import (
+    BEGINNING,
+    is_for,
+    node_names,
+    PARAMETERS,
+    sets_nothing,
+)
 import rclpy
 from rclpy.context import Context
 from rclpy.logging import get_logger
@@ -137,7 +144,6 @@ def make_helper(home: Node, suffix: str) -> Node:
 
 _PARAMS_FILE = '--params-file'
 _OF_PARAMETERS = ('-p', '--param', _PARAMS_FILE)
-_PARAMETERS = 'ros__parameters'
 # rcl appends source locations to its error messages.
 _PLACES = re.compile(r', at /\S+:\d+|\n.*', re.DOTALL)
 
@@ -170,8 +176,8 @@ def start_ros(arguments: Sequence[str], context: Context | None = None) -> None:
         why = _PLACES.sub('', str(error))
         # ROS reports unknown arguments as a list without any words.
         why = f'ROS does not know {why}' if why.startswith('[') else why
-        if _PARAMETERS in why:
-            why += f'; a parameter file begins with "/**/episode:", then "  {_PARAMETERS}:"'
+        if PARAMETERS in why:
+            why += f'; {BEGINNING}'
         raise ConfigError('--ros-args', ' '.join(arguments), why) from error
     if unknown:
         raise ConfigError(
@@ -269,25 +275,14 @@ def unused_files(arguments: Sequence[str], node_name: str) -> str:
         )
     found = []
     for file in files:
-        names = tuple(_node_names(_content(file)))
-        if not any(_is_for(name, node_name) for name in names):
-            others = f'is for {", ".join(names)}' if names else 'names no node'
-            found.append(
-                f'. {file.absolute()} sets nothing for the node {node_name}: it {others}; the '
-                f'key /**/{node_name.rpartition("/")[2]} stands for the node in any namespace'
-            )
+        try:
+            names = node_names(file)
+        except ConfigError:
+            # ROS has already accepted the file, so its parser decides.
+            names = ()
+        if not any(is_for(name, node_name) for name in names):
+            found.append(f'. {file.absolute()} {sets_nothing(names, node_name)}')
     return ''.join(found)
-
-
-def only_node(file: Path) -> str:
-    """
-    Return the full name of the single node that a parameter file is for.
-
-    :return: the name; empty if the file names several nodes, or has wildcards in the name
-    """
-    names = set(_node_names(_content(file)))
-    name = names.pop() if len(names) == 1 else ''
-    return '' if '*' in name else name
 
 
 def _params_files(arguments: Sequence[str]) -> list[Path]:
@@ -321,35 +316,10 @@ def _as_content(rules: Sequence[str]) -> dict[str, Any]:
     for rule in rules:
         target, _, value = rule.partition(':=')
         node, _, name = target.rpartition(':')
-        of_node = content.setdefault(node or '/**', {_PARAMETERS: {}})
+        of_node = content.setdefault(node or '/**', {PARAMETERS: {}})
         try:
-            of_node[_PARAMETERS][name] = yaml.safe_load(value)
+            of_node[PARAMETERS][name] = yaml.safe_load(value)
         except yaml.YAMLError:
             # The parser of ROS is not as strict.
-            of_node[_PARAMETERS][name] = value
+            of_node[PARAMETERS][name] = value
     return content
-
-
-def _content(file: Path) -> Any:
-    try:
-        return yaml.safe_load(file.read_text('utf-8'))
-    except (OSError, ValueError, yaml.YAMLError):
-        # ROS has already accepted the file, so its parser decides.
-        return {}
-
-
-def _node_names(content: Any, begin: str = '') -> Iterator[str]:
-    """Yield the node names in a parameter file, as absolute names with their wildcards."""
-    if isinstance(content, dict):
-        for key, value in content.items():
-            if key == _PARAMETERS:
-                yield begin or '/'
-            else:
-                yield from _node_names(value, f'{begin}/{str(key).strip("/")}')
-
-
-def _is_for(name: str, node_name: str) -> bool:
-    """Return True if a name from a parameter file, which may have wildcards, matches a node."""
-    tokens = {'**': '(/[^/]+)*', '*': '/[^/]+'}
-    pattern = ''.join(tokens.get(one, f'/{re.escape(one)}') for one in name.split('/')[1:])
-    return re.fullmatch(pattern, node_name) is not None

@@ -22,25 +22,13 @@ from importlib import import_module
 import time
 from typing import Any
 
-from lerobot_streamrec.conversions.cdr import (
-    read_compressed_image,
-    read_compressed_video,
-    read_ffmpeg_packet,
-)
-from lerobot_streamrec.conversions.message_types import definition
+from lerobot_streamrec.conversions.message_types import HEADER_TYPE, whole_type
 from lerobot_streamrec.errors import ConfigError, MessageError, StartInterruptedError
-from lerobot_streamrec.nodes.graph.qos import COMPRESSED_TYPE, FFMPEG_TYPE, VIDEO_TYPE
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
+from lerobot_streamrec.settings.transports import ENCODED_READERS
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage
-
-ENCODED_READERS = {
-    COMPRESSED_TYPE: read_compressed_image,
-    FFMPEG_TYPE: read_ffmpeg_packet,
-    VIDEO_TYPE: read_compressed_video,
-}
-"""The function that reads the encoded picture in the bytes of a message, by message type."""
 
 
 def load_message_class(parameter: str, message_type: str) -> type:
@@ -53,12 +41,28 @@ def load_message_class(parameter: str, message_type: str) -> type:
         cannot be decoded if the type is not installed
     :raise ConfigError: if the type is not installed on this machine
     """
+    if message_type in ENCODED_READERS:
+        return class_to_take(message_type)
+    return _installed_class(parameter, message_type)
+
+
+def class_to_take(message_type: str) -> type:
+    """
+    Return a class for messages that are taken as bytes, whether or not its type is installed.
+
+    :param message_type: name of a type without a bound on its size
+    """
+    try:
+        return _installed_class('type', message_type)
+    except ConfigError:
+        return _renamed_class(CompressedImage, message_type)
+
+
+def _installed_class(parameter: str, message_type: str) -> type:
     package, _, name = message_type.partition('/msg/')
     try:
         found = getattr(import_module(f'{package}.msg'), name)
     except (ImportError, AttributeError, ValueError) as error:
-        if message_type in ENCODED_READERS:
-            return _renamed_class(CompressedImage, message_type)
         raise ConfigError(
             parameter,
             message_type,
@@ -70,22 +74,23 @@ def load_message_class(parameter: str, message_type: str) -> type:
     return found
 
 
-def class_to_take(message_type: str) -> type:
+def load_fields(parameter: str, message_type: str) -> Mapping[str, str]:
     """
-    Return a class for messages that are taken as bytes, whether or not its type is installed.
+    Return the fields of a type and their types, in order.
 
-    :param message_type: name of a type without a bound on its size
+    :param parameter: parameter that needs the type, for the error
+    :param message_type: name such as ``geometry_msgs/msg/Point`` or ``geometry_msgs/Point``
+    :raise ConfigError: if the type is not installed on this machine
     """
-    try:
-        return load_message_class('type', message_type)
-    except ConfigError:
-        return _renamed_class(CompressedImage, message_type)
+    message_class: Any = _installed_class(parameter, whole_type(message_type))
+    fields: Mapping[str, str] = message_class.get_fields_and_field_types()
+    return fields
 
 
 def fields_of(message_type: str) -> Mapping[str, str] | None:
     """Return the fields of a type and their types, in order; None if it is not installed."""
     try:
-        return definition(message_type, lambda name: load_message_class('type', name))
+        return load_fields('type', message_type)
     except ConfigError:
         return None
 
@@ -95,7 +100,7 @@ def begins_with_stamp(message_type: str) -> bool:
     if message_type in ENCODED_READERS:
         return True
     fields = fields_of(message_type) or {}
-    return next(iter(fields.values()), '') == 'std_msgs/Header'
+    return next(iter(fields.values()), '') == HEADER_TYPE
 
 
 def decode(data: bytes, message_class: type) -> Any:

@@ -28,10 +28,10 @@ from lerobot_streamrec.dataset.format.features import ACTION
 from lerobot_streamrec.dataset.rebuild.played_episode import open_episode, PlayedEpisode
 from lerobot_streamrec.errors import ConfigError, DatasetError, StreamrecError
 from lerobot_streamrec.installed import EXIT_CONFIG
+from lerobot_streamrec.nodes.graph.node_parameters import NodeParameters
 from lerobot_streamrec.nodes.graph.ros_start import run_node
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
-from lerobot_streamrec.nodes.graph.topic_types import load_message_class
-from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader, USE_SIM_TIME
+from lerobot_streamrec.nodes.graph.topic_types import load_fields, load_message_class
 from lerobot_streamrec.nodes.replay.messages import Numbers, Pictures
 from lerobot_streamrec.nodes.replay.schedule import (
     Instants,
@@ -42,6 +42,7 @@ from lerobot_streamrec.nodes.replay.schedule import (
     stream_instants,
 )
 from lerobot_streamrec.nodes.replay.streams import plan_of, PlayedStream, TopicWatch
+from lerobot_streamrec.settings.parameter_reader import USE_SIM_TIME
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 from rclpy.duration import Duration
 from rclpy.exceptions import InvalidTopicNameException
@@ -189,7 +190,7 @@ class Replay:
                 first, self._schedule, self._episode, is_between=is_between
             ),
             offset_ns=first.offset_ns,
-            is_stamped=has_header(kind),
+            is_stamped=has_header(load_fields('type', source.message_type)),
         )
 
     def _publisher(self, kind: type, topic: str, depth: int) -> Any:
@@ -316,7 +317,7 @@ def _run_node(stop: StopSignals, node: Node) -> int:
                 allowed="a replay runs on this computer's clock; to publish simulated time on "
                 '/clock for other nodes, set stamp to recorded',
             )
-        settings = read_replay_settings(ParameterReader(node))
+        settings = read_replay_settings(NodeParameters(node))
         episode = open_episode(settings.root, settings.episode)
         with closing(Replay(node, settings, episode, stop)) as replay:
             is_whole = replay.run()

@@ -25,10 +25,10 @@ from lerobot_streamrec.dataset.format.data_rows import ROW
 from lerobot_streamrec.dataset.format.take_record import Cut, instant_ns, parse_cuts
 from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
 from lerobot_streamrec.nodes.replay.streams import PlayedStream
-from lerobot_streamrec.nodes.settings import absolute_path
 from lerobot_streamrec.option import Option, option
+from lerobot_streamrec.settings.parameter_reader import ParameterReader
+from lerobot_streamrec.settings.recorder_settings import absolute_path
 from lerobot_streamrec.sync.row_clock import NS_PER_S, Policy
 import numpy as np
 import numpy.typing as npt

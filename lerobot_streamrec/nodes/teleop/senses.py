@@ -24,9 +24,9 @@ from typing import Any
 from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.reader import SelectorReader
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.graph.topic_types import load_message_class
-from lerobot_streamrec.nodes.teleop.teleop_settings import TriggerRule, TRIGGERS
+from lerobot_streamrec.nodes.graph.topic_types import load_fields
 from lerobot_streamrec.recording.operating.presses import Binding, Presses
+from lerobot_streamrec.settings.teleop_settings import TriggerRule, TRIGGERS
 from rclpy.node import Node
 
 _ABSENT_S = 10.0
@@ -213,9 +213,9 @@ def find_sense(rule: TriggerRule, message_type: str, debounce_s: float) -> Sense
 def _number_of(rule: TriggerRule, message_type: str) -> Callable[[Any], float]:
     assert rule.condition is not None
     selector = rule.condition.selector.text
-    load = partial(load_message_class, TRIGGERS)
+    definitions = partial(load_fields, TRIGGERS)
     try:
-        elements = find_elements('trigger', message_type, [selector], load_class=load)
+        elements = find_elements('trigger', message_type, [selector], definitions=definitions)
     except ConfigError as error:
         raise ConfigError(
             TRIGGERS, rule.text, f'{rule.topic} is published as {message_type}: {error.allowed}'

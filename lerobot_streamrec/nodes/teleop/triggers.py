@@ -26,14 +26,14 @@ from lerobot_streamrec.nodes.graph.publisher_watch import HeardTopic
 from lerobot_streamrec.nodes.graph.topic_types import load_message_class, types_of
 from lerobot_streamrec.nodes.teleop.continuity import Continuity
 from lerobot_streamrec.nodes.teleop.senses import find_sense, Sense, TopicReport
-from lerobot_streamrec.nodes.teleop.teleop_settings import (
+from lerobot_streamrec.recording.operating.presses import Binding, Presses
+from lerobot_streamrec.settings.teleop_settings import (
     BINDINGS,
     JOY_TYPE,
     TeleopSettings,
     TriggerRule,
     TRIGGERS,
 )
-from lerobot_streamrec.recording.operating.presses import Binding, Presses
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import Joy

@@ -23,7 +23,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 import re
 import threading
 import time
@@ -35,8 +34,8 @@ from lerobot_streamrec.dataset.format.features import IMAGES
 from lerobot_streamrec.nodes.graph.qos import node_of
 from lerobot_streamrec.nodes.topics.sample_sink import NewestSample
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber
-from lerobot_streamrec.option import option
 from lerobot_streamrec.recording.streams.sampling import Course
+from lerobot_streamrec.settings.recorder_settings import PreviewConfig
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 from lerobot_streamrec.video.codecs.scheduling import give_way
 from lerobot_streamrec.video.tools.thumbnail import JpegMaker
@@ -51,20 +50,6 @@ THREAD_NAME = 'preview'
 _QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 _FOLDER = 'preview'
 _NOT_IN_TOPICS = re.compile(r'[^A-Za-z0-9_]')
-
-
-@dataclass(frozen=True, slots=True)
-class PreviewConfig:
-    """The rate and the size of previews."""
-
-    rate_hz: float = option(
-        5.0,
-        'Rate of the previews on ~/preview/..., which are made only while somebody subscribes to '
-        'them, in messages per second; 0: there are none',
-        0.0,
-        30.0,
-    )
-    width: int = option(320, "Width of the cameras' previews, in pixels", 32, 1920)
 
 
 class _Preview(ABC):

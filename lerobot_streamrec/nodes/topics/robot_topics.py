@@ -27,16 +27,12 @@ from lerobot_streamrec.dataset.about.robot_files import (
 )
 from lerobot_streamrec.errors import MessageError
 from lerobot_streamrec.nodes.graph.distributions import subscribe_to_take, take_bytes
-from lerobot_streamrec.nodes.graph.qos import (
-    camera_info_topic,
-    choose_qos,
-    is_same_qos,
-    QOS_FROM_PUBLISHER,
-)
+from lerobot_streamrec.nodes.graph.qos import choose_qos, is_same_qos
 from lerobot_streamrec.nodes.graph.ros_start import make_helper
 from lerobot_streamrec.nodes.graph.topic_types import class_to_take, decode
-from lerobot_streamrec.nodes.parameters.stream_settings import Source
 from lerobot_streamrec.recording.robot_files import RobotFiles
+from lerobot_streamrec.settings.stream_settings import QOS_FROM_PUBLISHER, Source
+from lerobot_streamrec.settings.transports import camera_info_topic
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo

@@ -29,17 +29,12 @@ from lerobot_streamrec.nodes.graph.distributions import (
     take_bytes,
 )
 from lerobot_streamrec.nodes.graph.publisher_watch import PublisherWatch
-from lerobot_streamrec.nodes.graph.qos import (
-    choose_qos,
-    is_same_qos,
-    node_of,
-    qos_problems,
-    Target,
-)
+from lerobot_streamrec.nodes.graph.qos import choose_qos, is_same_qos, node_of, qos_problems
 from lerobot_streamrec.nodes.graph.topic_types import begins_with_stamp, decode, load_message_class
-from lerobot_streamrec.nodes.parameters.stream_settings import RECEIVE, Source
 from lerobot_streamrec.nodes.topics.picture_room import room_advice
 from lerobot_streamrec.nodes.topics.sample_sink import Newest, Sink
+from lerobot_streamrec.settings.stream_settings import RECEIVE, Source
+from lerobot_streamrec.settings.transports import Target
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 from rclpy.node import Node
 from rclpy.time import Time

@@ -24,12 +24,12 @@ from lerobot_streamrec.conversions.image import image_frame
 from lerobot_streamrec.conversions.vector_bytes import VectorBytesReader
 from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
-from lerobot_streamrec.nodes.graph.qos import choose_topic, Target
 from lerobot_streamrec.nodes.graph.ros_start import make_helper
-from lerobot_streamrec.nodes.graph.topic_types import ENCODED_READERS, fields_of
-from lerobot_streamrec.nodes.parameters.stream_settings import Source
+from lerobot_streamrec.nodes.graph.topic_types import fields_of
 from lerobot_streamrec.nodes.topics.sample_sink import Sink
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber
+from lerobot_streamrec.settings.stream_settings import Source
+from lerobot_streamrec.settings.transports import choose_topic, ENCODED_READERS, Target
 from lerobot_streamrec.video.encode.copying_encoder import PacketStream
 from rclpy.node import Node
 

@@ -25,6 +25,7 @@ from lerobot_streamrec.live.parameter_text import parameter_text, write_checked
 from lerobot_streamrec.live.proposal import propose, TASK
 from lerobot_streamrec.live.session import Session
 from lerobot_streamrec.live.vector_proposal import chosen_vector
+from lerobot_streamrec.nodes.graph.topic_types import load_fields
 import pytest
 from recorder_rig.seen_topics import (
     ARRAY,
@@ -56,7 +57,7 @@ def read(ros_surroundings, tmp_path):
         with Session(['--ros-args', '--params-file', str(path)], NeverStop()) as session:
             given = session.read_settings()
         # The file says all types itself.
-        return given.complete(lambda *_: pytest.fail('a type was asked for'))
+        return given.complete(lambda *_: pytest.fail('a type was asked for'), load_fields)
 
     return read
 

@@ -21,8 +21,8 @@ from typing import Any
 
 from cdr_writer import CdrWriter
 from examples.demo.drawing import MIN_HEIGHT, MIN_WIDTH, write_frame_number
-from lerobot_streamrec.nodes.graph.qos import VIDEO_TYPE
 from lerobot_streamrec.nodes.graph.topic_types import load_message_class
+from lerobot_streamrec.settings.transports import VIDEO_TYPE
 import numpy as np
 import numpy.typing as npt
 from packets import LivePackets

@@ -20,13 +20,13 @@ import time
 from typing import Any
 
 from lerobot_streamrec.nodes.graph.distributions import make_executor
-from lerobot_streamrec.nodes.teleop.teleop_settings import read_teleop
 from lerobot_streamrec.nodes.teleop.triggers import Teleop
+from lerobot_streamrec.settings.parameter_reader import ParameterReader
+from lerobot_streamrec.settings.teleop_settings import read_teleop
 from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
-from recorder_rig.given_parameters import GivenParameters
 from recorder_rig.surroundings import DISCOVERY_TIMEOUT_S, NODE_OPTIONS
 
 RELIABLE = QoSProfile(depth=100)
@@ -62,7 +62,7 @@ class TeleopBench:
             **NODE_OPTIONS,
         )
         wanted = {f'teleop.{name}': value for name, value in parameters.items()}
-        settings = read_teleop(GivenParameters({'teleop.debounce_s': 0.0, **wanted}))
+        settings = read_teleop(ParameterReader({'teleop.debounce_s': 0.0, **wanted}))
         self.teleop = Teleop(
             self._node, settings, lambda *given: self.given.append(given), self.clock_s
         )

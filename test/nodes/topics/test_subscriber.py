@@ -28,12 +28,13 @@ import time
 from types import SimpleNamespace
 
 from lerobot_streamrec.nodes.graph.distributions import make_executor
-from lerobot_streamrec.nodes.graph.qos import ENCODED, RAW_TYPE
-from lerobot_streamrec.nodes.graph.topic_types import load_message_class
-from lerobot_streamrec.nodes.parameters.stream_settings import read_cameras, Source
-from lerobot_streamrec.nodes.parameters.vector_settings import read_vectors, vector_sources
+from lerobot_streamrec.nodes.graph.topic_types import load_fields, load_message_class
 from lerobot_streamrec.nodes.topics.reader import read_waiting
 from lerobot_streamrec.nodes.topics.subscribers import subscribe
+from lerobot_streamrec.settings.parameter_reader import ParameterReader
+from lerobot_streamrec.settings.stream_settings import read_cameras, Source
+from lerobot_streamrec.settings.transports import ENCODED, RAW_TYPE
+from lerobot_streamrec.settings.vector_settings import read_vectors, vector_sources
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 import pytest
 import rclpy
@@ -41,7 +42,6 @@ from rclpy.context import Context
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from recorder_rig.given_parameters import GivenParameters
 from recorder_rig.surroundings import DISCOVERY_TIMEOUT_S, NODE_OPTIONS, wait_until
 from sensor_msgs.msg import CompressedImage, Image, JointState
 
@@ -87,13 +87,13 @@ def make_source(topic=TOPIC) -> Source:
         'state.stamp': 'receive',
         'state.qos': 'reliable',
     }
-    settings = read_vectors(GivenParameters(given))
-    return vector_sources(settings, lambda *_: '')[0]
+    settings = read_vectors(ParameterReader(given))
+    return vector_sources(settings, lambda *_: '', load_fields)[0]
 
 
 def make_camera() -> Source:
     given = {'cameras': ['busy'], 'camera.busy.topic': CAMERA_TOPIC, 'camera.busy.qos': 'reliable'}
-    (camera,) = read_cameras(GivenParameters(given), EncoderConfig())
+    (camera,) = read_cameras(ParameterReader(given), EncoderConfig())
     return camera
 
 

@@ -11,27 +11,16 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""ROS parameters: declared once, with description and range, checked by name, type and value."""
+"""Parameters, wherever they come from: read once, and checked by name, type and value."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 import difflib
 from typing import Any
 
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.graph.ros_start import empty_parameters
 from lerobot_streamrec.option import Option, options_of
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-from rclpy.node import Node
-from rclpy.parameter import Parameter
-
-_TYPES = {
-    bool: Parameter.Type.BOOL,
-    int: Parameter.Type.INTEGER,
-    float: Parameter.Type.DOUBLE,
-    str: Parameter.Type.STRING,
-    tuple: Parameter.Type.STRING_ARRAY,
-}
 
 USE_SIM_TIME = 'use_sim_time'
 # Parameters of one camera or feature, and the list that has to name it.
@@ -45,17 +34,13 @@ METADATA = 'metadata.'
 
 class ParameterReader:
     """
-    The reader of a node's parameters, which also finds unknown ones.
+    The reader of parameters that a user has set, which also finds unknown ones.
 
-    :param node: made with ``automatically_declare_parameters_from_overrides=True``
+    :param given: values by the full names of their parameters
     """
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        given: dict[str, Any] = node.get_parameters_by_prefix('')
-        self._given = {name: parameter.value for name, parameter in given.items()}
-        # An empty list in a file has no type, so rclpy does not report it as a parameter.
-        self._given |= {name: [] for name in empty_parameters(node)}
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self._given = dict(given)
         self._known: list[str] = []
 
     def is_given(self, name: str) -> bool:
@@ -64,26 +49,21 @@ class ParameterReader:
 
     def read(self, option: Option, prefix: str = '') -> Any:
         """
-        Declare a parameter and return its value.
+        Return the value of a parameter.
 
         :param prefix: prefix of the parameter's name, such as ``camera.front``
         :raise ConfigError: if the user's value is not allowed
         """
         option = option.below(prefix)
-        name = option.name
-        self._known.append(name)
+        self._known.append(option.name)
         value = option.default
-        if name in self._given:
-            value = option.check(self._given[name])
-            if self._node.has_parameter(name):
-                # rclpy has declared the override without a descriptor: once more, with one.
-                self._node.undeclare_parameter(name)
-        # An empty list has no type in ROS, so [''] stands for it. A parameter that is declared by
-        # its type alone has no value, and `ros2 param` could not show it.
-        stored = (list(value) or ['']) if option.kind is tuple else value
-        typed = Parameter(name, _TYPES[option.kind], stored)
-        self._node.declare_parameter(name, typed.value, _descriptor(option), ignore_override=True)
+        if option.name in self._given:
+            value = option.check(self._given[option.name])
+        self._declare(option, value)
         return value
+
+    def _declare(self, option: Option, value: Any) -> None:
+        """Make the parameter known to others; there is nobody who could look into a file's."""
 
     def read_fields(self, config: type, prefix: str = '', *names: str) -> dict[str, Any]:
         """
@@ -139,22 +119,3 @@ class ParameterReader:
             return f'did you mean {name}.topic?'
         near = difflib.get_close_matches(name.lower(), self._known, n=1, cutoff=0.6)
         return f'did you mean {near[0]}?' if near else f'known are {", ".join(self._known)}'
-
-
-def _descriptor(option: Option) -> ParameterDescriptor:
-    """Return the description that `ros2 param describe` shows."""
-    descriptor = ParameterDescriptor(
-        description=option.description,
-        read_only=not option.is_live,
-        # A number may be written without a point in YAML.
-        dynamic_typing=option.kind is float,
-    )
-    if option.low is not None and option.high is not None:
-        low, high = option.low, option.high
-        if option.kind is int:
-            whole = IntegerRange(from_value=int(low), to_value=int(high), step=0)
-            descriptor.integer_range = [whole]
-        else:
-            real = FloatingPointRange(from_value=float(low), to_value=float(high), step=0.0)
-            descriptor.floating_point_range = [real]
-    return descriptor

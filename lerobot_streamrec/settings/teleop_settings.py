@@ -25,11 +25,11 @@ from lerobot_streamrec.conversions.condition import (
     TOPIC_AND_CONDITION,
 )
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
-from lerobot_streamrec.nodes.parameters.stream_settings import check_topic
 from lerobot_streamrec.option import option
 from lerobot_streamrec.recording.operating.config import OperatingConfig
 from lerobot_streamrec.recording.operating.presses import Binding, checked_command, parse_bindings
+from lerobot_streamrec.settings.parameter_reader import ParameterReader
+from lerobot_streamrec.settings.stream_settings import check_topic
 
 _TRIGGER = re.compile(rf'{TOPIC_AND_CONDITION}:(?P<command>.*)', re.DOTALL)
 _FORM = (

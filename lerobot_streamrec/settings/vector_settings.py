@@ -25,17 +25,16 @@ from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.message_types import has_header, JOINT_FIELDS
 from lerobot_streamrec.dataset.format.features import ACTION, check_feature_key, STATE
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.graph.topic_types import load_message_class
-from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
-from lerobot_streamrec.nodes.parameters.stream_settings import (
+from lerobot_streamrec.option import Option, option
+from lerobot_streamrec.recording.stream_config import StreamConfig
+from lerobot_streamrec.settings.parameter_reader import ParameterReader
+from lerobot_streamrec.settings.stream_settings import (
     HEADER,
     read_stream,
     read_topic,
     RECEIVE,
     Source,
 )
-from lerobot_streamrec.option import Option, option
-from lerobot_streamrec.recording.stream_config import StreamConfig
 
 _KEYS = {'state': STATE, 'action': ACTION}
 _HUMAN = 'when_intervening'
@@ -47,6 +46,14 @@ _FEATURES = Option(
 
 TypeOf = Callable[[str, str], str]
 """Returns the type of a topic; takes the parameter that may give the type, and the topic."""
+
+LoadFields = Callable[[str, str], Mapping[str, str]]
+"""
+Returns the fields of a message type and their types, in order.
+
+It takes the parameter that gives the type, and the type as ``geometry_msgs/msg/Point`` or
+``geometry_msgs/Point``; it raises a ConfigError if the type is unknown.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +166,9 @@ def _vector(
     )
 
 
-def vector_sources(settings: Sequence[VectorSettings], type_of: TypeOf) -> tuple[Source, ...]:
+def vector_sources(
+    settings: Sequence[VectorSettings], type_of: TypeOf, load_fields: LoadFields
+) -> tuple[Source, ...]:
     """
     Complete the settings of vectors with the types of their topics.
 
@@ -167,9 +176,10 @@ def vector_sources(settings: Sequence[VectorSettings], type_of: TypeOf) -> tuple
     name of their part.
 
     :param type_of: function that returns the type of a topic for which the user gives none
+    :param load_fields: function that returns the fields of a type
     :raise ConfigError: if a topic cannot be read by its settings
     """
-    sources = [_source(one, type_of) for one in settings]
+    sources = [_source(one, type_of, load_fields) for one in settings]
     names: dict[tuple[str, bool], list[str]] = {}
     for source in sources:
         names.setdefault(_vector_of(source.stream), []).extend(source.stream.names)
@@ -189,14 +199,14 @@ def _with_part(source: Source, part: str) -> Source:
     return replace(source, stream=replace(source.stream, names=names))
 
 
-def _source(settings: VectorSettings, type_of: TypeOf) -> Source:
+def _source(settings: VectorSettings, type_of: TypeOf, load_fields: LoadFields) -> Source:
     prefix, stamp, stream = settings.parameter, settings.stamp, settings.stream
     message_type = settings.message_type or type_of(f'{prefix}.type', stream.topic)
-    load = partial(load_message_class, f'{prefix}.type')
-    # A type that is not installed is refused before anything is read from it.
-    message_class = load(message_type)
+    definitions = partial(load_fields, f'{prefix}.type')
+    # An unknown type is refused before anything is read from it.
+    fields = definitions(message_type)
     elements = find_elements(
-        prefix, message_type, settings.selectors, settings.names, settings.field, load
+        prefix, message_type, settings.selectors, settings.names, settings.field, definitions
     )
     if elements.is_timed and not stream.dtype.startswith('float'):
         raise ConfigError(
@@ -208,7 +218,7 @@ def _source(settings: VectorSettings, type_of: TypeOf) -> Source:
     if elements.is_timed and stream.window > 1:
         why = 'a trajectory by time has no samples: choose a point by its number instead of [time]'
         raise ConfigError(f'{prefix}.window', stream.window, why)
-    if not has_header(message_class):
+    if not has_header(fields):
         if settings.is_header_wanted:
             raise ConfigError(f'{prefix}.stamp', stamp, f'{message_type} has no header: receive')
         stamp = RECEIVE

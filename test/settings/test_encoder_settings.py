@@ -16,24 +16,20 @@
 from __future__ import annotations
 
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.video.codecs.config import EncoderConfig, FfmpegSettings
-import pytest
-
-pytestmark = [pytest.mark.ros]
-
-pytest.importorskip('rclpy')
-from lerobot_streamrec.nodes.parameters.stream_settings import (  # noqa: E402
+from lerobot_streamrec.settings.parameter_reader import ParameterReader
+from lerobot_streamrec.settings.stream_settings import (
     read_camera_encoder,
     read_encoder,
 )
-from recorder_rig.given_parameters import GivenParameters  # noqa: E402
+from lerobot_streamrec.video.codecs.config import EncoderConfig, FfmpegSettings
+import pytest
 
 
 def read(**values):
-    given = GivenParameters({name.replace('__', '.'): value for name, value in values.items()})
+    given = ParameterReader({name.replace('__', '.'): value for name, value in values.items()})
     of_all = read_encoder(given)
     camera = read_camera_encoder(given, 'camera.front', of_all)
-    assert not given.unread, 'nothing has read these'
+    given.refuse_unknown()
     return of_all, camera
 
 

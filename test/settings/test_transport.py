@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from lerobot_streamrec.nodes.graph.qos import (
+from lerobot_streamrec.settings.transports import (
     AUTO,
     choose_topic,
     COMPRESSED,

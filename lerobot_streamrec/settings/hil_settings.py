@@ -20,12 +20,11 @@ import re
 from lerobot_streamrec.conversions.condition import condition_of, TOPIC_AND_CONDITION
 from lerobot_streamrec.dataset.format.features import INTERVENTION
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.graph.qos import QOS_FROM_PUBLISHER
-from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
-from lerobot_streamrec.nodes.parameters.stream_settings import check_topic, HEADER
-from lerobot_streamrec.nodes.parameters.vector_settings import VectorSettings
 from lerobot_streamrec.option import Option
 from lerobot_streamrec.recording.stream_config import StreamConfig
+from lerobot_streamrec.settings.parameter_reader import ParameterReader
+from lerobot_streamrec.settings.stream_settings import check_topic, HEADER, QOS_FROM_PUBLISHER
+from lerobot_streamrec.settings.vector_settings import VectorSettings
 
 _PARAMETER = 'hil.intervention'
 _INTERVENTION = Option(

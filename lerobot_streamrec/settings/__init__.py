@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-The ROS parameters: declared, read, checked and turned into the configuration of a recorder.
+The recorder's settings, read from parameters without ROS: those of a node, or of a parameter file.
 
 Nothing here subscribes to a topic.
 """

@@ -11,34 +11,40 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The recorder's configuration from ROS parameters; its classes define the defaults."""
+"""The recorder's configuration from parameters; its classes define the defaults."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 import os
 from pathlib import Path
 from typing import Any
 
 from lerobot_streamrec.dataset.format.features import ACTION
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.graph.qos import PICTURE_TYPES
-from lerobot_streamrec.nodes.parameters.hil_settings import PAUSE_AT_TAKEOVER, read_intervention
-from lerobot_streamrec.nodes.parameters.parameter_reader import METADATA, ParameterReader
-from lerobot_streamrec.nodes.parameters.stream_settings import read_cameras, read_encoder, Source
-from lerobot_streamrec.nodes.parameters.vector_settings import (
+from lerobot_streamrec.option import Option, option
+from lerobot_streamrec.recording.config import DiskConfig, Limits, RecorderConfig
+from lerobot_streamrec.recording.operating.config import AutomaticConfig, OperatingConfig
+from lerobot_streamrec.recording.operating.cues import CuesConfig
+from lerobot_streamrec.settings.hil_settings import PAUSE_AT_TAKEOVER, read_intervention
+from lerobot_streamrec.settings.parameter_file import parameters_of
+from lerobot_streamrec.settings.parameter_reader import METADATA, ParameterReader
+from lerobot_streamrec.settings.stream_settings import read_cameras, read_encoder, Source
+from lerobot_streamrec.settings.teleop_settings import JOY_TYPE, read_teleop, TeleopSettings
+from lerobot_streamrec.settings.topic_names import full_topic_name
+from lerobot_streamrec.settings.transports import PICTURE_TYPES
+from lerobot_streamrec.settings.vector_settings import (
+    LoadFields,
     read_vectors,
     TypeOf,
     vector_sources,
     VectorSettings,
 )
-from lerobot_streamrec.nodes.teleop.teleop_settings import JOY_TYPE, read_teleop, TeleopSettings
-from lerobot_streamrec.nodes.topics.previews import PreviewConfig
-from lerobot_streamrec.option import Option
-from lerobot_streamrec.recording.config import DiskConfig, Limits, RecorderConfig
-from lerobot_streamrec.recording.operating.config import AutomaticConfig, OperatingConfig
-from lerobot_streamrec.recording.operating.cues import CuesConfig
+
+NODE_NAME = 'episode'
+"""The name of the recorder's node."""
 
 _CLOCK = Option('sync.clock', '', 'Camera whose frames are the rows; empty: rows are 1/fps apart')
 _GRAPH_TIMEOUT = Option(
@@ -50,6 +56,20 @@ _GRAPH_TIMEOUT = Option(
 )
 _REPO_ID = Option('repo_id', '', 'Name of the dataset on the Hub, owner/name')
 _ROOT = Option('root', '', "Folder of the dataset; empty: LeRobot's default folder for repo_id")
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewConfig:
+    """The rate and the size of previews."""
+
+    rate_hz: float = option(
+        5.0,
+        'Rate of the previews on ~/preview/..., which are made only while somebody subscribes to '
+        'them, in messages per second; 0: there are none',
+        0.0,
+        30.0,
+    )
+    width: int = option(320, "Width of the cameras' previews, in pixels", 32, 1920)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +122,18 @@ class GivenSettings:
     teleop: TeleopSettings
     previews: PreviewConfig
 
-    def complete(self, type_of: TypeOf, full_name: Callable[[str], str] = str) -> Settings:
+    def complete(
+        self, type_of: TypeOf, load_fields: LoadFields, full_name: Callable[[str], str] = str
+    ) -> Settings:
         """
         Look up the types that are not set, and return complete settings.
 
         :param type_of: function that returns the type of a topic
+        :param load_fields: function that returns the fields of a message type
         :param full_name: function that resolves a topic name; the default leaves names unchanged
         :raise ConfigError: if a parameter cannot be used; the error names the first one
         """
-        sources = (*self.cameras, *vector_sources(self.vectors, type_of))
+        sources = (*self.cameras, *vector_sources(self.vectors, type_of, load_fields))
         _refuse_two_types(sources, self.teleop, full_name)
         streams = tuple(source.stream for source in sources)
         settings = Settings(
@@ -167,6 +190,29 @@ def read_settings(reader: ParameterReader) -> GivenSettings:
     return GivenSettings(
         cameras, (*vectors, *intervention), options, graph_timeout_s, rules, cues, teleop, previews
     )
+
+
+def settings_of(
+    path: Path,
+    namespace: str,
+    type_of: TypeOf,
+    load_fields: LoadFields,
+    replaced: Mapping[str, Any] | None = None,
+) -> Settings:
+    """
+    Read the settings from a parameter file, as a recorder would that is started with it alone.
+
+    :param path: path of the file
+    :param namespace: namespace of the recorder, such as ``/left``; ``/`` if it has none
+    :param type_of: function that returns the type of a topic, which it gets as the file names it
+    :param load_fields: function that returns the fields of a message type
+    :param replaced: values that replace those of the file, by the names of their parameters
+    :raise ConfigError: if the file cannot be read, or a parameter cannot be used
+    """
+    node_name = f'/{namespace.strip("/")}/{NODE_NAME}'.replace('//', '/')
+    reader = ParameterReader({**parameters_of(path, node_name), **(replaced or {})})
+    full_name = partial(full_topic_name, node_name=node_name)
+    return read_settings(reader).complete(type_of, load_fields, full_name)
 
 
 def _refuse_two_types(

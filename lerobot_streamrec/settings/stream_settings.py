@@ -22,20 +22,25 @@ from lerobot_streamrec.conversions.condition import Condition
 from lerobot_streamrec.conversions.elements import Elements
 from lerobot_streamrec.dataset.format.features import check_feature_key, IMAGES
 from lerobot_streamrec.errors import CodecError, ConfigError
-from lerobot_streamrec.nodes.graph.qos import AUTO, QOS_CHOICES, QOS_FROM_PUBLISHER, TRANSPORTS
-from lerobot_streamrec.nodes.parameters.parameter_reader import ParameterReader
 from lerobot_streamrec.option import Option, option, options_of
 from lerobot_streamrec.recording.stream_config import StreamConfig
+from lerobot_streamrec.settings.parameter_reader import ParameterReader
+from lerobot_streamrec.settings.topic_names import topic_name_problem
+from lerobot_streamrec.settings.transports import AUTO, TRANSPORTS
 from lerobot_streamrec.sync.row_clock import Policy
 from lerobot_streamrec.video.codecs.config import AUTO as AUTO_ENCODER
 from lerobot_streamrec.video.codecs.config import EncoderConfig, FfmpegSettings
 from lerobot_streamrec.video.codecs.depth_config import DepthConfig
-from rclpy.exceptions import InvalidTopicNameException
-from rclpy.validate_topic_name import validate_topic_name
 
 HEADER = 'header'
 RECEIVE = 'receive'
 _STAMPS = (HEADER, RECEIVE)
+
+QOS_FROM_PUBLISHER = 'auto'
+QOS_RELIABLE = 'reliable'
+QOS_CHOICES = (QOS_FROM_PUBLISHER, 'best_effort', QOS_RELIABLE)
+"""The allowed settings for the reliability of a subscription."""
+
 _CAMERAS = Option('cameras', (), 'Names of the cameras; each needs camera.<name>.topic')
 _TOPIC = Option('topic', '', 'Base topic, sensor_msgs/msg/Image or CompressedImage')
 _CAMERA_INFO = Option(
@@ -209,12 +214,9 @@ def check_topic(parameter: str, topic: str) -> None:
     :param parameter: parameter that holds the name, for the error
     :raise ConfigError: if it is not a topic name
     """
-    try:
-        validate_topic_name(topic)
-    except InvalidTopicNameException as error:
-        # rclpy marks the wrong character in a second and third line.
-        why = str(error).partition('\n')[0]
-        raise ConfigError(parameter, topic, why[:1].lower() + why[1:].rstrip(':')) from error
+    problem = topic_name_problem(topic)
+    if problem:
+        raise ConfigError(parameter, topic, f'invalid topic name: {problem}')
 
 
 def read_stream(

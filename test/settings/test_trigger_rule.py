@@ -16,10 +16,8 @@
 from __future__ import annotations
 
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.teleop.teleop_settings import parse_triggers
+from lerobot_streamrec.settings.teleop_settings import parse_triggers
 import pytest
-
-pytestmark = [pytest.mark.ros]
 
 PARAMETER = 'teleop.triggers'
 
