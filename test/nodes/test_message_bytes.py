@@ -34,11 +34,11 @@ from lerobot_streamrec.conversions.message_types import DEFAULT_TYPES
 from lerobot_streamrec.conversions.vector_bytes import VectorBytesReader
 from lerobot_streamrec.errors import ForeignMessageError, MessageError
 from lerobot_streamrec.nodes.graph.topic_types import (
-    begins_with_stamp,
     decode,
     fields_of,
     load_message_class,
 )
+from lerobot_streamrec.settings.sample_reader import begins_with_stamp
 from lerobot_streamrec.settings.transports import ENCODED_READERS, FFMPEG_TYPE, VIDEO_TYPE
 import numpy as np
 import pytest
@@ -144,7 +144,7 @@ def test_all_types_are_read_from_their_bytes_as_rclpy_reads_them(message_type, o
             values = readers.read(data)
             assert outcome(readers.read, data) == outcome(readers.by_rclpy, data)
             seen.append(values.tolist())
-            if begins_with_stamp(message_type):
+            if begins_with_stamp(message_type, fields_of):
                 stamp = message.header.stamp
                 assert first_time(data) == (stamp.sec, stamp.nanosec)
     assert len(set(map(tuple, seen))) > 1 or set(seen[0]) <= {0.5, -0.5, True}
@@ -237,7 +237,7 @@ def test_points_are_read_by_the_layout_of_their_own_cloud(order):
             data = encoded(points(**one), order)
             assert readers.read(data).tolist() == [-2.0, -3.0, 9, 3]
             assert outcome(readers.read, data) == outcome(readers.by_rclpy, data)
-    assert begins_with_stamp(CLOUD)
+    assert begins_with_stamp(CLOUD, fields_of)
     assert first_time(data) == (7, 0)
 
 
@@ -358,7 +358,7 @@ def test_packets_of_types_that_are_not_installed_are_read_by_their_definition(me
             assert (found.format, bytes(found.data)) == (codec, b'packet')
             assert found.data.obj is data
             assert first_time(data) == (7, 8)
-    assert begins_with_stamp(message_type)
+    assert begins_with_stamp(message_type, fields_of)
 
 
 @PACKETS

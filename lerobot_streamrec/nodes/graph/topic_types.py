@@ -22,7 +22,7 @@ from importlib import import_module
 import time
 from typing import Any
 
-from lerobot_streamrec.conversions.message_types import HEADER_TYPE, whole_type
+from lerobot_streamrec.conversions.message_types import whole_type
 from lerobot_streamrec.errors import ConfigError, MessageError, StartInterruptedError
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.settings.transports import ENCODED_READERS
@@ -93,14 +93,6 @@ def fields_of(message_type: str) -> Mapping[str, str] | None:
         return load_fields('type', message_type)
     except ConfigError:
         return None
-
-
-def begins_with_stamp(message_type: str) -> bool:
-    """Return whether messages of a type begin with their stamp, with or without a header."""
-    if message_type in ENCODED_READERS:
-        return True
-    fields = fields_of(message_type) or {}
-    return next(iter(fields.values()), '') == HEADER_TYPE
 
 
 def decode(data: bytes, message_class: type) -> Any:

@@ -20,8 +20,6 @@ import math
 import time
 from typing import Any, NamedTuple, Protocol
 
-from lerobot_streamrec.conversions.cdr import first_time
-from lerobot_streamrec.conversions.reader import checked_stamp_ns, header_stamp_ns
 from lerobot_streamrec.errors import ForeignMessageError, MessageError
 from lerobot_streamrec.nodes.graph.distributions import (
     MessageInfo,
@@ -30,10 +28,11 @@ from lerobot_streamrec.nodes.graph.distributions import (
 )
 from lerobot_streamrec.nodes.graph.publisher_watch import PublisherWatch
 from lerobot_streamrec.nodes.graph.qos import choose_qos, is_same_qos, node_of, qos_problems
-from lerobot_streamrec.nodes.graph.topic_types import begins_with_stamp, decode, load_message_class
+from lerobot_streamrec.nodes.graph.topic_types import decode, fields_of, load_message_class
 from lerobot_streamrec.nodes.topics.picture_room import room_advice
 from lerobot_streamrec.nodes.topics.sample_sink import Newest, Sink
-from lerobot_streamrec.settings.stream_settings import RECEIVE, Source
+from lerobot_streamrec.settings.sample_reader import SampleReader
+from lerobot_streamrec.settings.stream_settings import Source
 from lerobot_streamrec.settings.transports import Target
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 from rclpy.node import Node
@@ -152,10 +151,6 @@ class Subscriber(ABC):
         self.newest = Newest()
         """The newest sample, for the preview."""
         self._has_heard = False
-        self._encoding = ''
-        """The encoding of the newest picture; empty for numbers."""
-        self._size_bytes = 0
-        """The size of the newest picture; 0 for numbers."""
         self._advice: str | None = None
         """The advice against losses; None until it is worked out after the last look."""
         self._problems: list[str] = []
@@ -164,6 +159,7 @@ class Subscriber(ABC):
         """The messages that came while two subscriptions delivered the same ones."""
         self.target = self._choose_target()
         """The topic and type of the present subscription."""
+        self._samples = self._make_samples()
         self._publishers = self._matching(self._offers())
         self.qos = choose_qos(source.qos, self._publishers, depth)
         """The QoS that the present subscription requests."""
@@ -259,7 +255,6 @@ class Subscriber(ABC):
     def _choose_target(self) -> Target:
         """Choose a topic and type from the present graph; called until a message has arrived."""
 
-    @abstractmethod
     def _push(self, data: bytes, info: MessageInfo) -> None:
         """
         Convert a message into a sample, and pass the sample to the recorder.
@@ -269,12 +264,18 @@ class Subscriber(ABC):
         :raise ForeignMessageError: if the message is not meant for this stream
         :raise MessageError: if the message cannot be recorded
         """
+        stamp_ns, value = self._samples.read(data, lambda: self._received_ns(info))
+        recorder, is_camera = self._recorder, self.source.stream.is_camera
+        push = recorder.push_image if is_camera else recorder.push_vector
+        push(self.key, stamp_ns, value)
+        self.newest.put(stamp_ns, value, data)
 
     def _subscribe(self) -> _Subscription:
         self._message_class = load_message_class(
             f'{self.source.parameter}.type', self.target.message_type
         )
-        self._has_header = begins_with_stamp(self.target.message_type)
+        if self._samples.message_type != self.target.message_type:
+            self._samples = self._make_samples()
         handle = subscribe_to_take(
             self.node, self._message_class, self.topic, self.qos, on_lost=self._on_lost
         )
@@ -311,10 +312,14 @@ class Subscriber(ABC):
             self._recorder.reject(self.key, str(error))
             self._warn('rejected', str(error))
         if self._see is not None:
-            received_ns, stamp_ns = self._received_ns(info), self._header_ns(data)
-            self._see(received_ns, stamp_ns, self._encoding, self._size_bytes)
+            received_ns, samples = self._received_ns(info), self._samples
+            stamp_ns = samples.header_ns(data)
+            self._see(received_ns, stamp_ns, samples.encoding, samples.size_bytes)
         if watch.push(info, time.monotonic()) and len(self._publishers) > 1:
             self._tell_rivals()
+
+    def _make_samples(self) -> SampleReader:
+        return SampleReader(self.source, self.target.message_type, fields_of, self._decode)
 
     def _decode(self, data: bytes) -> Any:
         return decode(data, self._message_class)
@@ -327,22 +332,6 @@ class Subscriber(ABC):
         self._recorder.contest(self.key, publishers)
         self._warn('rivals', f'several publishers ({publishers}) send the same data in turn')
 
-    def _stamp_ns(self, data: bytes, info: MessageInfo) -> int:
-        if self.source.stamp == RECEIVE:
-            return self._received_ns(info)
-        if self._has_header:
-            return checked_stamp_ns(*first_time(data))
-        return header_stamp_ns(self._decode(data))
-
-    def _header_ns(self, data: bytes) -> int | None:
-        if not self._has_header:
-            return None
-        try:
-            sec, nanosec = first_time(data)
-        except MessageError:
-            return None
-        return sec * NS_PER_S + nanosec
-
     def _received_ns(self, info: MessageInfo) -> int:
         clock: Any = self._home.get_clock()
         received_ns = int(info.get('received_timestamp') or 0)
@@ -354,6 +343,7 @@ class Subscriber(ABC):
 
     def _on_lost(self, event: Any) -> None:
         self._recorder.lose(self.key, event.total_count_change)
+        self._samples.lose()
         text = f'{event.total_count} messages lost in transport so far'
         self._warn('lost', '; '.join(filter(None, [text, self.loss_advice])))
 
@@ -361,5 +351,5 @@ class Subscriber(ABC):
     def loss_advice(self) -> str:
         """The advice against messages lost in transport; empty if there is none."""
         if self._advice is None:
-            self._advice = room_advice(self._offers(), self._size_bytes)
+            self._advice = room_advice(self._offers(), self._samples.size_bytes)
         return self._advice

@@ -15,22 +15,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from lerobot_streamrec.conversions.cdr import CompressedImageBytes, read_image
-from lerobot_streamrec.conversions.compressed_image import access_unit, compressed_picture
-from lerobot_streamrec.conversions.depth import compressed_depth, depth_frame
-from lerobot_streamrec.conversions.image import image_frame
-from lerobot_streamrec.conversions.vector_bytes import VectorBytesReader
-from lerobot_streamrec.frame import Picture
-from lerobot_streamrec.nodes.graph.distributions import MessageInfo
 from lerobot_streamrec.nodes.graph.ros_start import make_helper
-from lerobot_streamrec.nodes.graph.topic_types import fields_of
 from lerobot_streamrec.nodes.topics.sample_sink import Sink
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber
 from lerobot_streamrec.settings.stream_settings import Source
-from lerobot_streamrec.settings.transports import choose_topic, ENCODED_READERS, Target
-from lerobot_streamrec.video.encode.copying_encoder import PacketStream
+from lerobot_streamrec.settings.transports import choose_topic, Target
 from rclpy.node import Node
 
 # The depths cost no latency. They keep messages from being lost while the process pauses: two
@@ -51,7 +40,6 @@ class CameraSubscriber(Subscriber):
 
     def __init__(self, node: Node, source: Source, recorder: Sink, home: Node) -> None:
         self._is_depth = source.stream.depth is not None
-        self._packets = PacketStream()
         super().__init__(node, source, recorder, home, depth=_IMAGE_DEPTH)
 
     def _choose_target(self) -> Target:
@@ -64,32 +52,6 @@ class CameraSubscriber(Subscriber):
 
     def _types_of(self, topic: str) -> set[str]:
         return {offer.topic_type for offer in self.offers_of(topic)}
-
-    def _push(self, data: bytes, info: MessageInfo) -> None:
-        read = ENCODED_READERS.get(self.target.message_type)
-        picture = self._raw(data) if read is None else self._compressed(read(data))
-        stamp_ns = self._stamp_ns(data, info)
-        self._recorder.push_image(self.key, stamp_ns, picture)
-        self.newest.put(stamp_ns, picture, data)
-
-    def _raw(self, data: bytes) -> Picture:
-        message = read_image(data)
-        self._encoding, self._size_bytes = message.encoding, len(message.data)
-        convert = depth_frame if self._is_depth else image_frame
-        return convert(message, self.source.parameter)
-
-    def _compressed(self, message: CompressedImageBytes) -> Picture:
-        self._encoding, self._size_bytes = message.format, len(message.data)
-        if self._is_depth:
-            return compressed_depth(message, self.source.parameter)
-        unit = access_unit(message)
-        if unit is None:
-            return compressed_picture(message, self.source.parameter)
-        return self._packets.push(unit)
-
-    def _on_lost(self, event: Any) -> None:
-        super()._on_lost(event)
-        self._packets.lose()
 
 
 class VectorSubscriber(Subscriber):
@@ -105,21 +67,9 @@ class VectorSubscriber(Subscriber):
     def __init__(self, node: Node, source: Source, recorder: Sink, home: Node) -> None:
         assert source.elements is not None
         super().__init__(node, source, recorder, home, depth=_VECTOR_DEPTH)
-        self._read = VectorBytesReader(
-            source.elements, source.message_type, fields_of, self._decode
-        )
 
     def _choose_target(self) -> Target:
         return Target(self.source.stream.topic, self.source.message_type)
-
-    def _push(self, data: bytes, info: MessageInfo) -> None:
-        # A message for another stream is refused here, before its stamp is read.
-        values = self._read(data)
-        if (condition := self.source.condition) is not None:
-            values = condition.flag(values)
-        stamp_ns = self._stamp_ns(data, info)
-        self._recorder.push_vector(self.key, stamp_ns, values)
-        self.newest.put(stamp_ns, values, data)
 
 
 def subscribe(home: Node, source: Source, recorder: Sink) -> Subscriber:

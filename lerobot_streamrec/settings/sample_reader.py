@@ -1,0 +1,135 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Messages as the middleware encoded them, and the samples in them: live and in a bag alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lerobot_streamrec.conversions.cdr import CompressedImageBytes, first_time, read_image
+from lerobot_streamrec.conversions.compressed_image import access_unit, compressed_picture
+from lerobot_streamrec.conversions.depth import compressed_depth, depth_frame
+from lerobot_streamrec.conversions.image import image_frame
+from lerobot_streamrec.conversions.message_types import HEADER_TYPE
+from lerobot_streamrec.conversions.paths import Definitions
+from lerobot_streamrec.conversions.reader import checked_stamp_ns, header_stamp_ns
+from lerobot_streamrec.conversions.vector_bytes import VectorBytesReader
+from lerobot_streamrec.errors import MessageError
+from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.settings.stream_settings import RECEIVE, Source
+from lerobot_streamrec.settings.transports import ENCODED_READERS
+from lerobot_streamrec.sync.row_clock import NS_PER_S
+from lerobot_streamrec.video.encode.copying_encoder import PacketStream
+
+
+def begins_with_stamp(message_type: str, definitions: Definitions) -> bool:
+    """Return whether messages of a type begin with their stamp, with or without a header."""
+    if message_type in ENCODED_READERS:
+        return True
+    fields = definitions(message_type) or {}
+    return next(iter(fields.values()), '') == HEADER_TYPE
+
+
+class SampleReader:
+    """
+    Reads the samples in the messages of one source. Owned by one thread.
+
+    :param source: the topic and the way in which it is read
+    :param message_type: type of the messages, such as ``sensor_msgs/msg/Image``
+    :param definitions: function that returns the fields of message types
+    :param decode: function that decodes a whole message, or raises a MessageError
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        message_type: str,
+        definitions: Definitions,
+        decode: Callable[[bytes], Any],
+    ) -> None:
+        self.message_type = message_type
+        """The type of the messages."""
+        self.encoding = ''
+        """The encoding of the newest picture; empty for numbers."""
+        self.size_bytes = 0
+        """The size of the newest picture; 0 for numbers."""
+        self._source = source
+        self._decode = decode
+        self._packets = PacketStream()
+        self._read_encoded = ENCODED_READERS.get(message_type)
+        self._has_header = begins_with_stamp(message_type, definitions)
+        self._vector = (
+            None
+            if source.elements is None
+            else VectorBytesReader(source.elements, message_type, definitions, decode)
+        )
+
+    def read(self, data: bytes, received_ns: Callable[[], int]) -> tuple[int, Any]:
+        """
+        Return the stamp of a message in nanoseconds, without ``offset_ms``, and its sample.
+
+        :param data: the whole message
+        :param received_ns: function that returns the time of its arrival, in nanoseconds
+        :return: the sample is a picture, ``(d,)`` numbers, or a trajectory
+        :raise ForeignMessageError: if the message is not meant for this source
+        :raise MessageError: if the message cannot be recorded
+        """
+        # A message for another source is refused here, before its stamp is read.
+        value = self._picture(data) if self._vector is None else self._numbers(data)
+        return self._stamp_ns(data, received_ns), value
+
+    def lose(self) -> None:
+        """Note that messages were lost, so that packets may lack those that they depend on."""
+        self._packets.lose()
+
+    def header_ns(self, data: bytes) -> int | None:
+        """Return the stamp in the header of a message; None if its type has none in front."""
+        if not self._has_header:
+            return None
+        try:
+            sec, nanosec = first_time(data)
+        except MessageError:
+            return None
+        return sec * NS_PER_S + nanosec
+
+    def _stamp_ns(self, data: bytes, received_ns: Callable[[], int]) -> int:
+        if self._source.stamp == RECEIVE:
+            return received_ns()
+        if self._has_header:
+            return checked_stamp_ns(*first_time(data))
+        return header_stamp_ns(self._decode(data))
+
+    def _numbers(self, data: bytes) -> Any:
+        assert self._vector is not None
+        values = self._vector(data)
+        condition = self._source.condition
+        return values if condition is None else condition.flag(values)
+
+    def _picture(self, data: bytes) -> Picture:
+        if self._read_encoded is not None:
+            return self._compressed(self._read_encoded(data))
+        message = read_image(data)
+        self.encoding, self.size_bytes = message.encoding, len(message.data)
+        convert = image_frame if self._source.stream.depth is None else depth_frame
+        return convert(message, self._source.parameter)
+
+    def _compressed(self, message: CompressedImageBytes) -> Picture:
+        self.encoding, self.size_bytes = message.format, len(message.data)
+        if self._source.stream.depth is not None:
+            return compressed_depth(message, self._source.parameter)
+        unit = access_unit(message)
+        if unit is None:
+            return compressed_picture(message, self._source.parameter)
+        return self._packets.push(unit)
