@@ -19,8 +19,9 @@ each gives values of parameters below ``ros__parameters``. In their names ``*`` 
 and ``**`` for any number of parts. All sections that match a node count, in the order in which the
 file names them first: a later one replaces values of an earlier one, however specific that is.
 
-Sources: ``rcl_yaml_param_parser`` of rcl (``parse.c`` for the types of values), and rclpy of Jazzy
-for the order; ``test/nodes/parameters/test_parameter_files.py`` holds this module against them.
+Sources: ``get_value`` of rcl_yaml_param_parser (``parse.c``) for the types of values, and
+``_populate_node_parameters_from_rcl_params`` of rclpy (``node.cpp``) for the order;
+``test/nodes/parameters/test_parameter_files.py`` holds this module against both.
 """
 
 from __future__ import annotations
