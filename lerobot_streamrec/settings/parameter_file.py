@@ -19,8 +19,9 @@ each gives values of parameters below ``ros__parameters``. In their names ``*`` 
 and ``**`` for any number of parts. All sections that match a node count, in the order in which the
 file names them first: a later one replaces values of an earlier one, however specific that is.
 
-Sources: ``rcl_yaml_param_parser`` of rcl (``parse.c`` for the types of values), and rclpy of Jazzy
-for the order; ``test/nodes/parameters/test_parameter_files.py`` holds this module against them.
+Sources: ``get_value`` of rcl_yaml_param_parser (``parse.c``) for the types of values, and
+``_populate_node_parameters_from_rcl_params`` of rclpy (``node.cpp``) for the order;
+``test/nodes/parameters/test_parameter_files.py`` holds this module against both.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def parameters_of(path: Path, node_name: str) -> dict[str, Any]:
     for name, section in _sections(path):
         values = sections.setdefault(name, {})
         if is_for(name, node_name):
-            values.update(_values(path, section))
+            _add(path, values, section)
     matching = [values for name, values in sections.items() if is_for(name, node_name)]
     if not matching:
         raise ConfigError('PARAMS', str(path), f'it {sets_nothing(tuple(sections), node_name)}')
@@ -84,17 +85,19 @@ def node_names(path: Path) -> tuple[str, ...]:
     """
     Return the names in a file that stand for nodes, as absolute names with their wildcards.
 
-    :raise ConfigError: if it is not a parameter file
+    :return: the names; none if it is not a parameter file, which is told when it is read
     """
-    return tuple(dict.fromkeys(name for name, _ in _sections(path)))
+    try:
+        return tuple(dict.fromkeys(name for name, _ in _sections(path)))
+    except ConfigError:
+        return ()
 
 
 def only_node(path: Path) -> str:
     """
     Return the full name of the single node that a parameter file is for.
 
-    :return: the name; empty if the file names several nodes, or has wildcards in the name
-    :raise ConfigError: if it is not a parameter file
+    :return: the name; empty if the file names none or several nodes, or has wildcards in the name
     """
     names = node_names(path)
     return names[0] if len(names) == 1 and '*' not in names[0] else ''
@@ -174,6 +177,16 @@ def _values(path: Path, mapping: yaml.Node, prefix: str = '') -> Iterator[tuple[
         else:
             # ROS takes braces with nothing in them for an empty list.
             yield name, []
+
+
+def _add(path: Path, values: dict[str, Any], section: yaml.MappingNode) -> None:
+    """Add what a section says to what earlier ones of the same name say."""
+    for name, value in _values(path, section):
+        before = values.setdefault(name, value)
+        if type(before) is not type(value) or (isinstance(value, list) and before != value):
+            # Of two types, ROS prefers one whatever the order, and an empty list to nothing.
+            raise ConfigError(name, value, f'{path} also says {before!r}: leave one of them out')
+        values[name] = value
 
 
 def _list(path: Path, name: str, node: yaml.SequenceNode) -> list[Any]:

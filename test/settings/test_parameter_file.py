@@ -179,6 +179,13 @@ def test_a_value_that_ros_does_not_take_is_told_with_its_line(given, value, word
     assert all(word in str(caught.value) for word in words), caught.value
 
 
+@pytest.mark.parametrize('values', [('5', "'5'"), ('5', '5.0'), ('[a]', '[]'), ('[1]', '[a]')])
+def test_two_values_of_which_ros_does_not_take_the_last_are_refused(given, values):
+    lines = [f'    p: {value}\n' for value in values]
+    with pytest.raises(ConfigError, match=r'^p is .* leave one of them out$'):
+        given('episode:\n  ros__parameters:\n' + ''.join(lines))
+
+
 def test_a_file_that_is_not_there_or_a_folder_is_told(tmp_path):
     for path, why in ((tmp_path / 'none.yaml', 'No such file'), (tmp_path, 'Is a directory')):
         with pytest.raises(ConfigError, match=why) as caught:

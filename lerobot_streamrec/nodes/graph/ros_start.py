@@ -275,11 +275,7 @@ def unused_files(arguments: Sequence[str], node_name: str) -> str:
         )
     found = []
     for file in files:
-        try:
-            names = node_names(file)
-        except ConfigError:
-            # ROS has already accepted the file, so its parser decides.
-            names = ()
+        names = node_names(file)
         if not any(is_for(name, node_name) for name in names):
             found.append(f'. {file.absolute()} {sets_nothing(names, node_name)}')
     return ''.join(found)
