@@ -81,7 +81,6 @@ class Bag:
     :ivar begin_ns: receive time of the first message; None if there is none
     :ivar end_ns: receive time of the last message; None if there is none
     :ivar ros_distro: distribution that recorded it; None if the bag does not tell
-    :ivar remarks: what is damaged, as far as it has been read
     """
 
     def __init__(
@@ -94,7 +93,7 @@ class Bag:
         self.path = path
         self.files = tuple(files)
         self.size_bytes = sum(one.stat().st_size for one in files)
-        self.remarks = list(remarks)
+        self._remarks = dict.fromkeys(remarks)
         self._files = [_BagFile(one, self._tell) for one in files]
         self._definitions: dict[str, Definition] = {}
         self.ros_distro = metadata.ros_distro if metadata is not None else None
@@ -139,8 +138,17 @@ class Bag:
         file.begin_ns = storage.begin_ns
 
     def _tell(self, remark: Remark) -> None:
-        if remark not in self.remarks:
-            self.remarks.append(remark)
+        # What is read again is told once.
+        self._remarks[remark] = None
+
+    @property
+    def remarks(self) -> list[Remark]:
+        """
+        What is damaged or missing, as far as it has been read, in the order in which it was found.
+
+        The last ones, of the bag itself, have all lost messages of a topic together.
+        """
+        return list(self._remarks)
 
     @property
     def num_messages(self) -> int:
@@ -311,9 +319,16 @@ def open_bag(path: Path) -> Bag:
     :param path: folder of a bag, with metadata.yaml or without, or one file in MCAP or SQLite
     :raise BagError: if there is no bag, or nothing of it can be read
     """
+    try:
+        return _opened_bag(path)
+    except OSError as error:
+        raise BagError(path, str(error), 'check its path and permissions') from error
+
+
+def _opened_bag(path: Path) -> Bag:
     if path.is_file():
         if path.name == METADATA:
-            return open_bag(path.parent)
+            return _opened_bag(path.parent)
         return Bag(path, [path], None, [])
     if not path.is_dir():
         raise BagError(path, 'it does not exist', 'give the folder of a bag, or an .mcap file')

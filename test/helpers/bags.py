@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+import sqlite3
 import struct
 from zlib import crc32
 
@@ -112,6 +113,23 @@ def write_bag(path, messages, plugin=MCAP, mode=CompressionMode.NONE, **options)
                 )
             writer.write(topics[topic], stamp, data)
     return path
+
+
+def humble_bag(path, messages):
+    """Write an SQLite file as Humble does: without definitions and distribution."""
+    database = sqlite3.connect(path)
+    database.executescript(
+        'CREATE TABLE topics(id INTEGER PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL, '
+        'serialization_format TEXT NOT NULL, offered_qos_profiles TEXT NOT NULL);'
+        'CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id INTEGER NOT NULL, '
+        'timestamp INTEGER NOT NULL, data BLOB NOT NULL);'
+        'CREATE INDEX timestamp_idx ON messages (timestamp ASC);'
+    )
+    database.execute('INSERT INTO topics VALUES (1, ?, ?, ?, ?)', ('/range', RANGE, 'cdr', ''))
+    for stamp, data in messages:
+        database.execute('INSERT INTO messages VALUES (NULL, 1, ?, ?)', (stamp, data))
+    database.commit()
+    return database
 
 
 def bag_file(path):
