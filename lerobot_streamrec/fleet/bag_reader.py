@@ -14,8 +14,8 @@
 """
 Reading rosbag2 bags without ROS: SQLite and MCAP, split, compressed, and damaged ones.
 
-``open_bag`` opens one. Nothing is ever written into its folder. What is damaged is left out and
-becomes a remark.
+``open_bag`` opens one. What is damaged is left out and becomes a remark. Nothing is written into
+its folder, except that SQLite makes a ``-shm`` file where a killed recorder has left its log.
 """
 
 from __future__ import annotations

@@ -40,7 +40,6 @@ from lerobot_streamrec.fleet.bag_parts import (
     summed_topics,
     Tell,
     Topic,
-    UnreadableFileError,
 )
 from lerobot_streamrec.fleet.unpacking import unpack, unpack_message, UnpackError
 
@@ -103,10 +102,9 @@ class McapFile:
     """
     An open MCAP file. Owned by the thread that reads the bag.
 
-    :param path: path of the file
+    :param path: path of the file, which begins with ``MAGIC``
     :param shown: path that remarks name
     :param tell: function that takes remarks on damage
-    :raise UnreadableFileError: if it is not an MCAP file
     """
 
     ros_distro: str | None = None
@@ -118,9 +116,6 @@ class McapFile:
         self._file = path.open('rb')
         self._schemas: dict[int, tuple[str, Definition]] = {}
         self._channels: dict[int, _Channel] = {}
-        if self._file.read(len(MAGIC)) != MAGIC:
-            self.close()
-            raise UnreadableFileError('it is not an MCAP file')
         self._spans = self._from_summary() or self._from_walk()
         for span in self._spans:
             if not span.counts or span.counts.keys() - self._channels.keys():
@@ -131,6 +126,9 @@ class McapFile:
         counts: Counter[int] = Counter()
         for span in self._spans:
             counts.update(span.counts)
+        if lost := sum(num for key, num in counts.items() if key not in self._channels):
+            reason = 'messages of an unknown topic, whose description is lost'
+            self._tell(Remark(self._shown, reason, num_lost=lost))
         self.topics = summed_topics(
             Topic(
                 one.topic, one.type_name, one.serialization, offered_qos(one.qos), counts[channel]

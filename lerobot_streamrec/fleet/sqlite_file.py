@@ -65,15 +65,11 @@ class SqliteFile:
         self._path = path
         self._shown = shown
         self._tell = tell
-        # What the last run left unfinished is in a log beside the file, which must be read too.
-        log = path.with_name(f'{path.name}-wal')
-        has_log = log.is_file() and log.stat().st_size > 0
-        options = 'mode=ro' if has_log else 'mode=ro&immutable=1'
-        self._database = sqlite3.connect(f'{path.resolve().as_uri()}?{options}', uri=True)
+        self._database = self._connected()
         self._rows: np.ndarray[tuple[int, int], np.dtype[np.int64]] | None = None
         try:
             self._read_head()
-        except (sqlite3.Error, UnicodeDecodeError, ValueError) as error:
+        except (sqlite3.Error, ValueError) as error:
             self.close()
             raise UnreadableFileError(f'its topics cannot be read ({error})') from error
         self.begin_ns: int | None = None
@@ -97,6 +93,23 @@ class SqliteFile:
             for key, (name, kind, serialization, qos) in self._topics.items()
         )
 
+    def _connected(self) -> sqlite3.Connection:
+        uri = self._path.resolve().as_uri()
+        log = self._path.with_name(f'{self._path.name}-wal')
+        if log.is_file() and log.stat().st_size:
+            # The newest messages of a recorder that was killed are there.
+            database = sqlite3.connect(f'{uri}?mode=ro', uri=True)
+            try:
+                database.execute('SELECT name FROM sqlite_master').fetchall()
+                return database
+            except sqlite3.OperationalError as error:
+                database.close()
+                reason = (
+                    f'SQLite cannot write beside it, and so not read it ({error}); copy the bag'
+                )
+                self._tell(Remark(log, reason))
+        return sqlite3.connect(f'{uri}?mode=ro&immutable=1', uri=True)
+
     def _read_head(self) -> None:
         # Otherwise SQLite refuses to read any page of a file that is cut.
         self._database.execute('PRAGMA writable_schema = ON')
@@ -114,7 +127,7 @@ class SqliteFile:
         found = {}
         if 'message_definitions' in tables:
             found = {
-                name: Definition(encoding, text)
+                name: Definition(str(encoding), text)
                 for name, encoding, text in self._database.execute(
                     'SELECT topic_type, encoding, encoded_message_definition '
                     'FROM message_definitions'

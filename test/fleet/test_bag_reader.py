@@ -172,6 +172,12 @@ def test_what_a_recorder_has_left_in_its_log_is_read(tmp_path):
     database.close()
     found = [one.data for one in open_bag(killed / 'bag.db3').messages()]
     assert found == [joints(1), joints(2)]
+    # Where SQLite cannot make its own file, as on a medium that is read-only:
+    (killed / 'bag.db3-shm').unlink()
+    (killed / 'bag.db3-shm').symlink_to('nowhere')
+    bag = open_bag(killed / 'bag.db3')
+    assert [one.data for one in bag.messages()] == [joints(1)]
+    assert [one.path.name for one in bag.remarks] == ['bag.db3-wal']
 
 
 def test_metadata_of_humble_is_read(tmp_path):

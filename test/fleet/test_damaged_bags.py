@@ -234,6 +234,23 @@ def test_a_damaged_chunk_costs_its_messages_alone(tmp_path, damage, reason, has_
     assert last.reason == '20 of 30 messages of /j were read'
 
 
+def test_messages_whose_topic_was_described_in_a_damaged_chunk_are_told(tmp_path):
+    sent, content = numbered(20), MCAP_HEAD
+    for number, description in ((0, mcap_channel('/j', JOINTS, JOINTS_TEXT)), (10, b'')):
+        ten = sent[number : number + 10]
+        records = description + b''.join(mcap_message(one[3], one[2]) for one in ten)
+        chunk = bytearray(mcap_chunk(records, ten[0][2], ten[-1][2]))
+        if description:
+            in_checksum(chunk)
+        content += chunk
+    path = tmp_path / 'some.mcap'
+    path.write_bytes(content + MCAP_END)
+    found, remarks = read(path)
+    assert found == []
+    assert 'its checksum is wrong' in remarks[0].reason
+    assert (remarks[1].reason[:29], remarks[1].num_lost) == ('messages of an unknown topic,', 10)
+
+
 def test_a_summary_with_a_wrong_checksum_is_not_believed(tmp_path):
     content = bytearray(chunks(lambda chunk: None, has_summary=True))
     place = content.rindex(record(0x0B, 'QHIIIIQQI', 30, 1, 1, 0, 0, 3, 0, 0, 0)[:9]) - 60
