@@ -221,6 +221,21 @@ class UnclearDelayError(StreamrecError):
     """The motion in a camera's pictures does not tell the delay of its stamps."""
 
 
+class BagError(StreamrecError):
+    """
+    A bag cannot be read.
+
+    :param path: its folder or file
+    :param problem: what is wrong, without a full stop
+    :param advice: what helps
+    """
+
+    def __init__(self, path: object, problem: str, advice: str) -> None:
+        super().__init__(f'{path} cannot be read as a bag: {problem}; {advice}')
+        self.path = path
+        self.problem = problem
+
+
 class MessageError(StreamrecError, ValueError):
     """A message cannot be recorded."""
 

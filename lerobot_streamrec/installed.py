@@ -44,7 +44,7 @@ _APT = {
     'yaml': 'python3-yaml',
 }
 # Usually all of a group are missing, and pip skips a package that is already installed.
-_FROM_PIP = (('av', 'pyarrow'), ('starlette', 'uvicorn', 'websockets', 'segno'))
+_FROM_PIP = (('av', 'pyarrow'), ('rosbags',), ('starlette', 'uvicorn', 'websockets', 'segno'))
 
 
 def streamrec_command(*arguments: object) -> str:

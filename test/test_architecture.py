@@ -52,9 +52,10 @@ FLOORS: dict[str, set[str]] = {
     'recording': _BELOW_RECORDING,
     'report': _BELOW_ALL | {'video', 'dataset'},
     'settings': _BELOW_SETTINGS,
+    'fleet': _BELOW_SHELLS,
     'nodes': _BELOW_SHELLS,
     'live': _BELOW_SHELLS | {'nodes'},
-    'cli': _BELOW_SHELLS | {'report'},
+    'cli': _BELOW_SHELLS | {'report', 'fleet'},
     'console': _BELOW_SHELLS | {'nodes', 'live', 'report'},
     # The package's own __init__, which every import of a part of it executes.
     '__init__': set(),
@@ -75,6 +76,8 @@ OWNERS = (
     (re.compile(r'av'), ('video',)),
     (re.compile(r'pyarrow'), ('dataset',)),
     (re.compile(r'jinja2|rerun'), ('report',)),
+    # Rosbags, and what comes with it.
+    (re.compile(r'rosbags|ruamel|backports|compression|lz4|sqlite3'), ('fleet',)),
     (
         re.compile(
             r'rclpy|rosidl\w*|launch\w*|ament_index_python|cv_bridge|sensor_msgs_py'

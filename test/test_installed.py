@@ -110,6 +110,7 @@ def test_no_message_writes_a_command_by_hand():
         (True, True, 'segno', f'{PIP} starlette uvicorn websockets segno'),
         (False, True, 'filelock', 'sudo apt install python3-filelock'),
         (False, False, 'yaml', f'{PIP} PyYAML'),
+        (True, True, 'rosbags', f'{PIP} rosbags'),
     ],
 )
 def test_the_command_is_one_that_this_python_accepts(

@@ -28,6 +28,7 @@ import random
 from builtin_interfaces.msg import Time
 from cdr_writer import encoded
 from clouds import as_message, cloud_of, FLOAT32, FLOAT64, UINT16
+from filled_messages import fill, load_class, NAMES, names_of, selectors_of
 from lerobot_streamrec.conversions.cdr import first_time, read_compressed_image, read_image
 from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.message_types import DEFAULT_TYPES
@@ -36,11 +37,9 @@ from lerobot_streamrec.errors import ForeignMessageError, MessageError
 from lerobot_streamrec.nodes.graph.topic_types import (
     decode,
     fields_of,
-    load_message_class,
 )
 from lerobot_streamrec.settings.sample_reader import begins_with_stamp
 from lerobot_streamrec.settings.transports import ENCODED_READERS, FFMPEG_TYPE, VIDEO_TYPE
-import numpy as np
 import pytest
 from rclpy.serialization import serialize_message
 from recorder_rig.pictures import packet_message
@@ -49,55 +48,9 @@ from std_msgs.msg import Header
 pytestmark = [pytest.mark.ros]
 
 ORDERS = ('<', '>')
-NAMES = ('c', 'a', 'b')
 CLOUD = 'sensor_msgs/msg/PointCloud2'
 # A message with these contents has another layout: other texts and other lengths.
 TEXTS = ('base', 'a longer frame')
-
-
-def load_class(message_type):
-    return load_message_class('type', message_type)
-
-
-def fill(message, numbers, text):
-    """Give every number its own value, every text the given one, and quaternions the norm 1."""
-    if type(message).__name__ == 'Quaternion':
-        message.x, message.y, message.z, message.w = 0.5, 0.5, -0.5, 0.5
-        return message
-    for name, kind in message.get_fields_and_field_types().items():
-        value = getattr(message, name)
-        if hasattr(value, 'get_fields_and_field_types'):
-            fill(value, numbers, text)
-        elif kind.startswith('sequence<'):
-            length = 3 if name == 'data' else 4
-            setattr(message, name, filled_list(kind[len('sequence<') : -1], length, numbers, text))
-        elif isinstance(value, np.ndarray):
-            value[:] = [next(numbers) for _ in value]
-        elif isinstance(value, str):
-            setattr(message, name, text)
-        else:
-            number = next(numbers)
-            setattr(message, name, type(value)(number % 2 if kind == 'boolean' else number))
-    return message
-
-
-def filled_list(kind, length, numbers, text):
-    if kind == 'string':
-        return ['b', f'other {text}', 'a', 'c']
-    if '/' in kind:
-        message_class = load_class(kind.replace('/', '/msg/'))
-        return [fill(message_class(), numbers, text) for _ in range(2)]
-    element = float if kind in ('double', 'float') else int
-    return [element(next(numbers)) for _ in range(length)]
-
-
-def selectors_of(message_type):
-    return ['axes[1]', 'axes[0]', 'buttons[1:3]'] if message_type.endswith('/Joy') else []
-
-
-def names_of(message_type):
-    with_names = ('JointState', 'JointTrajectory', 'MultiArray')
-    return NAMES if message_type.endswith(with_names) else ()
 
 
 class Readers:
