@@ -116,8 +116,9 @@ LATE_IMPORTS: dict[PurePosixPath, set[str]] = {
     PurePosixPath(PACKAGE, 'dataset', 'commit', 'writer.py'): set(),
     # Tools for datasets run without ROS; those that look at the graph load it when they run.
     PurePosixPath(PACKAGE, 'cli', 'ros_command.py'): {'live', 'nodes'},
-    # Jinja and Rerun are optional packages, which only these commands need.
+    # Jinja, rosbags and Rerun are optional packages, which only these commands need.
     PurePosixPath(PACKAGE, 'cli', 'report.py'): set(),
+    PurePosixPath(PACKAGE, 'cli', 'import_bag.py'): set(),
     # With --root it looks at a dataset, and needs no ROS.
     PurePosixPath(PACKAGE, 'cli', 'latency.py'): {'live', 'nodes'},
     PurePosixPath(PACKAGE, 'cli', 'view.py'): set(),

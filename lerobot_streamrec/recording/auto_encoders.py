@@ -122,6 +122,12 @@ class AutoEncoders:
         return self._choice if isinstance(self._choice, Choice) else None
 
     @property
+    def is_choosing(self) -> bool:
+        """True while trials are under way."""
+        self._take_answers()
+        return self._question is not None and self._choice is None
+
+    @property
     def problem(self) -> CodecError | None:
         """The reason why no encoder works; None if one does, or none has been chosen yet."""
         self._take_answers()

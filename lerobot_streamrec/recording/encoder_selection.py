@@ -141,6 +141,14 @@ class EncoderChoices:
         return encoder
 
     @property
+    def is_trying(self) -> bool:
+        """True while encoders are being tried or chosen."""
+        self._take_answers()
+        tried = self._tried.values()
+        is_open = any(one.size and one.encoder is None and one.problem is None for one in tried)
+        return is_open or self._auto.is_choosing
+
+    @property
     def summary(self) -> str:
         """Sentences on the encoders that were chosen or tried, with their head-room."""
         self._take_answers()

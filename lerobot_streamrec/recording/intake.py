@@ -68,6 +68,17 @@ class Intake(ABC):
         """True if samples came since rows were last closed."""
         self._is_closed = False
 
+    @property
+    def is_trying_encoders(self) -> bool:
+        """True while encoders are being tried, so that a start may be refused or hasty."""
+        return self._encoders.is_trying
+
+    @property
+    def num_queued(self) -> int:
+        """The largest number of frames of a camera that wait for its encoder."""
+        cameras = self._take.cameras.values() if self._take is not None else ()
+        return max((one.num_queued for one in cameras), default=0)
+
     def push_image(self, video_key: str, stamp_ns: int, picture: Picture) -> None:
         """
         Accept a picture; the next ``close_rows`` takes it in.

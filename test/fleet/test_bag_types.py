@@ -19,8 +19,6 @@ Guards against messages that are decoded by another definition than the one they
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
 pytest.importorskip('rosbags', reason='bags need rosbags')
@@ -127,11 +125,7 @@ def test_a_type_of_a_workspace_is_read_by_the_definition_in_the_bag(tmp_path, te
     }
     assert bag.fields('my_robot/msg/Joint') == {'angle': 'double', 'is_on': 'boolean'}
     selectors = ['joints[1].angle', 'force[2]', 'raw[1]', 'joints[0].is_on']
-
-    def load_class(name):
-        return SimpleNamespace(get_fields_and_field_types=lambda: bag.fields(name))
-
-    elements = find_elements('state', ARM, selectors, (), load_class=load_class)
+    elements = find_elements('state', ARM, selectors, definitions=bag.fields)
     read = VectorBytesReader(elements, ARM, bag.fields, lambda data: bag.decode(ARM, data))
     for number, message in enumerate(bag.messages()):
         assert read(message.data).tolist() == [number + 0.5, number, number, 1]

@@ -125,7 +125,7 @@ def compare_numbers(bag, message_type, sent):
         message_type,
         selectors_of(message_type),
         names_of(message_type),
-        load_class=load_class,
+        definitions=fields_of,
     )
     decoded = []
 

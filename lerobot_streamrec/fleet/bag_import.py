@@ -1,0 +1,277 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+The import of a bag: its messages go to the recorder as they came to the robot's computer.
+
+Both clocks of the recorder show the time at which the messages were received, so readiness, late
+messages and clock differences are judged as they would have been then. Only the encoders take
+their own time, and the bag waits for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+import hashlib
+from pathlib import Path
+import time
+from typing import Any
+
+from lerobot_streamrec.dataset.format.catalog import read_catalog
+from lerobot_streamrec.dataset.takes.salvage import DISCARD
+from lerobot_streamrec.errors import (
+    BagError,
+    ConfigError,
+    EncoderError,
+    ForeignMessageError,
+    MessageError,
+    StreamsNotReadyError,
+)
+from lerobot_streamrec.fleet.bag_reader import Bag
+from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.recording.saving.summary import EpisodeSummary
+from lerobot_streamrec.recording.status import RecorderState
+from lerobot_streamrec.settings.recorder_settings import NODE_NAME, Settings, settings_of
+from lerobot_streamrec.settings.sample_reader import SampleReader
+from lerobot_streamrec.settings.stream_settings import Source
+from lerobot_streamrec.settings.topic_names import full_topic_name
+from lerobot_streamrec.settings.transports import choose_topic, Target
+from lerobot_streamrec.sync.row_clock import NS_PER_S
+
+BAG = 'bag'
+"""The column of meta/episodes that names the bag of an episode and the hash of its files."""
+
+# As often as a live recorder reads its topics.
+_TICK_NS = NS_PER_S // 100
+_START_EVERY_NS = NS_PER_S // 20
+_MAX_QUEUED = 30
+_POLL_S = 0.002
+_CLOSE_S = 30.0
+_HASH_DIGITS = 16
+
+Progress = Callable[[int], None]
+"""Is called with the receive time of the message that is read, in nanoseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """
+    The result of an import.
+
+    :param summary: the episode
+    :param remarks: what is damaged in the bag
+    """
+
+    summary: EpisodeSummary
+    remarks: tuple[str, ...] = ()
+
+
+def bag_text(bag: Bag, progress: Callable[[int, int], None] | None = None) -> str:
+    """
+    Return the text by which the column ``BAG`` knows a bag. This reads all of its files.
+
+    :param progress: called with the number of bytes read and in all
+    :raise OSError: if a file cannot be read
+    """
+    whole = hashlib.sha256()
+    for one in bag.digests(progress):
+        whole.update(f'{one.name} {one.size_bytes} {one.sha256}\n'.encode())
+    return f'{bag.path.resolve().name} sha256:{whole.hexdigest()[:_HASH_DIGITS]}'
+
+
+def is_imported(root: Path, text: str) -> bool:
+    """
+    Return whether a dataset has an episode of a bag.
+
+    :param root: the dataset's folder, which may not exist yet
+    :param text: text from ``bag_text``
+    :raise ConfigError: if the dataset has episodes of a bag of this name with other content
+    """
+    if not (root / 'meta' / 'info.json').is_file():
+        return False
+    name = text.rpartition(' ')[0]
+    known = {one.texts.get(BAG, '') for one in read_catalog(root).episodes}
+    others = sorted(one for one in known - {text} if one.rpartition(' ')[0] == name)
+    if others and text not in known:
+        raise ConfigError(
+            'BAG',
+            text,
+            f'the dataset has episodes of {others[0]}, so this bag has changed since then: '
+            'delete them, or rename the bag',
+        )
+    return text in known
+
+
+def bag_settings(
+    bag: Bag, params: Path, namespace: str, replaced: Mapping[str, Any]
+) -> Settings:
+    """
+    Read the recorder's parameter file for the topics of a bag.
+
+    :param params: the parameter file
+    :param namespace: namespace of the recorder, such as ``/left``
+    :param replaced: values that replace those of the file, by parameter
+    :raise ConfigError: if a parameter cannot be used, or the bag lacks a topic or a type
+    """
+    types: dict[str, set[str]] = {}
+    for topic in bag.topics:
+        types.setdefault(topic.name, set()).add(topic.type_name)
+    node_name = f'/{namespace.strip("/")}/{NODE_NAME}'.replace('//', '/')
+
+    def type_of(parameter: str, topic: str) -> str:
+        found = sorted(types.get(full_topic_name(topic, node_name), ()))
+        if len(found) != 1:
+            there = f'the bag has it as {" and as ".join(found)}' if found else _lacks(bag, topic)
+            raise ConfigError(parameter, '', f'{there}; set {parameter}')
+        return found[0]
+
+    def fields_of(parameter: str, message_type: str) -> Mapping[str, str]:
+        fields = bag.fields(message_type)
+        if fields is None:
+            raise ConfigError(parameter, message_type, 'neither the bag nor ROS defines this type')
+        return fields
+
+    return settings_of(params, namespace, type_of, fields_of, replaced)
+
+
+def _lacks(bag: Bag, topic: str) -> str:
+    names = ', '.join(sorted({one.name for one in bag.topics})) or 'none'
+    return f'{bag.path} has no topic {topic}; it has {names}'
+
+
+class BagImport:
+    """
+    Makes one episode of a bag, from the first instant at which every stream has a sample.
+
+    Owned by one thread, which waits for the encoders.
+
+    :param bag: the bag
+    :param settings: from ``bag_settings``
+    :param namespace: namespace of the recorder, in which its relative topics are
+    :param text: text from ``bag_text``
+    :raise ConfigError: if the bag lacks a topic
+    """
+
+    def __init__(self, bag: Bag, settings: Settings, namespace: str, text: str) -> None:
+        self._bag = bag
+        self._text = text
+        self._node_name = f'/{namespace.strip("/")}/{NODE_NAME}'.replace('//', '/')
+        self._now_ns = bag.begin_ns or 0
+        self._due_ns = self._start_due_ns = 0
+        self._timeout_s = settings.recorder.save_timeout_s
+        self._readers: dict[tuple[str, str], list[tuple[str, bool, SampleReader]]] = {}
+        for source in settings.sources:
+            self._add(source)
+        self._recorder = Recorder(settings.recorder, lambda: self._now_ns, lambda: self._now_ns)
+        self._is_started = False
+
+    def _add(self, source: Source) -> None:
+        topic = full_topic_name(source.stream.topic, self._node_name)
+        target = Target(topic, source.message_type)
+        if source.stream.is_camera:
+            is_depth = source.stream.depth is not None
+            target = choose_topic(topic, source.transport, self._types_of, is_depth=is_depth)
+        if target.message_type not in self._types_of(target.topic):
+            raise ConfigError(f'{source.parameter}.topic', topic, _lacks(self._bag, target.topic))
+        decode = partial(self._bag.decode, target.message_type)
+        reader = SampleReader(source, target.message_type, self._bag.fields, decode)
+        entry = (source.stream.key, source.stream.is_camera, reader)
+        self._readers.setdefault((target.topic, target.message_type), []).append(entry)
+
+    def _types_of(self, topic: str) -> set[str]:
+        return {one.type_name for one in self._bag.topics if one.name == topic}
+
+    def run(self, progress: Progress = lambda _: None, *, is_last: bool = True) -> Imported:
+        """
+        Read the bag, and save its episode.
+
+        :param progress: called with the receive time of the message that is read, in nanoseconds
+        :param is_last: True to finalize the dataset as well
+        :raise BagError: if no episode could begin, with the reasons
+        :raise StreamrecError: if the episode cannot be saved
+        """
+        topics = {topic for topic, _ in self._readers}
+        try:
+            for message in self._bag.messages(topics):
+                self._now_ns = max(self._now_ns, message.receive_ns)
+                if self._now_ns >= self._due_ns:
+                    self._tick()
+                    progress(self._now_ns)
+                for key, is_camera, reader in self._readers.get(
+                    (message.topic, message.type_name), ()
+                ):
+                    self._push(key, message.data, reader, is_camera=is_camera)
+            self._tick()
+            if not self._is_started:
+                reasons = '; '.join(self._recorder.start_problems())
+                raise BagError(
+                    self._bag.path, f'no episode could begin: {reasons}', 'see the parameter file'
+                )
+            self._recorder.annotate(BAG, self._text)
+            summary = self._recorder.save().result()
+            if is_last:
+                self._recorder.finalize().result()
+        finally:
+            if self._recorder.state is RecorderState.RECORDING:
+                # A part of a bag is no episode: the same command imports all of it again.
+                self._recorder.discard()
+            self._recorder.close(_CLOSE_S)
+        return Imported(summary, tuple(map(str, self._bag.remarks)))
+
+    def _push(self, key: str, data: bytes, reader: SampleReader, *, is_camera: bool) -> None:
+        recorder = self._recorder
+        try:
+            stamp_ns, value = reader.read(data, lambda: self._now_ns)
+        except ForeignMessageError as error:
+            recorder.ignore(key, str(error))
+        except MessageError as error:
+            recorder.reject(key, str(error))
+        else:
+            push = recorder.push_image if is_camera else recorder.push_vector
+            push(key, stamp_ns, value)
+
+    def _tick(self) -> None:
+        """Do what a live recorder does between two looks at its topics."""
+        self._due_ns = self._now_ns + _TICK_NS
+        self._recorder.close_rows()
+        if self._is_started:
+            self._wait_for_encoders(lambda: self._recorder.num_queued <= _MAX_QUEUED)
+        elif self._now_ns >= self._start_due_ns:
+            self._start_due_ns = self._now_ns + _START_EVERY_NS
+            self._try_to_start()
+
+    def _try_to_start(self) -> None:
+        self._wait_for_encoders(lambda: not self._recorder.is_trying_encoders)
+        try:
+            self._recorder.start()
+        except StreamsNotReadyError:
+            return
+        self._is_started = True
+
+    def _wait_for_encoders(self, is_done: Callable[[], bool]) -> None:
+        deadline_s = time.monotonic() + self._timeout_s
+        queued = self._recorder.num_queued
+        while not is_done():
+            time.sleep(_POLL_S)
+            if self._recorder.num_queued < queued:
+                queued = self._recorder.num_queued
+                deadline_s = time.monotonic() + self._timeout_s
+            if self._recorder.failure or time.monotonic() > deadline_s:
+                why = self._recorder.failure or f'no progress in {self._timeout_s:g} s'
+                raise EncoderError(f'the encoders do not take the pictures of the bag: {why}')
+
+
+IMPORT_OPTIONS: Mapping[str, Any] = {'recovery': DISCARD, 'resume': True}
+"""Parameters that an import sets: what a killed import left is imported again from its begin."""

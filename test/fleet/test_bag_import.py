@@ -1,0 +1,270 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""
+Bags become episodes with the rows that a live recording would have had, by the same engine.
+
+Guards against an aligner of its own for bags, and against a bag that is imported twice or in part.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+from bags import FORMATS, header, JAZZY, JOINTS, write_bag
+from lerobot_streamrec.cli.main import main
+from lerobot_streamrec.dataset.format.catalog import read_catalog
+from lerobot_streamrec.fleet import bag_import
+from lerobot_streamrec.recording.recorder import Recorder
+from numbered_pictures import number_in, numbered_frame
+import numpy as np
+import pytest
+import yaml
+
+SECOND_NS = 10**9
+BEGIN_NS = 1_800_000_000 * SECOND_NS
+FPS = 10
+IMAGE = 'sensor_msgs/msg/Image'
+PARAMETERS = {
+    'fps': FPS,
+    'task': 'push the cube',
+    'robot_type': 'arm',
+    'cameras': ['front'],
+    'camera': {'front': {'topic': '/front/image_raw'}},
+    'state': {'topic': '/joint_states', 'names': ['a', 'b']},
+    'encoder': {'vcodec': 'h264', 'preset': 'ultrafast', 'crf': 10.0},
+}
+
+
+def stamped(stamp_ns):
+    types = JAZZY.types
+    made = header(0)
+    made.stamp = types['builtin_interfaces/msg/Time'](
+        sec=stamp_ns // SECOND_NS, nanosec=stamp_ns % SECOND_NS
+    )
+    return made
+
+
+def joints_at(stamp_ns, number):
+    message = JAZZY.types[JOINTS](
+        header=stamped(stamp_ns),
+        name=['b', 'a'],
+        position=np.array([-number, number], float),
+        velocity=np.empty(0),
+        effort=np.empty(0),
+    )
+    return bytes(JAZZY.serialize_cdr(message, JOINTS))
+
+
+def picture_at(stamp_ns, number):
+    pixels = numbered_frame(number).pixels
+    height, width, _ = pixels.shape
+    message = JAZZY.types[IMAGE](
+        header=stamped(stamp_ns),
+        height=height,
+        width=width,
+        encoding='rgb8',
+        is_bigendian=0,
+        step=3 * width,
+        data=np.ascontiguousarray(pixels).reshape(-1),
+    )
+    return bytes(JAZZY.serialize_cdr(message, IMAGE))
+
+
+def trains(seconds=3.0):
+    """Return the messages of a robot that wakes up, with the delay of their way to the bag."""
+    sent = []
+    for number in range(round(seconds * FPS)):
+        stamp_ns = BEGIN_NS + 300_000_000 + number * SECOND_NS // FPS
+        sent.append(('/front/image_raw', IMAGE, stamp_ns + 30_000_000, stamp_ns, number))
+    for number in range(round(seconds * 50)):
+        stamp_ns = BEGIN_NS + 7_000_000 + number * SECOND_NS // 50
+        sent.append(('/joint_states', JOINTS, stamp_ns + 1_000_000, stamp_ns, number))
+    return sorted(sent, key=lambda one: one[2])
+
+
+def make_bag(path, sent, *format_of):
+    content = {IMAGE: picture_at, JOINTS: joints_at}
+    messages = [
+        (topic, kind, received_ns, content[kind](stamp_ns, number))
+        for topic, kind, received_ns, stamp_ns, number in sent
+    ]
+    return write_bag(path, messages, *format_of)
+
+
+@pytest.fixture
+def params(tmp_path):
+    path = tmp_path / 'robot.yaml'
+
+    def write(**changes):
+        values = {**PARAMETERS, 'root': str(tmp_path / 'dataset'), **changes}
+        path.write_text(yaml.safe_dump({'/**/episode': {'ros__parameters': values}}))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / 'dataset'
+
+
+def expected_rows(root, sent, index=0):
+    """Return the numbers of state and picture that each row has to show."""
+    record = json.loads((root / f'.streamrec/episodes/episode-{index:06d}.json').read_text())
+    found = []
+    for row in range(record['length']):
+        at = record['start_stamp_ns'] + row * SECOND_NS // FPS
+        found.append(
+            tuple(
+                max(number for _, kind, _, stamp, number in sent if kind == one and stamp <= at)
+                for one in (JOINTS, IMAGE)
+            )
+        )
+    return found
+
+
+def rows_of(root, read_dataset, index=0):
+    dataset = read_dataset(root, is_kept=False)
+    state = dataset.vectors('observation.state', index)
+    assert (state[:, 1] == -state[:, 0]).all()
+    pictures = dataset.pictures('observation.images.front', index)
+    numbers = [number_in(pixels) for pixels in pictures]
+    return list(zip(state[:, 0].astype(int).tolist(), numbers, strict=True))
+
+
+@pytest.mark.parametrize('format_of', FORMATS, ids=str)
+def test_rows_are_those_of_the_stamps_in_every_kind_of_bag(
+    format_of, tmp_path, params, root, read_dataset, capsys
+):
+    sent = trains()
+    bag = make_bag(tmp_path / 'drive', sent, *format_of)
+    assert main(['import', str(bag), '--params', params()]) == 0
+    told = capsys.readouterr()
+    assert 'drive: episode 0: ' in told.out
+    assert not told.err
+    rows = rows_of(root, read_dataset)
+    assert rows == expected_rows(root, sent)
+    # From the first picture to the newest stamp, in the middle between two pictures.
+    assert len(rows) == 29
+    assert main(['check', str(root)]) == 0
+
+
+def test_a_second_import_changes_nothing_and_a_changed_bag_is_refused(
+    tmp_path, params, root, capsys
+):
+    bag = make_bag(tmp_path / 'drive', trains())
+    arguments = ['import', str(bag), '--params', params()]
+    assert main(arguments) == 0
+    (one,) = read_catalog(root).episodes
+    assert one.texts['bag'].startswith('drive sha256:')
+    assert one.texts['recorded_at'].startswith('2027-01-15T08:00:00')
+    assert main(arguments) == 0
+    assert 'has it already' in capsys.readouterr().out
+    assert len(read_catalog(root).episodes) == 1
+    for path in bag.iterdir():
+        path.unlink()
+    bag.rmdir()
+    make_bag(bag, trains(2.0))
+    assert main(arguments) == 1
+    assert 'this bag has changed' in capsys.readouterr().err
+    assert len(read_catalog(root).episodes) == 1
+
+
+def test_two_imports_of_a_bag_give_the_same_rows_and_videos(tmp_path, params, root):
+    bag = make_bag(tmp_path / 'drive', trains())
+    made = []
+    for name in ('one', 'other'):
+        out = tmp_path / name
+        assert main(['import', str(bag), '--params', params(), '--root', str(out)]) == 0
+        files = [*out.glob('data/*/*'), *out.glob('videos/*/*/*')]
+        made.append({path.relative_to(out): path.read_bytes() for path in files})
+    assert made[0] == made[1]
+    assert len(made[0]) == 2
+    assert not root.exists()
+
+
+def test_several_bags_are_several_episodes_of_one_dataset(
+    tmp_path, params, root, read_dataset
+):
+    bags = [make_bag(tmp_path / name, trains(seconds)) for name, seconds in (('a', 2), ('b', 3))]
+    assert main(['import', *map(str, bags), '--params', params(), '--task', 'pull']) == 0
+    first, second = read_catalog(root).episodes
+    assert (first.length, second.length) == (19, 29)
+    assert first.tasks == second.tasks == ('pull',)
+    assert rows_of(root, read_dataset, 1) == expected_rows(root, trains(3), 1)
+
+
+def test_slow_encoders_lose_no_picture(tmp_path, params, root, read_dataset, monkeypatch):
+    """The bag waits, where a robot could not."""
+    monkeypatch.setattr(bag_import, '_MAX_QUEUED', 0)
+    sent = trains()
+    bag = make_bag(tmp_path / 'drive', sent)
+    assert main(['import', str(bag), '--params', params(queue_mib=1)]) == 0
+    assert rows_of(root, read_dataset) == expected_rows(root, sent)
+
+
+def test_an_import_that_was_killed_is_done_again_from_its_begin(
+    tmp_path, params, root, read_dataset, monkeypatch
+):
+    """A kill is a copy of what is on the disk just before the episode is saved."""
+    sent = trains()
+    bag = make_bag(tmp_path / 'drive', sent)
+    arguments = ['import', str(bag), '--params', params()]
+    with monkeypatch.context() as patch:
+        annotate = Recorder.annotate
+
+        def copy_and_annotate(recorder, *said):
+            shutil.copytree(tmp_path / 'other', root)
+            return annotate(recorder, *said)
+
+        patch.setattr(Recorder, 'annotate', copy_and_annotate)
+        assert main([*arguments, '--root', str(tmp_path / 'other')]) == 0
+    assert list(root.glob('.streamrec/staging/take-*'))
+    assert main(arguments) == 0
+    assert len(read_catalog(root).episodes) == 1
+    assert rows_of(root, read_dataset) == expected_rows(root, sent)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'told'),
+    [
+        (
+            {'state': {'topic': '/joints', 'names': ['a']}},
+            'has no topic /joints; it has /front/image_raw, /joint_states',
+        ),
+        ({'camera': {'front': {'topic': '/top/image_raw'}}}, 'has no topic /top/image_raw'),
+        ({'state': {'topic': '/joint_states', 'names': ['c']}}, 'no episode could begin'),
+        ({'fsp': 30}, 'did you mean fps?'),
+    ],
+)
+def test_what_does_not_fit_is_told(changes, told, tmp_path, params, root, capsys):
+    bag = make_bag(tmp_path / 'drive', trains(1.0))
+    assert main(['import', str(bag), '--params', params(**changes)]) == 1
+    assert told in capsys.readouterr().err
+    assert not (root / 'meta/info.json').exists()
+
+
+def test_a_damaged_bag_gives_what_is_whole_and_the_rest_is_named(
+    tmp_path, params, root, read_dataset, capsys
+):
+    sent = trains()
+    bag = make_bag(tmp_path / 'drive', sent)
+    (path,) = bag.glob('*.mcap')
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    assert main(['import', str(bag), '--params', params()]) == 0
+    assert 'note: ' in capsys.readouterr().err
+    rows = rows_of(root, read_dataset)
+    assert rows == expected_rows(root, sent)
+    assert 10 < len(rows) < 30
