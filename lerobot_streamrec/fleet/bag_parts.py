@@ -154,7 +154,7 @@ def offered_qos(stored: object) -> tuple[Qos, ...]:
     """
     try:
         return tuple(parse_qos(stored))  # type: ignore[arg-type]
-    except (ReaderError, AttributeError, KeyError, TypeError):
+    except (ReaderError, AttributeError, KeyError, TypeError, ValueError):
         return ()
 
 

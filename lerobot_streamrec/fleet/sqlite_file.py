@@ -27,6 +27,7 @@ from functools import cached_property
 from pathlib import Path
 import sqlite3
 import struct
+from typing import TypeVar
 
 from lerobot_streamrec.fleet.bag_parts import (
     CDR,
@@ -80,7 +81,9 @@ class SqliteFile:
                 if pages.size_bytes < pages.wanted_bytes:
                     raise sqlite3.DatabaseError(f'{pages.wanted_bytes} bytes are expected')
             query = 'SELECT MIN(timestamp), MAX(timestamp) FROM messages'
-            self.begin_ns, self.end_ns = self._database.execute(query).fetchone()
+            first, last = self._database.execute(query).fetchone()
+            if first is not None:
+                self.begin_ns, self.end_ns = _checked(first, int), _checked(last, int)
         except sqlite3.DatabaseError as error:
             self._salvage(error)
 
@@ -116,22 +119,27 @@ class SqliteFile:
         there = {row[1] for row in self._database.execute('PRAGMA table_info(topics)')}
         columns = ', '.join(one if one in there else "''" for one in _TOPIC_COLUMNS)
         self._topics: dict[int, tuple[str, str, str, str]] = {
-            row[0]: row[1:] for row in self._database.execute(f'SELECT {columns} FROM topics')
+            row[0]: row[1:]
+            for row in self._database.execute(f'SELECT {columns} FROM topics')
+            # A damaged row may hold anything.
+            if all(isinstance(value, str) for value in row[1:])
         }
         tables = {row[0] for row in self._database.execute('SELECT name FROM sqlite_master')}
         self.ros_distro: str | None = None
         if 'schema' in tables:
             self.ros_distro = next(
-                (row[0] for row in self._database.execute('SELECT ros_distro FROM schema')), None
+                (str(row[0]) for row in self._database.execute('SELECT ros_distro FROM schema')),
+                None,
             )
         found = {}
         if 'message_definitions' in tables:
             found = {
-                name: Definition(str(encoding), text)
+                name: Definition(encoding, text)
                 for name, encoding, text in self._database.execute(
                     'SELECT topic_type, encoding, encoded_message_definition '
                     'FROM message_definitions'
                 )
+                if isinstance(encoding, str) and isinstance(text, str)
             }
         self.definitions = stored_definitions(found)
         if 'messages' not in tables:
@@ -170,8 +178,8 @@ class SqliteFile:
             limits = (begin_ns, min(end_ns, 2**63 - 1))
             try:
                 for row, topic, stamp, data in self._database.execute(query, (*wanted, *limits)):
-                    yield from self._message(topic, stamp, data, None)
-                    last = stamp, row
+                    last = _checked(stamp, int), row
+                    yield from self._message(topic, stamp, _checked(data, bytes), None)
                 return
             except sqlite3.DatabaseError as error:
                 self._salvage(error)
@@ -212,6 +220,22 @@ class SqliteFile:
             for stamp, row, topic, place in map(np.ndarray.tolist, self._rows):
                 if (stamp, row) > last and stamp < end_ns and topic in wanted:
                     yield from self._message(topic, stamp, pages.data_at(place), place)
+
+
+_Value = TypeVar('_Value', int, bytes)
+
+
+def _checked(value: object, kind: type[_Value]) -> _Value:
+    """
+    Return a value of a row. SQLite does not check types.
+
+    :raise sqlite3.DatabaseError: if it has another type, as after damage
+    """
+    if not isinstance(value, kind):
+        raise sqlite3.DatabaseError(
+            f'a column has {type(value).__name__} instead of {kind.__name__}'
+        )
+    return value
 
 
 class _Pages:

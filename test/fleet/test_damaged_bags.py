@@ -20,7 +20,9 @@ sent, and against silence about either.
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import partial
+import sqlite3
 import struct
 from zlib import crc32
 
@@ -162,6 +164,19 @@ def test_a_page_that_is_overwritten_costs_its_messages_alone(tmp_path):
     found, remarks = read(whole.parent)
     assert len(found) == 2_000 - len(lost)
     assert remarks[-1].reason == f'{len(found)} of 2000 messages of /j were read'
+
+
+@pytest.mark.parametrize('column', ['timestamp', 'data'])
+def test_a_row_of_other_types_costs_itself_alone(tmp_path, column):
+    """SQLite stores a text in a column of numbers, so damage can leave one there."""
+    sent = numbered(30)
+    whole = bag_file(write_bag(tmp_path / 'bag', sent, SQLITE))
+    with closing(sqlite3.connect(whole)) as database, database:
+        database.execute(f"UPDATE messages SET {column} = 'odd' WHERE id = 11")
+    found, remarks = read(whole)
+    assert found == [one[3] for one in sent[:10] + sent[11:]]
+    assert 'a column has str instead of' in remarks[0].reason
+    assert remarks[0].num_lost == 1
 
 
 def chunks(damage, has_summary, compress=zstd.compress, name='zstd'):
