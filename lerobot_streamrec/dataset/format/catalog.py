@@ -105,7 +105,7 @@ class Catalog:
 
     def schema_of(self, path: Path) -> pa.Schema:
         """
-        Return the columns of a data or episodes file, which is opened once for them.
+        Return the columns of a data file, which is opened once for them.
 
         :raise DatasetCorruptError: if the file cannot be read
         """
@@ -150,15 +150,20 @@ def read_catalog(root: Path) -> Catalog:
     :raise DatasetMismatchError: if the dataset has other path templates than LeRobot's
     :raise DatasetError: if the dataset holds a pipe, a socket or a device
     """
+    return _read_catalog(root)[0]
+
+
+def _read_catalog(root: Path) -> tuple[Catalog, EpisodeIndex]:
     root = root.resolve()
     refuse_special_files(root)
     raw_info = parse_raw_info(info_content(root), root)
     info = info_of(raw_info, root)
-    by_file = EpisodeIndex(root, info).rows(info)
+    index = EpisodeIndex(root, info)
+    by_file = index.rows(info)
     tasks = present_tasks(content_of(root, TASKS), root, info.total_tasks)
     episodes = committed_episodes(root, info, by_file)
     info.refuse_other_rows(root, sum(one.length for one in episodes))
-    return Catalog(
+    catalog = Catalog(
         root=root,
         info=info,
         raw_info=raw_info,
@@ -167,18 +172,20 @@ def read_catalog(root: Path) -> Catalog:
         stated=_statistics(root, info),
         episodes=episodes,
     )
+    return catalog, index
 
 
-def refuse_odd_dataset(root: Path, without: Collection[int] = ()) -> None:
+def refuse_odd_dataset(root: Path, without: Collection[int] = ()) -> EpisodeIndex:
     """
     Refuse a dataset that a tool cannot use, before the tool changes anything.
 
     :param root: the dataset's folder
     :param without: the episodes whose rows are not checked, since the tool removes them
+    :return: its episodes files, as they were read
     :raise DatasetCorruptError: naming the file and the fault
     :raise DatasetError: for the same reasons as ``read_catalog``
     """
-    catalog = read_catalog(root)
+    catalog, index = _read_catalog(root)
     of_file: dict[FileIndex, list[EpisodeRow]] = {}
     for one in catalog.episodes:
         if one.episode_index not in without:
@@ -189,6 +196,7 @@ def refuse_odd_dataset(root: Path, without: Collection[int] = ()) -> None:
             raise DatasetCorruptError(f'{path} is missing, and episodes refer to it')
         lengths = {one.episode_index: one.length for one in episodes}
         refuse_odd_rows(catalog.root, path, catalog.info, lengths)
+    return index
 
 
 def content_of(root: Path, relative: PurePosixPath) -> bytes | None:

@@ -64,6 +64,7 @@ class EpisodeIndex:
 
     def __init__(self, root: Path, info: DatasetInfo) -> None:
         self._root = root
+        self._features = _features(info)
         self._columns = place_columns(info.video_keys)
         # Each file's entry as text, which takes a tenth of the memory of its dicts.
         self._kept = {name: _text(one) for name, one in _kept(root, info, self._columns).items()}
@@ -97,6 +98,10 @@ class EpisodeIndex:
             rows[path] = known['rows']
         self._kept = kept
         return rows
+
+    def is_of(self, info: DatasetInfo) -> bool:
+        """Return whether the features are still those for which the files were checked."""
+        return self._features == _features(info)
 
     def add(self, row: EpisodeRow, path: Path) -> None:
         """

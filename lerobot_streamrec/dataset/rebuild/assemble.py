@@ -216,9 +216,8 @@ def write_records(
         target: PurePosixPath = record_path(one.episode_index)
         if not source.is_file():
             continue
-        record = one.record
         is_same = one.episode_index == one.source.episode_index and one not in changes
-        if is_same or record is None:
+        if is_same or (record := one.record) is None:
             tree.link(source, target)
         else:
             said = changes.get(one, {})

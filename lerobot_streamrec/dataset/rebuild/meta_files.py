@@ -16,8 +16,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from lerobot_streamrec.dataset.format.episode_table import (
     EpisodeRow,
@@ -25,6 +28,7 @@ from lerobot_streamrec.dataset.format.episode_table import (
     VideoPlace,
 )
 from lerobot_streamrec.dataset.format.layout import EPISODES_PATH, FileIndex
+from lerobot_streamrec.dataset.format.parquet import read_parquet
 from lerobot_streamrec.dataset.rebuild.new_statistics import NewStatistics
 from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, NewFiles, Piece
@@ -34,7 +38,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-_PIECES_AT_ONCE = 200
+# Tables of one row take far more memory than their rows in one table.
+_PIECES_AT_ONCE = 50
+# Most of the work is to parse the columns of small files, for which pyarrow needs no Python.
+_THREADS = 2
 # These columns never change, whatever their types are.
 _KEPT = {'tasks', 'length'}
 
@@ -84,52 +91,91 @@ def write_meta_files(
     :raise DatasetCorruptError: if a file cannot be read
     :raise RebuildError: if a file cannot be written
     """
-    schema = _common_schema(piece for group in files.values() for piece in group)
+    columns, tables = _Columns(), {}
     for file, group in files.items():
-        target = file.path(EPISODES_PATH)
-        if len(group) == 1 and _may_stay(group[0], places, schema):
+        with _writing(tree.folder / file.path(EPISODES_PATH)):
+            tables[file] = _rows_of(group, columns, on_bytes)
+    schema = columns.schema()
+    for file, group in files.items():
+        target, table = file.path(EPISODES_PATH), tables.pop(file)
+        if len(group) == 1 and _may_stay(group[0], table, places, schema):
             tree.link(group[0].path, target)
-            on_bytes(group[0].size_bytes)
             continue
         path = tree.place(target)
-        try:
-            with pq.ParquetWriter(path, schema, compression='snappy') as writer:
-                for begin in range(0, len(group), _PIECES_AT_ONCE):
-                    pieces = group[begin : begin + _PIECES_AT_ONCE]
-                    writer.write_table(_rewritten(pieces, places, schema))
-                    on_bytes(sum(piece.size_bytes for piece in pieces))
-        except (pa.ArrowException, OSError) as error:
-            raise RebuildError(f'cannot write {path}: {error}. Nothing has changed.') from error
+        with _writing(path):
+            table = _rewritten(group, table, places, schema)
+            pq.write_table(table, path, compression='snappy')
         tree.settle(path)
 
 
-def _common_schema(pieces: Iterable[Piece]) -> pa.Schema:
-    schemas: dict[tuple[str, ...], pa.Schema] = {}
-    for piece in pieces:
-        schema = piece.catalog.schema_of(piece.path)
-        schemas.setdefault(tuple(schema.names), schema)
-    fields: dict[str, pa.Field] = {}
-    for schema in schemas.values():
-        for one in schema:
-            fields.setdefault(one.name, one)
-    # The schema metadata is dropped: it may hold pandas settings for the old columns.
-    return pa.schema(
-        [
-            one
-            for name, one in fields.items()
-            if not name.startswith('stats/') or all(name in names for names in schemas)
-        ]
-    )
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise RebuildError(f'cannot write {path}: {error}. Nothing has changed.') from error
 
 
-def _may_stay(piece: Piece, places: NewPlaces, schema: pa.Schema) -> bool:
+class _Columns:
+    """The columns of all files; each has the type that it has in the first file with it."""
+
+    def __init__(self) -> None:
+        self._fields: dict[str, pa.Field] = {}
+        self._not_in_all: set[str] = set()
+        self._known: pa.Schema | None = None
+
+    def add(self, table: pa.Table) -> pa.Table:
+        """Take in the columns of a file, and return its rows with the types taken in before."""
+        # Most files have the columns of the one before.
+        if self._known is None or not table.schema.equals(self._known):
+            if self._known is not None:
+                self._not_in_all |= self._fields.keys() ^ set(table.column_names)
+            fields = [self._fields.setdefault(one.name, one) for one in table.schema]
+            self._known = pa.schema(fields)
+            table = table.cast(self._known)
+        return table
+
+    def schema(self) -> pa.Schema:
+        """Return the columns of the new files."""
+        # The schema metadata is dropped: it may hold pandas settings for the old columns.
+        left_out = {name for name in self._not_in_all if name.startswith('stats/')}
+        return pa.schema([one for name, one in self._fields.items() if name not in left_out])
+
+
+def _rows_of(
+    group: Sequence[Piece], columns: _Columns, on_bytes: Callable[[int], None]
+) -> pa.Table:
+    """Return the rows of a new file's episodes as they are, in the columns of the old files."""
+    tables = []
+    with ThreadPoolExecutor(_THREADS, 'episodes-files') as threads:
+        for begin in range(0, len(group), _PIECES_AT_ONCE):
+            pieces = group[begin : begin + _PIECES_AT_ONCE]
+            tables.append(_joined([columns.add(one) for one in threads.map(_read, pieces)]))
+            on_bytes(sum(one.size_bytes for one in pieces))
+    return _joined(tables)
+
+
+def _joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """Join tables, with nulls in the columns that one of them lacks."""
+    return pa.concat_tables(tables, promote_options='default').combine_chunks()
+
+
+def _read(piece: Piece) -> pa.Table:
+    table = read_parquet(piece.path)
+    indices = table.column('episode_index').to_pylist()
+    wanted = [one.source.episode_index for one in piece.episodes]
+    if indices != wanted:
+        at_index = {index: at for at, index in enumerate(indices)}
+        table = table.take([at_index[index] for index in wanted])
+    return table
+
+
+def _may_stay(piece: Piece, table: pa.Table, places: NewPlaces, schema: pa.Schema) -> bool:
     return (
         piece.is_whole
         and all(places.row(one) == one.source for one in piece.episodes)
-        and set(piece.catalog.schema_of(piece.path).names) == set(schema.names)
-        and not _rows_for_pixels(
-            piece.catalog.meta_table(piece.file), places.statistics.counted_in_rows
-        )
+        and set(table.column_names) == set(schema.names)
+        and not _rows_for_pixels(table, places.statistics.counted_in_rows)
     )
 
 
@@ -146,28 +192,12 @@ def _rows_for_pixels(table: pa.Table, video_keys: Collection[str]) -> dict[str, 
     return cells
 
 
-def _rows_of(piece: Piece, schema: pa.Schema) -> pa.Table:
-    """Return the rows of a piece's episodes as they are, in the columns of the new file."""
-    table = piece.catalog.meta_table(piece.file)
-    indices = table.column('episode_index').to_pylist()
-    wanted = [one.source.episode_index for one in piece.episodes]
-    if indices != wanted:
-        at_index = {index: at for at, index in enumerate(indices)}
-        table = table.take([at_index[index] for index in wanted])
-    if table.schema.equals(schema):
-        return table
-    present = set(table.column_names)
-    for one in schema:
-        if one.name not in present:
-            table = table.append_column(one.name, pa.nulls(len(table), one.type))
-    return table.select(schema.names).cast(schema)
-
-
-def _rewritten(pieces: Sequence[Piece], places: NewPlaces, schema: pa.Schema) -> pa.Table:
-    # Changing a column costs the same for one row as for many.
-    table = pa.concat_tables([_rows_of(one, schema) for one in pieces]).combine_chunks()
+def _rewritten(
+    group: Sequence[Piece], table: pa.Table, places: NewPlaces, schema: pa.Schema
+) -> pa.Table:
+    table = _joined([schema.empty_table(), table]).select(schema.names).cast(schema)
     cells: dict[str, dict[int, object]] = defaultdict(dict)
-    for place, episode in enumerate(one for piece in pieces for one in piece.episodes):
+    for place, episode in enumerate(one for piece in group for one in piece.episodes):
         for name, (value, _) in places.row(episode).cells().items():
             if name not in _KEPT:
                 cells[name][place] = value

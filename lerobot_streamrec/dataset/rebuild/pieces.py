@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -35,6 +36,9 @@ from lerobot_streamrec.video.mp4.packet_index import (
     survey_video,
     VideoSurvey,
 )
+
+# Reading a small file whole takes less time than opening it twice.
+_SMALL_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -242,7 +246,7 @@ class VideoSurveys:
     def can_join(self, video_key: str, one: Piece, other: Piece) -> bool:
         """Return whether two pieces may be joined; if not, the reason becomes a remark."""
         try:
-            # Whole files are read only if their headers match.
+            # Large files are read whole only if their headers match.
             problem = difference(*(self._traits_of(piece) for piece in (one, other)))
             if problem:
                 raise VideoError(f'{other.path} is not joined to the file before it: {problem}')
@@ -255,6 +259,9 @@ class VideoSurveys:
         return True
 
     def _traits_of(self, piece: Piece) -> dict[str, object]:
+        if piece.size_bytes <= _SMALL_BYTES:
+            with suppress(VideoError):
+                return self.survey(piece.path, piece.catalog.info.fps).traits
         if piece.path not in self._traits:
             self._traits[piece.path] = read_traits(piece.path)
         return self._traits[piece.path]

@@ -149,12 +149,13 @@ def changing(root: Path, disk: Disk, *, without: Collection[int] = ()) -> Iterat
     :raise DatasetCorruptError: if the folder holds no dataset, or the dataset is not whole
     :raise RebuildError: if the folder is not writable, or holds an unfinished episode
     """
-    refuse_odd_dataset(root, without)
+    index = refuse_odd_dataset(root, without)
     with locked(root, disk) as folder:
         refuse_unfinished_takes(folder)
         files = Files(folder)
         info = read_info(folder)
-        index = EpisodeIndex(folder, info)
+        if not index.is_of(info):
+            index = EpisodeIndex(folder, info)
         resumed_state(files, info, index)
         index.keep(files, info)
         yield folder

@@ -135,12 +135,14 @@ def _frame_of(
         raise VideoError(f'{path} has a frame without a timestamp')
     if packet.is_discard:
         raise VideoError(f'{path} has frames that its edit list hides')
-    at_s = packet.pts * packet.time_base
-    frame = round(at_s * fps)
-    if abs(at_s - Fraction(frame, fps)) >= tolerance_s:
-        raise VideoError(
-            f'{path} has a frame at {float(at_s):.6f} s, which is no multiple of 1/{fps} s'
-        )
+    # Whole numbers, since a dataset may have millions of packets, and fractions are slow.
+    time_base = packet.time_base
+    numerator, denominator = packet.pts * time_base.numerator * fps, time_base.denominator
+    frame = round(numerator / denominator)
+    off = abs(numerator - frame * denominator) * tolerance_s.denominator
+    if off >= tolerance_s.numerator * denominator * fps:
+        at_s = float(packet.pts * time_base)
+        raise VideoError(f'{path} has a frame at {at_s:.6f} s, which is no multiple of 1/{fps} s')
     return frame
 
 

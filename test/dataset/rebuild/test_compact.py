@@ -15,16 +15,23 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from functools import partial
 import json
 
-from lerobot_streamrec.dataset.format import catalog
-from lerobot_streamrec.dataset.format.parquet import read_schema
-from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
+from lerobot_streamrec.dataset.format import catalog, table_rules
+from lerobot_streamrec.dataset.format.layout import EPISODE_INDEX
+from lerobot_streamrec.dataset.rebuild import meta_files, new_files
+from lerobot_streamrec.dataset.rebuild.compact import compact, compact_dataset
+from lerobot_streamrec.dataset.rebuild.new_tree import DISK
 from lerobot_streamrec.dataset.rebuild.pieces import packed
+from lerobot_streamrec.dataset.rebuild.plan import changing
 from lerobot_streamrec.errors import DatasetLockedError, RebuildError
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 FRONT, TOP = 'observation.images.front', 'observation.images.top'
@@ -313,15 +320,48 @@ def test_neighbours_are_packed_up_to_a_duration_and_only_if_they_fit_together():
     assert asked == [(pieces[0], pieces[1]), (pieces[1], pieces[2])]
 
 
-def test_each_file_is_opened_once_for_its_columns(record, monkeypatch):
+def test_each_table_is_read_once_for_its_columns_its_checks_and_its_rows(record, monkeypatch):
     """Opening small files is what compacting thousands of them costs."""
     root = record([3] * 5)
-    opened = []
+    (root / EPISODE_INDEX).unlink()
+    opened = defaultdict(list)
 
-    def counting(path):
-        opened.append(path.relative_to(root).as_posix())
-        return read_schema(path)
+    def counting(function, path, *others):
+        opened[function.__name__].append(path.relative_to(root).as_posix())
+        return function(path, *others)
 
-    monkeypatch.setattr(catalog, 'read_schema', counting)
+    for module, name in (
+        (catalog, 'read_schema'),
+        (table_rules, 'open_table'),
+        (meta_files, 'read_parquet'),
+        (new_files, 'read_parquet'),
+    ):
+        monkeypatch.setattr(module, name, partial(counting, getattr(module, name)))
+    data, meta = (numbered(root, one) for one in ('data/*/*', 'meta/episodes/*/*'))
+    with changing(root, DISK):
+        checked = [one for one in opened['open_table'] if one != 'meta/tasks.parquet']
+        assert sorted(checked) == [*data, *meta]
+        compact(root)
+    assert sorted(opened['read_schema']) == data
+    assert sorted(opened['read_parquet']) == [*data, *meta]
+
+
+def test_files_of_other_columns_and_types_are_joined_in_order(record, root):
+    """An older recorder, or another one, has written other columns into some of the files."""
+    record([3, 4, 5])
+    first, second, third = sorted(root.glob('meta/episodes/*/*.parquet'))
+    tables = {one: pq.read_table(one) for one in (first, second, third)}
+    graded = tables[second].drop_columns(['stats/action/q10'])
+    graded = graded.append_column('grader', pa.array(['Ann']))
+    pq.write_table(graded, second)
+    place = tables[third].schema.get_field_index('length')
+    pq.write_table(tables[third].set_column(place, 'length', pa.array([5], pa.int32())), third)
     compact_dataset(root)
-    assert len(opened) == len(set(opened)) == 10
+    (joined,) = root.glob('meta/episodes/*/*.parquet')
+    table = pq.read_table(joined)
+    assert table.column('length').type == pa.int64()
+    assert table.column('length').to_pylist() == [3, 4, 5]
+    assert table.column('grader').to_pylist() == [None, 'Ann', None]
+    assert set(table.column_names) == set(graded.column_names)
+    mean = 'stats/action/mean'
+    assert table.column(mean).to_pylist() == [one[mean][0].as_py() for one in tables.values()]
