@@ -250,6 +250,9 @@ def check_subtasks(dataset: LeRobotDataset, files: DatasetFiles, findings: Findi
     if not {'subtask_index', 'language_persistent'} <= files.features.keys():
         return
     texts = pd.read_parquet(files.root / 'meta/subtasks.parquet').index
+    if '' not in texts:
+        # Another program wrote these columns, each in its own words.
+        return
     for row, number in enumerate(files.columns['subtask_index'].ravel().tolist()):
         item = dataset[row]
         found = active_at(float(item['timestamp']), persistent=item['language_persistent'],
