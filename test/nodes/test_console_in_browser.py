@@ -27,6 +27,7 @@ import psutil
 from recorder_rig.browser import open_console
 from recorder_rig.datasets import assert_whole, record
 from recorder_rig.page import Page
+from recorder_rig.surroundings import wait_until
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -97,9 +98,13 @@ def test_episodes_are_recorded_by_clicks_and_keys(chromium, console, shared_rig,
         assert told.event('undo')['success']
         # An earlier episode gets a verdict in the list.
         page.wait('.episode', 'Episode 2')
-        buttons = chromium.find_elements(By.CSS_SELECTOR, '.verdict .failure')
-        assert len(buttons) == 3
-        buttons[1].click()
+
+        def buttons():
+            return chromium.find_elements(By.CSS_SELECTOR, '.verdict .failure')
+
+        # The list follows a moment after the event.
+        wait_until(lambda: len(buttons()) == 3, TIMEOUT_S, lambda: len(buttons()))
+        buttons()[1].click()
         assert told.event('verdict')['episode'] == 1
     page.wait('.episode .failure[aria-pressed="true"]')
     assert record(shared_rig.root, 0)['metadata'] == {'verdict': 'success'}
