@@ -43,7 +43,11 @@ from lerobot_streamrec.fleet.bag_reader import Bag
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.saving.summary import EpisodeSummary
 from lerobot_streamrec.recording.status import RecorderState
-from lerobot_streamrec.settings.recorder_settings import NODE_NAME, Settings, settings_of
+from lerobot_streamrec.settings.recorder_settings import (
+    recorder_node_name,
+    Settings,
+    settings_of,
+)
 from lerobot_streamrec.settings.sample_reader import SampleReader
 from lerobot_streamrec.settings.stream_settings import Source
 from lerobot_streamrec.settings.topic_names import full_topic_name
@@ -125,13 +129,10 @@ def bag_settings(
     :param replaced: values that replace those of the file, by parameter
     :raise ConfigError: if a parameter cannot be used, or the bag lacks a topic or a type
     """
-    types: dict[str, set[str]] = {}
-    for topic in bag.topics:
-        types.setdefault(topic.name, set()).add(topic.type_name)
-    node_name = f'/{namespace.strip("/")}/{NODE_NAME}'.replace('//', '/')
+    node_name = recorder_node_name(namespace)
 
     def type_of(parameter: str, topic: str) -> str:
-        found = sorted(types.get(full_topic_name(topic, node_name), ()))
+        found = sorted(bag.types_of(full_topic_name(topic, node_name)))
         if len(found) != 1:
             there = f'the bag has it as {" and as ".join(found)}' if found else _lacks(bag, topic)
             raise ConfigError(parameter, '', f'{there}; set {parameter}')
@@ -167,7 +168,7 @@ class BagImport:
     def __init__(self, bag: Bag, settings: Settings, namespace: str, text: str) -> None:
         self._bag = bag
         self._text = text
-        self._node_name = f'/{namespace.strip("/")}/{NODE_NAME}'.replace('//', '/')
+        self._node_name = recorder_node_name(namespace)
         self._now_ns = bag.begin_ns or 0
         self._due_ns = self._start_due_ns = 0
         self._timeout_s = settings.recorder.save_timeout_s
@@ -182,16 +183,13 @@ class BagImport:
         target = Target(topic, source.message_type)
         if source.stream.is_camera:
             is_depth = source.stream.depth is not None
-            target = choose_topic(topic, source.transport, self._types_of, is_depth=is_depth)
-        if target.message_type not in self._types_of(target.topic):
+            target = choose_topic(topic, source.transport, self._bag.types_of, is_depth=is_depth)
+        if target.message_type not in self._bag.types_of(target.topic):
             raise ConfigError(f'{source.parameter}.topic', topic, _lacks(self._bag, target.topic))
         decode = partial(self._bag.decode, target.message_type)
         reader = SampleReader(source, target.message_type, self._bag.fields, decode)
         entry = (source.stream.key, source.stream.is_camera, reader)
         self._readers.setdefault((target.topic, target.message_type), []).append(entry)
-
-    def _types_of(self, topic: str) -> set[str]:
-        return {one.type_name for one in self._bag.topics if one.name == topic}
 
     def run(self, progress: Progress = lambda _: None, *, is_last: bool = True) -> Imported:
         """

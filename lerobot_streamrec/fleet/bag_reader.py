@@ -155,6 +155,10 @@ class Bag:
         """The number of recorded messages of all topics."""
         return sum(topic.num_messages for topic in self.topics)
 
+    def types_of(self, topic: str) -> set[str]:
+        """Return the types of the messages of a topic; empty if the bag lacks it."""
+        return {one.type_name for one in self.topics if one.name == topic}
+
     def fields(self, type_name: str) -> Mapping[str, str] | None:
         """Return the fields of a type and their types; see ``BagTypes.fields``."""
         return self._types.fields(type_name)

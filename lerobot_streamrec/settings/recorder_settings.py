@@ -192,6 +192,11 @@ def read_settings(reader: ParameterReader) -> GivenSettings:
     )
 
 
+def recorder_node_name(namespace: str) -> str:
+    """Return the full name of the recorder's node in a namespace, such as ``/left`` or ``/``."""
+    return f'/{namespace.strip("/")}/{NODE_NAME}'.replace('//', '/')
+
+
 def settings_of(
     path: Path,
     namespace: str,
@@ -209,7 +214,7 @@ def settings_of(
     :param replaced: values that replace those of the file, by the names of their parameters
     :raise ConfigError: if the file cannot be read, or a parameter cannot be used
     """
-    node_name = f'/{namespace.strip("/")}/{NODE_NAME}'.replace('//', '/')
+    node_name = recorder_node_name(namespace)
     reader = ParameterReader({**parameters_of(path, node_name), **(replaced or {})})
     full_name = partial(full_topic_name, node_name=node_name)
     return read_settings(reader).complete(type_of, load_fields, full_name)

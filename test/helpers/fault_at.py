@@ -17,7 +17,9 @@ from __future__ import annotations
 
 from collections import Counter
 import errno
+from itertools import count
 import os
+import shutil
 
 from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.rebuild.new_tree import Disk
@@ -136,6 +138,31 @@ class FaultAt:
 def io_error():
     """Make the error of a broken disk."""
     return OSError(errno.EIO, 'Input/output error')
+
+
+def killed_at_each_replacement(root, module, change, monkeypatch):
+    """
+    Kill a change of a dataset at the first file it replaces, at the second, and so on.
+
+    :param root: the dataset, which is the same before each try
+    :param module: module of the change, whose ``Files`` die
+    :param change: function that makes the change
+    :return: yields after each kill, up to the first try that ends by itself
+    """
+    kept = shutil.copytree(root, root.with_name(f'{root.name}-kept'))
+    for step in count():
+        shutil.rmtree(root)
+        shutil.copytree(kept, root)
+        dying = FaultAt(step, Killed(), is_lasting=True).class_of(Files, ['replace'])
+        with monkeypatch.context() as patch:
+            patch.setattr(module, 'Files', dying)
+            try:
+                change()
+            except Killed:
+                pass
+            else:
+                return
+        yield step
 
 
 def _remove_half(folder):

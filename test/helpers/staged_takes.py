@@ -15,9 +15,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 from lerobot_streamrec.dataset.format.take_record import parse_take_record
 from lerobot_streamrec.dataset.takes.journal import read_journal
 from lerobot_streamrec.errors import DatasetCorruptError
+from waiting import wait_for
+
+_WAIT_S = 120
 
 
 def journal_rows(root, take='take-000001'):
@@ -29,3 +34,19 @@ def journal_rows(root, take='take-000001'):
         # Not there yet, or being written.
         return 0
     return read_journal(folder, record)[0]
+
+
+def crash(recorder, root):
+    """
+    Leave the dataset's folder as a crash of the recorder would, once all rows are on the disk.
+
+    :return: the number of rows of the running take
+    """
+    num_rows = recorder.status().num_rows
+    wait_for(lambda: journal_rows(root) == num_rows)
+    as_crashed = shutil.copytree(root, root.with_name(f'{root.name}-as-crashed'))
+    recorder.discard().result(_WAIT_S)
+    recorder.close(_WAIT_S)
+    shutil.rmtree(root)
+    shutil.move(as_crashed, root)
+    return num_rows

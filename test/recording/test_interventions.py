@@ -21,14 +21,12 @@ against columns that differ from those of LeRobot's own rollout.
 from __future__ import annotations
 
 import json
-import shutil
 
 from lerobot_streamrec.errors import ConfigError, EpisodeStateError, StreamsNotReadyError
 from lerobot_streamrec.recording.stream_config import StreamConfig
 import pyarrow.parquet as pq
 import pytest
-from staged_takes import journal_rows
-from waiting import wait_for
+from staged_takes import crash
 
 ACTION, LEADER, TAKEN = 'action', 'action.when_intervening', 'intervention'
 WAIT_S = 120
@@ -145,20 +143,14 @@ def test_the_human_still_drives_in_the_next_episode(make_play, root):
     assert rows(root, 'next.success') == [False] * 6
 
 
-def test_a_crash_keeps_who_drove(make_play, root, tmp_path):
+def test_a_crash_keeps_who_drove(make_play, root):
     play = make_play(policy(), leader(), is_hil=True)
     drive(play, 0, 101)
     play.recorder.start()
     drive(play, 150, 301)
     play.recorder.intervene(is_human=True)
     drive(play, 350, 601)
-    num_rows = play.recorder.status().num_rows
-    wait_for(lambda: journal_rows(root) == num_rows)
-    shutil.copytree(root, tmp_path / 'copy')
-    play.recorder.discard().result(WAIT_S)
-    play.recorder.close(WAIT_S)
-    shutil.rmtree(root)
-    shutil.move(tmp_path / 'copy', root)
+    num_rows = crash(play.recorder, root)
     again = make_play(policy(), leader(), is_hil=True)
     assert 'recovered episode 0' in again.recorder.status().last_result
     assert rows(root, TAKEN) == [False] * 3 + [True] * (num_rows - 3)

@@ -32,8 +32,7 @@ from lerobot_streamrec.sync.row_clock import Policy
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from staged_takes import journal_rows
-from waiting import wait_for
+from staged_takes import crash
 
 FORCE, STATE = 'observation.force', 'observation.state'
 WAIT_S = 120
@@ -120,18 +119,12 @@ def test_parts_stand_beside_each_other_in_each_sample(make_play, root):
     assert windows(root).tolist() == expected
 
 
-def test_a_crash_keeps_windows(make_play, root, tmp_path):
+def test_a_crash_keeps_windows(make_play, root):
     play = make_play(force(), state())
     send(play, 0, 301)
     play.recorder.start()
     send(play, 310, 601)
-    num_rows = play.recorder.status().num_rows
-    wait_for(lambda: journal_rows(root) == num_rows)
-    shutil.copytree(root, tmp_path / 'copy')
-    play.recorder.discard().result(WAIT_S)
-    play.recorder.close(WAIT_S)
-    shutil.rmtree(root)
-    shutil.move(tmp_path / 'copy', root)
+    crash(play.recorder, root)
     make_play(force(), state())
     assert windows(root)[-1, :, 0].tolist() == [570, 580, 590, 600]
 

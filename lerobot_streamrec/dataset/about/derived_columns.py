@@ -76,7 +76,7 @@ def derived_columns(
         if key == DONE:
             columns[key] = last_row_flags(num_rows, flag=True)
         elif key == SUCCESS:
-            columns[key] = last_row_flags(num_rows, flag=is_success(record))
+            columns[key] = last_row_flags(num_rows, flag=_is_success(record))
         elif key == LANGUAGE:
             columns[key] = _utterances(said, num_rows, info.fps)
         else:
@@ -88,7 +88,7 @@ def derived_columns(
     return columns, changed
 
 
-def is_success(record: Mapping[str, Any]) -> bool:
+def _is_success(record: Mapping[str, Any]) -> bool:
     """Return whether the record of an episode says that it was a success."""
     return bool(record.get('metadata', {}).get(VERDICT) == VERDICTS[0])
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 from dataclasses import replace
 import shutil
 
+from fault_at import killed_at_each_replacement
 from lerobot_streamrec.cli.main import main
 from lerobot_streamrec.dataset.about.robot_files import (
     CALIBRATION,
@@ -31,7 +32,6 @@ from lerobot_streamrec.dataset.about.robot_files import (
 )
 from lerobot_streamrec.dataset.check.check import check_dataset
 from lerobot_streamrec.dataset.format.catalog import read_catalog
-from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.format.layout import STAGING
 from lerobot_streamrec.dataset.rebuild import label
 from lerobot_streamrec.dataset.rebuild.label import label_episodes
@@ -170,41 +170,21 @@ def test_a_column_of_another_type_is_not_overwritten(save, root, snapshot):
     assert said(root, 'score') == [{}]
 
 
-class Killed(BaseException):
-    """Stands in for the end of the process."""
-
-
 def test_a_kill_at_any_step_leaves_old_or_new_texts_and_the_command_goes_on(
-    save, root, monkeypatch, tmp_path
+    save, root, monkeypatch
 ):
     save({}, {}, {})
     without_texts(root)
-    kept = tmp_path / 'kept'
-    shutil.copytree(root, kept)
-    num_steps = 0
-    while True:
-        shutil.rmtree(root)
-        shutil.copytree(kept, root)
-        left = [num_steps]
+    num_kills = 0
 
-        class DyingFiles(Files):
-            def replace(self, relative, content, left=left):
-                if left[0] == 0:
-                    raise Killed
-                left[0] -= 1
-                super().replace(relative, content)
+    def change():
+        label_episodes(root, [1, 2], {'verdict': 'failure'})
 
-        with monkeypatch.context() as patch:
-            patch.setattr(label, 'Files', DyingFiles)
-            try:
-                label_episodes(root, [1, 2], {'verdict': 'failure'})
-            except Killed:
-                num_steps += 1
-            else:
-                break
+    for _ in killed_at_each_replacement(root, label, change, monkeypatch):
+        num_kills += 1
         assert all(one in ({}, {'verdict': 'failure'}) for one in said(root, 'verdict'))
         assert_readable_for_lerobot(root)
-        label_episodes(root, [1, 2], {'verdict': 'failure'})
+        change()
         assert said(root, 'verdict') == [{}, {'verdict': 'failure'}, {'verdict': 'failure'}]
     # The first file gets the column, then each of the two files changes, and their records.
-    assert num_steps >= 5
+    assert num_kills >= 5

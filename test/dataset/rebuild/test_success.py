@@ -21,11 +21,10 @@ statistics that still count the old value.
 from __future__ import annotations
 
 import json
-import shutil
 
+from fault_at import killed_at_each_replacement
 from lerobot_streamrec.cli.main import main
 from lerobot_streamrec.dataset.format.features import DONE, SINGLE_FLAG, SUCCESS, vector_feature
-from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.format.state import EpisodeDraft
 from lerobot_streamrec.dataset.rebuild import label
 from lerobot_streamrec.dataset.rebuild.label import label_episodes
@@ -121,43 +120,24 @@ def test_a_column_of_the_robot_is_left_alone(root):
     assert mean_success(root) == pytest.approx(1 / 3)
 
 
-class Killed(BaseException):
-    """Stands in for the end of the process."""
-
-
-def test_after_a_kill_the_same_label_mends_everything(root, monkeypatch, tmp_path, capsys):
+def test_after_a_kill_the_same_label_mends_everything(root, monkeypatch, capsys):
     writer = opened(root)
     save(writer, 'success', '', '')
     writer.close()
-    kept = shutil.copytree(root, tmp_path / 'kept')
-    num_steps = 0
-    while True:
-        shutil.rmtree(root)
-        shutil.copytree(kept, root)
-        left = [num_steps]
+    num_kills = 0
 
-        class DyingFiles(Files):
-            def replace(self, relative, content, left=left):
-                if left[0] == 0:
-                    raise Killed
-                left[0] -= 1
-                super().replace(relative, content)
+    def change():
+        label_episodes(root, [0, 1], {'verdict': 'failure'})
 
-        with monkeypatch.context() as patch:
-            patch.setattr(label, 'Files', DyingFiles)
-            try:
-                label_episodes(root, [0, 1], {'verdict': 'failure'})
-            except Killed:
-                num_steps += 1
-            else:
-                break
+    for _ in killed_at_each_replacement(root, label, change, monkeypatch):
+        num_kills += 1
         # Nothing but the statistics and the verdict of one episode may be behind.
         main(['check', str(root), '--json'])
         codes = {one['code'] for one in json.loads(capsys.readouterr().out)['findings']}
         assert codes <= {'success-differs', 'wrong-statistics'}
-        label_episodes(root, [0, 1], {'verdict': 'failure'})
+        change()
         assert successes(root) == [False, False, False]
         assert mean_success(root) == 0.0
         assert_sound(root, capsys)
     # The data of episode 0, both episodes files and records, the statistics, and the card.
-    assert num_steps >= 7
+    assert num_kills >= 7
