@@ -29,7 +29,7 @@ from lerobot_streamrec.live.layout import lay_out
 import numpy as np
 import pytest
 from recorder_rig.datasets import assert_whole, columns, record
-from recorder_rig.examining import examine
+from recorder_rig.examining import examine, problems_in
 from recorder_rig.robot import seconds_of
 from recorder_rig.surroundings import NeverStop
 from sensor_msgs.msg import PointCloud2, PointField
@@ -158,7 +158,7 @@ def test_commands_that_look_at_a_graph_know_a_cloud(rig, tmp_path):
     assert '/skin' not in proposed.read_text()
     report = examine(tmp_path, FILE, seconds=1.0)
     (_, skin) = report.topics
-    assert [one.text for one in skin.remarks] == []
+    assert problems_in(skin.remarks) == []
     assert list(skin.seen.values) == ['points[0].force', 'points[1].force']
     path = tmp_path / 'robot.yaml'
     layout = lay_out(path, seconds=0.0, ros_arguments=(), stop=NeverStop())

@@ -37,7 +37,7 @@ from PIL import Image
 import pytest
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from recorder_rig.datasets import assert_whole, pictures
-from recorder_rig.examining import examine
+from recorder_rig.examining import examine, problems_in
 from recorder_rig.fake_humble import python_module
 from recorder_rig.parameters import JOINTS
 from recorder_rig.pictures import NumberedFile, Picture, QUADRANTS, quadrants, quarters
@@ -75,16 +75,6 @@ def doctor(folder, file, *more):
     assert output, errors
     report = json.loads(output)
     return status, report, {one['parameter']: one for one in report['topics']}
-
-
-def problems_in(remarks):
-    """
-    Return problems as text, but for messages that a busy machine has lost.
-
-    A process that gets no time loses messages, and then the report is right to say so.
-    """
-    found = [one.text for one in remarks if one.level is Level.PROBLEM]
-    return [text for text in found if 'messages are missing' not in text]
 
 
 def problems_of(report):
