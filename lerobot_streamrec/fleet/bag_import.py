@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 import hashlib
 from pathlib import Path
 import time
@@ -35,11 +34,10 @@ from lerobot_streamrec.errors import (
     BagError,
     ConfigError,
     EncoderError,
-    ForeignMessageError,
-    MessageError,
     StreamsNotReadyError,
 )
 from lerobot_streamrec.fleet.bag_reader import Bag
+from lerobot_streamrec.fleet.bag_samples import BagSamples, lacks
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.saving.summary import EpisodeSummary
 from lerobot_streamrec.recording.status import RecorderState
@@ -48,10 +46,7 @@ from lerobot_streamrec.settings.recorder_settings import (
     Settings,
     settings_of,
 )
-from lerobot_streamrec.settings.sample_reader import SampleReader
-from lerobot_streamrec.settings.stream_settings import Source
 from lerobot_streamrec.settings.topic_names import full_topic_name
-from lerobot_streamrec.settings.transports import choose_topic, Target
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 
 BAG = 'bag'
@@ -134,7 +129,7 @@ def bag_settings(
     def type_of(parameter: str, topic: str) -> str:
         found = sorted(bag.types_of(full_topic_name(topic, node_name)))
         if len(found) != 1:
-            there = f'the bag has it as {" and as ".join(found)}' if found else _lacks(bag, topic)
+            there = f'the bag has it as {" and as ".join(found)}' if found else lacks(bag, topic)
             raise ConfigError(parameter, '', f'{there}; set {parameter}')
         return found[0]
 
@@ -145,11 +140,6 @@ def bag_settings(
         return fields
 
     return settings_of(params, namespace, type_of, fields_of, replaced)
-
-
-def _lacks(bag: Bag, topic: str) -> str:
-    names = ', '.join(sorted({one.name for one in bag.topics})) or 'none'
-    return f'{bag.path} has no topic {topic}; it has {names}'
 
 
 class BagImport:
@@ -168,28 +158,12 @@ class BagImport:
     def __init__(self, bag: Bag, settings: Settings, namespace: str, text: str) -> None:
         self._bag = bag
         self._text = text
-        self._node_name = recorder_node_name(namespace)
+        self._samples = BagSamples(bag, settings.sources, namespace)
         self._now_ns = bag.begin_ns or 0
         self._due_ns = self._start_due_ns = 0
         self._timeout_s = settings.recorder.save_timeout_s
-        self._readers: dict[tuple[str, str], list[tuple[str, bool, SampleReader]]] = {}
-        for source in settings.sources:
-            self._add(source)
         self._recorder = Recorder(settings.recorder, lambda: self._now_ns, lambda: self._now_ns)
         self._is_started = False
-
-    def _add(self, source: Source) -> None:
-        topic = full_topic_name(source.stream.topic, self._node_name)
-        target = Target(topic, source.message_type)
-        if source.stream.is_camera:
-            is_depth = source.stream.depth is not None
-            target = choose_topic(topic, source.transport, self._bag.types_of, is_depth=is_depth)
-        if target.message_type not in self._bag.types_of(target.topic):
-            raise ConfigError(f'{source.parameter}.topic', topic, _lacks(self._bag, target.topic))
-        decode = partial(self._bag.decode, target.message_type)
-        reader = SampleReader(source, target.message_type, self._bag.fields, decode)
-        entry = (source.stream.key, source.stream.is_camera, reader)
-        self._readers.setdefault((target.topic, target.message_type), []).append(entry)
 
     def run(self, progress: Progress = lambda _: None, *, is_last: bool = True) -> Imported:
         """
@@ -200,17 +174,13 @@ class BagImport:
         :raise BagError: if no episode could begin, with the reasons
         :raise StreamrecError: if the episode cannot be saved
         """
-        topics = {topic for topic, _ in self._readers}
         try:
-            for message in self._bag.messages(topics):
+            for message in self._bag.messages(self._samples.topics):
                 self._now_ns = max(self._now_ns, message.receive_ns)
                 if self._now_ns >= self._due_ns:
                     self._tick()
                     progress(self._now_ns)
-                for key, is_camera, reader in self._readers.get(
-                    (message.topic, message.type_name), ()
-                ):
-                    self._push(key, message.data, reader, is_camera=is_camera)
+                self._samples.push(message, self._now_ns, self._recorder)
             self._tick()
             if not self._is_started:
                 reasons = '; '.join(self._recorder.start_problems())
@@ -227,18 +197,6 @@ class BagImport:
                 self._recorder.discard()
             self._recorder.close(_CLOSE_S)
         return Imported(summary, tuple(map(str, self._bag.remarks)))
-
-    def _push(self, key: str, data: bytes, reader: SampleReader, *, is_camera: bool) -> None:
-        recorder = self._recorder
-        try:
-            stamp_ns, value = reader.read(data, lambda: self._now_ns)
-        except ForeignMessageError as error:
-            recorder.ignore(key, str(error))
-        except MessageError as error:
-            recorder.reject(key, str(error))
-        else:
-            push = recorder.push_image if is_camera else recorder.push_vector
-            push(key, stamp_ns, value)
 
     def _tick(self) -> None:
         """Do what a live recorder does between two looks at its topics."""

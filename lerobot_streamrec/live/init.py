@@ -25,17 +25,14 @@ from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.live.diagnosis import Level
 from lerobot_streamrec.live.graph_watch import GraphWatch
 from lerobot_streamrec.live.machine_checks import check_root
-from lerobot_streamrec.live.parameter_text import (
-    parameter_text,
-    refuse_existing,
-    write_checked,
-)
+from lerobot_streamrec.live.parameter_text import parameter_text
 from lerobot_streamrec.live.proposal import Proposal, propose, ROOT
 from lerobot_streamrec.live.session import Session
 from lerobot_streamrec.live.vector_proposal import VectorProposal
 from lerobot_streamrec.nodes.graph.distributions import DISCOVERY_VARIABLE
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.graph.topic_types import load_fields
+from lerobot_streamrec.settings.checked_file import refuse_existing, write_checked
 from rich.console import Console
 
 NOTHING = (

@@ -21,11 +21,12 @@ from pathlib import Path
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.installed import record_command
 from lerobot_streamrec.live.observation import SeenTopic
-from lerobot_streamrec.live.parameter_text import parameter_text, write_checked
+from lerobot_streamrec.live.parameter_text import parameter_text
 from lerobot_streamrec.live.proposal import propose, TASK
 from lerobot_streamrec.live.session import Session
 from lerobot_streamrec.live.vector_proposal import chosen_vector
 from lerobot_streamrec.nodes.graph.topic_types import load_fields
+from lerobot_streamrec.settings.checked_file import write_checked
 import pytest
 from recorder_rig.seen_topics import (
     ARRAY,

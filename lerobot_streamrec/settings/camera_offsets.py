@@ -15,14 +15,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.live.parameter_text import write_checked
-from lerobot_streamrec.live.session import params_arguments, Session
-from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
+from lerobot_streamrec.settings.checked_file import write_checked
 import yaml
 
 _TOPIC, _OFFSET = 'topic', 'offset_ms'
@@ -38,18 +36,15 @@ def offset_lines(offsets_ms: Mapping[str, float]) -> list[str]:
 
 
 def write_offsets(
-    path: Path,
-    offsets_ms: Mapping[str, float],
-    *,
-    ros_arguments: Sequence[str],
-    stop: StopSignals,
+    path: Path, offsets_ms: Mapping[str, float], read: Callable[[Path], Mapping[str, float]]
 ) -> None:
     """
     Put offsets into a parameter file, durably; what else it holds stays.
 
     :param path: path of the file
     :param offsets_ms: value for each camera, by its name, in milliseconds
-    :param ros_arguments: arguments for rclpy besides the file
+    :param read: function that returns the offsets that the recorder would read from a file, by
+        the name of the camera
     :raise ConfigError: if the file cannot be written, or the recorder would not read these values
         from it; it is then as it was
     """
@@ -57,14 +52,12 @@ def write_offsets(
     path = path.resolve()
 
     def check(file: Path) -> None:
-        with Session(params_arguments(file, ros_arguments), stop) as session:
-            cameras = session.read_settings().cameras
-        read_ms = {one.parameter: one.stream.offset_ms for one in cameras}
+        found = read(file)
         for name, value in offsets_ms.items():
-            read = read_ms.get(f'camera.{name}')
-            if read != value:
+            there = found.get(name)
+            if there != value:
                 (line,) = offset_lines({name: value})
-                allowed = f'the recorder would still read {read} from it; put in by hand: {line}'
+                allowed = f'the recorder would still read {there} from it; put in by hand: {line}'
                 raise ConfigError('PARAMS', str(path), allowed)
 
     try:
