@@ -107,6 +107,7 @@ LATE_IMPORTS: dict[PurePosixPath, set[str]] = {
     PurePosixPath(PACKAGE, 'nodes', 'record_main.py'): set(),
     PurePosixPath(PACKAGE, 'nodes', 'clients', 'keyboard_main.py'): set(),
     PurePosixPath(PACKAGE, 'nodes', 'clients', 'pedal_main.py'): set(),
+    PurePosixPath(PACKAGE, 'nodes', 'clients', 'record_bag_main.py'): set(),
     PurePosixPath(PACKAGE, 'nodes', 'replay', 'replay_main.py'): set(),
     PurePosixPath(PACKAGE, 'console', 'console_main.py'): set(),
     PurePosixPath(PACKAGE, 'live', 'set_up_main.py'): set(),

@@ -98,6 +98,19 @@ class _RareTopic:
         self._subscriptions[durability] = qos, subscription
 
 
+def topics_about_robot(home: Node, sources: Sequence[Source]) -> list[str]:
+    """
+    Return the full names of the topics that describe the robot: first those of the calibrations.
+
+    :param home: the main node, which resolves names
+    :param sources: all streams; the calibrations are in the order of their cameras
+    """
+    resolve = home.resolve_topic_name
+    cameras = [one for one in sources if one.stream.is_camera]
+    names = (one.camera_info or camera_info_topic(resolve(one.stream.topic)) for one in cameras)
+    return [resolve(one) for one in (*names, _TF_STATIC_TOPIC, _DESCRIPTION_TOPIC)]
+
+
 class RobotTopics:
     """
     Hears what describes the robot, and gives it to the recorder. Owned by the reader's thread.
@@ -114,26 +127,20 @@ class RobotTopics:
         """The node that subscribes."""
         self._log: Any = home.get_logger()
         self._robot = robot
-        self._cameras: dict[str, _RareTopic] = {}
-        for one in sources:
-            if one.stream.is_camera:
-                beside = camera_info_topic(home.resolve_topic_name(one.stream.topic))
-                topic = home.resolve_topic_name(one.camera_info or beside)
-                name = one.parameter.partition('.')[2]
-                self._cameras[name] = _RareTopic(self.node, topic, 'sensor_msgs/msg/CameraInfo')
+        *calibrations, transforms, description = topics_about_robot(home, sources)
+        cameras = (one.parameter.partition('.')[2] for one in sources if one.stream.is_camera)
+        self._cameras = {
+            name: _RareTopic(self.node, topic, 'sensor_msgs/msg/CameraInfo')
+            for name, topic in zip(cameras, calibrations, strict=True)
+        }
         self._infos: dict[str, bytes] = {}
         self._described = b''
         self._transforms_topic = _RareTopic(
-            self.node,
-            home.resolve_topic_name(_TF_STATIC_TOPIC),
-            'tf2_msgs/msg/TFMessage',
-            _TF_DEPTH,
+            self.node, transforms, 'tf2_msgs/msg/TFMessage', _TF_DEPTH
         )
         self._transforms: dict[str, Transform] = {}
         self._settled_s: float | None = None
-        self._description = _RareTopic(
-            self.node, home.resolve_topic_name(_DESCRIPTION_TOPIC), 'std_msgs/msg/String'
-        )
+        self._description = _RareTopic(self.node, description, 'std_msgs/msg/String')
         self._has_told = False
 
     def look(self, now_s: float, *, is_recording: bool) -> None:

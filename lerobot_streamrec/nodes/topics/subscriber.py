@@ -171,6 +171,11 @@ class Subscriber(ABC):
         return self._home.resolve_topic_name(self.target.topic)
 
     @property
+    def is_settled(self) -> bool:
+        """True if the topic and its type will not change any more."""
+        return self._has_heard or not self.source.stream.is_camera
+
+    @property
     def problems(self) -> tuple[str, ...]:
         """The publishers that could not be heard at the last look, with the reasons."""
         return tuple(self._problems)
