@@ -52,11 +52,12 @@ FLOORS: dict[str, set[str]] = {
     'recording': _BELOW_RECORDING,
     'report': _BELOW_ALL | {'video', 'dataset'},
     'settings': _BELOW_SETTINGS,
-    'fleet': _BELOW_SHELLS,
+    'inspection': _BELOW_SHELLS,
+    'fleet': _BELOW_SHELLS | {'inspection'},
     'nodes': _BELOW_SHELLS,
-    'live': _BELOW_SHELLS | {'nodes'},
-    'cli': _BELOW_SHELLS | {'report', 'fleet'},
-    'console': _BELOW_SHELLS | {'nodes', 'live', 'report'},
+    'live': _BELOW_SHELLS | {'inspection', 'nodes'},
+    'cli': _BELOW_SHELLS | {'inspection', 'report', 'fleet'},
+    'console': _BELOW_SHELLS | {'inspection', 'nodes', 'live', 'report'},
     # The package's own __init__, which every import of a part of it executes.
     '__init__': set(),
 }
@@ -338,6 +339,7 @@ def test_the_checkout_keeps_the_rules(checker, files):
         ('settings/a.py', f'from {PACKAGE}.nodes import X', 'settings imports nodes'),
         ('settings/a.py', 'from rclpy.node import Node', 'which only nodes or live may'),
         ('nodes/a.py', f'from {PACKAGE}.live import X', 'nodes imports live'),
+        ('inspection/a.py', f'from {PACKAGE}.live import X', 'inspection imports live'),
         ('cli/main.py', f'from {PACKAGE}.nodes import X', 'cli imports nodes'),
         # What is loaded late must not be loaded with the module, and by nobody else.
         ('cli/ros_command.py', f'from {PACKAGE}.nodes import X', 'cli imports nodes'),

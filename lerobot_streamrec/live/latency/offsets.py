@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.live.parameter_text import write_checked
+from lerobot_streamrec.inspection.parameter_text import write_checked
 from lerobot_streamrec.live.session import params_arguments, Session
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 import yaml

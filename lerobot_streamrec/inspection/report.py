@@ -22,10 +22,10 @@ import sys
 from typing import Any
 
 from lerobot_streamrec.errors import some_of
-from lerobot_streamrec.live.arrivals import Heard, span_text
-from lerobot_streamrec.live.diagnosis import Level, Remark, worst
-from lerobot_streamrec.live.machine_checks import Check
-from lerobot_streamrec.live.observation import Observation
+from lerobot_streamrec.inspection.arrivals import Heard, span_text
+from lerobot_streamrec.inspection.diagnosis import Level, Remark, worst
+from lerobot_streamrec.inspection.machine_checks import Check
+from lerobot_streamrec.inspection.observation import Observation
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -58,12 +58,14 @@ class DoctorReport:
     :param seconds: time of listening, in seconds
     :param topics: a report for each topic that the file names
     :param checks: checks of the machine and the recorder
+    :param purpose: use for which the topics have to be fit: record, or import
     """
 
     file: str
     seconds: float
     topics: tuple[TopicReport, ...]
     checks: tuple[Check, ...]
+    purpose: str = 'record'
 
     @property
     def remarks(self) -> list[Remark]:
@@ -147,7 +149,7 @@ def verdict(report: DoctorReport) -> str:
     ]
     found = f': {", ".join(counts)}' if counts else ''
     is_fit = 'is not fit' if report.level is Level.PROBLEM else 'is fit'
-    return f'{report.file} {is_fit} to record{found}'
+    return f'{report.file} {is_fit} to {report.purpose}{found}'
 
 
 def _topics(report: DoctorReport) -> Table:
