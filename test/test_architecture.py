@@ -115,7 +115,8 @@ LATE_IMPORTS: dict[PurePosixPath, set[str]] = {
     PurePosixPath(PACKAGE, 'cli', '__main__.py'): set(),
     # A recording starts earlier without the tools that rebuild datasets: finalize loads them.
     PurePosixPath(PACKAGE, 'dataset', 'commit', 'writer.py'): set(),
-    # Tools for datasets run without ROS; those that look at the graph load it when they run.
+    # Tools for datasets run without ROS; those that look at the graph load it when they run, or
+    # rosbags for a bag in its place.
     PurePosixPath(PACKAGE, 'cli', 'ros_command.py'): {'live', 'nodes'},
     # Jinja, rosbags and Rerun are optional packages, which only these commands need.
     PurePosixPath(PACKAGE, 'cli', 'report.py'): set(),

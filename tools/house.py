@@ -205,7 +205,7 @@ def figures(house: dict[str, Module]) -> list[Figure]:
     ]
     found = [
         Figure('files', len(house), 347, 350),
-        Figure('lines of code', sum(code), 39_300, 39_900),
+        Figure('lines of code', sum(code), 39_400, 39_900),
         Figure('raw lines', sum(one.num_raw_lines for one in house.values()), 65_700, 66_800),
         Figure('lines of code of the median file', statistics.median(files), 116, 85, True),
         Figure('files of the largest folder', max(map(len, folders(house).values())), 16, 16),

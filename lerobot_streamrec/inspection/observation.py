@@ -31,6 +31,9 @@ from lerobot_streamrec.settings.stream_settings import HEADER, RECEIVE
 IMAGES_PROFILE = f'{images_profile_advice()} (README, Give pictures room)'
 """The remedy for pictures that are lost in transport."""
 
+CLOCK_TOPIC, CLOCK_TYPE = '/clock', 'rosgraph_msgs/msg/Clock'
+"""The topic of simulated time."""
+
 CONTESTED = (
     'Several publishers send the same data in turn, so no episode can start: end all but one.'
 )

@@ -55,6 +55,18 @@ def refuse_existing(path: Path, *, force: bool, name: str = OUTPUT) -> None:
         raise ConfigError(name, str(path), f'there is no folder {path.parent}; make it first')
 
 
+def refuse_missing(path: Path, bag: Path | None = None) -> None:
+    """
+    Refuse a parameter file that does not exist, and name the command that makes one.
+
+    :param bag: bag for which the file is; None for the running graph
+    :raise ConfigError: if it does not exist
+    """
+    if not path.is_file():
+        make = streamrec_command('init', *(() if bag is None else ('--bag', bag)), path)
+        raise ConfigError('PARAMS', str(path), f'the file does not exist; `{make}` makes one')
+
+
 def write_checked(
     path: Path, text: str, check: Callable[[Path], None], *, force: bool, name: str = OUTPUT
 ) -> None:
@@ -74,6 +86,11 @@ def write_checked(
             _move(aside, path, force=force, name=name)
     except OSError as error:
         raise ConfigError(name, str(path), f'{error.strerror or error}') from error
+
+
+def refuse_to_tell(parameter: str, topic: str) -> str:
+    """Refuse to look up a type while a proposed file is checked, since it has to contain it."""
+    raise ConfigError(parameter, '', f'the file must contain the type of {topic}')
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass
+import json
 import os
 import sys
 from typing import Any
@@ -124,6 +125,20 @@ def report_console() -> Console:
     if sys.stdout.isatty() or 'COLUMNS' in os.environ:
         return Console()
     return Console(width=_PIPE_WIDTH)
+
+
+def show(report: DoctorReport, *, as_json: bool) -> int:
+    """
+    Print a report to standard output.
+
+    :param as_json: True to print it as JSON, False for people
+    :return: exit status 0 if all is fit, 1 if not
+    """
+    if as_json:
+        print(json.dumps(report.as_json(), indent=2, ensure_ascii=False))
+    else:
+        render(report, report_console())
+    return int(report.level is Level.PROBLEM)
 
 
 def render(report: DoctorReport, console: Console) -> None:

@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-import json
 from pathlib import Path
 import time
 
@@ -35,12 +34,11 @@ from lerobot_streamrec.inspection.machine_checks import (
     TRIAL_TIMEOUT_S,
     try_encoder,
 )
-from lerobot_streamrec.inspection.observation import Observation
+from lerobot_streamrec.inspection.observation import CLOCK_TOPIC, Observation
 from lerobot_streamrec.inspection.proposal import TASK
-from lerobot_streamrec.inspection.report import DoctorReport, render, report_console
+from lerobot_streamrec.inspection.report import DoctorReport, show
 from lerobot_streamrec.inspection.witness import observe, Witness
 from lerobot_streamrec.live.discovery import complete, discover
-from lerobot_streamrec.live.graph_watch import CLOCK_TOPIC
 from lerobot_streamrec.live.session import params_arguments, Session
 from lerobot_streamrec.nodes.graph.qos import describe_qos, node_of
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
@@ -78,11 +76,7 @@ def doctor(
         report = diagnose(
             params, seconds=seconds, pictures=pictures, ros_arguments=ros_arguments, stop=stop
         )
-    if as_json:
-        print(json.dumps(report.as_json(), indent=2, ensure_ascii=False))
-    else:
-        render(report, report_console())
-    return int(report.level is Level.PROBLEM)
+    return show(report, as_json=as_json)
 
 
 def diagnose(

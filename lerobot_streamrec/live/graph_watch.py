@@ -22,7 +22,7 @@ from typing import Any
 
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.frame import Picture
-from lerobot_streamrec.inspection.observation import SeenTopic
+from lerobot_streamrec.inspection.observation import CLOCK_TOPIC, CLOCK_TYPE, SeenTopic
 from lerobot_streamrec.inspection.proposal import wanted_topics
 from lerobot_streamrec.inspection.topic_listener import TopicListener
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo, subscribe_with_info
@@ -36,8 +36,6 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.time import Time
 
-CLOCK_TOPIC = '/clock'
-_CLOCK_TYPE = 'rosgraph_msgs/msg/Clock'
 # Deep enough for the messages that arrive while a single-threaded executor handles a picture.
 _DEPTH = 50
 
@@ -57,7 +55,7 @@ class GraphWatch:
         # Several robots may share the domain, so only the requested namespace is examined.
         self._prefix = f'{node.get_namespace().rstrip("/")}/'
         node.create_subscription(
-            load_message_class(CLOCK_TOPIC, _CLOCK_TYPE),
+            load_message_class(CLOCK_TOPIC, CLOCK_TYPE),
             CLOCK_TOPIC,
             self._on_clock,
             qos_profile_sensor_data,

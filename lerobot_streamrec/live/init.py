@@ -26,6 +26,7 @@ from lerobot_streamrec.inspection.machine_checks import check_root
 from lerobot_streamrec.inspection.parameter_text import (
     parameter_text,
     refuse_existing,
+    refuse_to_tell,
     write_checked,
 )
 from lerobot_streamrec.inspection.proposal import Proposal, propose, result_lines
@@ -126,12 +127,8 @@ def _check(file: Path, stop: StopSignals, needs_root: bool) -> None:
     """Read a file as the recorder would, without a graph that could add types."""
     with Session(['--ros-args', '--params-file', str(file)], stop) as session:
         given = session.read_settings()
-    config = given.complete(_refuse_to_tell, load_fields).recorder
+    config = given.complete(refuse_to_tell, load_fields).recorder
     if needs_root:
         check, _ = check_root(config, is_recorder_there=False)
         if check.remark.level is Level.PROBLEM:
             raise ConfigError('root', str(config.root), check.remark.text)
-
-
-def _refuse_to_tell(parameter: str, topic: str) -> str:
-    raise ConfigError(parameter, '', f'the file must contain the type of {topic}')
