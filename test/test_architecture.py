@@ -52,11 +52,12 @@ FLOORS: dict[str, set[str]] = {
     'recording': _BELOW_RECORDING,
     'report': _BELOW_ALL | {'video', 'dataset'},
     'settings': _BELOW_SETTINGS,
-    'fleet': _BELOW_SHELLS,
+    'inspection': _BELOW_SHELLS,
+    'fleet': _BELOW_SHELLS | {'inspection'},
     'nodes': _BELOW_SHELLS,
-    'live': _BELOW_SHELLS | {'nodes'},
-    'cli': _BELOW_SHELLS | {'report', 'fleet'},
-    'console': _BELOW_SHELLS | {'nodes', 'live', 'report'},
+    'live': _BELOW_SHELLS | {'inspection', 'nodes'},
+    'cli': _BELOW_SHELLS | {'inspection', 'report', 'fleet'},
+    'console': _BELOW_SHELLS | {'inspection', 'nodes', 'live', 'report'},
     # The package's own __init__, which every import of a part of it executes.
     '__init__': set(),
 }
@@ -115,7 +116,8 @@ LATE_IMPORTS: dict[PurePosixPath, set[str]] = {
     PurePosixPath(PACKAGE, 'cli', '__main__.py'): set(),
     # A recording starts earlier without the tools that rebuild datasets: finalize loads them.
     PurePosixPath(PACKAGE, 'dataset', 'commit', 'writer.py'): set(),
-    # Tools for datasets run without ROS; those that look at the graph load it when they run.
+    # Tools for datasets run without ROS; those that look at the graph load it when they run, or
+    # rosbags for a bag in its place.
     PurePosixPath(PACKAGE, 'cli', 'ros_command.py'): {'live', 'nodes'},
     # Jinja, rosbags and Rerun are optional packages, which only these commands need.
     PurePosixPath(PACKAGE, 'cli', 'report.py'): set(),
@@ -339,6 +341,7 @@ def test_the_checkout_keeps_the_rules(checker, files):
         ('settings/a.py', f'from {PACKAGE}.nodes import X', 'settings imports nodes'),
         ('settings/a.py', 'from rclpy.node import Node', 'which only nodes or live may'),
         ('nodes/a.py', f'from {PACKAGE}.live import X', 'nodes imports live'),
+        ('inspection/a.py', f'from {PACKAGE}.live import X', 'inspection imports live'),
         ('cli/main.py', f'from {PACKAGE}.nodes import X', 'cli imports nodes'),
         # What is loaded late must not be loaded with the module, and by nobody else.
         ('cli/ros_command.py', f'from {PACKAGE}.nodes import X', 'cli imports nodes'),

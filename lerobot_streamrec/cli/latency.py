@@ -32,7 +32,12 @@ from lerobot_streamrec.cli.progress import (
     show_remarks,
     shown_option,
 )
-from lerobot_streamrec.cli.ros_command import NEEDS_ROS, RosCommand
+from lerobot_streamrec.cli.ros_command import (
+    namespace_option,
+    NEEDS_ROS,
+    refuse_mixture,
+    RosCommand,
+)
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
 from lerobot_streamrec.dataset.format.data_rows import EpisodeValues, image_files
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
@@ -77,9 +82,7 @@ ReadOffsets = Callable[[Path], Mapping[str, float]]
     type=click.Path(exists=True, path_type=Path),
     help='Measure this rosbag2 bag with the topics of PARAMS instead of a running robot.',
 )
-@click.option(
-    '--namespace', default='/', help='With --bag: namespace of the recorder in PARAMS.'
-)
+@namespace_option
 @shown_option(
     '--seconds', type=click.FloatRange(5, 600), default=10.0, help='How long the robot moves.'
 )
@@ -90,7 +93,7 @@ def latency(
     root: Path | None,
     episodes: frozenset[int],
     bag: Path | None,
-    namespace: str,
+    namespace: str | None,
     seconds: float,
     write: bool,
     as_json: bool,
@@ -113,8 +116,9 @@ def latency(
             raise click.UsageError('--write and --bag need a parameter file, not a dataset')
         return _measure_dataset(root, episodes, as_json)
     assert params is not None
+    refuse_mixture(bag, namespace, ros_arguments)
     if bag is not None:
-        cameras, read = _measure_bag(params, bag, namespace)
+        cameras, read = _measure_bag(params, bag, namespace or '/')
     else:
         cameras, read = _measure_robot(params, seconds, ros_arguments)
     wanted = {one.name: one.wanted_ms for one in cameras if one.wanted_ms is not None}

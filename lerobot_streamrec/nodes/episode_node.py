@@ -26,8 +26,7 @@ from lerobot_streamrec.dataset.format.episode_table import BAG, NOTES, OPERATOR,
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
 from lerobot_streamrec.nodes.graph.namesakes import LATCHED, Namesakes, STATUS_TOPIC
-from lerobot_streamrec.nodes.graph.publisher_watch import HeardTopic
-from lerobot_streamrec.nodes.graph.qos import node_of
+from lerobot_streamrec.nodes.graph.qos import HeardTopic, node_of
 from lerobot_streamrec.nodes.operator_room import EVENTS_TOPIC, OperatorRoom
 from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
 from lerobot_streamrec.nodes.teleop.triggers import Teleop

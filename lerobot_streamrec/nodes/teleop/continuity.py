@@ -21,7 +21,7 @@ import math
 from typing import Any
 
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
-from lerobot_streamrec.nodes.graph.publisher_watch import PublisherWatch
+from lerobot_streamrec.sync.publisher_watch import PublisherWatch
 
 # A publisher that publishes only on change never sends this many alike. Two alike do occur:
 # joy_node without autorepeat sends an axis and a button that change together in two messages.

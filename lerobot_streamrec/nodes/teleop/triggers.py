@@ -22,7 +22,7 @@ from typing import Any
 
 from lerobot_streamrec.errors import ConfigError, MessageError
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
-from lerobot_streamrec.nodes.graph.publisher_watch import HeardTopic
+from lerobot_streamrec.nodes.graph.qos import HeardTopic
 from lerobot_streamrec.nodes.graph.topic_types import load_message_class, types_of
 from lerobot_streamrec.nodes.teleop.continuity import Continuity
 from lerobot_streamrec.nodes.teleop.senses import find_sense, Sense, TopicReport

@@ -27,8 +27,8 @@ import subprocess
 from lerobot_streamrec.dataset.format.info import DatasetInfo, with_defaults
 from lerobot_streamrec.dataset.takes.open_dataset import look_at_root
 from lerobot_streamrec.errors import DatasetLockedError, StreamrecError
-from lerobot_streamrec.live.arrivals import span_text
-from lerobot_streamrec.live.diagnosis import Level, Remark
+from lerobot_streamrec.inspection.arrivals import span_text
+from lerobot_streamrec.inspection.diagnosis import Level, Remark
 from lerobot_streamrec.recording.config import MIB, RecorderConfig
 from lerobot_streamrec.recording.disk_watch import free_bytes
 from lerobot_streamrec.recording.encoder_selection import EncoderChoices
@@ -88,6 +88,10 @@ class Check:
 
     name: str
     remark: Remark
+
+
+TRIAL_TIMEOUT_S = 60.0
+"""The longest time to wait for ``try_encoder``; the trial has its own limit, which is shorter."""
 
 
 def try_encoder(config: RecorderConfig) -> Future[Check]:
@@ -153,6 +157,28 @@ def check_root(config: RecorderConfig, *, is_recorder_there: bool) -> tuple[Chec
             f'{config.recovery} them when it starts) or that wait to be encoded'
         )
     return Check('dataset', Remark(Level.OK, text)), info
+
+
+def check_recording(
+    config: RecorderConfig, trial: Future[Check], placeholder: str, *, is_recorder_there: bool
+) -> tuple[list[Check], DatasetInfo]:
+    """
+    Check the encoder, the dataset's folder, the disk and the task.
+
+    :param trial: trial of the encoder, which had ``TRIAL_TIMEOUT_S`` to end
+    :param placeholder: text of a task that was not set yet
+    :param is_recorder_there: True if a recorder runs, which may be the one that holds the lock
+    :return: the checks, and the description of the existing or future dataset
+    """
+    root, info = check_root(config, is_recorder_there=is_recorder_there)
+    return [_tried(trial), root, check_disk(config), check_task(config, placeholder)], info
+
+
+def _tried(trial: Future[Check]) -> Check:
+    if not trial.done():
+        text = f'it did not encode two frames within {TRIAL_TIMEOUT_S:g} s'
+        return Check('encoder', Remark(Level.PROBLEM, text))
+    return trial.result()
 
 
 def check_disk(config: RecorderConfig) -> Check:

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lerobot_streamrec.live.arrivals import Heard
-from lerobot_streamrec.live.diagnosis import judge, Level, worst
-from lerobot_streamrec.live.observation import Observation
+from lerobot_streamrec.inspection.arrivals import Heard
+from lerobot_streamrec.inspection.diagnosis import judge, Level, worst
+from lerobot_streamrec.inspection.observation import Observation
 import pytest
 
 IMAGE = 'sensor_msgs/msg/Image'
@@ -94,13 +94,13 @@ def test_a_good_topic_needs_no_words():
         (
             {'heard': Heard(), 'obstacles': ('/driver offers less',)},
             Level.PROBLEM,
-            ['cannot be heard: /driver offers less', 'set camera.front.qos: auto'],
+            ['cannot be read: /driver offers less', 'set camera.front.qos: auto'],
         ),
         (
             {'heard': Heard(), 'obstacles': ('/driver publishes x',), 'types': ('x',)},
             Level.PROBLEM,
             [
-                'cannot be heard: /driver publishes x',
+                'cannot be read: /driver publishes x',
                 'set camera.front.topic to a topic with images',
             ],
         ),

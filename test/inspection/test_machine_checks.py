@@ -18,8 +18,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 import fcntl
 
-from lerobot_streamrec.live.diagnosis import Level
-from lerobot_streamrec.live.machine_checks import (
+from lerobot_streamrec.inspection.diagnosis import Level
+from lerobot_streamrec.inspection.machine_checks import (
     check_clock,
     check_disk,
     check_root,

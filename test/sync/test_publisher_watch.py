@@ -15,10 +15,8 @@
 
 from __future__ import annotations
 
-from lerobot_streamrec.nodes.graph.publisher_watch import PublisherWatch
+from lerobot_streamrec.sync.publisher_watch import PublisherWatch
 import pytest
-
-pytestmark = [pytest.mark.ros]
 
 
 def told(numbers, period_s=0.1):

@@ -17,14 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 import json
+from pathlib import Path
 import re
 import textwrap
 
+from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.inspection.arrivals import Heard
+from lerobot_streamrec.inspection.observation import SeenPart, SeenTopic
+from lerobot_streamrec.inspection.proposal import CameraProposal, Proposal
+from lerobot_streamrec.inspection.vector_proposal import VectorProposal
 from lerobot_streamrec.installed import record_command, streamrec_command
-from lerobot_streamrec.live.arrivals import Heard
-from lerobot_streamrec.live.observation import SeenPart, SeenTopic
-from lerobot_streamrec.live.proposal import CameraProposal, Proposal
-from lerobot_streamrec.live.vector_proposal import VectorProposal
 
 _WIDTH = 99
 _INDENT = ' ' * 4
@@ -33,24 +35,39 @@ _PLAIN = re.compile(r'(~?/)?[A-Za-z_][A-Za-z0-9_./-]*( [A-Za-z0-9_.-]+)*')
 _YAML_WORDS = {'true', 'false', 'yes', 'no', 'on', 'off', 'null', 'y', 'n'}
 
 
-def parameter_text(proposal: Proposal, *, file_name: str, when: str, seconds: float) -> str:
+def refuse_to_tell(parameter: str, topic: str) -> str:
+    """Refuse to look up a type while a proposed file is checked, since it has to contain it."""
+    raise ConfigError(parameter, '', f'the file must contain the type of {topic}')
+
+
+def parameter_text(
+    proposal: Proposal, *, file_name: str, when: str, looked: str, bag: Path | None = None
+) -> str:
     """
     Return the text of a parameter file with which the recorder starts.
 
     :param proposal: a proposal that is not empty
     :param file_name: name of the file
-    :param when: date and time of the look at the graph, for people
-    :param seconds: duration of the look at the graph, in seconds
+    :param when: date and time of the look at the topics, for people
+    :param looked: time for which topics were read, such as ``5 s``
+    :param bag: bag that was read; None for the running graph
     """
+    if bag is None:
+        steps = 'this file with the running robot, the second records'
+        doctor, use = streamrec_command('doctor', file_name), record_command(file_name)
+    else:
+        steps = 'this file with the bag, the second makes an episode of it'
+        doctor = streamrec_command('doctor', '--bag', bag, file_name)
+        use = streamrec_command('import', bag, '--params', file_name)
     head = [
         *_comment(
-            f'Proposed by `streamrec init` on {when} from the topics it saw in {seconds:g} s. '
+            f'Proposed by `streamrec init` on {when} from the topics it saw in {looked}. '
             'config/record.yaml of lerobot_streamrec explains every parameter.'
         ),
         '#',
-        '# The first command compares this file with the running robot, the second records:',
-        f'#   {streamrec_command("doctor", file_name)}',
-        f'#   {record_command(file_name)}',
+        f'# The first command compares {steps}:',
+        f'#   {doctor}',
+        f'#   {use}',
         *_comment('These parameters are for the node "episode" in any namespace.'),
         '/**/episode:',
         '  ros__parameters:',

@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from lerobot_streamrec.nodes.graph.camera_names import camera_groups, camera_names
+from lerobot_streamrec.settings.camera_names import camera_groups, camera_names
 import pytest
 
 

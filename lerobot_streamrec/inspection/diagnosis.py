@@ -19,8 +19,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from lerobot_streamrec.live.arrivals import Stamps
-from lerobot_streamrec.live.observation import IMAGES_PROFILE, Observation
+from lerobot_streamrec.inspection.arrivals import Stamps
+from lerobot_streamrec.inspection.observation import IMAGES_PROFILE, Observation
 from lerobot_streamrec.recording.config import DEFAULT_MAX_LATENESS_S
 from lerobot_streamrec.recording.streams.clock_offsets import ClockReading, off_clocks
 from lerobot_streamrec.settings.stream_settings import HEADER
@@ -111,7 +111,7 @@ def _obstacles(seen: Observation) -> Iterator[Remark]:
     else:
         todo = f'set {seen.parameter}.type to that type, or choose another topic'
     for one in seen.obstacles:
-        yield Remark(Level.PROBLEM, f'cannot be heard: {one}; {todo}')
+        yield Remark(Level.PROBLEM, f'cannot be read: {one}; {todo}')
 
 
 def _sharing(seen: Observation) -> Iterator[Remark]:

@@ -18,11 +18,11 @@ from __future__ import annotations
 from io import StringIO
 import json
 
-from lerobot_streamrec.live.arrivals import Heard
-from lerobot_streamrec.live.diagnosis import Level, Remark
-from lerobot_streamrec.live.machine_checks import Check
-from lerobot_streamrec.live.observation import Observation
-from lerobot_streamrec.live.report import DoctorReport, render, report_console, TopicReport
+from lerobot_streamrec.inspection.arrivals import Heard
+from lerobot_streamrec.inspection.diagnosis import Level, Remark
+from lerobot_streamrec.inspection.machine_checks import Check
+from lerobot_streamrec.inspection.observation import Observation
+from lerobot_streamrec.inspection.report import DoctorReport, render, report_console, TopicReport
 import pytest
 from rich.console import Console
 

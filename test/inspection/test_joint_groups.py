@@ -15,11 +15,9 @@
 
 from __future__ import annotations
 
-from lerobot_streamrec.live.observation import SeenPart
-from lerobot_streamrec.live.vector_proposal import JointGroups, part_names
+from lerobot_streamrec.inspection.observation import SeenPart
+from lerobot_streamrec.inspection.vector_proposal import JointGroups, part_names
 import pytest
-
-pytestmark = [pytest.mark.ros]
 
 PERIOD_NS = 10**8
 

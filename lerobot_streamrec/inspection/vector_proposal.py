@@ -28,15 +28,15 @@ from lerobot_streamrec.conversions.message_types import (
     JOINT_TRAJECTORY,
 )
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.live.arrivals import Arrivals
-from lerobot_streamrec.live.observation import (
+from lerobot_streamrec.inspection.arrivals import Arrivals
+from lerobot_streamrec.inspection.observation import (
     CONTESTED,
     SeenPart,
     SeenTopic,
     VECTOR_TYPES,
 )
-from lerobot_streamrec.nodes.graph.camera_names import camera_names
-from lerobot_streamrec.nodes.graph.publisher_watch import PublisherWatch
+from lerobot_streamrec.settings.camera_names import camera_names
+from lerobot_streamrec.sync.publisher_watch import PublisherWatch
 
 _NO_LETTER = re.compile(r'[^A-Za-z0-9_]+')
 _MIN_NAME = 2

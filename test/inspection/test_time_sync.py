@@ -15,8 +15,8 @@
 
 from __future__ import annotations
 
-from lerobot_streamrec.live.diagnosis import Level
-from lerobot_streamrec.live.machine_checks import check_time
+from lerobot_streamrec.inspection.diagnosis import Level
+from lerobot_streamrec.inspection.machine_checks import check_time
 import pytest
 
 TRACKING = """\

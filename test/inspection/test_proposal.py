@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lerobot_streamrec.live.arrivals import Heard
-from lerobot_streamrec.live.observation import SeenPart, SeenTopic
-from lerobot_streamrec.live.proposal import chosen_picture_topics, propose
+from lerobot_streamrec.inspection.arrivals import Heard
+from lerobot_streamrec.inspection.observation import SeenPart, SeenTopic
+from lerobot_streamrec.inspection.proposal import chosen_picture_topics, propose
 import pytest
-from recorder_rig.seen_topics import (
+from seen_topics import (
     ARRAY,
     camera,
     COMPRESSED,

@@ -11,23 +11,23 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The completion of given settings from the graph, and the proposal of new ones."""
+"""The proposal of settings for the topics that were seen, and its summary for people."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.live.observation import (
+from lerobot_streamrec.inspection.observation import (
     CONTESTED,
     IMAGES_PROFILE,
-    Observation,
+    NUMBER_TYPES,
     SeenTopic,
 )
-from lerobot_streamrec.live.session import Session
-from lerobot_streamrec.live.vector_proposal import propose_vectors, VectorProposal
-from lerobot_streamrec.nodes.graph.camera_names import (
+from lerobot_streamrec.inspection.vector_proposal import propose_vectors, VectorProposal
+from lerobot_streamrec.installed import streamrec_command
+from lerobot_streamrec.settings.camera_names import (
     base_topic,
     camera_groups,
     camera_names,
@@ -35,117 +35,7 @@ from lerobot_streamrec.nodes.graph.camera_names import (
     is_read_transport,
     preference,
 )
-from lerobot_streamrec.nodes.graph.topic_types import load_fields, types_of
-from lerobot_streamrec.settings.recorder_settings import GivenSettings, Settings
 from lerobot_streamrec.settings.transports import ENCODED, PICTURE_TYPES
-from lerobot_streamrec.settings.vector_settings import (
-    TypeOf,
-    vector_sources,
-    VectorSettings,
-)
-from rclpy.node import Node
-
-
-class _NotPublishedError(ConfigError):
-    """The type of a topic is needed, but it has no publisher, or several types."""
-
-
-@dataclass(frozen=True, slots=True)
-class UntypedTopic:
-    """
-    A topic whose type is unknown.
-
-    :param settings: the topic's settings in the file
-    :param reason: why the type is unknown
-    """
-
-    settings: VectorSettings
-    reason: str
-
-    def observation(self, node: Node) -> Observation:
-        """Return the few facts that are known without its type."""
-        vector, stream = self.settings, self.settings.stream
-        types = tuple(types_of(node, stream.topic))
-        return Observation(
-            parameter=vector.parameter,
-            key=stream.feature,
-            topic=node.resolve_topic_name(stream.topic),
-            message_type='',
-            is_camera=False,
-            stamp=vector.stamp,
-            offered=types,
-            types=types,
-        )
-
-
-def discover(session: Session, node: Node, given: GivenSettings, seconds: float) -> None:
-    """
-    Wait until every topic of the file has a publisher.
-
-    :param session: session that spins the node
-    :param node: node that reads the graph
-    :param given: settings from the file
-    :param seconds: longest time to wait, in seconds
-    """
-    cameras = {source.stream.topic for source in given.cameras}
-    vectors = {one.stream.topic for one in given.vectors}
-
-    def is_there() -> bool:
-        return all(types_of(node, topic) for topic in vectors) and all(
-            types_of(node, topic) or _beside(node, topic) for topic in cameras
-        )
-
-    session.spin(seconds, lambda: None, until=is_there)
-
-
-def _beside(node: Node, topic: str) -> bool:
-    """Return True if a camera is published with another transport."""
-    prefix = f'{node.resolve_topic_name(topic)}/'
-    return any(
-        name.startswith(prefix) and node.count_publishers(name)
-        for name, _ in node.get_topic_names_and_types()
-    )
-
-
-def complete(given: GivenSettings, node: Node) -> tuple[Settings | None, list[UntypedTopic]]:
-    """
-    Complete the settings with the types found in the graph.
-
-    :param given: settings from the file
-    :param node: node that reads the graph
-    :return: settings without topics of unknown type, None if no topic is left; and those topics
-    :raise ConfigError: if the recorder would reject the settings
-    """
-
-    def type_of(parameter: str, topic: str) -> str:
-        types = types_of(node, topic)
-        if len(types) != 1:
-            reason = (
-                f'{topic} is published as {" and as ".join(types)}: set {parameter} to one of them'
-            )
-            raise _NotPublishedError(parameter, '', reason)
-        return types[0]
-
-    typed, untyped = [], []
-    for one in given.vectors:
-        reason = _why_untyped(one, type_of)
-        if reason:
-            untyped.append(UntypedTopic(one, reason))
-        else:
-            typed.append(one)
-    if untyped and not typed and not given.cameras:
-        return None, untyped
-    known = replace(given, vectors=tuple(typed))
-    return known.complete(type_of, load_fields, node.resolve_topic_name), untyped
-
-
-def _why_untyped(one: VectorSettings, type_of: TypeOf) -> str:
-    try:
-        vector_sources([one], type_of, load_fields)
-    except _NotPublishedError as error:
-        return error.allowed
-    return ''
-
 
 TASK = 'Say here what the robot is to do'
 ROOT = '~/datasets/my_dataset'
@@ -216,15 +106,26 @@ class Proposal:
 
 def propose(topics: Sequence[SeenTopic], *, is_sim_time: bool = False) -> Proposal:
     """
-    Return the proposal for a graph.
+    Return the proposal for a robot.
 
-    :param topics: all topics of the graph, including those of types that cannot be recorded
+    :param topics: all topics that were seen, including those of types that cannot be recorded
     :param is_sim_time: True if somebody publishes simulated time on /clock
     """
     cameras, left_out = _cameras([one for one in topics if one.qos])
     state, action = propose_vectors(topics)
     fps, reason = _fps(cameras)
     return Proposal(cameras, state, action, fps, reason, left_out, is_sim_time)
+
+
+def wanted_topics(types: Mapping[str, str]) -> set[str]:
+    """
+    Return the topics to read for a proposal.
+
+    :param types: type of each published topic
+    """
+    pictures = {name: kind for name, kind in types.items() if kind in PICTURE_TYPES}
+    numbers = {name for name, kind in types.items() if kind in NUMBER_TYPES}
+    return chosen_picture_topics(pictures) | numbers
 
 
 def chosen_picture_topics(types: Mapping[str, str]) -> set[str]:
@@ -342,3 +243,51 @@ def _fps(cameras: Sequence[CameraProposal]) -> tuple[int, str]:
     if abs(fps - rate_hz) > _FPS_TOLERANCE * fps:
         reason += ', which is not a usual rate'
     return fps, reason
+
+
+def result_lines(
+    proposal: Proposal, path: Path, *, looked: str, advice: str, bag: Path | None = None
+) -> Iterator[str]:
+    """
+    Say what was found, and name the next step.
+
+    :param proposal: proposal that was written, unless it is empty
+    :param path: path of the file
+    :param looked: time for which topics were read, such as ``5 s``
+    :param advice: help if there is nothing to record
+    :param bag: bag that was read; None for the running graph
+    """
+    if proposal.is_empty:
+        yield f'found nothing to record in {looked}: {path} was not written.'
+        yield advice
+        yield from (f'  left out  {one}' for one in proposal.left_out)
+        return
+    yield from choice_lines(proposal)
+    yield f'wrote {path}, {proposal.fps} rows per second ({proposal.fps_reason})'
+    of_bag = () if bag is None else ('--bag', bag)
+    doctor = streamrec_command('doctor', *of_bag, path)
+    yield f'next: set root (now {ROOT}) and task in it, then  {doctor}'
+
+
+def choice_lines(proposal: Proposal) -> Iterator[str]:
+    """Say what is recorded, and what is left out."""
+    for camera in proposal.cameras:
+        kind = 'depth  ' if camera.is_depth else 'camera '
+        yield f'  {kind} {camera.name}: {camera.seen.name}, {camera.seen.facts}'
+    yield _vector_line('state', proposal.state)
+    yield _vector_line('action', proposal.action)
+    yield from (f'  left out {one}' for one in proposal.left_out)
+
+
+def _vector_line(name: str, vector: VectorProposal | None) -> str:
+    if vector is None:
+        return f'  {name:7} none was found'
+    seen = vector.seen
+    names = ', '.join(vector.names)
+    if vector.parts:
+        names = '; '.join(
+            f'{part} ({", ".join(joints.names)})' for part, (_, joints) in vector.parts.items()
+        )
+    return (
+        f'  {name:7} {seen.name} ({seen.message_type}), {seen.facts}{": " if names else ""}{names}'
+    )

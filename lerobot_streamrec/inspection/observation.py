@@ -24,12 +24,15 @@ from lerobot_streamrec.conversions.message_types import (
     JOINT_STATE,
     JOINT_TRAJECTORY,
 )
+from lerobot_streamrec.inspection.arrivals import Heard
 from lerobot_streamrec.installed import images_profile_advice
-from lerobot_streamrec.live.arrivals import Heard
 from lerobot_streamrec.settings.stream_settings import HEADER, RECEIVE
 
 IMAGES_PROFILE = f'{images_profile_advice()} (README, Give pictures room)'
 """The remedy for pictures that are lost in transport."""
+
+CLOCK_TOPIC, CLOCK_TYPE = '/clock', 'rosgraph_msgs/msg/Clock'
+"""The topic of simulated time."""
 
 CONTESTED = (
     'Several publishers send the same data in turn, so no episode can start: end all but one.'

@@ -17,15 +17,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass
+import json
 import os
 import sys
 from typing import Any
 
 from lerobot_streamrec.errors import some_of
-from lerobot_streamrec.live.arrivals import Heard, span_text
-from lerobot_streamrec.live.diagnosis import Level, Remark, worst
-from lerobot_streamrec.live.machine_checks import Check
-from lerobot_streamrec.live.observation import Observation
+from lerobot_streamrec.inspection.arrivals import Heard, span_text
+from lerobot_streamrec.inspection.diagnosis import Level, Remark, worst
+from lerobot_streamrec.inspection.machine_checks import Check
+from lerobot_streamrec.inspection.observation import Observation
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -58,12 +59,14 @@ class DoctorReport:
     :param seconds: time of listening, in seconds
     :param topics: a report for each topic that the file names
     :param checks: checks of the machine and the recorder
+    :param purpose: use for which the topics have to be fit: record, or import
     """
 
     file: str
     seconds: float
     topics: tuple[TopicReport, ...]
     checks: tuple[Check, ...]
+    purpose: str = 'record'
 
     @property
     def remarks(self) -> list[Remark]:
@@ -124,6 +127,20 @@ def report_console() -> Console:
     return Console(width=_PIPE_WIDTH)
 
 
+def show(report: DoctorReport, *, as_json: bool) -> int:
+    """
+    Print a report to standard output.
+
+    :param as_json: True to print it as JSON, False for people
+    :return: exit status 0 if all is fit, 1 if not
+    """
+    if as_json:
+        print(json.dumps(report.as_json(), indent=2, ensure_ascii=False))
+    else:
+        render(report, report_console())
+    return int(report.level is Level.PROBLEM)
+
+
 def render(report: DoctorReport, console: Console) -> None:
     """
     Print a report.
@@ -147,7 +164,7 @@ def verdict(report: DoctorReport) -> str:
     ]
     found = f': {", ".join(counts)}' if counts else ''
     is_fit = 'is not fit' if report.level is Level.PROBLEM else 'is fit'
-    return f'{report.file} {is_fit} to record{found}'
+    return f'{report.file} {is_fit} to {report.purpose}{found}'
 
 
 def _topics(report: DoctorReport) -> Table:

@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from lerobot_streamrec.live.arrivals import Arrivals, Heard, span_text, Stamps
+from lerobot_streamrec.inspection.arrivals import Arrivals, Heard, span_text, Stamps
 import pytest
 
 MS = 1_000_000
@@ -42,8 +42,8 @@ def heard(delay_ns, num=30, period_ns=40 * MS, missing=()):
         # Two computers that keep time together.
         (-20 * MS, Stamps.GOOD, ''),
         (2 * S, Stamps.LATE, '2.0 s after'),
-        (-3600 * S, Stamps.FOREIGN, '1.0 h ahead of the clock of this computer'),
-        (3 * 86_400 * S, Stamps.FOREIGN, '3.0 days behind the clock of this computer'),
+        (-3600 * S, Stamps.FOREIGN, '1.0 h ahead of the clock of the computer'),
+        (3 * 86_400 * S, Stamps.FOREIGN, '3.0 days behind the clock of the computer'),
         # Since this robot was switched on.
         (NOW - 100 * S, Stamps.FOREIGN, '53.9 years behind'),
     ],

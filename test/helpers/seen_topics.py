@@ -15,8 +15,8 @@
 
 from __future__ import annotations
 
-from lerobot_streamrec.live.arrivals import Heard
-from lerobot_streamrec.live.observation import SeenPart, SeenPicture, SeenTopic
+from lerobot_streamrec.inspection.arrivals import Heard
+from lerobot_streamrec.inspection.observation import SeenPart, SeenPicture, SeenTopic
 
 IMAGE = 'sensor_msgs/msg/Image'
 COMPRESSED = 'sensor_msgs/msg/CompressedImage'

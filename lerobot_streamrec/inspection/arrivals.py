@@ -99,8 +99,8 @@ class Heard:
             assert self.delay_s is not None
             side = 'behind' if self.delay_s > 0 else 'ahead of'
             return (
-                f'its header stamps are {span_text(abs(self.delay_s))} {side} the clock of this '
-                'computer: they come from another clock'
+                f'its header stamps are {span_text(abs(self.delay_s))} {side} the clock of '
+                'the computer that received them: they come from another clock'
             )
         if self.stamps is Stamps.LATE:
             assert self.delay_s is not None
