@@ -21,7 +21,7 @@ its folder, except that SQLite makes a ``-shm`` file where a killed recorder has
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -54,6 +54,8 @@ METADATA = 'metadata.yaml'
 _SUFFIXES = ('.mcap', '.db3')
 _PACKED = '.zstd'
 _BLOCK_BYTES = 1 << 20
+SAMPLED_BYTES = 64 * _BLOCK_BYTES
+"""The size up to which a file is read whole, and how much is read of a larger one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,14 @@ class FileDigest:
     A file of a bag, for the record of where data came from.
 
     :param name: name of the file in the bag's folder
-    :param sha256: SHA-256 of its bytes, in hexadecimal digits
+    :param sha256: SHA-256 of the bytes that were read, in hexadecimal digits
+    :param is_whole: True if these are all of its bytes
     """
 
     name: str
     size_bytes: int
     sha256: str
+    is_whole: bool = True
 
 
 class Bag:
@@ -151,6 +155,11 @@ class Bag:
         return list(self._remarks)
 
     @property
+    def seconds(self) -> float:
+        """The time between the first message and the last one."""
+        return ((self.end_ns or 0) - (self.begin_ns or 0)) / 1e9
+
+    @property
     def num_messages(self) -> int:
         """The number of recorded messages of all topics."""
         return sum(topic.num_messages for topic in self.topics)
@@ -227,28 +236,45 @@ class Bag:
         found = (one.data for one in in_order(parts) if one.type_name == type_name)
         return next(found, None)
 
-    def digests(self, progress: Callable[[int, int], None] | None = None) -> list[FileDigest]:
+    def digests(
+        self, progress: Callable[[int, int], None] | None = None, *, is_whole: bool = False
+    ) -> list[FileDigest]:
         """
-        Return size and SHA-256 of each file, metadata.yaml included. Reads all of them.
+        Return size and SHA-256 of each file, metadata.yaml included.
+
+        Of a file larger than ``SAMPLED_BYTES``, the first and the last MiB are read, and MiB at
+        equal distances between them.
 
         :param progress: called with the number of bytes read and in all
+        :param is_whole: True to read all bytes of large files too
         :raise OSError: if a file cannot be read
         """
         metadata = self.path / METADATA
         paths = [*([metadata] if metadata.is_file() else []), *self.files]
-        total = sum(one.stat().st_size for one in paths)
+        most = 1 << 63 if is_whole else SAMPLED_BYTES
+        sizes = {path: path.stat().st_size for path in paths}
+        total = sum(min(size, most) for size in sizes.values())
         done, found = 0, []
-        for path in paths:
-            digest, size = hashlib.sha256(), 0
+        for path, size in sizes.items():
+            digest = hashlib.sha256()
             with path.open('rb') as file:
-                while block := file.read(_BLOCK_BYTES):
+                for place in _places(size, most):
+                    file.seek(place)
+                    block = file.read(_BLOCK_BYTES)
                     digest.update(block)
-                    size += len(block)
+                    done += len(block)
                     if progress is not None:
-                        progress(done + size, total)
-            done += size
-            found.append(FileDigest(path.name, size, digest.hexdigest()))
+                        progress(done, total)
+            found.append(FileDigest(path.name, size, digest.hexdigest(), size <= most))
         return found
+
+
+def _places(size_bytes: int, most_bytes: int) -> Sequence[int]:
+    """Return the places of the blocks that stand for a file of this size."""
+    if size_bytes <= most_bytes:
+        return range(0, size_bytes, _BLOCK_BYTES)
+    last, number = size_bytes - _BLOCK_BYTES, most_bytes // _BLOCK_BYTES
+    return [one * last // (number - 1) for one in range(number)]
 
 
 class _BagFile:

@@ -171,7 +171,7 @@ def _decoded(store: Typestore, name: str, data: bytes) -> Any:
     # The generated code takes a list that cannot be as a reason to fail in several ways.
     try:
         return store.deserialize_cdr(data, name)
-    except (IndexError, MemoryError, OverflowError, TypeError) as error:
+    except (IndexError, MemoryError, OverflowError, TypeError, UnicodeError) as error:
         raise SerdeError(str(error)) from error
 
 

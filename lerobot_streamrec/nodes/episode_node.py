@@ -31,7 +31,6 @@ from lerobot_streamrec.nodes.operator_room import EVENTS_TOPIC, OperatorRoom
 from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
 from lerobot_streamrec.nodes.teleop.triggers import Teleop
 from lerobot_streamrec.nodes.topics.reader import Reader
-from lerobot_streamrec.nodes.topics.robot_topics import topics_about_robot
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber
 from lerobot_streamrec.recording.operating.command import Command, split_sender, Verb
 from lerobot_streamrec.recording.operating.cues import Cues
@@ -42,6 +41,7 @@ from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.status import RecorderStatus
 from lerobot_streamrec.settings.parameter_reader import METADATA, USE_SIM_TIME
 from lerobot_streamrec.settings.recorder_settings import Settings
+from lerobot_streamrec.settings.sample_reader import topics_about_robot
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
@@ -165,7 +165,7 @@ class EpisodeServices:
         if self._node.get_parameter(USE_SIM_TIME).value:
             names.append(_CLOCK_TOPIC)
         resolved = map(self._node.resolve_topic_name, names)
-        return [*topics_about_robot(self._node, settings.sources), *resolved]
+        return [*topics_about_robot(settings.sources, self._node.resolve_topic_name), *resolved]
 
     def _bag_topics(self) -> list[str]:
         """Return the topics for a bag; none as long as a camera may choose another transport."""
