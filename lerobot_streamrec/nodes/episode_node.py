@@ -22,7 +22,7 @@ import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from lerobot_streamrec.dataset.format.episode_table import NOTES, OPERATOR, VERDICT
+from lerobot_streamrec.dataset.format.episode_table import OPERATOR
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
 from lerobot_streamrec.nodes.graph.namesakes import LATCHED, Namesakes, STATUS_TOPIC
@@ -33,7 +33,14 @@ from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, st
 from lerobot_streamrec.nodes.teleop.triggers import Teleop
 from lerobot_streamrec.nodes.topics.reader import Reader
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber
-from lerobot_streamrec.recording.operating.command import Command, split_sender, Verb
+from lerobot_streamrec.recording.operating.command import (
+    Command,
+    COMMAND_TOPIC,
+    SAID,
+    split_sender,
+    TASK_TOPIC,
+    Verb,
+)
 from lerobot_streamrec.recording.operating.cues import Cues
 from lerobot_streamrec.recording.operating.events import Answer
 from lerobot_streamrec.recording.operating.machine import EpisodeMachine
@@ -51,7 +58,6 @@ import rclpy.task
 from std_msgs.msg import Bool, String
 from std_srvs.srv import Trigger
 
-COMMAND_TOPIC = '~/command'
 INTERVENTION_TOPIC = '~/intervention'
 """A latched std_msgs/msg/Bool: a human drives, so the policy must let go."""
 
@@ -65,9 +71,6 @@ SERVICES = (
     Verb.UNDO,
     Verb.FINALIZE,
 )
-
-_SAID = {VERDICT: Verb.VERDICT, NOTES: Verb.NOTE, 'subtask': Verb.SUBTASK}
-"""The topics that say something about an episode, and the commands that they give."""
 
 _STATUS_PERIOD_S = 0.5
 _DIAGNOSTICS_EVERY = 2
@@ -120,13 +123,13 @@ class EpisodeServices:
             serve: Any = partial(self._serve, verb)
             node.create_service(Trigger, f'~/{verb.value}', serve, callback_group=group)
         self._topics = [
-            HeardTopic(node, String, '~/task', self._on_task, is_latched=True),
+            HeardTopic(node, String, TASK_TOPIC, self._on_task, is_latched=True),
             # Latched texts from before this recorder started belong to other episodes.
             *(
                 HeardTopic(
                     node, String, f'~/{name}', partial(self._on_said, verb), is_latched=False
                 )
-                for name, verb in _SAID.items()
+                for name, verb in SAID.items()
             ),
         ]
         self._commands = HeardTopic(
@@ -206,7 +209,7 @@ class EpisodeServices:
         return ' or '.join(names) or 'command topic'
 
     def _on_said(self, verb: Verb, message: String, _info: MessageInfo) -> None:
-        name = next(name for name, said in _SAID.items() if said is verb)
+        name = next(name for name, said in SAID.items() if said is verb)
         self._carry_out(Command(verb, message.data), f'topic {name}')
 
     async def _wait_for(self, future: Future[Any]) -> Any:

@@ -276,6 +276,9 @@ def test_commands_by_topic_do_all_that_services_do(driven):
         'success': True,
         'message': f'recording episode {saved}: Fold the towel',
         'episode': saved,
+        'repeat': False,
+        'task': 'Fold the towel',
+        'text': None,
     }
     operator.wait_for_rows(15)
     assert presser.press('note dropped it', 'note')['success']
