@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from lerobot_streamrec.nodes.teleop.continuity import Continuity
+from lerobot_streamrec.nodes.graph.publisher_watch import Continuity
 import pytest
 
 pytestmark = [pytest.mark.ros]

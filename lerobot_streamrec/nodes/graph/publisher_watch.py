@@ -11,16 +11,22 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The publishers of a topic: a subscription that hears all of them, and how many of them send."""
+"""
+The publishers of a topic: a subscription that hears all of them, and how many of them send.
+
+It also finds the messages before which the known state of a button is no longer valid.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+import math
 from typing import Any
 
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo, subscribe_with_info
+from lerobot_streamrec.settings.senses import Repetition
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
@@ -204,3 +210,55 @@ class PublisherWatch:
             self._turns_s.append(now_s)
         train.number, train.heard_s = number, now_s
         self._current = train
+
+
+class Continuity:
+    """
+    A detector of the messages on one topic that do not continue the state before them.
+
+    These are the first message of another publisher, and the first message after a pause of a
+    publisher that repeats its messages.
+
+    Owned by the executor's thread.
+
+    :param publishers: function that returns the gids of the present publishers
+    """
+
+    def __init__(self, publishers: Callable[[], Collection[bytes]]) -> None:
+        self._publishers = publishers
+        self._known: frozenset[bytes] = frozenset()
+        self._watch = PublisherWatch(math.inf)
+        self._repetition = Repetition()
+        self._is_foreign = True
+        self.is_late = self._repetition.is_late
+        self.has_paused = self._repetition.has_paused
+
+    def look(self) -> None:
+        """Look for new publishers in the graph if the middleware does not number messages."""
+        if self._watch.is_blind and self._has_new_publisher():
+            self._is_foreign = True
+
+    def push(self, content: Any, info: MessageInfo, now_s: float) -> bool:
+        """
+        Take a message into account; return True if the state before it is no longer valid.
+
+        :param content: the part of the message that changes when something happens
+        :param info: the message info of the middleware
+        :param now_s: time on the steady clock
+        """
+        self._watch.push(info, now_s)
+        sent_ns = int(info.get('source_timestamp') or 0)
+        return self._repetition.push(content, sent_ns, now_s, is_other=self._is_other())
+
+    def _is_other(self) -> bool | None:
+        """Return whether another publisher sent the newest message; None if nothing says so."""
+        is_foreign, self._is_foreign = self._is_foreign, False
+        if self._watch.has_begun or is_foreign:
+            self._has_new_publisher()
+            return True
+        # Messages were lost, or the number belongs to the sequence of a new publisher.
+        return self._has_new_publisher() if self._watch.has_skipped else None
+
+    def _has_new_publisher(self) -> bool:
+        known, self._known = self._known, frozenset(self._publishers())
+        return not self._known <= known

@@ -16,17 +16,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 import math
 import time
 from typing import Any
 
 from lerobot_streamrec.errors import ConfigError, MessageError
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
-from lerobot_streamrec.nodes.graph.publisher_watch import HeardTopic
-from lerobot_streamrec.nodes.graph.topic_types import load_message_class, types_of
-from lerobot_streamrec.nodes.teleop.continuity import Continuity
-from lerobot_streamrec.nodes.teleop.senses import find_sense, Sense, TopicReport
+from lerobot_streamrec.nodes.graph.publisher_watch import Continuity, HeardTopic
+from lerobot_streamrec.nodes.graph.topic_types import load_fields, load_message_class, types_of
 from lerobot_streamrec.recording.operating.presses import Binding, Presses
+from lerobot_streamrec.settings.senses import find_sense, Sense
 from lerobot_streamrec.settings.teleop_settings import (
     BINDINGS,
     JOY_TYPE,
@@ -41,12 +41,65 @@ from sensor_msgs.msg import Joy
 _DEPTH = 100
 """The number of messages that may wait. A moving stick must not displace the press of a button."""
 
+_ABSENT_S = 10.0
 _TICK_S = 0.04
 # After this many ticks, even a busy machine has read all messages that waited.
 _MANY_TICKS = 3
 
 Give = Callable[[str, str], None]
 """A function that takes a command, and the name of its source for people to read."""
+
+
+class TopicReport:
+    """
+    A log about one topic: nobody publishes it, or it cannot be used.
+
+    Owned by the executor's thread.
+
+    :param node: the main node, which logs
+    :param topic: full name of the topic
+    :param purpose: setting that needs the topic, such as ``teleop.triggers`` and the trigger
+    """
+
+    def __init__(self, node: Node, topic: str, purpose: str) -> None:
+        self._log: Any = node.get_logger()
+        self._topic = topic
+        self._purpose = purpose
+        self._begin_s: float | None = None
+        self._is_absence_told = False
+        self._problem = ''
+
+    @property
+    def problems(self) -> list[str]:
+        """The reason why the topic cannot be used; empty if it can, or if nobody publishes it."""
+        return [self._problem] if self._problem else []
+
+    def look(self, now_s: float, *, is_published: bool) -> None:
+        """
+        Log a warning once if nobody has published the topic for a while.
+
+        :param now_s: time on the steady clock
+        :param is_published: True if the topic has a publisher now
+        """
+        self._begin_s = now_s if self._begin_s is None else self._begin_s
+        if is_published:
+            self._is_absence_told = True
+        elif not self._is_absence_told and now_s - self._begin_s >= _ABSENT_S:
+            self._is_absence_told = True
+            self._log.warning(
+                f'nobody has published {self._topic} for {_ABSENT_S:g} s: {self._purpose} waits '
+                'for it'
+            )
+
+    def tell(self, problem: str) -> None:
+        """
+        Keep the problem of the topic, and log a new one.
+
+        :param problem: reason why the topic cannot be used; empty if it can
+        """
+        if problem and problem != self._problem:
+            self._log.error(problem)
+        self._problem = problem
 
 
 class Gamepad:
@@ -214,7 +267,9 @@ class Trigger:
                     f'{self._topic} is published as {" and as ".join(types)}: keep one type',
                 )
             message_class = load_message_class(TRIGGERS, self._type)
-            self._sense = find_sense(self._rule, self._type, self._debounce_s)
+            self._sense = find_sense(
+                self._rule, self._type, self._debounce_s, partial(load_fields, TRIGGERS)
+            )
             self._continuity = Continuity(self._publishers)
             self._heard = HeardTopic(
                 self._node,
