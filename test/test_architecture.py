@@ -71,6 +71,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     'recording': ('stream_config', 'config', 'streams', 'episode', 'saving', '', 'operating'),
     'nodes': ('graph', 'topics', 'teleop', '', 'replay', 'clients'),
     'live': ('', 'latency'),
+    'fleet': ('reading', 'planning', ''),
 }
 
 OWNERS = (

@@ -49,7 +49,26 @@ if TYPE_CHECKING:
     help="The recorder's parameter file.",
 )
 @click.option('--root', type=NewPath, help='Folder of the dataset.  [default: root in --params]')
-@click.option('--task', default='', help='What the robot does.  [default: task in --params]')
+@click.option(
+    '--task',
+    default='',
+    help='Task of the episodes for which the bag says none.  [default: task in --params]',
+)
+@click.option(
+    '--episodes',
+    metavar='WHICH',
+    help='The episodes of a BAG: all of it (bag), each of its files (files), those that the '
+    'recorder saved (events), those that its commands, triggers and gamepad give (commands), or '
+    'those of a CSV file with the columns start and end.  [default: bag]',
+)
+@click.option(
+    '--trigger',
+    'triggers',
+    multiple=True,
+    metavar="'TOPIC [CONDITION]: COMMAND'",
+    help="A topic that gives commands, such as '/pedal/pressed: toggle', in place of "
+    'teleop.triggers in --params; may be repeated. Needs no --episodes.',
+)
 @shown_option('--namespace', default='/', help='Namespace of the recorder in --params.')
 @shown_option('--jobs', default=1, type=click.IntRange(1), help='Bags that are imported at once.')
 def import_bags(
@@ -57,13 +76,15 @@ def import_bags(
     params: Path,
     root: Path | None,
     task: str,
+    episodes: str | None,
+    triggers: tuple[str, ...],
     namespace: str,
     jobs: int,
 ) -> int:
     """
-    Make one episode of each BAG, with the rows that a live recording would have had.
+    Make episodes of each BAG, with the rows that a live recording would have had.
 
-    A BAG is the folder of a rosbag2 bag, or one .mcap or .db3 file. ROS is not needed. The episode
+    A BAG is the folder of a rosbag2 bag, or one .mcap or .db3 file. ROS is not needed. An episode
     begins as soon as every stream of --params has a sample. A bag that the dataset already has is
     skipped. Interrupted, the same command goes on with the bag that was being read.
 
@@ -73,10 +94,22 @@ def import_bags(
     with importing('import needs rosbags'):
         from lerobot_streamrec.fleet.bag_import import IMPORT_OPTIONS
         from lerobot_streamrec.fleet.bag_workers import Request
+        from lerobot_streamrec.fleet.planning.bag_episodes import episodes_choice
+        from lerobot_streamrec.settings.teleop_settings import parse_triggers
+    rules = parse_triggers('--trigger', triggers)
+    choice = episodes_choice(episodes, has_triggers=bool(rules))
     replaced: dict[str, Any] = dict(IMPORT_OPTIONS)
     replaced |= {'root': str(root)} if root is not None else {}
     replaced |= {'task': task} if task else {}
-    request = Request(params, namespace, replaced, min(jobs, len(bags)))
+    request = Request(
+        params,
+        namespace,
+        replaced,
+        num_recorders=min(jobs, len(bags)),
+        choice=choice,
+        triggers=tuple(rules),
+        has_others=len(bags) > 1,
+    )
     if request.num_recorders > 1:
         return _import_together(bags, request)
     for number, path in enumerate(bags, start=1):

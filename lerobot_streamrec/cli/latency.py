@@ -180,7 +180,7 @@ def _measure_bag(
     with importing('reading a bag needs rosbags'):
         from lerobot_streamrec.fleet.bag_import import bag_settings
         from lerobot_streamrec.fleet.bag_latency import bag_latencies
-        from lerobot_streamrec.fleet.bag_reader import open_bag
+        from lerobot_streamrec.fleet.reading.bag_reader import open_bag
     bag = open_bag(path)
     with progress_bar('comparing', is_bytes=False) as progress:
         cameras = bag_latencies(bag, bag_settings(bag, params, namespace, {}), namespace, progress)

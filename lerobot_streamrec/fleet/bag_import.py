@@ -39,8 +39,8 @@ from lerobot_streamrec.errors import (
     EncoderError,
     StreamsNotReadyError,
 )
-from lerobot_streamrec.fleet.bag_reader import Bag
 from lerobot_streamrec.fleet.bag_samples import BagSamples, lacks
+from lerobot_streamrec.fleet.reading.bag_reader import Bag
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.saving.summary import EpisodeSummary
 from lerobot_streamrec.recording.status import RecorderState

@@ -38,6 +38,7 @@ from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 from lerobot_streamrec.errors import ConfigError, DatasetError, RebuildError, StreamrecError
 from lerobot_streamrec.fleet.bag_import import Progress
 from lerobot_streamrec.fleet.bag_workers import Crew, Job, Request, Result
+from lerobot_streamrec.fleet.planning.bag_episodes import WHOLE
 from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.recorder import Recorder
 
@@ -93,7 +94,11 @@ def plan_jobs(paths: Sequence[Path], request: Request, hashing: Bytes) -> Jobs:
         except (StreamrecError, OSError) as error:
             jobs.failures[path] = str(error)
             continue
-        options = (text, parameters, request.namespace, sorted(request.replaced.items()))
+        options: tuple[object, ...] = (
+            text, parameters, request.namespace, sorted(request.replaced.items())
+        )  # fmt: skip
+        if request.choice != WHOLE:
+            options = (*options, opened.spans)
         name = hashlib.sha256(repr(options).encode()).hexdigest()[:16]
         folder = folder_of_imports(config.root) / name
         own = replace(request, replaced={**request.replaced, 'root': str(folder)})

@@ -25,8 +25,8 @@ import time
 
 from lerobot_streamrec.conversions.cdr import first_time
 from lerobot_streamrec.errors import ConfigError, ForeignMessageError, MessageError, some_of
-from lerobot_streamrec.fleet.bag_parts import Message, Topic
-from lerobot_streamrec.fleet.bag_reader import open_bag
+from lerobot_streamrec.fleet.reading.bag_parts import Message, Topic
+from lerobot_streamrec.fleet.reading.bag_reader import open_bag
 from lerobot_streamrec.inspection.completion import complete, topic_reports, with_alike
 from lerobot_streamrec.inspection.diagnosis import Level, Remark
 from lerobot_streamrec.inspection.machine_checks import (

@@ -37,7 +37,7 @@ from lerobot_streamrec.dataset.format.files import Files, lock_holder
 from lerobot_streamrec.dataset.format.info import info_content, parse_raw_info
 from lerobot_streamrec.dataset.format.info_rules import json_bytes
 from lerobot_streamrec.dataset.format.layout import INFO
-from lerobot_streamrec.errors import StreamrecError
+from lerobot_streamrec.errors import BagError, StreamrecError
 from lerobot_streamrec.fleet.bag_import import (
     bag_settings,
     bag_text,
@@ -46,9 +46,12 @@ from lerobot_streamrec.fleet.bag_import import (
     is_imported,
     Progress,
 )
-from lerobot_streamrec.fleet.bag_reader import Bag, open_bag
+from lerobot_streamrec.fleet.planning.bag_episodes import plan_episodes, WHOLE
+from lerobot_streamrec.fleet.planning.bag_spans import Span
+from lerobot_streamrec.fleet.reading.bag_reader import Bag, open_bag
 from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.settings.recorder_settings import Settings
+from lerobot_streamrec.settings.teleop_settings import TriggerRule
 from lerobot_streamrec.video.codecs.config import AUTO
 
 _POLL_S = 0.5
@@ -66,12 +69,18 @@ class Request:
     :param namespace: namespace of the recorder, such as ``/left``
     :param replaced: values that replace those of the file, by parameter
     :param num_recorders: number of bags that are imported at once
+    :param choice: episodes of each bag, from ``episodes_choice``
+    :param triggers: triggers that replace those of the file
+    :param has_others: True if there are several bags
     """
 
     params: Path
     namespace: str
     replaced: Mapping[str, Any]
     num_recorders: int = 1
+    choice: str = WHOLE
+    triggers: tuple[TriggerRule, ...] = ()
+    has_others: bool = False
 
     def open(
         self, path: Path, hashing: Callable[[int, int], None] | None = None, text: str = ''
@@ -89,7 +98,16 @@ class Request:
         text = text or bag_text(bag, hashing)
         whole_text = partial(bag_text, bag, hashing, is_whole=True)
         is_there = is_imported(config.root, text, whole_text)
-        return OpenBag(self, bag, replace(settings, recorder=config), text, is_there)
+        settings = replace(settings, recorder=config)
+        spans = plan_episodes(
+            bag,
+            self.choice,
+            settings,
+            self.namespace,
+            self.triggers,
+            has_others=self.has_others,
+        )
+        return OpenBag(self, bag, settings, text, spans, is_there)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +119,7 @@ class OpenBag:
     :param bag: the bag
     :param settings: settings of the recorder for this bag
     :param text: text from ``bag_text``
+    :param spans: its episodes
     :param is_there: True if the dataset has it already
     """
 
@@ -108,14 +127,27 @@ class OpenBag:
     bag: Bag
     settings: Settings
     text: str
+    spans: Sequence[Span]
     is_there: bool
 
     def run(self, progress: Progress, *, is_last: bool) -> Imported:
         """Import the bag; see ``BagImport.run``."""
+        self._refuse_parts()
         parameters = self.request.params.read_bytes()
         namespace = self.request.namespace
         engine = BagImport(self.bag, self.settings, namespace, self.text, parameters)
         return engine.run(progress, is_last=is_last)
+
+    def _refuse_parts(self) -> None:
+        """Refuse episodes that are only a part of a bag, until ``BagImport`` takes spans."""
+        bag, spans = self.bag, self.spans
+        whole = bag.begin_ns or 0, bag.end_ns or 0
+        if [(span.begin_ns, span.end_ns) for span in spans] != [whole]:
+            raise BagError(
+                bag.path,
+                f'it has {len(spans)} episodes, and parts of a bag are not imported yet',
+                '--episodes bag imports all of it',
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

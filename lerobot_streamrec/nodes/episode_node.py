@@ -22,19 +22,26 @@ import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from lerobot_streamrec.dataset.format.episode_table import BAG, NOTES, OPERATOR, VERDICT
+from lerobot_streamrec.dataset.format.episode_table import BAG, OPERATOR
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
 from lerobot_streamrec.nodes.graph.namesakes import LATCHED, Namesakes, STATUS_TOPIC
 from lerobot_streamrec.nodes.graph.qos import HeardTopic, node_of
-from lerobot_streamrec.nodes.operator_room import EVENTS_TOPIC, OperatorRoom
+from lerobot_streamrec.nodes.operator_room import OperatorRoom
 from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
 from lerobot_streamrec.nodes.teleop.triggers import Teleop
 from lerobot_streamrec.nodes.topics.reader import Reader
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber
-from lerobot_streamrec.recording.operating.command import Command, split_sender, Verb
+from lerobot_streamrec.recording.operating.command import (
+    Command,
+    COMMAND_TOPIC,
+    SAID,
+    split_sender,
+    TASK_TOPIC,
+    Verb,
+)
 from lerobot_streamrec.recording.operating.cues import Cues
-from lerobot_streamrec.recording.operating.events import Answer
+from lerobot_streamrec.recording.operating.events import Answer, EVENTS_TOPIC
 from lerobot_streamrec.recording.operating.machine import EpisodeMachine
 from lerobot_streamrec.recording.operating.takeover import POLICY
 from lerobot_streamrec.recording.recorder import Recorder
@@ -51,7 +58,6 @@ import rclpy.task
 from std_msgs.msg import Bool, String
 from std_srvs.srv import Trigger
 
-COMMAND_TOPIC = '~/command'
 INTERVENTION_TOPIC = '~/intervention'
 """A latched std_msgs/msg/Bool: a human drives, so the policy must let go."""
 
@@ -65,9 +71,6 @@ SERVICES = (
     Verb.UNDO,
     Verb.FINALIZE,
 )
-
-_SAID = {VERDICT: Verb.VERDICT, NOTES: Verb.NOTE, 'subtask': Verb.SUBTASK}
-"""The topics that say something about an episode, and the commands that they give."""
 
 _CLOCK_TOPIC = '/clock'
 _NO_BAG = 'no bag is recorded beside: the log of record_bag says why'
@@ -121,13 +124,13 @@ class EpisodeServices:
             serve: Any = partial(self._serve, verb)
             node.create_service(Trigger, f'~/{verb.value}', serve, callback_group=group)
         self._topics = [
-            HeardTopic(node, String, '~/task', self._on_task, is_latched=True),
+            HeardTopic(node, String, TASK_TOPIC, self._on_task, is_latched=True),
             # Latched texts from before this recorder started belong to other episodes.
             *(
                 HeardTopic(
                     node, String, f'~/{name}', partial(self._on_said, verb), is_latched=False
                 )
-                for name, verb in _SAID.items()
+                for name, verb in SAID.items()
             ),
         ]
         self._commands = HeardTopic(
@@ -156,7 +159,7 @@ class EpisodeServices:
     def _topics_beside_streams(self, settings: Settings) -> list[str]:
         """Return the names of all topics that a bag needs beside those of the streams."""
         teleop = settings.teleop
-        names = [EVENTS_TOPIC, COMMAND_TOPIC, '~/task', *(f'~/{name}' for name in _SAID)]
+        names = [EVENTS_TOPIC, COMMAND_TOPIC, TASK_TOPIC, *(f'~/{name}' for name in SAID)]
         if settings.recorder.is_hil:
             names.append(INTERVENTION_TOPIC)
         names += [one.topic for one in teleop.triggers]
@@ -229,7 +232,7 @@ class EpisodeServices:
         return ' or '.join(names) or 'command topic'
 
     def _on_said(self, verb: Verb, message: String, _info: MessageInfo) -> None:
-        name = next(name for name, said in _SAID.items() if said is verb)
+        name = next(name for name, said in SAID.items() if said is verb)
         self._carry_out(Command(verb, message.data), f'topic {name}')
 
     async def _wait_for(self, future: Future[Any]) -> Any:

@@ -28,7 +28,8 @@ from bags import FORMATS, IMAGE, image
 from command_line import STREAMREC
 from lerobot_streamrec.cli.main import main
 from lerobot_streamrec.dataset.format.catalog import read_catalog
-from lerobot_streamrec.fleet import bag_import, bag_reader
+from lerobot_streamrec.fleet import bag_import
+from lerobot_streamrec.fleet.reading import bag_reader
 from lerobot_streamrec.recording.recorder import Recorder
 from pseudo_terminal import PseudoTerminal
 import pytest

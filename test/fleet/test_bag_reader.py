@@ -53,8 +53,8 @@ from bags import (
     write_split_bag,
 )
 from lerobot_streamrec.errors import BagError
-from lerobot_streamrec.fleet import bag_reader
-from lerobot_streamrec.fleet.bag_reader import open_bag
+from lerobot_streamrec.fleet.reading import bag_reader
+from lerobot_streamrec.fleet.reading.bag_reader import open_bag
 from rosbags.rosbag2 import CompressionMode
 
 MIB = 1 << 20

@@ -36,7 +36,7 @@ from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.message_types import DEFAULT_TYPES
 from lerobot_streamrec.conversions.robot_yaml import calibration_yaml
 from lerobot_streamrec.conversions.vector_bytes import VectorBytesReader
-from lerobot_streamrec.fleet.bag_reader import open_bag
+from lerobot_streamrec.fleet.reading.bag_reader import open_bag
 from lerobot_streamrec.nodes.graph.topic_types import decode, fields_of
 from rclpy.serialization import serialize_message
 

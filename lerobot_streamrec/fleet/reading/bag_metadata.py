@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from lerobot_streamrec.fleet.bag_parts import (
+from lerobot_streamrec.fleet.reading.bag_parts import (
     offered_qos,
     Remark,
     summed_topics,

@@ -29,7 +29,7 @@ from pathlib import Path
 import struct
 from zlib import crc32
 
-from lerobot_streamrec.fleet.bag_parts import (
+from lerobot_streamrec.fleet.reading.bag_parts import (
     CDR,
     Definition,
     in_order,
@@ -41,7 +41,7 @@ from lerobot_streamrec.fleet.bag_parts import (
     Tell,
     Topic,
 )
-from lerobot_streamrec.fleet.unpacking import unpack, unpack_message, UnpackError
+from lerobot_streamrec.fleet.reading.unpacking import unpack, unpack_message, UnpackError
 
 MAGIC = b'\x89MCAP0\r\n'
 

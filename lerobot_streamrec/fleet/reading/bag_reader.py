@@ -32,9 +32,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from lerobot_streamrec.errors import BagError
-from lerobot_streamrec.fleet import mcap_file, sqlite_file
-from lerobot_streamrec.fleet.bag_metadata import BagMetadata, read_metadata
-from lerobot_streamrec.fleet.bag_parts import (
+from lerobot_streamrec.fleet.reading import mcap_file, sqlite_file
+from lerobot_streamrec.fleet.reading.bag_metadata import BagMetadata, read_metadata
+from lerobot_streamrec.fleet.reading.bag_parts import (
     CDR,
     Definition,
     END_OF_TIME_NS,
@@ -46,8 +46,8 @@ from lerobot_streamrec.fleet.bag_parts import (
     Tell,
     UnreadableFileError,
 )
-from lerobot_streamrec.fleet.bag_types import BagTypes
-from lerobot_streamrec.fleet.unpacking import unpack_file, ZSTD_MAGIC
+from lerobot_streamrec.fleet.reading.bag_types import BagTypes
+from lerobot_streamrec.fleet.reading.unpacking import unpack_file, ZSTD_MAGIC
 
 METADATA = 'metadata.yaml'
 
@@ -98,7 +98,7 @@ class Bag:
         self.files = tuple(files)
         self.size_bytes = sum(one.stat().st_size for one in files)
         self._remarks = dict.fromkeys(remarks)
-        self._files = [_BagFile(one, self._tell) for one in files]
+        self._files = [_BagFile(one, self.tell) for one in files]
         self._definitions: dict[str, Definition] = {}
         self.ros_distro = metadata.ros_distro if metadata is not None else None
         topics = list(metadata.topics) if metadata is not None else []
@@ -107,7 +107,7 @@ class Bag:
         for file in self._files:
             span = metadata.spans.get(file.path.name) if metadata is not None else None
             if has_types and span is not None and file.is_packed:
-                file.begin_ns = span[0]
+                file.begin_ns, file.end_ns, _ = span
                 continue
             with file.opened() as storage:
                 if storage is None:
@@ -128,20 +128,21 @@ class Bag:
         for topic in self.topics:
             if topic.serialization != CDR:
                 reason = f'{topic.name} is not read: it is in {topic.serialization!r}, not in CDR'
-                self._tell(Remark(path, reason, num_lost=topic.num_messages))
+                self.tell(Remark(path, reason, num_lost=topic.num_messages))
         self._types = BagTypes(
             self._definitions,
             self.ros_distro,
             self._sample,
-            lambda reason: self._tell(Remark(path, reason)),
+            lambda reason: self.tell(Remark(path, reason)),
         )
 
     def _take(self, file: _BagFile, storage: Storage) -> None:
         self._definitions = {**storage.definitions, **self._definitions}
         self.ros_distro = self.ros_distro or storage.ros_distro
-        file.begin_ns = storage.begin_ns
+        file.begin_ns, file.end_ns = storage.begin_ns, storage.end_ns
 
-    def _tell(self, remark: Remark) -> None:
+    def tell(self, remark: Remark) -> None:
+        """Add a remark, unless it has been made before."""
         # What is read again is told once.
         self._remarks[remark] = None
 
@@ -163,6 +164,15 @@ class Bag:
     def num_messages(self) -> int:
         """The number of recorded messages of all topics."""
         return sum(topic.num_messages for topic in self.topics)
+
+    @property
+    def file_spans(self) -> list[tuple[int, int]]:
+        """The first and last receive time of each file that has messages, in order of time."""
+        return sorted(
+            (one.begin_ns, one.end_ns)
+            for one in self._files
+            if one.begin_ns is not None and one.end_ns is not None
+        )
 
     def types_of(self, topic: str) -> set[str]:
         """Return the types of the messages of a topic; empty if the bag lacks it."""
@@ -222,7 +232,7 @@ class Bag:
         for name, num in recorded.items():
             if counts[name] < num:
                 reason = f'{counts[name]} of {num} messages of {name} were read'
-                self._tell(Remark(self.path, reason, num_lost=num - counts[name]))
+                self.tell(Remark(self.path, reason, num_lost=num - counts[name]))
 
     def _sample(self, type_name: str) -> bytes | None:
         """Return the first message of a type."""
@@ -289,6 +299,7 @@ class _BagFile:
         self.path = path
         self.is_packed = path.name.endswith(_PACKED)
         self.begin_ns: int | None = None
+        self.end_ns: int | None = None
         self.is_readable = True
         self._tell = tell
         self._storage: Storage | None = None

@@ -21,7 +21,7 @@ import re
 from typing import Any
 
 from lerobot_streamrec.errors import MessageError
-from lerobot_streamrec.fleet.bag_parts import Definition
+from lerobot_streamrec.fleet.reading.bag_parts import Definition
 from rosbags.interfaces import Nodetype
 from rosbags.interfaces.typing import FieldDesc, Typesdict
 from rosbags.serde import SerdeError

@@ -79,7 +79,7 @@ class Remark:
     Something in a bag that is damaged or missing.
 
     :param path: the file, or the folder of the bag
-    :param reason: what is wrong, without a full stop
+    :param reason: description of the damage, without a full stop
     :param place_bytes: place in the file; None if it has none
     :param num_lost: about how many messages are lost; None if that is unknown
     :param begin_ns: receive time from which messages are lost; None if that is unknown

@@ -29,7 +29,7 @@ import sqlite3
 import struct
 from typing import TypeVar
 
-from lerobot_streamrec.fleet.bag_parts import (
+from lerobot_streamrec.fleet.reading.bag_parts import (
     CDR,
     Definition,
     Message,
@@ -41,7 +41,7 @@ from lerobot_streamrec.fleet.bag_parts import (
     Topic,
     UnreadableFileError,
 )
-from lerobot_streamrec.fleet.unpacking import unpack_message, UnpackError
+from lerobot_streamrec.fleet.reading.unpacking import unpack_message, UnpackError
 import numpy as np
 
 MAGIC = b'SQLite format 3\0'

@@ -11,78 +11,22 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The detection of presses in the messages of teleop topics, and the log about these topics."""
+"""The detection of presses in the messages of topics that give commands, without ROS."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable
-from functools import partial
 import math
 from typing import Any
 
 from lerobot_streamrec.conversions.elements import find_elements
+from lerobot_streamrec.conversions.paths import Definitions
 from lerobot_streamrec.conversions.reader import SelectorReader
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.graph.topic_types import load_fields
 from lerobot_streamrec.recording.operating.presses import Binding, Presses
 from lerobot_streamrec.settings.teleop_settings import TriggerRule, TRIGGERS
-from rclpy.node import Node
-
-_ABSENT_S = 10.0
-
-
-class TopicReport:
-    """
-    A log about one topic: nobody publishes it, or it cannot be used.
-
-    Owned by the executor's thread.
-
-    :param node: the main node, which logs
-    :param topic: full name of the topic
-    :param purpose: setting that needs the topic, such as ``teleop.triggers`` and the trigger
-    """
-
-    def __init__(self, node: Node, topic: str, purpose: str) -> None:
-        self._log: Any = node.get_logger()
-        self._topic = topic
-        self._purpose = purpose
-        self._begin_s: float | None = None
-        self._is_absence_told = False
-        self._problem = ''
-
-    @property
-    def problems(self) -> list[str]:
-        """The reason why the topic cannot be used; empty if it can, or if nobody publishes it."""
-        return [self._problem] if self._problem else []
-
-    def look(self, now_s: float, *, is_published: bool) -> None:
-        """
-        Log a warning once if nobody has published the topic for a while.
-
-        :param now_s: time on the steady clock
-        :param is_published: True if the topic has a publisher now
-        """
-        self._begin_s = now_s if self._begin_s is None else self._begin_s
-        if is_published:
-            self._is_absence_told = True
-        elif not self._is_absence_told and now_s - self._begin_s >= _ABSENT_S:
-            self._is_absence_told = True
-            self._log.warning(
-                f'nobody has published {self._topic} for {_ABSENT_S:g} s: {self._purpose} waits '
-                'for it'
-            )
-
-    def tell(self, problem: str) -> None:
-        """
-        Keep the problem of the topic, and log a new one.
-
-        :param problem: reason why the topic cannot be used; empty if it can
-        """
-        if problem and problem != self._problem:
-            self._log.error(problem)
-        self._problem = problem
-
 
 _BOOL = 'std_msgs/msg/Bool'
 _EMPTY = 'std_msgs/msg/Empty'
@@ -182,18 +126,21 @@ class _Level(Sense):
         return bool(self._presses.see({0} if self._holds(content) else (), now_s))
 
 
-def find_sense(rule: TriggerRule, message_type: str, debounce_s: float) -> Sense:
+def find_sense(
+    rule: TriggerRule, message_type: str, debounce_s: float, definitions: Definitions
+) -> Sense:
     """
     Make the sense that finds the presses on a topic.
 
     :param rule: the trigger
     :param message_type: message type of the topic
     :param debounce_s: longest time that contacts bounce
+    :param definitions: function that returns the fields of message types
     :raise ConfigError: if the type has no presses, or does not match the condition
     """
     condition = rule.condition
     if condition is not None:
-        value_of = _number_of(rule, message_type)
+        value_of = _number_of(rule, message_type, definitions)
         return _Level(value_of, condition.holds, debounce_s)
     if message_type == _BOOL:
         return _Level(lambda message: float(message.data), bool, debounce_s)
@@ -210,10 +157,11 @@ def find_sense(rule: TriggerRule, message_type: str, debounce_s: float) -> Sense
     )
 
 
-def _number_of(rule: TriggerRule, message_type: str) -> Callable[[Any], float]:
+def _number_of(
+    rule: TriggerRule, message_type: str, definitions: Definitions
+) -> Callable[[Any], float]:
     assert rule.condition is not None
     selector = rule.condition.selector.text
-    definitions = partial(load_fields, TRIGGERS)
     try:
         elements = find_elements('trigger', message_type, [selector], definitions=definitions)
     except ConfigError as error:
@@ -234,3 +182,76 @@ def _number_of(rule: TriggerRule, message_type: str) -> Callable[[Any], float]:
         return float(value)
 
     return value_of
+
+
+# A publisher that publishes only on change never sends this many alike. Two alike do occur:
+# joy_node without autorepeat sends an axis and a button that change together in two messages.
+_NUM_ALIKE = 4
+# A publisher that repeats its messages has paused after this many periods, but at least _PAUSE_S.
+_NUM_PERIODS = 5
+_PAUSE_S = 1.0
+_LATE_S = 0.3
+_NS = 1e-9
+
+
+class Repetition:
+    """
+    Finds the pauses of a publisher that repeats its messages. Owned by one thread.
+
+    joy_node of joystick_drivers is such a publisher: it repeats the state at ``autorepeat_rate``,
+    20 Hz, publishes nothing while no gamepad is connected, and begins with zeros when a gamepad is
+    connected (joy/src/joy.cpp, ``handleJoyDeviceRemoved`` and ``eventThread``). A publisher that
+    publishes only on change may be silent for hours, and its next message is a press.
+    """
+
+    def __init__(self) -> None:
+        self._content: Any = None
+        self._heard_s: float | None = None
+        self._sent_ns = 0
+        self._intervals_s: deque[float] = deque(maxlen=2 * _NUM_ALIKE)
+        """The intervals between the newest messages, as long as these are alike."""
+        self._period_s = math.inf
+        """The period of a publisher that repeats its messages; infinite for other publishers."""
+
+    def is_late(self, now_s: float) -> bool:
+        """Return True if a publisher that repeats its messages is overdue."""
+        return self._silence_s(now_s) > max(_LATE_S, _NUM_PERIODS * self._period_s)
+
+    def has_paused(self, now_s: float) -> bool:
+        """Return True if a publisher that repeats its messages has paused."""
+        return self._silence_s(now_s) > self._longest_s
+
+    def push(
+        self, content: Any, sent_ns: int, now_s: float, *, is_other: bool | None = None
+    ) -> bool:
+        """
+        Take a message into account; return True if the state before it is no longer valid.
+
+        :param content: the part of the message that changes when something happens
+        :param sent_ns: stamp of its sender, in nanoseconds; 0: unknown
+        :param now_s: time of its arrival, on the steady clock
+        :param is_other: True if another publisher sent it; False if the same one did, and messages
+            before it are lost; None: its pauses tell
+        """
+        interval_s = self._silence_s(now_s)
+        if sent_ns and self._sent_ns:
+            # The stamps of the sender are not affected if a busy machine reads messages late.
+            interval_s = (sent_ns - self._sent_ns) * _NS
+        is_broken = is_other is None and interval_s > self._longest_s
+        if is_other or self._heard_s is None:
+            self._period_s, is_broken = math.inf, True
+        if is_broken or content != self._content:
+            self._intervals_s.clear()
+        else:
+            self._intervals_s.append(interval_s)
+        if len(self._intervals_s) >= _NUM_ALIKE - 1:
+            self._period_s = sorted(self._intervals_s)[len(self._intervals_s) // 2]
+        self._content, self._heard_s, self._sent_ns = content, now_s, sent_ns
+        return is_broken
+
+    @property
+    def _longest_s(self) -> float:
+        return max(_PAUSE_S, _NUM_PERIODS * self._period_s)
+
+    def _silence_s(self, now_s: float) -> float:
+        return 0.0 if self._heard_s is None else now_s - self._heard_s
