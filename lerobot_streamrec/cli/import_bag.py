@@ -49,13 +49,11 @@ if TYPE_CHECKING:
     help="The recorder's parameter file.",
 )
 @click.option('--root', type=NewPath, help='Folder of the dataset.  [default: root in --params]')
-@click.option(
-    '--task',
-    default='',
-    help='Task of the episodes for which the bag says none.  [default: task in --params]',
-)
+@click.option('--task', default='', help='What the robot does.  [default: task in --params]')
+# They are planned, but BagImport takes only whole bags so far.
 @click.option(
     '--episodes',
+    hidden=True,
     metavar='WHICH',
     help='The episodes of a BAG: all of it (bag), each of its files (files), those that the '
     'recorder saved (events), those that its commands, triggers and gamepad give (commands), or '
@@ -64,6 +62,7 @@ if TYPE_CHECKING:
 @click.option(
     '--trigger',
     'triggers',
+    hidden=True,
     multiple=True,
     metavar="'TOPIC [CONDITION]: COMMAND'",
     help="A topic that gives commands, such as '/pedal/pressed: toggle', in place of "
@@ -82,9 +81,9 @@ def import_bags(
     jobs: int,
 ) -> int:
     """
-    Make episodes of each BAG, with the rows that a live recording would have had.
+    Make one episode of each BAG, with the rows that a live recording would have had.
 
-    A BAG is the folder of a rosbag2 bag, or one .mcap or .db3 file. ROS is not needed. An episode
+    A BAG is the folder of a rosbag2 bag, or one .mcap or .db3 file. ROS is not needed. The episode
     begins as soon as every stream of --params has a sample. A bag that the dataset already has is
     skipped. Interrupted, the same command goes on with the bag that was being read.
 

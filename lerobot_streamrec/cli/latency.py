@@ -45,7 +45,6 @@ from lerobot_streamrec.dataset.format.features import STATE
 from lerobot_streamrec.errors import ConfigError, UnclearDelayError
 from lerobot_streamrec.recording.camera_latency import CameraLatency
 from lerobot_streamrec.report.summary import picture_keys, short_name
-from lerobot_streamrec.settings.camera_offsets import offset_lines, write_offsets
 from lerobot_streamrec.sync.motion_delay import (
     find_delay,
     Found,
@@ -117,6 +116,8 @@ def latency(
         return _measure_dataset(root, episodes, as_json)
     assert params is not None
     refuse_mixture(bag, namespace, ros_arguments)
+    with importing('a parameter file needs PyYAML'):
+        from lerobot_streamrec.settings.camera_offsets import offset_lines, write_offsets
     if bag is not None:
         cameras, read = _measure_bag(params, bag, namespace or '/')
     else:
@@ -141,13 +142,17 @@ def latency(
     if is_written:
         click.echo(f'{params} has these values of offset_ms now; restart the recorder.')
     elif wanted:
-        click.echo(
-            'Put these lines below ros__parameters, or use --write. Each value is the whole '
-            'offset, in place of one that is there:'
-        )
-        for line in offset_lines(wanted):
-            click.echo(f'    {line}')
+        _show_lines(offset_lines(wanted))
     return _status(found)
+
+
+def _show_lines(lines: Sequence[str]) -> None:
+    click.echo(
+        'Put these lines below ros__parameters, or use --write. Each value is the whole '
+        'offset, in place of one that is there:'
+    )
+    for line in lines:
+        click.echo(f'    {line}')
 
 
 def _measure_robot(
