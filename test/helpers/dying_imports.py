@@ -91,6 +91,8 @@ if __name__ == '__main__':
     if instant == 'a bag is done':
         kill_when_a_bag_is_done()
     elif instant == 'interrupt':
+        # A shell starts programs in the background with this signal ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         interrupt_when_all_have_begun(2)
     else:
         kill_at_the_exchange(is_before=instant == 'before the exchange')
