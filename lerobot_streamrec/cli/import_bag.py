@@ -47,7 +47,7 @@ _NS_PER_S = 1_000_000_000
 )
 def import_bags(
     bags: tuple[Path, ...], params: Path, root: Path | None, task: str, namespace: str
-) -> None:
+) -> int:
     """
     Make one episode of each BAG, with the rows that a live recording would have had.
 
@@ -61,31 +61,39 @@ def import_bags(
             bag_text,
             BagImport,
             IMPORT_OPTIONS,
-            is_imported,
+            missing_spans,
+            whole_span,
         )
         from lerobot_streamrec.fleet.bag_reader import open_bag
     replaced: dict[str, Any] = dict(IMPORT_OPTIONS)
     replaced |= {'root': str(root)} if root is not None else {}
     replaced |= {'task': task} if task else {}
+    num_failed = 0
     for number, path in enumerate(bags, start=1):
         bag = open_bag(path)
         settings = bag_settings(bag, params, namespace, replaced)
         with progress_bar(f'hashing {path.name}') as hashing:
             text = bag_text(bag, hashing)
-        if is_imported(settings.recorder.root, text):
+        spans = [whole_span(bag)]
+        if not missing_spans(settings.recorder.root, bag, text, spans):
             click.echo(f'{path}: {settings.recorder.root} has it already')
             continue
         begin_s, begin_ns = time.monotonic(), bag.begin_ns or 0
         with progress_bar(f'importing {path.name}', is_bytes=False) as update:
-            done = BagImport(bag, settings, namespace, text).run(
+            done = BagImport(bag, settings, namespace, text, spans).run(
                 lambda now_ns, bag=bag, begin_ns=begin_ns, update=update: update(  # type: ignore[misc]
                     (now_ns - begin_ns) // _NS_PER_S, _seconds(bag)
                 ),
                 is_last=number == len(bags),
             )
         speed = _seconds(bag) / max(time.monotonic() - begin_s, 1e-3)
-        click.echo(f'{path}: {done.summary}; {speed:.1f} x real time')
+        for summary in done.summaries:
+            click.echo(f'{path}: {summary}; {speed:.1f} x real time')
         show_remarks(done.remarks)
+        for failure in done.failures:
+            click.echo(f'streamrec: {failure}', err=True)
+        num_failed += len(done.failures)
+    return int(num_failed > 0)
 
 
 def _seconds(bag: Bag) -> int:

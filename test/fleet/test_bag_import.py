@@ -22,20 +22,18 @@ from __future__ import annotations
 import json
 import shutil
 
-from bags import FORMATS, header, JAZZY, JOINTS, write_bag
+from bags import FORMATS, IMAGE, JOINTS, joints_at, picture_at, write_bag
 from lerobot_streamrec.cli.main import main
 from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.fleet import bag_import
 from lerobot_streamrec.recording.recorder import Recorder
-from numbered_pictures import number_in, numbered_frame
-import numpy as np
+from numbered_pictures import number_in
 import pytest
 import yaml
 
 SECOND_NS = 10**9
 BEGIN_NS = 1_800_000_000 * SECOND_NS
 FPS = 10
-IMAGE = 'sensor_msgs/msg/Image'
 PARAMETERS = {
     'fps': FPS,
     'task': 'push the cube',
@@ -45,41 +43,6 @@ PARAMETERS = {
     'state': {'topic': '/joint_states', 'names': ['a', 'b']},
     'encoder': {'vcodec': 'h264', 'preset': 'ultrafast', 'crf': 10.0},
 }
-
-
-def stamped(stamp_ns):
-    types = JAZZY.types
-    made = header(0)
-    made.stamp = types['builtin_interfaces/msg/Time'](
-        sec=stamp_ns // SECOND_NS, nanosec=stamp_ns % SECOND_NS
-    )
-    return made
-
-
-def joints_at(stamp_ns, number):
-    message = JAZZY.types[JOINTS](
-        header=stamped(stamp_ns),
-        name=['b', 'a'],
-        position=np.array([-number, number], float),
-        velocity=np.empty(0),
-        effort=np.empty(0),
-    )
-    return bytes(JAZZY.serialize_cdr(message, JOINTS))
-
-
-def picture_at(stamp_ns, number):
-    pixels = numbered_frame(number).pixels
-    height, width, _ = pixels.shape
-    message = JAZZY.types[IMAGE](
-        header=stamped(stamp_ns),
-        height=height,
-        width=width,
-        encoding='rgb8',
-        is_bigendian=0,
-        step=3 * width,
-        data=np.ascontiguousarray(pixels).reshape(-1),
-    )
-    return bytes(JAZZY.serialize_cdr(message, IMAGE))
 
 
 def trains(seconds=3.0):

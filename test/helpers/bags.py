@@ -20,6 +20,7 @@ import sqlite3
 import struct
 from zlib import crc32
 
+from numbered_pictures import numbered_frame
 import numpy as np
 from rosbags.interfaces import (
     Qos,
@@ -37,6 +38,7 @@ from ruamel.yaml import YAML
 JAZZY = get_typestore(Stores.ROS2_JAZZY)
 JOINTS, IMAGE, RANGE = (f'sensor_msgs/msg/{name}' for name in ('JointState', 'Image', 'Range'))
 JOINTS_TEXT, _ = JAZZY.generate_msgdef(JOINTS, ros_version=2)
+SECOND_NS = 10**9
 MCAP, SQLITE = StoragePlugin.MCAP, StoragePlugin.SQLITE3
 
 FORMATS = (
@@ -90,6 +92,43 @@ def image(number, num_bytes=30_000):
         is_bigendian=0,
         step=num_bytes,
         data=pixels,
+    )
+    return bytes(JAZZY.serialize_cdr(message, IMAGE))
+
+
+def _stamped(stamp_ns):
+    types = JAZZY.types
+    made = header(0)
+    made.stamp = types['builtin_interfaces/msg/Time'](
+        sec=stamp_ns // SECOND_NS, nanosec=stamp_ns % SECOND_NS
+    )
+    return made
+
+
+def joints_at(stamp_ns, number):
+    """Return the bytes of a JointState with a stamp."""
+    message = JAZZY.types[JOINTS](
+        header=_stamped(stamp_ns),
+        name=['b', 'a'],
+        position=np.array([-number, number], float),
+        velocity=np.empty(0),
+        effort=np.empty(0),
+    )
+    return bytes(JAZZY.serialize_cdr(message, JOINTS))
+
+
+def picture_at(stamp_ns, number):
+    """Return the bytes of an Image that shows its number."""
+    pixels = numbered_frame(number).pixels
+    height, width, _ = pixels.shape
+    message = JAZZY.types[IMAGE](
+        header=_stamped(stamp_ns),
+        height=height,
+        width=width,
+        encoding='rgb8',
+        is_bigendian=0,
+        step=3 * width,
+        data=np.ascontiguousarray(pixels).reshape(-1),
     )
     return bytes(JAZZY.serialize_cdr(message, IMAGE))
 

@@ -15,9 +15,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timezone
 import json
+
+from lerobot_streamrec.recording.saving.summary import EpisodeSummary
+from lerobot_streamrec.sync.row_clock import KnownRows, NOTHING_KNOWN
 
 SAVED = 'saved'
 """The ``verb`` of an event at the end of a save: the episode is durable, or the save failed."""
@@ -51,6 +56,7 @@ class Event:
     :param message: the answer, a sentence
     :param episode: index of the episode concerned; None: no episode is
     :param is_repeat: True if the command repeated the one before, so that nothing was done
+    :param rows: rows that follow the command, and the last one before it
     """
 
     source: str
@@ -59,6 +65,27 @@ class Event:
     message: str
     episode: int | None = None
     is_repeat: bool = False
+    rows: KnownRows = NOTHING_KNOWN
+
+    @classmethod
+    def of_save(
+        cls,
+        source: str,
+        saving: Future[EpisodeSummary],
+        advice: Callable[[EpisodeSummary], list[str]],
+    ) -> Event:
+        """
+        Return the event that tells how a save has ended.
+
+        :param source: name of the sender of the command
+        :param saving: the save, which is done
+        :param advice: function that returns advice on the losses in an episode
+        """
+        if (error := saving.exception()) is not None:
+            return cls(source, SAVED, False, str(error))
+        summary = saving.result()
+        message = '; '.join((str(summary), *advice(summary)))
+        return cls(source, SAVED, True, message, summary.episode.episode_index)
 
     def as_json(self, time_s: float) -> str:
         """
@@ -75,6 +102,8 @@ class Event:
                 'success': self.success,
                 'message': self.message,
                 'episode': self.episode,
+                'first_row_ns': self.rows.first_ns,
+                'last_row_ns': self.rows.last_ns,
             },
             ensure_ascii=False,
         )

@@ -21,22 +21,24 @@ from lerobot_streamrec.errors import StreamrecError
 from lerobot_streamrec.recording.operating.command import OFF, ON, Verb
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
+from lerobot_streamrec.sync.row_clock import KnownRows, NOTHING_KNOWN
 
 POLICY, TAKING_OVER, HUMAN = 'policy', 'taking over', 'human'
 """The states of a robot that a policy and a human share."""
 
 
-def acts_at_once(recorder: Recorder, takeover: Takeover) -> dict[Verb, Callable[[str], str]]:
+def acts_at_once(recorder: Recorder, takeover: Takeover) -> dict[Verb, Callable[..., str]]:
     """
     Return the acts of the verbs that mark an instant of the running episode.
 
     :param recorder: the recorder's engine
     :param takeover: carries ``intervene`` out
-    :return: by verb, a function that takes the text of the command and returns a sentence
+    :return: by verb, a function that takes the text of the command, and the rows if they are
+        known, and returns a sentence
     """
     return {
-        Verb.PAUSE: lambda _: recorder.pause(),
-        Verb.RESUME: lambda _: recorder.resume(),
+        Verb.PAUSE: lambda _, __=NOTHING_KNOWN: recorder.pause(),
+        Verb.RESUME: lambda _, known=NOTHING_KNOWN: recorder.resume(known),
         Verb.SUBTASK: recorder.begin_subtask,
         Verb.INTERVENE: takeover.intervene,
     }
@@ -72,19 +74,20 @@ class Takeover:
             return TAKING_OVER
         return HUMAN if status.is_human else POLICY
 
-    def intervene(self, word: str) -> str:
+    def intervene(self, word: str, known: KnownRows = NOTHING_KNOWN) -> str:
         """
         Change who drives.
 
         :param word: ``ON``, ``OFF``, or empty for the other one of the two
+        :param known: as for the recorder's verbs
         :return: a sentence on it
         :raise StreamrecError: for the reasons of ``Recorder.intervene``, ``pause`` and ``resume``
         """
         recorder = self._recorder
         if self.is_taking_over:
-            said = recorder.intervene(is_human=word != OFF)
+            said = recorder.intervene(is_human=word != OFF, known=known)
             try:
-                resumed = recorder.resume()
+                resumed = recorder.resume(known)
             except StreamrecError:
                 recorder.intervene(is_human=False)
                 raise
@@ -93,7 +96,7 @@ class Takeover:
         is_human = not recorder.is_human if not word else word == ON
         is_new = is_human and not recorder.is_human
         if not (self._pauses and is_new and recorder.state is RecorderState.RECORDING):
-            return recorder.intervene(is_human=is_human)
+            return recorder.intervene(is_human=is_human, known=known)
         recorder.refuse_intervention(is_human=True)
         paused = recorder.pause()
         self._paused_index = recorder.next_index

@@ -21,6 +21,7 @@ import re
 from lerobot_streamrec.recording.operating.command import Command, Verb
 from lerobot_streamrec.recording.operating.events import Event
 from lerobot_streamrec.recording.operating.status import Phase
+from lerobot_streamrec.sync.row_clock import KnownRows
 import pytest
 from waiting import wait_for
 
@@ -196,7 +197,8 @@ def test_an_episode_that_ends_by_itself_is_told(driver, monkeypatch):
 
 
 def test_an_event_is_one_line_of_json():
-    line = Event('pedal', 'save', True, 'saving "ä"\nnow', 3).as_json(1_800_000_000.25)
+    event = Event('pedal', 'save', True, 'saving "ä"\nnow', 3, rows=KnownRows(last_ns=5))
+    line = event.as_json(1_800_000_000.25)
     assert '\n' not in line
     assert json.loads(line) == {
         'time': '2027-01-15T08:00:00.250Z',
@@ -205,6 +207,8 @@ def test_an_event_is_one_line_of_json():
         'success': True,
         'message': 'saving "ä"\nnow',
         'episode': 3,
+        'first_row_ns': None,
+        'last_row_ns': 5,
     }
 
 
